@@ -1,0 +1,77 @@
+# Two commands need nothing but Python >= 3.11: `make demo` and `make test`. Each builds what it lacks in .venv,
+# and a second run starts at once.
+PYTHON ?= python3
+WORKERS ?= 2
+SPHINXOPTS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+LATEST := .venv-latest
+PIP_OPTIONS := -qq --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint docs bench build test-latest clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo  ## audit the bundled screen and say what was found
+	@$(BIN)/scpertbias demo
+
+test: lint  ## lint, type check, tests and docstring examples; a skip for want of an extra is a failure
+	SCPERTBIAS_NO_SKIP=1 MPLBACKEND=agg $(BIN)/pytest -n $(WORKERS)
+
+lint: $(VENV)/.test  ## ruff and mypy alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.doc  ## the documentation, in docs/_build/html
+	$(BIN)/sphinx-build -b html $(SPHINXOPTS) docs docs/_build/html
+
+bench: $(VENV)/.test  ## the budgets, measured
+	$(BIN)/python -m benchmarks
+
+build: $(VENV)/.created  ## sdist and wheel, in dist/
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) build
+	$(BIN)/python -m build
+
+# The newest release of everything. Only warnings that point at this package are errors: others' deprecations are theirs.
+test-latest:  ## the tests on the newest stack: make test-latest PYTHON=python3.13
+	$(call require_python)
+	$(PYTHON) -m venv $(LATEST)
+	$(LATEST)/bin/python -m pip install $(PIP_OPTIONS) --upgrade --upgrade-strategy eager -e ".[test]"
+	MPLBACKEND=agg $(LATEST)/bin/pytest -n $(WORKERS) -o "filterwarnings=$$(printf 'default\nerror:::scpertbias')"
+
+clean:  ## remove everything that make made
+	rm -rf $(VENV) $(LATEST) build dist docs/_build docs/api/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+define require_python
+@command -v $(PYTHON) >/dev/null || { \
+	echo "$(PYTHON) was not found. Name a Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "scpertbias needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1)." \
+	     "Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+endef
+
+$(VENV)/.created:
+	$(call require_python)
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/.created
+	@echo "Installing scpertbias in $(VENV) (the first time takes a minute or more) ..."
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.created
+	@echo "Installing scpertbias and its test tools in $(VENV) (the first time takes a minute or more) ..."
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e ".[dev,test]"
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.doc: pyproject.toml constraints.txt | $(VENV)/.created
+	@echo "Installing scpertbias and its documentation tools in $(VENV) ..."
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e ".[doc]"
+	@touch $@

@@ -1,0 +1,328 @@
+"""The rooms keep their walls: what may import what, who may touch the slots, and how large a piece may grow."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SRC = ROOT / "src" / "scpertbias"
+
+MAX_FILE, MAX_BODY = 300, 70
+DEEP = {"torch", "torch_geometric", "gears", "scgpt"}
+SLOTS = {"layers", "varm", "obsm", "uns"}
+READERS = ("pl", "_report", "_cli")
+# Without a test file of their own: names and text, exercised by everything else.
+UNTESTED = {"__init__", "__main__", "_docs", "_keys"}
+
+
+@dataclass(frozen=True)
+class Module:
+    path: Path
+    text: str
+    tree: ast.Module
+
+    @property
+    def rel(self) -> str:
+        return self.path.relative_to(SRC).as_posix()
+
+    @property
+    def room(self) -> str:
+        return self.rel.split("/")[0].removesuffix(".py")
+
+    @property
+    def package(self) -> list[str]:
+        return ["scpertbias", *self.path.relative_to(SRC).parent.parts]
+
+
+@dataclass(frozen=True)
+class Imported:
+    name: str  # absolute and dotted, with the imported name as its last part
+    line: int
+    deferred: bool  # inside a function, or for type checkers only
+
+    @property
+    def parts(self) -> list[str]:
+        return self.name.split(".")
+
+    def within(self, package: str) -> bool:
+        return f"{self.name}.".startswith(f"{package}.")
+
+
+def modules() -> list[Module]:
+    found = []
+    for path in sorted(SRC.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        found.append(Module(path, text, ast.parse(text, filename=str(path))))
+    return found
+
+
+MODULES = modules()
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def imports(module: Module) -> Iterator[Imported]:
+    yield from _imports(module, module.tree, deferred=False)
+
+
+def _imports(module: Module, node: ast.AST, *, deferred: bool) -> Iterator[Imported]:
+    for child in ast.iter_child_nodes(node):
+        inner = deferred or is_type_checking(child) or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(child, ast.Import):
+            for alias in child.names:
+                yield Imported(alias.name, child.lineno, inner)
+        elif isinstance(child, ast.ImportFrom):
+            base = module.package[: len(module.package) - child.level + 1] if child.level else []
+            base = [*base, *(child.module.split(".") if child.module else [])]
+            for alias in child.names:
+                yield Imported(".".join([*base, alias.name]), child.lineno, inner)
+        elif isinstance(child, ast.Call) and ast.unparse(child.func).endswith("import_module"):
+            for name in (arg.value for arg in child.args[:1] if isinstance(arg, ast.Constant)):
+                yield Imported(str(name), child.lineno, inner)
+        yield from _imports(module, child, deferred=inner)
+
+
+def outside(parts: list[str]) -> bool:
+    return parts[0] not in {"scpertbias", "__future__"}
+
+
+def private(part: str) -> bool:
+    return part.startswith("_") and not part.startswith("__")
+
+
+# --- the rules: each yields what breaks it in one module ---
+
+
+def core_imports_arrays_only(module: Module) -> Iterator[str]:
+    """`_core` imports numpy, scipy, numba, the standard library and itself only"""
+    if module.room != "_core":
+        return
+    allowed = {"numpy", "scipy", "numba", *sys.stdlib_module_names}
+    for item in imports(module):
+        if item.parts[0] not in allowed and not item.within("scpertbias._core"):
+            yield f"{module.rel}:{item.line} imports {item.name}"
+
+
+def deep_stacks_stay_deep(module: Module) -> Iterator[str]:
+    """torch, torch_geometric, gears and scgpt are imported under `_models/deep/` only, inside functions"""
+    for item in imports(module):
+        if item.parts[0] not in DEEP:
+            continue
+        if not module.rel.startswith("_models/deep/"):
+            yield f"{module.rel}:{item.line} imports {item.name}: move it to _models/deep/"
+        elif not item.deferred:
+            yield f"{module.rel}:{item.line} imports {item.name} on import: move it into the function"
+
+
+def slots_have_one_door(module: Module) -> Iterator[str]:
+    """`.layers`, `.varm`, `.obsm` and `.uns` occur in `_store.py` and `ds/` only"""
+    if module.rel == "_store.py" or module.room == "ds":
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and node.attr in SLOTS:
+            yield f"{module.rel}:{node.lineno} touches .{node.attr}: use _store"
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in {"getattr", "setattr", "hasattr", "attrgetter"}:
+            for slot in SLOTS & {str(a.value) for a in node.args if isinstance(a, ast.Constant)}:
+                yield f"{module.rel}:{node.lineno} reaches .{slot} by its name: use _store"
+
+
+def readers_do_not_compute(module: Module) -> Iterator[str]:
+    """`pl`, `_report` and `_cli` import neither `_core` nor `_models`, and no statistics"""
+    if module.room not in READERS:
+        return
+    for item in imports(module):
+        if item.within("scpertbias._core") or item.within("scpertbias._models"):
+            yield f"{module.rel}:{item.line} imports {item.name}: read a stored table instead"
+        elif item.parts[0] in {"sklearn", "statsmodels"} or item.within("scipy.stats"):
+            yield f"{module.rel}:{item.line} imports {item.name}: statistics belong in _core"
+
+
+def others_privates_are_private(module: Module) -> Iterator[str]:
+    """nothing imports a private module, or uses a private name, of another package"""
+    aliases = set()
+    for item in imports(module):
+        if outside(item.parts) and any(map(private, item.parts)):
+            yield f"{module.rel}:{item.line} imports {item.name}"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            aliases |= {(a.asname or a.name).split(".")[0] for a in node.names if outside(a.name.split("."))}
+    aliases -= {"sys", "os"}  # sys._getframe is how the standard library itself finds a caller
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and private(node.attr):
+            root = ast.unparse(node.value).split(".")[0]
+            if root in aliases:
+                yield f"{module.rel}:{node.lineno} uses {ast.unparse(node)}"
+
+
+def files_are_read_in_a_sitting(module: Module) -> Iterator[str]:
+    """no file is longer than 300 lines"""
+    if (lines := module.text.count("\n")) > MAX_FILE:
+        yield f"{module.rel} has {lines} lines (the grain is about 250): split it by concept"
+
+
+def bodies_are_seen_at_once(module: Module) -> Iterator[str]:
+    """no function is longer than 70 lines without its docstring"""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            doc = ast.get_docstring(node, clean=False)
+            body = (node.end_lineno or node.lineno) - node.lineno - (doc.count("\n") + 1 if doc else 0)
+            if body > MAX_BODY:
+                yield f"{module.rel}:{node.lineno} {node.name} has {body} lines (the grain is about 60)"
+
+
+def nothing_is_left_for_later(module: Module) -> Iterator[str]:
+    """no TODO, FIXME, XXX or NotImplementedError"""
+    for match in re.finditer(r"(?i)\b(?:todo|fixme|xxx)\b|NotImplementedError", module.text):
+        yield f"{module.rel}:{module.text.count(chr(10), 0, match.start()) + 1} says {match.group(0)}"
+
+
+def inputs_are_validated_by_errors(module: Module) -> Iterator[str]:
+    """no assert (it vanishes under -O) and no bare except"""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Assert):
+            yield f"{module.rel}:{node.lineno} asserts: raise a ValueError, KeyError or TypeError"
+        elif isinstance(node, ast.ExceptHandler) and node.type is None:
+            yield f"{module.rel}:{node.lineno} has a bare except: name the exception"
+
+
+def nothing_global_is_set(module: Module) -> Iterator[str]:
+    """warning filters, logging and the global random state are the user's"""
+    forbidden = re.compile(
+        r"(logging\.)?basicConfig|(np|numpy)\.random\.(seed|set_state)|random\.seed"
+        r"|warnings\.(filterwarnings|simplefilter|resetwarnings)|(np|numpy)\.(seterr|set_printoptions)"
+    )
+    managed = {
+        call
+        for node in ast.walk(module.tree)
+        if any("catch_warnings" in ast.unparse(part) for part in _managers(node))
+        for call in ast.walk(node)
+    }
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and forbidden.fullmatch(name := ast.unparse(node.func)) and node not in managed:
+            yield f"{module.rel}:{node.lineno} calls {name}"
+
+
+def _managers(node: ast.AST) -> list[ast.expr]:
+    """What a with statement enters, or a class (which may be a context manager) inherits from."""
+    if isinstance(node, ast.With):
+        return [item.context_expr for item in node.items]
+    return node.bases if isinstance(node, ast.ClassDef) else []
+
+
+def modules_have_their_tests(module: Module) -> Iterator[str]:
+    """every module has its test file: `pp/_split.py` has `tests/pp/test_split.py`"""
+    *rooms, name = Path(module.rel).with_suffix("").parts
+    if name in UNTESTED:
+        return
+    test = Path("tests", *(room.lstrip("_") for room in rooms), f"test_{name.lstrip('_')}.py")
+    if not (ROOT / test).exists():
+        yield f"{module.rel} has no {test.as_posix()}"
+
+
+RULES: list[Callable[[Module], Iterator[str]]] = [
+    core_imports_arrays_only,
+    deep_stacks_stay_deep,
+    slots_have_one_door,
+    readers_do_not_compute,
+    others_privates_are_private,
+    files_are_read_in_a_sitting,
+    bodies_are_seen_at_once,
+    nothing_is_left_for_later,
+    inputs_are_validated_by_errors,
+    nothing_global_is_set,
+    modules_have_their_tests,
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_house(rule):
+    assert MODULES, f"no module found under {SRC}"
+    broken = [line for module in MODULES for line in rule(module)]
+    if broken:
+        pytest.fail(f"The rule is: {rule.__doc__}.\n" + "\n".join(f"  {line}" for line in broken), pytrace=False)
+
+
+# A module that breaks each rule, so that a rule that finds nothing is known to look.
+BROKEN = [
+    (core_imports_arrays_only, "_core/x.py", "import pandas", 1),
+    (core_imports_arrays_only, "_core/x.py", "from .._store import write", 1),
+    (
+        core_imports_arrays_only,
+        "_core/x.py",
+        "from . import y\nfrom .y import z\nimport numpy.typing as npt\nimport math",
+        0,
+    ),
+    (core_imports_arrays_only, "pp/_x.py", "import pandas", 0),
+    (deep_stacks_stay_deep, "tl/_x.py", "def f():\n    import torch", 1),
+    (deep_stacks_stay_deep, "_models/deep/x.py", "from torch import nn", 1),
+    (deep_stacks_stay_deep, "_models/deep/x.py", "def f():\n    import torch\n    from gears.model import M", 0),
+    (deep_stacks_stay_deep, "_compat.py", "import importlib\nimportlib.import_module('torch')", 1),
+    (slots_have_one_door, "tl/_x.py", "def f(a):\n    return a.uns['k'], getattr(a, 'varm'), a.obs", 2),
+    (slots_have_one_door, "_store.py", "def f(a):\n    return a.uns", 0),
+    (slots_have_one_door, "ds/_x.py", "def f(a):\n    return a.layers", 0),
+    (readers_do_not_compute, "pl/_x.py", "from .._core.metrics import l2", 1),
+    (readers_do_not_compute, "_cli.py", "from . import _models", 1),
+    (readers_do_not_compute, "_report/x.py", "from scipy import stats", 1),
+    (readers_do_not_compute, "pl/_x.py", "from .. import get\nfrom ..tl import score", 0),
+    (others_privates_are_private, "pp/_x.py", "from anndata._core import views", 1),
+    (others_privates_are_private, "pp/_x.py", "import scanpy as sc\nsc._utils.x()", 1),
+    (
+        others_privates_are_private,
+        "pp/_x.py",
+        "from __future__ import annotations\nfrom .._docs import d\nimport numpy as np",
+        0,
+    ),
+    (files_are_read_in_a_sitting, "x.py", "\n" * 301, 1),
+    (bodies_are_seen_at_once, "x.py", "def f():\n" + "    pass\n" * 71, 1),
+    (bodies_are_seen_at_once, "x.py", 'def f():\n    """d' + "\n" * 80 + '    """\n' + "    pass\n" * 60, 0),
+    (nothing_is_left_for_later, "x.py", "# TODO later", 1),
+    (nothing_is_left_for_later, "x.py", "raise NotImplementedError", 1),
+    (inputs_are_validated_by_errors, "x.py", "assert 1\ntry:\n    pass\nexcept:\n    pass", 2),
+    (nothing_global_is_set, "x.py", "import warnings\nwarnings.simplefilter('ignore')", 1),
+    (nothing_global_is_set, "x.py", "with warnings.catch_warnings():\n    warnings.simplefilter('ignore')", 0),
+    (
+        nothing_global_is_set,
+        "x.py",
+        "class Q(warnings.catch_warnings):\n    f = lambda: warnings.simplefilter('ignore')",
+        0,
+    ),
+    (modules_have_their_tests, "_core/no_such_module.py", "", 1),
+    (modules_have_their_tests, "pp/__init__.py", "", 0),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "rel", "text", "n"), BROKEN, ids=[f"{r.__name__}-{i}" for i, (r, *_) in enumerate(BROKEN)]
+)
+def test_rule_sees(rule, rel, text, n):
+    found = list(rule(Module(SRC / rel, text, ast.parse(text))))
+    assert len(found) == n, found
+
+
+def committed_texts() -> list[Path]:
+    kinds = {".py", ".md", ".toml", ".yml", ".yaml", ".ipynb", ".cff", ".txt", ".bib"}
+    places = [ROOT / name for name in ("src", "tests", "docs", "tutorials", "benchmarks", ".github")]
+    paths = [path for place in places for path in place.rglob("*") if "_build" not in path.parts]
+    return [path for path in [*ROOT.iterdir(), *paths] if path.is_file() and path.suffix in kinds]
+
+
+def test_no_path_of_one_machine():
+    paths = re.compile(r"(?<![\w.~:/-])/(?:work|home|root|Users|tmp)/\w")
+    hits = [str(path.relative_to(ROOT)) for path in committed_texts() if paths.search(path.read_text(encoding="utf-8"))]
+    assert not hits, f"these hold a path of somebody's machine: {hits}"
+
+
+def test_ci_entry():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK), ".ci/run is not executable"
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+    assert "make test" in script.read_text(encoding="utf-8")
