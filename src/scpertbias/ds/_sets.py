@@ -1,0 +1,83 @@
+"""Gene sets of the axes that confound perturbation effects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._files import read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Mouse symbols that capitalization does not give; None: no mouse gene.
+_MOUSE: dict[str, str | None] = {
+    "HBA1": "Hba-a1",
+    "HBA2": "Hba-a2",
+    "HBB": "Hbb-bs",
+    "HBD": "Hbb-bt",
+    "HBE1": "Hbb-y",
+    "HBG1": "Hbb-bh1",
+    "HBG2": "Hbb-bh2",
+    "HBM": None,
+    "HBQ1": "Hbq1a",
+    "HBZ": "Hba-x",
+    "MT-CYB": "mt-Cytb",
+    "RPS4Y1": None,
+    "RPS4Y2": None,
+    "TP53INP1": "Trp53inp1",
+    "TNFRSF10A": None,
+    "TNFRSF10C": None,
+    "TNFRSF10D": None,
+}
+
+
+def confounder_sets(species: str = "human") -> pd.DataFrame:
+    """Gene sets of the axes along which perturbations of any kind move cells.
+
+    Parameters
+    ----------
+    species
+        `"human"` or `"mouse"`. Mouse symbols follow from the human ones by their spelling (`mt-Nd1`, `Rps3`), but for
+        the known exceptions.
+
+    Returns
+    -------
+    A tidy frame with a row for each gene of each set: `source` (the set), `target` (the gene symbol) and `reference`
+    (where the set is from). The sets, which may overlap:
+
+    - `mt`: the 13 protein genes and two rRNA genes of mitochondrial DNA,
+    - `oxphos_nuclear`: nuclear genes of the respiratory chain, its assembly, and the mitochondrial ribosome,
+    - `ribo`: cytosolic ribosomal proteins; `RPS6KB2` or `RPS19BP1`, which a prefix would hit, are not among them,
+      `FAU`, `UBA52` and `RACK1`, which a prefix would miss, are,
+    - `cell_cycle`: S and G2/M phase,
+    - `histone`: replication-dependent histones,
+    - `heat_shock`: targets of HSF1,
+    - `upr_isr`: unfolded-protein and integrated stress response,
+    - `p53`: direct targets of p53,
+    - `hemoglobin`: globin chains.
+
+    Earlier names of renamed genes are members too (`ATP5A1` beside `ATP5F1A`), as public screens use both.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> sets = spb.ds.confounder_sets()
+    >>> sets.loc[sets["source"] == "mt", "target"].head(3).tolist()
+    ['MT-ATP6', 'MT-ATP8', 'MT-CO1']
+    """
+    sets = read_table("confounder_sets.csv")
+    if species == "human":
+        return sets
+    if species == "mouse":
+        sets["target"] = [_mouse_symbol(gene) for gene in sets["target"]]
+        return sets.dropna(subset="target").drop_duplicates(["source", "target"]).reset_index(drop=True)
+    msg = f"species must be 'human' or 'mouse', found {species!r}; for others bring your own sets."
+    raise ValueError(msg)
+
+
+def _mouse_symbol(gene: str) -> str | None:
+    if gene in _MOUSE:
+        return _MOUSE[gene]
+    if gene.startswith("MT-"):
+        return "mt-" + gene[3:].capitalize()
+    return gene.capitalize()
