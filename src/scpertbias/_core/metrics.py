@@ -1,0 +1,258 @@
+"""How accurate predicted profiles are: one score for each perturbation, and a registry of all scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.distance import cdist
+
+from scpertbias._core import ceilings
+from scpertbias._core.ceilings import ROUNDING, FloatArray, Truth, correlation, row_norm
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Truth",
+    "control_noise",
+    "discrimination",
+    "evaluate",
+    "evaluate_ceilings",
+    "l2",
+    "l2_ratio",
+    "mae",
+    "mse_de20",
+    "pearson_delta",
+    "pearson_delta_perturbed",
+    "rmse",
+]
+
+Score = Callable[[FloatArray, Truth], FloatArray]
+TruthScore = Callable[[Truth], FloatArray]
+
+TIE_TOLERANCE = 1e-10
+DISTANCE_BLOCK = 512
+MIN_GROUP = 3
+
+
+def l2(predictions: FloatArray, truth: Truth) -> FloatArray:
+    """Euclidean distance of prediction and observed mean."""
+    return row_norm(predictions - truth.observed)
+
+
+def rmse(predictions: FloatArray, truth: Truth) -> FloatArray:
+    """Root mean squared error over genes."""
+    score: FloatArray = l2(predictions, truth) / np.sqrt(truth.observed.shape[1])
+    return score
+
+
+def mae(predictions: FloatArray, truth: Truth) -> FloatArray:
+    """Mean absolute error over genes."""
+    score: FloatArray = np.abs(predictions - truth.observed).mean(axis=1)
+    return score
+
+
+def l2_ratio(predictions: FloatArray, truth: Truth) -> FloatArray:
+    """L2 error over that of the mean baseline."""
+    return l2(predictions, truth) / truth.centroid_l2
+
+
+def mse_de20(predictions: FloatArray, truth: Truth) -> FloatArray:
+    """Mean squared error over the 20 genes of strongest observed effect."""
+    error = np.take_along_axis(predictions - truth.observed, truth.top_effects, axis=1)
+    # A prediction with any gap is no prediction, whichever genes are looked at.
+    return np.where(np.isnan(predictions).any(axis=1), np.nan, (error**2).mean(axis=1))
+
+
+def pearson_delta(predictions: FloatArray, truth: Truth) -> FloatArray:
+    """Correlation of predicted and observed differences from control."""
+    return correlation(predictions, truth.observed, truth.control)
+
+
+def pearson_delta_perturbed(predictions: FloatArray, truth: Truth) -> FloatArray:
+    """Correlation of predicted and observed differences from the mean of the perturbed."""
+    return correlation(predictions, truth.observed, truth.centroid)
+
+
+def control_noise(predictions: FloatArray, truth: Truth) -> FloatArray:
+    """Share of the predicted effect that sampling of the control alone would make.
+
+    Above 0.1 `pearson_delta` rewards control noise. It is infinite where no effect is predicted.
+    """
+    effect = row_norm(predictions - truth.control)
+    result = np.where(np.isnan(effect), np.nan, np.inf)
+    predicted = effect > ROUNDING * row_norm(predictions)
+    noise = truth.control_var.sum() / truth.n_control
+    np.divide(noise, effect**2, out=result, where=predicted)
+    return result
+
+
+def discrimination(predictions: FloatArray, truth: Truth) -> FloatArray:
+    """Share of the other perturbations whose observed mean is farther from the prediction than the right one.
+
+    Distances are L1, over genes that are the target of no perturbation; ties count half. Candidates are all rows of
+    the group, also those that this model cannot predict, so that models share them. Any constant prediction averages
+    exactly 0.5. NaN in groups of fewer than three.
+    """
+    scores = np.full(truth.observed.shape[0], np.nan)
+    kept = ~truth.target_columns
+    predicted = np.logical_not(np.isnan(predictions).any(axis=1))
+    if not kept.any():
+        return scores
+    for group in np.unique(truth.groups):
+        members = np.flatnonzero(truth.groups == group)
+        if members.size < MIN_GROUP:
+            continue
+        candidates = truth.observed[np.ix_(members, kept)]
+        positions = np.flatnonzero(predicted[members])
+        for start in range(0, positions.size, DISTANCE_BLOCK):
+            block = positions[start : start + DISTANCE_BLOCK]
+            distances = cdist(predictions[np.ix_(members[block], kept)], candidates, "cityblock")
+            scores[members[block]] = _share_farther(distances, block)
+    return scores
+
+
+def _share_farther(distances: FloatArray, own: npt.NDArray[np.intp]) -> FloatArray:
+    """Share of the other columns with a larger distance than the column `own` of each row, ties half."""
+    own_distance = np.take_along_axis(distances, own[:, None], axis=1)
+    excess = distances - own_distance
+    # The tolerance is symmetric in the pair, so that for a constant prediction every pair adds exactly 1.
+    tolerance = TIE_TOLERANCE * np.maximum(distances, own_distance)
+    farther = np.count_nonzero(excess > tolerance, axis=1)
+    tied = np.count_nonzero(np.abs(excess) <= tolerance, axis=1) - 1
+    return np.asarray((farther + 0.5 * tied) / (distances.shape[1] - 1), dtype=np.float64)
+
+
+def _halves(truth: Truth, *, score: Callable[..., FloatArray], reference: str) -> FloatArray:
+    """Score the two halves with the metric's own reference, `control` or `centroid`, on both sides."""
+    return score(truth.half_1, truth.half_2, getattr(truth, reference))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One score: its names, its direction, and what the truth itself and a repeat of the experiment would get.
+
+    Parameters
+    ----------
+    name
+        Column of the scores.
+    label
+        Label of an axis, with the unit.
+    best
+        Value of a perfect prediction.
+    higher_is_better
+        Direction.
+    function
+        Score of each row; NaN where the prediction is.
+    ceiling
+        Score of the truth for each row, if that is known.
+    replicate
+        Score of a repeat of the experiment for each row, if that is known.
+    scale_free
+        Whether scores of different genes or scales may be compared.
+    scaled
+        Whether a scaled score is defined.
+    """
+
+    name: str
+    label: str
+    best: float
+    higher_is_better: bool
+    function: Score
+    ceiling: TruthScore | None = None
+    replicate: TruthScore | None = None
+    scale_free: bool = False
+    scaled: bool = False
+
+    def skill(self, model: FloatArray, baseline: FloatArray, ceiling: FloatArray) -> ceilings.Skill:
+        """Terms of the scaled score, from the scores of the model, the baseline and the truth."""
+        if not self.scaled:
+            known = [name for name, metric in METRICS.items() if metric.scaled]
+            msg = f"No scaled score is defined for metric {self.name!r}: use one of {known}."
+            raise ValueError(msg)
+        return ceilings.skill(model, baseline, ceiling, error=not self.higher_is_better)
+
+
+def _error(
+    function: Score, label: str, ceiling: TruthScore, *, scale_free: bool = False, scaled: bool = False
+) -> Metric:
+    return Metric(
+        name=function.__name__,
+        label=label,
+        best=0.0,
+        higher_is_better=False,
+        function=function,
+        ceiling=ceiling,
+        scale_free=scale_free,
+        scaled=scaled,
+    )
+
+
+def _correlation(function: Score, label: str, reference: str) -> Metric:
+    return Metric(
+        name=function.__name__,
+        label=label,
+        best=1.0,
+        higher_is_better=True,
+        function=function,
+        ceiling=partial(_halves, score=ceilings.correlation_ceiling, reference=reference),
+        replicate=partial(_halves, score=ceilings.replicate, reference=reference),
+        scale_free=True,
+        scaled=True,
+    )
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        _error(l2, "L2 error (log-normalized units)", ceilings.l2_ceiling, scaled=True),
+        _error(rmse, "root mean squared error (log-normalized units)", ceilings.rmse_ceiling),
+        _error(mae, "mean absolute error (log-normalized units)", ceilings.mae_ceiling),
+        _error(
+            mse_de20,
+            "mean squared error of the 20 strongest genes (squared log-normalized units)",
+            ceilings.mse_de20_ceiling,
+        ),
+        _correlation(pearson_delta, "Pearson correlation of effects against control", "control"),
+        _correlation(pearson_delta_perturbed, "Pearson correlation of effects against the perturbed mean", "centroid"),
+        _error(l2_ratio, "L2 error relative to the mean baseline", ceilings.l2_ratio_ceiling, scale_free=True),
+        Metric(
+            name="discrimination",
+            label="discrimination (share of other perturbations farther away)",
+            best=1.0,
+            higher_is_better=True,
+            function=discrimination,
+            scale_free=True,
+        ),
+    )
+}
+
+
+def evaluate(predictions: FloatArray, truth: Truth) -> dict[str, FloatArray]:
+    """Score predictions by every metric, with `control_noise` beside them.
+
+    Parameters
+    ----------
+    predictions
+        Rows x genes; a row of NaN is a perturbation that the model cannot predict.
+    truth
+        What they are compared with.
+
+    Returns
+    -------
+    One value for each row, by metric.
+    """
+    if predictions.shape != truth.observed.shape:
+        msg = f"`predictions` has shape {predictions.shape}, but the observed means have {truth.observed.shape}."
+        raise ValueError(msg)
+    scores = {name: metric.function(predictions, truth) for name, metric in METRICS.items()}
+    scores["control_noise"] = control_noise(predictions, truth)
+    return scores
+
+
+def evaluate_ceilings(truth: Truth) -> dict[str, FloatArray]:
+    """Score of the truth itself for each row, by metric, for those metrics where it is known."""
+    return {name: metric.ceiling(truth) for name, metric in METRICS.items() if metric.ceiling is not None}

@@ -1,0 +1,200 @@
+"""Intervals and p-values from resampled perturbations.
+
+A resample is a row of counts, one for each perturbation, so that every bootstrap is a product with a matrix of
+weights. The same weights serve all models, which makes their comparisons paired.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+MIN_PERTURBATIONS = 10
+NO_ROOM = "no room between baseline and ceiling"
+TOO_FEW = f"fewer than {MIN_PERTURBATIONS} perturbations"
+INFINITE = "infinite values"
+
+
+class Estimate(NamedTuple):
+    """An estimate with its interval.
+
+    Parameters
+    ----------
+    estimate
+        From all perturbations.
+    low, high
+        Bounds of the interval, NaN where there is none.
+    draws
+        The estimate in each resample, NaN where it is undefined.
+    reason
+        Why something is NaN; empty if nothing is.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    draws: FloatArray
+    reason: str
+
+
+def bootstrap_weights(n: int, n_boot: int, rng: np.random.Generator) -> IntArray:
+    """How often each of `n` perturbations occurs in each of `n_boot` resamples with replacement (n_boot x n)."""
+    if n == 0:
+        return np.zeros((n_boot, 0), dtype=np.int64)
+    drawn = rng.integers(n, size=(n_boot, n))
+    drawn += n * np.arange(n_boot)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n_boot * n).reshape(n_boot, n)
+
+
+def interval(draws: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+    """Percentile interval of the finite draws along the first axis.
+
+    Parameters
+    ----------
+    draws
+        Draws x anything.
+    level
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    Lower and upper bounds, without the first axis; NaN where no draw is finite.
+    """
+    if not 0 < level < 1:
+        msg = f"`level` must lie between 0 and 1, found {level}."
+        raise ValueError(msg)
+    if draws.shape[0] == 0:
+        empty = np.full(draws.shape[1:], np.nan)
+        return empty, empty.copy()
+    ordered = np.sort(np.where(np.isfinite(draws), draws, np.nan), axis=0)  # NaN go last
+    last = np.maximum(np.isfinite(ordered).sum(axis=0) - 1, 0)
+
+    def quantile(probability: float) -> FloatArray:
+        position = np.asarray(probability * last)
+        below = np.floor(position).astype(np.intp)
+        above = np.minimum(below + 1, last)
+        low = np.take_along_axis(ordered, below[None], axis=0)[0]
+        high = np.take_along_axis(ordered, above[None], axis=0)[0]
+        return np.asarray(low + (high - low) * (position - below), dtype=np.float64)
+
+    return quantile((1 - level) / 2), quantile((1 + level) / 2)
+
+
+def average_within(values: FloatArray, codes: IntArray, n: int) -> FloatArray:
+    """Mean of the values that are not NaN within each of `n` perturbations; NaN where there are none.
+
+    Parameters
+    ----------
+    values
+        One for each row; several rows may belong to one perturbation (it occurs in several splits).
+    codes
+        Perturbation of each row, from 0 to n - 1.
+    n
+        Number of perturbations.
+    """
+    known = ~np.isnan(values)
+    counts = np.bincount(codes[known], minlength=n)
+    sums = np.bincount(codes[known], weights=values[known], minlength=n)
+    means = np.full(n, np.nan)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return means
+
+
+def mean_interval(values: FloatArray, weights: IntArray, level: float = 0.95) -> Estimate:
+    """Mean over perturbations with its bootstrap interval.
+
+    Parameters
+    ----------
+    values
+        One for each perturbation; NaN are left out, together with their weights.
+    weights
+        From :func:`bootstrap_weights` (n_boot x perturbations).
+    level
+        Coverage of the interval.
+    """
+    known = ~np.isnan(values)
+    n_known = int(known.sum())
+    nothing = np.full(len(weights), np.nan)
+    if n_known == 0:
+        return Estimate(np.nan, np.nan, np.nan, nothing, TOO_FEW)
+    with np.errstate(invalid="ignore"):
+        estimate = float(values[known].mean())
+    if not np.isfinite(estimate):  # not left out: a diverged model would look better for it
+        return Estimate(estimate, np.nan, np.nan, nothing, INFINITE)
+    if n_known < MIN_PERTURBATIONS:
+        return Estimate(estimate, np.nan, np.nan, nothing, TOO_FEW)
+    kept = weights[:, known].astype(np.float64)
+    draws = _ratio(kept @ values[known], kept.sum(axis=1))
+    low, high = interval(draws, level)
+    return Estimate(estimate, float(low), float(high), draws, "")
+
+
+def ratio_interval(numerator: FloatArray, denominator: FloatArray, weights: IntArray, level: float = 0.95) -> Estimate:
+    """Ratio of the sums over perturbations with its bootstrap interval.
+
+    It is NaN if the interval of the sum of denominators reaches 0 or below: then the ratio says nothing.
+
+    Parameters
+    ----------
+    numerator, denominator
+        One for each perturbation; those where either is not finite are left out.
+    weights
+        From :func:`bootstrap_weights` (n_boot x perturbations).
+    level
+        Coverage of the interval.
+    """
+    known = np.isfinite(numerator) & np.isfinite(denominator)
+    nothing = np.full(len(weights), np.nan)
+    n_known = int(known.sum())
+    if n_known == 0:
+        return Estimate(np.nan, np.nan, np.nan, nothing, TOO_FEW)
+    kept = weights[:, known].astype(np.float64)
+    total = float(denominator[known].sum())
+    totals = kept @ denominator[known]
+    # Resamples that hold none of the known perturbations say nothing about them.
+    drawn = kept.sum(axis=1) > 0
+    if total <= 0 or not interval(totals[drawn], level)[0] > 0:
+        return Estimate(np.nan, np.nan, np.nan, nothing, NO_ROOM)
+    estimate = float(numerator[known].sum()) / total
+    if n_known < MIN_PERTURBATIONS:
+        return Estimate(estimate, np.nan, np.nan, nothing, TOO_FEW)
+    draws = _ratio(kept @ numerator[known], totals)
+    low, high = interval(draws, level)
+    return Estimate(estimate, float(low), float(high), draws, "")
+
+
+def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Quotient, NaN where the denominator is not positive."""
+    quotient = np.full(numerator.shape, np.nan)
+    np.divide(numerator, denominator, out=quotient, where=denominator > 0)
+    return quotient
+
+
+def paired_p(draws: FloatArray) -> float:
+    """Two-sided bootstrap p-value of a difference: twice the smaller share of resamples on either side of 0.
+
+    Parameters
+    ----------
+    draws
+        The difference in each resample, both terms with the same weights; draws that are not finite are left out.
+    """
+    finite = draws[np.isfinite(draws)]
+    if finite.size == 0:
+        return float("nan")
+    smaller = min(np.count_nonzero(finite <= 0), np.count_nonzero(finite >= 0))
+    return min(1.0, 2.0 * (1 + smaller) / (1 + finite.size))
+
+
+def benjamini_hochberg(p: FloatArray) -> FloatArray:
+    """Benjamini-Hochberg adjusted p-values of one family; NaN are no part of it and stay NaN."""
+    q = np.full(p.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    scaled = p[order] * known.size / np.arange(1, known.size + 1)
+    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return q
