@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve, eigh
 from scipy.sparse import csr_array
+from scipy.sparse.linalg import ArpackError, eigsh
 
 from scpertbias._core.graph import Spectrum
 
@@ -17,6 +18,7 @@ BoolArray = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 
+_LARGE = 200  # from this size on, a few leading eigenvectors are found faster by Lanczos than by a full solver
 _SINGULAR = "alpha is too small: without a penalty the equations have no unique solution; use alpha > 0, such as 0.1"
 
 
@@ -276,6 +278,14 @@ def _over_perturbations(
 
 def _leading(gram: FloatArray, rank: int) -> FloatArray:
     size = gram.shape[0]
+    if size >= _LARGE and 4 * rank < size and gram.any():
+        start = np.random.default_rng(0).standard_normal(size)  # fixed, and not orthogonal to what is sought
+        try:
+            _, found = eigsh(gram, k=rank, which="LA", v0=start, tol=0)
+        except ArpackError:
+            pass
+        else:
+            return np.ascontiguousarray(found[:, ::-1])
     _, vectors = eigh(gram, subset_by_index=(max(size - rank, 0), size - 1))
     leading: FloatArray = vectors[:, ::-1]
     return leading

@@ -1,0 +1,38 @@
+"""What differs between versions, and optional imports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import mudata as md
+from anndata import AnnData
+from packaging.version import Version
+
+
+@contextmanager
+def _no_pull() -> Iterator[None]:
+    """Stop mudata 0.3 from copying columns between modalities; 0.4 never does."""
+    if Version(md.__version__) < Version("0.4"):
+        with md.set_options(pull_on_update=False):
+            yield
+    else:
+        yield
+
+
+def mudata(modalities: Mapping[str, AnnData]) -> md.MuData:
+    """Make a MuData whose modalities share rows and overlap in genes."""
+    with _no_pull():
+        return md.MuData(dict(modalities), axis=-1)
+
+
+def read_h5mu(path: str) -> md.MuData:
+    """Read a MuData from a file."""
+    with _no_pull():
+        return md.read_h5mu(path)
+
+
+def write_h5mu(mdata: md.MuData, path: str) -> None:
+    """Write a MuData to a file."""
+    with _no_pull():
+        mdata.write_h5mu(path, compression="gzip")

@@ -1,0 +1,219 @@
+"""Cells to moments: deal the cells into halves and control blocks, pass over them once, fold the leaves into rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from .blocks import FloatArray, IntArray, Leaves, leaf_moments, stable_order
+from .moments import Covariates, Moments
+
+N_BLOCKS = 20
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Which leaf each cell belongs to, and what each leaf is.
+
+    A perturbed leaf is one half of a row, a control leaf one stratum of one control block.
+    """
+
+    leaf: IntArray
+    row: IntArray
+    half: IntArray
+    block: IntArray
+    stratum: IntArray
+    counts: FloatArray
+    """Leaves × strata: number of cells."""
+
+
+def deal(
+    row: IntArray,
+    n_rows: int,
+    reference: int,
+    hashes: npt.NDArray[np.uint64],
+    *,
+    stratum: IntArray,
+    n_strata: int,
+    guide_half: IntArray | None = None,
+) -> Deal:
+    """Deal cells into two halves a row, and the control into blocks, balanced within strata.
+
+    Cells of a row are ordered by stratum, then by hash, and dealt alternately, so neither file order nor chunks
+    matter. ``guide_half`` (0 or 1; −1: dealt like the others) replaces the alternation where guides make the halves.
+    The control has 20 blocks, or fewer, so that none is empty: 10, or half as many as half of its cells, a half.
+    """
+    half = np.full(len(row), -1, dtype=np.int64)
+    kept = np.flatnonzero(row >= 0)
+    order = kept[np.argsort(hashes[kept], kind="stable")]
+    order = order[stable_order(row[order] * n_strata + stratum[order], n_rows * n_strata)]
+    place = _place_within(row[order])
+    half[order] = place % 2
+    if guide_half is not None:
+        half[kept] = np.where(guide_half[kept] >= 0, guide_half[kept], half[kept])
+
+    control = order[row[order] == reference]
+    halves = [control[half[control] == a] for a in (0, 1)]
+    n_blocks = 2 * max(min(N_BLOCKS // 2, len(control) // 4, *map(len, halves)), 1)
+    block = np.full(len(row), -1, dtype=np.int64)
+    for a, cells in enumerate(halves):
+        block[cells] = a * (n_blocks // 2) + np.arange(len(cells)) % (n_blocks // 2)
+
+    is_control = row == reference
+    leaf = np.where(row >= 0, 2 * row + half, -1)
+    leaf[is_control] = 2 * n_rows + block[is_control] * n_strata + stratum[is_control]
+    n_leaves = 2 * n_rows + n_blocks * n_strata
+    counts = np.bincount(leaf[kept] * n_strata + stratum[kept], minlength=n_leaves * n_strata)
+    of_leaf = np.arange(n_leaves)
+    in_control = of_leaf >= 2 * n_rows
+    block_of = np.where(in_control, (of_leaf - 2 * n_rows) // n_strata, -1)
+    return Deal(
+        leaf=leaf,
+        row=np.where(in_control, reference, of_leaf // 2),
+        half=np.where(in_control, (block_of >= n_blocks // 2).astype(np.int64), of_leaf % 2),
+        block=block_of,
+        stratum=np.where(in_control, (of_leaf - 2 * n_rows) % n_strata, -1),
+        counts=counts.reshape(n_leaves, n_strata).astype(np.float64),
+    )
+
+
+def _place_within(sorted_groups: IntArray) -> IntArray:
+    """Position of each entry within its run of equal values."""
+    if len(sorted_groups) == 0:
+        return np.empty(0, dtype=np.int64)
+    starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]])
+    return np.arange(len(sorted_groups)) - np.repeat(starts, np.diff(np.r_[starts, len(sorted_groups)]))
+
+
+def gather(
+    x: Any,
+    dealt: Deal,
+    row: IntArray,
+    n_rows: int,
+    reference: int,
+    *,
+    stratum: IntArray,
+    scale: FloatArray | None = None,
+    covariates: FloatArray | None = None,
+) -> Moments:
+    """Read the cells once and return the moments of the rows, each cell centered by its stratum's control mean."""
+    n_strata, n_blocks = dealt.counts.shape[1], int(dealt.block.max()) + 1
+    centered, deviations = None, None
+    if covariates is not None:
+        centered = _center_covariates(covariates, row, reference, stratum, n_strata)
+        deviations = _within_rows(centered, row, n_rows)
+    leaves = leaf_moments(x, dealt.leaf, len(dealt.row), scale=scale, deviations=deviations)
+    strata_means, control_mean = _control_by_stratum(leaves, dealt)
+    offset = strata_means - control_mean
+
+    half_row = dealt.half * n_rows + dealt.row
+    n_half = sum_by(leaves.n, half_row, 2 * n_rows).reshape(2, n_rows)
+    half = sum_by(leaves.mean, half_row, 2 * n_rows, weights=leaves.n)
+    n_block = sum_by(leaves.n, dealt.block, n_blocks)
+    blocks = sum_by(leaves.mean, dealt.block, n_blocks, weights=leaves.n)
+    n = n_half.sum(axis=0)
+    mean = raw = _divide(half[:n_rows] + half[n_rows:], n)
+    if n_strata > 1:
+        half -= sum_by(dealt.counts, half_row, 2 * n_rows) @ offset
+        blocks -= sum_by(dealt.counts, dealt.block, n_blocks) @ offset
+        mean = _divide(half[:n_rows] + half[n_rows:], n)
+    return Moments(
+        n=n,
+        mean=mean,
+        var=_variance(leaves, dealt.row, n, raw),
+        half=_divide(half, n_half.ravel()).reshape(2, n_rows, -1),
+        n_half=n_half,
+        blocks=_divide(blocks, n_block),
+        n_blocks=n_block,
+        reference=reference,
+        covariates=None
+        if centered is None or deviations is None
+        else _covariate_moments(centered, deviations, leaves, dealt, row, n_rows, stratum, strata_means),
+    )
+
+
+def sum_by(values: FloatArray, to: IntArray, n_groups: int, weights: FloatArray | None = None) -> FloatArray:
+    """Sum the entries (along the first axis) of each group; −1 leaves an entry out."""
+    member = np.flatnonzero(to >= 0)
+    weight = np.ones(len(member)) if weights is None else weights[member]
+    indicator = sparse.csr_array((weight, (to[member], member)), shape=(n_groups, len(to)))
+    out = np.asarray(indicator @ values.reshape(len(to), -1), dtype=np.float64)
+    return out.reshape(n_groups, *values.shape[1:])
+
+
+def _divide(total: FloatArray, n: FloatArray) -> FloatArray:
+    """Turn sums into means, in place; NaN where there is nothing."""
+    total /= np.where(n > 0, n, np.nan)[:, None]
+    return total
+
+
+def _control_by_stratum(leaves: Leaves, dealt: Deal) -> tuple[FloatArray, FloatArray]:
+    """Control mean of each stratum (S, G) and of all control cells (G,)."""
+    n_strata = dealt.counts.shape[1]
+    sums = sum_by(leaves.mean, dealt.stratum, n_strata, weights=leaves.n)
+    cells = sum_by(leaves.n, dealt.stratum, n_strata)
+    return sums / np.maximum(cells, 1)[:, None], sums.sum(axis=0) / max(cells.sum(), 1)
+
+
+def _variance(leaves: Leaves, to: IntArray, n: FloatArray, mean: FloatArray) -> FloatArray:
+    """Unbiased variance over the cells of a row about its raw mean, the between-stratum part included."""
+    away = leaves.mean - mean[to]
+    away *= away
+    away *= leaves.n[:, None]
+    away += leaves.m2
+    away[leaves.n == 0] = 0.0
+    m2 = sum_by(away, to, len(n))
+    m2 /= np.where(n > 1, n - 1, np.nan)[:, None]
+    return m2
+
+
+def _center_covariates(
+    covariates: FloatArray, row: IntArray, reference: int, stratum: IntArray, n_strata: int
+) -> FloatArray:
+    """Covariates less their stratum's control mean, plus the control mean."""
+    control = np.where(row == reference, stratum, -1)
+    means = np.nan_to_num(_group_means(covariates, control, n_strata))
+    centered = covariates - means[np.maximum(stratum, 0)] + covariates[row == reference].mean(axis=0)
+    return np.where((row >= 0)[:, None], centered, 0.0)
+
+
+def _group_means(values: FloatArray, code: IntArray, n_groups: int) -> FloatArray:
+    n = np.bincount(code[code >= 0], minlength=n_groups).astype(np.float64)
+    return _divide(sum_by(values, code, n_groups), n)
+
+
+def _within_rows(centered: FloatArray, row: IntArray, n_rows: int) -> FloatArray:
+    """Covariates about their row's mean; zero for cells left out."""
+    means = _group_means(centered, row, n_rows)
+    return np.where((row >= 0)[:, None], centered - means[np.maximum(row, 0)], 0.0)
+
+
+def _covariate_moments(
+    centered: FloatArray,
+    deviations: FloatArray,
+    leaves: Leaves,
+    dealt: Deal,
+    row: IntArray,
+    n_rows: int,
+    stratum: IntArray,
+    strata_means: FloatArray,
+) -> Covariates:
+    n_strata, k = dealt.counts.shape[1], centered.shape[1]
+    kept = row >= 0
+    # Σ x·d was taken on raw x: less the stratum means it is that of centered x.
+    joint = np.where(kept, row * n_strata + stratum, -1)
+    by_stratum = sum_by(deviations, joint, n_rows * n_strata).reshape(n_rows, n_strata, k)
+    cross = sum_by(leaves.cross, dealt.row, n_rows) - by_stratum.transpose(0, 2, 1) @ strata_means
+    half = np.where(kept, dealt.half[np.maximum(dealt.leaf, 0)], -1)
+    block = np.where(kept, dealt.block[np.maximum(dealt.leaf, 0)], -1)
+    return Covariates(
+        mean=_group_means(centered, row, n_rows),
+        half=np.stack([_group_means(centered, np.where(half == a, row, -1), n_rows) for a in (0, 1)]),
+        blocks=_group_means(centered, block, int(dealt.block.max()) + 1),
+        ss=sum_by(deviations[:, :, None] * deviations[:, None, :], row, n_rows),
+        cross=cross,
+    )

@@ -1,0 +1,63 @@
+"""Docstring parts that several functions share."""
+
+from __future__ import annotations
+
+from docrep import DocstringProcessor
+
+docs = DocstringProcessor(
+    adata="""\
+adata
+    Cells (log-normalized), or profiles made by :func:`scpertbias.pp.pseudobulk`.""",
+    groupby="""\
+groupby
+    Column of ``obs`` that names each cell's perturbation.""",
+    reference="""\
+reference
+    The control: a name, a list of names, or a pattern such as ``"non-targeting*"``. By default found by its wording
+    (control, ctrl, non-targeting, NT, …).""",
+    strata="""\
+strata
+    Column or columns of ``obs`` (batch, donor, cell line): each cell is centered by the control mean of its own
+    stratum.""",
+    min_cells="""\
+min_cells
+    Perturbations with fewer cells are left out, and listed.""",
+    layer="""\
+layer
+    Layer to read instead of ``X``.""",
+    split_key="""\
+split_key
+    Column of ``obs`` with ``train``, ``val`` and ``test``; where it is missing, all rows are ``train``.""",
+    gene_symbols="""\
+gene_symbols
+    Column of ``var`` with gene symbols; used by itself where ``var_names`` are Ensembl ids and such a column exists.""",
+    key_added="""\
+key_added
+    Name under which the result is stored.""",
+    rng="""\
+rng
+    Seed or generator.""",
+    copy="""\
+copy
+    Whether to change a copy and return it.""",
+    models="""\
+models
+    Names of the stored models; by default all.""",
+    plot="""\
+ax
+    Axes to draw in; by default a new figure.
+palette
+    Colors of the models: a mapping from model to color.
+figsize
+    Width and height in inches.
+show
+    Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+return_fig
+    Whether to return the figure.""",
+)
+docs.params["cells"] = "\n".join(
+    docs.params[name]
+    for name in ("groupby", "reference", "strata", "min_cells", "layer", "split_key", "gene_symbols")
+)
+docs.params["stored"] = """\
+Returns ``None`` if ``copy=False``, else the changed copy."""

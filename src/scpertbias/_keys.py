@@ -1,0 +1,28 @@
+"""Every name under which something is stored."""
+
+from __future__ import annotations
+
+ROOT = "scpertbias"
+"""The one entry of ``uns`` that holds what this package stores."""
+
+MODELS = "models"
+PROFILES = "profiles"
+LAYERS = "layers"
+
+HALVES = ("half_1", "half_2")
+VAR = "var"
+CONTROL_BLOCKS = "control_blocks"
+CROSS = "cross"
+COVARIATES = "covariates"
+
+SPLITS = ("train", "val", "test")
+OBS_COLUMNS = (
+    "perturbation",
+    "split",
+    "n_cells",
+    "is_reference",
+    "n_targets",
+    "target_measured",
+    "used",
+    "reason",
+)

@@ -1,0 +1,84 @@
+"""Moments of cells or of profiles: fits and questions need not know which they got."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from anndata import AnnData
+
+from . import _cells, _profiles, _store, _validate
+from ._cells import cell_codes
+from ._core.blocks import column_sums
+from ._core.moments import Moments
+from ._screen import Screen
+
+__all__ = ["Moments", "Screen", "cell_codes", "control_mean", "of", "symbols"]
+
+
+def of(
+    adata: AnnData,
+    *,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    covariates: Sequence[str] = (),
+    guide_key: str | None = None,
+    normalize: bool = False,
+    size_factors: str | None = None,
+    target_sum: float = 1e4,
+    rng: int | np.random.Generator | None = 0,
+) -> Screen:
+    """Read the moments that profiles carry, or take them from the cells in one pass."""
+    _validate.cells_or_profiles(adata)
+    asked = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    if _store.profiles_record(adata) is not None:
+        return _profiles.read(adata, asked, layer=layer)
+    return _cells.read(
+        adata,
+        asked,
+        layer=layer,
+        covariates=covariates,
+        guide_key=guide_key,
+        normalize=normalize,
+        size_factors=size_factors,
+        target_sum=target_sum,
+        rng=rng,
+    )
+
+
+def control_mean(
+    adata: AnnData,
+    *,
+    groupby: str,
+    reference: str | Sequence[str] | None,
+    layer: str | None,
+    split_key: str,
+    gene_symbols: str | None,
+) -> tuple[npt.NDArray[np.float64], tuple[tuple[str, ...], ...], npt.NDArray[np.str_]]:
+    """Return the mean of the control cells, the targets of all labels, and the gene symbols."""
+    if _store.profiles_record(adata) is not None:
+        screen = of(adata)
+        return screen.moments.control, screen.targets, screen.symbols
+    codes, targets, symbols = cell_codes(
+        adata, groupby=groupby, reference=reference, gene_symbols=gene_symbols, split_key=split_key
+    )
+    x = _store.matrix(adata, layer)[codes == 0]
+    return column_sums(x) / x.shape[0], targets, symbols
+
+
+def symbols(adata: AnnData, gene_symbols: str | None) -> npt.NDArray[np.str_]:
+    """Return the gene symbols."""
+    return _validate.gene_symbols(adata, gene_symbols)[0]

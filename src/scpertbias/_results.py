@@ -1,0 +1,108 @@
+"""Stored models and tables, read back: which there are, on what they were fitted, what they predict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from . import _moments, _store
+from ._labels import parse
+
+DATA = ("groupby", "reference", "strata", "min_cells", "layer", "split_key", "gene_symbols")
+FOLD = "fold"
+
+
+def chosen(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """Return the records of the models asked for; a missing one is an error that lists those present."""
+    records = _store.models(adata)
+    if not records:
+        msg = "No model is stored here. Run spb.tl.fit_mean (or another fit_*), or spb.tl.add_predictions, first."
+        raise KeyError(msg)
+    names = list(records) if models is None else [models] if isinstance(models, str) else list(models)
+    if not names:
+        msg = f"`models` is empty; there are {list(records)}."
+        raise ValueError(msg)
+    missing = [name for name in names if name not in records]
+    if missing:
+        msg = f"`models`: {missing} are not stored; there are {list(records)}."
+        raise KeyError(msg)
+    gone = [name for name in names if not _store.has_layer(adata, name)]
+    if gone:
+        msg = f"`models`: the layers of {gone} are gone; fit them again."
+        raise KeyError(msg)
+    return {name: records[name] for name in names}
+
+
+def agreed_data(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what was asked when the models were fitted; models that disagree are an error."""
+    first_name, first = next(iter(records.items()))
+    wanted = _asked(first)
+    for name, record in records.items():
+        other = _asked(record)
+        differ = [key for key in DATA if other[key] != wanted[key]]
+        if differ:
+            shown = ", ".join(f"{key}: {wanted[key]!r} and {other[key]!r}" for key in differ)
+            msg = f"Models {first_name!r} and {name!r} were fitted on different data ({shown}); choose with models=."
+            raise ValueError(msg)
+    return wanted
+
+
+def _asked(record: Mapping[str, Any]) -> dict[str, Any]:
+    data = record.get("data", {})
+    out: dict[str, Any] = {}
+    for key in DATA:
+        value = data.get(key)
+        out[key] = [str(v) for v in value] if isinstance(value, np.ndarray | list | tuple) else value
+    out["min_cells"] = int(out["min_cells"])
+    return out
+
+
+def folds(adata: AnnData, records: Mapping[str, Mapping[str, Any]]) -> dict[str, int] | None:
+    """Return the fold of each perturbation if any of the models is cross-fitted."""
+    if not any(record.get("cross_fitted") for record in records.values()) or FOLD not in adata.obs:
+        return None
+    return {str(p): int(f) for p, f in zip(adata.obs["perturbation"], adata.obs[FOLD], strict=True) if f >= 0}
+
+
+def held_out(record: Mapping[str, Any], screen: _moments.Screen) -> list[str]:
+    """Return what a model has not seen: what its maker said, else the perturbations all of whose rows are test."""
+    if record.get("test") is not None:
+        return [str(name) for name in np.asarray(record["test"])]
+    seen = set(screen.perturbation[screen.split != "test"].tolist())
+    here = set(screen.perturbation.tolist())
+    return [name for i, name in enumerate(screen.names) if i in here and i not in seen]
+
+
+def predictions(adata: AnnData, key: str, screen: _moments.Screen | None = None) -> pd.DataFrame:
+    """Return predictions as perturbations × genes, the reference included."""
+    record = chosen(adata, key)[key]
+    if screen is not None:
+        names, codes = screen.names, screen.codes
+    else:
+        names, codes = _names_and_codes(adata, record)
+    first = np.full(len(names), -1, dtype=np.int64)
+    rows = np.flatnonzero(codes >= 0)[::-1]
+    first[codes[rows]] = rows
+    layer = _store.matrix(adata, key)
+    values = np.full((len(names), adata.n_vars), np.nan)
+    values[first >= 0] = np.asarray(layer)[first[first >= 0]]
+    return pd.DataFrame(values, index=pd.Index(names, name="perturbation"), columns=adata.var_names)
+
+
+def _names_and_codes(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    if _store.profiles_record(adata) is not None:
+        screen = _moments.of(adata)
+        return screen.names, screen.codes
+    data = _asked(record)
+    labels = parse(
+        adata.obs[data["groupby"]],
+        groupby=data["groupby"],
+        reference=data["reference"],
+        symbols=_moments.symbols(adata, data["gene_symbols"]),
+    )
+    return labels.names, labels.codes

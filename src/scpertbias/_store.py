@@ -1,0 +1,265 @@
+"""The one door to ``layers``, ``varm``, ``obsm`` and ``uns``: everything stored goes in and out here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData, ImplicitModificationWarning
+from mudata import MuData
+
+from . import _keys
+
+RESERVED = frozenset({"counts", *_keys.HALVES, _keys.VAR})
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+def matrix(adata: AnnData, layer: str | None) -> Any:
+    """Return ``X``, or a layer."""
+    if layer is None:
+        if adata.X is None:
+            msg = "`adata.X` is empty; pass layer=."
+            raise ValueError(msg)
+        return adata.X
+    if layer not in adata.layers:
+        msg = f"`layer`: there is no layers[{layer!r}]; there are {[k for k in adata.layers if k is not None]}."
+        raise KeyError(msg)
+    return adata.layers[layer]
+
+
+def has_layer(adata: AnnData, key: str) -> bool:
+    """Whether a layer of that name exists."""
+    return key in adata.layers
+
+
+def obsm(adata: AnnData, key: str) -> Any:
+    """Return an array of ``obsm``."""
+    if key not in adata.obsm:
+        msg = f"`obsm`: there is no obsm[{key!r}]; there are {list(adata.obsm)}."
+        raise KeyError(msg)
+    return adata.obsm[key]
+
+
+def has_varm(adata: AnnData, key: str) -> bool:
+    """Whether ``varm`` has that key."""
+    return key in adata.varm
+
+
+def root(data: AnnData | MuData) -> dict[str, Any]:
+    """Return what this package stored in ``uns`` (a copy of the first level; empty if nothing)."""
+    return dict(data.uns.get(_keys.ROOT, {}))
+
+
+def profiles_record(adata: AnnData) -> dict[str, Any] | None:
+    """Return how profiles were made, or None for cells."""
+    record = root(adata).get(_keys.PROFILES)
+    if record is None and _keys.HALVES[0] in adata.layers:
+        msg = (
+            "These rows have a layer 'half_1' but no record of how they were made (ad.concat drops it). Concatenate "
+            "the cells and call spb.pp.pseudobulk on them."
+        )
+        raise ValueError(msg)
+    return None if record is None else dict(record)
+
+
+def layer_record(adata: AnnData, layer: str | None) -> dict[str, Any] | None:
+    """Return how this package made a layer, or None if it did not."""
+    return root(adata).get(_keys.LAYERS, {}).get(layer) if layer is not None else None
+
+
+def models(adata: AnnData) -> dict[str, dict[str, Any]]:
+    """Return the records of the stored models."""
+    return {str(k): dict(v) for k, v in root(adata).get(_keys.MODELS, {}).items()}
+
+
+def has_table(data: AnnData | MuData, name: str) -> bool:
+    """Whether a table is stored."""
+    return isinstance(root(data).get(name), pd.DataFrame)
+
+
+def table(data: AnnData | MuData, name: str, *, made_by: str) -> pd.DataFrame:
+    """Return a stored table with text as ``str`` and a fresh index."""
+    frame = root(data).get(name)
+    if not isinstance(frame, pd.DataFrame):
+        msg = f"There is no table {name!r}. Run {made_by} first."
+        raise KeyError(msg)
+    frame = frame.reset_index(drop=True).copy()
+    for column in frame.columns:
+        if isinstance(frame[column].dtype, pd.CategoricalDtype):
+            frame[column] = frame[column].astype(object).where(frame[column].notna(), "").astype(str)
+    return frame
+
+
+# -- writing -------------------------------------------------------------------------------------------------------
+
+
+def check_key(adata: AnnData, key: str) -> None:
+    """Refuse a key that cannot be stored or names a slot this package did not write."""
+    if not isinstance(key, str) or not key or "/" in key or key in {".", ".."}:
+        msg = f"`key_added` is {key!r}; a name without '/', not empty, '.' or '..', is needed."
+        raise ValueError(msg)
+    known = root(adata)
+    ours = {*known.get(_keys.MODELS, {}), *known.get(_keys.LAYERS, {})}
+    if key not in ours and (key in RESERVED or key in adata.layers or key in adata.varm):
+        msg = f"`key_added={key!r}` names a slot that scpertbias did not write; choose another name."
+        raise ValueError(msg)
+
+
+def put(data: AnnData | MuData, **entries: Any) -> None:
+    """Put entries under ``uns['scpertbias']``, made plain; None removes one."""
+    new = root(data)
+    for name, value in entries.items():
+        if value is None:
+            new.pop(name, None)
+        else:
+            new[name] = plain(value)
+    with _quiet():
+        data.uns[_keys.ROOT] = new
+
+
+def put_layer(adata: AnnData, key: str, values: Any, record: Mapping[str, Any]) -> None:
+    """Store a layer and how it was made."""
+    check_key(adata, key)
+    known = root(adata)
+    layers = {**known.get(_keys.LAYERS, {}), key: plain(dict(record))}
+    models = {name: kept for name, kept in known.get(_keys.MODELS, {}).items() if name != key}
+    with _quiet():
+        adata.layers[key] = values
+    put(adata, **{_keys.LAYERS: layers, _keys.MODELS: models or None})
+
+
+def put_model(
+    adata: AnnData,
+    key: str,
+    *,
+    rows: npt.NDArray[np.int64],
+    predictions: npt.NDArray[np.floating],
+    attributions: npt.NDArray[np.floating] | None,
+    record: Mapping[str, Any],
+) -> None:
+    """Store a model: each row of ``layers[key]`` is the prediction of its perturbation (NaN where ``rows`` is −1)."""
+    check_key(adata, key)
+    dtype = np.float32 if profiles_record(adata) is None else np.float64
+    layer = np.full((adata.n_obs, adata.n_vars), np.nan, dtype=dtype)
+    layer[rows >= 0] = predictions[rows[rows >= 0]]
+    known = root(adata)
+    stored = {**known.get(_keys.MODELS, {}), key: plain(dict(record))}
+    layers = {name: kept for name, kept in known.get(_keys.LAYERS, {}).items() if name != key}
+    with _quiet():
+        adata.layers[key] = layer
+        if attributions is not None:
+            adata.varm[key] = np.asarray(attributions, dtype=np.float32)
+        elif key in adata.varm:
+            del adata.varm[key]
+    put(adata, **{_keys.MODELS: stored, _keys.LAYERS: layers or None})
+
+
+def attributions(adata: AnnData, key: str) -> npt.NDArray[np.floating] | None:
+    """Return genes × perturbations, or None."""
+    return np.asarray(adata.varm[key]) if key in adata.varm else None
+
+
+def put_profile_slots(adata: AnnData, arrays: Mapping[str, Any]) -> None:
+    """Store moments: names ``layers/x``, ``varm/x``, ``obsm/x``."""
+    with _quiet():
+        for name, values in arrays.items():
+            slot, key = name.split("/")
+            getattr(adata, slot)[key] = values
+
+
+def profile_slot(adata: AnnData, name: str) -> npt.NDArray[np.float64] | None:
+    """Return the array of a slot name ``layers/x``, ``varm/x``, ``obsm/x``, or None."""
+    slot, key = name.split("/")
+    values = getattr(adata, slot)
+    return np.asarray(values[key], dtype=np.float64) if key in values else None
+
+
+class _quiet(warnings.catch_warnings):
+    """A view is made actual on writing, as scanpy does, without a warning."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.simplefilter("ignore", ImplicitModificationWarning)
+        return entered
+
+
+def plain(value: Any) -> Any:
+    """Make a value such that h5ad and zarr hold it: no tuple, Series, MultiIndex or object column."""
+    if isinstance(value, pd.DataFrame):
+        return _plain_frame(value)
+    if isinstance(value, Mapping):
+        if bad := [key for key in value if not str(key) or "/" in str(key)]:
+            msg = f"{bad[:5]} cannot be keys of what is stored: they are empty or hold '/'. Store labels as values."
+            raise ValueError(msg)
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, np.random.Generator):
+        return None
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return _plain_list(value.tolist()) if value.dtype == object else value
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    if isinstance(value, Sequence | pd.Index | pd.Series | pd.api.extensions.ExtensionArray):
+        return _plain_list(list(value))
+    if isinstance(value, Set):
+        return _plain_list(sorted(value))
+    msg = f"A {type(value).__name__} cannot be stored."
+    raise TypeError(msg)
+
+
+def _plain_list(items: list[Any]) -> npt.NDArray[Any]:
+    """Make an array: of text (None is ""), of numbers or of booleans."""
+    if all(isinstance(item, str) or item is None for item in items):
+        return np.array([item or "" for item in items], dtype=str)
+    kinds = {np.asarray(item).dtype.kind for item in items}
+    array = np.array(items) if "U" not in kinds and "O" not in kinds else None
+    if array is None:
+        msg = f"A list that mixes text with other things cannot be stored: {items[:5]}."
+        raise TypeError(msg)
+    return array
+
+
+def _plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    out = frame.reset_index(drop=True).copy()
+    out.columns = [str(c) for c in out.columns]
+    for name in out.columns:
+        out[name] = _plain_column(name, out[name])
+    return out
+
+
+def _plain_column(name: str, values: pd.Series) -> pd.Series | pd.Categorical:
+    """Make text categorical (missing is ""), booleans with gaps ``boolean``, other objects numbers."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        categories = [str(c) for c in values.cat.categories]
+        return values if categories == list(values.cat.categories) else values.cat.rename_categories(categories)
+    if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
+        return values
+    values = values.astype(object)
+    known = values[values.notna()]
+    if len(known) and known.map(lambda v: isinstance(v, bool | np.bool_)).all():
+        return values.astype("boolean")
+    if len(known) and known.map(lambda v: isinstance(v, int | float | np.number)).all():
+        return values.astype(np.float64)
+    if not known.map(np.isscalar).all():
+        msg = f"Column {name!r} holds {type(next(v for v in known if not np.isscalar(v))).__name__}; only text and numbers are stored."
+        raise TypeError(msg)
+    return pd.Categorical(values.where(values.notna(), "").astype(str))
+
+
+def put_obs(adata: AnnData, key: str, values: Any) -> None:
+    """Store a column of ``obs``."""
+    with _quiet():
+        adata.obs[key] = values
+
+
+def put_var(adata: AnnData, key: str, values: Any) -> None:
+    """Store a column of ``var``."""
+    with _quiet():
+        adata.var[key] = values

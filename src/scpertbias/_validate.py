@@ -1,0 +1,204 @@
+"""Checks of what users pass in; each error says what was found and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scanpy as sc
+from anndata import AnnData
+from mudata import MuData
+from scipy import sparse
+
+from . import _keys, _store
+from ._labels import is_control_word
+
+STRATUM_WORDS = re.compile(
+    r"^(batch(es)?|gem_?group|bio_?rep|replicate|donor(_?id)?|patient|lane|plate|cell_?line|library|sample(_?id)?|"
+    r"orig\.?ident|pool|chip|channel)$",
+    re.IGNORECASE,
+)
+MIN_CONTROL_CELLS = 20
+CHUNK = 1 << 18
+SYMBOL_COLUMNS = ("gene_symbols", "gene_symbol", "gene_name", "feature_name")
+
+
+def cells_or_profiles(adata: Any) -> None:
+    """Refuse what is not an AnnData in memory with unique gene names."""
+    if isinstance(adata, MuData):
+        msg = f"A MuData was passed; pass one of its modalities, such as mdata[{next(iter(adata.mod), 'full')!r}]."
+        raise TypeError(msg)
+    if not isinstance(adata, AnnData):
+        msg = f"`adata` is a {type(adata).__name__}; an AnnData is expected."
+        raise TypeError(msg)
+    if adata.isbacked:
+        msg = "`adata` is backed by a file; load it with adata.to_memory() first."
+        raise ValueError(msg)
+    if not adata.var_names.is_unique:
+        twice = adata.var_names[adata.var_names.duplicated()].unique()[:5].tolist()
+        msg = f"Gene names repeat (for example {twice}); call adata.var_names_make_unique() first."
+        raise ValueError(msg)
+
+
+def column(adata: AnnData, key: str, *, argument: str) -> pd.Series:
+    """Return a column of ``obs``; where it is missing, say which columns could have been meant."""
+    if key in adata.obs.columns:
+        return adata.obs[key]
+    if argument == "groupby":
+        likely = [c for c in adata.obs.columns if _holds_control(adata.obs[c])]
+        hint = (
+            f"Columns that hold a control-like label: {likely}." if likely else f"obs holds {list(adata.obs.columns)}."
+        )
+    else:
+        hint = f"obs holds {list(adata.obs.columns)}."
+    msg = f"`{argument}`: there is no obs[{key!r}]. {hint}"
+    raise KeyError(msg)
+
+
+def _holds_control(values: pd.Series) -> bool:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        levels = values.cat.categories
+    elif values.dtype == object or isinstance(values.dtype, pd.StringDtype):
+        levels = values.unique()
+    else:
+        return False
+    return any(is_control_word(str(level)) for level in levels)
+
+
+def numeric_columns(adata: AnnData, keys: Sequence[str], *, argument: str) -> npt.NDArray[np.float64]:
+    """Return numeric ``obs`` columns as cells × columns; a missing pct_counts_* names the scanpy call that makes it."""
+    for key in keys:
+        if key not in adata.obs.columns:
+            qc = [k.removeprefix("pct_counts_") for k in keys if k.startswith("pct_counts_")]
+            hint = (
+                " scanpy makes it from raw counts (never from log values): spb.pp.annotate_confounders(adata); "
+                f"sc.pp.calculate_qc_metrics(adata, qc_vars={qc}, layer='counts', percent_top=None, inplace=True)."
+                if key.startswith("pct_counts_")
+                else f" obs holds {list(adata.obs.columns)}."
+            )
+            msg = f"`{argument}`: there is no obs[{key!r}].{hint}"
+            raise KeyError(msg)
+        if not pd.api.types.is_numeric_dtype(adata.obs[key]) or pd.api.types.is_bool_dtype(adata.obs[key]):
+            msg = f"`{argument}`: obs[{key!r}] is {adata.obs[key].dtype}; a numeric column is needed."
+            raise TypeError(msg)
+        values = adata.obs[key].to_numpy(np.float64, na_value=np.nan)
+        if n := int((~np.isfinite(values)).sum()):
+            msg = f"`{argument}`: obs[{key!r}] is missing or infinite in {n} cells; fill or remove them first."
+            raise ValueError(msg)
+    return np.column_stack([adata.obs[key].to_numpy(np.float64) for key in keys])
+
+
+def strata_codes(adata: AnnData, strata: str | Sequence[str] | None) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return one code a cell (−1 where a stratum is missing) and the strata's names."""
+    keys = [strata] if isinstance(strata, str) else list(strata or ())
+    if not keys:
+        return np.zeros(adata.n_obs, dtype=np.int64), ["all"]
+    columns = [column(adata, key, argument="strata") for key in keys]
+    known = ~np.any([c.isna().to_numpy() for c in columns], axis=0)
+    text = [c[known].astype(str).to_numpy(object) for c in columns]
+    joined = text[0]
+    for more in text[1:]:
+        joined = joined + " · " + more
+    codes = np.full(adata.n_obs, -1, dtype=np.int64)
+    codes[known], names = pd.factorize(joined, sort=True)
+    return codes, [str(name) for name in names]
+
+
+def split_codes(adata: AnnData, split_key: str) -> npt.NDArray[np.int64]:
+    """Return the position of each row's split in train, val, test; −1 where it has none."""
+    column = pd.Categorical(adata.obs[split_key].array)
+    levels = [str(level) for level in column.categories]
+    unknown = sorted(set(levels) - {*_keys.SPLITS, ""})
+    if unknown:
+        msg = f"obs[{split_key!r}] holds {unknown[:5]}; splits are {list(_keys.SPLITS)}. See spb.pp.split."
+        raise ValueError(msg)
+    of_level = [_keys.SPLITS.index(level) if level else -1 for level in levels]
+    return np.array([*of_level, -1], dtype=np.int64)[column.codes]
+
+
+def likely_strata(adata: AnnData) -> list[str]:
+    """Name the ``obs`` columns that look like batches, with two levels or more."""
+    return [
+        str(c)
+        for c in adata.obs.columns
+        if STRATUM_WORDS.match(str(c)) and 1 < adata.obs[c].nunique() <= max(2, adata.n_obs // 20)
+    ]
+
+
+def gene_symbols(adata: AnnData, key: str | None) -> tuple[npt.NDArray[np.str_], str | None]:
+    """Return each gene's symbol, and the ``var`` column it came from (None: ``var_names``)."""
+    if key is None and len(adata.var_names) and adata.var_names.str.match(r"^ENS[A-Z]*G\d+").mean() > 0.5:
+        key = next((c for c in SYMBOL_COLUMNS if c in adata.var.columns), None)
+    if key is None:
+        return adata.var_names.to_numpy(str), None
+    if key not in adata.var.columns:
+        msg = f"`gene_symbols`: there is no var[{key!r}]; var holds {list(adata.var.columns)}."
+        raise KeyError(msg)
+    symbols = adata.var[key].astype(object)
+    known = symbols.notna().to_numpy() & (symbols != "").to_numpy()
+    return np.where(known, symbols.to_numpy(), adata.var_names.to_numpy(object)).astype(str), key
+
+
+def scale(x: Any, *, layer: str | None, normalize: bool, may_be_negative: bool = False) -> None:
+    """Refuse NaN, z-scores, and raw counts where log-normalized values are meant (or the reverse)."""
+    where = "X" if layer is None else f"layers[{layer!r}]"
+    if not isinstance(x, np.ndarray) and not (sparse.issparse(x) and x.format in {"csr", "csc"}):
+        msg = f"{where} is a {type(x).__name__}; dense, CSR and CSC arrays in memory are read."
+        raise TypeError(msg)
+    values = np.asarray(x) if isinstance(x, np.ndarray) else x.data
+    if values.size == 0:
+        msg = f"{where} holds no value."
+        raise ValueError(msg)
+    step = max(1, CHUNK // max(1, values[:1].size))  # both passes over a chunk find it in cache
+    parts = [values[start : start + step] for start in range(0, len(values), step)]
+    low, high = float(np.min([part.min() for part in parts])), float(np.max([part.max() for part in parts]))
+    if not (np.isfinite(low) and np.isfinite(high)):
+        msg = f"{where} holds NaN or infinite values; remove them first."
+        raise ValueError(msg)
+    if low < 0 and not may_be_negative:
+        msg = (
+            f"{where} holds negative values (down to {low:.3g}), as z-scores do; pass log-normalized values "
+            "(spb.pp.standardize and spb.pp.regress_mt_ribo make layers that may be negative)."
+        )
+        raise ValueError(msg)
+    whole = _looks_like_counts(values, high)
+    if whole and not normalize and not may_be_negative:
+        msg = (
+            f"{where} looks like raw counts (whole numbers up to {high:.0f}); log-normalized values are expected. Run "
+            "sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata), or pass normalize=True to "
+            "spb.pp.pseudobulk or spb.tl.audit."
+        )
+        raise ValueError(msg)
+    if normalize and not whole:
+        msg = f"`normalize=True` expects raw counts, but {where} holds other values (maximum {high:.3g})."
+        raise ValueError(msg)
+
+
+def _looks_like_counts(values: npt.NDArray[Any], high: float) -> bool:
+    flat = values.ravel(order="K")
+    sample = flat[:: max(1, flat.size // 50_000)]
+    return bool(
+        high > 1 and np.array_equal(sample, np.round(sample)) and np.array_equal(flat[:5000], np.round(flat[:5000]))
+    )
+
+
+def memory(adata: AnnData) -> None:
+    """Refuse a dense layer on cells above ``scanpy.settings.max_memory`` GB."""
+    size = adata.n_obs * adata.n_vars * 4 / 1e9
+    if _store.profiles_record(adata) is None and size > sc.settings.max_memory:
+        msg = (
+            f"Predictions on {adata.n_obs} cells × {adata.n_vars} genes take {size:.1f} GB, above "
+            f"scanpy.settings.max_memory = {sc.settings.max_memory} GB. Work on spb.pp.pseudobulk(adata) instead."
+        )
+        raise ValueError(msg)
+
+
+def choice(value: str, allowed: Sequence[str], *, argument: str) -> None:
+    """Refuse a word that is not among those allowed."""
+    if value not in allowed:
+        msg = f"`{argument}` is {value!r}; it must be one of {list(allowed)}."
+        raise ValueError(msg)
