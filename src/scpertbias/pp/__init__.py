@@ -1,0 +1,26 @@
+"""Preprocessing: confounders, splits, profiles, nets, regimes."""
+
+from ._annotate import annotate_confounders
+from ._check import check
+from ._exclude import exclude_confounders
+from ._nets import coexpression_net, jaccard_net
+from ._pseudobulk import pseudobulk
+from ._regimes import regimes
+from ._regress import regress_mt_ribo
+from ._select_genes import select_genes
+from ._split import split
+from ._standardize import standardize
+
+__all__ = [
+    "annotate_confounders",
+    "check",
+    "coexpression_net",
+    "exclude_confounders",
+    "jaccard_net",
+    "pseudobulk",
+    "regimes",
+    "regress_mt_ribo",
+    "select_genes",
+    "split",
+    "standardize",
+]

@@ -1,0 +1,142 @@
+"""Which genes are mitochondrial, ribosomal, or in another set of confounders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from .. import _store, _validate
+from .._docs import docs
+from .._log import added, warn
+
+# RPSA and its copy, S and L proteins with their paralogs (RPS4Y1, mouse Rps3a1, RPL22L1, RPL36AL), the P0 to P2 stalk.
+_STRICT_RIBO = re.compile(r"RP(SA2?|S\d+(A\d?|X|Y\d|L)?|L\d+(A|L\d?|AL)?|LP[0-2])")
+SPECIES = ("human", "mouse")
+RIBO = ("strict", "prefix")
+
+
+@docs.dedent
+def annotate_confounders(
+    adata: AnnData,
+    sets: pd.DataFrame | None = None,
+    *,
+    species: str = "human",
+    ribo: str = "strict",
+    gene_symbols: str | None = None,
+    copy: bool = False,
+) -> AnnData | None:
+    """Mark mitochondrial and ribosomal genes (and genes of further sets) in ``var``.
+
+    Parameters
+    ----------
+    adata
+        Cells or profiles.
+    sets
+        Further sets: a frame with ``source`` (the set) and ``target`` (the gene), such as
+        :func:`scpertbias.ds.confounder_sets`. Sets named ``mt`` or ``ribo`` there are ignored. A column of ``var``
+        that is not boolean is never overwritten.
+    species
+        ``"human"`` (``MT-``, ``RPS``/``RPL``) or ``"mouse"`` (``mt-``, ``Rps``/``Rpl``).
+    ribo
+        ``"strict"``: names of cytosolic ribosomal proteins. ``"prefix"``: every name that begins with RPS or RPL, as
+        the paper does; that takes kinases such as RPS6KA1 too.
+    %(gene_symbols)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields:
+
+    ``adata.var['mt']``, ``adata.var['ribo']``, and one for each further set : :class:`pandas.Series` (dtype ``bool``)
+        Whether the gene is in the set, so that ``sc.pp.calculate_qc_metrics(adata, qc_vars=["mt", "ribo"])`` works.
+
+    Raises
+    ------
+    ValueError
+        If ``species`` or ``ribo`` is not known, ``sets`` lacks a column, or the name of a set cannot be a column.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.annotate_confounders(adata)
+    >>> int(adata.var["mt"].sum()), int(adata.var["ribo"].sum())
+    (5, 0)
+    """
+    _validate.cells_or_profiles(adata)
+    _validate.choice(species, SPECIES, argument="species")
+    _validate.choice(ribo, RIBO, argument="ribo")
+    symbols, _ = _validate.gene_symbols(adata, gene_symbols)
+    columns = masks(symbols, species=species, ribo=ribo, sets=sets)
+    _check_names(adata, columns)
+    adata = adata.copy() if copy else adata
+    for name, mask in columns.items():
+        _store.put_var(adata, name, mask)
+    if not columns["mt"].any() and not columns["ribo"].any():
+        warn(
+            f"No mitochondrial and no ribosomal gene was found among {adata.n_vars} genes (for example "
+            f"{symbols[:3].tolist()}); check species={species!r} and gene_symbols."
+        )
+    added(*(f"{name!r}: {int(mask.sum())} genes (adata.var)" for name, mask in columns.items()))
+    return adata if copy else None
+
+
+def masks(
+    symbols: npt.NDArray[np.str_], *, species: str = "human", ribo: str = "strict", sets: pd.DataFrame | None = None
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return one boolean a gene for each set."""
+    mt, ribosomal = ("MT-", ("RPS", "RPL")) if species == "human" else ("mt-", ("Rps", "Rpl"))
+    in_ribo = [
+        symbol.startswith(ribosomal) and (ribo == "prefix" or _STRICT_RIBO.fullmatch(symbol.upper()) is not None)
+        for symbol in symbols.tolist()
+    ]
+    out = {"mt": np.char.startswith(symbols, mt), "ribo": np.array(in_ribo, dtype=bool)}
+    if sets is None:
+        return out
+    missing = {"source", "target"} - set(sets.columns)
+    if missing:
+        msg = f"`sets` lacks the columns {sorted(missing)}; it holds {list(sets.columns)}."
+        raise ValueError(msg)
+    for name, genes in sets.groupby("source", observed=True)["target"]:
+        if str(name) not in out:
+            out[str(name)] = np.isin(symbols, genes.dropna().astype(str).to_numpy(str))
+    return out
+
+
+def marked(adata: AnnData, name: str, symbols: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
+    """Return the genes of ``var[name]``, or, for ``mt`` and ``ribo`` without such a column, those of human names."""
+    if name not in adata.var.columns:
+        made = masks(symbols)
+        if name not in made:
+            msg = (
+                f"`sets`: there is no var[{name!r}]; call spb.pp.annotate_confounders first. "
+                f"var holds {list(adata.var.columns)}."
+            )
+            raise KeyError(msg)
+        return made[name]
+    if not _is_boolean(adata.var[name]):
+        msg = f"var[{name!r}] is {adata.var[name].dtype}; a boolean column without gaps is needed."
+        raise TypeError(msg)
+    return adata.var[name].to_numpy(bool)
+
+
+def _is_boolean(column: pd.Series) -> bool:
+    return not column.isna().any() and column.map(lambda value: isinstance(value, bool | np.bool_)).all()
+
+
+def _check_names(adata: AnnData, names: Iterable[str]) -> None:
+    for name in names:
+        if not name or "/" in name:
+            msg = f"`sets` holds a set named {name!r}; a column of var needs a name without '/'."
+            raise ValueError(msg)
+        if name in adata.var.columns and not _is_boolean(adata.var[name]):
+            msg = (
+                f"var[{name!r}] is there already and is {adata.var[name].dtype}, not boolean; rename it, or the set of "
+                "that name in `sets`."
+            )
+            raise ValueError(msg)

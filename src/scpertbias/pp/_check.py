@@ -1,0 +1,271 @@
+"""What is wrong before any model is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .. import _keys, _moments, _store, _validate
+from .._core.ceilings import reproducibility
+from .._docs import docs
+from .._log import added
+from ._annotate import marked, masks
+from ._pseudobulk import LIKELY_STRATA
+
+REPRODUCIBLE, HALF = 0.3, 0.5
+MOST = 0.8
+N_TOP = 5
+N_NAMED = 8
+# No mean of log1p values is above this, not even where cells are scaled to a million counts.
+LARGEST_LOG = 14.0
+LEFT_OUT = "left out"
+
+Finding = tuple[str, str, str]
+
+
+@docs.dedent
+def check(
+    adata: AnnData,
+    *,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    copy: bool = False,
+) -> AnnData | None:
+    """Say what is wrong with a screen before any model is judged: one row a perturbation, and one a finding.
+
+    Parameters
+    ----------
+    %(adata)s
+    %(cells)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields:
+
+    ``adata.uns['scpertbias']['check']`` : :class:`pandas.DataFrame`
+        Read it with :func:`scpertbias.get.check`. ``check`` (``perturbation``, or ``labels``, ``scale``, ``strata``,
+        ``genes``, ``split``, ``response``), ``perturbation``, ``status`` (``ok``, ``note``, ``warning``), ``n_cells``,
+        ``reproducibility`` (what a repeat of the experiment would correlate, −1 to 1), ``energy`` (noise-corrected
+        squared effect, may be negative), ``energy_share`` (of the screen's), ``top_genes`` (largest |z|) and
+        ``detail``.
+
+    Raises
+    ------
+    ValueError
+        If values are on the wrong scale or no control is found.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.check(adata, strata="bio_rep")
+    >>> spb.get.check(adata)["check"].value_counts()["perturbation"].item()
+    25
+    """
+    screen = _moments.of(
+        adata,
+        groupby=groupby,
+        reference=reference,
+        strata=strata,
+        min_cells=min_cells,
+        layer=layer,
+        split_key=split_key,
+        gene_symbols=gene_symbols,
+    )
+    table = findings(screen, adata)
+    adata = adata.copy() if copy else adata
+    _store.put(adata, check=table)
+    added("'check', one row a perturbation and a finding (adata.uns['scpertbias'])")
+    return adata if copy else None
+
+
+def findings(screen: _moments.Screen, adata: AnnData) -> pd.DataFrame:
+    """Return the table of :func:`check`."""
+    per = perturbations(screen)
+    rows = [
+        *_label_findings(screen),
+        *_scale_findings(screen),
+        *_strata_findings(screen, adata),
+        *_gene_findings(screen, adata),
+        *_split_findings(screen),
+        *_response_findings(per),
+    ]
+    general = pd.DataFrame(rows, columns=["check", "status", "detail"])
+    table = pd.concat([general, per.assign(check="perturbation")], ignore_index=True)
+    table["perturbation"] = table["perturbation"].fillna("")
+    table["top_genes"] = table["top_genes"].fillna("")
+    table["n_cells"] = table["n_cells"].fillna(0).astype(np.int64)
+    order = ["check", "perturbation", "status", "n_cells", "reproducibility", "energy", "energy_share", "top_genes"]
+    return table[[*order, "detail"]]
+
+
+def perturbations(screen: _moments.Screen) -> pd.DataFrame:
+    """Return one row a perturbation: cells, reproducibility, noise-corrected energy, strongest genes."""
+    merged = screen.merged()
+    m = merged.moments
+    halves = m.half - m.half[:, :1]
+    energy = np.einsum("pg,pg->p", halves[0], halves[1])
+    se = np.sqrt(m.pooled_var * (1 / m.n[:, None] + 1 / m.n[0]))
+    z = np.divide(m.mean - m.control, se, out=np.zeros_like(m.mean), where=se > 0)
+    repeat = reproducibility(halves[0], halves[1])
+    counted = merged.used & (np.arange(len(m.n)) > 0)
+    total = np.nansum(energy[counted])
+    top = np.argsort(-np.abs(z), axis=1, kind="stable")[:, :N_TOP]
+    rows = []
+    for p in range(1, len(merged.names)):
+        status, detail = _status(merged.used[p], str(merged.reason[p]), repeat[p])
+        rows.append(
+            {
+                "perturbation": merged.names[p],
+                "status": status,
+                "n_cells": int(m.n[p]),
+                "reproducibility": repeat[p],
+                "energy": energy[p],
+                "energy_share": energy[p] / total if counted[p] and total > 0 else np.nan,
+                "top_genes": " ".join(f"{merged.symbols[g]}{'↑' if z[p, g] > 0 else '↓'}" for g in top[p]),
+                "detail": detail,
+            }
+        )
+    rows += [
+        {"perturbation": name, "status": "warning", "n_cells": 0, "detail": f"{LEFT_OUT}: none of its cells counts"}
+        for name in _without_cells(screen)
+    ]
+    return pd.DataFrame(rows).sort_values("perturbation", ignore_index=True)
+
+
+def _without_cells(screen: _moments.Screen) -> list[str]:
+    """Return the perturbations whose cells were all left out (no control in their strata, no split)."""
+    return [str(name) for name in screen.record.get("left_out_perturbations", [])]
+
+
+def _status(used: bool, reason: str, repeat: float) -> tuple[str, str]:
+    if not used:
+        return "warning", f"{LEFT_OUT}: {reason}"
+    if not repeat >= REPRODUCIBLE:
+        return "note", f"no reproducible effect (reproducibility under {REPRODUCIBLE})"
+    return "ok", ""
+
+
+def _label_findings(screen: _moments.Screen) -> list[Finding]:
+    rows = [
+        (
+            "labels",
+            "ok",
+            f"control: {screen.reference!r}, {int(screen.moments.n[screen.perturbation == 0].sum())} cells",
+        )
+    ]
+    for reason, n in zip(screen.record["left_out_reason"], screen.record["left_out_cells"], strict=True):
+        shown = reason if reason.startswith(("no ", "stratum ")) else f"label {reason!r}"
+        rows.append(
+            ("labels", "warning" if reason.startswith("stratum ") else "note", f"{int(n)} cells left out: {shown}")
+        )
+    none = _without_cells(screen)
+    n_all = len(screen.names) - 1 + len(none)
+    few = sorted({screen.names[p] for p, ok in zip(screen.perturbation, screen.used, strict=True) if not ok})
+    if few:
+        least = screen.record["min_cells"]
+        detail = f"{len(few)} of {n_all} perturbations have under {least} cells and are left out"
+        rows.append(("labels", "warning", f"{detail}: {_some(few)}"))
+    if none:
+        detail = f"{len(none)} of {n_all} perturbations have no cell that counts: {_some(none)}"
+        rows.append(("labels", "warning", detail))
+    combos = sum(len(t) > 1 for t in screen.targets)
+    if combos:
+        rows.append(("labels", "ok", f"{combos} of {n_all} perturbations are combinations"))
+    return rows
+
+
+def _scale_findings(screen: _moments.Screen) -> list[Finding]:
+    control = screen.moments.control
+    low, high = float(control.min()), float(control.max())
+    if screen.record.get("normalize"):
+        made = f"raw counts, normalized on the fly to log1p({float(screen.record['target_sum']):g} × count / size)"
+    else:
+        made = f"means of control cells from {low:.2g} to {high:.3g}"
+    if low < 0:
+        return [
+            ("scale", "note", f"{made}; negative values: scores are not comparable with those of log-normalized values")
+        ]
+    if high > LARGEST_LOG:
+        return [("scale", "warning", f"{made}; too large for log-normalized values: was sc.pp.log1p left out?")]
+    return [("scale", "ok", made)]
+
+
+def _strata_findings(screen: _moments.Screen, adata: AnnData) -> list[Finding]:
+    strata = screen.record.get("strata")
+    if strata is not None and len(strata):
+        names = list(screen.record["strata_names"])
+        by = " × ".join(strata)
+        return [("strata", "ok", f"cells are centered by the control of their own {by} ({len(names)} strata)")]
+    likely = [*map(str, screen.record.get(LIKELY_STRATA, [])), *_validate.likely_strata(adata)]
+    if likely:
+        detail = (
+            f"obs holds {', '.join(likely)} and strata were not given: differences between batches count as effects"
+        )
+        return [("strata", "warning", detail)]
+    return [("strata", "ok", "no strata were given, and no column of obs looks like a batch")]
+
+
+def _gene_findings(screen: _moments.Screen, adata: AnnData) -> list[Finding]:
+    rows = []
+    mouse = masks(screen.symbols, species="mouse")
+    for key, name in (("mt", "mitochondrial (MT-)"), ("ribo", "ribosomal")):
+        n = int(marked(adata, key, screen.symbols).sum())
+        hint = "; the names look like those of mouse: spb.pp.annotate_confounders(adata, species='mouse')"
+        detail = f"{n or 'no'} {name} genes are measured{'' if n or not mouse[key].any() else hint}"
+        rows.append(("genes", "ok" if n else "warning", detail))
+    targets = {gene for genes in screen.targets for gene in genes}
+    n = len(targets.intersection(screen.symbols.tolist()))
+    rows.append(("genes", "ok" if n else "note", f"{n} of {len(targets)} perturbed genes are measured"))
+    return rows
+
+
+def _split_findings(screen: _moments.Screen) -> list[Finding]:
+    perturbed = screen.perturbation > 0
+    parts = {s: set(screen.perturbation[(screen.split == s) & perturbed].tolist()) for s in _keys.SPLITS}
+    held_out = parts["val"] | parts["test"]
+    if not held_out:
+        return [("split", "note", "no perturbation is held out")]
+    leaked = [screen.names[p] for p in sorted(held_out & parts["train"])]
+    if leaked:
+        detail = (
+            f"{len(leaked)} of {len(held_out)} held-out perturbations have training cells: they are seen, not unseen"
+        )
+        return [("split", "warning", f"{detail} ({_some(leaked)})")]
+    both = [screen.names[p] for p in sorted(parts["val"] & parts["test"])]
+    if both:
+        return [("split", "warning", f"{len(both)} perturbations are in val and in test ({_some(both)})")]
+    return [("split", "ok", ", ".join(f"{len(p)} {s}" for s, p in parts.items()) + " perturbations")]
+
+
+def _response_findings(per: pd.DataFrame) -> list[Finding]:
+    used = per[~per["detail"].str.startswith(LEFT_OUT)]
+    weak, partly = (int((~(used["reproducibility"] >= limit)).sum()) for limit in (REPRODUCIBLE, HALF))
+    detail = (
+        f"{weak} of {len(used)} perturbations have no reproducible effect (reproducibility under {REPRODUCIBLE}), "
+        f"{partly} of {len(used)} less than half of one (under {HALF})"
+    )
+    rows = [("response", "warning" if weak > len(used) / 4 else "ok", detail)]
+    shares = used["energy_share"].dropna().sort_values(ascending=False)
+    if weak == len(used) or shares.empty:
+        return [
+            *rows,
+            ("response", "warning", "the screen shows no reproducible response: no model can be judged on it"),
+        ]
+    n = int(np.argmax(np.cumsum(shares.to_numpy()) >= MOST)) + 1
+    detail = f"{n} of {len(used)} perturbations carry {MOST:.0%} of the response"
+    first = _some(used.loc[shares.index[:n], "perturbation"].tolist())
+    return [*rows, ("response", "warning" if n <= len(used) / 4 else "ok", f"{detail}: {first}")]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:N_NAMED]) + (", …" if len(names) > N_NAMED else "")

@@ -1,0 +1,245 @@
+"""Take the covariates out of the values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from anndata import AnnData
+
+from .. import _moments, _profiles, _store, _validate
+from .._core.gather import deal, gather
+from .._core.moments import Covariates, Moments, Slopes, regress_out
+from .._docs import docs
+from .._log import added, warn
+from ._standardize import dense
+
+FIT_ON = ("control", "train", "all")
+CONSTANT = 1e-8
+"""SD below this share of the mean is rounding."""
+REPEATED = 1e-10
+"""Share of the variance that is left of a covariate that is a linear combination of others."""
+ROWS = 256
+"""Cells at a time: small enough for the processor's cache."""
+
+
+@docs.dedent
+def regress_mt_ribo(
+    adata: AnnData,
+    *,
+    covariates: Sequence[str] = ("pct_counts_mt", "pct_counts_ribo"),
+    fit_on: str = "control",
+    add_intercept: bool = True,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    key_added: str = "regressed",
+    copy: bool = False,
+) -> AnnData | None:
+    """Remove what the mitochondrial and ribosomal fractions (or other covariates) explain, gene by gene.
+
+    By default slopes are fitted on control cells: fitted on all cells, the regression would also take out what the
+    perturbations themselves do to these fractions. With ``fit_on="all"`` this is ``sc.pp.regress_out``, up to the
+    intercept.
+
+    Parameters
+    ----------
+    %(adata)s Profiles need ``covariates=`` at :func:`scpertbias.pp.pseudobulk`.
+    covariates
+        Numeric columns of ``obs``, all regressed jointly. One that is constant where the slopes are fitted, or a linear
+        combination of others, is left out with a warning.
+    fit_on
+        ``"control"``, ``"train"`` (training cells, control included) or ``"all"`` cells; on cells without strata ``"all"``
+        takes those without a label too.
+    add_intercept
+        Whether to keep each gene's mean, so that values stay on the log-normalized scale.
+    %(cells)s
+    %(key_added)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields:
+
+    ``adata.layers['regressed' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32`` on cells)
+        Residuals, cells × genes (or profiles × genes with their halves, variances and control blocks).
+
+    Raises
+    ------
+    KeyError
+        If a covariate is missing; for ``pct_counts_*`` the message names the scanpy call that makes it.
+    TypeError
+        If a covariate is not numeric.
+    ValueError
+        If no covariate varies, one has gaps, or profiles do not hold it.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.regress_mt_ribo(adata, covariates=["p_mito"], strata="bio_rep")
+    >>> adata.layers["regressed"].shape
+    (20729, 303)
+    """
+    _validate.cells_or_profiles(adata)
+    _validate.choice(fit_on, FIT_ON, argument="fit_on")
+    wanted = _as_names(covariates)
+    record = {"kind": "regressed", "covariates": wanted, "fit_on": fit_on, "add_intercept": add_intercept}
+    data: dict[str, Any] = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    _store.check_key(adata, key_added)
+    if _store.profiles_record(adata) is not None:
+        screen = _moments.of(adata, **data)
+        residual, _ = regress_profiles(screen, wanted, fit_on=fit_on, add_intercept=add_intercept)
+        adata = adata.copy() if copy else adata
+        _profiles.write_layer(adata, key_added, residual, record)
+    else:
+        _validate.memory(adata)
+        fit = _fit_cells(adata, wanted, fit_on, data)
+        values = _residuals(adata, fit, layer, add_intercept=add_intercept)
+        adata = adata.copy() if copy else adata
+        _store.put_layer(adata, key_added, values, record)
+    added(f"{key_added!r}, {adata.n_obs} × {adata.n_vars} (adata.layers)")
+    return adata if copy else None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The slopes of the covariates that were not left out."""
+
+    covariates: list[str]
+    slopes: Slopes
+
+
+def regress_profiles(
+    screen: _moments.Screen, covariates: Sequence[str] | None, *, fit_on: str, add_intercept: bool = True
+) -> tuple[Moments, Fit]:
+    """Regress covariates (None: all that there are) out of the moments of a screen."""
+    known = [str(c) for c in screen.record.get("covariates", [])] if screen.moments.covariates is not None else []
+    wanted = known if covariates is None else _as_names(covariates)
+    missing = [c for c in wanted if c not in known]
+    if missing or not wanted:
+        msg = (
+            f"`covariates`: these profiles hold {known or 'none'}, not {missing or 'any other'}; "
+            f"pass covariates={missing or ['...']} to spb.pp.pseudobulk."
+        )
+        raise ValueError(msg)
+    return _regress_moments(screen.moments, known, wanted, _fit_rows(screen, fit_on), add_intercept=add_intercept)
+
+
+def varying(screen: _moments.Screen, fit_on: str) -> list[int]:
+    """Return which of the covariates that profiles hold could be regressed out."""
+    c, rows = screen.moments.covariates, _fit_rows(screen, fit_on)
+    return [] if c is None else _independent(screen.moments.n[rows], c, range(c.mean.shape[1]), rows)
+
+
+def _fit_rows(screen: _moments.Screen, fit_on: str) -> npt.NDArray[np.bool_]:
+    if fit_on == "control":
+        return screen.perturbation == 0
+    return (screen.split == "train") & screen.used if fit_on == "train" else np.ones(len(screen.split), dtype=bool)
+
+
+def _regress_moments(
+    moments: Moments, known: list[str], wanted: list[str], rows: npt.NDArray[np.bool_], *, add_intercept: bool = True
+) -> tuple[Moments, Fit]:
+    """Regress out the wanted covariates but for those that are constant, or a combination of others, in the rows."""
+    if moments.covariates is None:
+        msg = "These moments hold no covariates."
+        raise ValueError(msg)
+    chosen = _independent(moments.n[rows], moments.covariates, [known.index(c) for c in wanted], rows)
+    if not chosen:
+        msg = f"`covariates`: none of {wanted} varies in the cells that the slopes are fitted on."
+        raise ValueError(msg)
+    names = [known[j] for j in chosen]
+    if len(names) < len(wanted):
+        warn(
+            f"Covariates that are constant, or repeat others, in the cells that the slopes are fitted on were left out: "
+            f"{[c for c in wanted if c not in names]}."
+        )
+    residual, slopes = regress_out(_select(moments, chosen), rows=rows, add_intercept=add_intercept)
+    return residual, Fit(names, slopes)
+
+
+def _independent(
+    n: npt.NDArray[np.float64], c: Covariates, candidates: Sequence[int], rows: npt.NDArray[np.bool_]
+) -> list[int]:
+    """Return the covariates that vary over the cells of some rows, each beyond those before it."""
+    mean = c.mean[rows]
+    center = n @ mean / n.sum()
+    ss = c.ss[rows].sum(axis=0) + np.einsum("r,ri,rj->ij", n, mean - center, mean - center)
+    chosen: list[int] = []
+    for j in candidates:
+        if ss[j, j] <= n.sum() * (CONSTANT * center[j]) ** 2:
+            continue
+        size = np.sqrt(ss.diagonal()[chosen])
+        shared = ss[j, chosen] / size / np.sqrt(ss[j, j])
+        explained = shared @ np.linalg.solve(ss[np.ix_(chosen, chosen)] / np.outer(size, size), shared)
+        if explained < 1 - REPEATED:
+            chosen.append(j)
+    return chosen
+
+
+def _select(moments: Moments, chosen: Sequence[int]) -> Moments:
+    """Keep some covariates."""
+    c = moments.covariates
+    if c is None:
+        return moments
+    pick = np.asarray(chosen)
+    return replace(
+        moments,
+        covariates=replace(
+            c,
+            mean=c.mean[:, pick],
+            half=c.half[:, :, pick],
+            blocks=c.blocks[:, pick],
+            ss=c.ss[:, pick][:, :, pick],
+            cross=c.cross[:, pick],
+        ),
+    )
+
+
+def _as_names(covariates: str | Sequence[str]) -> list[str]:
+    return [covariates] if isinstance(covariates, str) else list(dict.fromkeys(str(c) for c in covariates))
+
+
+def _fit_cells(adata: AnnData, covariates: list[str], fit_on: str, data: dict[str, Any]) -> Fit:
+    """Fit the slopes from the moments of the cells; ``"all"`` without strata needs no labels: the cells are one row."""
+    if not covariates:
+        msg = "`covariates` is empty; name at least one numeric column of obs."
+        raise ValueError(msg)
+    values = _validate.numeric_columns(adata, covariates, argument="covariates")
+    if fit_on != "all" or data["strata"] is not None:
+        screen = _moments.of(adata, covariates=covariates, **data)
+        return regress_profiles(screen, covariates, fit_on=fit_on)[1]
+    layer = data["layer"]
+    x = _store.matrix(adata, layer)
+    made = _store.layer_record(adata, layer) is not None
+    _validate.scale(x, layer=layer, normalize=False, may_be_negative=made)
+    one = np.zeros(adata.n_obs, dtype=np.int64)
+    dealt = deal(one, 1, 0, np.arange(adata.n_obs, dtype=np.uint64), stratum=one, n_strata=1)
+    moments = gather(x, dealt, one, 1, 0, stratum=one, covariates=values)
+    return _regress_moments(moments, covariates, covariates, np.ones(1, dtype=bool))[1]
+
+
+def _residuals(adata: AnnData, fit: Fit, layer: str | None, *, add_intercept: bool) -> npt.NDArray[np.float32]:
+    out = dense(adata, layer)
+    values = _validate.numeric_columns(adata, fit.covariates, argument="covariates") - fit.slopes.center
+    shift = 0.0 if add_intercept else fit.slopes.middle
+    for start in range(0, len(out), ROWS):  # no second dense matrix is made
+        rows = slice(start, start + ROWS)
+        out[rows] -= (values[rows] @ fit.slopes.slopes + shift).astype(np.float32)
+    return out

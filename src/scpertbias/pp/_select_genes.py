@@ -1,0 +1,119 @@
+"""Fewer genes, chosen by what an audit needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from .. import _moments, _store, _validate
+from .._docs import docs
+from .._log import info
+from ._annotate import marked, masks
+
+
+@docs.dedent
+def select_genes(
+    adata: AnnData,
+    *,
+    n_top_genes: int = 5000,
+    sets: pd.DataFrame | None = None,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    copy: bool = False,
+) -> AnnData | None:
+    """Keep the highest-expressed genes in control cells, every measured target and every confounder gene.
+
+    Parameters
+    ----------
+    %(adata)s
+    n_top_genes
+        Genes of highest mean in control (ties by name); targets and confounders come on top.
+    sets
+        Confounder sets beside the mitochondrial and ribosomal genes (``source``, ``target``). Those two are
+        ``var["mt"]`` and ``var["ribo"]`` where :func:`scpertbias.pp.annotate_confounders` was called, else human names.
+    %(groupby)s
+    %(reference)s
+    %(layer)s
+    %(split_key)s
+    %(gene_symbols)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s The other genes are gone from it.
+
+    Raises
+    ------
+    ValueError
+        If ``n_top_genes`` is not positive.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.select_genes(adata, n_top_genes=30)
+    >>> adata.n_vars
+    32
+    """
+    _validate.cells_or_profiles(adata)
+    if n_top_genes < 1:
+        msg = f"`n_top_genes` is {n_top_genes}; it must be at least 1."
+        raise ValueError(msg)
+    keep = chosen(
+        adata,
+        n_top_genes,
+        sets=sets,
+        groupby=groupby,
+        reference=reference,
+        layer=layer,
+        split_key=split_key,
+        gene_symbols=gene_symbols,
+    )
+    adata = adata.copy() if copy else adata
+    n_before = adata.n_vars
+    keep_genes(adata, keep)
+    info(f"kept {adata.n_vars} of {n_before} genes: the {n_top_genes} highest in control, targets and confounders")
+    return adata if copy else None
+
+
+def chosen(
+    adata: AnnData,
+    n_top_genes: int,
+    *,
+    sets: pd.DataFrame | None,
+    groupby: str,
+    reference: str | Sequence[str] | None,
+    layer: str | None,
+    split_key: str,
+    gene_symbols: str | None,
+) -> npt.NDArray[np.bool_]:
+    """Return which genes :func:`select_genes` keeps."""
+    mean, targets, symbols = _moments.control_mean(
+        adata, groupby=groupby, reference=reference, layer=layer, split_key=split_key, gene_symbols=gene_symbols
+    )
+    keep = np.zeros(adata.n_vars, dtype=bool)
+    keep[np.lexsort((adata.var_names.to_numpy(str), -mean))[:n_top_genes]] = True
+    keep |= np.isin(symbols, [gene for genes in targets for gene in genes])
+    further = masks(symbols, sets=sets)
+    for name in further:
+        keep |= marked(adata, name, symbols) if name in ("mt", "ribo") else further[name]
+    return keep
+
+
+def keep_genes(adata: AnnData, keep: npt.NDArray[np.bool_]) -> None:
+    """Drop the other genes; on profiles, say anew which targets are measured."""
+    if _store.profiles_record(adata) is None:
+        adata._inplace_subset_var(keep)
+        return
+    screen = _moments.of(adata)
+    measured = set(screen.symbols[keep].tolist())
+    targets = [screen.targets[i] for i in screen.perturbation]
+    adata._inplace_subset_var(keep)
+    _store.put_obs(adata, "target_measured", [bool(t) and measured.issuperset(t) for t in targets])

@@ -1,0 +1,268 @@
+"""Training, validation and test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from .. import _keys, _moments, _store, _validate
+from .._docs import docs
+from .._labels import Labels, parse, warn_if_guides
+from .._log import added
+
+UNITS = ("perturbation", "cell", "combination")
+
+
+@docs.dedent
+def split(
+    adata: AnnData,
+    *,
+    unit: str = "perturbation",
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    n_folds: int | None = None,
+    test: Sequence[str] | None = None,
+    val: Sequence[str] | None = None,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    gene_symbols: str | None = None,
+    key_added: str = "split",
+    rng: int | np.random.Generator | None = 0,
+    copy: bool = False,
+) -> AnnData | None:
+    """Hold out whole perturbations (by target gene), cells, or combinations.
+
+    Parameters
+    ----------
+    %(adata)s
+    unit
+        ``"perturbation"``: all cells of a target are in one part, so that test perturbations are unseen. ``"cell"``:
+        cells of each perturbation are dealt to the parts (test perturbations are *seen*). ``"combination"``: single
+        perturbations are ``train``, combinations are dealt.
+    fractions
+        Shares of ``train``, ``val`` and ``test``; each part whose share is positive gets at least one perturbation.
+    n_folds
+        If given, perturbations are also cut into so many folds.
+    test, val
+        Perturbations to put there instead of drawing them (someone else's split), as ``obs`` writes them or as ``A+B``;
+        the rest is ``train``.
+    %(groupby)s
+    %(reference)s
+    min_cells
+        Perturbations with fewer cells are ``train``, unless listed: they are not scored.
+    %(gene_symbols)s
+    %(key_added)s
+    %(rng)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields:
+
+    ``adata.obs['split' | key_added]`` : :class:`pandas.Series` (dtype ``category``)
+        ``train``, ``val`` or ``test``; control cells are ``train``, cells without a label have none.
+    ``adata.obs['split_fold' | key_added + '_fold']`` : :class:`pandas.Series` (dtype ``int``)
+        If ``n_folds`` is given: the fold of each cell's perturbation (−1 for control and for cells without one).
+
+    Raises
+    ------
+    ValueError
+        If there are too few perturbations, a listed one is not there, fractions do not add up to 1, or ``key_added``
+        names a column of ``obs`` that holds something else.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata)
+    >>> adata.obs.groupby("split", observed=True)["perturbation"].nunique().to_dict()
+    {'train': 22, 'val': 2, 'test': 2}
+    """
+    _validate.cells_or_profiles(adata)
+    _validate.choice(unit, UNITS, argument="unit")
+    _check_key(adata, key_added, n_folds)
+    shares = _fractions(fractions)
+    generator = np.random.default_rng(rng)
+    read: dict[str, Any] = {
+        "groupby": groupby,
+        "reference": reference,
+        "min_cells": min_cells,
+        "gene_symbols": gene_symbols,
+    }
+    labels, enough, raw = _read_profiles(adata, **read) if is_profiles(adata) else _read_cells(adata, **read)
+    if unit == "cell":
+        values = _deal_cells(adata, labels, enough, shares, generator, given=test is not None or val is not None)
+    else:
+        if test is not None or val is not None:
+            of_name = _given(labels, raw, test, val)
+        else:
+            of_name = _deal_names(labels, enough, shares, unit, generator)
+        values = np.where(labels.codes >= 0, of_name[np.maximum(labels.codes, 0)], "")
+    of_code = None
+    if n_folds is not None:
+        fold = folds([name for name, ok in zip(labels.names, enough, strict=True) if ok], n_folds, rng=rng)
+        of_code = np.array([fold.get(name, -1) for name in labels.names])
+    adata = adata.copy() if copy else adata
+    _store.put_obs(adata, key_added, _categories(values))
+    slots = [f"{key_added!r} (adata.obs)"]
+    if of_code is not None:
+        _store.put_obs(
+            adata, f"{key_added}_fold", np.where(labels.codes >= 0, of_code[np.maximum(labels.codes, 0)], -1)
+        )
+        slots.append(f"'{key_added}_fold' (adata.obs)")
+    added(*slots)
+    return adata if copy else None
+
+
+def folds(names: Sequence[str], n_folds: int, *, rng: int | np.random.Generator | None = 0) -> dict[str, int]:
+    """Permute perturbations once and cut them into blocks: every one is held out in exactly one fold."""
+    if not 2 <= n_folds <= len(names):
+        msg = f"`n_folds` is {n_folds}; with {len(names)} perturbations it must be between 2 and {len(names)}."
+        raise ValueError(msg)
+    order = np.random.default_rng(rng).permutation(sorted(names))
+    return {str(name): r for r, block in enumerate(np.array_split(order, n_folds)) for name in block}
+
+
+def _fractions(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
+    shares = np.asarray(fractions, dtype=np.float64)
+    if shares.shape != (3,) or (shares < 0).any() or not np.isclose(shares.sum(), 1) or shares[0] == 0:
+        msg = f"`fractions` is {tuple(fractions)}; three shares (train, val, test) that add up to 1 are needed."
+        raise ValueError(msg)
+    return shares
+
+
+def _check_key(adata: AnnData, key: str, n_folds: int | None) -> None:
+    """Refuse to overwrite a column that is not a split."""
+    held = set(adata.obs[key].dropna().astype(str)) - set(_keys.SPLITS) if key in adata.obs.columns else set()
+    fold = f"{key}_fold"
+    foreign = n_folds is not None and fold in adata.obs.columns and not pd.api.types.is_integer_dtype(adata.obs[fold])
+    if held or foreign:
+        msg = f"`key_added={key!r}` names a column of obs that is not a split; choose another name."
+        raise ValueError(msg)
+
+
+def _categories(values: npt.NDArray[np.str_]) -> pd.Categorical:
+    present = [part for part in _keys.SPLITS if (values == part).any()]
+    text = values.astype(object)
+    text[values == ""] = None
+    return pd.Categorical(text, categories=present)
+
+
+def is_profiles(adata: AnnData) -> bool:
+    """Whether rows stand for many cells."""
+    return _store.profiles_record(adata) is not None
+
+
+def _read_profiles(adata: AnnData, **data: Any) -> tuple[Labels, npt.NDArray[np.bool_], dict[str, str]]:
+    """Return the labels of profiles, and which have ``min_cells`` cells: profiles remember how they were made."""
+    screen = _moments.of(adata, **data)
+    labels = Labels(codes=screen.codes, names=screen.names, targets=screen.targets)
+    enough = np.zeros(len(screen.names), dtype=bool)
+    enough[screen.perturbation[screen.used]] = True
+    enough[0] = False
+    return labels, enough, {}
+
+
+def _read_cells(
+    adata: AnnData, *, groupby: str, reference: str | Sequence[str] | None, min_cells: int, gene_symbols: str | None
+) -> tuple[Labels, npt.NDArray[np.bool_], dict[str, str]]:
+    """Return the labels of cells, which have ``min_cells`` cells, and the name of each label as ``obs`` writes it."""
+    symbols, _ = _validate.gene_symbols(adata, gene_symbols)
+    column = _validate.column(adata, groupby, argument="groupby")
+    labels = parse(column, groupby=groupby, reference=reference, symbols=symbols)
+    warn_if_guides(labels.names[1:], groupby)
+    enough = np.bincount(labels.codes[labels.codes >= 0], minlength=len(labels.names)) >= min_cells
+    enough[0] = False
+    written = pd.DataFrame({"label": column.astype(str).to_numpy(), "code": labels.codes}).drop_duplicates()
+    return (
+        labels,
+        enough,
+        {str(r): labels.names[c] for r, c in zip(written["label"], written["code"], strict=True) if c > 0},
+    )
+
+
+def _given(
+    labels: Labels, raw: Mapping[str, str], test: Sequence[str] | None, val: Sequence[str] | None
+) -> npt.NDArray[np.str_]:
+    """Return the part of each name by someone else's lists."""
+    of_name = np.full(len(labels.names), "train", dtype="U5")
+    position = {name: i for i, name in enumerate(labels.names) if i}
+    chosen: dict[str, list[str]] = {}
+    for part, listed in (("test", test), ("val", val)):
+        names = [listed] if isinstance(listed, str) else [str(n) for n in (listed if listed is not None else ())]
+        found = [raw.get(n, "+".join(sorted(set(n.split("+"))))) for n in names]
+        unknown = [n for n, f in zip(names, found, strict=True) if f not in position]
+        if unknown:
+            msg = f"`{part}`: {unknown[:5]} are not perturbations of obs (it holds {list(labels.names[1:6])}, …)."
+            raise ValueError(msg)
+        chosen[part] = found
+    both = sorted(set(chosen["test"]) & set(chosen["val"]))
+    if both:
+        msg = f"`test` and `val`: {both[:5]} are in both lists."
+        raise ValueError(msg)
+    for part, found in chosen.items():
+        of_name[[position[n] for n in found]] = part
+    return of_name
+
+
+def _deal_names(
+    labels: Labels,
+    enough: npt.NDArray[np.bool_],
+    shares: npt.NDArray[np.float64],
+    unit: str,
+    rng: np.random.Generator,
+) -> npt.NDArray[np.str_]:
+    """Return the part of each name by chance; names are in alphabetical order, so the order of cells does not matter."""
+    of_name = np.full(len(labels.names), "train", dtype="U5")
+    can = [i for i in np.flatnonzero(enough) if unit != "combination" or len(labels.targets[i]) > 1]
+    wanted = shares > 0
+    if len(can) < wanted.sum():
+        msg = (
+            f"{len(can)} {'combinations' if unit == 'combination' else 'perturbations'} have min_cells cells; "
+            f"{int(wanted.sum())} parts cannot each get one."
+        )
+        raise ValueError(msg)
+    sizes = np.where(wanted, np.maximum(np.round(shares * len(can)), 1), 0).astype(np.int64)
+    sizes[0] = len(can) - sizes[1:].sum()
+    while sizes[0] < 1:
+        sizes[1 + int(np.argmax(sizes[1:]))] -= 1
+        sizes[0] += 1
+    order = rng.permutation(can)
+    of_name[order[: sizes[2]]] = "test"
+    of_name[order[sizes[2] : sizes[2] + sizes[1]]] = "val"
+    return of_name
+
+
+def _deal_cells(
+    adata: AnnData,
+    labels: Labels,
+    enough: npt.NDArray[np.bool_],
+    shares: npt.NDArray[np.float64],
+    rng: np.random.Generator,
+    *,
+    given: bool,
+) -> npt.NDArray[np.str_]:
+    """Deal the cells of each perturbation to the parts, in the order of a hash of their names."""
+    if given:
+        msg = "`test` and `val` list perturbations; they go with unit='perturbation' or 'combination', not 'cell'."
+        raise ValueError(msg)
+    if is_profiles(adata):
+        msg = "`unit='cell'` needs cells; profiles have none. Split the cells, then call spb.pp.pseudobulk."
+        raise ValueError(msg)
+    key = f"split{rng.integers(10**11):011d}"
+    hashes = pd.util.hash_array(adata.obs_names.to_numpy(object), hash_key=key, categorize=False)
+    order = np.lexsort((hashes, labels.codes))
+    codes = labels.codes[order]
+    starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
+    size = np.diff(np.r_[starts, len(codes)])
+    rank = (np.arange(len(codes)) - np.repeat(starts, size) + 0.5) / np.repeat(size, size)
+    values = np.empty(len(codes), dtype="U5")
+    values[order] = np.array(_keys.SPLITS)[np.searchsorted(np.cumsum(shares)[:2], rank, side="right")]
+    values[(labels.codes >= 0) & ~enough[labels.codes]] = "train"
+    values[labels.codes < 0] = ""
+    return values

@@ -1,0 +1,251 @@
+"""What is wrong with a screen is found, and said plainly."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scpertbias as spb
+
+COLUMNS = [
+    *("check", "perturbation", "status", "n_cells", "reproducibility"),
+    *("energy", "energy_share", "top_genes", "detail"),
+]
+
+
+def table(adata, **kwargs) -> pd.DataFrame:
+    spb.pp.check(adata, **kwargs)
+    return spb.get.check(adata)
+
+
+def per(adata, **kwargs) -> pd.DataFrame:
+    found = table(adata, **kwargs)
+    return found[found["check"] == "perturbation"].set_index("perturbation")
+
+
+def said(adata, check, **kwargs) -> list[tuple[str, str]]:
+    found = table(adata, **kwargs)
+    found = found[found["check"] == check]
+    return list(zip(found["status"], found["detail"], strict=True))
+
+
+@pytest.fixture(scope="module")
+def real() -> pd.DataFrame:
+    return table(spb.ds.papalexi_2021(), strata="bio_rep")
+
+
+def test_real_screen_strongest_genes(real):
+    strongest = real.loc[real["perturbation"] == "IFNGR1", "top_genes"].item()
+    assert {"PSMB9↓", "STAT1↓", "UBE2L6↓", "JAK2↓"} <= set(strongest.split())
+
+
+@pytest.mark.parametrize(
+    ("check", "status", "words"),
+    [
+        ("labels", "ok", "control: 'non-targeting', 2386 cells"),
+        ("genes", "ok", "5 mitochondrial (MT-) genes are measured"),
+        ("genes", "warning", "no ribosomal genes are measured"),
+        ("genes", "ok", "9 of 25 perturbed genes are measured"),
+        ("strata", "ok", "bio_rep (3 strata)"),
+        ("split", "note", "no perturbation is held out"),
+        (
+            "response",
+            "warning",
+            "8 of 25 perturbations have no reproducible effect (reproducibility under 0.3), "
+            "12 of 25 less than half of one (under 0.5)",
+        ),
+        ("response", "warning", "5 of 25 perturbations carry 80% of the response: STAT1, JAK2, IFNGR2, IFNGR1, SMAD4"),
+    ],
+)
+def test_real_screen_findings(real, check, status, words):
+    rows = real[real["check"] == check]
+    hits = rows[rows["detail"].str.contains(words, regex=False)]
+    assert hits["status"].tolist() == [status], rows[["status", "detail"]]
+
+
+def test_real_screen_one_row_a_perturbation(real):
+    assert real.columns.tolist() == COLUMNS
+    rows = real[real["check"] == "perturbation"]
+    assert len(rows) == rows["perturbation"].nunique() == 25
+    assert rows["energy_share"].sum() == pytest.approx(1)
+    assert (rows["status"] == "note").sum() == 8
+    assert (rows.loc[rows["status"] == "note", "reproducibility"] < 0.3).all()
+
+
+@pytest.mark.parametrize("strata", [None, "run"])
+def test_numbers_by_hand(cells, strata):
+    """From the profiles: each half has its own half of the control."""
+    found = per(cells, strata=strata)
+    profiles = spb.pp.pseudobulk(cells, strata=strata)
+    halves = [profiles.to_df(half) for half in ("half_1", "half_2")]
+    one, two = (half.drop("control") - half.loc["control"] for half in halves)
+    energy = (one * two).sum(axis=1)
+    np.testing.assert_allclose(found["energy"], energy[found.index])
+    np.testing.assert_allclose(found["energy_share"], (energy / energy.sum())[found.index])
+    r = pd.Series({name: np.corrcoef(one.loc[name], two.loc[name])[0, 1] for name in found.index})
+    assert (r > -1 / 3).all()
+    np.testing.assert_allclose(found["reproducibility"], 2 * r / (1 + r))
+    n, var = profiles.obs["n_cells"], profiles.to_df("var")
+    pooled = var.mul(n - 1, axis=0).sum() / (n - 1).sum()
+    mean = profiles.to_df()
+    for name in found.index:
+        z = (mean.loc[name] - mean.loc["control"]) / np.sqrt(pooled * (1 / n[name] + 1 / n["control"]))
+        top = z.abs().sort_values(ascending=False).index[:5]
+        expected = " ".join(gene + ("↑" if z[gene] > 0 else "↓") for gene in top)
+        assert found.loc[name, "top_genes"] == expected
+    assert found["n_cells"].tolist() == [40] * 6
+
+
+def test_cells_and_profiles_agree(cells):
+    cells.obs["split"] = np.where(cells.obs["perturbation"] == "STAT1", "test", "train")
+    profiles = spb.pp.pseudobulk(cells, strata="run")
+    pd.testing.assert_frame_equal(table(cells, strata="run"), table(profiles))
+
+
+def test_rows_of_one_perturbation_are_summed_over_splits(cells):
+    alone = per(cells)
+    spb.pp.split(cells, unit="cell", fractions=(0.5, 0.25, 0.25))
+    found = per(cells)
+    assert found["n_cells"].tolist() == alone["n_cells"].tolist() == [40] * 6
+    # the halves are dealt anew within splits, so estimates move, within their error
+    assert np.corrcoef(found["energy"], alone["energy"])[0, 1] > 0.9
+
+
+def test_labels(make_cells):
+    cells = make_cells(targets=("JAK2", "MYC", "STAT1", "JAK2+MYC"))
+    labels = cells.obs["perturbation"].astype(object)
+    labels.iloc[np.flatnonzero(labels == "MYC")[:25]] = "unassigned"
+    labels.iloc[np.flatnonzero(labels == "JAK2")[:3]] = np.nan
+    cells.obs["perturbation"] = labels
+    assert said(cells, "labels") == [
+        ("ok", "control: 'control', 90 cells"),
+        ("note", "3 cells left out: no label"),
+        ("note", "25 cells left out: label 'unassigned'"),
+        ("warning", "1 of 4 perturbations have under 20 cells and are left out: MYC"),
+        ("ok", "1 of 4 perturbations are combinations"),
+    ]
+    found = per(cells)
+    assert found.loc["MYC", ["status", "detail"]].tolist() == [
+        "warning",
+        "left out: 15 cells, fewer than min_cells=20",
+    ]
+    assert np.isnan(found.loc["MYC", "energy_share"])
+    assert found["energy_share"].sum() == pytest.approx(1)
+    assert said(cells, "response")[0][1].startswith(tuple(f"{k} of 3 " for k in range(4)))
+
+
+def test_strata_that_were_not_given(cells):
+    assert said(cells, "strata") == [("ok", "no strata were given, and no column of obs looks like a batch")]
+    cells.obs["batch"] = cells.obs.pop("run")
+    with pytest.warns(UserWarning, match="look like batches"):
+        (finding,) = said(cells, "strata")
+    assert finding == (
+        "warning",
+        "obs holds batch and strata were not given: differences between batches count as effects",
+    )
+    with pytest.warns(UserWarning, match="look like batches"):
+        profiles = spb.pp.pseudobulk(cells)
+    assert said(profiles, "strata") == [finding], "profiles remember it"
+    assert said(spb.pp.pseudobulk(cells, strata="batch"), "strata")[0][1].endswith("own batch (2 strata)")
+
+
+def test_strata_without_control_are_said(cells):
+    run = cells.obs["run"].to_numpy(object)
+    run[np.flatnonzero((cells.obs["perturbation"] == "STAT1") & (run == "a"))[:5]] = "c"
+    cells.obs["run"] = run
+    with pytest.warns(UserWarning, match="5 cells are left out"):
+        found = said(cells, "labels", strata="run")
+    assert ("warning", "5 cells left out: stratum 'c' with 0 control cells") in found
+
+
+def test_scale(make_cells):
+    cells = make_cells(kind="dense")
+    ((status, _),) = said(cells, "scale")
+    assert status == "ok"
+    cells.X = np.expm1(cells.X) * 50.0
+    ((status, detail),) = said(cells, "scale")
+    assert status == "warning"
+    assert "was sc.pp.log1p left out?" in detail
+    spb.pp.standardize(cells)
+    ((status, detail),) = said(cells, "scale", layer="standardized")
+    assert status == "note"
+    assert "not comparable" in detail
+    profiles = spb.pp.pseudobulk(cells, layer="counts", normalize=True)
+    assert said(profiles, "scale") == [("ok", "raw counts, normalized on the fly to log1p(10000 × count / size)")]
+
+
+def test_raw_counts_are_refused(cells):
+    with pytest.raises(ValueError, match="raw counts"):
+        spb.pp.check(cells, layer="counts")
+    assert "scpertbias" not in cells.uns
+
+
+def test_leakage(cells):
+    spb.pp.split(cells, fractions=(0.5, 0.2, 0.3), rng=1)
+    assert said(cells, "split") == [("ok", "3 train, 1 val, 2 test perturbations")]
+    spb.pp.split(cells, unit="cell", fractions=(0.5, 0.0, 0.5), key_added="cellwise")
+    (finding,) = said(cells, "split", split_key="cellwise")
+    assert finding[0] == "warning"
+    assert finding[1].startswith(
+        "6 of 6 held-out perturbations have training cells: they are seen, not unseen (JAK2, MYC"
+    )
+    half = np.arange(cells.n_obs) % 2 == 0
+    cells.obs["both"] = np.where(cells.obs["perturbation"] == "MYC", np.where(half, "val", "test"), "train")
+    assert said(cells, "split", split_key="both") == [("warning", "1 perturbations are in val and in test (MYC)")]
+
+
+def test_genes(make_cells):
+    cells = make_cells(genes=["mt-Co1", "Rps6", "Rpl3", *(f"Gene{i}" for i in range(9))])
+    missing, ribo, targets = said(cells, "genes")
+    assert missing[0] == ribo[0] == "warning"
+    assert missing[1].startswith("no mitochondrial (MT-) genes are measured; the names look like those of mouse")
+    assert targets == ("note", "0 of 6 perturbed genes are measured")
+    spb.pp.annotate_confounders(cells, species="mouse")
+    assert [detail for _, detail in said(cells, "genes")[:2]] == [
+        "1 mitochondrial (MT-) genes are measured",
+        "2 ribosomal genes are measured",
+    ]
+
+
+def test_genes_by_symbol(cells):
+    cells.var["feature_name"] = list(cells.var_names)
+    cells.var_names = [f"ENSG{i:011d}" for i in range(cells.n_vars)]
+    found = said(cells, "genes")
+    assert ("ok", "2 ribosomal genes are measured") in found
+    assert ("ok", "3 of 6 perturbed genes are measured") in found
+    assert not per(cells)["top_genes"].str.contains("ENSG").any()
+
+
+def test_a_screen_without_any_effect(make_cells):
+    cells = make_cells(n_cells=100, n_control=400, genes=[f"G{i}" for i in range(200)])
+    rng = np.random.default_rng(1)
+    cells.obs["perturbation"] = rng.permutation(cells.obs["perturbation"].to_numpy(str))
+    for sd in ("stress", "depth", "run"):
+        del cells.obs[sd]
+    cells.X = np.abs(rng.normal(1, 0.3, size=cells.shape))
+    first, second = said(cells, "response")
+    assert first == (
+        "warning",
+        "6 of 6 perturbations have no reproducible effect (reproducibility under 0.3), "
+        "6 of 6 less than half of one (under 0.5)",
+    )
+    assert second == ("warning", "the screen shows no reproducible response: no model can be judged on it")
+
+
+def test_a_perturbation_without_a_cell_that_counts(cells):
+    """All its cells are in a stratum without control: it is listed, with the reason."""
+    run = cells.obs["run"].to_numpy(object)
+    run[(cells.obs["perturbation"] == "STAT1").to_numpy()] = "c"
+    cells.obs["run"] = run
+    with pytest.warns(UserWarning, match="40 cells are left out"):
+        whole = table(cells, strata="run")
+    with pytest.warns(UserWarning, match="40 cells are left out"):
+        profiles = spb.pp.pseudobulk(cells, strata="run")
+    pd.testing.assert_frame_equal(table(profiles), whole)
+    found = whole[whole["check"] == "perturbation"].set_index("perturbation")
+    assert found.loc["STAT1", ["status", "n_cells", "top_genes"]].tolist() == ["warning", 0, ""]
+    assert found.loc["STAT1", "detail"] == "left out: none of its cells counts"
+    assert found.index.tolist() == ["JAK2", "MYC", "SPI1", "STAT1", "STAT2", "STAT3"]
+    assert found["energy_share"].sum() == pytest.approx(1)
+    assert "1 of 6 perturbations have no cell that counts: STAT1" in whole["detail"].tolist()
+    (response, *_) = whole.loc[whole["check"] == "response", "detail"]
+    assert response.startswith(("0 of 5", "1 of 5", "2 of 5"))
