@@ -1,0 +1,97 @@
+"""Effects add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from anndata import AnnData
+
+from .._docs import docs
+from ._fit import fit
+from ._problem import Problem, Solution
+from ._registry import model
+
+
+def solve(problem: Problem) -> Solution:
+    """Predict control plus the sum of the parts' effects; NaN where a part was never seen alone in training."""
+    effect = {
+        targets[0]: problem.means[p] - problem.control
+        for p, targets in enumerate(problem.targets)
+        if len(targets) == 1 and problem.trained[p]
+    }
+    predictions = np.full((len(problem.names), len(problem.control)), np.nan)
+    predictions[0] = problem.control
+    for p, targets in enumerate(problem.targets):
+        if targets and all(gene in effect for gene in targets):
+            predictions[p] = problem.control + sum(effect[gene] for gene in targets)
+    return Solution(predictions)
+
+
+@model(
+    "additive",
+    unseen="control plus the sum of the effects of its parts; nothing for an unseen gene",
+    reference="Ahlmann-Eltze et al. 2025",
+    solve=solve,
+)
+@docs.dedent
+def fit_additive(
+    adata: AnnData,
+    *,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    key_added: str = "additive",
+    copy: bool = False,
+) -> AnnData | None:
+    """Predict a combination by adding up the effects of its parts: the baseline for combinations.
+
+    A perturbation with a part that was never seen alone in training cannot be predicted.
+
+    Parameters
+    ----------
+    %(adata)s
+    %(cells)s
+    %(key_added)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields:
+
+    ``adata.layers['additive' | key_added]`` : :class:`numpy.ndarray`
+        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+    ``adata.uns['scpertbias']['models']['additive' | key_added]`` : :class:`dict`
+        Parameters and what they were fitted on.
+
+    Raises
+    ------
+    ValueError
+        If values are on the wrong scale, no control is found, or no perturbation has training cells.
+
+    References
+    ----------
+    Ahlmann-Eltze, Huber & Anders, Nature Methods 2025.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_additive(profiles)
+    >>> spb.get.predictions(profiles, "additive").shape
+    (26, 303)
+    """
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    return fit(adata, "additive", params={}, data=data, key_added=key_added, copy=copy)

@@ -1,0 +1,152 @@
+"""The linear model of Ahlmann-Eltze et al.: G W Pᵀ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from anndata import AnnData
+
+from .._core.bilinear import bilinear
+from .._docs import docs
+from ._embedding import aligned, check_table
+from ._fit import fit
+from ._problem import Problem, Solution
+from ._registry import model
+
+
+def check(
+    *,
+    n_components: int,
+    alpha: float,
+    gene_embedding: pd.DataFrame | None = None,
+    perturbation_embedding: pd.DataFrame | None = None,
+) -> None:
+    """Refuse parameters that are out of range, and embeddings that are no tables of finite numbers."""
+    if n_components < 1 or not alpha > 0:
+        msg = f"`n_components` is {n_components} and `alpha` {alpha}; they must be at least 1, and positive."
+        raise ValueError(msg)
+    check_table(gene_embedding, argument="gene_embedding")
+    check_table(perturbation_embedding, argument="perturbation_embedding")
+
+
+def solve(
+    problem: Problem,
+    *,
+    n_components: int,
+    alpha: float,
+    gene_embedding: pd.DataFrame | None = None,
+    perturbation_embedding: pd.DataFrame | None = None,
+) -> Solution:
+    """Solve exactly; a perturbation without an embedding cannot be predicted."""
+    columns = problem.target_columns()
+    rank = min(n_components, int(problem.trained.sum()) - 1, len(problem.control) - 1)
+    single = [t[0] if len(t) == 1 else "" for t in problem.targets]
+    fitted = bilinear(
+        problem.means,
+        problem.trained,
+        0,
+        columns,
+        n_components=rank,
+        alpha=alpha,
+        gene_embedding=aligned(gene_embedding, problem.symbols, argument="gene_embedding"),
+        perturbation_embedding=aligned(perturbation_embedding, single, argument="perturbation_embedding"),
+    )
+    chosen = {"n_components": rank} if rank != n_components else {}
+    predictions = fitted.predictions.copy()
+    predictions[0] = problem.control
+    return Solution(predictions, fitted.coef, chosen=chosen)
+
+
+@model(
+    "bilinear",
+    unseen="by the embedding of its target gene; nothing where the target is not measured",
+    attribution="|(G W P)[:, p]|",
+    reference="Ahlmann-Eltze et al. 2025",
+    solve=solve,
+    check=check,
+)
+@docs.dedent
+def fit_bilinear(
+    adata: AnnData,
+    *,
+    n_components: int = 10,
+    alpha: float = 0.1,
+    gene_embedding: pd.DataFrame | None = None,
+    perturbation_embedding: pd.DataFrame | None = None,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    key_added: str = "bilinear",
+    copy: bool = False,
+) -> AnnData | None:
+    """The linear model that deep models have yet to beat: gene embedding × W × perturbation embedding.
+
+    A perturbation whose target is not measured (and has no embedding given) cannot be predicted, nor a combination.
+
+    Parameters
+    ----------
+    %(adata)s
+    n_components
+        Number of principal components of the training means (cut to the number of training perturbations).
+    alpha
+        Ridge penalty on both sides.
+    gene_embedding
+        Embedding of the output genes instead (index: gene symbols; columns: dimensions).
+    perturbation_embedding
+        Embedding of the perturbed genes instead (index: gene symbols), for example from a pretrained model.
+    %(cells)s
+    %(key_added)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields:
+
+    ``adata.layers['bilinear' | key_added]`` : :class:`numpy.ndarray`
+        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+    ``adata.varm['bilinear' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
+        Attribution, genes × perturbations: |(G W P)[:, p]|; NaN where the model has no parameters.
+    ``adata.uns['scpertbias']['models']['bilinear' | key_added]`` : :class:`dict`
+        Parameters and what they were fitted on.
+
+    Raises
+    ------
+    ValueError
+        If values are on the wrong scale, no control is found, no perturbation has training cells, or none of them an
+        embedding.
+    TypeError
+        If an embedding is not a DataFrame.
+
+    References
+    ----------
+    Ahlmann-Eltze, Huber & Anders, Nature Methods 2025.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_bilinear(profiles)
+    >>> spb.get.predictions(profiles, "bilinear").shape
+    (26, 303)
+    """
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    params = {
+        "n_components": n_components,
+        "alpha": alpha,
+        "gene_embedding": gene_embedding,
+        "perturbation_embedding": perturbation_embedding,
+    }
+    return fit(adata, "bilinear", params=params, data=data, key_added=key_added, copy=copy)

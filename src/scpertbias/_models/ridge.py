@@ -1,0 +1,118 @@
+"""Ridge regression on the perturbation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from anndata import AnnData
+
+from .. import _validate
+from .._core.solvers import ridge
+from .._docs import docs
+from ._fit import fit
+from ._problem import CONSTANT, Problem, Solution
+from ._registry import model
+
+Coding = Literal["one_hot", "reference"]
+Weights = Literal["cells", "perturbations"]
+
+
+def check(*, alpha: float, coding: str, weights: str) -> None:
+    """Refuse parameters that are not known or out of range."""
+    _validate.choice(coding, ("one_hot", "reference"), argument="coding")
+    _validate.choice(weights, ("cells", "perturbations"), argument="weights")
+    if not alpha >= 0:
+        msg = f"`alpha` is {alpha}; it must be 0 or more."
+        raise ValueError(msg)
+
+
+def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -> Solution:
+    """Solve from the means: every perturbation is shrunk toward the intercept."""
+    fitted = ridge(problem.means, problem.n, 0, alpha=alpha, coding=coding, weights=weights)
+    return Solution(fitted.fitted, np.where(problem.trained[:, None], fitted.coef, np.nan), note=CONSTANT)
+
+
+@model(
+    "ridge",
+    unseen="one constant: about the mean of the training perturbations (one_hot), or about control (reference)",
+    attribution="|W[:, p]|",
+    reference="Kavirayuni & Venturelli 2025",
+    solve=solve,
+    check=check,
+)
+@docs.dedent
+def fit_ridge(
+    adata: AnnData,
+    *,
+    alpha: float = 0.1,
+    coding: Coding = "one_hot",
+    weights: Weights = "cells",
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    key_added: str = "ridge",
+    copy: bool = False,
+) -> AnnData | None:
+    """Ridge regression of expression on the perturbation, from the moments: equal to the fit on all cells.
+
+    For an unseen perturbation it is one constant, whatever the perturbation.
+
+    Parameters
+    ----------
+    %(adata)s
+    alpha
+        Ridge penalty.
+    coding
+        ``"one_hot"``: every training group has a column, control included (as in the paper; for an unseen perturbation
+        nearly the unweighted mean). ``"reference"``: control is the zero row (about the control mean).
+    weights
+        ``"cells"``: as fitted on cells. ``"perturbations"``: each perturbation counts once.
+    %(cells)s
+    %(key_added)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields:
+
+    ``adata.layers['ridge' | key_added]`` : :class:`numpy.ndarray`
+        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+    ``adata.varm['ridge' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
+        Attribution, genes × perturbations: |W[:, p]|; NaN where the model has no parameters.
+    ``adata.uns['scpertbias']['models']['ridge' | key_added]`` : :class:`dict`
+        Parameters and what they were fitted on.
+
+    Raises
+    ------
+    ValueError
+        If values are on the wrong scale, no control is found, or no perturbation has training cells.
+
+    References
+    ----------
+    Kavirayuni & Venturelli 2025, methods 2.3.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.get.predictions(profiles, "ridge").shape
+    (26, 303)
+    """
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    params = {"alpha": alpha, "coding": coding, "weights": weights}
+    return fit(adata, "ridge", params=params, data=data, key_added=key_added, copy=copy)
