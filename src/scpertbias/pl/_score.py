@@ -1,0 +1,192 @@
+"""Boxplots of a score by model, beside baseline and ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from mudata import MuData
+
+from .._docs import docs
+from ._base import axes, colors, finish, held_out_scores
+
+LABELS = {
+    "l2": ("L2 error (log-normalized units)", "lower is better"),
+    "rmse": ("root mean squared error (log-normalized units)", "lower is better"),
+    "mae": ("mean absolute error (log-normalized units)", "lower is better"),
+    "mse_de20": ("mean squared error, 20 strongest genes (log-normalized units²)", "lower is better"),
+    "pearson_delta": ("Pearson correlation of effects\n(against control)", "higher is better"),
+    "pearson_delta_perturbed": ("Pearson correlation of effects\n(against the perturbed mean)", "higher is better"),
+    "l2_ratio": ("L2 error relative to the mean baseline", "lower is better"),
+    "discrimination": ("discrimination (share of other\nperturbations farther away)", "higher is better"),
+}
+CHANCE = {"discrimination": 0.5}
+
+
+@docs.dedent
+def score(
+    data: AnnData | MuData,
+    metric: str = "l2_ratio",
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | None = None,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw one score of every held-out perturbation by model, with the baseline and the ceiling of the same ones.
+
+    Each box shows quartiles and 5–95 %% whiskers over held-out perturbations. Beside it, on the same perturbations:
+    dashed, the median of the baseline (the mean of the training perturbations); dotted, of the ceiling (the score of
+    the truth itself). ``metric="l2_ratio"`` is the paper's Fig 2c.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+    metric
+        One of ``l2``, ``rmse``, ``mae``, ``mse_de20``, ``pearson_delta``, ``pearson_delta_perturbed``, ``l2_ratio``,
+        ``discrimination``.
+    %(models)s
+    regime
+        Of an audit, the regime to draw; by default ``"full"``.
+    %(plot)s
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If the metric, a model or the regime is not there.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata)
+    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.tl.score(profiles)
+    >>> ax = spb.pl.score(profiles, "mae", show=False)
+    """
+    if metric not in LABELS:
+        msg = f"`metric` is {metric!r}; it must be one of {list(LABELS)}."
+        raise KeyError(msg)
+    held_out, names, every = held_out_scores(data, models, regime)
+    given, ax = ax is not None, axes(ax, figsize, (3.6 + 0.75 * len(names), 4.2))
+    shade = colors(every, palette)
+    ticks = []
+    for x, name in enumerate(names):
+        frame = held_out[(held_out["model"] == name) & np.isfinite(held_out[metric])]
+        ticks.append(f"{name.replace('_', ' ')}\nn = {frame['perturbation'].nunique()}")
+        if len(frame):
+            _box(ax, x, frame, metric, shade[name])
+    _decorate(ax, metric, ticks, held_out, regime)
+    return finish(ax, given=given, show=show, return_fig=return_fig)
+
+
+@docs.dedent
+def l2(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | None = None,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw the L2 error of every held-out perturbation by model, with baseline and ceiling (the paper's Fig 1a).
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+    %(models)s
+    regime
+        Of an audit, the regime to draw; by default ``"full"``.
+    %(plot)s
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If a model or the regime is not there.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata)
+    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.tl.score(profiles)
+    >>> ax = spb.pl.l2(profiles, show=False)
+    """
+    return score(
+        data,
+        "l2",
+        models=models,
+        regime=regime,
+        ax=ax,
+        palette=palette,
+        figsize=figsize,
+        show=show,
+        return_fig=return_fig,
+    )
+
+
+def _box(ax: Axes, x: int, frame: pd.DataFrame, metric: str, color: str) -> None:
+    """Draw one model: its box, every perturbation, and the medians of baseline and ceiling on the same ones."""
+    values = frame[metric].to_numpy(float)
+    drawn = ax.boxplot(
+        [values],
+        positions=[x],
+        widths=0.55,
+        whis=(5, 95),
+        showfliers=False,
+        patch_artist=True,
+        medianprops={"color": "black", "linewidth": 1.6},
+    )
+    drawn["boxes"][0].set(facecolor=color, alpha=0.55, edgecolor="black")
+    jitter = (np.arange(len(values)) * 0.618 % 1 - 0.5) * 0.36
+    ax.scatter(x + jitter, values, s=9, color="black", alpha=0.45, linewidths=0, zorder=3)
+    baseline = np.ones(len(frame)) if metric == "l2_ratio" else frame[f"{metric}_baseline"].to_numpy(float)
+    if metric not in CHANCE and np.isfinite(baseline).any():
+        ax.hlines(np.nanmedian(baseline), x - 0.42, x + 0.42, colors="black", linestyles="dashed", linewidth=1.3)
+    if f"{metric}_ceiling" in frame:
+        ceiling = frame[f"{metric}_ceiling"].to_numpy(float)
+        if np.isfinite(ceiling).any():
+            ax.hlines(np.nanmedian(ceiling), x - 0.42, x + 0.42, colors="black", linestyles="dotted", linewidth=1.8)
+
+
+def _decorate(ax: Axes, metric: str, ticks: list[str], held_out: pd.DataFrame, regime: str | None) -> None:
+    label, direction = LABELS[metric]
+    ax.set_xticks(range(len(ticks)), ticks, rotation=35, ha="right", rotation_mode="anchor")
+    ax.set_xlim(-0.6, len(ticks) - 0.4)
+    ax.set_ylabel(f"{label}\n({direction})")
+    n = held_out["perturbation"].nunique()
+    ax.set_title(f"{n} held-out perturbations" + (f", regime {regime}" if regime else ""), fontsize="medium")
+    handles = []
+    if metric in CHANCE:
+        ax.axhline(CHANCE[metric], color="black", linestyle="dashed", linewidth=1.3)
+        handles.append(Line2D([], [], color="black", linestyle="dashed", label="chance"))
+    else:
+        handles.append(Line2D([], [], color="black", linestyle="dashed", label="baseline (training\nmean), median"))
+    if f"{metric}_ceiling" in held_out:
+        handles.append(Line2D([], [], color="black", linestyle="dotted", label="ceiling (the truth\nitself), median"))
+    ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.spines[["top", "right"]].set_visible(False)

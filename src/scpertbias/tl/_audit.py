@@ -1,0 +1,242 @@
+"""The whole audit: every model in every regime, cross-fitted, scored beside baseline and ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scanpy as sc
+from anndata import AnnData
+from mudata import MuData
+
+from .. import _moments, _results, _store, _validate, pp
+from .._docs import docs
+from .._models._fit import store
+from .._models.external import add_predictions
+from ..pp._check import findings
+from ._audit_tables import left_out_table, models_table, summaries
+from ._compare import regime_table, score_regimes
+from ._cross_fit import Fits, Variant, cross_fit_all, make_folds, variants
+from ._prepare import DEFAULT_COVARIATES, prepare
+from ._scoring import mark_held_out
+
+MODELS = ("control", "mean", "ridge", "grn_linear", "two_stage", "bilinear")
+
+
+@docs.dedent
+def audit(
+    adata: AnnData,
+    net: pd.DataFrame | None = None,
+    *,
+    models: Sequence[str] = MODELS,
+    predictions: Mapping[str, Any] | None = None,
+    regimes: Sequence[str] | None = None,
+    model_params: Mapping[str, Mapping[str, Any]] | None = None,
+    covariates: Sequence[str] = DEFAULT_COVARIATES,
+    fit_on: str = "control",
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    guide_key: str | None = None,
+    normalize: bool = False,
+    size_factors: str | None = None,
+    target_sum: float = 1e4,
+    n_folds: int | None = None,
+    n_top_genes: int = 1000,
+    n_boot: int = 1000,
+    keep_predictions: bool = True,
+    rng: int | np.random.Generator | None = 0,
+) -> MuData:
+    """Ask of a screen what its models learn: every model, in every feature regime, held-out perturbation by perturbation.
+
+    The cells are read once. Closed-form models are cross-fitted: the prediction of a perturbation is that of a fit that
+    never saw it. Each regime is compared with the full model on that regime's own genes.
+
+    Parameters
+    ----------
+    %(adata)s
+    net
+        Gene network of the graph models (``source``, ``target``, optional ``weight``); by default co-expression in
+        control cells. On profiles, graph models are left out without one.
+    models
+        Names of closed-form models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the
+        perturbations axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. ``()``: the screen alone.
+    predictions
+        Other models' predictions by name, each as :func:`scpertbias.tl.add_predictions` takes them. They are held out
+        where the split column says ``test``.
+    regimes
+        See :func:`scpertbias.pp.regimes`. By default all four; those that the data cannot define are left out, with
+        the reason. One asked for by name that cannot be defined is an error.
+    model_params
+        Arguments of the fits, by model; those of ``grn_linear`` also hold for ``grn_linear_perturbations``.
+    covariates
+        Columns of ``obs`` for the regime ``regressed``.
+    fit_on
+        Cells that the regression is fitted on: ``"control"`` or ``"train"``.
+    %(cells)s
+    guide_key
+        Column of ``obs`` with guides; see :func:`scpertbias.pp.pseudobulk`.
+    normalize
+        Whether the values are raw counts, to be normalized on the fly.
+    size_factors
+        Column of ``obs`` with each cell's size, for ``normalize``.
+    target_sum
+        Counts to which each cell is scaled, for ``normalize``.
+    n_folds
+        Folds; by default 5, with 25 perturbations or fewer one fold each.
+    n_top_genes
+        Scores are over so many genes of highest mean in control.
+    n_boot
+        Resamples of perturbations for the intervals.
+    keep_predictions
+        Whether to store predictions and attributions, or tables only.
+    %(rng)s
+
+    Returns
+    -------
+    A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
+    in ``varm``. In ``uns['scpertbias']``: ``check``, ``models``, ``scores``, ``summary``, ``regimes`` (read
+    them with :mod:`scpertbias.get`), ``regimes_left_out``, ``models_left_out``, ``audit`` (parameters and notes).
+
+    Raises
+    ------
+    ValueError
+        If a model, a parameter of one or a regime is not known, a regime asked for cannot be defined, ``fit_on="all"``,
+        or the input is on the wrong scale.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> mdata = spb.tl.audit(adata, strata="bio_rep", covariates=["p_mito"], models=("mean", "ridge"))
+    >>> sorted(mdata.mod)
+    ['full', 'no_mt', 'regressed']
+    """
+    _check_words(fit_on, models)
+    wanted = variants(models, model_params or {})
+    brought = dict(predictions or {})
+    _check_names(brought, wanted)
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    profiles, made, notes = prepare(
+        adata,
+        data=data,
+        covariates=covariates,
+        normalize=normalize,
+        size_factors=size_factors,
+        target_sum=target_sum,
+        guide_key=guide_key,
+        with_net=net is None and any(v.needs_net for v in wanted),
+        rng=rng,
+    )
+    for name, table in brought.items():
+        add_predictions(profiles, table, key_added=name)
+    mdata = pp.regimes(profiles, regimes, fit_on=fit_on)
+    _check_size(mdata, len(wanted), keep_predictions)
+
+    screens = {regime: _moments.of(mdata[regime]) for regime in mdata.mod}
+    folds = make_folds(screens["full"], n_folds, rng)
+    fits = cross_fit_all(screens, wanted, folds, made if net is None else net, coefficients=keep_predictions)
+    records = {name: r for name, r in _store.models(mdata["full"]).items() if not r.get("cross_fitted")}
+    scores = _scores(mdata, screens, fits, records, folds, n_top_genes)
+    _keep(mdata, screens, fits, wanted, folds, predictions=keep_predictions)
+    _store.put(
+        mdata,
+        check=findings(screens["full"], mdata["full"]),
+        models=models_table(fits, wanted, folds, screens, records),
+        scores=scores,
+        summary=summaries(scores, fits, records, n_boot=n_boot, rng=rng),
+        regimes=None if scores is None else regime_table(scores, n_boot=n_boot, rng=rng),
+        models_left_out=left_out_table(fits),
+        audit={
+            **{k: v for k, v in screens["full"].record.items() if k in _results.DATA},
+            "n_folds": len(set(folds.values())),
+            "n_top_genes": n_top_genes,
+            "n_boot": n_boot,
+            "fit_on": fit_on,
+            "rng": rng if isinstance(rng, int) else None,
+            "notes": notes,
+        },
+    )
+    return mdata
+
+
+def _check_words(fit_on: str, models: Sequence[str]) -> None:
+    if fit_on == "all":
+        msg = "`fit_on='all'` fits the regression on test cells too, which an audit must not see; use 'control' or 'train'."
+        raise ValueError(msg)
+    _validate.choice(fit_on, ("control", "train"), argument="fit_on")
+    if isinstance(models, str):
+        msg = f"`models` is {models!r}; pass a sequence of names, such as ({models!r},)."
+        raise TypeError(msg)
+
+
+def _check_names(brought: Mapping[str, Any], wanted: Sequence[Variant]) -> None:
+    """Refuse brought predictions that would be taken for a model of the audit."""
+    twice = sorted(set(brought) & {v.name for v in wanted})
+    if twice:
+        msg = f"`predictions`: {twice} are names of models that the audit fits; give them other names."
+        raise ValueError(msg)
+
+
+def _check_size(mdata: MuData, n_models: int, keep: bool) -> None:
+    """Refuse, before anything is fitted, predictions and attributions that would not fit into memory."""
+    size = sum(a.n_obs * a.n_vars * 8 * (n_models * 1.5 + 4) for a in mdata.mod.values()) / 1e9
+    if keep and size > sc.settings.max_memory:
+        msg = (
+            f"The predictions of this audit take {size:.1f} GB, above scanpy.settings.max_memory = "
+            f"{sc.settings.max_memory} GB; pass keep_predictions=False (tables only)."
+        )
+        raise ValueError(msg)
+
+
+def _scores(
+    mdata: MuData,
+    screens: Mapping[str, _moments.Screen],
+    fits: Mapping[str, Fits],
+    records: Mapping[str, Mapping[str, Any]],
+    folds: Mapping[str, int],
+    n_top_genes: int,
+) -> pd.DataFrame | None:
+    """Score every model in every regime; brought ones are post-hoc everywhere. None where there is no model."""
+    full = screens["full"]
+    predictions = {regime: {name: s.predictions for name, s in f.solutions.items()} for regime, f in fits.items()}
+    for name in records:
+        predictions["full"][name] = _results.predictions(mdata["full"], name, full).to_numpy(np.float64)
+    if not predictions["full"]:
+        return None
+    scores = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes)
+    return mark_held_out(scores, records, full, folds=True)
+
+
+def _keep(
+    mdata: MuData,
+    screens: Mapping[str, _moments.Screen],
+    fits: Mapping[str, Fits],
+    wanted: Sequence[Variant],
+    folds: Mapping[str, int],
+    *,
+    predictions: bool,
+) -> None:
+    """Store the folds in every regime and, if asked for, the models."""
+    for regime, screen in screens.items():
+        profiles = mdata[regime]
+        fold = [folds.get(screen.names[p], -1) for p in screen.perturbation]
+        _store.put_obs(profiles, _results.FOLD, np.array(fold, dtype=np.int64))
+        for v in wanted if predictions else ():
+            if v.name in fits[regime].solutions:
+                solution = fits[regime].solutions[v.name]
+                store(profiles, screen, solution, kind=v.kind, params=v.params, key=v.name, cross_fitted=True)

@@ -1,0 +1,37 @@
+"""Which models there are."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from .._models._registry import specs
+
+
+def show_models() -> pd.DataFrame:
+    """List the models: what each predicts for an unseen perturbation, what it needs, what it attributes.
+
+    Returns
+    -------
+    One row a model: ``model``, ``function``, ``unseen``, ``needs``, ``attribution``, ``closed_form`` (then an audit
+    cross-fits it), ``reference``.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> models = spb.tl.show_models().set_index("model")
+    >>> models.loc["ridge", "attribution"]
+    '|W[:, p]|'
+    """
+    rows = [
+        {
+            "model": spec.name,
+            "function": spec.fit.__name__,
+            "unseen": spec.unseen,
+            "needs": ", ".join(spec.needs),
+            "attribution": spec.attribution,
+            "closed_form": spec.solve is not None,
+            "reference": spec.reference,
+        }
+        for spec in specs().values()
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,174 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import scpertbias as spb
+
+
+@pytest.fixture(scope="module")
+def cells():
+    adata = spb.ds.simulate(4000, 60, 30, n_strata=2, rng=1)
+    spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
+    adata.obs["batch"] = adata.obs.pop("gem_group")
+    return adata
+
+
+@pytest.fixture(scope="module")
+def profiles(cells):
+    made = spb.pp.pseudobulk(cells, strata="batch")
+    for fit in (spb.tl.fit_control, spb.tl.fit_mean, spb.tl.fit_ridge, spb.tl.fit_bilinear):
+        fit(made)
+    spb.tl.score(made, n_top_genes=40)
+    return made
+
+
+def row(profiles, name):
+    return profiles.X[(profiles.obs["perturbation"] == name).to_numpy()][0]
+
+
+def test_scores_equal_those_computed_by_hand(profiles):
+    scores = spb.get.scores(profiles).set_index(["model", "perturbation"])
+    control = row(profiles, "non-targeting")
+    genes = np.sort(np.argsort(-control)[:40])
+    train = profiles[(profiles.obs["split"] == "train") & ~profiles.obs["is_reference"]]
+    mean = train.X.mean(axis=0)[genes]
+    for model in ("control", "ridge", "bilinear"):
+        table = spb.get.predictions(profiles, model)
+        for name in profiles.obs["perturbation"][profiles.obs["split"] == "test"]:
+            got, x, y = scores.loc[(model, name)], table.loc[name].to_numpy()[genes], row(profiles, name)[genes]
+            var = profiles.layers["var"][(profiles.obs["perturbation"] == name).to_numpy()][0][genes]
+            if np.isnan(x).any():
+                assert np.isnan(got["l2"])
+                continue
+            assert got["l2"] == pytest.approx(np.linalg.norm(x - y))
+            assert got["l2_ratio"] == pytest.approx(np.linalg.norm(x - y) / np.linalg.norm(mean - y))
+            assert got["mae"] == pytest.approx(np.abs(x - y).mean())
+            assert got["l2_baseline"] == pytest.approx(np.linalg.norm(mean - y))
+            assert got["l2_ceiling"] == pytest.approx(np.sqrt((var / got["n_cells"]).sum()))
+            assert got["pearson_delta_perturbed"] == pytest.approx(np.corrcoef(x - mean, y - mean)[0, 1])
+            assert got["split"] == "test"
+            assert got["trained_on"] == "full"
+
+
+def test_summary_is_that_of_the_held_out_scores(profiles):
+    scores, summary = spb.get.scores(profiles), spb.get.summary(profiles)
+    held_out = scores[scores["split"] == "test"]
+    assert held_out["perturbation"].nunique() == 12
+    for model, frame in held_out.groupby("model"):
+        got = summary[(summary["model"] == model) & (summary["subset"] == "all")].set_index("metric")
+        l2 = frame["l2"].dropna()
+        assert got.loc["l2", "n"] == len(l2)
+        assert got.loc["l2", "estimate"] == pytest.approx(l2.mean())
+        known = frame[frame["l2"].notna()]
+        assert got.loc["l2", "vs_mean"] == pytest.approx((known["l2"] - known["l2_baseline"]).mean(), abs=1e-12)
+        above = (known["l2_baseline"] ** 2 - known["l2"] ** 2).sum()
+        skill = above / (known["l2_baseline"] ** 2 - known["l2_ceiling"] ** 2).sum()
+        assert got.loc["l2_skill", "estimate"] == pytest.approx(skill, abs=1e-9)
+    assert (summary.loc[summary["metric"] == "l2_skill", "ceiling"] == 1).all()
+
+
+def test_the_mean_is_its_own_baseline(profiles):
+    summary = spb.get.summary(profiles).set_index(["model", "subset", "metric"])
+    for metric in ("l2", "pearson_delta", "l2_ratio"):
+        assert summary.loc[("mean", "all", metric), "vs_mean"] == 0
+        assert np.isnan(summary.loc[("mean", "all", metric), "p"])
+    assert summary.loc[("mean", "all", "l2_skill"), "estimate"] == 0
+
+
+def test_the_mean_is_its_own_baseline_also_in_float32(cells):
+    adata = cells.copy()
+    spb.tl.fit_mean(adata, strata="batch")
+    spb.tl.score(adata)
+    summary = spb.get.summary(adata)
+    assert summary["p"].isna().all()
+    assert (summary.loc[summary["metric"] == "l2", "vs_mean"] == 0).all()
+
+
+def test_one_prediction_for_all_is_noted(profiles):
+    summary = spb.get.summary(profiles).set_index(["model", "subset", "metric"])["note"]
+    for metric in ("pearson_delta_perturbed", "pearson_delta_perturbed_skill"):
+        assert "one prediction for all unseen" in summary[("ridge", "all", metric)]
+        assert "one prediction" not in summary[("bilinear", "all", metric)]
+    assert "one prediction" not in summary[("ridge", "all", "l2")]
+
+
+def test_cells_and_profiles_score_the_same(cells, profiles):
+    adata = cells.copy()
+    for fit in (spb.tl.fit_control, spb.tl.fit_mean, spb.tl.fit_ridge, spb.tl.fit_bilinear):
+        fit(adata, strata="batch")
+    assert spb.tl.score(adata, n_top_genes=40) is None
+    a, b = spb.get.scores(adata), spb.get.scores(profiles)
+    pd.testing.assert_frame_equal(a, b, rtol=1e-4, atol=1e-5)
+    a, b = spb.get.summary(adata), spb.get.summary(profiles)
+    pd.testing.assert_frame_equal(
+        a[["model", "subset", "metric", "n", "note"]], b[["model", "subset", "metric", "n", "note"]]
+    )
+    np.testing.assert_allclose(a["estimate"], b["estimate"], rtol=1e-3, atol=1e-4)
+
+
+def test_copy_and_chosen_models(profiles):
+    made = spb.tl.score(profiles, ["ridge", "mean"], n_top_genes=10, n_boot=10, copy=True)
+    assert set(spb.get.scores(made)["model"]) == {"ridge", "mean"}
+    assert set(spb.get.scores(profiles)["model"]) == {"control", "mean", "ridge", "bilinear"}
+    one = spb.tl.score(profiles, "ridge", copy=True)
+    assert set(spb.get.scores(one)["model"]) == {"ridge"}
+
+
+def test_missing_models_are_listed(profiles, cells):
+    with pytest.raises(KeyError, match="'nobody'.*are not stored; there are .*'bilinear'"):
+        spb.tl.score(profiles, "nobody")
+    with pytest.raises(KeyError, match="No model is stored"):
+        spb.tl.score(cells)
+    with pytest.raises(ValueError, match="`models` is empty"):
+        spb.tl.score(profiles, [])
+
+
+def test_models_that_disagree(cells):
+    adata = cells.copy()
+    spb.tl.fit_mean(adata, strata="batch")
+    spb.tl.fit_ridge(adata, strata="batch", min_cells=30)
+    with pytest.raises(ValueError, match=r"min_cells: 20 and 30"):
+        spb.tl.score(adata)
+    spb.tl.score(adata, "ridge")
+
+
+def test_a_brought_model_is_scored_where_it_was_not_trained(profiles):
+    adata = profiles.copy()
+    names = adata.obs["perturbation"][adata.obs["split"] == "train"].astype(str).iloc[1:4].tolist()
+    spb.tl.add_predictions(adata, spb.get.predictions(adata, "ridge"), key_added="mine", test=names)
+    spb.tl.score(adata)
+    scores = spb.get.scores(adata)
+    mine = scores[scores["model"] == "mine"].set_index("perturbation")["split"]
+    assert set(mine.index[mine == "test"]) == set(names)
+    assert set(scores.loc[scores["model"] == "ridge", "split"]) == {"train", "val", "test"}
+    summary = spb.get.summary(adata).set_index(["model", "subset", "metric"])
+    assert summary.loc[("mine", "all", "l2"), "n"] == 3
+    assert np.isnan(summary.loc[("mine", "all", "l2"), "low"])
+    assert summary.loc[("mine", "all", "l2"), "note"].startswith("3 perturbations: no interval")
+
+
+def test_the_seed_decides(profiles):
+    low = [
+        spb.get.summary(spb.tl.score(profiles, rng=seed, n_boot=100, copy=True))["low"].to_numpy() for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(low[0], low[1])
+    assert not np.array_equal(low[0], low[2], equal_nan=True)
+
+
+def test_nothing_held_out(cells):
+    adata = cells.copy()
+    del adata.obs["split"]
+    spb.tl.fit_mean(adata, strata="batch")
+    spb.tl.score(adata)
+    assert len(spb.get.scores(adata)) == 30
+    assert spb.get.summary(adata).empty
+
+
+def test_what_was_fitted_beside_an_audit_is_no_held_out_score():
+    adata = spb.ds.simulate(1500, 40, 8, rng=0)
+    profiles = spb.tl.audit(adata, models=["mean"], regimes=["full"])["full"].copy()
+    spb.tl.fit_ridge(profiles)
+    spb.tl.score(profiles)
+    scores = spb.get.scores(profiles)
+    assert set(scores.loc[scores["model"] == "mean", "split"]) == {"test"}
+    assert set(scores.loc[scores["model"] == "ridge", "split"]) == {"train"}
