@@ -1,0 +1,7 @@
+"""Every budget, in one table: ``python -m benchmarks``."""
+
+from . import audit, pseudobulk, regress_out, ridge
+from ._table import main
+
+if __name__ == "__main__":
+    main([pseudobulk.run, ridge.run, regress_out.run, audit.run])

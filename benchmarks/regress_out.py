@@ -1,0 +1,54 @@
+"""`pp.regress_mt_ribo` on all cells beside `sc.pp.regress_out`."""
+
+from __future__ import annotations
+
+import numpy as np
+import scanpy as sc
+from anndata import AnnData
+
+import scpertbias as spb
+
+from ._measure import MIN_PAIRS, Row, compared, interleave
+from ._screen import size_of
+
+COVARIATES = ("pct_counts_mt", "pct_counts_ribo")
+AT_LEAST, TOLERANCE = 5.0, 1e-4
+
+
+def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
+    times = interleave(lambda: ours(cells(adata)), lambda: peer(cells(adata)), pairs=pairs)
+    apart = difference(ours(cells(adata)), peer(cells(adata)))
+    return [
+        compared("regress_mt_ribo", size_of(adata), times, at_least=AT_LEAST, difference=apart, tolerance=TOLERANCE)
+    ]
+
+
+def cells(adata: AnnData) -> AnnData:
+    """The same matrix in an AnnData of its own: neither function changes sparse values in place, both store anew."""
+    return AnnData(adata.X, obs=adata.obs, var=adata.var)
+
+
+def ours(adata: AnnData) -> np.ndarray:
+    spb.pp.regress_mt_ribo(adata, covariates=COVARIATES, fit_on="all")
+    return adata.layers["regressed"]
+
+
+def peer(adata: AnnData) -> np.ndarray:
+    sc.pp.regress_out(adata, list(COVARIATES))
+    return adata.X
+
+
+def difference(kept: np.ndarray, dropped: np.ndarray, *, n_genes: int = 100) -> float:
+    """Largest difference of the residuals up to each gene's intercept, some genes at a time."""
+    largest = 0.0
+    for start in range(0, kept.shape[1], n_genes):
+        block = slice(start, start + n_genes)
+        apart = kept[:, block].astype(np.float64) - dropped[:, block]
+        largest = max(largest, float(np.abs(apart - apart.mean(axis=0)).max()))
+    return largest
+
+
+if __name__ == "__main__":
+    from ._table import main
+
+    main([run])

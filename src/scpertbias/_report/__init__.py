@@ -1,0 +1,6 @@
+"""The report of an audit: one page, one JSON file, and tables."""
+
+from ._content import to_json
+from ._page import report
+
+__all__ = ["report", "to_json"]

@@ -1,0 +1,91 @@
+"""Everything that the report says, as plain data: the page shows it, the JSON file holds it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+from mudata import MuData
+
+from .. import _store
+from ._answer import answer
+from ._provenance import provenance, remarks, title_of
+from ._tables import plain, plain_records, read
+
+SCHEMA = "scpertbias/audit/1"
+DRAWN = ("l2", "l2_ratio", "pearson_delta_perturbed")
+TITLE = "Perturb-seq audit"
+
+
+def content(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None = None) -> dict[str, Any]:
+    """Return title, sentences, tables and provenance of an audit; every table with all digits."""
+    if not isinstance(data, MuData):
+        msg = f"`data` is a {type(data).__name__}; the MuData that spb.tl.audit returns is expected."
+        raise TypeError(msg)
+    tables = read(data)
+    notes, warned = remarks(data)
+    return {
+        "schema": SCHEMA,
+        "title": title or title_of(data) or TITLE,
+        "answer": answer(tables, unseen_notes(data)),
+        "tables": {name: table for name, table in tables.items() if name != "scores"},
+        "drawn": _drawn(tables["scores"]),
+        "planted": _planted(data, truth),
+        "notes": notes,
+        "warnings": warned,
+        "provenance": provenance(data),
+    }
+
+
+def to_json(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None = None) -> str:
+    """Return the report of an audit as JSON: all that the page shows, with all digits; NaN is null.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+    title
+        Title of the page.
+    truth
+        What was planted in a simulated screen: ``quantity``, ``planted``, ``found``.
+
+    Returns
+    -------
+    One JSON object with ``"schema": "scpertbias/audit/1"``.
+    """
+    made = content(data, title=title, truth=truth)
+    return json.dumps(_plain_deep(made), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def unseen_notes(data: MuData) -> dict[str, str]:
+    """Return what each model's record notes on unseen perturbations (empty where no predictions were kept)."""
+    return {name: str(record.get("note") or "") for name, record in _store.models(data["full"]).items()}
+
+
+def _drawn(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the values that the figures show."""
+    if scores.empty:
+        return scores
+    shown = scores[(scores["regime"] == "full") & (scores["trained_on"] == "full") & (scores["split"] == "test")]
+    wanted = [f"{metric}{suffix}" for metric in DRAWN for suffix in ("", "_baseline", "_ceiling")]
+    return shown[["model", "perturbation", "n_cells", *(c for c in wanted if c in shown.columns)]]
+
+
+def _planted(data: MuData, truth: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return the planted truth that was passed, else the one that the command line stored."""
+    if truth is not None:
+        missing = {"quantity", "planted", "found"} - set(truth.columns)
+        if missing:
+            msg = f"`truth` lacks the columns {sorted(missing)}."
+            raise ValueError(msg)
+        return truth[["quantity", "planted", "found"]].astype(str)
+    return _store.table(data, "planted", made_by="") if _store.has_table(data, "planted") else None
+
+
+def _plain_deep(value: Any) -> Any:
+    if isinstance(value, pd.DataFrame):
+        return plain_records(value)
+    if isinstance(value, dict):
+        return {str(k): _plain_deep(v) for k, v in value.items()}
+    return [_plain_deep(v) for v in value] if isinstance(value, list | tuple) else plain(value)

@@ -1,0 +1,69 @@
+"""Files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+FILES = ("audit.html", "audit.json", "audit.h5mu")
+TABLES = "tables"
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a text file beside its place, then move it there."""
+    beside = _beside(path)
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def objection(folder: Path, *, force: bool) -> str | None:
+    """Say why a folder must not be written, or None. What is not an audit's own is never replaced, by force neither."""
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        return f"{folder} is a file; name a folder"
+    held = sorted(folder.iterdir())
+    if not held:
+        return None
+    if not force:
+        return f"{folder} is not empty; choose another folder, or pass --force to replace an earlier audit"
+    foreign = [p.name for p in held if not _is_ours(p)]
+    return f"{folder} holds files that are no audit's ({', '.join(foreign[:3])}); choose another" if foreign else None
+
+
+def _is_ours(path: Path) -> bool:
+    if path.name == TABLES and path.is_dir():
+        return all(p.is_file() and p.suffix == ".csv" for p in path.iterdir())
+    return path.is_file() and path.name in FILES
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``folder`` that takes its place when the work is done, and vanishes if it fails."""
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made, earlier = _beside(folder), _beside(folder)
+    made.mkdir()
+    try:
+        yield made
+        try:
+            if folder.exists():
+                folder.rename(earlier)
+            made.rename(folder)
+        except BaseException:  # Ctrl-C between the two must not cost the earlier audit
+            if earlier.exists() and not folder.exists():
+                earlier.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid4().hex[:8]}")

@@ -1,0 +1,107 @@
+"""The page: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mudata import MuData
+
+from ._content import content
+from ._figures import figures
+from ._folder import replace_file
+from ._format import count, sentence
+from ._tables import views
+
+TOPICS = (
+    ("screen", "The screen"),
+    ("models", "The models"),
+    ("regimes", "Retraining"),
+    ("left_out", "Left out"),
+    ("caution", "Read with care"),
+)
+
+
+def report(data: MuData, path: str | Path, *, title: str | None = None, truth: pd.DataFrame | None = None) -> None:
+    """Write the report of an audit: one self-contained HTML page that loads nothing.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+    path
+        File to write; one that exists is replaced.
+    title
+        Title of the page.
+    truth
+        What was planted in a simulated screen, to be shown beside what was found: a frame with ``quantity``,
+        ``planted`` and ``found``.
+
+    Returns
+    -------
+    Nothing; the page lies at ``path``.
+
+    Raises
+    ------
+    TypeError
+        If ``data`` is not a MuData.
+    KeyError
+        If ``data`` is not an audit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(
+    ...     spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"], models=("mean",), n_boot=50
+    ... )
+    >>> path = Path(tempfile.mkdtemp()) / "audit.html"
+    >>> spb.report(mdata, path)
+    >>> path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    True
+    """
+    replace_file(Path(path), render(data, title=title, truth=truth))
+
+
+def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None = None) -> str:
+    """Return the page."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    made = content(data, title=title, truth=truth)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(count=count, readable=_readable, sentence=sentence, tied=_tied)
+    here = files(__package__)
+    drawn = [] if made["drawn"].empty else figures(data)
+    return environment.from_string(here.joinpath("template.html.j2").read_text(encoding="utf-8")).render(
+        **{key: made[key] for key in ("title", "notes", "warnings", "provenance")},
+        answer=[(heading, _texts(made["answer"], topic)) for topic, heading in TOPICS if _texts(made["answer"], topic)],
+        views=views({**made["tables"], "scores": made["drawn"]}, made["planted"]),
+        left_out={name: made["tables"][name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
+        figures=[{**figure, "svg": Markup(figure["svg"])} for figure in drawn],
+        css=Markup(here.joinpath("style.css").read_text(encoding="utf-8")),
+        js=Markup(here.joinpath("sort.js").read_text(encoding="utf-8")),
+    )
+
+
+def _texts(sentences: list[dict[str, Any]], topic: str) -> list[str]:
+    return [s["text"] for s in sentences if s["topic"] == topic]
+
+
+def _tied(text: str) -> str:
+    """Return text in which a number and its unit stay on one line."""
+    return text.replace("n = ", "n\u00a0=\u00a0").replace(" %", "\u00a0%")
+
+
+def _readable(value: Any) -> str:
+    """Return a parameter as text."""
+    if value is None or value is False:
+        return "no" if value is False else "not given"
+    if value is True:
+        return "yes"
+    if isinstance(value, list):
+        return ", ".join(str(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,102 @@
+"""What was run, on what, with which versions: enough to run it again."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mudata import MuData
+
+from .. import _store
+
+PACKAGES = ("scpertbias", "numpy", "scipy", "pandas", "anndata", "scanpy", "mudata")
+PARAMETERS = (
+    "groupby",
+    "reference",
+    "strata",
+    "min_cells",
+    "layer",
+    "split_key",
+    "gene_symbols",
+    "guide_key",
+    "covariates",
+    "fit_on",
+    "normalize",
+    "size_factors",
+    "target_sum",
+    "n_folds",
+    "n_top_genes",
+    "n_boot",
+)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that the numbers rest on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def sha256(path: Path) -> str | None:
+    """Return the checksum of a file; a folder (zarr) has none."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def provenance(data: MuData) -> dict[str, Any]:
+    """Return how an audit was made: parameters, seed, and what the command line stored beside it."""
+    audit = _store.root(data).get("audit", {})
+    profiles = _store.profiles_record(data["full"]) or {}
+    stored = _store.root(data).get("report", {})
+    asked = {key: _readable(audit.get(key, profiles.get(key))) for key in PARAMETERS}
+    if not asked["normalize"]:
+        asked["target_sum"] = None
+    return {
+        "versions": _in_order(stored.get("versions", versions())),
+        "versions_of": "the audit" if "versions" in stored else "this page",
+        "parameters": asked,
+        "seed": _readable(audit.get("rng")),
+        "n_cells": _readable(profiles.get("n_cells")),
+        "genes": {str(name): int(profile.n_vars) for name, profile in data.mod.items()},
+        "created": _readable(stored.get("created")),
+        "seconds": _readable(stored.get("seconds")),
+        "input": _readable(stored.get("input")),
+        "sha256": _readable(stored.get("sha256")),
+        "command": _readable(stored.get("command")),
+    }
+
+
+def remarks(data: MuData) -> tuple[list[str], list[str]]:
+    """Return the notes of an audit, and the warnings that were given while it ran."""
+    notes = _store.root(data).get("audit", {}).get("notes")
+    warned = _store.root(data).get("report", {}).get("warnings")
+    return _texts(notes), _texts(warned)
+
+
+def title_of(data: MuData) -> str | None:
+    """Return the title that was stored."""
+    return _readable(_store.root(data).get("report", {}).get("title"))
+
+
+def _in_order(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return versions in the page's order, which a stored audit does not keep."""
+    known = [name for name in ("python", *PACKAGES) if name in found]
+    return {str(name): str(found[name]) for name in [*known, *sorted(set(found) - set(known))]}
+
+
+def _texts(values: Any) -> list[str]:
+    return [] if values is None else [str(v) for v in np.atleast_1d(np.asarray(values, dtype=object))]
+
+
+def _readable(value: Any) -> Any:
+    """Return a stored value as plain Python: an array as a list, an empty one as None."""
+    if isinstance(value, np.ndarray):
+        return value.tolist() or None
+    if isinstance(value, Mapping):
+        return {str(k): _readable(v) for k, v in value.items()}
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,56 @@
+import json
+
+import pandas as pd
+import pytest
+
+import scpertbias as spb
+from scpertbias._report import to_json
+from scpertbias._report._content import SCHEMA, content
+
+
+def strict(text):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_json_holds_the_tables_with_all_digits(audit):
+    found = strict(to_json(audit, title="T"))
+    assert found["schema"] == SCHEMA == "scpertbias/audit/1"
+    assert found["title"] == "T"
+    summary = spb.get.summary(audit)
+    assert len(found["tables"]["summary"]) == len(summary)
+    for record, (_, row) in zip(found["tables"]["summary"], summary.iterrows(), strict=True):
+        assert record["model"] == row["model"]
+        assert (record["estimate"] is None) == pd.isna(row["estimate"])
+        assert record["estimate"] is None or record["estimate"] == row["estimate"]
+    assert {r["perturbation"] for r in found["drawn"]} == set(spb.get.scores(audit)["perturbation"])
+    assert any(s["text"].startswith("The same prediction for every unseen perturbation") for s in found["answer"])
+    assert found["provenance"]["parameters"]["groupby"] == "perturbation"
+
+
+def test_no_predictions_no_claim_about_constants(audit):
+    del audit["full"].uns["scpertbias"]["models"]
+    assert not any("same prediction" in s["text"] for s in content(audit)["answer"])
+
+
+def test_truth_is_checked_and_kept(audit):
+    truth = pd.DataFrame({"quantity": ["q"], "planted": [1], "found": [2], "more": [3]})
+    assert strict(to_json(audit, truth=truth))["planted"] == [{"quantity": "q", "planted": "1", "found": "2"}]
+    with pytest.raises(ValueError, match="found"):
+        content(audit, truth=truth.drop(columns="found"))
+    assert strict(to_json(audit))["planted"] is None
+
+
+def test_only_an_audit_is_taken(audit):
+    with pytest.raises(TypeError, match="MuData"):
+        content(audit["full"])
+
+
+def test_screen_alone():
+    adata = spb.ds.simulate(600, 100, 4, rng=1)
+    found = strict(to_json(spb.tl.audit(adata, models=(), regimes=("full",))))
+    assert found["tables"]["summary"] == []
+    assert found["drawn"] == []
+    assert any("screen alone" in s["text"] for s in found["answer"])

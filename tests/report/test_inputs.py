@@ -1,0 +1,88 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import scpertbias as spb
+from scpertbias import _compat
+from scpertbias._report._inputs import (
+    holds_counts,
+    one_line,
+    read_audit,
+    read_cells,
+    read_net,
+    read_predictions,
+)
+
+
+@pytest.fixture
+def screen():
+    return spb.ds.simulate(300, 60, 3, rng=1)
+
+
+def test_simulated_screens_tell_their_truth(screen, tmp_path):
+    screen.write_h5ad(tmp_path / "x.h5ad")
+    adata, truth = read_cells(tmp_path / "x.h5ad")
+    np.testing.assert_array_equal(adata.X.toarray(), screen.X.toarray())
+    np.testing.assert_array_equal(truth["inert"], screen.uns["scpertbias_truth"]["inert"])
+
+
+def test_other_screens_have_none(screen, tmp_path):
+    del screen.uns["scpertbias_truth"]
+    screen.write_h5ad(tmp_path / "x.h5ad")
+    screen.write_zarr(tmp_path / "x.zarr")
+    for name in ("x.h5ad", "x.zarr"):
+        adata, truth = read_cells(tmp_path / name)
+        assert adata.shape == screen.shape
+        assert truth is None
+
+
+def test_files_that_cannot_be_read_are_named(screen, tmp_path):
+    path = tmp_path / "x.h5ad"
+    with pytest.raises(FileNotFoundError, match=r"x\.h5ad does not exist"):
+        read_cells(path)
+    screen.write_h5ad(path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(ValueError, match=r"x\.h5ad cannot be read; it may be cut short"):
+        read_cells(path)
+    path.write_text("text")
+    with pytest.raises(ValueError, match=r"x\.h5ad cannot be read"):
+        read_cells(path)
+
+
+def test_tables(tmp_path):
+    net = pd.DataFrame({"source": ["A"], "target": ["B"], "weight": [0.5]})
+    net.to_csv(tmp_path / "net.csv", index=False)
+    net.to_csv(tmp_path / "net.tsv", index=False, sep="\t")
+    for name in ("net.csv", "net.tsv"):
+        pd.testing.assert_frame_equal(read_net(tmp_path / name), net)
+    predictions = pd.DataFrame([[1.0, 2.0]], index=["A"], columns=["g1", "g2"])
+    predictions.to_csv(tmp_path / "p.csv")
+    pd.testing.assert_frame_equal(read_predictions(tmp_path / "p.csv"), predictions)
+
+
+def test_predictions_may_be_cells(screen, tmp_path):
+    screen.write_h5ad(tmp_path / "x.h5ad")
+    assert read_predictions(tmp_path / "x.h5ad").shape == screen.shape
+
+
+def test_stored_audit(small_audit, tmp_path):
+    _compat.write_h5mu(small_audit, str(tmp_path / "a.h5mu"))
+    again = read_audit(tmp_path / "a.h5mu")
+    pd.testing.assert_frame_equal(spb.get.summary(again), spb.get.summary(small_audit))
+
+
+def test_what_is_no_audit_is_said_to_be_so(screen, tmp_path):
+    screen.write_h5ad(tmp_path / "x.h5ad")
+    with pytest.raises(ValueError, match=r"x\.h5ad cannot be read"):
+        read_audit(tmp_path / "x.h5ad")
+
+
+def test_counts_are_recognized(screen):
+    assert not holds_counts(screen, None)
+    assert holds_counts(screen, "counts")
+
+
+def test_one_line():
+    assert one_line(KeyError("no 'x'")) == "no 'x'"
+    assert one_line(ValueError("a\n  b")) == "a b"
+    assert one_line(KeyError("low")) == "KeyError: low"

@@ -1,0 +1,138 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+import scpertbias as spb
+from scpertbias import _store
+from scpertbias._report import report, to_json
+
+EVIL = "<img src=x onerror=alert(1)>"
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Elements, ids, visible text; unbalanced tags are an error."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"script", "style"} & set(self.open):
+            self.text.append(data)
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+@pytest.fixture
+def page(audit, tmp_path):
+    report(audit, tmp_path / "x.html", title="A screen")
+    return (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
+def test_page_loads_nothing(page):
+    assert not re.search(r"https?://|//[a-z]+\.[a-z]|@import|url\((?!#)", page)
+    parsed = Page(page)
+    assert not parsed.all("link") + parsed.all("img") + parsed.all("iframe")
+    assert not [a for _, a in parsed.elements if "src" in a]
+    assert all(a["href"].startswith("#") for _, a in parsed.elements if "href" in a)
+    assert any("default-src 'none'" in a.get("content", "") for a in parsed.all("meta"))
+
+
+def test_page_is_well_made(page):
+    parsed = Page(page)
+    ids = [a["id"] for _, a in parsed.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {a["href"][1:] for a in parsed.all("a")} <= set(ids)
+    assert {a["aria-labelledby"] for _, a in parsed.elements if "aria-labelledby" in a} <= set(ids)
+    assert parsed.all("html")[0]["lang"] == "en"
+    svgs = parsed.all("svg")
+    assert len(svgs) == 3
+    assert all(a["role"] == "img" and a["aria-label"] for a in svgs)
+    heads = [a for a in parsed.all("th") if a.get("scope") == "col"]
+    assert len(heads) == len(parsed.all("button")) > 20
+    headings = re.findall(r"<h2>(.*?)</h2>", page)
+    assert headings == ["The answer first", "The screen", "Scores", "Regimes", "Provenance"]
+
+
+def test_page_says_what_the_json_says(page, audit):
+    text = " ".join("".join(Page(page).text).split())
+    made = json.loads(to_json(audit))
+    for said in made["answer"]:
+        assert " ".join(said["text"].split()) in text
+    for record in made["tables"]["check"]:
+        assert record["perturbation"] in text
+        assert record["detail"] in text
+    for version in made["provenance"]["versions"].values():
+        assert version in text
+
+
+def test_names_are_never_markup(audit, tmp_path):
+    check = spb.get.check(audit)
+    check.loc[check["check"] == "perturbation", ["perturbation", "top_genes"]] = EVIL
+    left_out = pd.DataFrame({"model": [EVIL], "regime": ["full"], "reason": [EVIL]})
+    summary = spb.get.summary(audit)
+    summary["model"] = summary["model"].replace("ridge", EVIL)
+    scores = spb.get.scores(audit)
+    scores["model"] = scores["model"].replace("ridge", EVIL)
+    _store.put(
+        audit,
+        check=check,
+        models_left_out=left_out,
+        summary=summary,
+        scores=scores,
+        report={"warnings": [EVIL], "command": EVIL, "input": EVIL, "versions": {"x": EVIL}},
+    )
+    truth = pd.DataFrame({"quantity": [EVIL], "planted": ["</script><script>"], "found": ["x"]})
+    path = tmp_path / "x.html"
+    report(audit, path, title=f"</title>{EVIL}", truth=truth)
+    parsed = Page(path.read_text(encoding="utf-8"))
+    assert not parsed.all("img")
+    assert len(parsed.all("script")) == 1
+    assert "".join(parsed.text).count(EVIL) > 12
+
+
+def test_truth_and_warnings_have_their_places(audit, page, tmp_path):
+    assert "simulated" not in page
+    assert 'id="warnings"' not in page
+    _store.put(audit, report={"warnings": ["look here"]})
+    truth = pd.DataFrame({"quantity": ["inert"], "planted": ["2"], "found": ["3"]})
+    report(audit, tmp_path / "y.html", truth=truth)
+    text = (tmp_path / "y.html").read_text(encoding="utf-8")
+    assert "This screen is simulated" in text
+    assert "<li>look here</li>" in text
+
+
+def test_screen_alone_has_no_scores(tmp_path):
+    mdata = spb.tl.audit(spb.ds.simulate(600, 100, 4, rng=1), models=(), regimes=("full",))
+    report(mdata, tmp_path / "x.html")
+    text = (tmp_path / "x.html").read_text(encoding="utf-8")
+    Page(text)
+    assert "<h2>Scores</h2>" not in text
+    assert "screen alone" in text
+
+
+def test_failure_leaves_the_earlier_page(audit, tmp_path):
+    path = tmp_path / "x.html"
+    path.write_text("earlier")
+    with pytest.raises(TypeError):
+        report(audit["full"], path)
+    assert path.read_text() == "earlier"

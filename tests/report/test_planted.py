@@ -1,0 +1,43 @@
+import numpy as np
+import pandas as pd
+
+from scpertbias._report._planted import planted_table
+
+TRUTH = {
+    "perturbations": np.array(["A", "B", "C", "D", "few"]),
+    "inert": np.array([True, True, False, False, False]),
+    "genes": np.array(["C", "D", "x"]),
+    "expected_delta": np.array([[0, 0, 0], [0, 0, 0], [1, 2, 2], [0, 0, 1], [9, 9, 9]], dtype=float),
+    "parameters": {"knockdown": 0.2},
+}
+CHECK = pd.DataFrame(
+    [
+        ("labels", "", "ok", "", np.nan, "control"),
+        ("perturbation", "A", "note", "x↑", 0.1, "no reproducible effect"),
+        ("perturbation", "B", "ok", "x↑", 0.2, ""),
+        ("perturbation", "C", "ok", "C↓ x↑", 8.5, ""),
+        ("perturbation", "D", "note", "D↑ C↓", 1.0, "no reproducible effect"),
+        ("perturbation", "few", "warning", "x↑", 70.0, "left out: 3 cells"),
+    ],
+    columns=["check", "perturbation", "status", "top_genes", "energy", "detail"],
+)
+
+
+def test_planted_beside_found():
+    table = planted_table(TRUTH, CHECK)
+    assert list(table.columns) == ["quantity", "planted", "found"]
+    assert table.to_numpy().tolist() == [
+        ["perturbations without any effect", "2 of 4", "1 of them have no reproducible effect, 1 seem to have one"],
+        ["perturbations with an effect", "2 of 4", "1 of them have a reproducible effect, 1 are too weak to show one"],
+        [
+            "measured targets knocked down",
+            "2, to 20 % of their expression",
+            "1 have their own gene, falling, among their five strongest",
+        ],
+        ["squared effects, all perturbations", "10.0", "9.80, noise-corrected"],
+    ]
+
+
+def test_no_knockdown_no_row():
+    table = planted_table({**TRUTH, "parameters": {"knockdown": 1.0}}, CHECK)
+    assert len(table) == 3

@@ -1,0 +1,43 @@
+import hashlib
+import platform
+from importlib.metadata import version
+
+import scpertbias._store as _store
+from scpertbias._report._provenance import provenance, remarks, sha256, title_of, versions
+
+
+def test_versions_are_those_that_run():
+    found = versions()
+    assert found["python"] == platform.python_version()
+    assert all(found[name] == version(name) for name in ("scpertbias", "numpy", "anndata", "mudata"))
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc" * 10_000)
+    assert sha256(tmp_path / "x") == hashlib.sha256(b"abc" * 10_000).hexdigest()
+    assert sha256(tmp_path) is None
+
+
+def test_audit_made_in_python(audit):
+    found = provenance(audit)
+    assert found["versions_of"] == "this page"
+    assert found["command"] is None
+    assert found["seed"] == 0
+    assert found["n_cells"] == 1500
+    assert found["genes"] == {name: a.n_vars for name, a in audit.mod.items()}
+    assert found["parameters"]["reference"] == ["non-targeting"]
+    assert found["parameters"]["n_boot"] == 100
+    assert found["parameters"]["target_sum"] is None, "nothing was normalized"
+    assert remarks(audit) == ([], [])
+    assert title_of(audit) is None
+
+
+def test_what_the_command_line_stored(audit):
+    record = {"command": "scpertbias audit x", "versions": {"numpy": "9"}, "warnings": ["careful"], "title": "T"}
+    _store.put(audit, report=record)
+    found = provenance(audit)
+    assert found["versions"] == {"numpy": "9"}
+    assert found["versions_of"] == "the audit"
+    assert found["command"] == "scpertbias audit x"
+    assert remarks(audit)[1] == ["careful"]
+    assert title_of(audit) == "T"
