@@ -37,7 +37,7 @@ def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) 
     >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.get.predictions(profiles, "ridge").loc["STAT1", "PSMB9"].round(2).item()
-    0.15
+    1.05
     """
     return _results.predictions(_modality(data, regime), key)
 

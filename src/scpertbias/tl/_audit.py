@@ -147,9 +147,37 @@ def audit(
     mdata = pp.regimes(profiles, regimes, fit_on=fit_on)
     _check_size(mdata, len(wanted), keep_predictions)
 
+    n_made = _ask(
+        mdata,
+        wanted,
+        made if net is None else net,
+        n_folds=n_folds,
+        n_top_genes=n_top_genes,
+        n_boot=n_boot,
+        keep_predictions=keep_predictions,
+        rng=rng,
+    )
+    asked = {"n_folds": n_made, "n_top_genes": n_top_genes, "n_boot": n_boot, "fit_on": fit_on}
+    record = {k: v for k, v in _moments.of(mdata["full"]).record.items() if k in _results.DATA}
+    _store.put(mdata, audit={**record, **asked, "rng": rng if isinstance(rng, int) else None, "notes": notes})
+    return mdata
+
+
+def _ask(
+    mdata: MuData,
+    wanted: Sequence[Variant],
+    net: pd.DataFrame | None,
+    *,
+    n_folds: int | None,
+    n_top_genes: int,
+    n_boot: int,
+    keep_predictions: bool,
+    rng: int | np.random.Generator | None,
+) -> int:
+    """Cross-fit the models in every regime, score them, store models and tables; return the number of folds."""
     screens = {regime: _moments.of(mdata[regime]) for regime in mdata.mod}
     folds = make_folds(screens["full"], n_folds, rng)
-    fits = cross_fit_all(screens, wanted, folds, made if net is None else net, coefficients=keep_predictions)
+    fits = cross_fit_all(screens, wanted, folds, net, coefficients=keep_predictions)
     records = {name: r for name, r in _store.models(mdata["full"]).items() if not r.get("cross_fitted")}
     scores = _scores(mdata, screens, fits, records, folds, n_top_genes)
     _keep(mdata, screens, fits, wanted, folds, predictions=keep_predictions)
@@ -161,17 +189,8 @@ def audit(
         summary=summaries(scores, fits, records, n_boot=n_boot, rng=rng),
         regimes=None if scores is None else regime_table(scores, n_boot=n_boot, rng=rng),
         models_left_out=left_out_table(fits),
-        audit={
-            **{k: v for k, v in screens["full"].record.items() if k in _results.DATA},
-            "n_folds": len(set(folds.values())),
-            "n_top_genes": n_top_genes,
-            "n_boot": n_boot,
-            "fit_on": fit_on,
-            "rng": rng if isinstance(rng, int) else None,
-            "notes": notes,
-        },
     )
-    return mdata
+    return len(set(folds.values()))
 
 
 def _check_words(fit_on: str, models: Sequence[str]) -> None:

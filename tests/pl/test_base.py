@@ -1,0 +1,89 @@
+import matplotlib.pyplot as plt
+import pytest
+import scanpy as sc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import scpertbias as spb
+from scpertbias.pl._base import axes, colors, finish, held_out_scores
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    calls = []
+    monkeypatch.setattr(plt, "show", lambda *_, **__: calls.append(1))
+    return calls
+
+
+def make(given):
+    ax = plt.subplots()[1]
+    return axes(ax if given else None, None, (3, 3))
+
+
+def test_show_false_gives_axes(shown):
+    assert isinstance(finish(make(False), given=False, show=False, return_fig=False), Axes)
+    assert not shown
+
+
+def test_show_true_shows_and_gives_nothing(shown):
+    assert finish(make(False), given=False, show=True, return_fig=False) is None
+    assert shown == [1]
+
+
+@pytest.mark.parametrize("auto", [True, False])
+def test_by_default_as_scanpy_says(shown, auto):
+    sc.settings.autoshow = auto
+    result = finish(make(False), given=False, show=None, return_fig=False)
+    assert (result is None) == auto
+    assert bool(shown) == auto
+
+
+@pytest.mark.parametrize("show", [None, True])
+def test_given_axes_are_never_shown(shown, show):
+    sc.settings.autoshow = True
+    finish(make(True), given=True, show=show, return_fig=False)
+    assert not shown
+
+
+def test_return_fig(shown):
+    sc.settings.autoshow = True
+    assert isinstance(finish(make(False), given=False, show=None, return_fig=True), Figure)
+    assert not shown
+
+
+def test_given_axes_and_sizes():
+    ax = plt.subplots()[1]
+    assert axes(ax, (9, 9), (1, 1)) is ax
+    assert axes(None, (5, 2), (1, 1)).figure.get_size_inches().tolist() == [5, 2]
+    assert axes(None, None, (4, 3)).figure.get_size_inches().tolist() == [4, 3]
+
+
+def test_a_model_keeps_its_color():
+    assert colors(["a", "b"], None)["b"] == colors(["a", "b", "c"], None)["b"]
+    assert colors(["a", "b"], {"b": "red"}) == {**colors(["a", "b"], None), "b": "red"}
+    assert len(set(colors([str(i) for i in range(10)], None).values())) == 10
+
+
+@pytest.fixture(scope="module")
+def mdata():
+    return spb.tl.audit(spb.ds.simulate(1500, 40, 8, rng=0), models=("control", "mean"), n_boot=10)
+
+
+def test_scores_of_a_regime_are_those_trained_in_it(mdata):
+    frame, names, every = held_out_scores(mdata, ["mean"], "no_mt")
+    assert set(frame["trained_on"]) == {"no_mt"}
+    assert (names, every) == (["mean"], ["control", "mean"])
+    assert set(held_out_scores(mdata, None, None)[0]["regime"]) == {"full"}
+
+
+def test_what_is_not_there(mdata):
+    with pytest.raises(KeyError, match="there is no 'x'"):
+        held_out_scores(mdata, None, "x")
+    with pytest.raises(KeyError, match="'ridge'.*were not scored; there are .'control', 'mean'"):
+        held_out_scores(mdata, "ridge", None)
+    profiles = mdata["full"].copy()
+    with pytest.raises(KeyError, match=r"tl\.score"):
+        held_out_scores(profiles, None, None)
+    spb.tl.score(profiles)
+    with pytest.raises(ValueError, match="not of an audit"):
+        held_out_scores(profiles, None, "full")

@@ -1,0 +1,56 @@
+import numpy as np
+
+import scpertbias as spb
+from scpertbias import _moments
+from scpertbias._core.resampling import benjamini_hochberg
+from scpertbias._models._problem import Solution
+from scpertbias.tl._audit_tables import left_out_table, models_table, summaries
+from scpertbias.tl._compare import score_regimes
+from scpertbias.tl._cross_fit import Fits, Variant
+
+
+def setting():
+    screen = _moments.of(spb.ds.simulate(1500, 30, 12, rng=0))
+    folds = {n: i % 3 for i, n in enumerate(screen.names[1:])}
+    rng = np.random.default_rng(0)
+    table = screen.moments.control + rng.normal(0, 0.2, (13, 30))
+    gaps = table.copy()
+    gaps[[1, 2]] = np.nan
+    fits = {
+        "full": Fits(
+            {"a": Solution(table), "b": Solution(gaps, note="same prediction for every unseen perturbation")}, {}
+        ),
+        "no_mt": Fits({"a": Solution(table + rng.normal(0, 0.02, table.shape))}, {"b": "because"}),
+    }
+    return screen, folds, fits
+
+
+def test_models_and_what_is_left_out():
+    screen, folds, fits = setting()
+    wanted = [Variant("a", "kind_a", {}), Variant("b", "kind_b", {})]
+    outside = {"theirs": {"kind": "external", "cannot_predict": [screen.names[1], "elsewhere"], "note": "x"}}
+    table = models_table(fits, wanted, folds, {"full": screen, "no_mt": screen}, outside)
+    assert table.to_numpy().tolist() == [
+        ["a", "full", "kind_a", 0, ""],
+        ["b", "full", "kind_b", 2, "same prediction for every unseen perturbation"],
+        ["a", "no_mt", "kind_a", 0, ""],
+        ["theirs", "full", "external", 1, "x"],
+    ]
+    assert left_out_table(fits).to_numpy().tolist() == [["b", "no_mt", "because"]]
+
+
+def test_one_family_and_one_common_set_over_regimes():
+    screen, folds, fits = setting()
+    predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
+    scores = score_regimes({"full": screen, "no_mt": screen}, predictions, folds, n_top_genes=20)
+    table = summaries(scores, fits, {}, n_boot=200, rng=0)
+    assert list(table.columns[:4]) == ["model", "regime", "subset", "metric"]
+    for _, rows in table.groupby("model"):
+        np.testing.assert_allclose(rows["q"], benjamini_hochberg(rows["p"].to_numpy()))
+    full = table[(table["model"] == "a") & (table["regime"] == "full")]
+    assert not np.allclose(full["q"], benjamini_hochberg(full["p"].to_numpy()), equal_nan=True)
+    common = table[(table["subset"] == "common") & (table["metric"] == "l2")]
+    assert common["n"].tolist() == [10, 10, 10]
+    noted = table[table["note"].str.contains("one prediction")]
+    assert set(noted["model"]) == {"b"}
+    assert summaries(None, fits, {}, n_boot=1, rng=0) is None
