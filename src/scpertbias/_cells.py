@@ -47,7 +47,6 @@ def read(
     codes, left_out = _leave_out(labels, stratum, strata_names, split)
     codes, kept = _compress(codes)
     names = tuple(labels.names[i] for i in kept)
-    without = sorted(set(labels.names) - set(names))
     row, perturbation, split_of_row = _rows(codes, split)
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
     dealt = deal(
@@ -70,14 +69,9 @@ def read(
         covariates=_validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None,
     )
     used, reason = _usable(moments, perturbation, asked["min_cells"])
-    strata = asked["strata"]
     record = {
-        **asked,
-        "reference": list(labels.controls),
-        "reference_name": labels.reference,
-        "strata": [strata] if isinstance(strata, str) else (list(strata) if strata else None),
+        **_remembered(asked, labels, symbols_key),
         "layer": layer,
-        "gene_symbols": symbols_key,
         "covariates": list(covariates),
         "guide_key": guide_key,
         "normalize": normalize,
@@ -85,10 +79,8 @@ def read(
         "target_sum": float(target_sum),
         "rng": seed if isinstance(rng, int | np.integer) else None,
         "n_cells": int(adata.n_obs),
-        "left_out_reason": list(left_out),
-        "left_out_cells": np.array(list(left_out.values()), dtype=np.int64),
-        "left_out_perturbations": without,
         "strata_names": strata_names,
+        **_without(left_out, sorted(set(labels.names) - set(names))),
     }
     return Screen(
         moments=moments,
@@ -103,6 +95,27 @@ def read(
         codes=codes,
         record=record,
     )
+
+
+def _remembered(asked: dict[str, Any], labels: Labels, symbols_key: str | None) -> dict[str, Any]:
+    """Return what was asked as it was understood: profiles refuse another value."""
+    strata = asked["strata"]
+    return {
+        **asked,
+        "reference": list(labels.controls),
+        "reference_name": labels.reference,
+        "strata": [strata] if isinstance(strata, str) else (list(strata) if strata else None),
+        "gene_symbols": symbols_key,
+    }
+
+
+def _without(left_out: dict[str, int], perturbations: list[str]) -> dict[str, Any]:
+    """Return the cells left out by reason, and the perturbations that have none left."""
+    return {
+        "left_out_reason": list(left_out),
+        "left_out_cells": np.array(list(left_out.values()), dtype=np.int64),
+        "left_out_perturbations": perturbations,
+    }
 
 
 def cell_codes(

@@ -241,9 +241,10 @@ def _demo(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     _say(args)("making the screens: one bundled, one simulated")
     ds.papalexi_2021().write_h5ad(args.out / "papalexi_2021.h5ad", compression="gzip")
-    simulated = ds.simulate(*SIMULATED, keep_counts=False)
+    # Modules that share most of their program, and a good net: the graph models on the perturbations axis can learn.
+    simulated = ds.simulate(*SIMULATED, module_share=0.8, keep_counts=False)
     simulated.write_h5ad(args.out / "simulated.h5ad", compression="gzip")
-    ds.simulate_net(simulated).to_csv(args.out / "simulated_net.csv", index=False)
+    ds.simulate_net(simulated, degree=20, noise=0.1).to_csv(args.out / "simulated_net.csv", index=False)
     for name, options in runs.items():
         argv = ["audit", str(args.out / f"{name}.h5ad"), *options, "--out", str(args.out / name), "--force"]
         audit = _parser().parse_args([*argv, *(["--quiet"] if args.quiet else [])])

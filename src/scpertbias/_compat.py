@@ -36,3 +36,9 @@ def write_h5mu(mdata: md.MuData, path: str) -> None:
     """Write a MuData to a file."""
     with _no_pull():
         mdata.write_h5mu(path, compression="gzip")
+
+
+def copy_mudata(mdata: md.MuData) -> md.MuData:
+    """Copy a MuData."""
+    with _no_pull():
+        return mdata.copy()

@@ -56,8 +56,7 @@ return_fig
     Whether to return the figure.""",
 )
 docs.params["cells"] = "\n".join(
-    docs.params[name]
-    for name in ("groupby", "reference", "strata", "min_cells", "layer", "split_key", "gene_symbols")
+    docs.params[name] for name in ("groupby", "reference", "strata", "min_cells", "layer", "split_key", "gene_symbols")
 )
 docs.params["stored"] = """\
 Returns ``None`` if ``copy=False``, else the changed copy."""

@@ -78,7 +78,7 @@ def parse(
     Unassigned cells are left out and counted, all control labels become one, ``A+B`` in either order is one
     combination, and a combination written with another separator is recognized by its parts.
     """
-    column = pd.Categorical(values.array).remove_unused_categories()
+    column = pd.Categorical(values.array)
     raw = [str(label) for label in column.categories]
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(raw))
     dropped = Counter({"no label": int((column.codes < 0).sum())})
@@ -86,7 +86,7 @@ def parse(
     for label, n in zip(raw, counts.tolist(), strict=True):
         if label.strip().casefold() in UNASSIGNED:
             dropped[label.strip() or "no label"] += n
-        else:
+        elif n:  # a category without a cell is no label
             live.append(label)
     controls = find_reference(live, reference, groupby=groupby)
     parts = _parts(live, set(controls), set(symbols))

@@ -23,7 +23,7 @@ STRATUM_WORDS = re.compile(
     re.IGNORECASE,
 )
 MIN_CONTROL_CELLS = 20
-CHUNK = 1 << 18
+CHUNK = 1 << 20
 SYMBOL_COLUMNS = ("gene_symbols", "gene_symbol", "gene_name", "feature_name")
 
 

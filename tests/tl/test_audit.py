@@ -5,6 +5,7 @@ import scanpy as sc
 
 import scpertbias as spb
 from scpertbias._compat import read_h5mu, write_h5mu
+from scpertbias.get._perturbations import error_by_n_genes, perturbations, random_regimes
 from scpertbias.tl import _prepare
 
 MODELS = ("control", "mean", "ridge", "grn_linear", "bilinear")
@@ -30,7 +31,7 @@ def run(cells, net=None, **kwargs):
     )
     chosen = kwargs.get("models", MODELS)
     params = {"bilinear": {"perturbation_embedding": embedding}} if "bilinear" in chosen else {}
-    defaults = {"models": MODELS, "model_params": params, "n_folds": 4, "n_boot": 100}
+    defaults = {"models": MODELS, "model_params": params, "n_folds": 4, "n_boot": 100, "n_random": 2}
     return spb.tl.audit(cells, net, **{**defaults, **kwargs})
 
 
@@ -89,6 +90,32 @@ def test_retraining_ridge_without_genes_changes_nothing(mdata):
     assert table.loc[("bilinear", "no_mt"), "n"] == 14
 
 
+def test_random_removals_beside_the_widest_regime(mdata, cells, net):
+    table = random_regimes(mdata).set_index("model")
+    gains = spb.get.regimes(mdata).set_index(["model", "regime"])["gain"]
+    assert set(table["regime"]) == {"no_mt_ribo"}
+    assert table["n_random"].to_dict() == {
+        **dict.fromkeys(("control", "mean", "ridge", "grn_linear_perturbations"), 0),
+        **dict.fromkeys(("grn_linear", "bilinear"), 2),
+    }
+    for model in table.index:
+        assert table.loc[model, "gain"] == pytest.approx(gains[(model, "no_mt_ribo")], abs=1e-12)
+    with pytest.raises(KeyError, match="n_random above 0"):
+        random_regimes(run(cells, net, models=("ridge",), n_random=0))
+
+
+def test_perturbations_and_numbers_of_genes(mdata):
+    table = perturbations(mdata)
+    check = spb.get.check(mdata).query("check == 'perturbation'")
+    assert table["perturbation"].tolist() == check["perturbation"].tolist()
+    errors = error_by_n_genes(mdata)
+    assert set(errors["regime"]) == set(mdata.mod)
+    scores = spb.get.scores(mdata).query("regime == 'no_mt' and trained_on == 'no_mt' and model == 'control'")
+    mine = errors.query("regime == 'no_mt' and model == 'control' and subset == 'all'")
+    assert mine["n_genes"].iloc[-1] == mdata["no_mt"].n_vars
+    assert mine["l2"].iloc[-1] == pytest.approx(scores["l2"].median())
+
+
 def test_score_on_a_modality_agrees(mdata):
     again = spb.tl.score(mdata["no_mt"], n_boot=100, copy=True)
     scores = spb.get.scores(mdata)
@@ -131,6 +158,8 @@ def test_round_trip(mdata, tmp_path):
     assert list(back.mod) == list(mdata.mod)
     for table in ("scores", "summary", "regimes", "models", "check"):
         pd.testing.assert_frame_equal(getattr(spb.get, table)(mdata), getattr(spb.get, table)(back))
+    for table in (perturbations, random_regimes, error_by_n_genes):
+        pd.testing.assert_frame_equal(table(mdata), table(back))
     pd.testing.assert_frame_equal(spb.get.predictions(mdata, "ridge"), spb.get.predictions(back, "ridge"))
     spb.tl.score(back["no_mt"])
 
@@ -147,6 +176,7 @@ def test_the_screen_alone(cells):
     mdata = spb.tl.audit(cells, models=())
     assert len(spb.get.check(mdata).query("check == 'perturbation'")) == 14
     assert spb.get.models(mdata).empty
+    assert len(perturbations(mdata)) == 14
     with pytest.raises(KeyError, match="scores"):
         spb.get.scores(mdata)
 
@@ -248,6 +278,7 @@ def test_few_cells_are_left_out(cells):
         ({"models": ("mean", "gears")}, ValueError, "'gears'.* are not known"),
         ({"models": "mean"}, TypeError, "sequence of names"),
         ({"fit_on": "all"}, ValueError, "test cells"),
+        ({"n_random": -1}, ValueError, "n_random"),
         ({"fit_on": "some"}, ValueError, "fit_on"),
         ({"regimes": ["no_mito"]}, ValueError, "no_mito"),
         ({"model_params": {"nobody": {}}}, ValueError, "nobody"),

@@ -4,7 +4,7 @@ import scpertbias as spb
 from scpertbias import _moments
 from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias._models._problem import Solution
-from scpertbias.tl._audit_tables import left_out_table, models_table, summaries
+from scpertbias.tl._audit_tables import errors_table, left_out_table, models_table, summaries
 from scpertbias.tl._compare import score_regimes
 from scpertbias.tl._cross_fit import Fits, Variant
 
@@ -54,3 +54,23 @@ def test_one_family_and_one_common_set_over_regimes():
     noted = table[table["note"].str.contains("one prediction")]
     assert set(noted["model"]) == {"b"}
     assert summaries(None, fits, {}, n_boot=1, rng=0) is None
+
+
+def test_errors_of_brought_models_are_of_what_they_have_not_seen():
+    screen, folds, fits = setting()
+    predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
+    predictions["full"]["theirs"] = predictions["full"]["a"]
+    records = {"theirs": {"test": np.array(screen.names[4:7])}}
+    table = errors_table({"full": screen, "no_mt": screen}, predictions, records, folds)
+    last = table[table["n_genes"] == 30].set_index(["regime", "model", "subset"])["n"].to_dict()
+    assert last == {
+        ("full", "a", "all"): 12,
+        ("full", "a", "common"): 3,
+        ("full", "b", "all"): 10,
+        ("full", "b", "common"): 3,
+        ("full", "theirs", "all"): 3,
+        ("full", "theirs", "common"): 3,
+        ("no_mt", "a", "all"): 12,
+        ("no_mt", "a", "common"): 12,
+    }
+    assert errors_table({"full": screen}, {"full": {}}, {}, folds) is None

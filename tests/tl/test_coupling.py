@@ -5,7 +5,7 @@ import pytest
 import scpertbias as spb
 from scpertbias import _compat
 from scpertbias.get._coupling import coupling as get_coupling
-from scpertbias.tl._coupling import COLUMNS, NO_CHANGE, coupling, kappa
+from scpertbias.tl._coupling import COLUMNS, NO_CHANGE, coupling, coupling_table, kappa
 
 MODELS = ("control", "mean", "ridge", "grn_linear", "two_stage")
 
@@ -77,6 +77,22 @@ def test_training_rows_are_those_of_a_fit_on_all(audited, table, screen):
     size = before - audited["full"].to_df().loc[control, genes]
     expected = np.linalg.norm(after - before) / np.linalg.norm(size)
     assert table.loc[("grn_linear", "training"), "kappa"] == pytest.approx(expected)
+
+
+def test_fits_on_all_that_are_at_hand_are_not_made_again(audited, table):
+    """As the audit has them: then no net is needed."""
+    rng = np.random.default_rng(0)
+    before = audited["full"].X + rng.normal(0, 0.1, (16, 120))
+    kept = audited["full"].var_names.get_indexer(audited["no_mt_ribo"].var_names)
+    at_hand = {"full": {"grn_linear": before}, "no_mt_ribo": {"grn_linear": before[:, kept] * 1.01}}
+    frame = coupling_table(audited, in_sample=at_hand)
+    frame = frame[frame["regime"] == "no_mt_ribo"].set_index(["model", "rows"])
+    size = before[1:, kept] - audited["full"].X[0, kept]
+    expected = 0.01 * np.linalg.norm(before[1:, kept]) / np.linalg.norm(size)
+    assert audited["full"].obs["is_reference"].iloc[0]
+    assert frame.loc[("grn_linear", "training"), "kappa"] == pytest.approx(expected)
+    assert frame.loc[("ridge", "training"), "kappa"] == table.loc[("ridge", "training"), "kappa"]
+    assert np.isnan(frame.loc[("two_stage", "training"), "kappa"])
 
 
 def test_closed_forms_do_not_depend_on_a_seed(table):

@@ -43,9 +43,9 @@ def deal(
 ) -> Deal:
     """Deal cells into two halves a row, and the control into blocks, balanced within strata.
 
-    Cells of a row are ordered by stratum, then by hash, and dealt alternately, so neither file order nor chunks
-    matter. ``guide_half`` (0 or 1; −1: dealt like the others) replaces the alternation where guides make the halves.
-    The control has 20 blocks, or fewer, so that none is empty: 10, or half as many as half of its cells, a half.
+    Cells of a row are ordered by stratum, then by hash, and dealt alternately, so neither file order nor
+    chunks matter. ``guide_half`` (0 or 1; −1: dealt like the others) replaces the alternation where guides make the
+    halves. Each half of the control has 10 blocks; with few cells a quarter of all of them, and none is empty.
     """
     half = np.full(len(row), -1, dtype=np.int64)
     kept = np.flatnonzero(row >= 0)

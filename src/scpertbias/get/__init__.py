@@ -1,5 +1,34 @@
 """Read what is stored."""
 
+from ._attribution import attribution_agreement, attribution_check
+from ._confounding import confounding
+from ._coupling import coupling
+from ._enrich import enrich
+from ._on_target import on_target
+from ._perturbations import error_by_n_genes, perturbations, random_regimes
+from ._recurrence import recurrence
+from ._specificity import specificity
 from ._tables import attributions, check, models, predictions, regimes, scores, summary
+from ._variance_ratio import variance_ratio
 
-__all__ = ["attributions", "check", "models", "predictions", "regimes", "scores", "summary"]
+__all__ = [
+    "attribution_agreement",
+    "attribution_check",
+    "attributions",
+    "check",
+    "confounding",
+    "coupling",
+    "enrich",
+    "error_by_n_genes",
+    "models",
+    "on_target",
+    "perturbations",
+    "predictions",
+    "random_regimes",
+    "recurrence",
+    "regimes",
+    "scores",
+    "specificity",
+    "summary",
+    "variance_ratio",
+]

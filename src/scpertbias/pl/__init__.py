@@ -1,5 +1,30 @@
 """Figures."""
 
+from ._attribution import attribution
+from ._confounding import confounding
+from ._enrichment import enrichment
+from ._error_by_n_genes import error_by_n_genes
+from ._on_target import on_target
+from ._perturbations import perturbations
+from ._recurrence import recurrence
+from ._regimes import regimes
 from ._score import l2, score
+from ._specificity import specificity
+from ._top_genes import top_genes
+from ._variance_ratio import variance_ratio
 
-__all__ = ["l2", "score"]
+__all__ = [
+    "attribution",
+    "confounding",
+    "enrichment",
+    "error_by_n_genes",
+    "l2",
+    "on_target",
+    "perturbations",
+    "recurrence",
+    "regimes",
+    "score",
+    "specificity",
+    "top_genes",
+    "variance_ratio",
+]

@@ -8,13 +8,27 @@ from .._models.grn_linear import fit_grn_linear
 from .._models.mean import fit_mean
 from .._models.ridge import fit_ridge
 from .._models.two_stage import fit_two_stage
+from ._attribution_agreement import attribution_agreement
+from ._attribution_check import attribution_check
 from ._audit import audit
+from ._confounding import confounding
+from ._coupling import coupling
+from ._enrich import enrich
+from ._on_target import on_target
+from ._recurrence import recurrence
 from ._score import score
 from ._show_models import show_models
+from ._specificity import specificity
+from ._variance_ratio import variance_ratio
 
 __all__ = [
     "add_predictions",
+    "attribution_agreement",
+    "attribution_check",
     "audit",
+    "confounding",
+    "coupling",
+    "enrich",
     "fit_additive",
     "fit_bilinear",
     "fit_control",
@@ -22,6 +36,10 @@ __all__ = [
     "fit_mean",
     "fit_ridge",
     "fit_two_stage",
+    "on_target",
+    "recurrence",
     "score",
     "show_models",
+    "specificity",
+    "variance_ratio",
 ]

@@ -13,14 +13,10 @@ from mudata import MuData
 
 from .. import _moments, _results, _store, _validate, pp
 from .._docs import docs
-from .._models._fit import store
 from .._models.external import add_predictions
-from ..pp._check import findings
-from ._audit_tables import left_out_table, models_table, summaries
-from ._compare import regime_table, score_regimes
-from ._cross_fit import Fits, Variant, cross_fit_all, make_folds, variants
+from ._ask import ask
+from ._cross_fit import Variant, variants
 from ._prepare import DEFAULT_COVARIATES, prepare
-from ._scoring import mark_held_out
 
 MODELS = ("control", "mean", "ridge", "grn_linear", "two_stage", "bilinear")
 
@@ -30,6 +26,7 @@ def audit(
     adata: AnnData,
     net: pd.DataFrame | None = None,
     *,
+    sets: pd.DataFrame | None = None,
     models: Sequence[str] = MODELS,
     predictions: Mapping[str, Any] | None = None,
     regimes: Sequence[str] | None = None,
@@ -50,6 +47,7 @@ def audit(
     n_folds: int | None = None,
     n_top_genes: int = 1000,
     n_boot: int = 1000,
+    n_random: int = 20,
     keep_predictions: bool = True,
     rng: int | np.random.Generator | None = 0,
 ) -> MuData:
@@ -64,6 +62,9 @@ def audit(
     net
         Gene network of the graph models (``source``, ``target``, optional ``weight``); by default co-expression in
         control cells. On profiles, graph models are left out without one.
+    sets
+        Gene sets whose share of the response is asked (``source``, ``target``); by default
+        :func:`scpertbias.ds.confounder_sets`.
     models
         Names of closed-form models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the
         perturbations axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. ``()``: the screen alone.
@@ -94,6 +95,8 @@ def audit(
         Scores are over so many genes of highest mean in control.
     n_boot
         Resamples of perturbations for the intervals.
+    n_random
+        Random removals of as many other genes of the same expression, beside the regime without the most genes; 0: none.
     keep_predictions
         Whether to store predictions and attributions, or tables only.
     %(rng)s
@@ -101,8 +104,8 @@ def audit(
     Returns
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
-    in ``varm``. In ``uns['scpertbias']``: ``check``, ``models``, ``scores``, ``summary``, ``regimes`` (read
-    them with :mod:`scpertbias.get`), ``regimes_left_out``, ``models_left_out``, ``audit`` (parameters and notes).
+    in ``varm``. In ``uns['scpertbias']``: ``check``, ``perturbations``, ``models``, ``scores``, ``summary``,
+    ``regimes``, ``random_regimes``, ``error_by_n_genes`` (read them with :mod:`scpertbias.get`), ``regimes_left_out``, ``models_left_out``, ``audit`` (parameters and notes).
 
     Raises
     ------
@@ -118,7 +121,7 @@ def audit(
     >>> sorted(mdata.mod)
     ['full', 'no_mt', 'regressed']
     """
-    _check_words(fit_on, models)
+    _check_words(fit_on, models, n_random)
     wanted = variants(models, model_params or {})
     brought = dict(predictions or {})
     _check_names(brought, wanted)
@@ -147,53 +150,19 @@ def audit(
     mdata = pp.regimes(profiles, regimes, fit_on=fit_on)
     _check_size(mdata, len(wanted), keep_predictions)
 
-    n_made = _ask(
-        mdata,
-        wanted,
-        made if net is None else net,
-        n_folds=n_folds,
-        n_top_genes=n_top_genes,
-        n_boot=n_boot,
-        keep_predictions=keep_predictions,
-        rng=rng,
-    )
-    asked = {"n_folds": n_made, "n_top_genes": n_top_genes, "n_boot": n_boot, "fit_on": fit_on}
+    how = {"n_top_genes": n_top_genes, "n_boot": n_boot, "n_random": n_random}
+    net = made if net is None else net
+    n_made = ask(mdata, wanted, net, sets=sets, n_folds=n_folds, keep_predictions=keep_predictions, rng=rng, **how)
+    asked = {"n_folds": n_made, **how, "fit_on": fit_on}
     record = {k: v for k, v in _moments.of(mdata["full"]).record.items() if k in _results.DATA}
     _store.put(mdata, audit={**record, **asked, "rng": rng if isinstance(rng, int) else None, "notes": notes})
     return mdata
 
 
-def _ask(
-    mdata: MuData,
-    wanted: Sequence[Variant],
-    net: pd.DataFrame | None,
-    *,
-    n_folds: int | None,
-    n_top_genes: int,
-    n_boot: int,
-    keep_predictions: bool,
-    rng: int | np.random.Generator | None,
-) -> int:
-    """Cross-fit the models in every regime, score them, store models and tables; return the number of folds."""
-    screens = {regime: _moments.of(mdata[regime]) for regime in mdata.mod}
-    folds = make_folds(screens["full"], n_folds, rng)
-    fits = cross_fit_all(screens, wanted, folds, net, coefficients=keep_predictions)
-    records = {name: r for name, r in _store.models(mdata["full"]).items() if not r.get("cross_fitted")}
-    scores = _scores(mdata, screens, fits, records, folds, n_top_genes)
-    _keep(mdata, screens, fits, wanted, folds, predictions=keep_predictions)
-    _store.put(
-        mdata,
-        check=findings(screens["full"], mdata["full"]),
-        models=models_table(fits, wanted, folds, screens, records),
-        scores=scores,
-        summary=summaries(scores, fits, records, n_boot=n_boot, rng=rng),
-        regimes=None if scores is None else regime_table(scores, n_boot=n_boot, rng=rng),
-        models_left_out=left_out_table(fits),
-    )
-    return len(set(folds.values()))
-
-
-def _check_words(fit_on: str, models: Sequence[str]) -> None:
+def _check_words(fit_on: str, models: Sequence[str], n_random: int) -> None:
+    if n_random < 0:
+        msg = f"`n_random` is {n_random}; it must be 0 (no random removals) or more."
+        raise ValueError(msg)
     if fit_on == "all":
         msg = "`fit_on='all'` fits the regression on test cells too, which an audit must not see; use 'control' or 'train'."
         raise ValueError(msg)
@@ -220,42 +189,3 @@ def _check_size(mdata: MuData, n_models: int, keep: bool) -> None:
             f"{sc.settings.max_memory} GB; pass keep_predictions=False (tables only)."
         )
         raise ValueError(msg)
-
-
-def _scores(
-    mdata: MuData,
-    screens: Mapping[str, _moments.Screen],
-    fits: Mapping[str, Fits],
-    records: Mapping[str, Mapping[str, Any]],
-    folds: Mapping[str, int],
-    n_top_genes: int,
-) -> pd.DataFrame | None:
-    """Score every model in every regime; brought ones are post-hoc everywhere. None where there is no model."""
-    full = screens["full"]
-    predictions = {regime: {name: s.predictions for name, s in f.solutions.items()} for regime, f in fits.items()}
-    for name in records:
-        predictions["full"][name] = _results.predictions(mdata["full"], name, full).to_numpy(np.float64)
-    if not predictions["full"]:
-        return None
-    scores = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes)
-    return mark_held_out(scores, records, full, folds=True)
-
-
-def _keep(
-    mdata: MuData,
-    screens: Mapping[str, _moments.Screen],
-    fits: Mapping[str, Fits],
-    wanted: Sequence[Variant],
-    folds: Mapping[str, int],
-    *,
-    predictions: bool,
-) -> None:
-    """Store the folds in every regime and, if asked for, the models."""
-    for regime, screen in screens.items():
-        profiles = mdata[regime]
-        fold = [folds.get(screen.names[p], -1) for p in screen.perturbation]
-        _store.put_obs(profiles, _results.FOLD, np.array(fold, dtype=np.int64))
-        for v in wanted if predictions else ():
-            if v.name in fits[regime].solutions:
-                solution = fits[regime].solutions[v.name]
-                store(profiles, screen, solution, kind=v.kind, params=v.params, key=v.name, cross_fitted=True)

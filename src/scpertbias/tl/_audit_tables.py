@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from .. import _results
 from .._models._problem import CONSTANT
 from .._moments import Screen
 from ._cross_fit import Fits, Variant
+from ._error_by_n_genes import error_by_n_genes_table
 from ._summary import predicted_by_all, summarize, with_q
 
 Records = Mapping[str, Mapping[str, Any]]
@@ -66,3 +69,23 @@ def summaries(
         part.insert(1, "regime", str(regime))
         parts.append(part)
     return with_q(pd.concat(parts, ignore_index=True))
+
+
+def errors_table(
+    screens: Mapping[str, Screen],
+    predictions: Mapping[str, Mapping[str, npt.NDArray[np.float64]]],
+    records: Records,
+    folds: Mapping[str, int],
+) -> pd.DataFrame | None:
+    """Return the errors by number of genes, in each regime those of the models trained in it."""
+    parts = []
+    for regime, screen in screens.items():
+        unseen = {}
+        for name, table in predictions[regime].items():
+            known = _results.held_out(records[name], screen) if name in records else list(folds)
+            unseen[name] = np.where(np.isin(screen.names, known)[:, None], table, np.nan)
+        if unseen:
+            part = error_by_n_genes_table(screen, unseen, folds=folds)
+            part.insert(1, "regime", regime)
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True) if parts else None

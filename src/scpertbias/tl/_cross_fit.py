@@ -42,9 +42,13 @@ class Variant:
 
 @dataclass(frozen=True)
 class Fits:
-    """The cross-fitted models of one regime, and why others are left out."""
+    """The cross-fitted models of one regime, and why others are left out.
+
+    ``in_sample`` holds the predictions of the fits on all perturbations, which are never scored.
+    """
 
     solutions: dict[str, Solution] = field(default_factory=dict)
+    in_sample: dict[str, FloatArray] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
@@ -158,7 +162,9 @@ def cross_fit(
             if variant.needs_net and graphs is None:
                 msg = "no net was given, and profiles have no cells to make one from"
                 raise ValueError(msg)
-            fits.solutions[variant.name] = _solve(variant, parts, everything)
+            fits.solutions[variant.name], seen = _solve(variant, parts, everything)
+            if seen is not None:
+                fits.in_sample[variant.name] = seen
         except ValueError as err:
             fits.left_out[variant.name] = str(err)
             info(f"{variant.name} is left out: {err}")
@@ -168,7 +174,8 @@ def cross_fit(
 
 def _solve(
     variant: Variant, parts: Sequence[tuple[npt.NDArray[np.bool_], Problem]], everything: Problem | None
-) -> Solution:
+) -> tuple[Solution, FloatArray | None]:
+    """Return the cross-fitted solution, and the predictions of the fit on everything, if that is asked for."""
     solve = closed_form(variant.kind)
     first = parts[0][1]
     predictions = np.full((len(first.names), len(first.control)), np.nan)
@@ -180,5 +187,6 @@ def _solve(
         notes.add(solution.note)
     note = notes.pop() if len(notes) == 1 else ""
     if everything is None:
-        return Solution(predictions, note=note)
-    return replace(solve(everything, **variant.params), predictions=predictions, note=note)
+        return Solution(predictions, note=note), None
+    in_sample = solve(everything, **variant.params)
+    return replace(in_sample, predictions=predictions, note=note), in_sample.predictions

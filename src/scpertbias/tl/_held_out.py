@@ -57,7 +57,7 @@ def ask(
     if not need_models and (not _store.models(adata) if models is None else len(models) == 0):
         return Asked(_moments.of(adata, **data), {}, None, ())
     records = _results.chosen(adata, models)
-    screen = _moments.of(adata, **_agreed(records, data))
+    screen = _moments.of(adata, **agreed(records, data))
     folds = _results.folds(adata, records)
     predictions = {name: _unseen(adata, name, record, screen, folds) for name, record in records.items()}
     if not any(np.isfinite(table[1:]).all(axis=1).any() for table in predictions.values()):
@@ -85,7 +85,7 @@ def _unseen(
     return table
 
 
-def _agreed(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:
+def agreed(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the models were fitted with; another value asked for here is an error."""
     agreed = _results.agreed_data(records)
     for key, default in DEFAULTS.items():

@@ -1,0 +1,48 @@
+"""Ranks within rows, with ties resolved the same way everywhere, and bins of expression."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+N_BINS = 20
+
+
+def top_mask(values: FloatArray, k: int) -> BoolArray:
+    """Mark the k largest values of each row (rows x columns); of equal ones those that come first.
+
+    A row with NaN, and one in which no value stands out (all are equal), has no largest values.
+    """
+    n_columns = values.shape[1]
+    if not 1 <= k <= n_columns:
+        msg = f"`k` must lie between 1 and the number of genes, {n_columns}; found {k}."
+        raise ValueError(msg)
+    kth = np.partition(values, n_columns - k, axis=1)[:, n_columns - k, None]
+    marked: BoolArray = values >= kth
+    for i in np.flatnonzero(marked.sum(axis=1) > k):
+        tied = values[i] == kth[i]
+        missing = k - (marked[i] & ~tied).sum()
+        marked[i] &= ~tied | (np.cumsum(tied) <= missing)
+    marked[~(values.min(axis=1) < values.max(axis=1))] = False  # also where a NaN is
+    return marked
+
+
+def percentiles(values: FloatArray) -> FloatArray:
+    """Percentile of each value within its row by mid-ranks: 0.5 on average, also where all are equal."""
+    ranks = rankdata(values, axis=1)
+    share: FloatArray = (ranks - 0.5) / values.shape[1]
+    return share
+
+
+def expression_bins(control: FloatArray, n_bins: int = N_BINS) -> IntArray:
+    """Bin of each gene: so many bins of equal size by mean in control, ties by column."""
+    order = np.argsort(control, kind="stable")
+    n_bins = min(n_bins, len(control))
+    bins = np.empty(len(control), dtype=np.int64)
+    bins[order] = np.arange(len(control)) * n_bins // max(len(control), 1)
+    return bins

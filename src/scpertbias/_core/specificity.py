@@ -1,0 +1,233 @@
+"""Did a model learn what a perturbation does, or the axis along which all of them move?
+
+Predictions given to the wrong perturbations show what the shared part alone scores; the parts of effects off the shared
+axis are compared by themselves; and a prediction that knows that axis, and how far each perturbation moves along it, is
+scored beside the models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from scpertbias._core.axes import BoolArray, Effects, FloatArray, IntArray, Resamples, direction_form, genes_form
+from scpertbias._core.ceilings import ROUNDING, correlation, correlation_ceiling, row_norm
+from scpertbias._core.resampling import MIN_PERTURBATIONS, interval
+
+METRICS = ("l2", "pearson_delta", "pearson_delta_perturbed", "off_axis")
+ERRORS = ("l2",)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Held-out perturbations (n), and the perturbations that the models of each were trained on.
+
+    ``observed`` (n, G) and ``half`` (2, n, G) are means of cells, ``control`` (G,) and ``control_half`` (2, G) those of
+    the control, ``mean`` (n, G) the unweighted mean of the training perturbations, ``noise`` (n,) the summed sampling
+    variance of the observed means. ``axes`` (2, F, G) are the mean half effects of the training perturbations of F fits,
+    ``fit`` (n,) says which. ``pool`` (n,) are the groups within which predictions are given to others.
+    """
+
+    observed: FloatArray
+    half: FloatArray
+    control: FloatArray
+    control_half: FloatArray
+    mean: FloatArray
+    noise: FloatArray
+    axes: FloatArray
+    fit: IntArray
+    pool: IntArray
+
+    @cached_property
+    def shift(self) -> FloatArray:
+        """Observed means about the training mean."""
+        return self.observed - self.mean
+
+    @cached_property
+    def axis(self) -> FloatArray:
+        """Unit direction of the mean training effect, of all cells, for each perturbation."""
+        size = row_norm(self.mean - self.control)[:, None]
+        return np.divide(self.mean - self.control, size, out=np.zeros_like(self.mean), where=size > 0)
+
+    def off(self, effects: FloatArray) -> FloatArray:
+        """Part of the effects off that direction."""
+        on = np.einsum("pg,pg->p", effects, self.axis)
+        return np.asarray(effects - on[:, None] * self.axis, dtype=np.float64)
+
+
+# -- scores of every prediction on every perturbation --------------------------------------------------------------
+
+
+def score_matrix(metric: str, predictions: FloatArray, scene: Scene) -> FloatArray:
+    """Score of the prediction of each perturbation (columns) if it were that of another one (rows).
+
+    The training mean of the one's fit is exchanged for that of the other's: fits of different folds differ in it, which
+    is no knowledge of a perturbation. Within a fold nothing is exchanged.
+    """
+    away = predictions - scene.mean
+    # Predictions may have been stored as float32: what differs by less than their rounding is the same.
+    rounding = ROUNDING * np.hypot(row_norm(predictions), row_norm(scene.mean))
+    same = (row_norm(away) <= rounding)[:, None]
+    away, predictions = np.where(same, 0.0, away), np.where(same, scene.mean, predictions)
+    matrix = _MATRICES[metric](away, rounding, scene)
+    np.fill_diagonal(matrix, own_scores(metric, predictions, scene))
+    return matrix
+
+
+def own_scores(metric: str, predictions: FloatArray, scene: Scene) -> FloatArray:
+    """Score of each prediction on its own perturbation."""
+    if metric == "l2":
+        return row_norm(predictions - scene.observed)
+    if metric == "pearson_delta":
+        return correlation(predictions, scene.observed, scene.control)
+    if metric == "pearson_delta_perturbed":
+        return correlation(predictions, scene.observed, scene.mean)
+    away = scene.off(predictions - scene.control)
+    # What is left of an effect on the axis is rounding of the numbers that it was made from.
+    nothing = row_norm(away) <= ROUNDING * np.hypot(row_norm(predictions), row_norm(scene.mean))
+    return correlation(np.where(nothing[:, None], 0.0, away), scene.off(scene.observed - scene.control))
+
+
+def ceilings(metric: str, scene: Scene) -> FloatArray:
+    """Score of the truth itself on each perturbation."""
+    if metric == "l2":
+        return np.sqrt(scene.noise)
+    if metric == "off_axis":
+        first, second = (scene.off(h - scene.control) for h in scene.half)
+        return correlation_ceiling(first, second, np.zeros_like(first))
+    reference = np.broadcast_to(scene.control, scene.mean.shape) if metric == "pearson_delta" else scene.mean
+    return correlation_ceiling(scene.half[0], scene.half[1], reference)
+
+
+def ceiling_matrix(metric: str, scene: Scene) -> FloatArray:
+    """Score of the truth of each perturbation (columns) on each other (rows); the noise of what stands for it is removed."""
+    own = ceilings(metric, scene)
+    matrix = score_matrix(metric, scene.observed, scene)
+    if metric in ERRORS:
+        matrix = np.sqrt(np.maximum(matrix**2 - scene.noise, 0.0))
+    else:
+        matrix = np.clip(np.divide(matrix, own, out=np.zeros_like(matrix), where=own > 0), -1.0, 1.0)
+    np.fill_diagonal(matrix, own)
+    return matrix
+
+
+def _l2_matrix(away: FloatArray, rounding: FloatArray, scene: Scene) -> FloatArray:
+    squares = row_norm(away) ** 2 - 2 * scene.shift @ away.T + row_norm(scene.shift)[:, None] ** 2
+    return np.sqrt(np.maximum(squares, 0.0))
+
+
+def _perturbed_matrix(away: FloatArray, rounding: FloatArray, scene: Scene) -> FloatArray:
+    centered, truth = _centered(away), _centered(scene.shift)
+    return _quotient(truth @ centered.T, row_norm(centered), row_norm(truth), rounding)
+
+
+def _delta_matrix(away: FloatArray, rounding: FloatArray, scene: Scene) -> FloatArray:
+    centered, base = _centered(away), _centered(scene.mean - scene.control)
+    truth = _centered(scene.observed - scene.control)
+    size = row_norm(centered) ** 2 + 2 * base @ centered.T + row_norm(base)[:, None] ** 2
+    product = truth @ centered.T + np.einsum("pg,pg->p", truth, base)[:, None]
+    return _quotient(product, np.sqrt(np.maximum(size, 0.0)), row_norm(truth), rounding)
+
+
+def _off_matrix(away: FloatArray, rounding: FloatArray, scene: Scene) -> FloatArray:
+    n_genes = away.shape[1]
+    truth = _centered(scene.off(scene.shift))
+    on = scene.axis @ away.T
+    product = truth @ away.T - np.einsum("pg,pg->p", truth, scene.axis)[:, None] * on
+    middle = away.mean(axis=1) - scene.axis.mean(axis=1)[:, None] * on
+    size = row_norm(away) ** 2 - on**2 - n_genes * middle**2
+    return _quotient(product, np.sqrt(np.maximum(size, 0.0)), row_norm(truth), rounding)
+
+
+_MATRICES: dict[str, Callable[[FloatArray, FloatArray, Scene], FloatArray]] = {
+    "l2": _l2_matrix,
+    "pearson_delta": _delta_matrix,
+    "pearson_delta_perturbed": _perturbed_matrix,
+    "off_axis": _off_matrix,
+}
+
+
+def _centered(values: FloatArray) -> FloatArray:
+    return np.asarray(values - values.mean(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _quotient(product: FloatArray, size: FloatArray, truth: FloatArray, rounding: FloatArray) -> FloatArray:
+    """Correlations; 0 where a side is constant."""
+    size = np.broadcast_to(size, product.shape)
+    norms = size * truth[:, None]
+    known = (size > rounding) & (norms > 0)
+    return np.clip(np.divide(product, norms, out=np.zeros_like(product), where=known), -1.0, 1.0)
+
+
+# -- on and off the axis -------------------------------------------------------------------------------------------
+
+
+class OffShare(NamedTuple):
+    """Share of the energy that is off the axis, with its interval; NaN where there is no energy."""
+
+    share: float
+    low: float
+    high: float
+
+
+def off_share(effects: Effects, scene: Scene, resamples: Resamples | None) -> OffShare:
+    """Share of the energy of effects off the mean direction of the training perturbations."""
+    whole = genes_form(effects)
+    on = direction_form(effects, scene.axes[0], scene.axes[1], scene.fit)
+    total, parallel = whole.own.sum(), on.own.sum()
+    if not total > 0:
+        return OffShare(np.nan, np.nan, np.nan)
+    if resamples is None or len(whole.own) < MIN_PERTURBATIONS:
+        return OffShare(float(1 - parallel / total), np.nan, np.nan)
+    draws = whole.draws(resamples)
+    if not interval(draws)[0] > 0:
+        return OffShare(np.nan, np.nan, np.nan)
+    ratio = np.divide(on.draws(resamples), draws, out=np.full(len(draws), np.nan), where=draws > 0)
+    low, high = interval(1 - ratio)
+    return OffShare(float(1 - parallel / total), float(low), float(high))
+
+
+def as_effects(predictions: FloatArray, effects: Effects) -> Effects:
+    """Predicted effects, with either half of the control."""
+    c1, c2 = effects.control
+    return replace(effects, first=predictions - c1, second=predictions - c2, mean=predictions)
+
+
+def half_scores(metric: str, predictions: tuple[FloatArray, FloatArray], scene: Scene) -> FloatArray:
+    """Mean score on the two halves of each perturbation, each with its own half of the control.
+
+    ``predictions`` are those that are scored on half 1 and on half 2.
+    """
+    scores = np.zeros(len(scene.observed))
+    for predicted, observed, control in zip(predictions, scene.half, scene.control_half, strict=True):
+        if metric == "l2":
+            scores += row_norm(predicted - observed) / 2
+        elif metric == "pearson_delta":
+            scores += correlation(predicted, observed, control) / 2
+        elif metric == "pearson_delta_perturbed":
+            scores += correlation(predicted, observed, scene.mean) / 2
+        else:
+            scores += np.nan
+    return scores
+
+
+def axis_only(scene: Scene) -> tuple[FloatArray, FloatArray]:
+    """Predictions for half 1 and half 2 that know the axis, and from the other half how far to go along it."""
+    u1, u2 = scene.axes[0][scene.fit], scene.axes[1][scene.fit]
+    (c1, c2), (h1, h2) = scene.control_half, scene.half
+    size = np.einsum("pg,pg->p", u1, u2)
+    for_2 = c1 + (np.einsum("pg,pg->p", h1 - c1, u2) / size)[:, None] * u1
+    for_1 = c2 + (np.einsum("pg,pg->p", h2 - c2, u1) / size)[:, None] * u2
+    return for_1, for_2
+
+
+def axes_agree(axes: FloatArray, least: float) -> BoolArray:
+    """Whether the two half estimates of each fit's axis have at least such a cosine (F,)."""
+    size = row_norm(axes[0]) * row_norm(axes[1])
+    product = np.einsum("fg,fg->f", axes[0], axes[1])
+    cosines = np.divide(product, size, out=np.zeros_like(size), where=size > 0)
+    return np.asarray(cosines >= least, dtype=np.bool_)

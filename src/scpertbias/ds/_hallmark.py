@@ -1,0 +1,59 @@
+"""Gene sets in the GMT format, and those that ship with the package."""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import pandas as pd
+
+
+def hallmark() -> pd.DataFrame:
+    """Hallmark gene sets of MSigDB (human symbols), which ship with the package.
+
+    Returns
+    -------
+    A tidy frame with a row for each gene of each of the 50 sets: `source` (the set) and `target` (the gene symbol).
+
+    References
+    ----------
+    Liberzon et al., Cell Systems 2015. MSigDB is licensed CC BY 4.0.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> sets = spb.ds.hallmark()
+    >>> sets["source"].nunique()
+    50
+    """
+    return _bundled().copy()
+
+
+@cache
+def _bundled() -> pd.DataFrame:
+    with as_file(files(__package__) / "data" / "hallmark.gmt") as path:
+        return read_gmt(path)
+
+
+def read_gmt(path: str | Path) -> pd.DataFrame:
+    """Read gene sets from a GMT file (tab-separated: set, description, genes), also if compressed with gzip.
+
+    Names of sets may hold blanks; a gene that a set lists twice counts once.
+    """
+    path = Path(path)
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    rows = []
+    for number, line in enumerate(content.decode("utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        name, *rest = (field.strip() for field in line.split("\t"))
+        if not name or len(rest) < 2:
+            msg = f"{path.name}, line {number}: a set's name, a description and genes, separated by tabs, are expected."
+            raise ValueError(msg)
+        rows += [(name, gene) for gene in dict.fromkeys(rest[1:]) if gene]
+    if not rows:
+        msg = f"{path.name} holds no gene set."
+        raise ValueError(msg)
+    return pd.DataFrame(rows, columns=["source", "target"]).drop_duplicates(ignore_index=True)

@@ -1,0 +1,70 @@
+"""The tables about attributions."""
+
+from __future__ import annotations
+
+import pandas as pd
+from anndata import AnnData
+from mudata import MuData
+
+from .. import _store
+
+
+def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
+    """Return how far models hold the same genes responsible.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.attribution_agreement` or :func:`scpertbias.tl.audit` was run on.
+
+    Returns
+    -------
+    One row a pair of models and perturbation, ``""`` for the mean (of an audit also regime); columns as in
+    :func:`scpertbias.tl.attribution_agreement`.
+
+    Raises
+    ------
+    KeyError
+        If that was not asked yet.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.tl.fit_ridge(profiles, coding="reference", key_added="ridge_reference")
+    >>> spb.tl.attribution_agreement(profiles)
+    >>> spb.get.attribution_agreement(profiles)["n"].iloc[0].item()
+    25
+    """
+    return _store.table(data, "attribution_agreement", made_by="spb.tl.attribution_agreement")
+
+
+def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
+    """Return which models' attributions say nothing, and why.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.attribution_check` or :func:`scpertbias.tl.audit` was run on.
+
+    Returns
+    -------
+    One row a model (of an audit also regime): ``model``, ``flag``, ``detail``, as in
+    :func:`scpertbias.tl.attribution_check`.
+
+    Raises
+    ------
+    KeyError
+        If that was not asked yet.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.tl.attribution_check(profiles)
+    >>> spb.get.attribution_check(profiles)["flag"].item()
+    'ok'
+    """
+    return _store.table(data, "attribution_check", made_by="spb.tl.attribution_check")

@@ -1,0 +1,175 @@
+"""Which axes carry the response, with intervals and what equally expressed genes would carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from mudata import MuData
+
+from .. import _store
+from .._docs import docs
+from ._base import axes, finish
+
+KINDS = {"genes": "gene sets", "direction": "directions"}
+SHADES = {"genes": "#0072B2", "direction": "#D55E00"}
+MARKERS = {"genes": "o", "direction": "D"}
+SIGNIFICANT = 0.05
+N_NAMED = 3
+
+
+def of_regime(table: pd.DataFrame, regime: str | None) -> pd.DataFrame:
+    """Return the rows of one regime, where a table has several."""
+    if "regime" not in table.columns:
+        if regime is not None:
+            msg = "`regime` was given, but this table is not of an audit."
+            raise ValueError(msg)
+        return table
+    wanted = "full" if regime is None else regime
+    if wanted not in set(table["regime"]):
+        msg = f"`regime`: there is no {wanted!r}; there are {sorted(set(table['regime']))}."
+        raise KeyError(msg)
+    return table[table["regime"] == wanted]
+
+
+@docs.dedent
+def confounding(
+    data: AnnData | MuData,
+    *,
+    regime: str | None = None,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw the share of the response on each axis, with its interval.
+
+    Gene sets and directions are apart, as they overlap. A tick shows what random sets of equally expressed genes carry;
+    a set is filled where no more than 5 %% of them carry as much. At the right, the genes that count most.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.confounding` or :func:`scpertbias.tl.audit` was run on.
+    regime
+        Of an audit, the regime to draw; by default ``"full"``.
+    ax
+        Axes to draw in; by default a new figure.
+    palette
+        Colors of ``"genes"`` and ``"direction"``.
+    figsize
+        Width and height in inches.
+    show
+        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+    return_fig
+        Whether to return the figure.
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If :func:`scpertbias.tl.confounding` was not run, or there is no such regime.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.confounding(profiles)
+    >>> ax = spb.pl.confounding(profiles, show=False)
+    """
+    table = of_regime(_store.table(data, "confounding", made_by="spb.tl.confounding"), regime)
+    n = table.loc[table["level"] == "perturbation", "perturbation"].nunique()
+    table = table[(table["level"] == "screen") & (table["n_genes"] > 0)]
+    shades = {**SHADES, **(palette or {})}
+    given, ax = ax is not None, axes(ax, figsize, (8.4, 1.8 + 0.32 * len(table)))
+    y, ticks, labels, named = 0.0, [], [], []
+    for kind, title in KINDS.items():
+        beside: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": "small"}
+        ax.text(-0.02, y, title, ha="right", fontweight="bold", **beside)
+        for row in table[table["kind"] == kind].itertuples():
+            y += 1
+            _draw(ax, y, row, shades[kind])
+            ticks.append(y)
+            labels.append(row.axis)
+            named.append(" ".join(str(row.top_genes).split()[:N_NAMED]))
+        y += 1.4
+    ax.set_yticks(ticks, labels)
+    ax.set_ylim(y - 0.8, -0.8)
+    ax.axvline(0, color="black", linewidth=0.8)
+    ax.set_xlabel("share of the response (noise-corrected energy; 95 % interval)")
+    for place, text in zip(ticks, named, strict=True):
+        ax.annotate(
+            text,
+            (1.02, place),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize="x-small",
+            annotation_clip=False,
+        )
+    ax.set_title(_title(table, n, regime), fontsize="medium")
+    _legend(ax, shades)
+    ax.spines[["top", "right"]].set_visible(False)
+    return finish(ax, given=given, show=show, return_fig=return_fig)
+
+
+def _title(table: pd.DataFrame, n: int, regime: str | None) -> str:
+    effective = table["n_effective"].max()
+    title = f"{n} perturbations"
+    if np.isfinite(effective):
+        title += f" ({effective:.0f} effective)"
+    if table["note"].str.contains("approximate").any():
+        title += ", intervals approximate"
+    return title + (f", regime {regime}" if regime else "")
+
+
+def _draw(ax: Axes, y: float, row: Any, shade: str) -> None:
+    """Draw one axis; one without a share says why."""
+    if not np.isfinite(row.share):
+        beside: dict[str, Any] = {
+            "transform": ax.get_yaxis_transform(),
+            "va": "center",
+            "fontsize": "x-small",
+            "style": "italic",
+        }
+        ax.text(0.02, y, row.note, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}, **beside)
+        return
+    if np.isfinite(row.low):
+        ax.hlines(y, row.low, row.high, colors=shade, linewidth=2.0, zorder=2)
+    filled = row.kind == "direction" or row.p < SIGNIFICANT
+    ax.plot(
+        row.share,
+        y,
+        marker=MARKERS[row.kind],
+        markersize=6.5,
+        markerfacecolor=shade if filled else "white",
+        markeredgecolor=shade,
+        markeredgewidth=1.5,
+        linestyle="none",
+        zorder=3,
+    )
+    if np.isfinite(row.null):
+        ax.plot(row.null, y, marker="|", markersize=13, markeredgewidth=2.2, color="black", zorder=4)
+
+
+def _legend(ax: Axes, shades: Mapping[str, str]) -> None:
+    style: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 1.5}
+    genes: dict[str, Any] = {"marker": "o", "markeredgecolor": shades["genes"], **style}
+    handles = [
+        Line2D([], [], markerfacecolor=shades["genes"], label="set, p < 0.05", **genes),
+        Line2D([], [], markerfacecolor="white", label="set, p ≥ 0.05 or none", **genes),
+        Line2D([], [], color="black", marker="|", markersize=12, linestyle="none", label="random sets, mean"),
+        Line2D([], [], marker="D", color=shades["direction"], linestyle="none", label="direction"),
+    ]
+    ax.legend(
+        handles=handles, frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4,
+        columnspacing=1.2, handletextpad=0.3,
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""How errors grow with the number of genes that are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator, ScalarFormatter
+from mudata import MuData
+
+from .._docs import docs
+from ._base import axes, colors, finish
+from ._on_target import MARKERS
+from ._ranked import asked, one_regime
+
+N_TICKS = 6
+LABELS = {
+    "l2_ratio": "L2 error relative to the mean baseline\n(median; lower is better)",
+    "l2": "L2 error (log-normalized units)\n(median; lower is better)",
+}
+
+
+@docs.dedent
+def error_by_n_genes(
+    data: MuData,
+    metric: str = "l2_ratio",
+    *,
+    subset: str = "all",
+    models: str | Sequence[str] | None = None,
+    regime: str | None = None,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw the median error as more genes are looked at, from the highest in control to all (the paper's ED Fig 8).
+
+    Dashed is the baseline (the mean of the training perturbations), dotted the ceiling (the error of the truth itself),
+    both on the perturbations of the model that predicts most.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+    metric
+        ``"l2_ratio"`` (relative to the mean baseline) or ``"l2"``.
+    subset
+        ``"all"``: each model on the held-out perturbations that it predicts; ``"common"``: on those that all predict.
+    %(models)s
+    regime
+        Of an audit, the regime to draw; by default ``"full"``.
+    %(plot)s
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If the metric, the subset, a model or the regime is not there, or ``data`` is not an audit.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("control", "mean", "ridge"))
+    >>> ax = spb.pl.error_by_n_genes(mdata, show=False)
+    """
+    if metric not in LABELS:
+        msg = f"`metric` is {metric!r}; it must be one of {list(LABELS)}."
+        raise KeyError(msg)
+    table = one_regime(data, "error_by_n_genes", regime)
+    if subset not in set(table["subset"]):
+        msg = f"`subset` is {subset!r}; it must be one of {list(dict.fromkeys(table['subset']))}."
+        raise KeyError(msg)
+    table = table[table["subset"] == subset]
+    names, every = asked(table, models)
+    shade = colors(every, palette)
+    given, ax = ax is not None, axes(ax, figsize, (6.6, 4.0))
+    most = table[table["model"].isin(names)].sort_values("n", ascending=False, kind="stable")["model"].iloc[0]
+    first = table[table["model"] == most]
+    baseline = first["l2_baseline"] if metric == "l2" else first["l2_ratio"] * 0 + 1
+    ax.plot(
+        first["n_genes"], baseline, color="black", linestyle="dashed", linewidth=1.6, zorder=3, label="mean baseline"
+    )
+    for name in names:
+        mine, i = table[table["model"] == name], every.index(name)
+        line = {"color": shade[name], "marker": MARKERS[i % len(MARKERS)], "linewidth": 1.3}
+        # Models may coincide: markers at different places show each.
+        every_third = {"markevery": (i % 3, 3), "markersize": 5.5, "markeredgecolor": "black", "markeredgewidth": 0.4}
+        label = f"{name.replace('_', ' ')} (n = {int(mine['n'].max())})"
+        ax.plot(mine["n_genes"], mine[metric], label=label, **line, **every_third)
+    ceiling = first[f"{metric}_ceiling"]
+    ax.plot(first["n_genes"], ceiling, color="black", linestyle="dotted", linewidth=1.6, label="ceiling (truth itself)")
+    ax.set_xscale("log")
+    ax.set_ylim(bottom=0)
+    sizes = first["n_genes"].to_numpy()
+    ax.set_xticks(sizes[np.linspace(0, len(sizes) - 1, min(N_TICKS, len(sizes))).round().astype(int)])
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlabel(f"genes looked at, the highest by {first['ranked_by'].iloc[0]}")
+    ax.set_ylabel(LABELS[metric])
+    ax.set_title("median over held-out perturbations" + (f", regime {regime}" if regime else ""), fontsize="medium")
+    ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.spines[["top", "right"]].set_visible(False)
+    return finish(ax, given=given, show=show, return_fig=return_fig)

@@ -1,0 +1,140 @@
+"""What became of each perturbation: effect and reproducibility."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from mudata import MuData
+
+from .. import _store
+from .._docs import docs
+from ._base import axes, finish
+
+STYLES = {
+    "specific": ("o", "#0072B2"),
+    "reproducible": ("o", "#0072B2"),
+    "mostly shared axis": ("s", "#E69F00"),
+    "target in the axis": ("^", "#D55E00"),
+    "not reproducible": ("x", "#777777"),
+    "too few cells": ("+", "#777777"),
+}
+LINE = ("x", "+")  # markers that are lines
+GAP = 0.055  # between names, of the height of the axes
+FULL = 1 + int(0.98 / GAP)
+
+
+@docs.dedent
+def perturbations(
+    data: MuData,
+    *,
+    n_names: int = 12,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw how strong and how reproducible the effect of each perturbation is, with one word for what it is.
+
+    The strongest are named at the right. Models can be judged on what is high and to the right, and of that on specific
+    effects.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+    n_names
+        How many perturbations to name.
+    ax
+        Axes to draw in; by default a new figure.
+    palette
+        Colors of the words: a mapping such as ``{"specific": "green"}``.
+    figsize
+        Width and height in inches.
+    show
+        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+    return_fig
+        Whether to return the figure.
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If ``data`` is not an audit.
+    ValueError
+        If ``n_names`` is negative.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=())
+    >>> ax = spb.pl.perturbations(mdata, show=False)
+    """
+    if n_names < 0:
+        msg = f"`n_names` is {n_names}; it must be 0 or more."
+        raise ValueError(msg)
+    table = _store.table(data, "perturbations", made_by="spb.tl.audit")
+    shown = table[np.isfinite(table["effect"]) & np.isfinite(table["reproducibility"])]
+    given, ax = ax is not None, axes(ax, figsize, (6.6, 4.4))
+    for kind, (marker, color) in STYLES.items():
+        mine = shown[shown["kind"] == kind]
+        if len(mine):
+            color = (palette or {}).get(kind, color)
+            edge = {} if marker in LINE else {"edgecolors": "black", "linewidths": 0.5}
+            label = f"{kind} ({len(mine)})"
+            ax.scatter(
+                mine["reproducibility"], mine["effect"], marker=marker, color=color, s=30, label=label, zorder=3, **edge
+            )
+    top = float(shown["effect"].max()) if len(shown) else 1.0
+    ax.set_ylim(-0.03 * (top or 1.0), 1.06 * (top or 1.0))
+    ax.set_xlim(min(-0.05, float(shown["reproducibility"].min()) - 0.05) if len(shown) else 0.0, 1.03)
+    ax.axvline(0, color="0.85", linewidth=0.8, zorder=0)
+    ax.set_xlabel("reproducibility (what a repeat of the experiment would correlate)")
+    ax.set_ylabel("effect without noise\n(log-normalized units)")
+    missing = len(table) - len(shown)
+    ax.set_title(f"{len(shown)} perturbations" + (f", {missing} without an effect to show" if missing else ""),
+                 fontsize="medium")  # fmt: skip
+    if len(shown):
+        ax.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
+    _name(ax, shown.nlargest(min(n_names, FULL), "effect"))
+    ax.spines[["top", "right"]].set_visible(False)
+    return finish(ax, given=given, show=show, return_fig=return_fig)
+
+
+def _name(ax: Axes, strongest: pd.DataFrame) -> None:
+    """Name points in a column at the right, each joined to its point, none over another."""
+    if strongest.empty:
+        return
+    strongest = strongest.sort_values("effect", ascending=False)
+    low, high = ax.get_ylim()
+    places = spread((strongest["effect"].to_numpy(np.float64) - low) / (high - low))
+    for row, place in zip(strongest.itertuples(), places, strict=True):
+        ax.annotate(
+            row.perturbation,
+            (row.reproducibility, row.effect),
+            xytext=(1.03, place),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8,
+            arrowprops={"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 3},
+            annotation_clip=False,
+        )
+
+
+def spread(heights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Move falling heights apart, as little as needed from the top, and up again where they leave the axes."""
+    places = np.minimum(heights, 1.0)
+    for i in range(1, len(places)):
+        places[i] = min(places[i], places[i - 1] - GAP)
+    places[-1] = max(places[-1], 0.0)
+    for i in range(len(places) - 2, -1, -1):
+        places[i] = max(places[i], places[i + 1] + GAP)
+    return places

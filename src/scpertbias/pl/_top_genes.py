@@ -1,0 +1,125 @@
+"""The strongest genes of one perturbation, as observed and as each model predicts them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+from matplotlib.axes import Axes
+from mudata import MuData
+
+from .. import _moments, _results
+from .._docs import docs
+from ._base import axes, colors, finish
+from ._ranked import OBSERVED, Ranked, draw, short, size
+
+
+@docs.dedent
+def top_genes(
+    data: AnnData | MuData,
+    perturbation: str,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | None = None,
+    n_genes: int = 20,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw the strongest genes of one perturbation, observed and predicted (the paper's Fig 2).
+
+    The length of a bar is the absolute difference from control, the arrow its direction. The diamond is the observed
+    effect of the same gene, hollow where its direction is the other one; genes in bold are among the observed strongest.
+
+    Parameters
+    ----------
+    data
+        Cells or profiles with stored models, or an audit.
+    perturbation
+        The perturbation.
+    %(models)s
+    regime
+        Of an audit, the regime to draw; by default ``"full"``.
+    n_genes
+        How many genes of each model.
+    %(plot)s
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If the perturbation, a model or the regime is not there.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> ax = spb.pl.top_genes(profiles, "STAT1", show=False)
+    """
+    adata = _one(data, regime)
+    every = list(_results.chosen(adata, None))
+    records = _results.chosen(adata, models)
+    screen = _moments.of(adata, **_results.agreed_data(records)).merged()
+    if perturbation not in screen.names[1:]:
+        msg = f"`perturbation`: there is no {perturbation!r}; there are {list(screen.names[1:6])} and others."
+        raise KeyError(msg)
+    row = screen.names.index(perturbation)
+    effects = {OBSERVED: screen.moments.mean[row] - screen.moments.control}
+    for name in records:
+        effects[name] = _results.predictions(adata, name, screen).to_numpy(np.float64)[row] - screen.moments.control
+    tops = {name: _strongest(values, n_genes) for name, values in effects.items()}
+    shade = {OBSERVED: "#FFFFFF", **colors(every, palette)}
+    columns = [_column(name, effects, tops, screen.symbols, shade[name]) for name in effects]
+    n_rows = max(3, *(len(column.names) for column in columns))
+    given, ax = ax is not None, axes(ax, figsize, size(len(columns), n_rows))
+    key = "◆ observed effect of the gene    ◇ in the other direction    bold: among the observed strongest"
+    label = f"effect of {perturbation} ({int(screen.moments.n[row])} cells): absolute difference from control"
+    draw(ax, columns, label=f"{label}\n(log-normalized units)\n{key}", n_rows=n_rows)
+    return finish(ax, given=given, show=show, return_fig=return_fig)
+
+
+def _one(data: AnnData | MuData, regime: str | None) -> AnnData:
+    """Return the profiles of one regime."""
+    if isinstance(data, MuData):
+        wanted = "full" if regime is None else regime
+        if wanted not in data.mod:
+            msg = f"`regime`: there is no {wanted!r}; there are {list(data.mod)}."
+            raise KeyError(msg)
+        return data[wanted]
+    if regime is not None:
+        msg = "`regime` was given, but these data are not an audit."
+        raise ValueError(msg)
+    return data
+
+
+def _strongest(values: np.ndarray, n_genes: int) -> np.ndarray:
+    """Genes of largest absolute value, those without any left out."""
+    size_of = np.nan_to_num(np.abs(values))
+    order = np.argsort(-size_of, kind="stable")[:n_genes]
+    return order[size_of[order] > 0]
+
+
+def _column(
+    name: str, effects: Mapping[str, np.ndarray], tops: Mapping[str, np.ndarray], symbols: np.ndarray, color: str
+) -> Ranked:
+    top, mine, observed = tops[name], effects[name], effects[OBSERVED]
+    arrows = np.where(mine[top] > 0, "↑", "↓")
+    note = "cannot predict it" if np.isnan(mine).any() else "no effect" if not len(top) else ""
+    return Ranked(
+        title=name,
+        names=[f"{short(str(symbols[g]))} {arrow}" for g, arrow in zip(top, arrows, strict=True)],
+        values=np.abs(mine[top]),
+        color=color,
+        note=note,
+        diamonds=None if name == OBSERVED else np.abs(observed[top]),
+        hollow=np.sign(mine[top]) != np.sign(observed[top]),
+        bold=[] if name == OBSERVED else np.isin(top, tops[OBSERVED]).tolist(),
+    )

@@ -1,0 +1,131 @@
+"""How much each gene varies between perturbations, as predicted and as observed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from matplotlib.axes import Axes
+from mudata import MuData
+
+from .._docs import docs
+from ._base import axes, colors, finish
+from ._ranked import OBSERVED, asked, one_regime
+
+LEAST = 1e-3  # of the observed median: below it a model does not vary
+
+
+@docs.dedent
+def variance_ratio(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | None = None,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw the standard deviation of each gene across held-out perturbations, observed and predicted (ED Fig 7).
+
+    Each box shows quartiles and 5–95 %% whiskers over genes of reproducible variance; the band is the observed one, noise
+    taken out. Above each model stands its ratio for all genes together, and the baseline that it is no other than.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.variance_ratio` or :func:`scpertbias.tl.audit` was run on.
+    %(models)s
+    regime
+        Of an audit, the regime to draw; by default ``"full"``.
+    %(plot)s
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If a model or the regime is not there.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
+    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> spb.tl.fit_mean(profiles)
+    >>> spb.tl.variance_ratio(profiles)
+    >>> ax = spb.pl.variance_ratio(profiles, show=False)
+    """
+    table = one_regime(data, "variance_ratio", regime)
+    names, every = asked(table, models)
+    shade = colors(every, palette)
+    genes = table[(table["level"] == "gene") & table["ratio"].notna()]
+    whole = table[table["level"] == "screen"].set_index("model")
+    observed = genes.drop_duplicates("gene")["sd_observed"].to_numpy(np.float64)
+    given, ax = ax is not None, axes(ax, figsize, (2.4 + 0.95 * (1 + len(names)), 4.4))
+    floor = LEAST * float(np.median(observed)) if len(observed) else 1.0
+    ticks = [f"observed ({len(observed)} genes)"]
+    if len(observed):
+        low, middle, high = np.percentile(observed, [25, 50, 75])
+        ax.axhspan(low, high, color="0.85", zorder=0)
+        ax.axhline(middle, color="0.45", linewidth=1.0, zorder=0)
+        _box(ax, 0, observed, "#FFFFFF")
+    lowest = observed.min(initial=np.inf)
+    for x, name in enumerate(names, start=1):
+        values = genes[genes["model"] == name]["sd_predicted"].to_numpy(np.float64)
+        if (values > floor).any():
+            _box(ax, x, np.maximum(values, floor), shade[name])
+            lowest = min(lowest, np.percentile(np.maximum(values, floor), 5))
+        ticks.append(name.replace("_", " "))
+        text = _text(whole.loc[name])
+        ax.text(x, 1.02, text, ha="center", va="bottom", fontsize=7.5, transform=ax.get_xaxis_transform())
+    _decorate(ax, ticks, names, genes, floor, lowest)
+    n = int(whole["n_perturbations"].max()) if len(whole) else 0
+    title = f"{n} held-out perturbations" + (f", regime {regime}" if regime else "") + "; ratio to the observed:"
+    ax.set_title(title, fontsize="medium", pad=44)
+    return finish(ax, given=given, show=show, return_fig=return_fig)
+
+
+def _text(row: pd.Series) -> str:
+    """The ratio with its interval, and what the model collapsed to."""
+    if not np.isfinite(row["ratio"]):
+        return "no ratio"
+    ratio = f"{row['ratio']:.2f}"
+    if np.isfinite(row["low"]) and row["high"] > 0:
+        ratio += f"\n({row['low']:.2f}–{row['high']:.2f})"
+    return ratio + (f"\n= the {row['collapsed_to']}" if row["collapsed_to"] else "")
+
+
+def _box(ax: Axes, x: int, values: np.ndarray, color: str) -> None:
+    drawn = ax.boxplot(
+        [values],
+        positions=[x],
+        widths=0.55,
+        whis=(5, 95),
+        showfliers=False,
+        patch_artist=True,
+        medianprops={"color": "black", "linewidth": 1.6},
+    )
+    drawn["boxes"][0].set(facecolor=color, alpha=0.55 if color != "#FFFFFF" else 1.0, edgecolor="black")
+
+
+def _decorate(
+    ax: Axes, ticks: Sequence[str], names: Sequence[str], genes: pd.DataFrame, floor: float, lowest: float
+) -> None:
+    ax.set_yscale("log")
+    if np.isfinite(lowest):
+        ax.set_ylim(bottom=lowest / 2)
+    for x, name in enumerate(names, start=1):
+        if not (genes[genes["model"] == name]["sd_predicted"] > floor).any():
+            ax.text(x, 0.03, "no\nvariation", ha="center", va="bottom", fontsize=8, transform=ax.get_xaxis_transform())
+    ax.set_xticks(range(len(ticks)), ticks, rotation=35, ha="right", rotation_mode="anchor", fontsize=8)
+    ax.set_xlim(-0.6, len(ticks) - 0.4)
+    ax.set_ylabel(f"standard deviation across perturbations\n(log-normalized units; {OBSERVED}: without noise)")
+    ax.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,124 @@
+"""All that an audit asks of its regimes: fit, score, ask every question, store models and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mudata import MuData
+from threadpoolctl import threadpool_limits
+
+from .. import _moments, _results, _store
+from .._models._fit import store
+from ..pp._check import findings
+from ..pp._regimes import removed
+from ._audit_tables import errors_table, left_out_table, models_table, summaries
+from ._compare import regime_table, score_regimes
+from ._coupling import coupling_table
+from ._cross_fit import Fits, Variant, cross_fit_all, make_folds
+from ._perturbations import perturbations_table
+from ._questions import of_regime, question_tables
+from ._random_regime import random_table
+from ._scoring import mark_held_out
+
+
+@threadpool_limits.wrap(limits=1, user_api="blas")  # small systems: more threads only wait for each other
+def ask(
+    mdata: MuData,
+    wanted: Sequence[Variant],
+    net: pd.DataFrame | None,
+    *,
+    sets: pd.DataFrame | None,
+    n_folds: int | None,
+    n_top_genes: int,
+    n_boot: int,
+    n_random: int,
+    keep_predictions: bool,
+    rng: int | np.random.Generator | None,
+) -> int:
+    """Cross-fit the models in every regime, score them, store models and tables; return the number of folds."""
+    screens = {regime: _moments.of(mdata[regime]) for regime in mdata.mod}
+    folds = make_folds(screens["full"], n_folds, rng)
+    fits = cross_fit_all(screens, wanted, folds, net, coefficients=keep_predictions)
+    records = {name: r for name, r in _store.models(mdata["full"]).items() if not r.get("cross_fitted")}
+    predictions = _predictions(mdata, screens["full"], fits, records)
+    scores = _scores(screens, predictions, records, folds, n_top_genes)
+    check = findings(screens["full"], mdata["full"])
+    questions = question_tables(
+        mdata, screens, fits, records, folds, sets=sets, n_top_genes=n_top_genes, n_boot=n_boot, rng=rng
+    )
+    random = random_table(
+        screens,
+        wanted,
+        fits,
+        folds,
+        net,
+        confounders=removed(mdata["full"], "no_mt_ribo"),
+        n_random=n_random,
+        n_top_genes=n_top_genes,
+        rng=rng,
+    )
+    _keep(mdata, screens, fits, wanted, folds, predictions=keep_predictions)
+    if keep_predictions and wanted and len(screens) > 1:
+        in_sample = {regime: f.in_sample for regime, f in fits.items()}
+        questions["coupling"] = coupling_table(mdata, net, in_sample=in_sample)
+    _store.put(
+        mdata,
+        check=check,
+        perturbations=perturbations_table(screens["full"], check, of_regime(questions["confounding"], "full")),
+        models=models_table(fits, wanted, folds, screens, records),
+        scores=scores,
+        summary=summaries(scores, fits, records, n_boot=n_boot, rng=rng),
+        regimes=None if scores is None else regime_table(scores, n_boot=n_boot, rng=rng),
+        random_regimes=random,
+        error_by_n_genes=errors_table(screens, predictions, records, folds),
+        models_left_out=left_out_table(fits),
+        **questions,
+    )
+    return len(set(folds.values()))
+
+
+def _predictions(
+    mdata: MuData, full: _moments.Screen, fits: Mapping[str, Fits], records: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return every model's predictions by regime; brought ones are of the full model."""
+    found = {regime: {name: s.predictions for name, s in f.solutions.items()} for regime, f in fits.items()}
+    for name in records:
+        found["full"][name] = _results.predictions(mdata["full"], name, full).to_numpy(np.float64)
+    return found
+
+
+def _scores(
+    screens: Mapping[str, _moments.Screen],
+    predictions: Mapping[str, Mapping[str, Any]],
+    records: Mapping[str, Mapping[str, Any]],
+    folds: Mapping[str, int],
+    n_top_genes: int,
+) -> pd.DataFrame | None:
+    """Score every model in every regime; brought ones are post-hoc everywhere. None where there is no model."""
+    if not predictions["full"]:
+        return None
+    scores = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes)
+    return mark_held_out(scores, records, screens["full"], folds=True)
+
+
+def _keep(
+    mdata: MuData,
+    screens: Mapping[str, _moments.Screen],
+    fits: Mapping[str, Fits],
+    wanted: Sequence[Variant],
+    folds: Mapping[str, int],
+    *,
+    predictions: bool,
+) -> None:
+    """Store the folds in every regime and, if asked for, the models."""
+    for regime, screen in screens.items():
+        profiles = mdata[regime]
+        fold = [folds.get(screen.names[p], -1) for p in screen.perturbation]
+        _store.put_obs(profiles, _results.FOLD, np.array(fold, dtype=np.int64))
+        for v in wanted if predictions else ():
+            if v.name in fits[regime].solutions:
+                solution = fits[regime].solutions[v.name]
+                store(profiles, screen, solution, kind=v.kind, params=v.params, key=v.name, cross_fitted=True)

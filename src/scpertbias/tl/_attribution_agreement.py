@@ -1,0 +1,172 @@
+"""Do models hold the same genes responsible, and more so than genes of the same expression?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from .. import _moments, _results, _store
+from .._core.attribution import Agreement, agreement, gene_permutations, ranked
+from .._core.ranking import expression_bins
+from .._core.resampling import IntArray, bootstrap_weights, mean_interval
+from .._docs import docs
+from .._log import added, info
+from ._attribution_check import stored_attributions
+
+FloatArray = npt.NDArray[np.float64]
+
+N_BOOT = 1000
+COLUMNS = [
+    "model_a",
+    "model_b",
+    "perturbation",
+    "spearman",
+    "low",
+    "high",
+    "overlap",
+    "chance",
+    "p",
+    "p_specific",
+    "n",
+]
+
+
+@docs.dedent
+def attribution_agreement(
+    adata: AnnData,
+    models: str | Sequence[str] | None = None,
+    *,
+    k: int = 20,
+    n_perm: int = 1000,
+    rng: int | np.random.Generator | None = 0,
+    copy: bool = False,
+) -> AnnData | None:
+    """Compare which genes two models hold responsible for each perturbation: rank correlation and shared top genes.
+
+    Agreement counts where ``p`` is small (genes of the same expression do not agree as well), and is about the
+    perturbation only where ``p_specific`` is small too (other perturbations do not agree as well). See
+    :func:`scpertbias.tl.attribution_check` first: attributions that say nothing agree with nothing.
+
+    Parameters
+    ----------
+    %(adata)s
+    models
+        Names of two or more stored models; by default all that have attributions.
+    k
+        How many genes of largest attribution are compared for ``overlap``.
+    n_perm
+        Permutations for the p-values of the mean.
+    %(rng)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following field:
+
+    ``adata.uns['scpertbias']['attribution_agreement']`` : :class:`pandas.DataFrame`
+        Read it with :func:`scpertbias.get.attribution_agreement`. One row a pair (``model_a``, ``model_b``) and
+        ``perturbation``; ``""`` is the mean over the ``n`` perturbations that both have attributions for. ``spearman`` over
+        genes, of the mean with its 95 %% interval over perturbations (``low``, ``high``; none under 10); ``overlap``, the
+        share of the top ``k`` that both have (ties at the border count in part), beside ``chance`` (k over all genes);
+        ``p`` against permutations of genes within 20 bins of expression, ``p_specific`` against other perturbations of
+        ``model_b``, both one-sided. NaN where an attribution is the same for all genes. The size of an attribution counts,
+        not its sign.
+
+    Raises
+    ------
+    KeyError
+        If a model is not stored, or has no attributions.
+    ValueError
+        If there are fewer than two models, ``k`` is larger than the number of genes, or models were fitted on
+        different data.
+
+    References
+    ----------
+    Kavirayuni & Venturelli 2025, Table 3.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.tl.fit_bilinear(profiles, n_components=5)
+    >>> spb.tl.attribution_agreement(profiles)
+    >>> table = spb.get.attribution_agreement(profiles).set_index("perturbation")
+    >>> bool(table.loc["", "overlap"] > table.loc["", "chance"])
+    True
+    """
+    found = stored_attributions(adata, models)
+    if len(found) < 2:
+        msg = f"`models`: {list(found)} is all that has attributions here; agreement needs two models."
+        raise ValueError(msg)
+    screen = _moments.of(adata, **_results.agreed_data(_results.chosen(adata, list(found))))
+    tables = {name: f.reindex(columns=list(screen.names)).to_numpy(np.float64).T for name, f in found.items()}
+    table = attribution_agreement_table(screen, tables, k=k, n_perm=n_perm, rng=rng)
+    adata = adata.copy() if copy else adata
+    _store.put(adata, attribution_agreement=table)
+    added("'attribution_agreement', a row for each pair of models and perturbation (adata.uns['scpertbias'])")
+    return adata if copy else None
+
+
+def attribution_agreement_table(
+    screen: _moments.Screen,
+    attributions: Mapping[str, FloatArray],
+    *,
+    k: int = 20,
+    n_perm: int = 1000,
+    rng: int | np.random.Generator | None = 0,
+) -> pd.DataFrame:
+    """Return the table of :func:`attribution_agreement`.
+
+    Parameters
+    ----------
+    screen
+        The screen.
+    attributions
+        By model: perturbations × genes in the order of ``screen.names``, NaN where there are none.
+    k
+        How many genes of each perturbation.
+    n_perm
+        Permutations of genes, and of perturbations.
+    rng
+        Seed or generator.
+    """
+    # Drawn once: a pair's numbers do not depend on which other models are compared.
+    rng = np.random.default_rng(rng)
+    permutations = gene_permutations(expression_bins(screen.moments.control), n_perm, rng)
+    names = np.array(screen.names)[1:]
+    keys = rng.random((n_perm, len(names)))
+    weights = bootstrap_weights(len(names), N_BOOT, rng)
+    of_model = {name: ranked(values[1:], k) for name, values in attributions.items()}
+    frames = []
+    for a, b in combinations(of_model, 2):
+        result = agreement(of_model[a], of_model[b], k=k, permutations=permutations, keys=keys)
+        if np.isnan(result.spearman).all():
+            info(f"{a} and {b} have attributions that differ between genes for no common perturbation")
+        frames.append(_frame(names, result, weights, k / len(screen.genes)).assign(model_a=a, model_b=b))
+    return pd.concat(frames, ignore_index=True)[COLUMNS] if frames else pd.DataFrame(columns=COLUMNS)
+
+
+def _frame(names: npt.NDArray[np.str_], result: Agreement, weights: IntArray, chance: float) -> pd.DataFrame:
+    """Make the rows of one pair: the mean, then the perturbations that both have attributions for."""
+    both = np.isfinite(result.spearman)
+    mean = mean_interval(result.spearman, weights)
+    overlap = float(result.overlap[both].mean()) if both.any() else np.nan
+    nothing = np.full(int(both.sum()), np.nan)
+    columns = {
+        "perturbation": ("", names[both]),
+        "spearman": (mean.estimate, result.spearman[both]),
+        "low": (mean.low, nothing),
+        "high": (mean.high, nothing),
+        "overlap": (overlap, result.overlap[both]),
+        "p": (result.mean_p, result.p[both]),
+        "p_specific": (result.mean_p_specific, result.p_specific[both]),
+        "n": (int(both.sum()), np.ones(len(nothing), dtype=np.int64)),
+    }
+    frame = pd.DataFrame({key: [first, *rest.tolist()] for key, (first, rest) in columns.items()})
+    return frame.assign(chance=chance)

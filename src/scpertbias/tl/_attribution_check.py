@@ -1,0 +1,135 @@
+"""Does an attribution say anything at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from .. import _results, _store, _validate
+from .._core.attribution import SHARED, Kinds, kinds, one_hot_bound
+from .._docs import docs
+from .._log import added, info
+from ..get import attributions as read
+
+COLUMNS = ["model", "flag", "detail"]
+
+
+@docs.dedent
+def attribution_check(
+    adata: AnnData, models: str | Sequence[str] | None = None, *, copy: bool = False
+) -> AnnData | None:
+    """Flag attributions that cannot tell genes or perturbations apart, whatever they are compared with.
+
+    Read this table before any agreement: what is flagged ``zero``, ``constant`` or ``one_hot`` has no ranking of genes
+    to agree with (a one-hot attribution correlates with any other by at most √(3/(n + 1)), whatever that one says), and
+    what is ``shared`` is the same ranking for every perturbation.
+
+    Parameters
+    ----------
+    %(adata)s
+    models
+        Names of the stored models; by default all that have attributions.
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following field:
+
+    ``adata.uns['scpertbias']['attribution_check']`` : :class:`pandas.DataFrame`
+        Read it with :func:`scpertbias.get.attribution_check`. One row a model: ``flag``, the first that holds of ``zero``,
+        ``constant`` (all genes alike), ``one_hot`` (one gene has 99.9 %% of the total), each in more than half of the
+        perturbations, ``shared`` (mean cosine between perturbations above 0.999), ``ok``; and ``detail``. The size of an
+        attribution counts, not its sign.
+
+    Raises
+    ------
+    KeyError
+        If a model is not stored, or has no attributions.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.tl.attribution_check(profiles)
+    >>> spb.get.attribution_check(profiles)["flag"].tolist()
+    ['ok']
+    """
+    found = stored_attributions(adata, models)
+    genes = _validate.gene_symbols(adata, agreed_symbols(adata, found))[0]
+    table = attribution_check_table(genes, {name: frame.to_numpy(np.float64).T for name, frame in found.items()})
+    adata = adata.copy() if copy else adata
+    _store.put(adata, attribution_check=table)
+    added("'attribution_check', a row for each model (adata.uns['scpertbias'])")
+    return adata if copy else None
+
+
+def stored_attributions(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, pd.DataFrame]:
+    """Return genes × perturbations of the models asked for, or of all that have attributions; the control is left out."""
+    _validate.cells_or_profiles(adata)
+    records = _results.chosen(adata, models)
+    without = [name for name in records if not _store.has_varm(adata, name)]
+    if models is not None and without:
+        msg = f"`models`: {without} have no attributions; there are those of {_having(adata)}."
+        raise KeyError(msg)
+    if len(without) == len(records):
+        msg = f"None of the models {without} has attributions. Run spb.tl.fit_ridge, or pass attributions= to spb.tl.add_predictions."
+        raise KeyError(msg)
+    if without:
+        info(f"{without} have no attributions and are left out")
+    found = {}
+    for name, record in records.items():
+        if name not in without:
+            control = str(record.get("data", {}).get("reference_name", ""))
+            found[name] = read(adata, name).drop(columns=[control], errors="ignore")
+    return found
+
+
+def _having(adata: AnnData) -> list[str]:
+    return [name for name in _store.models(adata) if _store.has_varm(adata, name)]
+
+
+def agreed_symbols(adata: AnnData, models: Mapping[str, object]) -> str | None:
+    """Return the column of gene symbols that the models were fitted with."""
+    symbols = _results.agreed_data(_results.chosen(adata, list(models)))["gene_symbols"]
+    return None if symbols is None else str(symbols)
+
+
+def attribution_check_table(
+    genes: npt.NDArray[np.str_], attributions: Mapping[str, npt.NDArray[np.float64]]
+) -> pd.DataFrame:
+    """Return the table of :func:`attribution_check` from perturbations × genes by model (control left out)."""
+    rows = [(name, *_judged(values, genes)) for name, values in attributions.items()]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _judged(values: npt.NDArray[np.float64], genes: npt.NDArray[np.str_]) -> tuple[str, str]:
+    """Return the first flag that holds, and what was found."""
+    found = kinds(values)
+    n = int(found.known.sum())
+    if not n:
+        return "zero", "no perturbation has attributions"
+    counts = {"zero": int(found.zero.sum()), "constant": int(found.constant.sum()), "one_hot": int(found.one_hot.sum())}
+    flag = next((name for name, count in counts.items() if 2 * count > n), "")
+    if not flag:
+        flag = "shared" if found.cosine > SHARED else "ok"
+    parts = [f"{name} in {count} of {n} perturbations" for name, count in counts.items() if count]
+    if counts["one_hot"]:
+        parts.append(_one_hot(values, genes, found))
+    if np.isfinite(found.cosine):
+        parts.append(f"mean cosine between perturbations {found.cosine:.3f}")
+    return flag, "; ".join(parts)
+
+
+def _one_hot(values: npt.NDArray[np.float64], genes: npt.NDArray[np.str_], found: Kinds) -> str:
+    """Say which gene it is, and how far such a vector can correlate with any other."""
+    names, counts = np.unique(genes[np.abs(values[found.one_hot]).argmax(axis=1)], return_counts=True)
+    where = f"most often at {names[counts.argmax()]}" if len(names) > 1 else f"at {names[0]}"
+    if not found.exact.any():
+        return f"{where}; the ranks of the other genes rest on less than 0.1 % of the total"
+    n, bound = len(genes), one_hot_bound(len(genes))
+    return f"{where}; Spearman with any ranking without ties is at most √(3/(n+1)) = {bound:.4f} (n = {n:,} genes)"

@@ -1,0 +1,227 @@
+"""Does retraining without some genes change what a model predicts for the others?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+from mudata import MuData
+
+from .. import _moments, _results, _store
+from .._compat import copy_mudata
+from .._docs import docs
+from .._log import added
+from .._models._problem import Graphs, problem
+from .._models._registry import closed_form, closed_forms, specs
+from .._moments import Screen
+from ._cross_fit import graphs_of
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+FULL = "full"
+TRAINING, UNSEEN = "training", "unseen"
+OTHER_VALUES = ("regressed",)
+COLUMNS = ["model", "regime", "rows", "kappa", "kappa_seed", "n", "note"]
+NO_CHANGE = "the full model predicts no change"
+NO_ROWS = "no perturbation that both models predict"
+
+
+@docs.dedent
+def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = False) -> MuData | None:
+    """Measure how much retraining without some genes changes a model's predictions of the genes that are kept.
+
+    ``kappa`` is the distance between the retrained and the full model, in units of the change from control that the full
+    model predicts. Where it is 0, leaving genes out afterwards is as good as retraining (so of ridge: its genes do not
+    know of each other); only what exceeds ``kappa_seed``, the same between two trainings with other seeds, is coupling.
+
+    Parameters
+    ----------
+    mdata
+        What :func:`scpertbias.tl.audit` returned.
+    net
+        The gene network of the graph models, as given to :func:`scpertbias.tl.audit`; by default it made one by
+        :func:`scpertbias.pp.coexpression_net`. Without it their training rows are NaN.
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following field:
+
+    ``mdata.uns['scpertbias']['coupling']`` : :class:`pandas.DataFrame`
+        Read it with :func:`scpertbias.get.coupling`. One row a ``model``, ``regime`` and kind of ``rows``: ``unseen``, the
+        stored predictions of held-out perturbations, or ``training``, those that the model has seen (of cross-fitted
+        models from one further fit on all, which is never scored). ``kappa`` and ``kappa_seed`` have no unit; ``n``
+        perturbations; ``note`` says why a value is missing. The regime ``regressed`` has other values, which are not
+        compared. Retraining on values that are normalized again to the kept genes would need the counts, and is not part
+        of this.
+
+    Raises
+    ------
+    TypeError
+        If ``mdata`` is not a MuData.
+    ValueError
+        If it holds no regime beside ``full``.
+    KeyError
+        If no model is stored in it.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"], models=("ridge",))
+    >>> spb.tl.coupling(mdata)
+    >>> spb.get.coupling(mdata).query("regime == 'no_mt'")["kappa"].round(6).tolist()
+    [0.0, 0.0]
+    """
+    if not isinstance(mdata, MuData):
+        msg = f"`mdata` is a {type(mdata).__name__}; coupling compares regimes: pass what spb.tl.audit returned."
+        raise TypeError(msg)
+    table = coupling_table(mdata, net)
+    mdata = copy_mudata(mdata) if copy else mdata
+    _store.put(mdata, coupling=table)
+    added("'coupling', a row for each model, regime and kind of rows (mdata.uns['scpertbias'])")
+    return mdata if copy else None
+
+
+def coupling_table(
+    mdata: MuData,
+    net: pd.DataFrame | None = None,
+    *,
+    in_sample: Mapping[str, Mapping[str, FloatArray]] | None = None,
+) -> pd.DataFrame:
+    """Return the table of :func:`coupling`.
+
+    Parameters
+    ----------
+    mdata
+        Regimes with their stored models.
+    net
+        Gene network of the graph models.
+    in_sample
+        By regime and model: predictions (perturbations × genes, in the order of the names) of the fit on all
+        perturbations, where it is at hand; the others are fitted again.
+    """
+    given = in_sample or {}
+    others = [regime for regime in mdata.mod if regime != FULL]
+    if FULL not in mdata.mod or not others:
+        msg = f"`mdata` holds the regimes {list(mdata.mod)}; 'full' and another one are needed. See spb.tl.audit."
+        raise ValueError(msg)
+    models = _results.chosen(mdata[FULL], None)
+    full = _Side(mdata, FULL, net, given.get(FULL, {}))
+    sides = {r: None if r in OTHER_VALUES else _Side(mdata, r, net, given.get(r, {})) for r in others}
+    rows = []
+    for model in models:  # outside: the full model is fitted once for all regimes
+        here = [regime for regime in others if model in _store.models(mdata[regime])]
+        rows += [row for regime in here for row in _rows(model, regime, full, sides[regime])]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+class _Side:
+    """One regime: its screen, its stored models, and fits on all perturbations, made when asked for."""
+
+    def __init__(self, mdata: MuData, regime: str, net: pd.DataFrame | None, given: Mapping[str, FloatArray]) -> None:
+        self.adata: AnnData = mdata[regime]
+        self.screen: Screen = _moments.of(self.adata)
+        self._net = net
+        self._quiet = regime != FULL  # there, edges to genes that are left out are no news
+        self._graphs: Graphs | None = None
+        self.given = given
+        self._last: dict[str, FloatArray] = {}  # no more than one fit is kept
+
+    def stored(self, model: str) -> FloatArray:
+        """Predictions as they are stored."""
+        return _results.predictions(self.adata, model, self.screen).to_numpy(np.float64)
+
+    def in_sample(self, model: str) -> FloatArray:
+        """Predictions of one fit on all perturbations; rows that were not trained on are NaN."""
+        if model in self.given or model in self._last:
+            return self.given[model] if model in self.given else self._last[model]
+        record = _store.models(self.adata)[model]
+        graphs = self.graphs() if "net" in specs()[record["kind"]].needs else None
+        everything = problem(self.screen, np.ones(len(self.screen.perturbation), dtype=bool), graphs=graphs)
+        predictions = closed_form(record["kind"])(everything, **record["params"]).predictions
+        self._last = {model: np.where(everything.trained[:, None], predictions, np.nan)}
+        return self._last[model]
+
+    def graphs(self) -> Graphs | None:
+        """Laplacians of the net, if there is one."""
+        if self._graphs is None:
+            self._graphs = graphs_of(self.screen, self._net, quiet=self._quiet)
+        return self._graphs
+
+
+def _rows(model: str, regime: str, full: _Side, other: _Side | None) -> list[dict[str, Any]]:
+    """Return the training and the unseen row of a model in a regime."""
+    record = _store.models(full.adata)[model]
+    seed = 0.0 if record["kind"] in closed_forms() else np.nan
+    shared = {"model": model, "regime": regime, "kappa_seed": seed}
+    seed_note = "" if seed == 0 else "two trainings with other seeds are needed for kappa_seed"
+    rows = []
+    for kind in (TRAINING, UNSEEN):
+        if other is None:
+            kappa, n, note = np.nan, 0, "its values are not those of the full model: not compared"
+        else:
+            kappa, n, note = _compared(model, kind, record, full, other)
+            note = "; ".join(part for part in (note, seed_note) if part)
+        rows.append({**shared, "rows": kind, "kappa": kappa, "n": n, "note": note})
+    return rows
+
+
+def _compared(model: str, kind: str, record: Mapping[str, Any], full: _Side, other: _Side) -> tuple[float, int, str]:
+    unseen = _unseen(record, full)
+    if kind == TRAINING and record.get("cross_fitted"):
+        at_hand = model in full.given and model in other.given
+        if not at_hand and (reason := _cannot_refit(record, full)):
+            return np.nan, 0, reason
+        before, after = full.in_sample(model), other.in_sample(model)
+        wanted = np.ones(len(unseen), dtype=bool)
+    else:
+        before, after = full.stored(model), other.stored(model)
+        wanted = unseen if kind == UNSEEN else ~unseen
+    wanted[0] = False  # the control
+    columns = full.screen.genes.get_indexer(other.screen.genes)
+    return kappa(
+        before[:, columns], after[_order(full.screen, other.screen)], full.screen.moments.control[columns], wanted
+    )
+
+
+def kappa(before: FloatArray, after: FloatArray, control: FloatArray, wanted: BoolArray) -> tuple[float, int, str]:
+    """Return the distance of two predictions (perturbations × kept genes) over that of the first from control.
+
+    Beside it the number of perturbations that both predict, and why there is no value.
+    """
+    rows = wanted & np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
+    n = int(rows.sum())
+    if not n:
+        return np.nan, 0, NO_ROWS
+    size = float(np.linalg.norm(before[rows] - control))
+    if size <= 1e-12 * max(1.0, float(np.linalg.norm(control))):
+        return np.nan, n, NO_CHANGE
+    return float(np.linalg.norm(after[rows] - before[rows])) / size, n, ""
+
+
+def _unseen(record: Mapping[str, Any], full: _Side) -> BoolArray:
+    """Return which perturbations the stored predictions have not seen."""
+    if record.get("cross_fitted"):
+        names = list(_results.folds(full.adata, {"": record}) or {})
+    else:
+        names = _results.held_out(record, full.screen)
+    return np.isin(np.array(full.screen.names), names)
+
+
+def _cannot_refit(record: Mapping[str, Any], full: _Side) -> str:
+    """Return why a model cannot be fitted again from what is stored; empty if it can."""
+    if "net" in specs()[record["kind"]].needs and full.graphs() is None:
+        return "training rows need the net: pass net="
+    given = [key for key, value in record["params"].items() if isinstance(value, str) and value.endswith(" table")]
+    return f"training rows need {given}, of which only the size is stored" if given else ""
+
+
+def _order(full: Screen, other: Screen) -> npt.NDArray[np.int64]:
+    """Return where the names of the full screen are in the other, which has the same rows."""
+    position = {name: i for i, name in enumerate(other.names)}
+    return np.array([position[name] for name in full.names], dtype=np.int64)

@@ -1,0 +1,179 @@
+"""Which gene sets do a model's genes belong to, among those that were measured?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from .. import _store, _validate
+from .._core.ranking import top_mask
+from .._docs import docs
+from .._log import added, info
+from ..ds._hallmark import hallmark, read_gmt
+from ._attribution_check import agreed_symbols, stored_attributions
+from ._enrichment import Lists, enrich_table
+
+FloatArray = npt.NDArray[np.float64]
+
+RECURRENT = 0.05
+
+
+@docs.dedent
+def enrich(
+    adata: AnnData,
+    sets: pd.DataFrame | str | Path | None = None,
+    *,
+    models: str | Sequence[str] | None = None,
+    of: str = "attributions",
+    k: int = 20,
+    tmin: int = 5,
+    copy: bool = False,
+) -> AnnData | None:
+    """Test which gene sets hold more of a model's top genes than of the genes that were measured.
+
+    Read ``overlap`` of ``k`` before ``q``: what rests on under 3 genes is marked in ``note``. The background is the
+    measured genes, and sets are cut to them: a panel is no random draw from the genome, and against the genome almost any
+    list of its genes is enriched. The test is Fisher's, by :func:`decoupler.mt.query_set`.
+
+    Parameters
+    ----------
+    %(adata)s
+    sets
+        Gene sets: a frame with ``source`` (the set) and ``target`` (the gene symbol), or the path of a GMT file. By
+        default :func:`scpertbias.ds.hallmark`; nothing is downloaded.
+    models
+        Names of the stored models; by default all (of ``"recurrence"``, also ``"observed"``).
+    of
+        ``"attributions"``: for each perturbation the ``k`` genes of largest attribution, and, as perturbation ``""``,
+        those of the mean over perturbations (each scaled to sum 1). Genes without any attribution are never among them.
+        ``"recurrence"``: the ``k`` genes that come out on top most often, of those with q < 0.05 in
+        :func:`scpertbias.tl.recurrence`.
+    k
+        How many genes at most.
+    tmin
+        Sets with fewer measured genes are left out.
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following field:
+
+    ``adata.uns['scpertbias']['enrich']`` : :class:`pandas.DataFrame`
+        Read it with :func:`scpertbias.get.enrich`. One row a ``model``, ``of`` (``attributions``, or the scale of the
+        recurrent genes), ``perturbation`` and ``source`` (the set) with at least one gene in common: ``overlap`` of ``k``
+        genes, the measured ``set_size`` and ``background``, the common ``genes``, ``log_odds``, ``p`` (one-sided), ``q``
+        (Benjamini–Hochberg over all that was tested for the model, also without a gene in common) and ``note``.
+
+    Raises
+    ------
+    KeyError
+        If a model is not stored or has no attributions, or recurrence was not asked yet.
+    ValueError
+        If no set has ``tmin`` measured genes, or the file holds no sets.
+
+    References
+    ----------
+    Badia-i-Mompel et al., Bioinformatics Advances 2022 (decoupler); Liberzon et al., Cell Systems 2015 (Hallmark).
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.tl.enrich(profiles)
+    >>> table = spb.get.enrich(profiles).query("perturbation == 'STAT1'")
+    >>> table.head(1)[["source", "overlap", "k", "background"]].to_numpy().tolist()
+    [['HALLMARK_INTERFERON_GAMMA_RESPONSE', 8, 20, 303]]
+    """
+    _validate.cells_or_profiles(adata)
+    _validate.choice(of, ("attributions", "recurrence"), argument="of")
+    if k < 1:
+        msg = f"`k` is {k}; at least one gene is needed."
+        raise ValueError(msg)
+    lists = _attributed(adata, models, k) if of == "attributions" else _recurrent(adata, models, k)
+    tested = measured_sets(hallmark() if sets is None else sets, lists.genes, tmin=tmin)
+    table = enrich_table(lists, tested)
+    if table.empty:
+        info("no list of genes has one in common with any set")
+    adata = adata.copy() if copy else adata
+    _store.put(adata, enrich=table)
+    added("'enrich', a row for each model, perturbation and set with a gene in common (adata.uns['scpertbias'])")
+    return adata if copy else None
+
+
+def _attributed(adata: AnnData, models: str | Sequence[str] | None, k: int) -> Lists:
+    """Return the top genes of each perturbation, after those of the mean."""
+    found = stored_attributions(adata, models)
+    symbols = _validate.gene_symbols(adata, agreed_symbols(adata, found))[0]
+    order = np.argsort(symbols, kind="stable")
+    genes, first = np.unique(symbols[order], return_index=True)
+    if not k <= len(genes):
+        msg = f"`k` is {k}, but there are {len(genes)} measured genes."
+        raise ValueError(msg)
+    members = {}
+    for name, frame in found.items():
+        size = np.abs(frame.to_numpy(np.float64).T)[:, order]
+        size = np.maximum.reduceat(size, first, axis=1)  # a symbol may repeat
+        members[name, "attributions"] = ["", *map(str, frame.columns)], top_genes(size, k)
+    return Lists(genes.astype(str), members)
+
+
+def top_genes(size: FloatArray, k: int) -> npt.NDArray[np.bool_]:
+    """Mark the top genes of the mean and of each perturbation (perturbations × genes); those without any do not count."""
+    size = np.where(np.isfinite(size).all(axis=1, keepdims=True), size, 0.0)
+    total = size.sum(axis=1, keepdims=True)
+    share = np.divide(size, total, out=np.zeros_like(size), where=total > 0)
+    size = np.vstack([share.mean(axis=0), size])
+    return top_mask(size, k) & (size > 0)
+
+
+def _recurrent(adata: AnnData, models: str | Sequence[str] | None, k: int) -> Lists:
+    """Return the genes that recur more often than by chance, by model and scale."""
+    table = _store.table(adata, "recurrence", made_by="spb.tl.recurrence")
+    every = list(dict.fromkeys(table["model"]))
+    names = every if models is None else [models] if isinstance(models, str) else list(models)
+    if missing := [name for name in names if name not in every]:
+        msg = f"`models`: {missing} are not in the table of spb.tl.recurrence; there are {every}."
+        raise KeyError(msg)
+    column = "symbol" if "symbol" in table.columns else "gene"
+    records = {name: None for name in every if name in _store.models(adata)}
+    key = agreed_symbols(adata, records) if records else None
+    genes = np.unique(_validate.gene_symbols(adata, key)[0])
+    called = table[(table["q"] < RECURRENT) & table["model"].isin(names)]
+    members = {}
+    for (name, by), frame in called.groupby(["model", "by"], sort=False):
+        top = frame.sort_values(["count", "q", "gene"], ascending=[False, True, True])[column].head(k)
+        members[str(name), str(by)] = [""], np.isin(genes, top.to_numpy(str))[None]
+    return Lists(genes.astype(str), members)
+
+
+def measured_sets(sets: pd.DataFrame | str | Path, genes: npt.NDArray[np.str_], *, tmin: int) -> pd.DataFrame:
+    """Return sets cut to the measured genes, without those that keep fewer than ``tmin``."""
+    if isinstance(sets, str | Path):
+        sets = read_gmt(sets)
+    if not isinstance(sets, pd.DataFrame):
+        msg = f"`sets` is a {type(sets).__name__}; a DataFrame with `source` and `target`, or a GMT file, is needed."
+        raise TypeError(msg)
+    if missing := {"source", "target"} - set(sets.columns):
+        msg = f"`sets` lacks the columns {sorted(missing)}; it holds {list(sets.columns)}."
+        raise ValueError(msg)
+    frame = sets[["source", "target"]].astype(str).drop_duplicates()
+    cut = frame[frame["target"].isin(set(genes.tolist()))]
+    size = cut.groupby("source")["target"].transform("size")
+    kept = cut[size >= max(1, tmin)]
+    if kept.empty:
+        msg = (
+            f"`sets`: none of the {frame['source'].nunique()} sets has {tmin} measured genes (sets hold "
+            f"{frame['target'].head(3).tolist()}, …; measured are {genes[:3].tolist()}, …). Lower tmin, or bring sets "
+            "with the same gene names (see gene_symbols)."
+        )
+        raise ValueError(msg)
+    lost = frame["source"].nunique() - kept["source"].nunique()
+    if lost:
+        info(f"{lost} of {frame['source'].nunique()} sets have fewer than {tmin} measured genes and are left out")
+    return kept.reset_index(drop=True)

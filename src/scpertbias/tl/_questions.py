@@ -1,0 +1,132 @@
+"""Every question of an audit, asked in the regimes where its answer means something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mudata import MuData
+
+from .. import _results
+from .._models._problem import CONSTANT, FloatArray
+from .._moments import Screen
+from ._attribution_agreement import attribution_agreement_table
+from ._attribution_check import attribution_check_table
+from ._confounding import confounding_table, measured_sets
+from ._cross_fit import Fits
+from ._on_target import on_target_table
+from ._recurrence import recurrence_table
+from ._specificity import specificity_table
+from ._variance_ratio import variance_ratio_table
+
+Records = Mapping[str, Mapping[str, Any]]
+Tables = dict[str, pd.DataFrame | None]
+ON_DATA = ("full", "regressed")
+"""Regimes in which the data themselves are asked: without genes there is no share of them."""
+
+
+def question_tables(
+    mdata: MuData,
+    screens: Mapping[str, Screen],
+    fits: Mapping[str, Fits],
+    records: Records,
+    folds: Mapping[str, int],
+    *,
+    sets: pd.DataFrame | None,
+    n_top_genes: int,
+    n_boot: int,
+    rng: int | np.random.Generator | None,
+) -> Tables:
+    """Ask about the data in ``full`` and ``regressed``, what recurs and varies in every regime, the rest in ``full``."""
+    unseen = {regime: _unseen(screens[regime], f, folds) for regime, f in fits.items()}
+    for name, record in records.items():
+        unseen["full"][name] = _brought(mdata, name, record, screens["full"])
+    constant = {regime: _constant(f, records) for regime, f in fits.items()}
+
+    def in_regimes(regimes: list[str], table: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
+        parts = [table(regime) for regime in regimes]
+        for regime, part in zip(regimes, parts, strict=True):
+            part.insert(1, "regime", regime)
+        return pd.concat(parts, ignore_index=True)
+
+    def about(regime: str) -> dict[str, Any]:
+        return {"folds": folds, "constant": constant[regime]}
+
+    every, full = list(screens), screens["full"]
+    of_data = [regime for regime in ON_DATA if regime in screens]
+    tables: Tables = {
+        "confounding": in_regimes(
+            of_data,
+            lambda r: confounding_table(screens[r], measured_sets(mdata[r], screens[r], sets), n_boot=n_boot, rng=rng),
+        ),
+        "recurrence": in_regimes(
+            every, lambda r: _each(unseen[r], lambda some: recurrence_table(screens[r], some, **about(r)))
+        ),
+        "on_target": in_regimes(["full"], lambda r: on_target_table(full, unseen[r], rng=rng, **about(r))),
+    }
+    if not unseen["full"]:
+        return tables
+    tables["variance_ratio"] = in_regimes(
+        [r for r in every if unseen[r]],
+        lambda r: _each(
+            unseen[r], lambda some: variance_ratio_table(screens[r], some, n_boot=n_boot, rng=rng, **about(r))
+        ),
+    )
+    tables["specificity"] = in_regimes(
+        ["full"],
+        lambda r: specificity_table(full, unseen[r], n_top_genes=n_top_genes, n_boot=n_boot, rng=rng, **about(r)),
+    )
+    return tables | _attributions(full, fits["full"], rng)
+
+
+def of_regime(table: pd.DataFrame | None, regime: str) -> pd.DataFrame | None:
+    """Return the rows of one regime, without its column."""
+    return None if table is None else table[table["regime"] == regime].drop(columns="regime")
+
+
+def _each(unseen: Mapping[str, FloatArray], table: Callable[[Mapping[str, FloatArray]], pd.DataFrame]) -> pd.DataFrame:
+    """Ask about models together, and apart about each that predicts far fewer: it would cut all others to its few."""
+    n = {name: int(np.isfinite(values).all(axis=1).sum()) for name, values in unseen.items()}
+    few = [name for name in n if n[name] < 0.8 * max(n.values())]
+    parts = [table({name: values for name, values in unseen.items() if name not in few})]
+    for name in few:
+        alone = table({name: unseen[name]})
+        parts.append(alone[alone["model"] != "observed"])
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def _attributions(screen: Screen, fits: Fits, rng: int | np.random.Generator | None) -> Tables:
+    """Compare the attributions of the models that have any."""
+    sizes = {name: np.abs(s.coef) for name, s in fits.solutions.items() if s.coef is not None}
+    tables: Tables = {}
+    if sizes:
+        checked = {name: values[1:] for name, values in sizes.items()}
+        tables["attribution_check"] = attribution_check_table(screen.symbols, checked)
+    if len(sizes) > 1:
+        k = min(20, len(screen.genes))
+        tables["attribution_agreement"] = attribution_agreement_table(screen, sizes, k=k, rng=rng)
+    for table in tables.values():
+        if table is not None:
+            table.insert(0, "regime", "full")
+    return tables
+
+
+def _unseen(screen: Screen, fits: Fits, folds: Mapping[str, int]) -> dict[str, FloatArray]:
+    """Return cross-fitted predictions; perturbations in no fold, and the control, are NaN."""
+    held_out = np.isin(screen.names, list(folds))
+    return {name: np.where(held_out[:, None], s.predictions, np.nan) for name, s in fits.solutions.items()}
+
+
+def _brought(mdata: MuData, name: str, record: Mapping[str, Any], screen: Screen) -> FloatArray:
+    table = _results.predictions(mdata["full"], name, screen).to_numpy(np.float64)
+    table[~np.isin(screen.names, _results.held_out(record, screen))] = np.nan
+    return table
+
+
+def _constant(fits: Fits, records: Records) -> tuple[str, ...]:
+    """Name the models that predict the same for all that they have not seen."""
+    notes = {name: s.note for name, s in fits.solutions.items()}
+    notes |= {name: str(record.get("note", "")) for name, record in records.items()}
+    return tuple(name for name, note in notes.items() if note.startswith(CONSTANT))

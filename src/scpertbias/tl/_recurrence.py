@@ -1,0 +1,191 @@
+"""Do the same genes come out on top for every perturbation?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .. import _store
+from .._core.ranking import expression_bins
+from .._core.recurrence import (
+    BY,
+    Baselines,
+    Recurrence,
+    data_effects,
+    predicted_effects,
+)
+from .._core.recurrence import recurrence as count_top
+from .._core.resampling import benjamini_hochberg
+from .._docs import docs
+from .._log import added
+from .._models._problem import CONSTANT
+from .._moments import Screen
+from ._held_out import FloatArray, HeldOut, ask, common
+
+OBSERVED = "observed"
+
+
+@docs.dedent
+def recurrence(
+    adata: AnnData,
+    models: str | Sequence[str] | None = None,
+    *,
+    k: int = 5,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    copy: bool = False,
+) -> AnnData | None:
+    """Count in how many perturbations each gene is among the strongest, as predicted, as observed and by chance.
+
+    A gene that a model puts on top far more often than the data do (``excess``), and more often than chance (``q``), is
+    what the model predicts whatever is perturbed. Without the observed count the number says nothing: some genes do
+    respond to everything. Models are counted on held-out perturbations, all on those that every one of them predicts.
+
+    Where models are stored, ``groupby`` and the like are read from them.
+
+    Parameters
+    ----------
+    %(adata)s
+    models
+        Names of the stored models; by default all. ``()``, or where none is stored: the data alone.
+    k
+        How many genes of each perturbation, by absolute value.
+    %(cells)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following field:
+
+    ``adata.uns['scpertbias']['recurrence']`` : :class:`pandas.DataFrame`
+        Read it with :func:`scpertbias.get.recurrence`. One row a model (``observed`` among them), ``by`` and gene: ``by``
+        is ``delta`` (difference from control), ``z`` (in standard errors) or ``centered`` (z of the difference from the
+        mean of the perturbed, for a model from that of its own predictions); ``count``, ``n_perturbations``,
+        ``expected`` (the count by chance: as many genes of each perturbation, drawn among genes of the same expression), ``excess`` (over the observed count), ``p`` and ``q`` (Benjamini–Hochberg over the genes; none for
+        ``delta``, where noisy genes recur in any screen), ``effective`` (effective number of genes that share the
+        places), ``note``, ``symbol``. A model that predicts the same for every unseen perturbation has its k genes on top
+        everywhere by construction (and none once centered): it gets no p. Genes that are nowhere on top are left out.
+
+    Raises
+    ------
+    KeyError
+        If a model is not stored.
+    ValueError
+        If no perturbation is held out, or models were fitted on different data.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.recurrence(profiles)
+    >>> spb.get.recurrence(profiles).query("by == 'z'").nlargest(2, "count")["gene"].tolist()
+    ['PSMB9', 'STAT1']
+    """
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    asked = ask(adata, models, data, need_models=False)
+    table = recurrence_table(asked.screen, asked.predictions, folds=asked.folds, k=k, constant=asked.constant)
+    adata = adata.copy() if copy else adata
+    _store.put(adata, recurrence=table)
+    added("'recurrence', a row for each model, scale and gene (adata.uns['scpertbias'])")
+    return adata if copy else None
+
+
+def recurrence_table(
+    screen: Screen,
+    predictions: Mapping[str, FloatArray],
+    *,
+    folds: Mapping[str, int] | None = None,
+    k: int = 5,
+    constant: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return the table of :func:`recurrence`.
+
+    Parameters
+    ----------
+    screen
+        The screen.
+    predictions
+        By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
+    folds
+        Fold of each perturbation, if models are cross-fitted.
+    k
+        How many genes of each perturbation.
+    constant
+        Models known to predict the same for every unseen perturbation.
+    """
+    merged = screen.merged()
+    shared = common(screen, predictions, folds, constant, merged=merged)
+    base, mean, half = _effects_of(merged, shared)
+    bins = expression_bins(base.control)
+    frames = []
+    for by in BY:
+        found = {OBSERVED: count_top(*data_effects(by, mean, half, base), bins, k)}
+        for name, table in shared.predictions.items():
+            away = shared.away(name) if by == "centered" else table
+            effects, repeats = predicted_effects(by, table, away, base)
+            # One constant is one draw, not one for each perturbation: that its genes recur is no matter of chance.
+            found[name] = count_top(effects, [] if name in shared.constant else repeats, bins, k)
+        frames += _frames(screen, by, found, len(shared.rows), shared.constant)
+    table = pd.concat(frames, ignore_index=True)
+    order = {name: i for i, name in enumerate((OBSERVED, *shared.predictions))}
+    rank = table.assign(model=table["model"].map(order), by=table["by"].map({by: i for i, by in enumerate(BY)}))
+    position = rank.sort_values(["model", "by", "count"], ascending=[True, True, False], kind="stable").index
+    return table.loc[position].reset_index(drop=True)
+
+
+def _effects_of(merged: Screen, shared: HeldOut) -> tuple[Baselines, FloatArray, FloatArray]:
+    """Return what effects are relative to, and the means and halves of the perturbations that are counted."""
+    m = merged.moments
+    perturbed = merged.used & (merged.perturbation > 0) & (m.n > 0)
+    halved = perturbed & (m.n_half > 0).all(axis=0)
+    base = Baselines(
+        control=m.control,
+        control_half=m.half[:, m.reference],
+        perturbed=m.mean[perturbed].mean(axis=0),
+        perturbed_half=m.half[:, halved].mean(axis=1) if halved.any() else np.full_like(m.half[:, 0], np.nan),
+        sd=np.sqrt(m.pooled_var),
+    )
+    return base, m.mean[shared.rows], m.half[:, shared.rows]
+
+
+def _frames(
+    screen: Screen, by: str, found: Mapping[str, Recurrence], n: int, constant: Sequence[str]
+) -> list[pd.DataFrame]:
+    """Make the rows of one scale; genes that no model and no perturbation puts on top are left out."""
+    kept = np.any([result.count > 0 for result in found.values()], axis=0)
+    observed = found[OBSERVED].count
+    return [
+        pd.DataFrame(
+            {
+                "model": name,
+                "by": by,
+                "gene": screen.genes[kept].to_numpy(str),
+                "count": result.count[kept],
+                "n_perturbations": n,
+                "expected": result.expected[kept],
+                "excess": np.nan if name == OBSERVED else (result.count - observed)[kept].astype(np.float64),
+                "p": result.p[kept],
+                "q": benjamini_hochberg(result.p)[kept],
+                "effective": result.effective,
+                "note": CONSTANT if name in constant else "",
+                "symbol": screen.symbols[kept],
+            }
+        )
+        for name, result in found.items()
+    ]

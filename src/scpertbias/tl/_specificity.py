@@ -1,0 +1,194 @@
+"""What is left of a model off the axis that all perturbations share?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from .. import _store
+from .._core.resampling import benjamini_hochberg
+from .._docs import docs
+from .._log import added
+from .._moments import Screen
+from ._held_out import ask, common
+from ._scene import OBSERVED, Stage, stage
+
+FloatArray = npt.NDArray[np.float64]
+
+COLUMNS = [
+    "model",
+    "metric",
+    "n",
+    "score",
+    "mismatched",
+    "specific_gain",
+    "low",
+    "high",
+    "p",
+    "q",
+    "ceiling",
+    "ceiling_mismatched",
+    "ceiling_gain",
+    "score_half",
+    "axis_only",
+    "note",
+]
+
+
+@docs.dedent
+def specificity(
+    adata: AnnData,
+    models: str | Sequence[str] | None = None,
+    *,
+    n_top_genes: int = 1000,
+    n_perm: int = 1000,
+    n_boot: int = 1000,
+    rng: int | np.random.Generator | None = 0,
+    copy: bool = False,
+) -> AnnData | None:
+    """Ask whether models know what a perturbation does, or only the axis along which all of them move.
+
+    ``specific_gain`` is what a model's predictions score on their own perturbations more than on each other's: near 0 beside
+    a good score, the model learnt what perturbations share. ``axis_only`` is what knowing that axis alone would score, to
+    be compared with ``score_half``. Each model is judged on the held-out perturbations that it predicts, beside the ceiling
+    on the same ones.
+
+    What was asked when the models were fitted is read from them.
+
+    Parameters
+    ----------
+    %(adata)s
+    %(models)s
+    n_top_genes
+        Scores are over so many genes of highest mean in control.
+    n_perm
+        Permutations of predictions among perturbations for ``p``.
+    n_boot
+        Resamples of perturbations for the intervals.
+    %(rng)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following field:
+
+    ``adata.uns['scpertbias']['specificity']`` : :class:`pandas.DataFrame`
+        Read it with :func:`scpertbias.get.specificity`. One row a model (``observed``: the truth itself) and metric:
+        ``l2`` (log-normalized units; lower is better), ``pearson_delta``, ``pearson_delta_perturbed``, ``off_axis``
+        (correlation of the parts of predicted and observed effects off the mean direction of the training perturbations).
+        ``score`` and ``mismatched`` (the mean over the other held-out perturbations' predictions) are means over ``n``
+        perturbations; ``specific_gain`` is their difference, positive if the own predictions are better, with its 95 %%
+        interval (``low``, ``high``) and p (by permutation; q adjusted within a model); ``ceiling``, ``ceiling_mismatched``
+        and ``ceiling_gain`` are the same for the truth. ``score_half`` and ``axis_only`` are scores on one half of the
+        cells, of the model and of a prediction that takes from the other half how far to go along the axis.
+        Metric ``off_share``: ``score`` is the share of the predicted energy off the axis, with its interval, ``ceiling``
+        that of the observed one.
+
+    Raises
+    ------
+    KeyError
+        If a model is not stored.
+    ValueError
+        If no perturbation is held out, or models were fitted on different data.
+
+    Notes
+    -----
+    Predictions are exchanged within a fold. Where folds have fewer than five perturbations they are exchanged between
+    folds, with the mean of one fold's training data put in place of the other's; a model that differs between
+    perturbations no more than that mean does is one constant, and gains nothing by definition.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
+    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> spb.tl.fit_mean(profiles)
+    >>> spb.tl.specificity(profiles)
+    >>> spb.get.specificity(profiles).set_index(["model", "metric"]).loc[("mean", "l2"), "specific_gain"].item()
+    0.0
+    """
+    asked = ask(adata, models, need_models=True)
+    table = specificity_table(
+        asked.screen,
+        asked.predictions,
+        folds=asked.folds,
+        constant=asked.constant,
+        n_top_genes=n_top_genes,
+        n_perm=n_perm,
+        n_boot=n_boot,
+        rng=rng,
+    )
+    adata = adata.copy() if copy else adata
+    _store.put(adata, specificity=table)
+    added("'specificity', a row for each model and metric (adata.uns['scpertbias'])")
+    return adata if copy else None
+
+
+def specificity_table(
+    screen: Screen,
+    predictions: Mapping[str, FloatArray],
+    *,
+    folds: Mapping[str, int] | None = None,
+    constant: Sequence[str] = (),
+    n_top_genes: int = 1000,
+    n_perm: int = 1000,
+    n_boot: int = 1000,
+    rng: int | np.random.Generator | None = 0,
+) -> pd.DataFrame:
+    """Return the table of :func:`specificity`.
+
+    Parameters
+    ----------
+    screen
+        The screen.
+    predictions
+        By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
+    folds
+        Fold of each perturbation, if models are cross-fitted.
+    constant
+        Models known to predict the same for every unseen perturbation.
+    n_top_genes
+        Scores are over so many genes.
+    n_perm
+        Permutations of predictions.
+    n_boot
+        Resamples of perturbations.
+    rng
+        Seed or generator.
+    """
+    seed = int(np.random.default_rng(rng).integers(2**63))
+    stages: dict[bytes, Stage] = {}
+
+    def judged_on(name: str, table: FloatArray) -> Stage | None:
+        """Return what a model is judged on; models that predict the same perturbations share it."""
+        held = common(screen, {name: table}, folds)
+        if name not in held.predictions:
+            return None
+        key = held.rows.tobytes()
+        if key not in stages:
+            stages[key] = stage(screen, held, folds, n_top_genes, n_perm, n_boot, np.random.default_rng(seed))
+        return stages[key]
+
+    rows: list[dict[str, object]] = []
+    everything = judged_on(OBSERVED, _predicted_by_any(predictions)) if predictions else None
+    if everything is not None:
+        rows += everything.observed_rows()
+    for name, table in predictions.items():
+        judge = judged_on(name, table)
+        if judge is not None:
+            rows += judge.model_rows(name, table, known_constant=name in constant)
+    table = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    table["q"] = table.groupby("model")["p"].transform(lambda p: benjamini_hochberg(p.to_numpy(np.float64)))
+    return table.fillna({"note": ""})
+
+
+def _predicted_by_any(predictions: Mapping[str, FloatArray]) -> FloatArray:
+    """Mark the perturbations that some model predicts: 0 there, NaN elsewhere."""
+    known = np.any([np.isfinite(table).all(axis=1) for table in predictions.values()], axis=0)
+    some = next(iter(predictions.values()))
+    return np.where(known[:, None], np.zeros_like(some), np.nan)

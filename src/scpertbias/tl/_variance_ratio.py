@@ -1,0 +1,186 @@
+"""Do predictions differ between perturbations as much as the perturbations do?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .. import _store
+from .._core.resampling import bootstrap_weights
+from .._core.variance import Collapse, Spread, collapse, spread
+from .._docs import docs
+from .._log import added
+from .._models._problem import CONSTANT
+from .._moments import Screen
+from ._held_out import FloatArray, ask, common
+
+
+@docs.dedent
+def variance_ratio(
+    adata: AnnData,
+    models: str | Sequence[str] | None = None,
+    *,
+    n_boot: int = 1000,
+    rng: int | np.random.Generator | None = 0,
+    copy: bool = False,
+) -> AnnData | None:
+    """Compare how much predictions vary between held-out perturbations with how much the perturbations do.
+
+    1 is as much as the data (noise taken out), 0 the same prediction for all. A model whose ``collapsed_to`` is ``mean``
+    or ``control`` is no other than that baseline, whatever its score.
+
+    Parameters
+    ----------
+    %(adata)s
+    %(models)s
+    n_boot
+        Resamples of perturbations for the interval.
+    %(rng)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following field:
+
+    ``adata.uns['scpertbias']['variance_ratio']`` : :class:`pandas.DataFrame`
+        Read it with :func:`scpertbias.get.variance_ratio`. One row a model (``level`` is ``screen``), and one a model and
+        gene (``gene``). ``sd_predicted`` and ``sd_observed`` are standard deviations across perturbations in
+        log-normalized units, the latter without noise, from the covariance of two halves of the cells; both about the
+        mean of each fold (about that of all where folds have fewer than 5 perturbations), since the fits of folds differ
+        in their mean. ``ratio`` is of the sums of the variances, with its 95 %% interval (``low``, ``high``); for a gene it
+        is given where its covariance exceeds twice its standard error. ``cosine_mean``, ``cosine_control``: predicted
+        effects with those of the baselines. ``collapsed_to`` (one of them above 0.999) and ``note``.
+
+    Raises
+    ------
+    KeyError
+        If a model is not stored.
+    ValueError
+        If no perturbation is held out, or models were fitted on different data.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
+    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> spb.tl.fit_mean(profiles)
+    >>> spb.tl.variance_ratio(profiles)
+    >>> table = spb.get.variance_ratio(profiles).query("level == 'screen'")
+    >>> table["ratio"].item(), table["collapsed_to"].item()
+    (0.0, 'mean')
+    """
+    asked = ask(adata, models, need_models=True)
+    table = variance_ratio_table(
+        asked.screen, asked.predictions, folds=asked.folds, n_boot=n_boot, constant=asked.constant, rng=rng
+    )
+    adata = adata.copy() if copy else adata
+    _store.put(adata, variance_ratio=table)
+    added("'variance_ratio', a row for each model, and for each model and gene (adata.uns['scpertbias'])")
+    return adata if copy else None
+
+
+def variance_ratio_table(
+    screen: Screen,
+    predictions: Mapping[str, FloatArray],
+    *,
+    folds: Mapping[str, int] | None = None,
+    n_boot: int = 1000,
+    constant: Sequence[str] = (),
+    rng: int | np.random.Generator | None = 0,
+) -> pd.DataFrame:
+    """Return the table of :func:`variance_ratio`.
+
+    Parameters
+    ----------
+    screen
+        The screen.
+    predictions
+        By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
+    folds
+        Fold of each perturbation, if models are cross-fitted.
+    n_boot
+        Resamples of perturbations.
+    constant
+        Models known to predict the same for every unseen perturbation.
+    rng
+        Seed or generator.
+    """
+    merged = screen.merged()
+    shared = common(screen, predictions, folds, constant, merged=merged)
+    m = merged.moments
+    halves = m.half[:, shared.rows]
+    # Those with a single cell have no halves; predictions are compared where the data have both.
+    halved = np.isfinite(halves).all(axis=(0, 2))
+    weights = bootstrap_weights(int(halved.sum()), n_boot, np.random.default_rng(rng))
+    screens, genes = [], []
+    for name, table in shared.predictions.items():
+        away = shared.away(name)[halved]
+        found = spread(away, halves[0, halved], halves[1, halved], shared.groups[halved], weights)
+        near = collapse(table, shared.mean, m.control)
+        note = CONSTANT if name in shared.constant else ""
+        screens.append(_screen_row(name, found, near, int(halved.sum()), note))
+        genes.append(_gene_rows(name, found, int(halved.sum()), screen))
+    if not screens:
+        return pd.DataFrame(columns=COLUMNS)
+    return pd.concat([pd.DataFrame(screens), *genes], ignore_index=True)[COLUMNS].fillna(
+        {"gene": "", "collapsed_to": "", "note": "", "symbol": ""}
+    )
+
+
+COLUMNS = [
+    "model",
+    "level",
+    "gene",
+    "n_perturbations",
+    "sd_predicted",
+    "sd_observed",
+    "ratio",
+    "low",
+    "high",
+    "cosine_mean",
+    "cosine_control",
+    "collapsed_to",
+    "note",
+    "symbol",
+]
+
+
+def _screen_row(name: str, found: Spread, near: Collapse, n: int, note: str) -> dict[str, object]:
+    ratio = found.ratio
+    observed = float(found.observed.mean())
+    return {
+        "model": name,
+        "level": "screen",
+        "n_perturbations": n,
+        "sd_predicted": float(np.sqrt(found.predicted.mean())),
+        "sd_observed": float(np.sqrt(observed)) if observed > 0 else np.nan,
+        "ratio": ratio.estimate,
+        "low": ratio.low,
+        "high": ratio.high,
+        "cosine_mean": near.cosine_mean,
+        "cosine_control": near.cosine_control,
+        "collapsed_to": near.to,
+        "note": "; ".join(part for part in (note, ratio.reason) if part),
+    }
+
+
+def _gene_rows(name: str, found: Spread, n: int, screen: Screen) -> pd.DataFrame:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(found.reliable, np.sqrt(found.predicted / found.observed), np.nan)
+        observed = np.where(found.observed > 0, np.sqrt(found.observed), np.nan)
+    return pd.DataFrame(
+        {
+            "model": name,
+            "level": "gene",
+            "gene": screen.genes.to_numpy(str),
+            "n_perturbations": n,
+            "sd_predicted": np.sqrt(found.predicted),
+            "sd_observed": observed,
+            "ratio": ratio,
+            "symbol": screen.symbols,
+        }
+    )

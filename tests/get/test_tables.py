@@ -1,0 +1,95 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import scpertbias as spb
+
+
+@pytest.fixture(scope="module")
+def cells():
+    adata = spb.ds.simulate(1500, 60, 12, rng=0)
+    spb.pp.split(adata)
+    return adata
+
+
+@pytest.fixture(scope="module")
+def profiles(cells):
+    made = spb.pp.pseudobulk(cells)
+    spb.tl.fit_control(made)
+    spb.tl.fit_ridge(made)
+    spb.tl.score(made)
+    spb.pp.check(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def mdata(cells):
+    return spb.tl.audit(cells, models=("control", "ridge"), n_boot=20)
+
+
+def test_predictions_are_the_layer(profiles):
+    table = spb.get.predictions(profiles, "ridge")
+    assert list(table.columns) == list(profiles.var_names)
+    by_name = pd.DataFrame(profiles.layers["ridge"], index=profiles.obs["perturbation"].astype(str))
+    np.testing.assert_array_equal(table.to_numpy(), by_name.loc[table.index].to_numpy())
+
+
+def test_attributions_are_the_varm(profiles):
+    table = spb.get.attributions(profiles, "ridge")
+    np.testing.assert_array_equal(table.to_numpy(), profiles.varm["ridge"])
+    assert list(table.columns) == list(spb.get.predictions(profiles, "ridge").index)
+    assert list(table.index) == list(profiles.var_names)
+    with pytest.raises(KeyError, match="'control' has no attributions"):
+        spb.get.attributions(profiles, "control")
+
+
+def test_of_an_audit_a_regime(mdata):
+    full, none = spb.get.predictions(mdata, "ridge"), spb.get.predictions(mdata, "ridge", regime="no_mt")
+    assert full.shape[1] == 60
+    assert not any(g.startswith("MT-") for g in none.columns)
+    pd.testing.assert_frame_equal(none, spb.get.predictions(mdata["no_mt"], "ridge"))
+    assert spb.get.attributions(mdata, "ridge", regime="no_mt").shape == none.T.shape
+    with pytest.raises(KeyError, match="there is no 'nothing'; there are .'full'"):
+        spb.get.predictions(mdata, "ridge", regime="nothing")
+
+
+def test_a_regime_of_what_is_no_audit(profiles):
+    with pytest.raises(ValueError, match="not an audit"):
+        spb.get.predictions(profiles, "ridge", regime="full")
+
+
+@pytest.mark.parametrize("name", ["scores", "summary", "check"])
+def test_tables_hold_text_and_can_be_changed(profiles, name):
+    table = getattr(spb.get, name)(profiles)
+    text = [c for c in table if table[c].dtype == object]
+    assert text
+    assert all(isinstance(v, str) for c in text for v in table[c])
+    assert isinstance(table.index, pd.RangeIndex)
+    assert not any(isinstance(d, pd.CategoricalDtype) for d in table.dtypes)
+    table.iloc[:, 0] = "changed"
+    assert "changed" not in set(getattr(spb.get, name)(profiles).iloc[:, 0])
+
+
+@pytest.mark.parametrize(("name", "made_by"), [("scores", "tl.score"), ("summary", "tl.score"), ("check", "pp.check")])
+def test_nothing_there_yet(cells, name, made_by):
+    with pytest.raises(KeyError, match=made_by):
+        getattr(spb.get, name)(cells)
+
+
+def test_regimes_are_of_audits(mdata, profiles):
+    table = spb.get.regimes(mdata)
+    assert table.columns.tolist()[:4] == ["model", "regime", "metric", "n"]
+    with pytest.raises(KeyError, match="tl.audit"):
+        spb.get.regimes(profiles)
+
+
+def test_models(mdata, profiles):
+    table = spb.get.models(profiles)
+    assert table["model"].tolist() == ["control", "ridge"]
+    assert table["n_cannot_predict"].tolist() == [0, 0]
+    assert list(spb.get.models(mdata).columns) == ["model", "regime", "kind", "n_cannot_predict", "note"]
+
+
+def test_no_model(cells):
+    with pytest.raises(KeyError, match="No model is stored"):
+        spb.get.models(cells)

@@ -1,0 +1,146 @@
+"""Shares against what was planted, and the table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scpertbias as spb
+from scpertbias import _moments, _store
+from scpertbias.tl._confounding import COLUMNS, confounding, confounding_table, measured_sets
+
+
+def shares(adata, **kwargs):
+    confounding(adata, **kwargs)
+    table = _store.table(adata, "confounding", made_by="")
+    return table[table["level"] == "screen"].set_index("axis"), table
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return spb.ds.simulate(8_000, 500, 60, axis_strength=0.5, keep_counts=False, rng=1)
+
+
+@pytest.fixture
+def papalexi():
+    return spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+
+
+def test_planted_shares(cells):
+    screen, _ = shares(spb.pp.pseudobulk(cells))
+    truth = cells.uns["scpertbias_truth"]["share"]
+    for axis in ("mt", "ribo", "upr_isr", "heat_shock", "oxphos_nuclear", "systematic"):
+        assert screen.loc[axis, "share"] == pytest.approx(truth[axis], abs=0.05), axis
+    for axis in ("mt", "upr_isr", "systematic"):
+        assert screen.loc[axis, "low"] < truth[axis] < screen.loc[axis, "high"], axis
+    assert screen.loc["mt", "p"] < 0.01
+    assert screen.loc["histone", "p"] > 0.05
+    assert "MT-" in screen.loc["systematic", "top_genes"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rng", [0, 1, 2])
+def test_planted_shares_of_few_cells(rng):
+    """20 cells a perturbation and 100 control cells."""
+    cells = spb.ds.simulate(
+        3_100, 1187, 150, axis_strength=0.5, control_fraction=100 / 3_100, rng=rng, keep_counts=False
+    )
+    screen, _ = shares(spb.pp.pseudobulk(cells, min_cells=2))
+    truth = cells.uns["scpertbias_truth"]["share"]
+    for axis in ("mt", "ribo", "upr_isr", "systematic"):
+        assert screen.loc[axis, "share"] == pytest.approx(truth[axis], abs=0.05), axis
+
+
+def test_nothing_planted():
+    cells = spb.ds.simulate(3_000, 300, 30, axis_strength=0, specific_strength=0, keep_counts=False)
+    screen, _ = shares(spb.pp.pseudobulk(cells), n_boot=50, n_random=50)
+    assert screen["share"].isna().all()
+    assert screen.loc["mt", "note"] == "no reproducible response"
+
+
+def test_real_screen(papalexi):
+    screen, table = shares(papalexi)
+    assert table.columns.tolist() == COLUMNS
+    assert screen.loc["other", "share"] > 0.9
+    assert screen.loc["systematic", "share"] > 0.5
+    assert "STAT1" in screen.loc["leading_1", "top_genes"]
+    assert screen.loc["depth", "note"] == "no depth known" or np.isfinite(screen.loc["depth", "share"])
+    assert screen.loc["mt", "note"].startswith("approximate interval: 25 perturbations")
+    assert (screen.loc[["mt", "other", "p53"], "n_effective"] < 25).all()
+    weak = table[(table["axis"] == "systematic") & table["note"].str.startswith("reproducibility")]
+    assert "ATF2" in set(weak["perturbation"])
+    assert weak["share"].isna().all()
+    strong = table[(table["axis"] == "systematic") & (table["perturbation"] == "STAT1")]
+    assert strong["share"].item() > 0.8
+    assert strong[["low", "high", "null", "p"]].isna().all(axis=None)
+
+
+def test_cells_and_profiles_agree(cells):
+    profiles = spb.pp.pseudobulk(cells)
+    copy = confounding(cells, n_boot=20, n_random=20, copy=True)
+    assert not _store.has_table(cells, "confounding")
+    confounding(profiles, n_boot=20, n_random=20)
+    tables = [_store.table(a, "confounding", made_by="") for a in (copy, profiles)]
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_perturbations_that_target_the_set(cells):
+    profiles = spb.pp.pseudobulk(cells)
+    used = profiles.obs.loc[profiles.obs["used"] & ~profiles.obs["is_reference"], "perturbation"].astype(str)
+    mine = pd.DataFrame({"source": "mine", "target": [*used.iloc[:4], *profiles.var_names[:30], "not measured"]})
+    sets = pd.concat([mine, spb.ds.confounder_sets()], ignore_index=True)
+    screen, table = shares(profiles, sets=sets, n_boot=0, n_random=0)
+    hit = table[(table["axis"] == "mine") & (table["own_target"] == 1) & (table["level"] == "perturbation")]
+    assert set(hit["perturbation"]) == set(used) & set(mine["target"])
+    assert screen.loc["mine", "own_target"] == len(hit) >= 4
+    assert screen.loc["mine", "share_without"] != screen.loc["mine", "share"]
+    assert screen.loc["hemoglobin", "share_without"] == screen.loc["hemoglobin", "share"]
+    assert screen["low"].isna().all()
+    assert screen["p"].isna().all()
+    assert screen.loc[screen["kind"] == "genes", "shapley"].sum() == pytest.approx(1)
+
+
+def test_own_sets_and_marked_genes(papalexi):
+    sets = pd.DataFrame({"source": ["a", "a", "b"], "target": ["STAT1", "PSMB9", "absent"]})
+    screen, _ = shares(papalexi, sets=sets, n_boot=20, n_random=20)
+    assert list(screen.index[:3]) == ["a", "b", "other"]
+    assert screen.loc["a", "n_genes"] == 2
+    assert screen.loc["a", "own_target"] == 1
+    assert screen.loc["b", "note"] == "no gene of the set is measured"
+    papalexi.var["mt"] = papalexi.var_names == "STAT1"
+    screen, _ = shares(papalexi, n_boot=20, n_random=20)
+    assert screen.loc["mt", "top_genes"] == "STAT1↓"
+    with pytest.raises(ValueError, match="`sets` lacks the columns"):
+        confounding(papalexi, sets[["source"]])
+    with pytest.raises(ValueError, match="'other'"):
+        confounding(papalexi, sets.replace("a", "other"))
+
+
+def test_mouse_genes_are_known(papalexi):
+    papalexi.var_names = [
+        f"mt-{g[3:].capitalize()}" if g.startswith("MT-") else g.capitalize() for g in papalexi.var_names
+    ]
+    screen = _moments.of(papalexi)
+    found = {s.name: int(s.measured.sum()) for s in measured_sets(papalexi, screen)}
+    assert found["mt"] == 5
+
+
+def test_rng_decides(papalexi):
+    screen = _moments.of(papalexi)
+    sets = measured_sets(papalexi, screen)
+    tables = [confounding_table(screen, sets, n_boot=50, n_random=50, rng=rng) for rng in (0, 0, 1)]
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    assert not tables[0]["high"].equals(tables[2]["high"])
+    assert (
+        tables[0]
+        .loc[tables[0]["kind"] == "genes", "share"]
+        .equals(tables[2].loc[tables[2]["kind"] == "genes", "share"])
+    )
+
+
+def test_models_say_how_cells_are_read(cells):
+    adata = cells[:, :150].copy()
+    spb.pp.split(adata)
+    spb.tl.fit_mean(adata, min_cells=100)
+    _, table = shares(adata, n_boot=10, n_random=10)
+    n = adata.obs["perturbation"].value_counts().drop("non-targeting")
+    assert table["perturbation"].nunique() - 1 == (n >= 100).sum() < 60
