@@ -88,7 +88,7 @@ def perturbations(
         mine = shown[shown["kind"] == kind]
         if len(mine):
             color = (palette or {}).get(kind, color)
-            edge = {} if marker in LINE else {"edgecolors": "black", "linewidths": 0.5}
+            edge: dict[str, Any] = {} if marker in LINE else {"edgecolors": "black", "linewidths": 0.5}
             label = f"{kind} ({len(mine)})"
             ax.scatter(
                 mine["reproducibility"], mine["effect"], marker=marker, color=color, s=30, label=label, zorder=3, **edge

@@ -92,8 +92,8 @@ def regimes(
     counts = table.groupby("model")["n"].agg(["min", "max"])
     ax.set_yticks(range(len(names)), [_tick(name, counts.loc[name]) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
-    for y in np.arange(0.5, len(names) - 0.5):
-        ax.axhline(y, color="0.9", linewidth=0.8, zorder=0)
+    for border in range(1, len(names)):
+        ax.axhline(border - 0.5, color="0.9", linewidth=0.8, zorder=0)
     ax.set_xlabel(
         "gain by retraining (error relative to the mean baseline,\nfull − retrained; 95 % interval)", fontsize=9
     )
@@ -151,5 +151,6 @@ def _legend(ax: Axes, arms: Sequence[str], shade: Mapping[str, str], random: pd.
     if len(random):
         n, arm = int(random["n_random"].max()), random.index[0][1].replace("_", " ")
         handles.append(Patch(facecolor="0.8", edgecolor="0.45", label=f"{n} random removals (beside {arm})"))
-    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.5 / ax.figure.get_figheight() - 0.06)}
-    ax.legend(handles=handles, frameon=False, fontsize="small", ncols=2, **below)
+    figure = ax.get_figure(root=True)
+    anchor = (0.5, -0.06 - (0.5 / figure.get_figheight() if figure else 0))
+    ax.legend(handles=handles, frameon=False, fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=anchor)
