@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from anndata import AnnData
 
 from . import _keys, _store, _validate
 from ._core.blocks import row_sums
+from ._core.depth import depth_slopes
 from ._core.gather import deal, gather
 from ._core.moments import Moments
 from ._labels import Labels, parse, warn_if_guides
@@ -58,6 +60,7 @@ def read(
         n_strata=len(strata_names),
         guide_half=_guide_halves(adata, guide_key, codes),
     )
+    scale = _scale(adata, x, normalize, size_factors, target_sum)
     moments = gather(
         x,
         dealt,
@@ -65,9 +68,13 @@ def read(
         len(perturbation),
         0,
         stratum=stratum,
-        scale=_scale(adata, x, normalize, size_factors, target_sum),
+        scale=scale,
         covariates=_validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None,
     )
+    size = _validate.depth(adata) if scale is None else np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
+    if size is not None:
+        half = np.where(codes == 0, dealt.half[dealt.leaf], -1)
+        moments = replace(moments, depth_slopes=depth_slopes(x, half, stratum=stratum, size=size, scale=scale))
     used, reason = _usable(moments, perturbation, asked["min_cells"])
     record = {
         **_remembered(asked, labels, symbols_key),

@@ -12,6 +12,7 @@ LAYERS = "layers"
 HALVES = ("half_1", "half_2")
 VAR = "var"
 CONTROL_BLOCKS = "control_blocks"
+DEPTH_SLOPES = "depth_slopes"
 CROSS = "cross"
 COVARIATES = "covariates"
 

@@ -69,6 +69,8 @@ def _slots(moments: Moments, prefix: str) -> dict[str, npt.NDArray[np.float64]]:
         f"layers/{prefix}{_keys.VAR}": moments.var,
         f"varm/{prefix}{_keys.CONTROL_BLOCKS}": moments.blocks.T,
     }
+    if moments.depth_slopes is not None:
+        slots[f"varm/{prefix}{_keys.DEPTH_SLOPES}"] = moments.depth_slopes.T
     c = moments.covariates
     if c is not None:
         slots |= {f"layers/{_keys.CROSS}_{j + 1}": c.cross[:, j] for j in range(c.cross.shape[1])}
@@ -95,6 +97,7 @@ def read(adata: AnnData, asked: Mapping[str, Any], *, layer: str | None) -> Scre
             "make them again with spb.pp.pseudobulk."
         )
         raise ValueError(msg)
+    depth = _store.profile_slot(adata, f"varm/{prefix}{_keys.DEPTH_SLOPES}")
     moments = Moments(
         n=adata.obs["n_cells"].to_numpy(np.float64),
         mean=np.asarray(mean, dtype=np.float64),
@@ -105,6 +108,7 @@ def read(adata: AnnData, asked: Mapping[str, Any], *, layer: str | None) -> Scre
         n_blocks=np.asarray(record["n_blocks"], dtype=np.float64),
         reference=int(np.flatnonzero(perturbation == 0)[0]),
         covariates=_covariates(adata, record) if prefix == "" else None,
+        depth_slopes=None if depth is None else depth.T,
     )
     split_key, split = _split(adata, record, str(asked["split_key"]), perturbation)
     symbols, _ = _validate.gene_symbols(adata, record.get("gene_symbols"))

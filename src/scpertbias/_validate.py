@@ -24,6 +24,7 @@ STRATUM_WORDS = re.compile(
 )
 MIN_CONTROL_CELLS = 20
 CHUNK = 1 << 20
+DEPTH_COLUMNS = ("total_counts", "n_counts", "ncounts", "n_umis", "nCount_RNA", "UMI_count")
 SYMBOL_COLUMNS = ("gene_symbols", "gene_symbol", "gene_name", "feature_name")
 
 
@@ -90,6 +91,14 @@ def numeric_columns(adata: AnnData, keys: Sequence[str], *, argument: str) -> np
             msg = f"`{argument}`: obs[{key!r}] is missing or infinite in {n} cells; fill or remove them first."
             raise ValueError(msg)
     return np.column_stack([adata.obs[key].to_numpy(np.float64) for key in keys])
+
+
+def depth(adata: AnnData) -> npt.NDArray[np.float64] | None:
+    """Return the depth of each cell from the first ``obs`` column that is named like one, or None."""
+    for key in DEPTH_COLUMNS:
+        if key in adata.obs.columns and pd.api.types.is_numeric_dtype(adata.obs[key]):
+            return np.nan_to_num(adata.obs[key].to_numpy(np.float64), posinf=0.0)
+    return None
 
 
 def strata_codes(adata: AnnData, strata: str | Sequence[str] | None) -> tuple[npt.NDArray[np.int64], list[str]]:

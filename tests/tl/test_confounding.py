@@ -144,3 +144,15 @@ def test_models_say_how_cells_are_read(cells):
     _, table = shares(adata, n_boot=10, n_random=10)
     n = adata.obs["perturbation"].value_counts().drop("non-targeting")
     assert table["perturbation"].nunique() - 1 == (n >= 100).sum() < 60
+
+
+def test_depth_is_an_axis_where_it_is_known():
+    cells = spb.ds.simulate(6000, 90, 12, rng=0)
+    assert "total_counts" in cells.obs
+    for adata in (cells, spb.pp.pseudobulk(cells)):
+        spb.tl.confounding(adata, n_boot=20, n_random=20)
+        row = spb.get.confounding(adata).query("axis == 'depth' and level == 'screen'").iloc[0]
+        assert row["note"] != "no depth known"
+    del cells.obs["total_counts"]
+    spb.tl.confounding(cells, n_boot=20, n_random=20)
+    assert spb.get.confounding(cells).query("axis == 'depth'")["note"].iloc[0] == "no depth known"

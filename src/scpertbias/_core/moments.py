@@ -36,7 +36,8 @@ class Moments:
 
     ``n`` (R,) cells, ``mean`` (R, G), ``var`` (R, G) unbiased over cells (NaN under two cells), ``half`` (2, R, G)
     means of two disjoint halves (NaN where empty), ``n_half`` (2, R), ``blocks`` (K, G) means of the control blocks
-    (the first K/2 are control half 1), ``n_blocks`` (K,), ``reference`` the row of the control.
+    (the first K/2 are control half 1), ``n_blocks`` (K,), ``reference`` the row of the control, ``depth_slopes`` (2, G)
+    those of the genes on log depth within each control half, None where no depth is known.
     """
 
     n: FloatArray
@@ -48,6 +49,7 @@ class Moments:
     n_blocks: FloatArray
     reference: int
     covariates: Covariates | None = None
+    depth_slopes: FloatArray | None = None
 
     @property
     def control(self) -> FloatArray:
@@ -75,6 +77,7 @@ class Moments:
             var=self.var[:, keep],
             half=self.half[:, :, keep],
             blocks=self.blocks[:, keep],
+            depth_slopes=None if self.depth_slopes is None else self.depth_slopes[:, keep],
             covariates=covariates,
         )
 
@@ -147,6 +150,7 @@ def regress_out(moments: Moments, *, rows: BoolArray, add_intercept: bool = True
         half=moments.half - (covariates.half - center) @ slopes - shift,
         blocks=moments.blocks - (covariates.blocks - center) @ slopes - shift,
         covariates=None,
+        depth_slopes=None,
     )
     return residual, Slopes(slopes, center, middle)
 
@@ -169,6 +173,7 @@ def standardize(moments: Moments, *, center: FloatArray, scale: FloatArray) -> M
         half=(moments.half - center) / scale,
         blocks=(moments.blocks - center) / scale,
         covariates=None,
+        depth_slopes=None if moments.depth_slopes is None else moments.depth_slopes / scale,
     )
 
 

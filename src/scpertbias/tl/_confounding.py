@@ -213,7 +213,7 @@ def confounding_table(
     )
     fold = np.empty(len(rows), dtype=np.int64)
     fold[fold_rng.permutation(len(rows))] = np.arange(len(rows)) * min(N_PARTS, len(rows)) // max(len(rows), 1)
-    depth: FloatArray | None = getattr(m, "depth_slopes", None)
+    depth = m.depth_slopes
     by_direction = direction_shares(whole, depth, fold)
     writer = _Writer(screen, whole, [screen.names[p] for p in rows])
     frames = [
