@@ -90,7 +90,12 @@ def error_by_n_genes(
         mine, i = table[table["model"] == name], every.index(name)
         line: dict[str, Any] = {"color": shade[name], "marker": MARKERS[i % len(MARKERS)], "linewidth": 1.3}
         # Models may coincide: markers at different places show each.
-        every_third: dict[str, Any] = {"markevery": (i % 3, 3), "markersize": 5.5, "markeredgecolor": "black", "markeredgewidth": 0.4}
+        every_third: dict[str, Any] = {
+            "markevery": (i % 3, 3),
+            "markersize": 5.5,
+            "markeredgecolor": "black",
+            "markeredgewidth": 0.4,
+        }
         label = f"{name.replace('_', ' ')} (n = {int(mine['n'].max())})"
         ax.plot(mine["n_genes"], mine[metric], label=label, **line, **every_third)
     ceiling = first[f"{metric}_ceiling"]
