@@ -62,7 +62,9 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
     assert code == 0, err
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == FILES
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "screen.h5ad"]
-    assert len(list((tmp_path / "out" / "tables").iterdir())) == 6
+    tables = {p.stem for p in (tmp_path / "out" / "tables").iterdir()}
+    assert {"check", "perturbations", "confounding", "scores", "summary", "specificity", "recurrence"} <= tables
+    assert "attribution_agreement" not in tables, "one model alone has attributions"
     page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
     found = json.loads((tmp_path / "out" / "audit.json").read_text(encoding="utf-8"))
     details = " | ".join(r["detail"] for r in found["tables"]["check"])

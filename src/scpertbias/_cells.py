@@ -51,15 +51,8 @@ def read(
     names = tuple(labels.names[i] for i in kept)
     row, perturbation, split_of_row = _rows(codes, split)
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
-    dealt = deal(
-        row,
-        len(perturbation),
-        0,
-        _hashes(adata, seed),
-        stratum=stratum,
-        n_strata=len(strata_names),
-        guide_half=_guide_halves(adata, guide_key, codes),
-    )
+    hashes, guides = _hashes(adata, seed), _guide_halves(adata, guide_key, codes)
+    dealt = deal(row, len(perturbation), 0, hashes, stratum=stratum, n_strata=len(strata_names), guide_half=guides)
     scale = _scale(adata, x, normalize, size_factors, target_sum)
     moments = gather(
         x,
@@ -71,10 +64,8 @@ def read(
         scale=scale,
         covariates=_validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None,
     )
-    size = _validate.depth(adata) if scale is None else np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
-    if size is not None:
-        half = np.where(codes == 0, dealt.half[dealt.leaf], -1)
-        moments = replace(moments, depth_slopes=depth_slopes(x, half, stratum=stratum, size=size, scale=scale))
+    half = np.where(codes == 0, dealt.half[dealt.leaf], -1)
+    moments = replace(moments, depth_slopes=_depth(adata, x, half, stratum, scale))
     used, reason = _usable(moments, perturbation, asked["min_cells"])
     record = {
         **_remembered(asked, labels, symbols_key),
@@ -252,6 +243,15 @@ def _scale(
             msg = f"`size_factors`: obs[{size_factors!r}] is not positive in {n} cells that hold counts."
             raise ValueError(msg)
     return np.divide(target_sum, sizes, out=np.zeros_like(sizes), where=sizes > 0)
+
+
+def _depth(
+    adata: AnnData, x: Any, half: IntArray, stratum: IntArray, scale: npt.NDArray[np.float64] | None
+) -> npt.NDArray[np.float64] | None:
+    """Return the genes' slopes on log depth in each control half, None where no depth is known."""
+    known = _validate.depth(adata)
+    size = known if scale is None else np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
+    return None if size is None else depth_slopes(x, half, stratum=stratum, size=size, scale=scale)
 
 
 def _usable(

@@ -54,3 +54,18 @@ def test_data_alone():
     profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
     ask(profiles)
     assert "PSMB9" in " ".join(names(recurrence(profiles, show=False)))
+
+
+def test_a_model_counted_on_other_perturbations_has_no_observed_counts_beside_it():
+    mdata = spb.tl.audit(
+        spb.ds.papalexi_2021(),
+        strata="bio_rep",
+        covariates=["p_mito"],
+        models=("mean", "bilinear"),
+        n_boot=10,
+        n_random=0,
+    )
+    ax = spb.pl.recurrence(mdata, show=False)
+    assert ax.figure is not None
+    table = spb.get.recurrence(mdata).query("regime == 'full'").set_index("model")["n_perturbations"]
+    assert table["bilinear"].iloc[0] < table["observed"].iloc[0]

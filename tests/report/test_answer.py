@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from scpertbias._report._answer import CONSTANT, answer
+from scpertbias._report._tables import COLUMNS
 
 NAN = float("nan")
 CHECK = pd.DataFrame(
@@ -49,6 +50,7 @@ def change(model, *, n=100, gain=0.0, low=0.0, high=0.0, note="", regime="no_mt"
 
 def said(*summary, regimes=(), models_left_out=(), regimes_left_out=(), check=CHECK, unseen=None):
     tables = {
+        **{name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()},
         "check": check,
         "summary": pd.DataFrame(summary),
         "regimes": pd.DataFrame(regimes),

@@ -54,3 +54,11 @@ def test_screen_alone():
     assert found["tables"]["summary"] == []
     assert found["drawn"] == []
     assert any("screen alone" in s["text"] for s in found["answer"])
+
+
+def test_json_holds_what_the_page_shows_of_long_tables(audit):
+    tables = strict(to_json(audit))["tables"]
+    assert {r["level"] for r in tables["confounding"]} == {r["level"] for r in tables["variance_ratio"]} == {"screen"}
+    assert {(r["by"], r["regime"]) for r in tables["recurrence"]} == {("z", "full")}
+    assert {r["level"] for r in tables["on_target"]} == {"scan"}
+    assert len(tables["perturbations"]) == len(spb.get.perturbations(audit))

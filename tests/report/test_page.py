@@ -65,12 +65,22 @@ def test_page_is_well_made(page):
     assert {a["aria-labelledby"] for _, a in parsed.elements if "aria-labelledby" in a} <= set(ids)
     assert parsed.all("html")[0]["lang"] == "en"
     svgs = parsed.all("svg")
-    assert len(svgs) == 3
+    assert len(svgs) == 8
     assert all(a["role"] == "img" and a["aria-label"] for a in svgs)
     heads = [a for a in parsed.all("th") if a.get("scope") == "col"]
     assert len(heads) == len(parsed.all("button")) > 20
     headings = re.findall(r"<h2>(.*?)</h2>", page)
-    assert headings == ["The answer first", "The screen", "Scores", "Regimes", "Provenance"]
+    assert headings == [
+        "The answer first",
+        "The screen",
+        "What the response is made of",
+        "Scores",
+        "Do models know the perturbation?",
+        "Which genes recur",
+        "Attributions",
+        "Regimes",
+        "Provenance",
+    ]
 
 
 def test_page_says_what_the_json_says(page, audit):
@@ -87,7 +97,12 @@ def test_page_says_what_the_json_says(page, audit):
 
 def test_names_are_never_markup(audit, tmp_path):
     check = spb.get.check(audit)
-    check.loc[check["check"] == "perturbation", ["perturbation", "top_genes"]] = EVIL
+    named = check["check"] == "perturbation"
+    check.loc[named, ["detail", "top_genes"]] = EVIL
+    check.loc[named, "perturbation"] = [f"{EVIL}{i}" for i in range(named.sum())]
+    perturbations = spb.get.perturbations(audit)
+    perturbations[["top_genes", "own_gene"]] = EVIL
+    perturbations["perturbation"] = [f"{EVIL}{i}" for i in range(len(perturbations))]
     left_out = pd.DataFrame({"model": [EVIL], "regime": ["full"], "reason": [EVIL]})
     summary = spb.get.summary(audit)
     summary["model"] = summary["model"].replace("ridge", EVIL)
@@ -96,6 +111,7 @@ def test_names_are_never_markup(audit, tmp_path):
     _store.put(
         audit,
         check=check,
+        perturbations=perturbations,
         models_left_out=left_out,
         summary=summary,
         scores=scores,
@@ -126,8 +142,23 @@ def test_screen_alone_has_no_scores(tmp_path):
     report(mdata, tmp_path / "x.html")
     text = (tmp_path / "x.html").read_text(encoding="utf-8")
     Page(text)
-    assert "<h2>Scores</h2>" not in text
+    assert re.findall(r"<h2>(.*?)</h2>", text) == [
+        "The answer first",
+        "The screen",
+        "What the response is made of",
+        "Provenance",
+    ]
     assert "screen alone" in text
+
+
+def test_two_attributions_are_compared(tmp_path):
+    adata = spb.ds.simulate(900, 120, 6, rng=1)
+    mdata = spb.tl.audit(adata, models=("mean", "ridge", "grn_linear"), regimes=("full",), n_boot=50)
+    report(mdata, tmp_path / "x.html")
+    text = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert 'id="table-attribution_agreement"' in text
+    assert 'aria-label="Agreement of attributions between models"' in text
+    assert "img-src data:;" in text, "the figure holds a raster image"
 
 
 def test_failure_leaves_the_earlier_page(audit, tmp_path):

@@ -2,94 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 
-from ._format import (
-    TINY,
-    fixed,
-    fixed_interval,
-    interval,
-    known,
-    listed,
-    number,
-    percent,
-    percent_interval,
-    sentence,
-)
+from ._format import TINY, interval, known, listed, number, percent, percent_interval
+from ._learned import known_perturbations, random_removals, recurring, response, shift
+from ._say import CONSTANT, MIN_HELD_OUT, WITHOUT, Sentence, by_words, gains, judged, say
 
-MIN_HELD_OUT = 10
 FEW = 50
 BASELINE = "mean"
-CONSTANT = "same prediction for every unseen perturbation"
 NOISE = "control noise"
-WITHOUT = {
-    "no_mt": "without mitochondrial genes",
-    "no_mt_ribo": "without mitochondrial and ribosomal genes",
-    "regressed": "with the covariates regressed out",
-}
 SCALE = (
     "The percentages are l2_skill, the way from the mean baseline (0 %) to the ceiling, which is the score of the truth "
     "itself (100 %), each with its 95 % interval and the number of held-out perturbations"
 )
 CAUTIONS = ("labels", "strata", "split")
 
-Sentence = dict[str, Any]
-
 
 def answer(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> list[Sentence]:
     """Return sentences as topic, text and the table rows they rest on.
 
-    ``tables`` are the stored tables by name (``summary`` and ``regimes`` may be empty), ``unseen`` what the record of
+    ``tables`` are the stored tables by name (one that was not made is empty), ``unseen`` what the record of
     each model notes on unseen perturbations.
     """
-    said = _screen(tables["check"])
+    said = _screen(tables["check"]) + response(tables["confounding"]) + shift(tables["on_target"])
     said += _models(tables["summary"], unseen)
-    said += _regimes(tables["regimes"])
+    said += known_perturbations(tables["specificity"], tables["variance_ratio"]) + recurring(tables["recurrence"])
+    said += _regimes(tables["regimes"]) + random_removals(tables["random_regimes"])
     said += _left_out(tables["regimes_left_out"], tables["models_left_out"])
     return said
 
 
-def _say(topic: str, text: str, rows: pd.DataFrame | None = None) -> Sentence:
-    return {"topic": topic, "text": sentence(text), "rows": [] if rows is None else rows.to_dict("records")}
-
-
 def _screen(check: pd.DataFrame) -> list[Sentence]:
     response = check[check["check"] == "response"]
-    said = [_say("screen", row["detail"]) for _, row in response.iterrows()]
+    said = [say("screen", row["detail"]) for _, row in response.iterrows()]
     cautions = check[check["check"].isin(CAUTIONS) & (check["status"] == "warning")]
-    return said + [_say("caution", row["detail"]) for _, row in cautions.iterrows()]
+    return said + [say("caution", row["detail"]) for _, row in cautions.iterrows()]
 
 
 def _models(summary: pd.DataFrame, unseen: Mapping[str, str]) -> list[Sentence]:
     if summary.empty:
-        return [_say("models", "No model was fitted: this report is about the screen alone")]
+        return [say("models", "No model was fitted: this report is about the screen alone")]
     own = summary[(summary["subset"] == "all") & (summary["regime"] == "full")]
     skill = own[(own["metric"] == "l2_skill") & (own["model"] != BASELINE)]
-    judged = skill[pd.Series([_has_verdict(row) for _, row in skill.iterrows()], index=skill.index, dtype=bool)]
-    better, worse = judged[judged["low"] > 0], judged[judged["high"] < 0]
-    same = judged[(judged["low"] <= 0) & (judged["high"] >= 0)]
+    sure = judged(skill, "estimate")
+    better, worse = sure[sure["low"] > 0], sure[sure["high"] < 0]
+    same = sure[(sure["low"] <= 0) & (sure["high"] >= 0)]
     said = []
     if len(better):
-        said.append(_say("models", f"Better than the mean baseline on held-out perturbations: {_ways(better)}", better))
-    elif len(judged):
-        said.append(_say("models", "No model beats the mean baseline on held-out perturbations", judged))
+        said.append(say("models", f"Better than the mean baseline on held-out perturbations: {_ways(better)}", better))
+    elif len(sure):
+        said.append(say("models", "No model beats the mean baseline on held-out perturbations", sure))
     if len(worse):
-        said.append(_say("models", f"Worse than the mean baseline: {_ways(worse)}", worse))
+        said.append(say("models", f"Worse than the mean baseline: {_ways(worse)}", worse))
     if len(same):
-        said.append(_say("models", f"Cannot be told from the mean baseline: {_ways(same)}", same))
-    if len(judged):
-        said.append(_say("models", SCALE))
-    said += [_say("models", _no_verdict(row), skill.loc[[i]]) for i, row in skill.iterrows() if i not in judged.index]
+        said.append(say("models", f"Cannot be told from the mean baseline: {_ways(same)}", same))
+    if len(sure):
+        said.append(say("models", SCALE))
+    said += [say("models", _no_verdict(row), skill.loc[[i]]) for i, row in skill.iterrows() if i not in sure.index]
     said += _constant(own, unseen)
     said += _correlation(own)
-    few = judged[judged["n"] < FEW]
+    few = sure[sure["n"] < FEW]
     if len(few):
-        of = "all models" if len(few) == len(judged) else listed(few["model"].tolist())
+        of = "all models" if len(few) == len(sure) else listed(few["model"].tolist())
         text = f"Under {FEW} held-out perturbations (down to {int(few['n'].min())}) intervals are approximate: those of {of}"
-        said.append(_say("caution", text))
+        said.append(say("caution", text))
     return said
 
 
@@ -101,15 +79,7 @@ def _ways(rows: pd.DataFrame) -> str:
     ways = [
         f"{percent(r['estimate'])} {percent_interval(r['low'], r['high'])} (n = {r['n']})" for _, r in rows.iterrows()
     ]
-    return _by_words(rows["model"].tolist(), ways)
-
-
-def _by_words(names: Sequence[str], words: Sequence[str]) -> str:
-    """Join names to what is said of each, those of whom the same is said together."""
-    groups: dict[str, list[str]] = {}
-    for name, word in zip(names, words, strict=True):
-        groups.setdefault(word, []).append(name)
-    return "; ".join(f"{listed(group)} {word}" for word, group in groups.items())
+    return by_words(rows["model"].tolist(), ways)
 
 
 def _no_verdict(row: pd.Series) -> str:
@@ -123,7 +93,7 @@ def _constant(own: pd.DataFrame, unseen: Mapping[str, str]) -> list[Sentence]:
     if not names:
         return []
     text = f"The {CONSTANT} comes from {listed(names)}: no score of theirs is knowledge of the particular perturbation"
-    return [_say("models", text)]
+    return [say("models", text)]
 
 
 def _correlation(own: pd.DataFrame) -> list[Sentence]:
@@ -135,7 +105,7 @@ def _correlation(own: pd.DataFrame) -> list[Sentence]:
     if str(r["note"]).startswith(NOISE):
         noise = str(r["note"]).split(":")[0]
         return [
-            _say(
+            say(
                 "models",
                 f"The score pearson_delta is not used here, as it rewards the noise of the control: {noise}",
                 row,
@@ -149,7 +119,7 @@ def _correlation(own: pd.DataFrame) -> list[Sentence]:
         f"{interval(r['low'], r['high'])} with the observed effects (pearson_delta, n = {r['n']}{ceiling}): a model's "
         "pearson_delta counts only beyond that"
     )
-    return [_say("models", text, row)]
+    return [say("models", text, row)]
 
 
 def _regimes(regimes: pd.DataFrame) -> list[Sentence]:
@@ -159,12 +129,12 @@ def _regimes(regimes: pd.DataFrame) -> list[Sentence]:
         changes = pd.Series([_change(row) for _, row in rows.iterrows()], index=rows.index)
         parts = dict(iter(rows.groupby(changes, sort=False)))
         text = "; ".join(_change_words(change, parts[change]) for change in CHANGES if change in parts)
-        said.append(_say("regimes", f"Retrained {WITHOUT.get(str(regime), regime)}: {text}", rows))
+        said.append(say("regimes", f"Retrained {WITHOUT.get(str(regime), regime)}: {text}", rows))
     if said:
         text = (
             "A gain is the fall by retraining of the error relative to the mean baseline (l2_ratio), on the same genes"
         )
-        said.append(_say("regimes", text))
+        said.append(say("regimes", text))
     return said
 
 
@@ -188,15 +158,14 @@ def _change_words(change: str, rows: pd.DataFrame) -> str:
         )
     if change == "none":
         return f"there is no verdict on {listed(names)} (n below {MIN_HELD_OUT}, or no interval)"
-    gains = [f"{fixed(r['gain'])} {fixed_interval(r['low'], r['high'])} (n = {r['n']})" for _, r in rows.iterrows()]
     lead = {"better": "a gain for", "worse": "a loss for", "unclear": "no change can be told for"}[change]
-    return f"{lead} {_by_words(names, gains)}"
+    return f"{lead} {by_words(names, gains(rows))}"
 
 
 def _left_out(regimes: pd.DataFrame, models: pd.DataFrame) -> list[Sentence]:
-    said = [_say("left_out", f"Regime {r['regime']} was left out: {r['reason']}") for _, r in regimes.iterrows()]
+    said = [say("left_out", f"Regime {r['regime']} was left out: {r['reason']}") for _, r in regimes.iterrows()]
     if len(models):
         for (model, reason), rows in models.groupby(["model", "reason"], sort=False):
             where = listed(rows["regime"].tolist())
-            said.append(_say("left_out", f"Model {model} was left out (regime {where}): {reason}", rows))
+            said.append(say("left_out", f"Model {model} was left out (regime {where}): {reason}", rows))
     return said

@@ -15,6 +15,7 @@ from ._tables import plain, plain_records, read
 
 SCHEMA = "scpertbias/audit/1"
 DRAWN = ("l2", "l2_ratio", "pearson_delta_perturbed")
+LEVEL = {"confounding": "screen", "variance_ratio": "screen", "on_target": "scan"}
 TITLE = "Perturb-seq audit"
 
 
@@ -29,7 +30,7 @@ def content(data: MuData, *, title: str | None = None, truth: pd.DataFrame | Non
         "schema": SCHEMA,
         "title": title or title_of(data) or TITLE,
         "answer": answer(tables, unseen_notes(data)),
-        "tables": {name: table for name, table in tables.items() if name != "scores"},
+        "tables": {name: _of_page(name, table) for name, table in tables.items() if name != "scores"},
         "drawn": _drawn(tables["scores"]),
         "planted": _planted(data, truth),
         "notes": notes,
@@ -61,6 +62,17 @@ def to_json(data: MuData, *, title: str | None = None, truth: pd.DataFrame | Non
 def unseen_notes(data: MuData) -> dict[str, str]:
     """Return what each model's record notes on unseen perturbations (empty where no predictions were kept)."""
     return {name: str(record.get("note") or "") for name, record in _store.models(data["full"]).items()}
+
+
+def _of_page(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the rows of single genes and pairs, of which there are many; CSV files hold them all."""
+    if table.empty:
+        return table
+    if name in LEVEL:
+        return table[table["level"] == LEVEL[name]]
+    if name == "recurrence":
+        return table[(table["regime"] == "full") & (table["by"] == "z")]
+    return table[table["perturbation"] == ""] if name == "attribution_agreement" else table
 
 
 def _drawn(scores: pd.DataFrame) -> pd.DataFrame:

@@ -4,34 +4,121 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas as pd
 from mudata import MuData
 
-from .. import pl
+from .. import get, pl
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as MplFigure
+
+
+def _recurrence(data: MuData) -> MplFigure:
+    """Draw the mean baseline and the models that were tested, if counted on the perturbations of the observed column."""
+    table = get.recurrence(data)
+    table = table[(table["regime"] == "full") & (table["by"] == "z")]
+    n = table.loc[table["model"] == "observed", "n_perturbations"]
+    wanted = ((table["model"] == "mean") | table["q"].notna()) & (table["model"] != "observed")
+    models = list(dict.fromkeys(table.loc[wanted & table["n_perturbations"].isin(n), "model"]))
+    figure: MplFigure = pl.recurrence(data, "z", models=models, return_fig=True)
+    return figure
+
+
+class Figure(NamedTuple):
+    """One figure: its section, the table without which there is nothing to draw, how it is drawn, how it is read."""
+
+    name: str
+    section: str
+    table: str
+    draw: Callable[[MuData], MplFigure]
+    label: str
+    reading: str
+
 
 FIGURES = (
-    (
+    Figure(
+        "perturbations",
+        "perturbations",
+        "perturbations",
+        lambda data: pl.perturbations(data, return_fig=True),
+        "Effect and reproducibility of every perturbation",
+        "Every dot is a perturbation, the strongest are named. Models can be judged on those that are high and to the "
+        "right, and of these on specific ones.",
+    ),
+    Figure(
+        "confounding",
+        "confounding",
+        "confounding",
+        lambda data: pl.confounding(data, return_fig=True),
+        "Share of the response on each axis",
+        "A tick shows what random sets of equally expressed genes carry; a set is filled where no more than 5 % of them "
+        "carry as much. Sets and directions overlap and are never added up.",
+    ),
+    Figure(
         "l2",
+        "scores",
+        "summary",
+        lambda data: pl.l2(data, return_fig=True),
         "L2 error of every held-out perturbation by model",
         "One dot is one held-out perturbation; lower is better. Compare each box with its dashed line, the mean of the "
         "training perturbations, and with its dotted line, the error that the truth itself would get.",
     ),
-    (
+    Figure(
         "l2_ratio",
+        "scores",
+        "summary",
+        lambda data: pl.score(data, "l2_ratio", return_fig=True),
         "L2 error relative to the mean baseline, by model",
         "Below 1 a model is closer to the truth than the mean of the training perturbations, above 1 it is farther away.",
     ),
-    (
+    Figure(
         "pearson_delta_perturbed",
+        "scores",
+        "summary",
+        lambda data: pl.score(data, "pearson_delta_perturbed", return_fig=True),
         "Correlation of effects beyond the mean of the perturbed, by model",
         "Correlation after the mean of the training perturbations is taken off both sides: what is left is what "
         "distinguishes one perturbation from the others. The mean baseline scores 0 by construction.",
+    ),
+    Figure(
+        "specificity",
+        "specificity",
+        "specificity",
+        lambda data: pl.specificity(data, return_fig=True),
+        "Score on own and on mismatched perturbations, by model",
+        "The arrow from the open to the filled point is what a model gains by knowing which perturbation is which.",
+    ),
+    Figure(
+        "recurrence",
+        "recurrence",
+        "summary",
+        _recurrence,
+        "Genes that are most often among the five strongest, by model",
+        "Compare every model with the observed column: a gene that is on top for everything in truth too is no artifact. "
+        "Of models that predict one constant, only the mean baseline is drawn; models that were asked about other "
+        "perturbations than the observed column shows are in the table alone.",
+    ),
+    Figure(
+        "attribution",
+        "attributions",
+        "attribution_agreement",
+        lambda data: pl.attribution(data, return_fig=True),
+        "Agreement of attributions between models",
+        "Above the diagonal the Spearman correlation over genes, below it the shared part of the top genes.",
+    ),
+    Figure(
+        "regimes",
+        "regimes",
+        "regimes",
+        lambda data: pl.regimes(data, return_fig=True),
+        "Gain by retraining in each regime, by model",
+        "Right of 0 the retrained model is better on the same genes. A grey box is the range of the gains by removing as "
+        "many random genes: a regime inside it says nothing about its own genes.",
     ),
 )
 STYLE: dict[Any, Any] = {
@@ -44,21 +131,23 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def figures(data: MuData) -> list[dict[str, Any]]:
-    """Return name, caption and SVG of each figure of the report."""
-    made = []
-    for metric, label, reading in FIGURES:
+def figures(data: MuData, tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+    """Return by section the name, caption and SVG of each figure whose table has rows."""
+    made: dict[str, list[dict[str, Any]]] = {f.section: [] for f in FIGURES}
+    for f in FIGURES:
+        if tables[f.table].empty:
+            continue
         with mpl.rc_context(STYLE):
-            figure = pl.l2(data, return_fig=True) if metric == "l2" else pl.score(data, metric, return_fig=True)
+            figure = f.draw(data)
             try:
-                svg = inline_svg(figure, name=metric, label=label)
+                svg = inline_svg(figure, name=f.name, label=f.label)
             finally:
                 plt.close(figure)
-        made.append({"name": metric, "label": label, "reading": reading, "svg": svg})
+        made[f.section].append({"name": f.name, "label": f.label, "reading": f.reading, "svg": svg})
     return made
 
 
-def inline_svg(figure: Figure, *, name: str, label: str) -> str:
+def inline_svg(figure: MplFigure, *, name: str, label: str) -> str:
     """Return a figure as an ``svg`` element for a page that may hold others."""
     buffer = io.StringIO()
     with mpl.rc_context(STYLE):
@@ -68,7 +157,11 @@ def inline_svg(figure: Figure, *, name: str, label: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
     prefix = f"figure-{name.replace('_', '-')}-"
     svg = re.sub(r'(<[^>]*?\s)id="([^"]+)"', rf'\1id="{prefix}\2"', svg)
-    svg = svg.replace("url(#", f"url(#{prefix}").replace('xlink:href="#', f'href="#{prefix}')
+    svg = (
+        svg.replace("url(#", f"url(#{prefix}")
+        .replace('xlink:href="#', f'href="#{prefix}')
+        .replace("xlink:href", "href")
+    )
     head, body = svg.split(">", 1)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head).groups()  # type: ignore[union-attr]
     return (

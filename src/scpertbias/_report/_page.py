@@ -13,11 +13,14 @@ from ._content import content
 from ._figures import figures
 from ._folder import replace_file
 from ._format import count, sentence
-from ._tables import views
+from ._views import views
 
 TOPICS = (
     ("screen", "The screen"),
+    ("response", "The response"),
     ("models", "The models"),
+    ("specific", "Knowing which perturbation is which"),
+    ("recurrence", "Genes that recur"),
     ("regimes", "Retraining"),
     ("left_out", "Left out"),
     ("caution", "Read with care"),
@@ -75,13 +78,17 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(count=count, readable=_readable, sentence=sentence, tied=_tied)
     here = files(__package__)
-    drawn = [] if made["drawn"].empty else figures(data)
+    drawn = {
+        section: [{**figure, "svg": Markup(figure["svg"])} for figure in some]
+        for section, some in figures(data, made["tables"]).items()
+    }
     return environment.from_string(here.joinpath("template.html.j2").read_text(encoding="utf-8")).render(
         **{key: made[key] for key in ("title", "notes", "warnings", "provenance")},
         answer=[(heading, _texts(made["answer"], topic)) for topic, heading in TOPICS if _texts(made["answer"], topic)],
-        views=views({**made["tables"], "scores": made["drawn"]}, made["planted"]),
+        views=views(made["tables"], made["planted"]),
         left_out={name: made["tables"][name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
-        figures=[{**figure, "svg": Markup(figure["svg"])} for figure in drawn],
+        figures=drawn,
+        on_target=_texts(made["answer"], "on_target"),
         css=Markup(here.joinpath("style.css").read_text(encoding="utf-8")),
         js=Markup(here.joinpath("sort.js").read_text(encoding="utf-8")),
     )
@@ -93,7 +100,9 @@ def _texts(sentences: list[dict[str, Any]], topic: str) -> list[str]:
 
 def _tied(text: str) -> str:
     """Return text in which a number and its unit stay on one line."""
-    return text.replace("n = ", "n\u00a0=\u00a0").replace(" %", "\u00a0%")
+    for loose in ("n = ", "p = ", "q = ", "q < ", " %"):
+        text = text.replace(loose, loose.replace(" ", "\u00a0"))
+    return text
 
 
 def _readable(value: Any) -> str:

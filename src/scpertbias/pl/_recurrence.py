@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 from matplotlib.axes import Axes
@@ -78,7 +79,7 @@ def recurrence(
     table = one_regime(data, "recurrence", regime)
     names, every = asked(table, models)
     table = table[table["by"] == by]
-    observed = table[table["model"] == OBSERVED].set_index("gene")["count"]
+    observed = table[table["model"] == OBSERVED].set_index("gene")[["count", "n_perturbations"]]
     shade = {OBSERVED: "#FFFFFF", **colors(every, palette)}
     columns = [
         _column(table[table["model"] == name], name, by, shade[name], observed, n_genes) for name in (OBSERVED, *names)
@@ -86,13 +87,13 @@ def recurrence(
     n_rows = max(3, *(len(column.names) for column in columns))
     given, ax = ax is not None, axes(ax, figsize, size(len(columns), n_rows))
     n = int(table["n_perturbations"].max()) if len(table) else 0
-    key = "◆ observed count    dotted: expected by chance    *, bold: q < 0.05"
+    key = "◆: observed count;  dotted: expected by chance;  * and bold: q < 0.05"
     label = f"perturbations, of {n}, in which the gene is among the strongest\n({SCALES[by]})\n{key}"
     draw(ax, columns, label=label, n_rows=n_rows)
     return finish(ax, given=given, show=show, return_fig=return_fig)
 
 
-def _column(mine: pd.DataFrame, name: str, by: str, color: str, observed: pd.Series, n_genes: int) -> Ranked:
+def _column(mine: pd.DataFrame, name: str, by: str, color: str, observed: pd.DataFrame, n_genes: int) -> Ranked:
     top = mine[mine["count"] > 0].head(n_genes)
     called = (top["q"] < SIGNIFICANT).to_numpy()
     note = "none" if (mine["note"] == "").all() else "the same for all" if by == "centered" else "no effect"
@@ -102,7 +103,16 @@ def _column(mine: pd.DataFrame, name: str, by: str, color: str, observed: pd.Ser
         values=top["count"].to_numpy(np.float64),
         color=color,
         note=note,
-        diamonds=None if name == OBSERVED else observed.loc[top["gene"]].to_numpy(np.float64),
+        diamonds=None if name == OBSERVED or not _same_perturbations(top, observed) else _counts(top, observed),
         ticks=top["expected"].to_numpy(np.float64),
         bold=called.tolist(),
     )
+
+
+def _counts(top: pd.DataFrame, observed: pd.DataFrame) -> npt.NDArray[np.float64]:
+    return observed["count"].reindex(top["gene"], fill_value=0).to_numpy(np.float64)
+
+
+def _same_perturbations(top: pd.DataFrame, observed: pd.DataFrame) -> bool:
+    """Whether a model was counted on the perturbations that the data were; one that predicts few is not."""
+    return top.empty or top["n_perturbations"].iloc[0] == observed["n_perturbations"].iloc[0]

@@ -48,8 +48,8 @@ class Fits:
     """
 
     solutions: dict[str, Solution] = field(default_factory=dict)
-    in_sample: dict[str, FloatArray] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    in_sample: dict[str, FloatArray] = field(default_factory=dict)
 
 
 def variants(models: Sequence[str], model_params: Mapping[str, Mapping[str, Any]]) -> list[Variant]:

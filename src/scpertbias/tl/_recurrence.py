@@ -69,7 +69,8 @@ def recurrence(
         Read it with :func:`scpertbias.get.recurrence`. One row a model (``observed`` among them), ``by`` and gene: ``by``
         is ``delta`` (difference from control), ``z`` (in standard errors) or ``centered`` (z of the difference from the
         mean of the perturbed, for a model from that of its own predictions); ``count``, ``n_perturbations``,
-        ``expected`` (the count by chance: as many genes of each perturbation, drawn among genes of the same expression), ``excess`` (over the observed count), ``p`` and ``q`` (Benjamini–Hochberg over the genes; none for
+        ``expected`` (the count by chance: as many genes of each perturbation, drawn among genes of the same
+        expression), ``excess`` (over the observed count), ``p`` and ``q`` (Benjamini–Hochberg over the genes; none for
         ``delta``, where noisy genes recur in any screen), ``effective`` (effective number of genes that share the
         places), ``note``, ``symbol``. A model that predicts the same for every unseen perturbation has its k genes on top
         everywhere by construction (and none once centered): it gets no p. Genes that are nowhere on top are left out.

@@ -1,0 +1,20 @@
+import pandas as pd
+
+from scpertbias._report._tables import read
+from scpertbias._report._views import LAID_OUT
+
+MADE = {"detail"}  # of the check, beside each perturbation
+
+
+def test_columns_name_what_the_tables_hold(audit):
+    tables = read(audit)
+    for name, columns, caption, rows in LAID_OUT:
+        keys = [c.key for c in columns]
+        assert len(keys) == len(set(keys)), name
+        assert caption
+        table = rows(tables)
+        if name == "attribution_agreement":
+            continue  # one model alone has attributions
+        assert set(keys) - MADE <= set(table.columns), name
+        numbers = [c.key for c in columns if c.kind in ("number", "count", "percent", "interval", "percent_interval")]
+        assert all(pd.api.types.is_numeric_dtype(table[key]) for key in numbers), name

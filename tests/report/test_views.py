@@ -1,0 +1,82 @@
+import math
+
+import pandas as pd
+
+import scpertbias as spb
+from scpertbias._report._columns import SUMMARY, Column
+from scpertbias._report._tables import read
+from scpertbias._report._views import METRICS, lay_out, views
+
+
+def test_cells_have_text_and_a_value_to_sort_by():
+    table = pd.DataFrame(
+        {
+            "model": ["a"],
+            "metric": ["l2"],
+            "n": [1234],
+            "estimate": [0.31234],
+            "low": [0.2],
+            "high": [0.4],
+            "ceiling": [math.nan],
+        }
+    )
+    laid = lay_out(table, SUMMARY, name="x", caption="X")
+    assert [c.key for c in laid["columns"]] == ["model", "metric", "n", "estimate", "ceiling"]
+    assert [cell["text"] for cell in laid["rows"][0]] == ["a", "l2", "1,234", "0.312 [0.200, 0.400]", "–"]
+    assert [cell["sort"] for cell in laid["rows"][0]] == ["a", "l2", "1234.0", "0.31234", ""]
+
+
+def test_warnings_sort_before_notes():
+    statuses = pd.DataFrame({"status": ["ok", "warning", "note"]})
+    laid = lay_out(statuses, [Column("status", "status", "status")], name="x", caption="X")
+    order = sorted(laid["rows"], key=lambda row: row[0]["sort"])
+    assert [row[0]["text"] for row in order] == ["warning", "note", "ok"]
+
+
+def test_views_pick_rows_and_change_none(audit):
+    tables = read(audit)
+    made = views(tables, None)
+    summary = tables["summary"]
+    kept = summary[(summary["subset"] == "all") & (summary["regime"] == "full")]
+    shown = [(row[0]["text"], row[1]["text"]) for row in made["summary"]["rows"]]
+    assert {m for m, _ in shown} == set(kept["model"])
+    assert {"l2", "l2_ratio", "l2_skill", "pearson_delta"} <= {metric for _, metric in shown}
+    assert len(shown) == len(set(shown))
+    assert {metric for _, metric in shown} <= set(METRICS)
+    assert "planted" not in made
+
+
+def shown(view):
+    keys = [c.key for c in view["columns"]]
+    return [dict(zip(keys, (cell["text"] for cell in row), strict=True)) for row in view["rows"]]
+
+
+def test_perturbations_are_those_of_get_strongest_first(audit):
+    table = spb.get.perturbations(audit)
+    rows = shown(views(read(audit), None)["perturbations"])
+    assert [r["perturbation"] for r in rows] == table.sort_values("energy_share", ascending=False)[
+        "perturbation"
+    ].tolist()
+    assert {r["perturbation"]: r["kind"] for r in rows} == table.set_index("perturbation")["kind"].to_dict()
+    assert {"n_cells", "reproducibility", "effect", "energy_share", "systematic", "top_genes"} <= set(rows[0])
+
+
+def test_views_show_the_full_screen_alone(audit):
+    made, tables = views(read(audit), None), read(audit)
+    response = shown(made["confounding"])
+    assert len({r["axis"] for r in response}) == len(response)
+    assert {r["metric"] for r in shown(made["specificity"])} == {"l2", "pearson_delta_perturbed"}
+    assert len(made["specificity"]["rows"]) == 2 * tables["specificity"]["model"].nunique()
+    assert [r["model"] for r in shown(made["variance_ratio"])] == ["control", "mean", "ridge"]
+    assert shown(made["variance_ratio"])[2]["collapsed_to"] == "mean"
+    assert [r["flag"] for r in shown(made["attribution_check"])] == tables["attribution_check"]["flag"].tolist()
+    assert not made["attribution_agreement"]["rows"], "one model has attributions, there is no pair"
+    assert len(made["coupling"]["rows"]) == len(tables["coupling"]) > 0
+    assert len(made["random_regimes"]["rows"]) == len(tables["random_regimes"]) == 3
+
+
+def test_columns_that_say_nothing_are_left_out():
+    table = pd.DataFrame({"model": ["a", "b"], "metric": "l2", "note": ["", ""]})
+    assert [c.key for c in lay_out(table, SUMMARY, name="x", caption="X")["columns"]] == ["model", "metric"]
+    table["note"] = ["", "why"]
+    assert [c.key for c in lay_out(table, SUMMARY, name="x", caption="X")["columns"]] == ["model", "metric", "note"]
