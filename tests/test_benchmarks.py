@@ -12,7 +12,7 @@ import pytest
 import scpertbias as spb
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("_measure", "_screen", "_table", "audit", "pseudobulk", "regress_out", "ridge")
+PARTS = ("_measure", "_screen", "_table", "audit", "pseudobulk", "questions", "regress_out", "ridge")
 
 
 @pytest.fixture
@@ -144,3 +144,11 @@ def test_table_and_json_hold_every_row(benchmarks, cells, monkeypatch, tmp_path,
     assert found["machine"]["scanpy"]
     last = " ".join(capsys.readouterr().out.splitlines()[-1].split())
     assert last == "audit 500 × 60 × 6 1.250 s – – – 0.50 GB < 60 s, < 4 GB yes"
+
+
+def test_questions_are_all_asked(benchmarks, cells, monkeypatch):
+    (row,) = benchmarks.questions.run(cells)
+    assert row.ours_s > 0
+    assert benchmarks.questions.row("", 29.0, 7).met
+    assert not benchmarks.questions.row("", 31.0, 7).met
+    assert not benchmarks.questions.row("", 1.0, 6).met

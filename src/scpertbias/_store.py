@@ -146,8 +146,9 @@ def put_model(
     """Store a model: each row of ``layers[key]`` is the prediction of its perturbation (NaN where ``rows`` is −1)."""
     check_key(adata, key)
     dtype = np.float32 if profiles_record(adata) is None else np.float64
-    layer = np.full((adata.n_obs, adata.n_vars), np.nan, dtype=dtype)
-    layer[rows >= 0] = predictions[rows[rows >= 0]]
+    # Row −1 is the last one: NaN. Cast before the rows are spread: a layer on cells is large.
+    with_nan = np.concatenate([predictions.astype(dtype), np.full((1, adata.n_vars), np.nan, dtype=dtype)])
+    layer = np.take(with_nan, rows, axis=0)
     known = root(adata)
     stored = {**known.get(_keys.MODELS, {}), key: plain(dict(record))}
     layers = {name: kept for name, kept in known.get(_keys.LAYERS, {}).items() if name != key}

@@ -53,7 +53,7 @@ def test_real_screen_strongest_genes(real):
             "8 of 25 perturbations have no reproducible effect (reproducibility under 0.3), "
             "12 of 25 less than half of one (under 0.5)",
         ),
-        ("response", "warning", "5 of 25 perturbations carry 80% of the response: STAT1, JAK2, IFNGR2, IFNGR1, SMAD4"),
+        ("response", "warning", "5 of 25 perturbations carry 80 % of the response: STAT1, JAK2, IFNGR2, IFNGR1, SMAD4"),
     ],
 )
 def test_real_screen_findings(real, check, status, words):

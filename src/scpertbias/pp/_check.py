@@ -88,15 +88,15 @@ def check(
     return adata if copy else None
 
 
-def findings(screen: _moments.Screen, adata: AnnData) -> pd.DataFrame:
-    """Return the table of :func:`check`."""
+def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = None) -> pd.DataFrame:
+    """Return the table of :func:`check`; an audit holds every perturbation out in one of ``n_folds``."""
     per = perturbations(screen)
     rows = [
         *_label_findings(screen),
         *_scale_findings(screen),
         *_strata_findings(screen, adata),
         *_gene_findings(screen, adata),
-        *_split_findings(screen),
+        *(_split_findings(screen) if n_folds is None else [("split", "ok", _folds_detail(n_folds))]),
         *_response_findings(per),
     ]
     general = pd.DataFrame(rows, columns=["check", "status", "detail"])
@@ -247,6 +247,10 @@ def _split_findings(screen: _moments.Screen) -> list[Finding]:
     return [("split", "ok", ", ".join(f"{len(p)} {s}" for s, p in parts.items()) + " perturbations")]
 
 
+def _folds_detail(n_folds: int) -> str:
+    return f"cross-fitted in {n_folds} folds: every perturbation is predicted by fits that never saw it"
+
+
 def _response_findings(per: pd.DataFrame) -> list[Finding]:
     used = per[~per["detail"].str.startswith(LEFT_OUT)]
     weak, partly = (int((~(used["reproducibility"] >= limit)).sum()) for limit in (REPRODUCIBLE, HALF))
@@ -262,7 +266,7 @@ def _response_findings(per: pd.DataFrame) -> list[Finding]:
             ("response", "warning", "the screen shows no reproducible response: no model can be judged on it"),
         ]
     n = int(np.argmax(np.cumsum(shares.to_numpy()) >= MOST)) + 1
-    detail = f"{n} of {len(used)} perturbations carry {MOST:.0%} of the response"
+    detail = f"{n} of {len(used)} perturbations carry {100 * MOST:.0f} % of the response"
     first = _some(used.loc[shares.index[:n], "perturbation"].tolist())
     return [*rows, ("response", "warning" if n <= len(used) / 4 else "ok", f"{detail}: {first}")]
 

@@ -13,17 +13,15 @@ from anndata import AnnData
 from .. import _moments, _profiles, _store, _validate
 from .._core.gather import deal, gather
 from .._core.moments import Covariates, Moments, Slopes, regress_out
+from .._core.residuals import residuals
 from .._docs import docs
 from .._log import added, warn
-from ._standardize import dense
 
 FIT_ON = ("control", "train", "all")
 CONSTANT = 1e-8
 """SD below this share of the mean is rounding."""
 REPEATED = 1e-10
 """Share of the variance that is left of a covariate that is a linear combination of others."""
-ROWS = 256
-"""Cells at a time: small enough for the processor's cache."""
 
 
 @docs.dedent
@@ -236,10 +234,7 @@ def _fit_cells(adata: AnnData, covariates: list[str], fit_on: str, data: dict[st
 
 
 def _residuals(adata: AnnData, fit: Fit, layer: str | None, *, add_intercept: bool) -> npt.NDArray[np.float32]:
-    out = dense(adata, layer)
+    x = _store.matrix(adata, layer)
     values = _validate.numeric_columns(adata, fit.covariates, argument="covariates") - fit.slopes.center
-    shift = 0.0 if add_intercept else fit.slopes.middle
-    for start in range(0, len(out), ROWS):  # no second dense matrix is made
-        rows = slice(start, start + ROWS)
-        out[rows] -= (values[rows] @ fit.slopes.slopes + shift).astype(np.float32)
-    return out
+    shift = np.zeros(adata.n_vars) if add_intercept else fit.slopes.middle
+    return residuals(x, values, fit.slopes.slopes, shift)

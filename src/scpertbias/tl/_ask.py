@@ -45,7 +45,7 @@ def ask(
     records = {name: r for name, r in _store.models(mdata["full"]).items() if not r.get("cross_fitted")}
     predictions = _predictions(mdata, screens["full"], fits, records)
     scores = _scores(screens, predictions, records, folds, n_top_genes)
-    check = findings(screens["full"], mdata["full"])
+    check = findings(screens["full"], mdata["full"], n_folds=len(set(folds.values())))
     questions = question_tables(
         mdata, screens, fits, records, folds, sets=sets, n_top_genes=n_top_genes, n_boot=n_boot, rng=rng
     )

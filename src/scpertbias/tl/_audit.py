@@ -79,7 +79,8 @@ def audit(
     covariates
         Columns of ``obs`` for the regime ``regressed``.
     fit_on
-        Cells that the regression is fitted on: ``"control"`` or ``"train"``.
+        Cells that the regression is fitted on: ``"control"``, or ``"train"``, which also sees perturbations that some
+        fold holds out.
     %(cells)s
     guide_key
         Column of ``obs`` with guides; see :func:`scpertbias.pp.pseudobulk`.
@@ -104,8 +105,11 @@ def audit(
     Returns
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
-    in ``varm``. In ``uns['scpertbias']``: ``check``, ``perturbations``, ``models``, ``scores``, ``summary``,
-    ``regimes``, ``random_regimes``, ``error_by_n_genes`` (read them with :mod:`scpertbias.get`), ``regimes_left_out``, ``models_left_out``, ``audit`` (parameters and notes).
+    in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``perturbations``,
+    ``models``, ``scores``, ``summary``, ``regimes``, ``random_regimes`` and ``error_by_n_genes``; ``recurrence`` and
+    ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``on_target``,
+    ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes. Beside them
+    ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters and notes).
 
     Raises
     ------

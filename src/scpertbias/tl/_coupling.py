@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 from mudata import MuData
+from threadpoolctl import threadpool_limits
 
 from .. import _moments, _results, _store
 from .._compat import copy_mudata
@@ -87,6 +88,7 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
     return mdata if copy else None
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # small systems: more threads only wait for each other
 def coupling_table(
     mdata: MuData,
     net: pd.DataFrame | None = None,

@@ -38,7 +38,7 @@ def enrich(
 
     Read ``overlap`` of ``k`` before ``q``: what rests on under 3 genes is marked in ``note``. The background is the
     measured genes, and sets are cut to them: a panel is no random draw from the genome, and against the genome almost any
-    list of its genes is enriched. The test is Fisher's, by :func:`decoupler.mt.query_set`.
+    list of its genes is enriched. The test is Fisher's, by ``decoupler.mt.query_set``.
 
     Parameters
     ----------

@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+from scipy import sparse
+
+from scpertbias._core.residuals import residuals
+
+
+@pytest.mark.parametrize(
+    "form", [np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_array, sparse.csr_matrix, sparse.coo_array]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_equals_the_formula(form, dtype):
+    rng = np.random.default_rng(0)
+    x = rng.poisson(0.7, size=(40, 9)).astype(dtype)
+    covariates, slopes, shift = rng.normal(size=(40, 2)), rng.normal(size=(2, 9)), rng.normal(size=9)
+    out = residuals(form(x), covariates, slopes, shift)
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out, x - covariates @ slopes - shift, rtol=0, atol=2e-6)
+
+
+def test_values_stored_twice_add_up():
+    x = sparse.csr_array((np.array([1.0, 2.0]), np.array([1, 1]), np.array([0, 2])), shape=(1, 3))
+    out = residuals(x, np.zeros((1, 1)), np.zeros((1, 3)), np.zeros(3))
+    np.testing.assert_array_equal(out, [[0, 3, 0]])
+
+
+def test_the_input_is_left_alone():
+    x = np.ones((3, 2), dtype=np.float32)
+    residuals(x, np.ones((3, 1)), np.ones((1, 2)), np.ones(2))
+    np.testing.assert_array_equal(x, 1)
