@@ -172,7 +172,7 @@ def _made(args: argparse.Namespace) -> MuData:
     for note in notes:
         say(f"note: {note}")
     if truth is not None:
-        _store.put(mdata, planted=planted_table(truth, get.check(mdata)))
+        _store.put(mdata, planted=planted_table(truth, get.check(mdata), get.confounding(mdata)))
     record = {
         "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "seconds": round(time.perf_counter() - start, 1),

@@ -41,3 +41,21 @@ def test_planted_beside_found():
 def test_no_knockdown_no_row():
     table = planted_table({**TRUTH, "parameters": {"knockdown": 1.0}}, CHECK)
     assert len(table) == 3
+
+
+def test_shares_beside_their_truth():
+    confounding = pd.DataFrame(
+        [
+            ("mt", "full", "screen", 0.18, 0.15, 0.2),
+            ("mt", "regressed", "screen", 0.9, 0.8, 1.0),
+            ("mt", "full", "perturbation", 0.7, np.nan, np.nan),
+            ("p53", "full", "screen", 0.3, 0.2, 0.4),
+            ("systematic", "full", "screen", np.nan, np.nan, np.nan),
+        ],
+        columns=["axis", "regime", "level", "share", "low", "high"],
+    )
+    table = planted_table({**TRUTH, "share": {"mt": 0.19, "systematic": 0.6, "p53": 0.3}}, CHECK, confounding)
+    assert table.to_numpy().tolist()[4:] == [
+        ["share of the response on the systematic axis", "60 %", "– [no interval]"],
+        ["share on mitochondrial genes", "19 %", "18 % [15, 20]"],
+    ]

@@ -8,11 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._format import count, number, percent
+from ._format import count, number, percent, percent_interval
+
+AXES = {
+    "systematic": "share of the response on the systematic axis",
+    "mt": "share on mitochondrial genes",
+    "ribo": "share on ribosomal genes",
+    "upr_isr": "share on stress genes (upr_isr)",
+}
 
 
-def planted_table(truth: Mapping[str, Any], check: pd.DataFrame) -> pd.DataFrame:
-    """Return quantity, planted, found: only of what the table of :func:`scpertbias.pp.check` holds."""
+def planted_table(
+    truth: Mapping[str, Any], check: pd.DataFrame, confounding: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return quantity, planted, found: only of what the tables of the check and of the confounding hold."""
     found = check[(check["check"] == "perturbation") & ~check["detail"].str.startswith("left out")]
     names = np.asarray(truth["perturbations"], dtype=str)
     inert = dict(zip(names, np.asarray(truth["inert"], dtype=bool), strict=True))
@@ -34,6 +43,7 @@ def planted_table(truth: Mapping[str, Any], check: pd.DataFrame) -> pd.DataFrame
         ),
         *_knockdown(truth, found, without),
         *_energy(truth, found, names),
+        *_shares(truth, confounding),
     ]
     return pd.DataFrame(rows, columns=["quantity", "planted", "found"])
 
@@ -64,3 +74,18 @@ def _energy(truth: Mapping[str, Any], found: pd.DataFrame, names: np.ndarray) ->
             f"{number(float(found['energy'].sum()))}, noise-corrected",
         )
     ]
+
+
+def _shares(truth: Mapping[str, Any], confounding: pd.DataFrame | None) -> list[tuple[str, str, str]]:
+    """Shares of the response on the planted axes, where the screen shows them."""
+    if confounding is None:
+        return []
+    screen = confounding[(confounding["level"] == "screen") & (confounding["regime"] == "full")].set_index("axis")
+    shown = [axis for axis in AXES if axis in screen.index and axis in truth["share"]]
+    rows = []
+    for axis in shown:
+        share, low, high = (float(value) for value in screen.loc[axis, ["share", "low", "high"]])
+        rows.append(
+            (AXES[axis], percent(float(truth["share"][axis])), f"{percent(share)} {percent_interval(low, high)}")
+        )
+    return rows
