@@ -306,3 +306,22 @@ def test_above_max_memory(cells):
     with pytest.raises(ValueError, match="keep_predictions=False"):
         run(cells, models=("ridge",))
     assert not spb.get.scores(run(cells, models=("ridge",), keep_predictions=False)).empty
+
+
+def test_stored_models_are_compared_by_their_key(cells):
+    cells = cells.copy()
+    names = sorted(set(cells.obs["perturbation"].astype(str)) - {"non-targeting"})
+    spb.pp.split(cells, test=names[:6])
+    spb.tl.fit_mean(cells, key_added="theirs")
+    mdata = spb.tl.audit(cells, models=("mean", "theirs"), n_boot=10, n_random=0, n_folds=2)
+    scores = spb.get.scores(mdata).query("model == 'theirs' and regime == 'full' and split == 'test'")
+    assert sorted(scores["perturbation"]) == names[:6]
+    table = spb.get.predictions(mdata["full"], "theirs")
+    np.testing.assert_allclose(table, spb.get.predictions(cells, "theirs"), atol=1e-6)
+
+
+def test_a_key_that_is_not_stored_lists_those_that_are(cells):
+    cells = cells.copy()
+    spb.tl.fit_mean(cells, key_added="theirs")
+    with pytest.raises(ValueError, match=r"\['ours'\] are not known.*stored in the data \['theirs'\]"):
+        spb.tl.audit(cells, models=("mean", "ours"))

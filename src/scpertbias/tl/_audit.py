@@ -13,6 +13,7 @@ from mudata import MuData
 
 from .. import _moments, _results, _store, _validate, pp
 from .._docs import docs
+from .._models._registry import closed_forms
 from .._models.external import add_predictions
 from ._ask import ask
 from ._cross_fit import Variant, variants
@@ -67,7 +68,8 @@ def audit(
         :func:`scpertbias.ds.confounder_sets`.
     models
         Names of closed-form models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the
-        perturbations axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. ``()``: the screen alone.
+        perturbations axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. Also keys of other models
+        that are stored in ``adata``; those of profiles are compared in any case. ``()``: the screen alone.
     predictions
         Other models' predictions by name, each as :func:`scpertbias.tl.add_predictions` takes them. They are held out
         where the split column says ``test``.
@@ -126,8 +128,9 @@ def audit(
     ['full', 'no_mt', 'regressed']
     """
     _check_words(fit_on, models, n_random)
+    models, stored = _stored(adata, models)
     wanted = variants(models, model_params or {})
-    brought = dict(predictions or {})
+    brought = {**stored, **{name: {"predictions": table} for name, table in (predictions or {}).items()}}
     _check_names(brought, wanted)
     data = {
         "groupby": groupby,
@@ -149,8 +152,8 @@ def audit(
         with_net=net is None and any(v.needs_net for v in wanted),
         rng=rng,
     )
-    for name, table in brought.items():
-        add_predictions(profiles, table, key_added=name)
+    for name, given in brought.items():
+        add_predictions(profiles, key_added=name, **given)
     mdata = pp.regimes(profiles, regimes, fit_on=fit_on)
     _check_size(mdata, len(wanted), keep_predictions)
 
@@ -161,6 +164,23 @@ def audit(
     record = {k: v for k, v in _moments.of(mdata["full"]).record.items() if k in _results.DATA}
     _store.put(mdata, audit={**record, **asked, "rng": rng if isinstance(rng, int) else None, "notes": notes})
     return mdata
+
+
+def _stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """Return the models to fit, and of those stored in the data what :func:`add_predictions` needs to take them over."""
+    known = _store.models(adata) if isinstance(adata, AnnData) else {}
+    keys = [name for name in models if name in known and name not in closed_forms()]
+    missing = [name for name in models if name not in known and name not in closed_forms()]
+    if missing:
+        msg = (
+            f"`models`: {missing} are not known; there are {closed_forms()}, and stored in the data {list(known)}. Other "
+            "models' predictions go to predictions=."
+        )
+        raise ValueError(msg)
+    if isinstance(adata, AnnData) and _store.profiles_record(adata) is not None:
+        return [name for name in models if name not in keys], {}
+    taken = {key: {"predictions": _results.predictions(adata, key), "test": known[key].get("test")} for key in keys}
+    return [name for name in models if name not in keys], taken
 
 
 def _check_words(fit_on: str, models: Sequence[str], n_random: int) -> None:
