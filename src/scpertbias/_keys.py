@@ -17,13 +17,6 @@ CROSS = "cross"
 COVARIATES = "covariates"
 
 SPLITS = ("train", "val", "test")
-OBS_COLUMNS = (
-    "perturbation",
-    "split",
-    "n_cells",
-    "is_reference",
-    "n_targets",
-    "target_measured",
-    "used",
-    "reason",
-)
+
+OBSERVED = "observed"
+"""What the data themselves are called among the models of a table."""

@@ -13,6 +13,7 @@ import pandas as pd
 from mudata import MuData
 
 from .. import get, pl
+from .._keys import OBSERVED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -22,8 +23,8 @@ def _recurrence(data: MuData) -> MplFigure:
     """Draw the mean baseline and the models that were tested, if counted on the perturbations of the observed column."""
     table = get.recurrence(data)
     table = table[(table["regime"] == "full") & (table["by"] == "z")]
-    n = table.loc[table["model"] == "observed", "n_perturbations"]
-    wanted = ((table["model"] == "mean") | table["q"].notna()) & (table["model"] != "observed")
+    n = table.loc[table["model"] == OBSERVED, "n_perturbations"]
+    wanted = ((table["model"] == "mean") | table["q"].notna()) & (table["model"] != OBSERVED)
     models = list(dict.fromkeys(table.loc[wanted & table["n_perturbations"].isin(n), "model"]))
     figure: MplFigure = pl.recurrence(data, "z", models=models, return_fig=True)
     return figure

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from .._keys import OBSERVED
 from ._format import TINY, fixed, fixed_interval, known, listed, number, percent, percent_interval
 from ._say import CONSTANT, MIN_HELD_OUT, WITHOUT, Sentence, by_words, gains, judged, say
 
@@ -45,7 +46,7 @@ def shift(on_target: pd.DataFrame) -> list[Sentence]:
     """Say whether the values of the data seem to lie beside their gene names."""
     if on_target.empty:
         return []
-    scan = on_target[(on_target["model"] == "observed") & (on_target["level"] == "scan")]
+    scan = on_target[(on_target["model"] == OBSERVED) & (on_target["level"] == "scan")]
     asked = scan[(scan["block"] == "all") & (scan["note"] == "")]
     if asked.empty:
         return [_not_asked(scan)] if len(scan) else []
@@ -78,7 +79,7 @@ def known_perturbations(specificity: pd.DataFrame, variance_ratio: pd.DataFrame)
     """Say which models do better on their own perturbations than on each other's, and which are a baseline again."""
     if specificity.empty:
         return []
-    asked = specificity[(specificity["metric"] == METRIC) & (specificity["model"] != "observed")]
+    asked = specificity[(specificity["metric"] == METRIC) & (specificity["model"] != OBSERVED)]
     sure = judged(asked, "specific_gain")
     constant = sure["note"].str.startswith(CONSTANT) | (sure["specific_gain"] == 0)
     better, worse = sure[~constant & (sure["low"] > 0)], sure[~constant & (sure["high"] < 0)]
@@ -188,9 +189,7 @@ def recurring(recurrence: pd.DataFrame) -> list[Sentence]:
 
 def tested(recurrence: pd.DataFrame) -> pd.DataFrame:
     """Return the genes of models that were tested against chance, in the full screen by z."""
-    table = recurrence[
-        (recurrence["regime"] == "full") & (recurrence["by"] == "z") & (recurrence["model"] != "observed")
-    ]
+    table = recurrence[(recurrence["regime"] == "full") & (recurrence["by"] == "z") & (recurrence["model"] != OBSERVED)]
     return table[table["q"].notna()]
 
 

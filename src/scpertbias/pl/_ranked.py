@@ -15,8 +15,8 @@ from matplotlib.ticker import MaxNLocator
 from mudata import MuData
 
 from .. import _store
+from .._keys import OBSERVED
 
-OBSERVED = "observed"
 NAMES, BARS = 0.46, 0.48  # parts of a column
 LONGEST = 13  # letters of a name that fit
 ROW_INCHES, COLUMN_INCHES, MARGIN_INCHES = 0.215, 1.75, 1.5

@@ -13,6 +13,7 @@ from mudata import MuData
 
 from .. import _store
 from .._docs import docs
+from .._keys import OBSERVED
 from ._base import axes, colors, finish
 from ._confounding import of_regime
 
@@ -22,7 +23,6 @@ LABELS = {
     "pearson_delta_perturbed": ("Pearson correlation of effects\n(against the perturbed mean)", "higher is better"),
     "off_axis": ("Pearson correlation of effects\noff the shared axis", "higher is better"),
 }
-OBSERVED = "observed"
 ALL, HALF = -0.17, 0.22
 
 

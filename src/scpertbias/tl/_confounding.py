@@ -17,13 +17,13 @@ from .._core.confounding import N_PARTS, Response, Share, direction_shares, gene
 from .._docs import docs
 from .._log import added
 from .._moments import Screen
+from ..pp._annotate import SPECIES
 from ..pp._check import REPRODUCIBLE
 from ._held_out import agreed
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-SPECIES = ("human", "mouse")
 MARKED = ("mt", "ribo")
 OTHER = "other"
 N_TOP = 5

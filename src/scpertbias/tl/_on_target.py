@@ -13,12 +13,12 @@ from .._core.on_target import MIN_TARGETS, N_BLOCKS, Scan, block_bounds, scan
 from .._core.ranking import percentiles
 from .._core.resampling import benjamini_hochberg
 from .._docs import docs
+from .._keys import OBSERVED
 from .._log import added, warn
 from .._models._problem import CONSTANT
 from .._moments import Screen
 from ._held_out import FloatArray, IntArray, ask, common
 
-OBSERVED = "observed"
 DIRECTIONS = ("either", "down", "up")
 FEW = f"not informative: fewer than {MIN_TARGETS} measured targets"
 PROPOSED = 0.05

@@ -10,6 +10,7 @@ import pandas as pd
 from mudata import MuData
 
 from .. import _results
+from .._keys import OBSERVED
 from .._models._problem import CONSTANT, FloatArray
 from .._moments import Screen
 from ._attribution_agreement import attribution_agreement_table
@@ -93,7 +94,7 @@ def _each(unseen: Mapping[str, FloatArray], table: Callable[[Mapping[str, FloatA
     parts = [table({name: values for name, values in unseen.items() if name not in few})]
     for name in few:
         alone = table({name: unseen[name]})
-        parts.append(alone[alone["model"] != "observed"])
+        parts.append(alone[alone["model"] != OBSERVED])
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 

@@ -20,12 +20,11 @@ from .._core.recurrence import (
 from .._core.recurrence import recurrence as count_top
 from .._core.resampling import benjamini_hochberg
 from .._docs import docs
+from .._keys import OBSERVED
 from .._log import added
 from .._models._problem import CONSTANT
 from .._moments import Screen
 from ._held_out import FloatArray, HeldOut, ask, common
-
-OBSERVED = "observed"
 
 
 @docs.dedent

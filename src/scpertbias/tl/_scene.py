@@ -28,6 +28,7 @@ from .._core.specificity import (
     own_scores,
     score_matrix,
 )
+from .._keys import OBSERVED
 from .._models._problem import CONSTANT
 from .._moments import Screen
 from ._held_out import HeldOut, says_nothing
@@ -36,7 +37,6 @@ from ._truth import score_genes
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-OBSERVED = "observed"
 OFF_SHARE = "off_share"
 NO_AXIS_NOTE = "no reproducible axis"
 NO_EFFECT = "no predicted effect beyond the noise of the control"
