@@ -87,3 +87,8 @@ def test_what_is_not_there(mdata):
     spb.tl.score(profiles)
     with pytest.raises(ValueError, match="not of an audit"):
         held_out_scores(profiles, None, "full")
+
+
+def test_a_model_keeps_its_color_in_any_order():
+    assert colors(["ridge", "mean", "control"], None) == colors(["control", "ridge", "mean"], None)
+    assert colors(["ridge", "mean"], {"ridge": "red"})["ridge"] == "red"

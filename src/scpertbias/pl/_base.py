@@ -50,8 +50,8 @@ def finish(ax: Axes, *, given: bool, show: bool | None, return_fig: bool) -> Any
 
 
 def colors(models: Sequence[str], palette: Mapping[str, str] | None) -> dict[str, str]:
-    """Return a color for each model; a model keeps its color whichever others are drawn."""
-    known = {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(models)}
+    """Return a color for each model, whichever order they are stored in, and whichever of them are drawn."""
+    known = {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(sorted(models))}
     return {**known, **(palette or {})}
 
 
