@@ -7,6 +7,8 @@ SPHINXOPTS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LATEST := .venv-latest
+# Without its dependencies: it asks for a cell-gears and a torchtext that current torch cannot load.
+SCGPT := scgpt==0.2.4
 PIP_OPTIONS := -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -68,7 +70,8 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.created
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.created
 	@echo "Installing scpertbias and its test tools in $(VENV) (the first time takes a minute or more) ..."
-	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e ".[dev,test]"
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e ".[dev,test,gears,scgpt,dask]"
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps "$(SCGPT)"
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.doc: pyproject.toml constraints.txt | $(VENV)/.created
