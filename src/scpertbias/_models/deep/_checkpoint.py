@@ -1,0 +1,129 @@
+"""The folder from which an interrupted training goes on: tensors and JSON, nothing that runs code on reading."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+TENSORS, PLAIN = "state.pt", "state.json"
+
+
+class Folder:
+    """A folder of checkpoints.
+
+    It holds one folder ``epoch_0007`` for the last epoch, with ``state.pt`` (tensors) and ``state.json``. Each is
+    written beside and renamed, so that what is there is always whole. ``identity`` says in plain values what the
+    weights belong to (genes, split, settings); training on anything else is refused.
+
+    Parameters
+    ----------
+    path
+        The folder, made if need be.
+    identity
+        What must be the same to go on.
+    resume
+        Whether to go on from what is there. Otherwise a folder that holds a checkpoint is refused.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any], *, resume: bool) -> None:
+        self.path, self.identity = Path(path), json.loads(json.dumps(dict(identity)))
+        if self.path.exists() and not self.path.is_dir():
+            msg = f"`checkpoint_dir`: {str(path)!r} is a file; pass a folder."
+            raise ValueError(msg)
+        last = self.last()
+        if last is not None and not resume:
+            msg = (
+                f"`checkpoint_dir`: {str(path)!r} holds a checkpoint of epoch {_epoch(last)}. Pass resume=True to go on "
+                "from it, or another folder."
+            )
+            raise ValueError(msg)
+        self.plain = None if last is None else self._read_plain(last)
+
+    def last(self) -> Path | None:
+        """Return the folder of the last epoch, if there is one."""
+        return max(self.path.glob("epoch_*"), key=_epoch, default=None)
+
+    def _read_plain(self, last: Path) -> dict[str, Any]:
+        try:
+            plain: dict[str, Any] = json.loads((last / PLAIN).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ValueError(_unreadable(last)) from error
+        known = plain.get("identity", {})
+        differ = [key for key in {**self.identity, **known} if known.get(key) != self.identity.get(key)]
+        if differ:
+            shown = "; ".join(
+                f"{key}: {_short(known.get(key))} there, {_short(self.identity.get(key))} here" for key in differ
+            )
+            msg = (
+                f"`resume`: the checkpoint in {str(self.path)!r} was made with other {', '.join(differ)} ({shown}). "
+                "Train on the same data with the same parameters, or use another checkpoint_dir."
+            )
+            raise ValueError(msg)
+        return plain
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Return tensors and plain values of the last epoch, or None."""
+        import torch
+
+        last = self.last()
+        if last is None or self.plain is None:
+            return None
+        try:
+            tensors = torch.load(last / TENSORS, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise ValueError(_unreadable(last)) from error
+        return tensors, self.plain
+
+    def save(self, epoch: int, tensors: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
+        """Put an epoch in place of the one before it."""
+        import torch
+
+        beside, place = self.path / "writing", self.path / f"epoch_{epoch:04d}"
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        with (beside / TENSORS).open("wb") as file:
+            torch.save(dict(tensors), file)
+            _flush(file)
+        with (beside / PLAIN).open("w", encoding="utf-8") as file:
+            json.dump({"identity": self.identity, **plain}, file, allow_nan=False, indent=1)
+            _flush(file)
+        shutil.rmtree(place, ignore_errors=True)
+        beside.rename(place)
+        for other in self.path.glob("epoch_*"):
+            if other != place:
+                shutil.rmtree(other)
+
+
+def open_folder(path: str | os.PathLike[str] | None, identity: Mapping[str, Any], *, resume: bool) -> Folder | None:
+    """Return the folder asked for, checked before any work; None where no checkpoint is wanted."""
+    if path is not None:
+        return Folder(path, identity, resume=resume)
+    if resume:
+        msg = "`resume=True` needs `checkpoint_dir`, the folder to go on from."
+        raise ValueError(msg)
+    return None
+
+
+def _epoch(folder: Path) -> int:
+    number = folder.name.removeprefix("epoch_")
+    return int(number) if number.isdigit() else -1
+
+
+def _flush(file: Any) -> None:
+    """Have the disk hold the bytes before the folder gets its name."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text[:12] + "…" if len(text) > 24 else text
+
+
+def _unreadable(last: Path) -> str:
+    return f"`checkpoint_dir`: {str(last)!r} cannot be read. Delete it to train from the start."

@@ -1,0 +1,65 @@
+import subprocess
+import sys
+import warnings
+
+import pytest
+import scanpy as sc
+
+from scpertbias._models.deep import _stack
+
+
+def test_what_is_missing_and_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(_stack, "find_spec", lambda name: None if name == "torch_geometric" else object())
+    with pytest.raises(ImportError, match=r"fit_gears needs torch_geometric.*pip install 'scpertbias\[gears\]'"):
+        _stack.require("gears")
+    _stack.require("scgpt")
+    monkeypatch.setattr(_stack, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="torch, scgpt.*no-deps scgpt"):
+        _stack.require("scgpt")
+
+
+def test_importing_the_package_imports_no_torch():
+    code = "import sys, scpertbias; print(sorted({'torch', 'gears', 'scgpt', 'torch_geometric'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.gears
+def test_devices():
+    import torch
+
+    assert _stack.pick_device(None).type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert _stack.pick_device("cpu").type == "cpu"
+    for wrong in ("gpu", "mps", "cuda:99"):
+        with pytest.raises(ValueError, match="`device` is"):
+            _stack.pick_device(wrong)
+
+
+@pytest.mark.gears
+def test_randomness_is_the_users_again():
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    with _stack.own_randomness(1):
+        first = torch.rand(3)
+    assert torch.equal(torch.rand(3), expected)
+    with _stack.own_randomness(1):
+        assert torch.equal(torch.rand(3), first)
+
+
+@pytest.mark.gears
+def test_imports_leave_no_trace():
+    import torch
+
+    sc.settings.verbosity = 2
+    filters, state = list(warnings.filters), torch.get_rng_state()
+    with _stack.imports_leave_no_trace():
+        torch.manual_seed(0)
+        sc.settings.verbosity = 0
+        warnings.filterwarnings("ignore")
+        warnings.warn("as some packages do on import", DeprecationWarning, stacklevel=1)
+    assert int(sc.settings.verbosity) == 2
+    assert warnings.filters == filters
+    assert torch.equal(torch.get_rng_state(), state)
