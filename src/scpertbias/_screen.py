@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -40,6 +41,13 @@ class Screen:
     def column_of(self) -> dict[str, int]:
         """Column of each gene symbol (the first where a symbol repeats)."""
         return {symbol: i for i, symbol in reversed(list(enumerate(self.symbols.tolist())))}
+
+    def digest(self) -> str:
+        """Digest of all that a fit on these moments depends on."""
+        m = self.moments
+        values = [m.mean, m.n, m.reference, self.perturbation, self.used, self.symbols]
+        words = [list(self.names), ["+".join(t) for t in self.targets]]
+        return str(joblib.hash([values, words], hash_name="sha1"))
 
     def merged(self) -> Screen:
         """One row a perturbation, summed over splits, in the order of ``names``."""

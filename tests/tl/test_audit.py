@@ -6,7 +6,7 @@ import scanpy as sc
 import scpertbias as spb
 from scpertbias._compat import read_h5mu, write_h5mu
 from scpertbias.get._perturbations import error_by_n_genes, perturbations, random_regimes
-from scpertbias.tl import _prepare
+from scpertbias.tl import _cross_fit, _prepare
 
 MODELS = ("control", "mean", "ridge", "grn_linear", "bilinear")
 
@@ -325,3 +325,45 @@ def test_a_key_that_is_not_stored_lists_those_that_are(cells):
     spb.tl.fit_mean(cells, key_added="theirs")
     with pytest.raises(ValueError, match=r"\['ours'\] are not known.*stored in the data \['theirs'\]"):
         spb.tl.audit(cells, models=("mean", "ours"))
+
+
+def same_tables(a, b):
+    ours, theirs = a.uns["scpertbias"], b.uns["scpertbias"]
+    assert set(ours) == set(theirs)
+    for name, table in ours.items():
+        if isinstance(table, pd.DataFrame):
+            pd.testing.assert_frame_equal(table, theirs[name], check_exact=True, obj=name)
+
+
+def test_neither_jobs_nor_the_cache_change_a_number(mdata, cells, net, tmp_path, monkeypatch):
+    before = run(cells, net, n_jobs=3, cache=tmp_path)
+    same_tables(mdata, before)
+    n_fits = 4 * 6 * (4 + 1)  # regimes × models × (folds and all)
+    assert len(list(tmp_path.iterdir())) == n_fits + 2  # and the random removals
+    monkeypatch.setattr(_cross_fit, "closed_form", lambda kind: pytest.fail(f"{kind} is fitted again"))
+    again = run(cells, net, cache=tmp_path)
+    same_tables(mdata, again)
+    for regime, profiles in mdata.mod.items():
+        for key in MODELS:
+            np.testing.assert_array_equal(profiles.layers[key], again[regime].layers[key])
+            assert (key in profiles.varm) == (key in again[regime].varm)
+    assert again["full"].uns["scpertbias"]["models"].keys() == mdata["full"].uns["scpertbias"]["models"].keys()
+
+
+def test_an_interrupted_audit_goes_on_where_it_stopped(cells, tmp_path, monkeypatch):
+    asked = {"models": ("mean", "ridge"), "regimes": ["full"], "n_random": 0, "cache": tmp_path, "n_jobs": 1}
+    real, fitted = _cross_fit.closed_form, []
+
+    def interrupted(kind):
+        fitted.append(kind)
+        if len(fitted) == 5:
+            raise KeyboardInterrupt
+        return real(kind)
+
+    monkeypatch.setattr(_cross_fit, "closed_form", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(cells, **asked)
+    done = len(list(tmp_path.iterdir()))
+    assert 0 < done <= 4
+    run(cells, **asked)
+    assert len(fitted) == 5 + (2 * 5 - done)

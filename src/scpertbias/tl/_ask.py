@@ -18,6 +18,7 @@ from ._audit_tables import errors_table, left_out_table, models_table, summaries
 from ._compare import regime_table, score_regimes
 from ._coupling import coupling_table
 from ._cross_fit import Fits, Variant, cross_fit_all, make_folds
+from ._parts import Cache
 from ._perturbations import perturbations_table
 from ._questions import of_regime, question_tables
 from ._random_regime import random_table
@@ -36,12 +37,14 @@ def ask(
     n_boot: int,
     n_random: int,
     keep_predictions: bool,
+    n_jobs: int | None,
+    cache: Cache | None,
     rng: int | np.random.Generator | None,
 ) -> int:
     """Cross-fit the models in every regime, score them, store models and tables; return the number of folds."""
     screens = {regime: _moments.of(mdata[regime]) for regime in mdata.mod}
     folds = make_folds(screens["full"], n_folds, rng)
-    fits = cross_fit_all(screens, wanted, folds, net, coefficients=keep_predictions)
+    fits = cross_fit_all(screens, wanted, folds, net, coefficients=keep_predictions, n_jobs=n_jobs, cache=cache)
     records = {name: r for name, r in _store.models(mdata["full"]).items() if not r.get("cross_fitted")}
     predictions = _predictions(mdata, screens["full"], fits, records)
     scores = _scores(screens, predictions, records, folds, n_top_genes)
@@ -58,6 +61,8 @@ def ask(
         confounders=removed(mdata["full"], "no_mt_ribo"),
         n_random=n_random,
         n_top_genes=n_top_genes,
+        n_jobs=n_jobs,
+        cache=cache,
         rng=rng,
     )
     _keep(mdata, screens, fits, wanted, folds, predictions=keep_predictions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from .._models._registry import closed_forms
 from .._models.external import add_predictions
 from ._ask import ask
 from ._cross_fit import Variant, variants
+from ._parts import Cache
 from ._prepare import DEFAULT_COVARIATES, prepare
 
 MODELS = ("control", "mean", "ridge", "grn_linear", "two_stage", "bilinear")
@@ -50,6 +52,8 @@ def audit(
     n_boot: int = 1000,
     n_random: int = 20,
     keep_predictions: bool = True,
+    n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
     rng: int | np.random.Generator | None = 0,
 ) -> MuData:
     """Ask of a screen what its models learn: every model, in every feature regime, held-out perturbation by perturbation.
@@ -102,6 +106,13 @@ def audit(
         Random removals of as many other genes of the same expression, beside the regime without the most genes; 0: none.
     keep_predictions
         Whether to store predictions and attributions, or tables only.
+    n_jobs
+        Fits and random removals that run at once; by default that of ``joblib.parallel_config``, else
+        ``scanpy.settings.n_jobs``. They run on threads, or on the backend that ``joblib.parallel_config`` names
+        (``"loky"``, ``"dask"``); no result depends on either.
+    cache
+        Folder in which every finished fit and removal is kept. An audit that was interrupted, or is asked for again with
+        other models or regimes, does not repeat what is there; nothing else is read from it.
     %(rng)s
 
     Returns
@@ -117,7 +128,7 @@ def audit(
     ------
     ValueError
         If a model, a parameter of one or a regime is not known, a regime asked for cannot be defined, ``fit_on="all"``,
-        or the input is on the wrong scale.
+        ``cache`` is a file, or the input is on the wrong scale.
 
     Examples
     --------
@@ -128,6 +139,7 @@ def audit(
     ['full', 'no_mt', 'regressed']
     """
     _check_words(fit_on, models, n_random)
+    kept = None if cache is None else Cache(cache)
     models, stored = _stored(adata, models)
     wanted = variants(models, model_params or {})
     brought = {**stored, **{name: {"predictions": table} for name, table in (predictions or {}).items()}}
@@ -159,7 +171,18 @@ def audit(
 
     how = {"n_top_genes": n_top_genes, "n_boot": n_boot, "n_random": n_random}
     net = made if net is None else net
-    n_made = ask(mdata, wanted, net, sets=sets, n_folds=n_folds, keep_predictions=keep_predictions, rng=rng, **how)
+    n_made = ask(
+        mdata,
+        wanted,
+        net,
+        sets=sets,
+        n_folds=n_folds,
+        keep_predictions=keep_predictions,
+        n_jobs=n_jobs,
+        cache=kept,
+        rng=rng,
+        **how,
+    )
     asked = {"n_folds": n_made, **how, "fit_on": fit_on}
     record = {k: v for k, v in _moments.of(mdata["full"]).record.items() if k in _results.DATA}
     _store.put(mdata, audit={**record, **asked, "rng": rng if isinstance(rng, int) else None, "notes": notes})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,18 @@ from .. import _results
 from .._log import info
 from .._models._problem import Graphs, Problem, Solution, check_net, problem
 from .._models._registry import closed_form, closed_forms, specs
+from .._models._smooth import smoothers
 from .._moments import Screen
 from ..pp._split import folds as cut
+from ._parts import Arrays, Cache, Part, Place, digest, run
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 N_FOLDS = 5
 FEW_PERTURBATIONS = 25
 SECOND_AXIS = "perturbations"
+EVERYTHING = "all"
+"""The fit on all perturbations, which is never scored."""
 
 
 @dataclass(frozen=True)
@@ -124,69 +130,106 @@ def cross_fit_all(
     net: pd.DataFrame | None,
     *,
     coefficients: bool,
+    n_jobs: int | None = None,
+    cache: Cache | None = None,
 ) -> dict[str, Fits]:
-    """Cross-fit the models in every regime; regimes with the same genes share the graphs of the net."""
-    fits = {}
+    """Fit every model in every regime without each fold: row p of its predictions is that of the fit that never saw p.
+
+    Each fit is a part of its own: none depends on the order or the number of jobs. With ``coefficients``, those of one
+    further fit on all perturbations.
+    """
+    n_fits = len(set(folds.values())) + coefficients
+    parts = _parts(screens, wanted, folds, net, coefficients=coefficients, hashed=cache is not None)
+    results: dict[Place, Arrays | str] = {}
+    quiet = int(sc.settings.verbosity) < 1
+    with tqdm(total=len(screens) * len(wanted) * n_fits, desc="fits", disable=quiet) as progress:
+        for place, result in run(parts, n_jobs=n_jobs, cache=cache):
+            results[place] = result
+            progress.update()
+    return {regime: _assembled(regime, screen, wanted, folds, results) for regime, screen in screens.items()}
+
+
+def _parts(
+    screens: Mapping[str, Screen],
+    wanted: Sequence[Variant],
+    folds: Mapping[str, int],
+    net: pd.DataFrame | None,
+    *,
+    coefficients: bool,
+    hashed: bool,
+) -> Iterator[Part]:
+    """Make the parts, model × regime × fold; regimes with the same genes share the graphs of the net."""
     use_net = any(v.needs_net for v in wanted)
     full = graphs_of(screens["full"], net, quiet=False) if use_net else None
-    with tqdm(total=len(screens) * len(wanted), desc="fits", disable=int(sc.settings.verbosity) < 1) as progress:
-        for regime, screen in screens.items():
-            same = len(screen.genes) == len(screens["full"].genes)
-            graphs = full if same or not use_net else graphs_of(screen, net, quiet=True)
-            fits[regime] = cross_fit(screen, wanted, folds, graphs=graphs, coefficients=coefficients, progress=progress)
-    return fits
+    net_digest = digest(net) if hashed and use_net else None
+    for regime, screen in screens.items():
+        same = len(screen.genes) == len(screens["full"].genes)
+        graphs = full if same or not use_net else graphs_of(screen, net, quiet=True)
+        screen_digest = screen.digest() if hashed else None
+        for fold, held_out in _held_out(screen, folds, coefficients).items():
+            train = np.ones(len(held_out), dtype=bool) if fold == EVERYTHING else ~held_out
+            seen = problem(screen, train[screen.perturbation], graphs=graphs)
+            for v in wanted:
+                inputs = [screen_digest, v.kind, v.params, net_digest if v.needs_net else None, held_out]
+                work = partial(_fit, v, seen, held_out, coefficients=fold == EVERYTHING)
+                yield Part((regime, v.name, fold), work, inputs if hashed else None, partial(_graphs, v, seen))
 
 
-def cross_fit(
+def _held_out(screen: Screen, folds: Mapping[str, int], coefficients: bool) -> dict[str, BoolArray]:
+    """Return by fold which perturbations it predicts: those that it does not see, and of the fit on everything all."""
+    fold = np.array([folds.get(name, -1) for name in screen.names])
+    cuts = {str(r): fold == r for r in sorted(set(folds.values()))}
+    return cuts | ({EVERYTHING: np.ones(len(fold), dtype=bool)} if coefficients else {})
+
+
+def _graphs(variant: Variant, seen: Problem) -> None:
+    """Make what fits over the same net share, before they are handed out: workers would each make it anew."""
+    if variant.needs_net and seen.graphs is not None:
+        smoothers(seen, variant.params["axis"], variant.params["laplacian"])
+
+
+def _fit(variant: Variant, seen: Problem, predicted: BoolArray, *, coefficients: bool) -> Arrays:
+    """Fit a model, and return its predictions for some perturbations."""
+    if variant.needs_net and seen.graphs is None:
+        msg = "no net was given, and profiles have no cells to make one from"
+        raise ValueError(msg)
+    solution = closed_form(variant.kind)(seen, **variant.params)
+    arrays = {"predictions": solution.predictions[predicted], "note": np.array(solution.note)}
+    if coefficients:
+        arrays |= {f"chosen/{name}": np.array(value) for name, value in solution.chosen.items()}
+        if solution.coef is not None:
+            arrays["coef"] = solution.coef
+    return arrays
+
+
+def _assembled(
+    regime: str,
     screen: Screen,
     wanted: Sequence[Variant],
     folds: Mapping[str, int],
-    *,
-    graphs: Graphs | None,
-    coefficients: bool,
-    progress: Any,
+    results: dict[Place, Arrays | str],
 ) -> Fits:
-    """Fit every model on the folds of a screen.
-
-    Row p of the predictions is that of the fit that never saw p. With ``coefficients``, those of one further fit on all
-    perturbations.
-    """
-    fold = np.array([folds.get(name, -1) for name in screen.names])
-    parts = [
-        (fold == r, problem(screen, fold[screen.perturbation] != r, graphs=graphs)) for r in sorted(set(folds.values()))
-    ]
-    everything = problem(screen, np.ones(len(screen.perturbation), dtype=bool), graphs=graphs) if coefficients else None
+    """Put the parts of a regime together (they are taken out of ``results``); one that failed leaves its model out."""
     fits = Fits()
-    for variant in wanted:
-        try:
-            if variant.needs_net and graphs is None:
-                msg = "no net was given, and profiles have no cells to make one from"
-                raise ValueError(msg)
-            fits.solutions[variant.name], seen = _solve(variant, parts, everything)
-            if seen is not None:
-                fits.in_sample[variant.name] = seen
-        except ValueError as err:
-            fits.left_out[variant.name] = str(err)
-            info(f"{variant.name} is left out: {err}")
-        progress.update()
+    for v in wanted:
+        everything = results.pop((regime, v.name, EVERYTHING), {})
+        held_out = _held_out(screen, folds, coefficients=False)
+        by_fold = {fold: results.pop((regime, v.name, fold)) for fold in held_out}
+        failed = [result for result in (*by_fold.values(), everything) if isinstance(result, str)]
+        if failed or isinstance(everything, str):
+            fits.left_out[v.name] = failed[0]
+            info(f"{v.name} is left out: {failed[0]}")
+            continue
+        predictions = np.full((len(screen.names), len(screen.genes)), np.nan)
+        predictions[0] = screen.moments.control
+        notes = set()
+        for fold, arrays in by_fold.items():
+            if not isinstance(arrays, str):
+                predictions[held_out[fold]] = arrays["predictions"]
+                notes.add(str(arrays["note"]))
+        note = notes.pop() if len(notes) == 1 else ""
+        chosen = {k.removeprefix("chosen/"): a.item() for k, a in everything.items() if k.startswith("chosen/")}
+        fits.solutions[v.name] = Solution(predictions, everything.get("coef"), note, chosen)
+        if "predictions" in everything:
+            fits.in_sample[v.name] = everything["predictions"]
     return fits
-
-
-def _solve(
-    variant: Variant, parts: Sequence[tuple[npt.NDArray[np.bool_], Problem]], everything: Problem | None
-) -> tuple[Solution, FloatArray | None]:
-    """Return the cross-fitted solution, and the predictions of the fit on everything, if that is asked for."""
-    solve = closed_form(variant.kind)
-    first = parts[0][1]
-    predictions = np.full((len(first.names), len(first.control)), np.nan)
-    predictions[0] = first.control
-    notes = set()
-    for held_out, part in parts:
-        solution = solve(part, **variant.params)
-        predictions[held_out] = solution.predictions[held_out]
-        notes.add(solution.note)
-    note = notes.pop() if len(notes) == 1 else ""
-    if everything is None:
-        return Solution(predictions, note=note), None
-    in_sample = solve(everything, **variant.params)
-    return replace(in_sample, predictions=predictions, note=note), in_sample.predictions

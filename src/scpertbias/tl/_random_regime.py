@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import scanpy as sc
-from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from .._core.ranking import expression_bins
-from .._models._problem import Graphs, Problem, problem
+from .._models._problem import Graphs, problem
 from .._models._registry import closed_form
 from .._moments import Screen
 from ._compare import NO_GAIN, UNCHANGED
 from ._cross_fit import Fits, Variant, graphs_of
+from ._parts import Arrays, Cache, Part, Place, digest, run
+from ._removals import Removals, mismatch
 from ._truth import Reference, reference
 
 FloatArray = npt.NDArray[np.float64]
@@ -63,6 +64,8 @@ def random_table(
     confounders: BoolArray,
     n_random: int,
     n_top_genes: int,
+    n_jobs: int | None = None,
+    cache: Cache | None = None,
     rng: int | np.random.Generator | None,
 ) -> pd.DataFrame | None:
     """Compare the widest gene regime with random removals: one row a model; None without such a regime.
@@ -83,6 +86,8 @@ def random_table(
         Removals.
     n_top_genes
         Scores are over so many genes of highest mean in control.
+    n_jobs, cache
+        How the removals are run; see :func:`run`.
     rng
         Seed or generator.
     """
@@ -94,27 +99,19 @@ def random_table(
     models = [v for v in wanted if v.name in fits["full"].solutions and v.name in fits[regime].solutions]
     tried = [v for v in models if not by_gene(v)]
     judge = _Judge(full, reference(full, n_top_genes=len(full.genes), folds=folds, genes=_all(full)), n_top_genes)
-    before = {v.name: fits["full"].solutions[v.name].predictions for v in models}
-    after = {v.name: _spread(fits[regime].solutions[v.name].predictions, kept) for v in models}
     removals = Removals(regime, ~kept, kept & ~confounders, full.moments.control)
     draws: list[Draw] = []
     if removals.possible and tried:
         graphs = graphs_of(full, net, quiet=True) if any(v.needs_net for v in tried) else None
-        parts = _folds_of(full, folds)
+        before = {v.name: fits["full"].solutions[v.name].predictions for v in tried}
+        predicted = {v.name: _predicted(fits[regime].solutions[v.name].predictions) for v in tried}
         seed = int(np.random.default_rng(rng).integers(2**32))
-
-        def draw(r: int) -> Draw:
-            out = removals.draw(np.random.default_rng([seed, r]))
-            again = _retrain(tried, parts, ~out, graphs)
-            gains = {name: judge.gain(before[name], t, kept & ~out, also=after[name]) for name, t in again.items()}
-            far = mismatch(full.moments.control, removals.removed, out)
-            return Draw({name: float(gain.mean()) for name, gain in gains.items() if len(gain)}, far)
-
-        turns = tqdm(range(n_random), "random removals", disable=int(sc.settings.verbosity) < 1)
-        # Threads of BLAS would fight over the cores: its matrices are small here, and the removals many.
-        with threadpool_limits(1, user_api="blas"):
-            draws = Parallel(n_jobs=sc.settings.n_jobs, prefer="threads")(delayed(draw)(r) for r in turns)
-    rows = [_row(v, removals, judge.gain(before[v.name], after[v.name], kept), draws) for v in models]
+        retrain = _Retrain(full, tried, folds, graphs, before, predicted, judge, removals, seed)
+        draws = retrain.draws(n_random, n_jobs, cache)
+    rows = []
+    for v in models:
+        first, second = (fits[r].solutions[v.name].predictions for r in ("full", regime))
+        rows.append(_row(v, removals, judge.gain(first, _spread(second, kept), kept), draws))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -125,47 +122,84 @@ class Draw(NamedTuple):
     mismatch: float
 
 
-class Removals:
-    """Random sets of as many genes of the same expression as a regime leaves out."""
+@dataclass(frozen=True)
+class _Retrain:
+    """Cross-fits models without random genes."""
 
-    def __init__(self, regime: str, removed: BoolArray, eligible: BoolArray, control: FloatArray) -> None:
-        self.regime, self.removed, self.eligible = regime, removed, eligible
-        self.bins = expression_bins(control)
-        self.take, self.n_replaced = places(self.bins, removed, eligible)
-        self.possible = bool(removed.any() and eligible.sum() > removed.sum())
+    screen: Screen
+    tried: Sequence[Variant]
+    folds: Mapping[str, int]
+    graphs: Graphs | None
+    before: Mapping[str, FloatArray]
+    predicted: Mapping[str, BoolArray]
+    judge: _Judge
+    removals: Removals
+    seed: int
 
-    def draw(self, rng: np.random.Generator) -> BoolArray:
-        """Return which genes a removal takes."""
-        out = np.zeros(len(self.bins), dtype=bool)
-        for b, n in enumerate(self.take):
-            out[rng.choice(np.flatnonzero(self.eligible & (self.bins == b)), n, replace=False)] = True
-        return out
+    def draws(self, n_random: int, n_jobs: int | None, cache: Cache | None) -> list[Draw]:
+        """Make so many removals, each a part of its own."""
+        inputs: list[Any] = []
+        if cache is not None:
+            net = None if self.graphs is None else self.graphs.net
+            models = [[v.name, v.kind, v.params, self.before[v.name], self.predicted[v.name]] for v in self.tried]
+            genes = [self.removals.removed, self.removals.eligible, self.judge.n_top_genes, self.seed]
+            inputs = [self.screen.digest(), digest([self.folds, net, models, genes])]
+        parts = [Part(("random", str(r)), partial(self.draw, r), [inputs, r]) for r in range(n_random)]
+        found: dict[Place, Any] = {}
+        quiet = int(sc.settings.verbosity) < 1
+        # Threads of BLAS would fight over the cores: its matrices are small here, and the removals many.
+        with (
+            threadpool_limits(1, user_api="blas"),
+            tqdm(total=n_random, desc="random removals", disable=quiet) as progress,
+        ):
+            for place, arrays in run(parts, n_jobs=n_jobs, cache=cache):
+                found[place] = arrays
+                progress.update()
+        return [
+            Draw(dict(zip(a["models"].tolist(), a["gains"].tolist(), strict=True)), float(a["mismatch"]))
+            for a in (found[part.place] for part in parts)
+        ]
 
+    def draw(self, r: int) -> Arrays:
+        """Retrain without the genes of one removal; a model that cannot be fitted without them has no gain."""
+        out = self.removals.draw(np.random.default_rng([self.seed, r]))
+        allowed = ~self.removals.removed & ~out
+        symbols = self.screen.symbols[~out]
+        fewer = None if self.graphs is None else Graphs(self.graphs.net, symbols, self.graphs.targets)
+        gains = {}
+        for v in self.tried:
+            table = self._cross_fitted(v, ~out, fewer)
+            if table is None:
+                continue
+            gain = self.judge.gain(self.before[v.name], table, allowed, also=self.predicted[v.name])
+            if len(gain):
+                gains[v.name] = float(gain.mean())
+        far = mismatch(self.screen.moments.control, self.removals.removed, out)
+        return {
+            "models": np.array(list(gains), dtype=str),
+            "gains": np.array(list(gains.values())),
+            "mismatch": np.array(far),
+        }
 
-def places(bins: IntArray, removed: BoolArray, eligible: BoolArray) -> tuple[IntArray, int]:
-    """Return how many genes each bin gives, and how many of them stand in for genes of another bin.
-
-    What a bin lacks is taken from the next lower ones, and where those end, from the lowest that has any left.
-    """
-    n_bins = int(bins.max(initial=0)) + 1
-    need, free = (np.bincount(bins[which], minlength=n_bins) for which in (removed, eligible))
-    take, missing = np.zeros(n_bins, dtype=np.int64), 0
-    for b in range(n_bins - 1, -1, -1):
-        take[b] = min(need[b] + missing, free[b])
-        missing += need[b] - take[b]
-    for b in range(n_bins):
-        more = min(missing, free[b] - take[b])
-        take[b] += more
-        missing -= more
-    return take, int(np.maximum(take - need, 0).sum())
-
-
-def mismatch(control: FloatArray, removed: BoolArray, out: BoolArray) -> float:
-    """Return the mean |log c| between two sets of as many genes, each gene beside that of its rank."""
-    if control.min() < 0 or not (control > 0).any():
-        return float("nan")
-    logs = np.log(np.maximum(control, control[control > 0].min()))
-    return float(np.abs(np.sort(logs[removed]) - np.sort(logs[out])).mean())
+    def _cross_fitted(self, variant: Variant, kept: BoolArray, graphs: Graphs | None) -> FloatArray | None:
+        fold = np.array([self.folds.get(name, -1) for name in self.screen.names])
+        table = np.full((len(fold), len(kept)), np.nan)
+        for r in sorted(set(self.folds.values())):
+            seen = problem(self.screen, fold[self.screen.perturbation] != r)
+            cut = replace(
+                seen,
+                means=seen.means[:, kept],
+                val_means=seen.val_means[:, kept],
+                control=seen.control[kept],
+                symbols=seen.symbols[kept],
+                graphs=graphs,
+            )
+            try:
+                solution = closed_form(variant.kind)(cut, **variant.params)
+            except ValueError:
+                return None
+            table[np.ix_(fold == r, kept)] = solution.predictions[fold == r]
+        return table
 
 
 @dataclass(frozen=True)
@@ -177,7 +211,7 @@ class _Judge:
     n_top_genes: int
 
     def gain(
-        self, before: FloatArray, after: FloatArray, allowed: BoolArray, *, also: FloatArray | None = None
+        self, before: FloatArray, after: FloatArray, allowed: BoolArray, *, also: BoolArray | None = None
     ) -> FloatArray:
         """Return l2_ratio(before) − l2_ratio(after) by held-out perturbation that both (and ``also``) predict."""
         order = np.lexsort((self.screen.genes.to_numpy(str), -self.screen.moments.control))
@@ -189,7 +223,7 @@ class _Judge:
         )
         known = np.isfinite(first) & np.isfinite(second) & (base > 0) & (self.truth.fold >= 0)
         if also is not None:
-            known &= np.isfinite(also[self.truth.perturbation]).any(axis=1)
+            known &= also[self.truth.perturbation]
         return (first[known] - second[known]) / base[known]
 
 
@@ -204,41 +238,8 @@ def _spread(table: FloatArray, kept: BoolArray) -> FloatArray:
     return out
 
 
-def _folds_of(screen: Screen, folds: Mapping[str, int]) -> list[tuple[BoolArray, Problem]]:
-    fold = np.array([folds.get(name, -1) for name in screen.names])
-    return [(fold == r, problem(screen, fold[screen.perturbation] != r)) for r in sorted(set(folds.values()))]
-
-
-def _retrain(
-    tried: Sequence[Variant], parts: Sequence[tuple[BoolArray, Problem]], kept: BoolArray, graphs: Graphs | None
-) -> dict[str, FloatArray]:
-    """Cross-fit without some genes; a model that cannot be fitted without them is left out."""
-    symbols = parts[0][1].symbols[kept]
-    fewer = None if graphs is None else Graphs(graphs.net, symbols, graphs.targets)
-    cut = [
-        (
-            held_out,
-            replace(
-                part,
-                means=part.means[:, kept],
-                val_means=part.val_means[:, kept],
-                control=part.control[kept],
-                symbols=symbols,
-                graphs=fewer,
-            ),
-        )
-        for held_out, part in parts
-    ]
-    found = {}
-    for variant in tried:
-        table = np.full((len(parts[0][1].names), len(kept)), np.nan)
-        try:
-            for held_out, part in cut:
-                table[np.ix_(held_out, kept)] = closed_form(variant.kind)(part, **variant.params).predictions[held_out]
-        except ValueError:
-            continue
-        found[variant.name] = table
-    return found
+def _predicted(table: FloatArray) -> BoolArray:
+    return np.asarray(np.isfinite(table).any(axis=1), dtype=np.bool_)
 
 
 def _row(variant: Variant, removals: Removals, gain: FloatArray, draws: Sequence[Draw]) -> dict[str, object]:
