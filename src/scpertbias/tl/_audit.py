@@ -138,21 +138,13 @@ def audit(
     >>> sorted(mdata.mod)
     ['full', 'no_mt', 'regressed']
     """
+    data = {name: value for name, value in locals().items() if name in _results.DATA}
     _check_words(fit_on, models, n_random)
     kept = None if cache is None else Cache(cache)
     models, stored = _stored(adata, models)
     wanted = variants(models, model_params or {})
     brought = {**stored, **{name: {"predictions": table} for name, table in (predictions or {}).items()}}
     _check_names(brought, wanted)
-    data = {
-        "groupby": groupby,
-        "reference": reference,
-        "strata": strata,
-        "min_cells": min_cells,
-        "layer": layer,
-        "split_key": split_key,
-        "gene_symbols": gene_symbols,
-    }
     profiles, made, notes = prepare(
         adata,
         data=data,
@@ -169,20 +161,10 @@ def audit(
     mdata = pp.regimes(profiles, regimes, fit_on=fit_on)
     _check_size(mdata, len(wanted), keep_predictions)
 
-    how = {"n_top_genes": n_top_genes, "n_boot": n_boot, "n_random": n_random}
     net = made if net is None else net
-    n_made = ask(
-        mdata,
-        wanted,
-        net,
-        sets=sets,
-        n_folds=n_folds,
-        keep_predictions=keep_predictions,
-        n_jobs=n_jobs,
-        cache=kept,
-        rng=rng,
-        **how,
-    )
+    how = {"n_top_genes": n_top_genes, "n_boot": n_boot, "n_random": n_random}
+    running = {"n_jobs": n_jobs, "cache": kept, "keep_predictions": keep_predictions, "rng": rng}
+    n_made = ask(mdata, wanted, net, sets=sets, n_folds=n_folds, **how, **running)
     asked = {"n_folds": n_made, **how, "fit_on": fit_on}
     record = {k: v for k, v in _moments.of(mdata["full"]).record.items() if k in _results.DATA}
     _store.put(mdata, audit={**record, **asked, "rng": rng if isinstance(rng, int) else None, "notes": notes})
