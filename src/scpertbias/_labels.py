@@ -78,7 +78,11 @@ def parse(
     Unassigned cells are left out and counted, all control labels become one, ``A+B`` in either order is one
     combination, and a combination written with another separator is recognized by its parts.
     """
-    column = pd.Categorical(values.array)
+    try:
+        column = pd.Categorical(values.array)
+    except TypeError as err:
+        msg = f"obs[{groupby!r}] holds {type(values.iloc[0]).__name__} objects; labels are text."
+        raise TypeError(msg) from err
     raw = [str(label) for label in column.categories]
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(raw))
     dropped = Counter({"no label": int((column.codes < 0).sum())})
@@ -193,4 +197,4 @@ def warn_if_guides(labels: Iterable[str], groupby: str) -> None:
 
 def _some(labels: Sequence[str], n: int = 12) -> str:
     shown = ", ".join(repr(label) for label in sorted(labels)[:n])
-    return shown + (f", … ({len(labels)} labels)" if len(labels) > n else "")
+    return (shown or "nothing") + (f", … ({len(labels)} labels)" if len(labels) > n else "")

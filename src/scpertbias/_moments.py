@@ -75,8 +75,16 @@ def control_mean(
     codes, targets, symbols = cell_codes(
         adata, groupby=groupby, reference=reference, gene_symbols=gene_symbols, split_key=split_key
     )
-    x = _store.matrix(adata, layer)[codes == 0]
-    return column_sums(x) / x.shape[0], targets, symbols
+    x = _store.matrix(adata, layer)
+    _validate.numbers(x, layer=layer)
+    control = x[codes == 0]
+    mean = column_sums(control) / control.shape[0]
+    if not np.isfinite(mean).all():
+        msg = (
+            f"Control cells hold NaN or infinite values in {int((~np.isfinite(mean)).sum())} genes; remove them first."
+        )
+        raise ValueError(msg)
+    return mean, targets, symbols
 
 
 def symbols(adata: AnnData, gene_symbols: str | None) -> npt.NDArray[np.str_]:

@@ -99,11 +99,16 @@ def table(data: AnnData | MuData, name: str, *, made_by: str) -> pd.DataFrame:
 # -- writing -------------------------------------------------------------------------------------------------------
 
 
-def check_key(adata: AnnData, key: str) -> None:
-    """Refuse a key that cannot be stored or names a slot this package did not write."""
+def check_name(key: str) -> None:
+    """Refuse a name that no file can hold."""
     if not isinstance(key, str) or not key or "/" in key or key in {".", ".."}:
         msg = f"`key_added` is {key!r}; a name without '/', not empty, '.' or '..', is needed."
         raise ValueError(msg)
+
+
+def check_key(adata: AnnData, key: str) -> None:
+    """Refuse a key that cannot be stored or names a slot this package did not write."""
+    check_name(key)
     known = root(adata)
     ours = {*known.get(_keys.MODELS, {}), *known.get(_keys.LAYERS, {})}
     if key not in ours and (key in RESERVED or key in adata.layers or key in adata.varm):

@@ -43,6 +43,11 @@ def cells_or_profiles(adata: Any) -> None:
         twice = adata.var_names[adata.var_names.duplicated()].unique()[:5].tolist()
         msg = f"Gene names repeat (for example {twice}); call adata.var_names_make_unique() first."
         raise ValueError(msg)
+    for slot, frame in (("obs", adata.obs), ("var", adata.var)):
+        if not frame.columns.is_unique:
+            twice = frame.columns[frame.columns.duplicated()].unique()[:5].tolist()
+            msg = f"Columns of {slot} repeat ({twice}), so that their name does not say which is meant; drop or rename one."
+            raise ValueError(msg)
 
 
 def column(adata: AnnData, key: str, *, argument: str) -> pd.Series:
@@ -158,6 +163,7 @@ def scale(x: Any, *, layer: str | None, normalize: bool, may_be_negative: bool =
     if not isinstance(x, np.ndarray) and not (sparse.issparse(x) and x.format in {"csr", "csc"}):
         msg = f"{where} is a {type(x).__name__}; dense, CSR and CSC arrays in memory are read."
         raise TypeError(msg)
+    numbers(x, layer=layer)
     values = np.asarray(x) if isinstance(x, np.ndarray) else x.data
     if values.size == 0:
         msg = f"{where} holds no value."
@@ -184,6 +190,17 @@ def scale(x: Any, *, layer: str | None, normalize: bool, may_be_negative: bool =
         raise ValueError(msg)
     if normalize and not whole:
         msg = f"`normalize=True` expects raw counts, but {where} holds other values (maximum {high:.3g})."
+        raise ValueError(msg)
+
+
+def numbers(x: Any, *, layer: str | None) -> None:
+    """Refuse text, objects, complex numbers and masked values."""
+    where = "X" if layer is None else f"layers[{layer!r}]"
+    if x.dtype.kind not in "biuf":
+        msg = f"{where} holds values of type {x.dtype}; real numbers are read: convert it with .astype(np.float32)."
+        raise TypeError(msg)
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        msg = f"{where} is a masked array, whose gaps would be read as values; fill them with .filled() or drop the cells."
         raise ValueError(msg)
 
 

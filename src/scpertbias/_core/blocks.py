@@ -76,7 +76,7 @@ def leaf_moments(
         if not x.has_canonical_format:  # a value stored in parts would count twice
             x = x.copy()
             x.sum_duplicates()
-        data = _native(x.data)
+        data = native(x.data)
         if x.format == "csr":
             order = stable_order(leaf, n_leaves)[n_cells - starts[-1] :]
             _csr(data, x.indices, x.indptr, order, starts, scale, deviations, mean, m2, cross)
@@ -84,7 +84,7 @@ def leaf_moments(
             _csc(data, x.indices, x.indptr, leaf, n.astype(np.float64), scale, deviations, mean, m2, cross)
     elif isinstance(x, np.ndarray) and x.ndim == 2:
         order = stable_order(leaf, n_leaves)[n_cells - starts[-1] :]
-        _dense(_native(np.asarray(x)), order, starts, scale, deviations, mean, m2, cross)
+        _dense(native(np.asarray(x)), order, starts, scale, deviations, mean, m2, cross)
     else:
         msg = f"`x` is a {type(x).__name__}; dense, CSR and CSC arrays are read."
         raise TypeError(msg)
@@ -105,7 +105,7 @@ def _sums(x: Any, axis: int) -> FloatArray:
     if not sparse.issparse(x):
         return np.asarray(np.asarray(x).sum(axis=axis, dtype=np.float64))
     n = x.shape[1 - axis]
-    data = _native(x.data)
+    data = native(x.data)
     if (x.format == "csr") != (axis == 1):
         return np.bincount(x.indices, weights=data, minlength=n).astype(np.float64, copy=False)
     out = np.zeros(n)
@@ -121,7 +121,7 @@ def stable_order(codes: IntArray, n_codes: int) -> IntArray:
     return np.argsort(small, kind="stable")
 
 
-def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Leave the dtypes that the kernels read, make float64 of the rest (bool, half and extended precision)."""
     plain = values.dtype.kind in "iuf" and values.dtype.isnative and values.dtype.itemsize in (1, 2, 4, 8)
     return values if plain and values.dtype != np.float16 else values.astype(np.float64)

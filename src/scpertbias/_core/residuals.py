@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from scpertbias._core.blocks import native
+
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 
@@ -30,9 +32,9 @@ def residuals(x: Any, covariates: FloatArray, slopes: FloatArray, shift: FloatAr
     out = np.empty(x.shape, dtype=np.float32)
     if sparse.issparse(x):
         rows = x.tocsr()
-        _sparse(rows.data, rows.indices, rows.indptr, covariates, slopes, shift, out)
+        _sparse(native(rows.data), rows.indices, rows.indptr, covariates, slopes, shift, out)
     else:
-        _dense(np.asarray(x), covariates, slopes, shift, out)
+        _dense(native(np.asarray(x)), covariates, slopes, shift, out)
     return out
 
 

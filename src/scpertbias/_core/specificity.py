@@ -220,8 +220,9 @@ def axis_only(scene: Scene) -> tuple[FloatArray, FloatArray]:
     u1, u2 = scene.axes[0][scene.fit], scene.axes[1][scene.fit]
     (c1, c2), (h1, h2) = scene.control_half, scene.half
     size = np.einsum("pg,pg->p", u1, u2)
-    for_2 = c1 + (np.einsum("pg,pg->p", h1 - c1, u2) / size)[:, None] * u1
-    for_1 = c2 + (np.einsum("pg,pg->p", h2 - c2, u1) / size)[:, None] * u2
+    inverse = np.divide(1, size, out=np.full_like(size, np.nan), where=size != 0)
+    for_2 = c1 + (np.einsum("pg,pg->p", h1 - c1, u2) * inverse)[:, None] * u1
+    for_1 = c2 + (np.einsum("pg,pg->p", h2 - c2, u1) * inverse)[:, None] * u2
     return for_1, for_2
 
 

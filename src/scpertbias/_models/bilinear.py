@@ -41,6 +41,9 @@ def solve(
     """Solve exactly; a perturbation without an embedding cannot be predicted."""
     columns = problem.target_columns()
     rank = min(n_components, int(problem.trained.sum()) - 1, len(problem.control) - 1)
+    if rank < 1:
+        msg = f"bilinear needs at least two genes; there are {len(problem.control)}."
+        raise ValueError(msg)
     single = [t[0] if len(t) == 1 else "" for t in problem.targets]
     fitted = bilinear(
         problem.means,

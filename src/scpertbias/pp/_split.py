@@ -137,7 +137,8 @@ def _fractions(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
 
 
 def _check_key(adata: AnnData, key: str, n_folds: int | None) -> None:
-    """Refuse to overwrite a column that is not a split."""
+    """Refuse a name that no file can hold, and to overwrite a column that is not a split."""
+    _store.check_name(key)
     held = set(adata.obs[key].dropna().astype(str)) - set(_keys.SPLITS) if key in adata.obs.columns else set()
     fold = f"{key}_fold"
     foreign = n_folds is not None and fold in adata.obs.columns and not pd.api.types.is_integer_dtype(adata.obs[fold])

@@ -24,6 +24,8 @@ from ._variance_ratio import variance_ratio_table
 
 Records = Mapping[str, Mapping[str, Any]]
 Tables = dict[str, pd.DataFrame | None]
+K = 5
+"""Strongest genes of each perturbation that recurrence counts; of fewer genes all."""
 ON_DATA = ("full", "regressed")
 """Regimes in which the data themselves are asked: without genes there is no share of them."""
 
@@ -63,7 +65,10 @@ def question_tables(
             lambda r: confounding_table(screens[r], measured_sets(mdata[r], screens[r], sets), n_boot=n_boot, rng=rng),
         ),
         "recurrence": in_regimes(
-            every, lambda r: _each(unseen[r], lambda some: recurrence_table(screens[r], some, **about(r)))
+            every,
+            lambda r: _each(
+                unseen[r], lambda some: recurrence_table(screens[r], some, k=min(K, len(screens[r].genes)), **about(r))
+            ),
         ),
         "on_target": in_regimes(["full"], lambda r: on_target_table(full, unseen[r], rng=rng, **about(r))),
     }
@@ -95,7 +100,7 @@ def _each(unseen: Mapping[str, FloatArray], table: Callable[[Mapping[str, FloatA
     for name in few:
         alone = table({name: unseen[name]})
         parts.append(alone[alone["model"] != OBSERVED])
-    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
 def _attributions(screen: Screen, fits: Fits, rng: int | np.random.Generator | None) -> Tables:
