@@ -363,3 +363,16 @@ def test_a_view_is_made_actual_without_a_word(write):
         write(view)
     assert not view.is_view
     assert frozen(parent) == before
+
+
+def test_a_model_is_dropped_with_all_that_it_stored(adata):
+    for key in ("one", "two"):
+        values = np.ones((2, adata.n_vars))
+        _store.put_model(
+            adata, key, rows=np.zeros(adata.n_obs, int), predictions=values, attributions=values.T, record={"kind": key}
+        )
+    _store.drop_model(adata, "one")
+    assert list(_store.models(adata)) == ["two"]
+    assert "one" not in adata.layers
+    assert "one" not in adata.varm
+    assert {"two"} <= set(adata.layers) & set(adata.varm)

@@ -166,6 +166,15 @@ def put_model(
     put(adata, **{_keys.MODELS: stored, _keys.LAYERS: layers or None})
 
 
+def drop_model(adata: AnnData, key: str) -> None:
+    """Remove a model."""
+    known = root(adata)
+    kept = {name: record for name, record in known.get(_keys.MODELS, {}).items() if name != key}
+    adata.layers.pop(key, None)
+    adata.varm.pop(key, None)
+    put(adata, **{_keys.MODELS: kept or None})
+
+
 def attributions(adata: AnnData, key: str) -> npt.NDArray[np.floating] | None:
     """Return genes × perturbations, or None."""
     return np.asarray(adata.varm[key]) if key in adata.varm else None

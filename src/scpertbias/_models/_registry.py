@@ -17,7 +17,7 @@ class ModelSpec:
     """What a kind of model can do.
 
     ``unseen`` says in words what it predicts for a perturbation without training cells, ``needs`` what it needs beside
-    the data, ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there is one: then the
+    profiles (``net``, ``cells``), ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there is one: then the
     model costs nothing and is cross-fitted. ``check`` refuses wrong parameters before any work.
     """
 
@@ -69,6 +69,11 @@ def closed_form(name: str) -> Callable[..., Solution]:
         msg = f"There is no model {name!r} with a closed form; there are {closed_forms()}."
         raise ValueError(msg)
     return spec.solve
+
+
+def from_cells() -> list[str]:
+    """Return the names of the models that are trained from cells."""
+    return [name for name, spec in _REGISTRY.items() if "cells" in spec.needs]
 
 
 def closed_forms() -> list[str]:

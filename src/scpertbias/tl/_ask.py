@@ -20,9 +20,10 @@ from ._coupling import coupling_table
 from ._cross_fit import Fits, Variant, cross_fit_all, make_folds
 from ._parts import Cache
 from ._perturbations import perturbations_table
-from ._questions import of_regime, question_tables
+from ._questions import Records, of_regime, question_tables
 from ._random_regime import random_table
 from ._scoring import mark_held_out
+from ._train import trained_in
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # small systems: more threads only wait for each other
@@ -31,6 +32,7 @@ def ask(
     wanted: Sequence[Variant],
     net: pd.DataFrame | None,
     *,
+    untrained: Sequence[tuple[str, str, str]],
     sets: pd.DataFrame | None,
     n_folds: int | None,
     n_top_genes: int,
@@ -45,8 +47,8 @@ def ask(
     screens = {regime: _moments.of(mdata[regime]) for regime in mdata.mod}
     folds = make_folds(screens["full"], n_folds, rng)
     fits = cross_fit_all(screens, wanted, folds, net, coefficients=keep_predictions, n_jobs=n_jobs, cache=cache)
-    records = {name: r for name, r in _store.models(mdata["full"]).items() if not r.get("cross_fitted")}
-    predictions = _predictions(mdata, screens["full"], fits, records)
+    records = {regime: trained_in(mdata[regime], regime) for regime in mdata.mod}
+    predictions = _predictions(mdata, screens, fits, records)
     scores = _scores(screens, predictions, records, folds, n_top_genes)
     check = findings(screens["full"], mdata["full"], n_folds=len(set(folds.values())))
     questions = question_tables(
@@ -65,7 +67,7 @@ def ask(
         cache=cache,
         rng=rng,
     )
-    _keep(mdata, screens, fits, wanted, folds, predictions=keep_predictions)
+    _keep(mdata, screens, fits, records, wanted, folds, predictions=keep_predictions)
     if keep_predictions and wanted and len(screens) > 1:
         in_sample = {regime: f.in_sample for regime, f in fits.items()}
         questions["coupling"] = coupling_table(mdata, net, in_sample=in_sample)
@@ -79,26 +81,28 @@ def ask(
         regimes=None if scores is None else regime_table(scores, n_boot=n_boot, rng=rng),
         random_regimes=random,
         error_by_n_genes=errors_table(screens, predictions, records, folds),
-        models_left_out=left_out_table(fits),
+        models_left_out=left_out_table(fits, untrained),
         **questions,
     )
     return len(set(folds.values()))
 
 
 def _predictions(
-    mdata: MuData, full: _moments.Screen, fits: Mapping[str, Fits], records: Mapping[str, Mapping[str, Any]]
+    mdata: MuData, screens: Mapping[str, _moments.Screen], fits: Mapping[str, Fits], records: Records
 ) -> dict[str, dict[str, Any]]:
     """Return every model's predictions by regime; brought ones are of the full model."""
     found = {regime: {name: s.predictions for name, s in f.solutions.items()} for regime, f in fits.items()}
-    for name in records:
-        found["full"][name] = _results.predictions(mdata["full"], name, full).to_numpy(np.float64)
+    for regime, trained in records.items():
+        for name in trained:
+            table = _results.predictions(mdata[regime], name, screens[regime])
+            found[regime][name] = table.to_numpy(np.float64)
     return found
 
 
 def _scores(
     screens: Mapping[str, _moments.Screen],
     predictions: Mapping[str, Mapping[str, Any]],
-    records: Mapping[str, Mapping[str, Any]],
+    records: Records,
     folds: Mapping[str, int],
     n_top_genes: int,
 ) -> pd.DataFrame | None:
@@ -106,19 +110,20 @@ def _scores(
     if not predictions["full"]:
         return None
     scores = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes)
-    return mark_held_out(scores, records, screens["full"], folds=True)
+    return mark_held_out(scores, records["full"], screens["full"], folds=True)
 
 
 def _keep(
     mdata: MuData,
     screens: Mapping[str, _moments.Screen],
     fits: Mapping[str, Fits],
+    records: Records,
     wanted: Sequence[Variant],
     folds: Mapping[str, int],
     *,
     predictions: bool,
 ) -> None:
-    """Store the folds in every regime and, if asked for, the models."""
+    """Store the folds in every regime and, if asked for, the models; else drop those that the audit trained."""
     for regime, screen in screens.items():
         profiles = mdata[regime]
         fold = [folds.get(screen.names[p], -1) for p in screen.perturbation]
@@ -127,3 +132,6 @@ def _keep(
             if v.name in fits[regime].solutions:
                 solution = fits[regime].solutions[v.name]
                 store(profiles, screen, solution, kind=v.kind, params=v.params, key=v.name, cross_fitted=True)
+        for name, record in records[regime].items():
+            if not predictions and "regime" in record:
+                _store.drop_model(profiles, name)

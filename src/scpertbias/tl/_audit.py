@@ -14,12 +14,13 @@ from mudata import MuData
 
 from .. import _moments, _results, _store, _validate, pp
 from .._docs import docs
-from .._models._registry import closed_forms
+from .._models._registry import closed_forms, from_cells
 from .._models.external import add_predictions
 from ._ask import ask
 from ._cross_fit import Variant, variants
 from ._parts import Cache
 from ._prepare import DEFAULT_COVARIATES, prepare
+from ._train import train_all
 
 MODELS = ("control", "mean", "ridge", "grn_linear", "two_stage", "bilinear")
 
@@ -71,9 +72,11 @@ def audit(
         Gene sets whose share of the response is asked (``source``, ``target``); by default
         :func:`scpertbias.ds.confounder_sets`.
     models
-        Names of closed-form models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the
-        perturbations axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. Also keys of other models
-        that are stored in ``adata``; those of profiles are compared in any case. ``()``: the screen alone.
+        Names of models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the perturbations
+        axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. GEARS and scGPT are trained from the cells
+        of every regime, on the split in ``obs`` (where there is none, 80 / 10 / 10 % of the perturbations), and compared
+        on its test perturbations. Also keys of models that are stored in ``adata``, which are then not fitted again;
+        those of profiles are compared in any case. ``()``: the screen alone.
     predictions
         Other models' predictions by name, each as :func:`scpertbias.tl.add_predictions` takes them. They are held out
         where the split column says ``test``.
@@ -81,7 +84,8 @@ def audit(
         See :func:`scpertbias.pp.regimes`. By default all four; those that the data cannot define are left out, with
         the reason. One asked for by name that cannot be defined is an error.
     model_params
-        Arguments of the fits, by model; those of ``grn_linear`` also hold for ``grn_linear_perturbations``.
+        Arguments of the fits, by model; those of ``grn_linear`` also hold for ``grn_linear_perturbations``. In a
+        ``checkpoint_dir`` every regime gets a folder of its own.
     covariates
         Columns of ``obs`` for the regime ``regressed``.
     fit_on
@@ -145,7 +149,8 @@ def audit(
     wanted = variants(models, model_params or {})
     brought = {**stored, **{name: {"predictions": table} for name, table in (predictions or {}).items()}}
     _check_names(brought, wanted)
-    profiles, made, notes = prepare(
+    closed, costly = [v for v in wanted if not v.from_cells], [v for v in wanted if v.from_cells]
+    ready = prepare(
         adata,
         data=data,
         covariates=covariates,
@@ -153,21 +158,23 @@ def audit(
         size_factors=size_factors,
         target_sum=target_sum,
         guide_key=guide_key,
-        with_net=net is None and any(v.needs_net for v in wanted),
+        with_net=net is None and any(v.needs_net for v in closed),
+        trained=[v.name for v in costly],
         rng=rng,
     )
     for name, given in brought.items():
-        add_predictions(profiles, key_added=name, **given)
-    mdata = pp.regimes(profiles, regimes, fit_on=fit_on)
+        add_predictions(ready.profiles, key_added=name, **given)
+    mdata = pp.regimes(ready.profiles, regimes, fit_on=fit_on)
     _check_size(mdata, len(wanted), keep_predictions)
+    untrained = train_all(ready, mdata, costly, net, fit_on=fit_on, rng=rng)
 
-    net = made if net is None else net
     how = {"n_top_genes": n_top_genes, "n_boot": n_boot, "n_random": n_random}
     running = {"n_jobs": n_jobs, "cache": kept, "keep_predictions": keep_predictions, "rng": rng}
-    n_made = ask(mdata, wanted, net, sets=sets, n_folds=n_folds, **how, **running)
+    net = ready.net if net is None else net
+    n_made = ask(mdata, closed, net, untrained=untrained, sets=sets, n_folds=n_folds, **how, **running)
     asked = {"n_folds": n_made, **how, "fit_on": fit_on}
     record = {k: v for k, v in _moments.of(mdata["full"]).record.items() if k in _results.DATA}
-    _store.put(mdata, audit={**record, **asked, "rng": rng if isinstance(rng, int) else None, "notes": notes})
+    _store.put(mdata, audit={**record, **asked, "rng": rng if isinstance(rng, int) else None, "notes": ready.notes})
     return mdata
 
 
@@ -175,10 +182,11 @@ def _stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict[str,
     """Return the models to fit, and of those stored in the data what :func:`add_predictions` needs to take them over."""
     known = _store.models(adata) if isinstance(adata, AnnData) else {}
     keys = [name for name in models if name in known and name not in closed_forms()]
-    missing = [name for name in models if name not in known and name not in closed_forms()]
+    fitted = [*closed_forms(), *from_cells()]
+    missing = [name for name in models if name not in known and name not in fitted]
     if missing:
         msg = (
-            f"`models`: {missing} are not known; there are {closed_forms()}, and stored in the data {list(known)}. Other "
+            f"`models`: {missing} are not known; there are {fitted}, and stored in the data {list(known)}. Other "
             "models' predictions go to predictions=."
         )
         raise ValueError(msg)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +13,8 @@ from .._models._problem import CONSTANT
 from .._moments import Screen
 from ._cross_fit import Fits, Variant
 from ._error_by_n_genes import error_by_n_genes_table
+from ._questions import Records
 from ._summary import predicted_by_all, summarize, with_q
-
-Records = Mapping[str, Mapping[str, Any]]
 
 
 def models_table(
@@ -35,15 +33,16 @@ def models_table(
                 solution = fits[regime].solutions[v.name]
                 cannot = int((~np.isfinite(solution.predictions[used]).all(axis=1)).sum())
                 rows.append((v.name, regime, v.kind, cannot, solution.note))
-    for name, record in records.items():
-        cannot = len(set(map(str, record.get("cannot_predict", []))) & set(folds))
-        rows.append((name, "full", str(record["kind"]), cannot, str(record.get("note", ""))))
+        for name, record in records[regime].items():
+            cannot = len(set(map(str, record.get("cannot_predict", []))) & set(folds))
+            rows.append((name, regime, str(record["kind"]), cannot, str(record.get("note", ""))))
     return pd.DataFrame(rows, columns=["model", "regime", "kind", "n_cannot_predict", "note"])
 
 
-def left_out_table(fits: Mapping[str, Fits]) -> pd.DataFrame:
-    """List the models that are left out, with the reason."""
+def left_out_table(fits: Mapping[str, Fits], untrained: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+    """List the models that are left out, with the reason; ``untrained`` are those that are not cross-fitted."""
     rows = [(name, regime, reason) for regime, f in fits.items() for name, reason in f.left_out.items()]
+    rows += untrained
     return pd.DataFrame(rows, columns=["model", "regime", "reason"])
 
 
@@ -60,11 +59,11 @@ def summaries(
         return None
     own = scores[scores["trained_on"] == scores["regime"]]
     common = predicted_by_all(own[own["split"] == "test"])
-    outside = [name for name, record in records.items() if str(record.get("note", "")).startswith(CONSTANT)]
     parts = []
     for regime, frame in own.groupby("regime", sort=False):
         notes = {name: solution.note for name, solution in fits[str(regime)].solutions.items()}
-        constant = [*outside, *(name for name, note in notes.items() if note.startswith(CONSTANT))]
+        notes |= {name: str(record.get("note", "")) for name, record in records[str(regime)].items()}
+        constant = [name for name, note in notes.items() if note.startswith(CONSTANT)]
         part = summarize(frame, n_boot=n_boot, rng=rng, constant=constant, common=common)
         part.insert(1, "regime", str(regime))
         parts.append(part)
@@ -82,7 +81,8 @@ def errors_table(
     for regime, screen in screens.items():
         unseen = {}
         for name, table in predictions[regime].items():
-            known = _results.held_out(records[name], screen) if name in records else list(folds)
+            made = records[regime].get(name)
+            known = list(folds) if made is None else _results.held_out(made, screen)
             unseen[name] = np.where(np.isin(screen.names, known)[:, None], table, np.nan)
         if unseen:
             part = error_by_n_genes_table(screen, unseen, folds=folds)

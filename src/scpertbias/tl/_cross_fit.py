@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from .. import _results
 from .._log import info
 from .._models._problem import Graphs, Problem, Solution, check_net, problem
-from .._models._registry import closed_form, closed_forms, specs
+from .._models._registry import closed_form, closed_forms, from_cells, specs
 from .._models._smooth import smoothers
 from .._moments import Screen
 from ..pp._split import folds as cut
@@ -42,8 +42,13 @@ class Variant:
 
     @property
     def needs_net(self) -> bool:
-        """Whether it smooths over a net."""
-        return "net" in specs()[self.kind].needs
+        """Whether it cannot be fitted without a net."""
+        return "net" in specs()[self.kind].needs and not self.from_cells
+
+    @property
+    def from_cells(self) -> bool:
+        """Whether it is trained from cells, which costs, so that it keeps one split."""
+        return self.kind in from_cells()
 
 
 @dataclass(frozen=True)
@@ -63,9 +68,10 @@ def variants(models: Sequence[str], model_params: Mapping[str, Mapping[str, Any]
 
     Everything is checked here, before any work.
     """
-    unknown = [name for name in models if name not in closed_forms()]
+    known = [*closed_forms(), *from_cells()]
+    unknown = [name for name in models if name not in known]
     if unknown:
-        msg = f"`models`: {unknown} are not known; there are {closed_forms()}. Other models' predictions go to predictions=."
+        msg = f"`models`: {unknown} are not known; there are {known}. Other models' predictions go to predictions=."
         raise ValueError(msg)
     own: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in models}
     for name in models:

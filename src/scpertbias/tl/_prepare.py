@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,25 @@ from ..pp._annotate import masks
 from ..pp._select_genes import chosen
 
 MAX_GENES = 5000
+FRACTIONS = (0.8, 0.1, 0.1)
 DEFAULT_COVARIATES = ("pct_counts_mt", "pct_counts_ribo")
 _SIZE = "_scpertbias_size"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What an audit works on.
+
+    ``net`` is co-expression in control cells, if it was asked for. ``cells``, where models are trained from them, are
+    log-normalized, with a split; ``data`` says how to read them. ``notes`` say what was done on the way.
+    """
+
+    profiles: AnnData
+    net: pd.DataFrame | None = None
+    cells: AnnData | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    covariates: Sequence[str] = ()
+    notes: list[str] = field(default_factory=list)
 
 
 def prepare(
@@ -32,15 +50,22 @@ def prepare(
     target_sum: float,
     guide_key: str | None,
     with_net: bool,
+    trained: Sequence[str],
     rng: int | np.random.Generator | None,
-) -> tuple[AnnData, pd.DataFrame | None, list[str]]:
-    """Return profiles, the co-expression net of the control cells, and notes on what was done on the way.
+) -> Prepared:
+    """Make profiles of the cells in one pass; profiles come back as they are (a copy).
 
-    Profiles come back as they are (a copy): they have no cells to make a net from.
+    ``trained`` names the models that are trained from cells: where ``obs`` holds no split, one is made for them.
     """
     _validate.cells_or_profiles(adata)
     if _store.profiles_record(adata) is not None:
-        return _profiles(adata, data, normalize), None, []
+        if trained:
+            msg = (
+                f"`models`: {list(trained)} are trained from cells, but these are profiles. Audit the cells, or bring the "
+                "models' predictions: predictions={name: table}."
+            )
+            raise ValueError(msg)
+        return Prepared(_profiles(adata, data, normalize))
     notes: list[str] = []
     cells, covariates, sizes = _cells(adata, data, covariates, normalize, size_factors, notes)
     if normalize:
@@ -54,6 +79,14 @@ def prepare(
         )
         info(notes[-1])
         cells = cells[:, keep].copy()
+    if trained and data["split_key"] not in cells.obs.columns:
+        asked = _without(data, "strata", "layer", "split_key")
+        pp.split(cells, fractions=FRACTIONS, **asked, key_added=data["split_key"], rng=rng)
+        shares = " / ".join(f"{100 * share:.0f}" for share in FRACTIONS)
+        notes.append(
+            f"{', '.join(trained)}: trained on one split of the perturbations, {shares} % train / validation / test, made "
+            f"here because obs holds no {data['split_key']!r}"
+        )
     profiles = pp.pseudobulk(
         cells,
         **data,
@@ -65,7 +98,11 @@ def prepare(
         rng=rng,
     )
     net = _net(cells, data, normalize, sizes, target_sum) if with_net else None
-    return profiles, net, notes
+    if not trained:
+        return Prepared(profiles, net, notes=notes)
+    if normalize:
+        cells, data = _logged(cells, data["layer"], sizes, target_sum), {**data, "layer": None}
+    return Prepared(profiles, net, cells, data, covariates, notes)
 
 
 def _profiles(adata: AnnData, data: dict[str, Any], normalize: bool) -> AnnData:
@@ -142,13 +179,17 @@ def _net(cells: AnnData, data: dict[str, Any], normalize: bool, sizes: str | Non
         return pp.coexpression_net(cells, **_without(data, "strata"))
     keys = ("groupby", "reference", "gene_symbols", "split_key")
     codes, _, _ = _moments.cell_codes(cells, **{k: data[k] for k in keys})
-    control = cells[codes == 0]
-    x = _store.matrix(control, data["layer"])
-    factor = target_sum / np.maximum(control.obs[sizes].to_numpy(np.float64), 1e-12)
+    made = _logged(cells[codes == 0], data["layer"], sizes, target_sum)
+    return pp.coexpression_net(made, **{k: data[k] for k in (*keys, "min_cells")})
+
+
+def _logged(cells: AnnData, layer: str | None, sizes: str | None, target_sum: float) -> AnnData:
+    """Return cells with log-normalized values, of raw counts."""
+    x = _store.matrix(cells, layer)
+    factor = target_sum / np.maximum(cells.obs[sizes].to_numpy(np.float64), 1e-12)
     logged = (
-        sparse.csr_array(sparse.diags_array(factor) @ sparse.csr_array(x)).log1p()
+        sparse.csr_matrix(sparse.diags_array(factor) @ sparse.csr_array(x)).log1p()
         if sparse.issparse(x)
         else np.log1p(np.asarray(x, dtype=np.float64) * factor[:, None])
     )
-    made = AnnData(X=logged, obs=control.obs.copy(), var=control.var.copy())
-    return pp.coexpression_net(made, **{k: data[k] for k in (*keys, "min_cells")})
+    return AnnData(X=logged.astype(np.float32), obs=cells.obs.copy(), var=cells.var.copy())

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 from mudata import MuData
 
-from .. import _results
+from .. import _results, _store
 from .._keys import OBSERVED
 from .._models._problem import CONSTANT, FloatArray
 from .._moments import Screen
@@ -22,7 +23,8 @@ from ._recurrence import recurrence_table
 from ._specificity import specificity_table
 from ._variance_ratio import variance_ratio_table
 
-Records = Mapping[str, Mapping[str, Any]]
+Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""By regime and model: how a model that is not cross-fitted was made."""
 Tables = dict[str, pd.DataFrame | None]
 K = 5
 """Strongest genes of each perturbation that recurrence counts; of fewer genes all."""
@@ -44,9 +46,9 @@ def question_tables(
 ) -> Tables:
     """Ask about the data in ``full`` and ``regressed``, what recurs and varies in every regime, the rest in ``full``."""
     unseen = {regime: _unseen(screens[regime], f, folds) for regime, f in fits.items()}
-    for name, record in records.items():
-        unseen["full"][name] = _brought(mdata, name, record, screens["full"])
-    constant = {regime: _constant(f, records) for regime, f in fits.items()}
+    for regime, made in records.items():
+        unseen[regime] |= {name: _trained(mdata[regime], name, r, screens[regime]) for name, r in made.items()}
+    constant = {regime: _constant(f, records[regime]) for regime, f in fits.items()}
 
     def in_regimes(regimes: list[str], table: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
         parts = [table(regime) for regime in regimes]
@@ -84,7 +86,7 @@ def question_tables(
         ["full"],
         lambda r: specificity_table(full, unseen[r], n_top_genes=n_top_genes, n_boot=n_boot, rng=rng, **about(r)),
     )
-    return tables | _attributions(full, fits["full"], rng)
+    return tables | _attributions(mdata["full"], full, fits["full"], records["full"], rng)
 
 
 def of_regime(table: pd.DataFrame | None, regime: str) -> pd.DataFrame | None:
@@ -103,9 +105,19 @@ def _each(unseen: Mapping[str, FloatArray], table: Callable[[Mapping[str, FloatA
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
-def _attributions(screen: Screen, fits: Fits, rng: int | np.random.Generator | None) -> Tables:
+def _attributions(
+    profiles: AnnData,
+    screen: Screen,
+    fits: Fits,
+    records: Mapping[str, Mapping[str, Any]],
+    rng: int | np.random.Generator | None,
+) -> Tables:
     """Compare the attributions of the models that have any."""
     sizes = {name: np.abs(s.coef) for name, s in fits.solutions.items() if s.coef is not None}
+    for name in records:
+        stored = _store.attributions(profiles, name)
+        if stored is not None:
+            sizes[name] = np.abs(stored.T.astype(np.float64))
     tables: Tables = {}
     if sizes:
         checked = {name: values[1:] for name, values in sizes.items()}
@@ -125,13 +137,14 @@ def _unseen(screen: Screen, fits: Fits, folds: Mapping[str, int]) -> dict[str, F
     return {name: np.where(held_out[:, None], s.predictions, np.nan) for name, s in fits.solutions.items()}
 
 
-def _brought(mdata: MuData, name: str, record: Mapping[str, Any], screen: Screen) -> FloatArray:
-    table = _results.predictions(mdata["full"], name, screen).to_numpy(np.float64)
+def _trained(profiles: AnnData, name: str, record: Mapping[str, Any], screen: Screen) -> FloatArray:
+    """Return the predictions of a model that keeps one split; what it has seen is NaN."""
+    table = _results.predictions(profiles, name, screen).to_numpy(np.float64)
     table[~np.isin(screen.names, _results.held_out(record, screen))] = np.nan
     return table
 
 
-def _constant(fits: Fits, records: Records) -> tuple[str, ...]:
+def _constant(fits: Fits, records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """Name the models that predict the same for all that they have not seen."""
     notes = {name: s.note for name, s in fits.solutions.items()}
     notes |= {name: str(record.get("note", "")) for name, record in records.items()}

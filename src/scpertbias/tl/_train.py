@@ -1,0 +1,102 @@
+"""Train, in every regime of an audit, the models that have no closed form: from the regime's own cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from mudata import MuData
+
+from .. import _moments, _results, _store, pp
+from .._log import info
+from .._models._registry import specs
+from ._cross_fit import Variant
+from ._prepare import Prepared
+
+REGRESSED = "regressed"
+FULL = "full"
+
+
+def train_all(
+    ready: Prepared,
+    mdata: MuData,
+    wanted: Sequence[Variant],
+    net: pd.DataFrame | None,
+    *,
+    fit_on: str,
+    rng: int | np.random.Generator | None,
+) -> list[tuple[str, str, str]]:
+    """Train every model on the cells of every regime, and store it there with the perturbations that it has not seen.
+
+    Return what is left out: model, regime and reason. All regimes start from one seed, so that between them only the
+    genes and values differ.
+    """
+    seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**31))
+    left_out: list[tuple[str, str, str]] = []
+    for regime in mdata.mod if wanted else ():
+        made, data = _cells_of(ready, mdata[regime], regime, fit_on)
+        for variant in wanted:
+            try:
+                _fit(made, variant, net, regime=regime, data=data, seed=seed)
+            except ValueError as err:
+                left_out.append((variant.name, regime, str(err)))
+                info(f"{variant.name} is left out of regime {regime!r}: {err}")
+                continue
+            _move(made, mdata[regime], variant.name, regime)
+    return left_out
+
+
+def _cells_of(ready: Prepared, profiles: AnnData, regime: str, fit_on: str) -> tuple[AnnData, dict[str, Any]]:
+    """Return the cells as a regime sees them, and how they are to be read."""
+    if ready.cells is None:
+        msg = "No cells were prepared."
+        raise RuntimeError(msg)
+    if regime != REGRESSED:
+        return ready.cells[:, ready.cells.var_names.isin(profiles.var_names)].copy(), ready.data
+    made = ready.cells.copy()
+    pp.regress_mt_ribo(made, covariates=ready.covariates, fit_on=fit_on, key_added=REGRESSED, **ready.data)
+    return made, {**ready.data, "layer": REGRESSED}
+
+
+def _fit(
+    cells: AnnData, variant: Variant, net: pd.DataFrame | None, *, regime: str, data: Mapping[str, Any], seed: int
+) -> None:
+    spec = specs()[variant.kind]
+    params = dict(variant.params)
+    if params.get("checkpoint_dir") is not None:
+        params["checkpoint_dir"] = f"{params['checkpoint_dir']}/{regime}"
+    given = {"net": net} if "net" in spec.needs else {}
+    spec.fit(cells, **given, **data, **params, key_added=variant.name, rng=seed)
+
+
+def _move(cells: AnnData, profiles: AnnData, name: str, regime: str) -> None:
+    """Store in the profiles what a model of the cells predicts and attributes."""
+    screen = _moments.of(profiles)
+    names = list(screen.names)
+    record = _store.models(cells)[name]
+    predictions = _results.predictions(cells, name).reindex(names).to_numpy(np.float64)
+    attributions = _store.attributions(cells, name)
+    if attributions is not None:
+        by_name = pd.DataFrame(attributions, columns=[str(p) for p in record["perturbations"]])
+        attributions = by_name.reindex(columns=names).to_numpy()
+    record |= {
+        "data": {**{key: screen.record.get(key) for key in _results.DATA}, "reference_name": screen.reference},
+        "perturbations": names,
+        "test": _results.held_out({}, screen),
+        "regime": regime,
+    }
+    _store.put_model(
+        profiles, name, rows=screen.codes, predictions=predictions, attributions=attributions, record=record
+    )
+
+
+def trained_in(profiles: AnnData, regime: str) -> dict[str, dict[str, Any]]:
+    """Return the models of a regime that are not cross-fitted: those trained there, and in ``full`` those brought."""
+    return {
+        name: record
+        for name, record in _store.models(profiles).items()
+        if not record.get("cross_fitted") and (regime == FULL or record.get("regime") == regime)
+    }
