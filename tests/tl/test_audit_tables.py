@@ -8,6 +8,8 @@ from scpertbias.tl._audit_tables import errors_table, left_out_table, models_tab
 from scpertbias.tl._compare import score_regimes
 from scpertbias.tl._cross_fit import Fits, Variant
 
+NONE = {"full": {}, "no_mt": {}}
+
 
 def setting():
     screen = _moments.of(spb.ds.simulate(1500, 30, 12, rng=0))
@@ -28,22 +30,24 @@ def setting():
 def test_models_and_what_is_left_out():
     screen, folds, fits = setting()
     wanted = [Variant("a", "kind_a", {}), Variant("b", "kind_b", {})]
-    outside = {"theirs": {"kind": "external", "cannot_predict": [screen.names[1], "elsewhere"], "note": "x"}}
+    theirs = {"kind": "external", "cannot_predict": [screen.names[1], "elsewhere"], "note": "x"}
+    outside = {"full": {"theirs": theirs}, "no_mt": {}}
     table = models_table(fits, wanted, folds, {"full": screen, "no_mt": screen}, outside)
     assert table.to_numpy().tolist() == [
         ["a", "full", "kind_a", 0, ""],
         ["b", "full", "kind_b", 2, "same prediction for every unseen perturbation"],
-        ["a", "no_mt", "kind_a", 0, ""],
         ["theirs", "full", "external", 1, "x"],
+        ["a", "no_mt", "kind_a", 0, ""],
     ]
-    assert left_out_table(fits).to_numpy().tolist() == [["b", "no_mt", "because"]]
+    left_out = left_out_table(fits, [("c", "full", "no cells")]).to_numpy().tolist()
+    assert left_out == [["b", "no_mt", "because"], ["c", "full", "no cells"]]
 
 
 def test_one_family_and_one_common_set_over_regimes():
     screen, folds, fits = setting()
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
     scores = score_regimes({"full": screen, "no_mt": screen}, predictions, folds, n_top_genes=20)
-    table = summaries(scores, fits, {}, n_boot=200, rng=0)
+    table = summaries(scores, fits, NONE, n_boot=200, rng=0)
     assert list(table.columns[:4]) == ["model", "regime", "subset", "metric"]
     for _, rows in table.groupby("model"):
         np.testing.assert_allclose(rows["q"], benjamini_hochberg(rows["p"].to_numpy()))
@@ -53,14 +57,14 @@ def test_one_family_and_one_common_set_over_regimes():
     assert common["n"].tolist() == [10, 10, 10]
     noted = table[table["note"].str.contains("one prediction")]
     assert set(noted["model"]) == {"b"}
-    assert summaries(None, fits, {}, n_boot=1, rng=0) is None
+    assert summaries(None, fits, NONE, n_boot=1, rng=0) is None
 
 
 def test_errors_of_brought_models_are_of_what_they_have_not_seen():
     screen, folds, fits = setting()
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
     predictions["full"]["theirs"] = predictions["full"]["a"]
-    records = {"theirs": {"test": np.array(screen.names[4:7])}}
+    records = {**NONE, "full": {"theirs": {"test": np.array(screen.names[4:7])}}}
     table = errors_table({"full": screen, "no_mt": screen}, predictions, records, folds)
     last = table[table["n_genes"] == 30].set_index(["regime", "model", "subset"])["n"].to_dict()
     assert last == {
@@ -73,4 +77,4 @@ def test_errors_of_brought_models_are_of_what_they_have_not_seen():
         ("no_mt", "a", "all"): 12,
         ("no_mt", "a", "common"): 12,
     }
-    assert errors_table({"full": screen}, {"full": {}}, {}, folds) is None
+    assert errors_table({"full": screen}, {"full": {}}, NONE, folds) is None

@@ -26,6 +26,7 @@ def run(adata, *, data=None, **kwargs):
         "target_sum": 1e4,
         "guide_key": None,
         "with_net": True,
+        "trained": (),
         "rng": 0,
     }
     return prepare(adata, data={**DATA, **(data or {})}, **{**defaults, **kwargs})
@@ -37,13 +38,15 @@ def adata():
 
 
 def test_profiles_and_net_are_those_of_pp(adata):
-    profiles, net, notes = run(adata)
+    ready = run(adata)
+    profiles, net = ready.profiles, ready.net
     expected = spb.pp.pseudobulk(adata, covariates=["pct_counts_mt", "pct_counts_ribo"])
     np.testing.assert_array_equal(profiles.X, expected.X)
     pd.testing.assert_frame_equal(net, spb.pp.coexpression_net(adata))
     assert len(net)
-    assert notes == []
-    assert run(adata, with_net=False)[1] is None
+    assert ready.notes == []
+    assert ready.cells is None
+    assert run(adata, with_net=False).net is None
 
 
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_matrix, np.asarray])
@@ -55,12 +58,15 @@ def test_raw_counts(adata, make):
     total = np.asarray(counts.sum(axis=1)).ravel()
     own.X = np.log1p(counts.toarray().astype(float) * (1e4 / total)[:, None])
     raw.obs = raw.obs.drop(columns=["pct_counts_mt", "pct_counts_ribo"])
-    profiles, net, notes = run(raw, normalize=True)
-    expected, expected_net, _ = run(own)
-    np.testing.assert_allclose(profiles.X, expected.X, atol=1e-9)
-    pd.testing.assert_frame_equal(net, expected_net, rtol=1e-6)
-    assert "normalized on the fly" in notes[1]
-    assert notes[0] == "pct_counts_mt, pct_counts_ribo were computed from the counts"
+    ready, expected = run(raw, normalize=True, trained=("deep",)), run(own)
+    profiles = ready.profiles
+    np.testing.assert_allclose(profiles.X, expected.profiles.X, atol=1e-9)
+    pd.testing.assert_frame_equal(ready.net, expected.net, rtol=1e-6)
+    logged = ready.cells.X.toarray() if sparse.issparse(ready.cells.X) else ready.cells.X
+    assert logged.dtype == np.float32
+    np.testing.assert_allclose(logged, own.X, rtol=1e-6)
+    assert "normalized on the fly" in ready.notes[1]
+    assert ready.notes[0] == "pct_counts_mt, pct_counts_ribo were computed from the counts"
     mt = raw.var_names.str.startswith("MT-")
     share = 100 * np.asarray(counts[:, mt].sum(axis=1)).ravel() / total
     control = (raw.obs["perturbation"] == "non-targeting").to_numpy()
@@ -71,14 +77,15 @@ def test_raw_counts(adata, make):
 def test_covariates_that_are_missing(adata):
     bare = adata.copy()
     bare.obs = bare.obs.drop(columns="pct_counts_mt")
-    assert list(run(bare)[0].uns["scpertbias"]["profiles"]["covariates"]) == ["pct_counts_ribo"]
+    assert list(run(bare).profiles.uns["scpertbias"]["profiles"]["covariates"]) == ["pct_counts_ribo"]
     with pytest.raises(KeyError, match="percent"):
         run(bare, covariates=["percent"])
 
 
 def test_many_genes_are_reduced(adata, monkeypatch):
     monkeypatch.setattr(_prepare, "MAX_GENES", 20)
-    profiles, _, notes = run(adata)
+    ready = run(adata)
+    profiles, notes = ready.profiles, ready.notes
     expected = spb.pp.select_genes(adata, n_top_genes=20, copy=True)
     assert list(profiles.var_names) == list(expected.var_names)
     assert f"{expected.n_vars} of 60 genes were kept" in notes[0]
@@ -87,7 +94,7 @@ def test_many_genes_are_reduced(adata, monkeypatch):
 
 def test_a_layer_that_may_be_negative(adata):
     made = spb.pp.standardize(adata, copy=True)
-    profiles, _, _ = run(made, data={"layer": "standardized"})
+    profiles = run(made, data={"layer": "standardized"}).profiles
     assert profiles.X.min() < 0
     np.testing.assert_allclose(profiles.X, spb.pp.pseudobulk(made, layer="standardized").X)
     assert profiles.uns["scpertbias"]["profiles"]["layer"] == "standardized"
@@ -99,9 +106,10 @@ def test_profiles_are_taken_as_they_are(adata):
         if adata.obs["gem_group"].nunique() > 1
         else spb.pp.pseudobulk(adata)
     )
-    profiles, net, _ = run(given)
+    ready = run(given)
+    profiles = ready.profiles
     assert profiles is not given
-    assert net is None
+    assert ready.net is None
     np.testing.assert_array_equal(profiles.X, given.X)
     with pytest.raises(ValueError, match="min_cells"):
         run(given, data={"min_cells": 50})
@@ -123,3 +131,18 @@ def test_the_input_is_left_alone(adata):
     assert (raw.X != kept.X).nnz == 0
     assert list(adata.layers) == list(before.layers)
     assert adata.uns.keys() == before.uns.keys()
+
+
+def test_cells_for_models_that_are_trained_from_them(adata):
+    ready = run(adata, trained=("deep", "deeper"))
+    assert set(ready.cells.obs["split"]) == {"train", "val", "test"}
+    assert ready.notes[-1].startswith("deep, deeper: trained on one split of the perturbations, 80 / 10 / 10 %")
+    assert "split" not in adata.obs
+    assert ready.data == DATA
+    given = adata.copy()
+    spb.pp.split(given, fractions=(0.5, 0.0, 0.5), rng=3)
+    again = run(given, trained=("deep",))
+    assert again.cells.obs["split"].astype(str).tolist() == given.obs["split"].astype(str).tolist()
+    assert again.notes == []
+    with pytest.raises(ValueError, match="'deep'.*trained from cells, but these are profiles"):
+        run(spb.pp.pseudobulk(adata), trained=("deep",))
