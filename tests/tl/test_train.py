@@ -44,7 +44,7 @@ def fit_toy(
     }
     CALLS.append({"genes": adata.n_vars, "layer": layer, "net": net, "dir": checkpoint_dir, "rng": rng, "adata": adata})
     screen = _moments.of(adata, **data)
-    own = shift * np.eye(len(screen.names), len(screen.genes))
+    own = (shift + rng / 10) * np.eye(len(screen.names), len(screen.genes))
     attributions = own + np.arange(len(screen.genes)) / 100
     attributions[0] = np.nan
     predictions = screen.moments.control + own
@@ -94,9 +94,9 @@ def held_out(cells):
 def test_it_is_trained_once_in_every_regime_on_its_own_genes_and_values(audited):
     mdata, calls = audited
     regimes = list(mdata.mod)
-    assert [call["genes"] for call in calls] == [mdata[r].n_vars for r in regimes]
-    assert [call["layer"] for call in calls] == ["regressed" if r == "regressed" else None for r in regimes]
-    assert {call["rng"] for call in calls} == {0}
+    assert [call["genes"] for call in calls] == [mdata[r].n_vars for r in ("full", *regimes)]
+    assert [call["layer"] for call in calls] == [None, *("regressed" if r == "regressed" else None for r in regimes)]
+    assert [call["rng"] for call in calls] == [0, 1, *[0] * (len(regimes) - 1)]  # full once more, from another seed
 
 
 def test_it_is_scored_on_what_it_has_not_seen_beside_the_cross_fitted(mdata, cells):
@@ -124,8 +124,24 @@ def test_every_question_hears_of_it(mdata):
     models = spb.get.models(mdata).query("model == 'toy'")
     assert models["regime"].tolist() == list(mdata.mod)
     assert (models["kind"] == "toy").all()
-    kappa = spb.get.coupling(mdata).query("model == 'toy' and regime == 'no_mt'").set_index("rows")["kappa"]
-    assert np.isfinite(kappa).all()
+    coupling = spb.get.coupling(mdata).query("model == 'toy' and regime == 'no_mt'")
+    assert np.isfinite(coupling["kappa"]).all()
+
+
+def test_what_the_seed_alone_changes_is_measured(mdata):
+    stored = mdata["full"].uns["scpertbias"]["models"]["toy"]
+    first = spb.get.predictions(mdata["full"], "toy")
+    unseen = [name for name in stored["test"] if name not in stored["cannot_predict"]]
+    control = first.loc["non-targeting"].to_numpy()
+    again = pd.DataFrame(stored["other_seed"], index=first.index, columns=first.columns)
+    kept = mdata["no_mt"].var_names
+    size = np.linalg.norm((first.loc[unseen] - control)[kept])
+    expected = np.linalg.norm((again - first).loc[unseen, kept]) / size
+    spb.tl.coupling(mdata)
+    table = spb.get.coupling(mdata).query("model == 'toy'").set_index(["regime", "rows"])
+    assert table.loc[("no_mt", "unseen"), "kappa_seed"] == pytest.approx(expected, rel=1e-4)
+    assert expected > 0
+    assert table["note"].loc["no_mt"].tolist() == ["", ""]
 
 
 def test_what_it_predicts_is_stored_with_how_it_was_trained(mdata, cells):
@@ -143,7 +159,9 @@ def test_its_parameters_its_net_and_a_folder_for_each_regime(cells, tmp_path):
     net = pd.DataFrame({"source": [cells.var_names[0]], "target": [cells.var_names[1]]})
     params = {"toy": {"shift": 2.0, "checkpoint_dir": tmp_path / "toy"}}
     mdata = run(cells, net=net, models=("toy",), model_params=params, regimes=("no_mt",))
-    assert [call["dir"] for call in CALLS] == [f"{tmp_path}/toy/full", f"{tmp_path}/toy/no_mt"]
+    assert [call["dir"] for call in CALLS] == [
+        f"{tmp_path}/toy/{part}" for part in ("full", "full_other_seed", "no_mt")
+    ]
     assert all(call["net"] is net for call in CALLS)
     assert mdata["full"].uns["scpertbias"]["models"]["toy"]["params"]["shift"] == 2.0
     with pytest.raises(ValueError, match="'toy' has no parameters"):

@@ -159,18 +159,33 @@ class _Side:
 def _rows(model: str, regime: str, full: _Side, other: _Side | None) -> list[dict[str, Any]]:
     """Return the training and the unseen row of a model in a regime."""
     record = _store.models(full.adata)[model]
-    seed = 0.0 if record["kind"] in closed_forms() else np.nan
-    shared = {"model": model, "regime": regime, "kappa_seed": seed}
-    seed_note = "" if seed == 0 else "two trainings with other seeds are needed for kappa_seed"
     rows = []
     for kind in (TRAINING, UNSEEN):
         if other is None:
-            kappa, n, note = np.nan, 0, "its values are not those of the full model: not compared"
+            kappa, seed, n, note = np.nan, np.nan, 0, "its values are not those of the full model: not compared"
         else:
             kappa, n, note = _compared(model, kind, record, full, other)
+            seed, seed_note = _of_seed(model, kind, record, full, other)
             note = "; ".join(part for part in (note, seed_note) if part)
-        rows.append({**shared, "rows": kind, "kappa": kappa, "n": n, "note": note})
+        rows.append(
+            {"model": model, "regime": regime, "rows": kind, "kappa": kappa, "kappa_seed": seed, "n": n, "note": note}
+        )
     return rows
+
+
+def _of_seed(model: str, kind: str, record: Mapping[str, Any], full: _Side, other: _Side) -> tuple[float, str]:
+    """Return how far two full trainings with other seeds lie apart on the regime's genes, or why that is not known."""
+    if record["kind"] in closed_forms():
+        return 0.0, ""
+    if "other_seed" not in record:
+        return np.nan, "two trainings with other seeds are needed for kappa_seed"
+    columns = full.screen.genes.get_indexer(other.screen.genes)
+    unseen = _unseen(record, full)
+    wanted = unseen if kind == UNSEEN else ~unseen
+    wanted[0] = False
+    again = np.asarray(record["other_seed"], dtype=np.float64)
+    seed, _, _ = kappa(full.stored(model)[:, columns], again[:, columns], full.screen.moments.control[columns], wanted)
+    return seed, ""
 
 
 def _compared(model: str, kind: str, record: Mapping[str, Any], full: _Side, other: _Side) -> tuple[float, int, str]:
