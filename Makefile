@@ -2,7 +2,7 @@
 # and a second run starts at once.
 PYTHON ?= python3
 WORKERS ?= 2
-SPHINXOPTS ?=
+SPHINXOPTS ?= -W --keep-going
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +29,7 @@ lint: $(VENV)/.test  ## ruff and mypy alone
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(VENV)/.doc  ## the documentation, in docs/_build/html
+docs: $(VENV)/.doc  ## the documentation, in docs/_build/html; a warning is a failure
 	$(BIN)/sphinx-build -b html $(SPHINXOPTS) docs docs/_build/html
 
 bench: $(VENV)/.test  ## the budgets, measured

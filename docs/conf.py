@@ -1,8 +1,12 @@
 """Configuration of the Sphinx documentation."""
 
+import builtins
+import sys
 from importlib.metadata import metadata
+from urllib.request import Request, urlopen
 
 from sphinx.ext.intersphinx import missing_reference
+from sphinx.util import logging
 
 info = metadata("scpertbias")
 project = info["Name"]
@@ -39,11 +43,8 @@ bibtex_reference_style = "author_year"
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # notebooks are committed with their outputs and run by the tests
-suppress_warnings = [
-    "myst.xref_missing",  # links of the README to files of the repository, which are not pages
-]
 
-intersphinx_mapping = {
+SITES = {
     "anndata": ("https://anndata.readthedocs.io/en/stable/", None),
     "matplotlib": ("https://matplotlib.org/stable/", None),
     "mudata": ("https://mudata.readthedocs.io/stable/", None),
@@ -53,6 +54,34 @@ intersphinx_mapping = {
     "scanpy": ("https://scanpy.readthedocs.io/en/stable/", None),
     "scipy": ("https://docs.scipy.org/doc/scipy/", None),
 }
+
+
+def reachable(site: str) -> bool:
+    """Whether a site's list of names can be fetched."""
+    request = Request(f"{site.rstrip('/')}/objects.inv", method="HEAD", headers={"User-Agent": "sphinx"})
+    try:
+        with urlopen(request, timeout=10):
+            return True
+    except OSError:
+        return False
+
+
+def names_of(project: str) -> str:
+    """Return a pattern of the names that a project documents."""
+    if project != "python":
+        return rf"{project}\..+"
+    modules = "|".join(sorted(sys.stdlib_module_names))
+    return rf"(?:{'|'.join(dir(builtins))}|(?:{modules})\..+)"
+
+
+# Without a network a reference to another project cannot be checked. It is then excused, project by project, and said;
+# a reference to a name of this package never is.
+intersphinx_mapping = {name: site for name, site in SITES.items() if reachable(site[0])}
+unchecked = [name for name in SITES if name not in intersphinx_mapping]
+nitpick_ignore_regex = [(r"py:.+", names_of(name)) for name in unchecked]
+if unchecked:
+    logging.getLogger(__name__).info("not reachable, so references to them are not checked: %s", ", ".join(unchecked))
+
 # Where a class is defined is not where its documentation lists it.
 PUBLIC = {
     "anndata._core.anndata.AnnData": "anndata.AnnData",

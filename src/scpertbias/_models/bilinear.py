@@ -113,7 +113,7 @@ def fit_bilinear(
     ``adata.layers['bilinear' | key_added]`` : :class:`numpy.ndarray`
         Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
     ``adata.varm['bilinear' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Attribution, genes × perturbations: |(G W P)[:, p]|; NaN where the model has no parameters.
+        Attribution, genes × perturbations: ``|(G W P)[:, p]|``; NaN where the model has no parameters.
     ``adata.uns['scpertbias']['models']['bilinear' | key_added]`` : :class:`dict`
         Parameters and what they were fitted on.
 

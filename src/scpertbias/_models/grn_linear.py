@@ -112,7 +112,7 @@ def fit_grn_linear(
     ``adata.layers['grn_linear' | key_added]`` : :class:`numpy.ndarray`
         Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
     ``adata.varm['grn_linear' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Attribution, genes × perturbations: |W[:, p]|; NaN where the model has no parameters.
+        Attribution, genes × perturbations: ``|W[:, p]|``; NaN where the model has no parameters.
     ``adata.uns['scpertbias']['models']['grn_linear' | key_added]`` : :class:`dict`
         Parameters and what they were fitted on.
 

@@ -97,7 +97,7 @@ def fit_two_stage(
     ``adata.layers['two_stage' | key_added]`` : :class:`numpy.ndarray`
         Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
     ``adata.varm['two_stage' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Attribution, genes × perturbations: |(UV + W)[:, p]|; NaN where the model has no parameters.
+        Attribution, genes × perturbations: ``|(UV + W)[:, p]|``; NaN where the model has no parameters.
     ``adata.uns['scpertbias']['models']['two_stage' | key_added]`` : :class:`dict`
         Parameters and what they were fitted on.
 

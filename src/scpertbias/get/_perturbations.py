@@ -27,8 +27,8 @@ def perturbations(data: MuData) -> pd.DataFrame:
     lies on the mean response or a confounder set), ``specific``; ``reproducible`` where its shares are not known.
     ``n_cells``, ``reproducibility``, ``effect`` (length of the effect without noise, log-normalized units),
     ``energy_share`` (of the screen's response), ``own_gene`` (the measured target; of several the one that moved least)
-    with ``own_z`` and ``own_percentile`` (of |z| among all genes), the shares of its effect ``mt``, ``ribo`` and
-    ``systematic``, and ``top_genes`` (largest |z|).
+    with ``own_z`` and ``own_percentile`` (of ``|z|`` among all genes), the shares of its effect ``mt``, ``ribo`` and
+    ``systematic``, and ``top_genes`` (largest ``|z|``).
 
     Raises
     ------

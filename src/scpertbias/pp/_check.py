@@ -55,7 +55,7 @@ def check(
         Read it with :func:`scpertbias.get.check`. ``check`` (``perturbation``, or ``labels``, ``scale``, ``strata``,
         ``genes``, ``split``, ``response``), ``perturbation``, ``status`` (``ok``, ``note``, ``warning``), ``n_cells``,
         ``reproducibility`` (what a repeat of the experiment would correlate, −1 to 1), ``energy`` (noise-corrected
-        squared effect, may be negative), ``energy_share`` (of the screen's), ``top_genes`` (largest |z|) and
+        squared effect, may be negative), ``energy_share`` (of the screen's), ``top_genes`` (largest ``|z|``) and
         ``detail``.
 
     Raises
