@@ -5,8 +5,14 @@ import re
 import sys
 from importlib.metadata import PackageNotFoundError, distribution, requires
 
+import hypothesis
 import pytest
 from packaging.requirements import Requirement
+
+# "fixed": the same examples in every run; "search" (pytest --hypothesis-profile=search): many, and others each time.
+hypothesis.settings.register_profile("fixed", max_examples=30, derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("search", max_examples=300, deadline=None)
+hypothesis.settings.load_profile("fixed")
 
 # Markers that name an extra, and what an extra needs beyond what it can declare.
 EXTRA_MARKERS = ("gears", "scgpt")

@@ -78,6 +78,21 @@ def held_out(record: Mapping[str, Any], screen: _moments.Screen) -> list[str]:
     return [name for i, name in enumerate(screen.names) if i in here and i not in seen]
 
 
+def unseen(
+    adata: AnnData, key: str, record: Mapping[str, Any], screen: _moments.Screen, folds: Mapping[str, int] | None
+) -> npt.NDArray[np.float64]:
+    """Return predictions as perturbations × genes; rows that the model has seen are NaN."""
+    table = predictions(adata, key, screen).to_numpy(np.float64)
+    if record.get("cross_fitted"):
+        names = list(folds or {})
+    elif folds is not None or record.get("test") is not None:
+        names = held_out(record, screen)
+    else:
+        names = [screen.names[p] for p in np.unique(screen.perturbation[screen.split == "test"])]
+    table[~np.isin(screen.names, names)] = np.nan
+    return table
+
+
 def predictions(adata: AnnData, key: str, screen: _moments.Screen | None = None) -> pd.DataFrame:
     """Return predictions as perturbations × genes, the reference included."""
     record = chosen(adata, key)[key]

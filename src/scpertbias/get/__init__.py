@@ -1,6 +1,7 @@
 """Read what is stored."""
 
 from ._attribution import attribution_agreement, attribution_check
+from ._cell_eval import cell_eval
 from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
@@ -15,6 +16,7 @@ __all__ = [
     "attribution_agreement",
     "attribution_check",
     "attributions",
+    "cell_eval",
     "check",
     "confounding",
     "coupling",

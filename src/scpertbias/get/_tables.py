@@ -39,7 +39,7 @@ def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) 
     >>> spb.get.predictions(profiles, "ridge").loc["STAT1", "PSMB9"].round(2).item()
     1.05
     """
-    return _results.predictions(_modality(data, regime), key)
+    return _results.predictions(modality(data, regime), key)
 
 
 def attributions(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def attributions(data: AnnData | MuData, key: str, *, regime: str | None = None)
     >>> spb.get.attributions(profiles, "ridge")["STAT1"].idxmax()
     'STAT1'
     """
-    adata = _modality(data, regime)
+    adata = modality(data, regime)
     record = _results.chosen(adata, key)[key]
     values = _store.attributions(adata, key)
     if values is None:
@@ -232,7 +232,7 @@ def models(data: AnnData | MuData) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "kind", "n_cannot_predict", "note"])
 
 
-def _modality(data: AnnData | MuData, regime: str | None) -> AnnData:
+def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
     """Return the profiles of a regime, or the data themselves where they are not an audit."""
     if isinstance(data, MuData):
         wanted = "full" if regime is None else regime

@@ -59,7 +59,7 @@ def ask(
     records = _results.chosen(adata, models)
     screen = _moments.of(adata, **agreed(records, data))
     folds = _results.folds(adata, records)
-    predictions = {name: _unseen(adata, name, record, screen, folds) for name, record in records.items()}
+    predictions = {name: _results.unseen(adata, name, record, screen, folds) for name, record in records.items()}
     if not any(np.isfinite(table[1:]).all(axis=1).any() for table in predictions.values()):
         msg = (
             f"No perturbation is held out: none of {list(predictions)} predicts one that it has not seen. Call "
@@ -68,21 +68,6 @@ def ask(
         raise ValueError(msg)
     constant = tuple(name for name, r in records.items() if str(r.get("note", "")).startswith(CONSTANT))
     return Asked(screen, predictions, folds, constant)
-
-
-def _unseen(
-    adata: AnnData, name: str, record: Mapping[str, Any], screen: Screen, folds: Mapping[str, int] | None
-) -> FloatArray:
-    """Return predictions; rows that the model has seen are NaN."""
-    table = _results.predictions(adata, name, screen).to_numpy(np.float64)
-    if record.get("cross_fitted"):
-        held_out = list(folds or {})
-    elif folds is not None or record.get("test") is not None:
-        held_out = _results.held_out(record, screen)
-    else:
-        held_out = [screen.names[p] for p in np.unique(screen.perturbation[screen.split == "test"])]
-    table[~np.isin(screen.names, held_out)] = np.nan
-    return table
 
 
 def agreed(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:
