@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import mudata as md
 import numpy as np
 import pandas as pd
@@ -44,13 +46,12 @@ def test_round_trip(modalities, tmp_path):
 def test_the_users_option_is_as_before(modalities, monkeypatch, version):
     entered = []
     monkeypatch.setattr(md, "__version__", version)
-    before = md.set_options
 
     def watched(**options):
         entered.append(options)
-        return before(**options)
+        return nullcontext()
 
-    monkeypatch.setattr(md, "set_options", watched)
+    monkeypatch.setattr(md, "set_options", watched, raising=False)  # 0.4 has none
     if version == "0.4.0" and not md.__version__.startswith("0.4"):
         pytest.fail("the version was not replaced")
     with _compat._no_pull():

@@ -32,7 +32,13 @@ def again(adata, path, form):
 
 def frozen(adata):
     """What could be changed by mistake."""
-    return (sorted(adata.layers), sorted(adata.varm), sorted(adata.obsm), repr(adata.uns), adata.obs.columns.tolist())
+    return (
+        sorted(filter(None, adata.layers)),
+        sorted(adata.varm),
+        sorted(adata.obsm),
+        repr(adata.uns),
+        adata.obs.columns.tolist(),
+    )
 
 
 # --- tables ---

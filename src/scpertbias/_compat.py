@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import mudata as md
+import pandas as pd
 from anndata import AnnData
 from packaging.version import Version
+
+EXACT_CSV: dict[str, Any] = {} if Version(pd.__version__) >= Version("3.1") else {"float_precision": "round_trip"}
+"""Arguments of `pandas.read_csv` with which numbers come back as they were; newer pandas needs, and wants, none."""
 
 
 @contextmanager

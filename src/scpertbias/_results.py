@@ -82,7 +82,7 @@ def unseen(
     adata: AnnData, key: str, record: Mapping[str, Any], screen: _moments.Screen, folds: Mapping[str, int] | None
 ) -> npt.NDArray[np.float64]:
     """Return predictions as perturbations × genes; rows that the model has seen are NaN."""
-    table = predictions(adata, key, screen).to_numpy(np.float64)
+    table = predictions(adata, key, screen).to_numpy(np.float64, copy=True)  # pandas 3 gives it read-only
     if record.get("cross_fitted"):
         names = list(folds or {})
     elif folds is not None or record.get("test") is not None:

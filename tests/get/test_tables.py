@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.api.types import is_string_dtype
 
 import scpertbias as spb
 
@@ -61,7 +62,7 @@ def test_a_regime_of_what_is_no_audit(profiles):
 @pytest.mark.parametrize("name", ["scores", "summary", "check"])
 def test_tables_hold_text_and_can_be_changed(profiles, name):
     table = getattr(spb.get, name)(profiles)
-    text = [c for c in table if table[c].dtype == object]
+    text = [c for c in table if is_string_dtype(table[c])]
     assert text
     assert all(isinstance(v, str) for c in text for v in table[c])
     assert isinstance(table.index, pd.RangeIndex)

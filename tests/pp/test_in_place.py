@@ -24,7 +24,7 @@ def state(adata):
         "obs": adata.obs.copy(),
         "var": adata.var.copy(),
         "X": np.asarray(adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X).copy(),
-        "layers": sorted(adata.layers),
+        "layers": sorted(filter(None, adata.layers)),
         "varm": sorted(adata.varm),
         "uns": sorted(adata.uns),
         "ours": sorted(adata.uns.get("scpertbias", {})),

@@ -42,7 +42,7 @@ def test_coexpression_in_training_cells(make_cells, dense):
     adata.obs["split"] = np.where(adata.obs["perturbation"] == "JAK2", "test", "train")
     few = np.flatnonzero(adata.obs["perturbation"] == "STAT2")[:25]
     adata = adata[np.setdiff1d(np.arange(adata.n_obs), few)].copy()
-    chosen = adata.obs["perturbation"].isin(["control", "MYC", "STAT1"]).to_numpy()
+    chosen = adata.obs["perturbation"].isin(["control", "MYC", "STAT1"]).to_numpy(copy=True)
     net = spb.pp.coexpression_net(adata, cells="train", threshold=0.2)
     assert edges(net) == pytest.approx(by_rule(dense(adata.X)[chosen], list(adata.var_names), threshold=0.2, n_top=20))
     chosen |= (adata.obs["perturbation"] == "STAT2").to_numpy()

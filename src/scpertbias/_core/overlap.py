@@ -13,6 +13,8 @@ from scpertbias._core.axes import Effects, FloatArray
 
 NO_AXIS = 0.1
 """Two half estimates of a direction with a smaller cosine show no direction."""
+ROUNDING = 1e-7
+"""What is left of a direction beside others is rounding where it is shorter than this part of the whole."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Basis:
             first[list(taken)] = -np.linalg.solve(inner.T, self.cross[j, taken])
             second[list(taken)] = -np.linalg.solve(inner, self.cross[taken, j])
         size = float(first @ self.within[0] @ first) * float(second @ self.within[1] @ second)
-        return float(first @ self.cross @ second) / np.sqrt(size) if size > 0 else 0.0
+        whole = float(self.within[0][j, j] * self.within[1][j, j])
+        return float(first @ self.cross @ second) / np.sqrt(size) if size > ROUNDING**4 * whole else 0.0
 
 
 def shapley(parts: Sequence[Basis], n: int) -> FloatArray:

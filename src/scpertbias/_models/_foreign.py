@@ -14,7 +14,7 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from .. import _store
+from .. import _compat, _store
 from .._moments import Screen
 from .._store import obsm as obsm_slot
 from ._align import SHOWN, Brought, digits, match
@@ -94,7 +94,7 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
     try:
         if separator is None:
             return ad.read_h5ad(path)
-        return pd.read_csv(path, sep=separator, index_col=0, float_precision="round_trip")
+        return pd.read_csv(path, sep=separator, index_col=0, **_compat.EXACT_CSV)
     except (OSError, EOFError, pd.errors.ParserError, pd.errors.EmptyDataError) as err:
         msg = f"`predictions`: {path.name} cannot be read ({err}); it may be cut short."
         raise ValueError(msg) from err

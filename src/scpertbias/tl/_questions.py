@@ -139,7 +139,7 @@ def _unseen(screen: Screen, fits: Fits, folds: Mapping[str, int]) -> dict[str, F
 
 def _trained(profiles: AnnData, name: str, record: Mapping[str, Any], screen: Screen) -> FloatArray:
     """Return the predictions of a model that keeps one split; what it has seen is NaN."""
-    table = _results.predictions(profiles, name, screen).to_numpy(np.float64)
+    table = _results.predictions(profiles, name, screen).to_numpy(np.float64, copy=True)
     table[~np.isin(screen.names, _results.held_out(record, screen))] = np.nan
     return table
 
