@@ -43,7 +43,7 @@ def train_all(
         for variant in wanted:
             try:
                 _fit(made, variant, net, regime=regime, data=data, seed=seed)
-            except ValueError as err:
+            except (ValueError, FloatingPointError) as err:  # the latter: a loss that is not finite
                 left_out.append((variant.name, regime, str(err)))
                 info(f"{variant.name} is left out of regime {regime!r}: {err}")
                 continue
