@@ -87,8 +87,9 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
     assert made["parameters"]["normalize"] is True
     assert made["parameters"]["strata"] == ["gem_group"]
     assert any("normalized on the fly" in note for note in found["notes"])
-    for said in found["answer"]:
-        assert said["text"] in out
+    for one in found["answer"]:
+        assert f"{one['question']}\n  {one['text']}\n" in out
+        assert all(f"  - {said['text']}\n" in out for said in one["sentences"])
     assert "No verdict on ridge: 6 held-out perturbations, 10 are needed." in out
     assert "audit.html" in out
     assert "reading screen.h5ad" in err
@@ -102,7 +103,7 @@ def test_warnings_are_notes_and_are_listed(screen, tmp_path, capsys):
     assert err.count(f"note: {warned}") == 1
     page = (tmp_path / "out" / "audit.html").read_text()
     assert "<h2>Warnings</h2>" in page
-    assert any("gem_group" in s["text"] for s in found["answer"] if s["topic"] == "caution")
+    assert any("gem_group" in s["text"] for s in found["cautions"])
 
 
 def test_quiet_says_nothing_on_stderr(screen, capsys):

@@ -269,11 +269,13 @@ def _spoken(mdata: MuData) -> list[str]:
     from ._report._content import content
 
     made = content(mdata)
+    lines = []
+    for one in made["answer"]:
+        lines += [one["question"], f"  {one['text']}", *(f"  - {said['text']}" for said in one["sentences"])]
+    if made["cautions"]:
+        lines += ["Read with care", *(f"  - {said['text']}" for said in made["cautions"])]
     planted = [] if made["planted"] is None else made["planted"].to_dict("records")
-    return [
-        *(said["text"] for said in made["answer"]),
-        *(f"Planted, {row['quantity']}: {row['planted']}. Found: {row['found']}." for row in planted),
-    ]
+    return lines + [f"Planted, {row['quantity']}: {row['planted']}. Found: {row['found']}." for row in planted]
 
 
 def _say(args: argparse.Namespace) -> Any:

@@ -64,11 +64,15 @@ def test_page_is_well_made(page):
     assert {a["href"][1:] for a in parsed.all("a")} <= set(ids)
     assert {a["aria-labelledby"] for _, a in parsed.elements if "aria-labelledby" in a} <= set(ids)
     assert parsed.all("html")[0]["lang"] == "en"
-    svgs = parsed.all("svg")
+    bars, svgs = ([a for a in parsed.all("svg") if (a.get("class") == "bar") == bar] for bar in (True, False))
+    assert len(bars) == 2, "beside the mean: control and ridge"
+    assert all(a["aria-hidden"] == "true" for a in bars), "their numbers stand beside them"
     assert len(svgs) == 8
     assert all(a["role"] == "img" and a["aria-label"] for a in svgs)
-    heads = [a for a in parsed.all("th") if a.get("scope") == "col"]
-    assert len(heads) == len(parsed.all("button")) > 20
+    assert {a["aria-describedby"] for a in svgs} <= set(ids)
+    data = [a for a in parsed.all("table") if a["class"] == "data"]
+    heads = len(re.findall(r'<th scope="col"[^>]*><button', page))
+    assert len(parsed.all("button")) == heads + len(data) > 20, "a heading sorts, and each table can be saved"
     headings = re.findall(r"<h2>(.*?)</h2>", page)
     assert headings == [
         "The answer first",
@@ -86,8 +90,14 @@ def test_page_is_well_made(page):
 def test_page_says_what_the_json_says(page, audit):
     text = " ".join("".join(Page(page).text).split())
     made = json.loads(to_json(audit))
-    for said in made["answer"]:
+    sentences = [s for one in made["answer"] for s in (one, *one["sentences"])] + made["cautions"]
+    sentences += [s for some in made["remarks"].values() for s in some]
+    assert len(sentences) > 10
+    for said in sentences:
         assert " ".join(said["text"].split()) in text
+    for row in made["scorecard"]:
+        assert row["model"] in text
+        assert row["verdict"] in text
     for record in made["tables"]["check"]:
         assert record["perturbation"] in text
         assert record["detail"] in text

@@ -1,13 +1,23 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report._say import by_words, gains, judged, say
+from scpertbias._report._say import answered, by_words, gains, judged, of, say
 
 
 def test_a_sentence_has_its_rows():
     rows = pd.DataFrame({"a": [1, 2]})
-    assert say("topic", " text ", rows) == {"topic": "topic", "text": "text.", "rows": [{"a": 1}, {"a": 2}]}
-    assert say("topic", "text.")["rows"] == []
+    assert say(" text ", rows) == {"text": "text.", "rows": [{"a": 1}, {"a": 2}]}
+    assert say("text.")["rows"] == []
+
+
+def test_an_answer_has_its_question_and_why():
+    found = answered("n", "Is it?", "yes", say("Yes"), [say("a")])
+    assert (found["name"], found["question"], found["verdict"], found["text"]) == ("n", "Is it?", "yes", "Yes.")
+    assert [s["text"] for s in found["sentences"]] == ["a."]
+
+
+def test_an_interval_of_few_is_approximate():
+    assert (of(49), of(50)) == ("n = 49, approximate", "n = 50")
 
 
 def test_names_of_whom_the_same_is_said_stand_together():
@@ -26,5 +36,5 @@ def test_a_verdict_needs_ten_perturbations_and_an_interval(n, value, low, enough
 
 def test_gains_have_interval_and_n():
     assert gains(pd.DataFrame({"n": [12], "gain": [-0.1], "low": [-0.2], "high": [0.0]})) == [
-        "−0.100 [−0.200, 0] (n = 12)"
+        "−0.100 [−0.200, 0] (n = 12, approximate)"
     ]

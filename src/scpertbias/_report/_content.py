@@ -29,7 +29,7 @@ def content(data: MuData, *, title: str | None = None, truth: pd.DataFrame | Non
     return {
         "schema": SCHEMA,
         "title": title or title_of(data) or TITLE,
-        "answer": answer(tables, unseen_notes(data)),
+        **answer(tables, unseen_notes(data)),
         "tables": {name: _of_page(name, table) for name, table in tables.items() if name != "scores"},
         "drawn": _drawn(tables["scores"]),
         "planted": _planted(data, truth),

@@ -166,6 +166,6 @@ def inline_svg(figure: MplFigure, *, name: str, label: str) -> str:
     head, body = svg.split(">", 1)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head).groups()  # type: ignore[union-attr]
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}" style="width: {float(width) * 4 / 3:.0f}px">'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}" aria-describedby="reading-{name}" style="width: {float(width) * 4 / 3:.0f}px">'
         f"{body.strip()}"
     )

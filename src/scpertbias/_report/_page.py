@@ -9,22 +9,15 @@ from typing import Any
 import pandas as pd
 from mudata import MuData
 
+from ._card import bar, card_rows
+from ._confounded import DEFINED
 from ._content import content
 from ._figures import figures
 from ._folder import replace_file
 from ._format import count, sentence
 from ._views import views
 
-TOPICS = (
-    ("screen", "The screen"),
-    ("response", "The response"),
-    ("models", "The models"),
-    ("specific", "Knowing which perturbation is which"),
-    ("recurrence", "Genes that recur"),
-    ("regimes", "Retraining"),
-    ("left_out", "Left out"),
-    ("caution", "Read with care"),
-)
+WORDS = {"yes": "yes", "partly": "in part", "no": "no", "open": "not told"}
 
 
 def report(data: MuData, path: str | Path, *, title: str | None = None, truth: pd.DataFrame | None = None) -> None:
@@ -83,24 +76,22 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
         for section, some in figures(data, made["tables"]).items()
     }
     return environment.from_string(here.joinpath("template.html.j2").read_text(encoding="utf-8")).render(
-        **{key: made[key] for key in ("title", "notes", "warnings", "provenance")},
-        answer=[(heading, _texts(made["answer"], topic)) for topic, heading in TOPICS if _texts(made["answer"], topic)],
+        **{key: made[key] for key in ("title", "answer", "cautions", "remarks", "notes", "warnings", "provenance")},
+        card=[
+            {**row, "bar": Markup(bar(row["skill"], row["low"], row["high"]))} for row in card_rows(made["scorecard"])
+        ],
+        words={"verdict": WORDS, "confounded": DEFINED},
         views=views(made["tables"], made["planted"]),
         left_out={name: made["tables"][name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
         figures=drawn,
-        on_target=_texts(made["answer"], "on_target"),
         css=Markup(here.joinpath("style.css").read_text(encoding="utf-8")),
-        js=Markup(here.joinpath("sort.js").read_text(encoding="utf-8")),
+        js=Markup(here.joinpath("page.js").read_text(encoding="utf-8")),
     )
-
-
-def _texts(sentences: list[dict[str, Any]], topic: str) -> list[str]:
-    return [s["text"] for s in sentences if s["topic"] == topic]
 
 
 def _tied(text: str) -> str:
     """Return text in which a number and its unit stay on one line."""
-    for loose in ("n = ", "p = ", "q = ", "q < ", " %"):
+    for loose in ("n = ", "p = ", "q = ", "q < ", " %", " ["):
         text = text.replace(loose, loose.replace(" ", "\u00a0"))
     return text
 

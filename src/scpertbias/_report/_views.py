@@ -10,7 +10,7 @@ import pandas as pd
 from . import _columns as columns_of
 from ._columns import Column
 from ._format import GAP, count, interval, known, number, percent, percent_interval
-from ._learned import beyond_the_truth, tested
+from ._recurring import beyond_the_truth, tested
 
 Tables = Mapping[str, pd.DataFrame]
 METRICS = (
