@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scpertbias._core.attribution import agreement, gene_permutations, kinds, one_hot_bound, ranked
+from scpertbias._core.attribution import agreement, gene_permutations, kinds, one_hot_bound, output_gene, ranked
 from scpertbias._core.ranking import expression_bins
 
 
@@ -189,3 +189,12 @@ def test_cosine_is_the_mean_over_pairs():
     assert kinds(values).cosine == pytest.approx(np.mean(pairs), abs=1e-12)
     assert kinds(np.outer(np.arange(1, 5), values[0])).cosine == pytest.approx(1.0, abs=1e-12)
     assert np.isnan(kinds(values[:1]).cosine)
+
+
+def test_output_gene_varies_most_and_ties_go_by_change_then_name():
+    names = np.array(["D", "C", "B", "A"])
+    shifts = np.array([[0.0, 1, -1, 0], [2, 1, 1, 0], [4, 1, 3, 0.5]])
+    assert output_gene(shifts, names) == (0, 2), "D and B tie; D has moved further"
+    assert output_gene(shifts - [2, 0, 1, 0], names) == (2, 2), "they have moved as far: B is first by name"
+    assert output_gene(shifts * [1, 1, 2, 1], names) == (2, 1)
+    assert output_gene(np.ones((3, 4)), names) == (3, 4)

@@ -190,3 +190,22 @@ def kinds(attributions: FloatArray) -> Kinds:
     else:
         cosine = float("nan")
     return Kinds(known, zero, constant, one_hot, exact, cosine)
+
+
+def output_gene(shifts: FloatArray, names: npt.NDArray[np.str_]) -> tuple[int, int]:
+    """Return the gene whose prediction varies most over perturbations, and how many genes tie for it.
+
+    Ties go to the larger mean absolute change, then to the first name.
+
+    Parameters
+    ----------
+    shifts
+        Predicted changes against control, perturbations x genes.
+    names
+        Names of the genes.
+    """
+    variance = shifts.var(axis=0)
+    tied = np.flatnonzero(variance == variance.max())
+    size = np.abs(shifts[:, tied]).mean(axis=0)
+    order = np.lexsort((names[tied], -size))
+    return int(tied[order[0]]), len(tied)

@@ -64,8 +64,9 @@ def store(
     params: Mapping[str, Any],
     key: str,
     cross_fitted: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Store a solution under ``key`` with what is needed to read and compare it."""
+    """Store a solution under ``key`` with what is needed to read and compare it, and what ``more`` a model says."""
     cannot = [n for n, row in zip(screen.names, solution.predictions, strict=True) if not np.isfinite(row).all()]
     record = {
         "kind": kind,
@@ -75,6 +76,7 @@ def store(
         "cannot_predict": cannot,
         "note": solution.note,
         "cross_fitted": cross_fitted,
+        **(more or {}),
     }
     attributions = None if solution.coef is None else np.abs(solution.coef).T
     _store.put_model(

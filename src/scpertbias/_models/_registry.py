@@ -17,8 +17,9 @@ class ModelSpec:
     """What a kind of model can do.
 
     ``unseen`` says in words what it predicts for a perturbation without training cells, ``needs`` what it needs beside
-    profiles (``net``, ``cells``), ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there is one: then the
-    model costs nothing and is cross-fitted. ``check`` refuses wrong parameters before any work.
+    profiles (``net``, ``cells``), ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there
+    is one: then the model costs nothing and is cross-fitted. ``check`` refuses wrong parameters before any work.
+    ``stored_as`` is the name of its results, from the one asked for and its parameters: scGPT without pretraining says so.
     """
 
     name: str
@@ -29,10 +30,16 @@ class ModelSpec:
     reference: str
     solve: Callable[..., Solution] | None
     check: Callable[..., None]
+    stored_as: Callable[..., str]
 
 
 def _nothing_to_check(**_: Any) -> None:
     """Accept the parameters."""
+
+
+def _as_asked(key: str, **_: Any) -> str:
+    """Return the name asked for."""
+    return key
 
 
 _REGISTRY: dict[str, ModelSpec] = {}
@@ -47,11 +54,12 @@ def model(
     attribution: str = "",
     solve: Callable[..., Solution] | None = None,
     check: Callable[..., None] = _nothing_to_check,
+    stored_as: Callable[..., str] = _as_asked,
 ) -> Callable[[Fit], Fit]:
     """Register the public ``fit_*`` of a model."""
 
     def register(fit: Fit) -> Fit:
-        _REGISTRY[name] = ModelSpec(name, fit, unseen, needs, attribution, reference, solve, check)
+        _REGISTRY[name] = ModelSpec(name, fit, unseen, needs, attribution, reference, solve, check, stored_as)
         return fit
 
     return register

@@ -3,6 +3,7 @@
 from .._models.additive import fit_additive
 from .._models.bilinear import fit_bilinear
 from .._models.control import fit_control
+from .._models.deep.scgpt import fit_scgpt
 from .._models.external import add_predictions
 from .._models.grn_linear import fit_grn_linear
 from .._models.mean import fit_mean
@@ -35,6 +36,7 @@ __all__ = [
     "fit_grn_linear",
     "fit_mean",
     "fit_ridge",
+    "fit_scgpt",
     "fit_two_stage",
     "on_target",
     "recurrence",

@@ -98,7 +98,7 @@ def _variant(name: str, kind: str, extra: Mapping[str, Any], model_params: Mappi
         raise ValueError(msg)
     params = {**defaults, **given}
     specs()[kind].check(**params)
-    return Variant(name, kind, params)
+    return Variant(specs()[kind].stored_as(name, **params), kind, params)
 
 
 def _defaults(kind: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import numpy as np
 import scanpy as sc
 
 if TYPE_CHECKING:
@@ -46,6 +47,16 @@ def pick_device(device: str | None) -> torch.device:
         msg = f"`device` is {device!r}, but torch sees {torch.cuda.device_count()} GPUs; leave it out to use what there is."
         raise ValueError(msg)
     return chosen
+
+
+def seed_of(rng: int | np.random.Generator | None, checkpoint_dir: object) -> int:
+    """Return the seed of a training; one that may be interrupted needs a seed that comes again."""
+    if isinstance(rng, int | np.integer):
+        return int(rng)
+    if checkpoint_dir is not None:
+        msg = f"`rng` is {rng!r}; with `checkpoint_dir` it must be a seed, so that an interrupted training can go on."
+        raise ValueError(msg)
+    return int(np.random.default_rng(rng).integers(2**62))
 
 
 @contextmanager
