@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"scpertbias: error: {err}", file=sys.stderr)
         return USAGE
     except (OSError, KeyError, ValueError, TypeError) as err:
-        from ._report._inputs import one_line
+        from ._files import one_line
 
         print(f"scpertbias: error: {one_line(err)}", file=sys.stderr)
         return BAD_DATA
@@ -152,7 +152,8 @@ def _audit(args: argparse.Namespace) -> int:
 def _made(args: argparse.Namespace) -> MuData:
     """Audit a file, and store beside the tables how that was done."""
     from . import _store, get, pp, tl
-    from ._report._inputs import holds_counts, one_line, read_cells, read_net, read_predictions
+    from ._files import one_line
+    from ._report._inputs import holds_counts, read_cells, read_net, read_predictions
     from ._report._planted import planted_table
     from ._report._provenance import sha256, versions
 

@@ -43,7 +43,7 @@ def test_names_may_hold_blanks(tmp_path, packed):
 def test_what_is_no_gmt_is_refused(tmp_path):
     path = tmp_path / "sets.gmt"
     path.write_text("source,target\nA,B\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"sets\.gmt, line 1: .* separated by tabs"):
+    with pytest.raises(ValueError, match=r"sets\.gmt cannot be read.*line 1: .* separated by tabs"):
         read_gmt(path)
     path.write_text("\n", encoding="utf-8")
     with pytest.raises(ValueError, match="holds no gene set"):

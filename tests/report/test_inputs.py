@@ -6,7 +6,6 @@ import scpertbias as spb
 from scpertbias import _compat
 from scpertbias._report._inputs import (
     holds_counts,
-    one_line,
     read_audit,
     read_cells,
     read_net,
@@ -80,9 +79,3 @@ def test_what_is_no_audit_is_said_to_be_so(screen, tmp_path):
 def test_counts_are_recognized(screen):
     assert not holds_counts(screen, None)
     assert holds_counts(screen, "counts")
-
-
-def test_one_line():
-    assert one_line(KeyError("no 'x'")) == "no 'x'"
-    assert one_line(ValueError("a\n  b")) == "a b"
-    assert one_line(KeyError("low")) == "KeyError: low"

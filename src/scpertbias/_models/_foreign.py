@@ -15,6 +15,7 @@ from anndata import AnnData
 from scipy import sparse
 
 from .. import _compat, _store
+from .._files import reading
 from .._moments import Screen
 from .._store import obsm as obsm_slot
 from ._align import SHOWN, Brought, digits, match
@@ -91,13 +92,10 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
     if separator is None and not name.endswith(".h5ad"):
         msg = f"`predictions`: {path.name} is of no known kind; .h5ad, .csv and .tsv are read."
         raise ValueError(msg)
-    try:
+    with reading(path):
         if separator is None:
             return ad.read_h5ad(path)
         return pd.read_csv(path, sep=separator, index_col=0, **_compat.EXACT_CSV)
-    except (OSError, EOFError, pd.errors.ParserError, pd.errors.EmptyDataError) as err:
-        msg = f"`predictions`: {path.name} cannot be read ({err}); it may be cut short."
-        raise ValueError(msg) from err
 
 
 def _no_slot(adata: AnnData, name: str) -> str:

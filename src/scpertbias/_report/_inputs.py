@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +12,15 @@ import pandas as pd
 from mudata import MuData
 
 from .. import _compat, _store, _validate
+from .._files import reading
 from ..ds._assemble import TRUTH
 
 FORMATS = (".h5ad", ".zarr")
 
 
-def one_line(err: object) -> str:
-    """Return a message in one line; a KeyError's without its quotes, a bare word with the error's name."""
-    text = " ".join(str(err.args[0] if isinstance(err, KeyError) and err.args else err).split())
-    return text if " " in text or not isinstance(err, Exception) else f"{type(err).__name__}: {text}"
-
-
 def read_cells(path: Path) -> tuple[ad.AnnData, dict[str, Any] | None]:
     """Return the cells, and what was planted where spb.ds.simulate made them."""
-    with _reading(path):
+    with reading(path):
         if path.suffix == ".zarr":
             return ad.io.read_zarr(path), None
         with h5py.File(path) as file:
@@ -37,7 +30,7 @@ def read_cells(path: Path) -> tuple[ad.AnnData, dict[str, Any] | None]:
 
 def read_audit(path: Path) -> MuData:
     """Return a stored audit."""
-    with _reading(path), warnings.catch_warnings():
+    with reading(path), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is of another kind is refused below, by what it lacks
         data = _compat.read_h5mu(str(path))
         if "full" not in data.mod:
@@ -66,18 +59,5 @@ def holds_counts(adata: ad.AnnData, layer: str | None) -> bool:
 
 
 def _frame(path: Path, *, index: int | None) -> pd.DataFrame:
-    with _reading(path):
+    with reading(path):
         return pd.read_csv(path, sep="\t" if path.suffix in (".tsv", ".txt") else ",", index_col=index)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """A file that is missing, cut short or of another kind is said to be so."""
-    if not path.exists():
-        msg = f"{path} does not exist"
-        raise FileNotFoundError(msg)
-    try:
-        yield
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as err:
-        msg = f"{path} cannot be read; it may be cut short or of another kind ({one_line(err)})"
-        raise ValueError(msg) from err

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from .._files import reading
+
 
 def hallmark() -> pd.DataFrame:
     """Hallmark gene sets of MSigDB (human symbols), which ship with the package.
@@ -43,6 +45,11 @@ def read_gmt(path: str | Path) -> pd.DataFrame:
     Names of sets may hold blanks; a gene that a set lists twice counts once.
     """
     path = Path(path)
+    with reading(path):
+        return _parse(path)
+
+
+def _parse(path: Path) -> pd.DataFrame:
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     rows = []
     for number, line in enumerate(content.decode("utf-8").splitlines(), 1):
@@ -50,10 +57,10 @@ def read_gmt(path: str | Path) -> pd.DataFrame:
             continue
         name, *rest = (field.strip() for field in line.split("\t"))
         if not name or len(rest) < 2:
-            msg = f"{path.name}, line {number}: a set's name, a description and genes, separated by tabs, are expected."
+            msg = f"line {number}: a set's name, a description and genes, separated by tabs, are expected."
             raise ValueError(msg)
         rows += [(name, gene) for gene in dict.fromkeys(rest[1:]) if gene]
     if not rows:
-        msg = f"{path.name} holds no gene set."
+        msg = "it holds no gene set"
         raise ValueError(msg)
     return pd.DataFrame(rows, columns=["source", "target"]).drop_duplicates(ignore_index=True)

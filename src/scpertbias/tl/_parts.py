@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -17,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import scanpy as sc
 
+from .._files import reading
 from .._log import info
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -114,12 +114,13 @@ class Cache:
     def read(self, key: str) -> Arrays | None:
         """Return the arrays of a part that was done before, or None."""
         try:
-            with self._path(key).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            path = self._path(key)
+            with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as err:
-            info(f"{self._path(key)} is damaged ({type(err).__name__}: {err}) and is made again")
+        except ValueError as err:
+            info(f"{err}: it is made again")
             return None
 
     def write(self, key: str, arrays: Arrays) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,9 +50,9 @@ class Folder:
     def _read_plain(self, last: Path) -> dict[str, Any]:
         try:
             plain: dict[str, Any] = json.loads((last / PLAIN).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            known = dict(plain["identity"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise ValueError(_unreadable(last)) from error
-        known = plain.get("identity", {})
         differ = [key for key in {**self.identity, **known} if known.get(key) != self.identity.get(key)]
         if differ:
             shown = "; ".join(
@@ -75,7 +74,7 @@ class Folder:
             return None
         try:
             tensors = torch.load(last / TENSORS, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # damaged files raise errors of zip, of pickle, of tensors
             raise ValueError(_unreadable(last)) from error
         return tensors, self.plain
 
