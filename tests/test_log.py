@@ -1,5 +1,7 @@
 import io
 import logging
+import subprocess
+import sys
 import types
 import warnings
 from pathlib import Path
@@ -64,3 +66,16 @@ def test_other_packages_are_not_inside():
         warnings.simplefilter("always")
         other.one()
     assert caught[0].filename == "extra.py"
+
+
+@pytest.mark.parametrize(("verbosity", "shown"), [(0, False), (1, True)])
+def test_bars_from_verbosity_1(capsys, verbosity, shown):
+    sc.settings.verbosity = verbosity
+    with _log.progress("fits", 2) as bar:
+        bar.update()
+    assert ("fits" in capsys.readouterr().err) is shown
+
+
+def test_importing_the_package_does_not_ask_for_widgets():
+    code = "import sys, scpertbias; sys.exit('tqdm.auto' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from collections.abc import Iterable
 from types import FrameType
+from typing import Any
 
 import scanpy as sc
+from tqdm import tqdm
 
 logger = logging.getLogger("scpertbias")
 logger.addHandler(logging.NullHandler())
 
-_INFO, _HINT = 2, 3
+_BAR, _INFO, _HINT = 1, 2, 3
 
 
 def info(message: str) -> None:
@@ -28,6 +31,15 @@ def added(*slots: str) -> None:
     logger.debug(message)
     if int(sc.settings.verbosity) >= _HINT:
         sc.logging.hint(message)
+
+
+def progress(what: str, total: int | None, *, unit: str = "it", items: Iterable[Any] | None = None) -> tqdm:
+    """Make a progress bar, over items if given (shown from verbosity 1)."""
+    if int(sc.settings.verbosity) < _BAR:
+        return tqdm(items, total=total, disable=True)
+    from tqdm import auto  # in a notebook without widgets it warns when it is imported, which our import must not do
+
+    return auto.tqdm(items, total=total, desc=what, unit=unit)
 
 
 def warn(message: str) -> None:

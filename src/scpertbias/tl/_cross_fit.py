@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scanpy as sc
-from tqdm.auto import tqdm
 
 from .. import _results
-from .._log import info
+from .._log import info, progress
 from .._models._problem import Graphs, Problem, Solution, check_net, problem
 from .._models._registry import closed_form, closed_forms, from_cells, specs
 from .._models._smooth import smoothers
@@ -147,11 +145,10 @@ def cross_fit_all(
     n_fits = len(set(folds.values())) + coefficients
     parts = _parts(screens, wanted, folds, net, coefficients=coefficients, hashed=cache is not None)
     results: dict[Place, Arrays | str] = {}
-    quiet = int(sc.settings.verbosity) < 1
-    with tqdm(total=len(screens) * len(wanted) * n_fits, desc="fits", disable=quiet) as progress:
+    with progress("fits", len(screens) * len(wanted) * n_fits) as bar:
         for place, result in run(parts, n_jobs=n_jobs, cache=cache):
             results[place] = result
-            progress.update()
+            bar.update()
     return {regime: _assembled(regime, screen, wanted, folds, results) for regime, screen in screens.items()}
 
 

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scanpy as sc
 from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
+from .._log import progress
 from .._models._problem import Graphs, problem
 from .._models._registry import closed_form
 from .._moments import Screen
@@ -146,15 +145,14 @@ class _Retrain:
             inputs = [self.screen.digest(), digest([self.folds, net, models, genes])]
         parts = [Part(("random", str(r)), partial(self.draw, r), [inputs, r]) for r in range(n_random)]
         found: dict[Place, Any] = {}
-        quiet = int(sc.settings.verbosity) < 1
         # Threads of BLAS would fight over the cores: its matrices are small here, and the removals many.
         with (
             threadpool_limits(1, user_api="blas"),
-            tqdm(total=n_random, desc="random removals", disable=quiet) as progress,
+            progress("random removals", n_random) as bar,
         ):
             for place, arrays in run(parts, n_jobs=n_jobs, cache=cache):
                 found[place] = arrays
-                progress.update()
+                bar.update()
         return [
             Draw(dict(zip(a["models"].tolist(), a["gains"].tolist(), strict=True)), float(a["mismatch"]))
             for a in (found[part.place] for part in parts)

@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scanpy as sc
-from tqdm.auto import tqdm
 
 from ..._core.attribution import output_gene
-from ..._log import info, warn
+from ..._log import info, progress, warn
 from .._problem import Solution
 from ._cells import Cells, digest
 from ._checkpoint import open_folder
@@ -158,7 +156,7 @@ def _solve(made: Plan, module: Any) -> tuple[Solution, dict[str, Any]]:
     given, n_all = cells.dense(rows), int((cells.code == 0).sum())
     size = made.fits(len(known.genes), training=False)
     errors = []
-    for p in _progress(can, "scGPT: predictions"):
+    for p in progress("scGPT: predictions", len(can), unit="perturbation", items=can):
         average = control_variate(outputs(module, known, p, given, micro_batch=size), given, control, n_all)
         predictions[p] = average.mean
         errors.append((names[p], len(rows), np.sqrt((average.error**2).mean()), average.error.max()))
@@ -188,7 +186,7 @@ def _attributions(made: Plan, module: Any, can: list[int], gene: int) -> npt.NDA
     given = cells.dense(_controls(cells, made.settings["n_attribution_cells"]))
     size = made.fits(len(known.genes), training=True)
     importance = np.full((len(cells.screen.names), len(known.genes)), np.nan)
-    for p in _progress(can, "scGPT: attributions"):
+    for p in progress("scGPT: attributions", len(can), unit="perturbation", items=can):
         gradient = embedding_gradient(module, known, p, given, gene, micro_batch=size)
         importance[p] = in_gene_space(module, known, gradient, kind)
     return importance
@@ -201,10 +199,6 @@ def _note(made: Plan) -> str:
     if extra:
         parts.append(f"{extra} perturbations of genes that are not measured enter as a token of their own")
     return "; ".join(parts)
-
-
-def _progress(items: list[int], name: str) -> Any:
-    return tqdm(items, desc=name, unit="perturbation", disable=int(sc.settings.verbosity) < 1)
 
 
 def _some(names: Any, n: int = 5) -> str:

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
-import scanpy as sc
-from tqdm.auto import tqdm
 
+from ..._log import progress
 from ._cells import IntArray
 from ._checkpoint import Folder
 
@@ -87,7 +86,7 @@ def train(
     run = _Run(learner, schedule, rng, device)
     if folder is not None and (saved := folder.load()) is not None:
         run.restore(*saved)
-    with tqdm(total=None, desc=name, unit="batch", disable=int(sc.settings.verbosity) < 1) as bar:
+    with progress(name, None, unit="batch") as bar:
         while len(run.history) < schedule.epochs and not run.is_tired():
             run.epoch(bar)
             if folder is not None:
