@@ -47,9 +47,15 @@ def is_installed(name: str) -> bool:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     extras = [extra for marker in item.iter_markers("needs") for extra in marker.args]
     extras += [name for name in EXTRA_MARKERS if item.get_closest_marker(name)]
+    if isinstance(item, pytest.DoctestItem):
+        extras += [name for name in EXTRA_MARKERS if f"fit_{name}(" in (item.dtest.docstring or "")]
     for extra in dict.fromkeys(extras):
         if missing := missing_of(extra):
             pytest.skip(f"{MISSING}{extra!r}: {', '.join(missing)} not installed")
+    if set(extras) & set(EXTRA_MARKERS):
+        import torch
+
+        torch.set_num_threads(1)  # the workers share the processors; more threads only wait for each other
 
 
 def fail_if_wanting(report: pytest.TestReport | pytest.CollectReport) -> None:

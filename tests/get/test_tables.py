@@ -94,3 +94,8 @@ def test_models(mdata, profiles):
 def test_no_model(cells):
     with pytest.raises(KeyError, match="No model is stored"):
         spb.get.models(cells)
+
+
+def test_history_of_a_model_without_one(profiles):
+    with pytest.raises(KeyError, match="'ridge' has no history"):
+        spb.get.history(profiles, "ridge")

@@ -9,7 +9,7 @@ from ._on_target import on_target
 from ._perturbations import error_by_n_genes, perturbations, random_regimes
 from ._recurrence import recurrence
 from ._specificity import specificity
-from ._tables import attributions, check, models, predictions, regimes, scores, summary
+from ._tables import attributions, check, history, models, predictions, regimes, scores, summary
 from ._variance_ratio import variance_ratio
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "coupling",
     "enrich",
     "error_by_n_genes",
+    "history",
     "models",
     "on_target",
     "perturbations",

@@ -81,6 +81,44 @@ def attributions(data: AnnData | MuData, key: str, *, regime: str | None = None)
     return pd.DataFrame(values, index=adata.var_names, columns=names)
 
 
+def history(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
+    """Return how a model was trained, epoch by epoch.
+
+    Parameters
+    ----------
+    data
+        Cells with a model that was trained on them, or what :func:`scpertbias.tl.audit` returned.
+    key
+        Name of the model.
+    regime
+        Of an audit, the regime; by default ``"full"``.
+
+    Returns
+    -------
+    One row an epoch: ``epoch``, ``train_loss``, what the model is validated by (``val_…``), ``learning_rate``,
+    ``seconds``, ``seconds_validation``, ``peak_memory`` (MB; without a GPU that of the process so far) and ``best``
+    (whether it was the best epoch until then; the last of these is the model).
+
+    Raises
+    ------
+    KeyError
+        If no such model is stored, it was not trained in epochs, or there is no such regime.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.simulate(1_000, 60, 8)
+    >>> spb.tl.fit_gears(adata, spb.ds.simulate_net(adata), epochs=2)
+    >>> spb.get.history(adata, "gears")["learning_rate"].tolist()
+    [0.001, 0.0005]
+    """
+    kept = _results.chosen(modality(data, regime), key)[key].get("history")
+    if not isinstance(kept, pd.DataFrame):
+        msg = f"The model {key!r} has no history: it was not trained in epochs."
+        raise KeyError(msg)
+    return kept.reset_index(drop=True).copy()
+
+
 def scores(data: AnnData | MuData) -> pd.DataFrame:
     """Return the scores of every model on every perturbation.
 

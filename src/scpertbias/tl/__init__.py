@@ -3,6 +3,7 @@
 from .._models.additive import fit_additive
 from .._models.bilinear import fit_bilinear
 from .._models.control import fit_control
+from .._models.deep.gears import fit_gears
 from .._models.deep.scgpt import fit_scgpt
 from .._models.external import add_predictions
 from .._models.grn_linear import fit_grn_linear
@@ -33,6 +34,7 @@ __all__ = [
     "fit_additive",
     "fit_bilinear",
     "fit_control",
+    "fit_gears",
     "fit_grn_linear",
     "fit_mean",
     "fit_ridge",

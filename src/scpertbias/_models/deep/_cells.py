@@ -42,6 +42,11 @@ class Cells:
     problem: Problem
     fingerprint: Mapping[str, str]
 
+    @property
+    def used(self) -> npt.NDArray[np.bool_]:
+        """Which perturbations have cells that count, the control among them."""
+        return np.bincount(self.code[self.order], minlength=len(self.screen.names)) > 0
+
     def of(self, split: str) -> IntArray:
         """Return the cells of a split, control cells among the training cells."""
         return self.order[self.split[self.order] == _keys.SPLITS.index(split)]
