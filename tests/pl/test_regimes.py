@@ -65,3 +65,9 @@ def test_without_random_removals():
     assert not ax.patches
     assert not any("random" in t.get_text() for t in [*ax.texts, *ax.get_legend().get_texts()])
     assert np.isfinite([x for x, _ in points(ax)]).all()
+
+
+def test_nothing_retrained():
+    mdata = spb.tl.audit(spb.ds.simulate(600, 60, 4, rng=1), models=("mean",), regimes=("full",), n_boot=10)
+    with pytest.raises(KeyError, match="Nothing was retrained"):
+        spb.pl.regimes(mdata)

@@ -11,6 +11,7 @@ import scanpy as sc
 from anndata import AnnData
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from mudata import MuData
 
 from .. import _store
@@ -41,6 +42,8 @@ def axes(ax: Axes | None, figsize: tuple[float, float] | None, default: tuple[fl
 def finish(ax: Axes, *, given: bool, show: bool | None, return_fig: bool) -> Any:
     """Show and return as scanpy does: Axes if ``show=False``, Figure if ``return_fig``, else None."""
     show = (sc.settings.autoshow and not given and not return_fig) if show is None else show
+    for text in ax.findobj(Text):
+        text.set_parse_math(False)  # names are no formulas, though they may hold $
     figure = ax.figure
     if show and not given:
         plt.show()

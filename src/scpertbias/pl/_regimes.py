@@ -62,7 +62,7 @@ def regimes(
     Raises
     ------
     KeyError
-        If a model was not retrained, or ``data`` is not an audit.
+        If a model, or every one, was not retrained, or ``data`` is not an audit.
 
     Examples
     --------
@@ -71,6 +71,9 @@ def regimes(
     >>> ax = spb.pl.regimes(mdata, show=False)
     """
     table = _store.table(data, "regimes", made_by="spb.tl.audit")
+    if table.empty:
+        msg = "Nothing was retrained: this audit has the regime 'full' alone."
+        raise KeyError(msg)
     names, _ = asked(table, models)
     arms = list(dict.fromkeys(table["regime"]))
     shade = {**{arm: OKABE_ITO[i % len(OKABE_ITO)] for i, arm in enumerate(arms)}, **(palette or {})}
