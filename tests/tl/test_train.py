@@ -54,7 +54,9 @@ def fit_toy(
     )
 
 
-SPEC = _registry.ModelSpec("toy", fit_toy, "", ("cells", "net"), "made up", "", None, lambda **_: None)
+SPEC = _registry.ModelSpec(
+    "toy", fit_toy, "", ("cells", "net"), "made up", "", None, lambda **_: None, lambda name, **_: name
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
