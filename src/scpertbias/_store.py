@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData, ImplicitModificationWarning
 from mudata import MuData
+from scipy import sparse
 
 from . import _keys
 
@@ -31,6 +32,29 @@ def matrix(adata: AnnData, layer: str | None) -> Any:
         msg = f"`layer`: there is no layers[{layer!r}]; there are {[k for k in adata.layers if k is not None]}."
         raise KeyError(msg)
     return adata.layers[layer]
+
+
+def is_lazy(adata: AnnData) -> bool:
+    """Whether values or tables are not in memory: backed by a file, or as ``anndata.experimental.read_lazy`` gives them."""
+    if adata.isbacked or not isinstance(adata.obs, pd.DataFrame) or not isinstance(adata.var, pd.DataFrame):
+        return True
+    arrays = [] if adata.X is None else [adata.X]
+    arrays += [values for key, values in adata.layers.items() if key is not None]
+    return any(not (isinstance(x, np.ndarray) or sparse.issparse(x)) for x in arrays)
+
+
+def light(adata: AnnData, layer: str | None, *, obs: pd.DataFrame | None = None) -> AnnData:
+    """Return an AnnData with one matrix, shared and read by nobody yet, and with tables in memory."""
+    tables = [
+        t if isinstance(t, pd.DataFrame) else t.to_memory() for t in (adata.obs if obs is None else obs, adata.var)
+    ]
+    x, record = matrix(adata, layer), layer_record(adata, layer)
+    if layer is None:
+        return AnnData(X=x, obs=tables[0].copy(), var=tables[1].copy())
+    cells = AnnData(obs=tables[0].copy(), var=tables[1].copy(), layers={layer: x})
+    if record is not None:
+        put(cells, **{_keys.LAYERS: {layer: record}})
+    return cells
 
 
 def has_layer(adata: AnnData, key: str) -> bool:
