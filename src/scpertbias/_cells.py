@@ -39,6 +39,8 @@ def read(
     x = _store.matrix(adata, layer)
     made = _store.layer_record(adata, layer) is not None
     check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=made)
+    if 0 in x.shape:
+        check.done()
     labels, symbols, symbols_key = _labels(adata, asked["groupby"], asked["reference"], asked["gene_symbols"])
     warn_if_guides(labels.names[1:], asked["groupby"])
     stratum, strata_names = _validate.strata_codes(adata, asked["strata"])
