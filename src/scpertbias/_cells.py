@@ -60,15 +60,8 @@ def read(
     size = _validate.depth(adata) if normalization is None else None
     half = np.where(codes == 0, dealt.half[dealt.leaf], -1)
     depth = None if normalization is None and size is None else Depth(half, stratum, adata.n_vars)
-    moments = _pass.moments(
-        x,
-        gathering,
-        depth=depth,
-        size=size,
-        normalization=normalization,
-        check=check,
-        chunk_memory=_pass.CHUNK_MEMORY if chunk_memory is None else chunk_memory,
-    )
+    how = {"depth": depth, "size": size, "normalization": normalization, "check": check}
+    moments = _pass.moments(x, gathering, **how, chunk_memory=chunk_memory)
     record = {
         **_remembered(asked, labels, symbols_key),
         "layer": layer,

@@ -98,7 +98,7 @@ def moments(
     size: FloatArray | None,
     normalization: Normalization | None,
     check: Scale,
-    chunk_memory: float,
+    chunk_memory: float | None,
 ) -> Moments:
     """Read every cell once, and return the moments of the rows.
 
@@ -118,6 +118,7 @@ def moments(
     chunk_memory
         Gigabytes of cells that are held at a time where they are not in memory.
     """
+    chunk_memory = CHUNK_MEMORY if chunk_memory is None else chunk_memory
     if normalization is not None and normalization.size is None and by_genes(x):
         normalization = replace(normalization, size=totals(x, chunk_memory))
     cells = Cells(gathering.dealt.leaf, gathering.deviations, normalization, size, check)
