@@ -60,8 +60,8 @@ def read(
     size = _validate.depth(adata) if normalization is None else None
     half = np.where(codes == 0, dealt.half[dealt.leaf], -1)
     depth = None if normalization is None and size is None else Depth(half, stratum, adata.n_vars)
-    how = {"depth": depth, "size": size, "normalization": normalization, "check": check}
-    moments = _pass.moments(x, gathering, **how, chunk_memory=chunk_memory)
+    reading = _pass.Reading(depth, size, normalization, check, chunk_memory)
+    moments = _pass.moments(x, gathering, reading)
     record = {
         **_remembered(asked, labels, symbols_key),
         "layer": layer,

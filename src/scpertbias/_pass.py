@@ -90,45 +90,36 @@ def _put(leaves: Leaves, genes: slice | None, x: Any, leaf: IntArray, scale: Any
         leaves.add_genes(genes, x, leaf, scale=scale, deviations=deviations)
 
 
-def moments(
-    x: Any,
-    gathering: Gathering,
-    *,
-    depth: Depth | None,
-    size: FloatArray | None,
-    normalization: Normalization | None,
-    check: Scale,
-    chunk_memory: float | None,
-) -> Moments:
-    """Read every cell once, and return the moments of the rows.
+@dataclass(frozen=True)
+class Reading:
+    """How the cells are read, beside what is known of each.
 
-    Parameters
-    ----------
-    x
-        Cells × genes, in memory or not.
-    gathering
-        What is known of every cell before.
-    depth
-        The control cells' regression on depth, None for none; ``size`` is the depth, by default that of the
-        normalization.
-    normalization
-        For raw counts, None for values that are log-normalized already.
-    check
-        Looks at all values.
-    chunk_memory
-        Gigabytes of cells that are held at a time where they are not in memory.
+    ``depth`` is the control cells' regression on their ``size`` (None: that of the normalization), None for none;
+    ``normalization`` is for raw counts; ``check`` looks at all values; ``chunk_memory`` gigabytes of cells are held at a
+    time where they are not in memory (None: ``CHUNK_MEMORY``).
     """
-    chunk_memory = CHUNK_MEMORY if chunk_memory is None else chunk_memory
+
+    depth: Depth | None
+    size: FloatArray | None
+    normalization: Normalization | None
+    check: Scale
+    chunk_memory: float | None = None
+
+
+def moments(x: Any, gathering: Gathering, reading: Reading) -> Moments:
+    """Read every cell once, and return the moments of the rows."""
+    chunk_memory = CHUNK_MEMORY if reading.chunk_memory is None else reading.chunk_memory
+    depth, normalization = reading.depth, reading.normalization
     if normalization is not None and normalization.size is None and by_genes(x):
         normalization = replace(normalization, size=totals(x, chunk_memory))
-    cells = Cells(gathering.dealt.leaf, gathering.deviations, normalization, size, check)
+    cells = Cells(gathering.dealt.leaf, gathering.deviations, normalization, reading.size, reading.check)
     if _distributed.is_wanted(x):
         _distributed.read(x, cells, gathering.leaves, depth, n_bytes=chunk_memory * 1e9)
     else:
         for chunk in progress(x, chunk_memory):
             genes = chunk.genes if by_genes(x) else None
             cells[chunk.rows].read(chunk.x, gathering.leaves, depth, chunk.rows, genes)
-    check.done()
+    reading.check.done()
     found = gathering.moments()
     return found if depth is None else replace(found, depth_slopes=depth.slopes())
 
