@@ -3,9 +3,14 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias.get._perturbations import error_by_n_genes, perturbations, random_regimes
+from scpertbias.get._perturbations import error_by_n_genes, perturbations, random_regimes, ranking
 
-TABLES = {"perturbations": perturbations, "random_regimes": random_regimes, "error_by_n_genes": error_by_n_genes}
+TABLES = {
+    "perturbations": perturbations,
+    "random_regimes": random_regimes,
+    "ranking": ranking,
+    "error_by_n_genes": error_by_n_genes,
+}
 
 
 @pytest.mark.parametrize("name", TABLES)

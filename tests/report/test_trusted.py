@@ -92,6 +92,16 @@ def test_share_of_the_way_with_interval_and_n_said_once_for_the_same(tables):
     assert about(said, BETTER).endswith("c 27 % [21, 33] (n = 64); a and b 20 % [10, 30] (n = 100).")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"), [(0.7, 0.9, False), (1.1, 1.3, True), (0.9, 1.1, False), (0.9, 0.9998, False)]
+)
+def test_where_weak_perturbations_count_as_much_as_strong_ones(tables, low, high, said):
+    ratio = skill(metric="l2_ratio", estimate=0.8, low=low, high=high)
+    start = "With weak perturbations counted as much as strong ones"
+    assert bool(about(ask(tables, skill(), ratio)[1], start)) == said
+    assert bool(about(ask(tables, skill(low=-0.1), ratio)[1], start)) == (high < 0.999 or low > 1)
+
+
 def test_the_baseline_is_not_judged_against_itself(tables):
     found, said = ask(tables, skill("mean", estimate=0.0, low=0.0, high=0.0))
     assert (found["verdict"], said) == ("open", [])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from .._keys import OBSERVED
-from ._format import fixed, fixed_interval, interval, known, listed, number, percent, percent_interval
+from ._format import TINY, fixed, fixed_interval, interval, known, listed, number, percent, percent_interval
 from ._say import (
     BASELINE,
     CONSTANT,
@@ -36,7 +36,12 @@ def trusted(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> Answer:
     if tables["summary"].empty:
         return answered(NAME, QUESTION, OPEN, say("No model was fitted: this report is about the screen alone"))
     verdict, because = _verdict(card)
-    sentences = [*_beaten(card), *_apart(card, tables["specificity"]), *_off_axis(card, tables["specificity"])]
+    sentences = [
+        *_beaten(card),
+        *_alike(card, tables["summary"]),
+        *_apart(card, tables["specificity"]),
+        *_off_axis(card, tables["specificity"]),
+    ]
     return answered(NAME, QUESTION, verdict, because, [*sentences, *_constant(card)])
 
 
@@ -99,6 +104,27 @@ def _beaten(card: pd.DataFrame) -> list[Sentence]:
     for _, row in card[card["verdict"] == NONE].iterrows():
         said.append(say(f"No verdict on {row['model']}: {row['note']}", card[card["model"] == row["model"]]))
     return said
+
+
+def _alike(card: pd.DataFrame, summary: pd.DataFrame) -> list[Sentence]:
+    """Say where counting weak perturbations as much as strong ones changes the verdict."""
+    own = summary[(summary["subset"] == "all") & (summary["regime"] == "full") & (summary["metric"] == "l2_ratio")]
+    rows = judged(own[own["model"].isin(card["model"])], "estimate")
+    by_skill = card.set_index("model")
+    keep = []
+    for _, r in rows.iterrows():
+        side = -1 if r["low"] > 1 + TINY else 1 if r["high"] < 1 - TINY else 0
+        low, high = by_skill.loc[r["model"], ["low", "high"]]
+        keep.append(side != 0 and side != (1 if low > 0 else -1 if high < 0 else 0))
+    rows = rows[pd.Series(keep, index=rows.index, dtype=bool)]
+    if rows.empty:
+        return []
+    ways = [f"{fixed(r['estimate'])} {fixed_interval(r['low'], r['high'])} ({of(r['n'])})" for _, r in rows.iterrows()]
+    text = (
+        "With weak perturbations counted as much as strong ones (l2_ratio), the error is this many times that of the mean "
+        f"baseline: {by_words(rows['model'].tolist(), ways)}"
+    )
+    return [say(text, rows)]
 
 
 def _ways(rows: pd.DataFrame) -> str:

@@ -6,7 +6,7 @@ from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
 from ._on_target import on_target
-from ._perturbations import error_by_n_genes, perturbations, random_regimes
+from ._perturbations import error_by_n_genes, perturbations, random_regimes, ranking
 from ._recurrence import recurrence
 from ._specificity import specificity
 from ._tables import attributions, check, history, models, predictions, regimes, scores, summary
@@ -28,6 +28,7 @@ __all__ = [
     "perturbations",
     "predictions",
     "random_regimes",
+    "ranking",
     "recurrence",
     "regimes",
     "scores",

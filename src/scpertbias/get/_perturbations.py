@@ -1,4 +1,4 @@
-"""Read the tables of an audit about its perturbations, its random removals, and the number of genes."""
+"""Read the tables of an audit about its perturbations, its random removals, the ranking, and the number of genes."""
 
 from __future__ import annotations
 
@@ -78,6 +78,37 @@ def random_regimes(data: MuData) -> pd.DataFrame:
     {'ridge': 0, 'bilinear': 20}
     """
     return _store.table(data, "random_regimes", made_by=f"{AUDIT} (with n_random above 0 and a regime without genes)")
+
+
+def ranking(data: MuData) -> pd.DataFrame:
+    """Return whether retraining in a regime turns the order of two models round.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+
+    Returns
+    -------
+    One row a regime and pair of models, the mean baseline among them, on the ``n`` held-out perturbations and the genes
+    that both predict: ``full`` and ``retrained`` are the mean of a − b of the error relative to the mean baseline
+    (negative: a is closer to the truth) of the models trained on all genes and in the regime, each with its 95 % interval
+    (``_low``, ``_high``). ``order``: ``kept`` or ``reversed`` where both intervals leave out 0, ``same`` where no difference reaches
+    0.0005, else ``untold``.
+
+    Raises
+    ------
+    KeyError
+        If ``data`` is not an audit, or one without models.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("control", "mean"))
+    >>> spb.get.ranking(mdata).set_index("regime").loc["no_mt", "order"]
+    'untold'
+    """
+    return _store.table(data, "ranking", made_by=f"{AUDIT} with models")
 
 
 def error_by_n_genes(data: MuData) -> pd.DataFrame:

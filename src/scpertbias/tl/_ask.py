@@ -22,6 +22,7 @@ from ._parts import Cache
 from ._perturbations import perturbations_table
 from ._questions import Records, of_regime, question_tables
 from ._random_regime import random_table
+from ._ranking import ranking_table
 from ._scoring import mark_held_out
 from ._train import trained_in
 
@@ -79,6 +80,7 @@ def ask(
         scores=scores,
         summary=summaries(scores, fits, records, n_boot=n_boot, rng=rng),
         regimes=None if scores is None else regime_table(scores, n_boot=n_boot, rng=rng),
+        ranking=None if scores is None else ranking_table(scores, n_boot=n_boot, rng=rng),
         random_regimes=random,
         error_by_n_genes=errors_table(screens, predictions, records, folds),
         models_left_out=left_out_table(fits, untrained),

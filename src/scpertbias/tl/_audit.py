@@ -123,7 +123,8 @@ def audit(
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
     in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``perturbations``,
-    ``models``, ``scores``, ``summary``, ``regimes``, ``random_regimes`` and ``error_by_n_genes``; ``recurrence`` and
+    ``models``, ``scores``, ``summary``, ``regimes``, ``ranking``, ``random_regimes`` and
+    ``error_by_n_genes``; ``recurrence`` and
     ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``on_target``,
     ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes. Beside them
     ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters and notes).

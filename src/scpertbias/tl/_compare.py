@@ -54,17 +54,9 @@ def regime_table(
     ``full`` is the score of the model trained on all genes, ``retrained`` that of the model trained in the regime,
     ``gain`` full − retrained (positive: retraining helps), on the perturbations that both predict.
     """
-    held_out = scores[(scores["split"] == "test") & (scores["regime"] != "full")]
-    names = np.unique(held_out["perturbation"].to_numpy(str))
+    names, found = paired(scores, metric)
     weights = bootstrap_weights(len(names), n_boot, np.random.default_rng(rng)).astype(np.float64)
-    pairs = []
-    for (regime, model), frame in held_out.groupby(["regime", "model"], sort=False):
-        if not (frame["trained_on"] == regime).any():
-            continue
-        post_hoc = averaged(frame[frame["trained_on"] == "full"], names)[metric]
-        retrained = averaged(frame[frame["trained_on"] == regime], names)[metric]
-        both = np.isfinite(post_hoc) & np.isfinite(retrained)
-        pairs.append((model, regime, np.where(both, post_hoc, np.nan), np.where(both, retrained, np.nan)))
+    pairs = [(model, regime, *of) for regime, models in found.items() for model, of in models.items()]
     if not pairs:
         return pd.DataFrame(columns=COLUMNS)
     gain = means(np.column_stack([full - retrained for _, _, full, retrained in pairs]), weights)
@@ -88,3 +80,24 @@ def regime_table(
             }
         )
     return with_q(pd.DataFrame(rows, columns=COLUMNS))
+
+
+def paired(
+    scores: pd.DataFrame, metric: str
+) -> tuple[npt.NDArray[np.str_], dict[str, dict[str, tuple[FloatArray, FloatArray]]]]:
+    """Return the held-out perturbations, and by regime and model their scores before and after retraining.
+
+    Both are on the genes of the regime, and NaN where either is not known.
+    """
+    held_out = scores[(scores["split"] == "test") & (scores["regime"] != "full")]
+    names = np.unique(held_out["perturbation"].to_numpy(str))
+    found: dict[str, dict[str, tuple[FloatArray, FloatArray]]] = {}
+    for (regime, model), frame in held_out.groupby(["regime", "model"], sort=False):
+        if not (frame["trained_on"] == regime).any():
+            continue
+        post_hoc = averaged(frame[frame["trained_on"] == "full"], names)[metric]
+        retrained = averaged(frame[frame["trained_on"] == regime], names)[metric]
+        both = np.isfinite(post_hoc) & np.isfinite(retrained)
+        pair = np.where(both, post_hoc, np.nan), np.where(both, retrained, np.nan)
+        found.setdefault(str(regime), {})[str(model)] = pair
+    return names, found
