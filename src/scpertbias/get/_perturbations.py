@@ -106,7 +106,7 @@ def ranking(data: MuData) -> pd.DataFrame:
     >>> import scpertbias as spb
     >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("control", "mean"))
     >>> spb.get.ranking(mdata).set_index("regime").loc["no_mt", "order"]
-    'untold'
+    'kept'
     """
     return _store.table(data, "ranking", made_by=f"{AUDIT} with models")
 
