@@ -10,6 +10,8 @@ LATEST := .venv-latest
 WHEEL := .venv-wheel
 # Without its dependencies: it asks for a cell-gears and a torchtext that current torch cannot load.
 SCGPT := scgpt==0.2.4
+# Any one of them will do; no Python package brings a browser.
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 PIP_OPTIONS := -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -23,6 +25,8 @@ demo: $(VENV)/.demo  ## audit the bundled screen and say what was found
 	@$(BIN)/scpertbias demo
 
 test: lint  ## lint, type check, tests and docstring examples; a skip for want of an extra is a failure
+	@command -v $(BROWSERS) >/dev/null || echo "No Chromium here: the report is not tested in a browser." \
+		"Debian and Ubuntu have it: apt-get install chromium" >&2
 	SCPERTBIAS_NO_SKIP=1 MPLBACKEND=agg $(BIN)/pytest -n $(WORKERS)
 
 lint: $(VENV)/.test  ## ruff and mypy alone

@@ -1,11 +1,19 @@
+import copy
 import json
+import re
 
+import jsonschema
 import pandas as pd
 import pytest
 
 import scpertbias as spb
-from scpertbias._report import to_json
+from scpertbias import _store
+from scpertbias._report import schema, to_json
+from scpertbias._report._columns import Column
 from scpertbias._report._content import SCHEMA, content
+from scpertbias._report._page import render
+from scpertbias._report._tables import read
+from scpertbias._report._views import LAID_OUT
 
 
 def strict(text):
@@ -67,3 +75,101 @@ def test_json_holds_what_the_page_shows_of_long_tables(audit):
     assert {(r["by"], r["regime"]) for r in tables["recurrence"]} == {("z", "full")}
     assert {r["level"] for r in tables["on_target"]} == {"scan"}
     assert len(tables["perturbations"]) == len(spb.get.perturbations(audit))
+
+
+@pytest.fixture(scope="module")
+def validator():
+    """The validator of the schema that is shipped."""
+    shipped = json.loads(schema())
+    jsonschema.Draft202012Validator.check_schema(shipped)
+    return jsonschema.Draft202012Validator(shipped)
+
+
+def test_json_is_as_the_schema_says(audit, validator):
+    truth = pd.DataFrame({"quantity": ["q"], "planted": [1], "found": [2]})
+    for made in (to_json(audit), to_json(audit, truth=truth)):
+        validator.validate(json.loads(made))
+    alone = spb.tl.audit(spb.ds.simulate(600, 100, 4, rng=1), models=(), regimes=("full",))
+    validator.validate(json.loads(to_json(alone)))
+
+
+def _without_answer(made):
+    del made["answer"]
+
+
+def _other_version(made):
+    made["schema"] = "scpertbias/audit/2"
+
+
+def _number_as_text(made):
+    made["tables"]["summary"][0]["estimate"] = "0.1"
+
+
+def _column_gone(made):
+    del made["tables"]["perturbations"][0]["kind"]
+
+
+def _unknown_kind(made):
+    made["tables"]["perturbations"][0]["kind"] = "nice"
+
+
+def _unknown_verdict(made):
+    made["answer"][0]["verdict"] = "maybe"
+
+
+def _table_gone(made):
+    del made["tables"]["ranking"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [_without_answer, _other_version, _number_as_text, _column_gone, _unknown_kind, _unknown_verdict, _table_gone],
+)
+def test_schema_refuses_what_is_otherwise(small_audit, validator, spoil):
+    made = json.loads(to_json(small_audit))
+    spoiled = copy.deepcopy(made)
+    spoil(spoiled)
+    assert validator.is_valid(made)
+    assert not validator.is_valid(spoiled)
+
+
+def test_schema_describes_every_column_of_the_page_and_of_the_tables(audit):
+    described = json.loads(schema())["properties"]["tables"]["properties"]
+    for name, columns, *_ in LAID_OUT:
+        table = {"findings": "check"}.get(name, name)
+        extra = {"detail"} if name == "perturbations" else set()  # from the check, beside each perturbation
+        assert {c.key for c in columns if isinstance(c, Column)} - extra <= set(
+            described[table]["items"]["properties"]
+        ), name
+    for name, table in read(audit).items():
+        if name != "scores" and len(table):
+            assert set(table.columns) <= set(described[name]["items"]["properties"]), name
+
+
+def test_json_holds_every_number_of_the_page(audit):
+    numbers = set()
+
+    def collect(value):
+        if isinstance(value, dict | list):
+            for inner in value.values() if isinstance(value, dict) else value:
+                collect(inner)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            numbers.add(float(value))
+
+    collect(json.loads(to_json(audit)))
+    shown = [float(v) for v in re.findall(r'<td class="number" data-v="([^"]+)"', render(audit))]
+    assert len(shown) > 300
+    assert set(shown) <= numbers
+
+
+def test_epochs_of_trained_models_are_a_table(audit, validator):
+    profiles = audit["full"]
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [0.5, float("nan")], "seconds": [1.0, 1.1], "best": [False, True]})
+    known = _store.models(profiles)
+    _store.put(profiles, models={**known, "ridge": {**known["ridge"], "history": history}})
+    made = json.loads(to_json(audit))
+    validator.validate(made)
+    assert made["tables"]["training"] == [
+        {"model": "ridge", "regime": "full", "epoch": 1, "loss": 0.5, "seconds": 1.0, "best": False},
+        {"model": "ridge", "regime": "full", "epoch": 2, "loss": None, "seconds": 1.1, "best": True},
+    ]

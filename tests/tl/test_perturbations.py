@@ -52,6 +52,17 @@ def test_own_gene(screen, check):
     assert np.isnan(table.loc["BRD4", "own_z"])
 
 
+def test_own_gene_where_no_target_is_measured():
+    adata = spb.ds.papalexi_2021()
+    adata = adata[:, ~adata.var_names.isin(set(adata.obs["perturbation"]))].copy()
+    screen = _moments.of(adata, strata="bio_rep")
+    table = perturbations_table(screen, findings(screen, adata))
+    assert set(table["own_gene"]) == {""}
+    for column in ("own_z", "own_percentile"):
+        assert table[column].dtype == np.float64
+        assert table[column].isna().all()
+
+
 def test_of_several_targets_the_one_that_moved_least():
     adata = spb.ds.papalexi_2021()
     adata.obs["perturbation"] = adata.obs["perturbation"].astype(str).replace({"STAT1": "STAT1+STAT5A+JAK2"})

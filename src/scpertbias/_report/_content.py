@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from typing import Any
 
 import pandas as pd
@@ -55,8 +56,12 @@ def to_json(data: MuData, *, title: str | None = None, truth: pd.DataFrame | Non
     -------
     One JSON object with ``"schema": "scpertbias/audit/1"``.
     """
-    made = content(data, title=title, truth=truth)
-    return json.dumps(_plain_deep(made), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return _written(_plain_deep(content(data, title=title, truth=truth))) + "\n"
+
+
+def schema() -> str:
+    """Return the JSON Schema of what :func:`to_json` writes."""
+    return files(__package__).joinpath("audit.schema.json").read_text(encoding="utf-8")
 
 
 def unseen_notes(data: MuData) -> dict[str, str]:
@@ -93,6 +98,17 @@ def _planted(data: MuData, truth: pd.DataFrame | None) -> pd.DataFrame | None:
             raise ValueError(msg)
         return truth[["quantity", "planted", "found"]].astype(str)
     return _store.table(data, "planted", made_by="") if _store.has_table(data, "planted") else None
+
+
+def _written(value: Any, indent: int = 0) -> str:
+    """Return JSON with one row of a table a line, so that files are small and their differences can be read."""
+    inner = " " * (indent + 1)
+    if isinstance(value, dict) and any(isinstance(v, dict | list) for v in value.values()):
+        items = [f"{inner}{json.dumps(k, ensure_ascii=False)}: {_written(v, indent + 1)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(items) + f"\n{' ' * indent}}}"
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(inner + _written(v, indent + 1) for v in value) + f"\n{' ' * indent}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _plain_deep(value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.collections import PathCollection
 from mudata import MuData
 
 from .. import get, pl
@@ -122,6 +123,7 @@ FIGURES = (
         "many random genes: a regime inside it says nothing about its own genes.",
     ),
 )
+MOST_DOTS = 5_000
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "scpertbias",
@@ -151,8 +153,9 @@ def figures(data: MuData, tables: Mapping[str, pd.DataFrame]) -> dict[str, list[
 def inline_svg(figure: MplFigure, *, name: str, label: str) -> str:
     """Return a figure as an ``svg`` element for a page that may hold others."""
     buffer = io.StringIO()
+    _thin(figure)
     with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None}, dpi=144)
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
@@ -169,3 +172,11 @@ def inline_svg(figure: MplFigure, *, name: str, label: str) -> str:
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}" aria-describedby="reading-{name}" style="width: {float(width) * 4 / 3:.0f}px">'
         f"{body.strip()}"
     )
+
+
+def _thin(figure: MplFigure) -> None:
+    """Draw dots as one picture where there are so many that as shapes they would stall a browser."""
+    clouds = [(c, len(c.get_offsets())) for ax in figure.axes for c in ax.collections if isinstance(c, PathCollection)]
+    if sum(n for _, n in clouds) > MOST_DOTS:
+        for cloud, _ in clouds:
+            cloud.set_rasterized(True)

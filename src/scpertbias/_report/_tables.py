@@ -19,6 +19,7 @@ COLUMNS = {
     "regimes": ["model", "regime", "metric", "n", "full", "retrained", "gain", "low", "high", "note"],
     "models_left_out": ["model", "regime", "reason"],
     "regimes_left_out": ["regime", "reason"],
+    "models": ["model", "regime", "kind", "n_cannot_predict", "note"],
     "perturbations": ["perturbation", "kind"],
     "confounding": ["axis", "regime", "kind", "level", "perturbation"],
     "on_target": ["model", "regime", "level", "block", "shift"],
@@ -38,12 +39,27 @@ def read(data: MuData) -> dict[str, pd.DataFrame]:
     if not _store.has_table(data, "check"):
         msg = "`data` holds no audit. Run spb.tl.audit first, and pass what it returns."
         raise KeyError(msg)
-    return {
+    tables = {
         name: _store.table(data, name, made_by="spb.tl.audit")
         if _store.has_table(data, name)
         else pd.DataFrame(columns=columns)
         for name, columns in COLUMNS.items()
     }
+    return {**tables, "training": _training(data)}
+
+
+def _training(data: MuData) -> pd.DataFrame:
+    """Return one row a model, regime and epoch, of the models that learn in epochs and are stored."""
+    parts = []
+    for regime, profiles in data.mod.items():
+        for model, record in _store.models(profiles).items():
+            history = record.get("history")
+            if isinstance(history, pd.DataFrame) and len(history):
+                parts.append(history.reset_index(drop=True).assign(model=model, regime=str(regime)))
+    if not parts:
+        return pd.DataFrame(columns=["model", "regime", "epoch"])
+    table = pd.concat(parts, ignore_index=True)
+    return table[["model", "regime", *(c for c in table.columns if c not in ("model", "regime"))]]
 
 
 def write_tables(data: MuData, folder: Path) -> list[Path]:
@@ -51,7 +67,7 @@ def write_tables(data: MuData, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, table in read(data).items():
-        if not _store.has_table(data, name):
+        if not _store.has_table(data, name) and table.empty:
             continue
         paths.append(folder / f"{name}.csv")
         table.to_csv(paths[-1], index=False, encoding="utf-8")

@@ -20,16 +20,28 @@ function sort(table, heads, column) {
   table.tBodies[0].append(...keyed.map(([, row]) => row));
 }
 
-function search(table, text, count) {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+// Shows the rows that hold all words; of a long table only the first, until all are asked for.
+const SHORT = 200;
+function show(table, tools) {
+  const words = (tools.querySelector("input")?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
   const rows = [...table.tBodies[0].rows];
-  let shown = 0;
+  const all = table.dataset.all === "yes" ? Infinity : SHORT;
+  let found = 0;
   for (const row of rows) {
-    const content = row.textContent.toLowerCase();
-    row.hidden = !words.every((word) => content.includes(word));
-    shown += !row.hidden;
+    row.dataset.text ??= row.textContent.toLowerCase();
+    const fits = words.every((word) => row.dataset.text.includes(word));
+    found += fits;
+    row.dataset.fits = fits ? "yes" : "no";
+    row.hidden = !fits || found > all;
   }
-  count.textContent = words.length ? `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows` : count.dataset.all;
+  const count = (n) => n.toLocaleString("en");
+  const output = tools.querySelector("output");
+  if (output) {
+    const shown = found > all ? `first ${count(all)} of ` : "";
+    output.textContent = words.length ? `${shown}${count(found)} found in ${count(rows.length)} rows` : `${shown}${count(found)} rows`;
+  }
+  const more = tools.querySelector(".more");
+  if (more) more.hidden = found <= all;
 }
 
 function save(table, heads) {
@@ -37,7 +49,7 @@ function save(table, heads) {
   const names = heads.map((head) => head.querySelector("button").textContent);
   // Numbers with all digits, words as they stand.
   const line = (row) => [...row.cells].map((cell, i) => (numeric(heads[i]) ? cell.dataset.v : cell.textContent));
-  const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden).map(line);
+  const rows = [...table.tBodies[0].rows].filter((row) => row.dataset.fits !== "no").map(line);
   const text = [names, ...rows].map((cells) => cells.map(quote).join(",")).join("\n") + "\n";
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
@@ -48,16 +60,20 @@ function save(table, heads) {
 
 for (const table of document.querySelectorAll("table.data")) {
   const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => sort(table, heads, column)));
   const tools = document.getElementById(`tools-${table.id}`);
+  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+    sort(table, heads, column);
+    show(table, tools);
+  }));
   tools.hidden = false;
-  const field = tools.querySelector("input");
-  if (field) {
-    let waiting;
-    const find = () => search(table, field.value, tools.querySelector("output"));
-    field.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(find, 80); });
-  }
-  tools.querySelector("button").addEventListener("click", () => save(table, heads));
+  let waiting;
+  tools.querySelector("input")?.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => show(table, tools), 80);
+  });
+  tools.querySelector(".more")?.addEventListener("click", () => { table.dataset.all = "yes"; show(table, tools); });
+  tools.querySelector(".save").addEventListener("click", () => save(table, heads));
+  show(table, tools);
 }
 
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((details) => { details.open = true; }));

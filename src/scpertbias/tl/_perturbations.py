@@ -113,4 +113,5 @@ def _own_genes(screen: Screen) -> pd.DataFrame:
         z = np.divide(m.mean[p] - m.control, se, out=np.zeros(len(se)), where=se > 0)
         least = measured[np.argmin(np.abs(z[measured]))]
         rows[name] = (str(screen.symbols[least]), z[least], percentiles(np.abs(z)[None])[0, least])
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["own_gene", "own_z", "own_percentile"])
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["own_gene", "own_z", "own_percentile"])
+    return table.astype({"own_z": np.float64, "own_percentile": np.float64})  # also where no target is measured
