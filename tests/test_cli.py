@@ -1,8 +1,13 @@
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import anndata as ad
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +16,7 @@ from scipy import sparse
 import scpertbias as spb
 from scpertbias import _cli
 from scpertbias._cli import main
+from scpertbias._report import schema
 
 TARGETS = ["STAT1", "JAK2", "IRF1", "STAT1;JAK2", "GENE7", "<b>GENE8</b>"]
 FAST = ["--models", "mean", "--models", "ridge", "--regimes", "full", "--quiet"]
@@ -67,6 +73,7 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
     assert "attribution_agreement" not in tables, "one model alone has attributions"
     page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
     found = json.loads((tmp_path / "out" / "audit.json").read_text(encoding="utf-8"))
+    jsonschema.validate(found, json.loads(schema()))
     details = " | ".join(r["detail"] for r in found["tables"]["check"])
     assert "12 cells left out" in details
     assert "unassigned" in details
@@ -176,29 +183,18 @@ def test_missing_and_broken_files(screen, tmp_path, capsys):
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("argv", [[], ["audit"], ["audit", "x.h5ad", "--no-such"], ["audit", "x.h5ad", "--seed", "a"]])
-def test_usage(argv, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(argv)
-    assert stopped.value.code == 2
-    assert "usage: scpertbias" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
-    ("argv", "words"), [(["x.loom"], ".h5ad or .zarr"), (["x.h5ad", "--predictions", "y"], "NAME=FILE")]
+    ("argv", "words"),
+    [
+        (["x.loom"], ".h5ad or .zarr"),
+        (["x.h5ad", "--predictions", "y"], "NAME=FILE"),
+        (["x.h5ad", "--params", "ridge"], "MODEL.NAME=VALUE"),
+    ],
 )
 def test_usage_that_argparse_cannot_see(argv, words, screen, capsys):
     code, _, err = run(capsys, "audit", *[screen if a == "x.h5ad" else a for a in argv])
     assert code == 2
     assert words in err
-
-
-def test_help_tells_exit_codes(capsys):
-    for argv in (["--help"], ["audit", "--help"], ["report", "--help"], ["demo", "--help"]):
-        with pytest.raises(SystemExit) as stopped:
-            main(argv)
-        assert stopped.value.code == 0
-        assert "exit codes: 0 done; 1" in " ".join(capsys.readouterr().out.split())
 
 
 def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
@@ -215,7 +211,8 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
     options = (
         "--groupby g --reference a --reference b* --strata s --strata t --guide u --gene-symbols gene_name --covariates c "
         "--min-cells 5 --predictions gears=p.csv --net net.csv --models mean --regimes full --n-folds 3 "
-        "--target-sum 100 --size-factors f --species mouse --seed 7"
+        "--target-sum 100 --size-factors f --species mouse --seed 7 --params ridge.alpha=1.5 --params ridge.coding=reference "
+        "--n-random 4 --n-jobs 2 --cache parts --tables-only"
     )
     run(capsys, "audit", screen, *options.split())
     brought = asked.pop("predictions")
@@ -238,6 +235,11 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
         "target_sum": 100.0,
         "size_factors": "f",
         "rng": 7,
+        "model_params": {"ridge": {"alpha": 1.5, "coding": "reference"}},
+        "n_random": 4,
+        "n_jobs": 2,
+        "cache": Path("parts"),
+        "keep_predictions": False,
     }
 
 
@@ -272,10 +274,71 @@ def test_report_renders_again(screen, tmp_path, capsys):
     assert run(capsys, "report", "out/audit.h5mu", "--out", "again.html")[0] == 2
     assert run(capsys, "report", "out/audit.h5mu", "--out", "again.html", "--force", "--title", "New")[0] == 0
     assert "<title>New</title>" in (tmp_path / "again.html").read_text()
+    assert run(capsys, "report", "out/audit.h5mu")[0] == 2, "it lies beside the audit, and exists"
+    (tmp_path / "out" / "audit.html").unlink()
+    assert run(capsys, "report", "out/audit.h5mu") == (0, f"{Path('out/audit.html')}\n", "")
     code, _, err = run(capsys, "report", screen, "--out", "other.html")
     assert code == 1
     assert "cannot be read" in err
     assert not (tmp_path / "other.html").exists()
+
+
+def test_schema_is_printed(capsys):
+    code, out, _ = run(capsys, "schema")
+    assert code == 0
+    assert json.loads(out)["properties"]["schema"] == {"const": "scpertbias/audit/1"}
+
+
+STARTED = """
+import sys, time
+from scpertbias import _cli, _compat
+def slow(data, path):
+    open(path, "w").write("half")
+    print("writing", flush=True)
+    time.sleep(60)
+_compat.write_h5mu = slow
+raise SystemExit(_cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_real_interruption_leaves_nothing_half_written(screen, tmp_path):
+    env = {**os.environ, "MPLBACKEND": "agg"}
+    argv = [sys.executable, "-c", STARTED, "audit", screen, *FAST, "--out", "out"]
+    with subprocess.Popen(
+        argv, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    ) as ran:
+        assert ran.stdout.readline() == "writing\n"
+        time.sleep(0.1)
+        assert len([p for p in tmp_path.iterdir() if p.name.startswith(".out.")]) == 1
+        ran.send_signal(signal.SIGINT)
+        out, err = ran.communicate(timeout=30)
+    assert (ran.returncode, out) == (130, "")
+    assert err == "scpertbias: interrupted; nothing was written\n"
+    assert [p.name for p in tmp_path.iterdir()] == ["screen.h5ad"]
+
+
+def test_asked_to_end_leaves_nothing_half_written(screen, tmp_path, capsys, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+
+    def ended(_, path):
+        Path(path).write_text("half")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    monkeypatch.setattr("scpertbias._compat.write_h5mu", ended)
+    assert run(capsys, "audit", screen, *FAST, "--out", "out")[0] == 143
+    assert [p.name for p in tmp_path.iterdir()] == ["screen.h5ad"]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.slow
+def test_whoever_reads_the_output_may_leave():
+    script = "from scpertbias._cli import main; raise SystemExit(main(['schema']))"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ran:
+        ran.stdout.close()
+        assert ran.wait(timeout=60) == 0
+        assert ran.stderr.read() == b""
 
 
 def test_demo(tmp_path, monkeypatch, capsys):

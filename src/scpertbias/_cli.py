@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import shlex
+import signal
 import sys
 import time
 import warnings
@@ -13,93 +16,46 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._options import parser
+from ._stopping import Stopped, stoppable
+
 if TYPE_CHECKING:
     from mudata import MuData
 
-OK, BAD_DATA, USAGE, INTERRUPTED = 0, 1, 2, 130
-EXIT_CODES = (
-    "exit codes: 0 done; 1 the data or a file are not as needed; 2 wrong usage, or output refused; 130 interrupted"
-)
+OK, BAD_DATA, USAGE = 0, 1, 2
 SIMULATED = (20_000, 1187, 150)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser()
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
     args.command_line, args.start = shlex.join(["scpertbias", *argv]), time.perf_counter()
+    runs = {"audit": _audit, "report": _report, "demo": _demo, "schema": _schema}
     try:
-        with _settings(quiet=getattr(args, "quiet", False)):
-            return int(args.run(args))
+        with _settings(quiet=args.quiet), stoppable():
+            return runs[args.command](args)
     except _UsageError as err:
         print(f"scpertbias: error: {err}", file=sys.stderr)
         return USAGE
+    except BrokenPipeError:  # whoever read the output has gone; what was asked for is written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except (OSError, KeyError, ValueError, TypeError) as err:
         from ._files import one_line
 
         print(f"scpertbias: error: {one_line(err)}", file=sys.stderr)
         return BAD_DATA
+    except Stopped as stopped:
+        print("scpertbias: interrupted; nothing was written", file=sys.stderr)
+        return 128 + stopped.signal
     except KeyboardInterrupt:
         print("scpertbias: interrupted; nothing was written", file=sys.stderr)
-        return INTERRUPTED
+        return 128 + signal.SIGINT
 
 
 class _UsageError(Exception):
     """What argparse cannot see: output that would be overwritten, options that do not fit."""
-
-
-def _parser() -> argparse.ArgumentParser:
-    from importlib.metadata import version
-
-    parser = argparse.ArgumentParser(
-        prog="scpertbias",
-        description="Ask of a Perturb-seq screen what prediction models learn from it.",
-        epilog=EXIT_CODES,
-    )
-    parser.add_argument("--version", action="version", version=f"scpertbias {version('scpertbias')}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _audit_parser(commands.add_parser("audit", help="audit a screen and write the report", epilog=EXIT_CODES))
-    again = commands.add_parser("report", help="render the page of an audit again", epilog=EXIT_CODES)
-    again.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
-    again.add_argument("--out", type=Path, required=True, metavar="FILE.html", help="page to write")
-    again.add_argument("--title", help="title of the page; by default the stored one")
-    again.add_argument("--force", action="store_true", help="replace a page that exists")
-    again.set_defaults(run=_report)
-    demo = commands.add_parser("demo", help="audit a real and a simulated screen", epilog=EXIT_CODES)
-    demo.add_argument("--out", type=Path, default=Path("scpertbias_demo"), metavar="DIR", help="default: %(default)s")
-    demo.add_argument("--quiet", action="store_true", help="no progress on stderr")
-    demo.set_defaults(run=_demo)
-    return parser
-
-
-def _audit_parser(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    many: dict[str, Any] = {"action": "append", "metavar": "NAME"}
-    add("file", type=Path, metavar="FILE", help="cells: .h5ad or .zarr; raw counts are normalized on the fly")
-    add("--groupby", default="perturbation", help="column of obs that names each cell's perturbation (%(default)s)")
-    add("--reference", **many, help="the control: a name or a pattern such as 'non-targeting*'; repeatable")
-    add("--strata", **many, help="column of obs with batches, donors or cell lines; repeatable")
-    add("--guide", metavar="COLUMN", help="column of obs with guides: halves are then alternating guides")
-    add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
-    add("--covariates", **many, help="column of obs to regress out (pct_counts_mt, pct_counts_ribo); repeatable")
-    add("--layer", help="layer to read instead of X")
-    add("--min-cells", type=int, default=20, help="perturbations with fewer cells are left out (%(default)s)")
-    add("--predictions", action="append", metavar="NAME=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
-        "(perturbations × genes, first column the perturbation); repeatable")  # fmt: skip
-    add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
-    add("--models", action="append", metavar="NAME", help="models to fit, 'none' for the screen alone; repeatable")
-    add("--regimes", action="append", metavar="NAME", help="full, no_mt, no_mt_ribo, regressed; repeatable")
-    add("--n-folds", type=int, help="folds (5; with 25 perturbations or fewer one fold each)")
-    add("--target-sum", type=float, default=1e4, help="counts that a cell is scaled to, for raw counts (%(default)g)")
-    add("--size-factors", metavar="COLUMN", help="column of obs with each cell's size, for raw counts")
-    add("--species", choices=("human", "mouse"), default="human", help="names of MT and RP genes (%(default)s)")
-    add("--seed", type=int, default=0, help="(%(default)s)")
-    add("--title", help="title of the report")
-    add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _audit, here")
-    add("--force", action="store_true", help="replace an earlier audit in DIR")
-    add("--quiet", action="store_true", help="no progress and notes on stderr")
-    parser.set_defaults(run=_audit)
 
 
 @contextmanager
@@ -122,11 +78,19 @@ def _report(args: argparse.Namespace) -> int:
     from ._report import report
     from ._report._inputs import read_audit
 
-    if args.out.exists() and not args.force:
-        msg = f"{args.out} exists; pass --force to replace it"
+    out = args.out or args.file.with_suffix(".html")
+    if out.exists() and not args.force:
+        msg = f"{out} exists; pass --force to replace it, or --out"
         raise _UsageError(msg)
-    report(read_audit(args.file), args.out, title=args.title)
-    print(args.out)
+    report(read_audit(args.file), out, title=args.title)
+    print(out)
+    return OK
+
+
+def _schema(_args: argparse.Namespace) -> int:
+    from ._report import schema
+
+    print(schema(), end="")
     return OK
 
 
@@ -202,6 +166,11 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
         "layer": args.layer,
         "n_folds": args.n_folds,
         "size_factors": args.size_factors,
+        "n_random": args.n_random,
+        "n_jobs": args.n_jobs,
+        "cache": args.cache,
+        "model_params": _params(args.params) or None,
+        "keep_predictions": False if args.tables_only else None,
     }
     always = {"groupby": args.groupby, "min_cells": args.min_cells, "target_sum": args.target_sum, "rng": args.seed}
     return always | {key: value for key, value in given.items() if value is not None}
@@ -223,7 +192,7 @@ def _write(mdata: MuData, folder: Path, say: Any) -> None:
 def _demo(args: argparse.Namespace) -> int:
     """Make two screens as files, and audit them as a user would."""
     from . import ds
-    from ._report._folder import objection
+    from ._report._folder import objection, whole_file
 
     start = args.start
     runs = {
@@ -241,17 +210,20 @@ def _demo(args: argparse.Namespace) -> int:
             raise _UsageError(why)
     args.out.mkdir(parents=True, exist_ok=True)
     _say(args)("making the screens: one bundled, one simulated")
-    ds.papalexi_2021().write_h5ad(args.out / "papalexi_2021.h5ad", compression="gzip")
+    with whole_file(args.out / "papalexi_2021.h5ad") as path:
+        ds.papalexi_2021().write_h5ad(path, compression="gzip")
     # Modules that share most of their program, and a good net: the graph models on the perturbations axis can learn.
     simulated = ds.simulate(*SIMULATED, module_share=0.8, keep_counts=False)
-    simulated.write_h5ad(args.out / "simulated.h5ad", compression="gzip")
-    ds.simulate_net(simulated, degree=20, noise=0.1).to_csv(args.out / "simulated_net.csv", index=False)
+    with whole_file(args.out / "simulated.h5ad") as path:
+        simulated.write_h5ad(path, compression="gzip")
+    with whole_file(args.out / "simulated_net.csv") as path:
+        ds.simulate_net(simulated, degree=20, noise=0.1).to_csv(path, index=False)
     for name, options in runs.items():
         argv = ["audit", str(args.out / f"{name}.h5ad"), *options, "--out", str(args.out / name), "--force"]
-        audit = _parser().parse_args([*argv, *(["--quiet"] if args.quiet else [])])
+        audit = parser().parse_args([*argv, *(["--quiet"] if args.quiet else [])])
         audit.command_line, audit.start = shlex.join(["scpertbias", *argv]), start
         print(f"$ {audit.command_line}", flush=True)
-        audit.run(audit)
+        _audit(audit)
         print()
     print(f"The demo took {time.perf_counter() - start:.0f} s. Open the two audit.html in a browser.")
     return OK
@@ -263,6 +235,23 @@ def _name_and_path(text: str) -> tuple[str, Path]:
         msg = f"--predictions {text}: NAME=FILE is expected"
         raise _UsageError(msg)
     return name, Path(path)
+
+
+def _params(given: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """Return parameters by model; a value is read as JSON, and as text where it is none."""
+    found: dict[str, dict[str, Any]] = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        model, dot, key = name.partition(".")
+        if not (equals and dot and model and key):
+            msg = f"--params {text}: MODEL.NAME=VALUE is expected, as in ridge.alpha=1.0"
+            raise _UsageError(msg)
+        try:
+            read = json.loads(value)
+        except json.JSONDecodeError:
+            read = value
+        found.setdefault(model, {})[key] = read
+    return found
 
 
 def _spoken(mdata: MuData) -> list[str]:

@@ -3,9 +3,10 @@ from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import pytest
 
 from scpertbias import _store
-from scpertbias._report._figures import FIGURES, figures, inline_svg
+from scpertbias._report._figures import FIGURES, MOST_DOTS, figures, inline_svg
 from scpertbias._report._tables import read
 
 
@@ -62,3 +63,12 @@ def test_models_counted_on_other_perturbations_are_not_beside_the_truth(audit):
     assert ">observed<" in svg
     assert ">mean<" in svg
     assert ">few<" not in svg
+
+
+@pytest.mark.parametrize(("n", "picture"), [(MOST_DOTS, False), (MOST_DOTS + 1, True)])
+def test_very_many_dots_are_one_picture(n, picture):
+    figure, ax = plt.subplots()
+    ax.scatter(range(n), range(n))
+    svg = inline_svg(figure, name="x", label="x")
+    assert ("data:image/png;base64" in svg) == picture
+    assert (svg.count("<use") > n) != picture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.collections import PathCollection
 from mudata import MuData
@@ -176,7 +177,12 @@ def inline_svg(figure: MplFigure, *, name: str, label: str) -> str:
 
 def _thin(figure: MplFigure) -> None:
     """Draw dots as one picture where there are so many that as shapes they would stall a browser."""
-    clouds = [(c, len(c.get_offsets())) for ax in figure.axes for c in ax.collections if isinstance(c, PathCollection)]
+    clouds = [
+        (c, len(np.asarray(c.get_offsets())))
+        for ax in figure.axes
+        for c in ax.collections
+        if isinstance(c, PathCollection)
+    ]
     if sum(n for _, n in clouds) > MOST_DOTS:
         for cloud, _ in clouds:
             cloud.set_rasterized(True)

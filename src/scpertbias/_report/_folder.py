@@ -14,9 +14,16 @@ TABLES = "tables"
 
 def replace_file(path: Path, text: str) -> None:
     """Write a text file beside its place, then move it there."""
+    with whole_file(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give the name of a file beside ``path`` that takes its place when it is written, and vanishes if that fails."""
     beside = _beside(path)
     try:
-        beside.write_text(text, encoding="utf-8")
+        yield beside
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
