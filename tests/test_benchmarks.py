@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import pytest
 import scpertbias as spb
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("_measure", "_screen", "_table", "audit", "pseudobulk", "questions", "regress_out", "ridge")
+PARTS = ("_measure", "_screen", "_table", "audit", "pseudobulk", "questions", "regress_out", "ridge", "scgpt")
 
 
 @pytest.fixture
@@ -152,3 +153,47 @@ def test_questions_are_all_asked(benchmarks, cells, monkeypatch):
     assert benchmarks.questions.row("", 29.0, 7).met
     assert not benchmarks.questions.row("", 31.0, 7).met
     assert not benchmarks.questions.row("", 1.0, 6).met
+
+
+@pytest.mark.scgpt
+def test_scgpt_parts_run_from_a_checkpoint_in_the_published_layout(benchmarks, tmp_path):
+    import torch
+
+    torch.set_num_threads(1)
+    sizes = {"embsize": 16, "nheads": 2, "d_hid": 16, "nlayers": 1, "n_layers_cls": 3}
+    benchmarks.scgpt.write_checkpoint(tmp_path, sizes, n_tokens=200, n_genes=40)
+    assert len(json.loads((tmp_path / "vocab.json").read_text())) == 200
+    measured = {name: benchmarks.scgpt.measure(tmp_path, name, n_genes=40) for name in benchmarks.scgpt.PARTS}
+    assert len(measured) == 3
+    assert all(spent > 0 and memory > 0.01 for spent, memory in measured.values())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gigabytes", "met"), [((80, 9, 60), 5.9, True), ((280, 9, 60), 5.9, False), ((1, 1, 1), 6.1, False)]
+)
+def test_scgpt_meets_its_budget_together(benchmarks, seconds, gigabytes, met):
+    measured = dict(zip(benchmarks.scgpt.PARTS, [(s, gigabytes) for s in seconds], strict=True))
+    *parts, together = benchmarks.scgpt.rows(measured)
+    assert together.ours_s == sum(seconds)
+    assert together.met is met
+    assert all(part.met is (gigabytes < 6) for part in parts)
+
+
+@pytest.mark.gpu
+@pytest.mark.scgpt
+def test_scgpt_on_a_gpu_at_its_published_size(benchmarks, tmp_path, capsys):
+    """Run it with ``pytest -m gpu -s``: what it prints is what docs/scgpt.md asks for."""
+    benchmarks.scgpt.write_checkpoint(tmp_path)
+    measured = {
+        name: benchmarks.scgpt.alone(benchmarks.scgpt.measure, tmp_path, name) for name in benchmarks.scgpt.PARTS
+    }
+    with capsys.disabled():
+        benchmarks.scgpt.report(benchmarks.scgpt.rows(measured, benchmarks.scgpt.device_name()))
+    assert all(spent > 0 and memory > 0.2 for spent, memory in measured.values())
+
+
+def test_scgpt_prints_its_figures_with_their_date(benchmarks, capsys):
+    benchmarks.scgpt.report(benchmarks.scgpt.rows(dict.fromkeys(benchmarks.scgpt.PARTS, (1.0, 2.0)), "some card"))
+    said = capsys.readouterr().out
+    assert re.match(r"\d{4}-\d\d-\d\d, ", said)
+    assert said.count("scGPT (some card)") == 4

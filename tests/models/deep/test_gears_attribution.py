@@ -1,17 +1,8 @@
 import numpy as np
 import pytest
 
-from scpertbias._models.deep._gears_attribution import attributions, output_gene
+from scpertbias._models.deep._gears_attribution import attributions
 from scpertbias._models.deep._gears_graph import Edges, PerturbationGraph
-
-
-def test_output_gene():
-    names = np.array(["b", "a", "c", "d"])
-    shifts = np.array([[1.0, 0.0, 3.0, 0.0], [0.0, 1.0, 2.0, 0.1]])
-    assert output_gene(shifts[:, [0, 3]], names[[0, 3]]) == (0, 1)
-    # c varies as much as a and b, and changes more; without it the first name wins.
-    assert output_gene(shifts, names) == (2, 3)
-    assert output_gene(shifts[:, [0, 1, 3]], names[[0, 1, 3]]) == (1, 2)
 
 
 @pytest.fixture(params=[False, True])

@@ -1,11 +1,9 @@
 import json
 import shutil
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
 
 import scpertbias as spb
 from scpertbias._models.deep.scgpt import stored_as
@@ -14,7 +12,6 @@ pytestmark = pytest.mark.scgpt
 
 KEY = "scgpt (no pretraining)"
 SMALL = {"d_model": 8, "n_layers": 1, "n_heads": 2, "n_control_cells": 30, "lr": 1e-3}
-UNTRAINED = "ignore:.*neither measured nor perturbed in training"
 
 
 def fit(adata, *, epochs=1, **kwargs):
@@ -114,35 +111,8 @@ def test_an_audit_looks_for_that_name():
     assert variant.name == "scgpt"
 
 
-def test_in_place_and_copy(measured):
-    before = measured.copy()
-    result = spb.tl.fit_scgpt(measured, strata="gem_group", epochs=1, **SMALL, key_added="mine", copy=True)
-    assert "mine (no pretraining)" in result.layers
-    assert not measured.uns.get("scpertbias", {}).get("models")
-    np.testing.assert_array_equal(measured.X.toarray(), before.X.toarray())
-    assert list(measured.layers) == list(before.layers)
-
-
-def test_no_order_of_rows_and_no_format_matters(measured):
-    straight = fitted(measured)
-    order = np.random.default_rng(1).permutation(measured.n_obs)
-    shuffled = measured[order].copy()
-    shuffled.X = sparse.csc_matrix(shuffled.X)
-    fit(shuffled)
-    np.testing.assert_allclose(shuffled.layers[KEY], straight.layers[KEY][order], rtol=0, atol=1e-6)
-    np.testing.assert_allclose(shuffled.varm[KEY], straight.varm[KEY], rtol=1e-3, atol=1e-8)
-    assert not np.allclose(fitted(measured, rng=1).layers[KEY], straight.layers[KEY], equal_nan=True)
-
-
-def test_test_cells_are_never_looked_at_and_training_cells_are(measured):
-    straight, changed = fitted(measured), measured.copy()
-    x = changed.X.toarray()
-    rows = (changed.obs["split"] == "test").to_numpy() & (changed.obs["perturbation"] != "non-targeting").to_numpy()
-    x[rows] = np.random.default_rng(2).uniform(0, 5, (rows.sum(), x.shape[1]))
-    changed.X = x
-    np.testing.assert_allclose(fitted(changed).layers[KEY], straight.layers[KEY], rtol=0, atol=1e-6)
-    changed.X = np.where(rows[:, None], x, x + 0.5)
-    assert not np.allclose(fitted(changed).layers[KEY], straight.layers[KEY], equal_nan=True, atol=0.05)
+def test_another_seed_is_another_model(measured):
+    assert not np.allclose(fitted(measured, rng=1).layers[KEY], fitted(measured).layers[KEY], equal_nan=True)
 
 
 def test_a_resumed_run_is_an_uninterrupted_one(measured, tmp_path):
@@ -243,30 +213,6 @@ def test_resume_from_another_checkpoint_is_refused(measured, checkpoint, tmp_pat
         spb.tl.fit_scgpt(measured.copy(), checkpoint=other, **options, resume=True)
 
 
-@pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
-def test_round_trip(trained, suffix, tmp_path):
-    getattr(trained, f"write_{suffix}")(tmp_path / f"x.{suffix}")
-    back = getattr(ad, f"read_{suffix}")(tmp_path / f"x.{suffix}")
-    pd.testing.assert_frame_equal(
-        spb.get.predictions(back, KEY), spb.get.predictions(trained, KEY), check_categorical=False
-    )
-    pd.testing.assert_frame_equal(spb.get.attributions(back, KEY), spb.get.attributions(trained, KEY))
-    spb.tl.score(back)
-
-
-def test_a_view_is_made_actual(measured):
-    view = measured[:, :20]
-    assert view.is_view
-    fit(view, n_control_cells=5)
-    assert view.layers[KEY].shape == (measured.n_obs, 20)
-    assert KEY not in measured.layers
-
-
-def test_profiles_are_refused(measured):
-    with pytest.raises(ValueError, match="fit_scgpt is trained on cells"):
-        spb.tl.fit_scgpt(spb.pp.pseudobulk(measured, strata="gem_group"), **SMALL)
-
-
 @pytest.mark.parametrize(
     ("wrong", "match"),
     [
@@ -298,3 +244,16 @@ def test_missing_packages_are_named(measured, monkeypatch):
     monkeypatch.setattr(_stack, "find_spec", lambda name: None if name == "scgpt" else object())
     with pytest.raises(ImportError, match="pip install --no-deps scgpt==0.2.4"):
         fit(measured)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_as_on_the_cpu(measured):
+    """Half precision in training, so that weights differ a little; without training nothing does."""
+    import torch
+
+    cpu, gpu = (fitted(measured, lr=1e-12, device=device) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(gpu.layers[KEY], cpu.layers[KEY], rtol=0, atol=1e-3)
+    trained = fitted(measured, epochs=3, device="cuda")
+    assert record(trained)["history"]["val_loss"].is_monotonic_decreasing
+    assert record(trained)["params"]["device"] == "cuda"
+    assert torch.backends.mha.get_fastpath_enabled()

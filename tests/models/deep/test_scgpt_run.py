@@ -88,9 +88,9 @@ def test_an_attribution_is_that_of_the_package_run_by_hand(cells):
         gene = list(cells.screen.genes).index(more["output_gene"])
         shifts = solution.predictions[1:] - solution.predictions[0]
         assert gene == np.argmax(shifts.var(axis=0))
-        from scpertbias._models.deep._scgpt_run import _controls
+        from scpertbias._models.deep._scgpt_run import controls
 
-        rows = _controls(cells, 5)
+        rows = controls(cells, 5)
         weight = module.encoder.embedding.weight
         (gradient,) = torch.autograd.grad(by_hand(made, module, 2, rows)[:, gene].mean(), weight)
         own = [made.vocabulary[g] for g in cells.screen.symbols]
@@ -100,9 +100,9 @@ def test_an_attribution_is_that_of_the_package_run_by_hand(cells):
 
 
 def test_the_control_cells_are_the_same_for_all_and_of_all_strata(cells):
-    from scpertbias._models.deep._scgpt_run import _controls
+    from scpertbias._models.deep._scgpt_run import controls
 
-    rows = _controls(cells, 20)
+    rows = controls(cells, 20)
     control = cells.code == 0
     share = np.bincount(cells.stratum[control]) / control.sum()
     assert np.abs(np.bincount(cells.stratum[rows]) - 20 * share).max() <= 1

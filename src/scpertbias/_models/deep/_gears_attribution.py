@@ -13,18 +13,6 @@ FloatArray = npt.NDArray[np.float64]
 KINDS = ("gene_embedding", "input_gradient")
 
 
-def output_gene(shifts: FloatArray, names: npt.NDArray[np.str_]) -> tuple[int, int]:
-    """Return the gene whose prediction varies most over perturbations, and how many tie for it.
-
-    Ties go to the larger mean absolute change, then to the first name.
-    """
-    variance = shifts.var(axis=0)
-    tied = np.flatnonzero(variance == variance.max())
-    size = np.abs(shifts[:, tied]).mean(axis=0)
-    order = np.lexsort((names[tied], -size))
-    return int(tied[order[0]]), len(tied)
-
-
 def attributions(
     network: Network, nodes: Sequence[Sequence[int]], gene: int, control: FloatArray, *, kind: str
 ) -> FloatArray:

@@ -152,7 +152,7 @@ def _solve(made: Plan, module: Any) -> tuple[Solution, dict[str, Any]]:
     can = [p for p, name in enumerate(names) if p and name not in known.cannot]
     predictions = np.full((len(names), len(known.genes)), np.nan)
     predictions[0] = control
-    rows = _controls(cells, made.settings["n_control_cells"])
+    rows = controls(cells, made.settings["n_control_cells"])
     given, n_all = cells.dense(rows), int((cells.code == 0).sum())
     size = made.fits(len(known.genes), training=False)
     errors = []
@@ -174,7 +174,7 @@ def _solve(made: Plan, module: Any) -> tuple[Solution, dict[str, Any]]:
     return Solution(predictions, importance, note=_note(made)), more
 
 
-def _controls(cells: Cells, n: int) -> IntArray:
+def controls(cells: Cells, n: int) -> IntArray:
     """Choose control cells; which ones depends on their names and strata only."""
     control = cells.order[cells.code[cells.order] == 0]
     return control[choose_controls(cells.stratum[control], n)]
@@ -183,7 +183,7 @@ def _controls(cells: Cells, n: int) -> IntArray:
 def _attributions(made: Plan, module: Any, can: list[int], gene: int) -> npt.NDArray[np.float64] | None:
     """Return how much each gene's token matters to one output gene, perturbations × genes."""
     kind, known, cells = made.settings["attribution"], made.tokens, made.cells
-    given = cells.dense(_controls(cells, made.settings["n_attribution_cells"]))
+    given = cells.dense(controls(cells, made.settings["n_attribution_cells"]))
     size = made.fits(len(known.genes), training=True)
     importance = np.full((len(cells.screen.names), len(known.genes)), np.nan)
     for p in progress("scGPT: attributions", len(can), unit="perturbation", items=can):

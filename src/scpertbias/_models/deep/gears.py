@@ -12,6 +12,7 @@ import pandas as pd
 from anndata import AnnData
 
 from ... import _store, _validate
+from ..._core.attribution import output_gene
 from ..._docs import docs
 from ..._log import info, warn
 from ...pp import coexpression_net
@@ -21,7 +22,7 @@ from .._registry import model
 from . import _cells
 from ._cells import Cells, digest
 from ._checkpoint import open_folder
-from ._gears_attribution import KINDS, attributions, output_gene
+from ._gears_attribution import KINDS, attributions
 from ._gears_graph import Edges, PerturbationGraph, both_ways, edges_between, perturbation_graph
 from ._gears_model import GearsLearner, Network
 from ._stack import own_randomness, pick_device, require, seed_of

@@ -155,7 +155,7 @@ def fit_scgpt(
     ``adata.varm[key]`` : :class:`numpy.ndarray` (dtype ``float32``)
         Attribution, genes × perturbations; NaN for the control and where there is no prediction.
     ``adata.uns['scpertbias']['models'][key]`` : :class:`dict`
-        All parameters; ``history``, one row an epoch; ``cannot_predict`` and
+        All parameters; ``history`` (see :func:`scpertbias.get.history`); ``cannot_predict`` and
         ``cannot_predict_reason``; ``monte_carlo`` (for each perturbation the standard error over genes that comes of
         averaging over some control cells only); ``tensors`` (of the checkpoint: loaded, untrained, unused);
         ``genes_outside_vocabulary``; ``targets_without_training`` (from scratch: targets whose token nothing has
