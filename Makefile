@@ -7,6 +7,7 @@ SPHINXOPTS ?= -W --keep-going
 VENV := .venv
 BIN := $(VENV)/bin
 LATEST := .venv-latest
+WHEEL := .venv-wheel
 # Without its dependencies: it asks for a cell-gears and a torchtext that current torch cannot load.
 SCGPT := scgpt==0.2.4
 # Any one of them will do; no Python package brings a browser.
@@ -15,7 +16,7 @@ PIP_OPTIONS := -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint docs bench build test-latest clean
+.PHONY: help demo test lint docs bench build try-wheel nightly test-latest clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,9 +40,20 @@ docs: $(VENV)/.doc  ## the documentation, in docs/_build/html; a warning is a fa
 bench: $(VENV)/.test  ## the budgets, measured
 	$(BIN)/python -m benchmarks
 
-build: $(VENV)/.created  ## sdist and wheel, in dist/
-	@$(BIN)/python -m pip install $(PIP_OPTIONS) build
+build: $(VENV)/.created  ## sdist and wheel, in dist/, checked for PyPI
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) build twine
+	rm -rf dist
 	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
+try-wheel: build  ## install the wheel in an empty environment, and run the demo from it
+	rm -rf $(WHEEL)
+	$(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/python -m pip install $(PIP_OPTIONS) dist/*.whl
+	cd $(WHEEL) && bin/scpertbias demo
+
+nightly: $(VENV)/.test  ## what takes minutes: the long tutorials
+	MPLBACKEND=agg $(BIN)/pytest -m nightly
 
 # The newest release of everything. Only warnings that point at this package are errors: others' deprecations are theirs.
 test-latest:  ## the tests on the newest stack: make test-latest PYTHON=python3.13
@@ -51,7 +63,7 @@ test-latest:  ## the tests on the newest stack: make test-latest PYTHON=python3.
 	MPLBACKEND=agg $(LATEST)/bin/pytest -n $(WORKERS) -o "filterwarnings=$$(printf 'default\nerror:::scpertbias')"
 
 clean:  ## remove everything that make made
-	rm -rf $(VENV) $(LATEST) build dist docs/_build docs/api/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LATEST) $(WHEEL) build dist docs/_build docs/api/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define require_python

@@ -382,3 +382,25 @@ def test_a_model_is_dropped_with_all_that_it_stored(adata):
     assert "one" not in adata.layers
     assert "one" not in adata.varm
     assert {"two"} <= set(adata.layers) & set(adata.varm)
+
+
+def test_what_is_not_in_memory(adata, tmp_path):
+    assert not _store.is_lazy(adata)
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    backed = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    assert _store.is_lazy(backed)
+    light = _store.light(backed, None)
+    assert _store.is_lazy(light)
+    assert not light.isbacked
+    assert light.obs.equals(backed.obs)
+    light.obs["new"] = 1
+    assert "new" not in backed.obs
+    backed.file.close()
+
+
+def test_light_cells_have_one_matrix_and_know_how_it_was_made(adata):
+    _store.put_layer(adata, "z", np.ones(adata.shape), {"kind": "mine"})
+    light = _store.light(adata, "z")
+    assert light.X is None
+    assert list(light.layers) == ["z"]
+    assert _store.layer_record(light, "z") == {"kind": "mine"}

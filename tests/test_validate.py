@@ -50,7 +50,7 @@ def test_other_things_are_refused(thing):
 def test_backed_is_refused(adata, tmp_path):
     adata.write_h5ad(tmp_path / "x.h5ad")
     backed = read_h5ad(tmp_path / "x.h5ad", backed="r")
-    with pytest.raises(ValueError, match=r"backed by a file; load it with adata.to_memory\(\)"):
+    with pytest.raises(ValueError, match=r"not in memory.*pseudobulk.*adata.to_memory\(\)"):
         _validate.cells_or_profiles(backed)
     backed.file.close()
 
@@ -262,7 +262,7 @@ def test_nothing_is_a_scale():
 
 
 def test_what_cannot_be_read_is_not_made_dense():
-    with pytest.raises(TypeError, match="X is a coo_array; dense, CSR and CSC arrays in memory are read"):
+    with pytest.raises(TypeError, match="X is a coo_array; dense, CSR and CSC arrays are read"):
         _validate.scale(sparse.coo_array(LOGGED), layer=None, normalize=False)
 
 

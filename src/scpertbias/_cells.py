@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from . import _keys, _store, _validate
-from ._core.blocks import row_sums
-from ._core.depth import depth_slopes
-from ._core.gather import deal, gather
-from ._core.moments import Moments
+from . import _keys, _pass, _store, _validate
+from ._core.depth import Depth
+from ._core.gather import Gathering, deal
 from ._labels import Labels, parse, warn_if_guides
 from ._log import info, warn
 from ._screen import Screen
@@ -36,11 +33,14 @@ def read(
     size_factors: str | None,
     target_sum: float,
     rng: int | np.random.Generator | None,
+    chunk_memory: float | None,
 ) -> Screen:
     """Take the moments of the cells in one pass."""
     x = _store.matrix(adata, layer)
     made = _store.layer_record(adata, layer) is not None
-    _validate.scale(x, layer=layer, normalize=normalize, may_be_negative=made)
+    check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=made)
+    if 0 in x.shape:
+        check.done()
     labels, symbols, symbols_key = _labels(adata, asked["groupby"], asked["reference"], asked["gene_symbols"])
     warn_if_guides(labels.names[1:], asked["groupby"])
     stratum, strata_names = _validate.strata_codes(adata, asked["strata"])
@@ -50,23 +50,18 @@ def read(
     codes, kept = _compress(codes)
     names = tuple(labels.names[i] for i in kept)
     row, perturbation, split_of_row = _rows(codes, split)
+    used, reason = _usable(row, perturbation, asked["min_cells"])
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
     hashes, guides = _hashes(adata, seed), _guide_halves(adata, guide_key, codes)
     dealt = deal(row, len(perturbation), 0, hashes, stratum=stratum, n_strata=len(strata_names), guide_half=guides)
-    scale = _scale(adata, x, normalize, size_factors, target_sum)
-    moments = gather(
-        x,
-        dealt,
-        row,
-        len(perturbation),
-        0,
-        stratum=stratum,
-        scale=scale,
-        covariates=_validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None,
-    )
+    normalization = _normalization(adata, normalize, size_factors, target_sum)
+    given = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
+    gathering = Gathering(dealt, row, len(perturbation), 0, stratum=stratum, n_genes=adata.n_vars, covariates=given)
+    size = _validate.depth(adata) if normalization is None else None
     half = np.where(codes == 0, dealt.half[dealt.leaf], -1)
-    moments = replace(moments, depth_slopes=_depth(adata, x, half, stratum, scale))
-    used, reason = _usable(moments, perturbation, asked["min_cells"])
+    depth = None if normalization is None and size is None else Depth(half, stratum, adata.n_vars)
+    reading = _pass.Reading(depth, size, normalization, check, chunk_memory)
+    moments = _pass.moments(x, gathering, reading)
     record = {
         **_remembered(asked, labels, symbols_key),
         "layer": layer,
@@ -224,10 +219,10 @@ def _guide_halves(adata: AnnData, guide_key: str | None, codes: IntArray) -> Int
     return half
 
 
-def _scale(
-    adata: AnnData, x: Any, normalize: bool, size_factors: str | None, target_sum: float
-) -> npt.NDArray[np.float64] | None:
-    """Return the factor of each cell before log1p, or None where values are log-normalized already."""
+def _normalization(
+    adata: AnnData, normalize: bool, size_factors: str | None, target_sum: float
+) -> _pass.Normalization | None:
+    """Return how raw counts are normalized, or None where values are log-normalized already."""
     if not normalize:
         if size_factors is not None:
             msg = "`size_factors` was given without normalize=True; values that are log-normalized already need none."
@@ -236,29 +231,17 @@ def _scale(
     if target_sum <= 0:
         msg = f"`target_sum` is {target_sum}; it must be positive."
         raise ValueError(msg)
-    sizes = totals = row_sums(x)
+    size = None
     if size_factors is not None:
-        sizes = _validate.numeric_columns(adata, [size_factors], argument="size_factors")[:, 0]
-        if n := int(((sizes < 0) | ((sizes == 0) & (totals > 0))).sum()):
-            msg = f"`size_factors`: obs[{size_factors!r}] is not positive in {n} cells that hold counts."
-            raise ValueError(msg)
-    return np.divide(target_sum, sizes, out=np.zeros_like(sizes), where=sizes > 0)
-
-
-def _depth(
-    adata: AnnData, x: Any, half: IntArray, stratum: IntArray, scale: npt.NDArray[np.float64] | None
-) -> npt.NDArray[np.float64] | None:
-    """Return the genes' slopes on log depth in each control half, None where no depth is known."""
-    known = _validate.depth(adata)
-    size = known if scale is None else np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
-    return None if size is None else depth_slopes(x, half, stratum=stratum, size=size, scale=scale)
+        size = _validate.numeric_columns(adata, [size_factors], argument="size_factors")[:, 0]
+    return _pass.Normalization(target_sum, size, f"obs[{size_factors!r}]")
 
 
 def _usable(
-    moments: Moments, perturbation: IntArray, min_cells: int
+    row: IntArray, perturbation: IntArray, min_cells: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.str_]]:
     """Return which rows enter fits and scores, and why the others do not."""
-    n = np.bincount(perturbation, weights=moments.n)[perturbation]
+    n = np.bincount(perturbation, weights=np.bincount(row[row >= 0], minlength=len(perturbation)))[perturbation]
     used = (n >= min_cells) | (perturbation == 0)
     if not used[perturbation > 0].any():
         most = int(n[perturbation > 0].max(initial=0))

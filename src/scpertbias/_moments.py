@@ -10,8 +10,8 @@ from anndata import AnnData
 
 from . import _cells, _profiles, _store, _validate
 from ._cells import cell_codes
-from ._core.blocks import column_sums
 from ._core.moments import Moments
+from ._core.sums import column_sums
 from ._screen import Screen
 
 __all__ = ["Moments", "Screen", "cell_codes", "control_mean", "of", "symbols"]
@@ -33,9 +33,13 @@ def of(
     size_factors: str | None = None,
     target_sum: float = 1e4,
     rng: int | np.random.Generator | None = 0,
+    chunk_memory: float | None = None,
 ) -> Screen:
-    """Read the moments that profiles carry, or take them from the cells in one pass."""
-    _validate.cells_or_profiles(adata)
+    """Read the moments that profiles carry, or take them from the cells in one pass.
+
+    With ``chunk_memory`` (gigabytes) cells need not be in memory.
+    """
+    _validate.cells_or_profiles(adata, lazy=chunk_memory is not None)
     asked = {
         "groupby": groupby,
         "reference": reference,
@@ -56,6 +60,7 @@ def of(
         size_factors=size_factors,
         target_sum=target_sum,
         rng=rng,
+        chunk_memory=chunk_memory,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData, ImplicitModificationWarning
 from mudata import MuData
+from scipy import sparse
 
 from . import _keys
+from ._plain import plain
 
 RESERVED = frozenset({"counts", *_keys.HALVES, _keys.VAR})
 
@@ -31,6 +33,29 @@ def matrix(adata: AnnData, layer: str | None) -> Any:
         msg = f"`layer`: there is no layers[{layer!r}]; there are {[k for k in adata.layers if k is not None]}."
         raise KeyError(msg)
     return adata.layers[layer]
+
+
+def is_lazy(adata: AnnData) -> bool:
+    """Whether values or tables are not in memory: backed by a file, or as ``anndata.experimental.read_lazy`` gives them."""
+    if adata.isbacked or not isinstance(adata.obs, pd.DataFrame) or not isinstance(adata.var, pd.DataFrame):
+        return True
+    arrays = [] if adata.X is None else [adata.X]
+    arrays += [values for key, values in adata.layers.items() if key is not None]
+    return any(not (isinstance(x, np.ndarray) or sparse.issparse(x)) for x in arrays)
+
+
+def light(adata: AnnData, layer: str | None, *, obs: pd.DataFrame | None = None) -> AnnData:
+    """Return an AnnData with one matrix, shared and read by nobody yet, and with tables in memory."""
+    tables = [
+        t if isinstance(t, pd.DataFrame) else t.to_memory() for t in (adata.obs if obs is None else obs, adata.var)
+    ]
+    x, record = matrix(adata, layer), layer_record(adata, layer)
+    if layer is None:
+        return AnnData(X=x, obs=tables[0].copy(), var=tables[1].copy())
+    cells = AnnData(obs=tables[0].copy(), var=tables[1].copy(), layers={layer: x})
+    if record is not None:
+        put(cells, **{_keys.LAYERS: {layer: record}})
+    return cells
 
 
 def has_layer(adata: AnnData, key: str) -> bool:
@@ -202,70 +227,6 @@ class _quiet(warnings.catch_warnings):
         entered = super().__enter__()
         warnings.simplefilter("ignore", ImplicitModificationWarning)
         return entered
-
-
-def plain(value: Any) -> Any:
-    """Make a value such that h5ad and zarr hold it: no tuple, Series, MultiIndex or object column."""
-    if isinstance(value, pd.DataFrame):
-        return _plain_frame(value)
-    if isinstance(value, Mapping):
-        if bad := [key for key in value if not str(key) or "/" in str(key)]:
-            msg = f"{bad[:5]} cannot be keys of what is stored: they are empty or hold '/'. Store labels as values."
-            raise ValueError(msg)
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, np.random.Generator):
-        return None
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return _plain_list(value.tolist()) if value.dtype == object else value
-    if isinstance(value, str | int | float | bool) or value is None:
-        return value
-    if isinstance(value, Sequence | pd.Index | pd.Series | pd.api.extensions.ExtensionArray):
-        return _plain_list(list(value))
-    if isinstance(value, Set):
-        return _plain_list(sorted(value))
-    msg = f"A {type(value).__name__} cannot be stored."
-    raise TypeError(msg)
-
-
-def _plain_list(items: list[Any]) -> npt.NDArray[Any]:
-    """Make an array: of text (None is ""), of numbers or of booleans."""
-    if all(isinstance(item, str) or item is None for item in items):
-        return np.array([item or "" for item in items], dtype=str)
-    kinds = {np.asarray(item).dtype.kind for item in items}
-    array = np.array(items) if "U" not in kinds and "O" not in kinds else None
-    if array is None:
-        msg = f"A list that mixes text with other things cannot be stored: {items[:5]}."
-        raise TypeError(msg)
-    return array
-
-
-def _plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    out = frame.reset_index(drop=True).copy()
-    out.columns = [str(c) for c in out.columns]
-    for name in out.columns:
-        out[name] = _plain_column(name, out[name])
-    return out
-
-
-def _plain_column(name: str, values: pd.Series) -> pd.Series | pd.Categorical:
-    """Make text categorical (missing is ""), booleans with gaps ``boolean``, other objects numbers."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        categories = [str(c) for c in values.cat.categories]
-        return values if categories == list(values.cat.categories) else values.cat.rename_categories(categories)
-    if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
-        return values
-    values = values.astype(object)
-    known = values[values.notna()]
-    if len(known) and known.map(lambda v: isinstance(v, bool | np.bool_)).all():
-        return values.astype("boolean")
-    if len(known) and known.map(lambda v: isinstance(v, int | float | np.number)).all():
-        return values.astype(np.float64)
-    if not known.map(np.isscalar).all():
-        msg = f"Column {name!r} holds {type(next(v for v in known if not np.isscalar(v))).__name__}; only text and numbers are stored."
-        raise TypeError(msg)
-    return pd.Categorical(values.where(values.notna(), "").astype(str))
 
 
 def put_obs(adata: AnnData, key: str, values: Any) -> None:

@@ -28,16 +28,25 @@ DEPTH_COLUMNS = ("total_counts", "n_counts", "ncounts", "n_umis", "nCount_RNA", 
 SYMBOL_COLUMNS = ("gene_symbols", "gene_symbol", "gene_name", "feature_name")
 
 
-def cells_or_profiles(adata: Any) -> None:
-    """Refuse what is not an AnnData in memory with unique gene names."""
+def cells_or_profiles(adata: Any, *, lazy: bool = False) -> None:
+    """Refuse what is not an AnnData with unique gene names, and unless ``lazy`` one whose values are not in memory."""
     if isinstance(adata, MuData):
         msg = f"A MuData was passed; pass one of its modalities, such as mdata[{next(iter(adata.mod), 'full')!r}]."
         raise TypeError(msg)
     if not isinstance(adata, AnnData):
         msg = f"`adata` is a {type(adata).__name__}; an AnnData is expected."
         raise TypeError(msg)
-    if adata.isbacked:
-        msg = "`adata` is backed by a file; load it with adata.to_memory() first."
+    if adata.isbacked and adata.is_view:
+        msg = (
+            "`adata` is a view of cells in a file, which would be read at once. Pass all cells, with obs[groupby] set to "
+            "NaN where they are to be left out, or load the view with adata.to_memory()."
+        )
+        raise ValueError(msg)
+    if not lazy and _store.is_lazy(adata):
+        msg = (
+            f"`adata` ({adata.n_obs} cells × {adata.n_vars} genes) is not in memory: it is backed by a file, or lazy. Make "
+            "profiles with spb.pp.pseudobulk(adata), which reads it in parts, or load it with adata.to_memory()."
+        )
         raise ValueError(msg)
     if not adata.var_names.is_unique:
         twice = adata.var_names[adata.var_names.duplicated()].unique()[:5].tolist()
@@ -157,40 +166,78 @@ def gene_symbols(adata: AnnData, key: str | None) -> tuple[npt.NDArray[np.str_],
     return np.where(known, symbols.to_numpy(), adata.var_names.to_numpy(object)).astype(str), key
 
 
+class Scale:
+    """Refuses NaN, z-scores, and raw counts where log-normalized values are meant (or the reverse), as values come.
+
+    Some values that are whole say little, so counts are refused after a thousand, or in the end.
+    """
+
+    def __init__(self, *, layer: str | None, normalize: bool, may_be_negative: bool = False) -> None:
+        self.layer = layer
+        self.where = "X" if layer is None else f"layers[{layer!r}]"
+        self.normalize, self.may_be_negative = normalize, may_be_negative
+        self.high, self.whole, self.n = -np.inf, True, 0
+
+    def add(self, x: Any) -> None:
+        """Look at some of the values."""
+        if not isinstance(x, np.ndarray) and not (sparse.issparse(x) and x.format in {"csr", "csc"}):
+            msg = f"{self.where} is a {type(x).__name__}; dense, CSR and CSC arrays are read."
+            raise TypeError(msg)
+        numbers(x, layer=self.layer)
+        values = np.asarray(x) if isinstance(x, np.ndarray) else x.data
+        if values.size == 0:
+            return
+        step = max(1, CHUNK // max(1, values[:1].size))  # both passes over a chunk find it in cache
+        parts = [values[start : start + step] for start in range(0, len(values), step)]
+        low, high = float(np.min([part.min() for part in parts])), float(np.max([part.max() for part in parts]))
+        if not (np.isfinite(low) and np.isfinite(high)):
+            msg = f"{self.where} holds NaN or infinite values; remove them first."
+            raise ValueError(msg)
+        if low < 0 and not self.may_be_negative:
+            msg = (
+                f"{self.where} holds negative values (down to {low:.3g}), as z-scores do; pass log-normalized values "
+                "(spb.pp.standardize and spb.pp.regress_mt_ribo make layers that may be negative)."
+            )
+            raise ValueError(msg)
+        self.high, self.n = max(self.high, high), self.n + values.size
+        self.whole = self.whole and _all_whole(values)
+        if self.normalize or self.n >= 1000:
+            self._refuse(early=True)
+
+    def done(self) -> None:
+        """Look at what all values were."""
+        if self.n == 0:
+            msg = f"{self.where} holds no value."
+            raise ValueError(msg)
+        self._refuse(early=False)
+
+    def fresh(self) -> Scale:
+        """Return one that has seen nothing."""
+        return Scale(layer=self.layer, normalize=self.normalize, may_be_negative=self.may_be_negative)
+
+    def join(self, other: Scale) -> None:
+        """Take over what another one saw."""
+        self.high, self.whole, self.n = max(self.high, other.high), self.whole and other.whole, self.n + other.n
+
+    def _refuse(self, *, early: bool) -> None:
+        counts = self.whole and self.high > 1
+        if counts and not self.normalize and not self.may_be_negative:
+            msg = (
+                f"{self.where} looks like raw counts (whole numbers up to {self.high:.0f}); log-normalized values are "
+                "expected. Run sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata), or pass normalize=True "
+                "to spb.pp.pseudobulk or spb.tl.audit."
+            )
+            raise ValueError(msg)
+        if self.normalize and (not self.whole if early else not counts):
+            msg = f"`normalize=True` expects raw counts, but {self.where} holds other values (maximum {self.high:.3g})."
+            raise ValueError(msg)
+
+
 def scale(x: Any, *, layer: str | None, normalize: bool, may_be_negative: bool = False) -> None:
     """Refuse NaN, z-scores, and raw counts where log-normalized values are meant (or the reverse)."""
-    where = "X" if layer is None else f"layers[{layer!r}]"
-    if not isinstance(x, np.ndarray) and not (sparse.issparse(x) and x.format in {"csr", "csc"}):
-        msg = f"{where} is a {type(x).__name__}; dense, CSR and CSC arrays in memory are read."
-        raise TypeError(msg)
-    numbers(x, layer=layer)
-    values = np.asarray(x) if isinstance(x, np.ndarray) else x.data
-    if values.size == 0:
-        msg = f"{where} holds no value."
-        raise ValueError(msg)
-    step = max(1, CHUNK // max(1, values[:1].size))  # both passes over a chunk find it in cache
-    parts = [values[start : start + step] for start in range(0, len(values), step)]
-    low, high = float(np.min([part.min() for part in parts])), float(np.max([part.max() for part in parts]))
-    if not (np.isfinite(low) and np.isfinite(high)):
-        msg = f"{where} holds NaN or infinite values; remove them first."
-        raise ValueError(msg)
-    if low < 0 and not may_be_negative:
-        msg = (
-            f"{where} holds negative values (down to {low:.3g}), as z-scores do; pass log-normalized values "
-            "(spb.pp.standardize and spb.pp.regress_mt_ribo make layers that may be negative)."
-        )
-        raise ValueError(msg)
-    whole = _looks_like_counts(values, high)
-    if whole and not normalize and not may_be_negative:
-        msg = (
-            f"{where} looks like raw counts (whole numbers up to {high:.0f}); log-normalized values are expected. Run "
-            "sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata), or pass normalize=True to "
-            "spb.pp.pseudobulk or spb.tl.audit."
-        )
-        raise ValueError(msg)
-    if normalize and not whole:
-        msg = f"`normalize=True` expects raw counts, but {where} holds other values (maximum {high:.3g})."
-        raise ValueError(msg)
+    check = Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative)
+    check.add(x)
+    check.done()
 
 
 def numbers(x: Any, *, layer: str | None) -> None:
@@ -204,12 +251,10 @@ def numbers(x: Any, *, layer: str | None) -> None:
         raise ValueError(msg)
 
 
-def _looks_like_counts(values: npt.NDArray[Any], high: float) -> bool:
+def _all_whole(values: npt.NDArray[Any]) -> bool:
     flat = values.ravel(order="K")
     sample = flat[:: max(1, flat.size // 50_000)]
-    return bool(
-        high > 1 and np.array_equal(sample, np.round(sample)) and np.array_equal(flat[:5000], np.round(flat[:5000]))
-    )
+    return bool(np.array_equal(sample, np.round(sample)) and np.array_equal(flat[:5000], np.round(flat[:5000])))
 
 
 def memory(adata: AnnData) -> None:

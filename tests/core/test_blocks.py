@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scpertbias._core.blocks import column_sums, leaf_moments, row_sums, stable_order
+from scpertbias._core.blocks import Leaves, stable_order
+
+
+def leaf_moments(x, leaf, n_leaves, *, scale=None, deviations=None):
+    """The moments of every leaf from all cells at once."""
+    leaves = Leaves.empty(n_leaves, x.shape[1], 0 if deviations is None else deviations.shape[1])
+    leaves.add(x, leaf, scale=scale, deviations=deviations)
+    return leaves
+
 
 N, G, L = 200, 13, 6
 
@@ -179,25 +187,34 @@ class _Shaped:
         self.x = x
 
 
-@pytest.mark.parametrize("form", ["c", "csr_array", "csc_array", "csr_matrix", "csc_matrix"])
-def test_sums_are_those_of_float64(rng, form):
-    x = rng.gamma(1.0, size=(3000, 9)).astype(np.float32)
-    x[:, 2] = x[5] = 0
-    x[:, 3] = 0.7
-    exact = x.astype(np.float64)
-    np.testing.assert_allclose(row_sums(FORMS[form](x)), exact.sum(axis=1), rtol=1e-13)
-    np.testing.assert_allclose(column_sums(FORMS[form](x)), exact.sum(axis=0), rtol=1e-11)
-
-
-@pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
-def test_sums_do_not_overflow(form):
-    x = FORMS[form](np.full((300, 300), 255, dtype=np.uint8))
-    np.testing.assert_array_equal(row_sums(x), np.full(300, 76500))
-    np.testing.assert_array_equal(column_sums(x), np.full(300, 76500))
-    assert not row_sums(FORMS[form](np.zeros((2, 3)))).any()
-
-
 @pytest.mark.parametrize("n_codes", [10, 40_000])
 def test_stable_order(rng, n_codes):
     codes = rng.integers(-1, n_codes, 1000)
     np.testing.assert_array_equal(stable_order(codes, n_codes), np.argsort(codes, kind="stable"))
+
+
+@pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
+def test_genes_in_parts(counts, leaf, rng, form):
+    deviations = rng.normal(size=(N, 1))
+    found = Leaves.empty(L, G, 1)
+    for genes in (slice(0, 4), slice(4, 5), slice(5, G)):
+        found.add_genes(genes, FORMS[form](counts[:, genes]), leaf, deviations=deviations)
+    check(found, brute(counts, leaf, deviations=deviations))
+
+
+def test_leaves_that_are_joined(counts, leaf, rng):
+    deviations = rng.normal(size=(N, 1))
+    first = np.arange(N) < 70
+    found = leaf_moments(counts[first], leaf[first], L, deviations=deviations[first])
+    rest = leaf[~first]
+    at = np.unique(rest[rest >= 0])
+    compact = np.where(rest >= 0, np.searchsorted(at, rest), -1)
+    other = leaf_moments(counts[~first], compact, len(at), deviations=deviations[~first])
+    kept = other.mean.copy()
+    found.join(other, at)
+    check(found, brute(counts, leaf, deviations=deviations))
+    np.testing.assert_array_equal(other.mean, kept)
+    empty = Leaves.empty(L, G, 1)
+    empty.join(Leaves.empty(2, G, 1), np.array([0, 3]))
+    assert not empty.n.any()
+    assert not empty.mean.any()

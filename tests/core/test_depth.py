@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scpertbias._core.depth import depth_slopes
+from scpertbias._core.depth import Depth
+
+
+def depth_slopes(x, half, *, stratum, size, scale=None):
+    """The slopes from all cells at once."""
+    depth = Depth(half, stratum, x.shape[1])
+    code, log_size = depth.sized(slice(None), size)
+    depth.leaves.add(x, code, scale=scale, deviations=log_size)
+    return depth.slopes()
 
 
 @pytest.fixture

@@ -275,7 +275,7 @@ def test_few_cells_are_left_out(cells):
 @pytest.mark.parametrize(
     ("wrong", "error", "match"),
     [
-        ({"models": ("mean", "gears")}, ValueError, "'gears'.* are not known"),
+        ({"models": ("mean", "no_such")}, ValueError, "'no_such'.* are not known"),
         ({"models": "mean"}, TypeError, "sequence of names"),
         ({"fit_on": "all"}, ValueError, "test cells"),
         ({"n_random": -1}, ValueError, "n_random"),

@@ -40,9 +40,36 @@ def test_what_a_model_has_seen():
     records = {"crossed": {"cross_fitted": True}, "plain": {}, "told": {"test": names[:2]}}
 
     def split_of(folds):
-        frames = [pd.DataFrame({"model": m, "perturbation": names, "split": "test"}) for m in records]
+        frames = [pd.DataFrame({"model": m, "perturbation": names, "split": "test", "fold": 0}) for m in records]
         marked = mark_held_out(pd.concat(frames, ignore_index=True), records, screen, folds=folds)
         return {m: set(f.loc[f["split"] == "test", "perturbation"]) for m, f in marked.groupby("model")}
 
     assert split_of(True) == {"crossed": set(names), "plain": test, "told": set(names[:2])}
     assert split_of(False) == {"crossed": set(names), "plain": set(names), "told": set(names[:2])}
+
+
+def test_how_many_targets_of_a_combination_were_seen():
+    adata = spb.ds.simulate(1500, 40, 6, rng=0)
+    label = adata.obs["perturbation"].astype(str).to_numpy(object)
+    a, b, c, d, e, f = sorted(set(label) - {"non-targeting"})
+    pairs = [f"{a}+{b}", f"{a}+{c}", f"{c}+{d}", f"{e}+{f}"]
+    for i, pair in enumerate(pairs):
+        label[np.flatnonzero(np.isin(label, [a, b, c, d, e, f]))[i * 60 : i * 60 + 40]] = pair
+    adata.obs["perturbation"] = label
+    spb.pp.split(adata, test=[*pairs[:3], c, d], val=[f])
+    profiles = spb.pp.pseudobulk(adata)
+    spb.tl.fit_mean(profiles)
+    spb.tl.add_predictions(profiles, spb.get.predictions(profiles, "mean"), key_added="told", test=[pairs[3], e])
+    spb.tl.score(profiles)
+    scores = spb.get.scores(profiles).set_index(["model", "perturbation"])["seen_targets"]
+    assert str(scores.dtype) == "Int64"
+    assert scores["mean"].dropna().to_dict() == {pairs[0]: 2, pairs[1]: 1, pairs[2]: 0}
+    assert scores["told"].dropna().to_dict() == {pairs[3]: 0}  # f is of val, and e was held out
+    crossed = spb.tl.audit(adata, models=("mean",), regimes=("full",), n_folds=5, n_random=0, n_boot=20)
+    table = spb.get.scores(crossed).set_index("perturbation")
+    fold = table["fold"]
+    hit = {name: set(name.split("+")) for name in table.index}
+    for pair in pairs:
+        known = {gene for name in table.index if fold[name] != fold[pair] for gene in hit[name]}
+        assert table.loc[pair, "seen_targets"] == len(hit[pair] & known)
+    assert table["seen_targets"].notna().sum() == len(pairs)

@@ -21,6 +21,7 @@ def fit_toy(
     *,
     shift=0.5,
     checkpoint_dir=None,
+    resume=False,
     groupby="perturbation",
     reference=None,
     strata=None,
@@ -42,7 +43,17 @@ def fit_toy(
         "split_key": split_key,
         "gene_symbols": gene_symbols,
     }
-    CALLS.append({"genes": adata.n_vars, "layer": layer, "net": net, "dir": checkpoint_dir, "rng": rng, "adata": adata})
+    CALLS.append(
+        {
+            "genes": adata.n_vars,
+            "layer": layer,
+            "net": net,
+            "dir": checkpoint_dir,
+            "resume": resume,
+            "rng": rng,
+            "adata": adata,
+        }
+    )
     screen = _moments.of(adata, **data)
     own = (shift + rng / 10) * np.eye(len(screen.names), len(screen.genes))
     attributions = own + np.arange(len(screen.genes)) / 100
@@ -168,6 +179,20 @@ def test_its_parameters_its_net_and_a_folder_for_each_regime(cells, tmp_path):
     assert mdata["full"].uns["scpertbias"]["models"]["toy"]["params"]["shift"] == 2.0
     with pytest.raises(ValueError, match="'toy' has no parameters"):
         run(cells, model_params={"toy": {"depth": 3}})
+
+
+def test_with_a_cache_it_goes_on_from_where_it_stopped(cells, tmp_path):
+    def folders(**kwargs):
+        run(cells, models=("toy",), regimes=("no_mt",), cache=tmp_path, **kwargs)
+        assert all(call["resume"] for call in CALLS)
+        assert all(call["dir"].parent == tmp_path for call in CALLS)
+        return [call["dir"] for call in CALLS]
+
+    first = folders()
+    assert len(set(first)) == 3  # full, full from another seed, no_mt
+    assert folders() == first
+    assert not set(folders(rng=5)) & set(first)
+    assert not set(folders(model_params={"toy": {"shift": 1.0}})) & set(first)
 
 
 def test_a_regime_that_it_cannot_be_trained_in_is_named(cells, monkeypatch):

@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .blocks import FloatArray, IntArray, leaf_moments
+from .blocks import FloatArray, IntArray, Leaves
 
 
-def depth_slopes(
-    x: Any,
-    half: IntArray,
-    *,
-    stratum: IntArray,
-    size: FloatArray,
-    scale: FloatArray | None = None,
-) -> FloatArray | None:
+class Depth:
     """Regress every gene on log depth within each half of the control, and within strata.
 
     Parameters
     ----------
-    x
-        Cells × genes.
     half
-        0 or 1 for control cells, −1 for all others, which are not read.
+        0 or 1 for control cells, −1 for all others, which take no part.
     stratum
         The stratum of each cell.
-    size
-        The depth of each cell; cells where it is not positive take no part.
-    scale
-        Factor of each cell before ``log1p``, or None.
-
-    Returns
-    -------
-    Slopes (2, G), or None where depth does not vary in a half.
+    n_genes
+        Number of genes.
     """
-    half = np.where(size > 0, half, -1)
-    log_size = np.log(np.where(size > 0, size, 1.0))
-    deviation = np.zeros(len(half))
-    for a in (0, 1):
-        for s in np.unique(stratum[half == a]):
-            cells = (half == a) & (stratum == s)
-            deviation[cells] = log_size[cells] - log_size[cells].mean()
-    spread = np.array([deviation[half == a] @ deviation[half == a] for a in (0, 1)])
-    n = np.bincount(half[half >= 0], minlength=2)
-    if (spread <= 1e-12 * np.maximum(n, 1)).any():
-        return None
-    cross = leaf_moments(x, half, 2, scale=scale, deviations=deviation[:, None]).cross[:, 0]
-    slopes: FloatArray = cross / spread[:, None]
-    return slopes
+
+    def __init__(self, half: IntArray, stratum: IntArray, n_genes: int) -> None:
+        self.n_strata = int(stratum.max(initial=0)) + 1
+        self.code: IntArray = np.where(half >= 0, half * self.n_strata + stratum, -1)
+        self.log_size = np.zeros(len(half))
+        self.leaves = Leaves.empty(2 * self.n_strata, n_genes, 1)
+
+    def sized(self, rows: slice, size: FloatArray) -> tuple[IntArray, FloatArray]:
+        """Take the depth of some cells; return their leaves (cells where it is not positive have none) and log depth."""
+        self.code[rows] = np.where(size > 0, self.code[rows], -1)
+        self.log_size[rows] = np.log(np.where(size > 0, size, 1.0))
+        return self.code[rows], self.log_size[rows, None]
+
+    def some(self, rows: slice, n_genes: int) -> Depth:
+        """Return the same of some cells and genes, with leaves of its own."""
+        part = Depth.__new__(Depth)
+        part.n_strata, part.code, part.log_size = self.n_strata, self.code[rows].copy(), self.log_size[rows].copy()
+        part.leaves = Leaves.empty(len(self.leaves.n), n_genes, 1)
+        return part
+
+    def sized_as(self, sized: list[tuple[slice, IntArray, FloatArray]]) -> None:
+        """Take over the leaves and log depth of cells that were sized elsewhere."""
+        for rows, code, log_size in sized:
+            self.code[rows], self.log_size[rows] = code, log_size
+
+    def slopes(self) -> FloatArray | None:
+        """Return the slopes (2, G), or None where depth does not vary in a half."""
+        member = self.code >= 0
+        n = np.bincount(self.code[member], minlength=2 * self.n_strata)
+        sums = np.bincount(self.code[member], weights=self.log_size[member], minlength=len(n))
+        middle = sums / np.maximum(n, 1)
+        away = self.log_size[member] - middle[self.code[member]]
+        spread = np.bincount(self.code[member], weights=away**2, minlength=len(n)).reshape(2, -1).sum(axis=1)
+        if (spread <= 1e-12 * np.maximum(n.reshape(2, -1).sum(axis=1), 1)).any():
+            return None
+        cross = self.leaves.cross[:, 0] - (middle * self.leaves.n)[:, None] * self.leaves.mean
+        slopes: FloatArray = cross.reshape(2, self.n_strata, -1).sum(axis=1) / spread[:, None]
+        return slopes

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from .blocks import FloatArray, IntArray, Leaves, leaf_moments, stable_order
+from .blocks import FloatArray, IntArray, Leaves, stable_order
 from .moments import Covariates, Moments
 
 N_BLOCKS = 20
+SLAB = 512
+"""Genes that are folded together."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,125 @@ def _place_within(sorted_groups: IntArray) -> IntArray:
     return np.arange(len(sorted_groups)) - np.repeat(starts, np.diff(np.r_[starts, len(sorted_groups)]))
 
 
+class Gathering:
+    """The pass over the cells: what is known of every cell before, and the leaves that have been filled so far.
+
+    Parameters
+    ----------
+    dealt
+        Leaf of each cell, as :func:`deal` gave it.
+    row
+        Row of each cell, −1 for none.
+    n_rows, reference
+        Number of rows, and which is the control.
+    stratum
+        Stratum of each cell.
+    n_genes
+        Number of genes that are kept.
+    covariates
+        Cells × covariates.
+    """
+
+    def __init__(
+        self,
+        dealt: Deal,
+        row: IntArray,
+        n_rows: int,
+        reference: int,
+        *,
+        stratum: IntArray,
+        n_genes: int,
+        covariates: FloatArray | None = None,
+    ) -> None:
+        self.dealt, self.row, self.n_rows, self.reference, self.stratum = dealt, row, n_rows, reference, stratum
+        self.centered: FloatArray | None = None
+        self.deviations: FloatArray | None = None
+        if covariates is not None:
+            self.centered = _center_covariates(covariates, row, reference, stratum, dealt.counts.shape[1])
+            self.deviations = _within_rows(self.centered, row, n_rows)
+        self.leaves = Leaves.empty(len(dealt.row), n_genes, 0 if covariates is None else covariates.shape[1])
+
+    def moments(self) -> Moments:
+        """Return the moments of the rows, each cell centered by its stratum's control mean; some genes at a time."""
+        n_genes, n_blocks = self.leaves.mean.shape[1], int(self.dealt.block.max()) + 1
+        n_half = sum_by(self.leaves.n, self._half_row(), 2 * self.n_rows).reshape(2, self.n_rows)
+        out = {
+            "mean": np.empty((self.n_rows, n_genes)),
+            "var": np.empty((self.n_rows, n_genes)),
+            "half": np.empty((2, self.n_rows, n_genes)),
+            "blocks": np.empty((n_blocks, n_genes)),
+            "cross": np.empty((self.n_rows, self.leaves.cross.shape[1], n_genes)),
+        }
+        for start in range(0, n_genes, SLAB):
+            genes = slice(start, start + SLAB)
+            for name, values in self._some(genes, n_half, n_blocks).items():
+                out[name][..., genes] = values
+        cross = out.pop("cross")
+        return Moments(
+            n=n_half.sum(axis=0),
+            n_half=n_half,
+            n_blocks=sum_by(self.leaves.n, self.dealt.block, n_blocks),
+            reference=self.reference,
+            covariates=self._covariates(cross),
+            **out,
+        )
+
+    def _half_row(self) -> IntArray:
+        return self.dealt.half * self.n_rows + self.dealt.row
+
+    def _some(self, genes: slice, n_half: FloatArray, n_blocks: int) -> dict[str, FloatArray]:
+        """Fold the leaves of some genes."""
+        dealt, n_rows, n_strata = self.dealt, self.n_rows, self.dealt.counts.shape[1]
+        leaves = replace(
+            self.leaves,
+            mean=self.leaves.mean[:, genes],
+            m2=self.leaves.m2[:, genes],
+            cross=self.leaves.cross[:, :, genes],
+        )
+        half_row = self._half_row()
+        strata_means, control_mean = _control_by_stratum(leaves, dealt)
+        half = sum_by(leaves.mean, half_row, 2 * n_rows, weights=leaves.n)
+        blocks = sum_by(leaves.mean, dealt.block, n_blocks, weights=leaves.n)
+        n = n_half.sum(axis=0)
+        mean = raw = _divide(half[:n_rows] + half[n_rows:], n)
+        if n_strata > 1:
+            offset = strata_means - control_mean
+            half -= sum_by(dealt.counts, half_row, 2 * n_rows) @ offset
+            blocks -= sum_by(dealt.counts, dealt.block, n_blocks) @ offset
+            mean = _divide(half[:n_rows] + half[n_rows:], n)
+        found = {
+            "mean": mean,
+            "var": _variance(leaves, dealt.row, n, raw),
+            "half": _divide(half, n_half.ravel()).reshape(2, n_rows, -1),
+            "blocks": _divide(blocks, sum_by(leaves.n, dealt.block, n_blocks)),
+        }
+        if self.deviations is not None:
+            # Σ x·d was taken on raw x: less the stratum means it is that of centered x.
+            k = self.deviations.shape[1]
+            joint = np.where(self.row >= 0, self.row * n_strata + self.stratum, -1)
+            by_stratum = sum_by(self.deviations, joint, n_rows * n_strata).reshape(n_rows, n_strata, k)
+            found["cross"] = sum_by(leaves.cross, dealt.row, n_rows) - by_stratum.transpose(0, 2, 1) @ strata_means
+        return found
+
+    def _covariates(self, cross: FloatArray) -> Covariates | None:
+        """Moments of the covariates themselves, beside those with the genes."""
+        if self.centered is None or self.deviations is None:
+            return None
+        kept, leaf = self.row >= 0, np.maximum(self.dealt.leaf, 0)
+        half = np.where(kept, self.dealt.half[leaf], -1)
+        block = np.where(kept, self.dealt.block[leaf], -1)
+        products = self.deviations[:, :, None] * self.deviations[:, None, :]
+        return Covariates(
+            mean=_group_means(self.centered, self.row, self.n_rows),
+            half=np.stack(
+                [_group_means(self.centered, np.where(half == a, self.row, -1), self.n_rows) for a in (0, 1)]
+            ),
+            blocks=_group_means(self.centered, block, int(self.dealt.block.max()) + 1),
+            ss=sum_by(products, self.row, self.n_rows),
+            cross=cross,
+        )
+
+
 def gather(
     x: Any,
     dealt: Deal,
@@ -97,43 +218,12 @@ def gather(
     reference: int,
     *,
     stratum: IntArray,
-    scale: FloatArray | None = None,
     covariates: FloatArray | None = None,
 ) -> Moments:
-    """Read the cells once and return the moments of the rows, each cell centered by its stratum's control mean."""
-    n_strata, n_blocks = dealt.counts.shape[1], int(dealt.block.max()) + 1
-    centered, deviations = None, None
-    if covariates is not None:
-        centered = _center_covariates(covariates, row, reference, stratum, n_strata)
-        deviations = _within_rows(centered, row, n_rows)
-    leaves = leaf_moments(x, dealt.leaf, len(dealt.row), scale=scale, deviations=deviations)
-    strata_means, control_mean = _control_by_stratum(leaves, dealt)
-    offset = strata_means - control_mean
-
-    half_row = dealt.half * n_rows + dealt.row
-    n_half = sum_by(leaves.n, half_row, 2 * n_rows).reshape(2, n_rows)
-    half = sum_by(leaves.mean, half_row, 2 * n_rows, weights=leaves.n)
-    n_block = sum_by(leaves.n, dealt.block, n_blocks)
-    blocks = sum_by(leaves.mean, dealt.block, n_blocks, weights=leaves.n)
-    n = n_half.sum(axis=0)
-    mean = raw = _divide(half[:n_rows] + half[n_rows:], n)
-    if n_strata > 1:
-        half -= sum_by(dealt.counts, half_row, 2 * n_rows) @ offset
-        blocks -= sum_by(dealt.counts, dealt.block, n_blocks) @ offset
-        mean = _divide(half[:n_rows] + half[n_rows:], n)
-    return Moments(
-        n=n,
-        mean=mean,
-        var=_variance(leaves, dealt.row, n, raw),
-        half=_divide(half, n_half.ravel()).reshape(2, n_rows, -1),
-        n_half=n_half,
-        blocks=_divide(blocks, n_block),
-        n_blocks=n_block,
-        reference=reference,
-        covariates=None
-        if centered is None or deviations is None
-        else _covariate_moments(centered, deviations, leaves, dealt, row, n_rows, stratum, strata_means),
-    )
+    """Read cells in memory at once, and return the moments of the rows; see :class:`Gathering`."""
+    gathering = Gathering(dealt, row, n_rows, reference, stratum=stratum, n_genes=x.shape[1], covariates=covariates)
+    gathering.leaves.add(x, dealt.leaf, deviations=gathering.deviations)
+    return gathering.moments()
 
 
 def sum_by(values: FloatArray, to: IntArray, n_groups: int, weights: FloatArray | None = None) -> FloatArray:
@@ -190,30 +280,3 @@ def _within_rows(centered: FloatArray, row: IntArray, n_rows: int) -> FloatArray
     """Covariates about their row's mean; zero for cells left out."""
     means = _group_means(centered, row, n_rows)
     return np.where((row >= 0)[:, None], centered - means[np.maximum(row, 0)], 0.0)
-
-
-def _covariate_moments(
-    centered: FloatArray,
-    deviations: FloatArray,
-    leaves: Leaves,
-    dealt: Deal,
-    row: IntArray,
-    n_rows: int,
-    stratum: IntArray,
-    strata_means: FloatArray,
-) -> Covariates:
-    n_strata, k = dealt.counts.shape[1], centered.shape[1]
-    kept = row >= 0
-    # Σ x·d was taken on raw x: less the stratum means it is that of centered x.
-    joint = np.where(kept, row * n_strata + stratum, -1)
-    by_stratum = sum_by(deviations, joint, n_rows * n_strata).reshape(n_rows, n_strata, k)
-    cross = sum_by(leaves.cross, dealt.row, n_rows) - by_stratum.transpose(0, 2, 1) @ strata_means
-    half = np.where(kept, dealt.half[np.maximum(dealt.leaf, 0)], -1)
-    block = np.where(kept, dealt.block[np.maximum(dealt.leaf, 0)], -1)
-    return Covariates(
-        mean=_group_means(centered, row, n_rows),
-        half=np.stack([_group_means(centered, np.where(half == a, row, -1), n_rows) for a in (0, 1)]),
-        blocks=_group_means(centered, block, int(dealt.block.max()) + 1),
-        ss=sum_by(deviations[:, :, None] * deviations[:, None, :], row, n_rows),
-        cross=cross,
-    )

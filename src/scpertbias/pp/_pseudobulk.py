@@ -31,6 +31,7 @@ def pseudobulk(
     target_sum: float = 1e4,
     covariates: Sequence[str] = (),
     guide_key: str | None = None,
+    chunk_memory: float = 0.5,
     rng: int | np.random.Generator | None = 0,
 ) -> AnnData:
     """Take the mean (not the sum) of each perturbation's cells, with all that the audit needs of them, in one pass.
@@ -38,7 +39,10 @@ def pseudobulk(
     Parameters
     ----------
     adata
-        Cells: log-normalized, or raw counts with ``normalize=True``. CSR, CSC or dense, in memory.
+        Cells: log-normalized, or raw counts with ``normalize=True``. CSR, CSC or dense, in memory, backed by a file
+        (``read_h5ad(…, backed="r")``, or an on-disk matrix as ``X``), or lazy
+        (:func:`anndata.experimental.read_lazy`, any dask array). What is not in memory is read once, in parts; under a
+        ``dask.distributed`` client a dask array is read on the cluster.
     %(cells)s
     normalize
         Whether the values are raw counts: each enters as ``log1p(target_sum * count / size_factor)``.
@@ -51,6 +55,9 @@ def pseudobulk(
         profiles.
     guide_key
         Column of ``obs`` with guides: the two halves of each perturbation are then alternating guides, not cells.
+    chunk_memory
+        Gigabytes of cells held at a time where they are not in memory. The moments come on top: about 50 bytes for each
+        perturbation and gene, and 40 more for each covariate.
     %(rng)s
 
     Returns
@@ -87,10 +94,11 @@ def pseudobulk(
     >>> profiles.shape
     (26, 303)
     """
-    _validate.cells_or_profiles(adata)
+    _validate.cells_or_profiles(adata, lazy=True)
     if _store.profiles_record(adata) is not None:
         msg = "`adata` holds profiles already; pass the cells."
         raise ValueError(msg)
+    adata = _store.light(adata, layer) if _store.is_lazy(adata) else adata
     screen = _moments.of(
         adata,
         groupby=groupby,
@@ -106,6 +114,7 @@ def pseudobulk(
         size_factors=size_factors,
         target_sum=target_sum,
         rng=rng,
+        chunk_memory=chunk_memory,
     )
     n_out = int(np.sum(screen.record["left_out_cells"]))
     info(

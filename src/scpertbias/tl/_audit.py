@@ -115,7 +115,7 @@ def audit(
         ``scanpy.settings.n_jobs``. They run on threads, or on the backend that ``joblib.parallel_config`` names
         (``"loky"``, ``"dask"``); no result depends on either.
     cache
-        Folder in which every finished fit and removal is kept. An audit that was interrupted, or is asked for again with
+        Folder in which every finished fit and removal, and every epoch of a training, is kept. An audit that was interrupted, or is asked for again with
         other models or regimes, does not repeat what is there; nothing else is read from it.
     %(rng)s
 
@@ -167,7 +167,7 @@ def audit(
         add_predictions(ready.profiles, key_added=name, **given)
     mdata = pp.regimes(ready.profiles, regimes, fit_on=fit_on)
     _check_size(mdata, len(wanted), keep_predictions)
-    untrained = train_all(ready, mdata, costly, net, fit_on=fit_on, rng=rng)
+    untrained = train_all(ready, mdata, costly, net, fit_on=fit_on, cache=kept, rng=rng)
 
     how = {"n_top_genes": n_top_genes, "n_boot": n_boot, "n_random": n_random}
     running = {"n_jobs": n_jobs, "cache": kept, "keep_predictions": keep_predictions, "rng": rng}

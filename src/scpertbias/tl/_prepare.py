@@ -13,7 +13,7 @@ from anndata import AnnData
 from scipy import sparse
 
 from .. import _keys, _moments, _store, _validate, pp
-from .._core.blocks import row_sums
+from .._core.sums import row_sums
 from .._log import info
 from ..pp._annotate import masks
 from ..pp._select_genes import chosen

@@ -55,11 +55,33 @@ def mark_held_out(
     """Mark as ``test`` only what each model has not seen, where that is not what the rows' own split says.
 
     That is so for a model whose maker said what it was tested on, and beside cross-fitted models (``folds``) for every
-    model that is not cross-fitted itself.
+    model that is not cross-fitted itself. Of a held-out combination ``seen_targets`` says how many of its genes the
+    model has seen perturbed. A model without a record is cross-fitted.
     """
-    for name, record in records.items():
+    seen = np.full(len(scores), np.nan)
+    for name in scores["model"].unique():
+        record = records.get(name, {"cross_fitted": True})
+        mine = (scores["model"] == name).to_numpy()
         if record.get("test") is not None or (folds and not record.get("cross_fitted")):
-            mine = scores["model"] == name
             unseen = scores.loc[mine, "perturbation"].isin(_results.held_out(record, screen))
             scores.loc[mine, "split"] = np.where(unseen, "test", "train")
+        seen[mine] = _seen_targets(scores[mine], record, screen)
+    scores.insert(scores.columns.get_loc("split") + 1, "seen_targets", pd.array(seen, dtype="Int64"))
     return scores
+
+
+def _seen_targets(rows: pd.DataFrame, record: Mapping[str, Any], screen: Screen) -> FloatArray:
+    """Count the genes of each held-out combination that training perturbations hit; NaN for all other rows."""
+    targets = dict(zip(screen.names, screen.targets, strict=True))
+    usable = screen.used & (screen.perturbation > 0) & (screen.moments.n > 0)
+    crossed = bool(record.get("cross_fitted"))
+    trained = {screen.names[p] for p in screen.perturbation[usable & (crossed | (screen.split == "train"))]}
+    trained -= set() if crossed else set(_results.held_out(record, screen))
+    fold = dict(zip(rows["perturbation"], rows["fold"], strict=True)) if crossed else {}
+    seen = np.full(len(rows), np.nan)
+    for i, (name, split) in enumerate(zip(rows["perturbation"], rows["split"], strict=True)):
+        if split == "test" and len(targets[name]) > 1:
+            others = (other for other in trained if not crossed or fold.get(other) != fold[name])
+            known = {gene for other in others if other != name for gene in targets[other]}
+            seen[i] = len(known & set(targets[name]))
+    return seen

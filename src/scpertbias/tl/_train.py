@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from .. import _moments, _results, _store, pp
 from .._log import info
 from .._models._registry import specs
 from ._cross_fit import Variant
+from ._parts import Cache, Part
 from ._prepare import Prepared
 
 REGRESSED = "regressed"
@@ -29,6 +31,7 @@ def train_all(
     net: pd.DataFrame | None,
     *,
     fit_on: str,
+    cache: Cache | None,
     rng: int | np.random.Generator | None,
 ) -> list[tuple[str, str, str]]:
     """Train every model on the cells of every regime, and store it there with the perturbations that it has not seen.
@@ -40,9 +43,11 @@ def train_all(
     left_out: list[tuple[str, str, str]] = []
     for regime in mdata.mod if wanted else ():
         made, data = _cells_of(ready, mdata[regime], regime, fit_on)
+        screen = _moments.of(mdata[regime])
         for variant in wanted:
+            fit = partial(_fit, variant=variant, net=net, data=data, screen=screen, cache=cache)
             try:
-                _fit(made, variant, net, regime=regime, data=data, seed=seed)
+                fit(made, place=regime, seed=seed)
             except (ValueError, FloatingPointError) as err:  # the latter: a loss that is not finite
                 left_out.append((variant.name, regime, str(err)))
                 info(f"{variant.name} is left out of regime {regime!r}: {err}")
@@ -50,8 +55,8 @@ def train_all(
             other_seed = None
             if regime == FULL:
                 again = made.copy()
-                _fit(again, variant, net, regime=OTHER_SEED, data=data, seed=seed + 1)
-                other_seed = _predictions(again, variant.name, _moments.of(mdata[regime]))
+                fit(again, place=OTHER_SEED, seed=seed + 1)
+                other_seed = _predictions(again, variant.name, screen)
             _move(made, mdata[regime], variant.name, regime, other_seed)
     return left_out
 
@@ -69,12 +74,24 @@ def _cells_of(ready: Prepared, profiles: AnnData, regime: str, fit_on: str) -> t
 
 
 def _fit(
-    cells: AnnData, variant: Variant, net: pd.DataFrame | None, *, regime: str, data: Mapping[str, Any], seed: int
+    cells: AnnData,
+    *,
+    variant: Variant,
+    net: pd.DataFrame | None,
+    data: Mapping[str, Any],
+    screen: _moments.Screen,
+    place: str,
+    seed: int,
+    cache: Cache | None,
 ) -> None:
+    """Train a model, in a folder of its own where the user named one or keeps a cache, and then go on from what is there."""
     spec = specs()[variant.kind]
     params = dict(variant.params)
     if params.get("checkpoint_dir") is not None:
-        params["checkpoint_dir"] = f"{params['checkpoint_dir']}/{regime}"
+        params["checkpoint_dir"] = f"{params['checkpoint_dir']}/{place}"
+    elif cache is not None and "checkpoint_dir" in params:
+        part = Part((place, variant.name), dict, [params, seed, net, screen.digest(), screen.split.tolist()])
+        params |= {"checkpoint_dir": cache.folder / f"{variant.kind}-{cache.key(part)}", "resume": True}
     given = {"net": net} if "net" in spec.needs else {}
     spec.fit(cells, **given, **data, **params, key_added=variant.name, rng=seed)
 

@@ -14,7 +14,7 @@ from anndata import AnnData
 from scipy import sparse
 
 from ... import _keys, _moments, _store, _validate
-from ..._core.blocks import column_sums
+from ..._core.sums import column_sums
 from ..._moments import Screen
 from .._problem import Problem, problem
 

@@ -1,0 +1,132 @@
+"""Cells that lie in memory, in a file, or nowhere yet: read a bounded part of them at a time, and the next ahead.
+
+What is read is known by its shape alone, so that nothing of anndata, h5py, zarr or dask is imported here: sparse datasets
+of anndata (``format``, ``group``), dask arrays (``to_delayed``), and whatever gives rows by slicing (h5py, zarr, views).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+FIRST = 256
+"""Cells (or genes) that are read first, where only reading says how large they are."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Values of some cells and some genes: of all genes, or (CSC) of all cells."""
+
+    rows: slice
+    genes: slice
+    x: Any
+
+
+def is_lazy(x: Any) -> bool:
+    """Whether the values do not lie in memory."""
+    return not (isinstance(x, np.ndarray) or sparse.issparse(x))
+
+
+def by_genes(x: Any) -> bool:
+    """Whether the values are read gene by gene: CSC in a file, or a dask array in blocks of whole columns."""
+    if hasattr(x, "to_delayed"):
+        return bool(x.numblocks[0] == 1 and x.numblocks[1] > 1)
+    return is_lazy(x) and getattr(x, "format", None) == "csc"
+
+
+def chunks(x: Any, *, n_bytes: float) -> Iterator[Chunk]:
+    """Read the values in chunks; while one is worked on, the next is read.
+
+    Parameters
+    ----------
+    x
+        Cells × genes.
+    n_bytes
+        Memory of the chunks that exist at a time. A single cell (or gene, in CSC) is read whole in any case.
+    """
+    everything = slice(0, x.shape[0]), slice(0, x.shape[1])
+    if not is_lazy(x):
+        yield Chunk(*everything, x)
+        return
+    axis = 1 if by_genes(x) else 0
+
+    def read(part: slice) -> Chunk:
+        values = in_memory(_taken(x, part, axis))
+        return Chunk(everything[0], part, values) if axis else Chunk(part, everything[1], values)
+
+    yield from _ahead(_read_all(read, x, axis, n_bytes / 2))
+
+
+def _taken(x: Any, part: slice, axis: int) -> Any:
+    return x[:, part] if axis else x[part]
+
+
+def _read_all(read: Callable[[slice], Chunk], x: Any, axis: int, n_bytes: float) -> Iterator[Chunk]:
+    """Read as much at a time as fits; where sizes are not known, as much as what was read before lets expect."""
+    n, sizes, edges = x.shape[axis], _sizes(x, axis), _edges(x, axis, n_bytes)
+    start, rate = 0, 0.0
+    while start < n:
+        if sizes is not None:
+            fits = int(np.searchsorted(sizes, sizes[start] + n_bytes, side="right")) - 1
+        else:
+            fits = start + (int(n_bytes / rate) if rate else FIRST)
+        end = int(edges[np.searchsorted(edges, fits, side="right") - 1])
+        if end <= start:  # not even one fits
+            end = int(edges[np.searchsorted(edges, start, side="right")])
+        chunk = read(slice(start, end))
+        rate = max(rate, _n_bytes(chunk.x) / (end - start), 1.0)
+        yield chunk
+        start = end
+
+
+def _sizes(x: Any, axis: int) -> npt.NDArray[np.int64] | None:
+    """Return the bytes up to each cell (or gene), where they are known without reading the values."""
+    if getattr(x, "format", None) in ("csr", "csc") and hasattr(x, "group"):
+        group = x.group
+        width = group["data"].dtype.itemsize + group["indices"].dtype.itemsize
+        ends: npt.NDArray[np.int64] = np.asarray(group["indptr"][:], dtype=np.int64) * width
+        return ends
+    if hasattr(x, "dtype") and hasattr(x, "ndim") and not hasattr(x, "to_delayed"):
+        ends = np.arange(x.shape[axis] + 1, dtype=np.int64) * (x.shape[1 - axis] * x.dtype.itemsize)
+        return ends
+    return None
+
+
+def _edges(x: Any, axis: int, n_bytes: float) -> npt.NDArray[np.int64]:
+    """Return where the values may be cut: between the blocks of dask, which are made whole, and of a dense file."""
+    n, stored = x.shape[axis], getattr(x, "chunks", None)
+    if hasattr(x, "to_delayed"):
+        return np.concatenate([[0], np.cumsum(x.chunks[axis])]).astype(np.int64)
+    grain = int(stored[axis]) if stored else 1
+    grain = grain if grain * x.shape[1 - axis] * x.dtype.itemsize <= n_bytes else 1
+    return np.append(np.arange(0, n, grain), n).astype(np.int64)
+
+
+def in_memory(block: Any) -> Any:
+    """Make a block that the kernels read: dense, CSR or CSC."""
+    block = block.compute() if hasattr(block, "compute") else block
+    if sparse.issparse(block):
+        return block if block.format in ("csr", "csc") else block.tocsr()
+    return np.asarray(block)
+
+
+def _n_bytes(block: Any) -> int:
+    if sparse.issparse(block):
+        return int(block.data.nbytes + block.indices.nbytes + block.indptr.nbytes)
+    return int(block.nbytes)
+
+
+def _ahead(items: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Take the next item while the one before is worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+            del item

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+from scipy import sparse
+
+from scpertbias._core.sums import column_sums, row_sums
+
+FORMS = {
+    "c": np.ascontiguousarray,
+    "csr_array": sparse.csr_array,
+    "csr_matrix": sparse.csr_matrix,
+    "csc_array": sparse.csc_array,
+    "csc_matrix": sparse.csc_matrix,
+}
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("form", ["c", "csr_array", "csc_array", "csr_matrix", "csc_matrix"])
+def test_sums_are_those_of_float64(rng, form):
+    x = rng.gamma(1.0, size=(3000, 9)).astype(np.float32)
+    x[:, 2] = x[5] = 0
+    x[:, 3] = 0.7
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(row_sums(FORMS[form](x)), exact.sum(axis=1), rtol=1e-13)
+    np.testing.assert_allclose(column_sums(FORMS[form](x)), exact.sum(axis=0), rtol=1e-11)
+
+
+@pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
+def test_sums_do_not_overflow(form):
+    x = FORMS[form](np.full((300, 300), 255, dtype=np.uint8))
+    np.testing.assert_array_equal(row_sums(x), np.full(300, 76500))
+    np.testing.assert_array_equal(column_sums(x), np.full(300, 76500))
+    assert not row_sums(FORMS[form](np.zeros((2, 3)))).any()
