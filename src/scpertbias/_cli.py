@@ -47,10 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"scpertbias: error: {one_line(err)}", file=sys.stderr)
         return BAD_DATA
     except Stopped as stopped:
-        print("scpertbias: interrupted; nothing was written", file=sys.stderr)
+        print("scpertbias: interrupted; nothing is left half-written", file=sys.stderr)
         return 128 + stopped.signal
     except KeyboardInterrupt:
-        print("scpertbias: interrupted; nothing was written", file=sys.stderr)
+        print("scpertbias: interrupted; nothing is left half-written", file=sys.stderr)
         return 128 + signal.SIGINT
 
 
@@ -105,8 +105,12 @@ def _audit(args: argparse.Namespace) -> int:
     if why := objection(out, force=args.force):
         raise _UsageError(why)
     mdata = _made(args)
-    with whole_folder(out) as folder:
-        _write(mdata, folder, _say(args))
+    try:
+        with whole_folder(out) as folder:
+            _write(mdata, folder, _say(args))
+    except OSError as err:
+        msg = f"{out} cannot be written ({err}); what it held before is as it was"
+        raise OSError(msg) from err
     for line in _spoken(mdata):
         print(line)
     print(*(f"  {out / name}" for name in ("audit.html", "audit.json", "audit.h5mu", "tables")), sep="\n")

@@ -1,5 +1,9 @@
+import shutil
+import sys
+
 import pytest
 
+from scpertbias._report import _folder
 from scpertbias._report._folder import objection, replace_file, whole_folder
 
 
@@ -47,6 +51,7 @@ def test_failure_leaves_the_earlier_folder(tmp_path, failure):
 def test_failure_of_the_last_step_brings_the_earlier_folder_back(tmp_path, monkeypatch, failure):
     out = filled(tmp_path / "out")
     rename = type(out).rename
+    monkeypatch.setattr(_folder, "_exchange", lambda one, two: False)
 
     def broken(self, target):
         if target == out and (self / "new").exists():
@@ -62,6 +67,42 @@ def test_failure_of_the_last_step_brings_the_earlier_folder_back(tmp_path, monke
     with pytest.raises(failure):
         fail()
     assert (out / "audit.html").read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_folders_are_exchanged(tmp_path, monkeypatch, at_once):
+    if not at_once:
+        monkeypatch.setattr(_folder.sys, "platform", "other")
+    one, two = filled(tmp_path / "one"), filled(tmp_path / "two")
+    (two / "audit.html").write_text("new")
+    assert _folder._exchange(two, one) == (at_once and sys.platform in ("linux", "darwin"))
+    with whole_folder(tmp_path / "out") as folder:
+        (folder / "audit.html").write_text("first")
+    with whole_folder(tmp_path / "out") as folder:
+        (folder / "audit.html").write_text("second")
+    assert (tmp_path / "out" / "audit.html").read_text() == "second"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["one", "out", "two"]
+
+
+def test_removal_is_finished_before_the_interrupt(tmp_path, monkeypatch):
+    out, remove, calls = filled(tmp_path / "out"), shutil.rmtree, []
+
+    def interrupted(path, **given):
+        calls.append(path)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        remove(path, **given)
+
+    monkeypatch.setattr(_folder.shutil, "rmtree", interrupted)
+
+    def run():
+        with whole_folder(out) as folder:
+            (folder / "audit.html").write_text("new")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert (out / "audit.html").read_text() == "new"
     assert list(tmp_path.iterdir()) == [out]
 
 

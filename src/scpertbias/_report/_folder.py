@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +13,8 @@ from uuid import uuid4
 
 FILES = ("audit.html", "audit.json", "audit.h5mu")
 TABLES = "tables"
+EXCHANGE = 2
+"""What the systems' calls to rename take for: exchange."""
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -55,21 +60,47 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``folder`` that takes its place when the work is done, and vanishes if it fails."""
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made, earlier = _beside(folder), _beside(folder)
+    made = _beside(folder)
     made.mkdir()
     try:
         yield made
-        try:
-            if folder.exists():
-                folder.rename(earlier)
+        if not folder.exists():
             made.rename(folder)
-        except BaseException:  # Ctrl-C between the two must not cost the earlier audit
-            if earlier.exists() and not folder.exists():
-                earlier.rename(folder)
-            raise
+        elif not _exchange(made, folder):
+            _take_the_place(made, folder)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
-        shutil.rmtree(earlier, ignore_errors=True)
+        _remove(made)
+
+
+def _exchange(one: Path, two: Path) -> bool:
+    """Exchange two folders in one step, so that a process that is killed leaves no gap; False where no step does that."""
+    here = {"linux": -100, "darwin": -2}.get(sys.platform)  # paths from the working directory
+    call = {"linux": "renameat2", "darwin": "renameatx_np"}.get(sys.platform, "")
+    function = None if here is None else getattr(ctypes.CDLL(None), call, None)
+    return function is not None and function(here, os.fsencode(one), here, os.fsencode(two), EXCHANGE) == 0
+
+
+def _take_the_place(made: Path, folder: Path) -> None:
+    """Move a folder away and another to its place; if that fails, bring it back."""
+    earlier = _beside(folder)
+    try:
+        folder.rename(earlier)
+        made.rename(folder)
+    except BaseException:  # Ctrl-C between the two must not cost the earlier audit
+        if earlier.exists() and not folder.exists():
+            earlier.rename(folder)
+        raise
+    finally:
+        _remove(earlier)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; Ctrl-C stops the program when that is done."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _beside(path: Path) -> Path:
