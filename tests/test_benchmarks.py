@@ -13,7 +13,7 @@ import pytest
 import scpertbias as spb
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("_measure", "_screen", "_table", "audit", "pseudobulk", "questions", "regress_out", "ridge", "scgpt")
+PARTS = ("_measure", "_screen", "_table", "audit", "gears", "pseudobulk", "questions", "regress_out", "ridge", "scgpt")
 
 
 @pytest.fixture

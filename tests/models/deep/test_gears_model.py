@@ -1,16 +1,13 @@
 """The network, its loss and its training, against cell-gears used as its authors do."""
 
 import copy
-import inspect
-import pickle
-import sys
-import textwrap
+import importlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
 
 import scpertbias as spb
 from scpertbias._models.deep import _cells, gears
@@ -19,6 +16,7 @@ from scpertbias._models.deep._stack import imports_leave_no_trace
 from scpertbias._models.deep._train import train
 
 pytestmark = pytest.mark.gears
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -40,52 +38,14 @@ def toy():
 @pytest.fixture(scope="module")
 def upstream(toy, tmp_path_factory):
     """cell-gears on the same cells by its own route: PertData, loaders, GEARS, one epoch."""
-    import torch
-
-    folder = tmp_path_factory.mktemp("gears")
-    (folder / "data").mkdir()
-    adata = toy.adata.copy()
-    adata.X = sparse.csr_matrix(adata.X)
-    for slot in ("layers", "uns"):
-        getattr(adata, slot).clear()
-    label = adata.obs["perturbation"].astype(str)
-    adata.obs = pd.DataFrame({"condition": [_condition(name) for name in label], "cell_type": "K562"}, adata.obs_names)
-    adata.var = pd.DataFrame({"gene_name": adata.var_names}, adata.var_names)
-    (folder / "gene2go_all.pkl").write_bytes(pickle.dumps(toy.terms))
-    jaccard = [(a, b, len(s & t) / len(s | t)) for a, s in toy.terms.items() for b, t in toy.terms.items()]
-    edges = pd.DataFrame([row for row in jaccard if row[2] > 0.1], columns=["source", "target", "importance"])
-    edges.to_csv(folder / "data" / "go_essential_toy.csv", index=False)
-    splits = {s: sorted({_condition(n) for n in label[toy.adata.obs["split"] == s]}) for s in ("train", "val", "test")}
-    (folder / "split.pkl").write_bytes(pickle.dumps(splits))
+    folder = tmp_path_factory.mktemp("gears") / "upstream"
     with imports_leave_no_trace(), pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        from gears import GEARS, PertData
-
-        data = PertData(str(folder), default_pert_graph=False)
-        data.new_data_process("toy", adata=adata)
-        data.prepare_split(split="custom", split_dict_path=str(folder / "split.pkl"))
-        data.get_dataloader(batch_size=16, test_batch_size=16)
-        patch.setattr(GEARS, "__init__", _with_index_of_booleans(GEARS))
-        torch.manual_seed(0)
-        model = GEARS(data, device="cpu")
-        model.model_initialize(hidden_size=8)
+        patch.syspath_prepend(ROOT)
+        peer = importlib.import_module("benchmarks._gears_peer")
+        data, model = peer.prepare(toy.adata, toy.terms, folder, batch_size=16, hidden_size=8)
         before = copy.deepcopy(model.model.state_dict())
         model.train(epochs=1)
     return SimpleNamespace(model=model, before=before, data=data)
-
-
-def _condition(name):
-    return name if name == "ctrl" or "+" in name else f"{name}+ctrl"
-
-
-def _with_index_of_booleans(cls):
-    """`GEARS.__init__` with the line of GEARS#90: a sparse matrix takes no Series as an index."""
-    source = textwrap.dedent(inspect.getsource(cls.__init__))
-    old = "self.adata.X[self.adata.obs.condition == 'ctrl']"
-    assert old in source
-    space = dict(vars(sys.modules[cls.__module__]))
-    exec(source.replace(old, "self.adata.X[(self.adata.obs.condition == 'ctrl').values]"), space)
-    return space["__init__"]
 
 
 @pytest.fixture
