@@ -71,6 +71,11 @@ def check_net(net: pd.DataFrame, symbols: npt.NDArray[np.str_], targets: tuple[t
         msg = (
             f"`net`: none of its {len(net)} edges joins two known genes (edges: {source.iloc[0]!r}–{target.iloc[0]!r}, …; "
             f"genes: {symbols[:3].tolist()}, …)."
+            + (
+                " If `source` names sets of genes, spb.pp.jaccard_net makes a net of them."
+                if target.isin(known).any()
+                else ""
+            )
         )
         raise ValueError(msg)
     if not keep.all():

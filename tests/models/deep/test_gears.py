@@ -125,6 +125,7 @@ def test_perturbed_genes_outside_the_graph_are_named(screen, net):
     record = adata.uns["scpertbias"]["models"]["gears"]
     outside = sorted({*net["source"]} - {*alone["source"], *alone["target"]})
     assert list(record["not_in_graph"]) == outside
+    assert spb.get.models(adata)["note"].item() == f"perturbed genes outside the graph: {', '.join(outside)}"
     cannot = {name for name in outside if (adata.obs.loc[adata.obs["perturbation"] == name, "split"] != "train").all()}
     assert set(record["cannot_predict"]) == {*cannot, "FEW"}
     predicted = spb.get.predictions(adata, "gears")
@@ -173,6 +174,16 @@ def test_wrong_arguments(screen, net, wrong, error, match):
         fit(adata, net, copy=False, **wrong)
     assert not list(adata.varm)
     assert "gears" not in adata.layers
+
+
+def test_terms_are_no_net(screen, net):
+    with pytest.raises(ValueError, match="none of its 8 edges .* spb.pp.jaccard_net makes a net"):
+        fit(screen, net.assign(source="GO:1"))
+
+
+def test_without_a_net_it_is_said_how_to_get_one(screen):
+    with pytest.warns(UserWarning, match=r"pass net=spb.pp.jaccard_net"):
+        fit(screen, None, epochs=1)
 
 
 def test_a_net_of_other_genes(screen, net):

@@ -31,6 +31,12 @@ from ._train import Schedule, train
 Attribution = Literal["gene_embedding", "input_gradient"]
 UPSTREAM = Schedule(20, lr=1e-3, weight_decay=5e-4, gamma=0.5, clip_value=1.0, monitor="val_mse_de20")
 
+OUTSIDE = "perturbed genes outside the graph: "
+NO_NET = (
+    " Without `net` the graph is the co-expression of measured genes; pass net=spb.pp.jaccard_net(terms, genes=…) with "
+    "the perturbed genes."
+)
+
 
 def check(*, epochs: int, hidden_size: int, batch_size: int, attribution: str, **_: Any) -> None:
     """Refuse parameters that are not known or out of range."""
@@ -203,6 +209,7 @@ def _graphs(
             f"No edge of the perturbation graph joins {len(graph.isolated)} of {len(graph.nodes)} perturbed genes "
             f"({_some(graph.isolated)}): they learn from their own cells alone, and {len(cannot)} perturbations "
             f"without such cells cannot be predicted{f' ({_some(cannot)})' if cannot else ''}."
+            + (NO_NET if net is None else "")
         )
     return edges_between(measured, screen.symbols.tolist()), graph
 
@@ -260,7 +267,8 @@ def _solve(network: Network, cells: Cells, graph: PerturbationGraph, kind: str) 
     control = cells.problem.control
     importance[perturbed] = attributions(network, nodes, gene, control, kind=kind)
     said = {"output_gene": str(cells.screen.genes[gene]), "output_gene_ties": ties}
-    return Solution(control + shifts, importance), said
+    outside = f"{OUTSIDE}{', '.join(graph.isolated)}" if graph.isolated else ""
+    return Solution(control + shifts, importance, note=outside), said
 
 
 def _some(names: Sequence[str], n: int = 5) -> str:
