@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import scanpy as sc
 from anndata import AnnData
+from numba.core.errors import NumbaPerformanceWarning
 
 import scpertbias as spb
 
@@ -34,7 +37,9 @@ def ours(adata: AnnData) -> np.ndarray:
 
 
 def peer(adata: AnnData) -> np.ndarray:
-    sc.pp.regress_out(adata, list(COVARIATES))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumbaPerformanceWarning)  # of scanpy's own code, where it is compiled first
+        sc.pp.regress_out(adata, list(COVARIATES))
     return adata.X
 
 

@@ -1,7 +1,19 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from scpertbias.ds._panel import DEFAULT_DEPTH, default_depth, draw_targets, gene_panel, is_mitochondrial, set_members
+import scpertbias as spb
+from scpertbias.ds._panel import (
+    DEFAULT_DEPTH,
+    default_depth,
+    draw_measured_targets,
+    draw_targets,
+    gene_panel,
+    is_mitochondrial,
+    set_members,
+)
 
 
 def test_the_default_panel_is_the_published_one_and_one_more():
@@ -45,3 +57,13 @@ def test_targets_are_published_ones_and_then_others():
     assert set(draw_targets(50, rng)["target"]) < set(many["target"])
     with pytest.raises(ValueError, match="n_perturbations=20000 is more than"):
         draw_targets(20_000, rng)
+
+
+def test_measured_targets_keep_their_published_clusters():
+    published = pd.read_csv(Path(spb.__file__).parent / "ds" / "data" / "replogle_targets.csv")
+    candidates = np.array(["NOT-PUBLISHED", *published["target"].iloc[:30]], dtype=object)
+    drawn = draw_measured_targets(candidates, 31, np.random.default_rng(0))
+    known = dict(zip(published["target"], published["cluster"], strict=True))
+    assert set(drawn["target"]) == set(candidates)
+    assert drawn["cluster"].is_monotonic_increasing
+    assert all(known.get(t, -1) == c for t, c in zip(drawn["target"], drawn["cluster"], strict=True))

@@ -70,3 +70,15 @@ def test_strengths_scale_the_same_draws():
     np.testing.assert_allclose(strong.program_lfc, 2 * weak.program_lfc)
     np.testing.assert_array_equal(weak.loading, strong.loading)
     assert list(plan(seed=1).targets) != list(weak.targets)
+
+
+def test_measured_targets_are_genes_off_the_axis():
+    one, genes = plan(60, measured_targets=True), gene_panel(600)["gene"].to_numpy()
+    columns = [list(genes).index(target) for target in one.targets]
+    assert len(set(columns)) == 60
+    assert (one.axis[columns] == 0).all()
+    alive = np.flatnonzero(~one.inert)
+    np.testing.assert_allclose(one.lfc[alive, np.array(columns)[alive]], np.log(0.2))
+    assert np.array_equal(one.targets, plan(60, measured_targets=True, axis_strength=0.9).targets)
+    with pytest.raises(ValueError, match="leave out measured_targets"):
+        plan(60, n_genes=50, measured_targets=True)

@@ -73,6 +73,22 @@ def draw_targets(n_perturbations: int, rng: np.random.Generator) -> pd.DataFrame
     return pd.concat([published, more], ignore_index=True)
 
 
+def draw_measured_targets(
+    candidates: npt.NDArray[np.object_], n_perturbations: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Target names among measured genes, as `draw_targets` gives them."""
+    if n_perturbations > len(candidates):
+        msg = (
+            f"n_perturbations={n_perturbations} is more than the {len(candidates)} measured genes that are off the axis; "
+            "raise n_genes, ask for fewer perturbations, or leave out measured_targets."
+        )
+        raise ValueError(msg)
+    drawn = pd.DataFrame({"target": np.sort(rng.choice(candidates, n_perturbations, replace=False).astype(str))})
+    cluster = read_table("replogle_targets.csv").drop_duplicates("target").set_index("target")["cluster"]
+    drawn["cluster"] = drawn["target"].map(cluster).fillna(-1).astype(int)
+    return drawn.sort_values("cluster", kind="stable", ignore_index=True)
+
+
 def is_mitochondrial(genes: pd.Series) -> npt.NDArray[np.bool_]:
     """Genes of mitochondrial DNA, by their prefix."""
     return genes.str.startswith("MT-").to_numpy(dtype=bool)

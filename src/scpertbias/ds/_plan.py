@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._panel import draw_targets, set_members
+from ._panel import draw_measured_targets, draw_targets, set_members
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -48,13 +48,17 @@ def make_plan(
     module_share: float,
     knockdown: float,
     rng: np.random.Generator,
+    measured_targets: bool = False,
 ) -> Plan:
     """Draw targets, modules, axis, loadings and programs.
 
     The draws do not depend on the strengths, so that screens of one seed differ in strength alone.
     """
     genes = panel["gene"].to_numpy(dtype=object)
-    targets = draw_targets(n_perturbations, rng)
+    if measured_targets:
+        targets = draw_measured_targets(genes[~_on_axis(genes)], n_perturbations, rng)
+    else:
+        targets = draw_targets(n_perturbations, rng)
     module = _modules(targets["cluster"].to_numpy(), n_modules)
     axis = _axis(genes, rng)
     # A gamma of shape 1.2: mean 1, many small loadings, a few several times the mean.
@@ -82,10 +86,18 @@ def make_plan(
 def _axis(genes: npt.NDArray[np.object_], rng: np.random.Generator) -> FloatArray:
     """Mitochondrial genes and stress up, ribosomal proteins down; 1 is a typical mitochondrial gene."""
     jitter = rng.uniform(0.7, 1.3, len(genes))
+    return jitter * np.select(_classes(genes), [1.0, -0.5, 0.7], 0.0)
+
+
+def _classes(genes: npt.NDArray[np.object_]) -> list[BoolArray]:
+    """Which genes are mitochondrial, ribosomal, or of stress."""
     stress = np.isin(genes, [gene for name in _STRESS for gene in set_members(name)])
-    ribo = np.isin(genes, set_members("ribo"))
     mt = np.array([gene.startswith("MT-") for gene in genes])
-    return jitter * np.select([mt, ribo, stress], [1.0, -0.5, 0.7], 0.0)
+    return [mt, np.isin(genes, set_members("ribo")), stress]
+
+
+def _on_axis(genes: npt.NDArray[np.object_]) -> BoolArray:
+    return np.any(_classes(genes), axis=0)
 
 
 def _modules(cluster: npt.NDArray[np.int64], n_modules: int) -> IntArray:

@@ -29,6 +29,7 @@ def simulate(
     n_modules: int = 10,
     module_share: float = 0.5,
     knockdown: float = 0.2,
+    measured_targets: bool = False,
     control_fraction: float = 0.08,
     depth: float | None = None,
     depth_sd: float = 0.35,
@@ -69,6 +70,9 @@ def simulate(
         Share of a perturbation's program that it has in common with its module.
     knockdown
         What is left of a measured target's own expression; 1 means no knock-down.
+    measured_targets
+        Whether every target is a measured gene (neither mitochondrial, ribosomal nor of stress). In the published
+        panel most are not.
     control_fraction
         Share of cells with a non-targeting guide.
     depth
@@ -132,6 +136,7 @@ def simulate(
         n_modules=min(n_modules, n_perturbations),
         module_share=module_share,
         knockdown=knockdown,
+        measured_targets=measured_targets,
         rng=plan_rng,
     )
     batch = np.exp(strata_strength * plan_rng.standard_normal((n_strata, n_genes)) * (n_strata > 1))
