@@ -34,8 +34,9 @@ def read(
     target_sum: float,
     rng: int | np.random.Generator | None,
     chunk_memory: float | None,
+    genes: npt.NDArray[np.bool_] | None = None,
 ) -> Screen:
-    """Take the moments of the cells in one pass."""
+    """Take the moments of the cells, of all or some genes, in one pass."""
     x = _store.matrix(adata, layer)
     made = _store.layer_record(adata, layer) is not None
     check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=made)
@@ -56,11 +57,14 @@ def read(
     dealt = deal(row, len(perturbation), 0, hashes, stratum=stratum, n_strata=len(strata_names), guide_half=guides)
     normalization = _normalization(adata, normalize, size_factors, target_sum)
     given = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
-    gathering = Gathering(dealt, row, len(perturbation), 0, stratum=stratum, n_genes=adata.n_vars, covariates=given)
+    genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
+    columns = None if genes.all() else np.where(genes, np.cumsum(genes) - 1, -1)
+    n_genes = int(genes.sum())
+    gathering = Gathering(dealt, row, len(perturbation), 0, stratum=stratum, n_genes=n_genes, covariates=given)
     size = _validate.depth(adata) if normalization is None else None
     half = np.where(codes == 0, dealt.half[dealt.leaf], -1)
-    depth = None if normalization is None and size is None else Depth(half, stratum, adata.n_vars)
-    reading = _pass.Reading(depth, size, normalization, check, chunk_memory)
+    depth = None if normalization is None and size is None else Depth(half, stratum, n_genes)
+    reading = _pass.Reading(depth, size, normalization, check, chunk_memory, columns)
     moments = _pass.moments(x, gathering, reading)
     record = {
         **_remembered(asked, labels, symbols_key),
@@ -81,8 +85,8 @@ def read(
         targets=tuple(labels.targets[i] for i in kept),
         perturbation=perturbation,
         split=split_of_row,
-        genes=adata.var_names,
-        symbols=symbols,
+        genes=adata.var_names[genes],
+        symbols=symbols[genes],
         used=used,
         reason=reason,
         codes=codes,
@@ -120,7 +124,7 @@ def cell_codes(
     split_key: str,
 ) -> tuple[IntArray, tuple[tuple[str, ...], ...], npt.NDArray[np.str_]]:
     """Return the label code of each training cell (0 control, −1 any other cell), the targets, the gene symbols."""
-    _validate.cells_or_profiles(adata)
+    _validate.cells_or_profiles(adata, lazy=True)  # only tables are read
     labels, symbols, _ = _labels(adata, groupby, reference, gene_symbols)
     train = _splits(adata, split_key, labels) == _keys.SPLITS.index("train")
     return np.where(train, labels.codes, -1), labels.targets, symbols

@@ -60,6 +60,7 @@ def read(x: Any, cells: Cells, leaves: Leaves, depth: Depth | None, *, n_bytes: 
     import dask
     import dask.bag
 
+    _, n_deviations, n_genes = leaves.cross.shape
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sending large graph")  # what is known of every cell has to go there
         if by_genes(x):
@@ -68,8 +69,8 @@ def read(x: Any, cells: Cells, leaves: Leaves, depth: Depth | None, *, n_bytes: 
         x = x.rechunk({1: -1})
         parts = []
         for rows, blocks in _groups(x, int(n_bytes / (x.shape[1] * 8))):
-            some = None if depth is None else depth.some(rows, x.shape[1])
-            parts.append(dask.delayed(_part)(blocks, cells[rows], rows, some, leaves.cross.shape[1]))
+            some = None if depth is None else depth.some(rows, n_genes)
+            parts.append(dask.delayed(_part)(blocks, cells[rows], rows, some, n_deviations, n_genes))
         # As the reduction of a bag: each part is a partition of one.
         whole = dask.bag.from_delayed(parts).reduction(_joined, _joined, split_every=2).compute()
     leaves.join(whole.leaves, whole.at)
@@ -92,12 +93,14 @@ def _groups(x: Any, n_cells: int) -> Iterator[tuple[slice, list[Any]]]:
     yield slice(start, end), blocks
 
 
-def _part(blocks: list[Any], cells: Cells, rows: slice, depth: Depth | None, n_deviations: int) -> list[Part]:
+def _part(
+    blocks: list[Any], cells: Cells, rows: slice, depth: Depth | None, n_deviations: int, n_genes: int
+) -> list[Part]:
     """Take the moments of some cells; only leaves that they lie in have a row."""
     at = np.unique(cells.leaf[cells.leaf >= 0])
     leaf = np.where(cells.leaf >= 0, np.searchsorted(at, cells.leaf), -1)
     cells = replace(cells, leaf=leaf, check=cells.check.fresh())
-    leaves = Leaves.empty(len(at), blocks[0].shape[1], n_deviations)
+    leaves = Leaves.empty(len(at), n_genes, n_deviations)
     start = 0
     for block in map(in_memory, blocks):
         here = slice(start, start + block.shape[0])
@@ -131,17 +134,25 @@ def _read_genes(x: Any, cells: Cells, leaves: Leaves, depth: Depth | None) -> No
     import dask
 
     edges = np.concatenate([[0], np.cumsum(x.chunks[1])]).tolist()
-    blocks, everyone = x.to_delayed()[0], slice(0, x.shape[0])
+    blocks, everyone, start = x.to_delayed()[0], slice(0, x.shape[0]), 0
     for first in range(0, len(blocks), AT_A_TIME):
         some = range(first, min(first + AT_A_TIME, len(blocks)))
         tasks = []
         for i in some:
-            empty = None if depth is None else depth.some(everyone, edges[i + 1] - edges[i])
-            tasks.append(dask.delayed(_part)([blocks[i]], cells, everyone, empty, leaves.cross.shape[1]))
-        for i, (part,) in zip(some, dask.compute(*tasks), strict=True):
-            genes = slice(edges[i], edges[i + 1])
+            columns = None if cells.columns is None else _shifted(cells.columns[edges[i] : edges[i + 1]])
+            n_genes = edges[i + 1] - edges[i] if columns is None else int((columns >= 0).sum())
+            empty = None if depth is None else depth.some(everyone, n_genes)
+            block = [blocks[i]], replace(cells, columns=columns), everyone, empty, leaves.cross.shape[1], n_genes
+            tasks.append(dask.delayed(_part)(*block))
+        for (part,) in dask.compute(*tasks):
+            genes = slice(start, start := start + part.leaves.mean.shape[1])
             leaves.put(genes, part.leaves, part.at)
             cells.check.join(part.check)
             if depth is not None and part.depth is not None:
                 depth.leaves.put(genes, part.depth, np.arange(len(part.depth.n)))
                 depth.sized_as(part.sized)
+
+
+def _shifted(columns: IntArray) -> IntArray:
+    """Number the genes of a block that are kept."""
+    return np.where(columns >= 0, np.cumsum(columns >= 0) - 1, -1)

@@ -34,10 +34,11 @@ def of(
     target_sum: float = 1e4,
     rng: int | np.random.Generator | None = 0,
     chunk_memory: float | None = None,
+    genes: npt.NDArray[np.bool_] | None = None,
 ) -> Screen:
     """Read the moments that profiles carry, or take them from the cells in one pass.
 
-    With ``chunk_memory`` (gigabytes) cells need not be in memory.
+    With ``chunk_memory`` (gigabytes) cells need not be in memory; ``genes`` keeps some of them.
     """
     _validate.cells_or_profiles(adata, lazy=chunk_memory is not None)
     asked = {
@@ -61,6 +62,7 @@ def of(
         target_sum=target_sum,
         rng=rng,
         chunk_memory=chunk_memory,
+        genes=genes,
     )
 
 

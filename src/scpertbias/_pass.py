@@ -57,6 +57,7 @@ class Cells:
     normalization: Normalization | None
     size: FloatArray | None
     check: Scale
+    columns: IntArray | None = None
 
     def __getitem__(self, rows: slice) -> Cells:
         """Return some of the cells."""
@@ -67,25 +68,30 @@ class Cells:
             normalization=n if n is None else replace(n, size=_some(n.size, rows)),
             size=_some(self.size, rows),
             check=self.check,
+            columns=self.columns,
         )
 
     def read(self, x: Any, leaves: Leaves, depth: Depth | None, rows: slice, genes: slice | None = None) -> None:
         """Add the values of these cells, which lie at ``rows``, to the leaves; of ``genes`` only where given."""
         self.check.add(x)
+        to = self.columns
+        if genes is not None and to is not None:
+            start, to = int((to[: genes.start] >= 0).sum()), to[genes]
+            x, genes = x[:, np.flatnonzero(to >= 0)], slice(start, start + int((to >= 0).sum()))
         scale, size = (None, self.size) if self.normalization is None else self.normalization.of(x)
-        _put(leaves, genes, x, self.leaf, scale, self.deviations)
+        _put(leaves, genes, x, self.leaf, scale, self.deviations, to)
         if depth is not None and size is not None:
             code, log_size = depth.sized(rows, size)
-            _put(depth.leaves, genes, x, code, scale, log_size)
+            _put(depth.leaves, genes, x, code, scale, log_size, to)
 
 
 def _some(values: Any, rows: slice) -> Any:
     return None if values is None else values[rows]
 
 
-def _put(leaves: Leaves, genes: slice | None, x: Any, leaf: IntArray, scale: Any, deviations: Any) -> None:
+def _put(leaves: Leaves, genes: slice | None, x: Any, leaf: IntArray, scale: Any, deviations: Any, to: Any) -> None:
     if genes is None:
-        leaves.add(x, leaf, scale=scale, deviations=deviations)
+        leaves.add(x, leaf, scale=scale, deviations=deviations, columns=to)
     else:
         leaves.add_genes(genes, x, leaf, scale=scale, deviations=deviations)
 
@@ -96,7 +102,7 @@ class Reading:
 
     ``depth`` is the control cells' regression on their ``size`` (None: that of the normalization), None for none;
     ``normalization`` is for raw counts; ``check`` looks at all values; ``chunk_memory`` gigabytes of cells are held at a
-    time where they are not in memory (None: ``CHUNK_MEMORY``).
+    time where they are not in memory (None: ``CHUNK_MEMORY``); ``columns`` is where each gene goes (−1: nowhere).
     """
 
     depth: Depth | None
@@ -104,6 +110,7 @@ class Reading:
     normalization: Normalization | None
     check: Scale
     chunk_memory: float | None = None
+    columns: IntArray | None = None
 
 
 def moments(x: Any, gathering: Gathering, reading: Reading) -> Moments:
@@ -112,7 +119,9 @@ def moments(x: Any, gathering: Gathering, reading: Reading) -> Moments:
     depth, normalization = reading.depth, reading.normalization
     if normalization is not None and normalization.size is None and by_genes(x):
         normalization = replace(normalization, size=totals(x, chunk_memory))
-    cells = Cells(gathering.dealt.leaf, gathering.deviations, normalization, reading.size, reading.check)
+    cells = Cells(
+        gathering.dealt.leaf, gathering.deviations, normalization, reading.size, reading.check, reading.columns
+    )
     if _distributed.is_wanted(x):
         _distributed.read(x, cells, gathering.leaves, depth, n_bytes=chunk_memory * 1e9)
     else:

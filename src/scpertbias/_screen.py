@@ -45,7 +45,8 @@ class Screen:
     def digest(self) -> str:
         """Digest of all that a fit on these moments depends on."""
         m = self.moments
-        values = [m.mean, m.n, m.reference, self.perturbation, self.used, self.symbols]
+        arrays = (m.mean, m.n, self.perturbation, self.used, self.symbols)
+        values = [m.reference, *map(np.ascontiguousarray, arrays)]
         words = [list(self.names), ["+".join(t) for t in self.targets]]
         return str(joblib.hash([values, words], hash_name="sha1"))
 

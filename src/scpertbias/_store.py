@@ -44,15 +44,19 @@ def is_lazy(adata: AnnData) -> bool:
     return any(not (isinstance(x, np.ndarray) or sparse.issparse(x)) for x in arrays)
 
 
-def light(adata: AnnData, layer: str | None, *, obs: pd.DataFrame | None = None) -> AnnData:
+def light(adata: AnnData, layer: str | None) -> AnnData:
     """Return an AnnData with one matrix, shared and read by nobody yet, and with tables in memory."""
-    tables = [
-        t if isinstance(t, pd.DataFrame) else t.to_memory() for t in (adata.obs if obs is None else obs, adata.var)
-    ]
-    x, record = matrix(adata, layer), layer_record(adata, layer)
+    obs, var = (t.copy() if isinstance(t, pd.DataFrame) else t.to_memory() for t in (adata.obs, adata.var))
+    return assembled(matrix(adata, layer), obs, var, layer, layer_record(adata, layer))
+
+
+def assembled(
+    x: Any, obs: pd.DataFrame, var: pd.DataFrame, layer: str | None, record: Mapping[str, Any] | None
+) -> AnnData:
+    """Return an AnnData with one matrix, in ``X`` or in a layer that this package made as ``record`` says."""
     if layer is None:
-        return AnnData(X=x, obs=tables[0].copy(), var=tables[1].copy())
-    cells = AnnData(obs=tables[0].copy(), var=tables[1].copy(), layers={layer: x})
+        return AnnData(X=x, obs=obs, var=var)
+    cells = AnnData(obs=obs, var=var, layers={layer: x})
     if record is not None:
         put(cells, **{_keys.LAYERS: {layer: record}})
     return cells

@@ -1,3 +1,4 @@
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -367,3 +368,32 @@ def test_an_interrupted_audit_goes_on_where_it_stopped(cells, tmp_path, monkeypa
     assert 0 < done <= 4
     run(cells, **asked)
     assert len(fitted) == 5 + (2 * 5 - done)
+
+
+def test_tables_alone_are_the_same_tables(mdata, cells, net):
+    """Without predictions regimes are made when asked for, and predictions lie in a folder."""
+    lean = run(cells, net, keep_predictions=False, n_jobs=2)
+    of_models = ("coupling", "attribution_check", "attribution_agreement")  # these need more than predictions
+    kept = {k: v for k, v in mdata.uns["scpertbias"].items() if k not in of_models}
+    assert set(lean.uns["scpertbias"]) == set(kept)
+    for name, table in kept.items():
+        if isinstance(table, pd.DataFrame):
+            pd.testing.assert_frame_equal(lean.uns["scpertbias"][name], table, check_exact=True, obj=name)
+    assert list(lean.mod) == list(mdata.mod)
+    for regime, profiles in lean.mod.items():
+        assert profiles.obs["fold"].equals(mdata[regime].obs["fold"])
+        np.testing.assert_array_equal(profiles.X, mdata[regime].X)
+        assert not set(MODELS) & set(profiles.layers)
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_cells_that_are_not_in_memory(mdata, cells, net, tmp_path, counts):
+    x = cells.layers["counts"] if counts else cells.X
+    obs = cells.obs.drop(columns=["total_counts", "pct_counts_mt", "pct_counts_ribo"]) if counts else cells.obs
+    ad.AnnData(x, obs=obs, var=cells.var).write_h5ad(tmp_path / "cells.h5ad")
+    asked = {"models": ("ridge", "grn_linear"), "n_random": 0, "normalize": counts}
+    here = run(ad.read_h5ad(tmp_path / "cells.h5ad"), **asked)
+    there = run(ad.read_h5ad(tmp_path / "cells.h5ad", backed="r"), **asked, chunk_memory=2e-5)
+    for name, table in here.uns["scpertbias"].items():
+        if isinstance(table, pd.DataFrame):
+            pd.testing.assert_frame_equal(there.uns["scpertbias"][name], table, rtol=1e-6, atol=1e-9, obj=name)

@@ -205,7 +205,8 @@ def _p_value(share: float, null: FloatArray, genes: BoolArray, control: FloatArr
     room = np.isin(bins, bins[genes]).sum()
     if not len(null) or genes.sum() > room / 2:
         return float("nan")
-    return (1 + int(np.count_nonzero(null >= share))) / (1 + len(null))
+    # Sets of the same genes have the same share, but for rounding.
+    return (1 + int(np.count_nonzero(null >= share - 1e-9 * max(1.0, abs(share))))) / (1 + len(null))
 
 
 # -- directions ----------------------------------------------------------------------------------------------------

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from anndata import AnnData
 
 from .. import _moments, _profiles, _store, _validate
@@ -94,28 +96,27 @@ def pseudobulk(
     >>> profiles.shape
     (26, 303)
     """
+    given = {name: value for name, value in locals().items() if name != "adata"}
+    return profiles_of(adata, **given)
+
+
+def profiles_of(
+    adata: AnnData,
+    *,
+    genes: npt.NDArray[np.bool_] | None = None,
+    strata: str | Sequence[str] | None = None,
+    layer: str | None = None,
+    covariates: Sequence[str] = (),
+    **asked: Any,
+) -> AnnData:
+    """Make the profiles of :func:`pseudobulk`, of all or some genes."""
     _validate.cells_or_profiles(adata, lazy=True)
     if _store.profiles_record(adata) is not None:
         msg = "`adata` holds profiles already; pass the cells."
         raise ValueError(msg)
     adata = _store.light(adata, layer) if _store.is_lazy(adata) else adata
-    screen = _moments.of(
-        adata,
-        groupby=groupby,
-        reference=reference,
-        strata=strata,
-        min_cells=min_cells,
-        layer=layer,
-        split_key=split_key,
-        gene_symbols=gene_symbols,
-        covariates=[covariates] if isinstance(covariates, str) else covariates,
-        guide_key=guide_key,
-        normalize=normalize,
-        size_factors=size_factors,
-        target_sum=target_sum,
-        rng=rng,
-        chunk_memory=chunk_memory,
-    )
+    covariates = [covariates] if isinstance(covariates, str) else covariates
+    screen = _moments.of(adata, strata=strata, layer=layer, covariates=covariates, genes=genes, **asked)
     n_out = int(np.sum(screen.record["left_out_cells"]))
     info(
         f"pseudobulk: {adata.n_obs - n_out} cells in {len(screen.names)} groups, control {screen.reference!r}"
@@ -123,4 +124,5 @@ def pseudobulk(
     )
     # Profiles no longer hold the columns of the cells; pp.check speaks of them.
     likely = _validate.likely_strata(adata) if strata is None else []
-    return _profiles.write(replace(screen, record={**screen.record, LIKELY_STRATA: likely}), adata.var)
+    var = adata.var if genes is None else adata.var.loc[genes]
+    return _profiles.write(replace(screen, record={**screen.record, LIKELY_STRATA: likely}), var)

@@ -98,6 +98,19 @@ def chosen(
     mean, targets, symbols = _moments.control_mean(
         adata, groupby=groupby, reference=reference, layer=layer, split_key=split_key, gene_symbols=gene_symbols
     )
+    return highest(adata, mean, targets, symbols, n_top_genes=n_top_genes, sets=sets)
+
+
+def highest(
+    adata: AnnData,
+    mean: npt.NDArray[np.float64],
+    targets: Sequence[Sequence[str]],
+    symbols: npt.NDArray[np.str_],
+    *,
+    n_top_genes: int,
+    sets: pd.DataFrame | None = None,
+) -> npt.NDArray[np.bool_]:
+    """Return the genes of highest mean, every measured target and every confounder gene."""
     keep = np.zeros(adata.n_vars, dtype=bool)
     keep[np.lexsort((adata.var_names.to_numpy(str), -mean))[:n_top_genes]] = True
     keep |= np.isin(symbols, [gene for genes in targets for gene in genes])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from threadpoolctl import threadpool_limits
 
 from .. import _moments, _results, _store
 from .._models._fit import store
+from .._models._problem import Solution
 from ..pp._check import findings
 from ..pp._regimes import removed
 from ._audit_tables import errors_table, left_out_table, models_table, summaries
 from ._compare import regime_table, score_regimes
 from ._coupling import coupling_table
 from ._cross_fit import Fits, Variant, cross_fit_all, make_folds
+from ._lean import Shelf, Tables
 from ._parts import Cache
 from ._perturbations import perturbations_table
 from ._questions import Records, of_regime, question_tables
@@ -30,6 +33,7 @@ from ._train import trained_in
 @threadpool_limits.wrap(limits=1, user_api="blas")  # small systems: more threads only wait for each other
 def ask(
     mdata: MuData,
+    screens: Mapping[str, _moments.Screen],
     wanted: Sequence[Variant],
     net: pd.DataFrame | None,
     *,
@@ -45,10 +49,11 @@ def ask(
     rng: int | np.random.Generator | None,
 ) -> int:
     """Cross-fit the models in every regime, score them, store models and tables; return the number of folds."""
-    screens = {regime: _moments.of(mdata[regime]) for regime in mdata.mod}
     folds = make_folds(screens["full"], n_folds, rng)
-    fits = cross_fit_all(screens, wanted, folds, net, coefficients=keep_predictions, n_jobs=n_jobs, cache=cache)
-    records = {regime: trained_in(mdata[regime], regime) for regime in mdata.mod}
+    shelf = None if keep_predictions else Shelf()
+    running: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache}
+    fits = cross_fit_all(screens, wanted, folds, net, coefficients=keep_predictions, shelf=shelf, **running)
+    records = {regime: trained_in(mdata[regime], regime) if regime in mdata.mod else {} for regime in screens}
     predictions = _predictions(mdata, screens, fits, records)
     scores = _scores(screens, predictions, records, folds, n_top_genes)
     check = findings(screens["full"], mdata["full"], n_folds=len(set(folds.values())))
@@ -64,8 +69,7 @@ def ask(
         confounders=removed(mdata["full"], "no_mt_ribo"),
         n_random=n_random,
         n_top_genes=n_top_genes,
-        n_jobs=n_jobs,
-        cache=cache,
+        **running,
         rng=rng,
     )
     _keep(mdata, screens, fits, records, wanted, folds, predictions=keep_predictions)
@@ -91,14 +95,22 @@ def ask(
 
 def _predictions(
     mdata: MuData, screens: Mapping[str, _moments.Screen], fits: Mapping[str, Fits], records: Records
-) -> dict[str, dict[str, Any]]:
-    """Return every model's predictions by regime; brought ones are of the full model."""
-    found = {regime: {name: s.predictions for name, s in f.solutions.items()} for regime, f in fits.items()}
-    for regime, trained in records.items():
-        for name in trained:
-            table = _results.predictions(mdata[regime], name, screens[regime])
-            found[regime][name] = table.to_numpy(np.float64)
-    return found
+) -> dict[str, Tables]:
+    """Return every model's predictions by regime, read when asked for; brought ones are of the full model."""
+
+    def fitted(regime: str, name: str) -> Any:
+        return fits[regime].solutions[name].predictions
+
+    def trained(regime: str, name: str) -> Any:
+        return _results.predictions(mdata[regime], name, screens[regime]).to_numpy(np.float64)
+
+    return {
+        regime: Tables(
+            {name: partial(fitted, regime, name) for name in f.solutions}
+            | {name: partial(trained, regime, name) for name in records[regime]}
+        )
+        for regime, f in fits.items()
+    }
 
 
 def _scores(
@@ -126,13 +138,13 @@ def _keep(
     predictions: bool,
 ) -> None:
     """Store the folds in every regime and, if asked for, the models; else drop those that the audit trained."""
-    for regime, screen in screens.items():
-        profiles = mdata[regime]
+    for regime, profiles in mdata.mod.items():
+        screen = screens[regime]
         fold = [folds.get(screen.names[p], -1) for p in screen.perturbation]
         _store.put_obs(profiles, _results.FOLD, np.array(fold, dtype=np.int64))
         for v in wanted if predictions else ():
-            if v.name in fits[regime].solutions:
-                solution = fits[regime].solutions[v.name]
+            solution = fits[regime].solutions.get(v.name)
+            if isinstance(solution, Solution):
                 store(profiles, screen, solution, kind=v.kind, params=v.params, key=v.name, cross_fitted=True)
         for name, record in records[regime].items():
             if not predictions and "regime" in record:

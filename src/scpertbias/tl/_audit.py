@@ -18,6 +18,7 @@ from .._models._registry import closed_forms, from_cells
 from .._models.external import add_predictions
 from ._ask import ask
 from ._cross_fit import Variant, variants
+from ._lean import complete, on_demand
 from ._parts import Cache
 from ._prepare import DEFAULT_COVARIATES, prepare
 from ._train import train_all
@@ -55,6 +56,7 @@ def audit(
     keep_predictions: bool = True,
     n_jobs: int | None = None,
     cache: str | os.PathLike[str] | None = None,
+    chunk_memory: float = 0.5,
     rng: int | np.random.Generator | None = 0,
 ) -> MuData:
     """Ask of a screen what its models learn: every model, in every feature regime, held-out perturbation by perturbation.
@@ -117,6 +119,8 @@ def audit(
     cache
         Folder in which every finished fit and removal, and every epoch of a training, is kept. An audit that was interrupted, or is asked for again with
         other models or regimes, does not repeat what is there; nothing else is read from it.
+    chunk_memory
+        Gigabytes of cells held at a time where they are not in memory; see :func:`scpertbias.pp.pseudobulk`.
     %(rng)s
 
     Returns
@@ -162,21 +166,26 @@ def audit(
         with_net=net is None and any(v.needs_net for v in closed),
         trained=[v.name for v in costly],
         rng=rng,
+        chunk_memory=chunk_memory,
     )
     for name, given in brought.items():
         add_predictions(ready.profiles, key_added=name, **given)
     mdata = pp.regimes(ready.profiles, regimes, fit_on=fit_on)
     _check_size(mdata, len(wanted), keep_predictions)
     untrained = train_all(ready, mdata, costly, net, fit_on=fit_on, cache=kept, rng=rng)
+    net, notes, made = ready.net if net is None else net, ready.notes, list(mdata.mod)
+    lean = not keep_predictions and not costly
+    del ready
+    mdata, screens = on_demand(mdata, fit_on=fit_on) if lean else (mdata, {r: _moments.of(mdata[r]) for r in made})
 
     how = {"n_top_genes": n_top_genes, "n_boot": n_boot, "n_random": n_random}
     running = {"n_jobs": n_jobs, "cache": kept, "keep_predictions": keep_predictions, "rng": rng}
-    net = ready.net if net is None else net
-    n_made = ask(mdata, closed, net, untrained=untrained, sets=sets, n_folds=n_folds, **how, **running)
+    n_made = ask(mdata, screens, closed, net, untrained=untrained, sets=sets, n_folds=n_folds, **how, **running)
     asked = {"n_folds": n_made, **how, "fit_on": fit_on}
-    record = {k: v for k, v in _moments.of(mdata["full"]).record.items() if k in _results.DATA}
-    _store.put(mdata, audit={**record, **asked, "rng": rng if isinstance(rng, int) else None, "notes": ready.notes})
-    return mdata
+    record = {k: v for k, v in screens["full"].record.items() if k in _results.DATA}
+    _store.put(mdata, audit={**record, **asked, "rng": rng if isinstance(rng, int) else None, "notes": notes})
+    del screens
+    return complete(mdata, made, fit_on=fit_on) if lean else mdata
 
 
 def _stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:

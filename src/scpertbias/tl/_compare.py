@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -32,15 +33,17 @@ def score_regimes(
     full, frames = screens["full"], []
     for regime, screen in screens.items():
         truth = reference(screen, n_top_genes=n_top_genes, folds=folds)
-        own = [(name, regime, table) for name, table in predictions[regime].items()]
-        columns = full.genes.get_indexer(screen.genes)
+        own: Iterable[tuple[str, str, FloatArray]]
+        own = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
+        columns, anything = full.genes.get_indexer(screen.genes), bool(predictions[regime])
         if regime not in ("full", "regressed"):
-            own += [(name, "full", table[:, columns]) for name, table in predictions["full"].items()]
-        if own:
+            own = chain(own, ((name, "full", table[:, columns]) for name, table in predictions["full"].items()))
+            anything |= bool(predictions["full"])
+        if anything:
             frames.append(score_table(screen, truth, own).assign(regime=regime))
         if regime == "regressed":
             other = reference(full, n_top_genes=n_top_genes, folds=folds, genes=columns[truth.genes])
-            post_hoc = [(name, "full", table) for name, table in predictions["full"].items()]
+            post_hoc = ((name, "full", table) for name, table in predictions["full"].items())
             frames.append(score_table(full, other, post_hoc).assign(regime=regime))
     scores = pd.concat(frames, ignore_index=True)
     return scores[["model", "regime", *(c for c in scores.columns if c not in {"model", "regime"})]]

@@ -19,6 +19,7 @@ from .._models._registry import closed_form, closed_forms, from_cells, specs
 from .._models._smooth import smoothers
 from .._moments import Screen
 from ..pp._split import folds as cut
+from ._lean import Shelf, Shelved
 from ._parts import Arrays, Cache, Part, Place, digest, run
 
 FloatArray = npt.NDArray[np.float64]
@@ -56,7 +57,7 @@ class Fits:
     ``in_sample`` holds the predictions of the fits on all perturbations, which are never scored.
     """
 
-    solutions: dict[str, Solution] = field(default_factory=dict)
+    solutions: dict[str, Solution | Shelved] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     in_sample: dict[str, FloatArray] = field(default_factory=dict)
 
@@ -136,20 +137,33 @@ def cross_fit_all(
     coefficients: bool,
     n_jobs: int | None = None,
     cache: Cache | None = None,
+    shelf: Shelf | None = None,
 ) -> dict[str, Fits]:
     """Fit every model in every regime without each fold: row p of its predictions is that of the fit that never saw p.
 
     Each fit is a part of its own: none depends on the order or the number of jobs. With ``coefficients``, those of one
-    further fit on all perturbations.
+    further fit on all perturbations; with a ``shelf`` predictions are put there as they come, and not held.
     """
     n_fits = len(set(folds.values())) + coefficients
     parts = _parts(screens, wanted, folds, net, coefficients=coefficients, hashed=cache is not None)
     results: dict[Place, Arrays | str] = {}
     with progress("fits", len(screens) * len(wanted) * n_fits) as bar:
         for place, result in run(parts, n_jobs=n_jobs, cache=cache):
+            if shelf is not None and not isinstance(result, str):
+                regime, model, fold = place
+                screen = screens[regime]
+                values = result.pop("predictions")
+                shelf.fill((regime, model), partial(_unfilled, screen), _held_out(screen, folds, False)[fold], values)
             results[place] = result
             bar.update()
-    return {regime: _assembled(regime, screen, wanted, folds, results) for regime, screen in screens.items()}
+    return {regime: _assembled(regime, screens[regime], wanted, folds, results, shelf) for regime in screens}
+
+
+def _unfilled(screen: Screen) -> FloatArray:
+    """Return predictions before any fit: the control's, and NaN."""
+    predictions = np.full((len(screen.names), len(screen.genes)), np.nan)
+    predictions[0] = screen.moments.control
+    return predictions
 
 
 def _parts(
@@ -211,6 +225,7 @@ def _assembled(
     wanted: Sequence[Variant],
     folds: Mapping[str, int],
     results: dict[Place, Arrays | str],
+    shelf: Shelf | None,
 ) -> Fits:
     """Put the parts of a regime together (they are taken out of ``results``); one that failed leaves its model out."""
     fits = Fits()
@@ -223,15 +238,16 @@ def _assembled(
             fits.left_out[v.name] = failed[0]
             info(f"{v.name} is left out: {failed[0]}")
             continue
-        predictions = np.full((len(screen.names), len(screen.genes)), np.nan)
-        predictions[0] = screen.moments.control
-        notes = set()
+        notes = {str(arrays["note"]) for arrays in by_fold.values() if not isinstance(arrays, str)}
+        note = notes.pop() if len(notes) == 1 else ""
+        chosen = {k.removeprefix("chosen/"): a.item() for k, a in everything.items() if k.startswith("chosen/")}
+        if shelf is not None:
+            fits.solutions[v.name] = shelf.solution((regime, v.name), note, chosen)
+            continue
+        predictions = _unfilled(screen)
         for fold, arrays in by_fold.items():
             if not isinstance(arrays, str):
                 predictions[held_out[fold]] = arrays["predictions"]
-                notes.add(str(arrays["note"]))
-        note = notes.pop() if len(notes) == 1 else ""
-        chosen = {k.removeprefix("chosen/"): a.item() for k, a in everything.items() if k.startswith("chosen/")}
         fits.solutions[v.name] = Solution(predictions, everything.get("coef"), note, chosen)
         if "predictions" in everything:
             fits.in_sample[v.name] = everything["predictions"]

@@ -150,6 +150,8 @@ def _hashable(value: Any) -> Any:
         return _hashable(value.to_numpy())
     if isinstance(value, np.ndarray) and value.dtype == object:
         return [str(item) for item in value.ravel()]
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value)
     if isinstance(value, dict):
         return {str(k): _hashable(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -12,13 +12,16 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from .. import _keys, _moments, _store, _validate, pp
-from .._core.sums import row_sums
+from .. import _moments, _store, _validate, pp
 from .._log import info
+from .._pass import CHUNK_MEMORY
+from .._survey import Survey, survey
 from ..pp._annotate import masks
-from ..pp._select_genes import chosen
+from ..pp._pseudobulk import profiles_of
+from ..pp._select_genes import highest
 
 MAX_GENES = 5000
+NET_CELLS = 5000
 FRACTIONS = (0.8, 0.1, 0.1)
 DEFAULT_COVARIATES = ("pct_counts_mt", "pct_counts_ribo")
 _SIZE = "_scpertbias_size"
@@ -52,12 +55,15 @@ def prepare(
     with_net: bool,
     trained: Sequence[str],
     rng: int | np.random.Generator | None,
+    chunk_memory: float = CHUNK_MEMORY,
 ) -> Prepared:
     """Make profiles of the cells in one pass; profiles come back as they are (a copy).
 
-    ``trained`` names the models that are trained from cells: where ``obs`` holds no split, one is made for them.
+    ``trained`` names the models that are trained from cells: where ``obs`` holds no split, one is made for them. What has
+    to be known of all cells before (totals of raw counts, the genes of highest expression, control cells for the net)
+    takes another pass.
     """
-    _validate.cells_or_profiles(adata)
+    _validate.cells_or_profiles(adata, lazy=True)
     if _store.profiles_record(adata) is not None:
         if trained:
             msg = (
@@ -66,38 +72,48 @@ def prepare(
             )
             raise ValueError(msg)
         return Prepared(_profiles(adata, data, normalize))
-    notes: list[str] = []
-    cells, covariates, sizes = _cells(adata, data, covariates, normalize, size_factors, notes)
-    if normalize:
+    if trained and _store.is_lazy(adata):
+        msg = f"`models`: {list(trained)} are trained from cells in memory; load these with adata.to_memory()."
+        raise ValueError(msg)
+    cells, notes = _store.light(adata, data["layer"]), []
+    wanted, covariates = _missing(cells, covariates, normalize)
+    found = None
+    if normalize or with_net or cells.n_vars > MAX_GENES:
+        found = _survey(cells, data, normalize, wanted, with_net, chunk_memory)
+    sizes = size_factors
+    if normalize and found is not None:
+        for name in wanted:
+            share = np.divide(found.within[name], found.totals, out=np.zeros_like(found.totals), where=found.totals > 0)
+            cells.obs[name] = 100 * share
+        if wanted:
+            notes.append(f"{', '.join(wanted)} were computed from the counts")
+        if size_factors is None:
+            cells.obs[_SIZE], sizes = found.totals, _SIZE
         by = f"obs[{size_factors!r}]" if size_factors else "each cell's total"
         notes.append(f"raw counts were normalized on the fly: log1p({target_sum:g} × count / {by})")
-    if cells.n_vars > MAX_GENES:
-        keep = chosen(cells, MAX_GENES, sets=None, **_without(data, "strata", "min_cells"))
+    genes = None
+    if cells.n_vars > MAX_GENES and found is not None:
+        genes = _highest(cells, found, data)
         notes.append(
-            f"{int(keep.sum())} of {cells.n_vars} genes were kept: the {MAX_GENES} highest in control, every measured "
+            f"{int(genes.sum())} of {cells.n_vars} genes were kept: the {MAX_GENES} highest in control, every measured "
             "target and every mitochondrial and ribosomal gene"
         )
         info(notes[-1])
-        cells = cells[:, keep].copy()
-    if trained and data["split_key"] not in cells.obs.columns:
-        asked = _without(data, "strata", "layer", "split_key")
-        pp.split(cells, fractions=FRACTIONS, **asked, key_added=data["split_key"], rng=rng)
-        shares = " / ".join(f"{100 * share:.0f}" for share in FRACTIONS)
-        notes.append(
-            f"{', '.join(trained)}: trained on one split of the perturbations, {shares} % train / validation / test, made "
-            f"here because obs holds no {data['split_key']!r}"
-        )
-    profiles = pp.pseudobulk(
+    if trained:
+        cells, genes = cells if genes is None else cells[:, genes].copy(), None
+        _split(cells, data, trained, notes, rng)
+    counts: dict[str, Any] = {"normalize": normalize, "size_factors": sizes, "target_sum": target_sum}
+    profiles = profiles_of(
         cells,
+        genes=genes,
         **data,
-        normalize=normalize,
-        size_factors=sizes,
-        target_sum=target_sum,
+        **counts,
         covariates=covariates,
         guide_key=guide_key,
         rng=rng,
+        chunk_memory=chunk_memory,
     )
-    net = _net(cells, data, normalize, sizes, target_sum) if with_net else None
+    net = _net(cells, profiles, found, data, **counts) if with_net and found is not None else None
     if not trained:
         return Prepared(profiles, net, notes=notes)
     if normalize:
@@ -124,63 +140,96 @@ def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {k: v for k, v in data.items() if k not in keys}
 
 
-def _cells(
-    adata: AnnData,
+def _missing(cells: AnnData, covariates: Sequence[str], normalize: bool) -> tuple[list[str], list[str]]:
+    """Return the covariates to be computed from counts, and those that the profiles will hold."""
+    missing = [c for c in covariates if c not in cells.obs.columns]
+    if not missing or tuple(covariates) != DEFAULT_COVARIATES:
+        return [], list(covariates)
+    if normalize:
+        return missing, list(covariates)
+    info(f"obs lacks {missing}; see spb.pp.regress_mt_ribo for the scanpy call that makes them")
+    return [], [c for c in covariates if c in cells.obs.columns]
+
+
+def _survey(
+    cells: AnnData, data: dict[str, Any], normalize: bool, wanted: Sequence[str], with_net: bool, chunk_memory: float
+) -> Survey:
+    """Read the cells once for what has to be known of all of them."""
+    layer = data["layer"]
+    control = _control(cells, data)
+    made = masks(_validate.gene_symbols(cells, data["gene_symbols"])[0])
+    sets = {}
+    for name in wanted:
+        key = name.removeprefix("pct_counts_")
+        sets[name] = cells.var[key].to_numpy(bool) if key in cells.var else made[key]
+    sample = np.flatnonzero(control)
+    if len(sample) > NET_CELLS:  # as coexpression_net would draw them
+        sample = np.sort(np.random.default_rng(0).choice(sample, NET_CELLS, replace=False))
+    negative = _store.layer_record(cells, layer) is not None
+    return survey(
+        _store.matrix(cells, layer),
+        sets=sets,
+        control=control,
+        sample=sample if with_net else sample[:0],
+        check=_validate.Scale(layer=layer, normalize=normalize, may_be_negative=negative),
+        chunk_memory=chunk_memory,
+    )
+
+
+def _control(cells: AnnData, data: dict[str, Any]) -> npt.NDArray[np.bool_]:
+    """Return which cells are training cells of the control."""
+    keys = ("groupby", "reference", "gene_symbols", "split_key")
+    return _moments.cell_codes(cells, **{k: data[k] for k in keys})[0] == 0
+
+
+def _highest(cells: AnnData, found: Survey, data: dict[str, Any]) -> npt.NDArray[np.bool_]:
+    keys = ("groupby", "reference", "gene_symbols", "split_key")
+    _, targets, symbols = _moments.cell_codes(cells, **{k: data[k] for k in keys})
+    return highest(cells, found.mean, targets, symbols, n_top_genes=MAX_GENES)
+
+
+def _split(
+    cells: AnnData,
     data: dict[str, Any],
-    covariates: Sequence[str],
+    trained: Sequence[str],
+    notes: list[str],
+    rng: int | np.random.Generator | None,
+) -> None:
+    """Make a split where there is none."""
+    if data["split_key"] in cells.obs.columns:
+        return
+    asked = _without(data, "strata", "layer", "split_key")
+    pp.split(cells, fractions=FRACTIONS, **asked, key_added=data["split_key"], rng=rng)
+    shares = " / ".join(f"{100 * share:.0f}" for share in FRACTIONS)
+    notes.append(
+        f"{', '.join(trained)}: trained on one split of the perturbations, {shares} % train / validation / test, made "
+        f"here because obs holds no {data['split_key']!r}"
+    )
+
+
+def _net(
+    cells: AnnData,
+    profiles: AnnData,
+    found: Survey,
+    data: dict[str, Any],
+    *,
     normalize: bool,
     size_factors: str | None,
-    notes: list[str],
-) -> tuple[AnnData, list[str], str | None]:
-    """Return a light copy of the cells (the matrix is shared), covariates that exist, and the size factors' column."""
-    layer = data["layer"]
-    x, record = _store.matrix(adata, layer), _store.layer_record(adata, layer)
-    _validate.scale(x, layer=layer, normalize=normalize, may_be_negative=record is not None)
-    obs = adata.obs.copy()
-    sizes = size_factors
-    missing = [c for c in covariates if c not in obs.columns]
-    if normalize:
-        total = row_sums(x)
-        if missing and tuple(covariates) == DEFAULT_COVARIATES:
-            obs = obs.assign(**_shares(adata, x, total, missing, data["gene_symbols"]))
-            notes.append(f"{', '.join(missing)} were computed from the counts")
-            missing = []
-        if size_factors is None:
-            obs[_SIZE], sizes = total, _SIZE
-    if missing and tuple(covariates) == DEFAULT_COVARIATES:
-        covariates = [c for c in covariates if c in obs.columns]
-        info(f"obs lacks {missing}; see spb.pp.regress_mt_ribo for the scanpy call that makes them")
-    if layer is None:
-        cells = AnnData(X=x, obs=obs, var=adata.var.copy())
-    else:
-        cells = AnnData(obs=obs, var=adata.var.copy(), layers={layer: x})
-        if record is not None:
-            _store.put(cells, **{_keys.LAYERS: {layer: record}})
-    return cells, list(covariates), sizes
-
-
-def _shares(
-    adata: AnnData, x: Any, total: npt.NDArray[np.float64], wanted: Sequence[str], gene_symbols: str | None
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Return the percentage of each cell's counts that lies in a gene set, from raw counts."""
-    made = masks(_validate.gene_symbols(adata, gene_symbols)[0])
-    out = {}
-    for column in wanted:
-        key = column.removeprefix("pct_counts_")
-        mask = adata.var[key].to_numpy(bool) if key in adata.var else made[key]
-        part = row_sums(x[:, np.flatnonzero(mask)]) if mask.any() else np.zeros(len(total))
-        out[column] = 100 * np.divide(part, total, out=np.zeros_like(total), where=total > 0)
-    return out
-
-
-def _net(cells: AnnData, data: dict[str, Any], normalize: bool, sizes: str | None, target_sum: float) -> pd.DataFrame:
+    target_sum: float,
+) -> pd.DataFrame:
     """Return the co-expression net of at most 5,000 control cells."""
-    if not normalize:
-        return pp.coexpression_net(cells, **_without(data, "strata"))
-    keys = ("groupby", "reference", "gene_symbols", "split_key")
-    codes, _, _ = _moments.cell_codes(cells, **{k: data[k] for k in keys})
-    made = _logged(cells[codes == 0], data["layer"], sizes, target_sum)
-    return pp.coexpression_net(made, **{k: data[k] for k in (*keys, "min_cells")})
+    layer, keep = data["layer"], np.flatnonzero(cells.var_names.isin(profiles.var_names))
+    made = _store.assembled(
+        found.sample[:, keep],
+        cells.obs.iloc[found.at].copy(),
+        cells.var.iloc[keep].copy(),
+        layer,
+        _store.layer_record(cells, layer),
+    )
+    if normalize:
+        made, layer = _logged(made, layer, size_factors, target_sum), None
+    keys = ("groupby", "reference", "gene_symbols", "split_key", "min_cells")
+    return pp.coexpression_net(made, **{k: data[k] for k in keys}, layer=layer)
 
 
 def _logged(cells: AnnData, layer: str | None, sizes: str | None, target_sum: float) -> AnnData:

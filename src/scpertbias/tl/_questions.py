@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ._attribution_agreement import attribution_agreement_table
 from ._attribution_check import attribution_check_table
 from ._confounding import confounding_table, measured_sets
 from ._cross_fit import Fits
+from ._lean import OnDemand
 from ._on_target import on_target_table
 from ._recurrence import recurrence_table
 from ._specificity import specificity_table
@@ -45,9 +47,13 @@ def question_tables(
     rng: int | np.random.Generator | None,
 ) -> Tables:
     """Ask about the data in ``full`` and ``regressed``, what recurs and varies in every regime, the rest in ``full``."""
-    unseen = {regime: _unseen(screens[regime], f, folds) for regime, f in fits.items()}
-    for regime, made in records.items():
-        unseen[regime] |= {name: _trained(mdata[regime], name, r, screens[regime]) for name, r in made.items()}
+
+    def predicted(regime: str) -> dict[str, FloatArray]:
+        screen = screens[regime]
+        trained = {name: _trained(mdata[regime], name, r, screen) for name, r in records[regime].items()}
+        return _unseen(screen, fits[regime], folds) | trained
+
+    unseen = OnDemand({regime: partial(predicted, regime) for regime in fits})  # of one regime at a time
     constant = {regime: _constant(f, records[regime]) for regime, f in fits.items()}
 
     def in_regimes(regimes: list[str], table: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
@@ -64,7 +70,9 @@ def question_tables(
     tables: Tables = {
         "confounding": in_regimes(
             of_data,
-            lambda r: confounding_table(screens[r], measured_sets(mdata[r], screens[r], sets), n_boot=n_boot, rng=rng),
+            lambda r: confounding_table(
+                screens[r], measured_sets(mdata["full"], screens[r], sets), n_boot=n_boot, rng=rng
+            ),
         ),
         "recurrence": in_regimes(
             every,
@@ -74,10 +82,10 @@ def question_tables(
         ),
         "on_target": in_regimes(["full"], lambda r: on_target_table(full, unseen[r], rng=rng, **about(r))),
     }
-    if not unseen["full"]:
+    if not (fits["full"].solutions or records["full"]):
         return tables
     tables["variance_ratio"] = in_regimes(
-        [r for r in every if unseen[r]],
+        [r for r in every if fits[r].solutions or records[r]],
         lambda r: _each(
             unseen[r], lambda some: variance_ratio_table(screens[r], some, n_boot=n_boot, rng=rng, **about(r))
         ),
