@@ -86,6 +86,11 @@ def test_fingerprints(screen, data, cells):
     other = screen.copy()
     spb.pp.split(other, rng=7)
     assert _cells.read(other, data, function="f").fingerprint["split"] != cells.fingerprint["split"]
+    louder = screen.copy()
+    louder.X = louder.X * 1.01
+    changed = _cells.read(louder, data, function="f").fingerprint
+    assert changed == {**cells.fingerprint, "values": changed["values"]}
+    assert changed["values"] != cells.fingerprint["values"]
 
 
 def test_profiles_are_refused(screen, data):

@@ -1,4 +1,5 @@
 import logging
+import sys
 import warnings
 from pathlib import Path
 
@@ -144,15 +145,17 @@ def test_without_validation_the_last_epoch_is_kept(screen, net):
 def test_nothing_outside_is_touched(screen, net, tmp_path, monkeypatch):
     import torch
 
+    for name in [name for name in sys.modules if name.split(".")[0] == "gears"]:
+        monkeypatch.delitem(sys.modules, name)  # so that it is imported anew
     monkeypatch.chdir(tmp_path)
-    sc.settings.verbosity = 0
+    sc.settings.verbosity = 1
     torch.manual_seed(4)
     state, filters, level = torch.get_rng_state(), list(warnings.filters), logging.root.level
     fit(screen, net)
     assert torch.equal(torch.get_rng_state(), state)
     assert warnings.filters == filters
     assert logging.root.level == level
-    assert int(sc.settings.verbosity) == 0
+    assert int(sc.settings.verbosity) == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -205,6 +208,18 @@ def test_a_loss_that_is_not_finite(screen, net, monkeypatch):
     with pytest.raises(FloatingPointError, match="at step 1 of epoch 1. Lower the learning rate"):
         fit(adata, net, copy=False)
     assert "gears" not in adata.layers
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_it_is_what_it_is_on_a_cpu(screen, net, tmp_path):
+    import torch
+
+    apart = fit(screen, net, device="cuda", epochs=1, checkpoint_dir=tmp_path)
+    apart = fit(screen, net, device="cuda", checkpoint_dir=tmp_path, resume=True)
+    table, cpu = (spb.get.predictions(a, "gears") for a in (apart, fit(screen, net)))
+    np.testing.assert_allclose(table, cpu, atol=0.05)
+    assert (spb.get.history(apart, "gears")["peak_memory"] > 0).all()
+    assert torch.cuda.is_available()
 
 
 @pytest.mark.slow

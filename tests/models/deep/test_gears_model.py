@@ -152,6 +152,18 @@ def test_rows_of_a_prediction_do_not_depend_on_one_another(ours, monkeypatch):
     np.testing.assert_allclose(ours.network.shifts(nodes), together, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("fix_batching", [False, True])
+def test_at_most_two_rows_a_perturbation(toy, fix_batching):
+    made = make(toy, fix_batching=fix_batching)
+    rows = []
+    made.network.module.register_forward_hook(lambda _, args, out: rows.append(len(out)))
+    nodes = list(made.graph.of[1:]) * 10
+    made.network.shifts(nodes)
+    dummies = 0 if fix_batching else -(-len(nodes) // 31)
+    assert sum(rows) == (1 if fix_batching else 2) * len(nodes) + dummies
+    assert max(rows) <= 32
+
+
 def test_fixed_batching_makes_all_cells_agree(toy):
     import torch
 
