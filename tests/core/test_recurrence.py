@@ -11,6 +11,7 @@ from scpertbias._core.recurrence import (
     Baselines,
     data_effects,
     effective_number,
+    least_excess,
     poisson_binomial_tail,
     predicted_effects,
     recurrence,
@@ -140,3 +141,13 @@ def test_null_screens_call_nothing(n_control):
     assert max(calls.values()) <= 15, calls
     if n_control == 300:
         assert one_control > 30, "with one control the same screens do call genes; if not, this test shows nothing"
+
+
+def test_least_excess_by_hand_and_its_coverage():
+    first, second = 13 / 22, 4 / 22  # 12 and 3 of 20, a success and a failure added
+    by_hand = 20 * (first - second - stats.norm.ppf(0.975) * np.sqrt((first * (9 / 22) + second * (18 / 22)) / 22))
+    assert least_excess(np.array([12]), np.array([3]), 20)[0] == pytest.approx(by_hand)
+    rng = np.random.default_rng(0)
+    for n, p, q in ((25, 0.3, 0.3), (60, 0.6, 0.2), (150, 0.05, 0.05), (55, 0.95, 0.9)):
+        a, b = rng.binomial(n, [[p], [q]], size=(2, 20_000))
+        assert (least_excess(a, b, n) <= n * (p - q)).mean() > 0.965, "one-sided 97.5 %"

@@ -61,11 +61,25 @@ def ask(tables, *rows):
         ),
         ([systematic(0.1, 0.05, 0.24), QUIET], "no", "No: only 10 % [5.0, 24] of the response lies on one axis"),
         ([systematic(0.1, 0.05, 0.25), QUIET], "open", "This cannot be told"),
-        ([systematic(0.1, 0.05, 0.2), mt()], "partly", "In part: mitochondrial genes carry more"),
-        ([systematic(0.1, 0.05, 0.2), mt(0.4, 0.3, 0.5)], "yes", "Yes: mitochondrial genes carry more"),
-        ([systematic(note=WEAK), QUIET], "open", "This cannot be told: the axis that perturbations share is too weak"),
-        ([systematic(note=WEAK), mt()], "partly", "In part: mitochondrial genes"),
-        ([systematic(NAN, NAN, NAN, note="no reproducible axis"), QUIET], "open", "This cannot be told: the axis"),
+        (
+            [systematic(0.1, 0.05, 0.2), mt()],
+            "partly",
+            "In part: more of the response than random sets of equally expressed genes is carried by mitochondrial genes (18 % [15, 20], random 4.6 %)",
+        ),
+        (
+            [systematic(0.1, 0.05, 0.2), mt(0.4, 0.3, 0.5)],
+            "yes",
+            "Yes: more of the response than random sets of equally expressed genes is carried by mitochondrial genes (40 % [30, 50], random 4.6 %)",
+        ),
+        ([systematic(note=WEAK), QUIET], "no", "No sign of it: no confounder gene set carries more than random sets"),
+        ([systematic(note=WEAK), mt()], "partly", "In part: more of the response"),
+        ([systematic(NAN, NAN, NAN, note="no reproducible axis"), QUIET], "no", "No sign of it"),
+        (
+            [systematic(note=WEAK), mt(0.1, 0.0, 0.3, p=0.6)],
+            "open",
+            "This cannot be told: the axis that perturbations share",
+        ),
+        ([systematic(note=WEAK)], "open", "This cannot be told: the axis"),
     ],
 )
 def test_verdict_is_of_the_intervals(tables, rows, verdict, start):

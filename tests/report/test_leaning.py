@@ -143,13 +143,17 @@ def test_retraining_against_random_genes(tables, row, verdict):
         ([pair("reversed", full=0.1)], "b is before a on all genes"),
         (
             [pair("kept"), pair("unclear")],
-            "does not change without mitochondrial and ribosomal genes: of 2 pairs of models 1 are told",
+            "does not change without mitochondrial and ribosomal genes: of 2 pairs of models, 1 are told",
+        ),
+        (
+            [pair("untold"), pair("same")],
+            "Whether the ranking changes without mitochondrial and ribosomal genes cannot be told",
         ),
         ([pair("reversed", n=9)], None),
     ],
 )
 def test_the_ranking_changes_only_where_both_orders_are_told(tables, rows, text):
-    said = [t for t in ask(tables, ranking=rows)[1] if t.startswith("The ranking")]
+    said = [t for t in ask(tables, ranking=rows)[1] if "ranking" in t]
     assert len(said) == (text is not None)
     assert text is None or text in said[0]
 

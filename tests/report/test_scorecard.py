@@ -40,10 +40,16 @@ def axis(note=""):
     }
 
 
-def card(tables, *rows, apart=None, off=None, note="", unseen=None):
+def share(low, *, model="x", n=100):
+    row = {"model": model, "regime": "full", "metric": words.OFF_SHARE, "n": n, "score": low + 0.1, "low": low}
+    return {**row, "high": low + 0.2, "ceiling": 0.4, "note": ""}
+
+
+def card(tables, *rows, apart=None, off=None, off_share=None, note="", unseen=None):
     tables["summary"] = pd.DataFrame(rows)
     tables["confounding"] = pd.DataFrame([axis(note)])
     some = [gain(m, low) for m, low in ((words.SPECIFIC, apart), (words.OFF_AXIS, off)) if low is not None]
+    some += [] if off_share is None else [share(off_share)]
     if some:
         tables["specificity"] = pd.DataFrame(some)
     return scorecard(tables, unseen or {})
@@ -52,38 +58,42 @@ def card(tables, *rows, apart=None, off=None, note="", unseen=None):
 @pytest.mark.parametrize(
     ("given", "apart", "off", "verdict"),
     [
-        ({}, 0.1, 0.1, words.KNOWS),
-        ({}, 0.1, -0.1, words.ALONG),
-        ({}, -0.1, -0.1, words.SHARED),
-        ({}, 0.1, None, words.TELLS),
-        ({}, None, None, words.SHARED),
-        ({"low": 0.0}, 0.1, 0.1, words.APART),
-        ({"low": -0.1}, -0.1, -0.1, words.SAME),
-        ({"low": -0.3, "high": 0.0}, -0.1, -0.1, words.SAME),
-        ({"low": -0.3, "high": -0.1}, 0.1, 0.1, words.WORSE),
-        ({"n": 9}, 0.1, 0.1, words.NONE),
-        ({"low": NAN, "high": NAN}, 0.1, 0.1, words.NONE),
+        ({}, 0.1, (0.1, 0.2), words.KNOWS),
+        ({}, 0.1, (0.1, -0.05), words.ALONG),
+        ({}, 0.1, (-0.1, 0.2), words.ALONG),
+        ({}, -0.1, (-0.1, 0.2), words.SHARED),
+        ({}, 0.1, (0.1, None), words.TELLS),
+        ({}, 0.1, (None, None), words.TELLS),
+        ({}, None, (None, None), words.SHARED),
+        ({"low": 0.0}, 0.1, (0.1, 0.2), words.APART),
+        ({"low": -0.1}, -0.1, (-0.1, 0.2), words.SAME),
+        ({"low": -0.3, "high": 0.0}, -0.1, (-0.1, 0.2), words.SAME),
+        ({"low": -0.3, "high": -0.1}, 0.1, (0.1, 0.2), words.WORSE),
+        ({"n": 9}, 0.1, (0.1, 0.2), words.NONE),
+        ({"low": NAN, "high": NAN}, 0.1, (0.1, 0.2), words.NONE),
     ],
 )
 def test_verdict_is_of_the_intervals_alone(tables, given, apart, off, verdict):
-    (row,) = card(tables, skill(**given), apart=apart, off=off).to_dict("records")
+    (row,) = card(tables, skill(**given), apart=apart, off=off[0], off_share=off[1]).to_dict("records")
     assert row["verdict"] == verdict
 
 
 def test_a_weak_axis_is_not_used(tables):
-    (row,) = card(tables, skill(), apart=0.1, off=0.1, note="weak axis: its share may be up to 0.06 too high").to_dict(
-        "records"
-    )
+    (row,) = card(
+        tables, skill(), apart=0.1, off=0.1, off_share=0.2, note="weak axis: its share may be up to 0.06 too high"
+    ).to_dict("records")
     assert row["verdict"] == words.TELLS
     assert pd.isna(row["off_axis_gain"])
     assert row["specific_gain"] == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
-    ("given", "verdict"), [({"low": -0.1}, words.ONE), ({}, words.SHARED), ({"low": -0.3, "high": -0.1}, words.WORSE)]
+    ("given", "verdict"), [({"low": -0.1}, words.ONE), ({}, words.ONE), ({"low": -0.3, "high": -0.1}, words.WORSE)]
 )
 def test_a_constant_model_knows_no_perturbation(tables, given, verdict):
-    (row,) = card(tables, skill(**given), apart=0.1, off=0.1, unseen={"x": f"{CONSTANT} (whatever)"}).to_dict("records")
+    (row,) = card(
+        tables, skill(**given), apart=0.1, off=0.1, off_share=0.2, unseen={"x": f"{CONSTANT} (whatever)"}
+    ).to_dict("records")
     assert (row["verdict"], row["note"]) == (verdict, CONSTANT)
 
 
@@ -117,6 +127,7 @@ def test_retraining_and_recurrence_are_counted(tables):
             "symbol": s,
             "count": 9,
             "excess": 5.0,
+            "excess_low": 1.0,
             "q": q,
             "n_perturbations": 20,
         }

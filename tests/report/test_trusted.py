@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from scpertbias._report._say import CONSTANT
-from scpertbias._report._scorecard import OFF_AXIS, SPECIFIC, scorecard
+from scpertbias._report._scorecard import OFF_AXIS, OFF_SHARE, SPECIFIC, scorecard
 from scpertbias._report._trusted import collapsed, correlation, trusted
 
 NAN = float("nan")
@@ -36,6 +36,11 @@ def gain(low, *, model="x", metric=SPECIFIC, n=100, value=None, note=""):
     return {**row, "low": low, "high": low + 0.2, "ceiling_gain": 0.606, "note": note}
 
 
+def share(low, *, model="x"):
+    row = {"model": model, "regime": "full", "metric": OFF_SHARE, "n": 100, "score": low + 0.05, "low": low}
+    return {**row, "high": low + 0.1, "ceiling": 0.4, "note": ""}
+
+
 def ask(tables, *rows, specificity=(), unseen=None):
     tables["summary"] = pd.DataFrame(rows)
     axis = {
@@ -63,9 +68,9 @@ def about(said, start):
 @pytest.mark.parametrize(
     ("rows", "specificity", "verdict", "start"),
     [
-        ([skill()], [gain(0.1), gain(0.2, metric=OFF_AXIS)], "yes", "x: closer to the truth than the mean of the other perturbations (by 20 % [10, 30] of the way, n = 100), and right about what is specific to each (off the shared axis predictions correlate 0.350 [0.200, 0.400] more"),
+        ([skill()], [gain(0.1), gain(0.2, metric=OFF_AXIS), share(0.2)], "yes", "x: closer to the truth than the mean of the other perturbations (by 20 % [10, 30] of the way, n = 100), and right about what is specific to each (off the shared axis predictions correlate 0.350 [0.200, 0.400] more"),
         ([skill()], [gain(0.1)], "yes", "x: closer to the truth than the mean of the other perturbations (by 20 % [10, 30] of the way, n = 100), and better on"),
-        ([skill(), skill("y", estimate=0.4)], [gain(-0.1), gain(-0.1, metric=OFF_AXIS)], "partly", "None fully: y and x come closer to the truth than the mean of the other perturbations (by 40 % [10, 30] of the way for y, n = 100), but only"),
+        ([skill(), skill("y", estimate=0.4)], [gain(-0.1), gain(-0.1, metric=OFF_AXIS), share(0.2)], "partly", "None fully: y and x come closer to the truth than the mean of the other perturbations (by 40 % [10, 30] of the way for y, n = 100), but only"),
         ([skill(low=-0.1)], [gain(-0.1)], "no", "None: no model can be told to come closer to the truth than the mean of the other perturbations (n = 100)."),
         ([skill(low=-0.1, n=25)], [gain(-0.1)], "no", "None: no model can be told to come closer to the truth than the mean of the other perturbations (n = 25, approximate)."),
         ([skill(n=9)], [], "open", "This cannot be told: no model has enough held-out perturbations"),
@@ -147,6 +152,15 @@ def test_off_the_shared_axis(tables, low, start):
     _, said = ask(tables, skill(), specificity=[gain(0.1), gain(low, metric=OFF_AXIS)])
     assert len([t for t in said if t.startswith("Off the axis")]) == 1
     assert about(said, start)
+
+
+def test_how_much_lies_off_the_shared_axis(tables):
+    _, said = ask(tables, skill(), specificity=[gain(0.1), gain(0.1, metric=OFF_AXIS), share(0.2)])
+    assert about(said, "Of the predicted effects") == (
+        "Of the predicted effects this share lies off that axis: x 25 % [20, 30]; in the data 40 %."
+    )
+    _, said = ask(tables, skill(), specificity=[gain(0.1), gain(0.1, metric=OFF_AXIS)])
+    assert about(said, "Of the predicted effects") is None
 
 
 def test_constant_models_are_named(tables):

@@ -61,7 +61,7 @@ def test_table(audited):
     recurrence(audited)
     table = _store.table(audited, "recurrence", made_by="")
     assert table.columns.tolist() == [
-        "model", "by", "gene", "count", "n_perturbations", "expected", "excess", "p", "q", "effective", "note", "symbol",
+        "model", "by", "gene", "count", "n_perturbations", "expected", "excess", "excess_low", "p", "q", "effective", "note", "symbol",
     ]  # fmt: skip
     assert table["model"].unique().tolist() == ["observed", "control", "mean", "other"]
     assert table["by"].unique().tolist() == ["delta", "z", "centered"]

@@ -91,7 +91,8 @@ RECURRENCE = (
     Column("symbol", "gene"),
     Column("count", "count", "count", "perturbations that have it among their five strongest genes"),
     Column("n_perturbations", "of", "count", "held-out perturbations"),
-    Column("excess", "beyond truth", "number", "count in excess of the observed one"),
+    Column("excess", "beyond data", "number", "count in excess of the observed one"),
+    Column("excess_low", "at least", "number", "lower end of its 95 % interval"),
     Column("expected", "by chance", "number", "among genes of the same expression"),
     Column("q", "q", "number", "Benjamini–Hochberg, within a model"),
 )

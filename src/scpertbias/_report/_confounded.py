@@ -10,7 +10,7 @@ from ._format import known, listed, number, percent, percent_interval
 from ._say import APPROXIMATE, NO, OPEN, PARTLY, YES, Answer, Sentence, answered, cut, say
 
 NAME, QUESTION = "confounded", "Is this screen confounded, and by what?"
-SYSTEMATIC = "systematic"
+SYSTEMATIC, WEAK = "systematic", "weak axis"
 GENES = {
     "mt": "mitochondrial genes",
     "ribo": "ribosomal genes",
@@ -63,7 +63,7 @@ def is_usable(axis: pd.DataFrame) -> bool:
     if axis.empty:
         return False
     row = axis.iloc[0]
-    return known(row["share"], row["low"], row["high"]) and "weak axis" not in str(row["note"])
+    return known(row["share"], row["low"], row["high"]) and WEAK not in str(row["note"])
 
 
 def beyond_random(sets: pd.DataFrame) -> pd.DataFrame:
@@ -81,9 +81,20 @@ def _verdict(axis: pd.DataFrame, called: pd.DataFrame, sets: pd.DataFrame) -> st
         return YES
     if len(called):
         return YES if called["low"].iloc[0] >= MUCH else PARTLY
-    if usable and axis["high"].iloc[0] < MUCH:
-        return NO if len(sets) else OPEN
-    return OPEN
+    if usable:
+        return NO if axis["high"].iloc[0] < MUCH and len(sets) else OPEN
+    return NO if _without_axis(axis) and _are_small(sets) else OPEN
+
+
+def _without_axis(axis: pd.DataFrame) -> bool:
+    """Whether there is a response, and no axis of it that its halves agree on."""
+    return len(axis) > 0 and str(axis["note"].iloc[0]).startswith((WEAK, "no reproducible axis"))
+
+
+def _are_small(sets: pd.DataFrame) -> bool:
+    """Whether what mitochondrial and ribosomal genes carry, of those that are measured, is known to be little."""
+    asked = sets[sets["axis"].isin(ALWAYS) & (sets["n_genes"] > 0)] if len(sets) else sets
+    return len(asked) > 0 and bool((asked["high"] < MUCH).all())
 
 
 def _because(
@@ -95,9 +106,16 @@ def _because(
         return say(f"Yes: {share} lies on one axis that perturbations share, {_made(row, sets)}", axis)
     if verdict in (YES, PARTLY):
         lead = "Yes" if verdict == YES else "In part"
-        return say(
-            f"{lead}: {_named(called)} carry more of the response than random sets of equally expressed genes", called
+        text = (
+            f"{lead}: more of the response than random sets of equally expressed genes is carried by {_named(called)}"
         )
+        return say(text, called)
+    if verdict == NO and not is_usable(axis):
+        text = (
+            "No sign of it: no confounder gene set carries more than random sets of equally expressed genes, and the halves "
+            "of the data agree on no axis that perturbations share"
+        )
+        return say(text, sets)
     if verdict == NO:
         return say(
             f"No: only {share} lies on one axis that perturbations share, and no confounder gene set carries more than "
@@ -192,7 +210,10 @@ def _name(row: pd.Series) -> str:
 
 
 def _named(rows: pd.DataFrame) -> str:
-    return listed([_name(row) for _, row in rows.iterrows()])
+    """Return sets with their shares beside those of random sets."""
+    return listed(
+        [f"{_name(r)} ({_share(r)}, random {percent(r['null'])}{_approximately(r, '; ')})" for _, r in rows.iterrows()]
+    )
 
 
 def _upper(text: str) -> str:

@@ -122,12 +122,11 @@ def _ranking(ranking: pd.DataFrame) -> list[Sentence]:
         if len(turned):
             pairs = listed([_pair(r) for _, r in turned.iterrows()])
             said.append(say(f"The ranking changes {where}: {pairs}", turned))
+        elif len(kept):
+            text = f"The ranking does not change {where}: of {len(told)} pairs of models, {len(kept)} are told apart before"
+            said.append(say(f"{text} and after, all in the same order", told))
         else:
-            text = (
-                f"The ranking does not change {where}: of {len(told)} pairs of models {len(kept)} are told apart before and "
-                f"after, in the same order, and none is turned round"
-            )
-            said.append(say(text, told))
+            said.append(say(f"Whether the ranking changes {where} cannot be told: no two models are told apart", told))
     return said
 
 

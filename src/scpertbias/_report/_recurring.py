@@ -1,4 +1,4 @@
-"""Which genes do models put on top whatever is perturbed? Beyond the truth, and beyond chance."""
+"""Which genes do models put on top whatever is perturbed? More than in the data, and beyond chance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEVEL = 0.05
 
 
 def recurring(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -> Answer | None:
-    """Name the genes that models put on top more often than the truth and than chance do; None without models.
+    """Name the genes that models put on top more often than the data and than chance do; None without models.
 
     ``sets`` are the confounder sets, by which the genes are counted.
     """
@@ -26,7 +26,7 @@ def recurring(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -> Answer 
     if table.empty:
         text = "This cannot be told: no model predicts more than one constant for ten held-out perturbations"
         return answered(NAME, QUESTION, OPEN, say(text))
-    found = beyond_the_truth(table)
+    found = beyond_the_data(table)
     quiet = [str(m) for m in dict.fromkeys(table["model"]) if m not in set(found["model"])]
     sentences = [*_named(found, sets), *_none(table[table["model"].isin(quiet)])]
     if found.empty:
@@ -48,11 +48,11 @@ def tested(recurrence: pd.DataFrame) -> pd.DataFrame:
     return table[table["q"].notna() & (table["n_perturbations"] >= MIN_HELD_OUT)]
 
 
-def beyond_the_truth(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the genes that are called, most often first."""
+def beyond_the_data(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the genes beyond chance whose count is beyond that of the data by its interval, most often first."""
     if table.empty:
         return table
-    called = table[(table["q"] < LEVEL) & (table["excess"] > 0)]
+    called = table[(table["q"] < LEVEL) & (table["excess_low"] > 0)]
     return called.sort_values(["excess", "count"], ascending=False, kind="stable")
 
 
@@ -68,8 +68,7 @@ def _named(found: pd.DataFrame, sets: pd.DataFrame) -> list[Sentence]:
 
 def _genes(rows: pd.DataFrame, sets: pd.DataFrame) -> str:
     named = [
-        f"{r['symbol']} in {r['count']} (truth {r['count'] - r['excess']:.0f})"
-        for _, r in rows.head(AT_MOST).iterrows()
+        f"{r['symbol']} in {r['count']} (data {r['count'] - r['excess']:.0f})" for _, r in rows.head(AT_MOST).iterrows()
     ]
     more = f" and {len(rows) - AT_MOST} more" if len(rows) > AT_MOST else ""
     n = rows["n_perturbations"].iloc[0]
@@ -94,4 +93,4 @@ def _none(table: pd.DataFrame) -> list[Sentence]:
         return []
     n = listed(sorted({str(n) for n in table["n_perturbations"]}, key=int))
     names = listed([str(m) for m in dict.fromkeys(table["model"])])
-    return [say(f"No gene recurs beyond the truth in the predictions of {names} (q < {LEVEL}; n = {n})")]
+    return [say(f"No gene recurs more than in the data in the predictions of {names} (q < {LEVEL}; n = {n})")]

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ._confounded import is_usable, on_systematic
-from ._recurring import beyond_the_truth, tested
+from ._recurring import beyond_the_data, tested
 from ._say import BASELINE, CONSTANT, MIN_HELD_OUT, is_judged
 
-SPECIFIC, OFF_AXIS = "pearson_delta_perturbed", "off_axis"
+SPECIFIC, OFF_AXIS, OFF_SHARE = "pearson_delta_perturbed", "off_axis", "off_share"
 KNOWS = "better than the mean, right about what is specific"
 ALONG = "better than the mean, along the shared axis only"
 TELLS = "better than the mean, tells perturbations apart"
@@ -37,6 +37,9 @@ COLUMNS = [
     "off_axis_gain",
     "off_axis_low",
     "off_axis_high",
+    "off_share",
+    "off_share_low",
+    "off_share_high",
     "n_recurring",
     "regime",
     "regime_gain",
@@ -51,7 +54,7 @@ def scorecard(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> 
 
     ``skill`` is the share of the way from the mean baseline to the ceiling (``l2_skill``), ``specific_gain`` and
     ``off_axis_gain`` what a model's predictions correlate more with their own perturbations than with each other's (off
-    the axis that all share), ``n_recurring`` the genes that recur beyond the truth, ``regime_gain`` what retraining in the
+    the axis that all share), ``off_share`` how much of the predicted effects lies off that axis, ``n_recurring`` the genes that recur more than in the data, ``regime_gain`` what retraining in the
     widest regime without confounder genes gains. Gains under ten perturbations have no interval.
     """
     summary = tables["summary"]
@@ -74,11 +77,13 @@ def _row(
     skill: pd.Series, tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str], *, usable: bool
 ) -> dict[str, object]:
     model = str(skill["model"])
-    specific, off_axis = (_specific(tables["specificity"], model, metric) for metric in (SPECIFIC, OFF_AXIS))
+    specific, off_axis, off_share = (
+        _specific(tables["specificity"], model, metric) for metric in (SPECIFIC, OFF_AXIS, OFF_SHARE)
+    )
     if not usable:
-        off_axis = None
+        off_axis = off_share = None
     constant = str(unseen.get(model, "")).startswith(CONSTANT)
-    verdict = _verdict(skill, specific, off_axis, constant=constant)
+    verdict = _verdict(skill, specific, off_axis, off_share, constant=constant)
     row: dict[str, object] = {
         "model": model,
         "verdict": verdict,
@@ -92,6 +97,8 @@ def _row(
     for name, found in (("specific", specific), ("off_axis", off_axis)):
         gain = np.full(3, np.nan) if found is None else found[["specific_gain", "low", "high"]].to_numpy(np.float64)
         row |= dict(zip((f"{name}_gain", f"{name}_low", f"{name}_high"), gain, strict=True))
+    share = np.full(3, np.nan) if off_share is None else off_share[["score", "low", "high"]].to_numpy(np.float64)
+    row |= dict(zip(("off_share", "off_share_low", "off_share_high"), share, strict=True))
     return row | {"n_recurring": _n_recurring(tables["recurrence"], model)} | _retrained(tables["regimes"], model)
 
 
@@ -103,19 +110,32 @@ def _specific(specificity: pd.DataFrame, model: str, metric: str) -> pd.Series |
     return rows.iloc[0] if len(rows) else None
 
 
-def _verdict(skill: pd.Series, specific: pd.Series | None, off_axis: pd.Series | None, *, constant: bool) -> str:
+def _verdict(
+    skill: pd.Series,
+    specific: pd.Series | None,
+    off_axis: pd.Series | None,
+    off_share: pd.Series | None,
+    *,
+    constant: bool,
+) -> str:
+    """Return the verdict that the intervals allow.
+
+    A correlation says nothing of size: along a shared axis that is not known exactly, what is left off it correlates too.
+    So a model knows what is specific only if some of what it predicts lies off the axis, beyond its interval.
+    """
     if not is_judged(skill, "estimate"):
         return NONE
     if skill["high"] < 0:
         return WORSE
     if constant:
-        return ONE if skill["low"] <= 0 else SHARED
+        return ONE
     apart = _gains(specific)
     if skill["low"] <= 0:
         return APART if apart else SAME
-    if off_axis is None or not is_judged(off_axis, "specific_gain"):
+    if off_axis is None or off_share is None or not is_judged(off_axis, "specific_gain"):
         return TELLS if apart else SHARED
-    return KNOWS if _gains(off_axis) else ALONG if apart else SHARED
+    off = is_judged(off_share, "score") and off_share["low"] > 0
+    return KNOWS if off and _gains(off_axis) else ALONG if apart else SHARED
 
 
 def _gains(row: pd.Series | None) -> bool:
@@ -135,7 +155,7 @@ def _n_recurring(recurrence: pd.DataFrame, model: str) -> float:
         return float("nan")
     table = tested(recurrence)
     table = table[table["model"] == model]
-    return float(len(beyond_the_truth(table))) if len(table) else float("nan")
+    return float(len(beyond_the_data(table))) if len(table) else float("nan")
 
 
 def _retrained(regimes: pd.DataFrame, model: str) -> dict[str, object]:

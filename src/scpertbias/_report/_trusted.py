@@ -25,7 +25,7 @@ from ._say import (
     of,
     say,
 )
-from ._scorecard import ALONG, GOOD, KNOWS, NONE, OFF_AXIS, SHARED, SPECIFIC
+from ._scorecard import ALONG, GOOD, KNOWS, NONE, OFF_AXIS, OFF_SHARE, SHARED, SPECIFIC
 
 NAME, QUESTION = "models", "Which model would you trust on a perturbation it has not seen?"
 NOISE = "control noise"
@@ -177,7 +177,20 @@ def _off_axis(card: pd.DataFrame, specificity: pd.DataFrame) -> list[Sentence]:
         said.append(
             say(f"{words} {by_words(rest['model'].tolist(), gains(rest, 'specific_gain'))}{_truth(rest)}", rest)
         )
-    return said
+    return said + _off_share(table["model"], specificity)
+
+
+def _off_share(models: pd.Series, specificity: pd.DataFrame) -> list[Sentence]:
+    """Say how much of what models predict lies off the shared axis at all: a correlation says nothing of size."""
+    table = specificity[(specificity["metric"] == OFF_SHARE) & (specificity["regime"] == "full")]
+    table = judged(table[table["model"].isin(models)], "score")
+    if table.empty:
+        return []
+    shares = [f"{percent(r['score'])} {percent_interval(r['low'], r['high'])}" for _, r in table.iterrows()]
+    most = table.loc[table["n"].idxmax(), "ceiling"]
+    data = f"; in the data {percent(most)}" if known(most) else ""
+    text = f"Of the predicted effects this share lies off that axis: {by_words(table['model'].tolist(), shares)}{data}"
+    return [say(text, table)]
 
 
 def _truth(rows: pd.DataFrame) -> str:

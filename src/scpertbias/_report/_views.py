@@ -10,7 +10,7 @@ import pandas as pd
 from . import _columns as columns_of
 from ._columns import Column
 from ._format import GAP, count, interval, known, number, percent, percent_interval
-from ._recurring import beyond_the_truth, tested
+from ._recurring import beyond_the_data, tested
 
 Tables = Mapping[str, pd.DataFrame]
 METRICS = (
@@ -90,7 +90,7 @@ def _specificity(tables: Tables) -> pd.DataFrame:
 
 def _recurrence(tables: Tables) -> pd.DataFrame:
     table = tables["recurrence"]
-    return beyond_the_truth(tested(table)) if len(table) else table
+    return beyond_the_data(tested(table)) if len(table) else table
 
 
 LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFrame]], ...] = (
@@ -99,7 +99,7 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     ("confounding", columns_of.RESPONSE, "Shares of the response", _response),
     ("summary", columns_of.SUMMARY, "Scores on held-out perturbations, all genes", _summary),
     ("specificity", columns_of.SPECIFICITY, "Own predictions against mismatched ones", _specificity),
-    ("recurrence", columns_of.RECURRENCE, "Genes that recur beyond the truth, q < 0.05", _recurrence),
+    ("recurrence", columns_of.RECURRENCE, "Genes that recur more than in the data, q < 0.05", _recurrence),
     (
         "variance_ratio",
         columns_of.VARIANCE,

@@ -15,6 +15,7 @@ from .._core.recurrence import (
     Baselines,
     Recurrence,
     data_effects,
+    least_excess,
     predicted_effects,
 )
 from .._core.recurrence import recurrence as count_top
@@ -69,8 +70,9 @@ def recurrence(
         is ``delta`` (difference from control), ``z`` (in standard errors) or ``centered`` (z of the difference from the
         mean of the perturbed, for a model from that of its own predictions); ``count``, ``n_perturbations``,
         ``expected`` (the count by chance: as many genes of each perturbation, drawn among genes of the same
-        expression), ``excess`` (over the observed count), ``p`` and ``q`` (Benjamini–Hochberg over the genes; none for
-        ``delta``, where noisy genes recur in any screen), ``effective`` (effective number of genes that share the
+        expression), ``excess`` (over the observed count), ``excess_low`` (lower end of its 95 %% interval: the observed
+        count is one of noisy data, and a model without noise has somewhat more of the same genes), ``p`` and ``q``
+        (Benjamini–Hochberg over the genes; none for ``delta``, where noisy genes recur in any screen), ``effective`` (effective number of genes that share the
         places), ``note``, ``symbol``. A model that predicts the same for every unseen perturbation has its k genes on top
         everywhere by construction (and none once centered): it gets no p. Genes that are nowhere on top are left out.
 
@@ -180,6 +182,7 @@ def _frames(
                 "n_perturbations": n,
                 "expected": result.expected[kept],
                 "excess": np.nan if name == OBSERVED else (result.count - observed)[kept].astype(np.float64),
+                "excess_low": np.nan if name == OBSERVED else least_excess(result.count, observed, n)[kept],
                 "p": result.p[kept],
                 "q": benjamini_hochberg(result.p)[kept],
                 "effective": result.effective,

@@ -1,0 +1,220 @@
+"""Every verdict on simulated screens whose truth is planted: one where it must be said, one where it must not."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scpertbias as spb
+from scpertbias import _store
+from scpertbias._report._answer import answer
+from scpertbias._report._content import unseen_notes
+from scpertbias._report._tables import read
+
+pytestmark = pytest.mark.slow
+
+
+class Said:
+    """What the report says of an audit."""
+
+    def __init__(self, mdata):
+        made = answer(read(mdata), unseen_notes(mdata))
+        self.verdict = {one["name"]: one["verdict"] for one in made["answer"]}
+        self.text = {one["name"]: one["text"] for one in made["answer"]}
+        self.sentences = {one["name"]: [s["text"] for s in one["sentences"]] for one in made["answer"]}
+        self.cautions = [s["text"] for s in made["cautions"]]
+        self.remarks = [s["text"] for some in made["remarks"].values() for s in some]
+        self.models = dict(zip(made["scorecard"]["model"], made["scorecard"]["verdict"], strict=True))
+
+    def about(self, name, start):
+        """The one sentence that begins so, or nothing."""
+        found = [text for text in self.sentences[name] if text.startswith(start)]
+        assert len(found) <= 1
+        return found[0] if found else ""
+
+
+def predictions(adata):
+    """Models that know the truth, only the shared axis, the truth of another perturbation, or three genes for all."""
+    truth, rng = adata.uns["scpertbias_truth"], np.random.default_rng(0)
+    control, delta = np.asarray(truth["expected_control"]), np.asarray(truth["expected_delta"])
+    axis = delta.mean(axis=0) / np.linalg.norm(delta.mean(axis=0))
+    stuck = delta.copy()
+    stuck[:, np.argsort(-control)[5:8]] += 3 * np.abs(delta).max()
+    effects = {
+        "oracle": delta + rng.normal(0, 0.005, delta.shape),
+        "axis": np.outer(delta @ axis, axis),
+        "wrong": delta[rng.permutation(len(delta))],
+        "stuck": stuck,
+    }
+    return {
+        name: pd.DataFrame(control + d, index=list(truth["perturbations"]), columns=adata.var_names)
+        for name, d in effects.items()
+    }
+
+
+def said(adata, *, brought=True, models=("mean", "ridge"), **asked):
+    names = adata.uns["scpertbias_truth"]["perturbations"]
+    held_out = adata.obs["perturbation"].isin(names[5:])
+    adata.obs["split"] = np.where(held_out, "test", "train")
+    given = predictions(adata) if brought else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return Said(
+            spb.tl.audit(
+                adata, models=models, regimes=("full", "no_mt_ribo"), predictions=given, n_boot=200, n_random=0, **asked
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def confounded():
+    """Mitochondrial and stress genes rise and ribosomal genes fall, more or less, whatever is perturbed."""
+    return said(
+        spb.ds.simulate(
+            8_000, 250, 60, axis_strength=0.6, specific_strength=0.3, inert_fraction=0.0, control_fraction=0.3, rng=1
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def clean():
+    """Every perturbation has a program of its own, and nothing is shared by all."""
+    return said(
+        spb.ds.simulate(
+            5_000, 250, 60, axis_strength=0.0, specific_strength=0.8, inert_fraction=0.0, control_fraction=0.05, rng=1
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def null():
+    """Nothing does anything."""
+    return said(spb.ds.simulate(2_500, 250, 30, axis_strength=0.0, specific_strength=0.0, rng=1), brought=False)
+
+
+def test_whether_the_perturbations_worked(confounded, clean, null):
+    assert confounded.verdict["screen"] in ("yes", "partly")
+    assert null.verdict["screen"] != "yes"
+    share = {name: int(s.text["screen"].split()[0]) / n for name, s, n in (("c", clean, 60), ("n", null, 30))}
+    assert share["c"] > 0.7
+    assert share["n"] < 0.15
+    assert "mostly on a shared axis" in confounded.about("screen", "Of these are")
+    assert clean.about("screen", "Of these are") == "", "no axis to say it of"
+
+
+def test_whether_the_screen_is_confounded_and_by_what(confounded, clean, null):
+    assert confounded.verdict["confounded"] == "yes"
+    assert "lies on one axis that perturbations share, made of" in confounded.text["confounded"]
+    assert "mitochondrial genes" in confounded.text["confounded"]
+    assert "no more than chance" not in confounded.about("confounded", "Mitochondrial genes carry")
+    assert "cannot be told" not in confounded.about("confounded", "Mitochondrial genes carry")
+    assert confounded.about("confounded", "Stress-response genes (upr_isr) carry")
+    assert clean.verdict["confounded"] == "no"
+    assert "no more than chance" in clean.about("confounded", "Mitochondrial genes carry")
+    assert clean.about("confounded", "Stress-response genes (upr_isr) carry") == ""
+    assert null.verdict["confounded"] == "open"
+    assert "no reproducible response" in null.text["confounded"]
+
+
+def test_which_model_is_to_be_trusted(confounded, clean, null):
+    assert confounded.verdict["models"] == "yes"
+    assert confounded.text["models"].startswith("oracle: closer to the truth")
+    assert confounded.models["oracle"] == "better than the mean, right about what is specific"
+    assert confounded.models["axis"] == "better than the mean, along the shared axis only"
+    assert confounded.models["wrong"] == confounded.models["stuck"] == "worse than the mean"
+    assert confounded.models["ridge"] == "one prediction for all"
+    assert clean.models["oracle"] == "better than the mean, tells perturbations apart", "no axis to be right beyond"
+    assert clean.models["wrong"] == "worse than the mean"
+    assert null.verdict["models"] in ("no", "open")
+
+
+def test_without_the_one_that_knows_none_is_trusted(confounded):
+    assert "axis" not in confounded.text["models"].split(":")[0]
+    assert "oracle" in confounded.about("models", "Closer to the truth than the mean baseline")
+    assert "stuck" in confounded.about("models", "Farther from the truth than the mean baseline")
+    assert "ridge predicts the same" in " ".join(confounded.sentences["models"])
+
+
+def test_whether_predictions_fit_their_own_perturbation(confounded):
+    assert "oracle" in confounded.about("models", "Predictions fit their own perturbation better than a wrong one")
+    assert "oracle" in confounded.about("models", "Off the axis that perturbations share they do so too")
+    shares = confounded.about("models", "Of the predicted effects this share lies off that axis")
+    along = shares.split("axis ")[-1].split("]")[0]
+    assert "−" in along, f"the interval of the model that knows the axis alone holds 0: {along}"
+
+
+def test_what_retraining_changes_of_models_that_solve_genes_apart(confounded):
+    assert confounded.verdict["regimes"] == "no"
+    assert "nothing changes for ridge (gain 0" in confounded.about("regimes", "Retrained without mitochondrial")
+
+
+def test_which_genes_recur(confounded, clean, null):
+    assert confounded.verdict["recurrence"] == "yes"
+    for screen in (confounded, clean):
+        stuck = [t for t in screen.sentences["recurrence"] if " stuck:" in t]
+        assert len(stuck) == 1
+        assert "oracle" not in screen.text["recurrence"].split(":")[1], "the truth does not recur beyond the data"
+        assert "oracle" in screen.about("recurrence", "No gene recurs more than in the data")
+    assert null.verdict["recurrence"] == "open"
+
+
+def test_the_score_that_rewards_noise_is_used_only_without_it(confounded, clean):
+    used, refused = "The mean baseline, which knows nothing", "The score pearson_delta is not used here"
+    assert any(t.startswith(used) for t in confounded.remarks)
+    assert not any(t.startswith(refused) for t in confounded.remarks)
+    assert any(t.startswith(refused) for t in clean.remarks)
+    assert not any(t.startswith(used) for t in clean.remarks)
+
+
+def test_few_perturbations_make_rough_intervals(confounded):
+    few = said(spb.ds.simulate(2_500, 250, 25, axis_strength=0.6, specific_strength=0.3, inert_fraction=0.0, rng=1))
+    rough = "Under 50 held-out perturbations"
+    assert not any(t.startswith(rough) for t in confounded.cautions)
+    assert any(t.startswith(rough) for t in few.cautions)
+    assert "approximate" in few.text["models"]
+    assert "approximate interval" in few.text["confounded"]
+    assert "approximate" not in confounded.text["models"] + confounded.text["confounded"]
+
+
+@pytest.fixture(scope="module")
+def panel():
+    """A screen of two batches with many measured targets."""
+    return spb.ds.simulate(4_000, 1187, 100, n_strata=2, strata_strength=0.3, keep_counts=False, rng=1)
+
+
+def test_values_beside_their_gene_names_are_seen(panel):
+    shifted = panel.copy()
+    shifted.X = panel.X[:, np.roll(np.arange(panel.n_vars), 1)]
+    start = "Values seem to lie beside their gene names"
+    moved = said(shifted, brought=False, models=(), strata="gem_group")
+    assert any(t.startswith(start) for t in moved.cautions)
+    assert moved.about("screen", "No shift of values") == ""
+    right = said(panel.copy(), brought=False, models=(), strata="gem_group")
+    assert not any(t.startswith(start) for t in right.cautions)
+    assert right.about("screen", "No shift of values against gene names is proposed")
+    assert right.text["models"] == "No model was fitted: this report is about the screen alone."
+
+
+def test_batches_that_were_not_given_and_genes_that_are_not_there(panel):
+    few = panel[:, ~panel.var_names.str.match("RP[SL]|MT-")].copy()
+    few.uns = dict(panel.uns)
+    found = Said(_audited_alone(few))
+    assert any("gem_group" in t and "strata were not given" in t for t in found.cautions)
+    assert any("mitochondrial" in t for t in found.cautions)
+    assert found.about("confounded", "What mitochondrial genes carry cannot be asked")
+    given = Said(_audited_alone(panel, strata="gem_group"))
+    assert not any("strata were not given" in t for t in given.cautions)
+    assert given.about("confounded", "What mitochondrial genes carry cannot be asked") == ""
+
+
+def _audited_alone(adata, **asked):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return spb.tl.audit(adata, models=(), n_boot=100, **asked)
+
+
+def test_attributions_that_say_nothing(small_audit):
+    table = _store.table(small_audit, "attribution_check", made_by="spb.tl.audit")
+    assert set(table["flag"]) == {"ok"}
+    assert not any(t.startswith("Attributions that say nothing") for t in Said(small_audit).cautions)
