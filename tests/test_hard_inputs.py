@@ -132,6 +132,8 @@ def snapshot(thing: Any) -> Any:
         return (repr(thing.index.tolist()), columns)
     if sparse.issparse(thing):
         return (type(thing), *(snapshot(part) for part in (thing.data, thing.indices, thing.indptr)))
+    if isinstance(thing, ad.abc.CSRDataset):
+        return snapshot(thing[:])
     if isinstance(thing, np.ndarray):
         layout = (thing.flags["C_CONTIGUOUS"], thing.flags["F_CONTIGUOUS"], thing.flags["WRITEABLE"])
         held = repr(thing.tolist()) if thing.dtype == object else np.asarray(thing).tobytes()
@@ -225,6 +227,30 @@ def stored_zeros(x):
 def read_only(x):
     x.setflags(write=False)
     return x
+
+
+def as_dask(x):
+    import dask.array
+
+    return dask.array.from_array(x, chunks=(50, x.shape[1]))
+
+
+def backed():
+    path = FOLDER[-1] / "cells.h5ad"
+    if not path.exists():
+        values(sparse.csr_matrix)().write_h5ad(path)
+    return ad.read_h5ad(path, backed="r")
+
+
+FOLDER: list[Path] = []
+"""Where files go, while a test runs."""
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path):
+    FOLDER.append(tmp_path)
+    yield
+    FOLDER.pop()
 
 
 def at(position: int, value: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -367,6 +393,8 @@ CASES: dict[str, Case] = {
     "no genes": Case(changed(lambda a: a[:, :0].copy())),
     "one gene": Case(changed(lambda a: a[:, 7:8].copy())),
     "a layer that is not there": Case(plain, given={"layer": "logged"}),
+    "backed by a file": Case(backed),
+    "a dask array": Case(values(as_dask)),
     # genes
     "gene names that repeat": Case(genes({"MYC": "JAK2"})),
     "gene names with '/', spaces and markup": Case(genes({"GENE8": "GENE8 </b>/1"}), renamed={"GENE8 </b>/1": "GENE8"}),

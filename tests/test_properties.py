@@ -4,11 +4,14 @@
 `--hypothesis-profile=search` looks at many more, and at others every time.
 """
 
+import tempfile
+from pathlib import Path
+
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
 
@@ -171,6 +174,26 @@ def test_csr_csc_and_dense(adata, way):
         made.append(profiles(adata, **way))
     assert_same(made[0], made[1])
     assert_same(made[0], made[2])
+
+
+@pytest.mark.needs("dask")
+@given(adata=screens(), way=ways, rows=st.integers(1, 50))
+@settings(max_examples=15)
+def test_backed_dask_and_in_chunks(adata, way, rows):
+    """In memory, from a file in chunks of a few cells, and as a dask array of blocks of ``rows`` cells."""
+    import dask.array
+
+    whole = profiles(adata, **way)
+    few = 8 * adata.n_vars * rows / 1e9
+    lazy = adata.copy()
+    x = adata.X.tocsr() if sparse.issparse(adata.X) else adata.X
+    lazy.X = dask.array.from_array(x, chunks=(rows, adata.n_vars), asarray=False)
+    assert_same(whole, profiles(lazy, chunk_memory=few, **way))
+    with tempfile.TemporaryDirectory() as folder:
+        adata.write_h5ad(Path(folder) / "x.h5ad")
+        backed = ad.read_h5ad(Path(folder) / "x.h5ad", backed="r")
+        assert_same(whole, profiles(backed, chunk_memory=few, **way))
+        backed.file.close()
 
 
 @given(adata=screens(), n_parts=st.integers(2, 3), seed=st.integers(0, 99))

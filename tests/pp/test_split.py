@@ -1,5 +1,6 @@
 """Held-out perturbations: whole targets, cells, combinations, lists, folds."""
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -173,3 +174,17 @@ def test_labels_that_look_like_guides_warn(make_cells):
     adata = make_cells(targets=[f"{gene}_g{i}" for gene in ("JAK2", "MYC", "STAT1") for i in (1, 2)])
     with pytest.warns(UserWarning, match="looks like guides"):
         spb.pp.split(adata)
+
+
+@pytest.mark.parametrize("unit", ["perturbation", "cell"])
+def test_cells_that_are_not_in_memory(cells, tmp_path, unit):
+    """A split and the genes' sets need no values."""
+    cells.write_h5ad(tmp_path / "x.h5ad")
+    backed = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    for data in (cells, backed):
+        spb.pp.split(data, unit=unit)
+        spb.pp.annotate_confounders(data)
+    assert backed.obs["split"].tolist() == cells.obs["split"].tolist()
+    assert backed.var["mt"].tolist() == cells.var["mt"].tolist()
+    assert backed.isbacked
+    backed.file.close()

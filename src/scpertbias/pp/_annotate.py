@@ -68,7 +68,7 @@ def annotate_confounders(
     >>> int(adata.var["mt"].sum()), int(adata.var["ribo"].sum())
     (5, 0)
     """
-    _validate.cells_or_profiles(adata)
+    _validate.cells_or_profiles(adata, lazy=True)  # the values are not read
     _validate.choice(species, SPECIES, argument="species")
     _validate.choice(ribo, RIBO, argument="ribo")
     symbols, _ = _validate.gene_symbols(adata, gene_symbols)

@@ -83,7 +83,7 @@ def split(
     >>> adata.obs.groupby("split", observed=True)["perturbation"].nunique().to_dict()
     {'train': 22, 'val': 2, 'test': 2}
     """
-    _validate.cells_or_profiles(adata)
+    _validate.cells_or_profiles(adata, lazy=True)  # the values are not read
     _validate.choice(unit, UNITS, argument="unit")
     _check_key(adata, key_added, n_folds)
     shares = _fractions(fractions)
