@@ -1,5 +1,6 @@
 """The code on the pages of the documentation runs, page by page, and the pages hang together."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import scpertbias as spb
+from scpertbias._cli import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -29,6 +31,8 @@ def folder(tmp_path_factory):
     escaped = np.random.default_rng(0).random(adata.n_obs) < 0.2
     adata.obs["mixscape_class_global"] = np.where(control, "NT", np.where(escaped, "NP", "KO"))
     adata.write_h5ad(folder / "screen.h5ad")
+    with contextlib.chdir(folder):
+        assert main(["audit", "screen.h5ad", "--strata", "batch", "--models", "mean", "--out", "audit", "--quiet"]) == 0
     return folder
 
 
