@@ -109,6 +109,7 @@ def _audit(made: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder in which finished parts are kept, to go on after an interruption",
     )
+    add("--backed", action="store_true", help="leave the cells of an .h5ad on disk, and read them in parts")
     add("--tables-only", action="store_true", help="store no predictions and attributions in audit.h5mu")
     add("--title", help="title of the report")
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _audit, here")

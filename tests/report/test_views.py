@@ -4,8 +4,8 @@ import pandas as pd
 
 import scpertbias as spb
 from scpertbias._report._columns import SUMMARY, Column
-from scpertbias._report._tables import read
-from scpertbias._report._views import METRICS, lay_out, views
+from scpertbias._report._tables import COLUMNS, read
+from scpertbias._report._views import METRICS, _history, _training, lay_out, views
 
 
 def test_cells_have_text_and_a_value_to_sort_by():
@@ -80,3 +80,19 @@ def test_columns_that_say_nothing_are_left_out():
     assert [c.key for c in lay_out(table, SUMMARY, name="x", caption="X")["columns"]] == ["model", "metric"]
     table["note"] = ["", "why"]
     assert [c.key for c in lay_out(table, SUMMARY, name="x", caption="X")["columns"]] == ["model", "metric", "note"]
+
+
+def test_training_has_the_columns_of_the_models_own_history():
+    tables = {name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()}
+    history = {"epoch": [1, 2], "loss": [0.5, 0.4], "seconds": [1.0, 1.0], "best": [False, True], "note": ["", ""]}
+    tables["training"] = pd.DataFrame({"model": "gears", "regime": "full", **history})
+    made = _views_of_training(tables)
+    assert [c.label for c in made["columns"]] == ["model", "regime", "epoch", "kept", "loss", "seconds"]
+    assert [[cell["text"] for cell in row][2:5] for row in made["rows"]] == [
+        ["1", "–", "0.500"],
+        ["2", "kept", "0.400"],
+    ]
+
+
+def _views_of_training(tables):
+    return lay_out(_training(tables), _history(_training(tables)), name="training", caption="")

@@ -142,3 +142,24 @@ COUPLING = (
     Column("kappa_seed", "by the seed", "number", "the same between trainings with other seeds"),
     Column("note", "note", "aside"),
 )
+RANKING = (
+    Column("model_a", "model", "name"),
+    Column("model_b", "and"),
+    Column("regime", "regime"),
+    Column("n", "n", "count", "held-out perturbations that both predict"),
+    Column(
+        "full",
+        "difference, all genes",
+        "number",
+        "of l2_ratio, on the genes of the regime; negative: the first is closer",
+    ),
+    Column("retrained", "difference, retrained", "number", "of the models trained in the regime"),
+    Column("order", "order", "text", "kept or reversed where both intervals leave out 0"),
+)
+TRAINING = (
+    Column("model", "model", "name"),
+    Column("regime", "regime"),
+    Column("epoch", "epoch", "count"),
+    Column("best", "kept", "text", "the epoch whose weights were kept"),
+)
+"""Beside these come the columns of the model's own history: losses, learning rate, seconds, memory."""

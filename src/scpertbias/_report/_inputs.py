@@ -16,16 +16,17 @@ from .._files import reading
 from ..ds._assemble import TRUTH
 
 FORMATS = (".h5ad", ".zarr")
+FIRST = 2_000
 
 
-def read_cells(path: Path) -> tuple[ad.AnnData, dict[str, Any] | None]:
-    """Return the cells, and what was planted where spb.ds.simulate made them."""
+def read_cells(path: Path, *, backed: bool = False) -> tuple[ad.AnnData, dict[str, Any] | None]:
+    """Return the cells (``backed``: left on disk), and what was planted where spb.ds.simulate made them."""
     with reading(path):
         if path.suffix == ".zarr":
             return ad.io.read_zarr(path), None
         with h5py.File(path) as file:
             truth = ad.io.read_elem(file[f"uns/{TRUTH}"]) if f"uns/{TRUTH}" in file else None
-        return ad.io.read_h5ad(path), truth
+        return ad.io.read_h5ad(path, backed="r" if backed else None), truth
 
 
 def read_audit(path: Path) -> MuData:
@@ -50,7 +51,9 @@ def read_predictions(path: Path) -> ad.AnnData | pd.DataFrame:
 
 
 def holds_counts(adata: ad.AnnData, layer: str | None) -> bool:
-    """Whether the values are raw counts, to be normalized."""
+    """Whether the values are raw counts, to be normalized; of cells on disk the first are looked at."""
+    if adata.isbacked:
+        adata = adata[:FIRST].to_memory()
     try:
         _validate.scale(_store.matrix(adata, layer), layer=layer, normalize=True)
     except ValueError:

@@ -17,6 +17,13 @@ from ._folder import replace_file
 from ._format import count, sentence
 from ._views import views
 
+EVIDENCE = {
+    "screen": ("screen", "Every perturbation"),
+    "confounded": ("response", "All shares"),
+    "models": ("scores", "All scores"),
+    "regimes": ("regimes", "All regimes"),
+    "recurrence": ("recurrence", "All genes"),
+}
 WORDS = {"yes": "yes", "partly": "in part", "no": "no", "open": "not told"}
 
 
@@ -81,6 +88,7 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
             {**row, "bar": Markup(bar(row["skill"], row["low"], row["high"]))} for row in card_rows(made["scorecard"])
         ],
         words={"verdict": WORDS, "confounded": DEFINED},
+        evidence=EVIDENCE,
         views=views(made["tables"], made["planted"]),
         left_out={name: made["tables"][name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
         figures=drawn,

@@ -93,6 +93,20 @@ def _recurrence(tables: Tables) -> pd.DataFrame:
     return beyond_the_data(tested(table)) if len(table) else table
 
 
+def _training(tables: Tables) -> pd.DataFrame:
+    table = tables["training"]
+    if "best" not in table:
+        return table
+    return table.assign(best=["kept" if best is True or best == 1 else "" for best in table["best"]])
+
+
+def _history(table: pd.DataFrame) -> list[Column]:
+    """Return the columns of what models that learn in epochs record, each under its own name."""
+    fixed = [c.key for c in columns_of.TRAINING]
+    own = [c for c in table.columns if c not in fixed and pd.api.types.is_numeric_dtype(table[c])]
+    return [*columns_of.TRAINING, *(Column(c, c.replace("_", " "), "number") for c in own)]
+
+
 LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFrame]], ...] = (
     ("findings", columns_of.FINDINGS, "What the check of the screen found", _findings),
     ("perturbations", columns_of.PERTURBATIONS, "Every perturbation, before any model", _perturbations),
@@ -119,6 +133,7 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
         lambda tables: _of_full(tables["attribution_agreement"], perturbation=""),
     ),
     ("regimes", columns_of.REGIMES, "What retraining in each regime changes", lambda tables: tables["regimes"]),
+    ("ranking", columns_of.RANKING, "The order of two models before and after", lambda tables: tables["ranking"]),
     ("random_regimes", columns_of.RANDOM, "Removing random genes instead", lambda tables: tables["random_regimes"]),
     ("coupling", columns_of.COUPLING, "How far predictions of the kept genes move", lambda tables: tables["coupling"]),
 )
@@ -129,6 +144,8 @@ def views(tables: dict[str, pd.DataFrame], planted: pd.DataFrame | None) -> dict
     made = {
         name: lay_out(rows(tables), columns, name=name, caption=caption) for name, columns, caption, rows in LAID_OUT
     }
+    training = _training(tables)
+    made["training"] = lay_out(training, _history(training), name="training", caption="Training, epoch by epoch")
     if planted is not None:
         made["planted"] = lay_out(
             planted, columns_of.PLANTED, name="planted", caption="Planted truth and what was found"
