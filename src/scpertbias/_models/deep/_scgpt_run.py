@@ -28,6 +28,7 @@ from ._train import Schedule, train
 
 # As in scGPT's 2024 tutorial, but for the patience: that of 2023, on the validation loss.
 TRAINING: dict[str, Any] = {"gamma": 0.9, "clip_norm": 1.0, "patience": 5}
+UNTRAINED = "neither measured nor perturbed in training"
 SCRATCH = "trained from scratch on this screen: not the pretrained foundation model"
 
 
@@ -43,8 +44,8 @@ class Plan:
     sizes: Sizes
     seed: int
     device: Any
-    untrained: tuple[str, ...] = ()
-    """Targets whose token nothing has trained."""
+    cannot: Mapping[str, str]
+    """Why some perturbations cannot be predicted."""
 
     def fits(self, length: int, *, training: bool) -> int:
         """Return how many sequences fit in memory."""
@@ -71,22 +72,26 @@ def plan(settings: Mapping[str, Any], cells: Cells, checkpoint: Checkpoint | Non
         reasons = "; ".join(f"{name}: {why}" for name, why in list(known.cannot.items())[:3])
         msg = f"No training perturbation has a token ({reasons}; …). Pass missing_target='token', or gene_symbols=."
         raise ValueError(msg)
-    untrained = _untrained(cells, known) if checkpoint is None else ()
-    return Plan(settings, cells, checkpoint, vocab, known, sizes, seed, device, untrained)
+    cannot = known.cannot | (_untrained(cells, known) if checkpoint is None else {})
+    return Plan(settings, cells, checkpoint, vocab, known, sizes, seed, device, cannot)
 
 
-def _untrained(cells: Cells, known: Tokens) -> tuple[str, ...]:
-    """Name the targets that are neither measured nor perturbed in training: from scratch nothing trains their tokens."""
+def _untrained(cells: Cells, known: Tokens) -> dict[str, str]:
+    """Say of which perturbations from scratch a token is never trained: a target that is neither measured nor perturbed."""
     screen = cells.screen
     trained = {gene for genes, n in zip(screen.targets, cells.problem.n, strict=True) if n for gene in genes}
-    read = (genes for name, genes in zip(screen.names, screen.targets, strict=True) if name not in known.cannot)
-    found = sorted({gene for genes in read for gene in genes} - trained - set(screen.symbols.tolist()))
+    trained |= set(screen.symbols.tolist())
+    found = {
+        name: f"{', '.join(gene for gene in genes if gene not in trained)} {UNTRAINED}"
+        for name, genes in zip(screen.names, screen.targets, strict=True)
+        if name not in known.cannot and not trained.issuperset(genes)
+    }
     if found:
         warn(
-            f"{len(found)} targets are neither measured nor perturbed in training ({_some(found)}): without pretraining "
-            "their tokens are random, so nothing that was learned sets their predictions apart."
+            f"{len(found)} perturbations have a target {UNTRAINED} ({_some(list(found))}): without pretraining its token "
+            "is the draw of the first weights, so they cannot be predicted."
         )
-    return tuple(found)
+    return found
 
 
 def _sizes(settings: Mapping[str, Any]) -> Sizes:
@@ -149,7 +154,7 @@ def _solve(made: Plan, module: Any) -> tuple[Solution, dict[str, Any]]:
     """Return the predictions and attributions of a trained model."""
     cells, known = made.cells, made.tokens
     names, control = cells.screen.names, cells.problem.control
-    can = [p for p, name in enumerate(names) if p and name not in known.cannot]
+    can = [p for p, name in enumerate(names) if p and name not in made.cannot]
     predictions = np.full((len(names), len(known.genes)), np.nan)
     predictions[0] = control
     rows = controls(cells, made.settings["n_control_cells"])
@@ -167,9 +172,8 @@ def _solve(made: Plan, module: Any) -> tuple[Solution, dict[str, Any]]:
         "monte_carlo": table,
         "output_gene": str(cells.screen.genes[gene]),
         "output_gene_ties": ties,
-        "cannot_predict_reason": [known.cannot[name] for name in names if name in known.cannot],
+        "cannot_predict_reason": [made.cannot[name] for name in names if name in made.cannot],
         "genes_outside_vocabulary": list(known.unknown_genes),
-        "targets_without_training": list(made.untrained),
     }
     return Solution(predictions, importance, note=_note(made)), more
 

@@ -55,7 +55,7 @@ def check(*, lr: float, missing_target: str, attribution: str, d_model: int, n_h
 
 @model(
     "scgpt",
-    unseen="by the token of its target; nothing where the vocabulary lacks it",
+    unseen="by the token of its target; nothing where the vocabulary lacks it, or nothing has trained it",
     needs=("cells",),
     attribution="gradient × embedding of the most variable output gene, |Σ_d E_gd ∂ŷ/∂E_gd|",
     reference="Cui et al. 2024",
@@ -125,7 +125,8 @@ def fit_scgpt(
     missing_target
         A perturbed gene that is not measured: ``"token"`` enters it as one more flagged token of value 0, which scGPT
         itself does not do; ``"skip"`` leaves its perturbation out of training and predicts nothing for it, as scGPT
-        does. Perturbations of a gene outside the vocabulary are left out in any case.
+        does. Perturbations of a gene outside the vocabulary are left out in any case. From scratch, a held-out target
+        that is not measured has a token that nothing has trained: then nothing is predicted either.
     n_control_cells
         Control cells that a prediction averages over: the same for every perturbation, from each of the ``strata`` its
         share. What the choice of cells does to the input is taken out by a regression of each gene on its input.
@@ -158,8 +159,7 @@ def fit_scgpt(
         All parameters; ``history`` (see :func:`scpertbias.get.history`); ``cannot_predict`` and
         ``cannot_predict_reason``; ``monte_carlo`` (for each perturbation the standard error over genes that comes of
         averaging over some control cells only); ``tensors`` (of the checkpoint: loaded, untrained, unused);
-        ``genes_outside_vocabulary``; ``targets_without_training`` (from scratch: targets whose token nothing has
-        trained); ``output_gene`` and ``output_gene_ties``.
+        ``genes_outside_vocabulary``; ``output_gene`` (the gene whose gradient is attributed) and ``output_gene_ties``.
 
     Raises
     ------
