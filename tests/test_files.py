@@ -18,9 +18,9 @@ def test_one_line():
     "error", [zlib.error("x y"), tokenize.TokenError("a", (1, 2)), MemoryError(), AssertionError(), KeyError("k")]
 )
 def test_any_error_of_a_reader(error, tmp_path):
-    path = tmp_path / "x.h5ad"
+    path = tmp_path / "x.csv"
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"x\.h5ad cannot be read; it may be cut short") as caught, reading(path):
+    with pytest.raises(ValueError, match=r"x\.csv cannot be read; it may be cut short") as caught, reading(path):
         raise error
     assert caught.value.__cause__ is error
 

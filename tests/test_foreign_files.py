@@ -3,6 +3,7 @@
 import ast
 import gzip
 import io
+import json
 import os
 import pickle
 import re
@@ -175,6 +176,30 @@ def test_a_folder_and_nothing(kind, readers, tmp_path):
         (tmp_path / kind).rmdir()
 
 
+@pytest.mark.parametrize("how", ["link", "storage", "virtual"])
+def test_values_that_lie_in_another_file(how, whole, readers, tmp_path):
+    """Such a file would have any file that it names read, and shown in the report."""
+    secret = tmp_path / "secret"
+    with h5py.File(secret, "w") as file:
+        file["values"] = np.arange(300.0)
+    for kind in ("cells.h5ad", "profiles.h5ad", "audit.h5mu"):
+        path = tmp_path / kind
+        path.write_bytes((whole / kind).read_bytes())
+        with h5py.File(path, "a") as file:
+            at = file["obs"] if "obs" in file else file["mod/full/obs"]
+            if how == "link":
+                at["depth"] = h5py.ExternalLink(str(secret), "values")
+            elif how == "storage":
+                at.create_dataset("depth", (300,), "u1", external=[(str(secret), 0, 300)])
+            else:
+                layout = h5py.VirtualLayout((300,), "f8")
+                layout[:] = h5py.VirtualSource(str(secret), "values", (300,))
+                at.create_virtual_dataset("depth", layout)
+        for read in readers[kind]:
+            with pytest.raises(ValueError, match=rf"{kind} cannot be read.*/obs/depth' lies in another file"):
+                read(path)
+
+
 # --- a part of an audit that is kept ---
 
 
@@ -245,3 +270,82 @@ def test_tables_as_text_are_not_formulas(whole, profiles, tmp_path):
     table.to_csv(tmp_path / "p.csv")
     with pytest.warns(UserWarning, match="1 labels are not in the data"):
         spb.tl.add_predictions(profiles.copy(), tmp_path / "p.csv", key_added="x")
+
+
+# --- checkpoints of models with weights ---
+
+
+def mutants(content: bytes, n: int, seed: int = 0):
+    """The content cut short, and with other bytes."""
+    rng = np.random.default_rng(seed)
+    for share in (0.0, 0.01, 0.3, 0.6, 0.9, 0.99):
+        yield content[: int(share * len(content))]
+    for i in range(n):
+        broken = bytearray(content)
+        for at in rng.integers(len(broken), size=1 + i % 4):
+            broken[at] = int(rng.integers(256))
+        yield bytes(broken)
+
+
+@pytest.mark.gears
+@pytest.mark.parametrize("name", ["state.pt", "state.json"])
+def test_damaged_checkpoints_of_training(name, tmp_path):
+    import torch
+
+    from scpertbias._models.deep._checkpoint import Folder
+
+    identity = {"genes": "a" * 64, "settings": {"hidden_size": 4}}
+    folder = Folder(tmp_path / "kept", identity, resume=False)
+    folder.save(3, {"weights": {"w": torch.arange(30.0), "b": torch.ones(3, 3)}}, {"epoch": 3, "history": [1.0, 2.0]})
+    path = folder.last() / name
+    content = path.read_bytes()
+    refused = 0
+    for broken in [*mutants(content, 60), pickle.dumps(Trap(tmp_path / "was run")), b"[]", b"null", b'{"epoch": 1}']:
+        path.write_bytes(broken)
+        said = ""
+        try:
+            Folder(tmp_path / "kept", identity, resume=True).load()
+        except ValueError as caught:
+            said = str(caught)
+        refused += bool(said)
+        assert not said or "cannot be read. Delete it" in said or "was made with other" in said
+    assert refused > 10
+    assert not (tmp_path / "was run").exists()
+
+
+@pytest.mark.scgpt
+@pytest.mark.parametrize("name", ["best_model.pt", "args.json", "vocab.json"])
+def test_damaged_checkpoints_of_scgpt(name, tmp_path):
+    import torch
+
+    from scpertbias._models.deep._scgpt_checkpoint import read
+
+    folder = tmp_path / "scGPT_human"
+    folder.mkdir()
+    torch.save({"encoder.embedding.weight": torch.ones(3, 4)}, folder / "best_model.pt")
+    (folder / "args.json").write_text(json.dumps({"embsize": 4, "nheads": 2, "d_hid": 4, "nlayers": 1}))
+    (folder / "vocab.json").write_text(json.dumps({"<pad>": 0, "<cls>": 1, "STAT1": 2}))
+    assert read(folder).sizes.d_model == 4
+    content = (folder / name).read_bytes()
+    hostile = [
+        pickle.dumps(Trap(tmp_path / "was run")),
+        b"",
+        b"[]",
+        b"null",
+        b'{"<pad>": "0"}',
+        b'{"<pad>": [0]}',
+        b"{}",
+    ]
+    hostile += [b'{"embsize": true, "nheads": 2, "d_hid": 4, "nlayers": 1}', b'{"embsize": 1e999}', b"[" * 100_000]
+    refused = 0
+    for broken in [*mutants(content, 60), *hostile]:
+        (folder / name).write_bytes(broken)
+        said = ""
+        try:
+            read(folder)
+        except ValueError as caught:
+            said = str(caught)
+        refused += bool(said)
+        assert not said or (name in said and "\n" not in said)
+    assert refused > 10
+    assert not (tmp_path / "was run").exists()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..._files import one_line, reading
 from ._scgpt_tokens import PAD
 
 ARGS, WEIGHTS, VOCAB = "args.json", "best_model.pt", "vocab.json"
@@ -78,11 +78,8 @@ def read(checkpoint: str | os.PathLike[str]) -> Checkpoint:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
+    with reading(path):
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as err:
-        msg = f"`checkpoint`: {path.name} cannot be read ({err}); it may be cut short."
-        raise ValueError(msg) from err
     if not isinstance(found, dict):
         msg = f"`checkpoint`: {path.name} holds a {type(found).__name__}; a dictionary is expected."
         raise ValueError(msg)
@@ -109,7 +106,8 @@ def _vocabulary(path: Path) -> dict[str, int]:
     if PAD not in vocab:
         msg = f"`checkpoint`: {path.name} has no token {PAD!r} among its {len(vocab)}."
         raise ValueError(msg)
-    if sorted(map(str, vocab.values())) != sorted(map(str, range(len(vocab)))):
+    numbers = [n for n in vocab.values() if isinstance(n, int) and not isinstance(n, bool)]
+    if sorted(numbers) != list(range(len(vocab))):
         msg = f"`checkpoint`: the {len(vocab)} tokens of {path.name} are not numbered from 0 to {len(vocab) - 1}, each once."
         raise ValueError(msg)
     return vocab
@@ -121,9 +119,9 @@ def _tensors(path: Path) -> dict[str, Any]:
 
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as err:
+    except Exception as err:  # damaged files raise errors of zip, of pickle, of tensors
         msg = (
-            f"`checkpoint`: {path.name} cannot be read as tensors alone ({str(err).splitlines()[0]}). It is cut short, or "
+            f"`checkpoint`: {path.name} cannot be read as tensors alone ({one_line(err)[:200]}). It is cut short, or "
             "holds other things, which are never unpickled: that would run whatever code the file holds."
         )
         raise ValueError(msg) from err
