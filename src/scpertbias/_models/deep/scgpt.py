@@ -148,8 +148,7 @@ def fit_scgpt(
 
     Returns
     -------
-    %(stored)s Sets the following fields, under ``key``: ``key_added``, or without a checkpoint
-    ``key_added + ' (no pretraining)'``.
+    %(stored)s Sets the following fields (``key`` is ``key_added``, and without a checkpoint ``' (no pretraining)'`` after it):
 
     ``adata.layers[key]`` : :class:`numpy.ndarray` (dtype ``float32``)
         Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
