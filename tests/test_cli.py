@@ -96,7 +96,7 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
     assert any("normalized on the fly" in note for note in found["notes"])
     for one in found["answer"]:
         assert f"{one['question']}\n  {one['text']}\n" in out
-        assert all(f"  - {said['text']}\n" in out for said in one["sentences"])
+        assert all(f"  - {said['text']}\n" in out for said in one["sentences"] + one["details"])
     assert "No verdict on ridge: 6 held-out perturbations, 10 are needed." in out
     assert "audit.html" in out
     assert "reading screen.h5ad" in err

@@ -268,7 +268,11 @@ def _spoken(mdata: MuData) -> list[str]:
     made = content(mdata)
     lines = []
     for one in made["answer"]:
-        lines += [one["question"], f"  {one['text']}", *(f"  - {said['text']}" for said in one["sentences"])]
+        lines += [
+            one["question"],
+            f"  {one['text']}",
+            *(f"  - {said['text']}" for said in one["sentences"] + one["details"]),
+        ]
     if made["cautions"]:
         lines += ["Read with care", *(f"  - {said['text']}" for said in made["cautions"])]
     planted = [] if made["planted"] is None else made["planted"].to_dict("records")

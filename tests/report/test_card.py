@@ -12,11 +12,11 @@ def test_numbers_of_the_scorecard_as_text():
     row |= {f"off_axis_{part}": NAN for part in ("gain", "low", "high")}
     row |= {f"regime_{part}": 1e-9 for part in ("gain", "low", "high")}
     (found,) = card_rows(pd.DataFrame([row]))
-    assert found["way"] == "14 % [8.9, 21]"
-    assert found["specific"] == "0.279 [0.246, 0.315]"
-    assert (found["off_axis"], found["retrained"], found["recurring"]) == ("–", "0", "28")
+    assert found["way"] == ["14 %", "[8.9, 21]"]
+    assert found["specific"] == ["0.279", "[0.246, 0.315]"]
+    assert (found["off_axis"], found["retrained"], found["recurring"]) == (["–"], ["0"], "28")
     (unknown,) = card_rows(pd.DataFrame([{**row, "low": NAN, "n_recurring": NAN}]))
-    assert (unknown["way"], unknown["recurring"]) == ("–", "–")
+    assert (unknown["way"], unknown["recurring"]) == (["–"], "–")
 
 
 def test_bar_lies_between_baseline_and_ceiling():

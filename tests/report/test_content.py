@@ -24,7 +24,7 @@ def strict(text):
 
 
 def sentences(made):
-    return [s["text"] for one in made["answer"] for s in (one, *one["sentences"])]
+    return [s["text"] for one in made["answer"] for s in (one, *one["sentences"], *one["details"])]
 
 
 def test_json_holds_the_tables_with_all_digits(audit):

@@ -27,7 +27,7 @@ def ask(tables, *rows, random=(), ranking=()):
         if some:
             tables[name] = pd.DataFrame(some)
     found = leaning(tables)
-    return found, [s["text"] for s in found["sentences"]]
+    return found, [s["text"] for s in found["sentences"] + found["details"]]
 
 
 BETTER = retrained(gain=0.05, low=0.03, high=0.07)
@@ -137,18 +137,17 @@ def test_retraining_against_random_genes(tables, row, verdict):
     ("rows", "text"),
     [
         (
-            [pair("reversed")],
-            "The ranking changes without mitochondrial and ribosomal genes: a is before b on all genes, and behind",
+            [pair("reversed"), pair("kept")],
+            "The ranking changes: without mitochondrial and ribosomal genes, a is before b if trained on all genes, and behind "
+            "it if retrained (n = 100).",
         ),
-        ([pair("reversed", full=0.1)], "b is before a on all genes"),
+        ([pair("reversed", full=0.1)], "b is before a if trained on all genes"),
         (
-            [pair("kept"), pair("unclear")],
-            "does not change without mitochondrial and ribosomal genes: of 2 pairs of models, 1 are told",
+            [pair("kept"), pair("untold"), pair("kept", regime="no_mt")],
+            "does not change the ranking: where two models are told apart before and after, the order is the same (pairs: 1 of 2 "
+            "without mitochondrial and ribosomal genes, 1 of 1 without mitochondrial genes).",
         ),
-        (
-            [pair("untold"), pair("same")],
-            "Whether the ranking changes without mitochondrial and ribosomal genes cannot be told",
-        ),
+        ([pair("untold"), pair("same")], "Whether retraining changes the ranking cannot be told"),
         ([pair("reversed", n=9)], None),
     ],
 )

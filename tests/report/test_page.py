@@ -90,7 +90,7 @@ def test_page_is_well_made(page):
 def test_page_says_what_the_json_says(page, audit):
     text = " ".join("".join(Page(page).text).split())
     made = json.loads(to_json(audit))
-    sentences = [s for one in made["answer"] for s in (one, *one["sentences"])] + made["cautions"]
+    sentences = [s for one in made["answer"] for s in (one, *one["sentences"], *one["details"])] + made["cautions"]
     sentences += [s for some in made["remarks"].values() for s in some]
     assert len(sentences) > 10
     for said in sentences:

@@ -22,7 +22,7 @@ class Said:
         made = answer(read(mdata), unseen_notes(mdata))
         self.verdict = {one["name"]: one["verdict"] for one in made["answer"]}
         self.text = {one["name"]: one["text"] for one in made["answer"]}
-        self.sentences = {one["name"]: [s["text"] for s in one["sentences"]] for one in made["answer"]}
+        self.sentences = {one["name"]: [s["text"] for s in one["sentences"] + one["details"]] for one in made["answer"]}
         self.cautions = [s["text"] for s in made["cautions"]]
         self.remarks = [s["text"] for some in made["remarks"].values() for s in some]
         self.models = dict(zip(made["scorecard"]["model"], made["scorecard"]["verdict"], strict=True))
@@ -99,8 +99,8 @@ def test_whether_the_perturbations_worked(confounded, clean, null):
     share = {name: int(s.text["screen"].split()[0]) / n for name, s, n in (("c", clean, 60), ("n", null, 30))}
     assert share["c"] > 0.7
     assert share["n"] < 0.15
-    assert "mostly on a shared axis" in confounded.about("screen", "Of these are")
-    assert clean.about("screen", "Of these are") == "", "no axis to say it of"
+    assert "mostly on a shared axis" in confounded.about("screen", "Of these ")
+    assert clean.about("screen", "Of these ") == "", "no axis to say it of"
 
 
 def test_whether_the_screen_is_confounded_and_by_what(confounded, clean, null):

@@ -14,6 +14,7 @@ def test_an_answer_has_its_question_and_why():
     found = answered("n", "Is it?", "yes", say("Yes"), [say("a")])
     assert (found["name"], found["question"], found["verdict"], found["text"]) == ("n", "Is it?", "yes", "Yes.")
     assert [s["text"] for s in found["sentences"]] == ["a."]
+    assert found["details"] == []
 
 
 def test_an_interval_of_few_is_approximate():

@@ -12,13 +12,13 @@ LEAST, MOST, WIDTH, HEIGHT = -0.6, 1.1, 120.0, 18.0
 
 
 def card_rows(card: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the scorecard's rows with their numbers as text."""
+    """Return the scorecard's rows with their numbers as text, each with its interval if there is one."""
     return [
         {
             **row,
-            "way": f"{percent(row['skill'])} {percent_interval(row['low'], row['high'])}"
+            "way": [percent(row["skill"]), percent_interval(row["low"], row["high"])]
             if known(row["low"], row["high"])
-            else GAP,
+            else [GAP],
             "specific": _gain(row, "specific"),
             "off_axis": _gain(row, "off_axis"),
             "recurring": f"{row['n_recurring']:.0f}" if known(row["n_recurring"]) else GAP,
@@ -28,11 +28,11 @@ def card_rows(card: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _gain(row: dict[str, Any], name: str) -> str:
+def _gain(row: dict[str, Any], name: str) -> list[str]:
     gain, low, high = (row[f"{name}_{part}"] for part in ("gain", "low", "high"))
     if not known(gain, low, high):
-        return GAP
-    return "0" if max(abs(low), abs(high)) < TINY else f"{fixed(gain)} {fixed_interval(low, high)}"
+        return [GAP]
+    return ["0"] if max(abs(low), abs(high)) < TINY else [fixed(gain), fixed_interval(low, high)]
 
 
 def bar(skill: float, low: float, high: float) -> str:

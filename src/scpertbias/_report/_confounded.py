@@ -25,6 +25,8 @@ GENES = {
 ALWAYS = ("mt", "ribo")
 REST = "other"
 MUCH = 0.25
+FEW = 20
+"""Effective perturbations under which an axis is that of a few."""
 PART = 0.1
 LEVEL = 0.05
 AT_MOST = 5
@@ -103,7 +105,12 @@ def _because(
     row = axis.iloc[0] if len(axis) else None
     share = "" if row is None else f"{_share(row)} of the response{_approximately(row)}"
     if verdict == YES and row is not None and is_usable(axis) and row["low"] >= MUCH:
-        return say(f"Yes: {share} lies on one axis that perturbations share, {_made(row, sets)}", axis)
+        few = (
+            f"; it is in effect the response of {row['n_effective']:.0f} perturbations"
+            if row["n_effective"] < FEW
+            else ""
+        )
+        return say(f"Yes: {share} lies on one axis that perturbations share, {_made(row, sets)}{few}", axis)
     if verdict in (YES, PARTLY):
         lead = "Yes" if verdict == YES else "In part"
         text = (
@@ -150,7 +157,7 @@ def _sets(sets: pd.DataFrame, called: pd.DataFrame) -> list[Sentence]:
 
 
 def _axis(axis: pd.DataFrame) -> list[Sentence]:
-    """Say what moves along the shared axis, and whose it is; that it is too weak is said where it is."""
+    """Say what moves along the shared axis; that it is too weak is said where it is."""
     if axis.empty:
         return []
     row = axis.iloc[0]
@@ -158,11 +165,7 @@ def _axis(axis: pd.DataFrame) -> list[Sentence]:
         why = str(row["note"]).split(";")[0] or "its share has no interval"
         return [say(f"Nothing is said of the axis that all perturbations share: {why}", axis)]
     leading = listed(cut(str(row["top_genes"]), at_most=AT_MOST).split())
-    said = [say(f"The genes that move most along the shared axis are {leading}", axis)]
-    if APPROXIMATE in str(row["note"]):
-        text = f"The response is in effect that of {row['n_effective']:.0f} perturbations, and the shared axis mostly theirs"
-        said.append(say(text, axis))
-    return said
+    return [say(f"The genes that move most along the shared axis are {leading}", axis)]
 
 
 def _made(axis: pd.Series, sets: pd.DataFrame) -> str:

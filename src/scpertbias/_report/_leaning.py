@@ -39,9 +39,9 @@ def leaning(tables: Mapping[str, pd.DataFrame]) -> Answer | None:
     table = regimes[(regimes["metric"] == "l2_ratio") & (regimes["model"] != BASELINE)] if len(regimes) else regimes
     table = table.assign(change=[change(row) for _, row in table.iterrows()])
     verdict, because = _verdict(table, tables["random_regimes"])
-    sentences = [_regime(str(regime), rows) for regime, rows in table.groupby("regime", sort=False)]
-    sentences += [*_ranking(tables["ranking"]), *_random(tables["random_regimes"])]
-    return answered(NAME, QUESTION, verdict, because, sentences)
+    details = [_regime(str(regime), rows) for regime, rows in table.groupby("regime", sort=False)]
+    sentences = [*_ranking(tables["ranking"]), *_random(tables["random_regimes"])]
+    return answered(NAME, QUESTION, verdict, because, sentences, details)
 
 
 def change(row: pd.Series) -> str:
@@ -96,7 +96,7 @@ def _do(rows: pd.DataFrame) -> str:
 def _regime(regime: str, rows: pd.DataFrame) -> Sentence:
     parts = dict(iter(rows.groupby("change", sort=False)))
     text = "; ".join(_words(word, parts[word]) for word in CHANGES if word in parts)
-    return say(f"Retrained {WITHOUT.get(regime, regime)}: {text}", rows)
+    return say(f"Retrained {_without(regime)}: {text}", rows)
 
 
 def _words(word: str, rows: pd.DataFrame) -> str:
@@ -112,27 +112,29 @@ def _words(word: str, rows: pd.DataFrame) -> str:
 
 def _ranking(ranking: pd.DataFrame) -> list[Sentence]:
     """Say whether retraining turns the order of two models round, where both orders are told."""
-    said = []
-    for regime, rows in ranking.groupby("regime", sort=False) if len(ranking) else []:
-        told = rows[rows["n"] >= MIN_HELD_OUT]
-        turned, kept = told[told["order"] == "reversed"], told[told["order"] == "kept"]
-        if told.empty:
-            continue
-        where = WITHOUT.get(str(regime), str(regime))
-        if len(turned):
-            pairs = listed([_pair(r) for _, r in turned.iterrows()])
-            said.append(say(f"The ranking changes {where}: {pairs}", turned))
-        elif len(kept):
-            text = f"The ranking does not change {where}: of {len(told)} pairs of models, {len(kept)} are told apart before"
-            said.append(say(f"{text} and after, all in the same order", told))
-        else:
-            said.append(say(f"Whether the ranking changes {where} cannot be told: no two models are told apart", told))
-    return said
+    told = ranking[ranking["n"] >= MIN_HELD_OUT] if len(ranking) else ranking
+    if told.empty:
+        return []
+    turned, kept = told[told["order"] == "reversed"], told[told["order"] == "kept"]
+    if len(turned):
+        pairs = "; ".join(f"{_without(r['regime'])}, {_pair(r)}" for _, r in turned.iterrows())
+        return [say(f"The ranking changes: {pairs}", turned)]
+    if kept.empty:
+        return [say("Whether retraining changes the ranking cannot be told: no two models are told apart", told)]
+    parts = [
+        f"{len(rows)} of {(told['regime'] == r).sum()} {_without(r)}" for r, rows in kept.groupby("regime", sort=False)
+    ]
+    text = "Retraining does not change the ranking: where two models are told apart before and after, the order is the same"
+    return [say(f"{text} (pairs: {', '.join(parts)})", told)]
+
+
+def _without(regime: object) -> str:
+    return WITHOUT.get(str(regime), str(regime))
 
 
 def _pair(row: pd.Series) -> str:
     first, then = (row["model_a"], row["model_b"]) if row["full"] < 0 else (row["model_b"], row["model_a"])
-    return f"{first} is before {then} on all genes, and behind it when retrained ({of(row['n'])})"
+    return f"{first} is before {then} if trained on all genes, and behind it if retrained ({of(row['n'])})"
 
 
 def more_than_random(random: pd.DataFrame) -> pd.DataFrame:
@@ -156,7 +158,7 @@ def _random(random: pd.DataFrame) -> list[Sentence]:
     said = []
     rows = _tested(random)
     for regime, table in rows.groupby("regime", sort=False) if len(rows) else []:
-        without = WITHOUT.get(str(regime), str(regime))
+        without = _without(regime)
         above = table["model"].isin(more_than_random(table)["model"])
         more, untold = table[above], table[~above]
         if len(more):

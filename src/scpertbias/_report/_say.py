@@ -32,9 +32,17 @@ def say(text: str, rows: pd.DataFrame | None = None) -> Sentence:
     return {"text": sentence(text), "rows": [] if rows is None else rows.to_dict("records")}
 
 
-def answered(name: str, question: str, verdict: str, because: Sentence, sentences: Sequence[Sentence] = ()) -> Answer:
-    """Return a question with its verdict (``yes``, ``partly``, ``no``, ``open``), why, and what else is to be said."""
-    return {"name": name, "question": question, "verdict": verdict, **because, "sentences": list(sentences)}
+def answered(
+    name: str,
+    question: str,
+    verdict: str,
+    because: Sentence,
+    sentences: Sequence[Sentence] = (),
+    details: Sequence[Sentence] = (),
+) -> Answer:
+    """Return a question with its verdict (``yes``, ``partly``, ``no``, ``open``), why, what else is to be said, and details."""
+    said = {"sentences": list(sentences), "details": list(details)}
+    return {"name": name, "question": question, "verdict": verdict, **because, **said}
 
 
 def by_words(names: Sequence[str], words: Sequence[str]) -> str:

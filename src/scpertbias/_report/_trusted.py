@@ -36,13 +36,9 @@ def trusted(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> Answer:
     if tables["summary"].empty:
         return answered(NAME, QUESTION, OPEN, say("No model was fitted: this report is about the screen alone"))
     verdict, because = _verdict(card)
-    sentences = [
-        *_beaten(card),
-        *_alike(card, tables["summary"]),
-        *_apart(card, tables["specificity"]),
-        *_off_axis(card, tables["specificity"]),
-    ]
-    return answered(NAME, QUESTION, verdict, because, [*sentences, *_constant(card)])
+    specificity = tables["specificity"]
+    details = [*_beaten(card), *_apart(card, specificity), *_off_axis(card, specificity), *_constant(card)]
+    return answered(NAME, QUESTION, verdict, because, _alike(card, tables["summary"]), details)
 
 
 def _verdict(card: pd.DataFrame) -> tuple[str, Sentence]:
@@ -78,14 +74,15 @@ def _come(rows: pd.DataFrame) -> str:
 def _far(rows: pd.DataFrame) -> str:
     """Return how far the best of them comes on the way from the mean to the truth."""
     r = rows.loc[rows["skill"].idxmax()]
-    best = "" if len(rows) == 1 else f" for {r['model']}"
-    return f" (by {percent(r['skill'])} {percent_interval(r['low'], r['high'])} of the way{best}, {of(r['n'])})"
+    ways = {f"{percent(x['skill'])} {percent_interval(x['low'], x['high'])}" for _, x in rows.iterrows()}
+    best = "" if len(ways) == 1 else f" for {r['model']}"
+    return f" ({percent(r['skill'])} {percent_interval(r['low'], r['high'])} of the way{best}, {of(r['n'])})"
 
 
 def _specific(rows: pd.DataFrame) -> str:
     r = rows.loc[rows["skill"].idxmax()]
     gain = f"{fixed(r['off_axis_gain'])} {fixed_interval(r['off_axis_low'], r['off_axis_high'])}"
-    return f" (off the shared axis predictions correlate {gain} more with their own perturbation than with others)"
+    return f" (off the shared axis, {gain} more correlation than with the wrong perturbation)"
 
 
 def _beaten(card: pd.DataFrame) -> list[Sentence]:

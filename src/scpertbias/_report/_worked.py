@@ -31,7 +31,7 @@ def worked(tables: Mapping[str, pd.DataFrame]) -> Answer:
         f"{len(good)} of {len(used)} perturbations have an effect that a repeat of the experiment would show "
         "(reproducibility of 0.3 or more)"
     )
-    sentences = [*_few(tables["check"]), *_kinds(good, tables["confounding"]), *_own(used), *in_place(tables)]
+    sentences = [*_kinds(good, tables["confounding"]), *_few(tables["check"]), *_own(used), *in_place(tables)]
     return answered(NAME, QUESTION, verdict, say(text), sentences)
 
 
@@ -46,7 +46,7 @@ def _kinds(good: pd.DataFrame, confounding: pd.DataFrame) -> list[Sentence]:
     if not sum(counts.values()) or not is_usable(on_systematic(confounding)):
         return []
     parts = listed([WORDS[kind].format(n) for kind, n in counts.items() if n])
-    return [say(f"Of these are {parts}; judge models on specific ones")]
+    return [say(f"Of these {len(good)} are {parts}; judge models on specific ones")]
 
 
 def _own(used: pd.DataFrame) -> list[Sentence]:
@@ -54,7 +54,7 @@ def _own(used: pd.DataFrame) -> list[Sentence]:
     if known.empty:
         return []
     down, up = int((known["own_z"] < -MOVES).sum()), int((known["own_z"] > MOVES).sum())
-    text = f"Of the {len(known)} whose own gene is measured, it falls in {down} and rises in {up} (|z| above {MOVES:g})"
+    text = f"Of the {len(known)} whose own gene is measured, it falls in {down or 'none'} and rises in {up or 'none'} (|z| above {MOVES:g})"
     return [say(text, known[["perturbation", "own_gene", "own_z"]])]
 
 
