@@ -11,7 +11,6 @@ import os
 import pickle
 import sys
 import textwrap
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import anndata as ad
 import pandas as pd
 from scipy import sparse
 
-from ._measure import peak_memory_gb
+from ._measure import Watch, peak_memory_gb
 
 CONTROL = "ctrl"
 THRESHOLD = 0.1
@@ -83,31 +82,30 @@ def _patched(cls: type) -> type:
 
 
 def measure(folder: Path, *, epochs: int, batch_size: int, hidden_size: int) -> dict[str, float]:
-    """Return seconds an epoch (with and without the evaluation of the training set) and the largest memory."""
+    """Return seconds an epoch (wall clock and processor), those of evaluating the training set, and the largest memory."""
     adata = ad.read_h5ad(folder / "cells.h5ad")
     terms = json.loads((folder / "terms.json").read_text())
     data, model = prepare(adata, terms, folder / "upstream", batch_size=batch_size, hidden_size=hidden_size)
     data.dataloader.pop("test_loader", None)  # it would be evaluated after the last epoch
-    module, apart = sys.modules["gears.gears"], []
+    module, apart = sys.modules["gears.gears"], Watch()
     evaluate = module.evaluate
 
     def timed(loader: Any, *args: Any) -> Any:
-        start = time.perf_counter()
-        found = evaluate(loader, *args)
-        if loader is data.dataloader["train_loader"]:
-            apart.append(time.perf_counter() - start)
-        return found
+        if loader is not data.dataloader["train_loader"]:
+            return evaluate(loader, *args)
+        with apart:
+            return evaluate(loader, *args)
 
-    module.evaluate = timed
-    start = time.perf_counter()
+    module.evaluate, whole = timed, Watch()
     try:
-        model.train(epochs=epochs)
+        with whole:
+            model.train(epochs=epochs)
     finally:
         module.evaluate = evaluate
-    whole = time.perf_counter() - start
     return {
-        "epoch": (whole - sum(apart)) / epochs,
-        "training_set": sum(apart) / epochs,
+        "epoch": (whole.wall - apart.wall) / epochs,
+        "processor": (whole.processor - apart.processor) / epochs,
+        "training_set": apart.wall / epochs,
         "memory": peak_memory_gb(),
     }
 

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -22,7 +24,7 @@ from anndata import AnnData
 
 import scpertbias as spb
 
-from ._measure import MIN_PAIRS, Row, peak_memory_gb
+from ._measure import MIN_PAIRS, Row, Watch, peak_memory_gb
 
 N_CELLS, N_GENES, N_PERTURBATIONS = 6000, 1187, 60
 SETTINGS = {"epochs": 1, "batch_size": 32, "hidden_size": 64}
@@ -47,29 +49,29 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
 
 
 def rows(size: str, ours: list[dict[str, float]], peer: dict[str, float]) -> list[Row]:
-    """One row for time and one for memory, where the ratio is that of the peaks."""
-    seconds, memory = float(np.median([o["epoch"] for o in ours])), max(o["memory"] for o in ours)
-    faster, smaller = sorted(peer["epoch"] / o["epoch"] for o in ours), peer["memory"] / memory
-    time = {"work": "GEARS, an epoch", "size": size, "ours_s": seconds, "peer_s": peer["epoch"]}
-    return [
-        Row(
-            **time,
-            ratio=peer["epoch"] / seconds,
-            ratio_min=faster[0],
-            ratio_max=faster[-1],
-            budget=f"≥ {FASTER:g}×",
-            met=peer["epoch"] / seconds >= FASTER,
-        ),
-        Row(
-            **{**time, "work": "GEARS, peak memory of the process"},
-            ratio=smaller,
-            ratio_min=smaller,
-            ratio_max=smaller,
-            memory_gb=memory,
-            budget=f"≥ {SMALLER:g}× less",
-            met=smaller >= SMALLER,
-        ),
-    ]
+    """Time on the wall clock and of the processor, and memory, where the ratio is that of the peaks."""
+    made = []
+    for work, key in (("GEARS, an epoch", "epoch"), ("GEARS, an epoch, processor time", "processor")):
+        times = [o[key] for o in ours]
+        ratio = peer[key] / float(np.median(times))
+        made.append(
+            Row(
+                work=work,
+                size=size,
+                ours_s=float(np.median(times)),
+                peer_s=peer[key],
+                ratio=ratio,
+                ratio_min=peer[key] / max(times),
+                ratio_max=peer[key] / min(times),
+                budget=f"≥ {FASTER:g}×",
+                met=ratio >= FASTER,
+            )
+        )
+    memory = max(o["memory"] for o in ours)
+    smaller = peer["memory"] / memory
+    last = {"work": "GEARS, peak memory of the process", "budget": f"≥ {SMALLER:g}× less", "met": smaller >= SMALLER}
+    ratios = dict.fromkeys(("ratio", "ratio_min", "ratio_max"), smaller)
+    return [*made, replace(made[0], **last, **ratios, memory_gb=memory)]
 
 
 def write(folder: Path, n_cells: int = N_CELLS, n_genes: int = N_GENES, n_perturbations: int = N_PERTURBATIONS) -> None:
@@ -87,13 +89,25 @@ def write(folder: Path, n_cells: int = N_CELLS, n_genes: int = N_GENES, n_pertur
 
 def measure(folder: Path) -> dict[str, float]:
     """Train on the cells of a folder; return seconds an epoch, validation included, and the largest memory."""
+    from scpertbias._models.deep import gears
+
     sc.settings.verbosity = 0
     adata = ad.read_h5ad(folder / "cells.h5ad")
     terms = json.loads((folder / "terms.json").read_text())
     sets = pd.DataFrame([(t, g) for g, mine in terms.items() for t in mine], columns=["source", "target"])
-    spb.tl.fit_gears(adata, spb.pp.jaccard_net(sets), device="cpu", **SETTINGS)
-    history = spb.get.history(adata, "gears")
-    return {"epoch": float((history["seconds"] + history["seconds_validation"]).mean()), "memory": peak_memory_gb()}
+    train, watch = gears.train, Watch()
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        with watch:
+            return train(*args, **kwargs)
+
+    gears.train = timed
+    try:
+        spb.tl.fit_gears(adata, spb.pp.jaccard_net(sets), device="cpu", **SETTINGS)
+    finally:
+        gears.train = train
+    epochs = SETTINGS["epochs"]
+    return {"epoch": watch.wall / epochs, "processor": watch.processor / epochs, "memory": peak_memory_gb()}
 
 
 def alone(folder: Path) -> dict[str, float]:

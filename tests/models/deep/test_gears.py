@@ -119,9 +119,7 @@ def test_seeds(screen, net, fitted):
 
 def test_perturbed_genes_outside_the_graph_are_named(screen, net):
     alone = net.iloc[2:6]  # the first two, one of test and one of val, and the last one are outside
-    with pytest.warns(
-        UserWarning, match=r"No edge of the perturbation graph joins 3 of 8 perturbed genes .* and 2 pert"
-    ):
+    with pytest.warns(UserWarning, match=r"joins 3 of 8 perturbed genes .* 2 perturbations that training does not"):
         adata = fit(screen, alone)
     record = adata.uns["scpertbias"]["models"]["gears"]
     outside = sorted({*net["source"]} - {*alone["source"], *alone["target"]})
@@ -132,6 +130,16 @@ def test_perturbed_genes_outside_the_graph_are_named(screen, net):
     predicted = spb.get.predictions(adata, "gears")
     assert predicted.loc[sorted(cannot)].isna().all().all()
     assert predicted.loc[sorted(set(outside) - cannot)].notna().all().all()
+
+
+def test_perturbations_that_training_does_not_reach_are_named(screen, net):
+    held_out = screen.obs.loc[screen.obs["split"].isin(["val", "test"]), "perturbation"]
+    pair = sorted(set(held_out) - {"FEW"})
+    among = net[~net["source"].isin(pair) & ~net["target"].isin(pair)]
+    joined = pd.concat([among, pd.DataFrame({"source": [pair[0]], "target": [pair[1]], "weight": 1.0})])
+    with pytest.warns(UserWarning, match=rf"^2 perturbations that training does not reach .*{pair[0]}, {pair[1]}"):
+        adata = fit(screen, joined, epochs=1)
+    assert spb.get.predictions(adata, "gears").loc[pair].isna().all().all()
 
 
 def test_without_validation_the_last_epoch_is_kept(screen, net):

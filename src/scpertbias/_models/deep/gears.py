@@ -33,7 +33,7 @@ UPSTREAM = Schedule(20, lr=1e-3, weight_decay=5e-4, gamma=0.5, clip_value=1.0, m
 
 OUTSIDE = "perturbed genes outside the graph: "
 NO_NET = (
-    " Without `net` the graph is the co-expression of measured genes; pass net=spb.pp.jaccard_net(terms, genes=…) with "
+    "Without `net` the graph is the co-expression of measured genes; pass net=spb.pp.jaccard_net(terms, genes=…) with "
     "the perturbed genes."
 )
 
@@ -203,15 +203,22 @@ def _graphs(
     measured = coexpression_net(adata, cells="train", max_cells=adata.n_obs, **asked)
     known = measured if net is None else both_ways(check_net(net, screen.symbols, screen.targets))
     graph = perturbation_graph(known, screen.targets, used=cells.used, trained=cells.problem.perturbed)
-    if graph.isolated:
-        cannot = [screen.names[p] for p in np.flatnonzero(cells.used & ~graph.predictable)]
-        warn(
-            f"No edge of the perturbation graph joins {len(graph.isolated)} of {len(graph.nodes)} perturbed genes "
-            f"({_some(graph.isolated)}): they learn from their own cells alone, and {len(cannot)} perturbations "
-            f"without such cells cannot be predicted{f' ({_some(cannot)})' if cannot else ''}."
-            + (NO_NET if net is None else "")
-        )
+    _warn(graph, [screen.names[p] for p in np.flatnonzero(cells.used & ~graph.predictable)], hint=net is None)
     return edges_between(measured, screen.symbols.tolist()), graph
+
+
+def _warn(graph: PerturbationGraph, cannot: Sequence[str], *, hint: bool) -> None:
+    """Name the perturbed genes that no edge joins, and the perturbations that cannot be predicted."""
+    said = []
+    if graph.isolated:
+        said.append(
+            f"No edge of the perturbation graph joins {len(graph.isolated)} of {len(graph.nodes)} perturbed genes "
+            f"({_some(graph.isolated)}): they learn from their own cells alone."
+        )
+    if cannot:
+        said.append(f"{len(cannot)} perturbations that training does not reach cannot be predicted ({_some(cannot)}).")
+    if said:
+        warn(" ".join([*said, NO_NET] if hint else said))
 
 
 def _fit(
