@@ -79,3 +79,10 @@ def test_bars_from_verbosity_1(capsys, verbosity, shown):
 def test_importing_the_package_does_not_ask_for_widgets():
     code = "import sys, scpertbias; sys.exit('tqdm.auto' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_some_names():
+    assert _log.some([]) == ""
+    assert _log.some(["a", 2]) == "a, 2"
+    assert _log.some("abcdef") == "a, b, c, d, e, …"
+    assert _log.some(iter("abc"), 2) == "a, b, …"

@@ -42,6 +42,12 @@ def progress(what: str, total: int | None, *, unit: str = "it", items: Iterable[
     return auto.tqdm(items, total=total, desc=what, unit=unit)
 
 
+def some(names: Iterable[object], n: int = 5) -> str:
+    """Return the first names for a message, and a sign that there are more."""
+    listed = [str(name) for name in names]
+    return ", ".join(listed[:n]) + (", …" if len(listed) > n else "")
+
+
 def warn(message: str) -> None:
     """Warn the user; the line shown is the user's own."""
     warnings.warn(message, UserWarning, stacklevel=_depth())

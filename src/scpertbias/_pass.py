@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scanpy as sc
-from tqdm.auto import tqdm
 
 from . import _distributed
 from ._core.blocks import Leaves
@@ -146,6 +145,10 @@ def progress(x: Any, chunk_memory: float) -> Iterator[Chunk]:
     if not chunk_memory > 0:
         msg = f"`chunk_memory` is {chunk_memory}; it must be positive (gigabytes)."
         raise ValueError(msg)
+    from tqdm.auto import (
+        tqdm,  # in a notebook without widgets it warns when it is imported, which our import must not do
+    )
+
     genes = by_genes(x)
     quiet = not is_lazy(x) or int(sc.settings.verbosity) < 1
     with tqdm(total=x.shape[int(genes)], desc="genes" if genes else "cells", disable=quiet, unit_scale=True) as bar:

@@ -12,12 +12,12 @@ import pandas as pd
 from scipy import sparse
 
 from .._labels import UNASSIGNED, is_control_word, parse
-from .._log import info, warn
+from .._log import info, some, warn
 from .._moments import Screen
 
+SHOWN = 5
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def by_perturbation(brought: Brought, screen: Screen, gene_names: Sequence[str] 
     if partly.any():
         names = [screen.names[i] for i in np.flatnonzero(partly)]
         msg = (
-            f"`{brought.argument}` holds NaN or infinite values for {_some(names)}, in {int(gaps[partly].any(axis=0).sum())} "
+            f"`{brought.argument}` holds NaN or infinite values for {some(names)}, in {int(gaps[partly].any(axis=0).sum())} "
             "genes; a row is predicted for all genes, or is NaN throughout."
         )
         raise ValueError(msg)
@@ -90,10 +90,12 @@ def known(labels: Sequence[str], screen: Screen, *, argument: str) -> IntArray:
     strange = list(dict.fromkeys(label for label, code in zip(labels, codes, strict=True) if code < 0))
     strange = [label for label in strange if label.strip().casefold() not in UNASSIGNED]
     if not (codes > 0).any():
-        msg = f"`{argument}` names no perturbation of the data ({_some(screen.names[1:])}), but {_some(strange) or 'none'}."
+        msg = (
+            f"`{argument}` names no perturbation of the data ({some(screen.names[1:])}), but {some(strange) or 'none'}."
+        )
         raise ValueError(msg)
     if strange:
-        warn(f"`{argument}`: {len(strange)} labels are not in the data and are left out: {_some(strange)}.")
+        warn(f"`{argument}`: {len(strange)} labels are not in the data and are left out: {some(strange)}.")
     return codes
 
 
@@ -102,7 +104,7 @@ def _codes(brought: Brought, labels: list[str], screen: Screen) -> IntArray:
     twice = np.flatnonzero(np.bincount(codes[codes > 0]) > 1)
     if len(twice) and not brought.pooled:
         same = [label for label, code in zip(labels, codes, strict=True) if code == twice[0]]
-        msg = f"`{brought.argument}` has {screen.names[twice[0]]!r} more than once (as {_some(same)}); keep one."
+        msg = f"`{brought.argument}` has {screen.names[twice[0]]!r} more than once (as {some(same)}); keep one."
         raise ValueError(msg)
     return codes
 
@@ -122,21 +124,21 @@ def gene_columns(brought: Brought, genes: pd.Index | None, screen: Screen) -> In
     own = max((screen.genes.astype(str), pd.Index(screen.symbols)), key=lambda names: int(names.isin(genes).sum()))
     for names, whose in ((genes[genes.isin(own)], f"of `{name}`"), (own, "of the data")):
         if len(twice := names[names.duplicated()].unique()):
-            msg = f"Gene names {whose} repeat ({_some(twice)}), so they do not say which is meant."
+            msg = f"Gene names {whose} repeat ({some(twice)}), so they do not say which is meant."
             raise ValueError(msg)
     column = {gene: i for i, gene in enumerate(genes)}
     at = np.array([column.get(gene, -1) for gene in own], dtype=np.int64)
     missing = own[at < 0]
     if 2 * len(missing) > len(own):
         msg = (
-            f"`{name}` has {len(own) - len(missing)} of the {len(own)} genes of the data (it: {_some(genes)}; the data: "
-            f"{_some(own)}). Predictions are perturbations × genes, attributions genes × perturbations: transpose what lies "
+            f"`{name}` has {len(own) - len(missing)} of the {len(own)} genes of the data (it: {some(genes)}; the data: "
+            f"{some(own)}). Predictions are perturbations × genes, attributions genes × perturbations: transpose what lies "
             "the other way, and pass gene_names= where genes go by other names."
         )
         raise ValueError(msg)
     if len(missing):
         msg = (
-            f"`{name}` lacks {len(missing)} of the {len(own)} genes of the data ({_some(missing)}). Models are compared on "
+            f"`{name}` lacks {len(missing)} of the {len(own)} genes of the data ({some(missing)}). Models are compared on "
             "the same genes: subset the cells first, adata = adata[:, predicted].copy()."
         )
         raise ValueError(msg)
@@ -167,7 +169,3 @@ def _only_count(genes: pd.Index, own: pd.Index) -> bool:
     if not digits(genes):
         return False
     return not digits(own) or bool((np.diff([int(name) for name in genes]) == 1).all())
-
-
-def _some(names: Sequence[str] | pd.Index) -> str:
-    return ", ".join(map(str, names[:SHOWN])) + (", …" if len(names) > SHOWN else "")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..._core.attribution import output_gene
-from ..._log import info, progress, warn
+from ..._log import info, progress, some, warn
 from .._problem import Solution
 from ._cells import Cells, digest
 from ._checkpoint import open_folder
@@ -60,7 +60,7 @@ def plan(settings: Mapping[str, Any], cells: Cells, checkpoint: Checkpoint | Non
     if known.unknown_genes:
         warn(
             f"{len(known.unknown_genes)} of {len(known.genes)} genes are outside the vocabulary of the checkpoint "
-            f"({_some(known.unknown_genes)}): they enter as <pad>, as in scGPT's tutorial, and have no attribution. Are "
+            f"({some(known.unknown_genes)}): they enter as <pad>, as in scGPT's tutorial, and have no attribution. Are "
             "gene symbols used? See gene_symbols=."
         )
     longest = max(map(len, known.columns))
@@ -88,7 +88,7 @@ def _untrained(cells: Cells, known: Tokens) -> dict[str, str]:
     }
     if found:
         warn(
-            f"{len(found)} perturbations have a target {UNTRAINED} ({_some(list(found))}): without pretraining its token "
+            f"{len(found)} perturbations have a target {UNTRAINED} ({some(found)}): without pretraining its token "
             "is the draw of the first weights, so they cannot be predicted."
         )
     return found
@@ -203,8 +203,3 @@ def _note(made: Plan) -> str:
     if extra:
         parts.append(f"{extra} perturbations of genes that are not measured enter as a token of their own")
     return "; ".join(parts)
-
-
-def _some(names: Any, n: int = 5) -> str:
-    names = list(names)
-    return ", ".join(names[:n]) + (", …" if len(names) > n else "")
