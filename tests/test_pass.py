@@ -191,7 +191,7 @@ def test_a_bar_shows_progress(stored, monkeypatch, verbosity, shown):
             super().__init__(*args, **kwargs)
             bars.append((self, self.disable))
 
-    monkeypatch.setattr(_pass, "tqdm", Bar)
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
     pseudobulk(opened(stored / "csr", "backed"), chunk_memory=1e-4)
     ((bar, disabled),) = bars
     assert disabled is not shown
