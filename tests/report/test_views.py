@@ -4,8 +4,13 @@ import pandas as pd
 
 import scpertbias as spb
 from scpertbias._report._columns import SUMMARY, Column
+from scpertbias._report._described import described
 from scpertbias._report._tables import COLUMNS, read
 from scpertbias._report._views import METRICS, _history, _training, lay_out, views
+
+
+def shown_of(tables):
+    return views(tables, None, described(tables["models"]))
 
 
 def test_cells_have_text_and_a_value_to_sort_by():
@@ -35,7 +40,7 @@ def test_warnings_sort_before_notes():
 
 def test_views_pick_rows_and_change_none(audit):
     tables = read(audit)
-    made = views(tables, None)
+    made = shown_of(tables)
     summary = tables["summary"]
     kept = summary[(summary["subset"] == "all") & (summary["regime"] == "full")]
     shown = [(row[0]["text"], row[1]["text"]) for row in made["summary"]["rows"]]
@@ -53,7 +58,7 @@ def shown(view):
 
 def test_perturbations_are_those_of_get_strongest_first(audit):
     table = spb.get.perturbations(audit)
-    rows = shown(views(read(audit), None)["perturbations"])
+    rows = shown(shown_of(read(audit))["perturbations"])
     assert [r["perturbation"] for r in rows] == table.sort_values("energy_share", ascending=False)[
         "perturbation"
     ].tolist()
@@ -62,7 +67,7 @@ def test_perturbations_are_those_of_get_strongest_first(audit):
 
 
 def test_views_show_the_full_screen_alone(audit):
-    made, tables = views(read(audit), None), read(audit)
+    made, tables = shown_of(read(audit)), read(audit)
     response = shown(made["confounding"])
     assert len({r["axis"] for r in response}) == len(response)
     assert {r["metric"] for r in shown(made["specificity"])} == {"l2", "pearson_delta_perturbed"}

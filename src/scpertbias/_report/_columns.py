@@ -15,6 +15,12 @@ class Column:
     help: str = ""
 
 
+DESCRIBED = (
+    Column("model", "model", "name"),
+    Column("unseen", "what it predicts for a perturbation it has not seen", "prose"),
+    Column("reference", "from", "line"),
+    Column("n_cannot_predict", "cannot predict", "count", "perturbations of the screen"),
+)
 FINDINGS = (
     Column("check", "about"),
     Column("status", "status", "status"),

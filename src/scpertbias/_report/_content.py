@@ -11,6 +11,7 @@ from mudata import MuData
 
 from .. import _store
 from ._answer import answer
+from ._described import described
 from ._provenance import provenance, remarks, title_of
 from ._tables import plain, plain_records, read
 
@@ -32,6 +33,7 @@ def content(data: MuData, *, title: str | None = None, truth: pd.DataFrame | Non
         "title": title or title_of(data) or TITLE,
         **answer(tables, unseen_notes(data)),
         "tables": {name: _of_page(name, table) for name, table in tables.items() if name != "scores"},
+        "described": described(tables["models"]),
         "drawn": _drawn(tables["scores"]),
         "planted": _planted(data, truth),
         "notes": notes,

@@ -89,7 +89,7 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
         ],
         words={"verdict": WORDS, "confounded": DEFINED},
         evidence=EVIDENCE,
-        views=views(made["tables"], made["planted"]),
+        views=views(made["tables"], made["planted"], made["described"]),
         left_out={name: made["tables"][name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
         figures=drawn,
         css=Markup(here.joinpath("style.css").read_text(encoding="utf-8")),

@@ -139,11 +139,14 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
 )
 
 
-def views(tables: dict[str, pd.DataFrame], planted: pd.DataFrame | None) -> dict[str, dict[str, Any]]:
+def views(
+    tables: dict[str, pd.DataFrame], planted: pd.DataFrame | None, described: pd.DataFrame
+) -> dict[str, dict[str, Any]]:
     """Return the tables of the page."""
     made = {
         name: lay_out(rows(tables), columns, name=name, caption=caption) for name, columns, caption, rows in LAID_OUT
     }
+    made["described"] = lay_out(described, columns_of.DESCRIBED, name="described", caption="The models")
     training = _training(tables)
     made["training"] = lay_out(training, _history(training), name="training", caption="Training, epoch by epoch")
     if planted is not None:
