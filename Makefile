@@ -12,11 +12,12 @@ WHEEL := .venv-wheel
 SCGPT := scgpt==0.2.4
 # Any one of them will do; no Python package brings a browser.
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+COVERING := tests/core tests/pp tests/tl tests/models tests/test_hard_inputs.py tests/test_pass.py
 PIP_OPTIONS := -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint docs bench build try-wheel nightly test-latest clean
+.PHONY: help demo test lint coverage docs bench build try-wheel nightly test-latest clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,10 @@ lint: $(VENV)/.test  ## ruff and mypy alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+coverage: $(VENV)/.test  ## coverage of lines and branches of _core, pp and tl by their tests; under 95 % is a failure
+	MPLBACKEND=agg $(BIN)/pytest -n $(WORKERS) --cov --cov-report= $(COVERING)
+	$(BIN)/coverage report --include='*/_core/*,*/pp/*,*/tl/*' --fail-under=95
 
 docs: $(VENV)/.doc  ## the documentation, in docs/_build/html; a warning is a failure
 	$(BIN)/sphinx-build -b html $(SPHINXOPTS) docs docs/_build/html
@@ -63,7 +68,7 @@ test-latest:  ## the tests on the newest stack: make test-latest PYTHON=python3.
 	MPLBACKEND=agg $(LATEST)/bin/pytest -n $(WORKERS) -o "filterwarnings=$$(printf 'default\nerror:::scpertbias')"
 
 clean:  ## remove everything that make made
-	rm -rf $(VENV) $(LATEST) $(WHEEL) build dist docs/_build docs/api/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .coverage* $(VENV) $(LATEST) $(WHEEL) build dist docs/_build docs/api/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define require_python

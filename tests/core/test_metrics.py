@@ -258,3 +258,38 @@ def test_scaled_score_is_refused_where_it_is_not_defined():
     ones = np.ones(3)
     with pytest.raises(ValueError, match="No scaled score is defined for metric 'discrimination'"):
         METRICS["discrimination"].skill(ones, ones, ones)
+
+
+# --- what mutation testing asked for ---
+
+
+def test_control_noise_is_infinite_up_to_the_rounding_of_the_prediction(rng):
+    """The rounding error of an effect has the size of the prediction, not of the effect."""
+    truth = make_truth(rng, n_rows=1, n_genes=4, control=np.full(4, 50.0), control_var=np.ones(4))
+    rounding = float(np.finfo(np.float32).eps) * 100.0  # of a row of norm 100
+    for size, finite in ((0.2 * rounding, False), (5 * rounding, True)):
+        effect = np.array([[size, 0.0, 0.0, 0.0]])
+        assert np.isfinite(control_noise(truth.control + effect, truth)).all() == finite
+    nothing = dataclasses.replace(truth, control=np.zeros(4))
+    assert control_noise(np.zeros((1, 4)), nothing) == np.inf
+
+
+def test_discrimination_needs_three(rng):
+    truth = make_truth(rng, n_rows=5, groups=np.array([0, 0, 0, 1, 1]))
+    scores = metrics.discrimination(rng.normal(size=truth.observed.shape), truth)
+    assert np.isfinite(scores[:3]).all()
+    assert np.isnan(scores[3:]).all()
+
+
+def test_which_metrics_are_free_of_scale_and_scaled():
+    assert {name for name, m in METRICS.items() if m.scale_free} == {
+        *("pearson_delta", "pearson_delta_perturbed", "l2_ratio", "discrimination")
+    }
+    assert {name for name, m in METRICS.items() if m.scaled} == {"l2", "pearson_delta", "pearson_delta_perturbed"}
+    plain = metrics.Metric(name="x", label="x", best=0.0, higher_is_better=False, function=metrics.l2)
+    assert not plain.scale_free
+    assert not plain.scaled
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        plain.best = 1.0
+    with pytest.raises(TypeError):
+        metrics.Metric("x", "x", 0.0, False, metrics.l2)

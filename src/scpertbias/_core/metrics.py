@@ -57,9 +57,7 @@ def mae(predictions: FloatArray, truth: Truth) -> FloatArray:
 
 def l2_ratio(predictions: FloatArray, truth: Truth) -> FloatArray:
     """L2 error over that of the mean baseline; NaN where that has none."""
-    ratio = np.full(truth.centroid_l2.shape, np.nan)
-    np.divide(l2(predictions, truth), truth.centroid_l2, out=ratio, where=truth.centroid_l2 > 0)
-    return ratio
+    return l2(predictions, truth) / truth.centroid_l2
 
 
 def mse_de20(predictions: FloatArray, truth: Truth) -> FloatArray:
