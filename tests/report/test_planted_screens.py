@@ -8,6 +8,9 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _store
+from scpertbias._models import _registry
+from scpertbias._models._problem import Solution
+from scpertbias._models._registry import model
 from scpertbias._report._answer import answer
 from scpertbias._report._content import unseen_notes
 from scpertbias._report._tables import read
@@ -147,6 +150,55 @@ def test_whether_predictions_fit_their_own_perturbation(confounded):
 def test_what_retraining_changes_of_models_that_solve_genes_apart(confounded):
     assert confounded.verdict["regimes"] == "no"
     assert "nothing changes for ridge (gain 0" in confounded.about("regimes", "Retrained without mitochondrial")
+
+
+@pytest.fixture
+def planted_models():
+    """Two models, both the mean with an error in every gene: ``leaner`` errs as long as it sees mitochondrial genes, ``steady`` errs half as much, always."""
+
+    def erring(size, *, until_without):
+        def solve(problem):
+            mean = problem.means[problem.perturbed].mean(axis=0)
+            sees = any(symbol.startswith("MT-") for symbol in problem.symbols)
+            error = size * (sees or not until_without)
+            signs = np.where(np.arange(len(problem.names))[:, None] % 2, 1.0, -1.0)
+            predictions = mean + error * signs * np.ones_like(mean)
+            predictions[0] = problem.control
+            return Solution(predictions)
+
+        return solve
+
+    def fit():
+        """Stand in for a public function."""
+
+    made = {"leaner": erring(0.06, until_without=True), "steady": erring(0.03, until_without=False)}
+    for name, solve in made.items():
+        model(name, unseen="the mean, with an error", reference="", solve=solve)(fit)
+    yield tuple(made)
+    for name in made:
+        del _registry._REGISTRY[name]
+
+
+def test_a_model_that_leans_on_the_confounders_is_found_out(planted_models, confounded):
+    adata = spb.ds.simulate(4_000, 250, 40, axis_strength=0.6, inert_fraction=0.0, rng=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = Said(
+            spb.tl.audit(
+                adata, models=("mean", *planted_models), regimes=("full", "no_mt_ribo"), n_boot=200, n_random=5
+            )
+        )
+    assert found.verdict["regimes"] == "yes"
+    assert found.text["regimes"].startswith(
+        "Yes: leaner does better without mitochondrial and ribosomal genes, and more so"
+    )
+    assert "a gain for leaner" in found.about("regimes", "Retrained without mitochondrial and ribosomal genes")
+    assert "nothing changes for steady" in found.about("regimes", "Retrained without mitochondrial and ribosomal genes")
+    assert "leaner gains" in found.about("regimes", "Retraining without mitochondrial and ribosomal genes helps more")
+    ranking = found.about("regimes", "The ranking changes")
+    assert "steady is before leaner if trained on all genes, and behind it if retrained" in ranking
+    assert confounded.about("regimes", "The ranking changes") == ""
+    assert confounded.verdict["regimes"] == "no"
 
 
 def test_which_genes_recur(confounded, clean, null):
