@@ -102,7 +102,7 @@ def test_whether_the_perturbations_worked(confounded, clean, null):
     share = {name: int(s.text["screen"].split()[0]) / n for name, s, n in (("c", clean, 60), ("n", null, 30))}
     assert share["c"] > 0.7
     assert share["n"] < 0.15
-    assert "mostly on a shared axis" in confounded.about("screen", "Of these ")
+    assert "move mostly along a shared axis" in confounded.about("screen", "Of these ")
     assert clean.about("screen", "Of these ") == "", "no axis to say it of"
 
 

@@ -60,7 +60,7 @@ def test_kinds_are_counted_unless_the_axis_is_weak(tables):
     ]
     _, said = ask(tables, *rows)
     assert (
-        "Of these 3 are 2 specific (the effect is mostly their own) and 1 mostly on a shared axis; judge models on specific ones."
+        "Of these 3, 2 are specific (the effect is mostly their own) and 1 move mostly along a shared axis; judge models on specific ones."
         in said
     )
     _, said = ask(tables, *rows, note="weak axis: its share may be up to 0.06 too high")

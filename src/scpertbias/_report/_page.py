@@ -18,13 +18,14 @@ from ._format import count, sentence
 from ._views import views
 
 EVIDENCE = {
-    "screen": ("screen", "Every perturbation"),
-    "confounded": ("response", "All shares"),
-    "models": ("scores", "All scores"),
-    "regimes": ("regimes", "All regimes"),
-    "recurrence": ("recurrence", "All genes"),
+    "screen": ("screen", "See every perturbation"),
+    "confounded": ("response", "See all shares"),
+    "models": ("scores", "See all scores"),
+    "regimes": ("regimes", "See all regimes"),
+    "recurrence": ("recurrence", "See all genes"),
 }
 WORDS = {"yes": "yes", "partly": "in part", "no": "no", "open": "not told"}
+OF_MODELS = {**WORDS, "yes": "found", "partly": "none fully", "no": "none"}
 
 
 def report(data: MuData, path: str | Path, *, title: str | None = None, truth: pd.DataFrame | None = None) -> None:
@@ -87,7 +88,7 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
         card=[
             {**row, "bar": Markup(bar(row["skill"], row["low"], row["high"]))} for row in card_rows(made["scorecard"])
         ],
-        words={"verdict": WORDS, "confounded": DEFINED},
+        words={"models": OF_MODELS, "other": WORDS, "confounded": DEFINED},
         evidence=EVIDENCE,
         views=views(made["tables"], made["planted"], made["described"]),
         left_out={name: made["tables"][name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},

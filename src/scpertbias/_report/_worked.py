@@ -14,9 +14,9 @@ from ._say import NO, PARTLY, YES, Answer, Sentence, answered, say
 NAME, QUESTION = "screen", "Did the perturbations work?"
 LEFT_OUT, WITHOUT_EFFECT = "too few cells", "not reproducible"
 WORDS = {
-    "specific": "{} specific (the effect is mostly their own)",
-    "mostly shared axis": "{} mostly on a shared axis",
-    "target in the axis": "{} on a gene of a confounder set",
+    "specific": "{} are specific (the effect is mostly their own)",
+    "mostly shared axis": "{} move mostly along a shared axis",
+    "target in the axis": "{} target a gene of a confounder set",
 }
 MOVES = 3.0
 
@@ -46,7 +46,7 @@ def _kinds(good: pd.DataFrame, confounding: pd.DataFrame) -> list[Sentence]:
     if not sum(counts.values()) or not is_usable(on_systematic(confounding)):
         return []
     parts = listed([WORDS[kind].format(n) for kind, n in counts.items() if n])
-    return [say(f"Of these {len(good)} are {parts}; judge models on specific ones")]
+    return [say(f"Of these {len(good)}, {parts}; judge models on specific ones")]
 
 
 def _own(used: pd.DataFrame) -> list[Sentence]:
