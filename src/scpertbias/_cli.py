@@ -102,9 +102,6 @@ def _audit(args: argparse.Namespace) -> int:
     if args.file.suffix not in FORMATS:
         msg = f"{args.file.name}: FILE must end in {' or '.join(FORMATS)}"
         raise _UsageError(msg)
-    if args.backed and args.file.suffix != ".h5ad":
-        msg = f"{args.file.name}: --backed is for .h5ad"
-        raise _UsageError(msg)
     if why := objection(out, force=args.force):
         raise _UsageError(why)
     mdata = _made(args)
@@ -130,7 +127,7 @@ def _made(args: argparse.Namespace) -> MuData:
 
     say, start = _say(args), time.perf_counter()
     say(f"reading {args.file}")
-    adata, truth = read_cells(args.file, backed=args.backed)
+    adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory)
     net = None if args.net is None else read_net(args.net)
     brought = {name: read_predictions(path) for name, path in map(_name_and_path, args.predictions or [])}
     with warnings.catch_warnings(record=True) as caught:

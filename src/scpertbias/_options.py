@@ -109,7 +109,13 @@ def _audit(made: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder in which finished parts are kept, to go on after an interruption",
     )
-    add("--backed", action="store_true", help="leave the cells of an .h5ad on disk, and read them in parts")
+    add(
+        "--memory",
+        type=float,
+        default=4.0,
+        metavar="GB",
+        help="cells that take more memory are read in parts (%(default)g)",
+    )
     add("--tables-only", action="store_true", help="store no predictions and attributions in audit.h5mu")
     add("--title", help="title of the report")
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _audit, here")

@@ -21,6 +21,8 @@ from ._validate import Scale
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BEGINNING = 50e6
+"""Bytes of cells that are looked at first."""
 CHUNK_MEMORY = 0.5
 """Gigabytes of cells that are held at a time where they are not in memory."""
 
@@ -138,6 +140,11 @@ def totals(x: Any, chunk_memory: float) -> FloatArray:
     for chunk in progress(x, chunk_memory):
         out[chunk.rows] += row_sums(chunk.x)
     return out
+
+
+def beginning(x: Any) -> Any:
+    """Return the first values, in memory: all where they are there already."""
+    return next(chunks(x, n_bytes=BEGINNING)).x
 
 
 def progress(x: Any, chunk_memory: float) -> Iterator[Chunk]:

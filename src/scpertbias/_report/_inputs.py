@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,24 +10,48 @@ from typing import Any
 import anndata as ad
 import h5py
 import pandas as pd
+import zarr
 from mudata import MuData
 
-from .. import _compat, _store, _validate
+from .. import _compat, _keys, _pass, _store, _validate
 from .._files import reading
 from ..ds._assemble import TRUTH
 
 FORMATS = (".h5ad", ".zarr")
-FIRST = 2_000
 
 
-def read_cells(path: Path, *, backed: bool = False) -> tuple[ad.AnnData, dict[str, Any] | None]:
-    """Return the cells (``backed``: left on disk), and what was planted where spb.ds.simulate made them."""
+def read_cells(
+    path: Path, *, layer: str | None = None, memory: float = math.inf
+) -> tuple[ad.AnnData, dict[str, Any] | None]:
+    """Return the cells, and what was planted where spb.ds.simulate made them.
+
+    Where the matrix takes more than ``memory`` gigabytes it stays in the file, and nothing else of it is read but ``obs``
+    and ``var``.
+    """
     with reading(path):
+        file: Any = zarr.open_group(path, mode="r") if path.suffix == ".zarr" else h5py.File(path)
+        truth = ad.io.read_elem(file[f"uns/{TRUTH}"]) if f"uns/{TRUTH}" in file else None
+        values = file.get("X" if layer is None else f"layers/{layer}")
+        if values is not None and _gigabytes(values) > memory:
+            return _on_disk(file, values, layer), truth
         if path.suffix == ".zarr":
-            return ad.io.read_zarr(path), None
-        with h5py.File(path) as file:
-            truth = ad.io.read_elem(file[f"uns/{TRUTH}"]) if f"uns/{TRUTH}" in file else None
-        return ad.io.read_h5ad(path, backed="r" if backed else None), truth
+            return ad.io.read_zarr(path), truth
+        file.close()
+        return ad.io.read_h5ad(path), truth
+
+
+def _gigabytes(values: Any) -> float:
+    """Return the memory that a matrix takes."""
+    parts = [values] if hasattr(values, "dtype") else [values["data"], values["indices"], values["indptr"]]
+    return sum(math.prod(part.shape) * part.dtype.itemsize for part in parts) / 1e9
+
+
+def _on_disk(file: Any, values: Any, layer: str | None) -> ad.AnnData:
+    """Return cells whose matrix is where it was; the file stays open."""
+    x = values if hasattr(values, "dtype") else ad.io.sparse_dataset(values)
+    made = f"uns/{_keys.ROOT}/{_keys.LAYERS}/{layer}"
+    record = ad.io.read_elem(file[made]) if made in file else None
+    return _store.assembled(x, ad.io.read_elem(file["obs"]), ad.io.read_elem(file["var"]), layer, record)
 
 
 def read_audit(path: Path) -> MuData:
@@ -52,10 +77,8 @@ def read_predictions(path: Path) -> ad.AnnData | pd.DataFrame:
 
 def holds_counts(adata: ad.AnnData, layer: str | None) -> bool:
     """Whether the values are raw counts, to be normalized; of cells on disk the first are looked at."""
-    if adata.isbacked:
-        adata = adata[:FIRST].to_memory()
     try:
-        _validate.scale(_store.matrix(adata, layer), layer=layer, normalize=True)
+        _validate.scale(_pass.beginning(_store.matrix(adata, layer)), layer=layer, normalize=True)
     except ValueError:
         return False
     return True
