@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 import scpertbias as spb
-from scpertbias import _compat
+from scpertbias import _compat, _store
 from scpertbias._report._inputs import (
     holds_counts,
     read_audit,
@@ -79,3 +79,21 @@ def test_what_is_no_audit_is_said_to_be_so(screen, tmp_path):
 def test_counts_are_recognized(screen):
     assert not holds_counts(screen, None)
     assert holds_counts(screen, "counts")
+
+
+@pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
+@pytest.mark.parametrize("layer", [None, "counts", "standardized"])
+def test_a_matrix_above_the_memory_stays_in_the_file(screen, tmp_path, suffix, layer):
+    spb.pp.standardize(screen)
+    path = tmp_path / f"x.{suffix}"
+    screen.write_h5ad(path) if suffix == "h5ad" else screen.write_zarr(path)
+    adata, truth = read_cells(path, layer=layer, memory=1e-6)
+    assert truth is not None
+    assert _store.is_lazy(adata)
+    assert (adata.X is None) == (layer is not None)
+    assert adata.obs["perturbation"].tolist() == screen.obs["perturbation"].tolist()
+    assert holds_counts(adata, layer) == (layer == "counts")
+    found = spb.pp.pseudobulk(adata, layer=layer, normalize=layer == "counts")
+    expected = spb.pp.pseudobulk(screen, layer=layer, normalize=layer == "counts")
+    np.testing.assert_allclose(found.X, expected.X, rtol=1e-6, atol=1e-9)
+    assert not _store.is_lazy(read_cells(path, layer=layer, memory=1.0)[0])
