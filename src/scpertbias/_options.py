@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     again = command("report", "render the page of an audit again, without computing anything")
     again.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
     again.add_argument("--out", type=Path, metavar="FILE.html", help="page to write; default: FILE's name with .html")
-    again.add_argument("--title", help="title of the page; by default the stored one")
+    again.add_argument("--title", metavar="TEXT", help="title of the page; by default the stored one")
     again.add_argument("--force", action="store_true", help="replace a page that exists")
     _quiet(again)
     demo = command("demo", "audit a real and a simulated screen")
@@ -75,20 +75,38 @@ def _quiet(made: argparse.ArgumentParser) -> None:
 
 
 def _audit(made: argparse.ArgumentParser) -> None:
+    made.usage = "scpertbias audit FILE [option ...]"
     many: dict[str, Any] = {"action": "append", "metavar": "NAME"}
     made.add_argument(
         "file", type=Path, metavar="FILE", help="cells: .h5ad or .zarr; raw counts are normalized on the fly"
     )
     add = made.add_argument_group("the screen").add_argument
-    add("--groupby", default="perturbation", help="column of obs that names each cell's perturbation (%(default)s)")
+    add(
+        "--groupby",
+        metavar="COLUMN",
+        default="perturbation",
+        help="column of obs that names each cell's perturbation (%(default)s)",
+    )
     add("--reference", **many, help="the control: a name or a pattern such as 'non-targeting*'; repeatable")
     add("--strata", **many, help="column of obs with batches, donors or cell lines; repeatable")
     add("--guide", metavar="COLUMN", help="column of obs with guides: halves are then alternating guides")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
     add("--covariates", **many, help="column of obs to regress out (pct_counts_mt, pct_counts_ribo); repeatable")
-    add("--layer", help="layer to read instead of X")
-    add("--min-cells", type=int, default=20, help="perturbations with fewer cells are left out (%(default)s)")
-    add("--target-sum", type=float, default=1e4, help="counts that a cell is scaled to, for raw counts (%(default)g)")
+    add("--layer", metavar="NAME", help="layer to read instead of X")
+    add(
+        "--min-cells",
+        type=int,
+        metavar="N",
+        default=20,
+        help="perturbations with fewer cells are left out (%(default)s)",
+    )
+    add(
+        "--target-sum",
+        type=float,
+        metavar="X",
+        default=1e4,
+        help="counts that a cell is scaled to, for raw counts (%(default)g)",
+    )
     add("--size-factors", metavar="COLUMN", help="column of obs with each cell's size, for raw counts")
     add("--species", choices=("human", "mouse"), default="human", help="names of MT and RP genes (%(default)s)")
     add = made.add_argument_group("the models").add_argument
@@ -98,11 +116,11 @@ def _audit(made: argparse.ArgumentParser) -> None:
         "(perturbations × genes, first column the perturbation); repeatable")  # fmt: skip
     add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
     add("--regimes", action="append", metavar="NAME", help="full, no_mt, no_mt_ribo, regressed; repeatable")
-    add("--n-folds", type=int, help="folds (5; with 25 perturbations or fewer one fold each)")
-    add("--n-random", type=int, help="random removals of genes beside the regimes (20)")
+    add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
+    add("--n-random", type=int, metavar="N", help="random removals of genes beside the regimes (20)")
     add = made.add_argument_group("running and writing").add_argument
-    add("--seed", type=int, default=0, help="(%(default)s)")
-    add("--n-jobs", type=int, help="fits to run at a time; no result depends on it (scanpy's setting)")
+    add("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (%(default)s)")
+    add("--n-jobs", type=int, metavar="N", help="fits to run at a time; no result depends on it (scanpy's setting)")
     add(
         "--cache",
         type=Path,
@@ -117,7 +135,7 @@ def _audit(made: argparse.ArgumentParser) -> None:
         help="cells that take more memory are read in parts (%(default)g)",
     )
     add("--tables-only", action="store_true", help="store no predictions and attributions in audit.h5mu")
-    add("--title", help="title of the report")
+    add("--title", metavar="TEXT", help="title of the report")
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _audit, here")
     add("--force", action="store_true", help="replace an earlier audit in DIR")
     _quiet(made)

@@ -198,7 +198,9 @@ def test_printing_opens_what_is_folded(browser, small_page):
     assert page.locator("details").count() == page.locator("details[open]").count() > 0
     page.set_viewport_size({"width": 720, "height": 1000})  # A4 within its margins
     page.emulate_media(media="print")
-    widths = page.evaluate("[...document.querySelectorAll('table, figure svg')].map(e => e.getBoundingClientRect().right)")
+    widths = page.evaluate(
+        "[...document.querySelectorAll('table, figure svg')].map(e => e.getBoundingClientRect().right)"
+    )
     assert max(widths) <= 720, "cut off at the edge of the paper"
     page.close()
 
