@@ -92,10 +92,10 @@ def test_training_has_the_columns_of_the_models_own_history():
     history = {"epoch": [1, 2], "loss": [0.5, 0.4], "seconds": [1.0, 1.0], "best": [False, True], "note": ["", ""]}
     tables["training"] = pd.DataFrame({"model": "gears", "regime": "full", **history})
     made = _views_of_training(tables)
-    assert [c.label for c in made["columns"]] == ["model", "regime", "epoch", "kept", "loss", "seconds"]
+    assert [c.label for c in made["columns"]] == ["model", "regime", "epoch", "best so far", "loss", "seconds"]
     assert [[cell["text"] for cell in row][2:5] for row in made["rows"]] == [
         ["1", "–", "0.500"],
-        ["2", "kept", "0.400"],
+        ["2", "yes", "0.400"],
     ]
 
 

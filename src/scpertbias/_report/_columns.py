@@ -166,6 +166,6 @@ TRAINING = (
     Column("model", "model", "name"),
     Column("regime", "regime"),
     Column("epoch", "epoch", "count"),
-    Column("best", "kept", "text", "the epoch whose weights were kept"),
+    Column("best", "best so far", "text", "the weights of the last such epoch are kept"),
 )
 """Beside these come the columns of the model's own history: losses, learning rate, seconds, memory."""

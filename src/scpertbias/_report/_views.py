@@ -97,7 +97,7 @@ def _training(tables: Tables) -> pd.DataFrame:
     table = tables["training"]
     if "best" not in table:
         return table
-    return table.assign(best=["kept" if best is True or best == 1 else "" for best in table["best"]])
+    return table.assign(best=["yes" if best is True or best == 1 else "" for best in table["best"]])
 
 
 def _history(table: pd.DataFrame) -> list[Column]:
