@@ -218,6 +218,25 @@ def test_a_loss_that_is_not_finite(screen, net, monkeypatch):
     assert "gears" not in adata.layers
 
 
+def test_beside_the_linear_models_on_a_simulated_screen():
+    adata = spb.ds.simulate(700, 40, 8, keep_counts=False)
+    names = sorted(set(adata.obs["perturbation"]) - {"non-targeting"})
+    missing = [name for name in names if name not in adata.var_names]
+    free = [gene for gene in adata.var_names if not gene.startswith(("MT-", "RP")) and gene not in names]
+    adata.var_names = [dict(zip(free, missing, strict=False)).get(gene, gene) for gene in adata.var_names]
+    spb.pp.split(adata, test=names[:2], val=names[2:3])
+    ring = pd.DataFrame({"source": names, "target": names[1:] + names[:1]})
+    spb.tl.fit_gears(adata, ring, epochs=1, hidden_size=6, device="cpu")
+    for function in (spb.tl.fit_mean, spb.tl.fit_ridge, spb.tl.fit_bilinear):
+        function(adata)
+    spb.tl.fit_two_stage(adata, ring, axis="perturbations")
+    spb.tl.score(adata, n_boot=20)
+    scores = spb.get.scores(adata).query("split == 'test'").pivot(index="perturbation", columns="model", values="l2")
+    assert list(scores.columns) == ["bilinear", "gears", "mean", "ridge", "two_stage"]
+    assert list(scores.index) == names[:2]
+    assert scores.notna().all().all()
+
+
 @pytest.mark.gpu
 def test_on_a_gpu_it_is_what_it_is_on_a_cpu(screen, net, tmp_path):
     import torch

@@ -56,12 +56,12 @@ class Cells:
         rows = self.x[cells]
         return np.asarray(rows.toarray() if sparse.issparse(rows) else rows, dtype=np.float32)
 
-    def centered(self, cells: IntArray, like: IntArray | None = None) -> FloatArray:
+    def centered(self, cells: IntArray) -> FloatArray:
         """Return the values of some cells, less the control mean of their own stratum, plus that of all control."""
         values = self.dense(cells)
         if self.offset is None:
             return values
-        return np.subtract(values, self.offset[self.stratum[cells if like is None else like]], out=values)
+        return np.subtract(values, self.offset[self.stratum[cells]], out=values)
 
     def expressed(self) -> npt.NDArray[np.bool_]:
         """Perturbations × genes: whether any training or validation cell has a value other than zero."""
