@@ -146,3 +146,11 @@ def test_cells_for_models_that_are_trained_from_them(adata):
     assert again.notes == []
     with pytest.raises(ValueError, match="'deep'.*trained from cells, but these are profiles"):
         run(spb.pp.pseudobulk(adata), trained=("deep",))
+
+
+def test_an_error_lists_the_columns_of_the_caller_only(adata):
+    counts = adata.copy()
+    counts.X = counts.layers["counts"]
+    counts.obs = counts.obs[["perturbation"]]
+    with pytest.raises(KeyError, match=r"no obs\['batch'\]. obs holds \['perturbation'\]\."):
+        run(counts, data={"strata": "batch"}, normalize=True)

@@ -34,6 +34,13 @@ def simulate_net(
     A net: `source` and `target` (names of targets) and `weight` (0.5–1 within modules, 0–0.5 for random edges), each
     pair once.
 
+    Raises
+    ------
+    KeyError
+        If the screen was not made by :func:`scpertbias.ds.simulate`.
+    ValueError
+        If ``degree`` is under 1, or ``noise`` not between 0 and 1.
+
     Examples
     --------
     >>> import scpertbias as spb

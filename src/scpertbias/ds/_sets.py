@@ -58,6 +58,11 @@ def confounder_sets(species: str = "human") -> pd.DataFrame:
 
     Earlier names of renamed genes are members too (`ATP5A1` beside `ATP5F1A`), as public screens use both.
 
+    Raises
+    ------
+    ValueError
+        If ``species`` is not known.
+
     Examples
     --------
     >>> import scpertbias as spb

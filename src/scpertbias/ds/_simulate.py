@@ -108,6 +108,11 @@ def simulate(
       genes; at the average batch), and the `share` of the energy of these effects in each set of
       :func:`~scpertbias.ds.confounder_sets` and on their mean direction (`systematic`).
 
+    Raises
+    ------
+    ValueError
+        If a parameter makes no screen: out of range, or more perturbations than cells.
+
     Examples
     --------
     >>> import scpertbias as spb

@@ -50,6 +50,10 @@ def attribution_check(
     KeyError
         If a model is not stored, or has no attributions.
 
+    References
+    ----------
+    Kavirayuni & Venturelli 2025, Table 3.
+
     Examples
     --------
     >>> import scpertbias as spb

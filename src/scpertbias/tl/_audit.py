@@ -139,6 +139,10 @@ def audit(
         If a model, a parameter of one or a regime is not known, a regime asked for cannot be defined, ``fit_on="all"``,
         ``cache`` is a file, or the input is on the wrong scale.
 
+    References
+    ----------
+    Kavirayuni & Venturelli 2025.
+
     Examples
     --------
     >>> import scpertbias as spb

@@ -108,6 +108,11 @@ def confounding(
     ValueError
         If ``sets`` lacks a column.
 
+    References
+    ----------
+    Kavirayuni & Venturelli 2025, discussion (variance contribution of these genes); Viñas Torné et al., Nature Biotechnology
+    2025 (systematic variation).
+
     Examples
     --------
     >>> import scpertbias as spb

@@ -70,6 +70,10 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
     KeyError
         If no model is stored in it.
 
+    References
+    ----------
+    Kavirayuni & Venturelli 2025, section 3.1 (exclusion after training, and retraining).
+
     Examples
     --------
     >>> import scpertbias as spb

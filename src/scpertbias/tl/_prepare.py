@@ -72,10 +72,8 @@ def prepare(
             )
             raise ValueError(msg)
         return Prepared(_profiles(adata, data, normalize))
-    if trained and _store.is_lazy(adata):
-        msg = f"`models`: {list(trained)} are trained from cells in memory; load these with adata.to_memory()."
-        raise ValueError(msg)
     cells, notes = _store.light(adata, data["layer"]), []
+    _check_cells(cells, data, trained, lazy=_store.is_lazy(adata))
     wanted, covariates = _missing(cells, covariates, normalize)
     found = None
     if normalize or with_net or cells.n_vars > MAX_GENES:
@@ -138,6 +136,15 @@ def _profiles(adata: AnnData, data: dict[str, Any], normalize: bool) -> AnnData:
 
 def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {k: v for k, v in data.items() if k not in keys}
+
+
+def _check_cells(cells: AnnData, data: Mapping[str, Any], trained: Sequence[str], *, lazy: bool) -> None:
+    """Refuse what cannot be read, before columns are added that are not the caller's: errors list those that there are."""
+    if trained and lazy:
+        msg = f"`models`: {list(trained)} are trained from cells in memory; load these with adata.to_memory()."
+        raise ValueError(msg)
+    _validate.column(cells, data["groupby"], argument="groupby")
+    _validate.strata_codes(cells, data["strata"])
 
 
 def _missing(cells: AnnData, covariates: Sequence[str], normalize: bool) -> tuple[list[str], list[str]]:

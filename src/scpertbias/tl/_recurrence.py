@@ -83,6 +83,10 @@ def recurrence(
     ValueError
         If no perturbation is held out, or models were fitted on different data.
 
+    References
+    ----------
+    Kavirayuni & Venturelli 2025, Tables 1 and 2.
+
     Examples
     --------
     >>> import scpertbias as spb

@@ -66,7 +66,8 @@ def score(
 
     References
     ----------
-    Ahlmann-Eltze, Huber & Anders, Nature Methods 2025.
+    Ahlmann-Eltze, Huber & Anders, Nature Methods 2025; Viñas Torné et al., Nature Biotechnology 2025 (the mean of the
+    perturbed as reference); Adduri et al. 2025 (discrimination).
 
     Examples
     --------

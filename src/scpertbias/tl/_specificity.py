@@ -101,6 +101,10 @@ def specificity(
     folds, with the mean of one fold's training data put in place of the other's; a model that differs between
     perturbations no more than that mean does is one constant, and gains nothing by definition.
 
+    References
+    ----------
+    Viñas Torné et al., Nature Biotechnology 2025 (scores beyond the systematic variation).
+
     Examples
     --------
     >>> import scpertbias as spb

@@ -61,6 +61,10 @@ def variance_ratio(
     ValueError
         If no perturbation is held out, or models were fitted on different data.
 
+    References
+    ----------
+    Ahlmann-Eltze, Huber & Anders, Nature Methods 2025, Extended Data Fig. 7; Kavirayuni & Venturelli 2025, ED Fig. 7.
+
     Examples
     --------
     >>> import scpertbias as spb
