@@ -69,6 +69,19 @@ def test_degenerate_attributions(tables, flag, said):
     assert said is None or (said in found[0] and "those of gears" in found[0])
 
 
+@pytest.mark.parametrize(("model", "said"), [("scgpt (no pretraining)", True), ("scgpt", False)])
+def test_a_model_without_its_pretraining_is_no_verdict_on_it(tables, model, said):
+    found = texts(tables, [{"model": model, "n": 100, "verdict": "worse than the mean"}])
+    assert found == (
+        [
+            "Trained from scratch, without a published checkpoint: scgpt (no pretraining); nothing here is a verdict on what "
+            "pretraining brings."
+        ]
+        if said
+        else []
+    )
+
+
 def test_what_was_left_out_and_why(tables):
     tables["models_left_out"] = pd.DataFrame(
         [("y", "full", "no net"), ("y", "no_mt", "no net")], columns=["model", "regime", "reason"]

@@ -132,7 +132,7 @@ def test_which_model_is_to_be_trusted(confounded, clean, null):
     assert null.verdict["models"] in ("no", "open")
 
 
-def test_without_the_one_that_knows_none_is_trusted(confounded):
+def test_models_are_told_apart_from_the_mean(confounded):
     assert "axis" not in confounded.text["models"].split(":")[0]
     assert "oracle" in confounded.about("models", "Closer to the truth than the mean baseline")
     assert "stuck" in confounded.about("models", "Farther from the truth than the mean baseline")

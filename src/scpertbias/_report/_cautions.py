@@ -12,6 +12,7 @@ from ._scorecard import NONE
 from ._worked import moved, scan
 
 CHECKS = ("labels", "scale", "strata", "genes", "split")
+FROM_SCRATCH = "(no pretraining)"
 DEGENERATE = {
     "zero": "all zero",
     "constant": "the same for every gene",
@@ -29,6 +30,7 @@ def cautions(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> list[Sen
         *_beside(scan(tables)),
         *said,
         *_attributions(tables["attribution_check"]),
+        *_from_scratch(card),
         *_left_out(tables["regimes_left_out"], tables["models_left_out"]),
         *_approximate(card),
     ]
@@ -58,6 +60,14 @@ def _attributions(check: pd.DataFrame) -> list[Sentence]:
         return []
     words = [f"are {DEGENERATE[flag]}" for flag in rows["flag"]]
     return [say(f"Attributions that say nothing: those of {by_words(rows['model'].tolist(), words)}", rows)]
+
+
+def _from_scratch(card: pd.DataFrame) -> list[Sentence]:
+    rows = card[card["model"].astype(str).str.endswith(FROM_SCRATCH)]
+    if rows.empty:
+        return []
+    text = f"Trained from scratch, without a published checkpoint: {listed(rows['model'].tolist())}"
+    return [say(f"{text}; nothing here is a verdict on what pretraining brings", rows)]
 
 
 def _left_out(regimes: pd.DataFrame, models: pd.DataFrame) -> list[Sentence]:
