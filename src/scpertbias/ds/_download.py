@@ -1,0 +1,95 @@
+"""Public files, downloaded once, with their checksum where one is published."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import scanpy as sc
+from tqdm.auto import tqdm
+
+from .._log import info
+
+BLOCK = 1 << 20
+TIMEOUT = 60
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file: its name in the cache, where it comes from, its size in bytes and its checksum (None: not published)."""
+
+    name: str
+    url: str
+    size: int | None
+    checksum: str | None
+
+    def __str__(self) -> str:
+        size = "" if self.size is None else f" ({self.size / 1e9:.1f} GB)"
+        return f"{self.url}{size}"
+
+
+def fetch(remote: Remote) -> Path:
+    """Return the path of a file in ``scanpy.settings.datasetdir``; it is downloaded if it is not there yet.
+
+    A download that was cut short goes on where it stopped, and only what is whole gets the file's name.
+    """
+    import pooch
+
+    folder = Path(sc.settings.datasetdir)
+    path = folder / remote.name
+    if path.exists() and (remote.size is None or path.stat().st_size == remote.size):
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        pooch.retrieve(remote.url, remote.checksum, remote.name, folder, downloader=_Resumed(path, remote))
+    except (OSError, urllib.error.URLError) as err:
+        msg = (
+            f"{remote.name} cannot be downloaded ({err}). Download {remote} by other means, and put it at {path} "
+            "(scanpy.settings.datasetdir / its name)."
+        )
+        raise OSError(msg) from err
+    except ValueError as err:  # pooch's word for another checksum
+        _part(path).unlink(missing_ok=True)
+        msg = f"{remote.name}: what {remote.url} holds is not what was published ({err}); nothing was kept."
+        raise ValueError(msg) from err
+    if remote.checksum is None:
+        info(f"{path}: no checksum is published; sha256 {pooch.file_hash(str(path))}")
+    return path
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+@dataclass(frozen=True)
+class _Resumed:
+    """A downloader for pooch that keeps what it has in a file beside, and asks for the rest."""
+
+    path: Path
+    remote: Remote
+
+    def __call__(self, url: str, output_file: Any, _pooch: Any) -> None:
+        part = _part(self.path)
+        have = part.stat().st_size if part.exists() else 0
+        if self.remote.size is None or have != self.remote.size:
+            self._rest(url, part, have)
+        if self.remote.size is not None and part.stat().st_size != self.remote.size:
+            msg = f"{part.stat().st_size} of {self.remote.size} bytes came; call again to go on"
+            raise OSError(msg)
+        part.replace(output_file)
+
+    def _rest(self, url: str, part: Path, have: int) -> None:
+        request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            resumed = response.status == 206  # else it begins anew
+            quiet = int(sc.settings.verbosity) < 1
+            bar = tqdm(
+                total=self.remote.size, initial=have * resumed, unit="B", unit_scale=True, desc=part.stem, disable=quiet
+            )
+            with part.open("ab" if resumed else "wb") as file, bar:
+                while block := response.read(BLOCK):
+                    file.write(block)
+                    bar.update(len(block))

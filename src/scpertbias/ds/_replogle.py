@@ -1,0 +1,99 @@
+"""The essential-gene screen of Replogle et al. in K562, downloaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from .._core.chunks import chunks
+from ._download import Remote, fetch
+from ._files import read_table
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+FILE = Remote(
+    name="K562_essential_raw_singlecell_01.h5ad",
+    url="https://ndownloader.figshare.com/files/35773219",
+    size=10_661_879_995,
+    checksum="md5:4f1122ce1c7f13299a68df6459a266d3",
+)
+CONTROL = "non-targeting"
+COLUMNS = {"gene": "perturbation", "sgID_AB": "guide", "gem_group": "gem_group", "UMI_count": "total_counts"}
+READ_BYTES = 5e8
+
+
+def replogle_2022_k562_essential(*, filtered: bool = False) -> AnnData:
+    """Perturb-seq of the essential genes in K562 cells by CRISPR interference :cite:p:`replogle2022`.
+
+    The authors' file (10.7 GB, CC BY 4.0) is downloaded to ``scanpy.settings.datasetdir`` when first asked for, and its
+    checksum compared. A download that is cut short goes on where it stopped.
+
+    Parameters
+    ----------
+    filtered
+        Keep the 681 targets and 1,186 genes that Lopez et al. chose :cite:p:`lopez2023`, the basis of the screen of
+        Kavirayuni & Venturelli, and the control; these are read into memory. The lists are bundled (Apache-2.0).
+
+    Returns
+    -------
+    Raw counts, cells × genes: 310,385 × 8,563, left in the file (backed), or with ``filtered`` a float32 CSR matrix in
+    memory. Pass ``normalize=True`` and ``strata="gem_group"`` to :func:`scpertbias.pp.pseudobulk` or
+    :func:`scpertbias.tl.audit`.
+
+    - `obs`: `perturbation` (the target gene; control: `non-targeting`), `guide`, `gem_group` (the batch), `total_counts`,
+      `pct_counts_mt`, and what else the authors give.
+    - `var`: `gene_name`; the names are Ensembl ids.
+
+    Raises
+    ------
+    OSError
+        If the file is not there and cannot be downloaded; the message says where to put it.
+    ValueError
+        If what was downloaded is not what was published.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.replogle_2022_k562_essential(filtered=True)  # doctest: +SKIP
+    """
+    adata = ad.read_h5ad(fetch(FILE), backed="r")
+    obs = described(adata.obs)
+    if not filtered:
+        adata.obs = obs
+        return adata
+    keep, genes = lopez(obs["perturbation"], adata.var["gene_name"])
+    parts = [
+        sparse.csr_matrix(chunk.x[np.ix_(np.flatnonzero(keep[chunk.rows]), genes)].astype(np.float32))
+        for chunk in chunks(adata.X, n_bytes=READ_BYTES)
+    ]
+    obs, var = obs[keep].copy(), adata.var.iloc[genes].copy()
+    adata.file.close()
+    obs["perturbation"] = obs["perturbation"].cat.remove_unused_categories()
+    return ad.AnnData(sparse.vstack(parts, format="csr"), obs=obs, var=var)
+
+
+def described(given: pd.DataFrame) -> pd.DataFrame:
+    """Name the authors' columns as this package does; their mitochondrial share is a fraction."""
+    if "gene" not in given or CONTROL not in set(given["gene"]):
+        msg = f"{FILE.name} holds no obs['gene'] with {CONTROL!r}; it is not the file that was published."
+        raise ValueError(msg)
+    obs = given.rename(columns=COLUMNS)
+    obs["perturbation"] = pd.Categorical(obs["perturbation"].astype(str))
+    obs["gem_group"] = pd.Categorical(obs["gem_group"].astype(str))
+    if "mitopercent" in obs:
+        obs["pct_counts_mt"] = 100 * obs.pop("mitopercent").astype(float)
+    return obs
+
+
+def lopez(labels: pd.Series, symbols: pd.Series) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Return the cells of the chosen targets and the control, and the positions of the chosen genes."""
+    targets, panel = read_table("replogle_targets.csv"), read_table("k562_genes.csv.gz")
+    wanted = set(panel.loc[panel["panel"] == 1, "gene"])
+    genes = symbols.isin(wanted).to_numpy() & ~symbols.duplicated().to_numpy()
+    return labels.isin({*targets["target"], CONTROL}).to_numpy(), np.flatnonzero(genes)
