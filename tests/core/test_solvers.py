@@ -283,3 +283,78 @@ def test_a_singular_all_trained_graph_is_noticed():
     with pytest.raises(ValueError, match="alpha is too small"):
         grn(means, counts, alpha=0, gamma=1, perturbations=graph)
     assert np.isfinite(grn(means, counts, alpha=1e-6, gamma=1, perturbations=graph).fitted).all()
+
+
+# --- what mutation testing asked for ---
+
+
+@pytest.mark.parametrize("weights", ["cells", "perturbations"])
+@pytest.mark.parametrize("coding", ["one_hot", "reference"])
+def test_one_cell_is_a_level_like_any_other(weights, coding):
+    """A level of one cell counts, one without cells does not: the normal equations of every cell say how much."""
+    rng = np.random.default_rng(21)
+    counts, alpha = np.array([4, 1, 3, 0]), 0.7
+    means = rng.normal(size=(4, 3))
+    n = (counts > 0).astype(float) if weights == "perturbations" else counts.astype(float)
+    levels = [1, 2] if coding == "reference" else [0, 1, 2]
+    design = np.eye(4)[:, levels]
+    system = np.block(
+        [
+            [design.T @ (n[:, None] * design) + alpha * np.eye(len(levels)), (design.T @ n)[:, None]],
+            [(design.T @ n)[None], np.array([[n.sum()]])],
+        ]
+    )
+    right = np.vstack([design.T @ (n[:, None] * means), (n @ means)[None]])
+    solved = np.linalg.solve(system, right)
+    found = ridge(means, counts, 0, alpha=alpha, coding=coding, weights=weights)
+    np.testing.assert_allclose(found.intercept, solved[-1], atol=1e-12)
+    np.testing.assert_allclose(found.coef[levels], solved[:-1], atol=1e-12)
+    assert not found.coef[3].any()
+
+
+def test_one_cell_has_its_place_in_the_low_rank():
+    """With the full rank the first stage leaves nothing, not even of a level of one cell."""
+    rng = np.random.default_rng(22)
+    counts, means = np.array([40, 1, 30, 0, 12]), rng.normal(size=(5, 8))
+    found = two_stage(means, counts, n_components=4, alpha=0.5, gamma=0.0)
+    trained = counts > 0
+    np.testing.assert_allclose(found.fitted[trained], means[trained], atol=1e-10)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0])
+@pytest.mark.parametrize("unknown", [[4], [1, 4]])
+def test_one_unknown_level_is_extended_too(gamma, unknown):
+    rng = np.random.default_rng(23)
+    ring, values = np.arange(6), rng.normal(size=(6, 2))
+    graph = laplacian(adjacency(ring, (ring + 1) % 6, np.ones(6), 6), normalized=False)
+    known = ~np.isin(np.arange(6), unknown)
+    found = harmonic_extension(graph, known, values, alpha=0.1, gamma=gamma)
+    full = gamma * graph.toarray()
+    system = full[np.ix_(unknown, unknown)] + 0.1 * np.eye(len(unknown))
+    np.testing.assert_allclose(found[unknown], np.linalg.solve(system, -full[np.ix_(unknown, known)] @ values[known]))
+    np.testing.assert_array_equal(found[known], values[known])
+
+
+def test_levels_of_one_cell_are_enough():
+    found = ridge(np.array([[1.0], [3.0]]), np.array([1, 1]), 0, alpha=1.0, coding="one_hot", weights="cells")
+    np.testing.assert_allclose(found.intercept, [2.0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_singular_graph_over_both_axes_is_noticed(seed):
+    """Without a penalty nothing holds the level of the coefficients, however many cells there are."""
+    rng = np.random.default_rng(seed)
+    counts, means = rng.integers(100, 900, 50), rng.normal(size=(50, 6))
+    ring = np.arange(50)
+    graph = laplacian(adjacency(ring, (ring + 1) % 50, np.ones(50), 50), normalized=False)
+    genes = spectrum(laplacian(adjacency(np.arange(5), np.arange(1, 6), np.ones(5), 6), normalized=True))
+    with pytest.raises(ValueError, match="alpha is too small"):
+        grn(means, counts, alpha=0, gamma=1e-3, genes=genes, perturbations=graph)
+    assert np.isfinite(grn(means, counts, alpha=1e-5, gamma=1e-3, genes=genes, perturbations=graph).fitted).all()
+
+
+def test_low_rank_is_exact_where_singular_values_are_close():
+    matrix = np.random.default_rng(24).normal(size=(260, 300))
+    scores, loadings = low_rank(matrix, 9)
+    u, s, v = np.linalg.svd(matrix, full_matrices=False)
+    np.testing.assert_allclose(scores @ loadings.T, (u[:, :9] * s[:9]) @ v[:9], atol=1e-9)
