@@ -150,7 +150,7 @@ def test_a_target_that_is_not_measured(screen):
     assert predicted.drop(untrained).notna().all().all()
     assert np.isfinite(kept["history"]["val_loss"]).all(), "their cells still tell when to stop"
     assert "not the pretrained foundation model" in kept["note"]
-    assert f"{len(missing)} perturbations of genes that are not measured" in kept["note"]
+    assert f"{len(missing) - len(untrained)} perturbations of genes that are not measured" in kept["note"]
 
 
 def test_skip_predicts_nothing_for_it_and_says_why(measured):

@@ -198,7 +198,8 @@ def _attributions(made: Plan, module: Any, can: list[int], gene: int) -> npt.NDA
 
 def _note(made: Plan) -> str:
     """Say what sets these predictions apart from those of the foundation model, and from scGPT's tutorial."""
-    extra = sum(bool(ids) for ids in made.tokens.extra)
+    named = zip(made.cells.screen.names, made.tokens.extra, strict=True)
+    extra = sum(bool(ids) for name, ids in named if name not in made.cannot)
     parts = [SCRATCH] if made.checkpoint is None else []
     if extra:
         parts.append(f"{extra} perturbations of genes that are not measured enter as a token of their own")
