@@ -54,8 +54,8 @@ def population(
 
 def depth_for(n_genes: int, density: float) -> float:
     """Return the mean depth at which so many entries are not zero, by trial on some hundred control cells."""
-    low, high = 500.0, 200_000.0
-    for _ in range(12):
+    low, high = 20.0, 200_000.0
+    for _ in range(14):
         middle = float(np.sqrt(low * high))
         drawn = population(n_genes, 2, depth=middle)[0]
         zeros = np.zeros(200, dtype=np.int64)

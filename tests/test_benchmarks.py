@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +14,21 @@ import pytest
 import scpertbias as spb
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("_measure", "_screen", "_table", "audit", "gears", "pseudobulk", "questions", "regress_out", "ridge", "scgpt")
+PARTS = (
+    "_measure",
+    "_screen",
+    "_table",
+    "audit",
+    "backed",
+    "gears",
+    "growth",
+    "large",
+    "pseudobulk",
+    "questions",
+    "regress_out",
+    "ridge",
+    "scgpt",
+)
 
 
 @pytest.fixture
@@ -197,3 +212,45 @@ def test_scgpt_prints_its_figures_with_their_date(benchmarks, capsys):
     said = capsys.readouterr().out
     assert re.match(r"\d{4}-\d\d-\d\d, ", said)
     assert said.count("scGPT (some card)") == 4
+
+
+def test_a_file_is_read_in_parts_beside_its_reading_alone(benchmarks, cells, monkeypatch):
+    monkeypatch.setattr(benchmarks.backed, "measured", benchmarks.backed.measure)  # here, not in a process of its own
+    rows = benchmarks.backed.run(cells, pairs=1)
+    assert [row.work for row in rows] == ["pseudobulk, CSR file", "pseudobulk, CSC file"]
+    for row in rows:
+        assert row.difference < 1e-9
+        assert row.memory_gb > 0
+        assert row.peer_s > 0
+
+
+def test_more_than_the_slower_half_or_more_memory_is_not_met(benchmarks):
+    def met(whole, memory=1.0, difference=0.0):
+        timed = [(whole, 1.0, 0.4)]
+        return benchmarks.backed.row("x", "1", timed=timed, memory=memory, difference=difference).met
+
+    assert met(1.4)
+    assert not met(1.6)
+    assert not met(1.4, memory=2.1)
+    assert not met(1.4, difference=1e-3)
+
+
+def test_growth_is_in_one_direction_at_a_time(benchmarks):
+    rows = benchmarks.growth.run(pairs=1, base={"n_cells": 300, "n_genes": 40, "n_perturbations": 4})
+    assert [row.size for row in rows[:3]] == ["300 × 40 × 4", "600 × 40 × 4", "1,200 × 40 × 4"]
+    assert [row.size for row in rows[5:]] == ["300 × 160 × 4", "300 × 40 × 4", "300 × 40 × 8", "300 × 40 × 16"]
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_cells_that_stay_on_disk(benchmarks, tmp_path):
+    """As the million does, with 200 genes instead of 8,000 and 40 perturbations instead of 2,000."""
+    path = tmp_path / "screen.h5ad"
+    benchmarks.large.make(path, 100_000, 200, 40)
+    with h5py.File(path) as file:
+        assert file["X/data"].shape[0] / (100_000 * 200) == pytest.approx(0.35, abs=0.05)
+    options = ("--memory", "0.001", "--n-random", "0", "--models", "mean", "--models", "ridge", "--quiet")
+    found = benchmarks.large.audit(path, tmp_path / "audit", *options)
+    assert found["peak_gb"] < 1.0
+    scores = pd.read_csv(tmp_path / "audit" / "tables" / "scores.csv")
+    assert set(scores["regime"]) == {"full", "no_mt", "no_mt_ribo", "regressed"}
+    assert scores["l2"].notna().all()

@@ -1,0 +1,126 @@
+"""`pp.pseudobulk` of a file beside reading the file alone, and beside the same pass with its reading not counted.
+
+Reading and computing overlap, so the whole should take little more than the slower of the two; and its memory is that of
+the moments and two chunks, whatever the file.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import h5py
+import numpy as np
+import scanpy as sc
+from anndata import AnnData
+
+import scpertbias as spb
+from scpertbias import _pass
+from scpertbias._core.chunks import Chunk
+
+from ._measure import MIN_PAIRS, Row, peak_memory_gb, reset_peak_memory, seconds
+from ._screen import size_of
+
+AT_MOST, GIGABYTES, CHUNK_GB = 1.5, 2.0, 0.25
+TOLERANCE = 1e-6
+
+
+def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for form, x in (("CSR", adata.X), ("CSC", adata.X.tocsc())):
+            path = Path(folder) / f"{form}.h5ad"
+            AnnData(x, obs=adata.obs, var=adata.var).write_h5ad(path)
+            del x
+            rows.append(row(f"pseudobulk, {form} file", size_of(adata), **measured(path, pairs)))
+    return rows
+
+
+def measured(path: Path, pairs: int) -> dict[str, Any]:
+    """Measure in a process of its own, which never held the cells."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(measure, path, pairs).result()
+
+
+def measure(path: Path, pairs: int) -> dict[str, Any]:
+    """Time the whole, reading alone and computing alone in turn; then the memory of one run."""
+    sc.settings.verbosity = 0
+    ours(path)
+    timed = [
+        (seconds(lambda: ours(path)), seconds(lambda: read_alone(path)), computing_alone(path)) for _ in range(pairs)
+    ]
+    reset_peak_memory()
+    found = ours(path)
+    memory = peak_memory_gb()
+    expected = spb.pp.pseudobulk(ad.read_h5ad(path))
+    return {"timed": timed, "memory": memory, "difference": float(np.abs(found.X - expected.X).max())}
+
+
+def ours(path: Path) -> AnnData:
+    adata = ad.read_h5ad(path, backed="r")
+    found = spb.pp.pseudobulk(adata, chunk_memory=CHUNK_GB)
+    adata.file.close()
+    return found
+
+
+def read_alone(path: Path) -> None:
+    """Read the arrays of the matrix with h5py, as much at a time as the pass does."""
+    with h5py.File(path) as file:
+        data, indices = file["X/data"], file["X/indices"]
+        step = int(CHUNK_GB / 2 * 1e9 / (data.dtype.itemsize + indices.dtype.itemsize))
+        for start in range(0, data.shape[0], step):
+            data[start : start + step], indices[start : start + step]
+
+
+def computing_alone(path: Path) -> float:
+    """Seconds of the same pass over the same chunks, without those that reading them takes."""
+    real, reading = _pass.chunks, 0.0
+    adata = ad.read_h5ad(path, backed="r")
+    parts = [(chunk.rows, chunk.genes) for chunk in real(adata.X, n_bytes=CHUNK_GB * 1e9)]
+    adata.file.close()
+
+    def one_by_one(x: Any, *, n_bytes: float) -> Any:
+        nonlocal reading
+        for rows, genes in parts:
+            start = time.perf_counter()
+            values = x[:, genes] if genes != slice(0, x.shape[1]) else x[rows]
+            reading += time.perf_counter() - start
+            yield Chunk(rows, genes, values)
+
+    _pass.chunks = one_by_one
+    try:
+        return seconds(lambda: ours(path)) - reading
+    finally:
+        _pass.chunks = real
+
+
+def row(work: str, size: str, *, timed: list[tuple[float, float, float]], memory: float, difference: float) -> Row:
+    """Met if the whole takes at most so many times the slower of its two halves, and no more memory than allowed."""
+    ratios = [whole / max(read, compute) for whole, read, compute in timed]
+    ratio = statistics.median(ratios)
+    return Row(
+        work=work,
+        size=size,
+        ours_s=statistics.median(whole for whole, _, _ in timed),
+        peer_s=statistics.median(max(read, compute) for _, read, compute in timed),
+        ratio=ratio,
+        ratio_min=min(ratios),
+        ratio_max=max(ratios),
+        memory_gb=memory,
+        difference=difference,
+        tolerance=TOLERANCE,
+        budget=f"≤ {AT_MOST:g}× the slower, < {GIGABYTES:g} GB",
+        met=ratio <= AT_MOST and memory < GIGABYTES and difference <= TOLERANCE,
+    )
+
+
+if __name__ == "__main__":
+    from ._table import main
+
+    main([run])
