@@ -181,7 +181,9 @@ def column(make: Callable[[pd.Series], Any], name: str = "perturbation") -> Call
 
 def values(make: Callable[[np.ndarray], Any]) -> Callable[[], ad.AnnData]:
     def change(adata):
-        return ad.AnnData(make(adata.X), obs=adata.obs, var=adata.var, layers=dict(adata.layers))
+        return ad.AnnData(
+            make(adata.X), obs=adata.obs, var=adata.var, layers={k: v for k, v in adata.layers.items() if k}
+        )
 
     return changed(change)
 
@@ -473,7 +475,14 @@ def assert_same(answer: pd.DataFrame, wanted: pd.DataFrame) -> None:
     answer, wanted = (f.astype(object).where(f.notna(), None).infer_objects() for f in (answer, wanted))
     wanted = wanted.astype({c: object for c, t in wanted.dtypes.items() if not pd.api.types.is_numeric_dtype(t)})
     pd.testing.assert_frame_equal(
-        answer, wanted, check_dtype=False, check_names=False, check_column_type=False, rtol=2e-5, atol=2e-5
+        answer,
+        wanted,
+        check_dtype=False,
+        check_names=False,
+        check_column_type=False,
+        check_index_type=False,
+        rtol=2e-5,
+        atol=2e-5,
     )
 
 
@@ -498,6 +507,9 @@ def test_outcome(row: Row) -> None:
             answer = run(call, data, case.given, copy=True)
         assert snapshot(data) == before, call
         wanted = [row.says] if row.outcome.startswith("a warning") else []
+        warned = [
+            w for w in warned if not issubclass(w.category, DeprecationWarning)
+        ]  # newer pandas, of anndata and mudata
         said = [str(w.message) for w in warned if "names are not unique" not in str(w.message)]
         assert len(said) == len(wanted), (call, said)
         assert all(text in said[0] for text in wanted), (call, said)

@@ -33,13 +33,15 @@ def added(*slots: str) -> None:
         sc.logging.hint(message)
 
 
-def progress(what: str, total: int | None, *, unit: str = "it", items: Iterable[Any] | None = None) -> tqdm:
+def progress(
+    what: str, total: int | None, *, unit: str = "it", items: Iterable[Any] | None = None, **kwargs: Any
+) -> tqdm:
     """Make a progress bar, over items if given (shown from verbosity 1)."""
     if int(sc.settings.verbosity) < _BAR:
         return tqdm(items, total=total, disable=True)
     from tqdm import auto  # in a notebook without widgets it warns when it is imported, which our import must not do
 
-    return auto.tqdm(items, total=total, desc=what, unit=unit)
+    return auto.tqdm(items, total=total, desc=what, unit=unit, **kwargs)
 
 
 def some(names: Iterable[object], n: int = 5) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scanpy as sc
 
 from . import _distributed
 from ._core.blocks import Leaves
@@ -17,6 +17,7 @@ from ._core.depth import Depth
 from ._core.gather import Gathering
 from ._core.moments import Moments
 from ._core.sums import row_sums
+from ._log import progress as shown
 from ._validate import Scale
 
 FloatArray = npt.NDArray[np.float64]
@@ -152,14 +153,11 @@ def progress(x: Any, chunk_memory: float) -> Iterator[Chunk]:
     if not chunk_memory > 0:
         msg = f"`chunk_memory` is {chunk_memory}; it must be positive (gigabytes)."
         raise ValueError(msg)
-    from tqdm.auto import (
-        tqdm,  # in a notebook without widgets it warns when it is imported, which our import must not do
-    )
-
     genes = by_genes(x)
-    quiet = not is_lazy(x) or int(sc.settings.verbosity) < 1
-    with tqdm(total=x.shape[int(genes)], desc="genes" if genes else "cells", disable=quiet, unit_scale=True) as bar:
+    what, total = ("genes", x.shape[1]) if genes else ("cells", x.shape[0])
+    with shown(what, total, unit_scale=True) if is_lazy(x) else nullcontext() as bar:
         for chunk in chunks(x, n_bytes=chunk_memory * 1e9):
             yield chunk
-            part = chunk.genes if genes else chunk.rows
-            bar.update(part.stop - part.start)
+            if bar is not None:
+                part = chunk.genes if genes else chunk.rows
+                bar.update(part.stop - part.start)

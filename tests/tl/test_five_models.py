@@ -121,5 +121,5 @@ def test_on_a_real_screen_what_cannot_be_predicted_is_named(papalexi):
         record = profiles.uns["scpertbias"]["models"][name]
         predicted = np.isfinite(spb.get.predictions(profiles, name)).all(axis=1)
         assert sorted(record["cannot_predict"]) == sorted(predicted.index[~predicted]), name
+        assert record["cannot_predict"].size  # held-out targets that are not measured: nothing has trained them
     assert predicted.any()
-    assert np.isfinite(spb.get.predictions(profiles, SCGPT)).all().all()  # what is not measured has a token of its own

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import scanpy as sc
-from tqdm.auto import tqdm
 
-from .._log import info
+from .._log import info, progress
 
 BLOCK = 1 << 20
 TIMEOUT = 60
@@ -85,10 +84,7 @@ class _Resumed:
         request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             resumed = response.status == 206  # else it begins anew
-            quiet = int(sc.settings.verbosity) < 1
-            bar = tqdm(
-                total=self.remote.size, initial=have * resumed, unit="B", unit_scale=True, desc=part.stem, disable=quiet
-            )
+            bar = progress(part.stem, self.remote.size, unit="B", initial=have * resumed, unit_scale=True)
             with part.open("ab" if resumed else "wb") as file, bar:
                 while block := response.read(BLOCK):
                     file.write(block)

@@ -72,7 +72,7 @@ def ask(
         **running,
         rng=rng,
     )
-    _keep(mdata, screens, fits, records, wanted, folds, predictions=keep_predictions)
+    _keep(mdata, screens, fits, wanted, folds, predictions=keep_predictions)
     if keep_predictions and wanted and len(screens) > 1:
         in_sample = {regime: f.in_sample for regime, f in fits.items()}
         questions["coupling"] = coupling_table(mdata, net, in_sample=in_sample)
@@ -90,6 +90,8 @@ def ask(
         models_left_out=left_out_table(fits, untrained),
         **questions,
     )
+    if not keep_predictions:
+        _drop_trained(mdata, records)
     return len(set(folds.values()))
 
 
@@ -131,13 +133,12 @@ def _keep(
     mdata: MuData,
     screens: Mapping[str, _moments.Screen],
     fits: Mapping[str, Fits],
-    records: Records,
     wanted: Sequence[Variant],
     folds: Mapping[str, int],
     *,
     predictions: bool,
 ) -> None:
-    """Store the folds in every regime and, if asked for, the models; else drop those that the audit trained."""
+    """Store the folds in every regime and, if asked for, the models."""
     for regime, profiles in mdata.mod.items():
         screen = screens[regime]
         fold = [folds.get(screen.names[p], -1) for p in screen.perturbation]
@@ -146,6 +147,11 @@ def _keep(
             solution = fits[regime].solutions.get(v.name)
             if isinstance(solution, Solution):
                 store(profiles, screen, solution, kind=v.kind, params=v.params, key=v.name, cross_fitted=True)
+
+
+def _drop_trained(mdata: MuData, records: Records) -> None:
+    """Drop the models that the audit trained: what they predict was read from where they are stored."""
+    for regime, profiles in mdata.mod.items():
         for name, record in records[regime].items():
-            if not predictions and "regime" in record:
+            if "regime" in record:
                 _store.drop_model(profiles, name)
