@@ -486,7 +486,12 @@ def assert_same(answer: pd.DataFrame, wanted: pd.DataFrame) -> None:
     )
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[f"{r.case}-{r.outcome}-{i}" for i, r in enumerate(ROWS)])
+def parameter(i: int, row: Row) -> Any:
+    marks = [pytest.mark.needs("dask")] if "dask" in row.case else []
+    return pytest.param(row, id=f"{row.case}-{row.outcome}-{i}", marks=marks)
+
+
+@pytest.mark.parametrize("row", [parameter(i, row) for i, row in enumerate(ROWS)])
 @pytest.mark.filterwarnings("ignore:Observation names are not unique:UserWarning")
 def test_outcome(row: Row) -> None:
     case = CASES[row.case]
