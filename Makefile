@@ -64,7 +64,7 @@ nightly: $(VENV)/.test  ## what takes minutes: the long tutorials
 test-latest:  ## the tests on the newest stack: make test-latest PYTHON=python3.13
 	$(call require_python)
 	$(PYTHON) -m venv $(LATEST)
-	$(LATEST)/bin/python -m pip install $(PIP_OPTIONS) --upgrade --upgrade-strategy eager -e ".[test]"
+	$(LATEST)/bin/python -m pip install $(PIP_OPTIONS) --upgrade --upgrade-strategy eager -e ".[test,dask]"
 	MPLBACKEND=agg $(LATEST)/bin/pytest -n $(WORKERS) -o "filterwarnings=$$(printf 'default\nerror:::scpertbias')"
 
 clean:  ## remove everything that make made
