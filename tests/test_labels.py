@@ -265,5 +265,5 @@ def test_twenty_thousand_labels(join, reference):
     values = pd.Series(pd.Categorical(labels))
     start = time.process_time()
     found = read(values, reference=reference, symbols=[f"G{i}" for i in range(20_000)])
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 4  # quadratic work takes minutes
     assert len(found.names) > 19_000
