@@ -263,7 +263,10 @@ def test_genes_do_not_look_like_guides(labels):
 def test_twenty_thousand_labels(join, reference):
     labels = [f"G{i}" for i in range(100)] + [join.format(i) for i in range(20_000)] + [f"NT_{i}" for i in range(30)]
     values = pd.Series(pd.Categorical(labels))
-    start = time.process_time()
-    found = read(values, reference=reference, symbols=[f"G{i}" for i in range(20_000)])
-    assert time.process_time() - start < 4  # quadratic work takes minutes
+    seconds = []
+    for _ in range(3):  # the best of three: a busy machine slows single ones
+        start = time.process_time()
+        found = read(values, reference=reference, symbols=[f"G{i}" for i in range(20_000)])
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 1
     assert len(found.names) > 19_000

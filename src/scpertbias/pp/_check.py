@@ -11,7 +11,7 @@ from anndata import AnnData
 from .. import _keys, _moments, _store, _validate
 from .._core.ceilings import reproducibility
 from .._docs import docs
-from .._log import added
+from .._log import added, some
 from ._annotate import marked, masks
 from ._pseudobulk import LIKELY_STRATA
 
@@ -174,9 +174,9 @@ def _label_findings(screen: _moments.Screen) -> list[Finding]:
     if few:
         least = screen.record["min_cells"]
         detail = f"{len(few)} of {n_all} perturbations have under {least} cells and are left out"
-        rows.append(("labels", "warning", f"{detail}: {_some(few)}"))
+        rows.append(("labels", "warning", f"{detail}: {some(few, N_NAMED)}"))
     if none:
-        detail = f"{len(none)} of {n_all} perturbations have no cell that counts: {_some(none)}"
+        detail = f"{len(none)} of {n_all} perturbations have no cell that counts: {some(none, N_NAMED)}"
         rows.append(("labels", "warning", detail))
     combos = sum(len(t) > 1 for t in screen.targets)
     if combos:
@@ -240,10 +240,10 @@ def _split_findings(screen: _moments.Screen) -> list[Finding]:
         detail = (
             f"{len(leaked)} of {len(held_out)} held-out perturbations have training cells: they are seen, not unseen"
         )
-        return [("split", "warning", f"{detail} ({_some(leaked)})")]
+        return [("split", "warning", f"{detail} ({some(leaked, N_NAMED)})")]
     both = [screen.names[p] for p in sorted(parts["val"] & parts["test"])]
     if both:
-        return [("split", "warning", f"{len(both)} perturbations are in val and in test ({_some(both)})")]
+        return [("split", "warning", f"{len(both)} perturbations are in val and in test ({some(both, N_NAMED)})")]
     return [("split", "ok", ", ".join(f"{len(p)} {s}" for s, p in parts.items()) + " perturbations")]
 
 
@@ -267,9 +267,5 @@ def _response_findings(per: pd.DataFrame) -> list[Finding]:
         ]
     n = int(np.argmax(np.cumsum(shares.to_numpy()) >= MOST)) + 1
     detail = f"{n} of {len(used)} perturbations carry {100 * MOST:.0f} % of the response"
-    first = _some(used.loc[shares.index[:n], "perturbation"].tolist())
+    first = some(used.loc[shares.index[:n], "perturbation"].tolist(), N_NAMED)
     return [*rows, ("response", "warning" if n <= len(used) / 4 else "ok", f"{detail}: {first}")]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:N_NAMED]) + (", …" if len(names) > N_NAMED else "")

@@ -14,7 +14,7 @@ from anndata import AnnData
 from ... import _store, _validate
 from ..._core.attribution import output_gene
 from ..._docs import docs
-from ..._log import info, warn
+from ..._log import info, some, warn
 from ...pp import coexpression_net
 from .._fit import store
 from .._problem import Solution, check_net
@@ -213,10 +213,10 @@ def _warn(graph: PerturbationGraph, cannot: Sequence[str], *, hint: bool) -> Non
     if graph.isolated:
         said.append(
             f"No edge of the perturbation graph joins {len(graph.isolated)} of {len(graph.nodes)} perturbed genes "
-            f"({_some(graph.isolated)}): they learn from their own cells alone."
+            f"({some(graph.isolated)}): they learn from their own cells alone."
         )
     if cannot:
-        said.append(f"{len(cannot)} perturbations that training does not reach cannot be predicted ({_some(cannot)}).")
+        said.append(f"{len(cannot)} perturbations that training does not reach cannot be predicted ({some(cannot)}).")
     if said:
         warn(" ".join([*said, NO_NET] if hint else said))
 
@@ -276,7 +276,3 @@ def _solve(network: Network, cells: Cells, graph: PerturbationGraph, kind: str) 
     said = {"output_gene": str(cells.screen.genes[gene]), "output_gene_ties": ties}
     outside = f"{OUTSIDE}{', '.join(graph.isolated)}" if graph.isolated else ""
     return Solution(control + shifts, importance, note=outside), said
-
-
-def _some(names: Sequence[str], n: int = 5) -> str:
-    return ", ".join(names[:n]) + (", …" if len(names) > n else "")
