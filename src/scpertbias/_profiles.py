@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,6 +16,7 @@ from . import _keys, _store, _validate
 from ._core.moments import Covariates, Moments
 from ._screen import Screen
 
+TARGET_MEASURED = "target_measured"
 _N_HALF = "obsm/n_half"
 _REMEMBERED = {"groupby": "perturbation", "reference": None, "strata": None, "min_cells": 20, "gene_symbols": None}
 
@@ -34,7 +35,6 @@ def write(screen: Screen, var: pd.DataFrame) -> AnnData:
 
 def _obs(screen: Screen) -> pd.DataFrame:
     names = np.array(screen.names)[screen.perturbation]
-    measured = set(screen.symbols)
     targets = [screen.targets[i] for i in screen.perturbation]
     index = (
         names
@@ -48,12 +48,26 @@ def _obs(screen: Screen) -> pd.DataFrame:
             "n_cells": screen.moments.n.astype(np.int64),
             "is_reference": screen.perturbation == 0,
             "n_targets": [len(t) for t in targets],
-            "target_measured": [bool(t) and all(g in measured for g in t) for t in targets],
+            TARGET_MEASURED: _measured(targets, screen.symbols),
             "used": screen.used,
             "reason": pd.Categorical(screen.reason),
         },
         index=pd.Index(index, dtype=object),
     )
+
+
+def _measured(targets: Sequence[tuple[str, ...]], symbols: npt.NDArray[np.str_]) -> list[bool]:
+    """Say of each row whether it has targets, and all of them are among the genes."""
+    measured = set(symbols.tolist())
+    return [bool(t) and measured.issuperset(t) for t in targets]
+
+
+def target_measured(profiles: AnnData) -> tuple[str, list[bool]]:
+    """Return the column of ``obs`` that says which rows' targets are measured, as it is for the genes that there are."""
+    record = _store.profiles_record(profiles) or {}
+    _, targets, perturbation = _names(profiles, record)
+    symbols, _ = _validate.gene_symbols(profiles, record.get("gene_symbols"))
+    return TARGET_MEASURED, _measured([targets[p] for p in perturbation], symbols)
 
 
 def write_layer(profiles: AnnData, key: str, moments: Moments, record: Mapping[str, Any]) -> None:

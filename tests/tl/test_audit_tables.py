@@ -4,6 +4,7 @@ import scpertbias as spb
 from scpertbias import _moments
 from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias._models._problem import Solution
+from scpertbias.tl._ask import only_unseen
 from scpertbias.tl._audit_tables import errors_table, left_out_table, models_table, summaries
 from scpertbias.tl._compare import score_regimes
 from scpertbias.tl._cross_fit import Fits, Variant
@@ -64,8 +65,9 @@ def test_errors_of_brought_models_are_of_what_they_have_not_seen():
     screen, folds, fits = setting()
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
     predictions["full"]["theirs"] = predictions["full"]["a"]
+    screens = {"full": screen, "no_mt": screen}
     records = {**NONE, "full": {"theirs": {"test": np.array(screen.names[4:7])}}}
-    table = errors_table({"full": screen, "no_mt": screen}, predictions, records, folds)
+    table = errors_table(screens, only_unseen(predictions, screens, records, folds), folds)
     last = table[table["n_genes"] == 30].set_index(["regime", "model", "subset"])["n"].to_dict()
     assert last == {
         ("full", "a", "all"): 12,
@@ -77,4 +79,4 @@ def test_errors_of_brought_models_are_of_what_they_have_not_seen():
         ("no_mt", "a", "all"): 12,
         ("no_mt", "a", "common"): 12,
     }
-    assert errors_table({"full": screen}, {"full": {}}, NONE, folds) is None
+    assert errors_table({"full": screen}, {"full": {}}, folds) is None

@@ -5,6 +5,7 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _moments
+from scpertbias.pp._regimes import plan
 from scpertbias.tl._lean import OnDemand, Shelf, Tables, complete, on_demand
 
 
@@ -48,8 +49,9 @@ def test_a_shelf_holds_what_was_put_there_and_leaves_nothing():
 
 def test_screens_on_demand_are_those_of_the_profiles():
     cells = spb.ds.simulate(1500, 80, 8, rng=1)
-    mdata = spb.pp.regimes(spb.pp.pseudobulk(cells, covariates=["pct_counts_mt", "pct_counts_ribo"]))
-    only, screens = on_demand(mdata, fit_on="control")
+    profiles = spb.pp.pseudobulk(cells, covariates=["pct_counts_mt", "pct_counts_ribo"])
+    mdata, planned = spb.pp.regimes(profiles), plan(profiles, None, fit_on="control")
+    only, screens = on_demand(profiles, planned, fit_on="control")
     assert list(only.mod) == ["full"]
     assert list(screens) == list(mdata.mod)
     for regime in mdata.mod:
@@ -61,7 +63,7 @@ def test_screens_on_demand_are_those_of_the_profiles():
         for name in ("mean", "var", "half", "n_half", "blocks", "n_blocks", "n"):
             np.testing.assert_array_equal(getattr(found.moments, name), getattr(expected.moments, name), err_msg=name)
         assert found.digest() == expected.digest()
-    again = complete(only, list(mdata.mod), fit_on="control")
+    again = complete(only, planned, fit_on="control")
     for regime in mdata.mod:
         for key in mdata[regime].layers:
             np.testing.assert_array_equal(again[regime].layers[key], mdata[regime].layers[key])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -83,8 +84,9 @@ class Moments:
 
     def merge(self, codes: IntArray, n_rows: int) -> Moments:
         """Sum rows with the same code (the splits of one perturbation); the order is that of the codes."""
-        weight = np.zeros((n_rows, len(codes)))
-        weight[codes, np.arange(len(codes))] = 1.0
+        if np.array_equal(codes, np.arange(n_rows)):
+            return replace(self, covariates=None)
+        weight = csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_rows, len(codes)))
         n, mean = _weighted(weight, self.n, self.mean)
         within = weight @ np.nan_to_num(self.var * np.maximum(self.n - 1, 0)[:, None])
         between = weight @ (self.n[:, None] * (self.mean - mean[codes]) ** 2)
@@ -103,7 +105,7 @@ class Moments:
         )
 
 
-def _weighted(weight: FloatArray, n: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _weighted(weight: csr_array, n: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Cells and mean of merged rows; a row without cells is NaN."""
     total = weight @ n
     with np.errstate(invalid="ignore", divide="ignore"):

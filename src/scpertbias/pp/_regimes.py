@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,12 @@ from .. import _compat, _moments, _profiles, _store, _validate
 from .._log import info
 from ._annotate import marked
 from ._regress import regress_profiles, varying
-from ._select_genes import keep_genes
 
-REGIMES = ("full", "no_mt", "no_mt_ribo", "regressed")
+BoolArray = npt.NDArray[np.bool_]
+
+REGRESSED = "regressed"
+WITHOUT_GENES = ("no_mt", "no_mt_ribo")
+REGIMES = ("full", *WITHOUT_GENES, REGRESSED)
 
 
 def regimes(
@@ -66,64 +69,101 @@ def regimes(
     if _store.profiles_record(adata) is None:
         msg = "`adata` holds cells; make profiles with spb.pp.pseudobulk first."
         raise ValueError(msg)
+    planned = plan(adata, regimes, covariates=covariates, fit_on=fit_on)
+    return made(adata.copy(), planned, covariates=covariates, fit_on=fit_on)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which genes each regime keeps, and why others are left out."""
+
+    genes: dict[str, BoolArray]
+    left_out: dict[str, str]
+
+
+def plan(
+    profiles: AnnData, regimes: Sequence[str] | None, *, covariates: Sequence[str] | None = None, fit_on: str
+) -> Plan:
+    """Say which regimes the profiles define; one that was asked for by name and cannot be defined is an error."""
     wanted = REGIMES if regimes is None else [regimes] if isinstance(regimes, str) else list(regimes)
     unknown = [r for r in wanted if r not in REGIMES]
     if unknown:
         msg = f"`regimes`: {unknown} are not known; there are {list(REGIMES)}."
         raise ValueError(msg)
     _validate.choice(fit_on, ("control", "train"), argument="fit_on")
-    modalities: dict[str, AnnData] = {}
+    genes: dict[str, BoolArray] = {}
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(("full", *wanted)):
-        made = _regressed(adata, covariates, fit_on) if name == "regressed" else _without(adata, name, modalities)
-        if isinstance(made, AnnData):
-            modalities[name] = made
+        keep = ~removed(profiles, name)
+        reason = _why_not(profiles, covariates, fit_on) if name == REGRESSED else _why_no_genes(name, keep, genes)
+        if not reason:
+            genes[name] = keep
             continue
         if regimes is not None:
-            msg = f"`regimes`: {name!r} cannot be made of these data: {made}."
+            msg = f"`regimes`: {name!r} cannot be made of these data: {reason}."
             raise ValueError(msg)
-        left_out[name] = made
-        info(f"regime {name!r} is left out: {made}")
+        left_out[name] = reason
+        info(f"regime {name!r} is left out: {reason}")
+    return Plan(genes, left_out)
+
+
+def made(profiles: AnnData, planned: Plan, *, covariates: Sequence[str] | None = None, fit_on: str) -> MuData:
+    """Make the profiles of every regime; those of ``full`` are the ones given, not a copy."""
+    modalities: dict[str, AnnData] = {}
+    for name, keep in planned.genes.items():
+        if name == REGRESSED:
+            modalities[name] = _regressed(profiles, covariates, fit_on)
+        elif name == "full":
+            modalities[name] = profiles
+        else:
+            modalities[name] = profiles[:, keep].copy()
+            _store.put_obs(modalities[name], *_profiles.target_measured(modalities[name]))
     mdata = _compat.mudata(modalities)
-    table = pd.DataFrame({"regime": list(left_out), "reason": list(left_out.values())}, dtype="string")
-    _store.put(mdata, regimes_left_out=table)
+    _store.put(mdata, regimes_left_out=left_out_table(planned))
     return mdata
 
 
-def _regressed(adata: AnnData, covariates: Sequence[str] | None, fit_on: str) -> AnnData | str:
-    """Return profiles with the covariates regressed out, or why there are none."""
-    screen = _moments.of(adata)
+def left_out_table(planned: Plan) -> pd.DataFrame:
+    """Return the regimes that are left out, each with the reason."""
+    reasons = {"regime": list(planned.left_out), "reason": list(planned.left_out.values())}
+    return pd.DataFrame(reasons, dtype="string")
+
+
+def _why_not(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -> str:
+    """Say why no covariate can be regressed out ("": one can); covariates that were named are the user's word."""
+    if covariates is not None:
+        return ""
+    screen = _moments.of(profiles)
     held = screen.moments.covariates
-    if covariates is None:
-        if held is None or not held.mean.shape[1]:
-            return "the profiles hold no covariate (covariates= of spb.pp.pseudobulk)"
-        if not varying(screen, fit_on):
-            return "no covariate varies in the cells that the slopes are fitted on"
-    moments, _ = regress_profiles(screen, covariates, fit_on=fit_on)
-    made = _profiles.write(replace(screen, moments=moments, record={**screen.record, "regressed": True}), adata.var)
-    made.obs = adata.obs.copy()
-    return made
+    if held is None or not held.mean.shape[1]:
+        return "the profiles hold no covariate (covariates= of spb.pp.pseudobulk)"
+    return "" if varying(screen, fit_on) else "no covariate varies in the cells that the slopes are fitted on"
 
 
-def _without(adata: AnnData, name: str, earlier: Mapping[str, AnnData]) -> AnnData | str:
-    """Return profiles without the genes that a regime leaves out, or why there are none."""
+def _why_no_genes(name: str, keep: BoolArray, earlier: Mapping[str, BoolArray]) -> str:
+    """Say why a regime without some genes is none of its own ("": it is)."""
     if name == "full":
-        return adata.copy()
-    keep = ~removed(adata, name)
+        return ""
     if keep.all():
         genes = "mitochondrial gene" if name == "no_mt" else "mitochondrial and no ribosomal gene"
         return f"no {genes} is measured"
     if not keep.any():
         return "no other gene is measured"
-    for other, profiles in earlier.items():
-        if other in ("no_mt", "no_mt_ribo") and profiles.n_vars == keep.sum():
-            return f"no ribosomal gene is measured, so it equals {other!r}"
-    made = adata.copy()
-    keep_genes(made, keep)
-    return made
+    same = [other for other, kept in earlier.items() if other in WITHOUT_GENES and kept.sum() == keep.sum()]
+    return f"no ribosomal gene is measured, so it equals {same[0]!r}" if same else ""
 
 
-def removed(adata: AnnData, name: str) -> npt.NDArray[np.bool_]:
+def _regressed(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -> AnnData:
+    """Return profiles with the covariates regressed out."""
+    screen = _moments.of(profiles)
+    moments, _ = regress_profiles(screen, covariates, fit_on=fit_on)
+    record = {**screen.record, "regressed": True}
+    regressed = _profiles.write(replace(screen, moments=moments, record=record), profiles.var)
+    regressed.obs = profiles.obs.copy()
+    return regressed
+
+
+def removed(adata: AnnData, name: str) -> BoolArray:
     """Return which genes a regime leaves out."""
     record = _store.profiles_record(adata) or {}
     symbols, _ = _validate.gene_symbols(adata, record.get("gene_symbols"))

@@ -194,7 +194,7 @@ def _independent(
 def _select(moments: Moments, chosen: Sequence[int]) -> Moments:
     """Keep some covariates."""
     c = moments.covariates
-    if c is None:
+    if c is None or list(chosen) == list(range(c.mean.shape[1])):
         return moments
     pick = np.asarray(chosen)
     return replace(

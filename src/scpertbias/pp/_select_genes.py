@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from .. import _moments, _store, _validate
+from .. import _moments, _profiles, _store, _validate
 from .._docs import docs
 from .._log import info
 from ._annotate import marked, masks
@@ -122,11 +122,6 @@ def highest(
 
 def keep_genes(adata: AnnData, keep: npt.NDArray[np.bool_]) -> None:
     """Drop the other genes; on profiles, say anew which targets are measured."""
-    if _store.profiles_record(adata) is None:
-        adata._inplace_subset_var(keep)
-        return
-    screen = _moments.of(adata)
-    measured = set(screen.symbols[keep].tolist())
-    targets = [screen.targets[i] for i in screen.perturbation]
     adata._inplace_subset_var(keep)
-    _store.put_obs(adata, "target_measured", [bool(t) and measured.issuperset(t) for t in targets])
+    if _store.profiles_record(adata) is not None:
+        _store.put_obs(adata, *_profiles.target_measured(adata))

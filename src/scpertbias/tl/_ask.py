@@ -57,8 +57,9 @@ def ask(
     predictions = _predictions(mdata, screens, fits, records)
     scores = _scores(screens, predictions, records, folds, n_top_genes)
     check = findings(screens["full"], mdata["full"], n_folds=len(set(folds.values())))
+    unseen = only_unseen(predictions, screens, records, folds)
     questions = question_tables(
-        mdata, screens, fits, records, folds, sets=sets, n_top_genes=n_top_genes, n_boot=n_boot, rng=rng
+        mdata["full"], screens, fits, records, unseen, folds, sets=sets, n_top_genes=n_top_genes, n_boot=n_boot, rng=rng
     )
     random = random_table(
         screens,
@@ -86,7 +87,7 @@ def ask(
         regimes=None if scores is None else regime_table(scores, n_boot=n_boot, rng=rng),
         ranking=None if scores is None else ranking_table(scores, n_boot=n_boot, rng=rng),
         random_regimes=random,
-        error_by_n_genes=errors_table(screens, predictions, records, folds),
+        error_by_n_genes=errors_table(screens, unseen, folds),
         models_left_out=left_out_table(fits, untrained),
         **questions,
     )
@@ -112,6 +113,25 @@ def _predictions(
             | {name: partial(trained, regime, name) for name in records[regime]}
         )
         for regime, f in fits.items()
+    }
+
+
+def only_unseen(
+    predictions: Mapping[str, Tables],
+    screens: Mapping[str, _moments.Screen],
+    records: Records,
+    folds: Mapping[str, int],
+) -> dict[str, Tables]:
+    """Return the same, and NaN where a model has seen the perturbation, for the control, and outside the folds."""
+
+    def held_out(regime: str, name: str) -> Any:
+        screen, record = screens[regime], records[regime].get(name)
+        known = list(folds) if record is None else _results.held_out(record, screen)
+        return np.where(np.isin(screen.names, known)[:, None], predictions[regime][name], np.nan)
+
+    return {
+        regime: Tables({name: partial(held_out, regime, name) for name in tables})
+        for regime, tables in predictions.items()
     }
 
 

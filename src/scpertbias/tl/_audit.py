@@ -12,13 +12,14 @@ import scanpy as sc
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _moments, _results, _store, _validate, pp
+from .. import _results, _store, _validate
 from .._docs import docs
 from .._models._registry import closed_forms, from_cells
 from .._models.external import add_predictions
+from ..pp._regimes import Plan, plan
 from ._ask import ask
 from ._cross_fit import Variant, variants
-from ._lean import complete, on_demand
+from ._lean import at_once, complete, on_demand
 from ._parts import Cache
 from ._prepare import DEFAULT_COVARIATES, prepare
 from ._train import train_all
@@ -174,22 +175,21 @@ def audit(
     )
     for name, given in brought.items():
         add_predictions(ready.profiles, key_added=name, **given)
-    mdata = pp.regimes(ready.profiles, regimes, fit_on=fit_on)
-    _check_size(mdata, len(wanted), keep_predictions)
-    untrained = train_all(ready, mdata, costly, net, fit_on=fit_on, cache=kept, rng=rng)
-    net, notes, made = ready.net if net is None else net, ready.notes, list(mdata.mod)
+    planned = plan(ready.profiles, regimes, fit_on=fit_on)
+    _check_size(ready.profiles.n_obs, planned, len(wanted), keep_predictions)
     lean = not keep_predictions and not costly
+    mdata, screens = (on_demand if lean else at_once)(ready.profiles, planned, fit_on=fit_on)
+    untrained = train_all(ready, mdata, costly, net, fit_on=fit_on, cache=kept, rng=rng)
+    net, notes = ready.net if net is None else net, ready.notes
     del ready
-    mdata, screens = on_demand(mdata, fit_on=fit_on) if lean else (mdata, {r: _moments.of(mdata[r]) for r in made})
-
     how = {"n_top_genes": n_top_genes, "n_boot": n_boot, "n_random": n_random}
     running = {"n_jobs": n_jobs, "cache": kept, "keep_predictions": keep_predictions, "rng": rng}
     n_made = ask(mdata, screens, closed, net, untrained=untrained, sets=sets, n_folds=n_folds, **how, **running)
-    asked = {"n_folds": n_made, **how, "fit_on": fit_on}
     record = {k: v for k, v in screens["full"].record.items() if k in _results.DATA}
-    _store.put(mdata, audit={**record, **asked, "rng": rng if isinstance(rng, int) else None, "notes": notes})
+    record |= {"n_folds": n_made, **how, "fit_on": fit_on, "rng": rng if isinstance(rng, int) else None, "notes": notes}
+    _store.put(mdata, audit=record)
     del screens
-    return complete(mdata, made, fit_on=fit_on) if lean else mdata
+    return complete(mdata, planned, fit_on=fit_on) if lean else mdata
 
 
 def _stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
@@ -231,9 +231,10 @@ def _check_names(brought: Mapping[str, Any], wanted: Sequence[Variant]) -> None:
         raise ValueError(msg)
 
 
-def _check_size(mdata: MuData, n_models: int, keep: bool) -> None:
+def _check_size(n_profiles: int, planned: Plan, n_models: int, keep: bool) -> None:
     """Refuse, before anything is fitted, predictions and attributions that would not fit into memory."""
-    size = sum(a.n_obs * a.n_vars * 8 * (n_models * 1.5 + 4) for a in mdata.mod.values()) / 1e9
+    n_genes = sum(int(genes.sum()) for genes in planned.genes.values())
+    size = n_profiles * n_genes * 8 * (n_models * 1.5 + 4) / 1e9
     if keep and size > sc.settings.max_memory:
         msg = (
             f"The predictions of this audit take {size:.1f} GB, above scanpy.settings.max_memory = "

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .. import _results
 from .._models._problem import CONSTANT
 from .._moments import Screen
 from ._cross_fit import Fits, Variant
@@ -72,20 +71,14 @@ def summaries(
 
 def errors_table(
     screens: Mapping[str, Screen],
-    predictions: Mapping[str, Mapping[str, npt.NDArray[np.float64]]],
-    records: Records,
+    unseen: Mapping[str, Mapping[str, npt.NDArray[np.float64]]],
     folds: Mapping[str, int],
 ) -> pd.DataFrame | None:
     """Return the errors by number of genes, in each regime those of the models trained in it."""
     parts = []
-    for regime, screen in screens.items():
-        unseen = {}
-        for name, table in predictions[regime].items():
-            made = records[regime].get(name)
-            known = list(folds) if made is None else _results.held_out(made, screen)
-            unseen[name] = np.where(np.isin(screen.names, known)[:, None], table, np.nan)
-        if unseen:
-            part = error_by_n_genes_table(screen, unseen, folds=folds)
+    for regime, predictions in unseen.items():
+        if predictions:
+            part = error_by_n_genes_table(screens[regime], predictions, folds=folds)
             part.insert(1, "regime", regime)
             parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else None

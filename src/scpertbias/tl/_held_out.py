@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .._core.variance import deviations, groups_of_folds, is_constant
 from .._log import info
 from .._models._problem import CONSTANT
 from .._moments import Screen
+from ._lean import Tables
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -94,13 +96,14 @@ class HeldOut:
     """Held-out perturbations that all models predict.
 
     ``rows`` index ``screen.names``; ``groups`` say which rows are centered together (one fold, or all), ``mean`` (rows ×
-    genes) is that of the perturbations that the fits of each row were trained on.
+    genes) is that of the perturbations that the fits of each row were trained on. ``predictions`` (rows × genes) are
+    made each time they are asked for: of a large screen one model's fill much memory.
     """
 
     rows: IntArray
     groups: IntArray
     mean: FloatArray
-    predictions: dict[str, FloatArray]
+    predictions: Mapping[str, FloatArray]
     constant: tuple[str, ...]
     several_fits: bool
 
@@ -141,7 +144,7 @@ def common(
         info(f"no perturbation is held out for all of {list(known)}; choose with models=")
     fold = np.array([-1 if folds is None else folds.get(screen.names[p], -1) for p in rows], dtype=np.int64)
     groups = groups_of_folds(fold)
-    tables = {name: predictions[name][rows] for name in known}
+    tables = Tables({name: partial(_some, predictions, name, rows) for name in known})
     return HeldOut(
         rows=rows,
         groups=groups,
@@ -150,6 +153,10 @@ def common(
         constant=tuple(name for name, table in tables.items() if says_nothing(name, table, fold, constant)),
         several_fits=len(np.unique(groups)) < len(np.unique(fold)),
     )
+
+
+def _some(predictions: Mapping[str, FloatArray], name: str, rows: IntArray) -> FloatArray:
+    return predictions[name][rows]
 
 
 def says_nothing(name: str, table: FloatArray, fold: IntArray, constant: Sequence[str]) -> bool:

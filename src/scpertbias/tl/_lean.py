@@ -1,4 +1,4 @@
-"""An audit of which only the tables are kept: regimes are made when asked for, and predictions lie in a folder."""
+"""The regimes of an audit; where only its tables are kept they are made when asked for, and predictions lie in a folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+from anndata import AnnData
 from mudata import MuData
 
-from .. import _compat, _moments, _store, pp
+from .. import _compat, _moments, _store
 from .._moments import Screen
+from ..pp._regimes import REGRESSED, Plan, left_out_table, made
 from ..pp._regress import regress_profiles
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 Value = TypeVar("Value")
 FULL = "full"
 
@@ -106,23 +108,27 @@ class Shelf:
         return Shelved(self._paths[name], note, chosen)
 
 
-def on_demand(mdata: MuData, *, fit_on: str) -> tuple[MuData, Mapping[str, Screen]]:
+def at_once(profiles: AnnData, plan: Plan, *, fit_on: str) -> tuple[MuData, Mapping[str, Screen]]:
+    """Return all regimes, and their screens."""
+    mdata = made(profiles, plan, fit_on=fit_on)
+    return mdata, {regime: _moments.of(mdata[regime]) for regime in plan.genes}
+
+
+def on_demand(profiles: AnnData, plan: Plan, *, fit_on: str) -> tuple[MuData, Mapping[str, Screen]]:
     """Return the full regime alone, and the screens of all, made of it when asked for."""
-    full = _moments.of(mdata[FULL])
-    genes = {regime: profiles.var_names for regime, profiles in mdata.mod.items()}
+    full = _moments.of(profiles)
     makers: dict[str, Callable[[], Screen]] = {FULL: lambda: full}
-    for regime in genes:
-        if regime == "regressed":
+    for regime, genes in plan.genes.items():
+        if regime == REGRESSED:
             makers[regime] = partial(_regressed, full, fit_on)
         elif regime != FULL:
-            makers[regime] = partial(_without, full, genes[regime])
-    only = _compat.mudata({FULL: mdata[FULL]})
-    _store.put(only, **_store.root(mdata))
+            makers[regime] = partial(_without, full, genes)
+    only = _compat.mudata({FULL: profiles})
+    _store.put(only, regimes_left_out=left_out_table(plan))
     return only, OnDemand(makers, {FULL: full})
 
 
-def _without(full: Screen, genes: pd.Index) -> Screen:
-    keep = np.asarray(full.genes.isin(genes))
+def _without(full: Screen, keep: BoolArray) -> Screen:
     return replace(full, moments=full.moments.genes(keep), genes=full.genes[keep], symbols=full.symbols[keep])
 
 
@@ -131,8 +137,8 @@ def _regressed(full: Screen, fit_on: str) -> Screen:
     return replace(full, moments=moments, record={**full.record, "regressed": True})
 
 
-def complete(only: MuData, regimes: list[str], *, fit_on: str) -> MuData:
+def complete(only: MuData, plan: Plan, *, fit_on: str) -> MuData:
     """Make the profiles of all regimes, beside the tables of the audit."""
-    mdata = pp.regimes(only[FULL], regimes, fit_on=fit_on)
+    mdata = made(only[FULL], plan, fit_on=fit_on)
     _store.put(mdata, **_store.root(only))
     return mdata

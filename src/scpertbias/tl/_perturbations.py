@@ -104,12 +104,13 @@ def _own_genes(screen: Screen) -> pd.DataFrame:
     """Return z of each perturbation's own gene and its percentile by |z|; of several targets the one that moved least."""
     merged, column = screen.merged(), screen.column_of()
     m = merged.moments
+    var = m.pooled_var
     rows = {}
     for p, name in enumerate(merged.names):
         measured = np.array([column[gene] for gene in merged.targets[p] if gene in column], dtype=np.int64)
         if not len(measured) or not m.n[p] > 0:
             continue
-        se = np.sqrt(m.pooled_var * (1 / m.n[p] + 1 / m.n[m.reference]))
+        se = np.sqrt(var * (1 / m.n[p] + 1 / m.n[m.reference]))
         z = np.divide(m.mean[p] - m.control, se, out=np.zeros(len(se)), where=se > 0)
         least = measured[np.argmin(np.abs(z[measured]))]
         rows[name] = (str(screen.symbols[least]), z[least], percentiles(np.abs(z)[None])[0, least])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from mudata import MuData
 
-from .. import _results, _store
+from .. import _store
 from .._keys import OBSERVED
 from .._models._problem import CONSTANT, FloatArray
 from .._moments import Screen
@@ -19,7 +18,7 @@ from ._attribution_agreement import attribution_agreement_table
 from ._attribution_check import attribution_check_table
 from ._confounding import confounding_table, measured_sets
 from ._cross_fit import Fits
-from ._lean import OnDemand
+from ._lean import Tables
 from ._on_target import on_target_table
 from ._recurrence import recurrence_table
 from ._specificity import specificity_table
@@ -27,7 +26,7 @@ from ._variance_ratio import variance_ratio_table
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By regime and model: how a model that is not cross-fitted was made."""
-Tables = dict[str, pd.DataFrame | None]
+Answers = dict[str, pd.DataFrame | None]
 K = 5
 """Strongest genes of each perturbation that recurrence counts; of fewer genes all."""
 ON_DATA = ("full", "regressed")
@@ -35,25 +34,19 @@ ON_DATA = ("full", "regressed")
 
 
 def question_tables(
-    mdata: MuData,
+    profiles: AnnData,
     screens: Mapping[str, Screen],
     fits: Mapping[str, Fits],
     records: Records,
+    unseen: Mapping[str, Mapping[str, FloatArray]],
     folds: Mapping[str, int],
     *,
     sets: pd.DataFrame | None,
     n_top_genes: int,
     n_boot: int,
     rng: int | np.random.Generator | None,
-) -> Tables:
+) -> Answers:
     """Ask about the data in ``full`` and ``regressed``, what recurs and varies in every regime, the rest in ``full``."""
-
-    def predicted(regime: str) -> dict[str, FloatArray]:
-        screen = screens[regime]
-        trained = {name: _trained(mdata[regime], name, r, screen) for name, r in records[regime].items()}
-        return _unseen(screen, fits[regime], folds) | trained
-
-    unseen = OnDemand({regime: partial(predicted, regime) for regime in fits})  # of one regime at a time
     constant = {regime: _constant(f, records[regime]) for regime, f in fits.items()}
 
     def in_regimes(regimes: list[str], table: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
@@ -67,12 +60,10 @@ def question_tables(
 
     every, full = list(screens), screens["full"]
     of_data = [regime for regime in ON_DATA if regime in screens]
-    tables: Tables = {
+    tables: Answers = {
         "confounding": in_regimes(
             of_data,
-            lambda r: confounding_table(
-                screens[r], measured_sets(mdata["full"], screens[r], sets), n_boot=n_boot, rng=rng
-            ),
+            lambda r: confounding_table(screens[r], measured_sets(profiles, screens[r], sets), n_boot=n_boot, rng=rng),
         ),
         "recurrence": in_regimes(
             every,
@@ -94,7 +85,7 @@ def question_tables(
         ["full"],
         lambda r: specificity_table(full, unseen[r], n_top_genes=n_top_genes, n_boot=n_boot, rng=rng, **about(r)),
     )
-    return tables | _attributions(mdata["full"], full, fits["full"], records["full"], rng)
+    return tables | _attributions(profiles, full, fits["full"], records["full"], rng)
 
 
 def of_regime(table: pd.DataFrame | None, regime: str) -> pd.DataFrame | None:
@@ -106,11 +97,15 @@ def _each(unseen: Mapping[str, FloatArray], table: Callable[[Mapping[str, FloatA
     """Ask about models together, and apart about each that predicts far fewer: it would cut all others to its few."""
     n = {name: int(np.isfinite(values).all(axis=1).sum()) for name, values in unseen.items()}
     few = [name for name in n if n[name] < 0.8 * max(n.values())]
-    parts = [table({name: values for name, values in unseen.items() if name not in few})]
+    parts = [table(_only(unseen, [name for name in n if name not in few]))]
     for name in few:
-        alone = table({name: unseen[name]})
+        alone = table(_only(unseen, [name]))
         parts.append(alone[alone["model"] != OBSERVED])
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def _only(unseen: Mapping[str, FloatArray], names: Sequence[str]) -> Tables:
+    return Tables({name: partial(unseen.__getitem__, name) for name in names})
 
 
 def _attributions(
@@ -119,14 +114,14 @@ def _attributions(
     fits: Fits,
     records: Mapping[str, Mapping[str, Any]],
     rng: int | np.random.Generator | None,
-) -> Tables:
+) -> Answers:
     """Compare the attributions of the models that have any."""
     sizes = {name: np.abs(s.coef) for name, s in fits.solutions.items() if s.coef is not None}
     for name in records:
         stored = _store.attributions(profiles, name)
         if stored is not None:
             sizes[name] = np.abs(stored.T.astype(np.float64))
-    tables: Tables = {}
+    tables: Answers = {}
     if sizes:
         checked = {name: values[1:] for name, values in sizes.items()}
         tables["attribution_check"] = attribution_check_table(screen.symbols, checked)
@@ -137,19 +132,6 @@ def _attributions(
         if table is not None:
             table.insert(0, "regime", "full")
     return tables
-
-
-def _unseen(screen: Screen, fits: Fits, folds: Mapping[str, int]) -> dict[str, FloatArray]:
-    """Return cross-fitted predictions; perturbations in no fold, and the control, are NaN."""
-    held_out = np.isin(screen.names, list(folds))
-    return {name: np.where(held_out[:, None], s.predictions, np.nan) for name, s in fits.solutions.items()}
-
-
-def _trained(profiles: AnnData, name: str, record: Mapping[str, Any], screen: Screen) -> FloatArray:
-    """Return the predictions of a model that keeps one split; what it has seen is NaN."""
-    table = _results.predictions(profiles, name, screen).to_numpy(np.float64, copy=True)
-    table[~np.isin(screen.names, _results.held_out(record, screen))] = np.nan
-    return table
 
 
 def _constant(fits: Fits, records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:

@@ -139,15 +139,15 @@ def recurrence_table(
     shared = common(screen, predictions, folds, constant, merged=merged)
     base, mean, half = _effects_of(merged, shared)
     bins = expression_bins(base.control)
-    frames = []
-    for by in BY:
-        found = {OBSERVED: count_top(*data_effects(by, mean, half, base), bins, k)}
-        for name, table in shared.predictions.items():
-            away = shared.away(name) if by == "centered" else table
+    found = {by: {OBSERVED: count_top(*data_effects(by, mean, half, base), bins, k)} for by in BY}
+    del mean, half
+    for name, table in shared.predictions.items():
+        away = shared.away(name)
+        for by in BY:
             effects, repeats = predicted_effects(by, table, away, base)
             # One constant is one draw, not one for each perturbation: that its genes recur is no matter of chance.
-            found[name] = count_top(effects, [] if name in shared.constant else repeats, bins, k)
-        frames += _frames(screen, by, found, len(shared.rows), shared.constant)
+            found[by][name] = count_top(effects, [] if name in shared.constant else repeats, bins, k)
+    frames = [f for by in BY for f in _frames(screen, by, found[by], len(shared.rows), shared.constant)]
     table = pd.concat(frames, ignore_index=True)
     order = {name: i for i, name in enumerate((OBSERVED, *shared.predictions))}
     rank = table.assign(model=table["model"].map(order), by=table["by"].map({by: i for i, by in enumerate(BY)}))
