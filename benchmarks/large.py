@@ -1,7 +1,8 @@
 """A screen larger than memory through `scpertbias audit`: ``python -m benchmarks.large --cells 1000000``.
 
 The file is simulated cell by cell as :func:`scpertbias.ds.simulate` does, and written some thousand cells at a time: raw
-counts, CSR, not compressed. The audit runs in a process of its own, whose largest resident memory is measured.
+counts, CSR, not compressed. The audit runs in a process of its own, whose largest resident memory is measured; so does
+its first step, ``pp.pseudobulk``, beside reading the file alone and computing alone.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from scpertbias.ds._assemble import design
 from scpertbias.ds._panel import default_depth, gene_panel, is_mitochondrial, set_members
 from scpertbias.ds._plan import make_plan
 from scpertbias.ds._sampling import Population, draw_cells
+
+from ._table import machine, table
+from .backed import measured, row
 
 CHUNK = 8192
 DENSITY = 0.35
@@ -128,6 +132,7 @@ def main() -> None:
     parser.add_argument("--genes", type=int, default=8000)
     parser.add_argument("--perturbations", type=int, default=2000)
     parser.add_argument("--density", type=float, default=DENSITY, help="share of the entries that are not zero")
+    parser.add_argument("--pairs", type=int, default=2, help="timed runs of pp.pseudobulk (0: only the audit)")
     parser.add_argument("--folder", type=Path, help="where the file is made and removed; by default a temporary one")
     parser.add_argument("--keep", action="store_true", help="keep the file, and use it if it is there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to this file")
@@ -141,6 +146,10 @@ def main() -> None:
             make(path, given.cells, given.genes, given.perturbations, density=given.density)
         made, size = time.perf_counter() - start, path.stat().st_size / 1e9
         print(f"{name}: {size:.1f} GB, made in {made:.0f} s", flush=True)
+        shape = f"{given.cells:,} × {given.genes:,} × {given.perturbations + 1:,}"
+        step = row("pseudobulk, CSR file", shape, **measured(path, given.pairs, counts=True)) if given.pairs else None
+        if step is not None:
+            print(table([step]), flush=True)
         found = audit(path, Path(folder) / "audit", *given.options)
     print(found["log"])
     print(found["said"])
@@ -149,8 +158,10 @@ def main() -> None:
         f"audit: {found['seconds']:.0f} s, {found['peak_gb']:.2f} GB resident (< {LIMIT_GB:g}: {'yes' if met else 'no'})"
     )
     if given.json is not None:
-        rows = {"cells": given.cells, "genes": given.genes, "perturbations": given.perturbations, "file_gb": size}
-        given.json.write_text(json.dumps({**rows, "made_s": made, **found}, indent=1) + "\n")
+        sizes = {"cells": given.cells, "genes": given.genes, "perturbations": given.perturbations, "file_gb": size}
+        pseudobulk = None if step is None else step.as_dict()
+        report = {"machine": machine(), **sizes, "made_s": made, "pseudobulk": pseudobulk, **found}
+        given.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

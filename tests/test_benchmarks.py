@@ -28,6 +28,7 @@ PARTS = (
     "regress_out",
     "ridge",
     "scgpt",
+    "scores",
 )
 
 
@@ -224,6 +225,22 @@ def test_a_file_is_read_in_parts_beside_its_reading_alone(benchmarks, cells, mon
         assert row.peer_s > 0
 
 
+def test_another_mean_than_scanpy_finds_in_the_file_is_noticed(benchmarks, cells, tmp_path):
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    profiles = spb.pp.pseudobulk(cells)
+    profiles.X[1, 7] += 0.5
+    assert benchmarks.backed.difference(tmp_path / "cells.h5ad", profiles, counts=False) == pytest.approx(0.5)
+
+
+def test_scores_are_those_of_cell_eval(benchmarks, cells):
+    profiles = benchmarks.scores.predicted(cells)
+    ours, theirs = benchmarks.scores.ours(profiles), benchmarks.scores.peer(*spb.get.cell_eval(profiles, "noisy"))
+    assert benchmarks.scores.difference(ours, theirs) < 1e-9
+    assert benchmarks.scores.difference(ours.assign(mae=ours["mae"] + 0.1), theirs) == pytest.approx(0.1)
+    (row,) = benchmarks.scores.run(cells, pairs=1)
+    assert row.peer_s > 0
+
+
 def test_more_than_the_slower_half_or_more_memory_is_not_met(benchmarks):
     def met(whole, memory=1.0, difference=0.0):
         timed = [(whole, 1.0, 0.4)]
@@ -249,6 +266,9 @@ def test_a_hundred_thousand_cells_that_stay_on_disk(benchmarks, tmp_path):
     with h5py.File(path) as file:
         assert file["X/data"].shape[0] / (100_000 * 200) == pytest.approx(0.35, abs=0.05)
     options = ("--memory", "0.001", "--n-random", "0", "--models", "mean", "--models", "ridge", "--quiet")
+    step = benchmarks.backed.measure(path, 1, counts=True)
+    assert step["difference"] < 1e-9
+    assert all(part > 0 for part in step["timed"][0])
     found = benchmarks.large.audit(path, tmp_path / "audit", *options)
     assert found["peak_gb"] < 1.0
     scores = pd.read_csv(tmp_path / "audit" / "tables" / "scores.csv")
