@@ -1,4 +1,4 @@
-"""Every name under which something is stored."""
+"""Every name under which something is stored, and what those who write tables and those who read them agree on."""
 
 from __future__ import annotations
 
@@ -20,3 +20,6 @@ SPLITS = ("train", "val", "test")
 
 OBSERVED = "observed"
 """What the data themselves are called among the models of a table."""
+
+NEGLIGIBLE = 0.0005
+"""A difference of relative errors that nobody could use, whether or not it is one of chance."""

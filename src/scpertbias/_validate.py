@@ -257,13 +257,13 @@ def _all_whole(values: npt.NDArray[Any]) -> bool:
     return bool(np.array_equal(sample, np.round(sample)) and np.array_equal(flat[:5000], np.round(flat[:5000])))
 
 
-def memory(adata: AnnData) -> None:
-    """Refuse a dense layer on cells above ``scanpy.settings.max_memory`` GB."""
+def memory(adata: AnnData, *, instead: str = "Work on spb.pp.pseudobulk(adata) instead.") -> None:
+    """Refuse a dense layer on cells above ``scanpy.settings.max_memory`` GB, and say what to do ``instead``."""
     size = adata.n_obs * adata.n_vars * 4 / 1e9
     if _store.profiles_record(adata) is None and size > sc.settings.max_memory:
         msg = (
             f"Predictions on {adata.n_obs} cells × {adata.n_vars} genes take {size:.1f} GB, above "
-            f"scanpy.settings.max_memory = {sc.settings.max_memory} GB. Work on spb.pp.pseudobulk(adata) instead."
+            f"scanpy.settings.max_memory = {sc.settings.max_memory} GB. {instead}"
         )
         raise ValueError(msg)
 

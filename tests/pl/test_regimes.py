@@ -3,6 +3,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 import scpertbias as spb
+from scpertbias import _compat
 from scpertbias.get._perturbations import random_regimes
 from scpertbias.pl._regimes import regimes
 
@@ -71,3 +72,13 @@ def test_nothing_retrained():
     mdata = spb.tl.audit(spb.ds.simulate(600, 60, 4, rng=1), models=("mean",), regimes=("full",), n_boot=10)
     with pytest.raises(KeyError, match="Nothing was retrained"):
         spb.pl.regimes(mdata)
+
+
+def test_a_gain_that_nobody_could_use_has_no_p(mdata):
+    little = _compat.copy_mudata(mdata)
+    for name in ("regimes", "random_regimes"):
+        table = little.uns["scpertbias"][name].copy()
+        table["gain"] = table["gain"].astype(float) * 1e-6
+        little.uns["scpertbias"][name] = table
+    said = [t.get_text() for t in regimes(little, models="bilinear", show=False).texts]
+    assert said == ["under 0.0005", "under 0.0005"]

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
+from .._keys import NEGLIGIBLE
+
 GAP = "–"
 SIGNIFICANT = 3
-TINY = 0.0005
+TINY = NEGLIGIBLE
 
 
 def known(*values: Any) -> bool:

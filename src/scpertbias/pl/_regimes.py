@@ -14,6 +14,7 @@ from mudata import MuData
 
 from .. import _store
 from .._docs import docs
+from .._keys import NEGLIGIBLE
 from ._base import OKABE_ITO, axes, finish
 from ._ranked import asked
 
@@ -133,8 +134,9 @@ def _point(ax: Axes, y: float, row: pd.Series, color: str, marker: str) -> None:
 
 def _number(ax: Axes, y: float, row: pd.Series, p: float) -> None:
     """Write the gain at the right, as models differ by orders of magnitude, and the p of the random removals."""
-    text = "0" if row["note"] else f"{row['gain']:+.2g}"
-    text += f" (random: p = {p:.2g})" if np.isfinite(p) else ""
+    tiny = abs(row["gain"]) < NEGLIGIBLE  # of a gain that nobody could use it does not matter whether it is improbable
+    text = "0" if row["note"] else f"under {NEGLIGIBLE:g}" if tiny else f"{row['gain']:+.2g}"
+    text += f" (random: p = {p:.2g})" if np.isfinite(p) and not tiny else ""
     ax.text(1.02, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=7.5)
 
 

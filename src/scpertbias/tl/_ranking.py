@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from .._core.resampling import bootstrap_weights
+from .._keys import NEGLIGIBLE
 from ._compare import paired
 from ._intervals import Columns, means
 
 FloatArray = npt.NDArray[np.float64]
-SAME = 5e-4
 """A difference of errors (relative to the mean baseline) so small that nobody would rank by it."""
 COLUMNS = [
     "regime",
@@ -76,7 +76,7 @@ def _order(before: Columns, after: Columns, k: int) -> str:
     ends = np.array([before.low[k], before.high[k], after.low[k], after.high[k]])
     if not np.isfinite(ends).all():
         return "untold"
-    if np.abs(ends).max() < SAME:
+    if np.abs(ends).max() < NEGLIGIBLE:
         return "same"
     signs = [0 if low <= 0 <= high else int(np.sign(low)) for low, high in (ends[:2], ends[2:])]
     return "untold" if 0 in signs else "kept" if signs[0] == signs[1] else "reversed"

@@ -20,6 +20,9 @@ from .._problem import Problem, problem
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+FEWER = (
+    "Keep fewer cells or genes (spb.pp.select_genes), or raise it: the predictions of this model are stored by cell."
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> Cells:
             "here with spb.tl.add_predictions(profiles, spb.get.predictions(cells, …), key_added=…)."
         )
         raise ValueError(msg)
-    _validate.memory(adata)
+    _validate.memory(adata, instead=FEWER)
     screen = _moments.of(adata, **data)
     means = problem(screen, screen.split == "train", val=screen.split == "val")
     usable = np.zeros(len(screen.names) + 1, dtype=bool)  # the last is for the code −1
