@@ -62,6 +62,31 @@ def test_the_numbers_are_those_in_memory(client, cells, expected, chunks):
     same(found, expected)
 
 
+def test_cells_that_lie_on_the_cluster_are_read_there(client, cells, expected):
+    there = lazy(cells, (400, -1))
+    there.X = client.persist(there.X)
+    found = spb.pp.pseudobulk(there, strata="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
+    same(found, expected)
+
+
+def test_moments_are_joined_some_genes_at_a_time(client, cells, expected, monkeypatch):
+    monkeypatch.setattr(_distributed, "SLAB", 60_000)
+    found = spb.pp.pseudobulk(lazy(cells, (500, -1)), strata="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
+    same(found, expected)
+
+
+def test_a_part_has_many_cells_for_each_leaf_but_no_more_than_a_share(client):
+    assert _distributed._cells_of_a_part(100_000, 50) == 1000
+    assert _distributed._cells_of_a_part(1001, 5000) == 501
+    x = da.zeros((10, 4), chunks=(2, -1))
+    assert [(rows, len(groups)) for rows, groups in _distributed._parts(x, 2, 5)] == [
+        (slice(0, 4), 2),
+        (slice(4, 8), 2),
+        (slice(8, 10), 1),
+    ]
+    assert [len(group.read()) for _, groups in _distributed._parts(x, 4, 8) for group in groups] == [2, 2, 1]
+
+
 def test_without_a_client_nothing_is_distributed(cells):
     assert not _distributed.is_wanted(cells.X)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from ._core.blocks import Leaves
 from ._core.chunks import by_genes, in_memory
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+CELLS_PER_LEAF = 20
+"""Where there are so many cells, their moments take less than they do."""
+SLAB = 2**26
+"""Bytes of moments that are joined at a time."""
 AT_A_TIME = 16
 """Blocks of genes whose moments are on the cluster before they are fetched."""
 ONE = threading.Lock()
@@ -57,31 +62,74 @@ def read(x: Any, cells: Cells, leaves: Leaves, depth: Depth | None, *, n_bytes: 
 
     What a lost worker held is computed again. Each worker holds cells of ``n_bytes`` and a few copies of the moments.
     """
-    import dask
-    import dask.bag
-
-    _, n_deviations, n_genes = leaves.cross.shape
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sending large graph")  # what is known of every cell has to go there
         if by_genes(x):
             _read_genes(x, cells, leaves, depth)
-            return
-        x = x.rechunk({1: -1})
-        parts = []
-        for rows, blocks in _groups(x, int(n_bytes / (x.shape[1] * 8))):
-            some = None if depth is None else depth.some(rows, n_genes)
-            parts.append(dask.delayed(_part)(blocks, cells[rows], rows, some, n_deviations, n_genes))
-        # As the reduction of a bag: each part is a partition of one.
-        whole = dask.bag.from_delayed(parts).reduction(_joined, _joined, split_every=2).compute()
-    leaves.join(whole.leaves, whole.at)
-    cells.check.join(whole.check)
-    if depth is not None and whole.depth is not None:
-        depth.leaves.join(whole.depth, np.arange(len(whole.depth.n)))
-        depth.sized_as(whole.sized)
+        else:
+            _read_cells(x.rechunk({1: -1}), cells, leaves, depth, n_bytes)
+
+
+def _read_cells(x: Any, cells: Cells, leaves: Leaves, depth: Depth | None, n_bytes: float) -> None:
+    """Take the moments of many cells at a time, and join them in a tree, some genes at a time."""
+    import dask
+    import dask.bag
+
+    _, n_deviations, n_genes = leaves.cross.shape
+    slabs = _slabs(leaves)
+    parts = []
+    for rows, groups in _parts(x, int(n_bytes / (x.shape[1] * 8)), _cells_of_a_part(x.shape[0], len(leaves.n))):
+        some = None if depth is None else depth.some(rows, n_genes)
+        made = dask.delayed(_part, nout=len(slabs))(groups, cells[rows], rows, some, n_deviations, n_genes, slabs)
+        parts.append(list(made))
+    # As the reduction of a bag: each part is a partition of one.
+    wholes = [
+        dask.bag.from_delayed(some).reduction(_joined, _joined, split_every=2) for some in zip(*parts, strict=True)
+    ]
+    for genes, whole in zip(slabs, dask.compute(*wholes), strict=True):
+        _take(whole, genes, cells, leaves, depth)
+
+
+def _take(part: Part, genes: slice, cells: Cells, leaves: Leaves, depth: Depth | None) -> None:
+    leaves.put(genes, part.leaves, part.at)
+    cells.check.join(part.check)
+    if depth is not None and part.depth is not None:
+        depth.leaves.put(genes, part.depth, np.arange(len(part.depth.n)))
+        depth.sized_as(part.sized)
+
+
+def _slabs(leaves: Leaves) -> list[slice]:
+    """Cut the genes so that the moments of each slab are small: joining takes several copies of them."""
+    n_genes = leaves.mean.shape[1]
+    width = max(1, int(n_genes * SLAB / max(1, leaves.mean.nbytes + leaves.m2.nbytes + leaves.cross.nbytes)))
+    return [slice(start, min(start + width, n_genes)) for start in range(0, n_genes, width)]
+
+
+def _cells_of_a_part(n_cells: int, n_leaves: int) -> int:
+    """Return how many cells make moments that are small beside them, but no more than a worker's share."""
+    from distributed import get_client
+
+    share = -(-n_cells // max(1, len(get_client().nthreads())))
+    return min(CELLS_PER_LEAF * n_leaves, share)
+
+
+def _parts(x: Any, at_a_time: int, n_cells: int) -> Iterator[tuple[slice, list[Any]]]:
+    """Yield groups of blocks that follow each other, with about so many cells; a group is what is read at a time."""
+    from distributed import Future
+
+    lies_there = any(isinstance(value, Future) for value in dict(x.__dask_graph__()).values())
+    part: list[Any] = []
+    start = 0
+    for rows, blocks in _groups(x, at_a_time):
+        if part and rows.stop - start > n_cells:
+            yield slice(start, rows.start), part
+            part, start = [], rows.start
+        part.append(blocks if lies_there else Later(blocks))
+    yield slice(start, x.shape[0]), part
 
 
 def _groups(x: Any, n_cells: int) -> Iterator[tuple[slice, list[Any]]]:
-    """Yield blocks that follow each other, with about so many cells: a part's moments may be larger than one block."""
+    """Yield blocks that follow each other, with about so many cells."""
     blocks: list[Any] = []
     start = end = 0
     for block, length in zip(x.to_delayed()[:, 0], x.chunks[0], strict=True):
@@ -93,23 +141,59 @@ def _groups(x: Any, n_cells: int) -> Iterator[tuple[slice, list[Any]]]:
     yield slice(start, end), blocks
 
 
+class Later:
+    """Blocks that are read when they are asked for: dask makes all that it finds in an argument before the task."""
+
+    def __init__(self, blocks: list[Any]) -> None:
+        import dask
+
+        self._blocks = dask.optimize(*blocks)  # without the graph of all other blocks
+
+    def read(self) -> list[Any]:
+        """Read the blocks."""
+        import dask
+
+        return list(dask.compute(*self._blocks, scheduler="synchronous"))
+
+
 def _part(
-    blocks: list[Any], cells: Cells, rows: slice, depth: Depth | None, n_deviations: int, n_genes: int
-) -> list[Part]:
-    """Take the moments of some cells; only leaves that they lie in have a row."""
+    groups: list[Any],
+    cells: Cells,
+    rows: slice,
+    depth: Depth | None,
+    n_deviations: int,
+    n_genes: int,
+    slabs: list[slice],
+) -> list[list[Part]]:
+    """Take the moments of some cells, slab by slab; only leaves that they lie in have a row."""
     at = np.unique(cells.leaf[cells.leaf >= 0])
     leaf = np.where(cells.leaf >= 0, np.searchsorted(at, cells.leaf), -1)
     cells = replace(cells, leaf=leaf, check=cells.check.fresh())
     leaves = Leaves.empty(len(at), n_genes, n_deviations)
     start = 0
-    for block in map(in_memory, blocks):
-        here = slice(start, start + block.shape[0])
+    for group in groups:
+        blocks = [in_memory(block) for block in (group.read() if isinstance(group, Later) else group)]
+        x = blocks[0] if len(blocks) == 1 else _stacked(blocks)
+        here = slice(start, start + x.shape[0])
         with ONE:
-            cells[here].read(block, leaves, depth, here)
+            cells[here].read(x, leaves, depth, here)
         start = here.stop
-    if depth is None:
-        return [Part(at, leaves, None, [], cells.check)]
-    return [Part(at, leaves, depth.leaves, [(rows, depth.code, depth.log_size)], cells.check)]
+    found: list[list[Part]] = []
+    for genes in slabs:
+        first = not found
+        part = Part(
+            at,
+            leaves.genes(genes),
+            None if depth is None else depth.leaves.genes(genes),
+            [(rows, depth.code, depth.log_size)] if first and depth is not None else [],
+            cells.check if first else cells.check.fresh(),
+        )
+        found.append([part])
+    return found
+
+
+def _stacked(blocks: list[Any]) -> Any:
+    return sparse.vstack(blocks, format="csr") if sparse.issparse(blocks[0]) else np.concatenate(blocks)
 
 
 def _joined(parts: Iterable[Part]) -> Part:
@@ -142,15 +226,12 @@ def _read_genes(x: Any, cells: Cells, leaves: Leaves, depth: Depth | None) -> No
             columns = None if cells.columns is None else _shifted(cells.columns[edges[i] : edges[i + 1]])
             n_genes = edges[i + 1] - edges[i] if columns is None else int((columns >= 0).sum())
             empty = None if depth is None else depth.some(everyone, n_genes)
-            block = [blocks[i]], replace(cells, columns=columns), everyone, empty, leaves.cross.shape[1], n_genes
-            tasks.append(dask.delayed(_part)(*block))
-        for (part,) in dask.compute(*tasks):
-            genes = slice(start, start := start + part.leaves.mean.shape[1])
-            leaves.put(genes, part.leaves, part.at)
-            cells.check.join(part.check)
-            if depth is not None and part.depth is not None:
-                depth.leaves.put(genes, part.depth, np.arange(len(part.depth.n)))
-                depth.sized_as(part.sized)
+            here, whole = replace(cells, columns=columns), [slice(0, n_genes)]
+            tasks.append(
+                dask.delayed(_part)([[blocks[i]]], here, everyone, empty, leaves.cross.shape[1], n_genes, whole)
+            )
+        for ((part,),) in dask.compute(*tasks):
+            _take(part, slice(start, start := start + part.leaves.mean.shape[1]), cells, leaves, depth)
 
 
 def _shifted(columns: IntArray) -> IntArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -160,12 +160,7 @@ class Gathering:
     def _some(self, genes: slice, n_half: FloatArray, n_blocks: int) -> dict[str, FloatArray]:
         """Fold the leaves of some genes."""
         dealt, n_rows, n_strata = self.dealt, self.n_rows, self.dealt.counts.shape[1]
-        leaves = replace(
-            self.leaves,
-            mean=self.leaves.mean[:, genes],
-            m2=self.leaves.m2[:, genes],
-            cross=self.leaves.cross[:, :, genes],
-        )
+        leaves = self.leaves.genes(genes)
         half_row = self._half_row()
         strata_means, control_mean = _control_by_stratum(leaves, dealt)
         half = sum_by(leaves.mean, half_row, 2 * n_rows, weights=leaves.n)
