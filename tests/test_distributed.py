@@ -69,8 +69,8 @@ def test_cells_that_lie_on_the_cluster_are_read_there(client, cells, expected):
     same(found, expected)
 
 
-def test_moments_are_joined_some_genes_at_a_time(client, cells, expected, monkeypatch):
-    monkeypatch.setattr(_distributed, "SLAB", 60_000)
+def test_moments_are_joined_some_leaves_at_a_time(client, cells, expected, monkeypatch):
+    monkeypatch.setattr(_distributed, "SLAB", 10_000)
     found = spb.pp.pseudobulk(lazy(cells, (500, -1)), strata="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
     same(found, expected)
 

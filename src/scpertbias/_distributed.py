@@ -71,7 +71,7 @@ def read(x: Any, cells: Cells, leaves: Leaves, depth: Depth | None, *, n_bytes: 
 
 
 def _read_cells(x: Any, cells: Cells, leaves: Leaves, depth: Depth | None, n_bytes: float) -> None:
-    """Take the moments of many cells at a time, and join them in a tree, some genes at a time."""
+    """Take the moments of many cells at a time, and join them in a tree, some leaves at a time."""
     import dask
     import dask.bag
 
@@ -86,8 +86,8 @@ def _read_cells(x: Any, cells: Cells, leaves: Leaves, depth: Depth | None, n_byt
     wholes = [
         dask.bag.from_delayed(some).reduction(_joined, _joined, split_every=2) for some in zip(*parts, strict=True)
     ]
-    for genes, whole in zip(slabs, dask.compute(*wholes), strict=True):
-        _take(whole, genes, cells, leaves, depth)
+    for whole in dask.compute(*wholes):
+        _take(whole, slice(0, n_genes), cells, leaves, depth)
 
 
 def _take(part: Part, genes: slice, cells: Cells, leaves: Leaves, depth: Depth | None) -> None:
@@ -99,10 +99,10 @@ def _take(part: Part, genes: slice, cells: Cells, leaves: Leaves, depth: Depth |
 
 
 def _slabs(leaves: Leaves) -> list[slice]:
-    """Cut the genes so that the moments of each slab are small: joining takes several copies of them."""
-    n_genes = leaves.mean.shape[1]
-    width = max(1, int(n_genes * SLAB / max(1, leaves.mean.nbytes + leaves.m2.nbytes + leaves.cross.nbytes)))
-    return [slice(start, min(start + width, n_genes)) for start in range(0, n_genes, width)]
+    """Cut the leaves so that the moments of each slab are small: joining takes several copies of them."""
+    n_leaves = len(leaves.n)
+    width = max(1, int(n_leaves * SLAB / max(1, leaves.mean.nbytes + leaves.m2.nbytes + leaves.cross.nbytes)))
+    return [slice(start, min(start + width, n_leaves)) for start in range(0, n_leaves, width)]
 
 
 def _cells_of_a_part(n_cells: int, n_leaves: int) -> int:
@@ -165,7 +165,7 @@ def _part(
     n_genes: int,
     slabs: list[slice],
 ) -> list[list[Part]]:
-    """Take the moments of some cells, slab by slab; only leaves that they lie in have a row."""
+    """Take the moments of some cells, and cut them by leaves; only leaves that they lie in have a row."""
     at = np.unique(cells.leaf[cells.leaf >= 0])
     leaf = np.where(cells.leaf >= 0, np.searchsorted(at, cells.leaf), -1)
     cells = replace(cells, leaf=leaf, check=cells.check.fresh())
@@ -178,16 +178,14 @@ def _part(
         with ONE:
             cells[here].read(x, leaves, depth, here)
         start = here.stop
+    edges = np.searchsorted(at, [slab.start for slab in slabs] + [slabs[-1].stop])
     found: list[list[Part]] = []
-    for genes in slabs:
-        first = not found
-        part = Part(
-            at,
-            leaves.genes(genes),
-            None if depth is None else depth.leaves.genes(genes),
-            [(rows, depth.code, depth.log_size)] if first and depth is not None else [],
-            cells.check if first else cells.check.fresh(),
-        )
+    for some in map(slice, edges[:-1], edges[1:]):
+        part = Part(at[some], leaves.some(some), None, [], cells.check.fresh())
+        if not found:  # what is not of leaves goes with the first
+            part.check = cells.check
+            if depth is not None:
+                part.depth, part.sized = depth.leaves, [(rows, depth.code, depth.log_size)]
         found.append([part])
     return found
 
@@ -226,7 +224,7 @@ def _read_genes(x: Any, cells: Cells, leaves: Leaves, depth: Depth | None) -> No
             columns = None if cells.columns is None else _shifted(cells.columns[edges[i] : edges[i + 1]])
             n_genes = edges[i + 1] - edges[i] if columns is None else int((columns >= 0).sum())
             empty = None if depth is None else depth.some(everyone, n_genes)
-            here, whole = replace(cells, columns=columns), [slice(0, n_genes)]
+            here, whole = replace(cells, columns=columns), [slice(0, len(leaves.n))]
             tasks.append(
                 dask.delayed(_part)([[blocks[i]]], here, everyone, empty, leaves.cross.shape[1], n_genes, whole)
             )

@@ -47,6 +47,10 @@ class Leaves:
         """Return some genes of all leaves; nothing is copied."""
         return Leaves(self.n, self.mean[:, genes], self.m2[:, genes], self.cross[:, :, genes])
 
+    def some(self, leaves: slice) -> Leaves:
+        """Return some leaves; nothing is copied."""
+        return Leaves(self.n[leaves], self.mean[leaves], self.m2[leaves], self.cross[leaves])
+
     def add(
         self,
         x: Any,
