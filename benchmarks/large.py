@@ -2,7 +2,7 @@
 
 The file is simulated cell by cell as :func:`scpertbias.ds.simulate` does, and written some thousand cells at a time: raw
 counts, CSR, not compressed. The audit runs in a process of its own, whose largest resident memory is measured; so does
-its first step, ``pp.pseudobulk``, beside reading the file alone and computing alone.
+its first step, ``pp.pseudobulk``, beside reading the file alone and computing alone, and on two dask workers.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from scpertbias.ds._panel import default_depth, gene_panel, is_mitochondrial, se
 from scpertbias.ds._plan import make_plan
 from scpertbias.ds._sampling import Population, draw_cells
 
+from . import backed, cluster
 from ._table import machine, table
-from .backed import measured, row
 
 CHUNK = 8192
 DENSITY = 0.35
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--genes", type=int, default=8000)
     parser.add_argument("--perturbations", type=int, default=2000)
     parser.add_argument("--density", type=float, default=DENSITY, help="share of the entries that are not zero")
-    parser.add_argument("--pairs", type=int, default=2, help="timed runs of pp.pseudobulk (0: only the audit)")
+    parser.add_argument("--pairs", type=int, default=2, help="timed runs of pp.pseudobulk (0: the audit alone)")
     parser.add_argument("--folder", type=Path, help="where the file is made and removed; by default a temporary one")
     parser.add_argument("--keep", action="store_true", help="keep the file, and use it if it is there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to this file")
@@ -147,9 +147,11 @@ def main() -> None:
         made, size = time.perf_counter() - start, path.stat().st_size / 1e9
         print(f"{name}: {size:.1f} GB, made in {made:.0f} s", flush=True)
         shape = f"{given.cells:,} × {given.genes:,} × {given.perturbations + 1:,}"
-        step = row("pseudobulk, CSR file", shape, **measured(path, given.pairs, counts=True)) if given.pairs else None
-        if step is not None:
-            print(table([step]), flush=True)
+        steps = []
+        if given.pairs:
+            steps.append(backed.row("pseudobulk, CSR file", shape, **backed.measured(path, given.pairs, counts=True)))
+            steps.append(cluster.row(path, shape, limit_gb=LIMIT_GB, counts=True))
+            print(table(steps), flush=True)
         found = audit(path, Path(folder) / "audit", *given.options)
     print(found["log"])
     print(found["said"])
@@ -159,8 +161,8 @@ def main() -> None:
     )
     if given.json is not None:
         sizes = {"cells": given.cells, "genes": given.genes, "perturbations": given.perturbations, "file_gb": size}
-        pseudobulk = None if step is None else step.as_dict()
-        report = {"machine": machine(), **sizes, "made_s": made, "pseudobulk": pseudobulk, **found}
+        rows = [step.as_dict() for step in steps]
+        report = {"machine": machine(), **sizes, "made_s": made, "rows": rows, **found}
         given.json.write_text(json.dumps(report, indent=1) + "\n")
 
 

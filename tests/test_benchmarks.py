@@ -20,6 +20,7 @@ PARTS = (
     "_table",
     "audit",
     "backed",
+    "cluster",
     "gears",
     "growth",
     "large",
@@ -230,6 +231,14 @@ def test_another_mean_than_scanpy_finds_in_the_file_is_noticed(benchmarks, cells
     profiles = spb.pp.pseudobulk(cells)
     profiles.X[1, 7] += 0.5
     assert benchmarks.backed.difference(tmp_path / "cells.h5ad", profiles, counts=False) == pytest.approx(0.5)
+
+
+@pytest.mark.slow
+def test_the_workers_of_a_cluster_find_what_is_found_here(benchmarks, cells):
+    (row,) = benchmarks.cluster.run(cells)
+    assert row.difference < 1e-9
+    assert row.met
+    assert row.memory_gb < benchmarks.cluster.LIMIT_GB
 
 
 def test_scores_are_those_of_cell_eval(benchmarks, cells):
