@@ -1,7 +1,8 @@
 """`pp.pseudobulk` of a file beside reading the file alone, and beside the same pass with its reading not counted.
 
 Reading and computing overlap, so the whole should take little more than the slower of the two; and its memory is that of
-the moments and two chunks, whatever the file.
+the moments and two chunks, whatever the file. The budget is for a file larger than memory (``benchmarks.large``): one that
+the system keeps in its cache is read by the same cores that compute.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import statistics
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,8 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
             path = Path(folder) / f"{form}.h5ad"
             AnnData(x, obs=adata.obs, var=adata.var).write_h5ad(path)
             del x
-            rows.append(row(f"pseudobulk, {form} file", size_of(adata), **measured(path, pairs)))
+            found = row(f"pseudobulk, {form} file", size_of(adata), **measured(path, pairs))
+            rows.append(replace(found, budget="see benchmarks.large", met=None))
     return rows
 
 

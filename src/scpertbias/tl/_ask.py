@@ -122,7 +122,7 @@ def only_unseen(
     records: Records,
     folds: Mapping[str, int],
 ) -> dict[str, Tables]:
-    """Return the same, and NaN where a model has seen the perturbation, for the control, and outside the folds."""
+    """Return the predictions, NaN where a model has seen the perturbation, for the control, and outside the folds."""
 
     def held_out(regime: str, name: str) -> Any:
         screen, record = screens[regime], records[regime].get(name)
