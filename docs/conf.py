@@ -2,11 +2,15 @@
 
 import builtins
 import sys
+import warnings
 from importlib.metadata import metadata
 from urllib.request import Request, urlopen
 
 from sphinx.ext.intersphinx import missing_reference
 from sphinx.util import logging
+
+# Of an extension's own calls to Sphinx, once for every docstring.
+warnings.filterwarnings("ignore", message=".*set_application' is deprecated")
 
 info = metadata("scpertbias")
 project = info["Name"]
