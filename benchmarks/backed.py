@@ -68,7 +68,7 @@ def measure(path: Path, pairs: int, counts: bool = False) -> dict[str, Any]:
     return {"timed": timed, "memory": memory, "difference": apart}
 
 
-def ours(path: Path, counts: bool) -> AnnData:
+def ours(path: Path, counts: bool = False) -> AnnData:
     adata = ad.read_h5ad(path, backed="r")
     found = spb.pp.pseudobulk(adata, normalize=counts, chunk_memory=CHUNK_GB)
     adata.file.close()

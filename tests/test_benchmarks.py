@@ -172,6 +172,15 @@ def test_questions_are_all_asked(benchmarks, cells, monkeypatch):
     assert not benchmarks.questions.row("", 1.0, 6).met
 
 
+@pytest.mark.gears
+def test_gears_predicts_from_two_rows_a_perturbation(benchmarks, tmp_path, monkeypatch):
+    monkeypatch.setitem(benchmarks.gears.SETTINGS, "hidden_size", 4)
+    benchmarks.gears.write(tmp_path, n_cells=600, n_genes=40, n_perturbations=12)
+    found = benchmarks.gears.measure(tmp_path)
+    assert 2 < found["rows"] < 2.5  # and a control row in each batch
+    assert found["epoch"] > 0
+
+
 @pytest.mark.scgpt
 def test_scgpt_parts_run_from_a_checkpoint_in_the_published_layout(benchmarks, tmp_path):
     import torch

@@ -1,12 +1,15 @@
 """What asv times, commit by commit: the functions that ``python -m benchmarks`` measures against their peers."""
 
 import sys
+import tempfile
 from pathlib import Path
+
+from anndata import AnnData
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import scpertbias as spb
-from benchmarks import pseudobulk, regress_out, ridge
+from benchmarks import audit, backed, cluster, pseudobulk, questions, regress_out, ridge
 from benchmarks._screen import screen
 
 timeout = 600
@@ -31,6 +34,27 @@ class Cells:
         regress_out.ours(regress_out.cells(self.adata))
 
 
+class File:
+    """On the whole screen in a file that is read in parts, here and on two workers."""
+
+    def setup(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "screen.h5ad"
+        adata = screen()
+        AnnData(adata.X, obs=adata.obs, var=adata.var).write_h5ad(self.path)
+
+    def teardown(self):
+        self.folder.cleanup()
+
+    def time_pseudobulk(self):
+        backed.ours(self.path)
+
+    def track_cluster_seconds(self):
+        return cluster.row(self.path, "", limit_gb=cluster.LIMIT_GB, counts=False).ours_s
+
+    track_cluster_seconds.unit = "s"
+
+
 class Profiles:
     """On the profiles of the whole screen."""
 
@@ -42,3 +66,13 @@ class Profiles:
 
     def time_audit(self):
         spb.tl.audit(self.profiles, models=("mean", "ridge", "bilinear"), n_random=0, n_boot=100)
+
+    def track_whole_audit_seconds(self):
+        return audit.run(screen())[0].ours_s
+
+    track_whole_audit_seconds.unit = "s"
+
+    def track_questions_seconds(self):
+        return questions.run(screen())[0].ours_s
+
+    track_questions_seconds.unit = "s"
