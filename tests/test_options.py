@@ -26,7 +26,16 @@ def test_examples_are_understood():
         assert parser().parse_args(argv).command in COMMANDS
 
 
-@pytest.mark.parametrize("argv", [[], ["audit"], ["audit", "x.h5ad", "--no-such"], ["audit", "x.h5ad", "--seed", "a"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["audit"],
+        ["audit", "x.h5ad", "--no-such"],
+        ["audit", "x.h5ad", "--seed", "a"],
+        ["audit", "x.h5ad", "--memory", "-1"],
+    ],
+)
 def test_usage(argv, capsys):
     with pytest.raises(SystemExit) as stopped:
         parser().parse_args(argv)

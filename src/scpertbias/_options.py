@@ -34,6 +34,15 @@ EXAMPLES = {
 }
 
 
+def _gigabytes(text: str) -> float:
+    """Return a number that is not negative (0: cells are always read in parts)."""
+    value = float(text)
+    if not value >= 0:
+        msg = f"{text} is no amount of memory, in gigabytes"
+        raise argparse.ArgumentTypeError(msg)
+    return value
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``scpertbias``; the namespace holds ``command``, ``quiet`` and the options."""
     from importlib.metadata import version
@@ -129,7 +138,7 @@ def _audit(made: argparse.ArgumentParser) -> None:
     )
     add(
         "--memory",
-        type=float,
+        type=_gigabytes,
         default=4.0,
         metavar="GB",
         help="cells that take more memory are read in parts (%(default)g)",

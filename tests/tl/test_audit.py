@@ -237,6 +237,40 @@ def test_brought_predictions_are_scored_where_they_are_unseen(cells):
     assert "theirs" in set(spb.get.models(mdata)["model"])
 
 
+def test_the_baseline_of_brought_predictions_has_not_seen_more_than_they(cells):
+    """The mean of the training split is the mean baseline of a model that was trained on that split."""
+    adata = cells.copy()
+    spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
+    profiles = spb.pp.pseudobulk(adata)
+    train = ((profiles.obs["split"] == "train") & ~profiles.obs["is_reference"]).to_numpy()
+    names = profiles.obs["perturbation"].astype(str)
+    table = pd.DataFrame(np.tile(profiles.X[train].mean(axis=0), (len(names), 1)), names, adata.var_names)
+    mdata = run(adata, models=("mean",), predictions={"theirs": table}, regimes=["no_mt"])
+    scores = spb.get.scores(mdata).query("split == 'test'")
+    assert set(scores["regime"]) == {"full", "no_mt"}
+    np.testing.assert_allclose(scores["l2_ratio"], 1.0, atol=1e-7)
+
+
+def test_predictions_of_which_nothing_is_held_out_are_refused(cells):
+    profiles = spb.pp.pseudobulk(cells)
+    spb.tl.fit_mean(profiles)
+    table = spb.get.predictions(profiles, "mean")
+    with pytest.raises(ValueError, match="nothing says which perturbations 'theirs' has not seen.*spb.pp.split"):
+        run(cells, models=("mean",), predictions={"theirs": table})
+    spb.tl.add_predictions(profiles, table, key_added="stored")
+    with pytest.warns(UserWarning, match="'stored' has not seen.*none of the scores"):
+        run(profiles, models=("mean",))
+
+
+def test_columns_that_are_made_on_the_way_are_nobodys_to_see(cells):
+    counts = cells.copy()
+    counts.X = counts.layers["counts"]
+    for asked in ({"covariates": ["typo"]}, {"guide_key": "typo"}):
+        with pytest.raises(KeyError, match="typo") as err:
+            run(counts, normalize=True, **asked)
+        assert "_scpertbias" not in str(err.value)
+
+
 def test_profiles_without_a_net(cells):
     mdata = run(spb.pp.pseudobulk(cells), models=("ridge", "grn_linear"))
     assert list(mdata.mod) == ["full", "no_mt", "no_mt_ribo"]

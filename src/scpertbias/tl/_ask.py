@@ -145,7 +145,8 @@ def _scores(
     """Score every model in every regime; brought ones are post-hoc everywhere. None where there is no model."""
     if not predictions["full"]:
         return None
-    scores = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes)
+    unseen = {name: _results.held_out(record, screens["full"]) for name, record in records["full"].items()}
+    scores = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen)
     return mark_held_out(scores, records["full"], screens["full"], folds=True)
 
 

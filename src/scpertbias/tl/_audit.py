@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ import scanpy as sc
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _results, _store, _validate
+from .. import _moments, _results, _store, _validate
 from .._docs import docs
+from .._log import warn
 from .._models._registry import closed_forms, from_cells
 from .._models.external import add_predictions
 from ..pp._regimes import Plan, plan
@@ -175,6 +176,7 @@ def audit(
     )
     for name, given in brought.items():
         add_predictions(ready.profiles, key_added=name, **given)
+    _check_held_out(ready.profiles, brought, {v.name for v in wanted}, split_key)
     planned = plan(ready.profiles, regimes, fit_on=fit_on)
     _check_size(ready.profiles.n_obs, planned, len(wanted), keep_predictions)
     lean = not keep_predictions and not costly
@@ -228,6 +230,29 @@ def _check_names(brought: Mapping[str, Any], wanted: Sequence[Variant]) -> None:
     twice = sorted(set(brought) & {v.name for v in wanted})
     if twice:
         msg = f"`predictions`: {twice} are names of models that the audit fits; give them other names."
+        raise ValueError(msg)
+
+
+def _check_held_out(profiles: AnnData, brought: Mapping[str, Any], fitted: Collection[str], split_key: str) -> None:
+    """Refuse models of which nothing says what they have not seen; those that lie in profiles are only named.
+
+    What the audit fits anew takes the place of what lies there.
+    """
+    screen = _moments.of(profiles, split_key=split_key) if _store.models(profiles) else None
+    for name, record in _store.models(profiles).items():
+        if screen is None or name in fitted or record.get("cross_fitted") or _results.held_out(record, screen):
+            continue
+        msg = (
+            f"nothing says which perturbations {name!r} has not seen: no perturbation is 'test' in the split column "
+            f"({split_key!r}), so it cannot be judged"
+        )
+        if name not in brought:
+            warn(f"{msg}; it is in none of the scores.")
+            continue
+        msg = (
+            f"`predictions`: {msg}. Say in obs[{split_key!r}] what it was trained on ('train', 'val', 'test'; see "
+            "spb.pp.split), or add it to profiles with spb.tl.add_predictions(…, test=[…])."
+        )
         raise ValueError(msg)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -14,39 +15,77 @@ from .._moments import Screen
 from ._intervals import means
 from ._scoring import score_table
 from ._summary import average, averaged, with_q
-from ._truth import reference
+from ._truth import Reference, reference
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 Predictions = Mapping[str, Mapping[str, FloatArray]]
+Scored = tuple[str, str, FloatArray]
 UNCHANGED = "retraining changes nothing for this model"
 NO_GAIN = 1e-9
 COLUMNS = ["model", "regime", "metric", "n", "full", "retrained", "gain", "low", "high", "p", "q", "note"]
 
 
 def score_regimes(
-    screens: Mapping[str, Screen], predictions: Predictions, folds: Mapping[str, int], *, n_top_genes: int
+    screens: Mapping[str, Screen],
+    predictions: Predictions,
+    folds: Mapping[str, int],
+    *,
+    n_top_genes: int,
+    unseen: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
     """Score each regime's models on its own genes, and the full models there too.
 
-    ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there.
+    ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
+    holds what models that keep one split have not seen; the others are cross-fitted.
     """
     full, frames = screens["full"], []
     for regime, screen in screens.items():
-        truth = reference(screen, n_top_genes=n_top_genes, folds=folds)
-        own: Iterable[tuple[str, str, FloatArray]]
+        truth = _Truths(screen, folds, n_top_genes, unseen or {})
+        own: Iterable[Scored]
         own = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
-        columns, anything = full.genes.get_indexer(screen.genes), bool(predictions[regime])
+        columns = full.genes.get_indexer(screen.genes)
         if regime not in ("full", "regressed"):
             own = chain(own, ((name, "full", table[:, columns]) for name, table in predictions["full"].items()))
-            anything |= bool(predictions["full"])
-        if anything:
-            frames.append(score_table(screen, truth, own).assign(regime=regime))
+        made = truth.scores(own)
         if regime == "regressed":
-            other = reference(full, n_top_genes=n_top_genes, folds=folds, genes=columns[truth.genes])
-            post_hoc = ((name, "full", table) for name, table in predictions["full"].items())
-            frames.append(score_table(full, other, post_hoc).assign(regime=regime))
+            other = _Truths(full, folds, n_top_genes, unseen or {}, genes=columns[truth.genes])
+            made += other.scores((name, "full", table) for name, table in predictions["full"].items())
+        frames += [frame.assign(regime=regime) for frame in made]
     scores = pd.concat(frames, ignore_index=True)
     return scores[["model", "regime", *(c for c in scores.columns if c not in {"model", "regime"})]]
+
+
+@dataclass
+class _Truths:
+    """The truth of a screen, with the baseline of what each model was trained on."""
+
+    screen: Screen
+    folds: Mapping[str, int]
+    n_top_genes: int
+    unseen: Mapping[str, Sequence[str]]
+    genes: IntArray | None = None
+
+    def __post_init__(self) -> None:
+        self._made: dict[tuple[str, ...] | None, Reference] = {}
+        self.genes = self._of(None).genes
+
+    def scores(self, predictions: Iterable[Scored]) -> list[pd.DataFrame]:
+        """Score models in their order; those that follow each other and were trained on the same share a truth."""
+        return [
+            score_table(self.screen, self._of(unseen), some)
+            for unseen, some in groupby(predictions, key=lambda one: self._unseen(one[0]))
+        ]
+
+    def _unseen(self, name: str) -> tuple[str, ...] | None:
+        return tuple(sorted(self.unseen[name])) if name in self.unseen else None
+
+    def _of(self, unseen: tuple[str, ...] | None) -> Reference:
+        if unseen not in self._made:
+            self._made[unseen] = reference(
+                self.screen, n_top_genes=self.n_top_genes, folds=self.folds, genes=self.genes, unseen=unseen
+            )
+        return self._made[unseen]
 
 
 def regime_table(

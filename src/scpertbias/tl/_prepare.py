@@ -75,6 +75,7 @@ def prepare(
     cells, notes = _store.light(adata, data["layer"]), []
     _check_cells(cells, data, trained, lazy=_store.is_lazy(adata))
     wanted, covariates = _missing(cells, covariates, normalize)
+    _check_columns(cells, [c for c in covariates if c not in wanted], guide_key, size_factors)
     found = None
     if normalize or with_net or cells.n_vars > MAX_GENES:
         found = _survey(cells, data, normalize, wanted, with_net, chunk_memory)
@@ -145,6 +146,16 @@ def _check_cells(cells: AnnData, data: Mapping[str, Any], trained: Sequence[str]
         raise ValueError(msg)
     _validate.column(cells, data["groupby"], argument="groupby")
     _validate.strata_codes(cells, data["strata"])
+
+
+def _check_columns(cells: AnnData, covariates: Sequence[str], guide_key: str | None, size_factors: str | None) -> None:
+    """Look for the other columns of ``obs`` that are asked for."""
+    if covariates:
+        _validate.numeric_columns(cells, covariates, argument="covariates")
+    if guide_key is not None:
+        _validate.column(cells, guide_key, argument="guide_key")
+    if size_factors is not None:
+        _validate.numeric_columns(cells, [size_factors], argument="size_factors")
 
 
 def _missing(cells: AnnData, covariates: Sequence[str], normalize: bool) -> tuple[list[str], list[str]]:

@@ -53,7 +53,7 @@ def question_tables(
         parts = [table(regime) for regime in regimes]
         for regime, part in zip(regimes, parts, strict=True):
             part.insert(1, "regime", regime)
-        return pd.concat(parts, ignore_index=True)
+        return _joined(parts)
 
     def about(regime: str) -> dict[str, Any]:
         return {"folds": folds, "constant": constant[regime]}
@@ -101,6 +101,10 @@ def _each(unseen: Mapping[str, FloatArray], table: Callable[[Mapping[str, FloatA
     for name in few:
         alone = table(_only(unseen, [name]))
         parts.append(alone[alone["model"] != OBSERVED])
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 

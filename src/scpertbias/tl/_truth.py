@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,9 +41,18 @@ def score_genes(screen: Screen, n_top: int) -> npt.NDArray[np.int64]:
 
 
 def reference(
-    screen: Screen, *, n_top_genes: int, folds: Mapping[str, int] | None, genes: npt.NDArray[np.int64] | None = None
+    screen: Screen,
+    *,
+    n_top_genes: int,
+    folds: Mapping[str, int] | None,
+    genes: npt.NDArray[np.int64] | None = None,
+    unseen: Collection[str] | None = None,
 ) -> Reference:
-    """Make the truth of a screen: rows of its own splits, or with ``folds`` every perturbation, held out once."""
+    """Make the truth of a screen: rows of its own splits, or with ``folds`` every perturbation, held out once.
+
+    The baseline of a row is that of what the models of its fold were trained on. For a model that keeps one split,
+    beside cross-fitted ones, ``unseen`` names what it has not seen: its baseline has not seen that either.
+    """
     genes = score_genes(screen, n_top_genes) if genes is None else genes
     several = len(np.unique(screen.perturbation)) < len(screen.perturbation)
     scored = screen.merged() if folds is not None and several else screen
@@ -52,7 +61,7 @@ def reference(
     perturbation = scored.perturbation[rows]
     fold = np.array([-1 if folds is None else folds.get(screen.names[p], -1) for p in perturbation], dtype=np.int64)
     split = scored.split[rows] if folds is None else np.where(fold >= 0, "test", "train")
-    centroid, baseline = _baselines(screen, perturbation, folds)
+    centroid, baseline = _baselines(screen, perturbation, folds if unseen is None else None, unseen)
     groups = np.unique(split, return_inverse=True)[1] if folds is None else fold
     pooled = m.pooled_var[genes]
     var = m.var[np.ix_(rows, genes)]
@@ -86,9 +95,12 @@ def reference(
 
 
 def _baselines(
-    screen: Screen, perturbation: npt.NDArray[np.int64], folds: Mapping[str, int] | None
+    screen: Screen, perturbation: npt.NDArray[np.int64], folds: Mapping[str, int] | None, unseen: Collection[str] | None
 ) -> tuple[FloatArray, FloatArray]:
     """Return for each row the mean of the perturbations that its models were trained on, and the baseline."""
+    if unseen is not None:
+        seen = ~np.isin(screen.names, list(unseen))[screen.perturbation] & (screen.split != "val")
+        return _baseline(problem(screen, seen), perturbation)
     if folds is None:
         return _baseline(problem(screen, screen.split == "train"), perturbation)
     fold = np.array([folds.get(name, -1) for name in screen.names])
