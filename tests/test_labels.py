@@ -193,7 +193,7 @@ def test_absent_control_lists_what_was_seen():
 @pytest.mark.parametrize("reference", ["DMSO", ["ctrl", "DMSO"], "DMS*", []])
 def test_missing_reference(reference):
     with pytest.raises(
-        ValueError, match=r"`reference` .* matches no label of obs\['perturbation'\]; it holds 'A', 'ctrl'"
+        ValueError, match=r"`reference` .* matches no label of obs\['perturbation'\]; it holds 'ctrl', 'A'"
     ):
         read(["A", "ctrl"], reference=reference)
 

@@ -196,5 +196,6 @@ def warn_if_guides(labels: Iterable[str], groupby: str) -> None:
 
 
 def _some(labels: Sequence[str], n: int = 12) -> str:
-    shown = ", ".join(repr(label) for label in sorted(labels)[:n])
+    """Name some labels, those first that may be the control."""
+    shown = ", ".join(repr(label) for label in sorted(labels, key=lambda label: (not _control_word(label), label))[:n])
     return (shown or "nothing") + (f", … ({len(labels)} labels)" if len(labels) > n else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -150,8 +151,8 @@ def beginning(x: Any) -> Any:
 
 def progress(x: Any, chunk_memory: float) -> Iterator[Chunk]:
     """Read the values in chunks, with a bar where they are not in memory."""
-    if not chunk_memory > 0:
-        msg = f"`chunk_memory` is {chunk_memory}; it must be positive (gigabytes)."
+    if not isinstance(chunk_memory, Real) or not chunk_memory > 0:
+        msg = f"`chunk_memory` is {chunk_memory!r}; it must be positive (gigabytes)."
         raise ValueError(msg)
     genes = by_genes(x)
     what, total = ("genes", x.shape[1]) if genes else ("cells", x.shape[0])

@@ -166,10 +166,6 @@ def gene_symbols(adata: AnnData, key: str | None) -> tuple[npt.NDArray[np.str_],
     return np.where(known, symbols.to_numpy(), adata.var_names.to_numpy(object)).astype(str), key
 
 
-HIGHEST = 50.0
-"""Above every log-normalized value, whatever the base and the target sum."""
-
-
 class Scale:
     """Refuses NaN, z-scores, and raw counts where log-normalized values are meant (or the reverse), as values come.
 
@@ -230,12 +226,6 @@ class Scale:
                 f"{self.where} looks like raw counts (whole numbers up to {self.high:.0f}); log-normalized values are "
                 "expected. Run sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata), or pass normalize=True "
                 "to spb.pp.pseudobulk or spb.tl.audit."
-            )
-            raise ValueError(msg)
-        if self.high > HIGHEST and not self.normalize and not self.may_be_negative:
-            msg = (
-                f"{self.where} holds values up to {self.high:.4g}, which no logarithm of an expression is: was sc.pp.log1p "
-                "left out? Log-normalized values are expected."
             )
             raise ValueError(msg)
         if self.normalize and (not self.whole if early else not counts):

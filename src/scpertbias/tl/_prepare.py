@@ -17,6 +17,7 @@ from .._log import info
 from .._pass import CHUNK_MEMORY
 from .._survey import Survey, survey
 from ..pp._annotate import masks
+from ..pp._check import LARGEST_LOG
 from ..pp._pseudobulk import profiles_of
 from ..pp._select_genes import highest
 
@@ -112,6 +113,7 @@ def prepare(
         rng=rng,
         chunk_memory=chunk_memory,
     )
+    _check_logged(profiles)
     net = _net(cells, profiles, found, data, **counts) if with_net and found is not None else None
     if not trained:
         return Prepared(profiles, net, notes=notes)
@@ -132,7 +134,20 @@ def _profiles(adata: AnnData, data: dict[str, Any], normalize: bool) -> AnnData:
     if normalize:
         msg = "`normalize=True` needs cells with raw counts; profiles hold means of log-normalized values."
         raise ValueError(msg)
+    _check_logged(adata)
     return adata.copy()
+
+
+def _check_logged(profiles: AnnData) -> None:
+    """Refuse means that no logarithm of an expression has: one gene would be most of every score."""
+    screen = _moments.of(profiles)
+    low, high = float(screen.moments.control.min()), float(screen.moments.control.max())
+    if low >= 0 and high > LARGEST_LOG:
+        msg = (
+            f"Means of control cells go up to {high:.4g}, too large for log-normalized values: was sc.pp.log1p left out? "
+            "Run sc.pp.log1p(adata), or pass raw counts with normalize=True."
+        )
+        raise ValueError(msg)
 
 
 def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
