@@ -10,7 +10,22 @@ ROWS = ["check", "perturbation", "status", "detail"]
 
 
 def texts(tables, card=None):
-    return [s["text"] for s in cautions(tables, pd.DataFrame(columns=CARD) if card is None else pd.DataFrame(card))]
+    return [s["text"] for s in cautions(tables, pd.DataFrame(card, columns=CARD))]
+
+
+@pytest.mark.parametrize(
+    ("low", "verdict", "said"), [(1.52, "x", True), (1.0, "x", False), (1.52, "no verdict", False)]
+)
+def test_a_model_above_the_ceiling_may_have_seen_the_answer(tables, low, verdict, said):
+    card = [{"model": "theirs", "n": 100, "verdict": verdict, "skill": 1.83, "low": low, "high": 2.39}]
+    assert texts(tables, [*card, {"model": "x", "n": 100, "verdict": "x", "skill": 1.1, "low": 0.9, "high": 1.3}]) == (
+        [
+            "theirs comes closer to what was measured than the truth itself would (183 % [152, 239] of the way, n = 100): "
+            "has it seen these perturbations?"
+        ]
+        if said
+        else []
+    )
 
 
 @pytest.mark.parametrize(

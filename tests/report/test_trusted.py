@@ -83,6 +83,16 @@ def test_whom_to_trust(tables, rows, specificity, verdict, start):
 
 
 @pytest.mark.parametrize(
+    "specificity",
+    [[gain(0.1), gain(0.2, metric=OFF_AXIS), share(0.2)], [gain(0.1)], [gain(0.1), gain(-0.1, metric=OFF_AXIS)]],
+)
+@pytest.mark.parametrize(("low", "said"), [(1.1, True), (1.0, False)])
+def test_no_praise_above_the_ceiling_without_a_caution(tables, specificity, low, said):
+    found, _ = ask(tables, skill(estimate=1.2, low=low, high=1.3), specificity=specificity)
+    assert found["text"].endswith("; but x is above the ceiling: read with care.") == said
+
+
+@pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [(0.01, 0.3, BETTER), (0.0, 0.3, SAME), (-0.01, 0.3, SAME), (-0.3, 0.0, SAME), (-0.3, -0.01, WORSE)],
 )

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ._format import count, listed, number, percent
-from ._say import FEW, Sentence, by_words, say
-from ._scorecard import NONE
+from ._format import count, listed, number, percent, percent_interval
+from ._say import FEW, Sentence, by_words, of, say
+from ._scorecard import NONE, above_ceiling
 from ._worked import moved, scan
 
 CHECKS = ("labels", "scale", "strata", "genes", "split")
@@ -22,17 +22,31 @@ DEGENERATE = {
 
 
 def cautions(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> list[Sentence]:
-    """Return what the check warns of, misaligned values, degenerate attributions, what was left out, rough intervals."""
+    """Return what is too good, what the check warns of, misaligned values, degenerate attributions, what was left out."""
     check = tables["check"]
     warned = check[check["check"].isin(CHECKS) & (check["status"] == "warning")]
     said = [say(_begun(str(row["detail"])), warned[warned["detail"] == row["detail"]]) for _, row in warned.iterrows()]
     return [
+        *_too_good(card),
         *_beside(scan(tables)),
         *said,
         *_attributions(tables["attribution_check"]),
         *_from_scratch(card),
         *_left_out(tables["regimes_left_out"], tables["models_left_out"]),
         *_approximate(card),
+    ]
+
+
+def _too_good(card: pd.DataFrame) -> list[Sentence]:
+    """Name the models above the ceiling: no score shows whether a model has seen the answer, but this hints at it."""
+    rows = above_ceiling(card)
+    return [
+        say(
+            f"{r['model']} comes closer to what was measured than the truth itself would ({percent(r['skill'])} "
+            f"{percent_interval(r['low'], r['high'])} of the way, {of(r['n'])}): has it seen these perturbations?",
+            rows[rows["model"] == r["model"]],
+        )
+        for _, r in rows.iterrows()
     ]
 
 
@@ -81,10 +95,10 @@ def _approximate(card: pd.DataFrame) -> list[Sentence]:
     few = card[(card["n"] < FEW) & (card["verdict"] != NONE)] if len(card) else card
     if few.empty:
         return []
-    of = "all models" if len(few) == (card["verdict"] != NONE).sum() else listed(few["model"].tolist())
+    those = "all models" if len(few) == (card["verdict"] != NONE).sum() else listed(few["model"].tolist())
     return [
         say(
-            f"Under {FEW} held-out perturbations (down to {few['n'].min()}) intervals are approximate: those of {of}",
+            f"Under {FEW} held-out perturbations (down to {few['n'].min()}) intervals are approximate: those of {those}",
             few,
         )
     ]

@@ -73,6 +73,11 @@ def scorecard(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> 
     return table.loc[order].reset_index(drop=True)
 
 
+def above_ceiling(card: pd.DataFrame) -> pd.DataFrame:
+    """Return the models whose whole interval is nearer to what was measured than the truth itself would be."""
+    return card[(card["low"] > 1) & (card["verdict"] != NONE)]
+
+
 def _row(
     skill: pd.Series, tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str], *, usable: bool
 ) -> dict[str, object]:

@@ -25,7 +25,7 @@ from ._say import (
     of,
     say,
 )
-from ._scorecard import ALONG, GOOD, KNOWS, NONE, OFF_AXIS, OFF_SHARE, SHARED, SPECIFIC
+from ._scorecard import ALONG, GOOD, KNOWS, NONE, OFF_AXIS, OFF_SHARE, SHARED, SPECIFIC, above_ceiling
 
 NAME, QUESTION = "models", "Which model would you trust on a perturbation it has not seen?"
 NOISE = "control noise"
@@ -48,15 +48,15 @@ def _verdict(card: pd.DataFrame) -> tuple[str, Sentence]:
     closer = "closer to the truth than the mean of the other perturbations"
     if len(right):
         text = f"{_names(right)}: {closer}{_far(right)}, and right about what is specific to each{_specific(right)}"
-        return YES, say(text, right)
+        return YES, say(text + _too_good(right), right)
     if len(better):
         text = f"{_names(better)}: {closer}{_far(better)}, and better on the own perturbation than on others"
-        return YES, say(text, better)
+        return YES, say(text + _too_good(better), better)
     if len(shared):
         text = (
             f"None fully: {_names(shared)} {_come(shared)} {closer}{_far(shared)}, but only by what perturbations share"
         )
-        return PARTLY, say(text, shared)
+        return PARTLY, say(text + _too_good(shared), shared)
     if len(sure):
         rough = f" ({of(sure['n'].max())})"
         return NO, say(f"None: no model can be told to come {closer}{rough}", sure)
@@ -77,6 +77,15 @@ def _far(rows: pd.DataFrame) -> str:
     ways = {f"{percent(x['skill'])} {percent_interval(x['low'], x['high'])}" for _, x in rows.iterrows()}
     best = "" if len(ways) == 1 else f" for {r['model']}"
     return f" ({percent(r['skill'])} {percent_interval(r['low'], r['high'])} of the way{best}, {of(r['n'])})"
+
+
+def _too_good(rows: pd.DataFrame) -> str:
+    high = above_ceiling(rows)
+    return (
+        ""
+        if high.empty
+        else f"; but {_names(high)} {'is' if len(high) == 1 else 'are'} above the ceiling: read with care"
+    )
 
 
 def _specific(rows: pd.DataFrame) -> str:
