@@ -21,8 +21,8 @@ def pair(order, *, full=-0.1, n=100, regime="no_mt_ribo"):
     return {"regime": regime, "model_a": "a", "model_b": "b", "n": n, "full": full, "order": order}
 
 
-def ask(tables, *rows, random=(), ranking=()):
-    tables["summary"] = pd.DataFrame([{"model": "x"}])
+def ask(tables, *rows, random=(), ranking=(), models=("mean", "x")):
+    tables["summary"] = pd.DataFrame({"model": models})
     for name, some in (("regimes", rows), ("random_regimes", random), ("ranking", ranking)):
         if some:
             tables[name] = pd.DataFrame(some)
@@ -62,7 +62,8 @@ UNCLEAR = retrained(gain=0.02, low=-0.01, high=0.05)
         ),
         ([retrained(n=9)], [], "open", "no model has enough held-out perturbations"),
         ([retrained(low=NAN, high=NAN)], [], "open", "no model has enough held-out perturbations"),
-        ([retrained("mean", gain=0.05, low=0.03, high=0.07)], [], "open", "no regime without confounder genes"),
+        ([retrained("mean", gain=0.05, low=0.03, high=0.07)], [], "open", "no model was retrained beside the mean"),
+        ([], [], "open", "no regime without confounder genes"),
         (
             [retrained(gain=0.05, low=0.03, high=0.07, regime="regressed")],
             [],
@@ -155,6 +156,13 @@ def test_the_ranking_changes_only_where_both_orders_are_told(tables, rows, text)
     said = [t for t in ask(tables, ranking=rows)[1] if "ranking" in t]
     assert len(said) == (text is not None)
     assert text is None or text in said[0]
+
+
+def test_the_baseline_alone_is_not_a_missing_regime(tables):
+    for rows in ([], [retrained("mean")]):
+        found, said = ask(tables, *rows, models=["mean"])
+        assert found["text"] == "This cannot be told: no model was fitted beside the mean baseline."
+        assert (found["verdict"], said) == ("open", [])
 
 
 def test_not_asked_without_models(tables):

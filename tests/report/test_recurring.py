@@ -79,3 +79,12 @@ def test_genes_of_confounder_sets_are_counted(tables):
 
 def test_not_asked_without_models(tables):
     assert recurring(tables, SETS) is None
+
+
+def test_the_baseline_alone_is_named(tables):
+    tables["summary"] = pd.DataFrame([{"model": "mean"}])
+    found = recurring(tables, SETS)
+    assert (found["verdict"], found["text"]) == (
+        "open",
+        "This cannot be told: no model was fitted beside the mean baseline.",
+    )

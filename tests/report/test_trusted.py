@@ -120,6 +120,7 @@ def test_where_weak_perturbations_count_as_much_as_strong_ones(tables, low, high
 def test_the_baseline_is_not_judged_against_itself(tables):
     found, said = ask(tables, skill("mean", estimate=0.0, low=0.0, high=0.0))
     assert (found["verdict"], said) == ("open", [])
+    assert found["text"] == "This cannot be told: no model was fitted beside the mean baseline."
 
 
 def test_no_verdict_and_why(tables):

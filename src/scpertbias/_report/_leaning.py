@@ -11,6 +11,7 @@ from ._say import (
     BASELINE,
     MIN_HELD_OUT,
     NO,
+    ONLY_BASELINE,
     OPEN,
     PARTLY,
     WITHOUT,
@@ -38,7 +39,12 @@ def leaning(tables: Mapping[str, pd.DataFrame]) -> Answer | None:
     regimes = tables["regimes"]
     table = regimes[(regimes["metric"] == "l2_ratio") & (regimes["model"] != BASELINE)] if len(regimes) else regimes
     table = table.assign(change=[change(row) for _, row in table.iterrows()])
-    verdict, because = _verdict(table, tables["random_regimes"])
+    if (tables["summary"]["model"] == BASELINE).all():
+        verdict, because = OPEN, say(ONLY_BASELINE)
+    elif table.empty and len(regimes) and regimes["regime"].isin(GENE_REGIMES).any():
+        verdict, because = OPEN, say("This cannot be told: no model was retrained beside the mean baseline")
+    else:
+        verdict, because = _verdict(table, tables["random_regimes"])
     details = [_regime(str(regime), rows) for regime, rows in table.groupby("regime", sort=False)]
     sentences = [*_ranking(tables["ranking"]), *_random(tables["random_regimes"])]
     return answered(NAME, QUESTION, verdict, because, sentences, details)

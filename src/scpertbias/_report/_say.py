@@ -13,6 +13,7 @@ MIN_HELD_OUT = 10
 FEW = 50
 """Under so many perturbations intervals are approximate."""
 BASELINE = "mean"
+ONLY_BASELINE = "This cannot be told: no model was fitted beside the mean baseline"
 CONSTANT = "same prediction for every unseen perturbation"
 APPROXIMATE = "approximate"
 WITHOUT = {

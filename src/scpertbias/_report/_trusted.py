@@ -12,6 +12,7 @@ from ._say import (
     BASELINE,
     CONSTANT,
     NO,
+    ONLY_BASELINE,
     OPEN,
     PARTLY,
     YES,
@@ -60,6 +61,8 @@ def _verdict(card: pd.DataFrame) -> tuple[str, Sentence]:
     if len(sure):
         rough = f" ({of(sure['n'].max())})"
         return NO, say(f"None: no model can be told to come {closer}{rough}", sure)
+    if card.empty:  # the baseline has no row: all others are held beside it
+        return OPEN, say(ONLY_BASELINE)
     return OPEN, say("This cannot be told: no model has enough held-out perturbations for a verdict", card)
 
 
