@@ -55,6 +55,19 @@ UNCLEAR = retrained(gain=0.02, low=-0.01, high=0.05)
         ([WORSE], [], "no", "No: without mitochondrial and ribosomal genes, x does worse, and no model better"),
         ([retrained()], [], "no", "the error of no model changes by as much as 0.0005"),
         (
+            [retrained(), retrained("y", n=5, gain=-0.097, low=NAN, high=NAN)],
+            [],
+            "no",
+            "the error of no model with a verdict changes by as much as 0.0005",
+        ),
+        ([WORSE, retrained("y", n=5)], [], "no", "x does worse, and no model with a verdict better"),
+        (
+            [retrained(gain=3e-4, low=1e-4, high=1e-3), retrained("y")],
+            [],
+            "open",
+            "nothing changes for 1 of 2 models, and the intervals of the others hold changes below 0.0005",
+        ),
+        (
             [UNCLEAR, retrained("y")],
             [],
             "open",
@@ -90,6 +103,8 @@ def test_verdict_is_of_the_widest_regime_and_of_random_genes(tables, rows, rando
         (retrained(gain=0.02, low=0.01, high=0.03), "a gain for x 0.020 [0.010, 0.030] (n = 100)"),
         (retrained(gain=-0.02, low=-0.03, high=-0.01), "a loss for x −0.020 [−0.030, −0.010] (n = 100)"),
         (UNCLEAR, "no change can be told for x 0.020 [−0.010, 0.050] (n = 100)"),
+        (retrained(gain=3e-4, low=1e-4, high=1e-3), "no change can be told for x 0 [0, 0.001] (n = 100)"),
+        (retrained(gain=-3e-4, low=-1e-3, high=-1e-4), "no change can be told for x 0 [−0.001, 0] (n = 100)"),
         (retrained(), "nothing changes for x (gain 0; n = 100)"),
         (retrained(gain=2e-8, low=1e-8, high=3e-8), "nothing changes for x (gain below 0.0005; n = 100)"),
         (retrained(gain=0.02, low=0.01, high=0.03, n=9), "there is no verdict on x"),
@@ -116,6 +131,7 @@ def test_every_regime_has_its_sentence(tables):
     [
         (removal(), "helps more"),
         (removal(gain=0.02), "cannot be told"),
+        (removal(gain=3e-4, low=-0.01, high=1e-4), "cannot be told"),
         (removal(gain=0.01), "cannot be told"),
         (removal(gain=-0.01, low=-0.5, high=-0.1), "cannot be told"),
         (removal(n=9), None),

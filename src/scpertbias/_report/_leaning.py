@@ -56,6 +56,8 @@ def change(row: pd.Series) -> str:
         return "none"
     if max(abs(row["low"]), abs(row["high"])) < TINY:
         return "same"
+    if abs(row["gain"]) < TINY:  # an interval that excludes 0 makes no gain of what nobody could use
+        return "unclear"
     return "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "unclear"
 
 
@@ -83,15 +85,17 @@ def _verdict(table: pd.DataFrame, random: pd.DataFrame) -> tuple[str, Sentence]:
         )
         text = f"In part: {listed(better['model'].tolist())} {_do(better)} better {without}, {aside}"
         return PARTLY, say(text, better)
+    no_model = "no model" if len(sure) == len(rows) else "no model with a verdict"
     if (sure["change"] == "same").all():
-        return NO, say(f"No: retrained {without}, the error of no model changes by as much as {TINY}", sure)
+        return NO, say(f"No: retrained {without}, the error of {no_model} changes by as much as {TINY}", sure)
     if (sure["change"] == "worse").any():
         worse = sure[sure["change"] == "worse"]
         return NO, say(
-            f"No: {without}, {listed(worse['model'].tolist())} {_do(worse)} worse, and no model better", worse
+            f"No: {without}, {listed(worse['model'].tolist())} {_do(worse)} worse, and {no_model} better", worse
         )
-    n = int((sure["change"] == "same").sum())
-    text = f"No gain can be told: {without}, nothing changes for {n} of {len(sure)} models, and the intervals of the others hold 0"
+    same, rest = (sure["change"] == "same").sum(), sure[sure["change"] != "same"]
+    zero = "0" if ((rest["low"] <= 0) & (rest["high"] >= 0)).all() else f"changes below {TINY}"
+    text = f"No gain can be told: {without}, nothing changes for {same} of {len(sure)} models, and the intervals of the others hold {zero}"
     return OPEN, say(text, sure)
 
 
@@ -146,7 +150,7 @@ def _pair(row: pd.Series) -> str:
 def more_than_random(random: pd.DataFrame) -> pd.DataFrame:
     """Return the models whose gain is above those of all random removals."""
     rows = _tested(random)
-    return rows[(rows["gain"] > rows["random_high"]) & (rows["gain"] > 0)] if len(rows) else rows
+    return rows[(rows["gain"] > rows["random_high"]) & (rows["gain"] >= TINY)] if len(rows) else rows
 
 
 def _tested(random: pd.DataFrame) -> pd.DataFrame:
