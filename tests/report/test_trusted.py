@@ -157,6 +157,8 @@ def test_the_mismatch_null(tables, row, verdicts):
     [
         (0.1, "Off the axis that perturbations share they do so too"),
         (-0.1, "Off the axis that perturbations share no such gain"),
+        (-0.2, "Off the axis that perturbations share no such gain"),
+        (-0.21, "Off the axis that perturbations share, predictions fit a wrong perturbation better than their own: x"),
     ],
 )
 def test_off_the_shared_axis(tables, low, start):

@@ -174,18 +174,17 @@ def _off_axis(card: pd.DataFrame, specificity: pd.DataFrame) -> list[Sentence]:
     if card["off_axis_gain"].isna().all():
         return []
     table = _asked(card, specificity, OFF_AXIS)
-    better, rest = table[table["low"] > 0], table[table["low"] <= 0]
+    better, worse = table[table["low"] > 0], table[table["high"] < 0]
+    untold = table[(table["low"] <= 0) & (table["high"] >= 0)]
     said = []
-    if len(better):
-        words = "Off the axis that perturbations share they do so too, by"
-        said.append(
-            say(f"{words} {by_words(better['model'].tolist(), gains(better, 'specific_gain'))}{_truth(better)}", better)
-        )
-    if len(rest):
-        words = "Off the axis that perturbations share no such gain can be told for"
-        said.append(
-            say(f"{words} {by_words(rest['model'].tolist(), gains(rest, 'specific_gain'))}{_truth(rest)}", rest)
-        )
+    for rows, words in (
+        (better, "Off the axis that perturbations share they do so too, by"),
+        (worse, "Off the axis that perturbations share, predictions fit a wrong perturbation better than their own:"),
+        (untold, "Off the axis that perturbations share no such gain can be told for"),
+    ):
+        if len(rows):
+            told = by_words(rows["model"].tolist(), gains(rows, "specific_gain"))
+            said.append(say(f"{words} {told}{_truth(rows)}", rows))
     return said + _off_share(table["model"], specificity)
 
 
