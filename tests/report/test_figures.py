@@ -4,8 +4,10 @@ from xml.etree import ElementTree
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from matplotlib.patches import FancyArrow, FancyArrowPatch
+from matplotlib.text import Annotation
 
-from scpertbias import _store
+from scpertbias import _store, pl
 from scpertbias._report._figures import FIGURES, MOST_DOTS, figures, inline_svg
 from scpertbias._report._tables import read
 
@@ -36,6 +38,14 @@ def test_figures_are_plain_inline_svg(audit):
 
 def test_figures_are_the_same_each_time(audit):
     assert figures(audit, read(audit)) == figures(audit, read(audit))
+
+
+def test_the_caption_of_specificity_names_what_joins_the_points(small_audit):
+    (reading,) = (f.reading for f in FIGURES if f.name == "specificity")
+    ax = pl.specificity(small_audit, show=False)
+    plt.close(ax.figure)
+    arrows = [a for a in (*ax.patches, *ax.texts) if isinstance(a, FancyArrow | FancyArrowPatch | Annotation)]
+    assert reading.startswith("The arrow" if arrows else "The line from the open to the filled point")
 
 
 def test_names_with_markup_stay_text():

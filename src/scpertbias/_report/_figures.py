@@ -94,7 +94,7 @@ FIGURES = (
         "specificity",
         lambda data: pl.specificity(data, return_fig=True),
         "Score on own and on mismatched perturbations, by model",
-        "The arrow from the open to the filled point is what a model gains by knowing which perturbation is which.",
+        "The line from the open to the filled point is what a model gains by knowing which perturbation is which.",
     ),
     Figure(
         "recurrence",

@@ -41,7 +41,7 @@ def specificity(
 ) -> Any:
     """Draw each model's score on its own perturbations beside that on the wrong ones, the ceiling, and the axis alone.
 
-    The arrow from the open to the filled point is what the model gains by knowing which perturbation is which. Beside it,
+    The line from the open to the filled point is what the model gains by knowing which perturbation is which. Beside it,
     on one half of the cells: the model (square), and a prediction that knows only the shared axis (dashed).
 
     Parameters
