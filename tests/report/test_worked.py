@@ -39,7 +39,7 @@ def ask(tables, *rows, note="", check=(), on_target=()):
 @pytest.mark.parametrize(
     ("kinds", "verdict", "text"),
     [
-        (["specific", "mostly shared axis", "target in the axis", "reproducible"], "yes", "4 of 4"),
+        (["specific", "mostly shared axis", "target in a confounder set", "reproducible"], "yes", "4 of 4"),
         (["specific", "not reproducible"], "partly", "1 of 2"),
         (["not reproducible", "not reproducible"], "no", "0 of 2"),
         (["specific", "too few cells"], "yes", "1 of 1"),

@@ -104,8 +104,8 @@ def test_a_target_in_a_set(screen, check, confounding):
     mine = (changed["level"] == "perturbation") & (changed["perturbation"] == "STAT1") & (changed["axis"] == "p53")
     changed.loc[mine, "own_target"] = 1
     kinds = perturbations_table(screen, check, changed).set_index("perturbation")["kind"]
-    assert kinds["STAT1"] == "target in the axis"
-    assert "target in the axis" not in set(kinds.drop("STAT1"))
+    assert kinds["STAT1"] == "target in a confounder set"
+    assert "target in a confounder set" not in set(kinds.drop("STAT1"))
 
 
 @pytest.mark.parametrize("name", ["RPS6", "mt-Nd1"])
@@ -114,5 +114,5 @@ def test_a_mitochondrial_or_ribosomal_target_that_is_not_measured(name):
     adata.obs["perturbation"] = adata.obs["perturbation"].astype(str).replace({"STAT1": name})
     screen = _moments.of(adata, strata="bio_rep")
     kinds = perturbations_table(screen, findings(screen, adata)).set_index("perturbation")["kind"]
-    assert kinds[name] == "target in the axis"
-    assert list(kinds).count("target in the axis") == 1
+    assert kinds[name] == "target in a confounder set"
+    assert list(kinds).count("target in a confounder set") == 1

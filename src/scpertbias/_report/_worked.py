@@ -16,7 +16,7 @@ LEFT_OUT, WITHOUT_EFFECT = "too few cells", "not reproducible"
 WORDS = {
     "specific": "{} are specific (the effect is mostly their own)",
     "mostly shared axis": "{} move mostly along a shared axis",
-    "target in the axis": "{} target a gene of a confounder set",
+    "target in a confounder set": "{} target a gene of a confounder set",
 }
 MOVES = 3.0
 

@@ -23,8 +23,8 @@ def perturbations(data: MuData) -> pd.DataFrame:
     Returns
     -------
     One row a perturbation. ``kind``, the first that holds: ``too few cells``, ``not reproducible`` (under 0.3),
-    ``target in the axis`` (it targets a gene of a confounder set), ``mostly shared axis`` (more than half of its effect
-    lies on the mean response or a confounder set), ``specific``; ``reproducible`` where its shares are not known.
+    ``target in a confounder set`` (whatever that set carries), ``mostly shared axis`` (more than half of its effect lies
+    on the mean response or a confounder set), ``specific``; ``reproducible`` where its shares are not known.
     ``n_cells``, ``reproducibility``, ``effect`` (length of the effect without noise, log-normalized units),
     ``energy_share`` (of the screen's response), ``own_gene`` (the measured target; of several the one that moved least)
     with ``own_z`` and ``own_percentile`` (of ``|z|`` among all genes), the shares of its effect ``mt``, ``ribo`` and

@@ -19,7 +19,7 @@ STYLES = {
     "specific": ("o", "#0072B2"),
     "reproducible": ("o", "#0072B2"),
     "mostly shared axis": ("s", "#E69F00"),
-    "target in the axis": ("^", "#D55E00"),
+    "target in a confounder set": ("^", "#D55E00"),
     "not reproducible": ("x", "#777777"),
     "too few cells": ("+", "#777777"),
 }

@@ -13,7 +13,14 @@ from ..pp._check import LEFT_OUT, REPRODUCIBLE
 
 FloatArray = npt.NDArray[np.float64]
 
-KINDS = ("too few cells", "not reproducible", "target in the axis", "mostly shared axis", "specific", "reproducible")
+KINDS = (
+    "too few cells",
+    "not reproducible",
+    "target in a confounder set",
+    "mostly shared axis",
+    "specific",
+    "reproducible",
+)
 SYSTEMATIC, OTHER = "systematic", "other"
 SHOWN = ("mt", "ribo", SYSTEMATIC)
 MOST = 0.5
@@ -49,7 +56,7 @@ def perturbations_table(screen: Screen, check: pd.DataFrame, confounding: pd.Dat
     names = rows["perturbation"].to_numpy(str)
     own = _own_genes(screen).reindex(names).reset_index(drop=True)
     shares, targeted = _axes(confounding, names)
-    in_axis = targeted | np.isin(names, _of_marked_targets(screen))
+    in_set = targeted | np.isin(names, _of_marked_targets(screen))
     table = pd.DataFrame(
         {
             "perturbation": names,
@@ -64,18 +71,18 @@ def perturbations_table(screen: Screen, check: pd.DataFrame, confounding: pd.Dat
     )
     table["own_gene"] = table["own_gene"].fillna("")
     left_out = rows["detail"].str.startswith(LEFT_OUT).to_numpy(bool)
-    table["kind"] = _kinds(table["reproducibility"].to_numpy(), left_out, in_axis, shares)
+    table["kind"] = _kinds(table["reproducibility"].to_numpy(), left_out, in_set, shares)
     return table[COLUMNS]
 
 
 def _kinds(
-    repeat: FloatArray, left_out: npt.NDArray[np.bool_], in_axis: npt.NDArray[np.bool_], shares: pd.DataFrame
+    repeat: FloatArray, left_out: npt.NDArray[np.bool_], in_set: npt.NDArray[np.bool_], shares: pd.DataFrame
 ) -> npt.NDArray[np.str_]:
     """Return the first word that holds."""
     values = shares.to_numpy(np.float64)
     asked = np.isfinite(values).any(axis=1)
     shared = (values > MOST).any(axis=1)
-    return np.select([left_out, ~(repeat >= REPRODUCIBLE), in_axis, shared, asked], KINDS[:5], default=KINDS[5])
+    return np.select([left_out, ~(repeat >= REPRODUCIBLE), in_set, shared, asked], KINDS[:5], default=KINDS[5])
 
 
 def _axes(confounding: pd.DataFrame | None, names: npt.NDArray[np.str_]) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
