@@ -23,13 +23,20 @@ def test_names_and_titles_never_overlap(n_columns):
     rng = np.random.default_rng(0)
     names = [f"{short('ENSG00000123456' if i == 3 else f'ITGB1BP{i}')} *" for i in range(20)]
     columns = [
-        Ranked("grn_linear_perturbations", names, np.sort(rng.gamma(1.0, size=20))[::-1], "#E69F00", bold=[True] * 20)
+        Ranked(
+            "grn_linear_perturbations",
+            names,
+            np.sort(rng.gamma(1.0, size=20))[::-1],
+            "#E69F00",
+            subtitle="n = 2053, not tested",
+            bold=[True] * 20,
+        )
         for _ in range(n_columns)
     ]
     _, ax = plt.subplots(figsize=size(n_columns, 20), layout="constrained")
     draw(ax, columns, label="effect", n_rows=20)
     found = boxes(ax)
-    assert len(found) == 21 * n_columns
+    assert len(found) == 22 * n_columns
     assert not any(a.overlaps(b) for a, b in combinations(found, 2))
 
 

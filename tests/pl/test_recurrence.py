@@ -1,8 +1,10 @@
-"""The picture shows the table: most recurrent genes, observed counts, stars."""
+"""The picture shows the table: most recurrent genes, observed shares, stars."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 import scpertbias as spb
@@ -36,7 +38,9 @@ def test_most_recurrent_genes_are_drawn(audited, by):
     assert {"observed", "control", "mean", "bilinear"} <= set(drawn)
     assert "no effect" in drawn or by == "centered"
     assert drawn.count("the same for all") == (2 if by == "centered" else 0)
-    assert f"of {table['n_perturbations'].iloc[0]}" in ax.get_xlabel()
+    n, tested = table["n_perturbations"].iloc[0], 0 if by == "delta" else 2
+    assert drawn.count(f"n = {n}") == tested
+    assert drawn.count(f"n = {n}, not tested") == 4 - tested
 
 
 def test_what_is_returned(audited):
@@ -56,16 +60,56 @@ def test_data_alone():
     assert "PSMB9" in " ".join(names(recurrence(profiles, show=False)))
 
 
-def test_a_model_counted_on_other_perturbations_has_no_observed_counts_beside_it():
-    mdata = spb.tl.audit(
+@pytest.fixture(scope="module")
+def of_few():
+    return spb.tl.audit(
         spb.ds.papalexi_2021(),
         strata="bio_rep",
-        covariates=["p_mito"],
         models=("mean", "bilinear"),
+        regimes=("full",),
         n_boot=10,
         n_random=0,
     )
-    ax = spb.pl.recurrence(mdata, show=False)
-    assert ax.figure is not None
-    table = spb.get.recurrence(mdata).query("regime == 'full'").set_index("model")["n_perturbations"]
-    assert table["bilinear"].iloc[0] < table["observed"].iloc[0]
+
+
+def lengths(ax: Axes) -> list[float]:
+    return [bar.get_width() for bar in ax.patches if bar.get_facecolor()[3] > 0]
+
+
+@pytest.mark.parametrize("by", ["z", "centered"])
+def test_every_model_is_drawn_as_a_share_of_its_own_perturbations(of_few, by):
+    table = spb.get.recurrence(of_few).query("regime == 'full' and by == @by and count > 0")
+    n = table.groupby("model")["n_perturbations"].first()
+    assert n["bilinear"] < n["observed"]
+    ax = recurrence(of_few, by, models="bilinear", show=False)
+    drawn = [table[table["model"] == model].head(15) for model in ("observed", "bilinear")]
+    shares = np.concatenate([(rows["count"] / rows["n_perturbations"]).to_numpy() for rows in drawn])
+    np.testing.assert_allclose(np.array(lengths(ax)) / lengths(ax)[0], shares / shares[0])
+    assert {f"n = {n['observed']}", f"n = {n['bilinear']}"} <= set(names(ax))
+    assert "% of the n perturbations" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize("by", ["z", "centered"])
+def test_diamonds_are_the_observed_share_of_the_same_perturbations(of_few, by):
+    rows = spb.get.recurrence(of_few).query("regime == 'full' and by == @by and model == 'bilinear' and count > 0")
+    alone = ask(of_few["full"], models="bilinear", copy=True)  # all on what this model predicts
+    observed = table_of(alone).query("by == @by and model == 'observed'").set_index("gene")
+    assert observed["n_perturbations"].iloc[0] == rows["n_perturbations"].iloc[0]
+    ax = recurrence(of_few, by, models="bilinear", show=False)
+    (diamonds,) = [c for c in ax.collections if isinstance(c, PathCollection)]
+    bars = [bar for bar in ax.patches if bar.get_facecolor()[3] > 0][-len(rows) :]
+    start, unit = bars[0].get_x(), bars[0].get_width() / rows["count"].iloc[0]
+    counts = (np.asarray(diamonds.get_offsets())[:, 0] - start) / unit
+    np.testing.assert_allclose(counts, observed["count"].reindex(rows["gene"], fill_value=0), atol=1e-9)
+    assert counts.max() > 0
+
+
+@pytest.mark.parametrize("by", ["delta", "z", "centered"])
+def test_a_star_is_a_q_below_5_percent_in_the_row_of_that_scale_and_model(of_few, by):
+    table = spb.get.recurrence(of_few).query("regime == 'full' and by == @by and count > 0")
+    top = table.groupby("model", sort=False).head(15)
+    wanted = [f"{symbol} *" for symbol in top.loc[top["q"] < 0.05, "symbol"]]
+    drawn = recurrence(of_few, by, show=False).texts
+    assert sorted(t.get_text() for t in drawn if t.get_text().endswith(" *")) == sorted(wanted)
+    assert all(t.get_fontweight() == "bold" for t in drawn if t.get_text().endswith(" *"))
+    assert bool(wanted) == (by != "delta")

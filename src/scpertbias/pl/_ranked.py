@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +21,18 @@ from .._keys import OBSERVED
 NAMES, BARS = 0.46, 0.48  # parts of a column
 LONGEST = 13  # letters of a name that fit
 ROW_INCHES, COLUMN_INCHES, MARGIN_INCHES = 0.215, 1.75, 1.5
+SUBTITLE_POINTS = 11  # its height
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """One column: names from the top, the length of their bars, and what is marked beside them."""
+    """One column: names from the top, the length of their bars, what is marked beside them and said above."""
 
     title: str
     names: Sequence[str]
     values: npt.NDArray[np.float64]
     color: str
+    subtitle: str = ""
     note: str = ""
     diamonds: npt.NDArray[np.float64] | None = None
     hollow: npt.NDArray[np.bool_] | None = None
@@ -82,7 +85,11 @@ def _draw_column(ax: Axes, j: int, column: Ranked, scale: float) -> None:
         at = start + column.diamonds * scale
         ax.scatter(at, y, marker="D", s=15, c=faces, edgecolors="black", linewidths=0.8, zorder=4, clip_on=False)
     title = textwrap.fill(column.title.replace("_", " "), 16)
-    ax.text(start, -0.75, title, va="bottom", ha="center", fontsize=8.5, fontweight="bold")
+    head: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": False, "va": "bottom", "ha": "center"}
+    lift = SUBTITLE_POINTS if column.subtitle else 0
+    ax.annotate(title, (start, -0.75), (0, lift), fontsize=8.5, fontweight="bold", **head)
+    if column.subtitle:
+        ax.annotate(column.subtitle, (start, -0.75), (0, 0), fontsize=7.5, **head)
     if not len(column.names):
         ax.text(start + 0.02, 0, column.note, va="center", ha="left", fontsize=7.5, style="italic")
 

@@ -1,4 +1,4 @@
-"""The most recurrent genes of each model, beside the observed count and chance."""
+"""The most recurrent genes of each model, beside the observed share and chance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 from matplotlib.axes import Axes
@@ -22,6 +21,7 @@ SCALES = {
     "centered": "by z of the difference from the mean of the perturbed",
 }
 SIGNIFICANT = 0.05
+KEY = "◆: observed, of the same n;  dotted: expected by chance\n* and bold: q < 0.05"
 
 
 @docs.dedent
@@ -40,9 +40,11 @@ def recurrence(
 ) -> Any:
     """Draw the genes that are among the strongest in most perturbations, model by model (the paper's Tables 1 and 2).
 
-    The length of a bar is the number of perturbations; the diamond is the count of the same gene in the observed data,
-    the dotted line what chance gives, and a star marks q < 0.05. Bars that end far beyond their diamonds are what the
-    model predicts whatever is perturbed.
+    The length of a bar is the share of the perturbations that the model was counted on (``n`` above its column, which
+    is smaller for a model that predicts few); the diamond is the share of the same perturbations in which the observed
+    data have the gene, the dotted line what chance gives, and a star marks q < 0.05 in the row of
+    :func:`scpertbias.get.recurrence`. "not tested": no row has a q. Bars that end far beyond their diamonds are what
+    the model predicts whatever is perturbed.
 
     Parameters
     ----------
@@ -79,40 +81,37 @@ def recurrence(
     table = one_regime(data, "recurrence", regime)
     names, every = asked(table, models)
     table = table[table["by"] == by]
-    observed = table[table["model"] == OBSERVED].set_index("gene")[["count", "n_perturbations"]]
     shade = {OBSERVED: "#FFFFFF", **colors(every, palette)}
-    columns = [
-        _column(table[table["model"] == name], name, by, shade[name], observed, n_genes) for name in (OBSERVED, *names)
-    ]
+    columns = [_column(table[table["model"] == name], name, by, shade[name], n_genes) for name in (OBSERVED, *names)]
     n_rows = max(3, *(len(column.names) for column in columns))
     given, ax = ax is not None, axes(ax, figsize, size(len(columns), n_rows))
-    n = int(table["n_perturbations"].max()) if len(table) else 0
-    key = "◆: observed count;  dotted: expected by chance;  * and bold: q < 0.05"
-    label = f"perturbations, of {n}, in which the gene is among the strongest\n({SCALES[by]})\n{key}"
+    label = f"% of the n perturbations with the gene among the strongest\n({SCALES[by]})\n{KEY}"
     draw(ax, columns, label=label, n_rows=n_rows)
     return finish(ax, given=given, show=show, return_fig=return_fig)
 
 
-def _column(mine: pd.DataFrame, name: str, by: str, color: str, observed: pd.DataFrame, n_genes: int) -> Ranked:
+def _column(mine: pd.DataFrame, name: str, by: str, color: str, n_genes: int) -> Ranked:
     top = mine[mine["count"] > 0].head(n_genes)
+    percent = 100 / top["n_perturbations"].to_numpy(np.float64)
     called = (top["q"] < SIGNIFICANT).to_numpy()
     note = "none" if (mine["note"] == "").all() else "the same for all" if by == "centered" else "no effect"
+    # The excess is over the observed count on the model's own perturbations, which the observed rows need not be of.
+    observed = (top["count"] - top["excess"]).to_numpy(np.float64)
     return Ranked(
         title=name,
         names=[f"{short(gene)}{' *' if star else ''}" for gene, star in zip(top["symbol"], called, strict=True)],
-        values=top["count"].to_numpy(np.float64),
+        values=top["count"].to_numpy(np.float64) * percent,
         color=color,
+        subtitle=_counted(mine),
         note=note,
-        diamonds=None if name == OBSERVED or not _same_perturbations(top, observed) else _counts(top, observed),
-        ticks=top["expected"].to_numpy(np.float64),
+        diamonds=None if name == OBSERVED else observed * percent,
+        ticks=top["expected"].to_numpy(np.float64) * percent,
         bold=called.tolist(),
     )
 
 
-def _counts(top: pd.DataFrame, observed: pd.DataFrame) -> npt.NDArray[np.float64]:
-    return observed["count"].reindex(top["gene"], fill_value=0).to_numpy(np.float64)
-
-
-def _same_perturbations(top: pd.DataFrame, observed: pd.DataFrame) -> bool:
-    """Whether a model was counted on the perturbations that the data were; one that predicts few is not."""
-    return top.empty or top["n_perturbations"].iloc[0] == observed["n_perturbations"].iloc[0]
+def _counted(mine: pd.DataFrame) -> str:
+    """Say on how many perturbations a column was counted, and whether chance was asked for, so that a star can be."""
+    if mine.empty:
+        return ""
+    return f"n = {mine['n_perturbations'].iloc[0]}{', not tested' if mine['q'].isna().all() else ''}"
