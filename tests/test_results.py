@@ -25,6 +25,45 @@ def test_chosen(profiles):
         _results.chosen(profiles, None)
 
 
+@pytest.fixture(scope="module")
+def cells():
+    return spb.ds.simulate(900, 30, 7, rng=0)
+
+
+OF_MODELS = {
+    "attribution_agreement": (spb.get.attribution_agreement, spb.pl.attribution),
+    "attribution_check": (spb.get.attribution_check,),
+    "coupling": (spb.get.coupling,),
+}
+
+
+@pytest.mark.parametrize("brought", [False, True])
+def test_an_audit_that_kept_only_tables_says_how_to_have_those_of_models(cells, brought):
+    control = spb.pp.pseudobulk(cells)
+    spb.tl.fit_control(control)
+    predictions = {"mine": spb.get.predictions(control, "control")} if brought else None
+    mdata = spb.tl.audit(
+        cells,
+        models=("mean", "ridge"),
+        predictions=predictions,
+        n_boot=10,
+        n_random=0,
+        n_folds=2,
+        keep_predictions=False,
+    )
+    for name, readers in OF_MODELS.items():
+        for read in readers:
+            with pytest.raises(KeyError, match=rf"no table '{name}'.* kept only tables.*keep_predictions=True"):
+                read(mdata)
+
+
+def test_an_audit_that_kept_its_models_is_not_said_to_have_none(cells):
+    mdata = spb.tl.audit(cells, models=("mean", "control"), n_boot=10, n_random=0, n_folds=2)
+    assert spb.get.coupling(mdata)["model"].nunique() == 2
+    with pytest.raises(KeyError, match=r"Run spb\.tl\.attribution_agreement first"):
+        spb.pl.attribution(mdata)
+
+
 def test_agreed_data(profiles):
     records = _results.chosen(profiles, None)
     assert _results.agreed_data(records)["min_cells"] == 20

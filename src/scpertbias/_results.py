@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
+from mudata import MuData
 
 from . import _moments, _store
 from ._labels import parse
@@ -36,6 +37,25 @@ def chosen(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, dict
         msg = f"`models`: the layers of {gone} are gone; fit them again."
         raise KeyError(msg)
     return {name: records[name] for name in names}
+
+
+def table_of_models(data: AnnData | MuData, name: str) -> pd.DataFrame:
+    """Return a table that is made of stored models; of an audit that stored none, the error says how to have it."""
+    if isinstance(data, MuData) and not _store.has_table(data, name) and _kept_tables_only(data):
+        msg = (
+            f"There is no table {name!r}: it is made of stored models, and this audit kept only tables. Run spb.tl.audit "
+            "with keep_predictions=True (scpertbias audit without --tables-only)."
+        )
+        raise KeyError(msg)
+    return _store.table(data, name, made_by=f"spb.tl.{name}")
+
+
+def _kept_tables_only(mdata: MuData) -> bool:
+    """Whether models of an audit are not stored in it; those that were brought are, even beside tables only."""
+    if "full" not in mdata.mod or not _store.has_table(mdata, "models"):
+        return False
+    table = _store.table(mdata, "models", made_by="spb.tl.audit")
+    return not set(table.loc[table["regime"] == "full", "model"]) <= set(_store.models(mdata.mod["full"]))
 
 
 def agreed_data(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

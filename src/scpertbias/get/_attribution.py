@@ -6,7 +6,7 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _store
+from .. import _results
 
 
 def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If that was not asked yet.
+        If that was not asked yet, or of an audit that kept only tables.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.attribution_agreement(profiles)["n"].iloc[0].item()
     25
     """
-    return _store.table(data, "attribution_agreement", made_by="spb.tl.attribution_agreement")
+    return _results.table_of_models(data, "attribution_agreement")
 
 
 def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If that was not asked yet.
+        If that was not asked yet, or of an audit that kept only tables.
 
     Examples
     --------
@@ -67,4 +67,4 @@ def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.attribution_check(profiles)["flag"].item()
     'ok'
     """
-    return _store.table(data, "attribution_check", made_by="spb.tl.attribution_check")
+    return _results.table_of_models(data, "attribution_check")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from mudata import MuData
 
-from .. import _store
+from .. import _results
 
 
 def coupling(data: MuData) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def coupling(data: MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If that was not asked yet.
+        If that was not asked yet, or of an audit that kept only tables.
 
     Examples
     --------
@@ -33,4 +33,4 @@ def coupling(data: MuData) -> pd.DataFrame:
     >>> sorted(set(spb.get.coupling(mdata)["rows"]))
     ['training', 'unseen']
     """
-    return _store.table(data, "coupling", made_by="spb.tl.coupling")
+    return _results.table_of_models(data, "coupling")

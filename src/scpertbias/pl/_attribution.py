@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from mudata import MuData
 
-from .. import _store
+from .. import _results, _store
 from .._docs import docs
 from ._base import axes, finish
 
@@ -57,7 +57,7 @@ def attribution(
     Raises
     ------
     KeyError
-        If a model or the regime is not there.
+        If a model or the regime is not there, or of an audit that kept only tables.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def attribution(
     >>> spb.tl.attribution_agreement(profiles)
     >>> ax = spb.pl.attribution(profiles, show=False)
     """
-    table = of_regime(_store.table(data, "attribution_agreement", made_by="spb.tl.attribution_agreement"), regime)
+    table = of_regime(_results.table_of_models(data, "attribution_agreement"), regime)
     table = table[table["perturbation"] == ""]
     every = list(dict.fromkeys([*table["model_a"], *table["model_b"]]))
     names = chosen_models(models, every)
