@@ -5,6 +5,7 @@ from ._cell_eval import cell_eval
 from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
+from ._left_out import models_left_out, regimes_left_out
 from ._on_target import on_target
 from ._perturbations import error_by_n_genes, perturbations, random_regimes, ranking
 from ._recurrence import recurrence
@@ -24,6 +25,7 @@ __all__ = [
     "error_by_n_genes",
     "history",
     "models",
+    "models_left_out",
     "on_target",
     "perturbations",
     "predictions",
@@ -31,6 +33,7 @@ __all__ = [
     "ranking",
     "recurrence",
     "regimes",
+    "regimes_left_out",
     "scores",
     "specificity",
     "summary",

@@ -50,7 +50,8 @@ def regimes(
     Returns
     -------
     A :class:`mudata.MuData` with ``axis=-1``: one modality of profiles for each regime. The regimes left out, each with
-    the reason, are in ``uns['scpertbias']['regimes_left_out']``.
+    the reason, are in ``uns['scpertbias']['regimes_left_out']``; read them with
+    :func:`scpertbias.get.regimes_left_out`.
 
     Raises
     ------
