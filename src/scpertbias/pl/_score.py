@@ -53,7 +53,8 @@ def score(
         What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
     metric
         One of ``l2``, ``rmse``, ``mae``, ``mse_de20``, ``pearson_delta``, ``pearson_delta_perturbed``, ``l2_ratio``,
-        ``discrimination``.
+        ``discrimination``. Each is a score of every perturbation; a skill (``l2_skill``) is one number a model, which
+        :func:`scpertbias.get.summary` holds.
     %(models)s
     regime
         Of an audit, the regime to draw; by default ``"full"``.
@@ -79,7 +80,9 @@ def score(
     >>> ax = spb.pl.score(profiles, "mae", show=False)
     """
     if metric not in LABELS:
-        msg = f"`metric` is {metric!r}; it must be one of {list(LABELS)}."
+        skill = " A skill is one number a model: read it, with its interval, with spb.get.summary."
+        hint = skill if str(metric).endswith("_skill") else ""
+        msg = f"`metric` is {metric!r}; it must be one of {list(LABELS)}.{hint}"
         raise KeyError(msg)
     held_out, names, every = held_out_scores(data, models, regime)
     given, ax = ax is not None, axes(ax, figsize, (3.6 + 0.75 * len(names), 4.2))
