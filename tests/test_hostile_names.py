@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -61,6 +62,7 @@ def audited(names: tuple[str, ...]):
     for i, name in enumerate(names):
         genes[genes.index(targets[i]) if targets[i] in genes else 20 + i] = name
     adata.var_names = genes
+    adata.obs["split"] = np.where(adata.obs["perturbation"].isin(names[: len(names) // 2]), "test", "train")
     sets = pd.DataFrame({"source": names[0], "target": genes[:30]})
     profiles = spb.pp.pseudobulk(adata)
     spb.tl.fit_ridge(profiles)

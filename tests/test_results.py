@@ -39,6 +39,8 @@ OF_MODELS = {
 
 @pytest.mark.parametrize("brought", [False, True])
 def test_an_audit_that_kept_only_tables_says_how_to_have_those_of_models(cells, brought):
+    cells = cells.copy()
+    spb.pp.split(cells)
     control = spb.pp.pseudobulk(cells)
     spb.tl.fit_control(control)
     predictions = {"mine": spb.get.predictions(control, "control")} if brought else None
