@@ -58,7 +58,7 @@ def predictions(adata):
 
 def said(adata, *, brought=True, models=("mean", "ridge"), **asked):
     names = adata.uns["scpertbias_truth"]["perturbations"]
-    held_out = adata.obs["perturbation"].isin(names[max(5, len(names) - 40) :])
+    held_out = adata.obs["perturbation"].isin(names[max(5, len(names) - 50) :])
     adata.obs["split"] = np.where(held_out, "test", "train")
     given = predictions(adata) if brought else None
     with warnings.catch_warnings():
