@@ -63,7 +63,7 @@ def test_raster_parts_are_inline():
     assert [e.get("href")[:10] for e in root.iter() if e.tag == "image"] == ["data:image"]
 
 
-def test_models_counted_on_other_perturbations_are_not_beside_the_truth(audit):
+def test_models_counted_on_other_perturbations_say_how_many(audit):
     table = read(audit)["recurrence"]
     alone = table[(table["model"] == "ridge") & (table["regime"] == "full")].assign(
         model="few", n_perturbations=3, q=0.5
@@ -72,7 +72,8 @@ def test_models_counted_on_other_perturbations_are_not_beside_the_truth(audit):
     svg = next(f["svg"] for f in figures(audit, read(audit))["recurrence"])
     assert ">observed<" in svg
     assert ">mean<" in svg
-    assert ">few<" not in svg
+    assert ">few<" in svg
+    assert ">n = 3<" in svg
 
 
 @pytest.mark.parametrize(("n", "picture"), [(MOST_DOTS, False), (MOST_DOTS + 1, True)])

@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
 
 def _recurrence(data: MuData) -> MplFigure:
-    """Draw the mean baseline and the models that were tested, if counted on the perturbations of the observed column."""
+    """Draw the mean baseline and the models that were tested, each on the perturbations that it predicts."""
     table = get.recurrence(data)
     table = table[(table["regime"] == "full") & (table["by"] == "z")]
-    n = table.loc[table["model"] == OBSERVED, "n_perturbations"]
     wanted = ((table["model"] == "mean") | table["q"].notna()) & (table["model"] != OBSERVED)
-    models = list(dict.fromkeys(table.loc[wanted & table["n_perturbations"].isin(n), "model"]))
+    models = list(dict.fromkeys(table.loc[wanted, "model"]))
     figure: MplFigure = pl.recurrence(data, "z", models=models, return_fig=True)
     return figure
 
@@ -102,9 +101,8 @@ FIGURES = (
         "summary",
         _recurrence,
         "Genes that are most often among the five strongest, by model",
-        "Compare every model with the observed column: a gene that is on top for everything in truth too is no artifact. "
-        "Of models that predict one constant, only the mean baseline is drawn; models that were asked about other "
-        "perturbations than the observed column shows are in the table alone.",
+        "Compare every bar with its diamond, the data on the same perturbations: a gene that is on top for everything in "
+        "truth too is no artifact. Of models that predict one constant, only the mean baseline is drawn.",
     ),
     Figure(
         "attribution",
