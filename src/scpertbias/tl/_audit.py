@@ -238,10 +238,13 @@ def _check_held_out(profiles: AnnData, brought: Mapping[str, Any], fitted: Colle
 
     What the audit fits anew takes the place of what lies there.
     """
-    screen = _moments.of(profiles, split_key=split_key) if _store.models(profiles) else None
-    for name, record in _store.models(profiles).items():
-        if screen is None or name in fitted or record.get("cross_fitted") or _results.held_out(record, screen):
-            continue
+    records = {
+        name: r for name, r in _store.models(profiles).items() if name not in fitted and not r.get("cross_fitted")
+    }
+    if not records:
+        return
+    screen = _moments.of(profiles, split_key=split_key)
+    for name in [name for name, record in records.items() if not _results.held_out(record, screen)]:
         msg = (
             f"nothing says which perturbations {name!r} has not seen: no perturbation is 'test' in the split column "
             f"({split_key!r}), so it cannot be judged"

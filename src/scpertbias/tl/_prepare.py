@@ -140,8 +140,8 @@ def _profiles(adata: AnnData, data: dict[str, Any], normalize: bool) -> AnnData:
 
 def _check_logged(profiles: AnnData) -> None:
     """Refuse means that no logarithm of an expression has: one gene would be most of every score."""
-    screen = _moments.of(profiles)
-    low, high = float(screen.moments.control.min()), float(screen.moments.control.max())
+    control = np.asarray(_store.matrix(profiles, None)[profiles.obs["is_reference"].to_numpy(bool)])
+    low, high = float(control.min()), float(control.max())
     if low >= 0 and high > LARGEST_LOG:
         msg = (
             f"Means of control cells go up to {high:.4g}, too large for log-normalized values: was sc.pp.log1p left out? "

@@ -16,6 +16,7 @@ from .._log import progress
 from .._models._problem import Graphs, problem
 from .._models._registry import closed_form
 from .._moments import Screen
+from ..pp._regimes import WITHOUT_GENES
 from ._compare import NO_GAIN, UNCHANGED
 from ._cross_fit import Fits, Variant, graphs_of
 from ._parts import Arrays, Cache, Part, Place, digest, run
@@ -26,7 +27,6 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-GENE_REGIMES = ("no_mt", "no_mt_ribo")
 TOO_FEW_GENES = "too few other genes to remove as many"
 COLUMNS = [
     "model",
@@ -90,7 +90,7 @@ def random_table(
     rng
         Seed or generator.
     """
-    made = [name for name in GENE_REGIMES if name in screens]
+    made = [name for name in WITHOUT_GENES if name in screens]
     if not made or n_random < 1:
         return None
     full, regime = screens["full"], made[-1]

@@ -15,11 +15,11 @@ from mudata import MuData
 from .. import _moments, _results, _store, pp
 from .._log import info
 from .._models._registry import specs
+from ..pp._regimes import REGRESSED
 from ._cross_fit import Variant
 from ._parts import Cache, Part
 from ._prepare import Prepared
 
-REGRESSED = "regressed"
 FULL = "full"
 OTHER_SEED = "full_other_seed"
 

@@ -61,7 +61,7 @@ def reference(
     perturbation = scored.perturbation[rows]
     fold = np.array([-1 if folds is None else folds.get(screen.names[p], -1) for p in perturbation], dtype=np.int64)
     split = scored.split[rows] if folds is None else np.where(fold >= 0, "test", "train")
-    centroid, baseline = _baselines(screen, perturbation, folds if unseen is None else None, unseen)
+    centroid, baseline = _baselines(screen, perturbation, folds, unseen)
     groups = np.unique(split, return_inverse=True)[1] if folds is None else fold
     pooled = m.pooled_var[genes]
     var = m.var[np.ix_(rows, genes)]
