@@ -3,7 +3,7 @@
 import sys
 import time
 
-from scpertbias._cli import main
+from scpertbias._cli.main import main
 
 from ._measure import peak_memory_gb
 

@@ -23,8 +23,8 @@ import scanpy as sc
 from anndata import AnnData
 
 import scpertbias as spb
-from scpertbias import _pass
 from scpertbias._core.chunks import Chunk
+from scpertbias._moments import streaming
 
 from ._measure import MIN_PAIRS, Row, peak_memory_gb, reset_peak_memory, seconds
 from ._screen import size_of
@@ -101,7 +101,7 @@ def read_alone(path: Path) -> None:
 
 def computing_alone(path: Path, counts: bool) -> float:
     """Seconds of the same pass over the same chunks, without those that reading them takes."""
-    real, reading = _pass.chunks, 0.0
+    real, reading = streaming.chunks, 0.0
     adata = ad.read_h5ad(path, backed="r")
     parts = [(chunk.rows, chunk.genes) for chunk in real(adata.X, n_bytes=CHUNK_GB * 1e9)]
     adata.file.close()
@@ -114,11 +114,11 @@ def computing_alone(path: Path, counts: bool) -> float:
             reading += time.perf_counter() - start
             yield Chunk(rows, genes, values)
 
-    _pass.chunks = one_by_one
+    streaming.chunks = one_by_one
     try:
         return seconds(lambda: ours(path, counts)) - reading
     finally:
-        _pass.chunks = real
+        streaming.chunks = real
 
 
 def row(work: str, size: str, *, timed: list[tuple[float, float, float]], memory: float, difference: float) -> Row:

@@ -93,8 +93,8 @@ def write(folder: Path, n_cells: int = N_CELLS, n_genes: int = N_GENES, n_pertur
 
 def measure(folder: Path) -> dict[str, float]:
     """Train on the cells of a folder; return seconds an epoch, validation included, and the largest memory."""
-    from scpertbias._models.deep import gears
-    from scpertbias._models.deep._gears_model import Network
+    from scpertbias._models.deep.gears import fit as gears
+    from scpertbias._models.deep.gears.network import Network
 
     sc.settings.verbosity = 0
     adata = ad.read_h5ad(folder / "cells.h5ad")

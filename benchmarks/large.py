@@ -21,10 +21,10 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from scpertbias.ds._assemble import design
-from scpertbias.ds._panel import default_depth, gene_panel, is_mitochondrial, set_members
-from scpertbias.ds._plan import make_plan
-from scpertbias.ds._sampling import Population, draw_cells
+from scpertbias.ds._simulation.assemble import design
+from scpertbias.ds._simulation.panel import default_depth, gene_panel, is_mitochondrial, set_members
+from scpertbias.ds._simulation.planted import make_plan
+from scpertbias.ds._simulation.sampling import Population, draw_cells
 
 from . import backed, cluster
 from ._table import machine, table

@@ -75,8 +75,8 @@ def write_checkpoint(
     """Write a checkpoint of random weights; its vocabulary holds the genes of the cells, their targets, and others."""
     import torch
 
-    from scpertbias._models.deep._scgpt_package import scgpt_model
-    from scpertbias._models.deep._scgpt_tokens import SPECIAL, vocabulary
+    from scpertbias._models.deep.scgpt.imports import scgpt_model
+    from scpertbias._models.deep.scgpt.tokens import SPECIAL, vocabulary
 
     adata = cells(n_genes)
     vocab = vocabulary(adata.var_names, [(name,) for name in adata.obs["perturbation"].cat.categories])
@@ -114,12 +114,12 @@ def device_name() -> str:
 
 def prepared(adata: AnnData, folder: Path) -> tuple[Any, Any]:
     """Plan and model, as ``fit_scgpt`` makes them."""
-    from scpertbias._models.deep import _cells
-    from scpertbias._models.deep._scgpt_checkpoint import load as put_weights
-    from scpertbias._models.deep._scgpt_checkpoint import read
-    from scpertbias._models.deep._scgpt_model import build
-    from scpertbias._models.deep._scgpt_run import plan
-    from scpertbias._models.deep._stack import pick_device
+    from scpertbias._models.deep.data import read as read_cells
+    from scpertbias._models.deep.extras import pick_device
+    from scpertbias._models.deep.scgpt.model import build
+    from scpertbias._models.deep.scgpt.pretrained import load as put_weights
+    from scpertbias._models.deep.scgpt.pretrained import read
+    from scpertbias._models.deep.scgpt.run import plan
 
     data = dict.fromkeys(("reference", "strata", "layer", "gene_symbols")) | {
         "groupby": "perturbation",
@@ -127,7 +127,7 @@ def prepared(adata: AnnData, folder: Path) -> tuple[Any, Any]:
     }
     checkpoint = read(folder)
     settings = {"max_genes": 1536, "missing_target": "token"}
-    read_cells = _cells.read(adata, data | {"split_key": "split"}, function="benchmark")
+    read_cells = read_cells(adata, data | {"split_key": "split"}, function="benchmark")
     made = plan(settings, read_cells, checkpoint, seed=0, device=pick_device(None))
     module = build(made.sizes, made.vocabulary, seed=0)
     put_weights(module, checkpoint)
@@ -136,9 +136,9 @@ def prepared(adata: AnnData, folder: Path) -> tuple[Any, Any]:
 
 def step(adata: AnnData, folder: Path) -> None:
     """One optimizer step of a batch, by accumulation."""
-    from scpertbias._models.deep._scgpt_learner import ScgptLearner
-    from scpertbias._models.deep._scgpt_run import TRAINING
-    from scpertbias._models.deep._train import Schedule, train
+    from scpertbias._models.deep.scgpt.learner import ScgptLearner
+    from scpertbias._models.deep.scgpt.run import TRAINING
+    from scpertbias._models.deep.training import Schedule, train
 
     made, module = prepared(adata, folder)
     rng = np.random.default_rng(0)
@@ -155,8 +155,8 @@ def step(adata: AnnData, folder: Path) -> None:
 
 def predict(adata: AnnData, folder: Path) -> None:
     """The prediction of one perturbation."""
-    from scpertbias._models.deep._scgpt_predict import control_variate, outputs
-    from scpertbias._models.deep._scgpt_run import controls
+    from scpertbias._models.deep.scgpt.predict import control_variate, outputs
+    from scpertbias._models.deep.scgpt.run import controls
 
     made, module = prepared(adata, folder)
     given = made.cells.dense(controls(made.cells, PREDICTED))
@@ -166,8 +166,8 @@ def predict(adata: AnnData, folder: Path) -> None:
 
 def attribute(adata: AnnData, folder: Path) -> None:
     """The attribution of one perturbation."""
-    from scpertbias._models.deep._scgpt_attribution import embedding_gradient, in_gene_space
-    from scpertbias._models.deep._scgpt_run import controls
+    from scpertbias._models.deep.scgpt.attribution import embedding_gradient, in_gene_space
+    from scpertbias._models.deep.scgpt.run import controls
 
     made, module = prepared(adata, folder)
     given = made.cells.dense(controls(made.cells, ATTRIBUTED))

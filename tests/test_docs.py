@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scpertbias as spb
-from scpertbias._cli import main
+from scpertbias._cli.main import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

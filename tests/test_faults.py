@@ -25,21 +25,22 @@ DRIVER = """
 
     sc.settings.verbosity = 0
     import scpertbias as spb
-    from scpertbias import _cli
-    from scpertbias._report import _page, _tables
+    from scpertbias._cli import main as cli
+    from scpertbias._report import page as page_module
+    from scpertbias._report import tables
 
     mode, root = "", Path(sys.argv[1])
     out = root / "out"
     adata = spb.ds.simulate(400, 30, 4, rng=1, keep_counts=False)
     mdata = spb.tl.audit(adata, models=(), regimes=("full",), covariates=(), n_boot=5)
-    page = _page.render(mdata)
+    page = page_module.render(mdata)
     (root / "x.h5ad").touch()
     # What takes time and changes no file is done once.
-    _cli._made = lambda args: mdata
-    _page.render = lambda *args, **kwargs: page
-    _cli._spoken = lambda mdata: []
+    cli._made = lambda args: mdata
+    page_module.render = lambda *args, **kwargs: page
+    cli._spoken = lambda mdata: []
     # Two tables are as many moments as all of them.
-    _tables.read, every_table = lambda data: dict(list(every_table(data).items())[:2]), _tables.read
+    tables.read, every_table = lambda data: dict(list(every_table(data).items())[:2]), tables.read
 
     def contents(folder):
         return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
@@ -74,7 +75,7 @@ DRIVER = """
             stop_at, stop_by = n, signal.SIGKILL if mode == "kill" else signal.SIGINT
         err = io.StringIO()
         with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):
-            code = _cli.main(["audit", str(root / "x.h5ad"), "--out", str(out), "--force", "--quiet"])
+            code = cli.main(["audit", str(root / "x.h5ad"), "--out", str(out), "--force", "--quiet"])
         stop_by = None
         if mode == "full":
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)

@@ -1,11 +1,14 @@
 """Whatever a reader stumbles over becomes one error that names the file."""
 
+import shutil
+import sys
 import tokenize
 import zlib
 
 import pytest
 
-from scpertbias._files import one_line, reading
+from scpertbias import _files
+from scpertbias._files import objection, one_line, reading, replace_file, whole_folder
 
 
 def test_one_line():
@@ -34,3 +37,131 @@ def test_a_missing_file(tmp_path):
 def test_the_user_may_stop_it(stop, tmp_path):
     with pytest.raises(stop), reading(tmp_path):
         raise stop
+
+
+def filled(folder):
+    (folder / "tables").mkdir(parents=True)
+    for name in ("audit.html", "audit.json", "audit.h5mu", "tables/check.csv"):
+        (folder / name).write_text("earlier")
+    return folder
+
+
+def test_folder_appears_whole(tmp_path):
+    out = tmp_path / "deep" / "out"
+    with whole_folder(out) as folder:
+        (folder / "audit.html").write_text("page")
+        assert not out.exists()
+        assert folder.parent == out.parent
+    assert [p.name for p in out.iterdir()] == ["audit.html"]
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_folder_replaces_the_earlier_one(tmp_path):
+    out = filled(tmp_path / "out")
+    with whole_folder(out) as folder:
+        (folder / "audit.html").write_text("page")
+    assert [p.name for p in out.iterdir()] == ["audit.html"]
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_failure_leaves_the_earlier_folder(tmp_path, failure):
+    out = filled(tmp_path / "out")
+
+    def fail():
+        with whole_folder(out) as folder:
+            (folder / "audit.html").write_text("half")
+            raise failure
+
+    with pytest.raises(failure):
+        fail()
+    assert (out / "audit.html").read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
+def test_failure_of_the_last_step_brings_the_earlier_folder_back(tmp_path, monkeypatch, failure):
+    out = filled(tmp_path / "out")
+    rename = type(out).rename
+    monkeypatch.setattr(_files, "_exchange", lambda one, two: False)
+
+    def broken(self, target):
+        if target == out and (self / "new").exists():
+            raise failure
+        return rename(self, target)
+
+    monkeypatch.setattr(type(out), "rename", broken)
+
+    def fail():
+        with whole_folder(out) as folder:
+            (folder / "new").write_text("")
+
+    with pytest.raises(failure):
+        fail()
+    assert (out / "audit.html").read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_folders_are_exchanged(tmp_path, monkeypatch, at_once):
+    if not at_once:
+        monkeypatch.setattr(_files.sys, "platform", "other")
+    one, two = filled(tmp_path / "one"), filled(tmp_path / "two")
+    (two / "audit.html").write_text("new")
+    assert _files._exchange(two, one) == (at_once and sys.platform in ("linux", "darwin"))
+    with whole_folder(tmp_path / "out") as folder:
+        (folder / "audit.html").write_text("first")
+    with whole_folder(tmp_path / "out") as folder:
+        (folder / "audit.html").write_text("second")
+    assert (tmp_path / "out" / "audit.html").read_text() == "second"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["one", "out", "two"]
+
+
+def test_removal_is_finished_before_the_interrupt(tmp_path, monkeypatch):
+    out, remove, calls = filled(tmp_path / "out"), shutil.rmtree, []
+
+    def interrupted(path, **given):
+        calls.append(path)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        remove(path, **given)
+
+    monkeypatch.setattr(_files.shutil, "rmtree", interrupted)
+
+    def run():
+        with whole_folder(out) as folder:
+            (folder / "audit.html").write_text("new")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert (out / "audit.html").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_objections(tmp_path):
+    assert objection(tmp_path / "none", force=False) is None
+    assert objection(tmp_path, force=False) is None
+    out = filled(tmp_path / "out")
+    assert "is not empty" in objection(out, force=False)
+    assert objection(out, force=True) is None
+    assert "is a file" in objection(out / "audit.html", force=True)
+
+
+@pytest.mark.parametrize("foreign", ["thesis.docx", "tables/notes.txt", "tables/deep/x.csv", "audit.html/x"])
+def test_force_never_replaces_what_is_no_audit(tmp_path, foreign):
+    out = filled(tmp_path / "out")
+    (out / "audit.html").unlink()
+    (out / foreign).parent.mkdir(exist_ok=True, parents=True)
+    (out / foreign).write_text("mine")
+    assert "no audit's" in objection(out, force=True)
+
+
+def test_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("earlier")
+    with pytest.raises(UnicodeEncodeError):
+        replace_file(path, "half \ud800")
+    assert path.read_text() == "earlier"
+    replace_file(path, "new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]

@@ -16,8 +16,8 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _compat
-from scpertbias._report._inputs import read_audit, read_cells, read_net, read_predictions
-from scpertbias.tl._parts import Cache
+from scpertbias._cli.inputs import read_audit, read_cells, read_net, read_predictions
+from scpertbias.tl._audit.jobs import Cache
 
 SRC = Path(spb.__file__).parent
 
@@ -292,7 +292,7 @@ def mutants(content: bytes, n: int, seed: int = 0):
 def test_damaged_checkpoints_of_training(name, tmp_path):
     import torch
 
-    from scpertbias._models.deep._checkpoint import Folder
+    from scpertbias._models.deep.checkpoint import Folder
 
     identity = {"genes": "a" * 64, "settings": {"hidden_size": 4}}
     folder = Folder(tmp_path / "kept", identity, resume=False)
@@ -318,7 +318,7 @@ def test_damaged_checkpoints_of_training(name, tmp_path):
 def test_damaged_checkpoints_of_scgpt(name, tmp_path):
     import torch
 
-    from scpertbias._models.deep._scgpt_checkpoint import read
+    from scpertbias._models.deep.scgpt.pretrained import read
 
     folder = tmp_path / "scGPT_human"
     folder.mkdir()

@@ -13,7 +13,7 @@ import pytest
 import scpertbias as spb
 from scpertbias import _compat
 from scpertbias._report import to_json
-from scpertbias._report._tables import write_tables
+from scpertbias._report.tables import write_tables
 
 EVIL = (
     "<script>alert(1)</script>",

@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 import scpertbias as spb
-from scpertbias.tl import _prepare
+from scpertbias.tl._audit import prepare as preparation
 
 DEEP = {
     "gears": {"epochs": 1, "hidden_size": 4, "batch_size": 32, "device": "cpu"},
@@ -161,7 +161,7 @@ def audited(adata, **given):
 @pytest.mark.parametrize("n_folds", [None, 4])
 def test_an_audit_predicts_a_perturbation_without_its_cells(n_folds, monkeypatch):
     """Of two perturbations with other values each is predicted as before, but for what the other one changes."""
-    monkeypatch.setattr(_prepare, "MAX_GENES", 30)  # so that genes are chosen
+    monkeypatch.setattr(preparation, "MAX_GENES", 30)  # so that genes are chosen
     plain = build(planted=False, held_out=False)
     names = sorted(set(plain.obs["perturbation"]) - {"non-targeting"})
     one = plain.copy()

@@ -17,7 +17,8 @@ from scipy import sparse, stats
 
 import scpertbias as spb
 from scpertbias import _moments
-from scpertbias._core import attribution, confounding, mismatch, on_target
+from scpertbias._core import attribution, confounding, mismatch
+from scpertbias._core import target_response as on_target
 from scpertbias._core.ranking import expression_bins
 
 DATA = {"min_cells": 2}

@@ -1,10 +1,15 @@
-"""Files that others made."""
+"""Files of others read safely; own files and folders written whole or not at all."""
 
 from __future__ import annotations
 
+import ctypes
+import os
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import h5py
 
@@ -51,3 +56,99 @@ def _elsewhere(group: h5py.Group) -> Iterator[str]:
                 yield from _elsewhere(item)
             elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
                 yield str(item.name)
+
+
+FILES = ("audit.html", "audit.json", "audit.h5mu")
+TABLES = "tables"
+EXCHANGE = 2
+"""What the systems' calls to rename take for: exchange."""
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a text file beside its place, then move it there."""
+    with whole_file(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give the name of a file beside ``path`` that takes its place when it is written, and vanishes if that fails."""
+    beside = _beside(path)
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def objection(folder: Path, *, force: bool) -> str | None:
+    """Say why a folder must not be written, or None. What is not an audit's own is never replaced, by force neither."""
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        return f"{folder} is a file; name a folder"
+    held = sorted(folder.iterdir())
+    if not held:
+        return None
+    if not force:
+        return f"{folder} is not empty; choose another folder, or pass --force to replace an earlier audit"
+    foreign = [p.name for p in held if not _is_ours(p)]
+    return f"{folder} holds files that are no audit's ({', '.join(foreign[:3])}); choose another" if foreign else None
+
+
+def _is_ours(path: Path) -> bool:
+    if path.name == TABLES and path.is_dir():
+        return all(p.is_file() and p.suffix == ".csv" for p in path.iterdir())
+    return path.is_file() and path.name in FILES
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``folder`` that takes its place when the work is done, and vanishes if it fails."""
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = _beside(folder)
+    made.mkdir()
+    try:
+        yield made
+        if not folder.exists():
+            made.rename(folder)
+        elif not _exchange(made, folder):
+            _take_the_place(made, folder)
+    finally:
+        _remove(made)
+
+
+def _exchange(one: Path, two: Path) -> bool:
+    """Exchange two folders in one step, so that a process that is killed leaves no gap; False where no step does that."""
+    here = {"linux": -100, "darwin": -2}.get(sys.platform)  # paths from the working directory
+    call = {"linux": "renameat2", "darwin": "renameatx_np"}.get(sys.platform, "")
+    function = None if here is None else getattr(ctypes.CDLL(None), call, None)
+    return function is not None and function(here, os.fsencode(one), here, os.fsencode(two), EXCHANGE) == 0
+
+
+def _take_the_place(made: Path, folder: Path) -> None:
+    """Move a folder away and another to its place; if that fails, bring it back."""
+    earlier = _beside(folder)
+    try:
+        folder.rename(earlier)
+        made.rename(folder)
+    except BaseException:  # Ctrl-C between the two must not cost the earlier audit
+        if earlier.exists() and not folder.exists():
+            earlier.rename(folder)
+        raise
+    finally:
+        _remove(earlier)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; Ctrl-C stops the program when that is done."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid4().hex[:8]}")

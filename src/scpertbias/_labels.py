@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ._core.arrays import IntArray
 from ._log import info, warn
 
 UNASSIGNED = frozenset(
@@ -36,7 +36,7 @@ class Labels:
     is ``names[0]``, and ``controls`` are the labels that it stands for; ``dropped`` counts the cells left out by reason.
     """
 
-    codes: npt.NDArray[np.int64]
+    codes: IntArray
     names: tuple[str, ...]
     targets: tuple[tuple[str, ...], ...]
     controls: tuple[str, ...] = ()

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
 from . import _moments, _store
+from ._core.arrays import FloatArray, IntArray
 from ._labels import parse
 
 DATA = ("groupby", "reference", "strata", "min_cells", "layer", "split_key", "gene_symbols")
@@ -100,7 +100,7 @@ def held_out(record: Mapping[str, Any], screen: _moments.Screen) -> list[str]:
 
 def unseen(
     adata: AnnData, key: str, record: Mapping[str, Any], screen: _moments.Screen, folds: Mapping[str, int] | None
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Return predictions as perturbations × genes; rows that the model has seen are NaN."""
     table = predictions(adata, key, screen).to_numpy(np.float64, copy=True)  # pandas 3 gives it read-only
     if record.get("cross_fitted"):
@@ -129,7 +129,7 @@ def predictions(adata: AnnData, key: str, screen: _moments.Screen | None = None)
     return pd.DataFrame(values, index=pd.Index(names, name="perturbation"), columns=adata.var_names)
 
 
-def _names_and_codes(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+def _names_and_codes(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[str, ...], IntArray]:
     if _store.profiles_record(adata) is not None:
         screen = _moments.of(adata)
         return screen.names, screen.codes

@@ -14,7 +14,8 @@ from mudata import MuData
 from scipy import sparse
 
 from . import _keys
-from ._plain import plain
+from ._core.arrays import FloatArray, IntArray
+from ._serialize import plain
 
 RESERVED = frozenset({"counts", *_keys.HALVES, _keys.VAR})
 
@@ -172,7 +173,7 @@ def put_model(
     adata: AnnData,
     key: str,
     *,
-    rows: npt.NDArray[np.int64],
+    rows: IntArray,
     predictions: npt.NDArray[np.floating],
     attributions: npt.NDArray[np.floating] | None,
     record: Mapping[str, Any],
@@ -217,7 +218,7 @@ def put_profile_slots(adata: AnnData, arrays: Mapping[str, Any]) -> None:
             getattr(adata, slot)[key] = values
 
 
-def profile_slot(adata: AnnData, name: str) -> npt.NDArray[np.float64] | None:
+def profile_slot(adata: AnnData, name: str) -> FloatArray | None:
     """Return the array of a slot name ``layers/x``, ``varm/x``, ``obsm/x``, or None."""
     slot, key = name.split("/")
     values = getattr(adata, slot)

@@ -15,6 +15,7 @@ from mudata import MuData
 from scipy import sparse
 
 from . import _keys, _store
+from ._core.arrays import FloatArray, IntArray
 from ._labels import is_control_word
 
 STRATUM_WORDS = re.compile(
@@ -84,7 +85,7 @@ def _holds_control(values: pd.Series) -> bool:
     return any(is_control_word(str(level)) for level in levels)
 
 
-def numeric_columns(adata: AnnData, keys: Sequence[str], *, argument: str) -> npt.NDArray[np.float64]:
+def numeric_columns(adata: AnnData, keys: Sequence[str], *, argument: str) -> FloatArray:
     """Return numeric ``obs`` columns as cells × columns; a missing pct_counts_* names the scanpy call that makes it."""
     for key in keys:
         if key not in adata.obs.columns:
@@ -107,7 +108,7 @@ def numeric_columns(adata: AnnData, keys: Sequence[str], *, argument: str) -> np
     return np.column_stack([adata.obs[key].to_numpy(np.float64) for key in keys])
 
 
-def depth(adata: AnnData) -> npt.NDArray[np.float64] | None:
+def depth(adata: AnnData) -> FloatArray | None:
     """Return the depth of each cell from the first ``obs`` column that is named like one, or None."""
     for key in DEPTH_COLUMNS:
         if key in adata.obs.columns and pd.api.types.is_numeric_dtype(adata.obs[key]):
@@ -115,7 +116,7 @@ def depth(adata: AnnData) -> npt.NDArray[np.float64] | None:
     return None
 
 
-def strata_codes(adata: AnnData, strata: str | Sequence[str] | None) -> tuple[npt.NDArray[np.int64], list[str]]:
+def strata_codes(adata: AnnData, strata: str | Sequence[str] | None) -> tuple[IntArray, list[str]]:
     """Return one code a cell (−1 where a stratum is missing) and the strata's names."""
     keys = [strata] if isinstance(strata, str) else list(strata or ())
     if not keys:
@@ -131,7 +132,7 @@ def strata_codes(adata: AnnData, strata: str | Sequence[str] | None) -> tuple[np
     return codes, [str(name) for name in names]
 
 
-def split_codes(adata: AnnData, split_key: str) -> npt.NDArray[np.int64]:
+def split_codes(adata: AnnData, split_key: str) -> IntArray:
     """Return the position of each row's split in train, val, test; −1 where it has none."""
     column = pd.Categorical(adata.obs[split_key].array)
     levels = [str(level) for level in column.categories]

@@ -15,9 +15,9 @@ from scpertbias._core.confounding import (
     direction_shares,
     gene_set_shares,
     is_known,
-    random_sets,
     response,
 )
+from scpertbias._core.matched_genes import random_sets
 from scpertbias._core.moments import Moments
 from scpertbias._core.ranking import expression_bins
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 
 from scpertbias._core import kernels
-from scpertbias._core.blocks import Leaves
+from scpertbias._core.accumulators import Leaves
 
 N, G, L = 300, 11, 7
 FORMS = {"dense": np.ascontiguousarray, "csr": sparse.csr_array, "csc": sparse.csc_array}

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scpertbias._core.gather import deal, gather
+from scpertbias._core.halves import deal
 from scpertbias._core.moments import Covariates, Moments, regress_out, standardize, total_mean_var
+from scpertbias._core.row_moments import gather
 
 N, G = 400, 5
 

@@ -4,15 +4,7 @@ import numpy as np
 import pytest
 
 from scpertbias._core.resampling import bootstrap_weights
-from scpertbias._core.variance import (
-    NO_VARIANCE,
-    collapse,
-    cosine,
-    deviations,
-    groups_of_folds,
-    is_constant,
-    spread,
-)
+from scpertbias._core.variance import NO_VARIANCE, collapse, cosine, deviations, groups_of_folds, is_constant, spread
 
 
 def screen(rng, n_rows=300, n_genes=80, noise=1.0, signal=1.0):

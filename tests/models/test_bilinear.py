@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import scpertbias as spb
+from scpertbias._models.bilinear import aligned, check_table
 
 GOLD = Path(__file__).parent.parent / "data" / "gold"
 CONTROL = "non-targeting"
@@ -115,3 +116,26 @@ def test_no_target_is_measured():
     profiles = small()[:, 4:].copy()
     with pytest.raises(ValueError, match="embedding"):
         spb.tl.fit_bilinear(profiles, n_components=2)
+
+
+FRAME_embedding = pd.DataFrame({"a": [1, 2], "b": [3, 4]}, index=["x", "y"])
+
+
+def test_rows_are_matched_by_name():
+    rows = aligned(FRAME_embedding, np.array(["y", "z", "x", "y"]), argument="e")
+    np.testing.assert_array_equal(rows, [[2, 4], [np.nan, np.nan], [1, 3], [2, 4]])
+
+
+def test_none_stays_none():
+    assert aligned(None, ["x"], argument="e") is None
+    assert check_table(None, argument="e") is None
+
+
+def test_a_good_table_passes():
+    assert check_table(FRAME_embedding, argument="e") is None
+
+
+@pytest.mark.parametrize("frame", [FRAME_embedding[[]], FRAME_embedding.astype(str)])
+def test_no_numbers(frame):
+    with pytest.raises(TypeError, match="`e`"):
+        check_table(frame, argument="e")

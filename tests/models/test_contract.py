@@ -10,8 +10,8 @@ import scanpy as sc
 from scipy import sparse
 
 import scpertbias as spb
-from scpertbias._models._registry import specs
-from scpertbias.tl._cross_fit import variants
+from scpertbias._models._base import specs
+from scpertbias.tl._audit.cross_fit import variants
 
 CLOSED = [name for name, spec in specs().items() if spec.solve is not None]
 # Models that are trained on cells: each has an extra of its name, and small sizes here.

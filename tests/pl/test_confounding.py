@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias.pl._confounding import confounding, of_regime
+from scpertbias.pl._base import of_regime
+from scpertbias.pl._confounding import confounding
 from scpertbias.tl._confounding import confounding as ask
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import scpertbias as spb
-from scpertbias.get._perturbations import error_by_n_genes as table_of
+from scpertbias.get._scores import error_by_n_genes as table_of
 from scpertbias.pl._error_by_n_genes import error_by_n_genes
 
 

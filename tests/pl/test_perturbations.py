@@ -5,9 +5,9 @@ from matplotlib.text import Text
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias.get._perturbations import perturbations as table_of
+from scpertbias.get._screen import perturbations as table_of
 from scpertbias.pl._perturbations import GAP, STYLES, perturbations, spread
-from scpertbias.tl._perturbations import KINDS
+from scpertbias.tl._audit.perturbations import KINDS
 
 
 @pytest.fixture(scope="module")

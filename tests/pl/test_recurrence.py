@@ -8,7 +8,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 import scpertbias as spb
-from scpertbias.get._recurrence import recurrence as table_of
+from scpertbias.get._scores import recurrence as table_of
 from scpertbias.pl._recurrence import recurrence
 from scpertbias.tl._recurrence import recurrence as ask
 

@@ -3,16 +3,8 @@
 import pandas as pd
 import pytest
 
-import scpertbias as spb
 from scpertbias import _compat, _store
-from scpertbias._report._tables import COLUMNS
-
-
-@pytest.fixture(scope="session")
-def small_audit():
-    """Audit of a simulated screen: 12 perturbations, three models, tables and predictions."""
-    adata = spb.ds.simulate(1_500, 200, 12, rng=1)
-    return spb.tl.audit(adata, models=("control", "mean", "ridge"), regimes=("full", "no_mt"), n_boot=100)
+from scpertbias._report.tables import COLUMNS
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from scpertbias import _compat, _store
 from scpertbias._report import report, to_json
-from scpertbias._report._tables import read
+from scpertbias._report.tables import read
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"

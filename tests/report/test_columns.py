@@ -1,7 +1,7 @@
 import pandas as pd
 
-from scpertbias._report._tables import read
-from scpertbias._report._views import LAID_OUT
+from scpertbias._report.layout import LAID_OUT
+from scpertbias._report.tables import read
 
 MADE = {"detail"}  # of the check, beside each perturbation
 

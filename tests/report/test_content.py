@@ -9,11 +9,12 @@ import pytest
 import scpertbias as spb
 from scpertbias import _store
 from scpertbias._report import schema, to_json
-from scpertbias._report._columns import Column
-from scpertbias._report._content import SCHEMA, content
-from scpertbias._report._page import render
-from scpertbias._report._tables import read
-from scpertbias._report._views import LAID_OUT
+from scpertbias._report.columns import Column
+from scpertbias._report.content import COLUMNS, SCHEMA, answer, content, described
+from scpertbias._report.layout import LAID_OUT
+from scpertbias._report.page import render
+from scpertbias._report.tables import read
+from scpertbias.tl import show_models
 
 
 def strict(text):
@@ -173,3 +174,37 @@ def test_epochs_of_trained_models_are_a_table(audit, validator):
         {"model": "ridge", "regime": "full", "epoch": 1, "loss": 0.5, "seconds": 1.0, "best": False},
         {"model": "ridge", "regime": "full", "epoch": 2, "loss": None, "seconds": 1.1, "best": True},
     ]
+
+
+def test_the_screen_alone_has_two_answers(tables):
+    tables["perturbations"] = pd.DataFrame([{"perturbation": "A", "kind": "specific", "own_gene": "", "own_z": None}])
+    found = answer(tables, {})
+    assert [a["name"] for a in found["answer"]] == ["screen", "confounded", "models"]
+    assert found["answer"][2]["text"] == "No model was fitted: this report is about the screen alone."
+    assert found["scorecard"].empty
+    assert found["cautions"] == []
+
+
+def test_every_model_that_can_be_fitted_is_described():
+    known = show_models()
+    models = pd.DataFrame({"model": known["model"], "regime": "full", "kind": known["model"], "n_cannot_predict": 0})
+    found = described(pd.concat([models, models.assign(regime="no_mt")]))
+    assert found["model"].tolist() == known["model"].tolist(), "once, and not for every regime"
+    assert (found["unseen"].str.len() > 10).all()
+
+
+def test_the_axis_is_that_of_the_name():
+    rows = [
+        {"model": name, "regime": "full", "kind": "grn_linear", "n_cannot_predict": 2}
+        for name in ("a", "a_perturbations")
+    ]
+    found = described(pd.DataFrame(rows)).set_index("model")
+    assert found.loc["a", "unseen"] == "one constant"
+    assert found.loc["a_perturbations", "unseen"] == "its neighbors in the net"
+    assert set(found["n_cannot_predict"]) == {2}
+
+
+def test_unknown_kinds_and_no_models():
+    rows = [{"model": "x", "regime": "full", "kind": "of another version", "n_cannot_predict": 0}]
+    assert described(pd.DataFrame(rows))["unseen"].tolist() == [""]
+    assert list(described(pd.DataFrame()).columns) == COLUMNS

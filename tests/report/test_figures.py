@@ -8,8 +8,8 @@ from matplotlib.patches import FancyArrow, FancyArrowPatch
 from matplotlib.text import Annotation
 
 from scpertbias import _store, pl
-from scpertbias._report._figures import FIGURES, MOST_DOTS, figures, inline_svg
-from scpertbias._report._tables import read
+from scpertbias._report.figures import FIGURES, MOST_DOTS, figures, inline_svg
+from scpertbias._report.tables import read
 
 
 def test_figures_are_plain_inline_svg(audit):

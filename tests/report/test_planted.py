@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from scpertbias._report._planted import planted_table
+from scpertbias._report.planted import planted_table
 
 TRUTH = {
     "perturbations": np.array(["A", "B", "C", "D", "few"]),

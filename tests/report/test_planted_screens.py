@@ -8,12 +8,10 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias._models import _registry
-from scpertbias._models._problem import Solution
-from scpertbias._models._registry import model
-from scpertbias._report._answer import answer
-from scpertbias._report._content import unseen_notes
-from scpertbias._report._tables import read
+from scpertbias._models import _base
+from scpertbias._models._base import Solution, model
+from scpertbias._report.content import answer, unseen_notes
+from scpertbias._report.tables import read
 
 pytestmark = pytest.mark.slow
 
@@ -176,7 +174,7 @@ def planted_models():
         model(name, unseen="the mean, with an error", reference="", solve=solve)(fit)
     yield tuple(made)
     for name in made:
-        del _registry._REGISTRY[name]
+        del _base._REGISTRY[name]
 
 
 def test_a_model_that_leans_on_the_confounders_is_found_out(planted_models, confounded):

@@ -3,7 +3,7 @@ import platform
 from importlib.metadata import version
 
 import scpertbias._store as _store
-from scpertbias._report._provenance import provenance, remarks, sha256, title_of, versions
+from scpertbias._report.provenance import provenance, remarks, sha256, title_of, versions
 
 
 def test_versions_are_those_that_run():

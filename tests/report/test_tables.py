@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import scpertbias as spb
-from scpertbias._report._tables import COLUMNS, plain, read, write_tables
+from scpertbias._report.tables import COLUMNS, plain, read, write_tables
 
 
 def test_csv_hold_all_digits(audit, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _compat
-from scpertbias.get._coupling import coupling as get_coupling
+from scpertbias.get._retraining import coupling as get_coupling
 from scpertbias.tl._coupling import COLUMNS, NO_CHANGE, coupling, coupling_table, kappa
 
 MODELS = ("control", "mean", "ridge", "grn_linear", "two_stage")

@@ -1,5 +1,5 @@
 import scpertbias as spb
-from scpertbias._models._registry import specs
+from scpertbias._models._base import specs
 
 
 def test_one_row_a_model():

@@ -6,7 +6,7 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _moments, _store
-from scpertbias.tl._held_out import ask
+from scpertbias.tl._compared import ask
 from scpertbias.tl._specificity import COLUMNS, specificity, specificity_table
 
 METRICS = ["l2", "pearson_delta", "pearson_delta_perturbed", "off_axis"]

@@ -9,9 +9,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 from scipy.stats import rankdata
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
 ONE_HOT = 0.999
 SHARED = 0.999

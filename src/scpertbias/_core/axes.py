@@ -11,14 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.moments import Moments
 from scpertbias._core.resampling import bootstrap_weights
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 MIN_BLOCKS = 4
 BATCH = 250

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
 # Predictions may have been stored as float32: what differs by less than that rounding is the same.
 ROUNDING = float(np.finfo(np.float32).eps)
@@ -96,8 +96,8 @@ class Truth:
     control_var: FloatArray
     n_control: float
     centroid: FloatArray
-    groups: npt.NDArray[np.int64]
-    target_columns: npt.NDArray[np.bool_]
+    groups: IntArray
+    target_columns: BoolArray
     pooled_var: FloatArray
 
     def __post_init__(self) -> None:

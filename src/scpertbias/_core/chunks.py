@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
+
+from scpertbias._core.arrays import IntArray
 
 FIRST = 256
 """Cells (or genes) that are read first, where only reading says how large they are."""
@@ -85,12 +86,12 @@ def _read_all(read: Callable[[slice], Chunk], x: Any, axis: int, n_bytes: float)
         start = end
 
 
-def _sizes(x: Any, axis: int) -> npt.NDArray[np.int64] | None:
+def _sizes(x: Any, axis: int) -> IntArray | None:
     """Return the bytes up to each cell (or gene), where they are known without reading the values."""
     if getattr(x, "format", None) in ("csr", "csc") and hasattr(x, "group"):
         group = x.group
         width = group["data"].dtype.itemsize + group["indices"].dtype.itemsize
-        ends: npt.NDArray[np.int64] = np.asarray(group["indptr"][:], dtype=np.int64) * width
+        ends: IntArray = np.asarray(group["indptr"][:], dtype=np.int64) * width
         return ends
     if hasattr(x, "dtype") and hasattr(x, "ndim") and not hasattr(x, "to_delayed"):
         ends = np.arange(x.shape[axis] + 1, dtype=np.int64) * (x.shape[1 - axis] * x.dtype.itemsize)
@@ -98,7 +99,7 @@ def _sizes(x: Any, axis: int) -> npt.NDArray[np.int64] | None:
     return None
 
 
-def _edges(x: Any, axis: int, n_bytes: float) -> npt.NDArray[np.int64]:
+def _edges(x: Any, axis: int, n_bytes: float) -> IntArray:
     """Return where the values may be cut: between the blocks of dask, which are made whole, and of a dense file."""
     n, stored = x.shape[axis], getattr(x, "chunks", None)
     if hasattr(x, "to_delayed"):

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .blocks import FloatArray, IntArray
+from scpertbias._core.arrays import FloatArray, IntArray
+
 from .sums import column_sums
 
 BLOCK = 512

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.axes import (
-    BoolArray,
     Effects,
-    FloatArray,
     Form,
-    IntArray,
     Resamples,
     cosine,
     direction_form,
@@ -26,9 +24,10 @@ from scpertbias._core.axes import (
     noise_error,
     top_directions,
 )
-from scpertbias._core.overlap import NO_AXIS, Basis, shapley
+from scpertbias._core.matched_genes import random_sets
 from scpertbias._core.ranking import expression_bins
 from scpertbias._core.resampling import MIN_PERTURBATIONS, interval
+from scpertbias._core.shapley import NO_AXIS, Basis, shapley
 
 N_LEADING = 5
 N_PARTS = 5
@@ -179,24 +178,6 @@ def _share_without(whole: Response, form: Form, targets: BoolArray) -> float:
     if not is_known(whole.effects.rows(rest)):
         return float("nan")
     return float(form.own[rest].sum() / whole.energy[rest].sum())
-
-
-def random_sets(
-    by_gene: FloatArray, control: FloatArray, members: BoolArray, n_random: int, rng: np.random.Generator
-) -> FloatArray:
-    """Sums over random sets with as many genes from each of 20 bins of expression as each set has (S, n_random).
-
-    All sets share the draws, so that none depends on which others there are.
-    """
-    bins = expression_bins(control)
-    sums = np.zeros((len(members), n_random))
-    for b in range(int(bins.max(initial=-1)) + 1):
-        genes = np.flatnonzero(bins == b)
-        n = members[:, genes].sum(axis=1)
-        dealt = rng.permuted(np.broadcast_to(by_gene[genes], (n_random, len(genes))), axis=1)
-        summed = np.concatenate([np.zeros((n_random, 1)), np.cumsum(dealt, axis=1)], axis=1)
-        sums += summed[:, n].T
-    return sums
 
 
 def _p_value(share: float, null: FloatArray, genes: BoolArray, control: FloatArray) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .blocks import FloatArray, IntArray, Leaves
+from scpertbias._core.arrays import FloatArray, IntArray
+
+from .accumulators import Leaves
 
 
 class Depth:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from scpertbias._core.arrays import FloatArray, IntArray
 
 
 def adjacency(source: IntArray, target: IntArray, weight: FloatArray, n: int) -> csr_array:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
 from scpertbias._core import ceilings
-from scpertbias._core.ceilings import ROUNDING, FloatArray, Truth, correlation, row_norm
+from scpertbias._core.arrays import FloatArray
+from scpertbias._core.ceilings import ROUNDING, Truth, correlation, row_norm
 
 __all__ = [
     "METRICS",

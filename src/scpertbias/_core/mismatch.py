@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scpertbias._core.axes import FloatArray, IntArray
+from scpertbias._core.arrays import FloatArray, IntArray
 from scpertbias._core.resampling import MIN_PERTURBATIONS, interval
 
 TIE = 1e-10

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scpertbias._core.ranking import BoolArray, FloatArray, IntArray, top_mask
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.ranking import top_mask
 
 BY = ("delta", "z", "centered")
 

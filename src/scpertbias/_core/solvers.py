@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve, eigh
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import ArpackError, eigsh
 
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.graph import Spectrum
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-Counts = npt.NDArray[np.float64] | npt.NDArray[np.int64]
+Counts = FloatArray | IntArray
 
 
 _LARGE = 200  # from this size on, a few leading eigenvectors are found faster by Lanczos than by a full solver

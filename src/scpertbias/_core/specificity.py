@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scpertbias._core.axes import BoolArray, Effects, FloatArray, IntArray, Resamples, direction_form, genes_form
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.axes import Effects, Resamples, direction_form, genes_form
 from scpertbias._core.ceilings import ROUNDING, correlation, correlation_ceiling, row_norm
 from scpertbias._core.resampling import MIN_PERTURBATIONS, interval
 

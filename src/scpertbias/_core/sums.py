@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-FloatArray = npt.NDArray[np.float64]
+from scpertbias._core.arrays import FloatArray
 
 
 def row_sums(x: Any) -> FloatArray:

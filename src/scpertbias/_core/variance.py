@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scpertbias._core.ceilings import FloatArray
-from scpertbias._core.ranking import BoolArray, IntArray
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.resampling import NO_ROOM, Estimate, ratio_interval
 
 MIN_FOLD = 5

@@ -1,6 +1,6 @@
-"""One file a model; importing this registers them all."""
+"""One file per model; importing this registers them all."""
 
-from . import additive, bilinear, control, grn_linear, mean, ridge, two_stage
+from . import additive, bilinear, grn_linear, mean, no_change, ridge, two_stage
 from .deep import gears, scgpt
 
-__all__ = ["additive", "bilinear", "control", "gears", "grn_linear", "mean", "ridge", "scgpt", "two_stage"]
+__all__ = ["additive", "bilinear", "gears", "grn_linear", "mean", "no_change", "ridge", "scgpt", "two_stage"]

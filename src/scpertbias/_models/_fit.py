@@ -13,8 +13,8 @@ from .. import _moments, _store, _validate
 from .._log import added, info, warn
 from .._results import DATA
 from ..pp import coexpression_net
-from ._problem import Graphs, Solution, check_net, problem
-from ._registry import closed_form, specs
+from ._base import Solution, closed_form, problem, specs
+from ._net import Graphs, check_net
 
 __all__ = ["DATA", "fit", "store"]
 

@@ -8,9 +8,8 @@ import numpy as np
 from anndata import AnnData
 
 from .._docs import docs
+from ._base import CONSTANT, Problem, Solution, model
 from ._fit import fit
-from ._problem import CONSTANT, Problem, Solution
-from ._registry import model
 
 
 def solve(problem: Problem) -> Solution:

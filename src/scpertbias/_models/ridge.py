@@ -11,9 +11,8 @@ from anndata import AnnData
 from .. import _validate
 from .._core.solvers import ridge
 from .._docs import docs
+from ._base import CONSTANT, Problem, Solution, model
 from ._fit import fit
-from ._problem import CONSTANT, Problem, Solution
-from ._registry import model
 
 Coding = Literal["one_hot", "reference"]
 Weights = Literal["cells", "perturbations"]

@@ -10,10 +10,9 @@ from anndata import AnnData
 
 from .._core.solvers import two_stage
 from .._docs import docs
+from ._base import Problem, Solution, model
 from ._fit import fit
-from ._problem import Problem, Solution
-from ._registry import model
-from ._smooth import check_words, smoothers, unseen_note
+from ._smoothing import check_words, smoothers, unseen_note
 
 
 def check(*, n_components: int, axis: str, alpha: float, gamma: float, laplacian: str) -> None:

@@ -1,6 +1,6 @@
 """The report of an audit: one page, one JSON file, and tables."""
 
-from ._content import schema, to_json
-from ._page import report
+from .content import schema, to_json
+from .page import report
 
 __all__ = ["report", "schema", "to_json"]

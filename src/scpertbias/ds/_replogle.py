@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import anndata as ad
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from .._core.arrays import BoolArray, IntArray
 from .._core.chunks import chunks
 from ._download import Remote, fetch
 from ._files import read_table
@@ -91,7 +91,7 @@ def described(given: pd.DataFrame) -> pd.DataFrame:
     return obs
 
 
-def lopez(labels: pd.Series, symbols: pd.Series) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+def lopez(labels: pd.Series, symbols: pd.Series) -> tuple[BoolArray, IntArray]:
     """Return the cells of the chosen targets and the control, and the positions of the chosen genes."""
     targets, panel = read_table("replogle_targets.csv"), read_table("k562_genes.csv.gz")
     wanted = set(panel.loc[panel["panel"] == 1, "gene"])

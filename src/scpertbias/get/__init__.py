@@ -1,17 +1,10 @@
 """Read what is stored."""
 
-from ._attribution import attribution_agreement, attribution_check
-from ._cell_eval import cell_eval
-from ._confounding import confounding
-from ._coupling import coupling
-from ._enrich import enrich
-from ._left_out import models_left_out, regimes_left_out
-from ._on_target import on_target
-from ._perturbations import error_by_n_genes, perturbations, random_regimes, ranking
-from ._recurrence import recurrence
-from ._specificity import specificity
-from ._tables import attributions, check, history, models, predictions, regimes, scores, summary
-from ._variance_ratio import variance_ratio
+from ._attribution import attribution_agreement, attribution_check, enrich
+from ._models import attributions, cell_eval, history, models, predictions
+from ._retraining import coupling, models_left_out, random_regimes, ranking, regimes, regimes_left_out
+from ._scores import error_by_n_genes, recurrence, scores, specificity, summary, variance_ratio
+from ._screen import check, confounding, on_target, perturbations
 
 __all__ = [
     "attribution_agreement",

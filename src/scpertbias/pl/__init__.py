@@ -1,15 +1,15 @@
 """Figures."""
 
-from ._attribution import attribution
+from ._attribution_agreement import attribution
 from ._confounding import confounding
-from ._enrichment import enrichment
+from ._enrich import enrichment
 from ._error_by_n_genes import error_by_n_genes
-from ._on_target import on_target
 from ._perturbations import perturbations
 from ._recurrence import recurrence
-from ._regimes import regimes
+from ._retraining import regimes
 from ._score import l2, score
 from ._specificity import specificity
+from ._target_response import on_target
 from ._top_genes import top_genes
 from ._variance_ratio import variance_ratio
 

@@ -16,6 +16,16 @@ from mudata import MuData
 
 from .. import _store
 
+
+def chosen_models(models: str | Sequence[str] | None, every: Sequence[str]) -> list[str]:
+    """Return the models to draw; a missing one is an error that lists those present."""
+    names = list(every) if models is None else [models] if isinstance(models, str) else list(models)
+    if missing := [name for name in names if name not in every]:
+        msg = f"`models`: {missing} are not in the table; there are {list(every)}."
+        raise KeyError(msg)
+    return names
+
+
 OKABE_ITO = (
     "#0072B2",
     "#E69F00",
@@ -83,3 +93,32 @@ def held_out_scores(
         msg = "No held-out perturbation was scored: no row is in the test split. See spb.pp.split."
         raise ValueError(msg)
     return held_out, names, every
+
+
+def of_regime(table: pd.DataFrame, regime: str | None) -> pd.DataFrame:
+    """Return the rows of one regime, where a table has several."""
+    if "regime" not in table.columns:
+        if regime is not None:
+            msg = "`regime` was given, but this table is not of an audit."
+            raise ValueError(msg)
+        return table
+    wanted = "full" if regime is None else regime
+    if wanted not in set(table["regime"]):
+        msg = f"`regime`: there is no {wanted!r}; there are {sorted(set(table['regime']))}."
+        raise KeyError(msg)
+    return table[table["regime"] == wanted]
+
+
+def one_regime(data: AnnData | MuData, name: str, regime: str | None) -> pd.DataFrame:
+    """Return the table of a question; of an audit, that of one regime, by default ``"full"``."""
+    table = _store.table(data, name, made_by=f"spb.tl.{name}")
+    if "regime" not in table.columns:
+        if regime is not None:
+            msg = "`regime` was given, but this table is not of an audit."
+            raise ValueError(msg)
+        return table
+    wanted = "full" if regime is None else regime
+    if wanted not in set(table["regime"]):
+        msg = f"`regime`: there is no {wanted!r}; there are {sorted(set(table['regime']))}."
+        raise KeyError(msg)
+    return table[table["regime"] == wanted].reset_index(drop=True)

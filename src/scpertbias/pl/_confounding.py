@@ -14,27 +14,13 @@ from mudata import MuData
 
 from .. import _store
 from .._docs import docs
-from ._base import axes, finish
+from ._base import axes, finish, of_regime
 
 KINDS = {"genes": "gene sets", "direction": "directions"}
 SHADES = {"genes": "#0072B2", "direction": "#D55E00"}
 MARKERS = {"genes": "o", "direction": "D"}
 SIGNIFICANT = 0.05
 N_NAMED = 3
-
-
-def of_regime(table: pd.DataFrame, regime: str | None) -> pd.DataFrame:
-    """Return the rows of one regime, where a table has several."""
-    if "regime" not in table.columns:
-        if regime is not None:
-            msg = "`regime` was given, but this table is not of an audit."
-            raise ValueError(msg)
-        return table
-    wanted = "full" if regime is None else regime
-    if wanted not in set(table["regime"]):
-        msg = f"`regime`: there is no {wanted!r}; there are {sorted(set(table['regime']))}."
-        raise KeyError(msg)
-    return table[table["regime"] == wanted]
 
 
 @docs.dedent

@@ -11,9 +11,9 @@ from matplotlib.ticker import NullLocator, ScalarFormatter
 from mudata import MuData
 
 from .._docs import docs
-from ._base import axes, colors, finish
-from ._on_target import MARKERS
-from ._ranked import asked, one_regime
+from ._base import axes, colors, finish, one_regime
+from ._ranked_lists import asked
+from ._target_response import MARKERS
 
 N_TICKS = 6
 LABELS = {

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from mudata import MuData
 
 from .._docs import docs
-from ._base import axes, colors, finish
-from ._ranked import OBSERVED, Ranked, asked, draw, one_regime, short, size
+from ._base import axes, colors, finish, one_regime
+from ._ranked_lists import OBSERVED, Ranked, asked, draw, short, size
 
 SCALES = {
     "delta": "by difference from control",

@@ -14,8 +14,7 @@ from mudata import MuData
 from .. import _store
 from .._docs import docs
 from .._keys import OBSERVED
-from ._base import axes, colors, finish
-from ._confounding import of_regime
+from ._base import axes, colors, finish, of_regime
 
 LABELS = {
     "l2": ("L2 error (log-normalized units)", "lower is better"),

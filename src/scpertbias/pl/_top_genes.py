@@ -13,7 +13,7 @@ from mudata import MuData
 from .. import _moments, _results
 from .._docs import docs
 from ._base import axes, colors, finish
-from ._ranked import OBSERVED, Ranked, draw, short, size
+from ._ranked_lists import OBSERVED, Ranked, draw, short, size
 
 
 @docs.dedent

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from mudata import MuData
 
 from .._docs import docs
-from ._base import axes, colors, finish
-from ._ranked import OBSERVED, asked, one_regime
+from ._base import axes, colors, finish, one_regime
+from ._ranked_lists import OBSERVED, asked
 
 LEAST = 1e-3  # of the observed median: below it a model does not vary
 

@@ -4,7 +4,7 @@ from ._annotate import annotate_confounders
 from ._check import check
 from ._exclude import exclude_confounders
 from ._nets import coexpression_net, jaccard_net
-from ._pseudobulk import pseudobulk
+from ._profiles import pseudobulk
 from ._regimes import regimes
 from ._regress import regress_mt_ribo
 from ._select_genes import select_genes

@@ -11,6 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _store, _validate
+from .._core.arrays import BoolArray
 from .._docs import docs
 from .._log import added, warn
 
@@ -88,7 +89,7 @@ def annotate_confounders(
 
 def masks(
     symbols: npt.NDArray[np.str_], *, species: str = "human", ribo: str = "strict", sets: pd.DataFrame | None = None
-) -> dict[str, npt.NDArray[np.bool_]]:
+) -> dict[str, BoolArray]:
     """Return one boolean a gene for each set."""
     mt, ribosomal = ("MT-", ("RPS", "RPL")) if species == "human" else ("mt-", ("Rps", "Rpl"))
     in_ribo = [
@@ -108,7 +109,7 @@ def masks(
     return out
 
 
-def marked(adata: AnnData, name: str, symbols: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
+def marked(adata: AnnData, name: str, symbols: npt.NDArray[np.str_]) -> BoolArray:
     """Return the genes of ``var[name]``, or, for ``mt`` and ``ribo`` without such a column, those of human names."""
     if name not in adata.var.columns:
         made = masks(symbols)

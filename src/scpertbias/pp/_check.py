@@ -13,7 +13,7 @@ from .._core.ceilings import reproducibility
 from .._docs import docs
 from .._log import added, some
 from ._annotate import marked, masks
-from ._pseudobulk import LIKELY_STRATA
+from ._profiles import LIKELY_STRATA
 
 REPRODUCIBLE, HALF = 0.3, 0.5
 MOST = 0.8

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
 from .. import _moments, _store, _validate
+from .._core.arrays import BoolArray, IntArray
 from .._core.coexpression import correlation, strongest
 from .._docs import docs
 from .._log import info
@@ -110,7 +110,7 @@ def coexpression_net(
     return net[net["source"] != net["target"]].drop_duplicates(["source", "target"], ignore_index=True)
 
 
-def _usable(codes: npt.NDArray[np.int64], targets: Sequence[Sequence[str]], min_cells: int) -> npt.NDArray[np.bool_]:
+def _usable(codes: IntArray, targets: Sequence[Sequence[str]], min_cells: int) -> BoolArray:
     """Return which codes are control or a single perturbation with enough training cells; the last is for no code."""
     n = np.bincount(codes[codes >= 0], minlength=len(targets))
     single = [len(genes) == 1 and n[i] >= min_cells for i, genes in enumerate(targets)]

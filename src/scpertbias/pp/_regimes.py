@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _compat, _moments, _profiles, _store, _validate
+from .. import _compat, _moments, _store, _validate
+from .._core.arrays import BoolArray
 from .._log import info
+from .._moments.profiles import target_measured
+from .._moments.profiles import write as write_profiles
 from ._annotate import marked
 from ._regress import regress_profiles, varying
-
-BoolArray = npt.NDArray[np.bool_]
 
 REGRESSED = "regressed"
 WITHOUT_GENES = ("no_mt", "no_mt_ribo")
@@ -118,7 +118,7 @@ def made(profiles: AnnData, planned: Plan, *, covariates: Sequence[str] | None =
             modalities[name] = profiles
         else:
             modalities[name] = profiles[:, keep].copy()
-            _store.put_obs(modalities[name], *_profiles.target_measured(modalities[name]))
+            _store.put_obs(modalities[name], *target_measured(modalities[name]))
     mdata = _compat.mudata(modalities)
     _store.put(mdata, regimes_left_out=left_out_table(planned))
     return mdata
@@ -159,7 +159,7 @@ def _regressed(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str)
     screen = _moments.of(profiles)
     moments, _ = regress_profiles(screen, covariates, fit_on=fit_on)
     record = {**screen.record, "regressed": True}
-    regressed = _profiles.write(replace(screen, moments=moments, record=record), profiles.var)
+    regressed = write_profiles(replace(screen, moments=moments, record=record), profiles.var)
     regressed.obs = profiles.obs.copy()
     return regressed
 

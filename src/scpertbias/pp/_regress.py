@@ -10,12 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from anndata import AnnData
 
-from .. import _moments, _profiles, _store, _validate
-from .._core.gather import deal, gather
+from .. import _moments, _store, _validate
+from .._core.arrays import BoolArray, FloatArray
+from .._core.halves import deal
 from .._core.moments import Covariates, Moments, Slopes, regress_out
 from .._core.residuals import residuals
+from .._core.row_moments import gather
 from .._docs import docs
 from .._log import added, warn
+from .._moments.profiles import write_layer
 
 FIT_ON = ("control", "train", "all")
 CONSTANT = 1e-8
@@ -104,7 +107,7 @@ def regress_mt_ribo(
         screen = _moments.of(adata, **data)
         residual, _ = regress_profiles(screen, wanted, fit_on=fit_on, add_intercept=add_intercept)
         adata = adata.copy() if copy else adata
-        _profiles.write_layer(adata, key_added, residual, record)
+        write_layer(adata, key_added, residual, record)
     else:
         _validate.memory(adata)
         fit = _fit_cells(adata, wanted, fit_on, data)
@@ -145,14 +148,14 @@ def varying(screen: _moments.Screen, fit_on: str) -> list[int]:
     return [] if c is None else _independent(screen.moments.n[rows], c, range(c.mean.shape[1]), rows)
 
 
-def _fit_rows(screen: _moments.Screen, fit_on: str) -> npt.NDArray[np.bool_]:
+def _fit_rows(screen: _moments.Screen, fit_on: str) -> BoolArray:
     if fit_on == "control":
         return screen.perturbation == 0
     return (screen.split == "train") & screen.used if fit_on == "train" else np.ones(len(screen.split), dtype=bool)
 
 
 def _regress_moments(
-    moments: Moments, known: list[str], wanted: list[str], rows: npt.NDArray[np.bool_], *, add_intercept: bool = True
+    moments: Moments, known: list[str], wanted: list[str], rows: BoolArray, *, add_intercept: bool = True
 ) -> tuple[Moments, Fit]:
     """Regress out the wanted covariates but for those that are constant, or a combination of others, in the rows."""
     if moments.covariates is None:
@@ -172,9 +175,7 @@ def _regress_moments(
     return residual, Fit(names, slopes)
 
 
-def _independent(
-    n: npt.NDArray[np.float64], c: Covariates, candidates: Sequence[int], rows: npt.NDArray[np.bool_]
-) -> list[int]:
+def _independent(n: FloatArray, c: Covariates, candidates: Sequence[int], rows: BoolArray) -> list[int]:
     """Return the covariates that vary over the cells of some rows, each beyond those before it."""
     mean = c.mean[rows]
     center = n @ mean / n.sum()

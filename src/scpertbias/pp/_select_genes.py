@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from .. import _moments, _profiles, _store, _validate
+from .. import _moments, _store, _validate
+from .._core.arrays import BoolArray, FloatArray
 from .._docs import docs
 from .._log import info
+from .._moments.profiles import target_measured
 from ._annotate import marked, masks
 
 
@@ -93,7 +95,7 @@ def chosen(
     layer: str | None,
     split_key: str,
     gene_symbols: str | None,
-) -> npt.NDArray[np.bool_]:
+) -> BoolArray:
     """Return which genes :func:`select_genes` keeps."""
     mean, targets, symbols = _moments.control_mean(
         adata, groupby=groupby, reference=reference, layer=layer, split_key=split_key, gene_symbols=gene_symbols
@@ -103,13 +105,13 @@ def chosen(
 
 def highest(
     adata: AnnData,
-    mean: npt.NDArray[np.float64],
+    mean: FloatArray,
     targets: Sequence[Sequence[str]],
     symbols: npt.NDArray[np.str_],
     *,
     n_top_genes: int,
     sets: pd.DataFrame | None = None,
-) -> npt.NDArray[np.bool_]:
+) -> BoolArray:
     """Return the genes of highest mean, every measured target and every confounder gene."""
     keep = np.zeros(adata.n_vars, dtype=bool)
     keep[np.lexsort((adata.var_names.to_numpy(str), -mean))[:n_top_genes]] = True
@@ -120,8 +122,8 @@ def highest(
     return keep
 
 
-def keep_genes(adata: AnnData, keep: npt.NDArray[np.bool_]) -> None:
+def keep_genes(adata: AnnData, keep: BoolArray) -> None:
     """Drop the other genes; on profiles, say anew which targets are measured."""
     adata._inplace_subset_var(keep)
     if _store.profiles_record(adata) is not None:
-        _store.put_obs(adata, *_profiles.target_measured(adata))
+        _store.put_obs(adata, *target_measured(adata))

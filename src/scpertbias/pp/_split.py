@@ -11,6 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _keys, _moments, _store, _validate
+from .._core.arrays import BoolArray, FloatArray
 from .._docs import docs
 from .._labels import Labels, parse, warn_if_guides
 from .._log import added
@@ -128,7 +129,7 @@ def folds(names: Sequence[str], n_folds: int, *, rng: int | np.random.Generator 
     return {str(name): r for r, block in enumerate(np.array_split(order, n_folds)) for name in block}
 
 
-def _fractions(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
+def _fractions(fractions: Sequence[float]) -> FloatArray:
     shares = np.asarray(fractions, dtype=np.float64)
     if shares.shape != (3,) or (shares < 0).any() or not np.isclose(shares.sum(), 1) or shares[0] == 0:
         msg = f"`fractions` is {tuple(fractions)}; three shares (train, val, test) that add up to 1 are needed."
@@ -159,7 +160,7 @@ def is_profiles(adata: AnnData) -> bool:
     return _store.profiles_record(adata) is not None
 
 
-def _read_profiles(adata: AnnData, **data: Any) -> tuple[Labels, npt.NDArray[np.bool_], dict[str, str]]:
+def _read_profiles(adata: AnnData, **data: Any) -> tuple[Labels, BoolArray, dict[str, str]]:
     """Return the labels of profiles, and which have ``min_cells`` cells: profiles remember how they were made."""
     screen = _moments.of(adata, **data)
     labels = Labels(codes=screen.codes, names=screen.names, targets=screen.targets)
@@ -171,7 +172,7 @@ def _read_profiles(adata: AnnData, **data: Any) -> tuple[Labels, npt.NDArray[np.
 
 def _read_cells(
     adata: AnnData, *, groupby: str, reference: str | Sequence[str] | None, min_cells: int, gene_symbols: str | None
-) -> tuple[Labels, npt.NDArray[np.bool_], dict[str, str]]:
+) -> tuple[Labels, BoolArray, dict[str, str]]:
     """Return the labels of cells, which have ``min_cells`` cells, and the name of each label as ``obs`` writes it."""
     symbols, _ = _validate.gene_symbols(adata, gene_symbols)
     column = _validate.column(adata, groupby, argument="groupby")
@@ -213,8 +214,8 @@ def _given(
 
 def _deal_names(
     labels: Labels,
-    enough: npt.NDArray[np.bool_],
-    shares: npt.NDArray[np.float64],
+    enough: BoolArray,
+    shares: FloatArray,
     unit: str,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.str_]:
@@ -242,8 +243,8 @@ def _deal_names(
 def _deal_cells(
     adata: AnnData,
     labels: Labels,
-    enough: npt.NDArray[np.bool_],
-    shares: npt.NDArray[np.float64],
+    enough: BoolArray,
+    shares: FloatArray,
     rng: np.random.Generator,
     *,
     given: bool,

@@ -9,11 +9,13 @@ import numpy.typing as npt
 from anndata import AnnData
 from scipy import sparse
 
-from .. import _moments, _profiles, _store, _validate
+from .. import _moments, _store, _validate
+from .._core.arrays import FloatArray
 from .._core.moments import standardize as standardize_moments
 from .._core.moments import total_mean_var
 from .._docs import docs
 from .._log import added
+from .._moments.profiles import write_layer
 
 CONSTANT = 1e-10
 """SD below this share of the mean is rounding."""
@@ -80,7 +82,7 @@ def standardize(
     record = {"kind": "standardized"}
     if _store.profiles_record(adata) is not None:
         adata = adata.copy() if copy else adata
-        _profiles.write_layer(adata, key_added, standardize_moments(screen.moments, center=mean, scale=sd), record)
+        write_layer(adata, key_added, standardize_moments(screen.moments, center=mean, scale=sd), record)
     else:
         _validate.memory(adata)
         values = dense(adata, layer)
@@ -92,7 +94,7 @@ def standardize(
     return adata if copy else None
 
 
-def training_scale(screen: _moments.Screen) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def training_scale(screen: _moments.Screen) -> tuple[FloatArray, FloatArray]:
     """Return each gene's mean and unbiased SD over the training cells, control included; 1 where it does not vary."""
     train = (screen.split == "train") & screen.used
     mean, var = total_mean_var(screen.moments, train)

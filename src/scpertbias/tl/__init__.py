@@ -2,25 +2,25 @@
 
 from .._models.additive import fit_additive
 from .._models.bilinear import fit_bilinear
-from .._models.control import fit_control
-from .._models.deep.gears import fit_gears
-from .._models.deep.scgpt import fit_scgpt
-from .._models.external import add_predictions
+from .._models.deep.gears.fit import fit_gears
+from .._models.deep.scgpt.fit import fit_scgpt
+from .._models.external.add_predictions import add_predictions
 from .._models.grn_linear import fit_grn_linear
 from .._models.mean import fit_mean
+from .._models.no_change import fit_control
 from .._models.ridge import fit_ridge
 from .._models.two_stage import fit_two_stage
 from ._attribution_agreement import attribution_agreement
 from ._attribution_check import attribution_check
-from ._audit import audit
+from ._audit.audit import audit
 from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
-from ._on_target import on_target
 from ._recurrence import recurrence
 from ._score import score
 from ._show_models import show_models
 from ._specificity import specificity
+from ._target_response import on_target
 from ._variance_ratio import variance_ratio
 
 __all__ = [

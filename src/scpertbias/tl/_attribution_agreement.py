@@ -11,14 +11,13 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _moments, _results, _store
+from .._core.arrays import FloatArray, IntArray
 from .._core.attribution import Agreement, agreement, gene_permutations, ranked
 from .._core.ranking import expression_bins
-from .._core.resampling import IntArray, bootstrap_weights, mean_interval
+from .._core.resampling import bootstrap_weights, mean_interval
 from .._docs import docs
 from .._log import added, info
 from ._attribution_check import stored_attributions
-
-FloatArray = npt.NDArray[np.float64]
 
 N_BOOT = 1000
 COLUMNS = [

@@ -10,6 +10,7 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _results, _store, _validate
+from .._core.arrays import FloatArray
 from .._core.attribution import SHARED, Kinds, kinds, one_hot_bound
 from .._docs import docs
 from .._log import added, info
@@ -103,15 +104,13 @@ def agreed_symbols(adata: AnnData, models: Mapping[str, object]) -> str | None:
     return None if symbols is None else str(symbols)
 
 
-def attribution_check_table(
-    genes: npt.NDArray[np.str_], attributions: Mapping[str, npt.NDArray[np.float64]]
-) -> pd.DataFrame:
+def attribution_check_table(genes: npt.NDArray[np.str_], attributions: Mapping[str, FloatArray]) -> pd.DataFrame:
     """Return the table of :func:`attribution_check` from perturbations × genes by model (control left out)."""
     rows = [(name, *_judged(values, genes)) for name, values in attributions.items()]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _judged(values: npt.NDArray[np.float64], genes: npt.NDArray[np.str_]) -> tuple[str, str]:
+def _judged(values: FloatArray, genes: npt.NDArray[np.str_]) -> tuple[str, str]:
     """Return the first flag that holds, and what was found."""
     found = kinds(values)
     n = int(found.known.sum())
@@ -129,7 +128,7 @@ def _judged(values: npt.NDArray[np.float64], genes: npt.NDArray[np.str_]) -> tup
     return flag, "; ".join(parts)
 
 
-def _one_hot(values: npt.NDArray[np.float64], genes: npt.NDArray[np.str_], found: Kinds) -> str:
+def _one_hot(values: FloatArray, genes: npt.NDArray[np.str_], found: Kinds) -> str:
     """Say which gene it is, and how far such a vector can correlate with any other."""
     names, counts = np.unique(genes[np.abs(values[found.one_hot]).argmax(axis=1)], return_counts=True)
     where = f"most often at {names[counts.argmax()]}" if len(names) > 1 else f"at {names[0]}"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
 from .. import _moments, _store, _validate, ds
+from .._core.arrays import BoolArray, FloatArray
 from .._core.axes import half_effects, resample
 from .._core.ceilings import reproducibility
 from .._core.confounding import N_PARTS, Response, Share, direction_shares, gene_set_shares, response
@@ -19,10 +19,7 @@ from .._log import added
 from .._moments import Screen
 from ..pp._annotate import SPECIES
 from ..pp._check import REPRODUCIBLE
-from ._held_out import agreed
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
+from ._compared import agreed
 
 MARKED = ("mt", "ribo")
 OTHER = "other"

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 from mudata import MuData
@@ -14,15 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from .. import _moments, _results, _store
 from .._compat import copy_mudata
+from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._docs import docs
 from .._log import added
-from .._models._problem import Graphs, problem
-from .._models._registry import closed_form, closed_forms, specs
+from .._models._base import closed_form, closed_forms, problem, specs
+from .._models._net import Graphs, graphs_of
 from .._moments import Screen
-from ._cross_fit import graphs_of
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 FULL = "full"
 TRAINING, UNSEEN = "training", "unseen"
@@ -242,7 +238,7 @@ def _cannot_refit(record: Mapping[str, Any], full: _Side) -> str:
     return f"training rows need {given}, of which only the size is stored" if given else ""
 
 
-def _order(full: Screen, other: Screen) -> npt.NDArray[np.int64]:
+def _order(full: Screen, other: Screen) -> IntArray:
     """Return where the names of the full screen are in the other, which has the same rows."""
     position = {name: i for i, name in enumerate(other.names)}
     return np.array([position[name] for name in full.names], dtype=np.int64)

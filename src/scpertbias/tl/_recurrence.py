@@ -9,6 +9,7 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _store
+from .._core.arrays import FloatArray
 from .._core.ranking import expression_bins
 from .._core.recurrence import (
     BY,
@@ -23,9 +24,9 @@ from .._core.resampling import benjamini_hochberg
 from .._docs import docs
 from .._keys import OBSERVED
 from .._log import added
-from .._models._problem import CONSTANT
+from .._models._base import CONSTANT
 from .._moments import Screen
-from ._held_out import FloatArray, HeldOut, ask, common
+from ._compared import HeldOut, ask, common
 
 
 @docs.dedent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .._models._registry import specs
+from .._models._base import specs
 
 
 def show_models() -> pd.DataFrame:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
 from .. import _store
+from .._core.arrays import FloatArray
 from .._core.resampling import benjamini_hochberg
 from .._docs import docs
 from .._log import added
 from .._moments import Screen
-from ._held_out import ask, common
-from ._scene import OBSERVED, Stage, stage
-
-FloatArray = npt.NDArray[np.float64]
+from ._compared import ask, common
+from ._specificity_scores import OBSERVED, Stage, stage
 
 COLUMNS = [
     "model",

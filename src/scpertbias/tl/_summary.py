@@ -9,12 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .._core.arrays import FloatArray
 from .._core.metrics import METRICS
-from .._core.resampling import MIN_PERTURBATIONS, average_within, benjamini_hochberg, bootstrap_weights
+from .._core.resampling import (
+    MIN_PERTURBATIONS,
+    Columns,
+    average_within,
+    benjamini_hochberg,
+    bootstrap_weights,
+    means,
+    ratios,
+)
 from ..pp._check import REPRODUCIBLE
-from ._intervals import Columns, means, ratios
 
-FloatArray = npt.NDArray[np.float64]
 SUBSETS = ("all", "common", "reproducible")
 NOISY = 0.1
 ONE_PREDICTION = "one prediction for all unseen perturbations"
@@ -85,7 +92,7 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _rows(parts: list[_Part], weights: npt.NDArray[np.float64], constant: set[str]) -> list[dict[str, object]]:
+def _rows(parts: list[_Part], weights: FloatArray, constant: set[str]) -> list[dict[str, object]]:
     """Return the rows of all parts, from one set of columns for each kind of estimate."""
     scaled = [name for name, metric in METRICS.items() if metric.scaled]
     values = np.column_stack([p.table[name] for p in parts for name in METRICS])

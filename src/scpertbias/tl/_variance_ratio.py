@@ -9,13 +9,14 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _store
+from .._core.arrays import FloatArray
 from .._core.resampling import bootstrap_weights
 from .._core.variance import Collapse, Spread, collapse, spread
 from .._docs import docs
 from .._log import added
-from .._models._problem import CONSTANT
+from .._models._base import CONSTANT
 from .._moments import Screen
-from ._held_out import FloatArray, ask, common
+from ._compared import ask, common
 
 
 @docs.dedent

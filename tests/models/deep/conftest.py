@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scpertbias as spb
-from scpertbias._models.deep._scgpt_tokens import tokens, vocabulary
+from scpertbias._models.deep.scgpt.tokens import tokens, vocabulary
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,8 +54,8 @@ TARGETS = ((), ("G1",), ("G2", "away"), ("away",), ("G3", "G4"))
 @pytest.fixture(scope="session")
 def scgpt():
     """scGPT from scratch, small, with its tokens and some control cells. Its embeddings are large enough for differences to show."""
-    from scpertbias._models.deep._scgpt_checkpoint import Sizes
-    from scpertbias._models.deep._scgpt_model import build
+    from scpertbias._models.deep.scgpt.model import build
+    from scpertbias._models.deep.scgpt.pretrained import Sizes
 
     vocab = vocabulary(GENES, TARGETS)
     sizes = Sizes(d_model=16, n_heads=2, d_hid=24, n_layers=2)

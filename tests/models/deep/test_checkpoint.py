@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from scpertbias._models.deep._checkpoint import Folder, open_folder
+from scpertbias._models.deep.checkpoint import Folder, open_folder
 
 pytestmark = pytest.mark.gears
 IDENTITY = {"genes": "a" * 64, "split": "b" * 64, "settings": {"hidden_size": 4}}

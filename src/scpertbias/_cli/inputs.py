@@ -1,0 +1,90 @@
+"""Files that the command line reads; each error names the file in one line."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import h5py
+import pandas as pd
+import zarr
+from mudata import MuData
+
+from .. import _compat, _keys, _store, _validate
+from .._files import reading
+from .._moments.streaming import beginning
+from ..ds._simulation.assemble import TRUTH
+
+FORMATS = (".h5ad", ".zarr")
+
+
+def read_cells(
+    path: Path, *, layer: str | None = None, memory: float = math.inf
+) -> tuple[ad.AnnData, dict[str, Any] | None]:
+    """Return the cells, and what was planted where spb.ds.simulate made them.
+
+    Where the matrix takes more than ``memory`` gigabytes it stays in the file, and nothing else of it is read but ``obs``
+    and ``var``.
+    """
+    with reading(path):
+        file: Any = zarr.open_group(path, mode="r") if path.suffix == ".zarr" else h5py.File(path)
+        truth = ad.io.read_elem(file[f"uns/{TRUTH}"]) if f"uns/{TRUTH}" in file else None
+        values = file.get("X" if layer is None else f"layers/{layer}")
+        if values is not None and _gigabytes(values) > memory:
+            return _on_disk(file, values, layer), truth
+        if path.suffix == ".zarr":
+            return ad.io.read_zarr(path), truth
+        file.close()
+        return ad.io.read_h5ad(path), truth
+
+
+def _gigabytes(values: Any) -> float:
+    """Return the memory that a matrix takes."""
+    parts = [values] if hasattr(values, "dtype") else [values["data"], values["indices"], values["indptr"]]
+    return sum(math.prod(part.shape) * part.dtype.itemsize for part in parts) / 1e9
+
+
+def _on_disk(file: Any, values: Any, layer: str | None) -> ad.AnnData:
+    """Return cells whose matrix is where it was; the file stays open."""
+    x = values if hasattr(values, "dtype") else ad.io.sparse_dataset(values)
+    made = f"uns/{_keys.ROOT}/{_keys.LAYERS}/{layer}"
+    record = ad.io.read_elem(file[made]) if made in file else None
+    return _store.assembled(x, ad.io.read_elem(file["obs"]), ad.io.read_elem(file["var"]), layer, record)
+
+
+def read_audit(path: Path) -> MuData:
+    """Return a stored audit."""
+    with reading(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is of another kind is refused below, by what it lacks
+        data = _compat.read_h5mu(str(path))
+        if "full" not in data.mod:
+            msg = "it holds no audit"
+            raise ValueError(msg)
+        return data
+
+
+def read_net(path: Path) -> pd.DataFrame:
+    """Return a net from CSV or TSV."""
+    return _frame(path, index=None)
+
+
+def read_predictions(path: Path) -> ad.AnnData | pd.DataFrame:
+    """Return another model's predictions: an AnnData, or a table whose first column names the perturbation."""
+    return read_cells(path)[0] if path.suffix in FORMATS else _frame(path, index=0)
+
+
+def holds_counts(adata: ad.AnnData, layer: str | None) -> bool:
+    """Whether the values are raw counts, to be normalized; of cells on disk the first are looked at."""
+    try:
+        _validate.scale(beginning(_store.matrix(adata, layer)), layer=layer, normalize=True)
+    except ValueError:
+        return False
+    return True
+
+
+def _frame(path: Path, *, index: int | None) -> pd.DataFrame:
+    with reading(path):
+        return pd.read_csv(path, sep="\t" if path.suffix in (".tsv", ".txt") else ",", index_col=index)

@@ -1,0 +1,285 @@
+"""The command line: audit a file, render a report again, run the demo."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .options import parser
+from .signals import Stopped, stoppable
+
+if TYPE_CHECKING:
+    from mudata import MuData
+
+
+OK, BAD_DATA, USAGE = 0, 1, 2
+SIMULATED = (20_000, 1187, 150)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    args = parser().parse_args(argv)
+    args.command_line, args.start = shlex.join(["scpertbias", *argv]), time.perf_counter()
+    runs = {"audit": _audit, "report": _report, "demo": _demo, "schema": _schema}
+    try:
+        with _settings(quiet=args.quiet), stoppable():
+            return runs[args.command](args)
+    except _UsageError as err:
+        print(f"scpertbias: error: {err}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:  # whoever read the output has gone; what was asked for is written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except (OSError, KeyError, ValueError, TypeError) as err:
+        from .._files import one_line
+
+        print(f"scpertbias: error: {one_line(err)}", file=sys.stderr)
+        return BAD_DATA
+    except Stopped as stopped:
+        print("scpertbias: interrupted; nothing is left half-written", file=sys.stderr)
+        return 128 + stopped.signal
+    except KeyboardInterrupt:
+        print("scpertbias: interrupted; nothing is left half-written", file=sys.stderr)
+        return 128 + signal.SIGINT
+
+
+class _UsageError(Exception):
+    """What argparse cannot see: output that would be overwritten, options that do not fit."""
+
+
+@contextmanager
+def _settings(*, quiet: bool) -> Iterator[None]:
+    """No window, and progress as asked, for as long as the command runs."""
+    import matplotlib as mpl
+    import scanpy as sc
+
+    before = sc.settings.verbosity
+    sc.settings.verbosity = 1 if sys.stderr.isatty() and not quiet else 0  # bars are for terminals
+    try:
+        with mpl.rc_context():
+            mpl.use("agg")
+            yield
+    finally:
+        sc.settings.verbosity = before
+
+
+def _report(args: argparse.Namespace) -> int:
+    from .._report import report
+    from .inputs import read_audit
+
+    out = args.out or args.file.with_suffix(".html")
+    if out.exists() and not args.force:
+        msg = f"{out} exists; pass --force to replace it, or --out"
+        raise _UsageError(msg)
+    report(read_audit(args.file), out, title=args.title)
+    print(out)
+    return OK
+
+
+def _schema(_args: argparse.Namespace) -> int:
+    from .._report import schema
+
+    print(schema(), end="")
+    return OK
+
+
+def _audit(args: argparse.Namespace) -> int:
+    from .._files import objection, whole_folder
+    from .inputs import FORMATS
+
+    out = args.out or Path(f"{args.file.name.removesuffix(args.file.suffix)}_audit")
+    if args.file.suffix not in FORMATS:
+        msg = f"{args.file.name}: FILE must end in {' or '.join(FORMATS)}"
+        raise _UsageError(msg)
+    if why := objection(out, force=args.force):
+        raise _UsageError(why)
+    mdata = _made(args)
+    try:
+        with whole_folder(out) as folder:
+            _write(mdata, folder, _say(args))
+    except OSError as err:
+        msg = f"{out} cannot be written ({err}); what it held before is as it was"
+        raise OSError(msg) from err
+    for line in _spoken(mdata):
+        print(line)
+    print(*(f"  {out / name}" for name in ("audit.html", "audit.json", "audit.h5mu", "tables")), sep="\n")
+    return OK
+
+
+def _made(args: argparse.Namespace) -> MuData:
+    """Audit a file, and store beside the tables how that was done."""
+    from .. import _store, get, pp, tl
+    from .._files import one_line
+    from .._report.planted import planted_table
+    from .._report.provenance import sha256, versions
+    from .inputs import holds_counts, read_cells, read_net, read_predictions
+
+    say, start = _say(args), time.perf_counter()
+    say(f"reading {args.file}")
+    adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory)
+    net = None if args.net is None else read_net(args.net)
+    brought = {name: read_predictions(path) for name, path in map(_name_and_path, args.predictions or [])}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if args.species != "human":
+            pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
+        normalize = holds_counts(adata, args.layer)
+        say("auditing" + (" raw counts, normalized on the fly" if normalize else ""))
+        mdata = tl.audit(adata, net, predictions=brought, normalize=normalize, **_asked(args))
+    notes = list(dict.fromkeys(one_line(w.message) for w in caught))
+    for note in notes:
+        say(f"note: {note}")
+    if truth is not None:
+        _store.put(mdata, planted=planted_table(truth, get.check(mdata), get.confounding(mdata)))
+    record = {
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "seconds": round(time.perf_counter() - start, 1),
+        "input": str(args.file),
+        "sha256": sha256(args.file),
+        "command": args.command_line,
+        "versions": versions(),
+        "warnings": notes,
+        "title": args.title or f"Perturb-seq audit: {args.file.name}",
+    }
+    _store.put(mdata, report=record)
+    return mdata
+
+
+def _asked(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of the audit that were given; the defaults are those of the function."""
+    models = [] if args.models == ["none"] else args.models
+    given = {
+        "models": models,
+        "regimes": args.regimes,
+        "covariates": args.covariates,
+        "reference": args.reference,
+        "strata": args.strata,
+        "guide_key": args.guide,
+        "gene_symbols": args.gene_symbols,
+        "layer": args.layer,
+        "n_folds": args.n_folds,
+        "size_factors": args.size_factors,
+        "n_random": args.n_random,
+        "n_jobs": args.n_jobs,
+        "cache": args.cache,
+        "model_params": _params(args.params) or None,
+        "keep_predictions": False if args.tables_only else None,
+    }
+    always = {"groupby": args.groupby, "min_cells": args.min_cells, "target_sum": args.target_sum, "rng": args.seed}
+    return always | {key: value for key, value in given.items() if value is not None}
+
+
+def _write(mdata: MuData, folder: Path, say: Any) -> None:
+    from .. import _compat
+    from .._files import TABLES
+    from .._report import report, to_json
+    from .._report.tables import write_tables
+
+    say("writing the report")
+    report(mdata, folder / "audit.html")
+    (folder / "audit.json").write_text(to_json(mdata), encoding="utf-8")
+    write_tables(mdata, folder / TABLES)
+    _compat.write_h5mu(mdata, str(folder / "audit.h5mu"))
+
+
+def _demo(args: argparse.Namespace) -> int:
+    """Make two screens as files, and audit them as a user would."""
+    from .. import ds
+    from .._files import objection, whole_file
+
+    start = args.start
+    runs = {
+        "papalexi_2021": ["--strata", "bio_rep", "--covariates", "p_mito", "--title", "Papalexi et al. 2021, THP-1"],
+        "simulated": ["--net", str(args.out / "simulated_net.csv"), "--title", "A simulated K562 screen"],
+    }
+    if args.out.is_dir():
+        known = {*runs, *(f"{name}.h5ad" for name in runs), "simulated_net.csv"}
+        foreign = [p.name for p in sorted(args.out.iterdir()) if p.name not in known]
+        if foreign:
+            msg = f"{args.out} holds files that are no demo's ({', '.join(foreign[:3])}); choose another --out"
+            raise _UsageError(msg)
+    for name in runs:
+        if why := objection(args.out / name, force=True):
+            raise _UsageError(why)
+    args.out.mkdir(parents=True, exist_ok=True)
+    _say(args)("making the screens: one bundled, one simulated")
+    with whole_file(args.out / "papalexi_2021.h5ad") as path:
+        ds.papalexi_2021().write_h5ad(path, compression="gzip")
+    # Modules that share most of their program, and a good net: the graph models on the perturbations axis can learn.
+    simulated = ds.simulate(*SIMULATED, module_share=0.8, keep_counts=False)
+    with whole_file(args.out / "simulated.h5ad") as path:
+        simulated.write_h5ad(path, compression="gzip")
+    with whole_file(args.out / "simulated_net.csv") as path:
+        ds.simulate_net(simulated, degree=20, noise=0.1).to_csv(path, index=False)
+    for name, options in runs.items():
+        argv = ["audit", str(args.out / f"{name}.h5ad"), *options, "--out", str(args.out / name), "--force"]
+        audit = parser().parse_args([*argv, *(["--quiet"] if args.quiet else [])])
+        audit.command_line, audit.start = shlex.join(["scpertbias", *argv]), start
+        print(f"$ {audit.command_line}", flush=True)
+        _audit(audit)
+        print()
+    print(f"The demo took {time.perf_counter() - start:.0f} s. Open the two audit.html in a browser.")
+    return OK
+
+
+def _name_and_path(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        msg = f"--predictions {text}: NAME=FILE is expected"
+        raise _UsageError(msg)
+    return name, Path(path)
+
+
+def _params(given: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """Return parameters by model; a value is read as JSON, and as text where it is none."""
+    found: dict[str, dict[str, Any]] = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        model, dot, key = name.partition(".")
+        if not (equals and dot and model and key):
+            msg = f"--params {text}: MODEL.NAME=VALUE is expected, as in ridge.alpha=1.0"
+            raise _UsageError(msg)
+        try:
+            read = json.loads(value)
+        except json.JSONDecodeError:
+            read = value
+        found.setdefault(model, {})[key] = read
+    return found
+
+
+def _spoken(mdata: MuData) -> list[str]:
+    """Return the answer's sentences, and of a simulated screen what was planted and found."""
+    from .._report.content import content
+
+    made = content(mdata)
+    lines = []
+    for one in made["answer"]:
+        lines += [
+            one["question"],
+            f"  {one['text']}",
+            *(f"  - {said['text']}" for said in one["sentences"] + one["details"]),
+        ]
+    if made["cautions"]:
+        lines += ["Read with care", *(f"  - {said['text']}" for said in made["cautions"])]
+    planted = [] if made["planted"] is None else made["planted"].to_dict("records")
+    return lines + [f"Planted, {row['quantity']}: {row['planted']}. Found: {row['found']}." for row in planted]
+
+
+def _say(args: argparse.Namespace) -> Any:
+    def say(text: str) -> None:
+        if not args.quiet:
+            print(f"scpertbias [{time.perf_counter() - args.start:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+    return say

@@ -1,0 +1,87 @@
+"""Assign cells to halves and control blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scpertbias._core.accumulators import stable_order
+from scpertbias._core.arrays import FloatArray, IntArray
+
+N_BLOCKS = 20
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Which leaf each cell belongs to, and what each leaf is.
+
+    A perturbed leaf is one half of a row, a control leaf one stratum of one control block.
+    """
+
+    leaf: IntArray
+    row: IntArray
+    half: IntArray
+    block: IntArray
+    stratum: IntArray
+    counts: FloatArray
+    """Leaves × strata: number of cells."""
+
+
+def deal(
+    row: IntArray,
+    n_rows: int,
+    reference: int,
+    hashes: npt.NDArray[np.uint64],
+    *,
+    stratum: IntArray,
+    n_strata: int,
+    guide_half: IntArray | None = None,
+) -> Deal:
+    """Deal cells into two halves a row, and the control into blocks, balanced within strata.
+
+    Cells of a row are ordered by stratum, then by hash, and dealt alternately, so neither file order nor
+    chunks matter. ``guide_half`` (0 or 1; −1: dealt like the others) replaces the alternation where guides make the
+    halves. Each half of the control has 10 blocks; with few cells a quarter of all of them, and none is empty.
+    """
+    half = np.full(len(row), -1, dtype=np.int64)
+    kept = np.flatnonzero(row >= 0)
+    order = kept[np.argsort(hashes[kept], kind="stable")]
+    order = order[stable_order(row[order] * n_strata + stratum[order], n_rows * n_strata)]
+    place = _place_within(row[order])
+    half[order] = place % 2
+    if guide_half is not None:
+        half[kept] = np.where(guide_half[kept] >= 0, guide_half[kept], half[kept])
+
+    control = order[row[order] == reference]
+    halves = [control[half[control] == a] for a in (0, 1)]
+    n_blocks = 2 * max(min(N_BLOCKS // 2, len(control) // 4, *map(len, halves)), 1)
+    block = np.full(len(row), -1, dtype=np.int64)
+    for a, cells in enumerate(halves):
+        block[cells] = a * (n_blocks // 2) + np.arange(len(cells)) % (n_blocks // 2)
+
+    is_control = row == reference
+    leaf = np.where(row >= 0, 2 * row + half, -1)
+    leaf[is_control] = 2 * n_rows + block[is_control] * n_strata + stratum[is_control]
+    n_leaves = 2 * n_rows + n_blocks * n_strata
+    counts = np.bincount(leaf[kept] * n_strata + stratum[kept], minlength=n_leaves * n_strata)
+    of_leaf = np.arange(n_leaves)
+    in_control = of_leaf >= 2 * n_rows
+    block_of = np.where(in_control, (of_leaf - 2 * n_rows) // n_strata, -1)
+    return Deal(
+        leaf=leaf,
+        row=np.where(in_control, reference, of_leaf // 2),
+        half=np.where(in_control, (block_of >= n_blocks // 2).astype(np.int64), of_leaf % 2),
+        block=block_of,
+        stratum=np.where(in_control, (of_leaf - 2 * n_rows) % n_strata, -1),
+        counts=counts.reshape(n_leaves, n_strata).astype(np.float64),
+    )
+
+
+def _place_within(sorted_groups: IntArray) -> IntArray:
+    """Position of each entry within its run of equal values."""
+    if len(sorted_groups) == 0:
+        return np.empty(0, dtype=np.int64)
+    starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]])
+    return np.arange(len(sorted_groups)) - np.repeat(starts, np.diff(np.r_[starts, len(sorted_groups)]))

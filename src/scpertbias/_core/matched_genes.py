@@ -1,0 +1,69 @@
+"""Random sets of genes of the same expression as others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.ranking import expression_bins
+
+
+def random_sets(
+    by_gene: FloatArray, control: FloatArray, members: BoolArray, n_random: int, rng: np.random.Generator
+) -> FloatArray:
+    """Sums over random sets with as many genes from each of 20 bins of expression as each set has (S, n_random).
+
+    All sets share the draws, so that none depends on which others there are.
+    """
+    bins = expression_bins(control)
+    sums = np.zeros((len(members), n_random))
+    for b in range(int(bins.max(initial=-1)) + 1):
+        genes = np.flatnonzero(bins == b)
+        n = members[:, genes].sum(axis=1)
+        dealt = rng.permuted(np.broadcast_to(by_gene[genes], (n_random, len(genes))), axis=1)
+        summed = np.concatenate([np.zeros((n_random, 1)), np.cumsum(dealt, axis=1)], axis=1)
+        sums += summed[:, n].T
+    return sums
+
+
+class Removals:
+    """Random sets of as many genes of the same expression as a regime leaves out."""
+
+    def __init__(self, regime: str, removed: BoolArray, eligible: BoolArray, control: FloatArray) -> None:
+        self.regime, self.removed, self.eligible = regime, removed, eligible
+        self.bins = expression_bins(control)
+        self.take, self.n_replaced = places(self.bins, removed, eligible)
+        self.possible = bool(removed.any() and eligible.sum() > removed.sum())
+
+    def draw(self, rng: np.random.Generator) -> BoolArray:
+        """Return which genes a removal takes."""
+        out = np.zeros(len(self.bins), dtype=bool)
+        for b, n in enumerate(self.take):
+            out[rng.choice(np.flatnonzero(self.eligible & (self.bins == b)), n, replace=False)] = True
+        return out
+
+
+def places(bins: IntArray, removed: BoolArray, eligible: BoolArray) -> tuple[IntArray, int]:
+    """Return how many genes each bin gives, and how many of them stand in for genes of another bin.
+
+    What a bin lacks is taken from the next lower ones, and where those end, from the lowest that has any left.
+    """
+    n_bins = int(bins.max(initial=0)) + 1
+    need, free = (np.bincount(bins[which], minlength=n_bins) for which in (removed, eligible))
+    take, missing = np.zeros(n_bins, dtype=np.int64), 0
+    for b in range(n_bins - 1, -1, -1):
+        take[b] = min(need[b] + missing, free[b])
+        missing += need[b] - take[b]
+    for b in range(n_bins):
+        more = min(missing, free[b] - take[b])
+        take[b] += more
+        missing -= more
+    return take, int(np.maximum(take - need, 0).sum())
+
+
+def mismatch(control: FloatArray, removed: BoolArray, out: BoolArray) -> float:
+    """Return the mean |log c| between two sets of as many genes, each gene beside that of its rank."""
+    if control.min() < 0 or not (control > 0).any():
+        return float("nan")
+    logs = np.log(np.maximum(control, control[control > 0].min()))
+    return float(np.abs(np.sort(logs[removed]) - np.sort(logs[out])).mean())

@@ -1,0 +1,76 @@
+"""How directions overlap: the energy on their joint span, and what each of them adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+
+from scpertbias._core.arrays import FloatArray
+from scpertbias._core.axes import Effects
+
+NO_AXIS = 0.1
+"""Two half estimates of a direction with a smaller cosine show no direction."""
+ROUNDING = 1e-7
+"""What is left of a direction beside others is rounding where it is shorter than this part of the whole."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """J directions with two half estimates, by their products: with each other and with the effects.
+
+    ``cross`` (J, J) products of the first with the second estimates, ``within`` those of the first (second) with
+    themselves, ``energy`` (J, J) Σ_p (D1_p·u2_i)(D2_p·u1_j).
+    """
+
+    cross: FloatArray
+    within: tuple[FloatArray, FloatArray]
+    energy: FloatArray
+
+    @classmethod
+    def of(cls, effects: Effects, axes_1: FloatArray, axes_2: FloatArray) -> Basis:
+        """Take the products."""
+        energy = (effects.first @ axes_2.T).T @ (effects.second @ axes_1.T)
+        return cls(axes_1 @ axes_2.T, (axes_1 @ axes_1.T, axes_2 @ axes_2.T), energy)
+
+    def on(self, subset: Sequence[int]) -> float:
+        """Energy on the joint span of some directions, D1ᵀB²(B¹ᵀB²)⁻¹B¹ᵀD².
+
+        They are taken one by one; one whose remainder beside the others is not the same in both halves adds nothing.
+        """
+        taken: list[int] = []
+        for j in subset:
+            if self._remainder(j, taken) >= NO_AXIS:
+                taken.append(j)
+        if not taken:
+            return 0.0
+        chosen = np.ix_(taken, taken)
+        return float(np.sum(np.linalg.inv(self.cross[chosen]) * self.energy[chosen]))
+
+    def _remainder(self, j: int, taken: Sequence[int]) -> float:
+        """Cosine of the two estimates of a direction after those taken."""
+        first, second = np.zeros(len(self.cross)), np.zeros(len(self.cross))
+        first[j] = second[j] = 1.0
+        if taken:
+            inner = self.cross[np.ix_(taken, taken)]
+            first[list(taken)] = -np.linalg.solve(inner.T, self.cross[j, taken])
+            second[list(taken)] = -np.linalg.solve(inner, self.cross[taken, j])
+        size = float(first @ self.within[0] @ first) * float(second @ self.within[1] @ second)
+        whole = float(self.within[0][j, j] * self.within[1][j, j])
+        return float(first @ self.cross @ second) / np.sqrt(size) if size > ROUNDING**4 * whole else 0.0
+
+
+def shapley(parts: Sequence[Basis], n: int) -> FloatArray:
+    """Mean gain of each of n directions over all orders, exact; energies are summed over the parts."""
+    value = {s: sum(part.on(s) for part in parts) for k in range(n + 1) for s in combinations(range(n), k)}
+    gains = np.zeros(n)
+    for j in range(n):
+        for subset in value:
+            if j not in subset:
+                k = len(subset)
+                weight = factorial(k) * factorial(n - k - 1) / factorial(n)
+                gains[j] += weight * (value[tuple(sorted((*subset, j)))] - value[subset])
+    return gains

@@ -1,0 +1,179 @@
+"""What a model is: the problem it is given, the solution it returns, and the registry of all models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from .._core.arrays import BoolArray, FloatArray, IntArray
+from .._moments import Screen
+from ._net import Graphs
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a kind of model can do.
+
+    ``unseen`` says in words what it predicts for a perturbation without training cells, ``needs`` what it needs beside
+    profiles (``net``, ``cells``), ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there
+    is one: then the model costs nothing and is cross-fitted. ``check`` refuses wrong parameters before any work.
+    ``stored_as`` is the name of its results, from the one asked for and its parameters: scGPT without pretraining says so.
+    """
+
+    name: str
+    fit: Callable[..., Any]
+    unseen: str
+    needs: tuple[str, ...]
+    attribution: str
+    reference: str
+    solve: Callable[..., Solution] | None
+    check: Callable[..., None]
+    stored_as: Callable[..., str]
+
+
+def _nothing_to_check(**_: Any) -> None:
+    """Accept the parameters."""
+
+
+def _as_asked(key: str, **_: Any) -> str:
+    """Return the name asked for."""
+    return key
+
+
+_REGISTRY: dict[str, ModelSpec] = {}
+
+
+def model(
+    name: str,
+    *,
+    unseen: str,
+    reference: str,
+    needs: tuple[str, ...] = (),
+    attribution: str = "",
+    solve: Callable[..., Solution] | None = None,
+    check: Callable[..., None] = _nothing_to_check,
+    stored_as: Callable[..., str] = _as_asked,
+) -> Callable[[Fit], Fit]:
+    """Register the public ``fit_*`` of a model."""
+
+    def register(fit: Fit) -> Fit:
+        _REGISTRY[name] = ModelSpec(name, fit, unseen, needs, attribution, reference, solve, check, stored_as)
+        return fit
+
+    return register
+
+
+def specs() -> dict[str, ModelSpec]:
+    """Return the registered models by name."""
+    return dict(_REGISTRY)
+
+
+def closed_form(name: str) -> Callable[..., Solution]:
+    """Return the closed form of a model, or say which models have one."""
+    spec = _REGISTRY.get(name)
+    if spec is None or spec.solve is None:
+        msg = f"There is no model {name!r} with a closed form; there are {closed_forms()}."
+        raise ValueError(msg)
+    return spec.solve
+
+
+def from_cells() -> list[str]:
+    """Return the names of the models that are trained from cells."""
+    return [name for name, spec in _REGISTRY.items() if "cells" in spec.needs]
+
+
+def closed_forms() -> list[str]:
+    """Return the names of the models that have a closed form."""
+    return [name for name, spec in _REGISTRY.items() if spec.solve is not None]
+
+
+CONSTANT = "same prediction for every unseen perturbation"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Training means of P perturbations; one that is not trained has ``n`` 0 (and a row of NaN).
+
+    Row 0 is the control. ``val_means`` and ``val_n`` are the validation rows, for models that choose a parameter.
+    """
+
+    means: FloatArray
+    n: FloatArray
+    val_means: FloatArray
+    val_n: FloatArray
+    control: FloatArray
+    names: tuple[str, ...]
+    targets: tuple[tuple[str, ...], ...]
+    symbols: npt.NDArray[np.str_]
+    graphs: Graphs | None = None
+
+    @property
+    def trained(self) -> BoolArray:
+        """Which perturbations have training cells."""
+        return self.n > 0
+
+    @property
+    def perturbed(self) -> BoolArray:
+        """Which perturbations other than the control have training cells."""
+        return self.trained & (np.arange(len(self.n)) > 0)
+
+    def target_columns(self) -> IntArray:
+        """Return the column of each perturbation's only target, −1 where it is not measured or there are several."""
+        column = {symbol: i for i, symbol in reversed(list(enumerate(self.symbols.tolist())))}
+        return np.array([column.get(t[0], -1) if len(t) == 1 else -1 for t in self.targets], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Predictions for all P perturbations (NaN: cannot predict), coefficients (NaN: no parameters), and a note."""
+
+    predictions: FloatArray
+    coef: FloatArray | None = None
+    note: str = ""
+    chosen: dict[str, Any] = field(default_factory=dict)
+
+
+def problem(
+    screen: Screen,
+    train: BoolArray,
+    *,
+    val: BoolArray | None = None,
+    graphs: Graphs | None = None,
+) -> Problem:
+    """Make the problem of a screen: rows that are trained on, and rows that a parameter may be chosen by."""
+    means, n = _part(screen, train & screen.used)
+    nothing = np.zeros(len(train), dtype=bool)
+    val_means, val_n = _part(screen, nothing if val is None else val & screen.used & ~train)
+    if not (n[1:] > 0).any():
+        msg = "No perturbation has training cells; see spb.pp.split and min_cells."
+        raise ValueError(msg)
+    return Problem(
+        means=means,
+        n=n,
+        val_means=val_means,
+        val_n=val_n,
+        control=screen.moments.control,
+        names=screen.names,
+        targets=screen.targets,
+        symbols=screen.symbols,
+        graphs=graphs,
+    )
+
+
+def _part(screen: Screen, rows: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return means and cells by perturbation over some rows; NaN and 0 where there are none."""
+    m = screen.moments
+    chosen = np.flatnonzero(rows & (m.n > 0))
+    to, shape = screen.perturbation[chosen], (len(screen.names), len(rows))
+    cells = csr_array((m.n[chosen], (to, chosen)), shape=shape)
+    n = np.asarray(cells.sum(axis=1), dtype=np.float64)
+    total = np.asarray(cells @ m.mean, dtype=np.float64)
+    total[n == 0] = np.nan
+    return total / np.where(n > 0, n, 1.0)[:, None], n

@@ -1,0 +1,42 @@
+"""What the models that smooth over a net share: which Laplacians, which parameters, what unseen perturbations get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _validate
+from .._core.arrays import FloatArray
+from ._base import CONSTANT, Problem
+
+AXES = ("genes", "perturbations", "both")
+LAPLACIANS = ("normalized", "unnormalized")
+
+
+def check_words(axis: str, laplacian: str) -> None:
+    """Refuse an axis or a Laplacian that is not known."""
+    _validate.choice(axis, AXES, argument="axis")
+    _validate.choice(laplacian, LAPLACIANS, argument="laplacian")
+
+
+def smoothers(problem: Problem, axis: str, laplacian: str) -> dict[str, Any]:
+    """Return the Laplacians of an axis, for the solvers."""
+    if problem.graphs is None:
+        msg = "`net` is needed: a frame with `source` and `target`, or spb.pp.coexpression_net(cells)."
+        raise ValueError(msg)
+    normalized = laplacian == "normalized"
+    return {
+        "genes": problem.graphs.genes(normalized=normalized) if axis != "perturbations" else None,
+        "perturbations": problem.graphs.perturbations(normalized=normalized) if axis != "genes" else None,
+    }
+
+
+def unseen_note(problem: Problem, axis: str, coef: FloatArray) -> str:
+    """Say so if all unseen perturbations get one and the same prediction: the intercept."""
+    if axis == "genes":
+        return CONSTANT
+    unseen = coef[~problem.trained]
+    if len(unseen) and np.abs(unseen).max() <= 1e-12:
+        return f"{CONSTANT} (no edge of the net joins one to a trained perturbation)"
+    return ""

@@ -1,0 +1,147 @@
+"""Cells for training: which count, in which split, with which control partner; dense a batch at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+from scipy import sparse
+
+from ... import _keys, _moments, _store, _validate
+from ..._core.arrays import BoolArray, IntArray
+from ..._core.sums import column_sums
+from ..._moments import Screen
+from .._base import Problem, problem
+
+FloatArray = npt.NDArray[np.float32]
+FEWER = (
+    "Keep fewer cells or genes (spb.pp.select_genes), or raise it: the predictions of this model are stored by cell."
+)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells as a model is trained on them.
+
+    ``x`` (n, G) is CSR or dense, as it was; ``code`` (n,) the perturbation of each cell (0 control; −1: does not
+    count), ``split`` (n,) its place in train, val, test, ``stratum`` (n,) its stratum. ``order`` are the cells that
+    count, in an order that depends on their names only. ``offset`` (strata, G) is each stratum's control mean less that
+    of all (None with one stratum). ``screen`` and ``problem`` are the moments, for all that is about means.
+    """
+
+    x: Any
+    code: IntArray
+    split: IntArray
+    stratum: IntArray
+    order: IntArray
+    offset: FloatArray | None
+    screen: Screen
+    problem: Problem
+    fingerprint: Mapping[str, str]
+
+    @property
+    def used(self) -> BoolArray:
+        """Which perturbations have cells that count, the control among them."""
+        return np.bincount(self.code[self.order], minlength=len(self.screen.names)) > 0
+
+    def of(self, split: str) -> IntArray:
+        """Return the cells of a split, control cells among the training cells."""
+        return self.order[self.split[self.order] == _keys.SPLITS.index(split)]
+
+    def dense(self, cells: IntArray) -> FloatArray:
+        """Return the values of some cells, as stored."""
+        rows = self.x[cells]
+        return np.asarray(rows.toarray() if sparse.issparse(rows) else rows, dtype=np.float32)
+
+    def centered(self, cells: IntArray) -> FloatArray:
+        """Return the values of some cells, less the control mean of their own stratum, plus that of all control."""
+        values = self.dense(cells)
+        if self.offset is None:
+            return values
+        return np.subtract(values, self.offset[self.stratum[cells]], out=values)
+
+    def expressed(self) -> BoolArray:
+        """Perturbations × genes: whether any training or validation cell has a value other than zero."""
+        seen = self.order[self.split[self.order] < _keys.SPLITS.index("test")]
+        found = np.zeros((len(self.screen.names), self.x.shape[1]), dtype=bool)
+        for code, cells in pd.Series(seen).groupby(self.code[seen]):
+            rows = self.x[cells.to_numpy()]
+            if sparse.issparse(rows):
+                found[int(code), rows.indices[rows.data != 0]] = True
+            else:
+                found[int(code)] = (rows != 0).any(axis=0)
+        return found
+
+    def partners(self, rng: np.random.Generator) -> IntArray:
+        """Draw a control cell of the same stratum for every cell; a control cell is its own."""
+        partner = np.arange(len(self.code))
+        perturbed, control = (self.order[(self.code[self.order] == 0) == is_control] for is_control in (False, True))
+        for s in np.unique(self.stratum[perturbed]):
+            mine, pool = perturbed[self.stratum[perturbed] == s], control[self.stratum[control] == s]
+            partner[mine] = pool[rng.integers(len(pool), size=len(mine))]
+        return partner
+
+
+def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> Cells:
+    """Read cells; profiles are refused, because this model is trained on cells."""
+    _validate.cells_or_profiles(adata)
+    if _store.profiles_record(adata) is not None:
+        msg = (
+            f"{function} is trained on cells, and these are profiles. Call it on the cells, and bring its predictions "
+            "here with spb.tl.add_predictions(profiles, spb.get.predictions(cells, …), key_added=…)."
+        )
+        raise ValueError(msg)
+    _validate.memory(adata, instead=FEWER)
+    screen = _moments.of(adata, **data)
+    means = problem(screen, screen.split == "train", val=screen.split == "val")
+    usable = np.zeros(len(screen.names) + 1, dtype=bool)  # the last is for the code −1
+    usable[screen.perturbation[screen.used]] = True
+    code = np.where(usable[screen.codes], screen.codes, -1)
+    split = np.zeros(adata.n_obs, dtype=np.int64)
+    if data["split_key"] in adata.obs.columns:
+        split = np.where(code == 0, 0, _validate.split_codes(adata, data["split_key"]))
+    stratum, names = _validate.strata_codes(adata, data["strata"])
+    x = _store.matrix(adata, data["layer"])
+    x = x.tocsr() if sparse.issparse(x) else x
+    by_name = np.argsort(pd.util.hash_array(adata.obs_names.to_numpy(object), categorize=False), kind="stable")
+    order = by_name[code[by_name] >= 0]
+    label = np.array(screen.names, dtype=object)[code[order]]
+    return Cells(
+        x=x,
+        code=code,
+        split=split,
+        stratum=stratum,
+        order=order,
+        offset=_offsets(x, np.where(code == 0, stratum, -1)) if len(names) > 1 else None,
+        screen=screen,
+        problem=means,
+        fingerprint={
+            "genes": digest(adata.var_names),
+            "split": digest(adata.obs_names[order], label, split[order].astype(str)),
+            # Rounded, because sums depend on the order of cells in their last digits.
+            "values": hashlib.sha256((np.round(means.means, 4) + 0.0).tobytes()).hexdigest(),
+        },
+    )
+
+
+def _offsets(x: Any, stratum: IntArray) -> FloatArray:
+    """Return each stratum's mean less that of all; strata that do not count are zero."""
+    control = column_sums(x[stratum >= 0]) / (stratum >= 0).sum()
+    offsets = np.zeros((int(stratum.max()) + 1, x.shape[1]), dtype=np.float32)
+    for s in np.unique(stratum[stratum >= 0]):
+        offsets[s] = column_sums(x[stratum == s]) / (stratum == s).sum() - control
+    return offsets
+
+
+def digest(*columns: Iterable[Any]) -> str:
+    """Hash columns of text."""
+    made = hashlib.sha256()
+    for row in zip(*columns, strict=True):
+        made.update(("\x1f".join(map(str, row)) + "\x1e").encode())
+    return made.hexdigest()

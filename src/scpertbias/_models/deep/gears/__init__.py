@@ -1,0 +1,5 @@
+"""GEARS, trained from cells."""
+
+from .fit import fit_gears
+
+__all__ = ["fit_gears"]

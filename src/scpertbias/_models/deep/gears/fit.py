@@ -1,0 +1,278 @@
+"""GEARS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .... import _store, _validate
+from ...._core.attribution import output_gene
+from ...._docs import docs
+from ...._log import info, some, warn
+from ....pp import coexpression_net
+from ..._base import Solution, model
+from ..._fit import store
+from ..._net import check_net
+from ..checkpoint import open_folder
+from ..data import Cells, digest
+from ..data import read as read_cells
+from ..extras import own_randomness, pick_device, require, seed_of
+from ..training import Schedule, train
+from .attribution import KINDS, attributions
+from .graph import Edges, PerturbationGraph, both_ways, edges_between, perturbation_graph
+from .network import GearsLearner, Network
+
+Attribution = Literal["gene_embedding", "input_gradient"]
+UPSTREAM = Schedule(20, lr=1e-3, weight_decay=5e-4, gamma=0.5, clip_value=1.0, monitor="val_mse_de20")
+
+OUTSIDE = "perturbed genes outside the graph: "
+NO_NET = (
+    "Without `net` the graph is the co-expression of measured genes; pass net=spb.pp.jaccard_net(terms, genes=…) with "
+    "the perturbed genes."
+)
+
+
+def check(*, epochs: int, hidden_size: int, batch_size: int, attribution: str, **_: Any) -> None:
+    """Refuse parameters that are not known or out of range."""
+    _validate.choice(attribution, KINDS, argument="attribution")
+    # Batch normalization needs two cells.
+    for name, value, least in (("epochs", epochs, 1), ("hidden_size", hidden_size, 1), ("batch_size", batch_size, 2)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            msg = f"`{name}` is {value!r}; it must be a whole number of {least} or more."
+            raise ValueError(msg)
+
+
+@model(
+    "gears",
+    unseen="from the perturbation graph; perturbed genes that training does not reach cannot be predicted",
+    needs=("cells", "net"),
+    attribution="gradient of the most variable output gene with respect to the gene embeddings",
+    reference="Roohani et al. 2024",
+    check=check,
+)
+@docs.dedent
+def fit_gears(
+    adata: AnnData,
+    net: pd.DataFrame | None = None,
+    *,
+    epochs: int = 20,
+    hidden_size: int = 64,
+    batch_size: int = 32,
+    attribution: Attribution = "gene_embedding",
+    fix_batching: bool = False,
+    device: str | None = None,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    rng: int | np.random.Generator | None = 0,
+    key_added: str = "gears",
+    copy: bool = False,
+) -> AnnData | None:
+    """Train GEARS on cells: the model of cell-gears itself, with the training of its authors.
+
+    GEARS predicts the change that a perturbation brings, from embeddings of the perturbed genes that are smoothed over
+    a graph, and adds it to a control cell. It needs the extra: ``pip install 'scpertbias[gears]'``.
+
+    Parameters
+    ----------
+    adata
+        Cells (log-normalized). Profiles are refused.
+    net
+        Graph over the perturbed genes: a frame with ``source``, ``target`` and ``weight``; a gene hears the sources of
+        its edges (of both ends where each pair is there once). :func:`scpertbias.pp.jaccard_net` of gene ontology terms, with ``genes=`` the perturbed genes, is the
+        graph of the authors. By default the co-expression of training cells, which knows only measured genes.
+    epochs
+        Passes over the training cells. The epoch is kept whose predictions of the validation perturbations have the
+        smallest squared error over their 20 most changed genes; without validation perturbations the last one.
+    hidden_size
+        Size of the embeddings.
+    batch_size
+        Cells of a training step.
+    attribution
+        ``"gene_embedding"``: gradient of the most variable output gene with respect to each gene's embedding (its
+        norm). ``"input_gradient"``: with respect to each gene's expression in control, as in the paper that this package
+        follows; the input is only added to the output, so that it is 1 for the output gene itself and 0 for all others.
+    fix_batching
+        cell-gears passes messages over the gene graph in the first cell of a batch only. ``True`` passes them in every
+        cell, in training and prediction; then the gene graph has a say.
+    device
+        ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; by default the GPU if there is one.
+    checkpoint_dir
+        Folder that keeps the state after every epoch; nothing is written otherwise.
+    resume
+        Whether to go on from ``checkpoint_dir``. Other data or parameters than those it was made with are refused.
+    %(cells)s
+    %(rng)s With ``checkpoint_dir`` it must be a seed.
+    %(key_added)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields:
+
+    ``adata.layers['gears' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
+        Predicted expression: the mean of the control cells plus the predicted change. Every row is that of its
+        perturbation, NaN where it cannot be predicted.
+    ``adata.varm['gears' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
+        Attribution, genes × perturbations; NaN for the control and where there is no prediction.
+    ``adata.uns['scpertbias']['models']['gears' | key_added]`` : :class:`dict`
+        Parameters, ``history`` (see :func:`scpertbias.get.history`), ``not_in_graph`` (perturbed genes without an edge),
+        ``output_gene`` (the gene whose gradient is attributed) and ``output_gene_ties``.
+
+    Raises
+    ------
+    ImportError
+        If torch, torch-geometric or cell-gears is not installed.
+    ValueError
+        If ``adata`` holds profiles, values are on the wrong scale, no control is found, no perturbation has training
+        cells, or a checkpoint belongs to other data.
+    FloatingPointError
+        If the loss is not finite.
+
+    Notes
+    -----
+    As upstream: Adam with learning rate 1e-3, halved after each epoch, and weight decay 5e-4; gradients clipped at 1;
+    the loss of cell-gears with ``direction_lambda`` 0.1; the last partial batch left out; a control cell drawn once for
+    each perturbed cell, here of the same stratum. Unlike upstream, perturbations of genes outside the graph are trained
+    on their own embedding instead of being dropped, and the predicted change is added to the mean of all control cells
+    instead of 300 that are drawn.
+
+    References
+    ----------
+    Roohani, Huang & Leskovec, Nature Biotechnology 2024.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.simulate(1_000, 60, 8)
+    >>> spb.pp.split(adata)
+    >>> spb.tl.fit_gears(adata, spb.ds.simulate_net(adata), epochs=2)
+    >>> spb.get.predictions(adata, "gears").shape
+    (9, 60)
+    """
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    params: dict[str, Any] = {
+        "epochs": epochs,
+        "hidden_size": hidden_size,
+        "batch_size": batch_size,
+        "attribution": attribution,
+        "fix_batching": fix_batching,
+    }
+    check(**params)
+    require("gears")
+    _store.check_key(adata, key_added)
+    where = pick_device(device)
+    cells = read_cells(adata, data, function="spb.tl.fit_gears")
+    seed = seed_of(rng, checkpoint_dir)
+    genes, graph = _graphs(adata, net, cells, data)
+    solution, more = _fit(
+        cells, genes, graph, params, device=where, seed=seed, checkpoint_dir=checkpoint_dir, resume=resume
+    )
+    adata = adata.copy() if copy else adata
+    described = {**params, "net": "co-expression of training cells" if net is None else net}
+    store(adata, cells.screen, solution, kind="gears", params=described, key=key_added, more=more)
+    return adata if copy else None
+
+
+def _graphs(
+    adata: AnnData, net: pd.DataFrame | None, cells: Cells, data: Mapping[str, Any]
+) -> tuple[Edges, PerturbationGraph]:
+    """Return the graph of the measured genes, from training cells, and that of the perturbed genes."""
+    screen = cells.screen
+    asked = {key: value for key, value in data.items() if key != "strata"}
+    measured = coexpression_net(adata, cells="train", max_cells=adata.n_obs, **asked)
+    known = measured if net is None else both_ways(check_net(net, screen.symbols, screen.targets))
+    graph = perturbation_graph(known, screen.targets, used=cells.used, trained=cells.problem.perturbed)
+    _warn(graph, [screen.names[p] for p in np.flatnonzero(cells.used & ~graph.predictable)], hint=net is None)
+    return edges_between(measured, screen.symbols.tolist()), graph
+
+
+def _warn(graph: PerturbationGraph, cannot: Sequence[str], *, hint: bool) -> None:
+    """Name the perturbed genes that no edge joins, and the perturbations that cannot be predicted."""
+    said = []
+    if graph.isolated:
+        said.append(
+            f"No edge of the perturbation graph joins {len(graph.isolated)} of {len(graph.nodes)} perturbed genes "
+            f"({some(graph.isolated)}): they learn from their own cells alone."
+        )
+    if cannot:
+        said.append(f"{len(cannot)} perturbations that training does not reach cannot be predicted ({some(cannot)}).")
+    if said:
+        warn(" ".join([*said, NO_NET] if hint else said))
+
+
+def _fit(
+    cells: Cells,
+    genes: Edges,
+    graph: PerturbationGraph,
+    params: Mapping[str, Any],
+    *,
+    device: Any,
+    seed: int,
+    checkpoint_dir: str | os.PathLike[str] | None,
+    resume: bool,
+) -> tuple[Solution, dict[str, Any]]:
+    """Train, predict and attribute; return what is stored, and what else is said of it."""
+    own = {key: params[key] for key in ("hidden_size", "batch_size", "fix_batching")}
+    belongs = {key: str(cells.screen.record[key]) for key in ("layer", "strata")}
+    identity = {
+        **cells.fingerprint,
+        "net": digest(*graph.edges.index, graph.edges.weight),
+        **belongs,
+        **own,
+        "rng": seed,
+    }
+    folder = open_folder(checkpoint_dir, identity, resume=resume)
+    draw, shuffle = np.random.default_rng(seed).spawn(2)
+    with own_randomness(seed):
+        network = Network(
+            genes,
+            graph,
+            len(cells.screen.genes),
+            hidden_size=params["hidden_size"],
+            fix_batching=params["fix_batching"],
+            device=device,
+        )
+        learner = GearsLearner(network, cells, graph, batch_size=params["batch_size"], partner=cells.partners(draw))
+        if not len(learner.validated):
+            info("there are no validation perturbations to choose the best epoch by: the last one is kept")
+        schedule = replace(UPSTREAM, epochs=params["epochs"])
+        history = train(learner, schedule, rng=shuffle, device=device, folder=folder, name="GEARS")
+    solution, more = _solve(network, cells, graph, params["attribution"])
+    return solution, {**more, "history": history, "not_in_graph": list(graph.isolated)}
+
+
+def _solve(network: Network, cells: Cells, graph: PerturbationGraph, kind: str) -> tuple[Solution, dict[str, Any]]:
+    """Return predictions and attributions of a trained network."""
+    shifts = np.full((len(graph.of), network.n_genes), np.nan)
+    shifts[0] = 0.0
+    perturbed = graph.predictable & (np.arange(len(graph.of)) > 0)
+    nodes = [graph.of[p] for p in np.flatnonzero(perturbed)]
+    shifts[perturbed] = network.shifts(nodes)
+    gene, ties = output_gene(shifts[perturbed], cells.screen.symbols)
+    importance = np.full_like(shifts, np.nan)
+    control = cells.problem.control
+    importance[perturbed] = attributions(network, nodes, gene, control, kind=kind)
+    said = {"output_gene": str(cells.screen.genes[gene]), "output_gene_ties": ties}
+    outside = f"{OUTSIDE}{', '.join(graph.isolated)}" if graph.isolated else ""
+    return Solution(control + shifts, importance, note=outside), said

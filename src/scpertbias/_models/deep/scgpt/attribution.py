@@ -1,0 +1,65 @@
+"""How much each gene's token matters to what the model predicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...._core.arrays import FloatArray
+from .model import evaluating, forward
+from .predict import Array32, batches
+from .tokens import Tokens, whole_cells
+
+Array64 = FloatArray
+
+ATTRIBUTIONS = ("gradient_x_embedding", "gradient_norm")
+
+
+def embedding_gradient(
+    model: Any, known: Tokens, perturbation: int, expression: Array32, gene: int, *, micro_batch: int
+) -> Array64:
+    """Gradient of a gene's predicted expression, the mean over control cells, in the embeddings E of all genes (G × d).
+
+    Parameters
+    ----------
+    model
+        The model.
+    known
+        Its tokens.
+    perturbation
+        Which perturbation.
+    expression
+        Control cells, n × G.
+    gene
+        Column of the gene whose prediction is explained.
+    micro_batch
+        How many cells at a time.
+    """
+    import torch
+
+    weight = model.encoder.embedding.weight
+    own = torch.from_numpy(known.genes).to(weight.device)
+    total = np.zeros((len(known.genes), weight.shape[1]))
+    with evaluating(model), torch.enable_grad():
+        for part in batches(len(expression), micro_batch):
+            batch = whole_cells(known, perturbation, expression[part])
+            out = forward(model, batch, expression.shape[1])[:, gene].sum()
+            (gradient,) = torch.autograd.grad(out, weight)
+            total += gradient[own].double().cpu().numpy()
+    return total / len(expression)
+
+
+def in_gene_space(model: Any, known: Tokens, gradient: Array64, kind: str) -> Array64:
+    """Reduce a gradient in the embeddings (G × d) to one number a gene (G).
+
+    ``gradient_x_embedding``: Σ_d E_gd ∂ŷ/∂E_gd, with its sign. ``gradient_norm``: ‖∂ŷ/∂E_g‖. A gene that the vocabulary
+    lacks has 0: it enters as ``<pad>``, whose embedding has no gradient.
+    """
+    import torch
+
+    if kind == "gradient_norm":
+        return np.linalg.norm(gradient, axis=1)
+    weight = model.encoder.embedding.weight.detach()
+    embedding = weight[torch.from_numpy(known.genes).to(weight.device)].double().cpu().numpy()
+    return (gradient * embedding).sum(axis=1)

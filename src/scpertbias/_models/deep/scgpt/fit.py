@@ -1,0 +1,239 @@
+"""scGPT."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from anndata import AnnData
+
+from .... import _store, _validate
+from ...._docs import docs
+from ..._base import model
+from ..._fit import store
+from ..data import read as read_cells
+from ..extras import pick_device, require, seed_of
+from .attribution import ATTRIBUTIONS
+from .pretrained import Checkpoint, read
+from .run import plan, run
+from .tokens import MISSING_TARGET
+
+Attribution = Literal["gradient_x_embedding", "gradient_norm"]
+MissingTarget = Literal["token", "skip"]
+
+NO_PRETRAINING = " (no pretraining)"
+SIZES = {"d_model": 512, "n_layers": 12, "n_heads": 8}
+AT_LEAST_1 = ("epochs", "batch_size", "max_genes", *SIZES, "n_control_cells", "n_attribution_cells")
+
+
+def stored_as(key: str, *, checkpoint: Any = None, **_: Any) -> str:
+    """Return the name of the results: without a checkpoint it says that this is not the foundation model."""
+    if checkpoint is not None or not isinstance(key, str) or not key or key.endswith(NO_PRETRAINING):
+        return key
+    return key + NO_PRETRAINING
+
+
+def check(*, lr: float, missing_target: str, attribution: str, d_model: int, n_heads: int, **params: Any) -> None:
+    """Refuse parameters that are not known or out of range."""
+    _validate.choice(missing_target, MISSING_TARGET, argument="missing_target")
+    _validate.choice(attribution, ATTRIBUTIONS, argument="attribution")
+    params |= {"d_model": d_model, "n_heads": n_heads}
+    for name in AT_LEAST_1:
+        value = params[name]
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            msg = f"`{name}` is {value!r}; it must be a whole number of 1 or more."
+            raise ValueError(msg)
+    if not lr > 0:
+        msg = f"`lr` is {lr!r}; it must be positive."
+        raise ValueError(msg)
+    if d_model % n_heads:
+        msg = f"`d_model` is {d_model} and `n_heads` {n_heads}; each head has the same share of the width."
+        raise ValueError(msg)
+
+
+@model(
+    "scgpt",
+    unseen="by the token of its target; nothing where the vocabulary lacks it, or nothing has trained it",
+    needs=("cells",),
+    attribution="gradient × embedding of the most variable output gene, |Σ_d E_gd ∂ŷ/∂E_gd|",
+    reference="Cui et al. 2024",
+    check=check,
+    stored_as=stored_as,
+)
+@docs.dedent
+def fit_scgpt(
+    adata: AnnData,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    epochs: int = 20,
+    batch_size: int = 32,
+    lr: float = 1e-4,
+    max_genes: int = 1536,
+    d_model: int = 512,
+    n_layers: int = 12,
+    n_heads: int = 8,
+    missing_target: MissingTarget = "token",
+    n_control_cells: int = 100,
+    attribution: Attribution = "gradient_x_embedding",
+    n_attribution_cells: int = 4,
+    device: str | None = None,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    rng: int | np.random.Generator | None = 0,
+    key_added: str = "scgpt",
+    copy: bool = False,
+) -> AnnData | None:
+    """Fine-tune scGPT on cells: the model of the scgpt package itself, from a published checkpoint or from scratch.
+
+    Every gene is a token with a value; the perturbed gene's token carries a flag. A control cell goes in, a perturbed
+    cell comes out. Without a checkpoint the model learns from this screen alone. Then it is not the foundation model,
+    and ``(no pretraining)`` is part of its name wherever it appears. It needs the extra, and scgpt without its own
+    dependencies: ``pip install 'scpertbias[scgpt]'``, then ``pip install --no-deps scgpt==0.2.4``.
+
+    Parameters
+    ----------
+    adata
+        Cells (log-normalized). Profiles are refused.
+    checkpoint
+        Folder with ``args.json``, ``best_model.pt`` and ``vocab.json``, as scGPT publishes them; nothing in it is
+        executed. It brings its own sizes.
+    epochs
+        Passes over the training cells. The epoch with the smallest validation loss is kept, and training stops after 5
+        epochs that were no better; without validation perturbations the last one is kept.
+    batch_size
+        Cells of a training step. Their gradients are added up in parts that fit in memory.
+    lr
+        Learning rate, times 0.9 after each epoch.
+    max_genes
+        With more genes each training cell shows a random part of them, the perturbed ones always among them.
+        Predictions are of all genes at once.
+    d_model
+        Width of the model, and of its feed-forward layers.
+    n_layers
+        Number of transformer layers.
+    n_heads
+        Number of attention heads.
+    missing_target
+        A perturbed gene that is not measured: ``"token"`` enters it as one more flagged token of value 0, which scGPT
+        itself does not do; ``"skip"`` leaves its perturbation out of training and predicts nothing for it, as scGPT
+        does. Perturbations of a gene outside the vocabulary are left out in any case. From scratch, a held-out target
+        that is not measured has a token that nothing has trained: then nothing is predicted either.
+    n_control_cells
+        Control cells that a prediction averages over: the same for every perturbation, from each of the ``strata`` its
+        share. What the choice of cells does to the input is taken out by a regression of each gene on its input.
+    attribution
+        ``"gradient_x_embedding"``: for each gene the sum over dimensions of embedding times gradient (its size).
+        ``"gradient_norm"``: the norm of the gradient. Both of the output gene that varies most over perturbations.
+    n_attribution_cells
+        Control cells that an attribution averages over.
+    device
+        ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; by default the GPU if there is one.
+    checkpoint_dir
+        Folder that keeps the state after every epoch; nothing is written otherwise.
+    resume
+        Whether to go on from ``checkpoint_dir``. Other data or parameters than those it was made with are refused.
+    %(cells)s
+    %(rng)s With ``checkpoint_dir`` it must be a seed.
+    %(key_added)s Without ``checkpoint`` followed by ``" (no pretraining)"``.
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields (``key`` is ``key_added``, and without a checkpoint ``' (no pretraining)'`` after it):
+
+    ``adata.layers[key]`` : :class:`numpy.ndarray` (dtype ``float32``)
+        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+    ``adata.varm[key]`` : :class:`numpy.ndarray` (dtype ``float32``)
+        Attribution, genes × perturbations; NaN for the control and where there is no prediction.
+    ``adata.uns['scpertbias']['models'][key]`` : :class:`dict`
+        All parameters; ``history`` (see :func:`scpertbias.get.history`); ``cannot_predict`` and
+        ``cannot_predict_reason``; ``monte_carlo`` (for each perturbation the standard error over genes that comes of
+        averaging over some control cells only); ``tensors`` (of the checkpoint: loaded, untrained, unused);
+        ``genes_outside_vocabulary``; ``output_gene`` (the gene whose gradient is attributed) and ``output_gene_ties``.
+
+    Raises
+    ------
+    ImportError
+        If torch or scgpt is not installed.
+    ValueError
+        If ``adata`` holds profiles, values are on the wrong scale, no control is found, no perturbation has training
+        cells, the checkpoint does not fit, or the state in ``checkpoint_dir`` belongs to other data.
+    FloatingPointError
+        If the loss is not finite.
+
+    Notes
+    -----
+    As in scGPT's perturbation tutorial of 2024: mean squared error over genes, no dropout, Adam, gradients clipped at
+    norm 1, the last partial batch left out, a control cell drawn once for each perturbed cell (here of the same
+    stratum), control cells trained to stay as they are, half precision on a GPU. :doc:`/scgpt` puts the
+    sources side by side.
+
+    References
+    ----------
+    Cui et al., Nature Methods 2024.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.simulate(600, 40, 6)
+    >>> spb.tl.fit_scgpt(adata, epochs=1, d_model=16, n_layers=1, n_heads=2)
+    >>> spb.get.predictions(adata, "scgpt (no pretraining)").shape
+    (7, 40)
+    """
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    settings: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "max_genes": max_genes,
+        "d_model": d_model,
+        "n_layers": n_layers,
+        "n_heads": n_heads,
+        "missing_target": missing_target,
+        "n_control_cells": n_control_cells,
+        "attribution": attribution,
+        "n_attribution_cells": n_attribution_cells,
+    }
+    check(**settings)
+    require("scgpt")
+    key = stored_as(key_added, checkpoint=checkpoint)
+    _store.check_key(adata, key)
+    where, seed = pick_device(device), seed_of(rng, checkpoint_dir)
+    pretrained = None if checkpoint is None else _read(checkpoint, settings)
+    cells = read_cells(adata, data, function="spb.tl.fit_scgpt")
+    made = plan(settings, cells, pretrained, seed=seed, device=where)
+    solution, params, more = run(made, checkpoint_dir=checkpoint_dir, resume=resume)
+    adata = adata.copy() if copy else adata
+    store(adata, cells.screen, solution, kind="scgpt", params=params, key=key, more=more)
+    return adata if copy else None
+
+
+def _read(checkpoint: str | os.PathLike[str], settings: dict[str, Any]) -> Checkpoint:
+    """Read a checkpoint; sizes asked for that are not its own are refused."""
+    found = read(checkpoint)
+    differ = [
+        f"{name}={settings[name]}, the checkpoint has {getattr(found.sizes, name)}"
+        for name, default in SIZES.items()
+        if settings[name] not in (default, getattr(found.sizes, name))
+    ]
+    if differ:
+        msg = f"`checkpoint` brings its own sizes: {'; '.join(differ)}. Leave them out."
+        raise ValueError(msg)
+    return found

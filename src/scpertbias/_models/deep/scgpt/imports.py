@@ -1,0 +1,96 @@
+"""The real scgpt, imported beside a torch that its dependencies cannot load."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+from ..extras import INSTALL, imports_leave_no_trace
+
+# What scgpt touches while it is imported and the model never uses: module → names.
+DEAD: dict[str, dict[str, Any]] = {
+    "torchtext": {"__path__": []},
+    "torchtext.vocab": {"Vocab": type("Vocab", (), {})},
+    "IPython": {"get_ipython": lambda: None},
+    "datasets": {"Dataset": type("Dataset", (), {}), "load_dataset": None},
+}
+
+
+@cache
+def scgpt_model() -> ModuleType:
+    """Return scgpt's module ``scgpt.model``, or say how to install it.
+
+    torchtext, IPython and datasets are imported by scgpt, but the model uses none of them, and no torchtext can be
+    loaded beside a current torch. Whichever of them cannot be imported has a stand-in while scgpt is imported. Then the
+    modules of scgpt that saw one are forgotten too: an ``import scgpt`` elsewhere does what it would have done.
+    """
+    before = set(sys.modules)
+    with _as_it_was(logging.getLogger("scGPT")), imports_leave_no_trace(), _stand_ins() as used:
+        try:
+            found = importlib.import_module("scgpt.model")
+        except ImportError as err:
+            msg = f"scGPT cannot be imported ({err}). Its own dependencies are left out on purpose. Run: {INSTALL['scgpt']}"
+            raise ImportError(msg) from err
+    if used:
+        for name in set(sys.modules) - before:
+            if _root(name) == "scgpt":
+                del sys.modules[name]
+    return found
+
+
+@contextmanager
+def _stand_ins() -> Iterator[list[str]]:
+    """Put a stand-in for each dead dependency that cannot be imported, and take it away again."""
+    missing = {root for root in map(_root, DEAD) if not _works(root)}
+    used = [name for name in DEAD if _root(name) in missing]
+    for name in used:
+        module = ModuleType(name)
+        vars(module).update(DEAD[name])
+        sys.modules[name] = module
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], child, module)
+    try:
+        yield used
+    finally:
+        for name in used:
+            sys.modules.pop(name, None)
+
+
+def _works(root: str) -> bool:
+    """Whether a package can be imported; what a failed import leaves behind is removed."""
+    if root in sys.modules:
+        return True
+    if find_spec(root) is None:
+        return False
+    before = set(sys.modules)
+    try:
+        importlib.import_module(root)
+    except (ImportError, OSError, RuntimeError, AttributeError):  # a library that does not fit this torch: OSError
+        for name in set(sys.modules) - before:
+            if _root(name) == root:
+                del sys.modules[name]
+        return False
+    return True
+
+
+def _root(name: str) -> str:
+    return name.split(".")[0]
+
+
+@contextmanager
+def _as_it_was(logger: logging.Logger) -> Iterator[None]:
+    """Take back what the import does to a logger: scgpt prints to standard output, and does not propagate."""
+    handlers, propagate, level = list(logger.handlers), logger.propagate, logger.level
+    try:
+        yield
+    finally:
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)

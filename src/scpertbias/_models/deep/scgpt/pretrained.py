@@ -1,0 +1,167 @@
+"""A published scGPT model: its folder read and checked, its weights put into the model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ...._files import one_line, reading
+from .tokens import PAD
+
+ARGS, WEIGHTS, VOCAB = "args.json", "best_model.pt", "vocab.json"
+# The parts that pretraining and perturbation prediction share; all others start untrained, as in scGPT's tutorial.
+PRETRAINED = ("encoder.", "value_encoder.", "transformer_encoder.")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The size of the model."""
+
+    d_model: int
+    n_heads: int
+    d_hid: int
+    n_layers: int
+    n_layers_cls: int = 3
+
+
+NAMES = {
+    "d_model": "embsize",
+    "n_heads": "nheads",
+    "d_hid": "d_hid",
+    "n_layers": "nlayers",
+    "n_layers_cls": "n_layers_cls",
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint folder: sizes, vocabulary, and tensors by the names that the model gives them.
+
+    ``fingerprint`` is the hash of the file of weights.
+    """
+
+    folder: str
+    fingerprint: str
+    sizes: Sizes
+    vocabulary: dict[str, int]
+    tensors: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of every tensor: names loaded, names of the model that start untrained, names of the file not used."""
+
+    loaded: list[str]
+    untrained: list[str]
+    unused: list[str]
+
+
+def read(checkpoint: str | os.PathLike[str]) -> Checkpoint:
+    """Read a folder as scGPT publishes them; nothing in it is executed."""
+    folder = Path(checkpoint)
+    missing = [name for name in (ARGS, WEIGHTS, VOCAB) if not (folder / name).is_file()]
+    if missing:
+        msg = (
+            f"`checkpoint`: {str(folder)!r} holds no {', '.join(missing)}; a folder as scGPT publishes them is needed."
+        )
+        raise ValueError(msg)
+    vocab = _vocabulary(folder / VOCAB)
+    sizes, tensors = _sizes(folder / ARGS), _tensors(folder / WEIGHTS)
+    with (folder / WEIGHTS).open("rb") as file:
+        fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
+    return Checkpoint(folder.resolve().name, fingerprint, sizes, vocab, tensors)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    with reading(path):
+        found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        msg = f"`checkpoint`: {path.name} holds a {type(found).__name__}; a dictionary is expected."
+        raise ValueError(msg)
+    return found
+
+
+def _sizes(path: Path) -> Sizes:
+    args = _json(path)
+    wanted = {field.name: NAMES[field.name] for field in fields(Sizes)}
+    args.setdefault(wanted["n_layers_cls"], 3)
+    wrong = {theirs: args.get(theirs) for theirs in wanted.values() if not _is_size(args.get(theirs))}
+    if wrong:
+        msg = f"`checkpoint`: {path.name} gives no size for {wrong}; whole numbers of at least 1 are needed."
+        raise ValueError(msg)
+    return Sizes(**{ours: args[theirs] for ours, theirs in wanted.items()})
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _vocabulary(path: Path) -> dict[str, int]:
+    vocab = _json(path)
+    if PAD not in vocab:
+        msg = f"`checkpoint`: {path.name} has no token {PAD!r} among its {len(vocab)}."
+        raise ValueError(msg)
+    numbers = [n for n in vocab.values() if isinstance(n, int) and not isinstance(n, bool)]
+    if sorted(numbers) != list(range(len(vocab))):
+        msg = f"`checkpoint`: the {len(vocab)} tokens of {path.name} are not numbered from 0 to {len(vocab) - 1}, each once."
+        raise ValueError(msg)
+    return vocab
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """Read the tensors, those of flash-attention by the names of PyTorch's own attention."""
+    import torch
+
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as err:  # damaged files raise errors of zip, of pickle, of tensors
+        msg = (
+            f"`checkpoint`: {path.name} cannot be read as tensors alone ({one_line(err)[:200]}). It is cut short, or "
+            "holds other things, which are never unpickled: that would run whatever code the file holds."
+        )
+        raise ValueError(msg) from err
+    others = (
+        [] if not isinstance(found, dict) else [str(k) for k, v in found.items() if not isinstance(v, torch.Tensor)]
+    )
+    if not isinstance(found, dict) or not found or others:
+        what = f"{others[:5]} that are no tensors" if others else f"a {type(found).__name__}"
+        msg = f"`checkpoint`: {path.name} holds {what}; a state dict, names to tensors, is expected."
+        raise ValueError(msg)
+    return {str(name).replace("Wqkv.", "in_proj_"): tensor for name, tensor in found.items()}
+
+
+def load(model: Any, checkpoint: Checkpoint) -> Loaded:
+    """Put the pretrained tensors into the model; one that is missing or of another shape is an error that names it."""
+    import torch
+
+    own = model.state_dict()
+    wanted = [name for name in own if name.startswith(PRETRAINED)]
+    missing = [name for name in wanted if name not in checkpoint.tensors]
+    strange = [name for name in checkpoint.tensors if name.startswith(PRETRAINED) and name not in own]
+    shapes = [
+        f"{name} is {_shape(checkpoint.tensors[name])}, the sizes and the vocabulary say {_shape(own[name])}"
+        for name in wanted
+        if name in checkpoint.tensors and checkpoint.tensors[name].shape != own[name].shape
+    ]
+    if missing or strange or shapes:
+        found = [
+            *([f"{len(missing)} tensors are missing ({', '.join(missing[:3])}, …)"] if missing else []),
+            *([f"{len(strange)} are not of this model ({', '.join(strange[:3])}, …)"] if strange else []),
+            *shapes[:5],
+        ]
+        msg = f"`checkpoint`: {WEIGHTS} does not fit {ARGS} and {VOCAB}: {'; '.join(found)}."
+        raise ValueError(msg)
+    with torch.no_grad():
+        for name in wanted:
+            own[name].copy_(checkpoint.tensors[name])
+    untrained = [name for name in own if not name.startswith(PRETRAINED)]
+    return Loaded(wanted, untrained, [name for name in checkpoint.tensors if not name.startswith(PRETRAINED)])
+
+
+def _shape(tensor: Any) -> str:
+    return " × ".join(map(str, tensor.shape)) or "a number"

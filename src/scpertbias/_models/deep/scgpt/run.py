@@ -1,0 +1,206 @@
+"""scGPT from start to end: vocabulary, training, predictions, attributions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...._core.arrays import FloatArray, IntArray
+from ...._core.attribution import output_gene
+from ...._log import info, progress, some, warn
+from ..._base import Solution
+from ..checkpoint import open_folder
+from ..data import Cells, digest
+from ..extras import own_randomness
+from ..training import Schedule, train
+from .attribution import embedding_gradient, in_gene_space
+from .learner import ScgptLearner
+from .model import build, micro_batch
+from .predict import choose_controls, control_variate, outputs
+from .pretrained import Checkpoint, Sizes, load
+from .tokens import Tokens, tokens, vocabulary
+
+# As in scGPT's 2024 tutorial, but for the patience: that of 2023, on the validation loss.
+TRAINING: dict[str, Any] = {"gamma": 0.9, "clip_norm": 1.0, "patience": 5}
+UNTRAINED = "neither measured nor perturbed in training"
+SCRATCH = "trained from scratch on this screen: not the pretrained foundation model"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained on what: settings, cells, vocabulary, tokens and sizes."""
+
+    settings: Mapping[str, Any]
+    cells: Cells
+    checkpoint: Checkpoint | None
+    vocabulary: Mapping[str, int]
+    tokens: Tokens
+    sizes: Sizes
+    seed: int
+    device: Any
+    cannot: Mapping[str, str]
+    """Why some perturbations cannot be predicted."""
+
+    def fits(self, length: int, *, training: bool) -> int:
+        """Return how many sequences fit in memory."""
+        return micro_batch(self.sizes, length, device=self.device, training=training)
+
+
+def plan(settings: Mapping[str, Any], cells: Cells, checkpoint: Checkpoint | None, *, seed: int, device: Any) -> Plan:
+    """Look up all genes and targets, and say which have no token."""
+    screen = cells.screen
+    vocab = vocabulary(screen.symbols, screen.targets) if checkpoint is None else checkpoint.vocabulary
+    known = tokens(screen.symbols, screen.names, screen.targets, vocab, missing_target=settings["missing_target"])
+    if known.unknown_genes:
+        warn(
+            f"{len(known.unknown_genes)} of {len(known.genes)} genes are outside the vocabulary of the checkpoint "
+            f"({some(known.unknown_genes)}): they enter as <pad>, as in scGPT's tutorial, and have no attribution. Are "
+            "gene symbols used? See gene_symbols=."
+        )
+    longest = max(map(len, known.columns))
+    if longest > settings["max_genes"]:
+        msg = f"`max_genes` is {settings['max_genes']}, but a combination perturbs {longest} measured genes."
+        raise ValueError(msg)
+    sizes = _sizes(settings) if checkpoint is None else checkpoint.sizes
+    if not any(name not in known.cannot for name, n in zip(screen.names[1:], cells.problem.n[1:], strict=True) if n):
+        reasons = "; ".join(f"{name}: {why}" for name, why in list(known.cannot.items())[:3])
+        msg = f"No training perturbation has a token ({reasons}; …). Pass missing_target='token', or gene_symbols=."
+        raise ValueError(msg)
+    cannot = known.cannot | (_untrained(cells, known) if checkpoint is None else {})
+    return Plan(settings, cells, checkpoint, vocab, known, sizes, seed, device, cannot)
+
+
+def _untrained(cells: Cells, known: Tokens) -> dict[str, str]:
+    """Say of which perturbations from scratch a token is never trained: a target that is neither measured nor perturbed."""
+    screen = cells.screen
+    trained = {gene for genes, n in zip(screen.targets, cells.problem.n, strict=True) if n for gene in genes}
+    trained |= set(screen.symbols.tolist())
+    found = {
+        name: f"{', '.join(gene for gene in genes if gene not in trained)} {UNTRAINED}"
+        for name, genes in zip(screen.names, screen.targets, strict=True)
+        if name not in known.cannot and not trained.issuperset(genes)
+    }
+    if found:
+        warn(
+            f"{len(found)} perturbations have a target {UNTRAINED} ({some(found)}): without pretraining its token "
+            "is the draw of the first weights, so they cannot be predicted."
+        )
+    return found
+
+
+def _sizes(settings: Mapping[str, Any]) -> Sizes:
+    width = int(settings["d_model"])
+    return Sizes(width, int(settings["n_heads"]), width, int(settings["n_layers"]))
+
+
+def run(
+    made: Plan, *, checkpoint_dir: str | os.PathLike[str] | None, resume: bool
+) -> tuple[Solution, dict[str, Any], dict[str, Any]]:
+    """Train, predict and attribute; return what is stored, the parameters in full, and what else is said."""
+    settings, cells = made.settings, made.cells
+    identity = {
+        **cells.fingerprint,
+        **{key: str(cells.screen.record[key]) for key in ("layer", "strata")},
+        **{key: settings[key] for key in ("batch_size", "lr", "max_genes", "missing_target")},
+        **asdict(made.sizes),
+        "vocabulary": digest(made.vocabulary, made.vocabulary.values()),
+        "pretrained": "" if made.checkpoint is None else made.checkpoint.fingerprint,
+        "rng": made.seed,
+    }
+    folder = open_folder(checkpoint_dir, identity, resume=resume)
+    draw, shuffle = np.random.default_rng(made.seed).spawn(2)
+    module = build(made.sizes, made.vocabulary, seed=made.seed)
+    account = None if made.checkpoint is None else load(module, made.checkpoint)
+    module = module.to(made.device)
+    with own_randomness(made.seed):
+        length = min(len(made.tokens.genes), settings["max_genes"])
+        learner = ScgptLearner(
+            module,
+            made.tokens,
+            cells,
+            batch_size=settings["batch_size"],
+            micro_batch=made.fits(length, training=True),
+            max_genes=settings["max_genes"],
+            rng=draw,
+        )
+        if not len(learner.val):
+            info("there are no validation perturbations to stop early by: the last epoch is kept")
+        schedule = Schedule(settings["epochs"], settings["lr"], autocast=True, **TRAINING)
+        history = train(learner, schedule, rng=shuffle, device=made.device, folder=folder, name="scGPT")
+    solution, more = _solve(made, module)
+    params = {
+        **asdict(made.sizes),
+        **TRAINING,
+        "optimizer": "Adam",
+        "dropout": 0.0,
+        "n_tokens": len(made.vocabulary),
+        "n_parameters": sum(p.numel() for p in module.parameters()),
+        "checkpoint": "" if made.checkpoint is None else made.checkpoint.folder,
+        "rng": made.seed,
+        "device": str(made.device),
+        **{f"{name}_version": version(name) for name in ("scgpt", "torch")},
+    }
+    tensors = {} if account is None else {"tensors": asdict(account)}
+    return solution, {**settings, **params}, {**more, **tensors, "history": history}
+
+
+def _solve(made: Plan, module: Any) -> tuple[Solution, dict[str, Any]]:
+    """Return the predictions and attributions of a trained model."""
+    cells, known = made.cells, made.tokens
+    names, control = cells.screen.names, cells.problem.control
+    can = [p for p, name in enumerate(names) if p and name not in made.cannot]
+    predictions = np.full((len(names), len(known.genes)), np.nan)
+    predictions[0] = control
+    rows = controls(cells, made.settings["n_control_cells"])
+    given, n_all = cells.dense(rows), int((cells.code == 0).sum())
+    size = made.fits(len(known.genes), training=False)
+    errors = []
+    for p in progress("scGPT: predictions", len(can), unit="perturbation", items=can):
+        average = control_variate(outputs(module, known, p, given, micro_batch=size), given, control, n_all)
+        predictions[p] = average.mean
+        errors.append((names[p], len(rows), np.sqrt((average.error**2).mean()), average.error.max()))
+    table = pd.DataFrame(errors, columns=["perturbation", "n_control_cells", "error_rms", "error_max"])
+    gene, ties = output_gene(predictions[can] - control, cells.screen.symbols)
+    importance = _attributions(made, module, can, gene)
+    more = {
+        "monte_carlo": table,
+        "output_gene": str(cells.screen.genes[gene]),
+        "output_gene_ties": ties,
+        "cannot_predict_reason": [made.cannot[name] for name in names if name in made.cannot],
+        "genes_outside_vocabulary": list(known.unknown_genes),
+    }
+    return Solution(predictions, importance, note=_note(made)), more
+
+
+def controls(cells: Cells, n: int) -> IntArray:
+    """Choose control cells; which ones depends on their names and strata only."""
+    control = cells.order[cells.code[cells.order] == 0]
+    return control[choose_controls(cells.stratum[control], n)]
+
+
+def _attributions(made: Plan, module: Any, can: list[int], gene: int) -> FloatArray | None:
+    """Return how much each gene's token matters to one output gene, perturbations × genes."""
+    kind, known, cells = made.settings["attribution"], made.tokens, made.cells
+    given = cells.dense(controls(cells, made.settings["n_attribution_cells"]))
+    size = made.fits(len(known.genes), training=True)
+    importance = np.full((len(cells.screen.names), len(known.genes)), np.nan)
+    for p in progress("scGPT: attributions", len(can), unit="perturbation", items=can):
+        gradient = embedding_gradient(module, known, p, given, gene, micro_batch=size)
+        importance[p] = in_gene_space(module, known, gradient, kind)
+    return importance
+
+
+def _note(made: Plan) -> str:
+    """Say what sets these predictions apart from those of the foundation model, and from scGPT's tutorial."""
+    named = zip(made.cells.screen.names, made.tokens.extra, strict=True)
+    extra = sum(bool(ids) for name, ids in named if name not in made.cannot)
+    parts = [SCRATCH] if made.checkpoint is None else []
+    if extra:
+        parts.append(f"{extra} perturbations of genes that are not measured enter as a token of their own")
+    return "; ".join(parts)

@@ -1,0 +1,237 @@
+"""Predictions of other models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from ... import _moments, _store, _validate
+from ..._core.arrays import FloatArray
+from ..._docs import docs
+from ..._log import added, info
+from .._base import CONSTANT, model
+from .._fit import DATA
+from .matching import by_perturbation, known
+from .readers import read, table_rows
+from .scale import KINDS, check_scale
+
+
+@model("external", unseen="whatever its maker says", attribution="as given", reference="")
+@docs.dedent
+def add_predictions(
+    adata: AnnData,
+    predictions: pd.DataFrame | AnnData | Mapping[Any, Any] | str | os.PathLike[str],
+    *,
+    key_added: str,
+    kind: str = "expression",
+    reference: str = "observed",
+    gene_names: Sequence[str] | None = None,
+    obsm: str | None = None,
+    test: Sequence[str] | None = None,
+    attributions: pd.DataFrame | None = None,
+    groupby: str = "perturbation",
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    copy: bool = False,
+) -> AnnData | None:
+    """Add the predictions of any other model, so that they are audited like the models of this package.
+
+    Genes and perturbations are matched by name, never by position. Labels are read as those of the cells are: ``A_B``,
+    ``B+A`` and ``A+ctrl`` are understood. Genes in the wrong order and values on the wrong scale are refused, as far as
+    the control of the data can tell (not on a layer with negative values).
+
+    Parameters
+    ----------
+    %(adata)s
+    predictions
+        A table perturbations × genes, as :func:`scpertbias.get.predictions` gives. An AnnData of predicted cells (STATE,
+        cell-eval; averaged by label) or of profiles; its labels are in the ``obs`` column ``groupby``, or in
+        ``perturbation``, ``condition``, ``target_gene``, ``gene``, …, or are its ``obs_names``. A path to such a table
+        (``.csv``, ``.tsv``) or AnnData (``.h5ad``); pickles are not read. A dict from label to an array over genes or
+        over cells × genes (GEARS, scGPT). The name of a layer or of an ``obsm`` of ``adata`` with a prediction for
+        each row (CPA), which is averaged by label.
+    %(key_added)s
+    kind
+        ``"expression"``: log-normalized, on the scale of the data. ``"delta"``: change against control, added to the
+        control mean of the data. ``"log2fc"``: log2 fold change l, taken to ``log1p(expm1(c) * 2**l)``, where c is
+        the control mean of the data in natural log1p units: an approximation, because c is the mean of logarithms,
+        not the logarithm of the mean that the fold change refers to.
+    reference
+        Control that predicted changes start from. ``"observed"``: that of the data. ``"predicted"``: the predictions
+        contain the control, and their difference to it is added to the control mean of the data, which takes out an
+        offset that all of them share. (Here it does not name the control of the data: that is the one that the
+        profiles or the models already stored were made with, else found by its wording.)
+    gene_names
+        Names of the predicted genes in their order; needed where columns have none, or numbers only.
+    obsm
+        Slot of a predicted AnnData to read instead of its ``X``, such as ``"CPA_pred"``.
+    test
+        Perturbations that the model has not seen; by default those that ``split_key`` says.
+    attributions
+        Table genes × perturbations: how much each gene matters to the model for each perturbation.
+    %(groupby)s
+    %(strata)s
+    %(min_cells)s
+    %(layer)s
+    %(split_key)s
+    %(gene_symbols)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields:
+
+    ``adata.layers[key_added]`` : :class:`numpy.ndarray`
+        Predicted expression; every row is that of its perturbation, NaN where it was not predicted. The control's is
+        the predicted control where there is one, else the control mean of the data.
+    ``adata.varm[key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
+        Attributions, genes × perturbations, if given.
+    ``adata.uns['scpertbias']['models'][key_added]`` : :class:`dict`
+        Where the predictions came from, what they cover, and ``test``.
+
+    Raises
+    ------
+    ValueError
+        If genes are missing, unnamed or shuffled, no perturbation is that of the data, values are on another scale, or
+        a file is of no known kind or cut short.
+    KeyError
+        If a column of ``obs`` or the slot ``obsm`` is missing.
+    TypeError
+        If ``predictions`` is of no accepted form.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_mean(profiles)
+    >>> table = spb.get.predictions(profiles, "mean")
+    >>> spb.tl.add_predictions(profiles, table + 0.1, key_added="mine", reference="predicted")
+    >>> float((spb.get.predictions(profiles, "mine") - table).abs().max().max().round(9))
+    0.0
+    """
+    _validate.choice(kind, KINDS, argument="kind")
+    _check_reference(reference)
+    _validate.cells_or_profiles(adata)
+    _store.check_key(adata, key_added)
+    _validate.memory(adata)
+    screen = _moments.of(
+        adata,
+        groupby=groupby,
+        reference=_control(adata, groupby),
+        strata=strata,
+        min_cells=min_cells,
+        layer=layer,
+        split_key=split_key,
+        gene_symbols=gene_symbols,
+    )
+    brought = read(predictions, adata, screen, obsm=obsm)
+    values = by_perturbation(brought, screen, gene_names)
+    signed = _store.layer_record(adata, screen.record.get("layer")) is not None
+    shifted = reference == "predicted"
+    check_scale(values[1:], screen.moments.control, kind, whole=brought.whole, signed=signed, shifted=shifted)
+    values = _expression(values, screen, kind=kind, reference=reference)
+    importance = None if attributions is None else _attributions(attributions, screen)
+    held_out = None if test is None else _held_out(test, screen)
+    params = {"kind": kind, "reference": reference, "source": brought.source}
+    adata = adata.copy() if copy else adata
+    _put(adata, key_added, screen, values=values, attributions=importance, test=held_out, params=params)
+    return adata if copy else None
+
+
+def _check_reference(reference: str) -> None:
+    if reference not in ("observed", "predicted"):
+        msg = (
+            f"`reference` is {reference!r}; here it says which control predicted changes start from, 'observed' or "
+            "'predicted'. To name the control of the data, use spb.pp.pseudobulk(adata, reference=…) first."
+        )
+        raise ValueError(msg)
+
+
+def _control(adata: AnnData, groupby: str) -> list[str] | None:
+    """Return the control that stored models of the same cells were fitted with (None: profiles know, or find it)."""
+    if _store.profiles_record(adata) is not None:
+        return None
+    stored = (record.get("data", {}) for record in _store.models(adata).values())
+    return next(
+        (
+            [str(v) for v in d["reference"]]
+            for d in stored
+            if d.get("groupby") == groupby and d.get("reference") is not None
+        ),
+        None,
+    )
+
+
+def _expression(values: FloatArray, screen: _moments.Screen, *, kind: str, reference: str) -> FloatArray:
+    """Return predicted expression; row 0 is the control."""
+    control = screen.moments.control
+    if reference == "predicted":
+        if np.isnan(values[0]).any():
+            msg = (
+                f"`reference='predicted'`, but the predictions do not contain the control ({screen.reference!r}, ctrl, …); "
+                "pass reference='observed'."
+            )
+            raise ValueError(msg)
+        values = values - values[0]
+        kind = "delta" if kind == "expression" else kind
+    if kind == "delta":
+        values = control + values
+    elif kind == "log2fc":
+        values = np.log1p(np.expm1(control) * np.exp2(values))
+    return np.vstack([control if np.isnan(values[0]).any() else values[0], values[1:]])
+
+
+def _attributions(table: pd.DataFrame, screen: _moments.Screen) -> FloatArray:
+    """Return genes × perturbations in the order of the data, NaN for perturbations without."""
+    if not isinstance(table, pd.DataFrame):
+        msg = f"`attributions` is a {type(table).__name__}; a DataFrame genes × perturbations is expected."
+        raise TypeError(msg)
+    return by_perturbation(table_rows(table.T, argument="attributions"), screen).T
+
+
+def _held_out(test: Sequence[str], screen: _moments.Screen) -> list[str]:
+    """Return the held-out perturbations by their names in the data."""
+    labels = [test] if isinstance(test, str) else [str(label) for label in test]
+    codes = known(labels, screen, argument="test")
+    return [screen.names[code] for code in np.unique(codes[codes > 0])]
+
+
+def _put(
+    adata: AnnData,
+    key: str,
+    screen: _moments.Screen,
+    *,
+    values: FloatArray,
+    attributions: FloatArray | None,
+    test: list[str] | None,
+    params: Mapping[str, str],
+) -> None:
+    """Store predictions with what is needed to read and compare them."""
+    predicted = np.isfinite(values).all(axis=1)
+    cannot = [screen.names[i] for i in np.flatnonzero(~predicted)]
+    unseen = values[predicted & np.isin(screen.names, screen.names[1:] if test is None else test)]
+    record = {
+        "kind": "external",
+        "params": dict(params),
+        "data": {**{k: screen.record.get(k) for k in DATA}, "reference_name": screen.reference},
+        "perturbations": list(screen.names),
+        "cannot_predict": cannot,
+        "note": CONSTANT if len(unseen) > 1 and (unseen == unseen[0]).all() else "",
+        "cross_fitted": False,
+        "test": test,
+    }
+    _store.put_model(adata, key, rows=screen.codes, predictions=values, attributions=attributions, record=record)
+    if cannot:
+        info(f"{key}: {len(cannot)} perturbations were not predicted, for example {cannot[:3]}")
+    slots = [f"{key!r}, predictions (adata.layers)"]
+    if attributions is not None:
+        slots.append(f"{key!r}, attributions, genes × perturbations (adata.varm)")
+    added(*slots)

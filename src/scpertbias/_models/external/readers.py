@@ -1,0 +1,202 @@
+"""The forms in which other makers' predictions come: files, tables, AnnData, dicts, slots of the data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from scipy import sparse
+
+from ... import _compat, _store
+from ..._files import reading
+from ..._moments import Screen
+from ..._store import obsm as obsm_slot
+from .matching import SHOWN, Brought, digits, match
+
+LABEL_COLUMNS = ("perturbation", "condition", "target_gene", "gene", "perturbation_name", "pert", "pert_name", "target")
+PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy", ".npz")
+SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+FORMS = (
+    "a DataFrame (perturbations × genes), an AnnData, a path to .h5ad, .csv or .tsv, a dict from label to array, or the "
+    "name of a layer or obsm of adata"
+)
+
+
+def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) -> Brought:
+    """Read predictions in any of the accepted forms."""
+    own = _own(predictions, adata) if isinstance(predictions, str) else None
+    source = ""
+    if own is None and isinstance(predictions, str | os.PathLike):
+        path = Path(predictions)
+        predictions, source = _load(path, adata), f"file {path.name}"
+    if obsm is not None and not isinstance(predictions, AnnData):
+        msg = f"`obsm={obsm!r}` names a slot of a predicted AnnData, and these predictions are none; leave it out."
+        raise ValueError(msg)
+    if own is not None:
+        return own
+    if isinstance(predictions, AnnData):
+        brought = _annotated(predictions, screen, obsm)
+    elif isinstance(predictions, pd.DataFrame):
+        brought = table_rows(predictions)
+    elif isinstance(predictions, Mapping):
+        brought = _by_label(predictions)
+    else:
+        msg = f"`predictions` is a {type(predictions).__name__}; expected is {FORMS}."
+        raise TypeError(msg)
+    return replace(brought, source=source) if source else brought
+
+
+def _own(name: str, adata: AnnData) -> Brought | None:
+    """Read a layer or obsm of the data, whose rows are the data's own."""
+    if _store.has_layer(adata, name):
+        values, source = _store.matrix(adata, name), f"layer {name!r}"
+    else:
+        try:
+            values, source = obsm_slot(adata, name), f"obsm {name!r}"
+        except KeyError:
+            return None
+    values, genes = _slot(values, adata.var_names)
+    return Brought(values, None, genes, pooled=True, whole=_whole(values), source=source)
+
+
+def _slot(values: Any, var_names: pd.Index) -> tuple[Any, pd.Index | None]:
+    """Return an array and the names of its columns; as many columns as genes are those genes, in their order."""
+    genes = var_names if values.shape[1] == len(var_names) else None
+    if isinstance(values, pd.DataFrame):
+        named = values.columns.astype(str)
+        genes = genes if digits(named) else named
+        values = values.to_numpy(np.float64)
+    return values, genes
+
+
+def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
+    """Read a file; nothing that has to be unpickled."""
+    name = path.name.lower()
+    if name.endswith(PICKLES):
+        msg = (
+            f"`predictions`: {path.name} is not read, because unpickling a file runs whatever code it holds. Where you "
+            "trust it, load it yourself and pass the dict or table."
+        )
+        raise ValueError(msg)
+    if not path.is_file():
+        msg = f"`predictions` is {str(path)!r}, and there is no such file. {_no_slot(adata, str(path))} Expected is {FORMS}."
+        raise ValueError(msg)
+    separator = next((sep for suffix, sep in SEPARATORS.items() if name.endswith(suffix)), None)
+    if separator is None and not name.endswith(".h5ad"):
+        msg = f"`predictions`: {path.name} is of no known kind; .h5ad, .csv and .tsv are read."
+        raise ValueError(msg)
+    with reading(path):
+        if separator is None:
+            return ad.read_h5ad(path)
+        return pd.read_csv(path, sep=separator, index_col=0, **_compat.EXACT_CSV)
+
+
+def _no_slot(adata: AnnData, name: str) -> str:
+    """Say which layers and obsm there are."""
+    said = []
+    for look in (_store.matrix, obsm_slot):
+        try:
+            look(adata, name)
+        except KeyError as err:
+            said.append(str(err.args[0]))
+    return " ".join(said)
+
+
+def _annotated(predicted: AnnData, screen: Screen, obsm: str | None) -> Brought:
+    """Read an AnnData of predicted cells or profiles."""
+    predicted = predicted.to_memory() if predicted.isbacked else predicted
+    if obsm is None and predicted.X is None:
+        msg = "`predictions` has no X; pass obsm=, the name of the slot that holds the predictions."
+        raise ValueError(msg)
+    values, genes = (
+        (predicted.X, predicted.var_names) if obsm is None else _slot(obsm_slot(predicted, obsm), predicted.var_names)
+    )
+    named = [str(c) for c in predicted.var.columns if not pd.api.types.is_numeric_dtype(predicted.var[c])]
+    return Brought(
+        values,
+        _labels_of(predicted, screen),
+        genes,
+        pooled=True,
+        whole=_whole(values),
+        source=f"AnnData {predicted.n_obs} × {predicted.n_vars}" + (f", obsm {obsm!r}" if obsm else ""),
+        hint=f"; its var holds {named}" if named else "",
+    )
+
+
+def _labels_of(predicted: AnnData, screen: Screen) -> list[str]:
+    """Return the labels: the first column (or the names of the rows) with a perturbation of the data."""
+    groupby = str(screen.record["groupby"])
+    for column in dict.fromkeys([groupby, *LABEL_COLUMNS]):
+        if column in predicted.obs.columns:
+            labels = _text(predicted.obs[column])
+            if (match(labels, screen) > 0).any():
+                return labels
+    names = predicted.obs_names.astype(str).tolist()
+    if (match(names, screen) > 0).any():
+        return names
+    msg = (
+        f"`predictions`: neither the names of its rows nor a column of its obs among {[groupby, *LABEL_COLUMNS]} holds a "
+        f"perturbation of the data ({list(screen.names[1 : 1 + SHOWN])}, …). Its obs holds {list(predicted.obs.columns)}; "
+        f"rename the column with the perturbations to {groupby!r}."
+    )
+    raise ValueError(msg)
+
+
+def _text(values: pd.Series) -> list[str]:
+    return values.astype(object).where(values.notna(), "").astype(str).tolist()
+
+
+def table_rows(table: pd.DataFrame, *, argument: str = "predictions") -> Brought:
+    """Read a table perturbations × genes."""
+    words = [str(c) for c, dtype in table.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
+    if words:
+        msg = (
+            f"`{argument}`: the columns {words[:SHOWN]} of the table are not numbers. The index (first column of a file) "
+            "names the perturbations, every other column is a gene."
+        )
+        raise ValueError(msg)
+    values = table.to_numpy(np.float64)
+    genes = pd.Index(table.columns.astype(str))
+    labels = _text(table.index.to_series())
+    source = f"table {values.shape[0]} × {values.shape[1]}"
+    return Brought(values, labels, genes, pooled=False, whole=_whole(values), source=source, argument=argument)
+
+
+def _by_label(predictions: Mapping[Any, Any]) -> Brought:
+    """Read a dict from label to one array over genes, or to an array cells × genes."""
+    if not predictions:
+        msg = "`predictions` is an empty dict."
+        raise ValueError(msg)
+    labels = ["+".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in predictions]
+    if all(isinstance(value, pd.Series) for value in predictions.values()):
+        table = pd.DataFrame(dict(enumerate(predictions.values()))).T
+        return replace(table_rows(table), labels=labels, source=f"dict of {len(labels)} labels")
+    arrays = [np.asarray(value) for value in predictions.values()]
+    odd = [
+        label
+        for label, a in zip(labels, arrays, strict=True)
+        if a.ndim not in (1, 2) or a.dtype.kind not in "fiu" or a.size == 0
+    ]
+    if odd:
+        msg = f"`predictions`: {odd[:SHOWN]} hold no array of numbers over genes, nor one of cells × genes."
+        raise ValueError(msg)
+    if len(widths := {a.shape[-1] for a in arrays}) > 1:
+        msg = f"`predictions`: the arrays differ in their number of genes ({sorted(widths)[:SHOWN]})."
+        raise ValueError(msg)
+    rows = np.array([np.atleast_2d(a).mean(axis=0, dtype=np.float64) for a in arrays])
+    whole = all(_whole(a) for a in arrays)
+    return Brought(rows, labels, None, pooled=False, whole=whole, source=f"dict of {len(labels)} labels")
+
+
+def _whole(values: Any) -> bool:
+    """Whether values are whole numbers above 1, as raw counts are; a sample of them tells."""
+    flat = (values.data if sparse.issparse(values) else np.asarray(values)).ravel(order="K")
+    sample = flat[:: max(1, flat.size // 50_000)]
+    return bool(sample.size and np.nanmax(sample, initial=0) > 1 and np.array_equal(sample, np.round(sample)))

@@ -1,0 +1,79 @@
+"""No change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from anndata import AnnData
+
+from .._docs import docs
+from ._base import CONSTANT, Problem, Solution, model
+from ._fit import fit
+
+
+def solve(problem: Problem) -> Solution:
+    """Predict the control mean for everything."""
+    return Solution(np.tile(problem.control, (len(problem.names), 1)), note=CONSTANT)
+
+
+@model("control", unseen="the control mean (no change)", reference="Ahlmann-Eltze et al. 2025", solve=solve)
+@docs.dedent
+def fit_control(
+    adata: AnnData,
+    *,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    key_added: str = "control",
+    copy: bool = False,
+) -> AnnData | None:
+    """Predict no change: the mean of the control cells, for every perturbation.
+
+    Parameters
+    ----------
+    %(adata)s
+    %(cells)s
+    %(key_added)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following fields:
+
+    ``adata.layers['control' | key_added]`` : :class:`numpy.ndarray`
+        Predicted expression; every row is that of its perturbation.
+    ``adata.uns['scpertbias']['models']['control' | key_added]`` : :class:`dict`
+        Parameters and what they were fitted on.
+
+    Raises
+    ------
+    ValueError
+        If values are on the wrong scale, no control is found, or no perturbation has training cells.
+
+    References
+    ----------
+    Ahlmann-Eltze, Huber & Anders, Nature Methods 2025.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_control(profiles)
+    >>> spb.get.predictions(profiles, "control").shape
+    (26, 303)
+    """
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    return fit(adata, "control", params={}, data=data, key_added=key_added, copy=copy)

@@ -1,0 +1,84 @@
+"""What is known of some cells before their values are read, and how a batch of them is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .._core.accumulators import Leaves
+from .._core.arrays import FloatArray, IntArray
+from .._core.depth import Depth
+from .._core.sums import row_sums
+from .._validate import Scale
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Raw counts enter as ``log1p(target_sum * count / size)``; ``size`` None: each cell's total."""
+
+    target_sum: float
+    size: FloatArray | None
+    named: str
+
+    def of(self, x: Any) -> tuple[FloatArray, FloatArray]:
+        """Return the factor and the size of cells."""
+        totals = row_sums(x)
+        size = totals if self.size is None else self.size
+        if n := int(((size < 0) | ((size == 0) & (totals > 0))).sum()):
+            msg = f"`size_factors`: {self.named} is not positive in {n} cells that hold counts."
+            raise ValueError(msg)
+        return np.divide(self.target_sum, size, out=np.zeros_like(size), where=size > 0), size
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What is known of some cells before their values are read.
+
+    ``leaf`` (−1: none) is each cell's leaf, ``deviations`` are those of the covariates, ``size`` is the depth (None: that
+    of the normalization); ``check`` looks at the values.
+    """
+
+    leaf: IntArray
+    deviations: FloatArray | None
+    normalization: Normalization | None
+    size: FloatArray | None
+    check: Scale
+    columns: IntArray | None = None
+
+    def __getitem__(self, rows: slice) -> Cells:
+        """Return some of the cells."""
+        n = self.normalization
+        return Cells(
+            leaf=self.leaf[rows],
+            deviations=_some(self.deviations, rows),
+            normalization=n if n is None else replace(n, size=_some(n.size, rows)),
+            size=_some(self.size, rows),
+            check=self.check,
+            columns=self.columns,
+        )
+
+    def read(self, x: Any, leaves: Leaves, depth: Depth | None, rows: slice, genes: slice | None = None) -> None:
+        """Add the values of these cells, which lie at ``rows``, to the leaves; of ``genes`` only where given."""
+        self.check.add(x)
+        to = self.columns
+        if genes is not None and to is not None:
+            start, to = int((to[: genes.start] >= 0).sum()), to[genes]
+            x, genes = x[:, np.flatnonzero(to >= 0)], slice(start, start + int((to >= 0).sum()))
+        scale, size = (None, self.size) if self.normalization is None else self.normalization.of(x)
+        _put(leaves, genes, x, self.leaf, scale, self.deviations, to)
+        if depth is not None and size is not None:
+            code, log_size = depth.sized(rows, size)
+            _put(depth.leaves, genes, x, code, scale, log_size, to)
+
+
+def _some(values: Any, rows: slice) -> Any:
+    return None if values is None else values[rows]
+
+
+def _put(leaves: Leaves, genes: slice | None, x: Any, leaf: IntArray, scale: Any, deviations: Any, to: Any) -> None:
+    if genes is None:
+        leaves.add(x, leaf, scale=scale, deviations=deviations, columns=to)
+    else:
+        leaves.add_genes(genes, x, leaf, scale=scale, deviations=deviations)

@@ -1,0 +1,255 @@
+"""Cells to a screen: which cells count, in which row and half, on which scale, and one pass over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from .. import _keys, _store, _validate
+from .._core.arrays import BoolArray, IntArray
+from .._core.depth import Depth
+from .._core.halves import deal
+from .._core.row_moments import Gathering
+from .._labels import Labels, parse, warn_if_guides
+from .._log import info, warn
+from . import streaming
+from .batch import Normalization
+from .screen import Screen
+
+MIN_STRATUM_CONTROLS = 10
+
+
+def read(
+    adata: AnnData,
+    asked: dict[str, Any],
+    *,
+    layer: str | None,
+    covariates: Sequence[str],
+    guide_key: str | None,
+    normalize: bool,
+    size_factors: str | None,
+    target_sum: float,
+    rng: int | np.random.Generator | None,
+    chunk_memory: float | None,
+    genes: BoolArray | None = None,
+) -> Screen:
+    """Take the moments of the cells, of all or some genes, in one pass."""
+    x = _store.matrix(adata, layer)
+    made = _store.layer_record(adata, layer) is not None
+    check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=made)
+    if 0 in x.shape:
+        check.done()
+    labels, symbols, symbols_key = _labels(adata, asked["groupby"], asked["reference"], asked["gene_symbols"])
+    warn_if_guides(labels.names[1:], asked["groupby"])
+    stratum, strata_names = _validate.strata_codes(adata, asked["strata"])
+    _warn_strata(adata, asked["strata"])
+    split = _splits(adata, asked["split_key"], labels)
+    codes, left_out = _leave_out(labels, stratum, strata_names, split)
+    codes, kept = _compress(codes)
+    names = tuple(labels.names[i] for i in kept)
+    row, perturbation, split_of_row = _rows(codes, split)
+    used, reason = _usable(row, perturbation, asked["min_cells"])
+    seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
+    hashes, guides = _hashes(adata, seed), _guide_halves(adata, guide_key, codes)
+    dealt = deal(row, len(perturbation), 0, hashes, stratum=stratum, n_strata=len(strata_names), guide_half=guides)
+    normalization = _normalization(adata, normalize, size_factors, target_sum)
+    given = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
+    genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
+    columns = None if genes.all() else np.where(genes, np.cumsum(genes) - 1, -1)
+    n_genes = int(genes.sum())
+    gathering = Gathering(dealt, row, len(perturbation), 0, stratum=stratum, n_genes=n_genes, covariates=given)
+    size = _validate.depth(adata) if normalization is None else None
+    half = np.where(codes == 0, dealt.half[dealt.leaf], -1)
+    depth = None if normalization is None and size is None else Depth(half, stratum, n_genes)
+    reading = streaming.Reading(depth, size, normalization, check, chunk_memory, columns)
+    moments = streaming.moments(x, gathering, reading)
+    record = {
+        **_remembered(asked, labels, symbols_key),
+        "layer": layer,
+        "covariates": list(covariates),
+        "guide_key": guide_key,
+        "normalize": normalize,
+        "size_factors": size_factors,
+        "target_sum": float(target_sum),
+        "rng": seed if isinstance(rng, int | np.integer) else None,
+        "n_cells": int(adata.n_obs),
+        "strata_names": strata_names,
+        **_without(left_out, sorted(set(labels.names) - set(names))),
+    }
+    return Screen(
+        moments=moments,
+        names=names,
+        targets=tuple(labels.targets[i] for i in kept),
+        perturbation=perturbation,
+        split=split_of_row,
+        genes=adata.var_names[genes],
+        symbols=symbols[genes],
+        used=used,
+        reason=reason,
+        codes=codes,
+        record=record,
+    )
+
+
+def _remembered(asked: dict[str, Any], labels: Labels, symbols_key: str | None) -> dict[str, Any]:
+    """Return what was asked as it was understood: profiles refuse another value."""
+    strata = asked["strata"]
+    return {
+        **asked,
+        "reference": list(labels.controls),
+        "reference_name": labels.reference,
+        "strata": [strata] if isinstance(strata, str) else (list(strata) if strata else None),
+        "gene_symbols": symbols_key,
+    }
+
+
+def _without(left_out: dict[str, int], perturbations: list[str]) -> dict[str, Any]:
+    """Return the cells left out by reason, and the perturbations that have none left."""
+    return {
+        "left_out_reason": list(left_out),
+        "left_out_cells": np.array(list(left_out.values()), dtype=np.int64),
+        "left_out_perturbations": perturbations,
+    }
+
+
+def cell_codes(
+    adata: AnnData,
+    *,
+    groupby: str,
+    reference: str | Sequence[str] | None,
+    gene_symbols: str | None,
+    split_key: str,
+) -> tuple[IntArray, tuple[tuple[str, ...], ...], npt.NDArray[np.str_]]:
+    """Return the label code of each training cell (0 control, −1 any other cell), the targets, the gene symbols."""
+    _validate.cells_or_profiles(adata, lazy=True)  # only tables are read
+    labels, symbols, _ = _labels(adata, groupby, reference, gene_symbols)
+    train = _splits(adata, split_key, labels) == _keys.SPLITS.index("train")
+    return np.where(train, labels.codes, -1), labels.targets, symbols
+
+
+def _labels(
+    adata: AnnData, groupby: str, reference: str | Sequence[str] | None, gene_symbols: str | None
+) -> tuple[Labels, npt.NDArray[np.str_], str | None]:
+    symbols, key = _validate.gene_symbols(adata, gene_symbols)
+    values = _validate.column(adata, groupby, argument="groupby")
+    return parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist()), symbols, key
+
+
+def _warn_strata(adata: AnnData, strata: str | Sequence[str] | None) -> None:
+    if strata is None and (likely := _validate.likely_strata(adata)):
+        warn(
+            f"obs holds {likely}, which look like batches, and `strata` was not given: differences between batches then "
+            f"count as effects of perturbations. Pass strata={likely[0]!r}."
+        )
+
+
+def _splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:
+    """Return the split of each cell; control cells are train; without the column all are."""
+    if split_key not in adata.obs.columns:
+        info(f"there is no obs[{split_key!r}]: all perturbations are used for training")
+        return np.zeros(adata.n_obs, dtype=np.int64)
+    return np.where(labels.codes == 0, 0, _validate.split_codes(adata, split_key))
+
+
+def _leave_out(
+    labels: Labels, stratum: IntArray, strata_names: Sequence[str], split: IntArray
+) -> tuple[IntArray, dict[str, int]]:
+    """Return codes with −1 for every cell that cannot count, and how many were left out for which reason."""
+    codes, left_out = labels.codes.copy(), dict(labels.dropped)
+
+    def drop(cells: BoolArray, reason: str) -> None:
+        n = int((cells & (codes >= 0)).sum())
+        if n:
+            left_out[reason] = n
+            codes[cells] = -1
+
+    drop(stratum < 0, "no stratum")
+    drop(split < 0, "no split")
+    if len(strata_names) > 1:
+        controls = np.bincount(stratum[codes == 0], minlength=len(strata_names))
+        for i in np.flatnonzero(controls < MIN_STRATUM_CONTROLS).tolist():
+            drop(stratum == i, f"stratum {strata_names[i]!r} with {controls[i]} control cells")
+    if small := [reason for reason in left_out if reason.startswith("stratum ")]:
+        cells = sum(left_out[reason] for reason in small)
+        warn(f"{cells} cells are left out: under {MIN_STRATUM_CONTROLS} control cells in {', '.join(small[:5])}.")
+    n_control = int((codes == 0).sum())
+    if n_control < _validate.MIN_CONTROL_CELLS:
+        msg = (
+            f"The control {labels.reference!r} has {n_control} cells; at least {_validate.MIN_CONTROL_CELLS} are "
+            "needed. Pass reference= if another label is the control"
+            + (", or use fewer strata." if len(strata_names) > 1 else ".")
+        )
+        raise ValueError(msg)
+    return codes, left_out
+
+
+def _compress(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """Renumber the codes such that every one has a cell, and return which were kept."""
+    kept = np.flatnonzero(np.bincount(codes[codes >= 0]))
+    renumbered = np.full(kept.max() + 2, -1, dtype=np.int64)
+    renumbered[kept] = np.arange(len(kept))
+    return renumbered[codes], kept
+
+
+def _rows(codes: IntArray, split: IntArray) -> tuple[IntArray, IntArray, npt.NDArray[np.str_]]:
+    """Return each cell's row, and the perturbation and split of every row, the reference first."""
+    joint = np.where(codes >= 0, codes * len(_keys.SPLITS) + split, -1)
+    row, present = _compress(joint)
+    return row, present // len(_keys.SPLITS), np.array(_keys.SPLITS)[present % len(_keys.SPLITS)]
+
+
+def _hashes(adata: AnnData, seed: int) -> npt.NDArray[np.uint64]:
+    """Hash (seed, cell name): the order in which cells are dealt depends on nothing else."""
+    key = f"{seed % 10**16:016d}"
+    return pd.util.hash_array(adata.obs_names.to_numpy(object), hash_key=key, categorize=False)
+
+
+def _guide_halves(adata: AnnData, guide_key: str | None, codes: IntArray) -> IntArray | None:
+    """Deal the guides of each perturbation alternately, in the order of their names.
+
+    A control with one guide is dealt by cells (−1): without two control halves no perturbation has an effect.
+    """
+    if guide_key is None:
+        return None
+    guide = _validate.column(adata, guide_key, argument="guide_key").astype(object)
+    frame = pd.DataFrame({"code": codes, "guide": guide.where(guide.notna(), "").astype(str).to_numpy()})
+    half = (frame.groupby("code")["guide"].rank(method="dense").to_numpy(np.int64) - 1) % 2
+    if not half[codes == 0].any():
+        info(f"the control has one guide in obs[{guide_key!r}]: its halves are of cells, not of guides")
+        half[codes == 0] = -1
+    return half
+
+
+def _normalization(
+    adata: AnnData, normalize: bool, size_factors: str | None, target_sum: float
+) -> Normalization | None:
+    """Return how raw counts are normalized, or None where values are log-normalized already."""
+    if not normalize:
+        if size_factors is not None:
+            msg = "`size_factors` was given without normalize=True; values that are log-normalized already need none."
+            raise ValueError(msg)
+        return None
+    if target_sum <= 0:
+        msg = f"`target_sum` is {target_sum}; it must be positive."
+        raise ValueError(msg)
+    size = None
+    if size_factors is not None:
+        size = _validate.numeric_columns(adata, [size_factors], argument="size_factors")[:, 0]
+    return Normalization(target_sum, size, f"obs[{size_factors!r}]")
+
+
+def _usable(row: IntArray, perturbation: IntArray, min_cells: int) -> tuple[BoolArray, npt.NDArray[np.str_]]:
+    """Return which rows enter fits and scores, and why the others do not."""
+    n = np.bincount(perturbation, weights=np.bincount(row[row >= 0], minlength=len(perturbation)))[perturbation]
+    used = (n >= min_cells) | (perturbation == 0)
+    if not used[perturbation > 0].any():
+        most = int(n[perturbation > 0].max(initial=0))
+        msg = f"No perturbation has min_cells={min_cells} cells (the largest has {most}); lower min_cells."
+        raise ValueError(msg)
+    few = [f"{int(k)} cells, fewer than min_cells={min_cells}" for k in n]
+    return used, np.where(used, "", few)

@@ -1,0 +1,102 @@
+"""Moments of cells or of profiles: fits and questions need not know which they got."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from anndata import AnnData
+
+from .. import _store, _validate
+from .._core.arrays import BoolArray, FloatArray
+from .._core.moments import Moments
+from .._core.sums import column_sums
+from .cells import cell_codes
+from .cells import read as read_cells
+from .profiles import read as read_profiles
+from .screen import Screen
+
+__all__ = ["Moments", "Screen", "cell_codes", "control_mean", "of", "symbols"]
+
+
+def of(
+    adata: AnnData,
+    *,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    covariates: Sequence[str] = (),
+    guide_key: str | None = None,
+    normalize: bool = False,
+    size_factors: str | None = None,
+    target_sum: float = 1e4,
+    rng: int | np.random.Generator | None = 0,
+    chunk_memory: float | None = None,
+    genes: BoolArray | None = None,
+) -> Screen:
+    """Read the moments that profiles carry, or take them from the cells in one pass.
+
+    With ``chunk_memory`` (gigabytes) cells need not be in memory; ``genes`` keeps some of them.
+    """
+    _validate.cells_or_profiles(adata, lazy=chunk_memory is not None)
+    asked = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    if _store.profiles_record(adata) is not None:
+        return read_profiles(adata, asked, layer=layer)
+    return read_cells(
+        adata,
+        asked,
+        layer=layer,
+        covariates=covariates,
+        guide_key=guide_key,
+        normalize=normalize,
+        size_factors=size_factors,
+        target_sum=target_sum,
+        rng=rng,
+        chunk_memory=chunk_memory,
+        genes=genes,
+    )
+
+
+def control_mean(
+    adata: AnnData,
+    *,
+    groupby: str,
+    reference: str | Sequence[str] | None,
+    layer: str | None,
+    split_key: str,
+    gene_symbols: str | None,
+) -> tuple[FloatArray, tuple[tuple[str, ...], ...], npt.NDArray[np.str_]]:
+    """Return the mean of the control cells, the targets of all labels, and the gene symbols."""
+    if _store.profiles_record(adata) is not None:
+        screen = of(adata)
+        return screen.moments.control, screen.targets, screen.symbols
+    codes, targets, symbols = cell_codes(
+        adata, groupby=groupby, reference=reference, gene_symbols=gene_symbols, split_key=split_key
+    )
+    x = _store.matrix(adata, layer)
+    _validate.numbers(x, layer=layer)
+    control = x[codes == 0]
+    mean = column_sums(control) / control.shape[0]
+    if not np.isfinite(mean).all():
+        msg = (
+            f"Control cells hold NaN or infinite values in {int((~np.isfinite(mean)).sum())} genes; remove them first."
+        )
+        raise ValueError(msg)
+    return mean, targets, symbols
+
+
+def symbols(adata: AnnData, gene_symbols: str | None) -> npt.NDArray[np.str_]:
+    """Return the gene symbols."""
+    return _validate.gene_symbols(adata, gene_symbols)[0]

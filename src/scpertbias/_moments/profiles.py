@@ -1,0 +1,229 @@
+"""Profiles: an AnnData whose rows stand for many cells, and the moments that they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from .. import _keys, _store, _validate
+from .._core.arrays import FloatArray, IntArray
+from .._core.moments import Covariates, Moments
+from .screen import Screen
+
+TARGET_MEASURED = "target_measured"
+_N_HALF = "obsm/n_half"
+_REMEMBERED = {"groupby": "perturbation", "reference": None, "strata": None, "min_cells": 20, "gene_symbols": None}
+
+
+def write(screen: Screen, var: pd.DataFrame) -> AnnData:
+    """Make an AnnData of profiles that carries the moments of a screen."""
+    obs = _obs(screen)
+    profiles = AnnData(X=screen.moments.mean, obs=obs, var=var.copy())
+    _store.put_profile_slots(profiles, {**_slots(screen.moments, ""), _N_HALF: screen.moments.n_half.T})
+    record = {**screen.record, "n_blocks": screen.moments.n_blocks}
+    if screen.moments.covariates is not None:
+        record["covariates_blocks"] = screen.moments.covariates.blocks
+    _store.put(profiles, **{_keys.PROFILES: record})
+    return profiles
+
+
+def _obs(screen: Screen) -> pd.DataFrame:
+    names = np.array(screen.names)[screen.perturbation]
+    targets = [screen.targets[i] for i in screen.perturbation]
+    index = (
+        names
+        if len(set(names)) == len(names)
+        else np.array([f"{n}_{s}" for n, s in zip(names, screen.split, strict=True)])
+    )
+    return pd.DataFrame(
+        {
+            "perturbation": pd.Categorical(names),
+            "split": pd.Categorical(screen.split),
+            "n_cells": screen.moments.n.astype(np.int64),
+            "is_reference": screen.perturbation == 0,
+            "n_targets": [len(t) for t in targets],
+            TARGET_MEASURED: _measured(targets, screen.symbols),
+            "used": screen.used,
+            "reason": pd.Categorical(screen.reason),
+        },
+        index=pd.Index(index, dtype=object),
+    )
+
+
+def _measured(targets: Sequence[tuple[str, ...]], symbols: npt.NDArray[np.str_]) -> list[bool]:
+    """Say of each row whether it has targets, and all of them are among the genes."""
+    measured = set(symbols.tolist())
+    return [bool(t) and measured.issuperset(t) for t in targets]
+
+
+def target_measured(profiles: AnnData) -> tuple[str, list[bool]]:
+    """Return the column of ``obs`` that says which rows' targets are measured, as it is for the genes that there are."""
+    record = _store.profiles_record(profiles) or {}
+    _, targets, perturbation = _names(profiles, record)
+    symbols, _ = _validate.gene_symbols(profiles, record.get("gene_symbols"))
+    return TARGET_MEASURED, _measured([targets[p] for p in perturbation], symbols)
+
+
+def write_layer(profiles: AnnData, key: str, moments: Moments, record: Mapping[str, Any]) -> None:
+    """Store transformed moments beside the original ones: the layer ``key`` and its halves, variances and blocks."""
+    _store.put_layer(profiles, key, moments.mean, record)
+    _store.put_profile_slots(profiles, _slots(replace(moments, covariates=None), f"{key}_"))
+
+
+def _slots(moments: Moments, prefix: str) -> dict[str, FloatArray]:
+    slots = {
+        f"layers/{prefix}half_1": moments.half[0],
+        f"layers/{prefix}half_2": moments.half[1],
+        f"layers/{prefix}{_keys.VAR}": moments.var,
+        f"varm/{prefix}{_keys.CONTROL_BLOCKS}": moments.blocks.T,
+    }
+    if moments.depth_slopes is not None:
+        slots[f"varm/{prefix}{_keys.DEPTH_SLOPES}"] = moments.depth_slopes.T
+    c = moments.covariates
+    if c is not None:
+        slots |= {f"layers/{_keys.CROSS}_{j + 1}": c.cross[:, j] for j in range(c.cross.shape[1])}
+        slots["obsm/covariates"] = c.mean
+        slots["obsm/covariates_half_1"], slots["obsm/covariates_half_2"] = c.half
+        slots["obsm/covariates_ss"] = c.ss.reshape(len(c.ss), -1)
+    return slots
+
+
+def read(adata: AnnData, asked: Mapping[str, Any], *, layer: str | None) -> Screen:
+    """Return the moments that profiles carry."""
+    record = _store.profiles_record(adata) or {}
+    _agree(record, asked)
+    names, targets, perturbation = _names(adata, record)
+    prefix = _prefix(adata, record, layer)
+    mean = _store.matrix(adata, None if prefix == "" else layer)
+    halves = [_store.profile_slot(adata, f"layers/{prefix}{h}") for h in _keys.HALVES]
+    blocks = _store.profile_slot(adata, f"varm/{prefix}{_keys.CONTROL_BLOCKS}")
+    var = _store.profile_slot(adata, f"layers/{prefix}{_keys.VAR}")
+    n_half = _store.profile_slot(adata, _N_HALF)
+    if halves[0] is None or halves[1] is None or blocks is None or var is None or n_half is None:
+        msg = (
+            "These profiles have lost their halves, variances or control blocks; "
+            "make them again with spb.pp.pseudobulk."
+        )
+        raise ValueError(msg)
+    depth = _store.profile_slot(adata, f"varm/{prefix}{_keys.DEPTH_SLOPES}")
+    moments = Moments(
+        n=adata.obs["n_cells"].to_numpy(np.float64),
+        mean=np.asarray(mean, dtype=np.float64),
+        var=var,
+        half=np.stack([halves[0], halves[1]]),
+        n_half=n_half.T,
+        blocks=blocks.T,
+        n_blocks=np.asarray(record["n_blocks"], dtype=np.float64),
+        reference=int(np.flatnonzero(perturbation == 0)[0]),
+        covariates=_covariates(adata, record) if prefix == "" else None,
+        depth_slopes=None if depth is None else depth.T,
+    )
+    split_key, split = _split(adata, record, str(asked["split_key"]), perturbation)
+    symbols, _ = _validate.gene_symbols(adata, record.get("gene_symbols"))
+    reason = adata.obs["reason"].astype(object).to_numpy(str)
+    return Screen(
+        moments=moments,
+        names=names,
+        targets=targets,
+        perturbation=perturbation,
+        split=split,
+        genes=adata.var_names,
+        symbols=symbols,
+        used=adata.obs["used"].to_numpy(bool) & (split != ""),
+        reason=np.where((split == "") & (reason == ""), "no split", reason),
+        codes=perturbation,
+        record={**record, "layer": layer if prefix else record.get("layer"), "split_key": split_key},
+    )
+
+
+def _split(
+    adata: AnnData, record: Mapping[str, Any], asked: str, perturbation: IntArray
+) -> tuple[str, npt.NDArray[np.str_]]:
+    """Return the column of the splits, and the split of each row ("": none); the control is train."""
+    if asked not in adata.obs and asked not in {"split", record.get("split_key")}:
+        msg = f"`split_key`: these profiles have no obs[{asked!r}]; call spb.pp.split, or pass split_key='split'."
+        raise KeyError(msg)
+    key = asked if asked in adata.obs else "split"
+    return key, np.array([*_keys.SPLITS, ""])[np.where(perturbation == 0, 0, _validate.split_codes(adata, key))]
+
+
+def _names(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], IntArray]:
+    labels = adata.obs["perturbation"].astype(str).to_numpy(str)
+    reference = str(record["reference_name"])
+    if reference not in labels:
+        msg = f"The control {reference!r} is no longer among these profiles; keep its row."
+        raise ValueError(msg)
+    if (n := int((labels == reference).sum())) > 1:
+        msg = (
+            f"These profiles hold the control {reference!r} {n} times, as after ad.concat. Concatenate the cells and "
+            "call spb.pp.pseudobulk on them."
+        )
+        raise ValueError(msg)
+    names = (reference, *sorted(set(labels.tolist()) - {reference}))
+    n_targets = dict(zip(labels.tolist(), adata.obs["n_targets"].tolist(), strict=True))
+    targets = tuple(() if n_targets[n] == 0 else tuple(n.split("+")) if n_targets[n] > 1 else (n,) for n in names)
+    position = {name: i for i, name in enumerate(names)}
+    return names, targets, np.array([position[label] for label in labels.tolist()], dtype=np.int64)
+
+
+def _covariates(adata: AnnData, record: Mapping[str, Any]) -> Covariates | None:
+    mean = _store.profile_slot(adata, "obsm/covariates")
+    if mean is None:
+        return None
+    k = mean.shape[1]
+    halves = [_store.profile_slot(adata, f"obsm/covariates_{h}") for h in _keys.HALVES]
+    ss = _store.profile_slot(adata, "obsm/covariates_ss")
+    cross = [_store.profile_slot(adata, f"layers/{_keys.CROSS}_{j + 1}") for j in range(k)]
+    if ss is None or any(a is None for a in (*halves, *cross)):
+        return None
+    return Covariates(
+        mean=mean,
+        half=np.stack([h for h in halves if h is not None]),
+        blocks=np.asarray(record["covariates_blocks"], dtype=np.float64),
+        ss=ss.reshape(len(mean), k, k),
+        cross=np.stack([c for c in cross if c is not None], axis=1),
+    )
+
+
+def _prefix(adata: AnnData, record: Mapping[str, Any], layer: str | None) -> str:
+    """Prefix of the slots that belong to ``layer``: none for the values that the profiles were made of."""
+    if layer is None or layer == record.get("layer"):
+        return ""
+    if _store.layer_record(adata, layer) is None:
+        msg = (
+            f"These profiles were made from layer {record.get('layer')!r}; they hold no layer {layer!r} made by spb.pp."
+        )
+        raise ValueError(msg)
+    return f"{layer}_"
+
+
+def _agree(record: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Profiles remember how they were made: another value is an error."""
+    for name, default in _REMEMBERED.items():
+        value = asked[name]
+        if value is None or value == default:
+            continue
+        kept = record.get(name)
+        kept = np.asarray(kept).tolist() if isinstance(kept, np.ndarray | list) else kept
+        wanted, known = _texts(value), _texts(kept)
+        if name == "reference":
+            known.add(str(record["reference_name"]))
+            agrees = all(any(k == w or fnmatchcase(k, w) for k in known) for w in wanted)
+        else:
+            agrees = wanted == known
+        if not agrees:
+            msg = (
+                f"`{name}={value!r}`, but these profiles were made with {name}={kept!r}; call spb.pp.pseudobulk again."
+            )
+            raise ValueError(msg)
+
+
+def _texts(value: Any) -> set[str]:
+    return set(map(str, value)) if isinstance(value, list | tuple | set | np.ndarray | pd.Index) else {str(value)}

@@ -1,0 +1,64 @@
+"""Moments with the words that go with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .._core.arrays import BoolArray, IntArray
+from .._core.moments import Moments
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Moments with the words that go with them; one row for each perturbation and split.
+
+    ``perturbation`` indexes ``names`` for each row; the reference is ``names[0]``. ``codes`` says which name each
+    row of the AnnData belongs to (−1: none). ``record`` says how the moments were made.
+    """
+
+    moments: Moments
+    names: tuple[str, ...]
+    targets: tuple[tuple[str, ...], ...]
+    perturbation: IntArray
+    split: npt.NDArray[np.str_]
+    genes: pd.Index
+    symbols: npt.NDArray[np.str_]
+    used: BoolArray
+    reason: npt.NDArray[np.str_]
+    codes: IntArray
+    record: dict[str, Any]
+
+    @property
+    def reference(self) -> str:
+        """The control's name."""
+        return self.names[0]
+
+    def column_of(self) -> dict[str, int]:
+        """Column of each gene symbol (the first where a symbol repeats)."""
+        return {symbol: i for i, symbol in reversed(list(enumerate(self.symbols.tolist())))}
+
+    def digest(self) -> str:
+        """Digest of all that a fit on these moments depends on."""
+        m = self.moments
+        arrays = (m.mean, m.n, self.perturbation, self.used, self.symbols)
+        values = [m.reference, *map(np.ascontiguousarray, arrays)]
+        words = [list(self.names), ["+".join(t) for t in self.targets]]
+        return str(joblib.hash([values, words], hash_name="sha1"))
+
+    def merged(self) -> Screen:
+        """One row a perturbation, summed over splits, in the order of ``names``."""
+        _, first = np.unique(self.perturbation, return_index=True)
+        return replace(
+            self,
+            moments=self.moments.merge(self.perturbation, len(self.names)),
+            perturbation=np.arange(len(self.names)),
+            split=self.split[first],
+            used=self.used[first],
+            reason=self.reason[first],
+        )

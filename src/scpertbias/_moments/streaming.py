@@ -1,0 +1,92 @@
+"""The pass over the cells: at once in memory, in bounded parts from a file or a lazy array, or on a dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from .._core.arrays import FloatArray, IntArray
+from .._core.chunks import Chunk, by_genes, chunks, is_lazy
+from .._core.depth import Depth
+from .._core.moments import Moments
+from .._core.row_moments import Gathering
+from .._core.sums import row_sums
+from .._log import progress as shown
+from .._validate import Scale
+from . import dask_workers
+from .batch import Cells, Normalization
+
+BEGINNING = 50e6
+"""Bytes of cells that are looked at first."""
+CHUNK_MEMORY = 0.5
+"""Gigabytes of cells that are held at a time where they are not in memory."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the cells are read, beside what is known of each.
+
+    ``depth`` is the control cells' regression on their ``size`` (None: that of the normalization), None for none;
+    ``normalization`` is for raw counts; ``check`` looks at all values; ``chunk_memory`` gigabytes of cells are held at a
+    time where they are not in memory (None: ``CHUNK_MEMORY``); ``columns`` is where each gene goes (−1: nowhere).
+    """
+
+    depth: Depth | None
+    size: FloatArray | None
+    normalization: Normalization | None
+    check: Scale
+    chunk_memory: float | None = None
+    columns: IntArray | None = None
+
+
+def moments(x: Any, gathering: Gathering, reading: Reading) -> Moments:
+    """Read every cell once, and return the moments of the rows."""
+    chunk_memory = CHUNK_MEMORY if reading.chunk_memory is None else reading.chunk_memory
+    depth, normalization = reading.depth, reading.normalization
+    if normalization is not None and normalization.size is None and by_genes(x):
+        normalization = replace(normalization, size=totals(x, chunk_memory))
+    cells = Cells(
+        gathering.dealt.leaf, gathering.deviations, normalization, reading.size, reading.check, reading.columns
+    )
+    if dask_workers.is_wanted(x):
+        dask_workers.read(x, cells, gathering.leaves, depth, n_bytes=chunk_memory * 1e9)
+    else:
+        for chunk in progress(x, chunk_memory):
+            genes = chunk.genes if by_genes(x) else None
+            cells[chunk.rows].read(chunk.x, gathering.leaves, depth, chunk.rows, genes)
+    reading.check.done()
+    found = gathering.moments()
+    return found if depth is None else replace(found, depth_slopes=depth.slopes())
+
+
+def totals(x: Any, chunk_memory: float) -> FloatArray:
+    """Sum each cell's values in a pass of its own."""
+    out = np.zeros(x.shape[0])
+    for chunk in progress(x, chunk_memory):
+        out[chunk.rows] += row_sums(chunk.x)
+    return out
+
+
+def beginning(x: Any) -> Any:
+    """Return the first values, in memory: all where they are there already."""
+    return next(chunks(x, n_bytes=BEGINNING)).x
+
+
+def progress(x: Any, chunk_memory: float) -> Iterator[Chunk]:
+    """Read the values in chunks, with a bar where they are not in memory."""
+    if not isinstance(chunk_memory, Real) or not chunk_memory > 0:
+        msg = f"`chunk_memory` is {chunk_memory!r}; it must be positive (gigabytes)."
+        raise ValueError(msg)
+    genes = by_genes(x)
+    what, total = ("genes", x.shape[1]) if genes else ("cells", x.shape[0])
+    with shown(what, total, unit_scale=True) if is_lazy(x) else nullcontext() as bar:
+        for chunk in chunks(x, n_bytes=chunk_memory * 1e9):
+            yield chunk
+            if bar is not None:
+                part = chunk.genes if genes else chunk.rows
+                bar.update(part.stop - part.start)

@@ -1,0 +1,77 @@
+"""What has to be known of all cells before the pass: their totals, what lies in gene sets, the control's mean, a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from .._core.arrays import BoolArray, FloatArray, IntArray
+from .._core.chunks import by_genes
+from .._core.sums import column_sums, row_sums
+from .._validate import Scale
+from .streaming import progress
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Each cell's ``totals`` and those ``within`` gene sets, the ``mean`` of the control, and the values of the cells ``at``."""
+
+    totals: FloatArray
+    within: dict[str, FloatArray]
+    mean: FloatArray
+    at: IntArray
+    sample: Any
+
+
+def survey(
+    x: Any,
+    *,
+    sets: Mapping[str, BoolArray],
+    control: BoolArray,
+    sample: IntArray,
+    check: Scale,
+    chunk_memory: float,
+) -> Survey:
+    """Read the cells once.
+
+    Parameters
+    ----------
+    x
+        Cells × genes, in memory or not.
+    sets
+        Genes whose values are summed in each cell, by name.
+    control
+        Cells whose mean is taken.
+    sample
+        Positions of cells, ascending, whose values are kept.
+    check
+        Looks at all values.
+    chunk_memory
+        Gigabytes of cells that are held at a time where they are not in memory.
+    """
+    totals, mean = np.zeros(x.shape[0]), np.zeros(x.shape[1])
+    within = {name: np.zeros(x.shape[0]) for name in sets}
+    kept = []
+    for chunk in progress(x, chunk_memory):
+        check.add(chunk.x)
+        totals[chunk.rows] += row_sums(chunk.x)
+        for name, genes in sets.items():
+            here = np.flatnonzero(genes[chunk.genes])
+            if len(here):
+                within[name][chunk.rows] += row_sums(chunk.x[:, here])
+        mean[chunk.genes] += column_sums(chunk.x[np.flatnonzero(control[chunk.rows])])
+        mine = sample[(sample >= chunk.rows.start) & (sample < chunk.rows.stop)] - chunk.rows.start
+        kept.append(chunk.x[mine])
+    check.done()
+    return Survey(totals, within, mean / max(int(control.sum()), 1), sample, _together(kept, axis=int(by_genes(x))))
+
+
+def _together(parts: list[Any], axis: int) -> Any:
+    if not any(sparse.issparse(part) for part in parts):
+        return np.concatenate(parts, axis=axis)
+    stacked = (sparse.hstack if axis else sparse.vstack)([sparse.csr_array(part) for part in parts], format="csr")
+    return sparse.csr_matrix(stacked)

@@ -1,0 +1,191 @@
+"""Everything that the report says, as plain data: the page shows it, the JSON file holds it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+from mudata import MuData
+
+from .. import _store
+from ..ds import confounder_sets
+from ..tl import show_models
+from .provenance import provenance, remarks, title_of
+from .tables import plain, plain_records, read
+from .verdicts.cautions import cautions
+from .verdicts.models import collapsed, correlation, trusted
+from .verdicts.recurrence import recurring
+from .verdicts.retraining import leaning
+from .verdicts.scorecard import scorecard
+from .verdicts.screen import worked
+from .verdicts.shared import confounded
+from .wording import Answer, Sentence
+
+SCHEMA = "scpertbias/audit/1"
+DRAWN = ("l2", "l2_ratio", "pearson_delta_perturbed")
+LEVEL = {"confounding": "screen", "variance_ratio": "screen", "on_target": "scan"}
+TITLE = "Perturb-seq audit"
+
+
+def content(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None = None) -> dict[str, Any]:
+    """Return title, sentences, tables and provenance of an audit; every table with all digits."""
+    if not isinstance(data, MuData):
+        msg = f"`data` is a {type(data).__name__}; the MuData that spb.tl.audit returns is expected."
+        raise TypeError(msg)
+    tables = read(data)
+    notes, warned = remarks(data)
+    return {
+        "schema": SCHEMA,
+        "title": title or title_of(data) or TITLE,
+        **answer(tables, unseen_notes(data)),
+        "tables": {name: _of_page(name, table) for name, table in tables.items() if name != "scores"},
+        "described": described(tables["models"]),
+        "drawn": _drawn(tables["scores"]),
+        "planted": _planted(data, truth),
+        "notes": notes,
+        "warnings": warned,
+        "provenance": provenance(data),
+    }
+
+
+def to_json(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None = None) -> str:
+    """Return the report of an audit as JSON: all that the page shows, with all digits; NaN is null.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+    title
+        Title of the page.
+    truth
+        What was planted in a simulated screen: ``quantity``, ``planted``, ``found``.
+
+    Returns
+    -------
+    One JSON object with ``"schema": "scpertbias/audit/1"``.
+    """
+    return _written(_plain_deep(content(data, title=title, truth=truth))) + "\n"
+
+
+def schema() -> str:
+    """Return the JSON Schema of what :func:`to_json` writes."""
+    return files(__package__).joinpath("audit.schema.json").read_text(encoding="utf-8")
+
+
+def unseen_notes(data: MuData) -> dict[str, str]:
+    """Return what each model's record notes on unseen perturbations (empty where no predictions were kept)."""
+    return {name: str(record.get("note") or "") for name, record in _store.models(data["full"]).items()}
+
+
+def _of_page(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the rows of single genes and pairs, of which there are many; CSV files hold them all."""
+    if table.empty:
+        return table
+    if name in LEVEL:
+        return table[table["level"] == LEVEL[name]]
+    if name == "recurrence":
+        return table[(table["regime"] == "full") & (table["by"] == "z")]
+    return table[table["perturbation"] == ""] if name == "attribution_agreement" else table
+
+
+def _drawn(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the values that the figures show."""
+    if scores.empty:
+        return scores
+    shown = scores[(scores["regime"] == "full") & (scores["trained_on"] == "full") & (scores["split"] == "test")]
+    wanted = [f"{metric}{suffix}" for metric in DRAWN for suffix in ("", "_baseline", "_ceiling")]
+    return shown[["model", "perturbation", "n_cells", *(c for c in wanted if c in shown.columns)]]
+
+
+def _planted(data: MuData, truth: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return the planted truth that was passed, else the one that the command line stored."""
+    if truth is not None:
+        missing = {"quantity", "planted", "found"} - set(truth.columns)
+        if missing:
+            msg = f"`truth` lacks the columns {sorted(missing)}."
+            raise ValueError(msg)
+        return truth[["quantity", "planted", "found"]].astype(str)
+    return _store.table(data, "planted", made_by="") if _store.has_table(data, "planted") else None
+
+
+def _written(value: Any, indent: int = 0) -> str:
+    """Return JSON with one row of a table a line, so that files are small and their differences can be read."""
+    inner = " " * (indent + 1)
+    if isinstance(value, dict) and any(isinstance(v, dict | list) for v in value.values()):
+        items = [f"{inner}{json.dumps(k, ensure_ascii=False)}: {_written(v, indent + 1)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(items) + f"\n{' ' * indent}}}"
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(inner + _written(v, indent + 1) for v in value) + f"\n{' ' * indent}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _plain_deep(value: Any) -> Any:
+    if isinstance(value, pd.DataFrame):
+        return plain_records(value)
+    if isinstance(value, dict):
+        return {str(k): _plain_deep(v) for k, v in value.items()}
+    return [_plain_deep(v) for v in value] if isinstance(value, list | tuple) else plain(value)
+
+
+def answer(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> dict[str, Any]:
+    """Return the ``answer`` (questions), the ``scorecard`` of the models, ``cautions``, and ``remarks`` by section.
+
+    ``tables`` are the stored tables by name (one that was not made is empty), ``unseen`` what the record of
+    each model notes on unseen perturbations. No sentence rests on anything else.
+    """
+    card = scorecard(tables, unseen)
+    asked: list[Answer | None] = [
+        worked(tables),
+        confounded(tables),
+        trusted(tables, card),
+        leaning(tables),
+        recurring(tables, confounder_sets()),
+    ]
+    remarks: dict[str, list[Sentence]] = {
+        "scores": correlation(tables["summary"]),
+        "specificity": collapsed(tables["variance_ratio"]),
+    }
+    return {
+        "answer": [one for one in asked if one is not None],
+        "scorecard": card,
+        "cautions": cautions(tables, card),
+        "remarks": remarks,
+    }
+
+
+COLUMNS = ["model", "kind", "unseen", "reference", "n_cannot_predict"]
+AXES = re.compile(r"genes axis: (?P<genes>.*); perturbations axis: (?P<perturbations>.*)")
+
+
+def described(models: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a model of the full screen: what it predicts for a perturbation that it has not seen, and whose it is.
+
+    Models of two axes are told apart by their names, as :func:`scpertbias.tl.audit` gives them.
+    """
+    if models.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    known = show_models().set_index("model")
+    full = models[models["regime"] == "full"]
+    rows = [
+        {
+            "model": row["model"],
+            "kind": row["kind"],
+            "unseen": _unseen(str(row["model"]), str(known["unseen"].get(row["kind"], ""))),
+            "reference": str(known["reference"].get(row["kind"], "")),
+            "n_cannot_predict": row["n_cannot_predict"],
+        }
+        for _, row in full.iterrows()
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _unseen(model: str, text: str) -> str:
+    """Return what is said of the axis that a model smooths over."""
+    axes = AXES.fullmatch(text)
+    if axes is None:
+        return text
+    return axes["perturbations" if model.endswith("_perturbations") else "genes"]

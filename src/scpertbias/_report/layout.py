@@ -1,0 +1,204 @@
+"""The tables as the page shows them: which rows, which columns, how each cell is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from . import columns as columns_of
+from .columns import Column
+from .verdicts.recurrence import beyond_the_data, tested
+from .wording import GAP, TINY, count, fixed, fixed_interval, interval, known, number, percent, percent_interval
+
+Tables = Mapping[str, pd.DataFrame]
+METRICS = (
+    "l2",
+    "l2_ratio",
+    "l2_skill",
+    "mse_de20",
+    "pearson_delta",
+    "pearson_delta_perturbed",
+    "pearson_delta_perturbed_skill",
+    "discrimination",
+)
+SPECIFIC_METRICS = ("l2", "pearson_delta_perturbed")
+TEXTS = ("text", "line", "prose", "aside", "status", "flag", "name")
+WARNING_FIRST = {"warning": 0, "note": 1, "ok": 2}
+OPTIONAL = ("detail", "note", "ribo", "mt", "own_gene", "own_z", "collapsed_to", "kappa_seed")
+"""Columns that are left out of the page where they say nothing."""
+
+
+def lay_out(table: pd.DataFrame, columns: Sequence[Column], *, name: str, caption: str) -> dict[str, Any]:
+    """Return a table as the page shows it: text and sort value of every cell."""
+    columns = [c for c in columns if c.key in table.columns]
+    columns = [c for c in columns if c.key not in OPTIONAL or any(_is_said(v) for v in table[c.key])]
+    rows = [[_cell(row, column) for column in columns] for row in table.to_dict("records")]
+    return {"name": name, "caption": caption, "columns": columns, "rows": rows}
+
+
+def _cell(row: dict[str, Any], column: Column) -> dict[str, Any]:
+    value = row[column.key]
+    if column.kind in TEXTS:
+        return {"text": str(value) or GAP, "sort": str(WARNING_FIRST.get(str(value), value)), "kind": column.kind}
+    if column.kind in ("interval", "percent_interval"):
+        write, between = (number, interval) if column.kind == "interval" else (percent, percent_interval)
+        text = f"{write(value)} {between(row['low'], row['high'])}" if known(row["low"], row["high"]) else write(value)
+    else:
+        text = {"count": count, "percent": percent}.get(column.kind, number)(value)
+    return {"text": text, "sort": repr(float(value)) if known(value) else "", "kind": "number"}
+
+
+def _is_said(value: Any) -> bool:
+    return value != "" if isinstance(value, str) else known(value)
+
+
+def _of_full(table: pd.DataFrame, **where: str) -> pd.DataFrame:
+    """Return the rows of the full screen with these values."""
+    for key, value in {"regime": "full", **where}.items():
+        table = table[table[key] == value]
+    return table
+
+
+def _findings(tables: Tables) -> pd.DataFrame:
+    return tables["check"][tables["check"]["check"] != "perturbation"]
+
+
+def _perturbations(tables: Tables) -> pd.DataFrame:
+    """Return what became of each perturbation, with the remark of the check where it says more than the kind."""
+    check = tables["check"][tables["check"]["check"] == "perturbation"].set_index("perturbation")["detail"]
+    table = tables["perturbations"]
+    table = table.assign(detail=table["perturbation"].map(check).fillna(""))
+    return table.sort_values("energy_share", ascending=False, kind="stable") if len(table) else table
+
+
+def _response(tables: Tables) -> pd.DataFrame:
+    return _of_full(tables["confounding"], level="screen")
+
+
+def _summary(tables: Tables) -> pd.DataFrame:
+    table = _of_full(tables["summary"], subset="all")
+    order = {name: i for i, name in enumerate(METRICS)}
+    return table[table["metric"].isin(METRICS)].sort_values("metric", key=lambda s: s.map(order), kind="stable")
+
+
+def _specificity(tables: Tables) -> pd.DataFrame:
+    table = _of_full(tables["specificity"])
+    return table[table["metric"].isin(SPECIFIC_METRICS)].sort_values("metric", kind="stable")
+
+
+def _recurrence(tables: Tables) -> pd.DataFrame:
+    table = tables["recurrence"]
+    return beyond_the_data(tested(table)) if len(table) else table
+
+
+def _training(tables: Tables) -> pd.DataFrame:
+    table = tables["training"]
+    if "best" not in table:
+        return table
+    return table.assign(best=["yes" if best is True or best == 1 else "" for best in table["best"]])
+
+
+def _history(table: pd.DataFrame) -> list[Column]:
+    """Return the columns of what models that learn in epochs record, each under its own name."""
+    fixed = [c.key for c in columns_of.TRAINING]
+    own = [c for c in table.columns if c not in fixed and pd.api.types.is_numeric_dtype(table[c])]
+    return [*columns_of.TRAINING, *(Column(c, c.replace("_", " "), "number") for c in own)]
+
+
+LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFrame]], ...] = (
+    ("findings", columns_of.FINDINGS, "What the check of the screen found", _findings),
+    ("perturbations", columns_of.PERTURBATIONS, "Every perturbation, before any model", _perturbations),
+    ("confounding", columns_of.RESPONSE, "Shares of the response", _response),
+    ("summary", columns_of.SUMMARY, "Scores on held-out perturbations, all genes", _summary),
+    ("specificity", columns_of.SPECIFICITY, "Own predictions against mismatched ones", _specificity),
+    ("recurrence", columns_of.RECURRENCE, "Genes that recur more than in the data, q < 0.05", _recurrence),
+    (
+        "variance_ratio",
+        columns_of.VARIANCE,
+        "Variance between perturbations, predicted and observed",
+        lambda tables: _of_full(tables["variance_ratio"], level="screen"),
+    ),
+    (
+        "attribution_check",
+        columns_of.ATTRIBUTION_CHECK,
+        "Do attributions say anything?",
+        lambda tables: _of_full(tables["attribution_check"]),
+    ),
+    (
+        "attribution_agreement",
+        columns_of.AGREEMENT,
+        "Do models hold the same genes responsible?",
+        lambda tables: _of_full(tables["attribution_agreement"], perturbation=""),
+    ),
+    ("regimes", columns_of.REGIMES, "What retraining in each regime changes", lambda tables: tables["regimes"]),
+    ("ranking", columns_of.RANKING, "The order of two models before and after", lambda tables: tables["ranking"]),
+    ("random_regimes", columns_of.RANDOM, "Removing random genes instead", lambda tables: tables["random_regimes"]),
+    ("coupling", columns_of.COUPLING, "How far predictions of the kept genes move", lambda tables: tables["coupling"]),
+)
+
+
+def views(
+    tables: dict[str, pd.DataFrame], planted: pd.DataFrame | None, described: pd.DataFrame
+) -> dict[str, dict[str, Any]]:
+    """Return the tables of the page."""
+    made = {
+        name: lay_out(rows(tables), columns, name=name, caption=caption) for name, columns, caption, rows in LAID_OUT
+    }
+    made["described"] = lay_out(described, columns_of.DESCRIBED, name="described", caption="The models")
+    training = _training(tables)
+    made["training"] = lay_out(training, _history(training), name="training", caption="Training, epoch by epoch")
+    if planted is not None:
+        made["planted"] = lay_out(
+            planted, columns_of.PLANTED, name="planted", caption="Planted truth and what was found"
+        )
+    return made
+
+
+LEAST, MOST, WIDTH, HEIGHT = -0.6, 1.1, 120.0, 18.0
+
+
+def card_rows(card: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the scorecard's rows with their numbers as text, each with its interval if there is one."""
+    return [
+        {
+            **row,
+            "way": [percent(row["skill"]), percent_interval(row["low"], row["high"])]
+            if known(row["low"], row["high"])
+            else [GAP],
+            "specific": _gain(row, "specific"),
+            "off_axis": _gain(row, "off_axis"),
+            "recurring": f"{row['n_recurring']:.0f}" if known(row["n_recurring"]) else GAP,
+            "retrained": _gain(row, "regime"),
+        }
+        for row in card.to_dict("records")
+    ]
+
+
+def _gain(row: dict[str, Any], name: str) -> list[str]:
+    gain, low, high = (row[f"{name}_{part}"] for part in ("gain", "low", "high"))
+    if not known(gain, low, high):
+        return [GAP]
+    return ["0"] if max(abs(low), abs(high)) < TINY else [fixed(gain), fixed_interval(low, high)]
+
+
+def bar(skill: float, low: float, high: float) -> str:
+    """Return a line from the interval's low to its high, with a dot, between the baseline (0) and the ceiling (1)."""
+    if not known(skill, low, high):
+        return ""
+    ends = "".join(
+        f'<line x1="{_x(v):.1f}" x2="{_x(v):.1f}" y1="1" y2="{HEIGHT - 1:.0f}" class="{c}"/>'
+        for v, c in ((0, "zero"), (1, "one"))
+    )
+    middle = HEIGHT / 2
+    return (
+        f'<svg class="bar" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" aria-hidden="true">{ends}'
+        f'<line x1="{_x(low):.1f}" x2="{_x(high):.1f}" y1="{middle}" y2="{middle}" class="range"/>'
+        f'<circle cx="{_x(skill):.1f}" cy="{middle}" r="3.5"/></svg>'
+    )
+
+
+def _x(value: float) -> float:
+    """Return the place of a share on the bar; what lies outside is drawn at its end."""
+    return WIDTH * (min(max(value, LEAST), MOST) - LEAST) / (MOST - LEAST)

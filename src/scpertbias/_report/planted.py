@@ -1,0 +1,91 @@
+"""What was planted in a simulated screen, beside what the stored tables found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .wording import count, number, percent, percent_interval
+
+AXES = {
+    "systematic": "share of the response on the systematic axis",
+    "mt": "share on mitochondrial genes",
+    "ribo": "share on ribosomal genes",
+    "upr_isr": "share on stress genes (upr_isr)",
+}
+
+
+def planted_table(
+    truth: Mapping[str, Any], check: pd.DataFrame, confounding: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return quantity, planted, found: only of what the tables of the check and of the confounding hold."""
+    found = check[(check["check"] == "perturbation") & ~check["detail"].str.startswith("left out")]
+    names = np.asarray(truth["perturbations"], dtype=str)
+    inert = dict(zip(names, np.asarray(truth["inert"], dtype=bool), strict=True))
+    found = found[found["perturbation"].isin(inert)]
+    without = found["perturbation"].map(inert).to_numpy(bool)
+    reproducible = (found["status"] == "ok").to_numpy()
+    rows = [
+        (
+            "perturbations without any effect",
+            f"{count(without.sum())} of {count(len(found))}",
+            f"{count((without & ~reproducible).sum())} of them have no reproducible effect, "
+            f"{count((without & reproducible).sum())} seem to have one",
+        ),
+        (
+            "perturbations with an effect",
+            f"{count((~without).sum())} of {count(len(found))}",
+            f"{count((~without & reproducible).sum())} of them have a reproducible effect, "
+            f"{count((~without & ~reproducible).sum())} are too weak to show one",
+        ),
+        *_knockdown(truth, found, without),
+        *_energy(truth, found, names),
+        *_shares(truth, confounding),
+    ]
+    return pd.DataFrame(rows, columns=["quantity", "planted", "found"])
+
+
+def _knockdown(truth: Mapping[str, Any], found: pd.DataFrame, without: np.ndarray) -> list[tuple[str, str, str]]:
+    left = float(truth["parameters"]["knockdown"])
+    own = found["perturbation"].isin(np.asarray(truth["genes"], dtype=str)).to_numpy() & ~without
+    if left >= 1 or not own.any():
+        return []
+    falls = [f"{p}↓" in top.split() for p, top in zip(found["perturbation"], found["top_genes"], strict=True)]
+    return [
+        (
+            "measured targets knocked down",
+            f"{count(own.sum())}, to {percent(left)} of their expression",
+            f"{count((own & np.array(falls)).sum())} have their own gene, falling, among their five strongest",
+        )
+    ]
+
+
+def _energy(truth: Mapping[str, Any], found: pd.DataFrame, names: np.ndarray) -> list[tuple[str, str, str]]:
+    """Squared effects over all perturbations: as planted, and noise-corrected as measured."""
+    rows = np.isin(names, found["perturbation"].to_numpy(str))
+    energy = float((np.asarray(truth["expected_delta"], dtype=np.float64)[rows] ** 2).sum())
+    return [
+        (
+            "squared effects, all perturbations",
+            number(energy),
+            f"{number(float(found['energy'].sum()))}, noise-corrected",
+        )
+    ]
+
+
+def _shares(truth: Mapping[str, Any], confounding: pd.DataFrame | None) -> list[tuple[str, str, str]]:
+    """Shares of the response on the planted axes, where the screen shows them."""
+    if confounding is None:
+        return []
+    screen = confounding[(confounding["level"] == "screen") & (confounding["regime"] == "full")].set_index("axis")
+    shown = [axis for axis in AXES if axis in screen.index and axis in truth["share"]]
+    rows = []
+    for axis in shown:
+        share, low, high = (float(value) for value in screen.loc[axis, ["share", "low", "high"]])
+        rows.append(
+            (AXES[axis], percent(float(truth["share"][axis])), f"{percent(share)} {percent_interval(low, high)}")
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""The verdicts of a report, one file each."""

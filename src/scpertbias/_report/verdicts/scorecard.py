@@ -1,0 +1,173 @@
+"""The models in one table: a verdict in words for each, and the few numbers it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ..wording import BASELINE, CONSTANT, MIN_HELD_OUT, is_judged
+from .recurrence import beyond_the_data, tested
+from .shared import is_usable, on_systematic
+
+SPECIFIC, OFF_AXIS, OFF_SHARE = "pearson_delta_perturbed", "off_axis", "off_share"
+KNOWS = "better than the mean, right about what is specific"
+ALONG = "better than the mean, along the shared axis only"
+TELLS = "better than the mean, tells perturbations apart"
+SHARED = "better than the mean, by what all perturbations share"
+SAME = "not told from the mean"
+APART = "not told from the mean, tells perturbations apart"
+WORSE = "worse than the mean"
+NONE = "no verdict"
+ONE = "one prediction for all"
+GOOD, MIDDLING, BAD, UNKNOWN = "good", "middling", "bad", "unknown"
+TONES = {KNOWS: GOOD, TELLS: GOOD, ALONG: MIDDLING, SHARED: MIDDLING, APART: MIDDLING, SAME: BAD, ONE: BAD, WORSE: BAD}
+COLUMNS = [
+    "model",
+    "verdict",
+    "tone",
+    "n",
+    "skill",
+    "low",
+    "high",
+    "specific_gain",
+    "specific_low",
+    "specific_high",
+    "off_axis_gain",
+    "off_axis_low",
+    "off_axis_high",
+    "off_share",
+    "off_share_low",
+    "off_share_high",
+    "n_recurring",
+    "regime",
+    "regime_gain",
+    "regime_low",
+    "regime_high",
+    "note",
+]
+
+
+def scorecard(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> pd.DataFrame:
+    """Return one row a model, best first; the mean baseline, beside which they are held, is left out.
+
+    ``skill`` is the share of the way from the mean baseline to the ceiling (``l2_skill``), ``specific_gain`` and
+    ``off_axis_gain`` what a model's predictions correlate more with their own perturbations than with each other's (off
+    the axis that all share), ``off_share`` how much of the predicted effects lies off that axis, ``n_recurring`` the genes that recur more than in the data, ``regime_gain`` what retraining in the
+    widest regime without confounder genes gains. Gains under ten perturbations have no interval.
+    """
+    summary = tables["summary"]
+    if summary.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    own = summary[(summary["subset"] == "all") & (summary["regime"] == "full") & (summary["metric"] == "l2_skill")]
+    usable = is_usable(on_systematic(tables["confounding"]))
+    rows = [_row(r, tables, unseen, usable=usable) for _, r in own[own["model"] != BASELINE].iterrows()]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    # What has a verdict first, then by how far a model comes.
+    order = (
+        table.assign(known=table["verdict"] != NONE)
+        .sort_values(["known", "skill"], ascending=False, kind="stable")
+        .index
+    )
+    return table.loc[order].reset_index(drop=True)
+
+
+def above_ceiling(card: pd.DataFrame) -> pd.DataFrame:
+    """Return the models whose whole interval is nearer to what was measured than the truth itself would be."""
+    return card[(card["low"] > 1) & (card["verdict"] != NONE)]
+
+
+def _row(
+    skill: pd.Series, tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str], *, usable: bool
+) -> dict[str, object]:
+    model = str(skill["model"])
+    specific, off_axis, off_share = (
+        _specific(tables["specificity"], model, metric) for metric in (SPECIFIC, OFF_AXIS, OFF_SHARE)
+    )
+    if not usable:
+        off_axis = off_share = None
+    constant = str(unseen.get(model, "")).startswith(CONSTANT)
+    verdict = _verdict(skill, specific, off_axis, off_share, constant=constant)
+    row: dict[str, object] = {
+        "model": model,
+        "verdict": verdict,
+        "tone": TONES.get(verdict, UNKNOWN),
+        "n": int(skill["n"]),
+        "skill": skill["estimate"],
+        "low": skill["low"],
+        "high": skill["high"],
+        "note": _note(skill, verdict, constant=constant),
+    }
+    for name, found in (("specific", specific), ("off_axis", off_axis)):
+        gain = np.full(3, np.nan) if found is None else found[["specific_gain", "low", "high"]].to_numpy(np.float64)
+        row |= dict(zip((f"{name}_gain", f"{name}_low", f"{name}_high"), gain, strict=True))
+    share = np.full(3, np.nan) if off_share is None else off_share[["score", "low", "high"]].to_numpy(np.float64)
+    row |= dict(zip(("off_share", "off_share_low", "off_share_high"), share, strict=True))
+    return row | {"n_recurring": _n_recurring(tables["recurrence"], model)} | _retrained(tables["regimes"], model)
+
+
+def _specific(specificity: pd.DataFrame, model: str, metric: str) -> pd.Series | None:
+    if specificity.empty:
+        return None
+    wanted = (specificity["model"] == model) & (specificity["metric"] == metric) & (specificity["regime"] == "full")
+    rows = specificity[wanted]
+    return rows.iloc[0] if len(rows) else None
+
+
+def _verdict(
+    skill: pd.Series,
+    specific: pd.Series | None,
+    off_axis: pd.Series | None,
+    off_share: pd.Series | None,
+    *,
+    constant: bool,
+) -> str:
+    """Return the verdict that the intervals allow.
+
+    A correlation says nothing of size: along a shared axis that is not known exactly, what is left off it correlates too.
+    So a model knows what is specific only if some of what it predicts lies off the axis, beyond its interval.
+    """
+    if not is_judged(skill, "estimate"):
+        return NONE
+    if skill["high"] < 0:
+        return WORSE
+    if constant:
+        return ONE
+    apart = _gains(specific)
+    if skill["low"] <= 0:
+        return APART if apart else SAME
+    if off_axis is None or off_share is None or not is_judged(off_axis, "specific_gain"):
+        return TELLS if apart else SHARED
+    off = is_judged(off_share, "score") and off_share["low"] > 0
+    return KNOWS if off and _gains(off_axis) else ALONG if apart else SHARED
+
+
+def _gains(row: pd.Series | None) -> bool:
+    return row is not None and is_judged(row, "specific_gain") and bool(row["low"] > 0)
+
+
+def _note(skill: pd.Series, verdict: str, *, constant: bool) -> str:
+    if verdict == NONE and skill["n"] < MIN_HELD_OUT:
+        return f"{skill['n']} held-out perturbations, {MIN_HELD_OUT} are needed"
+    if verdict == NONE:
+        return str(skill["note"]) or "the interval is not defined"
+    return CONSTANT if constant else ""
+
+
+def _n_recurring(recurrence: pd.DataFrame, model: str) -> float:
+    if recurrence.empty:
+        return float("nan")
+    table = tested(recurrence)
+    table = table[table["model"] == model]
+    return float(len(beyond_the_data(table))) if len(table) else float("nan")
+
+
+def _retrained(regimes: pd.DataFrame, model: str) -> dict[str, object]:
+    rows = regimes[(regimes["model"] == model) & (regimes["metric"] == "l2_ratio")] if len(regimes) else regimes
+    for regime in ("no_mt_ribo", "no_mt"):
+        found = rows[rows["regime"] == regime] if len(rows) else rows
+        if len(found):
+            r = found.iloc[0]
+            return {"regime": regime, "regime_gain": r["gain"], "regime_low": r["low"], "regime_high": r["high"]}
+    return {"regime": "", "regime_gain": np.nan, "regime_low": np.nan, "regime_high": np.nan}

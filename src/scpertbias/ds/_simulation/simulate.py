@@ -1,0 +1,206 @@
+"""A simulated Perturb-seq screen with a known truth."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scanpy as sc
+
+from .assemble import TRUTH, assemble, describe_cells, design, truth
+from .panel import default_depth, gene_panel, is_mitochondrial, set_members
+from .planted import make_plan
+from .sampling import Population, draw_cells
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def simulate(
+    n_cells: int = 20_000,
+    n_genes: int = 1187,
+    n_perturbations: int = 150,
+    *,
+    axis_strength: float = 0.3,
+    specific_strength: float = 0.5,
+    inert_fraction: float = 0.1,
+    n_modules: int = 10,
+    module_share: float = 0.5,
+    knockdown: float = 0.2,
+    measured_targets: bool = False,
+    control_fraction: float = 0.08,
+    depth: float | None = None,
+    depth_sd: float = 0.35,
+    cell_axis_sd: float = 0.1,
+    n_strata: int = 1,
+    strata_strength: float = 0.05,
+    keep_counts: bool = True,
+    n_jobs: int | None = None,
+    rng: int | np.random.Generator | None = 0,
+) -> AnnData:
+    """Simulated Perturb-seq screen, calibrated to K562, with a planted confounding axis and its truth.
+
+    Counts are negative binomial: gene means and sizes are those of K562 cells, genes and targets have the names of a
+    published genome-scale screen :cite:p:`replogle2022,lopez2023`, depth is log-normal. Two things are planted on the
+    logarithm of the mean: a *global axis* on which every perturbation has its own loading (mitochondrial genes and
+    stress up, ribosomal proteins down), and a *program* of 20–40 other genes that belongs to each perturbation,
+    in part shared within its module.
+
+    Parameters
+    ----------
+    n_cells
+        Number of cells, controls included.
+    n_genes
+        Number of genes. 1,187 is the published panel of 1,186 and one more; fewer keep mitochondrial and ribosomal
+        genes in proportion, more take the next most expressed genes.
+    n_perturbations
+        Number of perturbations, the control not counted.
+    axis_strength
+        Natural-log fold change of a typical mitochondrial gene in a perturbation of average loading; 0 plants no axis.
+    specific_strength
+        Standard deviation of the natural-log fold changes in the programs; 0 plants none. If both strengths
+        are 0, nothing at all is planted, knock-down included.
+    inert_fraction
+        Share of perturbations without any effect.
+    n_modules
+        Number of modules (pathways) that the perturbations fall into.
+    module_share
+        Share of a perturbation's program that it has in common with its module.
+    knockdown
+        What is left of a measured target's own expression; 1 means no knock-down.
+    measured_targets
+        Whether every target is a measured gene (neither mitochondrial, ribosomal nor of stress). In the published
+        panel most are not.
+    control_fraction
+        Share of cells with a non-targeting guide.
+    depth
+        Mean number of UMIs per cell in these genes. By default 3,000 for 1,187 genes, and for other numbers of genes
+        what the same cells would have.
+    depth_sd
+        Standard deviation of the log depth.
+    cell_axis_sd
+        Standard deviation of the cells' own places on the axis, in control cells too. This is what makes genes
+        correlate among control cells.
+    n_strata
+        Number of batches.
+    strata_strength
+        Standard deviation of the natural-log fold changes of genes between batches.
+    keep_counts
+        Keep the counts in `layers["counts"]`.
+    n_jobs
+        Number of threads; by default `scanpy.settings.n_jobs`. The result does not depend on it.
+    rng
+        Seed or generator. What is planted does not depend on `n_cells`: one seed gives one screen, large or small.
+
+    Returns
+    -------
+    Cells × genes.
+
+    - `X`: log-normalized values, `log1p(1e4 * counts / total)`, float32 CSR.
+    - `layers["counts"]`: counts, float32 CSR.
+    - `obs`: `perturbation` (control: `non-targeting`), `guide` (two per target), `gem_group` (the batch),
+      `total_counts`, `pct_counts_mt`, `pct_counts_ribo`.
+    - `uns["scpertbias_truth"]`: what was planted (`parameters`, `genes`, `axis`, `perturbations`, `loading`,
+      `module`, `inert`, and the programs as `program_perturbation`, `program_gene`, `program_lfc`), the expected
+      log-normalized profile of the control (`expected_control`) and effects (`expected_delta`, perturbations ×
+      genes; at the average batch), and the `share` of the energy of these effects in each set of
+      :func:`~scpertbias.ds.confounder_sets` and on their mean direction (`systematic`).
+
+    Raises
+    ------
+    ValueError
+        If a parameter makes no screen: out of range, or more perturbations than cells.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.simulate(1_000, 200, 10)
+    >>> adata.shape
+    (1000, 200)
+    >>> adata.uns["scpertbias_truth"]["expected_delta"].shape
+    (10, 200)
+    """
+    given = {name: value for name, value in locals().items() if name not in ("keep_counts", "n_jobs", "rng")}
+    check_parameters(given)
+    n_jobs = int(sc.settings.n_jobs) if n_jobs is None else n_jobs
+    n_jobs = n_jobs if n_jobs > 0 else os.cpu_count() or 1
+    # Planting and drawing have seeds of their own, so that the truth does not depend on the number of cells.
+    plan_seed, cell_seed = _seeds(rng)
+    plan_rng = np.random.default_rng(plan_seed)
+
+    panel = gene_panel(n_genes)
+    given["depth"] = default_depth(panel) if depth is None else float(depth)
+    plan = make_plan(
+        panel,
+        n_perturbations,
+        axis_strength=axis_strength,
+        specific_strength=specific_strength,
+        inert_fraction=inert_fraction,
+        n_modules=min(n_modules, n_perturbations),
+        module_share=module_share,
+        knockdown=knockdown,
+        measured_targets=measured_targets,
+        rng=plan_rng,
+    )
+    batch = np.exp(strata_strength * plan_rng.standard_normal((n_strata, n_genes)) * (n_strata > 1))
+    base = panel["relative_expression"].to_numpy() / panel["relative_expression"].sum()
+    rate = base * np.exp(np.vstack([np.zeros(n_genes), plan.lfc]))
+    population = Population(rate, batch, panel["size"].to_numpy(), plan.axis, cell_axis_sd, given["depth"], depth_sd)
+    members = (is_mitochondrial(panel["gene"]), panel["gene"].isin(set_members("ribo")).to_numpy())
+    obs_seed, count_seed = cell_seed.spawn(2)
+    group, stratum, guide = design(n_cells, n_perturbations, control_fraction, n_strata, obs_seed)
+    chunks = draw_cells(population, group, stratum, members=members, seed=count_seed, n_jobs=n_jobs)
+    obs = describe_cells(chunks, plan.targets, group, stratum, guide)
+    adata = assemble(chunks, obs, panel["gene"], keep_counts=keep_counts)
+    adata.uns[TRUTH] = truth(given, plan, population, panel["gene"], n_jobs=n_jobs)
+    return adata
+
+
+def _seeds(rng: int | np.random.Generator | None) -> list[np.random.SeedSequence]:
+    """Seeds for what is planted and for the cells."""
+    entropy = np.random.default_rng(rng).integers(2**63, size=2)
+    return [np.random.SeedSequence(int(number)) for number in entropy]
+
+
+_AT_LEAST = {"n_cells": 10, "n_genes": 10, "n_perturbations": 1, "n_modules": 1, "n_strata": 1}
+_RANGES = {
+    "axis_strength": (0.0, 5.0),
+    "specific_strength": (0.0, 5.0),
+    "inert_fraction": (0.0, 1.0),
+    "module_share": (0.0, 1.0),
+    "depth_sd": (0.0, 1.0),
+    "cell_axis_sd": (0.0, 0.5),
+    "strata_strength": (0.0, 2.0),
+}
+
+
+def check_parameters(given: dict[str, Any]) -> None:
+    """Raise where a parameter of `simulate` makes no screen, saying what to do."""
+    for name, least in _AT_LEAST.items():
+        value = given[name]
+        if int(value) != value or value < least:
+            msg = f"{name} must be an integer of at least {least}, found {value!r}."
+            raise ValueError(msg)
+    for name, (low, high) in _RANGES.items():
+        if not low <= given[name] <= high:
+            msg = f"{name} must lie between {low:g} and {high:g}, found {given[name]!r}."
+            raise ValueError(msg)
+    if not 0 < given["knockdown"] <= 1:
+        msg = f"knockdown is the share of expression that is left, above 0 and at most 1, found {given['knockdown']!r}."
+        raise ValueError(msg)
+    if not 0 < given["control_fraction"] < 1:
+        msg = f"control_fraction must lie between 0 and 1, both excluded, found {given['control_fraction']!r}."
+        raise ValueError(msg)
+    depth = given["depth"]
+    if depth is not None and not (math.isfinite(depth) and 1 <= depth <= 1e6):
+        msg = f"depth is a mean number of UMIs per cell, 1 to 1,000,000, found {depth!r}; leave it out for K562's."
+        raise ValueError(msg)
+    n_perturbed = given["n_cells"] - round(given["control_fraction"] * given["n_cells"])
+    if n_perturbed < given["n_perturbations"]:
+        msg = (
+            f"n_perturbations={given['n_perturbations']} is more than the {n_perturbed} cells that are not controls; "
+            "raise n_cells or ask for fewer perturbations."
+        )
+        raise ValueError(msg)

@@ -1,0 +1,236 @@
+"""Models: predictions, attributions, training history."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from mudata import MuData
+
+from .. import _moments, _results, _store, _validate
+
+
+def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
+    """Return a model's predictions.
+
+    Parameters
+    ----------
+    data
+        Cells or profiles with a fitted model, or what :func:`scpertbias.tl.audit` returned.
+    key
+        Name of the model.
+    regime
+        Of an audit, the regime; by default ``"full"``.
+
+    Returns
+    -------
+    Perturbations × genes, the reference included, in the units of the data; NaN where the model cannot predict.
+
+    Raises
+    ------
+    KeyError
+        If no such model is stored, or there is no such regime.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.get.predictions(profiles, "ridge").loc["STAT1", "PSMB9"].round(2).item()
+    1.05
+    """
+    return _results.predictions(modality(data, regime), key)
+
+
+def attributions(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
+    """Return a model's attributions: how much each gene matters to it for each perturbation.
+
+    Parameters
+    ----------
+    data
+        Cells or profiles with a fitted model, or what :func:`scpertbias.tl.audit` returned.
+    key
+        Name of the model.
+    regime
+        Of an audit, the regime; by default ``"full"``.
+
+    Returns
+    -------
+    Genes × perturbations; NaN where the model has no parameters for a perturbation.
+
+    Raises
+    ------
+    KeyError
+        If no such model is stored, it has no attributions, or there is no such regime.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.get.attributions(profiles, "ridge")["STAT1"].idxmax()
+    'STAT1'
+    """
+    adata = modality(data, regime)
+    record = _results.chosen(adata, key)[key]
+    values = _store.attributions(adata, key)
+    if values is None:
+        msg = f"The model {key!r} has no attributions."
+        raise KeyError(msg)
+    names = pd.Index([str(p) for p in np.asarray(record["perturbations"])], name="perturbation")
+    return pd.DataFrame(values, index=adata.var_names, columns=names)
+
+
+def history(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
+    """Return how a model was trained, epoch by epoch.
+
+    Parameters
+    ----------
+    data
+        Cells with a model that was trained on them, or what :func:`scpertbias.tl.audit` returned.
+    key
+        Name of the model.
+    regime
+        Of an audit, the regime; by default ``"full"``.
+
+    Returns
+    -------
+    One row an epoch: ``epoch``, ``train_loss``, what the model is validated by (``val_…``), ``learning_rate``,
+    ``seconds``, ``seconds_validation``, ``peak_memory`` (MB; without a GPU that of the process so far) and ``best``
+    (whether it was the best epoch until then; the last of these is the model).
+
+    Raises
+    ------
+    KeyError
+        If no such model is stored, it was not trained in epochs, or there is no such regime.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.simulate(1_000, 60, 8)
+    >>> spb.tl.fit_gears(adata, spb.ds.simulate_net(adata), epochs=2)
+    >>> spb.get.history(adata, "gears")["learning_rate"].tolist()
+    [0.001, 0.0005]
+    """
+    kept = _results.chosen(modality(data, regime), key)[key].get("history")
+    if not isinstance(kept, pd.DataFrame):
+        msg = f"The model {key!r} has no history: it was not trained in epochs."
+        raise KeyError(msg)
+    return kept.reset_index(drop=True).copy()
+
+
+def models(data: AnnData | MuData) -> pd.DataFrame:
+    """Return which models are stored.
+
+    Parameters
+    ----------
+    data
+        Cells or profiles with a fitted model, or what :func:`scpertbias.tl.audit` returned.
+
+    Returns
+    -------
+    One row a model (of an audit also regime): ``kind``, ``n_cannot_predict`` (perturbations without a prediction) and
+    ``note`` (such as: same prediction for every unseen perturbation).
+
+    Raises
+    ------
+    KeyError
+        If no model is stored.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.get.models(profiles)["note"].item()
+    'same prediction for every unseen perturbation'
+    """
+    if isinstance(data, MuData):
+        return _store.table(data, "models", made_by="spb.tl.audit")
+    records = _results.chosen(data, None)
+    rows = [
+        (name, str(r["kind"]), len(r.get("cannot_predict", [])), str(r.get("note", ""))) for name, r in records.items()
+    ]
+    return pd.DataFrame(rows, columns=["model", "kind", "n_cannot_predict", "note"])
+
+
+def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
+    """Return the profiles of a regime, or the data themselves where they are not an audit."""
+    if isinstance(data, MuData):
+        wanted = "full" if regime is None else regime
+        if wanted not in data.mod:
+            msg = f"`regime`: there is no {wanted!r}; there are {list(data.mod)}."
+            raise KeyError(msg)
+        return data.mod[wanted]
+    if regime is not None:
+        msg = f"`regime={regime!r}` was given, but this is not an audit."
+        raise ValueError(msg)
+    return data
+
+
+def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) -> tuple[AnnData, AnnData]:
+    """Return observed and predicted profiles of the held-out perturbations, as cell-eval reads them.
+
+    Its metrics of means (``skip_de=True``) then score what :func:`scpertbias.tl.score` scores. A model of means predicts
+    no cells, so those of differential expression do not apply.
+
+    Parameters
+    ----------
+    data
+        Cells or profiles with a fitted model, or what :func:`scpertbias.tl.audit` returned.
+    key
+        Name of the model.
+    regime
+        Of an audit, the regime; by default ``"full"``.
+
+    Returns
+    -------
+    Two :class:`anndata.AnnData`, observed and predicted: the control (observed in both) and every held-out perturbation
+    that the model predicts × genes, in the units of the data; ``obs["perturbation"]`` names each row.
+
+    Raises
+    ------
+    KeyError
+        If no such model is stored, or there is no such regime.
+    ValueError
+        If the model predicts no perturbation that it has not seen.
+
+    References
+    ----------
+    Adduri et al. 2025.
+
+    Examples
+    --------
+    ``MetricsEvaluator(predicted, real, pert_col="perturbation", control_pert="non-targeting", skip_de=True)`` takes:
+
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata)
+    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> real, predicted = spb.get.cell_eval(profiles, "ridge")
+    >>> real.obs["perturbation"].tolist() == predicted.obs["perturbation"].tolist()
+    True
+    """
+    adata = modality(data, regime)
+    _validate.cells_or_profiles(adata)
+    records = _results.chosen(adata, key)
+    screen = _moments.of(adata, **_results.agreed_data(records))
+    predictions = _results.unseen(adata, key, records[key], screen, _results.folds(adata, records))
+    merged = screen.merged()
+    observed = merged.moments.mean
+    rows = np.flatnonzero(np.isfinite(predictions).all(axis=1) & merged.used & (np.arange(len(observed)) > 0))
+    if not len(rows):
+        msg = (
+            f"{key!r} predicts no perturbation that it has not seen. Call spb.pp.split before fitting, or spb.tl.audit."
+        )
+        raise ValueError(msg)
+    rows = np.concatenate([[0], rows])
+    predictions = np.concatenate([observed[:1], predictions[rows[1:]]])
+    names = [merged.names[row] for row in rows]
+    return _profiles(observed[rows], names, merged.genes), _profiles(predictions, names, merged.genes)
+
+
+def _profiles(values: np.ndarray, names: list[str], genes: pd.Index) -> AnnData:
+    obs = pd.DataFrame({"perturbation": pd.Categorical(names)}, index=names)
+    return AnnData(X=values.copy(), obs=obs, var=pd.DataFrame(index=genes))

@@ -1,0 +1,189 @@
+"""What retraining without some genes changes, and what was left out."""
+
+from __future__ import annotations
+
+import pandas as pd
+from mudata import MuData
+
+from .. import _results, _store
+
+
+def regimes(data: MuData) -> pd.DataFrame:
+    """Return what retraining in each regime changed.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+
+    Returns
+    -------
+    One row a model, regime and metric: ``full`` (the model trained on all genes, scored on the regime's genes),
+    ``retrained``, ``gain`` (full − retrained; positive: retraining helps) with its interval, p and q.
+
+    Raises
+    ------
+    KeyError
+        If ``data`` is not an audit.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"])
+    >>> regimes = spb.get.regimes(mdata).set_index(["model", "regime"])
+    >>> regimes.loc[("ridge", "no_mt"), "gain"].item()
+    0.0
+    """
+    return _store.table(data, "regimes", made_by="spb.tl.audit")
+
+
+def coupling(data: MuData) -> pd.DataFrame:
+    """Return how much retraining without some genes changes each model's predictions of the others.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.coupling` was run on.
+
+    Returns
+    -------
+    One row a model, regime and kind of rows; columns as in :func:`scpertbias.tl.coupling`.
+
+    Raises
+    ------
+    KeyError
+        If that was not asked yet, or of an audit that kept only tables.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"], models=("mean",))
+    >>> spb.tl.coupling(mdata)
+    >>> sorted(set(spb.get.coupling(mdata)["rows"]))
+    ['training', 'unseen']
+    """
+    return _results.table_of_models(data, "coupling")
+
+
+def regimes_left_out(data: MuData) -> pd.DataFrame:
+    """Return which feature regimes were left out, and why.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.pp.regimes` or :func:`scpertbias.tl.audit` returned.
+
+    Returns
+    -------
+    One row a regime that could not be made: ``regime`` and ``reason``; no row if all were made.
+
+    Raises
+    ------
+    KeyError
+        If ``data`` was made by neither.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("mean",))
+    >>> spb.get.regimes_left_out(mdata).set_index("regime").loc["no_mt_ribo", "reason"]
+    "no ribosomal gene is measured, so it equals 'no_mt'"
+    """
+    return _store.table(data, "regimes_left_out", made_by="spb.pp.regimes or spb.tl.audit")
+
+
+def models_left_out(data: MuData) -> pd.DataFrame:
+    """Return which models an audit left out in which regime, and why.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+
+    Returns
+    -------
+    One row a model and regime: ``model``, ``regime`` and ``reason``; no row if all were fitted everywhere.
+
+    Raises
+    ------
+    KeyError
+        If ``data`` is not an audit.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> mdata = spb.tl.audit(profiles, models=("ridge", "grn_linear"))
+    >>> spb.get.models_left_out(mdata)[["model", "regime"]].iloc[0].tolist()
+    ['grn_linear', 'full']
+    """
+    return _store.table(data, "models_left_out", made_by="spb.tl.audit")
+
+
+AUDIT = "spb.tl.audit"
+
+
+def random_regimes(data: MuData) -> pd.DataFrame:
+    """Return what retraining without random genes changed, beside the regime without the most confounder genes.
+
+    A regime's ``gain`` above all of the random ones says that it is these genes, and not any genes of their expression.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+
+    Returns
+    -------
+    One row a model: ``regime``, ``n`` (perturbations), ``n_genes`` (removed), ``n_random`` (removals), ``gain`` (error
+    relative to the mean baseline, full − retrained; positive: retraining helps), ``random_mean``, ``random_low`` and
+    ``random_high`` (mean, least and largest gain of the removals), ``p`` (one-sided; ``q`` is NaN, as it is not adjusted),
+    ``n_replaced`` (genes taken from another bin of expression, as their own had too few), ``mismatch`` (mean difference
+    of log expression in control between the genes removed at random and the regime's) and ``note`` (models that solve
+    every gene apart cannot differ, and are not retrained).
+
+    Raises
+    ------
+    KeyError
+        If ``data`` is not an audit, or one without random removals (no mitochondrial or ribosomal gene is measured, no
+        such regime was asked for, or ``n_random=0``).
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("ridge", "bilinear"))
+    >>> spb.get.random_regimes(mdata).set_index("model")["n_random"].to_dict()
+    {'ridge': 0, 'bilinear': 20}
+    """
+    return _store.table(data, "random_regimes", made_by=f"{AUDIT} (with n_random above 0 and a regime without genes)")
+
+
+def ranking(data: MuData) -> pd.DataFrame:
+    """Return whether retraining in a regime turns the order of two models round.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+
+    Returns
+    -------
+    One row a regime and pair of models, the mean baseline among them, on the ``n`` held-out perturbations and the genes
+    that both predict: ``full`` and ``retrained`` are the mean of a − b of the error relative to the mean baseline
+    (negative: a is closer to the truth) of the models trained on all genes and in the regime, each with its 95 % interval
+    (``_low``, ``_high``). ``order``: ``kept`` or ``reversed`` where both intervals leave out 0, ``same`` where no difference reaches
+    0.0005, else ``untold``.
+
+    Raises
+    ------
+    KeyError
+        If ``data`` is not an audit, or one without models.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("control", "mean"))
+    >>> spb.get.ranking(mdata).set_index("regime").loc["no_mt", "order"]
+    'kept'
+    """
+    return _store.table(data, "ranking", made_by=f"{AUDIT} with models")

@@ -1,0 +1,133 @@
+"""The screen itself: checks, perturbations, confounders, response of the target gene."""
+
+from __future__ import annotations
+
+import pandas as pd
+from anndata import AnnData
+from mudata import MuData
+
+from .. import _store
+from ._retraining import AUDIT
+
+
+def check(data: AnnData | MuData) -> pd.DataFrame:
+    """Return what :func:`scpertbias.pp.check` found.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.pp.check` or :func:`scpertbias.tl.audit` was run on.
+
+    Returns
+    -------
+    One row a finding and a perturbation; columns as in :func:`scpertbias.pp.check`.
+
+    Raises
+    ------
+    KeyError
+        If nothing was checked yet.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.check(adata, strata="bio_rep")
+    >>> found = spb.get.check(adata).set_index("perturbation")
+    >>> found.loc["IFNGR1", "top_genes"]
+    'PSMB9↓ STAT1↓ UBE2L6↓ JAK2↓ TNFRSF14↓'
+    """
+    return _store.table(data, "check", made_by="spb.pp.check")
+
+
+def confounding(data: AnnData | MuData) -> pd.DataFrame:
+    """Return the shares of the response on each axis.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.confounding` or :func:`scpertbias.tl.audit` was run on.
+
+    Returns
+    -------
+    One row an axis, and an axis and perturbation (of an audit also regime); columns as in
+    :func:`scpertbias.tl.confounding`.
+
+    Raises
+    ------
+    KeyError
+        If it was not run yet.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.confounding(profiles)
+    >>> table = spb.get.confounding(profiles)
+    >>> sorted(table.loc[table["kind"] == "direction", "axis"].unique())
+    ['depth', 'leading_1', 'leading_2', 'leading_3', 'leading_4', 'leading_5', 'systematic']
+    """
+    return _store.table(data, "confounding", made_by="spb.tl.confounding")
+
+
+def on_target(data: AnnData | MuData) -> pd.DataFrame:
+    """Return how each perturbed gene moves in its own column and in those beside it.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.on_target` or :func:`scpertbias.tl.audit` was run on.
+
+    Returns
+    -------
+    One row a model, block and shift, and one a model and target (of an audit also regime); columns as in
+    :func:`scpertbias.tl.on_target`.
+
+    Raises
+    ------
+    KeyError
+        If that was not asked yet.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.on_target(profiles)
+    >>> spb.get.on_target(profiles).query("level == 'perturbation'")["percentile"].min().round(1).item()
+    1.0
+    """
+    return _store.table(data, "on_target", made_by="spb.tl.on_target")
+
+
+def perturbations(data: MuData) -> pd.DataFrame:
+    """Return what became of each perturbation, before any model: the table for whoever ran the screen.
+
+    ``kind`` says in a word what to do with it: judge models on ``specific`` ones, mistrust the rest.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+
+    Returns
+    -------
+    One row a perturbation. ``kind``, the first that holds: ``too few cells``, ``not reproducible`` (under 0.3),
+    ``target in a confounder set`` (whatever that set carries), ``mostly shared axis`` (more than half of its effect lies
+    on the mean response or a confounder set), ``specific``; ``reproducible`` where its shares are not known.
+    ``n_cells``, ``reproducibility``, ``effect`` (length of the effect without noise, log-normalized units),
+    ``energy_share`` (of the screen's response), ``own_gene`` (the measured target; of several the one that moved least)
+    with ``own_z`` and ``own_percentile`` (of ``|z|`` among all genes), the shares of its effect ``mt``, ``ribo`` and
+    ``systematic``, and ``top_genes`` (largest ``|z|``).
+
+    Raises
+    ------
+    KeyError
+        If ``data`` is not an audit.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("mean",))
+    >>> spb.get.perturbations(mdata).set_index("perturbation").loc["STAT1", "own_gene"]
+    'STAT1'
+    """
+    return _store.table(data, "perturbations", made_by=AUDIT)

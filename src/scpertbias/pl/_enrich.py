@@ -1,0 +1,155 @@
+"""The gene sets that a model's top genes belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from matplotlib.axes import Axes
+from mudata import MuData
+
+from .. import _store
+from .._docs import docs
+from ._attribution_agreement import of_regime
+from ._base import axes, chosen_models, finish
+
+CMAP = "viridis_r"
+MOST = 10.0  # -log10 q from which the color no longer changes
+SIZE = 420.0
+PREFIXES = ("HALLMARK_", "GOBP_", "REACTOME_", "KEGG_")
+LONGEST = 42
+
+
+@docs.dedent
+def enrichment(
+    data: AnnData | MuData,
+    perturbation: str = "",
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | None = None,
+    n_sets: int = 12,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw the most enriched gene sets of each model, with how many of its top genes they rest on.
+
+    The area of a dot is the share of the top genes that lie in the set, which is also printed, and its color q. Open dots
+    rest on under 3 genes, or have q above 0.05.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.enrich` was run on.
+    perturbation
+        The perturbation to draw; by default the mean over all (or the recurrent genes).
+    models
+        Names of the models to draw; by default all that were tested.
+    regime
+        Of an audit, the regime to draw; by default ``"full"``.
+    n_sets
+        How many sets, those with the smallest p in any of the models.
+    %(plot)s
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If the perturbation, a model or the regime is not there.
+    ValueError
+        If nothing was found.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.tl.enrich(profiles)
+    >>> ax = spb.pl.enrichment(profiles, "STAT1", show=False)
+    """
+    table = of_regime(_store.table(data, "enrich", made_by="spb.tl.enrich"), regime)
+    if table.empty:
+        msg = "Nothing to draw: in spb.tl.enrich no list of genes had one in common with any set."
+        raise ValueError(msg)
+    if perturbation not in set(table["perturbation"]):
+        msg = f"`perturbation`: {perturbation!r} has no gene in common with any set; others are {_some(table)}."
+        raise KeyError(msg)
+    names = chosen_models(models, list(dict.fromkeys(table["model"])))
+    drawn = table[(table["perturbation"] == perturbation) & table["model"].isin(names)]
+    if drawn.empty:
+        msg = f"`models`: none of {names} has a top gene of {perturbation!r} in any set."
+        raise KeyError(msg)
+    drawn = drawn[drawn["of"] == drawn["of"].iloc[0]]
+    best = drawn.groupby("source")["p"].min().sort_values(kind="stable").index[:n_sets]
+    drawn = drawn[drawn["source"].isin(best)]
+    given, ax = ax is not None, axes(ax, figsize, (5.2 + 0.9 * len(names), 1.9 + 0.36 * len(best)))
+    x = drawn["model"].map({name: i for i, name in enumerate(names)}).to_numpy(float)
+    y = drawn["source"].map({name: i for i, name in enumerate(best)}).to_numpy(float)
+    dots = _dots(ax, x, y, drawn)
+    _decorate(ax, names, best, drawn, perturbation, palette)
+    figure = ax.get_figure()
+    if figure is not None:
+        figure.colorbar(dots, ax=ax, shrink=0.6, label="−log10 q")
+    return finish(ax, given=given, show=show, return_fig=return_fig)
+
+
+def _dots(ax: Axes, x: Any, y: Any, drawn: pd.DataFrame) -> Any:
+    """Draw a dot for each model and set, and beside it on how many genes it rests."""
+    strength = np.minimum(-np.log10(np.maximum(drawn["q"].to_numpy(float), 1e-300)), MOST)
+    area = SIZE * drawn["overlap"].to_numpy(float) / drawn["k"].to_numpy(float)
+    solid = (drawn["note"] == "").to_numpy() & (drawn["q"] < 0.05).to_numpy()
+    limits: dict[str, Any] = {"cmap": CMAP, "vmin": 0.0, "vmax": max(2.0, float(strength.max(initial=0.0)))}
+    dots = ax.scatter(
+        x[solid], y[solid], s=area[solid], c=strength[solid], edgecolors="black", linewidths=0.8, **limits
+    )
+    ax.scatter(x[~solid], y[~solid], s=area[~solid], facecolors="none", edgecolors="0.45", linewidths=0.8)
+    for at, line, row in zip(x, y, drawn.itertuples(), strict=True):
+        ax.text(at + 0.22, line, f"{row.overlap}/{row.k}", ha="left", va="center", fontsize="x-small")
+    return dots
+
+
+def _decorate(
+    ax: Axes,
+    names: Sequence[str],
+    best: pd.Index,
+    drawn: pd.DataFrame,
+    perturbation: str,
+    palette: Mapping[str, str] | None,
+) -> None:
+    size = drawn.groupby("source")["set_size"].first()
+    ax.set_yticks(range(len(best)), [f"{_label(name)} ({size[name]})" for name in best])
+    ax.set_ylim(len(best) - 0.4, -0.6)
+    ax.set_xticks(
+        range(len(names)), [name.replace("_", " ") for name in names], rotation=35, ha="right", rotation_mode="anchor"
+    )
+    ax.set_xlim(-0.5, len(names) - 0.2)
+    for tick, name in zip(ax.get_xticklabels(), names, strict=True):
+        if palette and name in palette:
+            tick.set_color(palette[name])
+    what = "attributions" if drawn["of"].iloc[0] == "attributions" else f"recurrent genes ({drawn['of'].iloc[0]})"
+    ax.set_title(f"{what}, {perturbation or 'all perturbations'}", fontsize="medium")
+    ax.set_ylabel("set (measured genes)")
+    ax.set_xlabel("genes in the set / top genes; open: under 3 genes, or q ≥ 0.05", fontsize="small")
+    ax.grid(axis="y", color="0.9", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _label(name: str) -> str:
+    """Shorten the name of a set for reading."""
+    for prefix in PREFIXES:
+        name = name.removeprefix(prefix)
+    text = name.replace("_", " ")
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _some(table: pd.DataFrame) -> list[str]:
+    return [name for name in dict.fromkeys(table["perturbation"]) if name][:5]

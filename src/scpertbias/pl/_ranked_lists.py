@@ -1,0 +1,107 @@
+"""Ranked lists side by side, one column a model, each name in a place of its own left of its bar."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from .._keys import OBSERVED
+
+NAMES, BARS = 0.46, 0.48  # parts of a column
+LONGEST = 13  # letters of a name that fit
+ROW_INCHES, COLUMN_INCHES, MARGIN_INCHES = 0.215, 1.75, 1.5
+SUBTITLE_POINTS = 11  # its height
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One column: names from the top, the length of their bars, what is marked beside them and said above."""
+
+    title: str
+    names: Sequence[str]
+    values: npt.NDArray[np.float64]
+    color: str
+    subtitle: str = ""
+    note: str = ""
+    diamonds: npt.NDArray[np.float64] | None = None
+    hollow: npt.NDArray[np.bool_] | None = None
+    ticks: npt.NDArray[np.float64] | None = None
+    bold: Sequence[bool] = field(default_factory=tuple)
+
+
+def size(n_columns: int, n_rows: int) -> tuple[float, float]:
+    """Width and height at which names fit their rows and columns."""
+    return 0.3 + COLUMN_INCHES * max(n_columns, 2), MARGIN_INCHES + ROW_INCHES * n_rows
+
+
+def draw(ax: Axes, columns: Sequence[Ranked], *, label: str, n_rows: int) -> None:
+    """Draw the columns, all on the same scale."""
+    largest = max((_largest(column) for column in columns), default=0.0) or 1.0
+    scale = BARS / largest
+    ticks = [t for t in MaxNLocator(2, steps=[1, 2, 5, 10]).tick_values(0, largest) if 0 <= t <= largest]
+    ax.set_xticks(
+        [j + NAMES + t * scale for j in range(len(columns)) for t in ticks],
+        [f"{t:g}" for _ in columns for t in ticks],
+        fontsize=7,
+    )
+    for j, column in enumerate(columns):
+        _draw_column(ax, j, column, scale)
+    ax.set_xlim(0, len(columns))
+    ax.set_ylim(n_rows - 0.4, -0.6)
+    ax.set_yticks([])
+    ax.set_xlabel(label, fontsize=8.5)
+    ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
+
+
+def _largest(column: Ranked) -> float:
+    parts = [p for p in (column.values, column.diamonds, column.ticks) if p is not None and len(p)]
+    return max((float(np.nanmax(np.abs(p))) for p in parts), default=0.0)
+
+
+def _draw_column(ax: Axes, j: int, column: Ranked, scale: float) -> None:
+    start, y = j + NAMES, np.arange(len(column.names))
+    ax.barh(y, column.values * scale, left=start, height=0.8, color=column.color, alpha=0.55, linewidth=0)
+    ax.barh(y, column.values * scale, left=start, height=0.8, fill=False, edgecolor="black", linewidth=0.6)
+    ax.plot([start, start], [-0.5, max(len(y), 1) - 0.5], color="black", linewidth=0.8)
+    for i, name in enumerate(column.names):
+        weight = "bold" if len(column.bold) and column.bold[i] else "normal"
+        ax.text(start - 0.035, i, name, va="center", ha="right", fontsize=7.5, fontweight=weight)
+    if column.ticks is not None:
+        ax.vlines(start + column.ticks * scale, y - 0.4, y + 0.4, colors="black", linestyles="dotted", linewidth=1.6)
+    if column.diamonds is not None:
+        hollow = np.zeros(len(y), dtype=bool) if column.hollow is None else column.hollow
+        faces = np.where(hollow, "white", "black")
+        at = start + column.diamonds * scale
+        ax.scatter(at, y, marker="D", s=15, c=faces, edgecolors="black", linewidths=0.8, zorder=4, clip_on=False)
+    title = textwrap.fill(column.title.replace("_", " "), 16)
+    head: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": False, "va": "bottom", "ha": "center"}
+    lift = SUBTITLE_POINTS if column.subtitle else 0
+    ax.annotate(title, (start, -0.75), (0, lift), fontsize=8.5, fontweight="bold", **head)
+    if column.subtitle:
+        ax.annotate(column.subtitle, (start, -0.75), (0, 0), fontsize=7.5, **head)
+    if not len(column.names):
+        ax.text(start + 0.02, 0, column.note, va="center", ha="left", fontsize=7.5, style="italic")
+
+
+def short(name: str) -> str:
+    """Cut a name so that it fits its place."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def asked(table: pd.DataFrame, models: str | Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """Return the models asked for, the observed data first, and all models of a table."""
+    every = [m for m in dict.fromkeys(table["model"]) if m != OBSERVED]
+    names = every if models is None else [models] if isinstance(models, str) else [m for m in models if m != OBSERVED]
+    missing = [name for name in names if name not in every]
+    if missing:
+        msg = f"`models`: {missing} are not in the table; there are {every}."
+        raise KeyError(msg)
+    return names, every

@@ -1,0 +1,161 @@
+"""What retraining without some genes changed, beside what retraining without random ones did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from mudata import MuData
+
+from .. import _store
+from .._docs import docs
+from .._keys import NEGLIGIBLE
+from ._base import OKABE_ITO, axes, finish
+from ._ranked_lists import asked
+
+MARKERS = ("o", "s", "D", "^")
+SPREAD = 0.62  # of the height of a model
+
+
+@docs.dedent
+def regimes(
+    data: MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw how much each model gains by retraining in each regime, with its interval.
+
+    Right of 0 the retrained model is better on the same genes. The grey box is the range of the gains by removing as many
+    random genes of the same expression instead: a regime inside it says nothing about its own genes. Open markers:
+    retraining changes nothing.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` returned.
+    models
+        Names of models; by default all that were retrained.
+    ax
+        Axes to draw in; by default a new figure.
+    palette
+        Colors of the regimes: a mapping from regime to color.
+    figsize
+        Width and height in inches.
+    show
+        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+    return_fig
+        Whether to return the figure.
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If a model, or every one, was not retrained, or ``data`` is not an audit.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("ridge", "bilinear"))
+    >>> ax = spb.pl.regimes(mdata, show=False)
+    """
+    table = _store.table(data, "regimes", made_by="spb.tl.audit")
+    if table.empty:
+        msg = "Nothing was retrained: this audit has the regime 'full' alone."
+        raise KeyError(msg)
+    names, _ = asked(table, models)
+    arms = list(dict.fromkeys(table["regime"]))
+    shade = {**{arm: OKABE_ITO[i % len(OKABE_ITO)] for i, arm in enumerate(arms)}, **(palette or {})}
+    random = _random(data)
+    given, ax = ax is not None, axes(ax, figsize, (7.4, 2.2 + (0.22 + 0.2 * len(arms)) * len(names)))
+    ax.use_sticky_edges = False
+    ax.axvline(0, color="black", linewidth=0.8, zorder=1)
+    for y, name in enumerate(names):
+        for i, arm in enumerate(arms):
+            place = y + SPREAD * ((i + 0.5) / len(arms) - 0.5)
+            mine = table[(table["model"] == name) & (table["regime"] == arm)]
+            if (name, arm) in random.index:
+                _range(ax, place, random.loc[(name, arm)], SPREAD / len(arms))
+            if len(mine):
+                _point(ax, place, mine.iloc[0], shade[arm], MARKERS[i % len(MARKERS)])
+                _number(
+                    ax, place, mine.iloc[0], random.loc[(name, arm), "p"] if (name, arm) in random.index else np.nan
+                )
+    counts = table.groupby("model")["n"].agg(["min", "max"])
+    ax.set_yticks(range(len(names)), [_tick(name, counts.loc[name]) for name in names])
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    for border in range(1, len(names)):
+        ax.axhline(border - 0.5, color="0.9", linewidth=0.8, zorder=0)
+    ax.set_xlabel(
+        "gain by retraining (error relative to the mean baseline,\nfull − retrained; 95 % interval)", fontsize=9
+    )
+    _legend(ax, arms, shade, random)
+    ax.spines[["top", "right"]].set_visible(False)
+    return finish(ax, given=given, show=show, return_fig=return_fig)
+
+
+def _random(data: MuData) -> pd.DataFrame:
+    """Return the range of the random removals by model and regime, where there were any."""
+    if not _store.has_table(data, "random_regimes"):
+        return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []]))
+    table = _store.table(data, "random_regimes", made_by="spb.tl.audit")
+    return table[table["n_random"] > 0].set_index(["model", "regime"])
+
+
+def _range(ax: Axes, y: float, row: pd.Series, height: float) -> None:
+    ax.barh(
+        y, row["random_high"] - row["random_low"], left=row["random_low"], height=0.8 * height, color="0.8",
+        edgecolor="0.45", linewidth=0.8, zorder=2,
+    )  # fmt: skip
+    ax.vlines(row["random_mean"], y - 0.4 * height, y + 0.4 * height, colors="0.35", linewidth=1.2, zorder=2)
+
+
+def _point(ax: Axes, y: float, row: pd.Series, color: str, marker: str) -> None:
+    still = row["note"] != ""
+    if np.isfinite(row["low"]) and not still:
+        ax.hlines(y, row["low"], row["high"], colors=color, linewidth=1.8, zorder=3)
+    ax.plot(
+        row["gain"], y, marker=marker, markersize=6, markerfacecolor="white" if still else color,
+        markeredgecolor=color, markeredgewidth=1.3, linestyle="none", zorder=4,
+    )  # fmt: skip
+
+
+def _number(ax: Axes, y: float, row: pd.Series, p: float) -> None:
+    """Write the gain at the right, as models differ by orders of magnitude, and the p of the random removals."""
+    tiny = abs(row["gain"]) < NEGLIGIBLE  # of a gain that nobody could use it does not matter whether it is improbable
+    text = "0" if row["note"] else f"under {NEGLIGIBLE:g}" if tiny else f"{row['gain']:+.2g}"
+    text += f" (random: p = {p:.2g})" if np.isfinite(p) and not tiny else ""
+    ax.text(1.02, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=7.5)
+
+
+def _tick(name: str, n: pd.Series) -> str:
+    shown = f"{n['max']}" if n["min"] == n["max"] else f"{n['min']}–{n['max']}"
+    return f"{name.replace('_', ' ')}\nn = {shown}"
+
+
+def _legend(ax: Axes, arms: Sequence[str], shade: Mapping[str, str], random: pd.DataFrame) -> None:
+    handles: list[Any] = [
+        Line2D([], [], marker=MARKERS[i % len(MARKERS)], color=shade[arm], label=arm.replace("_", " "))
+        for i, arm in enumerate(arms)
+    ]
+    handles.append(
+        Line2D([], [], marker="o", linestyle="none", color="black", markerfacecolor="white", label="changes nothing")
+    )
+    if len(random):
+        n, arm = int(random["n_random"].max()), random.index[0][1].replace("_", " ")
+        handles.append(Patch(facecolor="0.8", edgecolor="0.45", label=f"{n} random removals (beside {arm})"))
+    figure = ax.get_figure(root=True)
+    anchor = (0.5, -0.06 - (0.5 / figure.get_figheight() if figure else 0))
+    ax.legend(handles=handles, frameon=False, fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=anchor)

@@ -1,0 +1,107 @@
+"""Perturbed genes in their own column and in those beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from mudata import MuData
+
+from .._docs import docs
+from ._base import axes, colors, finish, one_regime
+from ._ranked_lists import OBSERVED, asked
+
+MARKERS = ("o", "s", "^", "v", "P", "X", "d", "<", ">", "*")
+
+
+@docs.dedent
+def on_target(
+    data: AnnData | MuData,
+    block: str = "all",
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | None = None,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw how strongly perturbed genes move in their own column and in the columns beside it.
+
+    A peak at 0 is as it should be; a peak elsewhere says that values and gene names are out of step. Dashed lines are
+    what a random perturbation shows, a ring marks the proposed shift. Models that predict one constant are not drawn.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.on_target` or :func:`scpertbias.tl.audit` was run on.
+    block
+        ``"all"`` genes, or one of ten blocks of consecutive genes, ``"1"`` to ``"10"``.
+    %(models)s
+    regime
+        Of an audit, the regime to draw; by default ``"full"``.
+    %(plot)s
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If the block, a model or the regime is not there.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.on_target(profiles)
+    >>> ax = spb.pl.on_target(profiles, show=False)
+    """
+    table = one_regime(data, "on_target", regime)
+    names, every = asked(table, models)
+    scan = table[(table["level"] == "scan") & table["shift"].notna()]
+    if block not in set(scan["block"]):
+        msg = f"`block` is {block!r}; it must be one of {list(dict.fromkeys(scan['block']))}."
+        raise KeyError(msg)
+    scan = scan[scan["block"] == block]
+    shade = {OBSERVED: "#000000", **colors(every, palette)}
+    given, ax = ax is not None, axes(ax, figsize, (5.6, 3.6))
+    for i, name in enumerate((OBSERVED, *names)):
+        mine = scan[scan["model"] == name]
+        if len(mine) and mine["percentile"].notna().any():
+            _line(ax, mine, name, shade[name], MARKERS[i % len(MARKERS)])
+    first = scan[scan["model"] == OBSERVED].iloc[0]
+    where = "all genes" if block == "all" else f"block {block}, {first['first']} to {first['last']}"
+    ax.set_title(where + (f", regime {regime}" if regime else ""), fontsize="medium")
+    ax.set_xlabel(
+        "columns between the target's name and the column looked at\n(dashed: a random perturbation; ring: proposed)"
+    )
+    ax.set_ylabel("mean percentile of the effect\namong all genes")
+    ax.axvline(0, color="0.8", linewidth=1, zorder=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.spines[["top", "right"]].set_visible(False)
+    if ax.lines[:-1]:
+        ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    else:
+        ax.text(0.5, 0.5, "no measured target", ha="center", transform=ax.transAxes)
+    return finish(ax, given=given, show=show, return_fig=return_fig)
+
+
+def _line(ax: Axes, mine: pd.DataFrame, name: str, color: str, marker: str) -> None:
+    shift = mine["shift"].to_numpy(np.int64)
+    n = int(mine["n_targets"].max())
+    few = ", too few" if (mine["note"] != "").any() else ""
+    label = f"{name.replace('_', ' ')} ({n} targets{few})"
+    ax.plot(shift, mine["percentile"], color=color, marker=marker, markersize=4.5, label=label)
+    ax.plot(shift, mine["expected"], color=color, linewidth=0.8, linestyle="dashed")
+    proposed = mine[mine["proposed"].fillna(False).astype(bool)]
+    ax.scatter(
+        proposed["shift"].astype(float), proposed["percentile"], s=110, facecolors="none", edgecolors="black", zorder=4
+    )

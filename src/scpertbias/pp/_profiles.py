@@ -1,0 +1,129 @@
+"""Cells to profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+
+from .. import _moments, _store, _validate
+from .._core.arrays import BoolArray
+from .._docs import docs
+from .._log import info
+from .._moments.profiles import write as write_profiles
+
+LIKELY_STRATA = "likely_strata"
+
+
+@docs.dedent
+def pseudobulk(
+    adata: AnnData,
+    *,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    normalize: bool = False,
+    size_factors: str | None = None,
+    target_sum: float = 1e4,
+    covariates: Sequence[str] = (),
+    guide_key: str | None = None,
+    chunk_memory: float = 0.5,
+    rng: int | np.random.Generator | None = 0,
+) -> AnnData:
+    """Take the mean (not the sum) of each perturbation's cells, with all that the audit needs of them, in one pass.
+
+    Parameters
+    ----------
+    adata
+        Cells: log-normalized, or raw counts with ``normalize=True``. CSR, CSC or dense, in memory, backed by a file
+        (``read_h5ad(…, backed="r")``, or an on-disk matrix as ``X``), or lazy
+        (:func:`anndata.experimental.read_lazy`, any dask array). What is not in memory is read once, in parts; under a
+        ``dask.distributed`` client a dask array is read on the cluster.
+    %(cells)s
+    normalize
+        Whether the values are raw counts: each enters as ``log1p(target_sum * count / size_factor)``.
+    size_factors
+        Column of ``obs`` with each cell's size; by default its total over the genes at hand.
+    target_sum
+        Counts to which each cell is scaled.
+    covariates
+        Numeric columns of ``obs`` whose moments are kept, so that :func:`scpertbias.pp.regress_mt_ribo` works on the
+        profiles.
+    guide_key
+        Column of ``obs`` with guides: the two halves of each perturbation are then alternating guides, not cells.
+    chunk_memory
+        Gigabytes of cells held at a time where they are not in memory. The moments come on top: about 50 bytes for each
+        perturbation and gene, and 40 more for each covariate.
+    %(rng)s
+
+    Returns
+    -------
+    Profiles (one row for each perturbation and split × genes, float64, in the units of the input):
+
+    ``X``
+        Mean, each cell centered by its stratum's control mean.
+    ``layers['half_1']``, ``layers['half_2']``
+        Means of two disjoint halves of the cells (NaN where there is none).
+    ``layers['var']``
+        Unbiased variance over cells.
+    ``varm['control_blocks']``
+        Means of 20 blocks of control cells (genes × blocks).
+    ``obs``
+        ``perturbation``, ``split``, ``n_cells``, ``is_reference``, ``n_targets``, ``target_measured``, ``used``,
+        ``reason`` (why a row is not used).
+    ``uns['scpertbias']['profiles']``
+        How the profiles were made, and the cells left out by reason.
+
+    Raises
+    ------
+    ValueError
+        If values are on the wrong scale, no control is found, no perturbation has ``min_cells`` cells, or ``adata``
+        holds profiles already.
+    KeyError
+        If a column of ``obs`` is missing.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles.shape
+    (26, 303)
+    """
+    given = {name: value for name, value in locals().items() if name != "adata"}
+    return profiles_of(adata, **given)
+
+
+def profiles_of(
+    adata: AnnData,
+    *,
+    genes: BoolArray | None = None,
+    strata: str | Sequence[str] | None = None,
+    layer: str | None = None,
+    covariates: Sequence[str] = (),
+    **asked: Any,
+) -> AnnData:
+    """Make the profiles of :func:`pseudobulk`, of all or some genes."""
+    _validate.cells_or_profiles(adata, lazy=True)
+    if _store.profiles_record(adata) is not None:
+        msg = "`adata` holds profiles already; pass the cells."
+        raise ValueError(msg)
+    adata = _store.light(adata, layer) if _store.is_lazy(adata) else adata
+    covariates = [covariates] if isinstance(covariates, str) else covariates
+    screen = _moments.of(adata, strata=strata, layer=layer, covariates=covariates, genes=genes, **asked)
+    n_out = int(np.sum(screen.record["left_out_cells"]))
+    info(
+        f"pseudobulk: {adata.n_obs - n_out} cells in {len(screen.names)} groups, control {screen.reference!r}"
+        + (f"; {n_out} cells left out" if n_out else "")
+    )
+    # Profiles no longer hold the columns of the cells; pp.check speaks of them.
+    likely = _validate.likely_strata(adata) if strata is None else []
+    var = adata.var if genes is None else adata.var.loc[genes]
+    return write_profiles(replace(screen, record={**screen.record, LIKELY_STRATA: likely}), var)

@@ -1,0 +1,1 @@
+"""The whole audit, step by step; `audit.py` is where to start."""

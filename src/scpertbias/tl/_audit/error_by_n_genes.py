@@ -1,0 +1,76 @@
+"""How errors grow with the number of genes that are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ..._core.arrays import FloatArray, IntArray
+from ..._moments import Screen
+from .._reference import reference
+
+RANKED_BY = "control expression"
+FEWEST, N_SIZES = 20, 15
+SUBSETS = ("all", "common")
+COLUMNS = ["model", "subset", "ranked_by", "n_genes", "n"]
+COLUMNS += ["l2", "l2_baseline", "l2_ceiling", "l2_ratio", "l2_ratio_ceiling"]
+
+
+def error_by_n_genes_table(
+    screen: Screen, predictions: Mapping[str, FloatArray], *, folds: Mapping[str, int] | None
+) -> pd.DataFrame:
+    """Return the median L2 errors over the genes of highest mean in control: one row a model, subset and number of genes.
+
+    Medians are over the ``n`` held-out perturbations that the model predicts (``all``), or that all models do
+    (``common``). ``l2_baseline`` is the error of the baseline (the mean, for combinations the additive prediction),
+    ceilings are those of the truth itself, and ratios are to the mean, within a perturbation.
+
+    Parameters
+    ----------
+    screen
+        The screen.
+    predictions
+        By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
+    folds
+        Fold of each perturbation, if models are cross-fitted; else the perturbations of the test split are held out.
+    """
+    everything = np.arange(len(screen.genes), dtype=np.int64)
+    found = reference(screen, n_top_genes=len(everything), folds=folds, genes=everything)
+    truth, held_out = found.truth, found.split == "test"
+    order = np.lexsort((screen.genes.to_numpy(str), -screen.moments.control))
+    sizes = gene_numbers(len(order))
+
+    def cumulated(squares: FloatArray) -> FloatArray:
+        return np.sqrt(np.cumsum(squares[:, order], axis=1)[:, sizes - 1])
+
+    ceiling = cumulated(truth.noise)
+    baseline, center = (cumulated((x - truth.observed) ** 2) for x in (found.baseline, truth.centroid))
+    center = np.where(center > 0, center, np.nan)
+    errors = {name: cumulated((t[found.perturbation] - truth.observed) ** 2) for name, t in predictions.items()}
+    known = {name: held_out & np.isfinite(error[:, -1]) for name, error in errors.items()}
+    every = np.logical_and.reduce([rows for rows in known.values() if rows.any()] or [held_out])
+    frames = []
+    for name, error in errors.items():
+        columns = {
+            "l2": error,
+            "l2_baseline": baseline,
+            "l2_ceiling": ceiling,
+            "l2_ratio": error / center,
+            "l2_ratio_ceiling": ceiling / center,
+        }
+        for subset, rows in zip(SUBSETS, (known[name], every & known[name]), strict=True):
+            labels = {"model": name, "subset": subset, "ranked_by": RANKED_BY, "n_genes": sizes, "n": int(rows.sum())}
+            frames.append(pd.DataFrame({**labels, **{key: _median(x[rows]) for key, x in columns.items()}}))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+
+
+def gene_numbers(n_genes: int) -> IntArray:
+    """Return about 15 numbers of genes, evenly spaced in the logarithm, up to all."""
+    return np.unique(np.geomspace(min(FEWEST, n_genes), n_genes, N_SIZES).round().astype(np.int64))
+
+
+def _median(values: FloatArray) -> FloatArray:
+    """Median of each column's finite values, NaN without any."""
+    return np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else np.nan for c in values.T])

@@ -1,0 +1,52 @@
+"""Predictions that are kept in files while an audit stores only its tables."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..._core.arrays import BoolArray, FloatArray
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """A solution whose predictions are in a file."""
+
+    path: Path
+    note: str = ""
+    chosen: dict[str, Any] = field(default_factory=dict)
+    coef: None = None
+
+    @property
+    def predictions(self) -> FloatArray:
+        """Predictions for all perturbations."""
+        return np.load(self.path)
+
+
+class Shelf:
+    """A folder of tables that are filled row by row; it is gone when nothing refers to it any more."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="scpertbias_"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._paths: dict[tuple[str, str], Path] = {}
+
+    def fill(self, name: tuple[str, str], empty: Callable[[], FloatArray], rows: BoolArray, values: Any) -> None:
+        """Fill some rows of a table, which is ``empty()`` before."""
+        if name not in self._paths:
+            self._paths[name] = self._folder / f"{len(self._paths)}.npy"
+            np.save(self._paths[name], empty())
+        table = np.lib.format.open_memmap(self._paths[name], mode="r+")
+        table[rows] = values
+        table.flush()
+
+    def solution(self, name: tuple[str, str], note: str, chosen: dict[str, Any]) -> Shelved:
+        """Return a table that is full."""
+        return Shelved(self._paths[name], note, chosen)

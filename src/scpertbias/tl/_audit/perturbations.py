@@ -1,0 +1,122 @@
+"""What became of each perturbation, before any model: the table for whoever ran the screen."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..._core.arrays import BoolArray, FloatArray
+from ..._core.ranking import percentiles
+from ..._moments import Screen
+from ...pp._annotate import SPECIES, masks
+from ...pp._check import LEFT_OUT, REPRODUCIBLE
+
+KINDS = (
+    "too few cells",
+    "not reproducible",
+    "target in a confounder set",
+    "mostly shared axis",
+    "specific",
+    "reproducible",
+)
+SYSTEMATIC, OTHER = "systematic", "other"
+SHOWN = ("mt", "ribo", SYSTEMATIC)
+MOST = 0.5
+COLUMNS = [
+    "perturbation",
+    "kind",
+    "n_cells",
+    "reproducibility",
+    "effect",
+    "energy_share",
+    "own_gene",
+    "own_z",
+    "own_percentile",
+    *SHOWN,
+    "top_genes",
+]
+
+
+def perturbations_table(screen: Screen, check: pd.DataFrame, confounding: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return one row a perturbation: how well it worked, and one word for what it is.
+
+    Parameters
+    ----------
+    screen
+        The screen.
+    check
+        What :func:`scpertbias.pp.check` found in it.
+    confounding
+        The table of :func:`scpertbias.tl.confounding`, if it was asked (of an audit that of ``full`` is read). Without
+        it no axis is known, and ``kind`` is ``reproducible`` where it would be ``mostly shared axis`` or ``specific``.
+    """
+    rows = check[check["check"] == "perturbation"].reset_index(drop=True)
+    names = rows["perturbation"].to_numpy(str)
+    own = _own_genes(screen).reindex(names).reset_index(drop=True)
+    shares, targeted = _axes(confounding, names)
+    in_set = targeted | np.isin(names, _of_marked_targets(screen))
+    table = pd.DataFrame(
+        {
+            "perturbation": names,
+            "n_cells": rows["n_cells"].to_numpy(np.int64),
+            "reproducibility": rows["reproducibility"].to_numpy(np.float64),
+            "effect": np.sqrt(np.maximum(rows["energy"].to_numpy(np.float64), 0.0)),
+            "energy_share": rows["energy_share"].to_numpy(np.float64),
+            **{column: own[column] for column in own.columns},
+            **{axis: shares[axis].to_numpy() if axis in shares else np.nan for axis in SHOWN},
+            "top_genes": rows["top_genes"],
+        }
+    )
+    table["own_gene"] = table["own_gene"].fillna("")
+    left_out = rows["detail"].str.startswith(LEFT_OUT).to_numpy(bool)
+    table["kind"] = _kinds(table["reproducibility"].to_numpy(), left_out, in_set, shares)
+    return table[COLUMNS]
+
+
+def _kinds(repeat: FloatArray, left_out: BoolArray, in_set: BoolArray, shares: pd.DataFrame) -> npt.NDArray[np.str_]:
+    """Return the first word that holds."""
+    values = shares.to_numpy(np.float64)
+    asked = np.isfinite(values).any(axis=1)
+    shared = (values > MOST).any(axis=1)
+    return np.select([left_out, ~(repeat >= REPRODUCIBLE), in_set, shared, asked], KINDS[:5], default=KINDS[5])
+
+
+def _axes(confounding: pd.DataFrame | None, names: npt.NDArray[np.str_]) -> tuple[pd.DataFrame, BoolArray]:
+    """Return each perturbation's share on gene sets and the systematic axis, and whether a target is in a set."""
+    if confounding is None:
+        return pd.DataFrame(index=names), np.zeros(len(names), dtype=bool)
+    if "regime" in confounding.columns:
+        confounding = confounding[confounding["regime"] == "full"]
+    wanted = (confounding["kind"] == "genes") | (confounding["axis"] == SYSTEMATIC)
+    single = confounding[(confounding["level"] == "perturbation") & wanted & (confounding["axis"] != OTHER)]
+    shares = single.pivot(index="perturbation", columns="axis", values="share").reindex(names)
+    targeted = single.loc[single["own_target"].to_numpy(np.float64) > 0, "perturbation"]
+    return shares, np.isin(names, targeted.to_numpy(str))
+
+
+def _of_marked_targets(screen: Screen) -> list[str]:
+    """Return the perturbations of a mitochondrial or ribosomal gene, by its name, measured or not."""
+    genes = np.array(sorted({gene for targets in screen.targets for gene in targets}), dtype=str)
+    if not len(genes):
+        return []
+    marked = {g for species in SPECIES for mask in masks(genes, species=species).values() for g in genes[mask]}
+    return [name for name, targets in zip(screen.names, screen.targets, strict=True) if marked & set(targets)]
+
+
+def _own_genes(screen: Screen) -> pd.DataFrame:
+    """Return z of each perturbation's own gene and its percentile by |z|; of several targets the one that moved least."""
+    merged, column = screen.merged(), screen.column_of()
+    m = merged.moments
+    var = m.pooled_var
+    rows = {}
+    for p, name in enumerate(merged.names):
+        measured = np.array([column[gene] for gene in merged.targets[p] if gene in column], dtype=np.int64)
+        if not len(measured) or not m.n[p] > 0:
+            continue
+        se = np.sqrt(var * (1 / m.n[p] + 1 / m.n[m.reference]))
+        z = np.divide(m.mean[p] - m.control, se, out=np.zeros(len(se)), where=se > 0)
+        least = measured[np.argmin(np.abs(z[measured]))]
+        rows[name] = (str(screen.symbols[least]), z[least], percentiles(np.abs(z)[None])[0, least])
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["own_gene", "own_z", "own_percentile"])
+    return table.astype({"own_z": np.float64, "own_percentile": np.float64})  # also where no target is measured

@@ -1,0 +1,212 @@
+"""What retraining without some genes changes: every regime beside the full model on that regime's own genes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, combinations, groupby
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..._core.arrays import FloatArray, IntArray
+from ..._core.resampling import Columns, bootstrap_weights, means
+from ..._keys import NEGLIGIBLE
+from ..._moments import Screen
+from .._reference import Reference, reference
+from .._score import score_table
+from .._summary import average, averaged, with_q
+
+Predictions = Mapping[str, Mapping[str, FloatArray]]
+Scored = tuple[str, str, FloatArray]
+UNCHANGED = "retraining changes nothing for this model"
+NO_GAIN = 1e-9
+COLUMNS = ["model", "regime", "metric", "n", "full", "retrained", "gain", "low", "high", "p", "q", "note"]
+
+
+def score_regimes(
+    screens: Mapping[str, Screen],
+    predictions: Predictions,
+    folds: Mapping[str, int],
+    *,
+    n_top_genes: int,
+    unseen: Mapping[str, Sequence[str]] | None = None,
+) -> pd.DataFrame:
+    """Score each regime's models on its own genes, and the full models there too.
+
+    ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
+    holds what models that keep one split have not seen; the others are cross-fitted.
+    """
+    full, frames = screens["full"], []
+    for regime, screen in screens.items():
+        truth = _Truths(screen, folds, n_top_genes, unseen or {})
+        own: Iterable[Scored]
+        own = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
+        columns = full.genes.get_indexer(screen.genes)
+        if regime not in ("full", "regressed"):
+            own = chain(own, ((name, "full", table[:, columns]) for name, table in predictions["full"].items()))
+        made = truth.scores(own)
+        if regime == "regressed":
+            other = _Truths(full, folds, n_top_genes, unseen or {}, genes=columns[truth.genes])
+            made += other.scores((name, "full", table) for name, table in predictions["full"].items())
+        frames += [frame.assign(regime=regime) for frame in made]
+    scores = pd.concat(frames, ignore_index=True)
+    return scores[["model", "regime", *(c for c in scores.columns if c not in {"model", "regime"})]]
+
+
+@dataclass
+class _Truths:
+    """The truth of a screen, with the baseline of what each model was trained on."""
+
+    screen: Screen
+    folds: Mapping[str, int]
+    n_top_genes: int
+    unseen: Mapping[str, Sequence[str]]
+    genes: IntArray | None = None
+
+    def __post_init__(self) -> None:
+        self._made: dict[tuple[str, ...] | None, Reference] = {}
+        self.genes = self._of(None).genes
+
+    def scores(self, predictions: Iterable[Scored]) -> list[pd.DataFrame]:
+        """Score models in their order; those that follow each other and were trained on the same share a truth."""
+        return [
+            score_table(self.screen, self._of(unseen), some)
+            for unseen, some in groupby(predictions, key=lambda one: self._unseen(one[0]))
+        ]
+
+    def _unseen(self, name: str) -> tuple[str, ...] | None:
+        return tuple(sorted(self.unseen[name])) if name in self.unseen else None
+
+    def _of(self, unseen: tuple[str, ...] | None) -> Reference:
+        if unseen not in self._made:
+            self._made[unseen] = reference(
+                self.screen, n_top_genes=self.n_top_genes, folds=self.folds, genes=self.genes, unseen=unseen
+            )
+        return self._made[unseen]
+
+
+def regime_table(
+    scores: pd.DataFrame, *, n_boot: int, rng: int | np.random.Generator | None, metric: str = "l2_ratio"
+) -> pd.DataFrame:
+    """Compare each regime with the full model on that regime's own genes, perturbation by perturbation.
+
+    ``full`` is the score of the model trained on all genes, ``retrained`` that of the model trained in the regime,
+    ``gain`` full − retrained (positive: retraining helps), on the perturbations that both predict.
+    """
+    names, found = paired(scores, metric)
+    weights = bootstrap_weights(len(names), n_boot, np.random.default_rng(rng)).astype(np.float64)
+    pairs = [(model, regime, *of) for regime, models in found.items() for model, of in models.items()]
+    if not pairs:
+        return pd.DataFrame(columns=COLUMNS)
+    gain = means(np.column_stack([full - retrained for _, _, full, retrained in pairs]), weights)
+    rows = []
+    for k, (model, regime, full, retrained) in enumerate(pairs):
+        same = bool(gain.n[k]) and float(np.nanmax(np.abs(full - retrained))) <= NO_GAIN
+        rows.append(
+            {
+                "model": model,
+                "regime": regime,
+                "metric": metric,
+                "n": int(gain.n[k]),
+                "full": average(full),
+                "retrained": average(retrained),
+                "gain": 0.0 if same else gain.estimate[k],
+                "low": 0.0 if same and np.isfinite(gain.low[k]) else gain.low[k],
+                "high": 0.0 if same and np.isfinite(gain.high[k]) else gain.high[k],
+                "p": np.nan if same else gain.p[k],
+                "q": np.nan,
+                "note": UNCHANGED if same else "",
+            }
+        )
+    return with_q(pd.DataFrame(rows, columns=COLUMNS))
+
+
+def paired(
+    scores: pd.DataFrame, metric: str
+) -> tuple[npt.NDArray[np.str_], dict[str, dict[str, tuple[FloatArray, FloatArray]]]]:
+    """Return the held-out perturbations, and by regime and model their scores before and after retraining.
+
+    Both are on the genes of the regime, and NaN where either is not known.
+    """
+    held_out = scores[(scores["split"] == "test") & (scores["regime"] != "full")]
+    names = np.unique(held_out["perturbation"].to_numpy(str))
+    found: dict[str, dict[str, tuple[FloatArray, FloatArray]]] = {}
+    for (regime, model), frame in held_out.groupby(["regime", "model"], sort=False):
+        if not (frame["trained_on"] == regime).any():
+            continue
+        post_hoc = averaged(frame[frame["trained_on"] == "full"], names)[metric]
+        retrained = averaged(frame[frame["trained_on"] == regime], names)[metric]
+        both = np.isfinite(post_hoc) & np.isfinite(retrained)
+        pair = np.where(both, post_hoc, np.nan), np.where(both, retrained, np.nan)
+        found.setdefault(str(regime), {})[str(model)] = pair
+    return names, found
+
+
+"""A difference of errors (relative to the mean baseline) so small that nobody would rank by it."""
+RANKING_COLUMNS = [
+    "regime",
+    "model_a",
+    "model_b",
+    "metric",
+    "n",
+    "full",
+    "full_low",
+    "full_high",
+    "retrained",
+    "retrained_low",
+    "retrained_high",
+    "order",
+]
+
+
+def ranking_table(
+    scores: pd.DataFrame, *, n_boot: int, rng: int | np.random.Generator | None, metric: str = "l2_ratio"
+) -> pd.DataFrame:
+    """Compare each two models before and after retraining, on the regime's genes and the perturbations of both.
+
+    ``full`` is the mean of a − b of the models trained on all genes, ``retrained`` that of the models trained in the
+    regime (negative: a is closer to the truth). ``order`` is ``kept`` or ``reversed`` where both intervals leave out 0,
+    ``same`` where both hold nothing but differences under 0.0005, else ``untold``.
+    """
+    names, found = paired(scores, metric)
+    pairs = [
+        (regime, a, b, found[regime][a], found[regime][b])
+        for regime in found
+        for a, b in combinations(found[regime], 2)
+    ]
+    if not pairs:
+        return pd.DataFrame(columns=RANKING_COLUMNS)
+    weights = bootstrap_weights(len(names), n_boot, np.random.default_rng(rng)).astype(np.float64)
+    before, after = (
+        means(np.column_stack([first[when] - second[when] for *_, first, second in pairs]), weights) for when in (0, 1)
+    )
+    rows = [
+        {
+            "regime": regime,
+            "model_a": a,
+            "model_b": b,
+            "metric": metric,
+            "n": int(before.n[k]),
+            **_columns("full", before, k),
+            **_columns("retrained", after, k),
+            "order": _order(before, after, k),
+        }
+        for k, (regime, a, b, _, _) in enumerate(pairs)
+    ]
+    return pd.DataFrame(rows, columns=RANKING_COLUMNS)
+
+
+def _columns(name: str, of: Columns, k: int) -> dict[str, float]:
+    return {name: of.estimate[k], f"{name}_low": of.low[k], f"{name}_high": of.high[k]}
+
+
+def _order(before: Columns, after: Columns, k: int) -> str:
+    ends = np.array([before.low[k], before.high[k], after.low[k], after.high[k]])
+    if not np.isfinite(ends).all():
+        return "untold"
+    if np.abs(ends).max() < NEGLIGIBLE:
+        return "same"
+    signs = [0 if low <= 0 <= high else int(np.sign(low)) for low, high in (ends[:2], ends[2:])]
+    return "untold" if 0 in signs else "kept" if signs[0] == signs[1] else "reversed"

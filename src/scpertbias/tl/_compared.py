@@ -1,0 +1,180 @@
+"""What the questions about predictions compare: held-out perturbations that all models predict, and the data there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+
+from .. import _moments, _results, _store, _validate
+from .._core.arrays import FloatArray, IntArray
+from .._core.variance import deviations, groups_of_folds, is_constant
+from .._log import info
+from .._models._base import CONSTANT
+from .._moments import Screen
+from ._lazy import Tables
+
+DEFAULTS = {
+    "groupby": "perturbation",
+    "reference": None,
+    "strata": None,
+    "min_cells": 20,
+    "layer": None,
+    "split_key": "split",
+    "gene_symbols": None,
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a question is about: the screen and each model's predictions (perturbations × genes).
+
+    Rows of perturbations that a model has seen are NaN. ``constant`` are models that say of themselves that they predict
+    the same for all that they have not seen.
+    """
+
+    screen: Screen
+    predictions: dict[str, FloatArray]
+    folds: dict[str, int] | None
+    constant: tuple[str, ...]
+
+
+def ask(
+    adata: AnnData, models: str | Sequence[str] | None, data: Mapping[str, Any] | None = None, *, need_models: bool
+) -> Asked:
+    """Read the screen and the stored models; unless ``need_models`` none may be stored, then ``data`` says how to read.
+
+    What was asked when the models were fitted is read from them.
+    """
+    _validate.cells_or_profiles(adata)
+    data = {**DEFAULTS, **(data or {})}
+    if not need_models and (not _store.models(adata) if models is None else len(models) == 0):
+        return Asked(_moments.of(adata, **data), {}, None, ())
+    records = _results.chosen(adata, models)
+    screen = _moments.of(adata, **agreed(records, data))
+    folds = _results.folds(adata, records)
+    predictions = {name: _results.unseen(adata, name, record, screen, folds) for name, record in records.items()}
+    if not any(np.isfinite(table[1:]).all(axis=1).any() for table in predictions.values()):
+        msg = (
+            f"No perturbation is held out: none of {list(predictions)} predicts one that it has not seen. Call "
+            "spb.pp.split before fitting, or spb.tl.audit."
+        )
+        raise ValueError(msg)
+    constant = tuple(name for name, r in records.items() if str(r.get("note", "")).startswith(CONSTANT))
+    return Asked(screen, predictions, folds, constant)
+
+
+def agreed(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the models were fitted with; another value asked for here is an error."""
+    agreed = _results.agreed_data(records)
+    for key, default in DEFAULTS.items():
+        given, kept = _as_list(data[key]), _as_list(agreed[key])
+        same = given == kept or (key == "reference" and all(any(fnmatchcase(k, g) for g in given) for k in kept))
+        if data[key] != default and not same:
+            msg = (
+                f"`{key}={data[key]!r}`, but the stored models were fitted with {agreed[key]!r}, and are compared on "
+                "that. Leave it out, or pass models=() to ask about the data alone."
+            )
+            raise ValueError(msg)
+    return agreed
+
+
+def _as_list(value: Any) -> list[str]:
+    return [str(value)] if isinstance(value, str | int) or value is None else [str(v) for v in value]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out perturbations that all models predict.
+
+    ``rows`` index ``screen.names``; ``groups`` say which rows are centered together (one fold, or all), ``mean`` (rows ×
+    genes) is that of the perturbations that the fits of each row were trained on. ``predictions`` (rows × genes) are
+    made each time they are asked for: of a large screen one model's fill much memory.
+    """
+
+    rows: IntArray
+    groups: IntArray
+    mean: FloatArray
+    predictions: Mapping[str, FloatArray]
+    constant: tuple[str, ...]
+    several_fits: bool
+
+    def away(self, model: str) -> FloatArray:
+        """Predictions as differences from the mean of the model's own; 0 for models that are one constant.
+
+        Where folds are too small to be centered one by one, what differs between fits is taken out first: the mean of
+        their training data.
+        """
+        values = self.predictions[model]
+        if model in self.constant:
+            return np.zeros_like(values)
+        return deviations(values - self.mean if self.several_fits else values, self.groups)
+
+
+def common(
+    screen: Screen,
+    predictions: Mapping[str, FloatArray],
+    folds: Mapping[str, int] | None,
+    constant: Sequence[str] = (),
+    *,
+    merged: Screen | None = None,
+) -> HeldOut:
+    """Return the held-out perturbations that all models predict; models that predict none are left out.
+
+    Rows of predictions are those of ``screen.names``; those that a model has seen are NaN. Without any model: all
+    perturbations that are used. ``merged`` is ``screen.merged()``, where that is known already.
+    """
+    usable = np.zeros(len(screen.names), dtype=bool)
+    usable[screen.perturbation[screen.used]] = True
+    usable[0] = False
+    known = {name: usable & np.isfinite(table).all(axis=1) for name, table in predictions.items()}
+    for name in [name for name, rows in known.items() if not rows.any()]:
+        info(f"{name} is left out: it predicts no perturbation that it has not seen")
+        known.pop(name)
+    rows = np.flatnonzero(np.logical_and.reduce(list(known.values())) if known else usable)
+    if not len(rows):
+        info(f"no perturbation is held out for all of {list(known)}; choose with models=")
+    fold = np.array([-1 if folds is None else folds.get(screen.names[p], -1) for p in rows], dtype=np.int64)
+    groups = groups_of_folds(fold)
+    tables = Tables({name: partial(_some, predictions, name, rows) for name in known})
+    return HeldOut(
+        rows=rows,
+        groups=groups,
+        mean=training_mean(screen, screen.merged() if merged is None else merged, rows, folds),
+        predictions=tables,
+        constant=tuple(name for name, table in tables.items() if says_nothing(name, table, fold, constant)),
+        several_fits=len(np.unique(groups)) < len(np.unique(fold)),
+    )
+
+
+def _some(predictions: Mapping[str, FloatArray], name: str, rows: IntArray) -> FloatArray:
+    return predictions[name][rows]
+
+
+def says_nothing(name: str, table: FloatArray, fold: IntArray, constant: Sequence[str]) -> bool:
+    """Whether a model is one constant in each fold; where folds hold one row each its own word is taken for it."""
+    if len(np.unique(fold)) == len(fold):
+        return name in constant
+    return is_constant(table, fold)
+
+
+def training_mean(screen: Screen, merged: Screen, rows: IntArray, folds: Mapping[str, int] | None) -> FloatArray:
+    """Return for each row the unweighted mean of the perturbations that its fit was trained on."""
+    usable = screen.used & (screen.perturbation > 0) & (screen.moments.n > 0)
+    if folds is None:
+        train = screen.moments.mean[usable & (screen.split == "train")]
+        return np.tile(train.mean(axis=0) if len(train) else np.full(len(screen.genes), np.nan), (len(rows), 1))
+    fold = np.array([folds.get(name, -1) for name in screen.names])
+    some = merged.used & (merged.perturbation > 0) & (merged.moments.n > 0)
+    means = {
+        r: merged.moments.mean[some & (fold != r)].mean(axis=0)
+        if (some & (fold != r)).any()
+        else merged.moments.control
+        for r in np.unique(fold[rows])
+    }
+    return np.stack([means[r] for r in fold[rows]]) if len(rows) else np.zeros((0, len(screen.genes)))

@@ -1,0 +1,279 @@
+"""Does each perturbed gene move in its own column?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .. import _store, _validate
+from .._core.arrays import FloatArray, IntArray
+from .._core.ranking import percentiles
+from .._core.resampling import benjamini_hochberg
+from .._core.target_response import MIN_TARGETS, N_BLOCKS, Scan, block_bounds, scan
+from .._docs import docs
+from .._keys import OBSERVED
+from .._log import added, warn
+from .._models._base import CONSTANT
+from .._moments import Screen
+from ._compared import ask, common
+
+DIRECTIONS = ("either", "down", "up")
+FEW = f"not informative: fewer than {MIN_TARGETS} measured targets"
+PROPOSED = 0.05
+
+
+@docs.dedent
+def on_target(
+    adata: AnnData,
+    models: str | Sequence[str] | None = None,
+    *,
+    direction: str = "either",
+    max_shift: int = 5,
+    n_perm: int = 1000,
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    strata: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    rng: int | np.random.Generator | None = 0,
+    copy: bool = False,
+) -> AnnData | None:
+    """Look for each perturbed gene in its own column, in the data and in each prediction, and in the columns beside it.
+
+    If perturbed genes move most in the column beside their own, values and gene names have slipped against each other:
+    ``proposed`` names the shift, for all genes or for a block of them (a gene dropped from the values alone shifts those
+    behind it). No effect at shift 0 says that the perturbation did not work, or that a model does not know the target.
+
+    Where models are stored, ``groupby`` and the like are read from them.
+
+    Parameters
+    ----------
+    %(adata)s
+    models
+        Names of the stored models; by default all. ``()``, or where none is stored: the data alone.
+    direction
+        ``"down"`` for knock-down and knock-out, ``"up"`` for activation; by default ``"either"``.
+    max_shift
+        Largest shift to either side.
+    n_perm
+        Permutations of targets among perturbations.
+    %(cells)s
+    %(rng)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following field:
+
+    ``adata.uns['scpertbias']['on_target']`` : :class:`pandas.DataFrame`
+        Read it with :func:`scpertbias.get.on_target`. ``level`` is ``scan``: one row a model (``observed`` among them),
+        ``block`` (``all``, or ten of consecutive genes, from ``first`` to ``last``) and ``shift``; ``n_targets``,
+        ``percentile`` (mean of the targets' percentiles among all genes of their perturbation), ``expected`` (the same in
+        a random perturbation), ``p`` (over all shifts), ``q`` (of the strongest shift, Benjamini–Hochberg over blocks) and
+        ``proposed``. A shift of −1: the values of a target lie one column before its name. Or ``level`` is
+        ``perturbation``: one row a model and target (``gene``) with its ``percentile``, ``z`` and ``delta``. ``note`` says
+        why something is not asked.
+
+    Raises
+    ------
+    KeyError
+        If a model is not stored.
+    ValueError
+        If no perturbation is held out, or models were fitted on different data.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> spb.tl.on_target(profiles, direction="down")
+    >>> targets = spb.get.on_target(profiles).query("level == 'perturbation'").set_index("perturbation")
+    >>> targets.loc["STAT1", "percentile"].round(2).item()
+    1.0
+    """
+    _validate.choice(direction, DIRECTIONS, argument="direction")
+    if max_shift < 0 or n_perm < 1:
+        msg = f"`max_shift` is {max_shift} and `n_perm` {n_perm}; max_shift must be 0 or more, n_perm 1 or more."
+        raise ValueError(msg)
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "strata": strata,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    asked = ask(adata, models, data, need_models=False)
+    table = on_target_table(
+        asked.screen,
+        asked.predictions,
+        folds=asked.folds,
+        direction=direction,
+        max_shift=max_shift,
+        n_perm=n_perm,
+        constant=asked.constant,
+        rng=rng,
+    )
+    adata = adata.copy() if copy else adata
+    _store.put(adata, on_target=table)
+    added("'on_target', a row for each model and shift, and for each model and target (adata.uns['scpertbias'])")
+    _warn_shift(table)
+    return adata if copy else None
+
+
+def on_target_table(
+    screen: Screen,
+    predictions: Mapping[str, FloatArray],
+    *,
+    folds: Mapping[str, int] | None = None,
+    direction: str = "either",
+    max_shift: int = 5,
+    n_perm: int = 1000,
+    constant: Sequence[str] = (),
+    rng: int | np.random.Generator | None = 0,
+) -> pd.DataFrame:
+    """Return the table of :func:`on_target`; each model is asked about all that it has not seen.
+
+    Parameters
+    ----------
+    screen
+        The screen.
+    predictions
+        By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
+    folds
+        Fold of each perturbation, if models are cross-fitted.
+    direction, max_shift, n_perm
+        As in :func:`on_target`.
+    constant
+        Models known to predict the same for every unseen perturbation.
+    rng
+        Seed or generator.
+    """
+    seed = int(np.random.default_rng(rng).integers(2**32))
+    merged = screen.merged()
+    m = merged.moments
+    scale = np.sqrt(m.pooled_var)
+    frames = []
+    for name in (OBSERVED, *predictions):
+        shared = common(screen, {} if name == OBSERVED else {name: predictions[name]}, folds, constant, merged=merged)
+        if name in shared.constant:
+            frames.append(pd.DataFrame([{"model": name, "level": "scan", "block": "all", "note": CONSTANT}]))
+            continue
+        if name != OBSERVED and name not in shared.predictions:
+            continue
+        delta = (m.mean[shared.rows] if name == OBSERVED else shared.predictions[name]) - m.control
+        z = np.divide(delta, scale, out=np.zeros_like(delta), where=scale > 0)
+        z /= np.sqrt(1 / m.n[shared.rows] + 1 / m.n[m.reference])[:, None]
+        ranks = percentiles({"either": np.abs(z), "down": -z, "up": z}[direction])
+        rows, columns = _targets(screen, shared.rows)
+        # The same permutations for every model.
+        found = scan(ranks, rows, columns, max_shift=max_shift, n_perm=n_perm, rng=np.random.default_rng(seed))
+        frames.append(_scan_rows(name, found, screen))
+        frames.append(_target_rows(name, screen, shared.rows, rows, columns, (ranks, z, delta)))
+    table = pd.concat([frame.reindex(columns=COLUMNS).astype(TYPES) for frame in frames], ignore_index=True)
+    text = [name for name, kind in TYPES.items() if kind is object]
+    table[text] = table[text].fillna("")
+    return table.assign(direction=direction)
+
+
+TYPES = {
+    "model": object,
+    "level": object,
+    "block": object,
+    "first": object,
+    "last": object,
+    "shift": "Int64",
+    "n_targets": "Int64",
+    "percentile": float,
+    "expected": float,
+    "p": float,
+    "q": float,
+    "proposed": "boolean",
+    "perturbation": object,
+    "gene": object,
+    "z": float,
+    "delta": float,
+    "note": object,
+}
+COLUMNS = list(TYPES)
+
+
+def _targets(screen: Screen, perturbations: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the row and the column of each target that is measured and expressed in control."""
+    column = screen.column_of()
+    expressed = screen.moments.control > 0
+    pairs = [
+        (row, column[gene])
+        for row, p in enumerate(perturbations)
+        for gene in screen.targets[p]
+        if gene in column and expressed[column[gene]]
+    ]
+    found = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _scan_rows(name: str, found: Scan, screen: Screen) -> pd.DataFrame:
+    n_scans, n_shifts = found.percentile.shape
+    strongest = found.p[np.arange(n_scans), found.best]
+    q = benjamini_hochberg(strongest)
+    best = found.best[:, None] == np.arange(n_shifts)
+    bounds = [(0, len(screen.genes) - 1), *block_bounds(len(screen.genes))]
+    labels = ["all", *(str(i + 1) for i in range(N_BLOCKS))]
+    return pd.DataFrame(
+        {
+            "model": name,
+            "level": "scan",
+            "block": np.repeat(labels, n_shifts),
+            "first": np.repeat([str(screen.genes[a]) if a >= 0 else "" for a, _ in bounds], n_shifts),
+            "last": np.repeat([str(screen.genes[b]) if b >= 0 else "" for _, b in bounds], n_shifts),
+            "shift": np.tile(found.shifts, n_scans),
+            "n_targets": found.n_targets.ravel(),
+            "percentile": found.percentile.ravel(),
+            "expected": found.expected.ravel(),
+            "p": found.p.ravel(),
+            "q": np.where(best, q[:, None], np.nan).ravel(),
+            "proposed": (best & (q < PROPOSED)[:, None]).ravel(),
+            "note": np.repeat(np.where(np.isnan(strongest), FEW, ""), n_shifts),
+        }
+    )
+
+
+def _target_rows(
+    name: str,
+    screen: Screen,
+    perturbations: IntArray,
+    rows: IntArray,
+    columns: IntArray,
+    values: tuple[FloatArray, FloatArray, FloatArray],
+) -> pd.DataFrame:
+    percentile, z, delta = (v[rows, columns] for v in values)
+    return pd.DataFrame(
+        {
+            "model": name,
+            "level": "perturbation",
+            "perturbation": np.array(screen.names, dtype=object)[perturbations[rows]],
+            "gene": screen.genes.to_numpy(object)[columns],
+            "percentile": percentile,
+            "z": z,
+            "delta": delta,
+        }
+    )
+
+
+def _warn_shift(table: pd.DataFrame) -> None:
+    """Say so where the columns of the data are out of step with their names."""
+    off = table[(table["model"] == OBSERVED) & table["proposed"].fillna(False).astype(bool) & (table["shift"] != 0)]
+    if len(off):
+        where = ", ".join(
+            f"{'all genes' if block == 'all' else f'{first} to {last}'}: {shift:+d}"
+            for block, first, last, shift in zip(off["block"], off["first"], off["last"], off["shift"], strict=True)
+        )
+        warn(
+            f"Perturbed genes move most in a column beside their own ({where}): values and var_names seem to be out of "
+            "step. See spb.get.on_target."
+        )

@@ -1,0 +1,43 @@
+import shlex
+
+import pytest
+
+from scpertbias._cli.options import EXAMPLES, EXIT_CODES, parser
+
+COMMANDS = ("audit", "report", "demo", "schema")
+
+
+@pytest.mark.parametrize("argv", [[], *([name] for name in COMMANDS)], ids=["", *COMMANDS])
+def test_help_has_examples_and_exit_codes(argv, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        parser().parse_args([*argv, "--help"])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    assert EXAMPLES[argv[0] if argv else ""] in shown
+    assert EXIT_CODES in shown
+
+
+def test_examples_are_understood():
+    lines = [line.strip() for text in EXAMPLES.values() for line in text.splitlines()[1:]]
+    assert len(lines) > 10
+    for line in lines:
+        program, *argv = shlex.split(line.split(" > ")[0], comments=True)
+        assert program == "scpertbias"
+        assert parser().parse_args(argv).command in COMMANDS
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["audit"],
+        ["audit", "x.h5ad", "--no-such"],
+        ["audit", "x.h5ad", "--seed", "a"],
+        ["audit", "x.h5ad", "--memory", "-1"],
+    ],
+)
+def test_usage(argv, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        parser().parse_args(argv)
+    assert stopped.value.code == 2
+    assert "usage: scpertbias" in capsys.readouterr().err

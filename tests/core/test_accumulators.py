@@ -1,0 +1,220 @@
+"""The pass over the cells against plain numpy."""
+
+import numba
+import numpy as np
+import pytest
+from scipy import sparse
+
+from scpertbias._core.accumulators import Leaves, stable_order
+
+
+def leaf_moments(x, leaf, n_leaves, *, scale=None, deviations=None):
+    """The moments of every leaf from all cells at once."""
+    leaves = Leaves.empty(n_leaves, x.shape[1], 0 if deviations is None else deviations.shape[1])
+    leaves.add(x, leaf, scale=scale, deviations=deviations)
+    return leaves
+
+
+N, G, L = 200, 13, 6
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def counts(rng):
+    x = rng.poisson(0.8, (N, G)).astype(np.float64)
+    x[:, 3] = 0
+    x[:, 4] += 5
+    return x
+
+
+@pytest.fixture
+def leaf(rng):
+    leaf = rng.integers(-1, L, N)
+    leaf[leaf == 2] = 3  # leaf 2 stays empty
+    return leaf
+
+
+FORMS = {
+    "c": np.ascontiguousarray,
+    "f": np.asfortranarray,
+    "strided": lambda x: np.repeat(np.repeat(x, 2, axis=0), 3, axis=1)[::2, ::3],
+    "csr_array": sparse.csr_array,
+    "csr_matrix": sparse.csr_matrix,
+    "csc_array": sparse.csc_array,
+    "csc_matrix": sparse.csc_matrix,
+    "csr_int64": lambda x: _wide(sparse.csr_array(x)),
+}
+DTYPES = [np.float64, np.float32, np.int32, np.int64, np.uint8, np.float16, ">f4"]
+
+
+def _wide(x):
+    x.indices, x.indptr = x.indices.astype(np.int64), x.indptr.astype(np.int64)
+    return x
+
+
+def brute(x, leaf, n_leaves=L, deviations=None):
+    """Mean, sum of squares about it, and products with deviations, leaf by leaf."""
+    n_genes = x.shape[1]
+    k = 0 if deviations is None else deviations.shape[1]
+    mean, m2, cross = np.zeros((n_leaves, n_genes)), np.zeros((n_leaves, n_genes)), np.zeros((n_leaves, k, n_genes))
+    for i in range(n_leaves):
+        cells = x[leaf == i].astype(np.float64)
+        if len(cells):
+            mean[i] = cells.mean(axis=0)
+            m2[i] = ((cells - mean[i]) ** 2).sum(axis=0)
+            if k:
+                cross[i] = deviations[leaf == i].T @ cells
+    return np.bincount(leaf[leaf >= 0], minlength=n_leaves), mean, m2, cross
+
+
+def check(leaves, expected, rtol=1e-12):
+    for name, value in zip(("n", "mean", "m2", "cross"), expected, strict=True):
+        np.testing.assert_allclose(getattr(leaves, name), value, rtol=rtol, atol=1e-11, err_msg=name)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form(counts, leaf, form):
+    check(leaf_moments(FORMS[form](counts), leaf, L), brute(counts, leaf))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("form", ["c", "csr_array"])
+def test_every_dtype(counts, leaf, form, dtype):
+    if form == "csr_array" and dtype in (np.float16, ">f4"):
+        x = sparse.csr_array(counts)
+        x.data = x.data.astype(dtype)  # scipy itself refuses these on construction
+    else:
+        x = FORMS[form](counts.astype(dtype))
+    check(leaf_moments(x, leaf, L), brute(counts, leaf))
+
+
+@pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
+def test_booleans(counts, leaf, form):
+    check(leaf_moments(FORMS[form](counts > 0), leaf, L), brute(counts > 0, leaf))
+
+
+@pytest.mark.parametrize("form", ["c", "f", "csr_matrix", "csc_matrix"])
+def test_normalization_and_covariates(counts, leaf, rng, form):
+    scale = 1e4 / (counts.sum(axis=1) + 1)
+    deviations = rng.normal(size=(N, 2))
+    logged = np.log1p(counts * scale[:, None])
+    x = FORMS[form](counts.astype(np.float32))
+    check(leaf_moments(x, leaf, L, scale=scale), brute(logged, leaf))
+    check(leaf_moments(x, leaf, L, deviations=deviations), brute(counts, leaf, deviations=deviations))
+    check(
+        leaf_moments(x, leaf, L, scale=scale, deviations=np.asfortranarray(deviations)),
+        brute(logged, leaf, deviations=deviations),
+    )
+
+
+@pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
+@pytest.mark.parametrize("first", [None, 0.0, 2e4], ids=["plain", "a zero first", "an outlier first"])
+def test_variance_under_a_large_offset(rng, form, first):
+    x = 1e4 + 1e-3 * rng.standard_normal((300, 2))
+    if first is not None:
+        x[0, 0] = first
+    leaf = np.zeros(300, dtype=np.int64)
+    m2 = leaf_moments(FORMS[form](x), leaf, 1).m2[0]
+    exact = ((x - x.mean(axis=0)) ** 2).sum(axis=0)
+    np.testing.assert_allclose(m2, exact, rtol=1e-9)
+    naive = (x**2).sum(axis=0) - 300 * x.mean(axis=0) ** 2
+    assert abs(naive[1] / exact[1] - 1) > 1e-3, "the example would not tell a careless sum"
+
+
+def test_constant_gene_has_no_variance():
+    x = np.full((50, 1), 0.1)
+    for form in ("c", "csr_array", "csc_array"):
+        assert leaf_moments(FORMS[form](x), np.zeros(50, dtype=np.int64), 1).m2[0, 0] == 0
+
+
+def test_values_stored_in_parts_count_once():
+    x = sparse.csr_array((np.array([1.0, 2.0, 4.0]), np.array([0, 0, 1]), np.array([0, 2, 3])), shape=(2, 2))
+    leaves = leaf_moments(x, np.zeros(2, dtype=np.int64), 1)
+    check(leaves, brute(np.array([[3.0, 0.0], [0.0, 4.0]]), np.zeros(2, dtype=int), 1))
+    assert x.nnz == 3, "the input was changed"
+
+
+def test_unsorted_columns(counts, leaf, rng):
+    mixed = rng.permutation(G)
+    x = sparse.csr_array(counts)[:, mixed]
+    check(leaf_moments(x, leaf, L), brute(counts[:, mixed], leaf))
+
+
+@pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
+def test_same_bits_with_any_number_of_threads(counts, leaf, rng, form):
+    scale, deviations = np.ones(N), rng.normal(size=(N, 1))
+    before = numba.get_num_threads()
+    found = []
+    try:
+        for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
+            numba.set_num_threads(threads)
+            found.append(leaf_moments(FORMS[form](counts), leaf, L, scale=scale, deviations=deviations))
+    finally:
+        numba.set_num_threads(before)
+    for name in ("mean", "m2", "cross"):
+        np.testing.assert_array_equal(getattr(found[0], name), getattr(found[1], name))
+
+
+def test_cells_of_no_leaf_do_not_count(counts, leaf):
+    kept = leaf >= 0
+    other = counts.copy()
+    other[~kept] = 1e6
+    for form in ("c", "csr_array", "csc_array"):
+        check(leaf_moments(FORMS[form](other), leaf, L), brute(counts[kept], leaf[kept]))
+
+
+def test_no_cell_at_all(counts):
+    leaves = leaf_moments(sparse.csr_array(counts), np.full(N, -1), 2)
+    assert leaves.n.tolist() == [0, 0]
+    assert not leaves.mean.any()
+
+
+@pytest.mark.parametrize("x", [sparse.coo_array(np.eye(3)), [[1.0]], np.zeros(3)], ids=["coo", "list", "1-d"])
+def test_other_things_are_refused(x):
+    x = x if hasattr(x, "shape") and len(x.shape) == 2 else _Shaped(x)
+    with pytest.raises(TypeError, match="dense, CSR and CSC arrays are read"):
+        leaf_moments(x, np.zeros(3, dtype=np.int64), 1)
+
+
+class _Shaped:
+    shape = (3, 3)
+
+    def __init__(self, x):
+        self.x = x
+
+
+@pytest.mark.parametrize("n_codes", [10, 40_000])
+def test_stable_order(rng, n_codes):
+    codes = rng.integers(-1, n_codes, 1000)
+    np.testing.assert_array_equal(stable_order(codes, n_codes), np.argsort(codes, kind="stable"))
+
+
+@pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
+def test_genes_in_parts(counts, leaf, rng, form):
+    deviations = rng.normal(size=(N, 1))
+    found = Leaves.empty(L, G, 1)
+    for genes in (slice(0, 4), slice(4, 5), slice(5, G)):
+        found.add_genes(genes, FORMS[form](counts[:, genes]), leaf, deviations=deviations)
+    check(found, brute(counts, leaf, deviations=deviations))
+
+
+def test_leaves_that_are_joined(counts, leaf, rng):
+    deviations = rng.normal(size=(N, 1))
+    first = np.arange(N) < 70
+    found = leaf_moments(counts[first], leaf[first], L, deviations=deviations[first])
+    rest = leaf[~first]
+    at = np.unique(rest[rest >= 0])
+    compact = np.where(rest >= 0, np.searchsorted(at, rest), -1)
+    other = leaf_moments(counts[~first], compact, len(at), deviations=deviations[~first])
+    kept = other.mean.copy()
+    found.join(other, at)
+    check(found, brute(counts, leaf, deviations=deviations))
+    np.testing.assert_array_equal(other.mean, kept)
+    empty = Leaves.empty(L, G, 1)
+    empty.join(Leaves.empty(2, G, 1), np.array([0, 3]))
+    assert not empty.n.any()
+    assert not empty.mean.any()

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from scpertbias._core.halves import deal
+from scpertbias._core.row_moments import gather
+
+N, G, R, S = 600, 7, 5, 3
+
+
+class Cells:
+    """Cells with rows (0 is the control), strata and covariates; every stratum shifts genes and covariates."""
+
+    def __init__(self, seed=0, n=N, strata=S):
+        rng = np.random.default_rng(seed)
+        self.row = rng.choice(R, n, p=[0.4, 0.2, 0.2, 0.1, 0.1]).astype(np.int64)
+        self.row[rng.choice(n, n // 20, replace=False)] = -1
+        self.stratum = rng.integers(0, strata, n)
+        self.n_strata = strata
+        self.hashes = rng.integers(2**64, size=n, dtype=np.uint64)
+        self.c = rng.normal(size=(n, 2)) + 0.5 * self.stratum[:, None]
+        self.x = rng.gamma(2.0, size=(n, G)) + 0.3 * self.stratum[:, None] + self.c @ rng.normal(size=(2, G)) * 0.5
+        self.x += 0.2 * np.maximum(self.row, 0)[:, None]
+
+    def deal(self, **kwargs):
+        return deal(self.row, R, 0, self.hashes, stratum=self.stratum, n_strata=self.n_strata, **kwargs)
+
+    def gather(self, x=None, covariates=False, **kwargs):
+        return gather(
+            self.x if x is None else x,
+            self.deal(**kwargs),
+            self.row,
+            R,
+            0,
+            stratum=self.stratum,
+            covariates=self.c if covariates else None,
+        )
+
+    def take(self, index):
+        other = object.__new__(Cells)
+        other.__dict__ = {k: v[index] if isinstance(v, np.ndarray) else v for k, v in self.__dict__.items()}
+        return other
+
+    def centered(self, values):
+        """Each cell less the control mean of its stratum, plus the control mean."""
+        control = self.row == 0
+        out = values.copy()
+        for b in range(self.n_strata):
+            out[self.stratum == b] -= values[control & (self.stratum == b)].mean(axis=0)
+        return out + values[control].mean(axis=0)
+
+    def parts(self):
+        """Half and block of each cell, as dealt."""
+        dealt = self.deal()
+        leaf = dealt.leaf
+        return np.where(leaf >= 0, dealt.half[leaf], -1), np.where(leaf >= 0, dealt.block[leaf], -1)
+
+
+@pytest.mark.parametrize("guide", [False, True])
+def test_halves_are_disjoint_and_whole(guide):
+    cells = Cells()
+    given = (cells.hashes % 3 == 0).astype(np.int64) if guide else None
+    dealt = cells.deal(guide_half=given)
+    kept = cells.row >= 0
+    assert (dealt.leaf[~kept] == -1).all()
+    np.testing.assert_array_equal(dealt.row[dealt.leaf[kept]], cells.row[kept])
+    half = dealt.half[dealt.leaf[kept]]
+    if guide:
+        np.testing.assert_array_equal(half, given[kept])
+    moments = cells.gather(guide_half=given)
+    np.testing.assert_array_equal(moments.n_half.sum(axis=0), moments.n)
+    joined = (moments.n_half[:, :, None] * moments.half).sum(axis=0) / moments.n[:, None]
+    np.testing.assert_allclose(joined, moments.mean, atol=1e-12)
+    of_blocks = moments.n_blocks @ moments.blocks / moments.n_blocks.sum()
+    np.testing.assert_allclose(of_blocks, moments.control, atol=1e-12)
+    first = slice(0, len(moments.blocks) // 2)
+    of_first = moments.n_blocks[first] @ moments.blocks[first] / moments.n_blocks[first].sum()
+    np.testing.assert_allclose(of_first, moments.half[0, 0], atol=1e-12)
+
+
+def test_guides_that_are_not_told_are_dealt():
+    cells = Cells()
+    np.testing.assert_array_equal(cells.deal(guide_half=np.full(N, -1)).leaf, cells.deal().leaf)
+
+
+def test_halves_and_blocks_are_balanced_within_strata():
+    cells = Cells()
+    half, block = cells.parts()
+    for b in range(S):
+        for p in range(R):
+            mine = (cells.row == p) & (cells.stratum == b)
+            n = [(mine & (half == a)).sum() for a in (0, 1)]
+            assert abs(n[0] - n[1]) <= 1
+        in_blocks = np.bincount(block[(cells.row == 0) & (cells.stratum == b)], minlength=20)
+        assert np.ptp(in_blocks) <= 1
+    for p in range(R):
+        assert abs(((cells.row == p) & (half == 0)).sum() - ((cells.row == p) & (half == 1)).sum()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("n", "blocks"), [(2, 2), (3, 2), (4, 2), (7, 2), (8, 4), (39, 18), (40, 20), (41, 20), (1000, 20)]
+)
+def test_number_of_control_blocks(n, blocks):
+    hashes = np.random.default_rng(0).integers(2**64, size=n, dtype=np.uint64)
+    zero = np.zeros(n, dtype=np.int64)
+    dealt = deal(zero, 1, 0, hashes, stratum=zero, n_strata=1)
+    assert dealt.block.max() + 1 == blocks
+    size = np.bincount(dealt.block[dealt.leaf])
+    assert np.ptp(size) <= 1
+    moments = gather(np.arange(n, dtype=float)[:, None], dealt, zero, 1, 0, stratum=zero)
+    assert np.isfinite(moments.half).all()
+    assert np.isfinite(moments.blocks).all()
+
+
+def test_a_small_control_half_leaves_no_block_empty():
+    cells = Cells()
+    given = np.ones(N, dtype=np.int64)
+    given[np.flatnonzero(cells.row == 0)[:3]] = 0
+    moments = cells.gather(guide_half=given)
+    assert len(moments.blocks) == 6
+    assert (moments.n_blocks > 0).all()

@@ -1,0 +1,190 @@
+"""Rows, halves and control blocks against brute force over the cells."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from scpertbias._core.halves import deal
+from scpertbias._core.moments import regress_out
+from scpertbias._core.row_moments import gather, sum_by
+
+N, G, R, S = 600, 7, 5, 3
+
+
+class Cells:
+    """Cells with rows (0 is the control), strata and covariates; every stratum shifts genes and covariates."""
+
+    def __init__(self, seed=0, n=N, strata=S):
+        rng = np.random.default_rng(seed)
+        self.row = rng.choice(R, n, p=[0.4, 0.2, 0.2, 0.1, 0.1]).astype(np.int64)
+        self.row[rng.choice(n, n // 20, replace=False)] = -1
+        self.stratum = rng.integers(0, strata, n)
+        self.n_strata = strata
+        self.hashes = rng.integers(2**64, size=n, dtype=np.uint64)
+        self.c = rng.normal(size=(n, 2)) + 0.5 * self.stratum[:, None]
+        self.x = rng.gamma(2.0, size=(n, G)) + 0.3 * self.stratum[:, None] + self.c @ rng.normal(size=(2, G)) * 0.5
+        self.x += 0.2 * np.maximum(self.row, 0)[:, None]
+
+    def deal(self, **kwargs):
+        return deal(self.row, R, 0, self.hashes, stratum=self.stratum, n_strata=self.n_strata, **kwargs)
+
+    def gather(self, x=None, covariates=False, **kwargs):
+        return gather(
+            self.x if x is None else x,
+            self.deal(**kwargs),
+            self.row,
+            R,
+            0,
+            stratum=self.stratum,
+            covariates=self.c if covariates else None,
+        )
+
+    def take(self, index):
+        other = object.__new__(Cells)
+        other.__dict__ = {k: v[index] if isinstance(v, np.ndarray) else v for k, v in self.__dict__.items()}
+        return other
+
+    def centered(self, values):
+        """Each cell less the control mean of its stratum, plus the control mean."""
+        control = self.row == 0
+        out = values.copy()
+        for b in range(self.n_strata):
+            out[self.stratum == b] -= values[control & (self.stratum == b)].mean(axis=0)
+        return out + values[control].mean(axis=0)
+
+    def parts(self):
+        """Half and block of each cell, as dealt."""
+        dealt = self.deal()
+        leaf = dealt.leaf
+        return np.where(leaf >= 0, dealt.half[leaf], -1), np.where(leaf >= 0, dealt.block[leaf], -1)
+
+
+def means(values, group, n):
+    return np.array([values[group == i].mean(axis=0) for i in range(n)])
+
+
+def check(moments, cells, values, raw, tol=1e-10):
+    half, block = cells.parts()
+    close = {"rtol": tol, "atol": tol}
+    np.testing.assert_allclose(moments.mean, means(values, cells.row, R), **close)
+    for a in (0, 1):
+        np.testing.assert_allclose(moments.half[a], means(values, np.where(half == a, cells.row, -1), R), **close)
+        np.testing.assert_array_equal(moments.n_half[a], np.bincount(cells.row[half == a], minlength=R))
+    np.testing.assert_allclose(moments.blocks, means(values, block, len(moments.blocks)), **close)
+    np.testing.assert_array_equal(moments.n_blocks, np.bincount(block[block >= 0]))
+    np.testing.assert_array_equal(moments.n, np.bincount(cells.row[cells.row >= 0]))
+    variance = np.array([raw[cells.row == i].var(axis=0, ddof=1) for i in range(R)])
+    np.testing.assert_allclose(moments.var, variance, **close)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.csc_matrix], ids=["dense", "csr", "csc"])
+@pytest.mark.parametrize("strata", [1, S])
+def test_moments_are_those_of_the_centered_cells(form, strata):
+    cells = Cells(strata=strata)
+    moments = cells.gather(form(cells.x))
+    check(moments, cells, cells.centered(cells.x), cells.x)
+    np.testing.assert_allclose(moments.control, cells.x[cells.row == 0].mean(axis=0), rtol=1e-12)
+    assert len(moments.blocks) == 20
+
+
+def test_strata_matter():
+    """The example is one in which the batches shift the means."""
+    cells = Cells()
+    assert np.abs(cells.centered(cells.x) - cells.x).max() > 0.1
+
+
+def test_formula_of_the_definitions():
+    cells = Cells()
+    control = cells.row == 0
+    by_stratum = [cells.x[control & (cells.stratum == b)].mean(axis=0) for b in range(S)]
+    for p in range(1, R):
+        mine = cells.row == p
+        expected = cells.x[control].mean(axis=0)
+        for b in range(S):
+            both = mine & (cells.stratum == b)
+            expected = expected + both.sum() / mine.sum() * (cells.x[both].mean(axis=0) - by_stratum[b])
+        np.testing.assert_allclose(cells.gather().mean[p], expected, atol=1e-10)
+
+
+def test_a_constant_gene_with_an_offset_keeps_its_variance():
+    cells = Cells()
+    cells.x[:, 0] = 1e4 + 1e-3 * np.random.default_rng(1).standard_normal(N)
+    moments = cells.gather()
+    exact = [cells.x[cells.row == i, 0].var(ddof=1) for i in range(R)]
+    np.testing.assert_allclose(moments.var[:, 0], exact, rtol=1e-8)
+
+
+@pytest.mark.parametrize("fit_on", ["control", "train"])
+@pytest.mark.parametrize("strata", [1, S])
+@pytest.mark.parametrize("add_intercept", [True, False])
+def test_regressing_moments_is_regressing_cells(fit_on, strata, add_intercept):
+    cells = Cells(strata=strata)
+    rows = np.arange(R) == 0 if fit_on == "control" else np.arange(R) < 3
+    moments, fit = regress_out(cells.gather(covariates=True), rows=rows, add_intercept=add_intercept)
+    x, c = cells.centered(cells.x), cells.centered(cells.c)
+    fitted = (cells.row >= 0) & rows[np.maximum(cells.row, 0)]
+    design = np.column_stack([np.ones(fitted.sum()), c[fitted]])
+    slopes = np.linalg.lstsq(design, x[fitted], rcond=None)[0][1:]
+    np.testing.assert_allclose(fit.slopes, slopes, atol=1e-9)
+    residual = x - (c - c[fitted].mean(axis=0)) @ slopes - (0 if add_intercept else x[fitted].mean(axis=0))
+    if strata > 1:  # the variance keeps the part between strata, so it is not that of the residuals
+        half, block = cells.parts()
+        np.testing.assert_allclose(moments.mean, means(residual, cells.row, R), atol=1e-9)
+        np.testing.assert_allclose(moments.blocks, means(residual, block, 20), atol=1e-9)
+        for a in (0, 1):
+            expected = means(residual, np.where(half == a, cells.row, -1), R)
+            np.testing.assert_allclose(moments.half[a], expected, atol=1e-9)
+        assert (moments.var >= 0).all()
+    else:
+        check(moments, cells, residual, residual, tol=1e-9)
+    assert moments.covariates is None
+
+
+def test_one_cell_has_no_second_half_and_no_variance():
+    row = np.array([0, 0, 0, 0, 1])
+    zero = np.zeros(5, dtype=np.int64)
+    dealt = deal(row, 2, 0, np.arange(5, dtype=np.uint64), stratum=zero, n_strata=1)
+    moments = gather(np.arange(5.0)[:, None], dealt, row, 2, 0, stratum=zero)
+    assert moments.mean[1, 0] == 4
+    assert np.isnan(moments.half[:, 1, 0]).sum() == 1
+    assert np.isnan(moments.var[1, 0])
+    assert moments.n_half[:, 1].sum() == 1
+
+
+def test_nothing_depends_on_the_order_of_cells():
+    cells = Cells()
+    mixed = cells.take(np.random.default_rng(3).permutation(N))
+    one, two = cells.gather(covariates=True), mixed.gather(covariates=True)
+    for name in ("n", "mean", "var", "half", "n_half", "blocks", "n_blocks"):
+        np.testing.assert_allclose(getattr(one, name), getattr(two, name), atol=1e-11, err_msg=name)
+    for name in ("mean", "half", "blocks", "ss", "cross"):
+        expected, found = getattr(one.covariates, name), getattr(two.covariates, name)
+        np.testing.assert_allclose(found, expected, atol=1e-9, err_msg=name)
+
+
+def test_cells_left_out_do_not_count():
+    cells = Cells()
+    kept = cells.take(cells.row >= 0)
+    strange = cells.x.copy()
+    strange[cells.row < 0] = 1e9
+    for name in ("mean", "var", "half", "blocks"):
+        np.testing.assert_array_equal(getattr(cells.gather(strange), name), getattr(kept.gather(), name))
+
+
+def test_covariates_are_about_rows_and_strata():
+    cells = Cells()
+    found = cells.gather(covariates=True).covariates
+    x, c = cells.centered(cells.x), cells.centered(cells.c)
+    for p in range(R):
+        mine = cells.row == p
+        d = c[mine] - c[mine].mean(axis=0)
+        np.testing.assert_allclose(found.mean[p], c[mine].mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(found.ss[p], d.T @ d, rtol=1e-10)
+        np.testing.assert_allclose(found.cross[p], d.T @ x[mine], atol=1e-9)
+
+
+def test_sum_by():
+    values, to = np.arange(12.0).reshape(4, 3), np.array([1, -1, 1, 0])
+    np.testing.assert_array_equal(sum_by(values, to, 3), [values[3], values[0] + values[2], np.zeros(3)])
+    weighted = sum_by(values, to, 2, weights=np.array([2.0, 5.0, 1.0, 3.0]))
+    np.testing.assert_array_equal(weighted, [3 * values[3], 2 * values[0] + values[2]])

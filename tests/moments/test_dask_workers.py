@@ -1,0 +1,141 @@
+"""Two workers that could not hold the cells give the profiles of cells in memory, also when one of them dies."""
+
+import os
+import signal
+import threading
+import time
+import warnings
+
+import anndata as ad
+import dask
+import dask.array as da
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client, LocalCluster
+
+import scpertbias as spb
+from scpertbias._moments import dask_workers
+
+COVARIATES = ["pct_counts_mt", "pct_counts_ribo"]
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return spb.ds.simulate(3000, 60, 8, n_strata=2, rng=3)
+
+
+@pytest.fixture(scope="module")
+def expected(cells):
+    return spb.pp.pseudobulk(cells, strata="gem_group", covariates=COVARIATES)
+
+
+LIMIT = 700_000_000
+"""Bytes that a worker may take: less than the file, and twice what the libraries alone take."""
+
+
+@pytest.fixture(scope="module")
+def client():
+    with warnings.catch_warnings(), dask.config.set({"distributed.admin.tick.limit": "60s"}):
+        warnings.simplefilter("ignore")
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=LIMIT, dashboard_address=None)
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+def same(found, expected):
+    np.testing.assert_allclose(found.X, expected.X, rtol=1e-9)
+    for slot in ("layers", "varm", "obsm"):
+        for key, values in getattr(expected, slot).items():
+            np.testing.assert_allclose(getattr(found, slot)[key], values, rtol=1e-8, atol=1e-9, err_msg=key)
+
+
+def lazy(cells, chunks):
+    return ad.AnnData(da.from_array(cells.X.toarray(), chunks=chunks), obs=cells.obs, var=cells.var)
+
+
+@pytest.mark.parametrize("chunks", [(500, -1), (-1, 11), (700, 30)])
+def test_the_numbers_are_those_in_memory(client, cells, expected, chunks):
+    assert dask_workers.is_wanted(lazy(cells, chunks).X)
+    found = spb.pp.pseudobulk(lazy(cells, chunks), strata="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
+    same(found, expected)
+
+
+def test_cells_that_lie_on_the_cluster_are_read_there(client, cells, expected):
+    there = lazy(cells, (400, -1))
+    there.X = client.persist(there.X)
+    found = spb.pp.pseudobulk(there, strata="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
+    same(found, expected)
+
+
+def test_moments_are_joined_some_leaves_at_a_time(client, cells, expected, monkeypatch):
+    monkeypatch.setattr(dask_workers, "SLAB", 10_000)
+    found = spb.pp.pseudobulk(lazy(cells, (500, -1)), strata="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
+    same(found, expected)
+
+
+def test_a_part_has_many_cells_for_each_leaf_but_no_more_than_a_share(client):
+    assert dask_workers._cells_of_a_part(100_000, 50) == 1000
+    assert dask_workers._cells_of_a_part(1001, 5000) == 501
+    x = da.zeros((10, 4), chunks=(2, -1))
+    assert [(rows, len(groups)) for rows, groups in dask_workers._parts(x, 2, 5)] == [
+        (slice(0, 4), 2),
+        (slice(4, 8), 2),
+        (slice(8, 10), 1),
+    ]
+    assert [len(group.read()) for _, groups in dask_workers._parts(x, 4, 8) for group in groups] == [2, 2, 1]
+
+
+def test_without_a_client_nothing_is_distributed(cells):
+    assert not dask_workers.is_wanted(cells.X)
+
+
+def test_blocks_are_grouped_until_they_are_worth_it():
+    x = da.zeros((10, 4), chunks=((3, 3, 1, 3), -1))
+    assert [rows for rows, _ in dask_workers._groups(x, 6)] == [slice(0, 6), slice(6, 10)]
+    assert [len(blocks) for _, blocks in dask_workers._groups(x, 1)] == [1, 1, 1, 1]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A file larger than what a worker may take."""
+    path = tmp_path_factory.mktemp("large") / "large.h5ad"
+    rng = np.random.default_rng(0)
+    n_genes = 4000
+    some = rng.gamma(1.0, size=(1000, n_genes)).astype(np.float32)
+    label = rng.choice(["control", *(f"G{i}" for i in range(6))], 45_000)
+    obs = pd.DataFrame({"perturbation": label}, index=[f"c{i}" for i in range(len(label))])
+    ad.AnnData(obs=obs, var=pd.DataFrame(index=[f"G{i}" for i in range(n_genes)])).write_h5ad(path)
+    with h5py.File(path, "r+") as file:
+        x = file.create_dataset("X", (len(label), n_genes), np.float32)
+        x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        for start in range(0, len(label), 1000):
+            x[start : start + 1000] = np.roll(some, start // 1000, axis=1)
+    assert path.stat().st_size > LIMIT
+    return path
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_changes_nothing(client, large):
+    """The file does not fit into a worker, and one of the two is killed while it works."""
+    expected = spb.pp.pseudobulk(ad.read_h5ad(large, backed="r"), min_cells=5)
+    pids = client.run(os.getpid)
+    killed = []
+
+    def kill():
+        while not client.who_has():  # until something is done, and would be lost
+            time.sleep(0.02)
+        killed.append(next(iter(pids.values())))
+        os.kill(killed[0], signal.SIGKILL)
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # read_lazy announces what it is
+        cells = ad.experimental.read_lazy(large)
+    found = spb.pp.pseudobulk(cells, min_cells=5, chunk_memory=0.1)
+    thread.join(10)
+    assert killed
+    assert killed[0] not in client.run(os.getpid).values()
+    same(found, expected)

@@ -1,0 +1,47 @@
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+
+from scpertbias import _moments
+from scpertbias._moments.screen import Screen
+
+
+@pytest.fixture
+def screen():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["ctrl", "B", "A"], [40, 50, 60])
+    obs = pd.DataFrame({"perturbation": labels, "split": np.tile(["train", "test", "val"], 50)})
+    adata = AnnData(rng.gamma(1.0, size=(150, 4)), obs=obs.set_axis([f"c{i}" for i in range(150)]))
+    adata.var = pd.DataFrame({"name": ["X", "Y", "X", "Z"]}, index=["g1", "g2", "g3", "g4"])
+    return _moments.of(adata, gene_symbols="name"), adata
+
+
+def test_rows(screen):
+    screen, adata = screen
+    assert isinstance(screen, Screen)
+    assert screen.reference == "ctrl"
+    assert screen.names == ("ctrl", "A", "B")
+    assert [(screen.names[p], s) for p, s in zip(screen.perturbation, screen.split, strict=True)] == [
+        ("ctrl", "train"),
+        *[(name, split) for name in "AB" for split in ("train", "val", "test")],
+    ]
+    assert screen.codes.tolist() == adata.obs["perturbation"].map({"ctrl": 0, "A": 1, "B": 2}).tolist()
+
+
+def test_the_first_of_two_genes_with_one_symbol(screen):
+    assert screen[0].column_of() == {"X": 0, "Y": 1, "Z": 3}
+
+
+def test_merged(screen):
+    screen, adata = screen
+    merged = screen.merged()
+    assert merged.perturbation.tolist() == [0, 1, 2]
+    assert merged.moments.n.tolist() == [40, 60, 50]
+    for i, name in enumerate(merged.names):
+        cells = adata.X[(adata.obs["perturbation"] == name).to_numpy()]
+        np.testing.assert_allclose(merged.moments.mean[i], cells.mean(axis=0))
+        np.testing.assert_allclose(merged.moments.var[i], cells.var(axis=0, ddof=1))
+    assert merged.used.tolist() == [True, True, True]
+    assert len(merged.reason) == len(merged.split) == 3
+    assert merged.names == screen.names

@@ -1,0 +1,142 @@
+"""The verdict on a model: of its intervals alone, in every direction, on tables made by hand."""
+
+import pandas as pd
+import pytest
+
+from scpertbias._report.verdicts import scorecard as words
+from scpertbias._report.verdicts.scorecard import scorecard
+from scpertbias._report.wording import CONSTANT
+
+NAN = float("nan")
+
+
+def skill(model="x", *, n=100, estimate=0.2, low=0.1, high=0.3, note="", **other):
+    row = {"model": model, "regime": "full", "subset": "all", "metric": "l2_skill", "n": n, "estimate": estimate}
+    return {**row, "low": low, "high": high, "note": note, **other}
+
+
+def gain(metric, low, *, model="x", n=100):
+    row = {
+        "model": model,
+        "regime": "full",
+        "metric": metric,
+        "n": n,
+        "specific_gain": low + 0.1,
+        "low": low,
+        "high": low + 0.2,
+    }
+    return {**row, "ceiling_gain": 0.6, "note": ""}
+
+
+def axis(note=""):
+    return {
+        "axis": "systematic",
+        "regime": "full",
+        "level": "screen",
+        "share": 0.5,
+        "low": 0.4,
+        "high": 0.6,
+        "note": note,
+    }
+
+
+def share(low, *, model="x", n=100):
+    row = {"model": model, "regime": "full", "metric": words.OFF_SHARE, "n": n, "score": low + 0.1, "low": low}
+    return {**row, "high": low + 0.2, "ceiling": 0.4, "note": ""}
+
+
+def card(tables, *rows, apart=None, off=None, off_share=None, note="", unseen=None):
+    tables["summary"] = pd.DataFrame(rows)
+    tables["confounding"] = pd.DataFrame([axis(note)])
+    some = [gain(m, low) for m, low in ((words.SPECIFIC, apart), (words.OFF_AXIS, off)) if low is not None]
+    some += [] if off_share is None else [share(off_share)]
+    if some:
+        tables["specificity"] = pd.DataFrame(some)
+    return scorecard(tables, unseen or {})
+
+
+@pytest.mark.parametrize(
+    ("given", "apart", "off", "verdict"),
+    [
+        ({}, 0.1, (0.1, 0.2), words.KNOWS),
+        ({}, 0.1, (0.1, -0.05), words.ALONG),
+        ({}, 0.1, (-0.1, 0.2), words.ALONG),
+        ({}, -0.1, (-0.1, 0.2), words.SHARED),
+        ({}, 0.1, (0.1, None), words.TELLS),
+        ({}, 0.1, (None, None), words.TELLS),
+        ({}, None, (None, None), words.SHARED),
+        ({"low": 0.0}, 0.1, (0.1, 0.2), words.APART),
+        ({"low": -0.1}, -0.1, (-0.1, 0.2), words.SAME),
+        ({"low": -0.3, "high": 0.0}, -0.1, (-0.1, 0.2), words.SAME),
+        ({"low": -0.3, "high": -0.1}, 0.1, (0.1, 0.2), words.WORSE),
+        ({"n": 9}, 0.1, (0.1, 0.2), words.NONE),
+        ({"low": NAN, "high": NAN}, 0.1, (0.1, 0.2), words.NONE),
+    ],
+)
+def test_verdict_is_of_the_intervals_alone(tables, given, apart, off, verdict):
+    (row,) = card(tables, skill(**given), apart=apart, off=off[0], off_share=off[1]).to_dict("records")
+    assert row["verdict"] == verdict
+
+
+def test_a_weak_axis_is_not_used(tables):
+    (row,) = card(
+        tables, skill(), apart=0.1, off=0.1, off_share=0.2, note="weak axis: its share may be up to 0.06 too high"
+    ).to_dict("records")
+    assert row["verdict"] == words.TELLS
+    assert pd.isna(row["off_axis_gain"])
+    assert row["specific_gain"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"), [({"low": -0.1}, words.ONE), ({}, words.ONE), ({"low": -0.3, "high": -0.1}, words.WORSE)]
+)
+def test_a_constant_model_knows_no_perturbation(tables, given, verdict):
+    (row,) = card(
+        tables, skill(**given), apart=0.1, off=0.1, off_share=0.2, unseen={"x": f"{CONSTANT} (whatever)"}
+    ).to_dict("records")
+    assert (row["verdict"], row["note"]) == (verdict, CONSTANT)
+
+
+def test_best_first_and_those_without_a_verdict_last(tables):
+    rows = [skill("a", estimate=0.1), skill("b", estimate=0.3), skill("c", estimate=0.9, n=9), skill("mean")]
+    found = card(tables, *rows)
+    assert found["model"].tolist() == ["b", "a", "c"]
+    assert found["note"].iloc[2] == "9 held-out perturbations, 10 are needed"
+
+
+def test_other_subsets_regimes_and_scores_are_not_looked_at(tables):
+    other = skill(low=-0.9, high=-0.8)
+    found = card(
+        tables, skill(), {**other, "subset": "common"}, {**other, "regime": "no_mt"}, {**other, "metric": "l2"}
+    )
+    assert found["verdict"].tolist() == [words.SHARED]
+
+
+def test_retraining_and_recurrence_are_counted(tables):
+    tables["regimes"] = pd.DataFrame(
+        [
+            {"model": "x", "regime": regime, "metric": "l2_ratio", "gain": g, "low": g, "high": g}
+            for regime, g in (("no_mt", 0.1), ("no_mt_ribo", 0.2))
+        ]
+    )
+    genes = [
+        {
+            "model": "x",
+            "regime": "full",
+            "by": "z",
+            "symbol": s,
+            "count": 9,
+            "excess": 5.0,
+            "excess_low": 1.0,
+            "q": q,
+            "n_perturbations": 20,
+        }
+        for s, q in (("A", 0.01), ("B", 0.2))
+    ]
+    tables["recurrence"] = pd.DataFrame(genes)
+    (row,) = card(tables, skill()).to_dict("records")
+    assert (row["regime"], row["regime_gain"], row["n_recurring"]) == ("no_mt_ribo", 0.2, 1)
+
+
+def test_no_models_no_card(tables):
+    assert scorecard(tables, {}).empty

@@ -1,0 +1,117 @@
+"""What may be said of the perturbations, each sentence in both directions, on tables made by hand."""
+
+import pandas as pd
+import pytest
+
+from scpertbias._report.verdicts.screen import moved, scan, worked
+
+NAN = float("nan")
+CARRY = "5 of 25 perturbations carry 80 % of the response: A, B, C, D, E"
+
+
+def perturbation(name, kind="reproducible", *, own_gene="", own_z=NAN):
+    return {"perturbation": name, "kind": kind, "own_gene": own_gene, "own_z": own_z}
+
+
+def axis(note=""):
+    return {
+        "axis": "systematic",
+        "regime": "full",
+        "level": "screen",
+        "share": 0.5,
+        "low": 0.4,
+        "high": 0.6,
+        "note": note,
+    }
+
+
+def ask(tables, *rows, note="", check=(), on_target=()):
+    tables["perturbations"] = pd.DataFrame(rows)
+    tables["confounding"] = pd.DataFrame([axis(note)])
+    if check:
+        tables["check"] = pd.DataFrame(check, columns=["check", "perturbation", "status", "detail"])
+    if on_target:
+        tables["on_target"] = pd.DataFrame(on_target)
+    found = worked(tables)
+    return found, [s["text"] for s in found["sentences"]]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verdict", "text"),
+    [
+        (["specific", "mostly shared axis", "target in a confounder set", "reproducible"], "yes", "4 of 4"),
+        (["specific", "not reproducible"], "partly", "1 of 2"),
+        (["not reproducible", "not reproducible"], "no", "0 of 2"),
+        (["specific", "too few cells"], "yes", "1 of 1"),
+    ],
+)
+def test_how_many_have_a_reproducible_effect(tables, kinds, verdict, text):
+    found, _ = ask(tables, *(perturbation(str(i), kind) for i, kind in enumerate(kinds)))
+    assert found["verdict"] == verdict
+    assert found["text"].startswith(f"{text} perturbations have an effect")
+
+
+def test_kinds_are_counted_unless_the_axis_is_weak(tables):
+    rows = [
+        perturbation("a", "specific"),
+        perturbation("b", "specific"),
+        perturbation("c", "mostly shared axis"),
+        perturbation("d", "not reproducible"),
+    ]
+    _, said = ask(tables, *rows)
+    assert (
+        "Of these 3, 2 are specific (the effect is mostly their own) and 1 move mostly along a shared axis; judge models on specific ones."
+        in said
+    )
+    _, said = ask(tables, *rows, note="weak axis: its share may be up to 0.06 too high")
+    assert not [t for t in said if t.startswith("Of these")]
+    _, said = ask(tables, perturbation("a", "reproducible"))
+    assert not [t for t in said if t.startswith("Of these")]
+
+
+def test_own_genes_are_counted_by_direction(tables):
+    rows = [
+        perturbation("a", own_gene="a", own_z=-9.0),
+        perturbation("b", own_gene="b", own_z=4.0),
+        perturbation("c", own_gene="c", own_z=1.0),
+    ]
+    _, said = ask(tables, *rows, perturbation("d"))
+    assert "Of the 3 whose own gene is measured, it falls in 1 and rises in 1 (|z| above 3)." in said
+    assert not ask(tables, perturbation("d"))[1]
+
+
+def test_few_perturbations_that_carry_the_response_are_quoted(tables):
+    row = ("response", "", "ok", CARRY)
+    assert ask(tables, perturbation("a"), check=[row])[1] == [f"{CARRY}."]
+    assert ask(tables, perturbation("a"), check=[("labels", "", "ok", CARRY)])[1] == []
+
+
+def at(shift=0, *, proposed=False, note="", model="observed", block="all"):
+    return {
+        "model": model,
+        "level": "scan",
+        "block": block,
+        "shift": shift,
+        "n_targets": 27.0,
+        "percentile": 0.95,
+        "expected": 0.6,
+        "p": 0.001,
+        "proposed": proposed,
+        "note": note,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "start"),
+    [
+        ([at(-1), at(0, proposed=True)], "No shift of values against gene names is proposed: in their own"),
+        ([at(-1), at(0)], "No shift"),
+        ([at(-1, proposed=True), at(0)], None),
+        ([at(0, note="not informative: fewer than 10 measured targets", proposed=None)], "Whether values lie beside"),
+    ],
+)
+def test_one_sentence_on_shifted_values(tables, rows, start):
+    _, said = ask(tables, perturbation("a"), on_target=[*rows, at(-1, proposed=True, model="ridge")])
+    assert len(said) == (start is not None)
+    assert start is None or said[0].startswith(start)
+    assert len(moved(scan(tables))) == (start is None)

@@ -1,0 +1,144 @@
+from functools import partial
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import scanpy as sc
+
+from scpertbias.tl._audit.jobs import Cache, Part, _as_they_come, digest, jobs, run
+
+
+def square(number, calls=None):
+    if calls is not None:
+        calls.append(number)
+    if number < 0:
+        msg = f"{number} is negative"
+        raise ValueError(msg)
+    return {"square": np.array([number**2]), "note": np.array("a/b ü")}
+
+
+def parts(numbers, calls=None):
+    return [Part(("square", str(n)), lambda n=n: square(n, calls), [n]) for n in numbers]
+
+
+def values(results):
+    return {place: r if isinstance(r, str) else r["square"].item() for place, r in results}
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_every_part_has_its_result_or_its_reason(n_jobs):
+    found = values(run(parts([1, 2, -3]), n_jobs=n_jobs, cache=None))
+    assert found == {("square", "1"): 1, ("square", "2"): 4, ("square", "-3"): "-3 is negative"}
+
+
+def test_another_error_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        list(run([Part(("x",), lambda: 1 / 0)], n_jobs=1, cache=None))
+
+
+def test_the_backend_is_the_users():
+    work = [Part((str(n),), partial(dict, square=np.array([n]))) for n in (2, 3)]  # processes know this, not this file
+    with joblib.parallel_config("loky", n_jobs=2):
+        assert sorted(values(run(work, n_jobs=None, cache=None)).values()) == [2, 3]
+    assert _as_they_come() == "generator_unordered"
+    with joblib.parallel_config("multiprocessing", n_jobs=2):
+        assert _as_they_come() == "list"
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    calls = []
+    first = values(run(parts([1, 2, -3], calls), n_jobs=1, cache=Cache(tmp_path / "new" / "folder")))
+    again = list(run(parts([1, 2, 5, -3], calls), n_jobs=1, cache=Cache(tmp_path / "new" / "folder")))
+    assert calls == [1, 2, -3, 5, -3]  # a reason is not kept: the data may be mended
+    assert values(again).items() >= first.items()
+    assert dict(again)[("square", "2")]["note"] == "a/b ü"
+
+
+def test_an_interrupted_run_goes_on(tmp_path):
+    calls = []
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run([*parts([1, 2], calls), Part(("stop",), stop)], n_jobs=1, cache=Cache(tmp_path)))
+    list(run(parts([1, 2, 3], calls), n_jobs=1, cache=Cache(tmp_path)))
+    assert calls == [1, 2, 3]
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "flipped"])
+def test_a_file_that_is_damaged_is_made_again(tmp_path, damage):
+    calls = []
+    list(run(parts([7], calls), n_jobs=1, cache=Cache(tmp_path)))
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    at = whole.index(np.array([49]).tobytes())
+    file.write_bytes(
+        {"cut": whole[: len(whole) // 2], "empty": b"", "flipped": whole[:at] + b"\1" + whole[at + 1 :]}[damage]
+    )
+    assert values(run(parts([7], calls), n_jobs=1, cache=Cache(tmp_path))) == {("square", "7"): 49}
+    assert calls == [7, 7]
+    assert file.read_bytes() == whole
+
+
+def test_other_inputs_are_another_part(tmp_path):
+    cache = Cache(tmp_path)
+    table = pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]})
+    inputs = [
+        1,
+        1.5,
+        "1",
+        None,
+        [1, 2],
+        {"a": 1},
+        np.arange(3),
+        np.arange(3.0),
+        table,
+        table.assign(b=[1.0, 3.0]),
+        table["a"],
+    ]
+    keys = [cache.key(Part(("p",), square, i)) for i in inputs]
+    assert len(set(keys)) == len(keys)
+    assert cache.key(Part(("q",), square, 1)) not in keys
+    built = pd.DataFrame({"a": ["".join(["x"]), "".join(["y"])], "b": [1.0, 2.0]})  # other text objects, the same text
+    assert digest(built) == digest(table)
+    assert digest(table.astype({"a": "string"})) == digest(table) == digest(table.astype({"a": "category"}))
+
+
+def test_what_parts_share_is_prepared_only_for_those_that_are_missing(tmp_path):
+    prepared = []
+    work = [Part((str(n),), partial(square, n), n, lambda n=n: prepared.append(n)) for n in (1, 2)]
+    list(run(work[:1], n_jobs=1, cache=Cache(tmp_path)))
+    list(run(work, n_jobs=1, cache=Cache(tmp_path)))
+    assert prepared == [1, 2]
+
+
+def test_parts_are_asked_for_as_workers_get_free():
+    asked = []
+
+    def some():
+        for part in parts(range(50)):
+            asked.append(part.place)
+            yield part
+
+    results = run(some(), n_jobs=1, cache=None)
+    next(results)
+    assert len(asked) < 10
+    assert len(list(results)) == 49
+
+
+def test_the_number_of_jobs():
+    sc.settings.n_jobs = 3
+    assert jobs(None) == 3
+    assert jobs(2) == 2
+    with joblib.parallel_config("threading", n_jobs=5):
+        assert jobs(None) is None
+        assert jobs(2) == 2
+
+
+def test_a_cache_is_a_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="`cache`.*is a file"):
+        Cache(tmp_path / "file")

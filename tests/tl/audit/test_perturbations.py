@@ -1,0 +1,118 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import rankdata
+
+import scpertbias as spb
+from scpertbias import _moments
+from scpertbias.pp._check import findings
+from scpertbias.tl._audit.perturbations import KINDS, perturbations_table
+from scpertbias.tl._confounding import confounding_table, measured_sets
+
+
+@pytest.fixture(scope="module")
+def profiles():
+    return spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep", min_cells=100)
+
+
+@pytest.fixture(scope="module")
+def screen(profiles):
+    return _moments.of(profiles)
+
+
+@pytest.fixture(scope="module")
+def check(screen, profiles):
+    return findings(screen, profiles)
+
+
+@pytest.fixture(scope="module")
+def confounding(screen, profiles):
+    return confounding_table(screen, measured_sets(profiles, screen), n_random=10, n_boot=10, rng=0)
+
+
+def test_numbers_are_those_of_the_check(screen, check):
+    table = perturbations_table(screen, check).set_index("perturbation")
+    mine = check[check["check"] == "perturbation"].set_index("perturbation")
+    assert list(table.index) == list(mine.index)
+    np.testing.assert_allclose(table["effect"], np.sqrt(mine["energy"].clip(lower=0)))
+    assert (table["effect"] == 0).any()
+    assert (table["n_cells"] == mine["n_cells"]).all()
+    assert (table["top_genes"] == mine["top_genes"]).all()
+
+
+def test_own_gene(screen, check):
+    table = perturbations_table(screen, check).set_index("perturbation")
+    m = screen.merged().moments
+    p, g = screen.names.index("JAK2"), list(screen.genes).index("JAK2")
+    z = (m.mean[p] - m.control) / np.sqrt(m.pooled_var * (1 / m.n[p] + 1 / m.n[0]))
+    assert table.loc["JAK2", "own_gene"] == "JAK2"
+    assert table.loc["JAK2", "own_z"] == pytest.approx(z[g])
+    assert table.loc["JAK2", "own_percentile"] == pytest.approx((rankdata(np.abs(z))[g] - 0.5) / len(z))
+    assert table.loc["BRD4", "own_gene"] == ""
+    assert np.isnan(table.loc["BRD4", "own_z"])
+
+
+def test_own_gene_where_no_target_is_measured():
+    adata = spb.ds.papalexi_2021()
+    adata = adata[:, ~adata.var_names.isin(set(adata.obs["perturbation"]))].copy()
+    screen = _moments.of(adata, strata="bio_rep")
+    table = perturbations_table(screen, findings(screen, adata))
+    assert set(table["own_gene"]) == {""}
+    for column in ("own_z", "own_percentile"):
+        assert table[column].dtype == np.float64
+        assert table[column].isna().all()
+
+
+def test_of_several_targets_the_one_that_moved_least():
+    adata = spb.ds.papalexi_2021()
+    adata.obs["perturbation"] = adata.obs["perturbation"].astype(str).replace({"STAT1": "STAT1+STAT5A+JAK2"})
+    screen = _moments.of(adata, strata="bio_rep")
+    row = perturbations_table(screen, findings(screen, adata)).set_index("perturbation").loc["JAK2+STAT1+STAT5A"]
+    assert row["own_gene"] == "JAK2"
+
+
+def test_words_without_axes(screen, check):
+    kinds = perturbations_table(screen, check).set_index("perturbation")["kind"]
+    assert kinds["SPI1"] == "too few cells"
+    assert kinds["ATF2"] == "not reproducible"
+    assert kinds["STAT1"] == "reproducible"
+    assert set(kinds) <= set(KINDS)
+
+
+def test_words_and_shares_with_axes(screen, check, confounding):
+    table = perturbations_table(screen, check, confounding).set_index("perturbation")
+    single = confounding[confounding["level"] == "perturbation"].set_index(["axis", "perturbation"])["share"]
+    for axis in ("mt", "systematic"):
+        np.testing.assert_allclose(table.loc[["STAT1", "IFNGR2"], axis], single[axis][["STAT1", "IFNGR2"]])
+    assert np.isnan(table.loc["ATF2", "systematic"])
+    shared = single["systematic"].reindex(table.index) > 0.5
+    reproducible = table["kind"].isin(["specific", "mostly shared axis"])
+    assert (table.loc[reproducible, "kind"] == np.where(shared, KINDS[3], KINDS[4])[reproducible]).all()
+    assert set(table.loc[reproducible, "kind"]) == {"specific", "mostly shared axis"}
+
+
+def test_of_an_audit_the_full_regime_is_read(screen, check, confounding):
+    other = confounding.assign(regime="no_mt", share=9.0)
+    both = pd.concat([confounding.assign(regime="full"), other], ignore_index=True)
+    pd.testing.assert_frame_equal(
+        perturbations_table(screen, check, both), perturbations_table(screen, check, confounding)
+    )
+
+
+def test_a_target_in_a_set(screen, check, confounding):
+    changed = confounding.copy()
+    mine = (changed["level"] == "perturbation") & (changed["perturbation"] == "STAT1") & (changed["axis"] == "p53")
+    changed.loc[mine, "own_target"] = 1
+    kinds = perturbations_table(screen, check, changed).set_index("perturbation")["kind"]
+    assert kinds["STAT1"] == "target in a confounder set"
+    assert "target in a confounder set" not in set(kinds.drop("STAT1"))
+
+
+@pytest.mark.parametrize("name", ["RPS6", "mt-Nd1"])
+def test_a_mitochondrial_or_ribosomal_target_that_is_not_measured(name):
+    adata = spb.ds.papalexi_2021()
+    adata.obs["perturbation"] = adata.obs["perturbation"].astype(str).replace({"STAT1": name})
+    screen = _moments.of(adata, strata="bio_rep")
+    kinds = perturbations_table(screen, findings(screen, adata)).set_index("perturbation")["kind"]
+    assert kinds[name] == "target in a confounder set"
+    assert list(kinds).count("target in a confounder set") == 1

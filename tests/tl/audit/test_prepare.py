@@ -1,0 +1,156 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import scpertbias as spb
+from scpertbias.tl._audit import prepare as preparation
+from scpertbias.tl._audit.prepare import prepare
+
+DATA = {
+    "groupby": "perturbation",
+    "reference": None,
+    "strata": None,
+    "min_cells": 20,
+    "layer": None,
+    "split_key": "split",
+    "gene_symbols": None,
+}
+
+
+def run(adata, *, data=None, **kwargs):
+    defaults = {
+        "covariates": ("pct_counts_mt", "pct_counts_ribo"),
+        "normalize": False,
+        "size_factors": None,
+        "target_sum": 1e4,
+        "guide_key": None,
+        "with_net": True,
+        "trained": (),
+        "rng": 0,
+    }
+    return prepare(adata, data={**DATA, **(data or {})}, **{**defaults, **kwargs})
+
+
+@pytest.fixture(scope="module")
+def adata():
+    return spb.ds.simulate(1200, 60, 6, cell_axis_sd=0.4, rng=0)
+
+
+def test_profiles_and_net_are_those_of_pp(adata):
+    ready = run(adata)
+    profiles, net = ready.profiles, ready.net
+    expected = spb.pp.pseudobulk(adata, covariates=["pct_counts_mt", "pct_counts_ribo"])
+    np.testing.assert_array_equal(profiles.X, expected.X)
+    pd.testing.assert_frame_equal(net, spb.pp.coexpression_net(adata))
+    assert len(net)
+    assert ready.notes == []
+    assert ready.cells is None
+    assert run(adata, with_net=False).net is None
+
+
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_matrix, np.asarray])
+def test_raw_counts(adata, make):
+    raw = adata.copy()
+    counts = raw.layers["counts"]
+    raw.X = counts.toarray() if make is np.asarray else make(counts)
+    own = raw.copy()
+    total = np.asarray(counts.sum(axis=1)).ravel()
+    own.X = np.log1p(counts.toarray().astype(float) * (1e4 / total)[:, None])
+    raw.obs = raw.obs.drop(columns=["pct_counts_mt", "pct_counts_ribo"])
+    ready, expected = run(raw, normalize=True, trained=("deep",)), run(own)
+    profiles = ready.profiles
+    np.testing.assert_allclose(profiles.X, expected.profiles.X, atol=1e-9)
+    pd.testing.assert_frame_equal(ready.net, expected.net, rtol=1e-6)
+    logged = ready.cells.X.toarray() if sparse.issparse(ready.cells.X) else ready.cells.X
+    assert logged.dtype == np.float32
+    np.testing.assert_allclose(logged, own.X, rtol=1e-6)
+    assert "normalized on the fly" in ready.notes[1]
+    assert ready.notes[0] == "pct_counts_mt, pct_counts_ribo were computed from the counts"
+    mt = raw.var_names.str.startswith("MT-")
+    share = 100 * np.asarray(counts[:, mt].sum(axis=1)).ravel() / total
+    control = (raw.obs["perturbation"] == "non-targeting").to_numpy()
+    row = profiles.obs["is_reference"].to_numpy()
+    assert profiles.obsm["covariates"][row, 0] == pytest.approx(share[control].mean())
+
+
+def test_covariates_that_are_missing(adata):
+    bare = adata.copy()
+    bare.obs = bare.obs.drop(columns="pct_counts_mt")
+    assert list(run(bare).profiles.uns["scpertbias"]["profiles"]["covariates"]) == ["pct_counts_ribo"]
+    with pytest.raises(KeyError, match="percent"):
+        run(bare, covariates=["percent"])
+
+
+def test_many_genes_are_reduced(adata, monkeypatch):
+    monkeypatch.setattr(preparation, "MAX_GENES", 20)
+    ready = run(adata)
+    profiles, notes = ready.profiles, ready.notes
+    expected = spb.pp.select_genes(adata, n_top_genes=20, copy=True)
+    assert list(profiles.var_names) == list(expected.var_names)
+    assert f"{expected.n_vars} of 60 genes were kept" in notes[0]
+    assert profiles.var_names.str.startswith("MT-").sum() == adata.var_names.str.startswith("MT-").sum()
+
+
+def test_a_layer_that_may_be_negative(adata):
+    made = spb.pp.standardize(adata, copy=True)
+    profiles = run(made, data={"layer": "standardized"}).profiles
+    assert profiles.X.min() < 0
+    np.testing.assert_allclose(profiles.X, spb.pp.pseudobulk(made, layer="standardized").X)
+    assert profiles.uns["scpertbias"]["profiles"]["layer"] == "standardized"
+
+
+def test_profiles_are_taken_as_they_are(adata):
+    given = (
+        spb.pp.pseudobulk(adata, strata="gem_group")
+        if adata.obs["gem_group"].nunique() > 1
+        else spb.pp.pseudobulk(adata)
+    )
+    ready = run(given)
+    profiles = ready.profiles
+    assert profiles is not given
+    assert ready.net is None
+    np.testing.assert_array_equal(profiles.X, given.X)
+    with pytest.raises(ValueError, match="min_cells"):
+        run(given, data={"min_cells": 50})
+    with pytest.raises(ValueError, match="`layer`"):
+        run(given, data={"layer": "regressed"})
+    with pytest.raises(ValueError, match="normalize"):
+        run(given, normalize=True)
+
+
+def test_the_input_is_left_alone(adata):
+    before = adata.copy()
+    run(adata)
+    raw = adata.copy()
+    raw.X = raw.layers["counts"].copy()
+    kept = raw.copy()
+    run(raw, normalize=True)
+    pd.testing.assert_frame_equal(raw.obs, kept.obs)
+    pd.testing.assert_frame_equal(adata.obs, before.obs)
+    assert (raw.X != kept.X).nnz == 0
+    assert list(adata.layers) == list(before.layers)
+    assert adata.uns.keys() == before.uns.keys()
+
+
+def test_cells_for_models_that_are_trained_from_them(adata):
+    ready = run(adata, trained=("deep", "deeper"))
+    assert set(ready.cells.obs["split"]) == {"train", "val", "test"}
+    assert ready.notes[-1].startswith("deep, deeper: trained on one split of the perturbations, 80 / 10 / 10 %")
+    assert "split" not in adata.obs
+    assert ready.data == DATA
+    given = adata.copy()
+    spb.pp.split(given, fractions=(0.5, 0.0, 0.5), rng=3)
+    again = run(given, trained=("deep",))
+    assert again.cells.obs["split"].astype(str).tolist() == given.obs["split"].astype(str).tolist()
+    assert again.notes == []
+    with pytest.raises(ValueError, match="'deep'.*trained from cells, but these are profiles"):
+        run(spb.pp.pseudobulk(adata), trained=("deep",))
+
+
+def test_an_error_lists_the_columns_of_the_caller_only(adata):
+    counts = adata.copy()
+    counts.X = counts.layers["counts"]
+    counts.obs = counts.obs[["perturbation"]]
+    with pytest.raises(KeyError, match=r"no obs\['batch'\]. obs holds \['perturbation'\]\."):
+        run(counts, data={"strata": "batch"}, normalize=True)

@@ -1,0 +1,125 @@
+"""Which rows the questions look at: held out, predicted by all, centered fold by fold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scpertbias as spb
+from scpertbias.tl._compared import ask, common
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return spb.ds.simulate(3_000, 120, 30, keep_counts=False, rng=1)
+
+
+@pytest.fixture
+def profiles(cells):
+    adata = cells.copy()
+    spb.pp.split(adata, fractions=(0.6, 0.0, 0.4))
+    return spb.pp.pseudobulk(adata)
+
+
+def brought(profiles, perturbations):
+    """Somebody's predictions, the observed means with noise, for some perturbations."""
+    rng = np.random.default_rng(0)
+    rows = profiles[profiles.obs["perturbation"].isin(perturbations)]
+    values = rows.X + 0.01 * rng.normal(size=rows.shape)
+    return pd.DataFrame(values, index=rows.obs["perturbation"].astype(str).to_numpy(), columns=rows.var_names)
+
+
+def test_rows_that_a_model_has_seen_are_gone(profiles):
+    spb.tl.fit_ridge(profiles)
+    asked = ask(profiles, None, need_models=True)
+    test = set(profiles.obs["perturbation"][profiles.obs["split"] == "test"])
+    predicted = np.isfinite(asked.predictions["ridge"]).all(axis=1)
+    assert {name for name, ok in zip(asked.screen.names, predicted, strict=True) if ok} == test
+    assert asked.constant == ("ridge",)
+    shared = common(asked.screen, asked.predictions, asked.folds, asked.constant)
+    assert {asked.screen.names[p] for p in shared.rows} == test
+    assert shared.constant == ("ridge",)
+    assert not shared.away("ridge").any()
+    train = profiles.X[(profiles.obs["split"] == "train") & ~profiles.obs["is_reference"]]
+    np.testing.assert_allclose(shared.mean, np.tile(train.mean(axis=0), (len(test), 1)))
+
+
+def test_only_what_all_predict_is_compared(profiles):
+    spb.tl.fit_mean(profiles)
+    test = sorted(set(profiles.obs["perturbation"][profiles.obs["split"] == "test"]))
+    spb.tl.add_predictions(profiles, brought(profiles, test[:5]), key_added="other", test=test[:5])
+    asked = ask(profiles, None, need_models=True)
+    shared = common(asked.screen, asked.predictions, asked.folds, asked.constant)
+    assert [asked.screen.names[p] for p in shared.rows] == test[:5]
+    assert shared.constant == ("mean",)
+    alone = ask(profiles, "mean", need_models=True)
+    assert len(common(alone.screen, alone.predictions, alone.folds).rows) == len(test)
+
+
+def test_a_model_that_predicts_nothing_unseen_is_left_out(profiles):
+    spb.tl.fit_mean(profiles)
+    asked = ask(profiles, None, need_models=True)
+    gaps = {**asked.predictions, "gaps": np.full_like(asked.predictions["mean"], np.nan)}
+    shared = common(asked.screen, gaps, asked.folds)
+    assert list(shared.predictions) == ["mean"]
+    assert len(shared.rows) == 12
+
+
+def test_cross_fitted_rows_are_centered_fold_by_fold(cells):
+    audit = spb.tl.audit(cells, models=("mean",), regimes=("full",), n_folds=5)
+    asked = ask(audit["full"], None, need_models=True)
+    varying = asked.predictions["mean"] + np.random.default_rng(0).normal(size=asked.predictions["mean"].shape)
+    shared = common(asked.screen, {**asked.predictions, "varying": varying}, asked.folds, asked.constant)
+    assert len(shared.rows) == min(30, audit["full"].obs["used"].sum() - 1)
+    assert len(np.unique(shared.groups)) == 5
+    assert not shared.several_fits
+    for fold in np.unique(shared.groups):
+        mine = shared.groups == fold
+        others = [p for p in shared.rows if asked.folds[asked.screen.names[p]] != fold]
+        means = asked.screen.merged().moments.mean[others]
+        np.testing.assert_allclose(shared.mean[mine], np.tile(means.mean(axis=0), (mine.sum(), 1)))
+        np.testing.assert_allclose(shared.away("varying")[mine].mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(shared.predictions["mean"], shared.mean)
+    assert shared.constant == ("mean",)
+
+
+def test_with_one_fold_each_the_fits_own_means_are_taken_out(cells):
+    audit = spb.tl.audit(cells, models=("mean", "ridge"), regimes=("full",), n_folds=30)
+    asked = ask(audit["full"], None, need_models=True)
+    shared = common(asked.screen, asked.predictions, asked.folds, asked.constant)
+    assert shared.several_fits
+    assert set(shared.constant) == {"mean", "ridge"}
+    unnamed = common(asked.screen, asked.predictions, asked.folds)
+    assert unnamed.constant == ()
+    # Also unnamed, the mean is no more than what differs between fits.
+    assert not unnamed.away("mean").any()
+
+
+def test_data_alone_before_and_beside_models(cells, profiles):
+    asked = ask(cells, None, need_models=False)
+    assert asked.predictions == {}
+    assert len(common(asked.screen, {}, None).rows) == 30
+    spb.tl.fit_mean(profiles)
+    assert ask(profiles, (), need_models=False).predictions == {}
+    assert list(ask(profiles, None, need_models=False).predictions) == ["mean"]
+    with pytest.raises(KeyError, match="No model is stored"):
+        ask(cells, None, need_models=True)
+    with pytest.raises(KeyError, match=r"\['gears'\] are not stored; there are \['mean'\]"):
+        ask(profiles, "gears", need_models=False)
+
+
+def test_models_say_how_the_data_are_read(cells):
+    adata = cells.copy()
+    spb.pp.split(adata)
+    spb.tl.fit_mean(adata, reference="non-targeting", min_cells=10)
+    assert ask(adata, None, need_models=True).screen.record["min_cells"] == 10
+    for data in ({"min_cells": 10}, {"reference": "non-*"}, {"reference": ["non-targeting"]}):
+        assert ask(adata, None, data, need_models=False).predictions
+    with pytest.raises(ValueError, match=r"`strata='gem_group'`, but the stored models were fitted with None"):
+        ask(adata, None, {"strata": "gem_group"}, need_models=False)
+
+
+def test_nothing_held_out(cells):
+    adata = cells.copy()
+    spb.tl.fit_mean(adata)
+    with pytest.raises(ValueError, match="No perturbation is held out"):
+        ask(adata, None, need_models=True)
