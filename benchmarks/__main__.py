@@ -1,7 +1,7 @@
 """Every budget, in one table: ``python -m benchmarks``."""
 
-from . import audit, backed, cluster, pseudobulk, questions, regress_out, ridge, scores
+from . import audit, backed, cluster, profiles, questions, regress_out, ridge, scores
 from ._table import main
 
 if __name__ == "__main__":
-    main([pseudobulk.run, ridge.run, regress_out.run, audit.run, questions.run, scores.run, backed.run, cluster.run])
+    main([profiles.run, ridge.run, regress_out.run, audit.run, questions.run, scores.run, backed.run, cluster.run])

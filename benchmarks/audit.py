@@ -20,7 +20,7 @@ from ._screen import size_of
 SECONDS, GIGABYTES = 60.0, 4.0
 REGIMES = {"full", "no_mt", "no_mt_ribo", "regressed"}
 MODELS = {
-    *("control", "mean", "ridge", "grn_linear", "two_stage", "bilinear"),
+    *("no_change", "mean", "ridge", "grn_linear", "two_stage", "bilinear"),
     *("grn_linear_perturbations", "two_stage_perturbations"),
 }
 

@@ -1,4 +1,4 @@
-"""`pp.pseudobulk` of a file beside reading the file alone, and beside the same pass with its reading not counted.
+"""`pp.profiles` of a file beside reading the file alone, and beside the same pass with its reading not counted.
 
 Reading and computing overlap, so the whole should take little more than the slower of the two; and its memory is that of
 the moments and two chunks, whatever the file. The budget is for a file larger than memory (``benchmarks.large``): one that
@@ -42,7 +42,7 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
             path = Path(folder) / f"{form}.h5ad"
             AnnData(x, obs=adata.obs, var=adata.var).write_h5ad(path)
             del x
-            found = row(f"pseudobulk, {form} file", size_of(adata), **measured(path, pairs))
+            found = row(f"profiles, {form} file", size_of(adata), **measured(path, pairs))
             rows.append(replace(found, budget="see benchmarks.large", met=None))
     return rows
 
@@ -70,7 +70,7 @@ def measure(path: Path, pairs: int, counts: bool = False) -> dict[str, Any]:
 
 def ours(path: Path, counts: bool = False) -> AnnData:
     adata = ad.read_h5ad(path, backed="r")
-    found = spb.pp.pseudobulk(adata, normalize=counts, chunk_memory=CHUNK_GB)
+    found = spb.pp.profiles(adata, normalize=counts, chunk_memory=CHUNK_GB)
     adata.file.close()
     return found
 

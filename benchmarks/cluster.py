@@ -1,4 +1,4 @@
-"""`pp.pseudobulk` of a lazy file on two dask workers, beside the same file read here."""
+"""`pp.profiles` of a lazy file on two dask workers, beside the same file read here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
 def row(path: Path, size: str, *, limit_gb: float, counts: bool) -> Row:
     """Read a file here and on the workers; met if the numbers are the same, and no worker took more than its limit."""
     backed = ad.read_h5ad(path, backed="r")
-    expected = spb.pp.pseudobulk(backed, normalize=counts, chunk_memory=CHUNK_GB)
+    expected = spb.pp.profiles(backed, normalize=counts, chunk_memory=CHUNK_GB)
     backed.file.close()
     found: list[AnnData] = []
     with (
@@ -45,14 +45,14 @@ def row(path: Path, size: str, *, limit_gb: float, counts: bool) -> Row:
     ):
         client.run(lambda: __import__("scpertbias") and None)
         pids = set(client.run(os.getpid).values())
-        spent = seconds(lambda: found.append(spb.pp.pseudobulk(lazy(path), normalize=counts, chunk_memory=CHUNK_GB)))
+        spent = seconds(lambda: found.append(spb.pp.profiles(lazy(path), normalize=counts, chunk_memory=CHUNK_GB)))
         peak = max(client.run(peak_memory_gb).values())
         survived = pids == set(client.run(os.getpid).values())
     difference = max(
         float(np.nanmax(np.abs(np.asarray(found[0].layers[key]) - expected.layers[key]))) for key in expected.layers
     )
     return Row(
-        work=f"pseudobulk, {WORKERS} dask workers",
+        work=f"profiles, {WORKERS} dask workers",
         size=size,
         ours_s=spent,
         memory_gb=peak,

@@ -72,7 +72,7 @@ def _difference(ours: Any, theirs: Any) -> float:
 
 @cache
 def cells() -> ad.AnnData:
-    """Real cells, log-normalized, with a split and no strata."""
+    """Real cells, log-normalized, with a split and no batches."""
     adata = spb.ds.papalexi_2021()[::3].copy()
     adata.obs = adata.obs.drop(columns="bio_rep")
     size = adata.obs["perturbation"].map(adata.obs["perturbation"].value_counts()).astype(int)
@@ -91,7 +91,7 @@ def dense() -> np.ndarray:
 @cache
 def profiles() -> ad.AnnData:
     """Profiles with two models, one of which predicts every perturbation differently."""
-    made = spb.pp.pseudobulk(cells())
+    made = spb.pp.profiles(cells())
     spb.tl.fit_ridge(made)
     noise = np.random.default_rng(0).normal(0, 0.05, made.shape)
     noisy = pd.DataFrame(np.maximum(made.to_df() + noise, 0.0), index=made.obs_names, columns=made.var_names)
@@ -112,18 +112,18 @@ def _train() -> np.ndarray:
 # --- preparation ---
 
 
-@compares("pp.pseudobulk", "scanpy.get.aggregate", "mean and variance of every perturbation", 1e-6)
+@compares("pp.profiles", "scanpy.get.aggregate", "mean and variance of every perturbation", 1e-6)
 def _aggregate():
     theirs = sc.get.aggregate(cells(), by="perturbation", func=["mean", "var"])
     ours = profiles()[theirs.obs_names]
     return [(ours.X, theirs.layers["mean"]), (ours.layers["var"], theirs.layers["var"])]
 
 
-@compares("pp.pseudobulk(normalize=True)", "scanpy.pp.normalize_total, log1p", "mean of every perturbation", 1e-5)
+@compares("pp.profiles(normalize=True)", "scanpy.pp.normalize_total, log1p", "mean of every perturbation", 1e-5)
 def _normalize():
     counts = spb.ds.simulate(1500, 100, 8, rng=3)
     counts.X = counts.layers["counts"].astype(np.float32)
-    ours = spb.pp.pseudobulk(counts, normalize=True)
+    ours = spb.pp.profiles(counts, normalize=True)
     sc.pp.normalize_total(counts, target_sum=1e4)
     sc.pp.log1p(counts)
     theirs = sc.get.aggregate(counts, by="perturbation", func="mean")
@@ -233,7 +233,7 @@ def _bilinear():
     adata = spb.ds.papalexi_2021()
     spb.pp.split(adata, test=["NFKBIA", "STAT1"])
     adata.obs = adata.obs.drop(columns="bio_rep")
-    made = spb.pp.pseudobulk(adata)
+    made = spb.pp.profiles(adata)
     pairs = []
     for k in (4, 10):
         spb.tl.fit_bilinear(made, n_components=k)
@@ -287,7 +287,7 @@ def _cell_eval() -> tuple[pd.DataFrame, pd.DataFrame]:
         from cell_eval import MetricsEvaluator
 
     adata = cells()[:, ~cells().var_names.isin(_labels())].copy()
-    made = spb.pp.pseudobulk(adata)
+    made = spb.pp.profiles(adata)
     rng = np.random.default_rng(0)
     noisy = pd.DataFrame(
         np.maximum(made.X + rng.normal(0, 0.1, made.shape), 0.0),

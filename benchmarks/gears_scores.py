@@ -54,7 +54,7 @@ def fit(adata: AnnData, net: pd.DataFrame, *, epochs: int) -> list[str]:
     if len(spb.pp.coexpression_net(adata, cells="train")):
         names.append("gears_fixed")
         spb.tl.fit_gears(adata, net, epochs=epochs, fix_batching=True, device="cpu", key_added=names[1])
-    spb.tl.fit_control(adata)
+    spb.tl.fit_no_change(adata)
     spb.tl.fit_mean(adata)
     spb.tl.fit_additive(adata)
     spb.tl.fit_ridge(adata)
@@ -69,7 +69,7 @@ def report(adata: AnnData, names: list[str]) -> None:
     for key in names:
         history = spb.get.history(adata, key)
         print(f"\n{key}\n{history[['epoch', 'train_loss', 'val_mse', 'val_mse_de20', 'seconds', 'best']]}")
-    control = spb.get.predictions(adata, "control")
+    control = spb.get.predictions(adata, "no_change")
     shift = [spb.get.predictions(adata, key) - control for key in names]
     print(f"\nmedian L2 of the predicted changes: {[round(norm(s), 3) for s in shift]}")
     if len(shift) > 1:

@@ -1,4 +1,4 @@
-"""How time and memory of `pp.pseudobulk` grow with cells, genes and perturbations: ``python -m benchmarks.growth``."""
+"""How time and memory of `pp.profiles` grow with cells, genes and perturbations: ``python -m benchmarks.growth``."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def grown(along: str, base: dict[str, int], pairs: int) -> list[Row]:
     for step in STEPS:
         size = {**base, along: base[along] * step}
         cells = spb.ds.simulate(**size, keep_counts=False)
-        spb.pp.pseudobulk(cells, min_cells=2)
+        spb.pp.profiles(cells, min_cells=2)
         spent = float(
-            np.median([seconds(lambda cells=cells: spb.pp.pseudobulk(cells, min_cells=2)) for _ in range(pairs)])
+            np.median([seconds(lambda cells=cells: spb.pp.profiles(cells, min_cells=2)) for _ in range(pairs)])
         )
         ratio = spent / rows[0].ours_s if rows else 1.0
         rows.append(

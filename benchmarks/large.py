@@ -2,7 +2,7 @@
 
 The file is simulated cell by cell as :func:`scpertbias.ds.simulate` does, and written some thousand cells at a time: raw
 counts, CSR, not compressed. The audit runs in a process of its own, whose largest resident memory is measured; so does
-its first step, ``pp.pseudobulk``, beside reading the file alone and computing alone, and on two dask workers.
+its first step, ``pp.profiles``, beside reading the file alone and computing alone, and on two dask workers.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def make(path: Path, n_cells: int, n_genes: int, n_perturbations: int, *, densit
     """Write a screen, of which a few thousand cells exist at a time."""
     drawn, plan, panel = population(n_genes, n_perturbations, depth=depth_for(n_genes, density))
     seeds = np.random.SeedSequence(1).spawn(2)
-    group, stratum, _ = design(n_cells, n_perturbations, 0.08, 1, seeds[0])
+    group, batch, _ = design(n_cells, n_perturbations, 0.08, 1, seeds[0])
     labels = np.array(["non-targeting", *plan.targets], dtype=object)
     genes = panel["gene"].astype(str).to_numpy()
     members = (is_mitochondrial(panel["gene"]), panel["gene"].isin(set_members("ribo")).to_numpy())
@@ -91,7 +91,7 @@ def make(path: Path, n_cells: int, n_genes: int, n_perturbations: int, *, densit
         n_stored = np.zeros(n_cells, dtype=np.int64)
         for start, seed in zip(starts, seeds[1].spawn(len(starts)), strict=True):
             rows, end = slice(start, start + CHUNK), data.shape[0]
-            some = draw_cells(drawn, group[rows], stratum[rows], members=members, seed=seed, n_jobs=2)
+            some = draw_cells(drawn, group[rows], batch[rows], members=members, seed=seed, n_jobs=2)
             n_stored[rows] = np.concatenate([cells.n_stored for cells in some])
             for target, part in ((data, "counts"), (indices, "indices")):
                 values = np.concatenate([getattr(cells, part) for cells in some])
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--genes", type=int, default=8000)
     parser.add_argument("--perturbations", type=int, default=2000)
     parser.add_argument("--density", type=float, default=DENSITY, help="share of the entries that are not zero")
-    parser.add_argument("--pairs", type=int, default=2, help="timed runs of pp.pseudobulk (0: the audit alone)")
+    parser.add_argument("--pairs", type=int, default=2, help="timed runs of pp.profiles (0: the audit alone)")
     parser.add_argument("--folder", type=Path, help="where the file is made and removed; by default a temporary one")
     parser.add_argument("--keep", action="store_true", help="keep the file, and use it if it is there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to this file")
@@ -149,7 +149,7 @@ def main() -> None:
         shape = f"{given.cells:,} × {given.genes:,} × {given.perturbations + 1:,}"
         steps = []
         if given.pairs:
-            steps.append(backed.row("pseudobulk, CSR file", shape, **backed.measured(path, given.pairs, counts=True)))
+            steps.append(backed.row("profiles, CSR file", shape, **backed.measured(path, given.pairs, counts=True)))
             steps.append(cluster.row(path, shape, limit_gb=LIMIT_GB, counts=True))
             print(table(steps), flush=True)
         found = audit(path, Path(folder) / "audit", *given.options)

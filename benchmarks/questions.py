@@ -17,7 +17,7 @@ OF_PROFILES = (
     "variance_ratio",
     "confounding",
     "specificity",
-    "on_target",
+    "target_response",
     "attribution_agreement",
     "attribution_check",
 )

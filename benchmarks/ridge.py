@@ -18,7 +18,7 @@ AT_LEAST, TOLERANCE = 20.0, 1e-5
 
 def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
     """The peer runs once, on arrays that are dense already (making them is not counted)."""
-    profiles = spb.pp.pseudobulk(adata)
+    profiles = spb.pp.profiles(adata)
     theirs, fitted = peer(adata)
     rows = []
     for work, data in (("ridge, from cells", adata), ("ridge, from profiles", profiles)):

@@ -121,7 +121,7 @@ def prepared(adata: AnnData, folder: Path) -> tuple[Any, Any]:
     from scpertbias._models.deep.scgpt.pretrained import read
     from scpertbias._models.deep.scgpt.run import plan
 
-    data = dict.fromkeys(("reference", "strata", "layer", "gene_symbols")) | {
+    data = dict.fromkeys(("reference", "batch_key", "layer", "gene_symbols")) | {
         "groupby": "perturbation",
         "min_cells": 20,
     }

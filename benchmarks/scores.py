@@ -40,7 +40,7 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
 
 def predicted(adata: AnnData) -> AnnData:
     """Profiles with the predictions of a model, the truth with noise; nine in ten perturbations are held out."""
-    profiles = spb.pp.pseudobulk(adata)
+    profiles = spb.pp.profiles(adata)
     spb.pp.split(profiles, fractions=(0.1, 0.0, 0.9))
     noise = np.random.default_rng(0).normal(0, 0.1, profiles.shape)
     table = pd.DataFrame(

@@ -9,10 +9,10 @@ import matplotlib.pyplot as plt
 
 import scpertbias as spb
 
-MODELS = ("control", "mean", "ridge")
+MODELS = ("no_change", "mean", "ridge")
 TITLES = ("What is the response made of?", "How well do models do?", "What do they know?")
 
-mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"], models=MODELS)
+mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"], models=MODELS)
 fig, axes = plt.subplots(1, 3, figsize=(14, 4.6), width_ratios=(1.3, 1, 1), layout="constrained")
 spb.pl.confounding(mdata, ax=axes[0])
 spb.pl.score(mdata, "l2_ratio", ax=axes[1])

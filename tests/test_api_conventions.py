@@ -25,7 +25,7 @@ SHARED_DEFAULTS = {
     "reference": None,
     "rng": 0,
     "split_key": "split",
-    "strata": None,
+    "batch_key": None,
 }
 OTHER_DEFAULTS = {
     # here the reference is the one that the brought effects are relative to, not the control's name

@@ -24,7 +24,7 @@ PARTS = (
     "gears",
     "growth",
     "large",
-    "pseudobulk",
+    "profiles",
     "questions",
     "regress_out",
     "ridge",
@@ -46,17 +46,17 @@ def cells():
     return spb.ds.simulate(500, 60, 5, keep_counts=False)
 
 
-def test_pseudobulk_gives_the_means_of_scanpy(benchmarks, cells):
-    (row,) = benchmarks.pseudobulk.run(cells, pairs=1)
+def test_profiles_gives_the_means_of_scanpy(benchmarks, cells):
+    (row,) = benchmarks.profiles.run(cells, pairs=1)
     assert row.difference < 1e-6
     assert row.peer_s > 0
     assert row.size == "500 × 60 × 6"
 
 
-def test_pseudobulk_notices_a_wrong_mean(benchmarks, cells):
-    profiles = benchmarks.pseudobulk.ours(cells)
+def test_profiles_notices_a_wrong_mean(benchmarks, cells):
+    profiles = benchmarks.profiles.ours(cells)
     profiles.X[3, 7] += 0.5
-    apart = benchmarks.pseudobulk.difference(profiles, benchmarks.pseudobulk.peer(cells))
+    apart = benchmarks.profiles.difference(profiles, benchmarks.profiles.peer(cells))
     assert apart == pytest.approx(0.5)
 
 
@@ -71,7 +71,7 @@ def test_ridge_agrees_with_sklearn_from_cells_and_from_profiles(benchmarks, cell
 
 def test_ridge_notices_another_penalty_and_a_gap(benchmarks, cells):
     _, fitted = benchmarks.ridge.peer(cells)
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     spb.tl.fit_ridge(profiles, alpha=10.0)
     predictions = spb.get.predictions(profiles, "ridge")
     assert benchmarks.ridge.difference(predictions, fitted) > 1e-3
@@ -153,11 +153,11 @@ def test_table_and_json_hold_every_row(benchmarks, cells, monkeypatch, tmp_path,
     monkeypatch.setattr(benchmarks._table, "screen", lambda *, small: asked.append(small) or cells)
     file = tmp_path / "rows.json"
     audited = benchmarks.audit.row("500 × 60 × 6", spent=1.25, memory=0.5, complete=True)
-    runs = [benchmarks.pseudobulk.run, lambda adata, pairs: [audited]]
+    runs = [benchmarks.profiles.run, lambda adata, pairs: [audited]]
     benchmarks._table.main(runs, ["--small", "--pairs", "1", "--json", str(file)])
     found = json.loads(file.read_text())
     assert asked == [True]
-    assert [row["work"] for row in found["rows"]] == ["pseudobulk", "audit"]
+    assert [row["work"] for row in found["rows"]] == ["profiles", "audit"]
     assert found["rows"][1]["memory_gb"] == 0.5
     assert found["machine"]["scanpy"]
     last = " ".join(capsys.readouterr().out.splitlines()[-1].split())
@@ -228,7 +228,7 @@ def test_scgpt_prints_its_figures_with_their_date(benchmarks, capsys):
 def test_a_file_is_read_in_parts_beside_its_reading_alone(benchmarks, cells, monkeypatch):
     monkeypatch.setattr(benchmarks.backed, "measured", benchmarks.backed.measure)  # here, not in a process of its own
     rows = benchmarks.backed.run(cells, pairs=1)
-    assert [row.work for row in rows] == ["pseudobulk, CSR file", "pseudobulk, CSC file"]
+    assert [row.work for row in rows] == ["profiles, CSR file", "profiles, CSC file"]
     for row in rows:
         assert row.difference < 1e-9
         assert row.memory_gb > 0
@@ -237,7 +237,7 @@ def test_a_file_is_read_in_parts_beside_its_reading_alone(benchmarks, cells, mon
 
 def test_another_mean_than_scanpy_finds_in_the_file_is_noticed(benchmarks, cells, tmp_path):
     cells.write_h5ad(tmp_path / "cells.h5ad")
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     profiles.X[1, 7] += 0.5
     assert benchmarks.backed.difference(tmp_path / "cells.h5ad", profiles, counts=False) == pytest.approx(0.5)
 

@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
     adata.obs["mixscape_class_global"] = np.where(control, "NT", np.where(escaped, "NP", "KO"))
     adata.write_h5ad(folder / "screen.h5ad")
     with contextlib.chdir(folder):
-        assert main(["audit", "screen.h5ad", "--strata", "batch", "--models", "mean", "--out", "audit", "--quiet"]) == 0
+        assert main(["audit", "screen.h5ad", "--batch", "batch", "--models", "mean", "--out", "audit", "--quiet"]) == 0
     return folder
 
 

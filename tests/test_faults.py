@@ -200,6 +200,6 @@ def test_a_killed_audit_goes_on_from_its_cache(tmp_path):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     repaired = spb.tl.audit(adata, **given, cache=cache)
     for made in (resumed, repaired):
-        for read in (spb.get.scores, spb.get.summary, spb.get.regimes, spb.get.recurrence):
+        for read in (spb.get.scores, spb.get.summary, spb.get.retraining, spb.get.recurrence):
             pd.testing.assert_frame_equal(read(made), read(without))
         pd.testing.assert_frame_equal(spb.get.predictions(made, "ridge"), spb.get.predictions(without, "ridge"))

@@ -41,7 +41,7 @@ def screen():
 
 @pytest.fixture(scope="module")
 def profiles(screen):
-    return spb.pp.pseudobulk(screen)
+    return spb.pp.profiles(screen)
 
 
 @pytest.fixture(scope="module")

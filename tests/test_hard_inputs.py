@@ -75,7 +75,7 @@ CALLS: dict[str, tuple[Callable, Callable[[Any], pd.DataFrame], dict[str, Any]]]
     "pp.standardize": (spb.pp.standardize, lambda a: _layer(a, "standardized"), {}),
     "pp.split": (spb.pp.split, lambda a: a.obs[["split"]].astype(object), {}),
     "pp.check": (spb.pp.check, spb.get.check, {}),
-    "pp.pseudobulk": (spb.pp.pseudobulk, _moments, {}),
+    "pp.profiles": (spb.pp.profiles, _moments, {}),
     "pp.coexpression_net": (spb.pp.coexpression_net, lambda net: net, {"threshold": 0.05}),
     "tl.fit_mean": (spb.tl.fit_mean, lambda a: spb.get.predictions(a, "mean"), {}),
     "tl.fit_ridge": (spb.tl.fit_ridge, lambda a: spb.get.predictions(a, "ridge"), {}),
@@ -84,7 +84,7 @@ CALLS: dict[str, tuple[Callable, Callable[[Any], pd.DataFrame], dict[str, Any]]]
     "tl.score": (_scored, lambda table: table, {}),
     "tl.recurrence": (spb.tl.recurrence, spb.get.recurrence, {}),
     "tl.confounding": (spb.tl.confounding, spb.get.confounding, {"n_random": 50}),
-    "tl.on_target": (spb.tl.on_target, spb.get.on_target, {}),
+    "tl.target_response": (spb.tl.target_response, spb.get.target_response, {}),
     "tl.audit": (
         spb.tl.audit,
         spb.get.summary,
@@ -266,7 +266,7 @@ def at(position: int, value: float) -> Callable[[np.ndarray], np.ndarray]:
 def profiles(seed_shift: int = 0) -> ad.AnnData:
     adata = plain()
     adata.obs_names = [f"{name}_{seed_shift}" for name in adata.obs_names]
-    return spb.pp.pseudobulk(adata)
+    return spb.pp.profiles(adata)
 
 
 def unlabeled(words: tuple[Any, ...]) -> Callable[[], ad.AnnData]:
@@ -352,7 +352,7 @@ CASES: dict[str, Case] = {
     "a split with other words": Case(column(lambda v: "validation", "split")),
     "every perturbation is a test perturbation": Case(column(lambda v: "test", "split")),
     "no test perturbation": Case(column(lambda v: "train", "split")),
-    "strata that no column of obs holds": Case(plain, given={"strata": "batch"}),
+    "batches that no column of obs holds": Case(plain, given={"batch_key": "batch"}),
     # values
     "raw counts": Case(values(lambda x: np.round(np.expm1(x) / 50))),
     "raw counts as int8, with normalize=True": Case(

@@ -64,7 +64,7 @@ def audited(names: tuple[str, ...]):
     adata.var_names = genes
     adata.obs["split"] = np.where(adata.obs["perturbation"].isin(names[: len(names) // 2]), "test", "train")
     sets = pd.DataFrame({"source": names[0], "target": genes[:30]})
-    profiles = spb.pp.pseudobulk(adata)
+    profiles = spb.pp.profiles(adata)
     spb.tl.fit_ridge(profiles)
     table = profiles.to_df().set_axis(profiles.obs["perturbation"].astype(str), axis=0)
     mdata = spb.tl.audit(
@@ -90,7 +90,7 @@ def test_figures_draw_them_as_they_are(evil):
     spb.tl.enrich(mdata["full"], pd.DataFrame({"source": EVIL[0], "target": adata.var_names[:60]}), tmin=1, k=10)
     drawn = 0
     for name in spb.pl.__all__:
-        data = mdata["full"] if name == "enrichment" else mdata
+        data = mdata["full"] if name == "enrich" else mdata
         arguments = {"perturbation": EVIL[3]} if name == "top_genes" else {}
         figure = getattr(spb.pl, name)(data, return_fig=True, **arguments)
         file = io.StringIO()

@@ -20,7 +20,7 @@ DEEP = {
 
 def build(*, planted: bool, held_out: bool = True, unit: str = "perturbation"):
     """Cells with covariates and batches; ``planted`` changes the cells of the test perturbations, or the test cells."""
-    adata = spb.ds.simulate(900, 40, 8, n_strata=2, strata_strength=0.2, rng=7, keep_counts=False)
+    adata = spb.ds.simulate(900, 40, 8, n_batches=2, batch_strength=0.2, rng=7, keep_counts=False)
     names = sorted(set(adata.obs["perturbation"]) - {"non-targeting"})
     others = [g for g in adata.var_names if not g.startswith(("MT-", "RP")) and g not in names]
     unmeasured = [name for name in names if name not in adata.var_names]
@@ -50,7 +50,7 @@ def outside(adata, key):
 
 def model(name):
     def fitted(adata):
-        given = {"strata": "gem_group", **DEEP.get(name, {})}
+        given = {"batch_key": "gem_group", **DEEP.get(name, {})}
         if name in ("grn_linear", "two_stage"):
             given["axis"] = "both"
         if name in ("grn_linear", "two_stage", "gears"):
@@ -66,20 +66,20 @@ def model(name):
 
 def default_net(adata):
     """The models that make a net of control cells by themselves."""
-    spb.tl.fit_grn_linear(adata, strata="gem_group")
+    spb.tl.fit_grn_linear(adata, batch_key="gem_group")
     return [spb.get.predictions(adata, "grn_linear").to_numpy()]
 
 
 def regressed(fit_on):
     def fitted(adata):
-        spb.pp.regress_mt_ribo(adata, covariates=["stress"], fit_on=fit_on, strata="gem_group")
+        spb.pp.regress_mt_ribo(adata, covariates=["stress"], fit_on=fit_on, batch_key="gem_group")
         return [outside(adata, "regressed")]
 
     return fitted
 
 
 def standardized(adata):
-    spb.pp.standardize(adata, strata="gem_group")
+    spb.pp.standardize(adata, batch_key="gem_group")
     return [outside(adata, "standardized")]
 
 
@@ -96,12 +96,12 @@ def genes(adata):
     return [adata.var_names.to_numpy(str)]
 
 
-FITTED = {name: model(name) for name in ("control", "mean", "ridge", "grn_linear", "two_stage", "bilinear")}
+FITTED = {name: model(name) for name in ("no_change", "mean", "ridge", "grn_linear", "two_stage", "bilinear")}
 FITTED |= {"default net": default_net, "standardize": standardized, "select_genes": genes}
 FITTED |= {f"regress_mt_ribo on {cells}": regressed(cells) for cells in ("control", "train")}
 FITTED |= {f"coexpression_net of {cells}": net(cells) for cells in ("control", "train")}
 # Neither looks at anything but control cells, wherever the split puts the others.
-CONTROL_ONLY = {"control", "select_genes", "regress_mt_ribo on control", "coexpression_net of control"}
+CONTROL_ONLY = {"no_change", "select_genes", "regress_mt_ribo on control", "coexpression_net of control"}
 DEEP_FITTED = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in DEEP]
 FITTED |= {name: model(name) for name in DEEP}
 
@@ -148,7 +148,7 @@ def audited(adata, **given):
         adata,
         models=MODELS,
         covariates=["stress"],
-        strata="gem_group",
+        batch_key="gem_group",
         regimes=("full", "no_mt_ribo", "regressed"),
         n_boot=10,
         n_random=0,

@@ -18,7 +18,7 @@ from scipy import sparse, stats
 import scpertbias as spb
 from scpertbias import _moments
 from scpertbias._core import attribution, confounding, mismatch
-from scpertbias._core import target_response as on_target
+from scpertbias._core import target_response as target_response
 from scpertbias._core.ranking import expression_bins
 
 DATA = {"min_cells": 2}
@@ -63,13 +63,17 @@ def screens(draw, *, min_genes: int = 2, min_perturbations: int = 2, ties: bool 
 
 
 ways = st.fixed_dictionaries(
-    {"strata": st.sampled_from([None, "run"]), "guide_key": st.sampled_from([None, "guide"]), "rng": st.integers(0, 9)}
+    {
+        "batch_key": st.sampled_from([None, "run"]),
+        "guide_key": st.sampled_from([None, "guide"]),
+        "rng": st.integers(0, 9),
+    }
 )
 
 
 def profiles(adata: ad.AnnData, **given) -> dict[str, pd.DataFrame | np.ndarray]:
     """Profiles in a fixed order of rows, as everything that they hold."""
-    made = spb.pp.pseudobulk(adata, covariates=["stress"], **DATA, **given)
+    made = spb.pp.profiles(adata, covariates=["stress"], **DATA, **given)
     made = made[made.obs_names.sort_values()]
     held = {name: made.to_df(name) for name in [None, *made.layers]}
     held |= {f"blocks_{i}": b for i, b in enumerate(made.varm["control_blocks"].T)}
@@ -151,7 +155,7 @@ def test_perturbations_with_other_names(adata, way, seed):
     names = dict(zip(targets, map(str, other), strict=True))
     renamed = adata.copy()
     renamed.obs["perturbation"] = [names.get(label, label) for label in renamed.obs["perturbation"]]
-    one, two = (spb.pp.pseudobulk(d, **DATA, **way) for d in (adata, renamed))
+    one, two = (spb.pp.profiles(d, **DATA, **way) for d in (adata, renamed))
     rows = [names.get(name, name) for name in one.obs["perturbation"].astype(str)]
     place = {(p, s): i for i, (p, s) in enumerate(zip(two.obs["perturbation"], two.obs["split"], strict=True))}
     order = [place[p, s] for p, s in zip(rows, one.obs["split"], strict=True)]
@@ -237,7 +241,7 @@ def test_every_cell_twice(adata, way):
     again = adata.copy()
     again.obs_names = again.obs_names + "_again"
     twice = ad.concat([adata, again])
-    one, two = (spb.pp.pseudobulk(d, **DATA, **way) for d in (adata, twice))
+    one, two = (spb.pp.profiles(d, **DATA, **way) for d in (adata, twice))
     np.testing.assert_allclose(two.X, one.X, **CLOSE)
     np.testing.assert_array_equal(two.obs["n_cells"], 2 * one.obs["n_cells"])
     spb.tl.fit_ridge(one, alpha=0.1)
@@ -298,7 +302,7 @@ def test_p_of_shifts():
     for _ in range(N_NULL):
         ranks = rng.random((14, 30)) ** rng.uniform(0.3, 3, 30)  # some genes are high in every perturbation
         rows, columns = rng.permutation(14), rng.choice(30, 14, replace=False)
-        found = on_target.scan(ranks, rows, columns, max_shift=2, n_perm=99, rng=rng)
+        found = target_response.scan(ranks, rows, columns, max_shift=2, n_perm=99, rng=rng)
         p.append(float(found.p[0].min()))  # of the best shift: the others are compared with the same maximum
     assert_super_uniform(p)
 

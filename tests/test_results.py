@@ -9,7 +9,7 @@ from scpertbias import _moments, _results
 def profiles():
     adata = spb.ds.simulate(900, 30, 7, rng=0)
     spb.pp.split(adata)
-    made = spb.pp.pseudobulk(adata)
+    made = spb.pp.profiles(adata)
     spb.tl.fit_mean(made)
     spb.tl.fit_ridge(made)
     return made
@@ -31,7 +31,7 @@ def cells():
 
 
 OF_MODELS = {
-    "attribution_agreement": (spb.get.attribution_agreement, spb.pl.attribution),
+    "attribution_agreement": (spb.get.attribution_agreement, spb.pl.attribution_agreement),
     "attribution_check": (spb.get.attribution_check,),
     "coupling": (spb.get.coupling,),
 }
@@ -41,9 +41,9 @@ OF_MODELS = {
 def test_an_audit_that_kept_only_tables_says_how_to_have_those_of_models(cells, brought):
     cells = cells.copy()
     spb.pp.split(cells)
-    control = spb.pp.pseudobulk(cells)
-    spb.tl.fit_control(control)
-    predictions = {"mine": spb.get.predictions(control, "control")} if brought else None
+    control = spb.pp.profiles(cells)
+    spb.tl.fit_no_change(control)
+    predictions = {"mine": spb.get.predictions(control, "no_change")} if brought else None
     mdata = spb.tl.audit(
         cells,
         models=("mean", "ridge"),
@@ -60,17 +60,17 @@ def test_an_audit_that_kept_only_tables_says_how_to_have_those_of_models(cells, 
 
 
 def test_an_audit_that_kept_its_models_is_not_said_to_have_none(cells):
-    mdata = spb.tl.audit(cells, models=("mean", "control"), n_boot=10, n_random=0, n_folds=2)
+    mdata = spb.tl.audit(cells, models=("mean", "no_change"), n_boot=10, n_random=0, n_folds=2)
     assert spb.get.coupling(mdata)["model"].nunique() == 2
     with pytest.raises(KeyError, match=r"Run spb\.tl\.attribution_agreement first"):
-        spb.pl.attribution(mdata)
+        spb.pl.attribution_agreement(mdata)
 
 
 def test_agreed_data(profiles):
     records = _results.chosen(profiles, None)
     assert _results.agreed_data(records)["min_cells"] == 20
-    records["ridge"]["data"] = {**records["ridge"]["data"], "strata": np.array(["batch"])}
-    with pytest.raises(ValueError, match="'mean' and 'ridge'.*strata: None and .'batch'."):
+    records["ridge"]["data"] = {**records["ridge"]["data"], "batch_key": np.array(["batch"])}
+    with pytest.raises(ValueError, match="'mean' and 'ridge'.*batch_key: None and .'batch'."):
         _results.agreed_data(records)
 
 

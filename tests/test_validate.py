@@ -50,7 +50,7 @@ def test_other_things_are_refused(thing):
 def test_backed_is_refused(adata, tmp_path):
     adata.write_h5ad(tmp_path / "x.h5ad")
     backed = read_h5ad(tmp_path / "x.h5ad", backed="r")
-    with pytest.raises(ValueError, match=r"not in memory.*pseudobulk.*adata.to_memory\(\)"):
+    with pytest.raises(ValueError, match=r"not in memory.*profiles.*adata.to_memory\(\)"):
         _validate.cells_or_profiles(backed)
     backed.file.close()
 
@@ -131,51 +131,51 @@ def test_columns_with_gaps(adata, bad):
         _validate.numeric_columns(adata, ["depth"], argument="covariates")
 
 
-# --- strata, splits ---
+# --- batches, splits ---
 
 
 @pytest.mark.parametrize("none", [None, [], ()])
-def test_no_strata(adata, none):
-    codes, names = _validate.strata_codes(adata, none)
+def test_no_batches(adata, none):
+    codes, names = _validate.batch_codes(adata, none)
     assert names == ["all"]
     assert not codes.any()
 
 
-@pytest.mark.parametrize("strata", ["batch", ["batch"]])
-def test_one_column_of_strata(adata, strata):
-    codes, names = _validate.strata_codes(adata, strata)
+@pytest.mark.parametrize("batch_key", ["batch", ["batch"]])
+def test_one_column_of_batches(adata, batch_key):
+    codes, names = _validate.batch_codes(adata, batch_key)
     assert names == ["b1", "b2"]
     assert codes.tolist() == [0, 1] * 20
 
 
-def test_strata_of_two_columns_with_gaps(adata):
+def test_batches_of_two_columns_with_gaps(adata):
     adata.obs["donor"] = adata.obs["donor"].where(np.arange(40) > 1)
-    codes, names = _validate.strata_codes(adata, ["batch", "donor"])
+    codes, names = _validate.batch_codes(adata, ["batch", "donor"])
     assert names == ["b1 · x", "b1 · y", "b2 · x", "b2 · y"]
     assert codes[:6].tolist() == [-1, -1, 1, 3, 0, 2]
 
 
-def test_a_gap_is_no_stratum(adata):
+def test_a_gap_is_no_batch(adata):
     adata.obs["batch"] = ["b1", None] * 20
-    codes, names = _validate.strata_codes(adata, "batch")
+    codes, names = _validate.batch_codes(adata, "batch")
     assert names == ["b1"]
     assert codes.tolist() == [0, -1] * 20
 
 
-def test_numbers_as_strata(adata):
+def test_numbers_as_batches(adata):
     adata.obs["lane"] = [1, 2] * 20
-    assert _validate.strata_codes(adata, "lane")[1] == ["1", "2"]
+    assert _validate.batch_codes(adata, "lane")[1] == ["1", "2"]
 
 
-def test_missing_strata(adata):
-    with pytest.raises(KeyError, match=r"`strata`: there is no obs\['lane'\]"):
-        _validate.strata_codes(adata, ["batch", "lane"])
+def test_missing_batches(adata):
+    with pytest.raises(KeyError, match=r"`batch_key`: there is no obs\['lane'\]"):
+        _validate.batch_codes(adata, ["batch", "lane"])
 
 
-def test_likely_strata(adata):
+def test_likely_batches(adata):
     adata.obs["lane"] = 1  # one level
     adata.obs["sample_id"] = [f"s{i}" for i in range(40)]  # one a cell
-    assert _validate.likely_strata(adata) == ["batch", "donor"]
+    assert _validate.likely_batches(adata) == ["batch", "donor"]
 
 
 def test_split_codes(adata):
@@ -277,7 +277,7 @@ def test_memory(adata):
     sc.settings.max_memory = 1
     _validate.memory(adata)
     sc.settings.max_memory = 1e-9
-    with pytest.raises(ValueError, match=r"40 cells × 3 genes take 0.0 GB.*max_memory = 1e-09 GB.*spb.pp.pseudobulk"):
+    with pytest.raises(ValueError, match=r"40 cells × 3 genes take 0.0 GB.*max_memory = 1e-09 GB.*spb.pp.profiles"):
         _validate.memory(adata)
 
 

@@ -9,7 +9,7 @@ from anndata import AnnData
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import scpertbias as spb
-from benchmarks import audit, backed, cluster, pseudobulk, questions, regress_out, ridge
+from benchmarks import audit, backed, cluster, profiles, questions, regress_out, ridge
 from benchmarks._screen import screen
 
 timeout = 600
@@ -22,10 +22,10 @@ class Cells:
         self.adata = screen()
 
     def time_pseudobulk(self):
-        pseudobulk.ours(self.adata)
+        profiles.ours(self.adata)
 
     def peakmem_pseudobulk(self):
-        pseudobulk.ours(self.adata)
+        profiles.ours(self.adata)
 
     def time_ridge(self):
         ridge.ours(self.adata)
@@ -59,7 +59,7 @@ class Profiles:
     """On the profiles of the whole screen."""
 
     def setup(self):
-        self.profiles = spb.pp.pseudobulk(screen())
+        self.profiles = spb.pp.profiles(screen())
 
     def time_ridge(self):
         ridge.ours(self.profiles)

@@ -7,7 +7,7 @@ from docrep import DocstringProcessor
 docs = DocstringProcessor(
     adata="""\
 adata
-    Cells (log-normalized), or profiles made by :func:`scpertbias.pp.pseudobulk`.""",
+    Cells (log-normalized), or profiles made by :func:`scpertbias.pp.profiles`.""",
     groupby="""\
 groupby
     Column of ``obs`` that names each cell's perturbation.""",
@@ -15,10 +15,10 @@ groupby
 reference
     The control: a name, a list of names, or a pattern such as ``"non-targeting*"``. By default found by its wording
     (control, ctrl, non-targeting, NT, …).""",
-    strata="""\
-strata
+    batch_key="""\
+batch_key
     Column or columns of ``obs`` (batch, donor, cell line): each cell is centered by the control mean of its own
-    stratum.""",
+    batch.""",
     min_cells="""\
 min_cells
     Perturbations with fewer cells are left out, and listed.""",
@@ -56,7 +56,8 @@ return_fig
     Whether to return the figure.""",
 )
 docs.params["cells"] = "\n".join(
-    docs.params[name] for name in ("groupby", "reference", "strata", "min_cells", "layer", "split_key", "gene_symbols")
+    docs.params[name]
+    for name in ("groupby", "reference", "batch_key", "min_cells", "layer", "split_key", "gene_symbols")
 )
 docs.params["stored"] = """\
 Returns ``None`` if ``copy=False``, else the changed copy."""

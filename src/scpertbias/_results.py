@@ -14,7 +14,7 @@ from . import _moments, _store
 from ._core.arrays import FloatArray, IntArray
 from ._labels import parse
 
-DATA = ("groupby", "reference", "strata", "min_cells", "layer", "split_key", "gene_symbols")
+DATA = ("groupby", "reference", "batch_key", "min_cells", "layer", "split_key", "gene_symbols")
 FOLD = "fold"
 
 

@@ -92,7 +92,7 @@ def profiles_record(adata: AnnData) -> dict[str, Any] | None:
     if record is None and _keys.HALVES[0] in adata.layers:
         msg = (
             "These rows have a layer 'half_1' but no record of how they were made (ad.concat drops it). Concatenate "
-            "the cells and call spb.pp.pseudobulk on them."
+            "the cells and call spb.pp.profiles on them."
         )
         raise ValueError(msg)
     return None if record is None else dict(record)

@@ -18,7 +18,7 @@ from . import _keys, _store
 from ._core.arrays import FloatArray, IntArray
 from ._labels import is_control_word
 
-STRATUM_WORDS = re.compile(
+BATCH_WORDS = re.compile(
     r"^(batch(es)?|gem_?group|bio_?rep|replicate|donor(_?id)?|patient|lane|plate|cell_?line|library|sample(_?id)?|"
     r"orig\.?ident|pool|chip|channel)$",
     re.IGNORECASE,
@@ -46,7 +46,7 @@ def cells_or_profiles(adata: Any, *, lazy: bool = False) -> None:
     if not lazy and _store.is_lazy(adata):
         msg = (
             f"`adata` ({adata.n_obs} cells × {adata.n_vars} genes) is not in memory: it is backed by a file, or lazy. Make "
-            "profiles with spb.pp.pseudobulk(adata), which reads it in parts, or load it with adata.to_memory()."
+            "profiles with spb.pp.profiles(adata), which reads it in parts, or load it with adata.to_memory()."
         )
         raise ValueError(msg)
     if not adata.var_names.is_unique:
@@ -116,12 +116,12 @@ def depth(adata: AnnData) -> FloatArray | None:
     return None
 
 
-def strata_codes(adata: AnnData, strata: str | Sequence[str] | None) -> tuple[IntArray, list[str]]:
-    """Return one code a cell (−1 where a stratum is missing) and the strata's names."""
-    keys = [strata] if isinstance(strata, str) else list(strata or ())
+def batch_codes(adata: AnnData, batch_key: str | Sequence[str] | None) -> tuple[IntArray, list[str]]:
+    """Return one code a cell (−1 where a batch is missing) and the names of the batches."""
+    keys = [batch_key] if isinstance(batch_key, str) else list(batch_key or ())
     if not keys:
         return np.zeros(adata.n_obs, dtype=np.int64), ["all"]
-    columns = [column(adata, key, argument="strata") for key in keys]
+    columns = [column(adata, key, argument="batch_key") for key in keys]
     known = ~np.any([c.isna().to_numpy() for c in columns], axis=0)
     text = [c[known].astype(str).to_numpy(object) for c in columns]
     joined = text[0]
@@ -144,12 +144,12 @@ def split_codes(adata: AnnData, split_key: str) -> IntArray:
     return np.array([*of_level, -1], dtype=np.int64)[column.codes]
 
 
-def likely_strata(adata: AnnData) -> list[str]:
+def likely_batches(adata: AnnData) -> list[str]:
     """Name the ``obs`` columns that look like batches, with two levels or more."""
     return [
         str(c)
         for c in adata.obs.columns
-        if STRATUM_WORDS.match(str(c)) and 1 < adata.obs[c].nunique() <= max(2, adata.n_obs // 20)
+        if BATCH_WORDS.match(str(c)) and 1 < adata.obs[c].nunique() <= max(2, adata.n_obs // 20)
     ]
 
 
@@ -226,7 +226,7 @@ class Scale:
             msg = (
                 f"{self.where} looks like raw counts (whole numbers up to {self.high:.0f}); log-normalized values are "
                 "expected. Run sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata), or pass normalize=True "
-                "to spb.pp.pseudobulk or spb.tl.audit."
+                "to spb.pp.profiles or spb.tl.audit."
             )
             raise ValueError(msg)
         if self.normalize and (not self.whole if early else not counts):
@@ -261,7 +261,7 @@ def _all_whole(values: npt.NDArray[Any]) -> bool:
     return bool(np.array_equal(sample, np.round(sample)) and np.array_equal(flat[:5000], np.round(flat[:5000])))
 
 
-def memory(adata: AnnData, *, instead: str = "Work on spb.pp.pseudobulk(adata) instead.") -> None:
+def memory(adata: AnnData, *, instead: str = "Work on spb.pp.profiles(adata) instead.") -> None:
     """Refuse a dense layer on cells above ``scanpy.settings.max_memory`` GB, and say what to do ``instead``."""
     size = adata.n_obs * adata.n_vars * 4 / 1e9
     if _store.profiles_record(adata) is None and size > sc.settings.max_memory:

@@ -63,7 +63,7 @@ def run(capsys, *argv):
 
 
 def test_audit_of_raw_counts(screen, tmp_path, capsys):
-    argv = ["audit", screen, "--strata", "gem_group", "--models", "mean", "--models", "ridge", "--out", "out"]
+    argv = ["audit", screen, "--batch", "gem_group", "--models", "mean", "--models", "ridge", "--out", "out"]
     code, out, err = run(capsys, *argv)
     assert code == 0, err
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == FILES
@@ -89,10 +89,10 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
     assert "&lt;b&gt;GENE8&lt;/b&gt;" in page
     assert "STAT1↓" in page
     made = found["provenance"]
-    assert made["command"] == "scpertbias audit screen.h5ad --strata gem_group --models mean --models ridge --out out"
+    assert made["command"] == "scpertbias audit screen.h5ad --batch gem_group --models mean --models ridge --out out"
     assert len(made["sha256"]) == 64
     assert made["parameters"]["normalize"] is True
-    assert made["parameters"]["strata"] == ["gem_group"]
+    assert made["parameters"]["batch_key"] == ["gem_group"]
     assert any("normalized on the fly" in note for note in found["notes"])
     for one in found["answer"]:
         assert f"{one['question']}\n  {one['text']}\n" in out
@@ -155,7 +155,7 @@ def test_failure_leaves_the_earlier_audit_whole(screen, tmp_path, capsys, monkey
     [
         (["--groupby", "condition"], "perturbation"),
         (["--reference", "no-such"], "no-such"),
-        (["--strata", "lane"], "lane"),
+        (["--batch", "lane"], "lane"),
         (["--models", "oracle"], "oracle"),
         (["--layer", "scaled"], "scaled"),
         (["--net", "no.csv"], "no.csv does not exist"),
@@ -209,7 +209,7 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
     pd.DataFrame({"source": ["STAT1"], "target": ["JAK2"]}).to_csv("net.csv", index=False)
     pd.DataFrame([[1.0]], index=["STAT1"], columns=["JAK2"]).to_csv("p.csv")
     options = (
-        "--groupby g --reference a --reference b* --strata s --strata t --guide u --gene-symbols gene_name --covariates c "
+        "--groupby g --reference a --reference b* --batch s --batch t --guide u --gene-symbols gene_name --covariates c "
         "--min-cells 5 --predictions gears=p.csv --net net.csv --models mean --regimes full --n-folds 3 "
         "--target-sum 100 --size-factors f --species mouse --seed 7 --params ridge.alpha=1.5 --params ridge.coding=reference "
         "--n-random 4 --n-jobs 2 --cache parts --tables-only"
@@ -224,7 +224,7 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
         "normalize": True,
         "groupby": "g",
         "reference": ["a", "b*"],
-        "strata": ["s", "t"],
+        "batch_key": ["s", "t"],
         "guide_key": "u",
         "gene_symbols": "gene_name",
         "covariates": ["c"],
@@ -251,7 +251,7 @@ def test_brought_predictions_are_scored_where_held_out(tenx, screen, tmp_path, c
     counts = adata.X.toarray()
     near = np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True)).mean(axis=0) + np.arange(4)[:, None] / 100
     pd.DataFrame(near, index=names, columns=adata.var["gene_name"]).to_csv("p.csv")
-    argv = ["audit", screen, *FAST, "--strata", "gem_group", "--predictions", "theirs=p.csv", "--out", "out"]
+    argv = ["audit", screen, *FAST, "--batch", "gem_group", "--predictions", "theirs=p.csv", "--out", "out"]
     code, _, err = run(capsys, *argv)
     assert code == 0, err
     scores = pd.read_csv(tmp_path / "out" / "tables" / "scores.csv")
@@ -261,7 +261,7 @@ def test_brought_predictions_are_scored_where_held_out(tenx, screen, tmp_path, c
 
 
 def test_cells_that_stay_on_disk_give_the_same(screen, tmp_path, capsys):
-    argv = ["audit", screen, *FAST, "--strata", "gem_group"]
+    argv = ["audit", screen, *FAST, "--batch", "gem_group"]
     assert run(capsys, *argv, "--out", "a")[0] == 0
     code, _, err = run(capsys, *argv, "--memory", "0", "--tables-only", "--out", "b")
     assert code == 0, err
@@ -354,7 +354,7 @@ def test_whoever_reads_the_output_may_leave():
 def test_demo(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "SIMULATED", (800, 80, 12))
-    small = spb.ds.simulate(600, 60, 6, n_strata=2)
+    small = spb.ds.simulate(600, 60, 6, n_batches=2)
     small.obs = small.obs.rename(columns={"gem_group": "bio_rep", "pct_counts_mt": "p_mito"})
     del small.uns["scpertbias_truth"]
     monkeypatch.setattr("scpertbias.ds.papalexi_2021", lambda: small)

@@ -8,21 +8,21 @@ N, G, R, S = 600, 7, 5, 3
 
 
 class Cells:
-    """Cells with rows (0 is the control), strata and covariates; every stratum shifts genes and covariates."""
+    """Cells with rows (0 is the control), batches and covariates; every batch shifts genes and covariates."""
 
-    def __init__(self, seed=0, n=N, strata=S):
+    def __init__(self, seed=0, n=N, batches=S):
         rng = np.random.default_rng(seed)
         self.row = rng.choice(R, n, p=[0.4, 0.2, 0.2, 0.1, 0.1]).astype(np.int64)
         self.row[rng.choice(n, n // 20, replace=False)] = -1
-        self.stratum = rng.integers(0, strata, n)
-        self.n_strata = strata
+        self.batch = rng.integers(0, batches, n)
+        self.n_batches = batches
         self.hashes = rng.integers(2**64, size=n, dtype=np.uint64)
-        self.c = rng.normal(size=(n, 2)) + 0.5 * self.stratum[:, None]
-        self.x = rng.gamma(2.0, size=(n, G)) + 0.3 * self.stratum[:, None] + self.c @ rng.normal(size=(2, G)) * 0.5
+        self.c = rng.normal(size=(n, 2)) + 0.5 * self.batch[:, None]
+        self.x = rng.gamma(2.0, size=(n, G)) + 0.3 * self.batch[:, None] + self.c @ rng.normal(size=(2, G)) * 0.5
         self.x += 0.2 * np.maximum(self.row, 0)[:, None]
 
     def deal(self, **kwargs):
-        return deal(self.row, R, 0, self.hashes, stratum=self.stratum, n_strata=self.n_strata, **kwargs)
+        return deal(self.row, R, 0, self.hashes, batch=self.batch, n_batches=self.n_batches, **kwargs)
 
     def gather(self, x=None, covariates=False, **kwargs):
         return gather(
@@ -31,7 +31,7 @@ class Cells:
             self.row,
             R,
             0,
-            stratum=self.stratum,
+            batch=self.batch,
             covariates=self.c if covariates else None,
         )
 
@@ -41,11 +41,11 @@ class Cells:
         return other
 
     def centered(self, values):
-        """Each cell less the control mean of its stratum, plus the control mean."""
+        """Each cell less the control mean of its batch, plus the control mean."""
         control = self.row == 0
         out = values.copy()
-        for b in range(self.n_strata):
-            out[self.stratum == b] -= values[control & (self.stratum == b)].mean(axis=0)
+        for b in range(self.n_batches):
+            out[self.batch == b] -= values[control & (self.batch == b)].mean(axis=0)
         return out + values[control].mean(axis=0)
 
     def parts(self):
@@ -82,15 +82,15 @@ def test_guides_that_are_not_told_are_dealt():
     np.testing.assert_array_equal(cells.deal(guide_half=np.full(N, -1)).leaf, cells.deal().leaf)
 
 
-def test_halves_and_blocks_are_balanced_within_strata():
+def test_halves_and_blocks_are_balanced_within_batches():
     cells = Cells()
     half, block = cells.parts()
     for b in range(S):
         for p in range(R):
-            mine = (cells.row == p) & (cells.stratum == b)
+            mine = (cells.row == p) & (cells.batch == b)
             n = [(mine & (half == a)).sum() for a in (0, 1)]
             assert abs(n[0] - n[1]) <= 1
-        in_blocks = np.bincount(block[(cells.row == 0) & (cells.stratum == b)], minlength=20)
+        in_blocks = np.bincount(block[(cells.row == 0) & (cells.batch == b)], minlength=20)
         assert np.ptp(in_blocks) <= 1
     for p in range(R):
         assert abs(((cells.row == p) & (half == 0)).sum() - ((cells.row == p) & (half == 1)).sum()) <= 1
@@ -102,11 +102,11 @@ def test_halves_and_blocks_are_balanced_within_strata():
 def test_number_of_control_blocks(n, blocks):
     hashes = np.random.default_rng(0).integers(2**64, size=n, dtype=np.uint64)
     zero = np.zeros(n, dtype=np.int64)
-    dealt = deal(zero, 1, 0, hashes, stratum=zero, n_strata=1)
+    dealt = deal(zero, 1, 0, hashes, batch=zero, n_batches=1)
     assert dealt.block.max() + 1 == blocks
     size = np.bincount(dealt.block[dealt.leaf])
     assert np.ptp(size) <= 1
-    moments = gather(np.arange(n, dtype=float)[:, None], dealt, zero, 1, 0, stratum=zero)
+    moments = gather(np.arange(n, dtype=float)[:, None], dealt, zero, 1, 0, batch=zero)
     assert np.isfinite(moments.half).all()
     assert np.isfinite(moments.blocks).all()
 

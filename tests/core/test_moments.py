@@ -22,8 +22,8 @@ def cells():
 def moments_of(x, row, n_rows, covariates=None):
     zero = np.zeros(len(row), dtype=np.int64)
     hashes = np.random.default_rng(1).integers(2**64, size=len(row), dtype=np.uint64)
-    dealt = deal(row, n_rows, 0, hashes, stratum=zero, n_strata=1)
-    return gather(x, dealt, row, n_rows, 0, stratum=zero, covariates=covariates)
+    dealt = deal(row, n_rows, 0, hashes, batch=zero, n_batches=1)
+    return gather(x, dealt, row, n_rows, 0, batch=zero, covariates=covariates)
 
 
 def test_merged_rows_are_those_never_split(cells):

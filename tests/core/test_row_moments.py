@@ -12,21 +12,21 @@ N, G, R, S = 600, 7, 5, 3
 
 
 class Cells:
-    """Cells with rows (0 is the control), strata and covariates; every stratum shifts genes and covariates."""
+    """Cells with rows (0 is the control), batches and covariates; every batch shifts genes and covariates."""
 
-    def __init__(self, seed=0, n=N, strata=S):
+    def __init__(self, seed=0, n=N, batches=S):
         rng = np.random.default_rng(seed)
         self.row = rng.choice(R, n, p=[0.4, 0.2, 0.2, 0.1, 0.1]).astype(np.int64)
         self.row[rng.choice(n, n // 20, replace=False)] = -1
-        self.stratum = rng.integers(0, strata, n)
-        self.n_strata = strata
+        self.batch = rng.integers(0, batches, n)
+        self.n_batches = batches
         self.hashes = rng.integers(2**64, size=n, dtype=np.uint64)
-        self.c = rng.normal(size=(n, 2)) + 0.5 * self.stratum[:, None]
-        self.x = rng.gamma(2.0, size=(n, G)) + 0.3 * self.stratum[:, None] + self.c @ rng.normal(size=(2, G)) * 0.5
+        self.c = rng.normal(size=(n, 2)) + 0.5 * self.batch[:, None]
+        self.x = rng.gamma(2.0, size=(n, G)) + 0.3 * self.batch[:, None] + self.c @ rng.normal(size=(2, G)) * 0.5
         self.x += 0.2 * np.maximum(self.row, 0)[:, None]
 
     def deal(self, **kwargs):
-        return deal(self.row, R, 0, self.hashes, stratum=self.stratum, n_strata=self.n_strata, **kwargs)
+        return deal(self.row, R, 0, self.hashes, batch=self.batch, n_batches=self.n_batches, **kwargs)
 
     def gather(self, x=None, covariates=False, **kwargs):
         return gather(
@@ -35,7 +35,7 @@ class Cells:
             self.row,
             R,
             0,
-            stratum=self.stratum,
+            batch=self.batch,
             covariates=self.c if covariates else None,
         )
 
@@ -45,11 +45,11 @@ class Cells:
         return other
 
     def centered(self, values):
-        """Each cell less the control mean of its stratum, plus the control mean."""
+        """Each cell less the control mean of its batch, plus the control mean."""
         control = self.row == 0
         out = values.copy()
-        for b in range(self.n_strata):
-            out[self.stratum == b] -= values[control & (self.stratum == b)].mean(axis=0)
+        for b in range(self.n_batches):
+            out[self.batch == b] -= values[control & (self.batch == b)].mean(axis=0)
         return out + values[control].mean(axis=0)
 
     def parts(self):
@@ -78,16 +78,16 @@ def check(moments, cells, values, raw, tol=1e-10):
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.csc_matrix], ids=["dense", "csr", "csc"])
-@pytest.mark.parametrize("strata", [1, S])
-def test_moments_are_those_of_the_centered_cells(form, strata):
-    cells = Cells(strata=strata)
+@pytest.mark.parametrize("batches", [1, S])
+def test_moments_are_those_of_the_centered_cells(form, batches):
+    cells = Cells(batches=batches)
     moments = cells.gather(form(cells.x))
     check(moments, cells, cells.centered(cells.x), cells.x)
     np.testing.assert_allclose(moments.control, cells.x[cells.row == 0].mean(axis=0), rtol=1e-12)
     assert len(moments.blocks) == 20
 
 
-def test_strata_matter():
+def test_batches_matter():
     """The example is one in which the batches shift the means."""
     cells = Cells()
     assert np.abs(cells.centered(cells.x) - cells.x).max() > 0.1
@@ -96,13 +96,13 @@ def test_strata_matter():
 def test_formula_of_the_definitions():
     cells = Cells()
     control = cells.row == 0
-    by_stratum = [cells.x[control & (cells.stratum == b)].mean(axis=0) for b in range(S)]
+    by_batch = [cells.x[control & (cells.batch == b)].mean(axis=0) for b in range(S)]
     for p in range(1, R):
         mine = cells.row == p
         expected = cells.x[control].mean(axis=0)
         for b in range(S):
-            both = mine & (cells.stratum == b)
-            expected = expected + both.sum() / mine.sum() * (cells.x[both].mean(axis=0) - by_stratum[b])
+            both = mine & (cells.batch == b)
+            expected = expected + both.sum() / mine.sum() * (cells.x[both].mean(axis=0) - by_batch[b])
         np.testing.assert_allclose(cells.gather().mean[p], expected, atol=1e-10)
 
 
@@ -115,10 +115,10 @@ def test_a_constant_gene_with_an_offset_keeps_its_variance():
 
 
 @pytest.mark.parametrize("fit_on", ["control", "train"])
-@pytest.mark.parametrize("strata", [1, S])
+@pytest.mark.parametrize("batches", [1, S])
 @pytest.mark.parametrize("add_intercept", [True, False])
-def test_regressing_moments_is_regressing_cells(fit_on, strata, add_intercept):
-    cells = Cells(strata=strata)
+def test_regressing_moments_is_regressing_cells(fit_on, batches, add_intercept):
+    cells = Cells(batches=batches)
     rows = np.arange(R) == 0 if fit_on == "control" else np.arange(R) < 3
     moments, fit = regress_out(cells.gather(covariates=True), rows=rows, add_intercept=add_intercept)
     x, c = cells.centered(cells.x), cells.centered(cells.c)
@@ -127,7 +127,7 @@ def test_regressing_moments_is_regressing_cells(fit_on, strata, add_intercept):
     slopes = np.linalg.lstsq(design, x[fitted], rcond=None)[0][1:]
     np.testing.assert_allclose(fit.slopes, slopes, atol=1e-9)
     residual = x - (c - c[fitted].mean(axis=0)) @ slopes - (0 if add_intercept else x[fitted].mean(axis=0))
-    if strata > 1:  # the variance keeps the part between strata, so it is not that of the residuals
+    if batches > 1:  # the variance keeps the part between batches, so it is not that of the residuals
         half, block = cells.parts()
         np.testing.assert_allclose(moments.mean, means(residual, cells.row, R), atol=1e-9)
         np.testing.assert_allclose(moments.blocks, means(residual, block, 20), atol=1e-9)
@@ -143,8 +143,8 @@ def test_regressing_moments_is_regressing_cells(fit_on, strata, add_intercept):
 def test_one_cell_has_no_second_half_and_no_variance():
     row = np.array([0, 0, 0, 0, 1])
     zero = np.zeros(5, dtype=np.int64)
-    dealt = deal(row, 2, 0, np.arange(5, dtype=np.uint64), stratum=zero, n_strata=1)
-    moments = gather(np.arange(5.0)[:, None], dealt, row, 2, 0, stratum=zero)
+    dealt = deal(row, 2, 0, np.arange(5, dtype=np.uint64), batch=zero, n_batches=1)
+    moments = gather(np.arange(5.0)[:, None], dealt, row, 2, 0, batch=zero)
     assert moments.mean[1, 0] == 4
     assert np.isnan(moments.half[:, 1, 0]).sum() == 1
     assert np.isnan(moments.var[1, 0])
@@ -171,7 +171,7 @@ def test_cells_left_out_do_not_count():
         np.testing.assert_array_equal(getattr(cells.gather(strange), name), getattr(kept.gather(), name))
 
 
-def test_covariates_are_about_rows_and_strata():
+def test_covariates_are_about_rows_and_batches():
     cells = Cells()
     found = cells.gather(covariates=True).covariates
     x, c = cells.centered(cells.x), cells.centered(cells.c)

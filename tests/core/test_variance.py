@@ -120,9 +120,9 @@ def test_mean_is_collapsed_and_a_noisy_oracle_is_not():
     found = collapse(means, means, control)
     assert found.to == "mean"
     assert found.cosine_mean == pytest.approx(1)
-    assert collapse(np.tile(control, (80, 1)), means, control) == (0.0, pytest.approx(1), "control")
+    assert collapse(np.tile(control, (80, 1)), means, control) == (0.0, pytest.approx(1), "no_change")
     assert collapse(control + 0.9 * (means - control), means, control).to == "mean"
-    assert collapse(control + 0.1 * (means - control), means, control).to == "control"
+    assert collapse(control + 0.1 * (means - control), means, control).to == "no_change"
     oracle = collapse(true + 0.3 * rng.normal(size=true.shape), means, control)
     assert oracle.to == ""
     assert 0.5 < oracle.cosine_mean < 0.95

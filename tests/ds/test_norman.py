@@ -17,7 +17,7 @@ def test_labels_are_those_of_this_package(tmp_path):
     adata = spb.ds.norman_2019()
     assert adata.obs["perturbation"].tolist() == labels.tolist()
     assert adata.obs["gem_group"].tolist() == ["1"] * 100
-    assert set(spb.pp.pseudobulk(adata).obs["n_targets"]) == {0, 1, 2}
+    assert set(spb.pp.profiles(adata).obs["n_targets"]) == {0, 1, 2}
 
 
 def test_another_file_is_refused():

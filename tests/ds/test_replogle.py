@@ -47,7 +47,7 @@ def test_the_whole_screen_stays_in_the_file(file):
     assert adata.shape == (130, 6)
     assert {"perturbation", "guide", "gem_group", "total_counts"} <= set(adata.obs)
     assert adata.obs["pct_counts_mt"].tolist() == [5.0] * 130
-    profiles = spb.pp.pseudobulk(adata, normalize=True, strata="gem_group")
+    profiles = spb.pp.profiles(adata, normalize=True, batch_key="gem_group")
     assert profiles.obs["perturbation"].tolist()[0] == "non-targeting"
     adata.file.close()
 
@@ -60,7 +60,7 @@ def test_the_chosen_targets_and_genes(file):
     assert sparse.issparse(adata.X)
     np.testing.assert_array_equal(adata.X.toarray(), file[:100][:, [0, 1, 4]])
     assert "NOBODY" not in adata.obs["perturbation"].cat.categories
-    spb.pp.pseudobulk(adata, normalize=True, strata="gem_group")
+    spb.pp.profiles(adata, normalize=True, batch_key="gem_group")
 
 
 def test_there_are_as_many_as_published():

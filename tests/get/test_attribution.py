@@ -9,7 +9,7 @@ from scpertbias.get._attribution import attribution_agreement, attribution_check
 
 @pytest.mark.parametrize("read", [attribution_agreement, attribution_check])
 def test_reads_its_table(read):
-    profiles = spb.pp.pseudobulk(spb.ds.simulate(1500, 30, 8))
+    profiles = spb.pp.profiles(spb.ds.simulate(1500, 30, 8))
     with pytest.raises(KeyError, match=rf"spb\.tl\.{read.__name__} first"):
         read(profiles)
     _store.put(profiles, **{read.__name__: pd.DataFrame({"model": ["a", "b"], "n": [1, 2]})})
@@ -23,7 +23,7 @@ def test_reads_its_table(read):
 
 @pytest.mark.parametrize("read", [enrich])
 def test_reads_its_table_enrich(read):
-    profiles = spb.pp.pseudobulk(spb.ds.simulate(1500, 30, 8))
+    profiles = spb.pp.profiles(spb.ds.simulate(1500, 30, 8))
     with pytest.raises(KeyError, match=rf"spb\.tl\.{read.__name__} first"):
         read(profiles)
     _store.put(profiles, **{read.__name__: pd.DataFrame({"model": ["a", "b"], "n": [1, 2]})})

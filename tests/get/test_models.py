@@ -15,8 +15,8 @@ def cells():
 
 @pytest.fixture(scope="module")
 def profiles(cells):
-    made = spb.pp.pseudobulk(cells)
-    spb.tl.fit_control(made)
+    made = spb.pp.profiles(cells)
+    spb.tl.fit_no_change(made)
     spb.tl.fit_ridge(made)
     spb.tl.score(made)
     spb.pp.check(made)
@@ -25,7 +25,7 @@ def profiles(cells):
 
 @pytest.fixture(scope="module")
 def mdata(cells):
-    return spb.tl.audit(cells, models=("control", "ridge"), n_boot=20)
+    return spb.tl.audit(cells, models=("no_change", "ridge"), n_boot=20)
 
 
 def test_predictions_are_the_layer(profiles):
@@ -40,8 +40,8 @@ def test_attributions_are_the_varm(profiles):
     np.testing.assert_array_equal(table.to_numpy(), profiles.varm["ridge"])
     assert list(table.columns) == list(spb.get.predictions(profiles, "ridge").index)
     assert list(table.index) == list(profiles.var_names)
-    with pytest.raises(KeyError, match="'control' has no attributions"):
-        spb.get.attributions(profiles, "control")
+    with pytest.raises(KeyError, match="'no_change' has no attributions"):
+        spb.get.attributions(profiles, "no_change")
 
 
 def test_of_an_audit_a_regime(mdata):
@@ -78,17 +78,17 @@ def test_nothing_there_yet(cells, name, made_by):
 
 
 def test_regimes_are_of_audits(mdata, profiles):
-    table = spb.get.regimes(mdata)
+    table = spb.get.retraining(mdata)
     assert table.columns.tolist()[:4] == ["model", "regime", "metric", "n"]
     with pytest.raises(KeyError, match="tl.audit"):
-        spb.get.regimes(profiles)
+        spb.get.retraining(profiles)
 
 
 def test_models(mdata, profiles):
     table = spb.get.models(profiles)
-    assert table["model"].tolist() == ["control", "ridge"]
-    assert table["n_cannot_predict"].tolist() == [0, 0]
-    assert list(spb.get.models(mdata).columns) == ["model", "regime", "kind", "n_cannot_predict", "note"]
+    assert table["model"].tolist() == ["no_change", "ridge"]
+    assert table["n_unpredicted"].tolist() == [0, 0]
+    assert list(spb.get.models(mdata).columns) == ["model", "regime", "kind", "n_unpredicted", "note"]
 
 
 def test_no_model(cells):
@@ -108,7 +108,7 @@ TARGETS = ["ATF2", "STAT1", "STAT2", "IRF1"]
 def profiles_cell_eval():
     adata = spb.ds.papalexi_2021()
     spb.pp.split(adata, test=TARGETS)
-    profiles_cell_eval = spb.pp.pseudobulk(adata, strata="bio_rep")
+    profiles_cell_eval = spb.pp.profiles(adata, batch_key="bio_rep")
     spb.tl.fit_ridge(profiles_cell_eval)
     return profiles_cell_eval
 
@@ -136,7 +136,7 @@ def test_a_perturbation_that_cannot_be_predicted_is_left_out(profiles_cell_eval)
 def test_cells_and_profiles_agree():
     adata = spb.ds.simulate(700, 40, 6, rng=1)
     spb.pp.split(adata, n_folds=None)
-    profiles_cell_eval = spb.pp.pseudobulk(adata)
+    profiles_cell_eval = spb.pp.profiles(adata)
     for data in (adata, profiles_cell_eval):
         spb.tl.fit_mean(data)
     for one, two in zip(spb.get.cell_eval(adata, "mean"), spb.get.cell_eval(profiles_cell_eval, "mean"), strict=True):

@@ -3,22 +3,22 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias.get._retraining import coupling, models_left_out, random_regimes, ranking, regimes_left_out
+from scpertbias.get._retraining import coupling, models_left_out, random_removals, ranking, regimes_left_out
 from scpertbias.get._scores import error_by_n_genes
 from scpertbias.get._screen import perturbations
 
 
 def test_reads_its_table():
-    mdata = spb.pp.regimes(spb.pp.pseudobulk(spb.ds.simulate(1500, 30, 8)), ["no_mt_ribo"])
+    mdata = spb.pp.regimes(spb.pp.profiles(spb.ds.simulate(1500, 30, 8)), ["no_mt_ribo"])
     with pytest.raises(KeyError, match=r"spb\.tl\.coupling first"):
         coupling(mdata)
-    _store.put(mdata, coupling=pd.DataFrame({"model": ["ridge"], "kappa": [0.0]}))
+    _store.put(mdata, coupling=pd.DataFrame({"model": ["ridge"], "shift": [0.0]}))
     assert coupling(mdata).to_numpy().tolist() == [["ridge", 0.0]]
 
 
 @pytest.fixture(scope="module")
 def profiles():
-    return spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    return spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
 
 
 def test_regimes_that_could_not_be_made(profiles):
@@ -55,7 +55,7 @@ def test_of_what_is_no_audit(profiles, read):
 
 TABLES = {
     "perturbations": perturbations,
-    "random_regimes": random_regimes,
+    "random_removals": random_removals,
     "ranking": ranking,
     "error_by_n_genes": error_by_n_genes,
 }

@@ -12,7 +12,7 @@ from scpertbias.tl._variance_ratio import variance_ratio as ask_variance_ratio
 def test_table():
     adata = spb.ds.papalexi_2021()
     spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
-    profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     spb.tl.fit_mean(profiles)
     with pytest.raises(KeyError, match=r"spb\.tl\.specificity"):
         specificity(profiles)
@@ -25,7 +25,7 @@ def test_table():
 def test_table_comes_back(tmp_path):
     adata = spb.ds.papalexi_2021()
     spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
-    profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     with pytest.raises(KeyError, match=r"Run spb.tl.recurrence first"):
         recurrence(profiles)
     spb.tl.fit_mean(profiles)
@@ -40,7 +40,7 @@ def test_table_comes_back(tmp_path):
 def test_table_comes_back_variance_ratio(tmp_path):
     adata = spb.ds.papalexi_2021()
     spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
-    profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     with pytest.raises(KeyError, match=r"Run spb.tl.variance_ratio first"):
         variance_ratio(profiles)
     spb.tl.fit_mean(profiles)

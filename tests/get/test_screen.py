@@ -4,13 +4,13 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias.get._screen import confounding, on_target
+from scpertbias.get._screen import confounding, target_response
 from scpertbias.tl._confounding import confounding as ask
-from scpertbias.tl._target_response import on_target as ask_on_target
+from scpertbias.tl._target_response import target_response as ask_on_target
 
 
 def test_table():
-    profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     with pytest.raises(KeyError, match=r"spb\.tl\.confounding"):
         confounding(profiles)
     ask(profiles, n_boot=10, n_random=10)
@@ -24,7 +24,7 @@ def test_table():
 def test_round_trip(tmp_path):
     import anndata
 
-    profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     ask(profiles, n_boot=10, n_random=10)
     profiles.write_h5ad(tmp_path / "x.h5ad")
     again = confounding(anndata.read_h5ad(tmp_path / "x.h5ad"))
@@ -34,13 +34,13 @@ def test_round_trip(tmp_path):
 def test_table_comes_back(tmp_path):
     adata = spb.ds.papalexi_2021()
     spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
-    profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
-    with pytest.raises(KeyError, match=r"Run spb.tl.on_target first"):
-        on_target(profiles)
+    profiles = spb.pp.profiles(adata, batch_key="bio_rep")
+    with pytest.raises(KeyError, match=r"Run spb.tl.target_response first"):
+        target_response(profiles)
     spb.tl.fit_mean(profiles)
     ask_on_target(profiles)
-    table = on_target(profiles)
+    table = target_response(profiles)
     assert "mean" in set(table["model"])
     assert not any(isinstance(kind, pd.CategoricalDtype) for kind in table.dtypes)
     profiles.write_h5ad(tmp_path / "profiles.h5ad")
-    pd.testing.assert_frame_equal(on_target(anndata.read_h5ad(tmp_path / "profiles.h5ad")), table)
+    pd.testing.assert_frame_equal(target_response(anndata.read_h5ad(tmp_path / "profiles.h5ad")), table)

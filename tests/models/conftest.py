@@ -20,7 +20,7 @@ def profiles():
     adata = spb.ds.simulate(900, 16, 9, rng=5)
     names = sorted(set(adata.obs["perturbation"]) - {"non-targeting"})
     spb.pp.split(adata, test=names[:2], val=names[2:4])
-    return spb.pp.pseudobulk(adata)
+    return spb.pp.profiles(adata)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ def profiles():
     obs = pd.DataFrame({"perturbation": label}, index=[f"c{i}" for i in range(len(label))])
     obs["split"] = np.where(np.isin(label, ["new", "a+b", "a+b+c", "b+new"]), "test", "train")
     x = rng.uniform(0.1, 3, (len(label), 5))
-    adata = spb.pp.pseudobulk(ad.AnnData(x, obs=obs, var=pd.DataFrame(index=list("vwxyz"))))
+    adata = spb.pp.profiles(ad.AnnData(x, obs=obs, var=pd.DataFrame(index=list("vwxyz"))))
     spb.tl.fit_additive(adata)
     return adata
 
@@ -36,5 +36,5 @@ def test_effects_add_up(profiles):
 
 
 def test_an_unseen_part_cannot_be_predicted(profiles):
-    assert set(profiles.uns["scpertbias"]["models"]["additive"]["cannot_predict"]) == {"new", "b+new"}
-    assert spb.get.models(profiles)["n_cannot_predict"].item() == 2
+    assert set(profiles.uns["scpertbias"]["models"]["additive"]["unpredicted"]) == {"new", "b+new"}
+    assert spb.get.models(profiles)["n_unpredicted"].item() == 2

@@ -15,7 +15,7 @@ def test_every_fit_is_public_and_registered():
 def test_a_model_is_registered_by_its_decorator(monkeypatch):
     monkeypatch.setattr(_base, "_REGISTRY", {})
 
-    @_base.model("mine", unseen="nothing", reference="me", needs=("net",))
+    @_base.model("mine", unseen="nothing", citation="me", needs=("net",))
     def fit_mine():
         return 1
 

@@ -25,7 +25,7 @@ def gold(name):
 
 
 def test_means_are_those_that_the_r_original_was_given(papalexi):
-    profiles = spb.pp.pseudobulk(papalexi)
+    profiles = spb.pp.profiles(papalexi)
     expected = gold("papalexi_profiles")
     found = profiles.to_df().set_axis(profiles.obs["perturbation"].astype(str), axis=0)
     np.testing.assert_allclose(found.loc[expected.index, expected.columns], expected, rtol=0, atol=1e-6)
@@ -34,13 +34,13 @@ def test_means_are_those_that_the_r_original_was_given(papalexi):
 @pytest.mark.parametrize("k", [4, 10])
 @pytest.mark.parametrize("on", ["cells", "profiles"])
 def test_equals_the_r_original_through_layers(papalexi, k, on):
-    adata = papalexi.copy() if on == "cells" else spb.pp.pseudobulk(papalexi)
+    adata = papalexi.copy() if on == "cells" else spb.pp.profiles(papalexi)
     spb.tl.fit_bilinear(adata, n_components=k)
     found, expected = spb.get.predictions(adata, "bilinear"), gold(f"papalexi_ae_K{k}")
     rows = expected.index.drop(CONTROL)  # its row of ours is the observed control
     np.testing.assert_allclose(found.loc[rows, expected.columns], expected.loc[rows], rtol=0, atol=1e-5)
     cannot = set(found.index) - set(expected.index)
-    assert set(adata.uns["scpertbias"]["models"]["bilinear"]["cannot_predict"]) == cannot
+    assert set(adata.uns["scpertbias"]["models"]["bilinear"]["unpredicted"]) == cannot
     assert len(cannot) == 16
 
 
@@ -50,7 +50,7 @@ def small():
     x = rng.uniform(0.5, 1.5, 9) + np.abs(rng.normal(0, 0.3, (len(label), 9)))
     obs = pd.DataFrame({"perturbation": label}, index=[f"c{i}" for i in range(len(label))])
     obs["split"] = np.where(np.isin(label, ["g3", "other", "g0+g1"]), "test", "train")
-    return spb.pp.pseudobulk(ad.AnnData(x, obs=obs, var=pd.DataFrame(index=[f"g{i}" for i in range(9)])))
+    return spb.pp.profiles(ad.AnnData(x, obs=obs, var=pd.DataFrame(index=[f"g{i}" for i in range(9)])))
 
 
 def algebra(x, trained, genes, levels, alpha):
@@ -87,7 +87,7 @@ def test_brought_embeddings():
     np.testing.assert_allclose(found.to_numpy()[0], x[0])
     record = profiles.uns["scpertbias"]["models"]["bilinear"]
     assert record["params"]["gene_embedding"] == "9 × 4 table"
-    assert set(record["cannot_predict"]) == {"g3", "g0+g1"}
+    assert set(record["unpredicted"]) == {"g3", "g0+g1"}
 
 
 FRAME = pd.DataFrame({"a": [1.0, 2.0]}, index=["g0", "g1"])

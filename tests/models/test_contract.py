@@ -78,7 +78,7 @@ def spec_of(kind):
 def fit(adata, kind, **kwargs):
     spec = spec_of(kind)
     extra = {"net": NET} if "net" in spec.needs else {}
-    kwargs = {"strata": "rep"} | kwargs if "rep" in adata.obs else kwargs
+    kwargs = {"batch_key": "rep"} | kwargs if "rep" in adata.obs else kwargs
     return spec.fit(adata, **extra, **SMALL.get(spec.name, {}), **kwargs)
 
 
@@ -113,7 +113,7 @@ def test_stored_under_its_name_and_another(screen, kind):
     record = adata.uns["scpertbias"]["models"][mine]
     assert record["kind"] == spec_of(kind).name
     assert list(record["perturbations"]) == list(table(adata, kind).index)
-    assert record["data"]["strata"] == np.array(["rep"])
+    assert record["data"]["batch_key"] == np.array(["rep"])
     assert (kind in adata.varm) == bool(spec_of(kind).attribution)
     if kind in adata.varm:
         assert adata.varm[kind].shape == (len(GENES), 9)
@@ -128,13 +128,13 @@ def test_stored_under_its_name_and_another(screen, kind):
 
 def test_dtype(screen, closed):
     assert fitted(screen, closed).layers[closed].dtype == np.float32
-    assert fitted(spb.pp.pseudobulk(screen, strata="rep"), closed).layers[closed].dtype == np.float64
+    assert fitted(spb.pp.profiles(screen, batch_key="rep"), closed).layers[closed].dtype == np.float64
 
 
 @pytest.mark.parametrize("deep", DEEP)
 def test_profiles_are_refused_where_cells_are_needed(screen, deep):
     with pytest.raises(ValueError, match="is trained on cells"):
-        fit(spb.pp.pseudobulk(screen, strata="rep"), deep)
+        fit(spb.pp.profiles(screen, batch_key="rep"), deep)
 
 
 @pytest.mark.parametrize("key", ["", "a/b", ".", "counts", "half_1"])
@@ -156,7 +156,7 @@ def test_rows_follow_labels(screen, kind):
 
 
 def test_cells_and_profiles_agree(screen, closed):
-    cells, profiles = fitted(screen, closed), fitted(spb.pp.pseudobulk(screen, strata="rep"), closed)
+    cells, profiles = fitted(screen, closed), fitted(spb.pp.profiles(screen, batch_key="rep"), closed)
     assert_equal(table(cells, closed), table(profiles, closed), rtol=0, atol=1e-5)
     if closed in cells.varm:
         np.testing.assert_allclose(cells.varm[closed], profiles.varm[closed], atol=1e-5)
@@ -167,7 +167,7 @@ def test_gaps_are_nan_and_listed(screen, kind):
     predicted = table(adata, kind)
     missing = predicted.index[predicted.isna().any(axis=1)]
     assert predicted.loc[missing].isna().all().all()
-    assert set(missing) == set(adata.uns["scpertbias"]["models"][kind]["cannot_predict"])
+    assert set(missing) == set(adata.uns["scpertbias"]["models"][kind]["unpredicted"])
 
 
 def test_the_row_of_the_reference(screen, kind):
@@ -193,19 +193,19 @@ def test_training_cells_are_looked_at(screen, kind):
     )
 
 
-def test_strata_matter(screen, kind):
+def test_batches_matter(screen, kind):
     assert (
         not np.allclose(
             table(fitted(screen, kind), kind).iloc[1:],
-            _without_strata(screen, kind).iloc[1:],
+            _without_batches(screen, kind).iloc[1:],
             atol=1e-3,
             equal_nan=True,
         )
-        or kind == "control"
+        or kind == "no_change"
     )
 
 
-def _without_strata(screen, kind):
+def _without_batches(screen, kind):
     bare = screen.copy()
     del bare.obs["rep"]
     return table(fitted(bare, kind), kind)
@@ -216,7 +216,7 @@ def test_few_cells_do_not_train(screen, kind):
     with_few, bare = table(fitted(screen, kind), kind), table(fitted(without, kind), kind)
     assert_equal(bare, with_few, rtol=0, atol=1e-6)
     assert (
-        not np.allclose(with_few, table(fitted(screen, kind, min_cells=2), kind), equal_nan=True) or kind == "control"
+        not np.allclose(with_few, table(fitted(screen, kind, min_cells=2), kind), equal_nan=True) or kind == "no_change"
     )
 
 
@@ -244,7 +244,7 @@ def test_sparse_cells(screen, kind, make):
 def test_round_trip(screen, kind, cells, suffix, tmp_path):
     if kind in KIND_OF and not cells:
         return  # profiles are refused, see above
-    adata = fitted(screen if cells else spb.pp.pseudobulk(screen, strata="rep"), kind)
+    adata = fitted(screen if cells else spb.pp.profiles(screen, batch_key="rep"), kind)
     path = tmp_path / f"x.{suffix}"
     getattr(adata, f"write_{suffix}")(path)
     back = getattr(ad, f"read_{suffix}")(path)
@@ -266,7 +266,7 @@ def test_no_training_perturbation(screen, kind):
 
 def test_above_max_memory(screen, kind):
     sc.settings.max_memory = 1e-7
-    with pytest.raises(ValueError, match="select_genes" if kind in KIND_OF else "pseudobulk"):
+    with pytest.raises(ValueError, match="select_genes" if kind in KIND_OF else "profiles"):
         fit(screen.copy(), kind)
 
 

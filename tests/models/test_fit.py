@@ -38,9 +38,9 @@ def test_nothing_is_half_written(adata):
 
 def test_what_was_asked_is_remembered(adata):
     adata.layers["lognorm"] = adata.X.copy()
-    spb.tl.fit_mean(adata, layer="lognorm", reference="non-targeting", min_cells=10, strata="gem_group")
+    spb.tl.fit_mean(adata, layer="lognorm", reference="non-targeting", min_cells=10, batch_key="gem_group")
     data = adata.uns["scpertbias"]["models"]["mean"]["data"]
     assert data["layer"] == "lognorm"
     assert data["reference_name"] == "non-targeting"
     assert data["min_cells"] == 10
-    assert list(data["strata"]) == ["gem_group"]
+    assert list(data["batch_key"]) == ["gem_group"]

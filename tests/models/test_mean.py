@@ -8,7 +8,7 @@ import scpertbias as spb
 def profiles():
     adata = spb.ds.simulate(1000, 40, 8, rng=2)
     spb.pp.split(adata)
-    return spb.pp.pseudobulk(adata)
+    return spb.pp.profiles(adata)
 
 
 def test_unweighted_mean_of_the_training_centroids_without_control(profiles):

@@ -32,7 +32,7 @@ def sklearn_rows(adata, coding):
 @pytest.mark.parametrize("coding", ["one_hot", "reference"])
 @pytest.mark.parametrize("on", ["cells", "profiles"])
 def test_equals_sklearn_on_cells(cells, coding, on):
-    adata = cells.copy() if on == "cells" else spb.pp.pseudobulk(cells)
+    adata = cells.copy() if on == "cells" else spb.pp.profiles(cells)
     spb.tl.fit_ridge(adata, alpha=ALPHA, coding=coding)
     expected, coef = sklearn_rows(cells, coding)
     found = spb.get.predictions(adata, "ridge")
@@ -47,7 +47,7 @@ def test_equals_sklearn_on_cells(cells, coding, on):
 
 
 def test_weights_of_perturbations_count_each_once(cells):
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     spb.tl.fit_ridge(profiles, alpha=1e-9, weights="perturbations", coding="one_hot")
     train = profiles[profiles.obs["split"] == "train"]
     unseen = spb.get.predictions(profiles, "ridge").loc[profiles.obs["perturbation"][profiles.obs["split"] == "test"]]

@@ -57,7 +57,7 @@ def test_views(form):
 def test_nothing_is_changed():
     adata = make(split="train", batch="b")
     before = frozen(adata)
-    _moments.of(adata, strata="batch")
+    _moments.of(adata, batch_key="batch")
     assert frozen(adata) == before
 
 
@@ -98,15 +98,15 @@ def test_cells_left_out_are_counted_by_reason():
     adata.obs.iloc[a[4:9], adata.obs.columns.get_loc("batch")] = "b3"  # no control there
     adata.obs["split"] = "train"
     adata.obs.iloc[a[9:15], adata.obs.columns.get_loc("split")] = None
-    with pytest.warns(UserWarning, match="5 cells are left out: under 10 control cells in stratum 'b3' with 0 control"):
-        screen = _moments.of(adata, strata="batch")
+    with pytest.warns(UserWarning, match="5 cells are left out: under 10 control cells in batch 'b3' with 0 control"):
+        screen = _moments.of(adata, batch_key="batch")
     record = screen.record
     assert dict(zip(record["left_out_reason"], record["left_out_cells"].tolist(), strict=True)) == {
         "no label": 3,
         "multiplet": 7,
-        "no stratum": 4,
+        "no batch": 4,
         "no split": 6,
-        "stratum 'b3' with 0 control cells": 5,
+        "batch 'b3' with 0 control cells": 5,
     }
     assert record["n_cells"] == adata.n_obs
     assert (screen.codes < 0).sum() == 25
@@ -117,7 +117,7 @@ def test_a_perturbation_without_a_cell_that_counts_is_named():
     adata = make(sizes=(("ctrl", 40), ("A", 30), ("B", 30), ("C", 30)))
     adata.obs["batch"] = np.where(adata.obs["perturbation"] == "B", "b2", "b1")
     with pytest.warns(UserWarning, match="30 cells are left out"):
-        screen = _moments.of(adata, strata="batch")
+        screen = _moments.of(adata, batch_key="batch")
     assert screen.names == ("ctrl", "A", "C")
     assert screen.targets == ((), ("A",), ("C",))
     assert screen.record["left_out_perturbations"] == ["B"]
@@ -126,12 +126,12 @@ def test_a_perturbation_without_a_cell_that_counts_is_named():
     assert screen.merged().moments.n.tolist() == [40, 30, 30]
 
 
-def test_strata_center_the_cells():
+def test_batches_center_the_cells():
     adata = make(sizes=(("ctrl", 200), ("A", 60), ("B", 60)))
     rng = np.random.default_rng(0)
     adata.obs["batch"] = rng.choice(["x", "y"], adata.n_obs)
     adata.X += 2.0 * (adata.obs["batch"] == "y").to_numpy()[:, None]
-    screen = _moments.of(adata, strata=["batch"])
+    screen = _moments.of(adata, batch_key=["batch"])
     control, x = (adata.obs["perturbation"] == "ctrl").to_numpy(), adata.X.copy()
     for b in ("x", "y"):
         mine = (adata.obs["batch"] == b).to_numpy()
@@ -140,12 +140,12 @@ def test_strata_center_the_cells():
         mine = (adata.obs["perturbation"] == name).to_numpy()
         np.testing.assert_allclose(screen.moments.mean[i], x[mine].mean(axis=0), atol=1e-10)
         np.testing.assert_allclose(screen.moments.var[i], adata.X[mine].var(axis=0, ddof=1), atol=1e-10)
-    assert screen.record["strata"] == ["batch"]
-    assert screen.record["strata_names"] == ["x", "y"]
+    assert screen.record["batch_key"] == ["batch"]
+    assert screen.record["batch_names"] == ["x", "y"]
 
 
 def test_unasked_for_batches_are_named():
-    with pytest.warns(UserWarning, match=r"obs holds \['batch'\], which look like batches.*Pass strata='batch'"):
+    with pytest.warns(UserWarning, match=r"obs holds \['batch'\], which look like batches.*Pass batch_key='batch'"):
         _moments.of(make(batch=np.tile(["x", "y"], 60)))
 
 
@@ -275,15 +275,15 @@ def test_few_control_cells():
         _moments.of(adata)
 
 
-def test_few_control_cells_after_strata():
+def test_few_control_cells_after_batches():
     adata = make(sizes=(("ctrl", 20), ("A", 60)))
     control = adata.obs["perturbation"] == "ctrl"
     adata.obs["batch"] = np.where(control, np.where(control.cumsum() > 12, "y", "x"), "x")
     with (
         pytest.warns(UserWarning, match="8 cells are left out"),
-        pytest.raises(ValueError, match=r"has 12 cells; at least 20 are needed.*or use fewer strata"),
+        pytest.raises(ValueError, match=r"has 12 cells; at least 20 are needed.*or use fewer batches"),
     ):
-        _moments.of(adata, strata="batch")
+        _moments.of(adata, batch_key="batch")
 
 
 def test_only_control():
@@ -310,7 +310,7 @@ def test_record():
     assert screen.record["reference"] == ["NT_1", "NT_2"]
     assert screen.record["reference_name"] == screen.reference == "NT"
     assert screen.record["min_cells"] == 10
-    assert screen.record["strata"] is None
+    assert screen.record["batch_key"] is None
 
 
 def test_guides_as_perturbations_warn():

@@ -23,12 +23,12 @@ COVARIATES = ["pct_counts_mt", "pct_counts_ribo"]
 
 @pytest.fixture(scope="module")
 def cells():
-    return spb.ds.simulate(3000, 60, 8, n_strata=2, rng=3)
+    return spb.ds.simulate(3000, 60, 8, n_batches=2, rng=3)
 
 
 @pytest.fixture(scope="module")
 def expected(cells):
-    return spb.pp.pseudobulk(cells, strata="gem_group", covariates=COVARIATES)
+    return spb.pp.profiles(cells, batch_key="gem_group", covariates=COVARIATES)
 
 
 LIMIT = 700_000_000
@@ -58,20 +58,20 @@ def lazy(cells, chunks):
 @pytest.mark.parametrize("chunks", [(500, -1), (-1, 11), (700, 30)])
 def test_the_numbers_are_those_in_memory(client, cells, expected, chunks):
     assert dask_workers.is_wanted(lazy(cells, chunks).X)
-    found = spb.pp.pseudobulk(lazy(cells, chunks), strata="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
+    found = spb.pp.profiles(lazy(cells, chunks), batch_key="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
     same(found, expected)
 
 
 def test_cells_that_lie_on_the_cluster_are_read_there(client, cells, expected):
     there = lazy(cells, (400, -1))
     there.X = client.persist(there.X)
-    found = spb.pp.pseudobulk(there, strata="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
+    found = spb.pp.profiles(there, batch_key="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
     same(found, expected)
 
 
 def test_moments_are_joined_some_leaves_at_a_time(client, cells, expected, monkeypatch):
     monkeypatch.setattr(dask_workers, "SLAB", 10_000)
-    found = spb.pp.pseudobulk(lazy(cells, (500, -1)), strata="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
+    found = spb.pp.profiles(lazy(cells, (500, -1)), batch_key="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
     same(found, expected)
 
 
@@ -119,7 +119,7 @@ def large(tmp_path_factory):
 @pytest.mark.slow
 def test_a_worker_that_dies_changes_nothing(client, large):
     """The file does not fit into a worker, and one of the two is killed while it works."""
-    expected = spb.pp.pseudobulk(ad.read_h5ad(large, backed="r"), min_cells=5)
+    expected = spb.pp.profiles(ad.read_h5ad(large, backed="r"), min_cells=5)
     pids = client.run(os.getpid)
     killed = []
 
@@ -134,7 +134,7 @@ def test_a_worker_that_dies_changes_nothing(client, large):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # read_lazy announces what it is
         cells = ad.experimental.read_lazy(large)
-    found = spb.pp.pseudobulk(cells, min_cells=5, chunk_memory=0.1)
+    found = spb.pp.profiles(cells, min_cells=5, chunk_memory=0.1)
     thread.join(10)
     assert killed
     assert killed[0] not in client.run(os.getpid).values()

@@ -27,7 +27,9 @@ def cells():
 
 @pytest.fixture
 def screen(cells):
-    return _moments.of(cells, groupby="gene", strata="batch", min_cells=10, split_key="fold", covariates=["c1", "c2"])
+    return _moments.of(
+        cells, groupby="gene", batch_key="batch", min_cells=10, split_key="fold", covariates=["c1", "c2"]
+    )
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_what_is_written(profiles, screen):
 
 
 def test_names_are_perturbations_where_none_repeats(cells):
-    screen = _moments.of(cells, groupby="gene", strata="batch")
+    screen = _moments.of(cells, groupby="gene", batch_key="batch")
     assert stored_profiles.write(screen, cells.var).obs_names.tolist() == ["NT", "A", "A/x", "B", "few"]
 
 
@@ -132,8 +134,8 @@ def test_lost_moments(profiles, slot):
     [
         {},
         {"groupby": "gene"},
-        {"strata": "batch"},
-        {"strata": ["batch"]},
+        {"batch_key": "batch"},
+        {"batch_key": ["batch"]},
         {"min_cells": 10},
         {"reference": "NT"},
         {"reference": "NT_*"},
@@ -151,8 +153,8 @@ def test_what_profiles_remember_may_be_said_again(profiles, tmp_path, asked, for
     ("asked", "made"),
     [
         ({"groupby": "guide"}, "'gene'"),
-        ({"strata": "donor"}, r"\['batch'\]"),
-        ({"strata": ["batch", "donor"]}, r"\['batch'\]"),
+        ({"batch_key": "donor"}, r"\['batch'\]"),
+        ({"batch_key": ["batch", "donor"]}, r"\['batch'\]"),
         ({"min_cells": 50}, "10"),
         ({"reference": "ctrl"}, r"\['NT_1', 'NT_2'\]"),
         ({"gene_symbols": "name"}, "None"),
@@ -161,15 +163,15 @@ def test_what_profiles_remember_may_be_said_again(profiles, tmp_path, asked, for
 @pytest.mark.parametrize("form", ["memory", "h5ad"])
 def test_another_value_than_profiles_remember_is_refused(profiles, tmp_path, asked, made, form):
     name = next(iter(asked))
-    with pytest.raises(ValueError, match=rf"`{name}=.*were made with {name}={made}; call spb.pp.pseudobulk again"):
+    with pytest.raises(ValueError, match=rf"`{name}=.*were made with {name}={made}; call spb.pp.profiles again"):
         _moments.of(again(profiles, tmp_path, form), **asked)
 
 
-def test_strata_that_profiles_were_not_made_with(cells):
+def test_batches_that_profiles_were_not_made_with(cells):
     with pytest.warns(UserWarning, match="look like batches"):
         screen = _moments.of(cells, groupby="gene")
-    with pytest.raises(ValueError, match=r"`strata='batch'`, but these profiles were made with strata=None"):
-        _moments.of(stored_profiles.write(screen, cells.var), strata="batch")
+    with pytest.raises(ValueError, match=r"`batch_key='batch'`, but these profiles were made with batch_key=None"):
+        _moments.of(stored_profiles.write(screen, cells.var), batch_key="batch")
 
 
 def test_splits_of_profiles(profiles):
@@ -202,7 +204,7 @@ def test_layers_of_profiles(profiles, screen, tmp_path, form):
 
 def test_the_layer_that_profiles_were_made_of(cells):
     cells.layers["logged"] = cells.X * 2
-    screen = _moments.of(cells, groupby="gene", strata="batch", layer="logged")
+    screen = _moments.of(cells, groupby="gene", batch_key="batch", layer="logged")
     profiles = stored_profiles.write(screen, cells.var)
     check(_moments.of(profiles).moments, screen.moments)
     check(_moments.of(profiles, layer="logged").moments, screen.moments)

@@ -18,7 +18,7 @@ COVARIATES = ["pct_counts_mt", "pct_counts_ribo"]
 
 @pytest.fixture(scope="module")
 def cells():
-    adata = spb.ds.simulate(2500, 60, 8, n_strata=2, rng=3)
+    adata = spb.ds.simulate(2500, 60, 8, n_batches=2, rng=3)
     adata.layers["columns"] = adata.X.tocsc()
     adata.layers["dense"] = adata.X.toarray()
     return adata
@@ -43,7 +43,7 @@ def stored(cells, tmp_path_factory):
 
 
 def pseudobulk(adata, **kwargs):
-    return spb.pp.pseudobulk(adata, strata="gem_group", **kwargs)
+    return spb.pp.profiles(adata, batch_key="gem_group", **kwargs)
 
 
 def lazily(path, **kwargs):
@@ -200,7 +200,7 @@ def test_a_bar_shows_progress(stored, monkeypatch, verbosity, shown):
 
 def test_what_needs_cells_in_memory_says_so(stored):
     for adata in (opened(stored / "csr", "backed"), opened(stored / "csr", "zarr")):
-        with pytest.raises(ValueError, match=r"2500 cells × 60 genes.*pp.pseudobulk"):
+        with pytest.raises(ValueError, match=r"2500 cells × 60 genes.*pp.profiles"):
             spb.tl.fit_mean(adata)
 
 

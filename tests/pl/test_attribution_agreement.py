@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias.pl._attribution_agreement import attribution
+from scpertbias.pl._attribution_agreement import attribution_agreement
 
 
 def table(**extra):
@@ -26,7 +26,7 @@ def table(**extra):
 
 @pytest.fixture
 def profiles():
-    profiles = spb.pp.pseudobulk(spb.ds.simulate(1500, 30, 8))
+    profiles = spb.pp.profiles(spb.ds.simulate(1500, 30, 8))
     check = pd.DataFrame({"model": ["ridge", "gears", "mean_like"], "flag": ["ok", "one_hot", "shared"], "detail": ""})
     _store.put(profiles, attribution_agreement=table(), attribution_check=check)
     return profiles
@@ -37,7 +37,7 @@ def written(ax):
 
 
 def test_numbers_and_words_stand_in_their_cells(profiles):
-    ax = attribution(profiles, show=False)
+    ax = attribution_agreement(profiles, show=False)
     texts = written(ax)
     # in the order of the table: ridge, gears, bilinear, mean_like
     assert {(0, 1, "0.01"), (1, 0, "0.02"), (0, 2, "0.61"), (2, 0, "0.55"), (1, 2, "0.00")} <= texts
@@ -53,7 +53,7 @@ def test_numbers_and_words_stand_in_their_cells(profiles):
 
 
 def test_models_that_say_nothing_are_marked(profiles):
-    ax = attribution(profiles, show=False)
+    ax = attribution_agreement(profiles, show=False)
     labels = [t.get_text() for t in ax.get_yticklabels()]
     assert labels == ["ridge", "gears\n(one-hot)", "bilinear", "mean like\n(shared)"]
     assert sorted({p.get_xy() for p in ax.patches if p.get_hatch()}) == [
@@ -63,35 +63,35 @@ def test_models_that_say_nothing_are_marked(profiles):
         (2.5, -0.5),
     ]
     _store.put(profiles, attribution_check=None)
-    plain = attribution(profiles, show=False)
+    plain = attribution_agreement(profiles, show=False)
     assert not plain.patches
     assert plain.get_yticklabels()[1].get_text() == "gears"
 
 
 def test_some_models_in_a_given_order_and_color(profiles):
-    ax = attribution(profiles, models=["bilinear", "ridge"], palette={"ridge": "#D55E00"}, show=False)
+    ax = attribution_agreement(profiles, models=["bilinear", "ridge"], palette={"ridge": "#D55E00"}, show=False)
     assert [t.get_text() for t in ax.get_xticklabels()] == ["bilinear", "ridge"]
     assert {(0, 1, "0.61"), (1, 0, "0.55")} <= written(ax)
     assert to_rgba(ax.get_xticklabels()[1].get_color()) == to_rgba("#D55E00")
     with pytest.raises(KeyError, match="'nobody'"):
-        attribution(profiles, models="nobody")
+        attribution_agreement(profiles, models="nobody")
 
 
 def test_regimes(profiles):
     mdata = spb.pp.regimes(profiles, ["no_mt_ribo"])
     both = pd.concat([table(regime="full"), table(regime="no_mt").assign(spearman=0.77)])
     _store.put(mdata, attribution_agreement=both)
-    assert (0, 2, "0.61") in written(attribution(mdata, show=False))
-    assert (0, 2, "0.77") in written(attribution(mdata, regime="no_mt", show=False))
+    assert (0, 2, "0.61") in written(attribution_agreement(mdata, show=False))
+    assert (0, 2, "0.77") in written(attribution_agreement(mdata, regime="no_mt", show=False))
     with pytest.raises(KeyError, match=r"there are \['full', 'no_mt'\]"):
-        attribution(mdata, regime="other")
+        attribution_agreement(mdata, regime="other")
     with pytest.raises(ValueError, match="not of an audit"):
-        attribution(profiles, regime="full")
+        attribution_agreement(profiles, regime="full")
 
 
 def test_what_it_returns(profiles):
-    assert isinstance(attribution(profiles, return_fig=True), Figure)
+    assert isinstance(attribution_agreement(profiles, return_fig=True), Figure)
     _, ax = plt.subplots()
-    assert attribution(profiles, ax=ax, show=False) is ax
+    assert attribution_agreement(profiles, ax=ax, show=False) is ax
     with pytest.raises(KeyError, match=r"spb\.tl\.attribution_agreement first"):
-        attribution(spb.pp.pseudobulk(spb.ds.simulate(1500, 30, 8)))
+        attribution_agreement(spb.pp.profiles(spb.ds.simulate(1500, 30, 8)))

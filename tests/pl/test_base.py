@@ -66,20 +66,20 @@ def test_a_model_keeps_its_color():
 
 @pytest.fixture(scope="module")
 def mdata():
-    return spb.tl.audit(spb.ds.simulate(1500, 40, 8, rng=0), models=("control", "mean"), n_boot=10)
+    return spb.tl.audit(spb.ds.simulate(1500, 40, 8, rng=0), models=("no_change", "mean"), n_boot=10)
 
 
 def test_scores_of_a_regime_are_those_trained_in_it(mdata):
     frame, names, every = held_out_scores(mdata, ["mean"], "no_mt")
     assert set(frame["trained_on"]) == {"no_mt"}
-    assert (names, every) == (["mean"], ["control", "mean"])
+    assert (names, every) == (["mean"], ["no_change", "mean"])
     assert set(held_out_scores(mdata, None, None)[0]["regime"]) == {"full"}
 
 
 def test_what_is_not_there(mdata):
     with pytest.raises(KeyError, match="there is no 'x'"):
         held_out_scores(mdata, None, "x")
-    with pytest.raises(KeyError, match="'ridge'.*were not scored; there are .'control', 'mean'"):
+    with pytest.raises(KeyError, match="'ridge'.*were not scored; there are .'no_change', 'mean'"):
         held_out_scores(mdata, "ridge", None)
     profiles = mdata["full"].copy()
     with pytest.raises(KeyError, match=r"tl\.score"):
@@ -90,5 +90,5 @@ def test_what_is_not_there(mdata):
 
 
 def test_a_model_keeps_its_color_in_any_order():
-    assert colors(["ridge", "mean", "control"], None) == colors(["control", "ridge", "mean"], None)
+    assert colors(["ridge", "mean", "no_change"], None) == colors(["no_change", "ridge", "mean"], None)
     assert colors(["ridge", "mean"], {"ridge": "red"})["ridge"] == "red"

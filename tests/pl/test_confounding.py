@@ -13,7 +13,7 @@ from scpertbias.tl._confounding import confounding as ask
 
 @pytest.fixture(scope="module")
 def profiles():
-    made = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    made = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     ask(made, n_boot=50, n_random=50)
     return made
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias.pl._enrich import enrichment
+from scpertbias.pl._enrich import enrich
 
 SMALL = "too small: under 3 genes in common"
 
@@ -27,13 +27,13 @@ def table(of="attributions"):
 
 @pytest.fixture
 def profiles():
-    profiles = spb.pp.pseudobulk(spb.ds.simulate(1500, 30, 8))
+    profiles = spb.pp.profiles(spb.ds.simulate(1500, 30, 8))
     _store.put(profiles, enrich=table())
     return profiles
 
 
 def test_dots_numbers_and_what_is_open(profiles):
-    ax = enrichment(profiles, show=False)
+    ax = enrich(profiles, show=False)
     solid, hollow = ax.collections[:2]
     assert solid.get_offsets().tolist() == [[0, 0], [1, 0]]
     assert hollow.get_offsets().tolist() == [[0, 2 - 1], [0, 2]]
@@ -49,32 +49,32 @@ def test_dots_numbers_and_what_is_open(profiles):
 
 
 def test_one_perturbation_and_fewer_sets(profiles):
-    ax = enrichment(profiles, "STAT1", models="bilinear", show=False)
+    ax = enrich(profiles, "STAT1", models="bilinear", show=False)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["APOPTOSIS (33)"]
     assert ax.get_title() == "attributions, STAT1"
-    assert len(enrichment(profiles, n_sets=1, show=False).get_yticklabels()) == 1
+    assert len(enrich(profiles, n_sets=1, show=False).get_yticklabels()) == 1
 
 
 def test_recurrent_genes_are_named_so(profiles):
     _store.put(profiles, enrich=table(of="z"))
-    assert enrichment(profiles, show=False).get_title() == "recurrent genes (z), all perturbations"
+    assert enrich(profiles, show=False).get_title() == "recurrent genes (z), all perturbations"
 
 
 def test_errors(profiles):
     with pytest.raises(KeyError, match=r"'TP53' has no gene in common with any set; others are \['STAT1'\]"):
-        enrichment(profiles, "TP53")
+        enrich(profiles, "TP53")
     with pytest.raises(KeyError, match=r"`models`: \['x'\]"):
-        enrichment(profiles, models="x")
+        enrich(profiles, models="x")
     with pytest.raises(KeyError, match=r"none of \['ridge'\] has a top gene of 'STAT1'"):
-        enrichment(profiles, "STAT1", models="ridge")
+        enrich(profiles, "STAT1", models="ridge")
     with pytest.raises(ValueError, match="not of an audit"):
-        enrichment(profiles, regime="full")
+        enrich(profiles, regime="full")
     _store.put(profiles, enrich=table().iloc[:0])
     with pytest.raises(ValueError, match="Nothing to draw"):
-        enrichment(profiles)
+        enrich(profiles)
 
 
 def test_what_it_returns(profiles):
-    assert isinstance(enrichment(profiles, return_fig=True), Figure)
+    assert isinstance(enrich(profiles, return_fig=True), Figure)
     _, ax = plt.subplots()
-    assert enrichment(profiles, ax=ax, show=False) is ax
+    assert enrich(profiles, ax=ax, show=False) is ax

@@ -9,7 +9,7 @@ from scpertbias.pl._error_by_n_genes import error_by_n_genes
 @pytest.fixture(scope="module")
 def mdata():
     adata = spb.ds.papalexi_2021()
-    return spb.tl.audit(adata, strata="bio_rep", models=("control", "mean", "bilinear"), n_random=0, n_boot=10)
+    return spb.tl.audit(adata, batch_key="bio_rep", models=("no_change", "mean", "bilinear"), n_random=0, n_boot=10)
 
 
 def line(ax, label):
@@ -22,8 +22,8 @@ def test_lines_are_those_of_the_table(mdata, metric, subset):
     table = table_of(mdata)
     table = table[(table["regime"] == "full") & (table["subset"] == subset)].set_index("model")
     ax = error_by_n_genes(mdata, metric, subset=subset, show=False)
-    for model in ("control", "bilinear"):
-        drawn = line(ax, f"{model} (n = {table.loc[model, 'n'].iloc[0]})")
+    for model in ("no_change", "bilinear"):
+        drawn = line(ax, f"{model.replace('_', ' ')} (n = {table.loc[model, 'n'].iloc[0]})")
         np.testing.assert_allclose(drawn.get_xdata(), table.loc[model, "n_genes"])
         np.testing.assert_allclose(drawn.get_ydata(), table.loc[model, metric])
     np.testing.assert_allclose(line(ax, "ceiling").get_ydata(), table.loc["mean", f"{metric}_ceiling"])
@@ -33,8 +33,8 @@ def test_lines_are_those_of_the_table(mdata, metric, subset):
 
 
 def test_regime_and_models(mdata):
-    ax = error_by_n_genes(mdata, models="control", regime="no_mt", show=False)
-    assert line(ax, "control").get_xdata()[-1] == mdata["no_mt"].n_vars
+    ax = error_by_n_genes(mdata, models="no_change", regime="no_mt", show=False)
+    assert line(ax, "no change").get_xdata()[-1] == mdata["no_mt"].n_vars
     assert "no_mt" in ax.get_title()
     assert len(ax.lines) == 3
     colors = {line(error_by_n_genes(mdata, models=m, show=False), "mean (").get_color() for m in (None, "mean")}

@@ -12,7 +12,7 @@ from scpertbias.tl._audit.perturbations import KINDS
 
 @pytest.fixture(scope="module")
 def mdata():
-    return spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=(), min_cells=100)
+    return spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=(), min_cells=100)
 
 
 def test_every_word_has_a_marker_of_its_own():

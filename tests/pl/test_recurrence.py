@@ -16,7 +16,9 @@ from scpertbias.tl._recurrence import recurrence as ask
 @pytest.fixture(scope="module")
 def audited():
     cells = spb.ds.papalexi_2021()
-    audit = spb.tl.audit(cells, strata="bio_rep", models=("control", "mean", "bilinear"), regimes=("full",))["full"]
+    audit = spb.tl.audit(cells, batch_key="bio_rep", models=("no_change", "mean", "bilinear"), regimes=("full",))[
+        "full"
+    ]
     ask(audit)
     return audit
 
@@ -35,7 +37,7 @@ def test_most_recurrent_genes_are_drawn(audited, by):
         wanted = [f"{g} *" if q < 0.05 else g for g, q in zip(mine["gene"], mine["q"], strict=True)]
         start = drawn.index(wanted[0])
         assert set(wanted) <= set(drawn[start:])
-    assert {"observed", "control", "mean", "bilinear"} <= set(drawn)
+    assert {"observed", "no change", "mean", "bilinear"} <= set(drawn)
     assert "no effect" in drawn or by == "centered"
     assert drawn.count("the same for all") == (2 if by == "centered" else 0)
     n, tested = table["n_perturbations"].iloc[0], 0 if by == "delta" else 2
@@ -47,7 +49,7 @@ def test_what_is_returned(audited):
     _, given = plt.subplots()
     assert recurrence(audited, ax=given, show=False) is given
     assert isinstance(recurrence(audited, models="mean", return_fig=True), Figure)
-    assert set(names(recurrence(audited, models="mean", show=False))) & {"control", "bilinear"} == set()
+    assert set(names(recurrence(audited, models="mean", show=False))) & {"no change", "bilinear"} == set()
     with pytest.raises(KeyError, match="`by` is 'x'"):
         recurrence(audited, "x")
     with pytest.raises(KeyError, match="Run spb.tl.recurrence first"):
@@ -55,7 +57,7 @@ def test_what_is_returned(audited):
 
 
 def test_data_alone():
-    profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     ask(profiles)
     assert "PSMB9" in " ".join(names(recurrence(profiles, show=False)))
 
@@ -64,7 +66,7 @@ def test_data_alone():
 def of_few():
     return spb.tl.audit(
         spb.ds.papalexi_2021(),
-        strata="bio_rep",
+        batch_key="bio_rep",
         models=("mean", "bilinear"),
         regimes=("full",),
         n_boot=10,

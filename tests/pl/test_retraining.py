@@ -4,15 +4,15 @@ from matplotlib.patches import Rectangle
 
 import scpertbias as spb
 from scpertbias import _compat
-from scpertbias.get._retraining import random_regimes
-from scpertbias.pl._retraining import regimes
+from scpertbias.get._retraining import random_removals
+from scpertbias.pl._retraining import retraining
 
 
 @pytest.fixture(scope="module")
 def mdata():
     return spb.tl.audit(
         spb.ds.papalexi_2021(),
-        strata="bio_rep",
+        batch_key="bio_rep",
         covariates=["p_mito"],
         models=("mean", "ridge", "bilinear"),
         n_boot=20,
@@ -30,8 +30,8 @@ def points(ax):
 
 
 def test_points_are_those_of_the_table(mdata):
-    table = spb.get.regimes(mdata).set_index(["model", "regime"])
-    drawn = points(regimes(mdata, show=False))
+    table = spb.get.retraining(mdata).set_index(["model", "regime"])
+    drawn = points(retraining(mdata, show=False))
     keys = [(m, r) for m in ("mean", "ridge", "bilinear") for r in ("no_mt", "regressed")]
     assert len(drawn) == len(keys)
     for key, (gain, face) in zip(keys, drawn, strict=True):
@@ -40,29 +40,31 @@ def test_points_are_those_of_the_table(mdata):
 
 
 def test_the_range_of_the_random_removals(mdata):
-    row = random_regimes(mdata).set_index("model").loc["bilinear"]
-    ax = regimes(mdata, show=False)
+    row = random_removals(mdata).set_index("model").loc["bilinear"]
+    ax = retraining(mdata, show=False)
     boxes = [p for p in ax.patches if isinstance(p, Rectangle)]
     assert len(boxes) == 1
-    assert boxes[0].get_x() == pytest.approx(row["random_low"])
-    assert boxes[0].get_x() + boxes[0].get_width() == pytest.approx(row["random_high"])
+    assert boxes[0].get_x() == pytest.approx(row["random_min"])
+    assert boxes[0].get_x() + boxes[0].get_width() == pytest.approx(row["random_max"])
     assert ax.get_ylim()[0] > boxes[0].get_y() > 1.5  # beside the third model
     assert any(f"p = {row['p']:.2g}" in t.get_text() for t in ax.texts)
     assert any("3 random removals" in t.get_text() for t in ax.get_legend().get_texts())
 
 
 def test_models_are_chosen(mdata):
-    ax = regimes(mdata, models="ridge", show=False)
+    ax = retraining(mdata, models="ridge", show=False)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["ridge\nn = 25"]
     assert not ax.patches
     assert len(points(ax)) == 2
     with pytest.raises(KeyError, match="'nobody'"):
-        regimes(mdata, models=["nobody"])
+        retraining(mdata, models=["nobody"])
 
 
 def test_without_random_removals():
-    mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("ridge", "bilinear"), n_random=0, n_boot=10)
-    ax = regimes(mdata, show=False)
+    mdata = spb.tl.audit(
+        spb.ds.papalexi_2021(), batch_key="bio_rep", models=("ridge", "bilinear"), n_random=0, n_boot=10
+    )
+    ax = retraining(mdata, show=False)
     assert not ax.patches
     assert not any("random" in t.get_text() for t in [*ax.texts, *ax.get_legend().get_texts()])
     assert np.isfinite([x for x, _ in points(ax)]).all()
@@ -71,14 +73,14 @@ def test_without_random_removals():
 def test_nothing_retrained():
     mdata = spb.tl.audit(spb.ds.simulate(600, 60, 4, rng=1), models=("mean",), regimes=("full",), n_boot=10)
     with pytest.raises(KeyError, match="Nothing was retrained"):
-        spb.pl.regimes(mdata)
+        spb.pl.retraining(mdata)
 
 
 def test_a_gain_that_nobody_could_use_has_no_p(mdata):
     little = _compat.copy_mudata(mdata)
-    for name in ("regimes", "random_regimes"):
+    for name in ("retraining", "random_removals"):
         table = little.uns["scpertbias"][name].copy()
         table["gain"] = table["gain"].astype(float) * 1e-6
         little.uns["scpertbias"][name] = table
-    said = [t.get_text() for t in regimes(little, models="bilinear", show=False).texts]
+    said = [t.get_text() for t in retraining(little, models="bilinear", show=False).texts]
     assert said == ["under 0.0005", "under 0.0005"]

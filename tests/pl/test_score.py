@@ -14,8 +14,8 @@ from scpertbias.pl._score import LABELS
 def profiles():
     adata = spb.ds.simulate(2500, 60, 20, rng=0)
     spb.pp.split(adata, fractions=(0.5, 0, 0.5))
-    made = spb.pp.pseudobulk(adata)
-    spb.tl.fit_control(made)
+    made = spb.pp.profiles(adata)
+    spb.tl.fit_no_change(made)
     spb.tl.fit_mean(made)
     spb.tl.fit_ridge(made)
     spb.tl.score(made, n_boot=10)
@@ -49,8 +49,8 @@ def medians(ax):
 
 @pytest.mark.parametrize("metric", ["l2", "mae", "pearson_delta", "mse_de20", "l2_ratio"])
 def test_boxes_and_lines_are_those_of_the_table(profiles, metric):
-    ax = spb.pl.score(profiles, metric, models=["ridge", "control"], show=False)
-    for x, model in enumerate(["ridge", "control"]):
+    ax = spb.pl.score(profiles, metric, models=["ridge", "no_change"], show=False)
+    for x, model in enumerate(["ridge", "no_change"]):
         frame = held_out(profiles, model)
         assert medians(ax)[x] == pytest.approx(frame[metric].median())
         baseline = 1.0 if metric == "l2_ratio" else frame[f"{metric}_baseline"].median()
@@ -68,7 +68,7 @@ def test_every_model_says_on_how_many(profiles):
     spb.tl.score(adata, n_boot=10)
     ax = spb.pl.score(adata, show=False)
     labels = [t.get_text() for t in ax.get_xticklabels()]
-    assert labels == ["control\nn = 10", "mean\nn = 10", "ridge\nn = 10", "mine\nn = 4"]
+    assert labels == ["no change\nn = 10", "mean\nn = 10", "ridge\nn = 10", "mine\nn = 4"]
     assert ax.get_title() == "10 held-out perturbations"
     mine = held_out(adata, "mine").dropna(subset="l2")
     other = spb.pl.l2(adata, show=False)
@@ -96,7 +96,7 @@ def test_l2_is_the_l2(profiles):
 def test_palette(profiles):
     ax = spb.pl.score(profiles, models=["mean", "ridge"], palette={"ridge": "#ff0000"}, show=False)
     assert ax.patches[1].get_facecolor()[:3] == (1, 0, 0)
-    assert ax.patches[0].get_facecolor()[:3] == to_rgb("#E69F00")  # the second of three models, whichever are drawn
+    assert ax.patches[0].get_facecolor()[:3] == to_rgb("#0072B2")  # the first of three models, whichever are drawn
 
 
 def test_what_is_returned(profiles, monkeypatch):
@@ -116,10 +116,10 @@ def test_what_is_returned(profiles, monkeypatch):
 
 
 def test_regime():
-    mdata = spb.tl.audit(spb.ds.simulate(1500, 40, 8, rng=0), models=("control", "mean"), n_boot=10)
-    ax = spb.pl.score(mdata, "l2", models="control", regime="no_mt", show=False)
+    mdata = spb.tl.audit(spb.ds.simulate(1500, 40, 8, rng=0), models=("no_change", "mean"), n_boot=10)
+    ax = spb.pl.score(mdata, "l2", models="no_change", regime="no_mt", show=False)
     scores = spb.get.scores(mdata)
-    mine = scores[(scores["model"] == "control") & (scores["regime"] == "no_mt") & (scores["trained_on"] == "no_mt")]
+    mine = scores[(scores["model"] == "no_change") & (scores["regime"] == "no_mt") & (scores["trained_on"] == "no_mt")]
     assert medians(ax) == [pytest.approx(mine["l2"].median())]
     assert "no_mt" in ax.get_title()
 

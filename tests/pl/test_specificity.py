@@ -11,9 +11,9 @@ from scpertbias.tl._specificity import specificity as ask
 def profiles():
     adata = spb.ds.papalexi_2021()
     spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
-    made = spb.pp.pseudobulk(adata, strata="bio_rep")
+    made = spb.pp.profiles(adata, batch_key="bio_rep")
     spb.tl.fit_mean(made)
-    spb.tl.fit_control(made)
+    spb.tl.fit_no_change(made)
     ask(made, n_boot=50, n_perm=50)
     return made
 
@@ -24,18 +24,18 @@ def test_points_are_those_of_the_table(profiles, metric):
     assert isinstance(ax, Axes)
     table = _store.table(profiles, "specificity", made_by="").set_index(["model", "metric"])
     drawn = [(round(line.get_xdata()[0]), line.get_ydata()[0]) for line in ax.lines]
-    for x, model in enumerate(["mean", "control"]):
+    for x, model in enumerate(["mean", "no_change"]):
         row = table.loc[(model, metric)]
         for name in ("score", "mismatched") + (("score_half",) if metric != "off_axis" else ()):
             assert (x, row[name]) in drawn, (model, name)
     ticks = [label.get_text() for label in ax.get_xticklabels()]
-    assert [t.split("\n")[0] for t in ticks] == ["mean", "control"]
+    assert [t.split("\n")[0] for t in ticks] == ["mean", "no change"]
     assert "n = 10" in ticks[0]
     assert "gain +0.00, p = 1" in ticks[0]
 
 
 def test_chosen_models(profiles):
-    ax = specificity(profiles, models="control", show=False)
+    ax = specificity(profiles, models="no_change", show=False)
     assert len(ax.get_xticklabels()) == 1
     with pytest.raises(KeyError, match="'ridge'"):
         specificity(profiles, models=["ridge"], show=False)

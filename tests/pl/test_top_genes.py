@@ -10,7 +10,7 @@ from scpertbias.pl._top_genes import top_genes
 @pytest.fixture(scope="module")
 def audit():
     cells = spb.ds.papalexi_2021()
-    return spb.tl.audit(cells, strata="bio_rep", models=("control", "mean", "bilinear"), regimes=("full", "no_mt"))
+    return spb.tl.audit(cells, batch_key="bio_rep", models=("no_change", "mean", "bilinear"), regimes=("full", "no_mt"))
 
 
 def test_the_paper_s_figure(audit):

@@ -11,7 +11,9 @@ from scpertbias.tl._variance_ratio import variance_ratio as ask
 @pytest.fixture(scope="module")
 def audited():
     cells = spb.ds.papalexi_2021()
-    audit = spb.tl.audit(cells, strata="bio_rep", models=("control", "mean", "bilinear"), regimes=("full",))["full"]
+    audit = spb.tl.audit(cells, batch_key="bio_rep", models=("no_change", "mean", "bilinear"), regimes=("full",))[
+        "full"
+    ]
     ask(audit)
     return audit
 
@@ -19,10 +21,10 @@ def audited():
 def test_boxes_ratios_and_collapse(audited):
     ax = variance_ratio(audited, show=False)
     ticks = [t.get_text() for t in ax.get_xticklabels()]
-    assert [t.split(" ")[0] for t in ticks] == ["observed", "control", "mean", "bilinear"]
+    assert [t.split(" ")[0] for t in ticks] == ["observed", "no", "mean", "bilinear"]
     texts = [t.get_text() for t in ax.texts]
-    assert "0.00\n= the control" in texts
-    assert "0.00\n= the mean" in texts
+    assert "0.00\n= no change" in texts
+    assert "0.00\n= mean" in texts
     assert texts.count("no\nvariation") == 2
     table = audited.uns["scpertbias"]["variance_ratio"]
     genes = table[(table["level"] == "gene") & (table["model"] == "bilinear") & table["ratio"].notna()]

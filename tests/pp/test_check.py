@@ -8,7 +8,7 @@ import scpertbias as spb
 
 COLUMNS = [
     *("check", "perturbation", "status", "n_cells", "reproducibility"),
-    *("energy", "energy_share", "top_genes", "detail"),
+    *("squared_effect", "response_share", "top_genes", "detail"),
 ]
 
 
@@ -30,7 +30,7 @@ def said(adata, check, **kwargs) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def real() -> pd.DataFrame:
-    return table(spb.ds.papalexi_2021(), strata="bio_rep")
+    return table(spb.ds.papalexi_2021(), batch_key="bio_rep")
 
 
 def test_real_screen_strongest_genes(real):
@@ -45,7 +45,7 @@ def test_real_screen_strongest_genes(real):
         ("genes", "ok", "5 mitochondrial (MT-) genes are measured"),
         ("genes", "warning", "no ribosomal genes are measured"),
         ("genes", "ok", "9 of 25 perturbed genes are measured"),
-        ("strata", "ok", "bio_rep (3 strata)"),
+        ("batches", "ok", "bio_rep (3 batches)"),
         ("split", "note", "no perturbation is held out"),
         (
             "response",
@@ -66,21 +66,21 @@ def test_real_screen_one_row_a_perturbation(real):
     assert real.columns.tolist() == COLUMNS
     rows = real[real["check"] == "perturbation"]
     assert len(rows) == rows["perturbation"].nunique() == 25
-    assert rows["energy_share"].sum() == pytest.approx(1)
+    assert rows["response_share"].sum() == pytest.approx(1)
     assert (rows["status"] == "note").sum() == 8
     assert (rows.loc[rows["status"] == "note", "reproducibility"] < 0.3).all()
 
 
-@pytest.mark.parametrize("strata", [None, "run"])
-def test_numbers_by_hand(cells, strata):
+@pytest.mark.parametrize("batch_key", [None, "run"])
+def test_numbers_by_hand(cells, batch_key):
     """From the profiles: each half has its own half of the control."""
-    found = per(cells, strata=strata)
-    profiles = spb.pp.pseudobulk(cells, strata=strata)
+    found = per(cells, batch_key=batch_key)
+    profiles = spb.pp.profiles(cells, batch_key=batch_key)
     halves = [profiles.to_df(half) for half in ("half_1", "half_2")]
     one, two = (half.drop("control") - half.loc["control"] for half in halves)
     energy = (one * two).sum(axis=1)
-    np.testing.assert_allclose(found["energy"], energy[found.index])
-    np.testing.assert_allclose(found["energy_share"], (energy / energy.sum())[found.index])
+    np.testing.assert_allclose(found["squared_effect"], energy[found.index])
+    np.testing.assert_allclose(found["response_share"], (energy / energy.sum())[found.index])
     r = pd.Series({name: np.corrcoef(one.loc[name], two.loc[name])[0, 1] for name in found.index})
     assert (r > -1 / 3).all()
     np.testing.assert_allclose(found["reproducibility"], 2 * r / (1 + r))
@@ -97,8 +97,8 @@ def test_numbers_by_hand(cells, strata):
 
 def test_cells_and_profiles_agree(cells):
     cells.obs["split"] = np.where(cells.obs["perturbation"] == "STAT1", "test", "train")
-    profiles = spb.pp.pseudobulk(cells, strata="run")
-    pd.testing.assert_frame_equal(table(cells, strata="run"), table(profiles))
+    profiles = spb.pp.profiles(cells, batch_key="run")
+    pd.testing.assert_frame_equal(table(cells, batch_key="run"), table(profiles))
 
 
 def test_rows_of_one_perturbation_are_summed_over_splits(cells):
@@ -107,7 +107,7 @@ def test_rows_of_one_perturbation_are_summed_over_splits(cells):
     found = per(cells)
     assert found["n_cells"].tolist() == alone["n_cells"].tolist() == [40] * 6
     # the halves are dealt anew within splits, so estimates move, within their error
-    assert np.corrcoef(found["energy"], alone["energy"])[0, 1] > 0.9
+    assert np.corrcoef(found["squared_effect"], alone["squared_effect"])[0, 1] > 0.9
 
 
 def test_labels(make_cells):
@@ -128,33 +128,33 @@ def test_labels(make_cells):
         "warning",
         "left out: 15 cells, fewer than min_cells=20",
     ]
-    assert np.isnan(found.loc["MYC", "energy_share"])
-    assert found["energy_share"].sum() == pytest.approx(1)
+    assert np.isnan(found.loc["MYC", "response_share"])
+    assert found["response_share"].sum() == pytest.approx(1)
     assert said(cells, "response")[0][1].startswith(tuple(f"{k} of 3 " for k in range(4)))
 
 
-def test_strata_that_were_not_given(cells):
-    assert said(cells, "strata") == [("ok", "no strata were given, and no column of obs looks like a batch")]
+def test_batches_that_were_not_given(cells):
+    assert said(cells, "batches") == [("ok", "`batch_key` was not given, and no column of obs looks like a batch")]
     cells.obs["batch"] = cells.obs.pop("run")
     with pytest.warns(UserWarning, match="look like batches"):
-        (finding,) = said(cells, "strata")
+        (finding,) = said(cells, "batches")
     assert finding == (
         "warning",
-        "obs holds batch and strata were not given: differences between batches count as effects",
+        "obs holds batch and `batch_key` was not given: differences between batches count as effects",
     )
     with pytest.warns(UserWarning, match="look like batches"):
-        profiles = spb.pp.pseudobulk(cells)
-    assert said(profiles, "strata") == [finding], "profiles remember it"
-    assert said(spb.pp.pseudobulk(cells, strata="batch"), "strata")[0][1].endswith("own batch (2 strata)")
+        profiles = spb.pp.profiles(cells)
+    assert said(profiles, "batches") == [finding], "profiles remember it"
+    assert said(spb.pp.profiles(cells, batch_key="batch"), "batches")[0][1].endswith("own batch (2 batches)")
 
 
-def test_strata_without_control_are_said(cells):
+def test_batches_without_control_are_said(cells):
     run = cells.obs["run"].to_numpy(object)
     run[np.flatnonzero((cells.obs["perturbation"] == "STAT1") & (run == "a"))[:5]] = "c"
     cells.obs["run"] = run
     with pytest.warns(UserWarning, match="5 cells are left out"):
-        found = said(cells, "labels", strata="run")
-    assert ("warning", "5 cells left out: stratum 'c' with 0 control cells") in found
+        found = said(cells, "labels", batch_key="run")
+    assert ("warning", "5 cells left out: batch 'c' with 0 control cells") in found
 
 
 def test_scale(make_cells):
@@ -169,7 +169,7 @@ def test_scale(make_cells):
     ((status, detail),) = said(cells, "scale", layer="standardized")
     assert status == "note"
     assert "not comparable" in detail
-    profiles = spb.pp.pseudobulk(cells, layer="counts", normalize=True)
+    profiles = spb.pp.profiles(cells, layer="counts", normalize=True)
     assert said(profiles, "scale") == [("ok", "raw counts, normalized on the fly to log1p(10000 × count / size)")]
 
 
@@ -232,20 +232,20 @@ def test_a_screen_without_any_effect(make_cells):
 
 
 def test_a_perturbation_without_a_cell_that_counts(cells):
-    """All its cells are in a stratum without control: it is listed, with the reason."""
+    """All its cells are in a batch without control: it is listed, with the reason."""
     run = cells.obs["run"].to_numpy(object)
     run[(cells.obs["perturbation"] == "STAT1").to_numpy()] = "c"
     cells.obs["run"] = run
     with pytest.warns(UserWarning, match="40 cells are left out"):
-        whole = table(cells, strata="run")
+        whole = table(cells, batch_key="run")
     with pytest.warns(UserWarning, match="40 cells are left out"):
-        profiles = spb.pp.pseudobulk(cells, strata="run")
+        profiles = spb.pp.profiles(cells, batch_key="run")
     pd.testing.assert_frame_equal(table(profiles), whole)
     found = whole[whole["check"] == "perturbation"].set_index("perturbation")
     assert found.loc["STAT1", ["status", "n_cells", "top_genes"]].tolist() == ["warning", 0, ""]
     assert found.loc["STAT1", "detail"] == "left out: none of its cells counts"
     assert found.index.tolist() == ["JAK2", "MYC", "SPI1", "STAT1", "STAT2", "STAT3"]
-    assert found["energy_share"].sum() == pytest.approx(1)
+    assert found["response_share"].sum() == pytest.approx(1)
     assert "1 of 6 perturbations have no cell that counts: STAT1" in whole["detail"].tolist()
     (response, *_) = whole.loc[whole["check"] == "response", "detail"]
     assert response.startswith(("0 of 5", "1 of 5", "2 of 5"))

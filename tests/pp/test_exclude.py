@@ -52,7 +52,7 @@ def test_errors_change_nothing(cells):
 
 
 def test_profiles_stay_profiles(cells):
-    profiles = spb.pp.pseudobulk(cells, covariates=["stress"])
+    profiles = spb.pp.profiles(cells, covariates=["stress"])
     profiles.var["x"] = profiles.var_names.isin(["STAT1", "GENE0"])
     before = profiles.copy()
     assert profiles.obs.loc["STAT1", "target_measured"]
@@ -63,6 +63,6 @@ def test_profiles_stay_profiles(cells):
     keep = ~before.var["x"].to_numpy()
     np.testing.assert_array_equal(moments.half, _moments.of(before).moments.half[:, :, keep])
     assert moments.covariates.cross.shape[2] == keep.sum()
-    expected = spb.pp.pseudobulk(cells[:, keep].copy(), covariates=["stress"])
+    expected = spb.pp.profiles(cells[:, keep].copy(), covariates=["stress"])
     np.testing.assert_allclose(profiles.X, expected.X)
     assert profiles.obs["target_measured"].tolist() == expected.obs["target_measured"].tolist()

@@ -8,14 +8,14 @@ import scpertbias as spb
 
 CHANGES = {
     "annotate_confounders": {},
-    "check": {"strata": "run"},
+    "check": {"batch_key": "run"},
     "exclude_confounders": {},
-    "regress_mt_ribo": {"covariates": ["stress"], "strata": "run"},
+    "regress_mt_ribo": {"covariates": ["stress"], "batch_key": "run"},
     "select_genes": {"n_top_genes": 3},
     "split": {"n_folds": 2},
-    "standardize": {"strata": "run"},
+    "standardize": {"batch_key": "run"},
 }
-MAKES = {"pseudobulk": {"strata": "run"}, "coexpression_net": {"threshold": 0.1}}
+MAKES = {"profiles": {"batch_key": "run"}, "coexpression_net": {"threshold": 0.1}}
 every = pytest.mark.parametrize("name", CHANGES)
 
 
@@ -37,11 +37,11 @@ def same(one, other) -> bool:
 
 
 def input_of(cells, kind):
-    return cells if kind == "cells" else spb.pp.pseudobulk(cells, strata="run", covariates=["stress"])
+    return cells if kind == "cells" else spb.pp.profiles(cells, batch_key="run", covariates=["stress"])
 
 
 def arguments(name, kind):
-    return {key: value for key, value in CHANGES[name].items() if key != "strata" or kind == "cells"}
+    return {key: value for key, value in CHANGES[name].items() if key != "batch_key" or kind == "cells"}
 
 
 @every
@@ -84,7 +84,7 @@ def test_makers_leave_the_input_alone(cells, name):
 @pytest.mark.parametrize("name", [*CHANGES, *MAKES, "regimes"])
 def test_wrong_objects_are_refused(cells, name):
     given = {"n_top_genes": 3} if name == "select_genes" else {}
-    mdata = spb.pp.regimes(spb.pp.pseudobulk(cells))
+    mdata = spb.pp.regimes(spb.pp.profiles(cells))
     with pytest.raises(TypeError, match=r"MuData.*mdata\['full'\]"):
         getattr(spb.pp, name)(mdata, **given)
     with pytest.raises(TypeError, match="AnnData is expected"):
@@ -96,7 +96,7 @@ def test_wrong_objects_are_refused(cells, name):
 
 @pytest.mark.parametrize("name", [name for name in CHANGES if name != "annotate_confounders"])
 def test_rows_that_lost_how_they_were_made_are_refused(cells, name):
-    profiles = spb.pp.pseudobulk(cells, covariates=["stress"])
+    profiles = spb.pp.profiles(cells, covariates=["stress"])
     del profiles.uns["scpertbias"]
     with pytest.raises(ValueError, match="no record of how they were made"):
         getattr(spb.pp, name)(profiles, **arguments(name, "profiles"))

@@ -1,4 +1,4 @@
-"""Profiles against numpy: means, halves, variances, control blocks, strata, labels."""
+"""Profiles against numpy: means, halves, variances, control blocks, batches, labels."""
 
 import anndata as ad
 import numpy as np
@@ -16,7 +16,7 @@ def group(adata, name):
 @pytest.mark.parametrize("kind", ["csr", "csc", "dense"])
 def test_means_and_variances(make_cells, dense, kind):
     adata = make_cells(kind=kind)
-    profiles = spb.pp.pseudobulk(adata)
+    profiles = spb.pp.profiles(adata)
     assert profiles.obs_names.tolist() == ["control", "JAK2", "MYC", "SPI1", "STAT1", "STAT2", "STAT3"]
     values = dense(adata.X)
     for name in profiles.obs_names:
@@ -31,7 +31,7 @@ def test_means_and_variances(make_cells, dense, kind):
 
 
 def test_halves_and_blocks_add_up(cells):
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     one, two = profiles.layers["half_1"], profiles.layers["half_2"]
     np.testing.assert_allclose((one + two) / 2, profiles.X)
     assert np.abs(one - two).max() > 0.05
@@ -43,13 +43,13 @@ def test_halves_and_blocks_add_up(cells):
     np.testing.assert_allclose(blocks[:, :10] @ n[:10] / n[:10].sum(), one[0])
 
 
-def test_each_stratum_is_centered_by_its_own_control(cells, dense):
+def test_each_batch_is_centered_by_its_own_control(cells, dense):
     values, run = dense(cells.X), cells.obs["run"].to_numpy()
     control = group(cells, "control")
     shifted = values.copy()
     for level in ("a", "b"):
         shifted[run == level] += values[control].mean(0) - values[control & (run == level)].mean(0)
-    profiles = spb.pp.pseudobulk(cells, strata="run")
+    profiles = spb.pp.profiles(cells, batch_key="run")
     for name in profiles.obs_names:
         np.testing.assert_allclose(profiles[name].X[0], shifted[group(cells, name)].mean(0), rtol=1e-6)
     both = (profiles.layers["half_1"] + profiles.layers["half_2"]) / 2
@@ -58,10 +58,10 @@ def test_each_stratum_is_centered_by_its_own_control(cells, dense):
 
 def test_order_of_cells_does_not_matter(cells):
     order = np.random.default_rng(0).permutation(cells.n_obs)
-    one, other = spb.pp.pseudobulk(cells, strata="run"), spb.pp.pseudobulk(cells[order], strata="run")
+    one, other = spb.pp.profiles(cells, batch_key="run"), spb.pp.profiles(cells[order], batch_key="run")
     for layer in (None, "half_1", "half_2", "var"):
         np.testing.assert_allclose(one.to_df(layer), other.to_df(layer), atol=1e-12)
-    different = spb.pp.pseudobulk(cells, strata="run", rng=1)
+    different = spb.pp.profiles(cells, batch_key="run", rng=1)
     assert np.abs(different.layers["half_1"] - one.layers["half_1"]).max() > 0.01
 
 
@@ -71,16 +71,16 @@ def test_counts_are_normalized_on_the_way(cells, dense):
     sc.pp.normalize_total(counts, target_sum=1e4)
     sc.pp.log1p(counts)
     cells.obs["size"] = dense(cells.layers["counts"]).sum(1)
-    expected = spb.pp.pseudobulk(counts)
+    expected = spb.pp.profiles(counts)
     for size in (None, "size"):
-        profiles = spb.pp.pseudobulk(cells, layer="counts", normalize=True, size_factors=size)
+        profiles = spb.pp.profiles(cells, layer="counts", normalize=True, size_factors=size)
         np.testing.assert_allclose(profiles.X, expected.X, rtol=1e-5)
         np.testing.assert_allclose(profiles.layers["var"], expected.layers["var"], rtol=1e-4)
 
 
 def test_rows_for_each_split(cells):
     spb.pp.split(cells, unit="cell", fractions=(0.5, 0.0, 0.5))
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     assert profiles.obs_names.tolist()[:3] == ["control_train", "JAK2_train", "JAK2_test"]
     assert profiles.n_obs == 13
     cells_of = group(cells, "JAK2") & (cells.obs["split"] == "test").to_numpy()
@@ -89,7 +89,7 @@ def test_rows_for_each_split(cells):
 
 def test_guides_make_the_halves(cells):
     cells.obs["guide"] = [f"{p}_g{i % 2}" for i, p in enumerate(cells.obs["perturbation"].astype(str))]
-    profiles = spb.pp.pseudobulk(cells, guide_key="guide")
+    profiles = spb.pp.profiles(cells, guide_key="guide")
     expected = [cells.X.toarray()[(cells.obs["guide"] == f"STAT1_g{i}").to_numpy()].mean(0) for i in (0, 1)]
     np.testing.assert_allclose(profiles["STAT1"].layers["half_1"][0], expected[0], rtol=1e-6)
     np.testing.assert_allclose(profiles["STAT1"].layers["half_2"][0], expected[1], rtol=1e-6)
@@ -102,7 +102,7 @@ def test_cells_left_out_are_counted(make_cells):
     labels.iloc[mine[:25]] = "unassigned"
     labels.iloc[np.flatnonzero(labels == "STAT2")[:4]] = np.nan
     cells.obs["perturbation"] = labels
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     record = profiles.uns["scpertbias"]["profiles"]
     counts = dict(zip(record["left_out_reason"], record["left_out_cells"], strict=True))
     assert counts == {"no label": 4, "unassigned": 25}
@@ -112,7 +112,7 @@ def test_cells_left_out_are_counted(make_cells):
 
 
 def test_covariates_by_one_name(cells):
-    profiles = spb.pp.pseudobulk(cells, covariates="stress")
+    profiles = spb.pp.profiles(cells, covariates="stress")
     assert list(profiles.uns["scpertbias"]["profiles"]["covariates"]) == ["stress"]
     means = cells.obs.groupby("perturbation", observed=True)["stress"].mean()
     np.testing.assert_allclose(profiles.obsm["covariates"][:, 0], means[profiles.obs_names])
@@ -121,7 +121,7 @@ def test_covariates_by_one_name(cells):
 def test_var_is_carried_over_and_cells_are_untouched(cells):
     cells.var["mt"] = cells.var_names.str.startswith("MT-")
     before = cells.copy()
-    profiles = spb.pp.pseudobulk(cells, strata="run")
+    profiles = spb.pp.profiles(cells, batch_key="run")
     pd.testing.assert_frame_equal(profiles.var, before.var)
     profiles.var["mt"] = False
     pd.testing.assert_frame_equal(cells.var, before.var)
@@ -130,7 +130,7 @@ def test_var_is_carried_over_and_cells_are_untouched(cells):
 
 
 def test_round_trip(cells, tmp_path):
-    profiles = spb.pp.pseudobulk(cells, strata="run", covariates=["stress"])
+    profiles = spb.pp.profiles(cells, batch_key="run", covariates=["stress"])
     profiles.write_h5ad(tmp_path / "profiles.h5ad")
     back = ad.read_h5ad(tmp_path / "profiles.h5ad")
     for adata in (profiles, back):
@@ -140,7 +140,7 @@ def test_round_trip(cells, tmp_path):
 
 def test_profiles_are_refused(cells):
     with pytest.raises(ValueError, match="profiles already; pass the cells"):
-        spb.pp.pseudobulk(spb.pp.pseudobulk(cells))
+        spb.pp.profiles(spb.pp.profiles(cells))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_profiles_are_refused(cells):
         ({"normalize": True}, ValueError, "`normalize=True` expects raw counts"),
         ({"reference": "none"}, ValueError, "`reference`"),
         ({"groupby": "guide"}, KeyError, "control-like label"),
-        ({"strata": "nope"}, KeyError, "`strata`"),
+        ({"batch_key": "nope"}, KeyError, "`batch_key`"),
         ({"min_cells": 50}, ValueError, "min_cells=50"),
         ({"covariates": ["nope"]}, KeyError, "`covariates`"),
         ({"size_factors": "depth"}, ValueError, "without normalize=True"),
@@ -158,4 +158,4 @@ def test_profiles_are_refused(cells):
 )
 def test_wrong_input(cells, kwargs, error, words):
     with pytest.raises(error, match=words):
-        spb.pp.pseudobulk(cells, **kwargs)
+        spb.pp.profiles(cells, **kwargs)

@@ -11,7 +11,7 @@ MT, RIBO = ["MT-CO1", "MT-ND1"], ["RPL3", "RPS6"]
 
 
 def made_of(cells, without=(), **kwargs):
-    return spb.pp.pseudobulk(cells[:, ~cells.var_names.isin(without)].copy(), **kwargs)
+    return spb.pp.profiles(cells[:, ~cells.var_names.isin(without)].copy(), **kwargs)
 
 
 def left_out(mdata) -> dict[str, str]:
@@ -20,7 +20,7 @@ def left_out(mdata) -> dict[str, str]:
 
 
 def test_all_four(cells):
-    profiles = made_of(cells, covariates=["stress"], strata="run")
+    profiles = made_of(cells, covariates=["stress"], batch_key="run")
     before = profiles.copy()
     mdata = spb.pp.regimes(profiles)
     assert list(mdata.mod) == ["full", "no_mt", "no_mt_ribo", "regressed"]
@@ -46,18 +46,18 @@ def test_fewer_genes_are_profiles_of_fewer_genes(cells, gone):
     np.testing.assert_allclose(found.covariates.cross, expected.covariates.cross)
 
 
-@pytest.mark.parametrize("strata", [None, "run"])
+@pytest.mark.parametrize("batch_key", [None, "run"])
 @pytest.mark.parametrize("fit_on", ["control", "train"])
-def test_regressed_is_the_pseudobulk_of_the_regressed_layer(cells, strata, fit_on):
+def test_regressed_is_the_pseudobulk_of_the_regressed_layer(cells, batch_key, fit_on):
     cells.obs["split"] = np.where(cells.obs["perturbation"] == "STAT1", "test", "train")
     covariates = ["stress", "depth"]
-    mdata = spb.pp.regimes(made_of(cells, strata=strata, covariates=covariates), fit_on=fit_on)
-    spb.pp.regress_mt_ribo(cells, covariates=covariates, strata=strata, fit_on=fit_on)
-    expected = _moments.of(spb.pp.pseudobulk(cells, layer="regressed", strata=strata)).moments
+    mdata = spb.pp.regimes(made_of(cells, batch_key=batch_key, covariates=covariates), fit_on=fit_on)
+    spb.pp.regress_mt_ribo(cells, covariates=covariates, batch_key=batch_key, fit_on=fit_on)
+    expected = _moments.of(spb.pp.profiles(cells, layer="regressed", batch_key=batch_key)).moments
     found = _moments.of(mdata["regressed"]).moments
     for name in ("mean", "half", "blocks"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=2e-6)
-    if strata is None:
+    if batch_key is None:
         np.testing.assert_allclose(found.var, expected.var, atol=2e-5)
     assert np.abs(found.mean - _moments.of(mdata["full"]).moments.mean).max() > 0.01
     assert found.covariates is None
@@ -165,7 +165,7 @@ def test_cells_are_refused(cells):
 
 
 def test_the_real_screen_says_what_it_lacks():
-    profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"])
+    profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"])
     mdata = spb.pp.regimes(profiles)
     assert list(mdata.mod) == ["full", "no_mt", "regressed"]
     assert mdata["no_mt"].n_vars == 298

@@ -69,41 +69,41 @@ def test_held_out_cells_do_not_move_the_slopes(make_cells):
     np.testing.assert_array_equal(one.layers["regressed"][~test], other.layers["regressed"][~test])
 
 
-def test_strata_fit_within_strata(cells, dense):
-    """A covariate that differs between strata does not take the strata's difference with it."""
+def test_batches_fit_within_batches(cells, dense):
+    """A covariate that differs between batches does not take the batches's difference with it."""
     cells.obs["stress"] += 5 * (cells.obs["run"] == "b")
     control = (cells.obs["perturbation"] == "control").to_numpy()
     values, stress = dense(cells.X), cells.obs[["stress"]].to_numpy()
     design = np.column_stack([pd.get_dummies(cells.obs["run"]).to_numpy(float), stress])[control]
     slopes = np.linalg.lstsq(design, values[control], rcond=None)[0][2:]
-    spb.pp.regress_mt_ribo(cells, covariates=["stress"], strata="run")
+    spb.pp.regress_mt_ribo(cells, covariates=["stress"], batch_key="run")
     expected = values - (stress - stress[control].mean()) @ slopes
     np.testing.assert_allclose(cells.layers["regressed"], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("strata", [None, "run"])
+@pytest.mark.parametrize("batch_key", [None, "run"])
 @pytest.mark.parametrize("fit_on", ["control", "train", "all"])
 @pytest.mark.parametrize("add_intercept", [True, False])
-def test_cells_and_profiles_agree(cells, same_profiles, strata, fit_on, add_intercept):
+def test_cells_and_profiles_agree(cells, same_profiles, batch_key, fit_on, add_intercept):
     cells.obs["split"] = np.where(cells.obs["perturbation"].isin(["STAT1", "MYC"]), "test", "train")
     cells.obs["stress"] += 2 * (cells.obs["run"] == "b")
-    profiles = spb.pp.pseudobulk(cells, strata=strata, covariates=BOTH)
+    profiles = spb.pp.profiles(cells, batch_key=batch_key, covariates=BOTH)
     asked = {"covariates": BOTH, "fit_on": fit_on, "add_intercept": add_intercept}
     spb.pp.regress_mt_ribo(profiles, **asked)
-    spb.pp.regress_mt_ribo(cells, strata=strata, **asked)
-    expected = spb.pp.pseudobulk(cells, layer="regressed", strata=strata)
-    same_profiles(profiles, "regressed", expected, variance=strata is None)
+    spb.pp.regress_mt_ribo(cells, batch_key=batch_key, **asked)
+    expected = spb.pp.profiles(cells, layer="regressed", batch_key=batch_key)
+    same_profiles(profiles, "regressed", expected, variance=batch_key is None)
 
 
 def test_profiles_take_some_of_their_covariates(cells, same_profiles):
-    profiles = spb.pp.pseudobulk(cells, covariates=BOTH)
+    profiles = spb.pp.profiles(cells, covariates=BOTH)
     spb.pp.regress_mt_ribo(profiles, covariates="depth")
     spb.pp.regress_mt_ribo(cells, covariates="depth")
-    same_profiles(profiles, "regressed", spb.pp.pseudobulk(cells, layer="regressed"))
-    with pytest.raises(ValueError, match=r"hold \['stress', 'depth'\], not \['other'\].*pseudobulk"):
+    same_profiles(profiles, "regressed", spb.pp.profiles(cells, layer="regressed"))
+    with pytest.raises(ValueError, match=r"hold \['stress', 'depth'\], not \['other'\].*profiles"):
         spb.pp.regress_mt_ribo(profiles, covariates=["other"])
-    with pytest.raises(ValueError, match="hold none.*pseudobulk"):
-        spb.pp.regress_mt_ribo(spb.pp.pseudobulk(cells), covariates=BOTH)
+    with pytest.raises(ValueError, match="hold none.*profiles"):
+        spb.pp.regress_mt_ribo(spb.pp.profiles(cells), covariates=BOTH)
 
 
 def test_missing_fractions_name_scanpys_call(cells):
@@ -129,7 +129,7 @@ def test_a_useless_covariate_is_dropped_with_a_warning(cells, useless, on):
         "constant in control": np.where(control, 0.1, cells.obs["depth"]),
         "repeats": 100 - 3 * cells.obs["stress"],
     }[useless]
-    data = cells if on == "cells" else spb.pp.pseudobulk(cells, covariates=["stress", "extra"])
+    data = cells if on == "cells" else spb.pp.profiles(cells, covariates=["stress", "extra"])
     with pytest.warns(UserWarning, match=r"left out: \['extra'\]") as caught:
         spb.pp.regress_mt_ribo(data, covariates=["stress", "extra"])
     assert len(caught) == 1
@@ -143,7 +143,7 @@ def test_a_covariate_that_varies_between_perturbations_only(cells, dense):
     cells.obs["level"] = cells.obs["perturbation"].astype(str).map(len).astype(float)
     rows = np.ones(cells.n_obs, dtype=bool)
     slopes = least_squares(dense(cells.X), cells.obs[["level"]].to_numpy(), rows)
-    profiles = spb.pp.pseudobulk(cells, covariates=["level"])
+    profiles = spb.pp.profiles(cells, covariates=["level"])
     spb.pp.regress_mt_ribo(profiles, covariates=["level"], fit_on="train")
     level = profiles.obs["perturbation"].astype(str).map(len).to_numpy(float)[:, None]
     expected = profiles.X - (level - cells.obs["level"].mean()) @ slopes
@@ -181,5 +181,5 @@ def test_wrong_input_changes_nothing(cells, kwargs, error, words):
 
 def test_above_the_memory_limit_profiles_are_named(cells):
     sc.settings.max_memory = 1e-9
-    with pytest.raises(ValueError, match="max_memory.*pseudobulk"):
+    with pytest.raises(ValueError, match="max_memory.*profiles"):
         spb.pp.regress_mt_ribo(cells, covariates=["stress"])

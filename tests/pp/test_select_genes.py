@@ -49,11 +49,11 @@ def test_targets_are_found_by_symbol(make_cells):
 
 @pytest.mark.parametrize("n", [3, 8, 10_000])
 def test_cells_and_profiles_agree(cells, n):
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     for adata in (cells, profiles):
         spb.pp.select_genes(adata, n_top_genes=n)
     assert cells.var_names.tolist() == profiles.var_names.tolist()
-    np.testing.assert_allclose(profiles.X, spb.pp.pseudobulk(cells).X)
+    np.testing.assert_allclose(profiles.X, spb.pp.profiles(cells).X)
 
 
 def test_wrong_input(cells):

@@ -55,7 +55,7 @@ def test_cells_and_profiles_get_the_same(make_cells, seed):
     cells = make_cells(targets=COMBOS)
     few = np.flatnonzero(cells.obs["perturbation"] == "MYC")[:25]
     cells = cells[np.setdiff1d(np.arange(cells.n_obs), few)].copy()
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     for adata in (cells, profiles):
         spb.pp.split(adata, rng=seed, n_folds=2)
     per_cell = cells.obs.drop_duplicates("perturbation").set_index("perturbation")
@@ -70,7 +70,7 @@ def test_cells_and_profiles_get_the_same(make_cells, seed):
 
 
 def test_profiles_remember_min_cells(make_cells):
-    profiles = spb.pp.pseudobulk(make_cells(n_cells=12), min_cells=10)
+    profiles = spb.pp.profiles(make_cells(n_cells=12), min_cells=10)
     spb.pp.split(profiles)
     assert set(parts(profiles)) == {"train", "val", "test"}
     with pytest.raises(ValueError, match="`min_cells=11`, but these profiles were made with min_cells=10"):
@@ -167,7 +167,7 @@ def test_wrong_input_changes_nothing(cells, kwargs, words):
 
 def test_profiles_have_no_cells_to_deal(cells):
     with pytest.raises(ValueError, match="`unit='cell'` needs cells"):
-        spb.pp.split(spb.pp.pseudobulk(cells), unit="cell")
+        spb.pp.split(spb.pp.profiles(cells), unit="cell")
 
 
 def test_labels_that_look_like_guides_warn(make_cells):

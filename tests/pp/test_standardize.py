@@ -52,13 +52,13 @@ def test_a_constant_gene_is_centered(make_cells, constant):
     np.testing.assert_allclose(adata.layers["standardized"][:, 3], 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("strata", [None, "run"])
-def test_cells_and_profiles_agree(cells, same_profiles, strata):
+@pytest.mark.parametrize("batch_key", [None, "run"])
+def test_cells_and_profiles_agree(cells, same_profiles, batch_key):
     with_split(cells, STAT1="test", MYC="val")
-    profiles = spb.pp.pseudobulk(cells, strata=strata)
+    profiles = spb.pp.profiles(cells, batch_key=batch_key)
     spb.pp.standardize(profiles)
-    spb.pp.standardize(cells, strata=strata)
-    same_profiles(profiles, "standardized", spb.pp.pseudobulk(cells, layer="standardized", strata=strata))
+    spb.pp.standardize(cells, batch_key=batch_key)
+    same_profiles(profiles, "standardized", spb.pp.profiles(cells, layer="standardized", batch_key=batch_key))
 
 
 def test_raw_counts_are_refused(cells):

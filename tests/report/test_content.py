@@ -40,7 +40,7 @@ def test_json_holds_the_tables_with_all_digits(audit):
         assert record["estimate"] is None or record["estimate"] == row["estimate"]
     assert {r["perturbation"] for r in found["drawn"]} == set(spb.get.scores(audit)["perturbation"])
     assert any("the same for every unseen perturbation" in text for text in sentences(found))
-    assert [row["model"] for row in found["scorecard"]] == ["ridge", "control"]
+    assert [row["model"] for row in found["scorecard"]] == ["ridge", "no_change"]
     assert found["provenance"]["parameters"]["groupby"] == "perturbation"
 
 
@@ -74,7 +74,7 @@ def test_json_holds_what_the_page_shows_of_long_tables(audit):
     tables = strict(to_json(audit))["tables"]
     assert {r["level"] for r in tables["confounding"]} == {r["level"] for r in tables["variance_ratio"]} == {"screen"}
     assert {(r["by"], r["regime"]) for r in tables["recurrence"]} == {("z", "full")}
-    assert {r["level"] for r in tables["on_target"]} == {"scan"}
+    assert {r["level"] for r in tables["target_response"]} == {"scan"}
     assert len(tables["perturbations"]) == len(spb.get.perturbations(audit))
 
 
@@ -177,9 +177,11 @@ def test_epochs_of_trained_models_are_a_table(audit, validator):
 
 
 def test_the_screen_alone_has_two_answers(tables):
-    tables["perturbations"] = pd.DataFrame([{"perturbation": "A", "kind": "specific", "own_gene": "", "own_z": None}])
+    tables["perturbations"] = pd.DataFrame(
+        [{"perturbation": "A", "kind": "specific", "target_gene": "", "target_z": None}]
+    )
     found = answer(tables, {})
-    assert [a["name"] for a in found["answer"]] == ["screen", "confounded", "models"]
+    assert [a["name"] for a in found["answer"]] == ["screen", "confounding", "models"]
     assert found["answer"][2]["text"] == "No model was fitted: this report is about the screen alone."
     assert found["scorecard"].empty
     assert found["cautions"] == []
@@ -187,7 +189,7 @@ def test_the_screen_alone_has_two_answers(tables):
 
 def test_every_model_that_can_be_fitted_is_described():
     known = show_models()
-    models = pd.DataFrame({"model": known["model"], "regime": "full", "kind": known["model"], "n_cannot_predict": 0})
+    models = pd.DataFrame({"model": known["model"], "regime": "full", "kind": known["model"], "n_unpredicted": 0})
     found = described(pd.concat([models, models.assign(regime="no_mt")]))
     assert found["model"].tolist() == known["model"].tolist(), "once, and not for every regime"
     assert (found["unseen"].str.len() > 10).all()
@@ -195,16 +197,15 @@ def test_every_model_that_can_be_fitted_is_described():
 
 def test_the_axis_is_that_of_the_name():
     rows = [
-        {"model": name, "regime": "full", "kind": "grn_linear", "n_cannot_predict": 2}
-        for name in ("a", "a_perturbations")
+        {"model": name, "regime": "full", "kind": "grn_linear", "n_unpredicted": 2} for name in ("a", "a_perturbations")
     ]
     found = described(pd.DataFrame(rows)).set_index("model")
     assert found.loc["a", "unseen"] == "one constant"
     assert found.loc["a_perturbations", "unseen"] == "its neighbors in the net"
-    assert set(found["n_cannot_predict"]) == {2}
+    assert set(found["n_unpredicted"]) == {2}
 
 
 def test_unknown_kinds_and_no_models():
-    rows = [{"model": "x", "regime": "full", "kind": "of another version", "n_cannot_predict": 0}]
+    rows = [{"model": "x", "regime": "full", "kind": "of another version", "n_unpredicted": 0}]
     assert described(pd.DataFrame(rows))["unseen"].tolist() == [""]
     assert list(described(pd.DataFrame()).columns) == COLUMNS

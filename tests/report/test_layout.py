@@ -21,8 +21,8 @@ def test_cells_have_text_and_a_value_to_sort_by():
             "metric": ["l2"],
             "n": [1234],
             "estimate": [0.31234],
-            "low": [0.2],
-            "high": [0.4],
+            "ci_low": [0.2],
+            "ci_high": [0.4],
             "ceiling": [math.nan],
         }
     )
@@ -60,11 +60,11 @@ def shown(view):
 def test_perturbations_are_those_of_get_strongest_first(audit):
     table = spb.get.perturbations(audit)
     rows = shown(shown_of(read(audit))["perturbations"])
-    assert [r["perturbation"] for r in rows] == table.sort_values("energy_share", ascending=False)[
+    assert [r["perturbation"] for r in rows] == table.sort_values("response_share", ascending=False)[
         "perturbation"
     ].tolist()
     assert {r["perturbation"]: r["kind"] for r in rows} == table.set_index("perturbation")["kind"].to_dict()
-    assert {"n_cells", "reproducibility", "effect", "energy_share", "systematic", "top_genes"} <= set(rows[0])
+    assert {"n_cells", "reproducibility", "effect", "response_share", "systematic", "top_genes"} <= set(rows[0])
 
 
 def test_views_show_the_full_screen_alone(audit):
@@ -73,12 +73,12 @@ def test_views_show_the_full_screen_alone(audit):
     assert len({r["axis"] for r in response}) == len(response)
     assert {r["metric"] for r in shown(made["specificity"])} == {"l2", "pearson_delta_perturbed"}
     assert len(made["specificity"]["rows"]) == 2 * tables["specificity"]["model"].nunique()
-    assert [r["model"] for r in shown(made["variance_ratio"])] == ["control", "mean", "ridge"]
+    assert [r["model"] for r in shown(made["variance_ratio"])] == ["no_change", "mean", "ridge"]
     assert shown(made["variance_ratio"])[2]["collapsed_to"] == "mean"
     assert [r["flag"] for r in shown(made["attribution_check"])] == tables["attribution_check"]["flag"].tolist()
     assert not made["attribution_agreement"]["rows"], "one model has attributions, there is no pair"
     assert len(made["coupling"]["rows"]) == len(tables["coupling"]) > 0
-    assert len(made["random_regimes"]["rows"]) == len(tables["random_regimes"]) == 3
+    assert len(made["random_removals"]["rows"]) == len(tables["random_removals"]) == 3
 
 
 def test_columns_that_say_nothing_are_left_out():
@@ -108,15 +108,15 @@ NAN = float("nan")
 
 
 def test_numbers_of_the_scorecard_as_text():
-    row = {"skill": 0.144, "low": 0.089, "high": 0.2051, "n_recurring": 28.0}
-    row |= {f"specific_{part}": v for part, v in (("gain", 0.279), ("low", 0.2456), ("high", 0.315))}
-    row |= {f"off_axis_{part}": NAN for part in ("gain", "low", "high")}
-    row |= {f"regime_{part}": 1e-9 for part in ("gain", "low", "high")}
+    row = {"skill": 0.144, "ci_low": 0.089, "ci_high": 0.2051, "n_recurring": 28.0}
+    row |= {f"specific_{part}": v for part, v in (("gain", 0.279), ("ci_low", 0.2456), ("ci_high", 0.315))}
+    row |= {f"off_axis_{part}": NAN for part in ("gain", "ci_low", "ci_high")}
+    row |= {f"regime_{part}": 1e-9 for part in ("gain", "ci_low", "ci_high")}
     (found,) = card_rows(pd.DataFrame([row]))
     assert found["way"] == ["14 %", "[8.9, 21]"]
     assert found["specific"] == ["0.279", "[0.246, 0.315]"]
     assert (found["off_axis"], found["retrained"], found["recurring"]) == (["–"], ["0"], "28")
-    (unknown,) = card_rows(pd.DataFrame([{**row, "low": NAN, "n_recurring": NAN}]))
+    (unknown,) = card_rows(pd.DataFrame([{**row, "ci_low": NAN, "n_recurring": NAN}]))
     assert (unknown["way"], unknown["recurring"]) == (["–"], "–")
 
 

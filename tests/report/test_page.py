@@ -111,7 +111,7 @@ def test_names_are_never_markup(audit, tmp_path):
     check.loc[named, ["detail", "top_genes"]] = EVIL
     check.loc[named, "perturbation"] = [f"{EVIL}{i}" for i in range(named.sum())]
     perturbations = spb.get.perturbations(audit)
-    perturbations[["top_genes", "own_gene"]] = EVIL
+    perturbations[["top_genes", "target_gene"]] = EVIL
     perturbations["perturbation"] = [f"{EVIL}{i}" for i in range(len(perturbations))]
     left_out = pd.DataFrame({"model": [EVIL], "regime": ["full"], "reason": [EVIL]})
     summary = spb.get.summary(audit)

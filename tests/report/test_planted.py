@@ -19,7 +19,7 @@ CHECK = pd.DataFrame(
         ("perturbation", "D", "note", "D↑ C↓", 1.0, "no reproducible effect"),
         ("perturbation", "few", "warning", "x↑", 70.0, "left out: 3 cells"),
     ],
-    columns=["check", "perturbation", "status", "top_genes", "energy", "detail"],
+    columns=["check", "perturbation", "status", "top_genes", "squared_effect", "detail"],
 )
 
 
@@ -52,7 +52,7 @@ def test_shares_beside_their_truth():
             ("p53", "full", "screen", 0.3, 0.2, 0.4),
             ("systematic", "full", "screen", np.nan, np.nan, np.nan),
         ],
-        columns=["axis", "regime", "level", "share", "low", "high"],
+        columns=["axis", "regime", "level", "share", "ci_low", "ci_high"],
     )
     table = planted_table({**TRUTH, "share": {"mt": 0.19, "systematic": 0.6, "p53": 0.3}}, CHECK, confounding)
     assert table.to_numpy().tolist()[4:] == [

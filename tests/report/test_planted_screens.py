@@ -105,17 +105,17 @@ def test_whether_the_perturbations_worked(confounded, clean, null):
 
 
 def test_whether_the_screen_is_confounded_and_by_what(confounded, clean, null):
-    assert confounded.verdict["confounded"] == "yes"
-    assert "lies on one axis that perturbations share, made of" in confounded.text["confounded"]
-    assert "mitochondrial genes" in confounded.text["confounded"]
-    assert "no more than chance" not in confounded.about("confounded", "Mitochondrial genes carry")
-    assert "cannot be told" not in confounded.about("confounded", "Mitochondrial genes carry")
-    assert confounded.about("confounded", "Stress-response genes (upr_isr) carry")
-    assert clean.verdict["confounded"] == "no"
-    assert "no more than chance" in clean.about("confounded", "Mitochondrial genes carry")
-    assert clean.about("confounded", "Stress-response genes (upr_isr) carry") == ""
-    assert null.verdict["confounded"] == "open"
-    assert "no reproducible response" in null.text["confounded"]
+    assert confounded.verdict["confounding"] == "yes"
+    assert "lies on one axis that perturbations share, made of" in confounded.text["confounding"]
+    assert "mitochondrial genes" in confounded.text["confounding"]
+    assert "no more than chance" not in confounded.about("confounding", "Mitochondrial genes carry")
+    assert "cannot be told" not in confounded.about("confounding", "Mitochondrial genes carry")
+    assert confounded.about("confounding", "Stress-response genes (upr_isr) carry")
+    assert clean.verdict["confounding"] == "no"
+    assert "no more than chance" in clean.about("confounding", "Mitochondrial genes carry")
+    assert clean.about("confounding", "Stress-response genes (upr_isr) carry") == ""
+    assert null.verdict["confounding"] == "inconclusive"
+    assert "no reproducible response" in null.text["confounding"]
 
 
 def test_which_model_is_to_be_trusted(confounded, clean, null):
@@ -127,7 +127,7 @@ def test_which_model_is_to_be_trusted(confounded, clean, null):
     assert confounded.models["ridge"] == "one prediction for all"
     assert clean.models["oracle"] == "better than the mean, tells perturbations apart", "no axis to be right beyond"
     assert clean.models["wrong"] == "worse than the mean"
-    assert null.verdict["models"] in ("no", "open")
+    assert null.verdict["models"] in ("no", "inconclusive")
 
 
 def test_models_are_told_apart_from_the_mean(confounded):
@@ -146,8 +146,8 @@ def test_whether_predictions_fit_their_own_perturbation(confounded):
 
 
 def test_what_retraining_changes_of_models_that_solve_genes_apart(confounded):
-    assert confounded.verdict["regimes"] == "no"
-    assert "nothing changes for ridge (gain 0" in confounded.about("regimes", "Retrained without mitochondrial")
+    assert confounded.verdict["retraining"] == "no"
+    assert "nothing changes for ridge (gain 0" in confounded.about("retraining", "Retrained without mitochondrial")
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def planted_models():
 
     made = {"leaner": erring(0.06, until_without=True), "steady": erring(0.03, until_without=False)}
     for name, solve in made.items():
-        model(name, unseen="the mean, with an error", reference="", solve=solve)(fit)
+        model(name, unseen="the mean, with an error", citation="", solve=solve)(fit)
     yield tuple(made)
     for name in made:
         del _base._REGISTRY[name]
@@ -186,17 +186,21 @@ def test_a_model_that_leans_on_the_confounders_is_found_out(planted_models, conf
                 adata, models=("mean", *planted_models), regimes=("full", "no_mt_ribo"), n_boot=200, n_random=5
             )
         )
-    assert found.verdict["regimes"] == "yes"
-    assert found.text["regimes"].startswith(
+    assert found.verdict["retraining"] == "yes"
+    assert found.text["retraining"].startswith(
         "Yes: leaner does better without mitochondrial and ribosomal genes, and more so"
     )
-    assert "a gain for leaner" in found.about("regimes", "Retrained without mitochondrial and ribosomal genes")
-    assert "nothing changes for steady" in found.about("regimes", "Retrained without mitochondrial and ribosomal genes")
-    assert "leaner gains" in found.about("regimes", "Retraining without mitochondrial and ribosomal genes helps more")
-    ranking = found.about("regimes", "The ranking changes")
+    assert "a gain for leaner" in found.about("retraining", "Retrained without mitochondrial and ribosomal genes")
+    assert "nothing changes for steady" in found.about(
+        "retraining", "Retrained without mitochondrial and ribosomal genes"
+    )
+    assert "leaner gains" in found.about(
+        "retraining", "Retraining without mitochondrial and ribosomal genes helps more"
+    )
+    ranking = found.about("retraining", "The ranking changes")
     assert "steady is before leaner if trained on all genes, and behind it if retrained" in ranking
-    assert confounded.about("regimes", "The ranking changes") == ""
-    assert confounded.verdict["regimes"] == "no"
+    assert confounded.about("retraining", "The ranking changes") == ""
+    assert confounded.verdict["retraining"] == "no"
 
 
 def test_which_genes_recur(confounded, clean, null):
@@ -206,7 +210,7 @@ def test_which_genes_recur(confounded, clean, null):
         assert len(stuck) == 1
         assert "oracle" not in screen.text["recurrence"].split(":")[1], "the truth does not recur beyond the data"
         assert "oracle" in screen.about("recurrence", "No gene recurs more than in the data")
-    assert null.verdict["recurrence"] == "open"
+    assert null.verdict["recurrence"] == "inconclusive"
 
 
 def test_the_score_that_rewards_noise_is_used_only_without_it(confounded, clean):
@@ -223,24 +227,24 @@ def test_few_perturbations_make_rough_intervals(confounded):
     assert not any(t.startswith(rough) for t in confounded.cautions)
     assert any(t.startswith(rough) for t in few.cautions)
     assert "approximate" in few.text["models"]
-    assert "approximate interval" in few.text["confounded"]
-    assert "approximate" not in confounded.text["models"] + confounded.text["confounded"]
+    assert "approximate interval" in few.text["confounding"]
+    assert "approximate" not in confounded.text["models"] + confounded.text["confounding"]
 
 
 @pytest.fixture(scope="module")
 def panel():
     """A screen of two batches with many measured targets."""
-    return spb.ds.simulate(4_000, 1187, 100, n_strata=2, strata_strength=0.3, keep_counts=False, rng=1)
+    return spb.ds.simulate(4_000, 1187, 100, n_batches=2, batch_strength=0.3, keep_counts=False, rng=1)
 
 
 def test_values_beside_their_gene_names_are_seen(panel):
     shifted = panel.copy()
     shifted.X = panel.X[:, np.roll(np.arange(panel.n_vars), 1)]
     start = "Values seem to lie beside their gene names"
-    moved = said(shifted, brought=False, models=(), strata="gem_group")
+    moved = said(shifted, brought=False, models=(), batch_key="gem_group")
     assert any(t.startswith(start) for t in moved.cautions)
     assert moved.about("screen", "No shift of values") == ""
-    right = said(panel.copy(), brought=False, models=(), strata="gem_group")
+    right = said(panel.copy(), brought=False, models=(), batch_key="gem_group")
     assert not any(t.startswith(start) for t in right.cautions)
     assert right.about("screen", "No shift of values against gene names is proposed")
     assert right.text["models"] == "No model was fitted: this report is about the screen alone."
@@ -250,12 +254,12 @@ def test_batches_that_were_not_given_and_genes_that_are_not_there(panel):
     few = panel[:, ~panel.var_names.str.match("RP[SL]|MT-")].copy()
     few.uns = dict(panel.uns)
     found = Said(_audited_alone(few))
-    assert any("gem_group" in t and "strata were not given" in t for t in found.cautions)
+    assert any("gem_group" in t and "`batch_key` was not given" in t for t in found.cautions)
     assert any("mitochondrial" in t for t in found.cautions)
-    assert found.about("confounded", "What mitochondrial genes carry cannot be asked")
-    given = Said(_audited_alone(panel, strata="gem_group"))
-    assert not any("strata were not given" in t for t in given.cautions)
-    assert given.about("confounded", "What mitochondrial genes carry cannot be asked") == ""
+    assert found.about("confounding", "What mitochondrial genes carry cannot be asked")
+    given = Said(_audited_alone(panel, batch_key="gem_group"))
+    assert not any("`batch_key` was not given" in t for t in given.cautions)
+    assert given.about("confounding", "What mitochondrial genes carry cannot be asked") == ""
 
 
 def _audited_alone(adata, **asked):

@@ -89,12 +89,12 @@ def test_names_of_whom_the_same_is_said_stand_together():
     [(10, 0.1, 0.0, True), (9, 0.1, 0.0, False), (10, float("nan"), 0.0, False), (10, 0.1, float("nan"), False)],
 )
 def test_a_verdict_needs_ten_perturbations_and_an_interval(n, value, low, enough):
-    rows = pd.DataFrame({"n": [n], "gain": [value], "low": [low], "high": [0.2]})
+    rows = pd.DataFrame({"n": [n], "gain": [value], "ci_low": [low], "ci_high": [0.2]})
     assert len(judged(rows, "gain")) == enough
     assert judged(rows.iloc[:0], "gain").empty
 
 
 def test_gains_have_interval_and_n():
-    assert gains(pd.DataFrame({"n": [12], "gain": [-0.1], "low": [-0.2], "high": [0.0]})) == [
+    assert gains(pd.DataFrame({"n": [12], "gain": [-0.1], "ci_low": [-0.2], "ci_high": [0.0]})) == [
         "−0.100 [−0.200, 0] (n = 12, approximate)"
     ]

@@ -11,7 +11,7 @@ from scpertbias.tl._attribution_agreement import COLUMNS, attribution_agreement,
 
 @pytest.fixture(scope="module")
 def fitted():
-    profiles = spb.pp.pseudobulk(spb.ds.simulate(2500, 80, 20))
+    profiles = spb.pp.profiles(spb.ds.simulate(2500, 80, 20))
     spb.tl.fit_mean(profiles)
     spb.tl.fit_ridge(profiles)
     spb.tl.fit_ridge(profiles, coding="reference", key_added="reference")
@@ -54,10 +54,10 @@ def test_every_perturbation_and_their_mean(fitted):
     assert (each["n"] == 1).all()
     assert mean["spearman"] == pytest.approx(each["spearman"].mean())
     assert mean["overlap"] == pytest.approx(each["overlap"].mean())
-    assert mean["low"] < mean["spearman"] < mean["high"]
+    assert mean["ci_low"] < mean["spearman"] < mean["ci_high"]
     width = 2 * 1.96 * each["spearman"].std(ddof=0) / np.sqrt(20)
-    assert mean["high"] - mean["low"] == pytest.approx(width, rel=0.25)
-    assert each["low"].isna().all()
+    assert mean["ci_high"] - mean["ci_low"] == pytest.approx(width, rel=0.25)
+    assert each["ci_low"].isna().all()
     assert mean["p"] == pytest.approx(1 / 201)
     assert mean["p_specific"] == pytest.approx(1 / 201)
 
@@ -68,7 +68,7 @@ def test_one_hot_stays_under_its_bound_and_constant_is_nan(fitted):
     constant = pair(fitted, "ridge", "constant")
     assert constant.index.tolist() == [""]
     assert constant.loc["", "n"] == 0
-    assert constant[["spearman", "low", "high", "overlap", "p", "p_specific"]].isna().to_numpy().all()
+    assert constant[["spearman", "ci_low", "ci_high", "overlap", "p", "p_specific"]].isna().to_numpy().all()
 
 
 def test_perturbations_that_one_model_has_no_attributions_for(fitted):
@@ -86,7 +86,7 @@ def test_a_pair_does_not_depend_on_the_others(fitted):
 
 def test_cells_and_profiles_agree():
     cells = spb.ds.simulate(1500, 40, 10)
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     for data in (cells, profiles):
         spb.tl.fit_ridge(data)
         spb.tl.fit_ridge(data, coding="reference", key_added="other")

@@ -53,7 +53,7 @@ def test_it_holds_in_more_than_half(random):
 
 @pytest.fixture
 def profiles():
-    profiles = spb.pp.pseudobulk(spb.ds.simulate(1500, 60, 12))
+    profiles = spb.pp.profiles(spb.ds.simulate(1500, 60, 12))
     spb.tl.fit_mean(profiles)
     spb.tl.fit_ridge(profiles)
     names = profiles.obs["perturbation"].astype(str).tolist()
@@ -84,7 +84,7 @@ def test_the_control_is_no_perturbation(profiles):
 def test_errors(profiles):
     with pytest.raises(KeyError, match=r"\['mean'\] have no attributions; there are those of \['ridge', 'gears'\]"):
         attribution_check(profiles, ["ridge", "mean"])
-    only = spb.pp.pseudobulk(spb.ds.simulate(1500, 60, 12))
+    only = spb.pp.profiles(spb.ds.simulate(1500, 60, 12))
     spb.tl.fit_mean(only)
     with pytest.raises(KeyError, match=r"None of the models \['mean'\] has attributions"):
         attribution_check(only)

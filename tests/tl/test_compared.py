@@ -17,7 +17,7 @@ def cells():
 def profiles(cells):
     adata = cells.copy()
     spb.pp.split(adata, fractions=(0.6, 0.0, 0.4))
-    return spb.pp.pseudobulk(adata)
+    return spb.pp.profiles(adata)
 
 
 def brought(profiles, perturbations):
@@ -114,8 +114,8 @@ def test_models_say_how_the_data_are_read(cells):
     assert ask(adata, None, need_models=True).screen.record["min_cells"] == 10
     for data in ({"min_cells": 10}, {"reference": "non-*"}, {"reference": ["non-targeting"]}):
         assert ask(adata, None, data, need_models=False).predictions
-    with pytest.raises(ValueError, match=r"`strata='gem_group'`, but the stored models were fitted with None"):
-        ask(adata, None, {"strata": "gem_group"}, need_models=False)
+    with pytest.raises(ValueError, match=r"`batch_key='gem_group'`, but the stored models were fitted with None"):
+        ask(adata, None, {"batch_key": "gem_group"}, need_models=False)
 
 
 def test_nothing_held_out(cells):

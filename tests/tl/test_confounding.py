@@ -22,16 +22,16 @@ def cells():
 
 @pytest.fixture
 def papalexi():
-    return spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    return spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
 
 
 def test_planted_shares(cells):
-    screen, _ = shares(spb.pp.pseudobulk(cells))
+    screen, _ = shares(spb.pp.profiles(cells))
     truth = cells.uns["scpertbias_truth"]["share"]
     for axis in ("mt", "ribo", "upr_isr", "heat_shock", "oxphos_nuclear", "systematic"):
         assert screen.loc[axis, "share"] == pytest.approx(truth[axis], abs=0.05), axis
     for axis in ("mt", "upr_isr", "systematic"):
-        assert screen.loc[axis, "low"] < truth[axis] < screen.loc[axis, "high"], axis
+        assert screen.loc[axis, "ci_low"] < truth[axis] < screen.loc[axis, "ci_high"], axis
     assert screen.loc["mt", "p"] < 0.01
     assert screen.loc["histone", "p"] > 0.05
     assert "MT-" in screen.loc["systematic", "top_genes"]
@@ -44,7 +44,7 @@ def test_planted_shares_of_few_cells(rng):
     cells = spb.ds.simulate(
         3_100, 1187, 150, axis_strength=0.5, control_fraction=100 / 3_100, rng=rng, keep_counts=False
     )
-    screen, _ = shares(spb.pp.pseudobulk(cells, min_cells=2))
+    screen, _ = shares(spb.pp.profiles(cells, min_cells=2))
     truth = cells.uns["scpertbias_truth"]["share"]
     for axis in ("mt", "ribo", "upr_isr", "systematic"):
         assert screen.loc[axis, "share"] == pytest.approx(truth[axis], abs=0.05), axis
@@ -52,7 +52,7 @@ def test_planted_shares_of_few_cells(rng):
 
 def test_nothing_planted():
     cells = spb.ds.simulate(3_000, 300, 30, axis_strength=0, specific_strength=0, keep_counts=False)
-    screen, _ = shares(spb.pp.pseudobulk(cells), n_boot=50, n_random=50)
+    screen, _ = shares(spb.pp.profiles(cells), n_boot=50, n_random=50)
     assert screen["share"].isna().all()
     assert screen.loc["mt", "note"] == "no reproducible response"
 
@@ -71,11 +71,11 @@ def test_real_screen(papalexi):
     assert weak["share"].isna().all()
     strong = table[(table["axis"] == "systematic") & (table["perturbation"] == "STAT1")]
     assert strong["share"].item() > 0.8
-    assert strong[["low", "high", "null", "p"]].isna().all(axis=None)
+    assert strong[["ci_low", "ci_high", "null", "p"]].isna().all(axis=None)
 
 
 def test_cells_and_profiles_agree(cells):
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     copy = confounding(cells, n_boot=20, n_random=20, copy=True)
     assert not _store.has_table(cells, "confounding")
     confounding(profiles, n_boot=20, n_random=20)
@@ -84,17 +84,17 @@ def test_cells_and_profiles_agree(cells):
 
 
 def test_perturbations_that_target_the_set(cells):
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     used = profiles.obs.loc[profiles.obs["used"] & ~profiles.obs["is_reference"], "perturbation"].astype(str)
     mine = pd.DataFrame({"source": "mine", "target": [*used.iloc[:4], *profiles.var_names[:30], "not measured"]})
     sets = pd.concat([mine, spb.ds.confounder_sets()], ignore_index=True)
     screen, table = shares(profiles, sets=sets, n_boot=0, n_random=0)
-    hit = table[(table["axis"] == "mine") & (table["own_target"] == 1) & (table["level"] == "perturbation")]
+    hit = table[(table["axis"] == "mine") & (table["n_target"] == 1) & (table["level"] == "perturbation")]
     assert set(hit["perturbation"]) == set(used) & set(mine["target"])
-    assert screen.loc["mine", "own_target"] == len(hit) >= 4
+    assert screen.loc["mine", "n_target"] == len(hit) >= 4
     assert screen.loc["mine", "share_without"] != screen.loc["mine", "share"]
     assert screen.loc["hemoglobin", "share_without"] == screen.loc["hemoglobin", "share"]
-    assert screen["low"].isna().all()
+    assert screen["ci_low"].isna().all()
     assert screen["p"].isna().all()
     assert screen.loc[screen["kind"] == "genes", "shapley"].sum() == pytest.approx(1)
 
@@ -104,7 +104,7 @@ def test_own_sets_and_marked_genes(papalexi):
     screen, _ = shares(papalexi, sets=sets, n_boot=20, n_random=20)
     assert list(screen.index[:3]) == ["a", "b", "other"]
     assert screen.loc["a", "n_genes"] == 2
-    assert screen.loc["a", "own_target"] == 1
+    assert screen.loc["a", "n_target"] == 1
     assert screen.loc["b", "note"] == "no gene of the set is measured"
     papalexi.var["mt"] = papalexi.var_names == "STAT1"
     screen, _ = shares(papalexi, n_boot=20, n_random=20)
@@ -129,7 +129,7 @@ def test_rng_decides(papalexi):
     sets = measured_sets(papalexi, screen)
     tables = [confounding_table(screen, sets, n_boot=50, n_random=50, rng=rng) for rng in (0, 0, 1)]
     pd.testing.assert_frame_equal(tables[0], tables[1])
-    assert not tables[0]["high"].equals(tables[2]["high"])
+    assert not tables[0]["ci_high"].equals(tables[2]["ci_high"])
     assert (
         tables[0]
         .loc[tables[0]["kind"] == "genes", "share"]
@@ -149,7 +149,7 @@ def test_models_say_how_cells_are_read(cells):
 def test_depth_is_an_axis_where_it_is_known():
     cells = spb.ds.simulate(6000, 90, 12, rng=0)
     assert "total_counts" in cells.obs
-    for adata in (cells, spb.pp.pseudobulk(cells)):
+    for adata in (cells, spb.pp.profiles(cells)):
         spb.tl.confounding(adata, n_boot=20, n_random=20)
         row = spb.get.confounding(adata).query("axis == 'depth' and level == 'screen'").iloc[0]
         assert row["note"] != "no depth known"

@@ -5,9 +5,9 @@ import pytest
 import scpertbias as spb
 from scpertbias import _compat
 from scpertbias.get._retraining import coupling as get_coupling
-from scpertbias.tl._coupling import COLUMNS, NO_CHANGE, coupling, coupling_table, kappa
+from scpertbias.tl._coupling import COLUMNS, NO_CHANGE, coupling, coupling_table, shift
 
-MODELS = ("control", "mean", "ridge", "grn_linear", "two_stage")
+MODELS = ("no_change", "mean", "ridge", "grn_linear", "two_stage")
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,12 @@ def table(audited):
 
 def test_ridge_is_not_coupled_and_output_smoothing_is(table):
     for rows in ("training", "unseen"):
-        assert table.loc[("ridge", rows), "kappa"] <= 1e-10
-        assert table.loc[("mean", rows), "kappa"] <= 1e-10
-        assert table.loc[("grn_linear", rows), "kappa"] > 1e-6
-        assert table.loc[("two_stage", rows), "kappa"] > 1e-6
+        assert table.loc[("ridge", rows), "shift"] <= 1e-10
+        assert table.loc[("mean", rows), "shift"] <= 1e-10
+        assert table.loc[("grn_linear", rows), "shift"] > 1e-6
+        assert table.loc[("two_stage", rows), "shift"] > 1e-6
     # smoothing over perturbations does not join genes
-    assert table.loc[("grn_linear_perturbations", "training"), "kappa"] <= 1e-10
+    assert table.loc[("grn_linear_perturbations", "training"), "shift"] <= 1e-10
 
 
 def test_unseen_rows_are_the_stored_predictions(audited, table):
@@ -58,7 +58,7 @@ def test_unseen_rows_are_the_stored_predictions(audited, table):
         after = other.layers[model][unseen]
         control = full.X[~unseen][:, kept]
         expected = np.linalg.norm(after - before) / np.linalg.norm(before - control)
-        assert table.loc[(model, "unseen"), "kappa"] == pytest.approx(expected)
+        assert table.loc[(model, "unseen"), "shift"] == pytest.approx(expected)
         assert table.loc[(model, "unseen"), "n"] == unseen.sum() == 15
 
 
@@ -76,7 +76,7 @@ def test_training_rows_are_those_of_a_fit_on_all(audited, table, screen):
     before, after = fits["full"][genes].drop(index=control), fits["no_mt_ribo"].drop(index=control)
     size = before - audited["full"].to_df().loc[control, genes]
     expected = np.linalg.norm(after - before) / np.linalg.norm(size)
-    assert table.loc[("grn_linear", "training"), "kappa"] == pytest.approx(expected)
+    assert table.loc[("grn_linear", "training"), "shift"] == pytest.approx(expected)
 
 
 def test_fits_on_all_that_are_at_hand_are_not_made_again(audited, table):
@@ -90,40 +90,40 @@ def test_fits_on_all_that_are_at_hand_are_not_made_again(audited, table):
     size = before[1:, kept] - audited["full"].X[0, kept]
     expected = 0.01 * np.linalg.norm(before[1:, kept]) / np.linalg.norm(size)
     assert audited["full"].obs["is_reference"].iloc[0]
-    assert frame.loc[("grn_linear", "training"), "kappa"] == pytest.approx(expected)
-    assert frame.loc[("ridge", "training"), "kappa"] == table.loc[("ridge", "training"), "kappa"]
-    assert np.isnan(frame.loc[("two_stage", "training"), "kappa"])
+    assert frame.loc[("grn_linear", "training"), "shift"] == pytest.approx(expected)
+    assert frame.loc[("ridge", "training"), "shift"] == table.loc[("ridge", "training"), "shift"]
+    assert np.isnan(frame.loc[("two_stage", "training"), "shift"])
 
 
 def test_closed_forms_do_not_depend_on_a_seed(table):
-    assert (table["kappa_seed"] == 0).all()
+    assert (table["shift_seed"] == 0).all()
 
 
 def test_what_cannot_be_said_is_noted(audited, table):
-    assert table.loc[("control", "unseen"), "note"] == NO_CHANGE
-    assert np.isnan(table.loc[("control", "unseen"), "kappa"])
+    assert table.loc[("no_change", "unseen"), "note"] == NO_CHANGE
+    assert np.isnan(table.loc[("no_change", "unseen"), "shift"])
     frame = get_coupling(audited)
     assert list(frame.columns) == COLUMNS
     other = frame[frame["regime"] == "regressed"]
-    assert other["kappa"].isna().all()
+    assert other["shift"].isna().all()
     assert other["note"].str.contains("not compared").all()
 
 
 def test_without_the_net_training_rows_of_graph_models_are_missing(audited):
     again = coupling(audited, copy=True)
     frame = get_coupling(again).query("regime == 'no_mt_ribo'").set_index(["model", "rows"])
-    assert np.isnan(frame.loc[("grn_linear", "training"), "kappa"])
+    assert np.isnan(frame.loc[("grn_linear", "training"), "shift"])
     assert "net=" in frame.loc[("grn_linear", "training"), "note"]
-    assert frame.loc[("grn_linear", "unseen"), "kappa"] > 1e-6
-    assert frame.loc[("ridge", "training"), "kappa"] <= 1e-10
-    assert np.isfinite(get_coupling(audited)["kappa"]).sum() > np.isfinite(frame["kappa"]).sum()
+    assert frame.loc[("grn_linear", "unseen"), "shift"] > 1e-6
+    assert frame.loc[("ridge", "training"), "shift"] <= 1e-10
+    assert np.isfinite(get_coupling(audited)["shift"]).sum() > np.isfinite(frame["shift"]).sum()
 
 
 def test_predictions_brought_for_each_regime():
     """As of GEARS: one split, and two trainings are needed to say what the seed does."""
     cells = spb.ds.simulate(2000, 60, 12)
     spb.pp.split(cells)
-    mdata = spb.pp.regimes(spb.pp.pseudobulk(cells), ["no_mt_ribo"])
+    mdata = spb.pp.regimes(spb.pp.profiles(cells), ["no_mt_ribo"])
     full = mdata["full"]
     rng = np.random.default_rng(0)
     before = full.to_df().set_axis(full.obs["perturbation"].astype(str)) + rng.normal(0, 0.1, (13, 60))
@@ -135,8 +135,8 @@ def test_predictions_brought_for_each_regime():
     coupling(mdata)
     frame = get_coupling(mdata).set_index("rows")
     assert set(frame["model"]) == {"gears"}
-    assert frame["kappa_seed"].isna().all()
-    assert frame["note"].str.contains("kappa_seed").all()
+    assert frame["shift_seed"].isna().all()
+    assert frame["note"].str.contains("shift_seed").all()
     split = full.obs.loc[~full.obs["is_reference"], "split"]
     missing = full.obs["split"].iloc[3]
     for rows, n in (("unseen", (split == "test").sum()), ("training", (split != "test").sum())):
@@ -144,16 +144,16 @@ def test_predictions_brought_for_each_regime():
     test = (full.obs["split"] == "test").to_numpy() & before.index.isin(after.dropna().index)
     b, a = before.loc[test, after.columns], after.loc[test]
     size = np.linalg.norm(b - full.to_df()[full.obs["is_reference"]].iloc[0][after.columns])
-    assert frame.loc["unseen", "kappa"] == pytest.approx(np.linalg.norm(a - b) / size)
+    assert frame.loc["unseen", "shift"] == pytest.approx(np.linalg.norm(a - b) / size)
 
 
 def test_kappa():
     before = np.array([[9.0, 9], [3, 4], [0, 0], [np.nan, 1], [1, 1]])
     after = before + np.array([[5.0, 5], [0, 2.5], [0, 0], [0, 0], [np.nan, 0]])
     wanted = np.array([False, True, True, True, True])
-    value, n, note = kappa(before, after, np.zeros(2), wanted)
+    value, n, note = shift(before, after, np.zeros(2), wanted)
     assert (value, n, note) == (pytest.approx(0.5), 2, "")
-    assert kappa(before, after, np.zeros(2), np.zeros(5, dtype=bool))[1:] == (
+    assert shift(before, after, np.zeros(2), np.zeros(5, dtype=bool))[1:] == (
         0,
         "no perturbation that both models predict",
     )
@@ -165,8 +165,8 @@ def test_errors(audited):
     with pytest.raises(ValueError, match="'full' and another one are needed"):
         coupling(_compat.mudata({"full": audited["full"]}))
     with pytest.raises(KeyError, match="No model is stored"):
-        coupling(spb.pp.regimes(spb.pp.pseudobulk(spb.ds.simulate(1500, 60, 8)), ["no_mt_ribo"]))
+        coupling(spb.pp.regimes(spb.pp.profiles(spb.ds.simulate(1500, 60, 8)), ["no_mt_ribo"]))
     with pytest.raises(KeyError, match=r"spb\.tl\.coupling first"):
-        get_coupling(spb.pp.regimes(spb.pp.pseudobulk(spb.ds.simulate(1500, 60, 8)), ["no_mt_ribo"]))
+        get_coupling(spb.pp.regimes(spb.pp.profiles(spb.ds.simulate(1500, 60, 8)), ["no_mt_ribo"]))
     with pytest.raises(ValueError, match="none of its 1 edges"):
         coupling(audited, pd.DataFrame({"source": ["nobody"], "target": ["none"]}))

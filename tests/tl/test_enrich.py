@@ -14,7 +14,7 @@ N_GENES = 80
 
 @pytest.fixture
 def profiles():
-    profiles = spb.pp.pseudobulk(spb.ds.simulate(1500, N_GENES, 10))
+    profiles = spb.pp.profiles(spb.ds.simulate(1500, N_GENES, 10))
     spb.tl.fit_mean(profiles)
     spb.tl.fit_ridge(profiles)
     return profiles
@@ -130,7 +130,7 @@ def test_symbols_of_ensembl_ids():
     adata.var.loc[adata.var_names[1], "gene_name"] = adata.var_names[0]  # two ids of one symbol
     symbols = adata.var["gene_name"].to_numpy(str)
     adata.var_names = [f"ENSG{i:011d}" for i in range(N_GENES)]
-    profiles = spb.pp.pseudobulk(adata)
+    profiles = spb.pp.profiles(adata)
     spb.tl.fit_ridge(profiles)
     enrich(profiles, pd.DataFrame({"source": "s", "target": symbols[:12]}))
     table = get_enrich(profiles)
@@ -146,7 +146,7 @@ def test_gmt_path_and_hallmark(profiles, tmp_path):
     enrich(profiles, str(path))
     pd.testing.assert_frame_equal(get_enrich(profiles), by_path)
     assert set(by_path["source"]) == {"my set"}
-    screen = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    screen = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     spb.tl.fit_ridge(screen)
     changed = enrich(screen, copy=True)
     best = get_enrich(changed).query("perturbation == 'IFNGR1'").iloc[0]

@@ -87,8 +87,8 @@ def test_the_trained_ones_are_judged_on_one_split_that_all_regimes_share(simulat
 def test_retraining_is_told_from_the_seed(simulated):
     coupling = spb.get.coupling(simulated).set_index(["model", "rows"])
     for name in ("gears", SCGPT):
-        assert (coupling.loc[name, ["kappa", "kappa_seed"]] > 0).all().all()
-    assert coupling.loc[("ridge", "unseen"), "kappa"] < 1e-9
+        assert (coupling.loc[name, ["shift", "shift_seed"]] > 0).all().all()
+    assert coupling.loc[("ridge", "unseen"), "shift"] < 1e-9
 
 
 def test_the_history_of_a_training_is_kept_in_every_regime(simulated, tmp_path):
@@ -109,7 +109,7 @@ def papalexi():
     keep = adata.obs.groupby("perturbation", observed=True).cumcount() < 40
     adata = adata[keep.to_numpy() | (adata.obs["perturbation"] == "non-targeting").to_numpy()].copy()
     sc.pp.subsample(adata, n_obs=800, random_state=0)
-    return audit(adata, strata="bio_rep", min_cells=5, covariates=["p_mito"], regimes=REGIMES[:1])
+    return audit(adata, batch_key="bio_rep", min_cells=5, covariates=["p_mito"], regimes=REGIMES[:1])
 
 
 @pytest.mark.filterwarnings("ignore:No edge of the perturbation graph")
@@ -120,6 +120,6 @@ def test_on_a_real_screen_what_cannot_be_predicted_is_named(papalexi):
     for name in ("gears", SCGPT):
         record = profiles.uns["scpertbias"]["models"][name]
         predicted = np.isfinite(spb.get.predictions(profiles, name)).all(axis=1)
-        assert sorted(record["cannot_predict"]) == sorted(predicted.index[~predicted]), name
-        assert record["cannot_predict"].size  # held-out targets that are not measured: nothing has trained them
+        assert sorted(record["unpredicted"]) == sorted(predicted.index[~predicted]), name
+        assert record["unpredicted"].size  # held-out targets that are not measured: nothing has trained them
     assert predicted.any()

@@ -14,7 +14,7 @@ from scpertbias.tl._recurrence import recurrence, recurrence_table
 def audited():
     """An audit, and in it a model that varies: what was observed of another perturbation, shrunk towards the mean."""
     cells = spb.ds.simulate(5_000, 400, 60, axis_strength=0.5, keep_counts=False, rng=3)
-    audit = spb.tl.audit(cells, models=("control", "mean"), regimes=("full",), n_folds=5)["full"]
+    audit = spb.tl.audit(cells, models=("no_change", "mean"), regimes=("full",), n_folds=5)["full"]
     rows = np.flatnonzero(audit.obs["used"] & ~audit.obs["is_reference"])
     values = 0.5 * (audit.X[np.roll(rows, 1)] + audit.X[rows].mean(axis=0))
     names = audit.obs["perturbation"].astype(str).to_numpy()[rows]
@@ -61,9 +61,9 @@ def test_table(audited):
     recurrence(audited)
     table = _store.table(audited, "recurrence", made_by="")
     assert table.columns.tolist() == [
-        "model", "by", "gene", "count", "n_perturbations", "expected", "excess", "excess_low", "p", "q", "effective", "note", "symbol",
+        "model", "by", "gene", "count", "n_perturbations", "expected", "excess", "excess_ci_low", "p", "q", "n_effective_genes", "note", "symbol",
     ]  # fmt: skip
-    assert table["model"].unique().tolist() == ["observed", "control", "mean", "other"]
+    assert table["model"].unique().tolist() == ["observed", "no_change", "mean", "other"]
     assert table["by"].unique().tolist() == ["delta", "z", "centered"]
     assert not table.duplicated(["model", "by", "gene"]).any()
     assert table[table["by"] == "delta"][["p", "q"]].isna().all(axis=None)
@@ -78,9 +78,9 @@ def test_table(audited):
     )
     # Whatever is perturbed, a constant has its own five genes on top; what it is centered on it has nowhere.
     z = table[(table["model"] == "mean") & (table["by"] == "z")]
-    assert z["effective"].iloc[0] < 8
+    assert z["n_effective_genes"].iloc[0] < 8
     assert z["count"].iloc[0] > 0.9 * z["n_perturbations"].iloc[0]
-    assert table[(table["model"] == "control")]["count"].sum() == 0
+    assert table[(table["model"] == "no_change")]["count"].sum() == 0
     centered = table[(table["model"] == "mean") & (table["by"] == "centered")]
     assert (centered["count"] == 0).all()
 
@@ -136,7 +136,7 @@ def test_nothing_planted_nothing_called(seed):
         keep_counts=False,
         rng=seed,
     )
-    audit = spb.tl.audit(cells, models=("control", "mean", "ridge"), regimes=("full",))["full"]
+    audit = spb.tl.audit(cells, models=("no_change", "mean", "ridge"), regimes=("full",))["full"]
     recurrence(audit)
     table = _store.table(audit, "recurrence", made_by="")
     assert not (table["q"] < 0.05).any(), table[table["q"] < 0.05]

@@ -12,7 +12,7 @@ from scpertbias.tl._reference import reference, score_genes
 def profiles():
     adata = spb.ds.simulate(1500, 50, 12, rng=4)
     spb.pp.split(adata)
-    return spb.pp.pseudobulk(adata, strata="gem_group")
+    return spb.pp.profiles(adata, batch_key="gem_group")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_combinations_are_held_against_the_sum_of_their_parts():
     label = np.repeat(["control", "a", "b", "c", "a+b", "a+new"], 30)
     obs = pd.DataFrame({"perturbation": label}, index=[f"c{i}" for i in range(len(label))])
     obs["split"] = np.where(np.char.find(label.astype(str), "+") >= 0, "test", "train")
-    profiles = spb.pp.pseudobulk(ad.AnnData(rng.uniform(0, 2, (180, 4)), obs=obs, var=pd.DataFrame(index=list("abcd"))))
+    profiles = spb.pp.profiles(ad.AnnData(rng.uniform(0, 2, (180, 4)), obs=obs, var=pd.DataFrame(index=list("abcd"))))
     screen = _moments.of(profiles)
     made = reference(screen, n_top_genes=4, folds=None)
     by_name = {screen.names[p]: base for p, base in zip(made.perturbation, made.baseline, strict=True)}

@@ -11,7 +11,7 @@ from scpertbias.tl._score import mark_held_out, score_table
 
 @pytest.fixture(scope="module")
 def cells():
-    adata = spb.ds.simulate(4000, 60, 30, n_strata=2, rng=1)
+    adata = spb.ds.simulate(4000, 60, 30, n_batches=2, rng=1)
     spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
     adata.obs["batch"] = adata.obs.pop("gem_group")
     return adata
@@ -19,14 +19,14 @@ def cells():
 
 @pytest.fixture(scope="module")
 def profiles(cells):
-    made = spb.pp.pseudobulk(cells, strata="batch")
+    made = spb.pp.profiles(cells, batch_key="batch")
     fit_some(made)
     spb.tl.score(made, n_top_genes=40)
     return made
 
 
 def fit_some(adata, **kwargs):
-    for fit in (spb.tl.fit_control, spb.tl.fit_mean, spb.tl.fit_ridge):
+    for fit in (spb.tl.fit_no_change, spb.tl.fit_mean, spb.tl.fit_ridge):
         fit(adata, **kwargs)
     names = sorted(set(adata.obs["perturbation"].astype(str)) - {"non-targeting"})
     known = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 3)), index=names)
@@ -44,7 +44,7 @@ def test_scores_equal_those_computed_by_hand(profiles):
     genes = np.sort(np.argsort(-control)[:40])
     train = profiles[(profiles.obs["split"] == "train") & ~profiles.obs["is_reference"]]
     mean = train.X.mean(axis=0)[genes]
-    for model in ("control", "ridge", "bilinear"):
+    for model in ("no_change", "ridge", "bilinear"):
         table = spb.get.predictions(profiles, model)
         for name in profiles.obs["perturbation"][profiles.obs["split"] == "test"]:
             got, x, y = scores.loc[(model, name)], table.loc[name].to_numpy()[genes], row(profiles, name)[genes]
@@ -72,7 +72,9 @@ def test_summary_is_that_of_the_held_out_scores(profiles):
         assert got.loc["l2", "n"] == len(l2)
         assert got.loc["l2", "estimate"] == pytest.approx(l2.mean())
         known = frame[frame["l2"].notna()]
-        assert got.loc["l2", "vs_mean"] == pytest.approx((known["l2"] - known["l2_baseline"]).mean(), abs=1e-12)
+        assert got.loc["l2", "difference_to_mean"] == pytest.approx(
+            (known["l2_baseline"] - known["l2"]).mean(), abs=1e-12
+        )
         above = (known["l2_baseline"] ** 2 - known["l2"] ** 2).sum()
         skill = above / (known["l2_baseline"] ** 2 - known["l2_ceiling"] ** 2).sum()
         assert got.loc["l2_skill", "estimate"] == pytest.approx(skill, abs=1e-9)
@@ -82,18 +84,18 @@ def test_summary_is_that_of_the_held_out_scores(profiles):
 def test_the_mean_is_its_own_baseline(profiles):
     summary = spb.get.summary(profiles).set_index(["model", "subset", "metric"])
     for metric in ("l2", "pearson_delta", "l2_ratio"):
-        assert summary.loc[("mean", "all", metric), "vs_mean"] == 0
+        assert summary.loc[("mean", "all", metric), "difference_to_mean"] == 0
         assert np.isnan(summary.loc[("mean", "all", metric), "p"])
     assert summary.loc[("mean", "all", "l2_skill"), "estimate"] == 0
 
 
 def test_the_mean_is_its_own_baseline_also_in_float32(cells):
     adata = cells.copy()
-    spb.tl.fit_mean(adata, strata="batch")
+    spb.tl.fit_mean(adata, batch_key="batch")
     spb.tl.score(adata)
     summary = spb.get.summary(adata)
     assert summary["p"].isna().all()
-    assert (summary.loc[summary["metric"] == "l2", "vs_mean"] == 0).all()
+    assert (summary.loc[summary["metric"] == "l2", "difference_to_mean"] == 0).all()
 
 
 def test_one_prediction_for_all_is_noted(profiles):
@@ -106,7 +108,7 @@ def test_one_prediction_for_all_is_noted(profiles):
 
 def test_cells_and_profiles_score_the_same(cells, profiles):
     adata = cells.copy()
-    fit_some(adata, strata="batch")
+    fit_some(adata, batch_key="batch")
     assert spb.tl.score(adata, n_top_genes=40) is None
     a, b = spb.get.scores(adata), spb.get.scores(profiles)
     pd.testing.assert_frame_equal(a, b, rtol=1e-4, atol=1e-5)
@@ -120,7 +122,7 @@ def test_cells_and_profiles_score_the_same(cells, profiles):
 def test_copy_and_chosen_models(profiles):
     made = spb.tl.score(profiles, ["ridge", "mean"], n_top_genes=10, n_boot=10, copy=True)
     assert set(spb.get.scores(made)["model"]) == {"ridge", "mean"}
-    assert set(spb.get.scores(profiles)["model"]) == {"control", "mean", "ridge", "bilinear"}
+    assert set(spb.get.scores(profiles)["model"]) == {"no_change", "mean", "ridge", "bilinear"}
     one = spb.tl.score(profiles, "ridge", copy=True)
     assert set(spb.get.scores(one)["model"]) == {"ridge"}
 
@@ -136,8 +138,8 @@ def test_missing_models_are_listed(profiles, cells):
 
 def test_models_that_disagree(cells):
     adata = cells.copy()
-    spb.tl.fit_mean(adata, strata="batch")
-    spb.tl.fit_ridge(adata, strata="batch", min_cells=30)
+    spb.tl.fit_mean(adata, batch_key="batch")
+    spb.tl.fit_ridge(adata, batch_key="batch", min_cells=30)
     with pytest.raises(ValueError, match=r"min_cells: 20 and 30"):
         spb.tl.score(adata)
     spb.tl.score(adata, "ridge")
@@ -154,13 +156,14 @@ def test_a_brought_model_is_scored_where_it_was_not_trained(profiles):
     assert set(scores.loc[scores["model"] == "ridge", "split"]) == {"train", "val", "test"}
     summary = spb.get.summary(adata).set_index(["model", "subset", "metric"])
     assert summary.loc[("mine", "all", "l2"), "n"] == 3
-    assert np.isnan(summary.loc[("mine", "all", "l2"), "low"])
+    assert np.isnan(summary.loc[("mine", "all", "l2"), "ci_low"])
     assert summary.loc[("mine", "all", "l2"), "note"].startswith("3 perturbations: no interval")
 
 
 def test_the_seed_decides(profiles):
     low = [
-        spb.get.summary(spb.tl.score(profiles, rng=seed, n_boot=100, copy=True))["low"].to_numpy() for seed in (0, 0, 1)
+        spb.get.summary(spb.tl.score(profiles, rng=seed, n_boot=100, copy=True))["ci_low"].to_numpy()
+        for seed in (0, 0, 1)
     ]
     np.testing.assert_array_equal(low[0], low[1])
     assert not np.array_equal(low[0], low[2], equal_nan=True)
@@ -169,7 +172,7 @@ def test_the_seed_decides(profiles):
 def test_nothing_held_out(cells):
     adata = cells.copy()
     del adata.obs["split"]
-    spb.tl.fit_mean(adata, strata="batch")
+    spb.tl.fit_mean(adata, batch_key="batch")
     spb.tl.score(adata)
     assert len(spb.get.scores(adata)) == 30
     assert spb.get.summary(adata).empty
@@ -234,7 +237,7 @@ def test_how_many_targets_of_a_combination_were_seen():
         label[np.flatnonzero(np.isin(label, [a, b, c, d, e, f]))[i * 60 : i * 60 + 40]] = pair
     adata.obs["perturbation"] = label
     spb.pp.split(adata, test=[*pairs[:3], c, d], val=[f])
-    profiles = spb.pp.pseudobulk(adata)
+    profiles = spb.pp.profiles(adata)
     spb.tl.fit_mean(profiles)
     spb.tl.add_predictions(profiles, spb.get.predictions(profiles, "mean"), key_added="told", test=[pairs[3], e])
     spb.tl.score(profiles)

@@ -32,7 +32,7 @@ def read(adata, **kwargs):
 @pytest.fixture(scope="module", params=[5, 25, None], ids=["folds", "small_folds", "left_out_one_by_one"])
 def audited(request, cells):
     n_folds = request.param or cells.obs["perturbation"].nunique() - 1
-    profiles = spb.tl.audit(cells, models=("control", "mean", "ridge"), regimes=("full",), n_folds=n_folds)["full"]
+    profiles = spb.tl.audit(cells, models=("no_change", "mean", "ridge"), regimes=("full",), n_folds=n_folds)["full"]
     names = cells.uns["scpertbias_truth"]["perturbations"].tolist()
     spb.tl.add_predictions(profiles, oracle(cells), key_added="oracle", test=names)
     return profiles
@@ -40,13 +40,13 @@ def audited(request, cells):
 
 def test_constants_gain_nothing_and_an_oracle_does(audited):
     table = read(audited, n_perm=199, n_boot=100)
-    for model in ("control", "mean", "ridge"):
+    for model in ("no_change", "mean", "ridge"):
         rows = table.loc[[(model, m) for m in METRICS]]
         assert rows["specific_gain"].abs().max() < 1e-10, model
         assert (rows["p"] == 1).all(), model
     rows = table.loc[[("oracle", m) for m in METRICS]]
     assert (rows["specific_gain"] > 0).all()
-    assert (rows["low"] > 0).all()
+    assert (rows["ci_low"] > 0).all()
     assert (rows["p"] < 0.05).all()
     assert (rows["specific_gain"] < 1.1 * rows["ceiling_gain"]).all()
 
@@ -71,7 +71,7 @@ def test_constants_are_found_without_being_told(audited):
 def test_one_split(cells):
     adata = cells.copy()
     spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
-    profiles = spb.pp.pseudobulk(adata)
+    profiles = spb.pp.profiles(adata)
     spb.tl.fit_mean(profiles)
     test = profiles.obs.loc[profiles.obs["split"] == "test", "perturbation"].astype(str).tolist()
     spb.tl.add_predictions(profiles, oracle(cells).loc[test], key_added="oracle")
@@ -132,18 +132,18 @@ def test_models_are_judged_on_what_they_predict(cells):
 def test_real_screen():
     adata = spb.ds.papalexi_2021()
     profiles = spb.tl.audit(
-        adata, strata="bio_rep", models=("control", "mean", "ridge", "bilinear"), regimes=("full",)
+        adata, batch_key="bio_rep", models=("no_change", "mean", "ridge", "bilinear"), regimes=("full",)
     )["full"]
     table = read(profiles)
-    assert (table.loc[["mean", "ridge", "control"]]["specific_gain"].dropna() == 0).all()
+    assert (table.loc[["mean", "ridge", "no_change"]]["specific_gain"].dropna() == 0).all()
     assert table.loc[("observed", "pearson_delta_perturbed"), "specific_gain"] > 0.5
     assert table.loc[("bilinear", "l2"), "note"] == "9 perturbations: no interval, no ranking"
-    assert np.isnan(table.loc[("bilinear", "l2"), "low"])
-    assert np.isnan(table.loc[("control", "off_share"), "score"])
+    assert np.isnan(table.loc[("bilinear", "l2"), "ci_low"])
+    assert np.isnan(table.loc[("no_change", "off_share"), "score"])
     again = specificity(profiles, copy=True, rng=0)
     pd.testing.assert_frame_equal(read(again), table)
 
 
 def test_no_model():
     with pytest.raises(KeyError, match="No model is stored"):
-        specificity(spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep"))
+        specificity(spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep"))

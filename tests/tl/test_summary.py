@@ -52,17 +52,17 @@ def test_baseline_and_ceiling_are_of_the_same_perturbations():
     got = look(summarize(scores, n_boot=100, rng=0), "b")
     known = scores.iloc[6:]
     assert got.loc["l2", "ceiling"] == pytest.approx(known["l2_ceiling"].mean())
-    assert got.loc["l2", "estimate"] - got.loc["l2", "vs_mean"] == pytest.approx(known["l2_baseline"].mean())
+    assert got.loc["l2", "estimate"] + got.loc["l2", "difference_to_mean"] == pytest.approx(known["l2_baseline"].mean())
     assert got.loc["pearson_delta_skill", "estimate"] == pytest.approx(0.2 / 0.3)
-    assert got.loc["pearson_delta_skill", "vs_mean"] == pytest.approx(0.2 / 0.3)
-    assert got.loc["l2_ratio", "vs_mean"] == pytest.approx(-0.2)
+    assert got.loc["pearson_delta_skill", "difference_to_mean"] == pytest.approx(0.2 / 0.3)
+    assert got.loc["l2_ratio", "difference_to_mean"] == pytest.approx(0.2)
 
 
 def test_paired_differences_are_sharper_than_the_scores():
     got = look(summarize(frame("a", better=0.1), n_boot=500, rng=0), "a")
-    assert got.loc["l2", "high"] - got.loc["l2", "low"] > 0.05
+    assert got.loc["l2", "ci_high"] - got.loc["l2", "ci_low"] > 0.05
     assert got.loc["l2", "p"] < 0.01
-    assert got.loc["l2", "vs_mean"] == pytest.approx(-0.1)
+    assert got.loc["l2", "difference_to_mean"] == pytest.approx(0.1)
 
 
 def test_q_is_within_a_model():
@@ -78,7 +78,7 @@ def test_q_is_within_a_model():
 
 def test_few_perturbations_are_not_ranked():
     got = look(summarize(frame("a", n=9, better=0.1), n_boot=100, rng=0), "a")
-    assert got[["low", "high", "p", "q"]].isna().all().all()
+    assert got[["ci_low", "ci_high", "p", "q"]].isna().all().all()
     assert got["estimate"].notna().all()
     assert got.loc["l2", "note"] == "9 perturbations: no interval, no ranking"
 
@@ -114,7 +114,7 @@ def test_rounding_is_no_difference(tiny):
         scores[name] += tiny * RNG.normal(size=len(scores))
     got = look(summarize(scores, n_boot=50, rng=0), "a")
     assert got["p"].isna().all()
-    assert (got["vs_mean"] == 0).all()
+    assert (got["difference_to_mean"] == 0).all()
 
 
 def test_several_test_rows_count_once():

@@ -7,7 +7,7 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _moments, _store
-from scpertbias.tl._target_response import FEW, on_target, on_target_table
+from scpertbias.tl._target_response import FEW, target_response, target_response_table
 
 
 def planted(shift_from: int | None = None) -> ad.AnnData:
@@ -36,8 +36,8 @@ def proposals(table: pd.DataFrame, model: str = "observed") -> dict[str, int]:
 @pytest.mark.parametrize("direction", ["either", "down"])
 def test_targets_in_their_own_column(direction):
     adata = planted()
-    on_target(adata, direction=direction)
-    table = _store.table(adata, "on_target", made_by="")
+    target_response(adata, direction=direction)
+    table = _store.table(adata, "target_response", made_by="")
     found = proposals(table)
     assert found["all"] == 0
     assert set(found.values()) == {0}
@@ -59,8 +59,8 @@ def test_targets_in_their_own_column(direction):
 
 def test_wrong_direction_finds_nothing():
     adata = planted()
-    on_target(adata, direction="up")
-    table = _store.table(adata, "on_target", made_by="")
+    target_response(adata, direction="up")
+    table = _store.table(adata, "target_response", made_by="")
     assert proposals(table) == {}
     assert table[(table["block"] == "all") & (table["shift"] == 0)]["percentile"].item() < 0.2
 
@@ -68,8 +68,8 @@ def test_wrong_direction_finds_nothing():
 def test_shift_behind_a_dropped_gene_is_proposed_in_its_blocks():
     adata = planted(shift_from=203)
     with pytest.warns(UserWarning, match=r"values and var_names seem to be out of step"):
-        on_target(adata)
-    table = _store.table(adata, "on_target", made_by="")
+        target_response(adata)
+    table = _store.table(adata, "target_response", made_by="")
     found = proposals(table)
     assert {found.get(str(b), 0) for b in range(1, 6)} == {0}
     behind = [found[str(b)] for b in range(6, 11) if str(b) in found]
@@ -83,11 +83,11 @@ def test_shift_behind_a_dropped_gene_is_proposed_in_its_blocks():
 @pytest.mark.slow
 def test_shift_in_a_simulated_screen():
     cells = spb.ds.simulate(15_000, 1187, 400, keep_counts=False)
-    table = on_target_table(_moments.of(cells, min_cells=10), {}, direction="down")
+    table = target_response_table(_moments.of(cells, min_cells=10), {}, direction="down")
     assert proposals(table)["all"] == 0
     kept = np.r_[np.delete(np.arange(1187), 600), 0]
     moved = ad.AnnData(cells.X[:, kept], obs=cells.obs, var=cells.var)
-    table = on_target_table(_moments.of(moved, min_cells=10), {}, direction="down")
+    table = target_response_table(_moments.of(moved, min_cells=10), {}, direction="down")
     found = proposals(table)
     assert found["all"] == -1
     late = {shift for block, shift in found.items() if block != "all" and int(block) > 6}
@@ -98,7 +98,7 @@ def test_shift_in_a_simulated_screen():
 def test_models_and_constants():
     adata = planted()
     spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
-    profiles = spb.pp.pseudobulk(adata)
+    profiles = spb.pp.profiles(adata)
     test = sorted(set(profiles.obs["perturbation"][profiles.obs["split"] == "test"]))
     rows = profiles[profiles.obs["perturbation"].isin(test)]
     names = rows.obs["perturbation"].astype(str).to_numpy()
@@ -108,8 +108,8 @@ def test_models_and_constants():
     spb.tl.fit_mean(profiles)
     spb.tl.add_predictions(profiles, right, key_added="right", test=test)
     spb.tl.add_predictions(profiles, shifted, key_added="shifted", test=test)
-    on_target(profiles)
-    table = _store.table(profiles, "on_target", made_by="")
+    target_response(profiles)
+    table = _store.table(profiles, "target_response", made_by="")
     assert proposals(table, "observed")["all"] == 0
     assert proposals(table, "right")["all"] == 0
     assert proposals(table, "shifted")["all"] == 2
@@ -117,18 +117,18 @@ def test_models_and_constants():
     assert mean["note"].tolist() == ["same prediction for every unseen perturbation"]
     assert mean["percentile"].isna().all()
     assert set(table[(table["model"] == "right") & (table["level"] == "perturbation")]["perturbation"]) == set(test)
-    again = on_target(profiles, "right", copy=True)
+    again = target_response(profiles, "right", copy=True)
     columns = ["percentile", "expected", "p"]
     pd.testing.assert_frame_equal(
-        _store.table(again, "on_target", made_by="").query("model == 'right'")[columns].reset_index(drop=True),
+        _store.table(again, "target_response", made_by="").query("model == 'right'")[columns].reset_index(drop=True),
         table.query("model == 'right'")[columns].reset_index(drop=True),
     )
 
 
 def test_few_targets_are_not_informative():
-    profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
-    on_target(profiles)
-    table = _store.table(profiles, "on_target", made_by="")
+    profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    target_response(profiles)
+    table = _store.table(profiles, "target_response", made_by="")
     assert (table[table["level"] == "scan"]["note"] == FEW).all()
     assert table["p"].isna().all()
     assert not table["proposed"].fillna(False).any()
@@ -144,4 +144,4 @@ def test_few_targets_are_not_informative():
 )
 def test_wrong_arguments(wrong, message):
     with pytest.raises(ValueError, match=message):
-        on_target(planted(), **wrong)
+        target_response(planted(), **wrong)

@@ -13,7 +13,7 @@ from scpertbias.tl._variance_ratio import COLUMNS, variance_ratio, variance_rati
 def profiles():
     cells = spb.ds.simulate(6_000, 300, 60, control_fraction=0.2, keep_counts=False, rng=2)
     spb.pp.split(cells, fractions=(0.5, 0.0, 0.5))
-    return spb.pp.pseudobulk(cells), cells.uns["scpertbias_truth"]
+    return spb.pp.profiles(cells), cells.uns["scpertbias_truth"]
 
 
 def oracle(truth, factor: float, noise: float = 0.0) -> pd.DataFrame:
@@ -36,19 +36,19 @@ def test_planted_spread_is_found(profiles):
     for name, factor in (("truth", 1.0), ("half", 0.5)):
         spb.tl.add_predictions(adata, oracle(truth, factor).loc[test], key_added=name, test=test)
     spb.tl.add_predictions(adata, oracle(truth, 1.0, noise=0.02).loc[test], key_added="noisy", test=test)
-    for fit in (spb.tl.fit_control, spb.tl.fit_mean, spb.tl.fit_ridge):
+    for fit in (spb.tl.fit_no_change, spb.tl.fit_mean, spb.tl.fit_ridge):
         fit(adata)
     variance_ratio(adata)
     found = screen_rows(adata)
     assert found["n_perturbations"].unique().tolist() == [30]
     for name, expected in (("truth", 1.0), ("half", 0.5)):
-        assert found.loc[name, "low"] < expected < found.loc[name, "high"]
+        assert found.loc[name, "ci_low"] < expected < found.loc[name, "ci_high"]
         assert found.loc[name, "ratio"] == pytest.approx(expected, rel=0.15)
     assert found.loc["half", "ratio"] == pytest.approx(found.loc["truth", "ratio"] / 2, rel=1e-3)
     assert found["collapsed_to"].to_dict() == {
-        "truth": "", "half": "", "noisy": "", "control": "control", "mean": "mean", "ridge": "mean",
+        "truth": "", "half": "", "noisy": "", "no_change": "no_change", "mean": "mean", "ridge": "mean",
     }  # fmt: skip
-    for name in ("control", "mean", "ridge"):
+    for name in ("no_change", "mean", "ridge"):
         assert found.loc[name, ["ratio", "sd_predicted"]].tolist() == [0, 0]
         assert found.loc[name, "note"] == "same prediction for every unseen perturbation"
     table = _store.table(adata, "variance_ratio", made_by="")

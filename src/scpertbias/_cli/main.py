@@ -165,7 +165,7 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
         "regimes": args.regimes,
         "covariates": args.covariates,
         "reference": args.reference,
-        "strata": args.strata,
+        "batch_key": args.batch,
         "guide_key": args.guide,
         "gene_symbols": args.gene_symbols,
         "layer": args.layer,
@@ -201,7 +201,7 @@ def _demo(args: argparse.Namespace) -> int:
 
     start = args.start
     runs = {
-        "papalexi_2021": ["--strata", "bio_rep", "--covariates", "p_mito", "--title", "Papalexi et al. 2021, THP-1"],
+        "papalexi_2021": ["--batch", "bio_rep", "--covariates", "p_mito", "--title", "Papalexi et al. 2021, THP-1"],
         "simulated": ["--net", str(args.out / "simulated_net.csv"), "--title", "A simulated K562 screen"],
     }
     if args.out.is_dir():

@@ -13,11 +13,11 @@ EXIT_CODES = """exit codes:
   130  interrupted (143: asked to end); nothing is left half-written"""
 EXAMPLES = {
     "": """examples:
-  scpertbias audit screen.h5ad --strata batch --out audit
+  scpertbias audit screen.h5ad --batch batch --out audit
   scpertbias report audit/audit.h5mu --out page.html
   scpertbias demo""",
     "audit": """examples:
-  scpertbias audit screen.h5ad --strata batch
+  scpertbias audit screen.h5ad --batch batch
   scpertbias audit screen.h5ad --groupby gene --reference 'non-targeting*' --out audit
   scpertbias audit screen.h5ad --models none                  # the screen alone, no model
   scpertbias audit screen.h5ad --predictions gears=gears.h5ad --predictions mine=mine.csv
@@ -97,7 +97,7 @@ def _audit(made: argparse.ArgumentParser) -> None:
         help="column of obs that names each cell's perturbation (%(default)s)",
     )
     add("--reference", **many, help="the control: a name or a pattern such as 'non-targeting*'; repeatable")
-    add("--strata", **many, help="column of obs with batches, donors or cell lines; repeatable")
+    add("--batch", **many, help="column of obs with batches, donors or cell lines; repeatable")
     add("--guide", metavar="COLUMN", help="column of obs with guides: halves are then alternating guides")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
     add("--covariates", **many, help="column of obs to regress out (pct_counts_mt, pct_counts_ribo); repeatable")

@@ -1,6 +1,6 @@
 """One pass over cells: sums, centered squares and cross-products of every leaf.
 
-A *leaf* is the finest group of cells that the pass keeps apart (a half of a perturbation, a stratum of a control
+A *leaf* is the finest group of cells that the pass keeps apart (a half of a perturbation, a batch of a control
 block). Rows are visited leaf by leaf, so a leaf's accumulators stay in cache, leaves run in parallel, and no result
 depends on the number of threads. Cells may come all at once, some at a time, or gene by gene.
 """

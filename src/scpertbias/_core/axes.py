@@ -17,7 +17,7 @@ from scpertbias._core.moments import Moments
 from scpertbias._core.resampling import bootstrap_weights
 
 MIN_BLOCKS = 4
-BATCH = 250
+RESAMPLES_AT_ONCE = 250
 
 
 @dataclass(frozen=True)
@@ -188,9 +188,11 @@ def mean_axis_draws(effects: Effects, resamples: Resamples) -> FloatArray:
     """Energy on the mean direction, which is that of the resample, in each resample (R,)."""
     n = len(effects.first)
     parts = []
-    for start in range(0, len(resamples.perturbations), BATCH):
-        w = resamples.perturbations[start : start + BATCH]
-        shift = [q[start : start + BATCH] @ b for q, b in zip(resamples.control, effects.blocks, strict=True)]
+    for start in range(0, len(resamples.perturbations), RESAMPLES_AT_ONCE):
+        w = resamples.perturbations[start : start + RESAMPLES_AT_ONCE]
+        shift = [
+            q[start : start + RESAMPLES_AT_ONCE] @ b for q, b in zip(resamples.control, effects.blocks, strict=True)
+        ]
         u1, u2 = (w @ d / n - s for d, s in zip((effects.first, effects.second), shift, strict=True))
         a = u2 @ effects.first.T - np.einsum("rg,rg->r", u2, shift[0])[:, None]
         b = u1 @ effects.second.T - np.einsum("rg,rg->r", u1, shift[1])[:, None]

@@ -10,23 +10,23 @@ from .accumulators import Leaves
 
 
 class Depth:
-    """Regress every gene on log depth within each half of the control, and within strata.
+    """Regress every gene on log depth within each half of the control, and within batches.
 
     Parameters
     ----------
     half
         0 or 1 for control cells, −1 for all others, which take no part.
-    stratum
-        The stratum of each cell.
+    batch
+        The batch of each cell.
     n_genes
         Number of genes.
     """
 
-    def __init__(self, half: IntArray, stratum: IntArray, n_genes: int) -> None:
-        self.n_strata = int(stratum.max(initial=0)) + 1
-        self.code: IntArray = np.where(half >= 0, half * self.n_strata + stratum, -1)
+    def __init__(self, half: IntArray, batch: IntArray, n_genes: int) -> None:
+        self.n_batches = int(batch.max(initial=0)) + 1
+        self.code: IntArray = np.where(half >= 0, half * self.n_batches + batch, -1)
         self.log_size = np.zeros(len(half))
-        self.leaves = Leaves.empty(2 * self.n_strata, n_genes, 1)
+        self.leaves = Leaves.empty(2 * self.n_batches, n_genes, 1)
 
     def sized(self, rows: slice, size: FloatArray) -> tuple[IntArray, FloatArray]:
         """Take the depth of some cells; return their leaves (cells where it is not positive have none) and log depth."""
@@ -37,7 +37,7 @@ class Depth:
     def some(self, rows: slice, n_genes: int) -> Depth:
         """Return the same of some cells and genes, with leaves of its own."""
         part = Depth.__new__(Depth)
-        part.n_strata, part.code, part.log_size = self.n_strata, self.code[rows].copy(), self.log_size[rows].copy()
+        part.n_batches, part.code, part.log_size = self.n_batches, self.code[rows].copy(), self.log_size[rows].copy()
         part.leaves = Leaves.empty(len(self.leaves.n), n_genes, 1)
         return part
 
@@ -49,7 +49,7 @@ class Depth:
     def slopes(self) -> FloatArray | None:
         """Return the slopes (2, G), or None where depth does not vary in a half."""
         member = self.code >= 0
-        n = np.bincount(self.code[member], minlength=2 * self.n_strata)
+        n = np.bincount(self.code[member], minlength=2 * self.n_batches)
         sums = np.bincount(self.code[member], weights=self.log_size[member], minlength=len(n))
         middle = sums / np.maximum(n, 1)
         away = self.log_size[member] - middle[self.code[member]]
@@ -57,5 +57,5 @@ class Depth:
         if (spread <= 1e-12 * np.maximum(n.reshape(2, -1).sum(axis=1), 1)).any():
             return None
         cross = self.leaves.cross[:, 0] - (middle * self.leaves.n)[:, None] * self.leaves.mean
-        slopes: FloatArray = cross.reshape(2, self.n_strata, -1).sum(axis=1) / spread[:, None]
+        slopes: FloatArray = cross.reshape(2, self.n_batches, -1).sum(axis=1) / spread[:, None]
         return slopes

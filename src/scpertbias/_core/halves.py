@@ -17,16 +17,16 @@ N_BLOCKS = 20
 class Deal:
     """Which leaf each cell belongs to, and what each leaf is.
 
-    A perturbed leaf is one half of a row, a control leaf one stratum of one control block.
+    A perturbed leaf is one half of a row, a control leaf one batch of one control block.
     """
 
     leaf: IntArray
     row: IntArray
     half: IntArray
     block: IntArray
-    stratum: IntArray
+    batch: IntArray
     counts: FloatArray
-    """Leaves × strata: number of cells."""
+    """Leaves × batches: number of cells."""
 
 
 def deal(
@@ -35,20 +35,20 @@ def deal(
     reference: int,
     hashes: npt.NDArray[np.uint64],
     *,
-    stratum: IntArray,
-    n_strata: int,
+    batch: IntArray,
+    n_batches: int,
     guide_half: IntArray | None = None,
 ) -> Deal:
-    """Deal cells into two halves a row, and the control into blocks, balanced within strata.
+    """Deal cells into two halves a row, and the control into blocks, balanced within batches.
 
-    Cells of a row are ordered by stratum, then by hash, and dealt alternately, so neither file order nor
+    Cells of a row are ordered by batch, then by hash, and dealt alternately, so neither file order nor
     chunks matter. ``guide_half`` (0 or 1; −1: dealt like the others) replaces the alternation where guides make the
     halves. Each half of the control has 10 blocks; with few cells a quarter of all of them, and none is empty.
     """
     half = np.full(len(row), -1, dtype=np.int64)
     kept = np.flatnonzero(row >= 0)
     order = kept[np.argsort(hashes[kept], kind="stable")]
-    order = order[stable_order(row[order] * n_strata + stratum[order], n_rows * n_strata)]
+    order = order[stable_order(row[order] * n_batches + batch[order], n_rows * n_batches)]
     place = _place_within(row[order])
     half[order] = place % 2
     if guide_half is not None:
@@ -63,19 +63,19 @@ def deal(
 
     is_control = row == reference
     leaf = np.where(row >= 0, 2 * row + half, -1)
-    leaf[is_control] = 2 * n_rows + block[is_control] * n_strata + stratum[is_control]
-    n_leaves = 2 * n_rows + n_blocks * n_strata
-    counts = np.bincount(leaf[kept] * n_strata + stratum[kept], minlength=n_leaves * n_strata)
+    leaf[is_control] = 2 * n_rows + block[is_control] * n_batches + batch[is_control]
+    n_leaves = 2 * n_rows + n_blocks * n_batches
+    counts = np.bincount(leaf[kept] * n_batches + batch[kept], minlength=n_leaves * n_batches)
     of_leaf = np.arange(n_leaves)
     in_control = of_leaf >= 2 * n_rows
-    block_of = np.where(in_control, (of_leaf - 2 * n_rows) // n_strata, -1)
+    block_of = np.where(in_control, (of_leaf - 2 * n_rows) // n_batches, -1)
     return Deal(
         leaf=leaf,
         row=np.where(in_control, reference, of_leaf // 2),
         half=np.where(in_control, (block_of >= n_blocks // 2).astype(np.int64), of_leaf % 2),
         block=block_of,
-        stratum=np.where(in_control, (of_leaf - 2 * n_rows) % n_strata, -1),
-        counts=counts.reshape(n_leaves, n_strata).astype(np.float64),
+        batch=np.where(in_control, (of_leaf - 2 * n_rows) % n_batches, -1),
+        counts=counts.reshape(n_leaves, n_batches).astype(np.float64),
     )
 
 

@@ -15,7 +15,7 @@ from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Covariates:
-    """Moments of the covariates, about each row's own mean and, with strata, about the stratum's control mean.
+    """Moments of the covariates, about each row's own mean and, with batches, about the batch's control mean.
 
     ``mean`` (R, k), ``half`` (2, R, k), ``blocks`` (K, k), ``ss`` (R, k, k) sums of squares, ``cross`` (R, k, G) sums
     of products with the genes.
@@ -121,8 +121,8 @@ class Slopes:
 def regress_out(moments: Moments, *, rows: BoolArray, add_intercept: bool = True) -> tuple[Moments, Slopes]:
     """Take the linear part of the covariates out of every moment, as if it had been taken out of every cell.
 
-    Slopes are those of a least-squares fit, intercept included, on the cells of ``rows`` (with strata: within
-    strata). The covariates are centered at the mean of those cells.
+    Slopes are those of a least-squares fit, intercept included, on the cells of ``rows`` (with batches: within
+    batches). The covariates are centered at the mean of those cells.
 
     Returns
     -------

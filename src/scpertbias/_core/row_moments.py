@@ -27,8 +27,8 @@ class Gathering:
         Row of each cell, −1 for none.
     n_rows, reference
         Number of rows, and which is the control.
-    stratum
-        Stratum of each cell.
+    batch
+        Batch of each cell.
     n_genes
         Number of genes that are kept.
     covariates
@@ -42,20 +42,20 @@ class Gathering:
         n_rows: int,
         reference: int,
         *,
-        stratum: IntArray,
+        batch: IntArray,
         n_genes: int,
         covariates: FloatArray | None = None,
     ) -> None:
-        self.dealt, self.row, self.n_rows, self.reference, self.stratum = dealt, row, n_rows, reference, stratum
+        self.dealt, self.row, self.n_rows, self.reference, self.batch = dealt, row, n_rows, reference, batch
         self.centered: FloatArray | None = None
         self.deviations: FloatArray | None = None
         if covariates is not None:
-            self.centered = _center_covariates(covariates, row, reference, stratum, dealt.counts.shape[1])
+            self.centered = _center_covariates(covariates, row, reference, batch, dealt.counts.shape[1])
             self.deviations = _within_rows(self.centered, row, n_rows)
         self.leaves = Leaves.empty(len(dealt.row), n_genes, 0 if covariates is None else covariates.shape[1])
 
     def moments(self) -> Moments:
-        """Return the moments of the rows, each cell centered by its stratum's control mean; some genes at a time."""
+        """Return the moments of the rows, each cell centered by its batch's control mean; some genes at a time."""
         n_genes, n_blocks = self.leaves.mean.shape[1], int(self.dealt.block.max()) + 1
         n_half = sum_by(self.leaves.n, self._half_row(), 2 * self.n_rows).reshape(2, self.n_rows)
         out = {
@@ -84,16 +84,16 @@ class Gathering:
 
     def _some(self, genes: slice, n_half: FloatArray, n_blocks: int) -> dict[str, FloatArray]:
         """Fold the leaves of some genes."""
-        dealt, n_rows, n_strata = self.dealt, self.n_rows, self.dealt.counts.shape[1]
+        dealt, n_rows, n_batches = self.dealt, self.n_rows, self.dealt.counts.shape[1]
         leaves = self.leaves.genes(genes)
         half_row = self._half_row()
-        strata_means, control_mean = _control_by_stratum(leaves, dealt)
+        batch_means, control_mean = _control_by_batch(leaves, dealt)
         half = sum_by(leaves.mean, half_row, 2 * n_rows, weights=leaves.n)
         blocks = sum_by(leaves.mean, dealt.block, n_blocks, weights=leaves.n)
         n = n_half.sum(axis=0)
         mean = raw = _divide(half[:n_rows] + half[n_rows:], n)
-        if n_strata > 1:
-            offset = strata_means - control_mean
+        if n_batches > 1:
+            offset = batch_means - control_mean
             half -= sum_by(dealt.counts, half_row, 2 * n_rows) @ offset
             blocks -= sum_by(dealt.counts, dealt.block, n_blocks) @ offset
             mean = _divide(half[:n_rows] + half[n_rows:], n)
@@ -104,11 +104,11 @@ class Gathering:
             "blocks": _divide(blocks, sum_by(leaves.n, dealt.block, n_blocks)),
         }
         if self.deviations is not None:
-            # Σ x·d was taken on raw x: less the stratum means it is that of centered x.
+            # Σ x·d was taken on raw x: less the batch means it is that of centered x.
             k = self.deviations.shape[1]
-            joint = np.where(self.row >= 0, self.row * n_strata + self.stratum, -1)
-            by_stratum = sum_by(self.deviations, joint, n_rows * n_strata).reshape(n_rows, n_strata, k)
-            found["cross"] = sum_by(leaves.cross, dealt.row, n_rows) - by_stratum.transpose(0, 2, 1) @ strata_means
+            joint = np.where(self.row >= 0, self.row * n_batches + self.batch, -1)
+            by_batch = sum_by(self.deviations, joint, n_rows * n_batches).reshape(n_rows, n_batches, k)
+            found["cross"] = sum_by(leaves.cross, dealt.row, n_rows) - by_batch.transpose(0, 2, 1) @ batch_means
         return found
 
     def _covariates(self, cross: FloatArray) -> Covariates | None:
@@ -137,11 +137,11 @@ def gather(
     n_rows: int,
     reference: int,
     *,
-    stratum: IntArray,
+    batch: IntArray,
     covariates: FloatArray | None = None,
 ) -> Moments:
     """Read cells in memory at once, and return the moments of the rows; see :class:`Gathering`."""
-    gathering = Gathering(dealt, row, n_rows, reference, stratum=stratum, n_genes=x.shape[1], covariates=covariates)
+    gathering = Gathering(dealt, row, n_rows, reference, batch=batch, n_genes=x.shape[1], covariates=covariates)
     gathering.leaves.add(x, dealt.leaf, deviations=gathering.deviations)
     return gathering.moments()
 
@@ -161,16 +161,16 @@ def _divide(total: FloatArray, n: FloatArray) -> FloatArray:
     return total
 
 
-def _control_by_stratum(leaves: Leaves, dealt: Deal) -> tuple[FloatArray, FloatArray]:
-    """Control mean of each stratum (S, G) and of all control cells (G,)."""
-    n_strata = dealt.counts.shape[1]
-    sums = sum_by(leaves.mean, dealt.stratum, n_strata, weights=leaves.n)
-    cells = sum_by(leaves.n, dealt.stratum, n_strata)
+def _control_by_batch(leaves: Leaves, dealt: Deal) -> tuple[FloatArray, FloatArray]:
+    """Control mean of each batch (S, G) and of all control cells (G,)."""
+    n_batches = dealt.counts.shape[1]
+    sums = sum_by(leaves.mean, dealt.batch, n_batches, weights=leaves.n)
+    cells = sum_by(leaves.n, dealt.batch, n_batches)
     return sums / np.maximum(cells, 1)[:, None], sums.sum(axis=0) / max(cells.sum(), 1)
 
 
 def _variance(leaves: Leaves, to: IntArray, n: FloatArray, mean: FloatArray) -> FloatArray:
-    """Unbiased variance over the cells of a row about its raw mean, the between-stratum part included."""
+    """Unbiased variance over the cells of a row about its raw mean, the between-batch part included."""
     away = leaves.mean - mean[to]
     away *= away
     away *= leaves.n[:, None]
@@ -182,12 +182,12 @@ def _variance(leaves: Leaves, to: IntArray, n: FloatArray, mean: FloatArray) -> 
 
 
 def _center_covariates(
-    covariates: FloatArray, row: IntArray, reference: int, stratum: IntArray, n_strata: int
+    covariates: FloatArray, row: IntArray, reference: int, batch: IntArray, n_batches: int
 ) -> FloatArray:
-    """Covariates less their stratum's control mean, plus the control mean."""
-    control = np.where(row == reference, stratum, -1)
-    means = np.nan_to_num(_group_means(covariates, control, n_strata))
-    centered = covariates - means[np.maximum(stratum, 0)] + covariates[row == reference].mean(axis=0)
+    """Covariates less their batch's control mean, plus the control mean."""
+    control = np.where(row == reference, batch, -1)
+    means = np.nan_to_num(_group_means(covariates, control, n_batches))
+    centered = covariates - means[np.maximum(batch, 0)] + covariates[row == reference].mean(axis=0)
     return np.where((row >= 0)[:, None], centered, 0.0)
 
 

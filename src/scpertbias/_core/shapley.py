@@ -23,7 +23,7 @@ class Basis:
     """J directions with two half estimates, by their products: with each other and with the effects.
 
     ``cross`` (J, J) products of the first with the second estimates, ``within`` those of the first (second) with
-    themselves, ``energy`` (J, J) Σ_p (D1_p·u2_i)(D2_p·u1_j).
+    themselves, ``squared_effect`` (J, J) Σ_p (D1_p·u2_i)(D2_p·u1_j).
     """
 
     cross: FloatArray

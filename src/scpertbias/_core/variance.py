@@ -125,7 +125,7 @@ def collapse(predictions: FloatArray, mean: FloatArray, control: FloatArray) -> 
     cosines = cosine(from_control, axis), cosine(from_mean, -axis)
     to = ""
     if max(cosines) > COLLAPSED:
-        to = "mean" if np.sum(from_mean**2) <= np.sum(from_control**2) else "control"
+        to = "mean" if np.sum(from_mean**2) <= np.sum(from_control**2) else "no_change"
     return Collapse(*cosines, to)
 
 

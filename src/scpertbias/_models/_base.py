@@ -32,7 +32,7 @@ class ModelSpec:
     unseen: str
     needs: tuple[str, ...]
     attribution: str
-    reference: str
+    citation: str
     solve: Callable[..., Solution] | None
     check: Callable[..., None]
     stored_as: Callable[..., str]
@@ -54,7 +54,7 @@ def model(
     name: str,
     *,
     unseen: str,
-    reference: str,
+    citation: str,
     needs: tuple[str, ...] = (),
     attribution: str = "",
     solve: Callable[..., Solution] | None = None,
@@ -64,7 +64,7 @@ def model(
     """Register the public ``fit_*`` of a model."""
 
     def register(fit: Fit) -> Fit:
-        _REGISTRY[name] = ModelSpec(name, fit, unseen, needs, attribution, reference, solve, check, stored_as)
+        _REGISTRY[name] = ModelSpec(name, fit, unseen, needs, attribution, citation, solve, check, stored_as)
         return fit
 
     return register

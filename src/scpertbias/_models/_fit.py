@@ -49,7 +49,7 @@ def _graphs(adata: AnnData, screen: _moments.Screen, net: pd.DataFrame | None, d
         if _store.profiles_record(adata) is not None:
             msg = "`net` is needed on profiles: pass net=spb.pp.coexpression_net(cells), or a table of your own."
             raise ValueError(msg)
-        net = coexpression_net(adata, **{k: v for k, v in data.items() if k != "strata"})
+        net = coexpression_net(adata, **{k: v for k, v in data.items() if k != "batch_key"})
         if net.empty:
             warn("The co-expression net has no edge (no |r| above 0.4 in control cells): without one this is ridge.")
     return Graphs(check_net(net, screen.symbols, screen.targets), screen.symbols, screen.targets)
@@ -73,7 +73,7 @@ def store(
         "params": {k: _described(v) for k, v in {**params, **solution.chosen}.items()},
         "data": {**{k: screen.record.get(k) for k in DATA}, "reference_name": screen.reference},
         "perturbations": list(screen.names),
-        "cannot_predict": cannot,
+        "unpredicted": cannot,
         "note": solution.note,
         "cross_fitted": cross_fitted,
         **(more or {}),

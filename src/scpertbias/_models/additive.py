@@ -30,7 +30,7 @@ def solve(problem: Problem) -> Solution:
 @model(
     "additive",
     unseen="control plus the sum of the effects of its parts; nothing for an unseen gene",
-    reference="Ahlmann-Eltze et al. 2025",
+    citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
 )
 @docs.dedent
@@ -39,7 +39,7 @@ def fit_additive(
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -79,7 +79,7 @@ def fit_additive(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_additive(profiles)
     >>> spb.get.predictions(profiles, "additive").shape
     (26, 303)
@@ -87,7 +87,7 @@ def fit_additive(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,

@@ -65,7 +65,7 @@ def solve(
     "bilinear",
     unseen="by the embedding of its target gene; nothing where the target is not measured",
     attribution="|(G W P)[:, p]|",
-    reference="Ahlmann-Eltze et al. 2025",
+    citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
     check=check,
 )
@@ -79,7 +79,7 @@ def fit_bilinear(
     perturbation_embedding: pd.DataFrame | None = None,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -132,7 +132,7 @@ def fit_bilinear(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_bilinear(profiles)
     >>> spb.get.predictions(profiles, "bilinear").shape
     (26, 303)
@@ -140,7 +140,7 @@ def fit_bilinear(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,

@@ -59,7 +59,7 @@ def _validated(problem: Problem, fits: dict[float, Linear]) -> tuple[Linear, flo
     unseen="genes axis: one constant; perturbations axis: its neighbors in the net",
     needs=("net",),
     attribution="|W[:, p]|",
-    reference="Kavirayuni & Venturelli 2025",
+    citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
 )
@@ -74,7 +74,7 @@ def fit_grn_linear(
     laplacian: str = "normalized",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -129,7 +129,7 @@ def fit_grn_linear(
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> net = spb.pp.coexpression_net(adata, threshold=0.1)
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_grn_linear(profiles, net)
     >>> spb.get.predictions(profiles, "grn_linear").shape
     (26, 303)
@@ -137,7 +137,7 @@ def fit_grn_linear(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,

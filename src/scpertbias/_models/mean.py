@@ -22,7 +22,7 @@ def solve(problem: Problem) -> Solution:
 @model(
     "mean",
     unseen="the mean of the training perturbations",
-    reference="Ahlmann-Eltze et al. 2025",
+    citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
 )
 @docs.dedent
@@ -31,7 +31,7 @@ def fit_mean(
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -71,7 +71,7 @@ def fit_mean(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> spb.get.predictions(profiles, "mean").shape
     (26, 303)
@@ -79,7 +79,7 @@ def fit_mean(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,

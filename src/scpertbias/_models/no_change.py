@@ -17,19 +17,19 @@ def solve(problem: Problem) -> Solution:
     return Solution(np.tile(problem.control, (len(problem.names), 1)), note=CONSTANT)
 
 
-@model("control", unseen="the control mean (no change)", reference="Ahlmann-Eltze et al. 2025", solve=solve)
+@model("no_change", unseen="the control mean (no change)", citation="Ahlmann-Eltze et al. 2025", solve=solve)
 @docs.dedent
-def fit_control(
+def fit_no_change(
     adata: AnnData,
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
     gene_symbols: str | None = None,
-    key_added: str = "control",
+    key_added: str = "no_change",
     copy: bool = False,
 ) -> AnnData | None:
     """Predict no change: the mean of the control cells, for every perturbation.
@@ -45,9 +45,9 @@ def fit_control(
     -------
     %(stored)s Sets the following fields:
 
-    ``adata.layers['control' | key_added]`` : :class:`numpy.ndarray`
+    ``adata.layers['no_change' | key_added]`` : :class:`numpy.ndarray`
         Predicted expression; every row is that of its perturbation.
-    ``adata.uns['scpertbias']['models']['control' | key_added]`` : :class:`dict`
+    ``adata.uns['scpertbias']['models']['no_change' | key_added]`` : :class:`dict`
         Parameters and what they were fitted on.
 
     Raises
@@ -62,18 +62,18 @@ def fit_control(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
-    >>> spb.tl.fit_control(profiles)
-    >>> spb.get.predictions(profiles, "control").shape
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.tl.fit_no_change(profiles)
+    >>> spb.get.predictions(profiles, "no_change").shape
     (26, 303)
     """
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,
         "gene_symbols": gene_symbols,
     }
-    return fit(adata, "control", params={}, data=data, key_added=key_added, copy=copy)
+    return fit(adata, "no_change", params={}, data=data, key_added=key_added, copy=copy)

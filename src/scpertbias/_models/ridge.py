@@ -37,7 +37,7 @@ def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -
     "ridge",
     unseen="one constant: about the mean of the training perturbations (one_hot), or about control (reference)",
     attribution="|W[:, p]|",
-    reference="Kavirayuni & Venturelli 2025",
+    citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
 )
@@ -50,7 +50,7 @@ def fit_ridge(
     weights: Weights = "cells",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -99,7 +99,7 @@ def fit_ridge(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.get.predictions(profiles, "ridge").shape
     (26, 303)
@@ -107,7 +107,7 @@ def fit_ridge(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,

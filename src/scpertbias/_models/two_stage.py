@@ -42,7 +42,7 @@ def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma
     unseen="genes axis: one constant; perturbations axis: its neighbors in the net",
     needs=("net",),
     attribution="|(UV + W)[:, p]|",
-    reference="Kavirayuni & Venturelli 2025",
+    citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
 )
@@ -58,7 +58,7 @@ def fit_two_stage(
     laplacian: str = "normalized",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -114,7 +114,7 @@ def fit_two_stage(
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> net = spb.pp.coexpression_net(adata, threshold=0.1)
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_two_stage(profiles, net)
     >>> spb.get.predictions(profiles, "two_stage").shape
     (26, 303)
@@ -122,7 +122,7 @@ def fit_two_stage(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,

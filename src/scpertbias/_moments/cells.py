@@ -21,7 +21,7 @@ from . import streaming
 from .batch import Normalization
 from .screen import Screen
 
-MIN_STRATUM_CONTROLS = 10
+MIN_BATCH_CONTROLS = 10
 
 
 def read(
@@ -46,26 +46,26 @@ def read(
         check.done()
     labels, symbols, symbols_key = _labels(adata, asked["groupby"], asked["reference"], asked["gene_symbols"])
     warn_if_guides(labels.names[1:], asked["groupby"])
-    stratum, strata_names = _validate.strata_codes(adata, asked["strata"])
-    _warn_strata(adata, asked["strata"])
+    batch, batch_names = _validate.batch_codes(adata, asked["batch_key"])
+    _warn_batches(adata, asked["batch_key"])
     split = _splits(adata, asked["split_key"], labels)
-    codes, left_out = _leave_out(labels, stratum, strata_names, split)
+    codes, left_out = _leave_out(labels, batch, batch_names, split)
     codes, kept = _compress(codes)
     names = tuple(labels.names[i] for i in kept)
     row, perturbation, split_of_row = _rows(codes, split)
     used, reason = _usable(row, perturbation, asked["min_cells"])
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
     hashes, guides = _hashes(adata, seed), _guide_halves(adata, guide_key, codes)
-    dealt = deal(row, len(perturbation), 0, hashes, stratum=stratum, n_strata=len(strata_names), guide_half=guides)
+    dealt = deal(row, len(perturbation), 0, hashes, batch=batch, n_batches=len(batch_names), guide_half=guides)
     normalization = _normalization(adata, normalize, size_factors, target_sum)
     given = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
     genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
     columns = None if genes.all() else np.where(genes, np.cumsum(genes) - 1, -1)
     n_genes = int(genes.sum())
-    gathering = Gathering(dealt, row, len(perturbation), 0, stratum=stratum, n_genes=n_genes, covariates=given)
+    gathering = Gathering(dealt, row, len(perturbation), 0, batch=batch, n_genes=n_genes, covariates=given)
     size = _validate.depth(adata) if normalization is None else None
     half = np.where(codes == 0, dealt.half[dealt.leaf], -1)
-    depth = None if normalization is None and size is None else Depth(half, stratum, n_genes)
+    depth = None if normalization is None and size is None else Depth(half, batch, n_genes)
     reading = streaming.Reading(depth, size, normalization, check, chunk_memory, columns)
     moments = streaming.moments(x, gathering, reading)
     record = {
@@ -78,7 +78,7 @@ def read(
         "target_sum": float(target_sum),
         "rng": seed if isinstance(rng, int | np.integer) else None,
         "n_cells": int(adata.n_obs),
-        "strata_names": strata_names,
+        "batch_names": batch_names,
         **_without(left_out, sorted(set(labels.names) - set(names))),
     }
     return Screen(
@@ -98,12 +98,12 @@ def read(
 
 def _remembered(asked: dict[str, Any], labels: Labels, symbols_key: str | None) -> dict[str, Any]:
     """Return what was asked as it was understood: profiles refuse another value."""
-    strata = asked["strata"]
+    batch_key = asked["batch_key"]
     return {
         **asked,
         "reference": list(labels.controls),
         "reference_name": labels.reference,
-        "strata": [strata] if isinstance(strata, str) else (list(strata) if strata else None),
+        "batch_key": [batch_key] if isinstance(batch_key, str) else (list(batch_key) if batch_key else None),
         "gene_symbols": symbols_key,
     }
 
@@ -140,11 +140,11 @@ def _labels(
     return parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist()), symbols, key
 
 
-def _warn_strata(adata: AnnData, strata: str | Sequence[str] | None) -> None:
-    if strata is None and (likely := _validate.likely_strata(adata)):
+def _warn_batches(adata: AnnData, batch_key: str | Sequence[str] | None) -> None:
+    if batch_key is None and (likely := _validate.likely_batches(adata)):
         warn(
-            f"obs holds {likely}, which look like batches, and `strata` was not given: differences between batches then "
-            f"count as effects of perturbations. Pass strata={likely[0]!r}."
+            f"obs holds {likely}, which look like batches, and `batch_key` was not given: differences between batches then "
+            f"count as effects of perturbations. Pass batch_key={likely[0]!r}."
         )
 
 
@@ -157,7 +157,7 @@ def _splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:
 
 
 def _leave_out(
-    labels: Labels, stratum: IntArray, strata_names: Sequence[str], split: IntArray
+    labels: Labels, batch: IntArray, batch_names: Sequence[str], split: IntArray
 ) -> tuple[IntArray, dict[str, int]]:
     """Return codes with −1 for every cell that cannot count, and how many were left out for which reason."""
     codes, left_out = labels.codes.copy(), dict(labels.dropped)
@@ -168,21 +168,21 @@ def _leave_out(
             left_out[reason] = n
             codes[cells] = -1
 
-    drop(stratum < 0, "no stratum")
+    drop(batch < 0, "no batch")
     drop(split < 0, "no split")
-    if len(strata_names) > 1:
-        controls = np.bincount(stratum[codes == 0], minlength=len(strata_names))
-        for i in np.flatnonzero(controls < MIN_STRATUM_CONTROLS).tolist():
-            drop(stratum == i, f"stratum {strata_names[i]!r} with {controls[i]} control cells")
-    if small := [reason for reason in left_out if reason.startswith("stratum ")]:
+    if len(batch_names) > 1:
+        controls = np.bincount(batch[codes == 0], minlength=len(batch_names))
+        for i in np.flatnonzero(controls < MIN_BATCH_CONTROLS).tolist():
+            drop(batch == i, f"batch {batch_names[i]!r} with {controls[i]} control cells")
+    if small := [reason for reason in left_out if reason.startswith("batch ")]:
         cells = sum(left_out[reason] for reason in small)
-        warn(f"{cells} cells are left out: under {MIN_STRATUM_CONTROLS} control cells in {', '.join(small[:5])}.")
+        warn(f"{cells} cells are left out: under {MIN_BATCH_CONTROLS} control cells in {', '.join(small[:5])}.")
     n_control = int((codes == 0).sum())
     if n_control < _validate.MIN_CONTROL_CELLS:
         msg = (
             f"The control {labels.reference!r} has {n_control} cells; at least {_validate.MIN_CONTROL_CELLS} are "
             "needed. Pass reference= if another label is the control"
-            + (", or use fewer strata." if len(strata_names) > 1 else ".")
+            + (", or use fewer batches." if len(batch_names) > 1 else ".")
         )
         raise ValueError(msg)
     return codes, left_out

@@ -19,7 +19,7 @@ from .screen import Screen
 
 TARGET_MEASURED = "target_measured"
 _N_HALF = "obsm/n_half"
-_REMEMBERED = {"groupby": "perturbation", "reference": None, "strata": None, "min_cells": 20, "gene_symbols": None}
+_REMEMBERED = {"groupby": "perturbation", "reference": None, "batch_key": None, "min_cells": 20, "gene_symbols": None}
 
 
 def write(screen: Screen, var: pd.DataFrame) -> AnnData:
@@ -108,8 +108,7 @@ def read(adata: AnnData, asked: Mapping[str, Any], *, layer: str | None) -> Scre
     n_half = _store.profile_slot(adata, _N_HALF)
     if halves[0] is None or halves[1] is None or blocks is None or var is None or n_half is None:
         msg = (
-            "These profiles have lost their halves, variances or control blocks; "
-            "make them again with spb.pp.pseudobulk."
+            "These profiles have lost their halves, variances or control blocks; make them again with spb.pp.profiles."
         )
         raise ValueError(msg)
     depth = _store.profile_slot(adata, f"varm/{prefix}{_keys.DEPTH_SLOPES}")
@@ -163,7 +162,7 @@ def _names(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[str, ...], 
     if (n := int((labels == reference).sum())) > 1:
         msg = (
             f"These profiles hold the control {reference!r} {n} times, as after ad.concat. Concatenate the cells and "
-            "call spb.pp.pseudobulk on them."
+            "call spb.pp.profiles on them."
         )
         raise ValueError(msg)
     names = (reference, *sorted(set(labels.tolist()) - {reference}))
@@ -219,9 +218,7 @@ def _agree(record: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
         else:
             agrees = wanted == known
         if not agrees:
-            msg = (
-                f"`{name}={value!r}`, but these profiles were made with {name}={kept!r}; call spb.pp.pseudobulk again."
-            )
+            msg = f"`{name}={value!r}`, but these profiles were made with {name}={kept!r}; call spb.pp.profiles again."
             raise ValueError(msg)
 
 

@@ -18,8 +18,8 @@ class Column:
 DESCRIBED = (
     Column("model", "model", "name"),
     Column("unseen", "what it predicts for a perturbation it has not seen", "prose"),
-    Column("reference", "from", "line"),
-    Column("n_cannot_predict", "cannot predict", "count", "perturbations of the screen"),
+    Column("citation", "from", "line"),
+    Column("n_unpredicted", "cannot predict", "count", "perturbations of the screen"),
 )
 FINDINGS = (
     Column("check", "about"),
@@ -32,12 +32,12 @@ PERTURBATIONS = (
     Column("n_cells", "cells", "count"),
     Column("reproducibility", "reproducibility", "number", "what a repeat of the experiment would correlate"),
     Column("effect", "effect", "number", "length of the effect without noise, log-normalized units"),
-    Column("energy_share", "share of response", "percent", "of the noise-corrected squared effects of the screen"),
+    Column("response_share", "share of response", "percent", "of the noise-corrected squared effects of the screen"),
     Column("mt", "on mt", "percent", "share of its effect on mitochondrial genes"),
     Column("ribo", "on ribo", "percent", "share of its effect on ribosomal genes"),
     Column("systematic", "on shared axis", "percent", "share of its effect on the mean response (systematic)"),
-    Column("own_gene", "own gene", "text", "the measured target"),
-    Column("own_z", "its z", "number", "of the measured target against control"),
+    Column("target_gene", "own gene", "text", "the measured target"),
+    Column("target_z", "its z", "number", "of the measured target against control"),
     Column("top_genes", "strongest genes", "line", "largest |z| against control, with the direction"),
     Column("detail", "remark", "aside"),
 )
@@ -58,7 +58,7 @@ SUMMARY = (
     Column("n", "n", "count", "held-out perturbations"),
     Column("estimate", "estimate [95 %]", "interval", "mean over held-out perturbations, and its interval"),
     Column("ceiling", "ceiling", "number", "the score of the truth itself"),
-    Column("vs_mean", "against the mean", "number", "paired difference to the mean baseline"),
+    Column("difference_to_mean", "against the mean", "number", "paired difference to the mean baseline"),
     Column("q", "q", "number", "Benjamini–Hochberg, within a model"),
     Column("note", "note", "aside"),
 )
@@ -98,7 +98,7 @@ RECURRENCE = (
     Column("count", "count", "count", "perturbations that have it among their five strongest genes"),
     Column("n_perturbations", "of", "count", "held-out perturbations"),
     Column("excess", "beyond data", "number", "count in excess of the observed one"),
-    Column("excess_low", "at least", "number", "lower end of its 95 % interval"),
+    Column("excess_ci_low", "at least", "number", "lower end of its 95 % interval"),
     Column("expected", "by chance", "number", "among genes of the same expression"),
     Column("q", "q", "number", "Benjamini–Hochberg, within a model"),
 )
@@ -133,8 +133,8 @@ RANDOM = (
     Column("n_genes", "genes removed", "count"),
     Column("gain", "gain", "number", "by retraining without the genes of the regime"),
     Column("random_mean", "gain, random genes", "number", "mean over random removals"),
-    Column("random_low", "least", "number"),
-    Column("random_high", "largest", "number"),
+    Column("random_min", "least", "number"),
+    Column("random_max", "largest", "number"),
     Column("n_random", "removals", "count"),
     Column("p", "p", "number", "one-sided, not adjusted"),
     Column("note", "note", "aside"),
@@ -144,8 +144,8 @@ COUPLING = (
     Column("regime", "regime"),
     Column("rows", "perturbations", "text", "seen in training, or not"),
     Column("n", "n", "count"),
-    Column("kappa", "coupling", "number", "how far predictions of the same genes move by retraining; 0: not at all"),
-    Column("kappa_seed", "by the seed", "number", "the same between trainings with other seeds"),
+    Column("shift", "coupling", "number", "how far predictions of the same genes move by retraining; 0: not at all"),
+    Column("shift_seed", "by the seed", "number", "the same between trainings with other seeds"),
     Column("note", "note", "aside"),
 )
 RANKING = (

@@ -17,17 +17,17 @@ from ..tl import show_models
 from .provenance import provenance, remarks, title_of
 from .tables import plain, plain_records, read
 from .verdicts.cautions import cautions
+from .verdicts.confounding import confounding
 from .verdicts.models import collapsed, correlation, trusted
 from .verdicts.recurrence import recurring
 from .verdicts.retraining import leaning
 from .verdicts.scorecard import scorecard
 from .verdicts.screen import worked
-from .verdicts.shared import confounded
 from .wording import Answer, Sentence
 
 SCHEMA = "scpertbias/audit/1"
 DRAWN = ("l2", "l2_ratio", "pearson_delta_perturbed")
-LEVEL = {"confounding": "screen", "variance_ratio": "screen", "on_target": "scan"}
+LEVEL = {"confounding": "screen", "variance_ratio": "screen", "target_response": "scan"}
 TITLE = "Perturb-seq audit"
 
 
@@ -140,7 +140,7 @@ def answer(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> dic
     card = scorecard(tables, unseen)
     asked: list[Answer | None] = [
         worked(tables),
-        confounded(tables),
+        confounding(tables),
         trusted(tables, card),
         leaning(tables),
         recurring(tables, confounder_sets()),
@@ -157,7 +157,7 @@ def answer(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> dic
     }
 
 
-COLUMNS = ["model", "kind", "unseen", "reference", "n_cannot_predict"]
+COLUMNS = ["model", "kind", "unseen", "citation", "n_unpredicted"]
 AXES = re.compile(r"genes axis: (?P<genes>.*); perturbations axis: (?P<perturbations>.*)")
 
 
@@ -175,8 +175,8 @@ def described(models: pd.DataFrame) -> pd.DataFrame:
             "model": row["model"],
             "kind": row["kind"],
             "unseen": _unseen(str(row["model"]), str(known["unseen"].get(row["kind"], ""))),
-            "reference": str(known["reference"].get(row["kind"], "")),
-            "n_cannot_predict": row["n_cannot_predict"],
+            "citation": str(known["citation"].get(row["kind"], "")),
+            "n_unpredicted": row["n_unpredicted"],
         }
         for _, row in full.iterrows()
     ]

@@ -26,7 +26,7 @@ METRICS = (
 SPECIFIC_METRICS = ("l2", "pearson_delta_perturbed")
 TEXTS = ("text", "line", "prose", "aside", "status", "flag", "name")
 WARNING_FIRST = {"warning": 0, "note": 1, "ok": 2}
-OPTIONAL = ("detail", "note", "ribo", "mt", "own_gene", "own_z", "collapsed_to", "kappa_seed")
+OPTIONAL = ("detail", "note", "ribo", "mt", "target_gene", "target_z", "collapsed_to", "shift_seed")
 """Columns that are left out of the page where they say nothing."""
 
 
@@ -44,7 +44,11 @@ def _cell(row: dict[str, Any], column: Column) -> dict[str, Any]:
         return {"text": str(value) or GAP, "sort": str(WARNING_FIRST.get(str(value), value)), "kind": column.kind}
     if column.kind in ("interval", "percent_interval"):
         write, between = (number, interval) if column.kind == "interval" else (percent, percent_interval)
-        text = f"{write(value)} {between(row['low'], row['high'])}" if known(row["low"], row["high"]) else write(value)
+        text = (
+            f"{write(value)} {between(row['ci_low'], row['ci_high'])}"
+            if known(row["ci_low"], row["ci_high"])
+            else write(value)
+        )
     else:
         text = {"count": count, "percent": percent}.get(column.kind, number)(value)
     return {"text": text, "sort": repr(float(value)) if known(value) else "", "kind": "number"}
@@ -70,7 +74,7 @@ def _perturbations(tables: Tables) -> pd.DataFrame:
     check = tables["check"][tables["check"]["check"] == "perturbation"].set_index("perturbation")["detail"]
     table = tables["perturbations"]
     table = table.assign(detail=table["perturbation"].map(check).fillna(""))
-    return table.sort_values("energy_share", ascending=False, kind="stable") if len(table) else table
+    return table.sort_values("response_share", ascending=False, kind="stable") if len(table) else table
 
 
 def _response(tables: Tables) -> pd.DataFrame:
@@ -132,9 +136,9 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
         "Do models hold the same genes responsible?",
         lambda tables: _of_full(tables["attribution_agreement"], perturbation=""),
     ),
-    ("regimes", columns_of.REGIMES, "What retraining in each regime changes", lambda tables: tables["regimes"]),
+    ("retraining", columns_of.REGIMES, "What retraining in each regime changes", lambda tables: tables["retraining"]),
     ("ranking", columns_of.RANKING, "The order of two models before and after", lambda tables: tables["ranking"]),
-    ("random_regimes", columns_of.RANDOM, "Removing random genes instead", lambda tables: tables["random_regimes"]),
+    ("random_removals", columns_of.RANDOM, "Removing random genes instead", lambda tables: tables["random_removals"]),
     ("coupling", columns_of.COUPLING, "How far predictions of the kept genes move", lambda tables: tables["coupling"]),
 )
 
@@ -164,8 +168,8 @@ def card_rows(card: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             **row,
-            "way": [percent(row["skill"]), percent_interval(row["low"], row["high"])]
-            if known(row["low"], row["high"])
+            "way": [percent(row["skill"]), percent_interval(row["ci_low"], row["ci_high"])]
+            if known(row["ci_low"], row["ci_high"])
             else [GAP],
             "specific": _gain(row, "specific"),
             "off_axis": _gain(row, "off_axis"),
@@ -177,7 +181,7 @@ def card_rows(card: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _gain(row: dict[str, Any], name: str) -> list[str]:
-    gain, low, high = (row[f"{name}_{part}"] for part in ("gain", "low", "high"))
+    gain, low, high = (row[f"{name}_{part}"] for part in ("gain", "ci_low", "ci_high"))
     if not known(gain, low, high):
         return [GAP]
     return ["0"] if max(abs(low), abs(high)) < TINY else [fixed(gain), fixed_interval(low, high)]

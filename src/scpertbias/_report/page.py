@@ -13,17 +13,17 @@ from .._files import replace_file
 from .content import content
 from .figures import figures
 from .layout import bar, card_rows, views
-from .verdicts.shared import DEFINED
+from .verdicts.confounding import DEFINED
 from .wording import count, sentence
 
 EVIDENCE = {
     "screen": ("screen", "See every perturbation"),
-    "confounded": ("response", "See all shares"),
+    "confounding": ("response", "See all shares"),
     "models": ("scores", "See all scores"),
-    "regimes": ("regimes", "See all regimes"),
+    "retraining": ("retraining", "See all regimes"),
     "recurrence": ("recurrence", "See all genes"),
 }
-WORDS = {"yes": "yes", "partly": "in part", "no": "no", "open": "not told"}
+WORDS = {"yes": "yes", "partly": "in part", "no": "no", "inconclusive": "not told"}
 OF_MODELS = {**WORDS, "yes": "found", "partly": "none fully", "no": "none"}
 
 
@@ -59,7 +59,7 @@ def report(data: MuData, path: str | Path, *, title: str | None = None, truth: p
     >>> from pathlib import Path
     >>> import scpertbias as spb
     >>> mdata = spb.tl.audit(
-    ...     spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"], models=("mean",), n_boot=50
+    ...     spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"], models=("mean",), n_boot=50
     ... )
     >>> path = Path(tempfile.mkdtemp()) / "audit.html"
     >>> spb.report(mdata, path)
@@ -85,9 +85,10 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
     return environment.from_string(here.joinpath("template.html.j2").read_text(encoding="utf-8")).render(
         **{key: made[key] for key in ("title", "answer", "cautions", "remarks", "notes", "warnings", "provenance")},
         card=[
-            {**row, "bar": Markup(bar(row["skill"], row["low"], row["high"]))} for row in card_rows(made["scorecard"])
+            {**row, "bar": Markup(bar(row["skill"], row["ci_low"], row["ci_high"]))}
+            for row in card_rows(made["scorecard"])
         ],
-        words={"models": OF_MODELS, "other": WORDS, "confounded": DEFINED},
+        words={"models": OF_MODELS, "other": WORDS, "confounding": DEFINED},
         evidence=EVIDENCE,
         views=views(made["tables"], made["planted"], made["described"]),
         left_out={name: made["tables"][name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},

@@ -71,7 +71,7 @@ def _energy(truth: Mapping[str, Any], found: pd.DataFrame, names: np.ndarray) ->
         (
             "squared effects, all perturbations",
             number(energy),
-            f"{number(float(found['energy'].sum()))}, noise-corrected",
+            f"{number(float(found['squared_effect'].sum()))}, noise-corrected",
         )
     ]
 
@@ -84,7 +84,7 @@ def _shares(truth: Mapping[str, Any], confounding: pd.DataFrame | None) -> list[
     shown = [axis for axis in AXES if axis in screen.index and axis in truth["share"]]
     rows = []
     for axis in shown:
-        share, low, high = (float(value) for value in screen.loc[axis, ["share", "low", "high"]])
+        share, low, high = (float(value) for value in screen.loc[axis, ["share", "ci_low", "ci_high"]])
         rows.append(
             (AXES[axis], percent(float(truth["share"][axis])), f"{percent(share)} {percent_interval(low, high)}")
         )

@@ -18,7 +18,7 @@ PACKAGES = ("scpertbias", "numpy", "scipy", "pandas", "anndata", "scanpy", "muda
 PARAMETERS = (
     "groupby",
     "reference",
-    "strata",
+    "batch_key",
     "min_cells",
     "layer",
     "split_key",

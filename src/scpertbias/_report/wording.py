@@ -99,8 +99,8 @@ WITHOUT = {
     "no_mt_ribo": "without mitochondrial and ribosomal genes",
     "regressed": "with the covariates regressed out",
 }
-YES, PARTLY, NO, OPEN = "yes", "partly", "no", "open"
-"""What a verdict may be; ``open`` is said where the data do not allow one."""
+YES, PARTLY, NO, INCONCLUSIVE = "yes", "partly", "no", "inconclusive"
+"""What a verdict may be; ``inconclusive`` is said where the data do not allow one."""
 
 Sentence = dict[str, Any]
 Answer = dict[str, Any]
@@ -119,7 +119,7 @@ def answered(
     sentences: Sequence[Sentence] = (),
     details: Sequence[Sentence] = (),
 ) -> Answer:
-    """Return a question with its verdict (``yes``, ``partly``, ``no``, ``open``), why, what else is to be said, and details."""
+    """Return a question with its verdict (``yes``, ``partly``, ``no``, ``inconclusive``), why, what else is to be said, and details."""
     said = {"sentences": list(sentences), "details": list(details)}
     return {"name": name, "question": question, "verdict": verdict, **because, **said}
 
@@ -134,7 +134,7 @@ def by_words(names: Sequence[str], words: Sequence[str]) -> str:
 
 def is_judged(row: pd.Series, value: str) -> bool:
     """Whether a row rests on enough perturbations, with a value and an interval."""
-    return bool(row["n"] >= MIN_HELD_OUT and known(row[value], row["low"], row["high"]))
+    return bool(row["n"] >= MIN_HELD_OUT and known(row[value], row["ci_low"], row["ci_high"]))
 
 
 def judged(rows: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -145,7 +145,7 @@ def judged(rows: pd.DataFrame, value: str) -> pd.DataFrame:
 
 def gains(rows: pd.DataFrame, value: str = "gain") -> list[str]:
     """Return each row's gain with its interval and n."""
-    return [f"{fixed(r[value])} {fixed_interval(r['low'], r['high'])} ({of(r['n'])})" for _, r in rows.iterrows()]
+    return [f"{fixed(r[value])} {fixed_interval(r['ci_low'], r['ci_high'])} ({of(r['n'])})" for _, r in rows.iterrows()]
 
 
 def of(n: float) -> str:

@@ -33,7 +33,7 @@ def papalexi_2021() -> AnnData:
 
     Notes
     -----
-    `bio_rep` is a stratum to reckon with: the control means of the replicates lie about three median effects apart.
+    `bio_rep` is a batch to reckon with: the control means of the replicates lie about three median effects apart.
     Five mitochondrial genes are on the panel and no ribosomal-protein gene; use `p_mito` as the covariate rather than
     the mitochondrial share of the panel itself. Nine of the 25 targets are measured.
 

@@ -43,7 +43,7 @@ def replogle_2022_k562_essential(*, filtered: bool = False) -> AnnData:
     Returns
     -------
     Raw counts, cells × genes: 310,385 × 8,563, left in the file (backed), or with ``filtered`` a float32 CSR matrix in
-    memory. Pass ``normalize=True`` and ``strata="gem_group"`` to :func:`scpertbias.pp.pseudobulk` or
+    memory. Pass ``normalize=True`` and ``batch_key="gem_group"`` to :func:`scpertbias.pp.profiles` or
     :func:`scpertbias.tl.audit`.
 
     - `obs`: `perturbation` (the target gene; control: `non-targeting`), `guide`, `gem_group` (the batch), `total_counts`,

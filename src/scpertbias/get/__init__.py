@@ -2,9 +2,9 @@
 
 from ._attribution import attribution_agreement, attribution_check, enrich
 from ._models import attributions, cell_eval, history, models, predictions
-from ._retraining import coupling, models_left_out, random_regimes, ranking, regimes, regimes_left_out
+from ._retraining import coupling, models_left_out, random_removals, ranking, regimes_left_out, retraining
 from ._scores import error_by_n_genes, recurrence, scores, specificity, summary, variance_ratio
-from ._screen import check, confounding, on_target, perturbations
+from ._screen import check, confounding, perturbations, target_response
 
 __all__ = [
     "attribution_agreement",
@@ -19,14 +19,14 @@ __all__ = [
     "history",
     "models",
     "models_left_out",
-    "on_target",
+    "target_response",
     "perturbations",
     "predictions",
-    "random_regimes",
+    "random_removals",
     "ranking",
     "recurrence",
-    "regimes",
     "regimes_left_out",
+    "retraining",
     "scores",
     "specificity",
     "summary",

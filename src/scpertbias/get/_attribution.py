@@ -30,7 +30,7 @@ def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.fit_ridge(profiles, coding="reference", key_added="ridge_reference")
     >>> spb.tl.attribution_agreement(profiles)
@@ -61,7 +61,7 @@ def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.attribution_check(profiles)
     >>> spb.get.attribution_check(profiles)["flag"].item()
@@ -90,7 +90,7 @@ def enrich(data: AnnData | MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.enrich(profiles)
     >>> spb.get.enrich(profiles)["background"].unique().tolist()

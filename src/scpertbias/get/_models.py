@@ -34,7 +34,7 @@ def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) 
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.get.predictions(profiles, "ridge").loc["STAT1", "PSMB9"].round(2).item()
     1.05
@@ -66,7 +66,7 @@ def attributions(data: AnnData | MuData, key: str, *, regime: str | None = None)
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.get.attributions(profiles, "ridge")["STAT1"].idxmax()
     'STAT1'
@@ -129,7 +129,7 @@ def models(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model (of an audit also regime): ``kind``, ``n_cannot_predict`` (perturbations without a prediction) and
+    One row a model (of an audit also regime): ``kind``, ``n_unpredicted`` (perturbations without a prediction) and
     ``note`` (such as: same prediction for every unseen perturbation).
 
     Raises
@@ -140,7 +140,7 @@ def models(data: AnnData | MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.get.models(profiles)["note"].item()
     'same prediction for every unseen perturbation'
@@ -149,9 +149,9 @@ def models(data: AnnData | MuData) -> pd.DataFrame:
         return _store.table(data, "models", made_by="spb.tl.audit")
     records = _results.chosen(data, None)
     rows = [
-        (name, str(r["kind"]), len(r.get("cannot_predict", [])), str(r.get("note", ""))) for name, r in records.items()
+        (name, str(r["kind"]), len(r.get("unpredicted", [])), str(r.get("note", ""))) for name, r in records.items()
     ]
-    return pd.DataFrame(rows, columns=["model", "kind", "n_cannot_predict", "note"])
+    return pd.DataFrame(rows, columns=["model", "kind", "n_unpredicted", "note"])
 
 
 def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
@@ -206,7 +206,7 @@ def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) ->
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.split(adata)
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> real, predicted = spb.get.cell_eval(profiles, "ridge")
     >>> real.obs["perturbation"].tolist() == predicted.obs["perturbation"].tolist()

@@ -8,7 +8,7 @@ from mudata import MuData
 from .. import _results, _store
 
 
-def regimes(data: MuData) -> pd.DataFrame:
+def retraining(data: MuData) -> pd.DataFrame:
     """Return what retraining in each regime changed.
 
     Parameters
@@ -29,12 +29,12 @@ def regimes(data: MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"])
-    >>> regimes = spb.get.regimes(mdata).set_index(["model", "regime"])
-    >>> regimes.loc[("ridge", "no_mt"), "gain"].item()
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"])
+    >>> retraining = spb.get.retraining(mdata).set_index(["model", "regime"])
+    >>> retraining.loc[("ridge", "no_mt"), "gain"].item()
     0.0
     """
-    return _store.table(data, "regimes", made_by="spb.tl.audit")
+    return _store.table(data, "retraining", made_by="spb.tl.audit")
 
 
 def coupling(data: MuData) -> pd.DataFrame:
@@ -57,7 +57,7 @@ def coupling(data: MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"], models=("mean",))
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"], models=("mean",))
     >>> spb.tl.coupling(mdata)
     >>> sorted(set(spb.get.coupling(mdata)["rows"]))
     ['training', 'unseen']
@@ -85,7 +85,7 @@ def regimes_left_out(data: MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("mean",))
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("mean",))
     >>> spb.get.regimes_left_out(mdata).set_index("regime").loc["no_mt_ribo", "reason"]
     "no ribosomal gene is measured, so it equals 'no_mt'"
     """
@@ -112,7 +112,7 @@ def models_left_out(data: MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> mdata = spb.tl.audit(profiles, models=("ridge", "grn_linear"))
     >>> spb.get.models_left_out(mdata)[["model", "regime"]].iloc[0].tolist()
     ['grn_linear', 'full']
@@ -123,7 +123,7 @@ def models_left_out(data: MuData) -> pd.DataFrame:
 AUDIT = "spb.tl.audit"
 
 
-def random_regimes(data: MuData) -> pd.DataFrame:
+def random_removals(data: MuData) -> pd.DataFrame:
     """Return what retraining without random genes changed, beside the regime without the most confounder genes.
 
     A regime's ``gain`` above all of the random ones says that it is these genes, and not any genes of their expression.
@@ -136,8 +136,8 @@ def random_regimes(data: MuData) -> pd.DataFrame:
     Returns
     -------
     One row a model: ``regime``, ``n`` (perturbations), ``n_genes`` (removed), ``n_random`` (removals), ``gain`` (error
-    relative to the mean baseline, full − retrained; positive: retraining helps), ``random_mean``, ``random_low`` and
-    ``random_high`` (mean, least and largest gain of the removals), ``p`` (one-sided; ``q`` is NaN, as it is not adjusted),
+    relative to the mean baseline, full − retrained; positive: retraining helps), ``random_mean``, ``random_min`` and
+    ``random_max`` (mean, least and largest gain of the removals), ``p`` (one-sided; ``q`` is NaN, as it is not adjusted),
     ``n_replaced`` (genes taken from another bin of expression, as their own had too few), ``mismatch`` (mean difference
     of log expression in control between the genes removed at random and the regime's) and ``note`` (models that solve
     every gene apart cannot differ, and are not retrained).
@@ -151,11 +151,11 @@ def random_regimes(data: MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("ridge", "bilinear"))
-    >>> spb.get.random_regimes(mdata).set_index("model")["n_random"].to_dict()
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("ridge", "bilinear"))
+    >>> spb.get.random_removals(mdata).set_index("model")["n_random"].to_dict()
     {'ridge': 0, 'bilinear': 20}
     """
-    return _store.table(data, "random_regimes", made_by=f"{AUDIT} (with n_random above 0 and a regime without genes)")
+    return _store.table(data, "random_removals", made_by=f"{AUDIT} (with n_random above 0 and a regime without genes)")
 
 
 def ranking(data: MuData) -> pd.DataFrame:
@@ -171,8 +171,8 @@ def ranking(data: MuData) -> pd.DataFrame:
     One row a regime and pair of models, the mean baseline among them, on the ``n`` held-out perturbations and the genes
     that both predict: ``full`` and ``retrained`` are the mean of a − b of the error relative to the mean baseline
     (negative: a is closer to the truth) of the models trained on all genes and in the regime, each with its 95 % interval
-    (``_low``, ``_high``). ``order``: ``kept`` or ``reversed`` where both intervals leave out 0, ``same`` where no difference reaches
-    0.0005, else ``untold``.
+    (``_ci_low``, ``_ci_high``). ``order``: ``kept`` or ``reversed`` where both intervals leave out 0, ``same`` where no difference reaches
+    0.0005, else ``undetermined``.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def ranking(data: MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("control", "mean"))
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("no_change", "mean"))
     >>> spb.get.ranking(mdata).set_index("regime").loc["no_mt", "order"]
     'kept'
     """

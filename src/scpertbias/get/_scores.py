@@ -30,8 +30,8 @@ def scores(data: AnnData | MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
-    >>> spb.tl.fit_control(profiles)
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.tl.fit_no_change(profiles)
     >>> spb.tl.score(profiles)
     >>> spb.get.scores(profiles).set_index("perturbation")["l2"].idxmax()
     'STAT1'
@@ -59,8 +59,8 @@ def summary(data: AnnData | MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
-    >>> spb.tl.fit_control(profiles)
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.tl.fit_no_change(profiles)
     >>> spb.tl.score(profiles)
     >>> "l2_skill" in set(spb.get.summary(profiles)["metric"])
     False
@@ -92,7 +92,7 @@ def error_by_n_genes(data: MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("control", "mean"))
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("no_change", "mean"))
     >>> int(spb.get.error_by_n_genes(mdata)["n_genes"].max())
     303
     """
@@ -119,7 +119,7 @@ def recurrence(data: AnnData | MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.recurrence(profiles)
     >>> spb.get.recurrence(profiles)["n_perturbations"].unique().tolist()
     [25]
@@ -149,7 +149,7 @@ def specificity(data: AnnData | MuData) -> pd.DataFrame:
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> spb.tl.specificity(profiles)
     >>> spb.get.specificity(profiles).set_index(["model", "metric"]).loc[("mean", "l2"), "specific_gain"].item()
@@ -181,10 +181,10 @@ def variance_ratio(data: AnnData | MuData) -> pd.DataFrame:
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
-    >>> spb.tl.fit_control(profiles)
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
+    >>> spb.tl.fit_no_change(profiles)
     >>> spb.tl.variance_ratio(profiles)
     >>> spb.get.variance_ratio(profiles).loc[0, "collapsed_to"]
-    'control'
+    'no_change'
     """
     return _store.table(data, "variance_ratio", made_by="spb.tl.variance_ratio")

@@ -31,7 +31,7 @@ def check(data: AnnData | MuData) -> pd.DataFrame:
     --------
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
-    >>> spb.pp.check(adata, strata="bio_rep")
+    >>> spb.pp.check(adata, batch_key="bio_rep")
     >>> found = spb.get.check(adata).set_index("perturbation")
     >>> found.loc["IFNGR1", "top_genes"]
     'PSMB9↓ STAT1↓ UBE2L6↓ JAK2↓ TNFRSF14↓'
@@ -60,7 +60,7 @@ def confounding(data: AnnData | MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.confounding(profiles)
     >>> table = spb.get.confounding(profiles)
     >>> sorted(table.loc[table["kind"] == "direction", "axis"].unique())
@@ -69,18 +69,18 @@ def confounding(data: AnnData | MuData) -> pd.DataFrame:
     return _store.table(data, "confounding", made_by="spb.tl.confounding")
 
 
-def on_target(data: AnnData | MuData) -> pd.DataFrame:
+def target_response(data: AnnData | MuData) -> pd.DataFrame:
     """Return how each perturbed gene moves in its own column and in those beside it.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.on_target` or :func:`scpertbias.tl.audit` was run on.
+        What :func:`scpertbias.tl.target_response` or :func:`scpertbias.tl.audit` was run on.
 
     Returns
     -------
     One row a model, block and shift, and one a model and target (of an audit also regime); columns as in
-    :func:`scpertbias.tl.on_target`.
+    :func:`scpertbias.tl.target_response`.
 
     Raises
     ------
@@ -90,12 +90,12 @@ def on_target(data: AnnData | MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
-    >>> spb.tl.on_target(profiles)
-    >>> spb.get.on_target(profiles).query("level == 'perturbation'")["percentile"].min().round(1).item()
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.tl.target_response(profiles)
+    >>> spb.get.target_response(profiles).query("level == 'perturbation'")["percentile"].min().round(1).item()
     1.0
     """
-    return _store.table(data, "on_target", made_by="spb.tl.on_target")
+    return _store.table(data, "target_response", made_by="spb.tl.target_response")
 
 
 def perturbations(data: MuData) -> pd.DataFrame:
@@ -114,8 +114,8 @@ def perturbations(data: MuData) -> pd.DataFrame:
     ``target in a confounder set`` (whatever that set carries), ``mostly shared axis`` (more than half of its effect lies
     on the mean response or a confounder set), ``specific``; ``reproducible`` where its shares are not known.
     ``n_cells``, ``reproducibility``, ``effect`` (length of the effect without noise, log-normalized units),
-    ``energy_share`` (of the screen's response), ``own_gene`` (the measured target; of several the one that moved least)
-    with ``own_z`` and ``own_percentile`` (of ``|z|`` among all genes), the shares of its effect ``mt``, ``ribo`` and
+    ``response_share`` (of the screen's response), ``target_gene`` (the measured target; of several the one that moved least)
+    with ``target_z`` and ``target_percentile`` (of ``|z|`` among all genes), the shares of its effect ``mt``, ``ribo`` and
     ``systematic``, and ``top_genes`` (largest ``|z|``).
 
     Raises
@@ -126,8 +126,8 @@ def perturbations(data: MuData) -> pd.DataFrame:
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("mean",))
-    >>> spb.get.perturbations(mdata).set_index("perturbation").loc["STAT1", "own_gene"]
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("mean",))
+    >>> spb.get.perturbations(mdata).set_index("perturbation").loc["STAT1", "target_gene"]
     'STAT1'
     """
     return _store.table(data, "perturbations", made_by=AUDIT)

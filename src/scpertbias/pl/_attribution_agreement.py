@@ -23,7 +23,7 @@ DARK, PALE = 0.55, 0.15  # share of the color scale from which text is white, to
 
 
 @docs.dedent
-def attribution(
+def attribution_agreement(
     data: AnnData | MuData,
     *,
     models: str | Sequence[str] | None = None,
@@ -62,11 +62,11 @@ def attribution(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.fit_bilinear(profiles, n_components=5)
     >>> spb.tl.attribution_agreement(profiles)
-    >>> ax = spb.pl.attribution(profiles, show=False)
+    >>> ax = spb.pl.attribution_agreement(profiles, show=False)
     """
     table = of_regime(_results.table_of_models(data, "attribution_agreement"), regime)
     table = table[table["perturbation"] == ""]

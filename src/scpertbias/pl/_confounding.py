@@ -68,7 +68,7 @@ def confounding(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.confounding(profiles)
     >>> ax = spb.pl.confounding(profiles, show=False)
     """
@@ -128,8 +128,8 @@ def _draw(ax: Axes, y: float, row: Any, shade: str) -> None:
         }
         ax.text(0.02, y, row.note, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}, **beside)
         return
-    if np.isfinite(row.low):
-        ax.hlines(y, row.low, row.high, colors=shade, linewidth=2.0, zorder=2)
+    if np.isfinite(row.ci_low):
+        ax.hlines(y, row.ci_low, row.ci_high, colors=shade, linewidth=2.0, zorder=2)
     filled = row.kind == "direction" or row.p < SIGNIFICANT
     ax.plot(
         row.share,

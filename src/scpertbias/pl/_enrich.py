@@ -24,7 +24,7 @@ LONGEST = 42
 
 
 @docs.dedent
-def enrichment(
+def enrich(
     data: AnnData | MuData,
     perturbation: str = "",
     *,
@@ -70,10 +70,10 @@ def enrichment(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.enrich(profiles)
-    >>> ax = spb.pl.enrichment(profiles, "STAT1", show=False)
+    >>> ax = spb.pl.enrich(profiles, "STAT1", show=False)
     """
     table = of_regime(_store.table(data, "enrich", made_by="spb.tl.enrich"), regime)
     if table.empty:

@@ -66,7 +66,7 @@ def error_by_n_genes(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("control", "mean", "ridge"))
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("no_change", "mean", "ridge"))
     >>> ax = spb.pl.error_by_n_genes(mdata, show=False)
     """
     if metric not in LABELS:

@@ -75,7 +75,7 @@ def perturbations(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=())
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=())
     >>> ax = spb.pl.perturbations(mdata, show=False)
     """
     if n_names < 0:

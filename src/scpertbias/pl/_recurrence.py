@@ -71,7 +71,7 @@ def recurrence(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.recurrence(profiles)
     >>> ax = spb.pl.recurrence(profiles, show=False)
     """

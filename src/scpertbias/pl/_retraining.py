@@ -23,7 +23,7 @@ SPREAD = 0.62  # of the height of a model
 
 
 @docs.dedent
-def regimes(
+def retraining(
     data: MuData,
     *,
     models: str | Sequence[str] | None = None,
@@ -68,10 +68,10 @@ def regimes(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("ridge", "bilinear"))
-    >>> ax = spb.pl.regimes(mdata, show=False)
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("ridge", "bilinear"))
+    >>> ax = spb.pl.retraining(mdata, show=False)
     """
-    table = _store.table(data, "regimes", made_by="spb.tl.audit")
+    table = _store.table(data, "retraining", made_by="spb.tl.audit")
     if table.empty:
         msg = "Nothing was retrained: this audit has the regime 'full' alone."
         raise KeyError(msg)
@@ -108,15 +108,15 @@ def regimes(
 
 def _random(data: MuData) -> pd.DataFrame:
     """Return the range of the random removals by model and regime, where there were any."""
-    if not _store.has_table(data, "random_regimes"):
+    if not _store.has_table(data, "random_removals"):
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []]))
-    table = _store.table(data, "random_regimes", made_by="spb.tl.audit")
+    table = _store.table(data, "random_removals", made_by="spb.tl.audit")
     return table[table["n_random"] > 0].set_index(["model", "regime"])
 
 
 def _range(ax: Axes, y: float, row: pd.Series, height: float) -> None:
     ax.barh(
-        y, row["random_high"] - row["random_low"], left=row["random_low"], height=0.8 * height, color="0.8",
+        y, row["random_max"] - row["random_min"], left=row["random_min"], height=0.8 * height, color="0.8",
         edgecolor="0.45", linewidth=0.8, zorder=2,
     )  # fmt: skip
     ax.vlines(row["random_mean"], y - 0.4 * height, y + 0.4 * height, colors="0.35", linewidth=1.2, zorder=2)
@@ -124,8 +124,8 @@ def _range(ax: Axes, y: float, row: pd.Series, height: float) -> None:
 
 def _point(ax: Axes, y: float, row: pd.Series, color: str, marker: str) -> None:
     still = row["note"] != ""
-    if np.isfinite(row["low"]) and not still:
-        ax.hlines(y, row["low"], row["high"], colors=color, linewidth=1.8, zorder=3)
+    if np.isfinite(row["ci_low"]) and not still:
+        ax.hlines(y, row["ci_low"], row["ci_high"], colors=color, linewidth=1.8, zorder=3)
     ax.plot(
         row["gain"], y, marker=marker, markersize=6, markerfacecolor="white" if still else color,
         markeredgecolor=color, markeredgewidth=1.3, linestyle="none", zorder=4,

@@ -74,7 +74,7 @@ def score(
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.split(adata)
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.score(profiles)
     >>> ax = spb.pl.score(profiles, "mae", show=False)
@@ -134,7 +134,7 @@ def l2(
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.split(adata)
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.score(profiles)
     >>> ax = spb.pl.l2(profiles, show=False)

@@ -68,7 +68,7 @@ def specificity(
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> spb.tl.specificity(profiles)
     >>> ax = spb.pl.specificity(profiles, "l2", show=False)

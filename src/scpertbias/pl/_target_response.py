@@ -20,7 +20,7 @@ MARKERS = ("o", "s", "^", "v", "P", "X", "d", "<", ">", "*")
 
 
 @docs.dedent
-def on_target(
+def target_response(
     data: AnnData | MuData,
     block: str = "all",
     *,
@@ -40,7 +40,7 @@ def on_target(
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.on_target` or :func:`scpertbias.tl.audit` was run on.
+        What :func:`scpertbias.tl.target_response` or :func:`scpertbias.tl.audit` was run on.
     block
         ``"all"`` genes, or one of ten blocks of consecutive genes, ``"1"`` to ``"10"``.
     %(models)s
@@ -60,11 +60,11 @@ def on_target(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
-    >>> spb.tl.on_target(profiles)
-    >>> ax = spb.pl.on_target(profiles, show=False)
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.tl.target_response(profiles)
+    >>> ax = spb.pl.target_response(profiles, show=False)
     """
-    table = one_regime(data, "on_target", regime)
+    table = one_regime(data, "target_response", regime)
     names, every = asked(table, models)
     scan = table[(table["level"] == "scan") & table["shift"].notna()]
     if block not in set(scan["block"]):

@@ -58,7 +58,7 @@ def variance_ratio(
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> spb.tl.variance_ratio(profiles)
     >>> ax = spb.pl.variance_ratio(profiles, show=False)
@@ -98,9 +98,9 @@ def _text(row: pd.Series) -> str:
     if not np.isfinite(row["ratio"]):
         return "no ratio"
     ratio = f"{row['ratio']:.2f}"
-    if np.isfinite(row["low"]) and row["high"] > 0:
-        ratio += f"\n({row['low']:.2f}–{row['high']:.2f})"
-    return ratio + (f"\n= the {row['collapsed_to']}" if row["collapsed_to"] else "")
+    if np.isfinite(row["ci_low"]) and row["ci_high"] > 0:
+        ratio += f"\n({row['ci_low']:.2f}–{row['ci_high']:.2f})"
+    return ratio + (f"\n= {row['collapsed_to'].replace('_', ' ')}" if row["collapsed_to"] else "")
 
 
 def _box(ax: Axes, x: int, values: np.ndarray, color: str) -> None:

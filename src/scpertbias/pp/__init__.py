@@ -4,7 +4,7 @@ from ._annotate import annotate_confounders
 from ._check import check
 from ._exclude import exclude_confounders
 from ._nets import coexpression_net, jaccard_net
-from ._profiles import pseudobulk
+from ._profiles import profiles
 from ._regimes import regimes
 from ._regress import regress_mt_ribo
 from ._select_genes import select_genes
@@ -17,7 +17,7 @@ __all__ = [
     "coexpression_net",
     "exclude_confounders",
     "jaccard_net",
-    "pseudobulk",
+    "profiles",
     "regimes",
     "regress_mt_ribo",
     "select_genes",

@@ -13,7 +13,7 @@ from .._core.ceilings import reproducibility
 from .._docs import docs
 from .._log import added, some
 from ._annotate import marked, masks
-from ._profiles import LIKELY_STRATA
+from ._profiles import LIKELY_BATCHES
 
 REPRODUCIBLE, HALF = 0.3, 0.5
 MOST = 0.8
@@ -32,7 +32,7 @@ def check(
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -52,10 +52,10 @@ def check(
     %(stored)s Sets the following fields:
 
     ``adata.uns['scpertbias']['check']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.check`. ``check`` (``perturbation``, or ``labels``, ``scale``, ``strata``,
+        Read it with :func:`scpertbias.get.check`. ``check`` (``perturbation``, or ``labels``, ``scale``, ``batches``,
         ``genes``, ``split``, ``response``), ``perturbation``, ``status`` (``ok``, ``note``, ``warning``), ``n_cells``,
-        ``reproducibility`` (what a repeat of the experiment would correlate, −1 to 1), ``energy`` (noise-corrected
-        squared effect, may be negative), ``energy_share`` (of the screen's), ``top_genes`` (largest ``|z|``) and
+        ``reproducibility`` (what a repeat of the experiment would correlate, −1 to 1), ``squared_effect`` (noise-corrected
+        squared effect, may be negative), ``response_share`` (of the screen's), ``top_genes`` (largest ``|z|``) and
         ``detail``.
 
     Raises
@@ -67,7 +67,7 @@ def check(
     --------
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
-    >>> spb.pp.check(adata, strata="bio_rep")
+    >>> spb.pp.check(adata, batch_key="bio_rep")
     >>> spb.get.check(adata)["check"].value_counts()["perturbation"].item()
     25
     """
@@ -75,7 +75,7 @@ def check(
         adata,
         groupby=groupby,
         reference=reference,
-        strata=strata,
+        batch_key=batch_key,
         min_cells=min_cells,
         layer=layer,
         split_key=split_key,
@@ -94,7 +94,7 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
     rows = [
         *_label_findings(screen),
         *_scale_findings(screen),
-        *_strata_findings(screen, adata),
+        *_batch_findings(screen, adata),
         *_gene_findings(screen, adata),
         *(_split_findings(screen) if n_folds is None else [("split", "ok", _folds_detail(n_folds))]),
         *_response_findings(per),
@@ -104,7 +104,16 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
     table["perturbation"] = table["perturbation"].fillna("")
     table["top_genes"] = table["top_genes"].fillna("")
     table["n_cells"] = table["n_cells"].fillna(0).astype(np.int64)
-    order = ["check", "perturbation", "status", "n_cells", "reproducibility", "energy", "energy_share", "top_genes"]
+    order = [
+        "check",
+        "perturbation",
+        "status",
+        "n_cells",
+        "reproducibility",
+        "squared_effect",
+        "response_share",
+        "top_genes",
+    ]
     return table[[*order, "detail"]]
 
 
@@ -129,8 +138,8 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
                 "status": status,
                 "n_cells": int(m.n[p]),
                 "reproducibility": repeat[p],
-                "energy": energy[p],
-                "energy_share": energy[p] / total if counted[p] and total > 0 else np.nan,
+                "squared_effect": energy[p],
+                "response_share": energy[p] / total if counted[p] and total > 0 else np.nan,
                 "top_genes": " ".join(f"{merged.symbols[g]}{'↑' if z[p, g] > 0 else '↓'}" for g in top[p]),
                 "detail": detail,
             }
@@ -143,7 +152,7 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
 
 
 def _without_cells(screen: _moments.Screen) -> list[str]:
-    """Return the perturbations whose cells were all left out (no control in their strata, no split)."""
+    """Return the perturbations whose cells were all left out (no control in their batches, no split)."""
     return [str(name) for name in screen.record.get("left_out_perturbations", [])]
 
 
@@ -164,9 +173,9 @@ def _label_findings(screen: _moments.Screen) -> list[Finding]:
         )
     ]
     for reason, n in zip(screen.record["left_out_reason"], screen.record["left_out_cells"], strict=True):
-        shown = reason if reason.startswith(("no ", "stratum ")) else f"label {reason!r}"
+        shown = reason if reason.startswith(("no ", "batch ")) else f"label {reason!r}"
         rows.append(
-            ("labels", "warning" if reason.startswith("stratum ") else "note", f"{int(n)} cells left out: {shown}")
+            ("labels", "warning" if reason.startswith("batch ") else "note", f"{int(n)} cells left out: {shown}")
         )
     none = _without_cells(screen)
     n_all = len(screen.names) - 1 + len(none)
@@ -200,19 +209,19 @@ def _scale_findings(screen: _moments.Screen) -> list[Finding]:
     return [("scale", "ok", made)]
 
 
-def _strata_findings(screen: _moments.Screen, adata: AnnData) -> list[Finding]:
-    strata = screen.record.get("strata")
-    if strata is not None and len(strata):
-        names = list(screen.record["strata_names"])
-        by = " × ".join(strata)
-        return [("strata", "ok", f"cells are centered by the control of their own {by} ({len(names)} strata)")]
-    likely = [*map(str, screen.record.get(LIKELY_STRATA, [])), *_validate.likely_strata(adata)]
+def _batch_findings(screen: _moments.Screen, adata: AnnData) -> list[Finding]:
+    batches = screen.record.get("batch_key")
+    if batches is not None and len(batches):
+        names = list(screen.record["batch_names"])
+        by = " × ".join(batches)
+        return [("batches", "ok", f"cells are centered by the control of their own {by} ({len(names)} batches)")]
+    likely = [*map(str, screen.record.get(LIKELY_BATCHES, [])), *_validate.likely_batches(adata)]
     if likely:
         detail = (
-            f"obs holds {', '.join(likely)} and strata were not given: differences between batches count as effects"
+            f"obs holds {', '.join(likely)} and `batch_key` was not given: differences between batches count as effects"
         )
-        return [("strata", "warning", detail)]
-    return [("strata", "ok", "no strata were given, and no column of obs looks like a batch")]
+        return [("batches", "warning", detail)]
+    return [("batches", "ok", "`batch_key` was not given, and no column of obs looks like a batch")]
 
 
 def _gene_findings(screen: _moments.Screen, adata: AnnData) -> list[Finding]:
@@ -259,7 +268,7 @@ def _response_findings(per: pd.DataFrame) -> list[Finding]:
         f"{partly} of {len(used)} less than half of one (under {HALF})"
     )
     rows = [("response", "warning" if weak > len(used) / 4 else "ok", detail)]
-    shares = used["energy_share"].dropna().sort_values(ascending=False)
+    shares = used["response_share"].dropna().sort_values(ascending=False)
     if weak == len(used) or shares.empty:
         return [
             *rows,

@@ -15,16 +15,16 @@ from .._docs import docs
 from .._log import info
 from .._moments.profiles import write as write_profiles
 
-LIKELY_STRATA = "likely_strata"
+LIKELY_BATCHES = "likely_batches"
 
 
 @docs.dedent
-def pseudobulk(
+def profiles(
     adata: AnnData,
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -68,7 +68,7 @@ def pseudobulk(
     Profiles (one row for each perturbation and split × genes, float64, in the units of the input):
 
     ``X``
-        Mean, each cell centered by its stratum's control mean.
+        Mean, each cell centered by its batch's control mean.
     ``layers['half_1']``, ``layers['half_2']``
         Means of two disjoint halves of the cells (NaN where there is none).
     ``layers['var']``
@@ -93,7 +93,7 @@ def pseudobulk(
     --------
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> profiles.shape
     (26, 303)
     """
@@ -105,25 +105,25 @@ def profiles_of(
     adata: AnnData,
     *,
     genes: BoolArray | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     layer: str | None = None,
     covariates: Sequence[str] = (),
     **asked: Any,
 ) -> AnnData:
-    """Make the profiles of :func:`pseudobulk`, of all or some genes."""
+    """Make the profiles of :func:`profiles`, of all or some genes."""
     _validate.cells_or_profiles(adata, lazy=True)
     if _store.profiles_record(adata) is not None:
         msg = "`adata` holds profiles already; pass the cells."
         raise ValueError(msg)
     adata = _store.light(adata, layer) if _store.is_lazy(adata) else adata
     covariates = [covariates] if isinstance(covariates, str) else covariates
-    screen = _moments.of(adata, strata=strata, layer=layer, covariates=covariates, genes=genes, **asked)
+    screen = _moments.of(adata, batch_key=batch_key, layer=layer, covariates=covariates, genes=genes, **asked)
     n_out = int(np.sum(screen.record["left_out_cells"]))
     info(
-        f"pseudobulk: {adata.n_obs - n_out} cells in {len(screen.names)} groups, control {screen.reference!r}"
+        f"profiles: {adata.n_obs - n_out} cells in {len(screen.names)} groups, control {screen.reference!r}"
         + (f"; {n_out} cells left out" if n_out else "")
     )
     # Profiles no longer hold the columns of the cells; pp.check speaks of them.
-    likely = _validate.likely_strata(adata) if strata is None else []
+    likely = _validate.likely_batches(adata) if batch_key is None else []
     var = adata.var if genes is None else adata.var.loc[genes]
-    return write_profiles(replace(screen, record={**screen.record, LIKELY_STRATA: likely}), var)
+    return write_profiles(replace(screen, record={**screen.record, LIKELY_BATCHES: likely}), var)

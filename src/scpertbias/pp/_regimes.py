@@ -35,7 +35,7 @@ def regimes(
     Parameters
     ----------
     adata
-        Profiles made by :func:`scpertbias.pp.pseudobulk`, for ``regressed`` with ``covariates=``.
+        Profiles made by :func:`scpertbias.pp.profiles`, for ``regressed`` with ``covariates=``.
     regimes
         ``"full"``, ``"no_mt"`` (mitochondrial genes removed), ``"no_mt_ribo"`` (ribosomal ones too) and
         ``"regressed"`` (covariates regressed out); ``full``, which the others are compared with, is always made. The
@@ -62,13 +62,13 @@ def regimes(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"])
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"])
     >>> list(spb.pp.regimes(profiles).mod)
     ['full', 'no_mt', 'regressed']
     """
     _validate.cells_or_profiles(adata)
     if _store.profiles_record(adata) is None:
-        msg = "`adata` holds cells; make profiles with spb.pp.pseudobulk first."
+        msg = "`adata` holds cells; make profiles with spb.pp.profiles first."
         raise ValueError(msg)
     planned = plan(adata, regimes, covariates=covariates, fit_on=fit_on)
     return made(adata.copy(), planned, covariates=covariates, fit_on=fit_on)
@@ -137,7 +137,7 @@ def _why_not(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -
     screen = _moments.of(profiles)
     held = screen.moments.covariates
     if held is None or not held.mean.shape[1]:
-        return "the profiles hold no covariate (covariates= of spb.pp.pseudobulk)"
+        return "the profiles hold no covariate (covariates= of spb.pp.profiles)"
     return "" if varying(screen, fit_on) else "no covariate varies in the cells that the slopes are fitted on"
 
 

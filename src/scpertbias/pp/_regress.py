@@ -36,7 +36,7 @@ def regress_mt_ribo(
     add_intercept: bool = True,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -52,12 +52,12 @@ def regress_mt_ribo(
 
     Parameters
     ----------
-    %(adata)s Profiles need ``covariates=`` at :func:`scpertbias.pp.pseudobulk`.
+    %(adata)s Profiles need ``covariates=`` at :func:`scpertbias.pp.profiles`.
     covariates
         Numeric columns of ``obs``, all regressed jointly. One that is constant where the slopes are fitted, or a linear
         combination of others, is left out with a warning.
     fit_on
-        ``"control"``, ``"train"`` (training cells, control included) or ``"all"`` cells; on cells without strata ``"all"``
+        ``"control"``, ``"train"`` (training cells, control included) or ``"all"`` cells; on cells without batches ``"all"``
         takes those without a label too.
     add_intercept
         Whether to keep each gene's mean, so that values stay on the log-normalized scale.
@@ -85,7 +85,7 @@ def regress_mt_ribo(
     --------
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
-    >>> spb.pp.regress_mt_ribo(adata, covariates=["p_mito"], strata="bio_rep")
+    >>> spb.pp.regress_mt_ribo(adata, covariates=["p_mito"], batch_key="bio_rep")
     >>> adata.layers["regressed"].shape
     (20729, 303)
     """
@@ -96,7 +96,7 @@ def regress_mt_ribo(
     data: dict[str, Any] = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,
@@ -136,7 +136,7 @@ def regress_profiles(
     if missing or not wanted:
         msg = (
             f"`covariates`: these profiles hold {known or 'none'}, not {missing or 'any other'}; "
-            f"pass covariates={missing or ['...']} to spb.pp.pseudobulk."
+            f"pass covariates={missing or ['...']} to spb.pp.profiles."
         )
         raise ValueError(msg)
     return _regress_moments(screen.moments, known, wanted, _fit_rows(screen, fit_on), add_intercept=add_intercept)
@@ -216,12 +216,12 @@ def _as_names(covariates: str | Sequence[str]) -> list[str]:
 
 
 def _fit_cells(adata: AnnData, covariates: list[str], fit_on: str, data: dict[str, Any]) -> Fit:
-    """Fit the slopes from the moments of the cells; ``"all"`` without strata needs no labels: the cells are one row."""
+    """Fit the slopes from the moments of the cells; ``"all"`` without batches needs no labels: the cells are one row."""
     if not covariates:
         msg = "`covariates` is empty; name at least one numeric column of obs."
         raise ValueError(msg)
     values = _validate.numeric_columns(adata, covariates, argument="covariates")
-    if fit_on != "all" or data["strata"] is not None:
+    if fit_on != "all" or data["batch_key"] is not None:
         screen = _moments.of(adata, covariates=covariates, **data)
         return regress_profiles(screen, covariates, fit_on=fit_on)[1]
     layer = data["layer"]
@@ -229,8 +229,8 @@ def _fit_cells(adata: AnnData, covariates: list[str], fit_on: str, data: dict[st
     made = _store.layer_record(adata, layer) is not None
     _validate.scale(x, layer=layer, normalize=False, may_be_negative=made)
     one = np.zeros(adata.n_obs, dtype=np.int64)
-    dealt = deal(one, 1, 0, np.arange(adata.n_obs, dtype=np.uint64), stratum=one, n_strata=1)
-    moments = gather(x, dealt, one, 1, 0, stratum=one, covariates=values)
+    dealt = deal(one, 1, 0, np.arange(adata.n_obs, dtype=np.uint64), batch=one, n_batches=1)
+    moments = gather(x, dealt, one, 1, 0, batch=one, covariates=values)
     return _regress_moments(moments, covariates, covariates, np.ones(1, dtype=bool))[1]
 
 

@@ -254,7 +254,7 @@ def _deal_cells(
         msg = "`test` and `val` list perturbations; they go with unit='perturbation' or 'combination', not 'cell'."
         raise ValueError(msg)
     if is_profiles(adata):
-        msg = "`unit='cell'` needs cells; profiles have none. Split the cells, then call spb.pp.pseudobulk."
+        msg = "`unit='cell'` needs cells; profiles have none. Split the cells, then call spb.pp.profiles."
         raise ValueError(msg)
     key = f"split{rng.integers(10**11):011d}"
     hashes = pd.util.hash_array(adata.obs_names.to_numpy(object), hash_key=key, categorize=False)

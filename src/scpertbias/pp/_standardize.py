@@ -27,7 +27,7 @@ def standardize(
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -62,7 +62,7 @@ def standardize(
     --------
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
-    >>> spb.pp.standardize(adata, strata="bio_rep")
+    >>> spb.pp.standardize(adata, batch_key="bio_rep")
     >>> bool(abs(adata.layers["standardized"].mean()) < 0.1)
     True
     """
@@ -72,7 +72,7 @@ def standardize(
         adata,
         groupby=groupby,
         reference=reference,
-        strata=strata,
+        batch_key=batch_key,
         min_cells=min_cells,
         layer=layer,
         split_key=split_key,

@@ -7,7 +7,7 @@ from .._models.deep.scgpt.fit import fit_scgpt
 from .._models.external.add_predictions import add_predictions
 from .._models.grn_linear import fit_grn_linear
 from .._models.mean import fit_mean
-from .._models.no_change import fit_control
+from .._models.no_change import fit_no_change
 from .._models.ridge import fit_ridge
 from .._models.two_stage import fit_two_stage
 from ._attribution_agreement import attribution_agreement
@@ -20,7 +20,7 @@ from ._recurrence import recurrence
 from ._score import score
 from ._show_models import show_models
 from ._specificity import specificity
-from ._target_response import on_target
+from ._target_response import target_response
 from ._variance_ratio import variance_ratio
 
 __all__ = [
@@ -33,14 +33,14 @@ __all__ = [
     "enrich",
     "fit_additive",
     "fit_bilinear",
-    "fit_control",
+    "fit_no_change",
     "fit_gears",
     "fit_grn_linear",
     "fit_mean",
     "fit_ridge",
     "fit_scgpt",
     "fit_two_stage",
-    "on_target",
+    "target_response",
     "recurrence",
     "score",
     "show_models",

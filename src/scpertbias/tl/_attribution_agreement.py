@@ -25,8 +25,8 @@ COLUMNS = [
     "model_b",
     "perturbation",
     "spearman",
-    "low",
-    "high",
+    "ci_low",
+    "ci_high",
     "overlap",
     "chance",
     "p",
@@ -70,7 +70,7 @@ def attribution_agreement(
     ``adata.uns['scpertbias']['attribution_agreement']`` : :class:`pandas.DataFrame`
         Read it with :func:`scpertbias.get.attribution_agreement`. One row a pair (``model_a``, ``model_b``) and
         ``perturbation``; ``""`` is the mean over the ``n`` perturbations that both have attributions for. ``spearman`` over
-        genes, of the mean with its 95 %% interval over perturbations (``low``, ``high``; none under 10); ``overlap``, the
+        genes, of the mean with its 95 %% interval over perturbations (``ci_low``, ``ci_high``; none under 10); ``overlap``, the
         share of the top ``k`` that both have (ties at the border count in part), beside ``chance`` (k over all genes);
         ``p`` against permutations of genes within 20 bins of expression, ``p_specific`` against other perturbations of
         ``model_b``, both one-sided. NaN where an attribution is the same for all genes. The size of an attribution counts,
@@ -91,7 +91,7 @@ def attribution_agreement(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.fit_bilinear(profiles, n_components=5)
     >>> spb.tl.attribution_agreement(profiles)
@@ -160,8 +160,8 @@ def _frame(names: npt.NDArray[np.str_], result: Agreement, weights: IntArray, ch
     columns = {
         "perturbation": ("", names[both]),
         "spearman": (mean.estimate, result.spearman[both]),
-        "low": (mean.low, nothing),
-        "high": (mean.high, nothing),
+        "ci_low": (mean.low, nothing),
+        "ci_high": (mean.high, nothing),
         "overlap": (overlap, result.overlap[both]),
         "p": (result.mean_p, result.p[both]),
         "p_specific": (result.mean_p_specific, result.p_specific[both]),

@@ -58,7 +58,7 @@ def attribution_check(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.attribution_check(profiles)
     >>> spb.get.attribution_check(profiles)["flag"].tolist()

@@ -22,7 +22,7 @@ from ._lazy import Tables
 DEFAULTS = {
     "groupby": "perturbation",
     "reference": None,
-    "strata": None,
+    "batch_key": None,
     "min_cells": 20,
     "layer": None,
     "split_key": "split",

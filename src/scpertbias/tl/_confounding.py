@@ -30,14 +30,14 @@ COLUMNS = [
     "level",
     "perturbation",
     "share",
-    "low",
-    "high",
+    "ci_low",
+    "ci_high",
     "null",
     "p",
     "shapley",
     "on_systematic",
     "share_without",
-    "own_target",
+    "n_target",
     "n_effective",
     "n_genes",
     "top_genes",
@@ -54,7 +54,7 @@ def confounding(
     n_boot: int = 1000,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -97,7 +97,7 @@ def confounding(
         unit) with its 95 %% interval over perturbations and control blocks; ``null`` and ``p`` (mean share of random sets
         of equally expressed genes; the share of them with as much); ``shapley`` (share where axes of the kind overlap and
         each takes its part), ``on_systematic`` (part of the mean response that lies in the set), ``share_without`` (the
-        ``own_target`` perturbations that target a gene of the set left out), ``n_effective`` (perturbations, all alike,
+        ``n_target`` perturbations that target a gene of the set left out), ``n_effective`` (perturbations, all alike,
         that would carry the response), ``n_genes``, ``top_genes``, ``note``.
 
     Raises
@@ -113,7 +113,7 @@ def confounding(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.confounding(profiles)
     >>> table = spb.get.confounding(profiles)
     >>> table[table["level"] == "screen"].set_index("axis")["share"].drop("other").idxmax()
@@ -123,7 +123,7 @@ def confounding(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,
@@ -243,7 +243,7 @@ class _Writer:
         n, effective = len(self.names), self.whole.n_effective
         self.approximate = f"approximate interval: {n} perturbations, {effective:.0f} effective"
 
-    def frame(self, name: str, kind: str, share: Share, own_target: BoolArray) -> pd.DataFrame:
+    def frame(self, name: str, kind: str, share: Share, n_target: BoolArray) -> pd.DataFrame:
         """Return the row of the screen and those of the perturbations."""
         weights = share.weights
         genes = int(np.count_nonzero(weights)) if kind == "genes" else len(self.screen.genes)
@@ -256,14 +256,14 @@ class _Writer:
             "level": "screen",
             "perturbation": "",
             "share": share.share,
-            "low": share.low,
-            "high": share.high,
+            "ci_low": share.low,
+            "ci_high": share.high,
             "null": share.null,
             "p": share.p,
             "shapley": share.shapley,
             "on_systematic": share.on_systematic,
             "share_without": share.share_without,
-            "own_target": int(own_target.sum()),
+            "n_target": int(n_target.sum()),
             "n_effective": self.whole.n_effective,
             "n_genes": genes,
             "top_genes": self._top(weights, kind),
@@ -278,7 +278,7 @@ class _Writer:
                 "level": "perturbation",
                 "perturbation": self.names,
                 "share": np.where(self.weak, np.nan, share.per_perturbation),
-                "own_target": own_target.astype(np.int64),
+                "n_target": n_target.astype(np.int64),
                 "n_genes": genes,
                 "top_genes": "",
                 "note": np.where(self.weak, f"reproducibility under {REPRODUCIBLE}", ""),

@@ -23,7 +23,7 @@ from .._moments import Screen
 FULL = "full"
 TRAINING, UNSEEN = "training", "unseen"
 OTHER_VALUES = ("regressed",)
-COLUMNS = ["model", "regime", "rows", "kappa", "kappa_seed", "n", "note"]
+COLUMNS = ["model", "regime", "rows", "shift", "shift_seed", "n", "note"]
 NO_CHANGE = "the full model predicts no change"
 NO_ROWS = "no perturbation that both models predict"
 
@@ -32,9 +32,9 @@ NO_ROWS = "no perturbation that both models predict"
 def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = False) -> MuData | None:
     """Measure how much retraining without some genes changes a model's predictions of the genes that are kept.
 
-    ``kappa`` is the distance between the retrained and the full model, in units of the change from control that the full
+    ``shift`` is the distance between the retrained and the full model, in units of the change from control that the full
     model predicts. Where it is 0, leaving genes out afterwards is as good as retraining (so of ridge: its genes do not
-    know of each other); only what exceeds ``kappa_seed``, the same between two trainings with other seeds, is coupling.
+    know of each other); only what exceeds ``shift_seed``, the same between two trainings with other seeds, is coupling.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
     ``mdata.uns['scpertbias']['coupling']`` : :class:`pandas.DataFrame`
         Read it with :func:`scpertbias.get.coupling`. One row a ``model``, ``regime`` and kind of ``rows``: ``unseen``, the
         stored predictions of held-out perturbations, or ``training``, those that the model has seen (of cross-fitted
-        models from one further fit on all, which is never scored). ``kappa`` and ``kappa_seed`` have no unit; ``n``
+        models from one further fit on all, which is never scored). ``shift`` and ``shift_seed`` have no unit; ``n``
         perturbations; ``note`` says why a value is missing. The regime ``regressed`` has other values, which are not
         compared. Retraining on values that are normalized again to the kept genes would need the counts, and is not part
         of this.
@@ -73,9 +73,9 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
     Examples
     --------
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", covariates=["p_mito"], models=("ridge",))
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"], models=("ridge",))
     >>> spb.tl.coupling(mdata)
-    >>> spb.get.coupling(mdata).query("regime == 'no_mt'")["kappa"].round(6).tolist()
+    >>> spb.get.coupling(mdata).query("regime == 'no_mt'")["shift"].round(6).tolist()
     [0.0, 0.0]
     """
     if not isinstance(mdata, MuData):
@@ -162,13 +162,13 @@ def _rows(model: str, regime: str, full: _Side, other: _Side | None) -> list[dic
     rows = []
     for kind in (TRAINING, UNSEEN):
         if other is None:
-            kappa, seed, n, note = np.nan, np.nan, 0, "its values are not those of the full model: not compared"
+            shift, seed, n, note = np.nan, np.nan, 0, "its values are not those of the full model: not compared"
         else:
-            kappa, n, note = _compared(model, kind, record, full, other)
+            shift, n, note = _compared(model, kind, record, full, other)
             seed, seed_note = _of_seed(model, kind, record, full, other)
             note = "; ".join(part for part in (note, seed_note) if part)
         rows.append(
-            {"model": model, "regime": regime, "rows": kind, "kappa": kappa, "kappa_seed": seed, "n": n, "note": note}
+            {"model": model, "regime": regime, "rows": kind, "shift": shift, "shift_seed": seed, "n": n, "note": note}
         )
     return rows
 
@@ -178,13 +178,13 @@ def _of_seed(model: str, kind: str, record: Mapping[str, Any], full: _Side, othe
     if record["kind"] in closed_forms():
         return 0.0, ""
     if "other_seed" not in record:
-        return np.nan, "two trainings with other seeds are needed for kappa_seed"
+        return np.nan, "two trainings with other seeds are needed for shift_seed"
     columns = full.screen.genes.get_indexer(other.screen.genes)
     unseen = _unseen(record, full)
     wanted = unseen if kind == UNSEEN else ~unseen
     wanted[0] = False
     again = np.asarray(record["other_seed"], dtype=np.float64)
-    seed, _, _ = kappa(full.stored(model)[:, columns], again[:, columns], full.screen.moments.control[columns], wanted)
+    seed, _, _ = shift(full.stored(model)[:, columns], again[:, columns], full.screen.moments.control[columns], wanted)
     return seed, ""
 
 
@@ -201,12 +201,12 @@ def _compared(model: str, kind: str, record: Mapping[str, Any], full: _Side, oth
         wanted = unseen if kind == UNSEEN else ~unseen
     wanted[0] = False  # the control
     columns = full.screen.genes.get_indexer(other.screen.genes)
-    return kappa(
+    return shift(
         before[:, columns], after[_order(full.screen, other.screen)], full.screen.moments.control[columns], wanted
     )
 
 
-def kappa(before: FloatArray, after: FloatArray, control: FloatArray, wanted: BoolArray) -> tuple[float, int, str]:
+def shift(before: FloatArray, after: FloatArray, control: FloatArray, wanted: BoolArray) -> tuple[float, int, str]:
     """Return the distance of two predictions (perturbations × kept genes) over that of the first from control.
 
     Beside it the number of perturbations that both predict, and why there is no value.

@@ -84,7 +84,7 @@ def enrich(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.enrich(profiles)
     >>> table = spb.get.enrich(profiles).query("perturbation == 'STAT1'")

@@ -37,7 +37,7 @@ def recurrence(
     k: int = 5,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -71,9 +71,9 @@ def recurrence(
         is ``delta`` (difference from control), ``z`` (in standard errors) or ``centered`` (z of the difference from the
         mean of the perturbed, for a model from that of its own predictions); ``count``, ``n_perturbations``,
         ``expected`` (the count by chance: as many genes of each perturbation, drawn among genes of the same
-        expression), ``excess`` (over the observed count), ``excess_low`` (lower end of its 95 %% interval: the observed
+        expression), ``excess`` (over the observed count), ``excess_ci_low`` (lower end of its 95 %% interval: the observed
         count is one of noisy data, and a model without noise has somewhat more of the same genes), ``p`` and ``q``
-        (Benjamini–Hochberg over the genes; none for ``delta``, where noisy genes recur in any screen), ``effective`` (effective number of genes that share the
+        (Benjamini–Hochberg over the genes; none for ``delta``, where noisy genes recur in any screen), ``n_effective_genes`` (effective number of genes that share the
         places), ``note``, ``symbol``. A model that predicts the same for every unseen perturbation has its k genes on top
         everywhere by construction (and none once centered): it gets no p. Genes that are nowhere on top are left out.
 
@@ -91,7 +91,7 @@ def recurrence(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.recurrence(profiles)
     >>> spb.get.recurrence(profiles).query("by == 'z'").nlargest(2, "count")["gene"].tolist()
     ['PSMB9', 'STAT1']
@@ -99,7 +99,7 @@ def recurrence(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,
@@ -187,10 +187,10 @@ def _frames(
                 "n_perturbations": n,
                 "expected": result.expected[kept],
                 "excess": np.nan if name == OBSERVED else (result.count - observed)[kept].astype(np.float64),
-                "excess_low": np.nan if name == OBSERVED else least_excess(result.count, observed, n)[kept],
+                "excess_ci_low": np.nan if name == OBSERVED else least_excess(result.count, observed, n)[kept],
                 "p": result.p[kept],
                 "q": benjamini_hochberg(result.p)[kept],
-                "effective": result.effective,
+                "n_effective_genes": result.effective,
                 "note": CONSTANT if name in constant else "",
                 "symbol": screen.symbols[kept],
             }

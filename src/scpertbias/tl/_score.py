@@ -32,7 +32,7 @@ def score(
 ) -> AnnData | None:
     """Score predictions perturbation by perturbation, beside the baseline and the ceiling, with intervals.
 
-    What was asked when the models were fitted (``groupby``, ``reference``, ``strata``, …) is read from them.
+    What was asked when the models were fitted (``groupby``, ``reference``, ``batch_key``, …) is read from them.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def score(
         additive prediction for combinations), ``control_noise`` and ``reproducibility``.
     ``adata.uns['scpertbias']['summary']`` : :class:`pandas.DataFrame`
         One row a model, subset (``all``, ``common`` to all models, ``reproducible``) and metric, over held-out
-        perturbations: ``estimate`` with its 95 %% interval, ``ceiling``, ``vs_mean`` (paired difference to the
+        perturbations: ``estimate`` with its 95 %% interval, ``ceiling``, ``difference_to_mean`` (paired difference to the
         baseline) with p and q (Benjamini–Hochberg within a model). ``l2_skill`` and the like are scaled: 0 is the
         baseline, 1 the ceiling.
 
@@ -78,7 +78,7 @@ def score(
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.split(adata)
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> spb.tl.score(profiles)
     >>> spb.get.scores(profiles)["l2_ratio"].round(6).unique().tolist()

@@ -13,7 +13,7 @@ def show_models() -> pd.DataFrame:
     Returns
     -------
     One row a model: ``model``, ``function``, ``unseen``, ``needs``, ``attribution``, ``closed_form`` (then an audit
-    cross-fits it), ``reference``.
+    cross-fits it), ``citation``.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def show_models() -> pd.DataFrame:
             "needs": ", ".join(spec.needs),
             "attribution": spec.attribution,
             "closed_form": spec.solve is not None,
-            "reference": spec.reference,
+            "citation": spec.citation,
         }
         for spec in specs().values()
     ]

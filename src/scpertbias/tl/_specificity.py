@@ -24,8 +24,8 @@ COLUMNS = [
     "score",
     "mismatched",
     "specific_gain",
-    "low",
-    "high",
+    "ci_low",
+    "ci_high",
     "p",
     "q",
     "ceiling",
@@ -80,7 +80,7 @@ def specificity(
         (correlation of the parts of predicted and observed effects off the mean direction of the training perturbations).
         ``score`` and ``mismatched`` (the mean over the other held-out perturbations' predictions) are means over ``n``
         perturbations; ``specific_gain`` is their difference, positive if the own predictions are better, with its 95 %%
-        interval (``low``, ``high``) and p (by permutation; q adjusted within a model); ``ceiling``, ``ceiling_mismatched``
+        interval (``ci_low``, ``ci_high``) and p (by permutation; q adjusted within a model); ``ceiling``, ``ceiling_mismatched``
         and ``ceiling_gain`` are the same for the truth. ``score_half`` and ``axis_only`` are scores on one half of the
         cells, of the model and of a prediction that takes from the other half how far to go along the axis.
         Metric ``off_share``: ``score`` is the share of the predicted energy off the axis, with its interval, ``ceiling``
@@ -108,7 +108,7 @@ def specificity(
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> spb.tl.specificity(profiles)
     >>> spb.get.specificity(profiles).set_index(["model", "metric"]).loc[("mean", "l2"), "specific_gain"].item()

@@ -27,7 +27,20 @@ NOISY = 0.1
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
 SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
-COLUMNS = ["model", "subset", "metric", "n", "estimate", "low", "high", "ceiling", "vs_mean", "p", "q", "note"]
+COLUMNS = [
+    "model",
+    "subset",
+    "metric",
+    "n",
+    "estimate",
+    "ci_low",
+    "ci_high",
+    "ceiling",
+    "difference_to_mean",
+    "p",
+    "q",
+    "note",
+]
 
 
 @dataclass(frozen=True)
@@ -131,13 +144,14 @@ def _plain(
     table: Mapping[str, FloatArray], name: str, mean: Columns, difference: Columns, k: int, *, same: bool
 ) -> dict[str, object]:
     ceiling = table.get(f"{name}_ceiling")
+    sign = 1.0 if METRICS[name].higher_is_better else -1.0  # positive is better, whatever the metric
     return {
         "n": int(mean.n[k]),
         "estimate": mean.estimate[k],
-        "low": mean.low[k],
-        "high": mean.high[k],
+        "ci_low": mean.low[k],
+        "ci_high": mean.high[k],
         "ceiling": np.nan if ceiling is None else average(np.where(np.isfinite(table[name]), ceiling, np.nan)),
-        "vs_mean": 0.0 if same else difference.estimate[k],
+        "difference_to_mean": 0.0 if same else sign * difference.estimate[k],
         "p": np.nan if same else difference.p[k],
         "q": np.nan,
     }
@@ -148,10 +162,10 @@ def _scaled(skill: Columns, k: int, *, same: bool) -> dict[str, object]:
     return {
         "n": int(skill.n[k]),
         "estimate": estimate,
-        "low": skill.low[k],
-        "high": skill.high[k],
+        "ci_low": skill.low[k],
+        "ci_high": skill.high[k],
         "ceiling": 1.0,
-        "vs_mean": estimate,
+        "difference_to_mean": estimate,
         "p": np.nan,
         "q": np.nan,
     }

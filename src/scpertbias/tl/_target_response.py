@@ -26,7 +26,7 @@ PROPOSED = 0.05
 
 
 @docs.dedent
-def on_target(
+def target_response(
     adata: AnnData,
     models: str | Sequence[str] | None = None,
     *,
@@ -35,7 +35,7 @@ def on_target(
     n_perm: int = 1000,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -70,8 +70,8 @@ def on_target(
     -------
     %(stored)s Sets the following field:
 
-    ``adata.uns['scpertbias']['on_target']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.on_target`. ``level`` is ``scan``: one row a model (``observed`` among them),
+    ``adata.uns['scpertbias']['target_response']`` : :class:`pandas.DataFrame`
+        Read it with :func:`scpertbias.get.target_response`. ``level`` is ``scan``: one row a model (``observed`` among them),
         ``block`` (``all``, or ten of consecutive genes, from ``first`` to ``last``) and ``shift``; ``n_targets``,
         ``percentile`` (mean of the targets' percentiles among all genes of their perturbation), ``expected`` (the same in
         a random perturbation), ``p`` (over all shifts), ``q`` (of the strongest shift, Benjamini–Hochberg over blocks) and
@@ -89,9 +89,9 @@ def on_target(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
-    >>> spb.tl.on_target(profiles, direction="down")
-    >>> targets = spb.get.on_target(profiles).query("level == 'perturbation'").set_index("perturbation")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.tl.target_response(profiles, direction="down")
+    >>> targets = spb.get.target_response(profiles).query("level == 'perturbation'").set_index("perturbation")
     >>> targets.loc["STAT1", "percentile"].round(2).item()
     1.0
     """
@@ -102,14 +102,14 @@ def on_target(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,
         "gene_symbols": gene_symbols,
     }
     asked = ask(adata, models, data, need_models=False)
-    table = on_target_table(
+    table = target_response_table(
         asked.screen,
         asked.predictions,
         folds=asked.folds,
@@ -120,13 +120,13 @@ def on_target(
         rng=rng,
     )
     adata = adata.copy() if copy else adata
-    _store.put(adata, on_target=table)
-    added("'on_target', a row for each model and shift, and for each model and target (adata.uns['scpertbias'])")
+    _store.put(adata, target_response=table)
+    added("'target_response', a row for each model and shift, and for each model and target (adata.uns['scpertbias'])")
     _warn_shift(table)
     return adata if copy else None
 
 
-def on_target_table(
+def target_response_table(
     screen: Screen,
     predictions: Mapping[str, FloatArray],
     *,
@@ -137,7 +137,7 @@ def on_target_table(
     constant: Sequence[str] = (),
     rng: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
-    """Return the table of :func:`on_target`; each model is asked about all that it has not seen.
+    """Return the table of :func:`target_response`; each model is asked about all that it has not seen.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def on_target_table(
     folds
         Fold of each perturbation, if models are cross-fitted.
     direction, max_shift, n_perm
-        As in :func:`on_target`.
+        As in :func:`target_response`.
     constant
         Models known to predict the same for every unseen perturbation.
     rng
@@ -275,5 +275,5 @@ def _warn_shift(table: pd.DataFrame) -> None:
         )
         warn(
             f"Perturbed genes move most in a column beside their own ({where}): values and var_names seem to be out of "
-            "step. See spb.get.on_target."
+            "step. See spb.get.target_response."
         )

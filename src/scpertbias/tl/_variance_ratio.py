@@ -31,7 +31,7 @@ def variance_ratio(
     """Compare how much predictions vary between held-out perturbations with how much the perturbations do.
 
     1 is as much as the data (noise taken out), 0 the same prediction for all. A model whose ``collapsed_to`` is ``mean``
-    or ``control`` is no other than that baseline, whatever its score.
+    or ``no_change`` is no other than that baseline, whatever its score.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def variance_ratio(
         gene (``gene``). ``sd_predicted`` and ``sd_observed`` are standard deviations across perturbations in
         log-normalized units, the latter without noise, from the covariance of two halves of the cells; both about the
         mean of each fold (about that of all where folds have fewer than 5 perturbations), since the fits of folds differ
-        in their mean. ``ratio`` is of the sums of the variances, with its 95 %% interval (``low``, ``high``); for a gene it
+        in their mean. ``ratio`` is of the sums of the variances, with its 95 %% interval (``ci_low``, ``ci_high``); for a gene it
         is given where its covariance exceeds twice its standard error. ``cosine_mean``, ``cosine_control``: predicted
         effects with those of the baselines. ``collapsed_to`` (one of them above 0.999) and ``note``.
 
@@ -71,7 +71,7 @@ def variance_ratio(
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
-    >>> profiles = spb.pp.pseudobulk(adata, strata="bio_rep")
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> spb.tl.variance_ratio(profiles)
     >>> table = spb.get.variance_ratio(profiles).query("level == 'screen'")
@@ -144,8 +144,8 @@ COLUMNS = [
     "sd_predicted",
     "sd_observed",
     "ratio",
-    "low",
-    "high",
+    "ci_low",
+    "ci_high",
     "cosine_mean",
     "cosine_control",
     "collapsed_to",
@@ -164,8 +164,8 @@ def _screen_row(name: str, found: Spread, near: Collapse, n: int, note: str) -> 
         "sd_predicted": float(np.sqrt(found.predicted.mean())),
         "sd_observed": float(np.sqrt(observed)) if observed > 0 else np.nan,
         "ratio": ratio.estimate,
-        "low": ratio.low,
-        "high": ratio.high,
+        "ci_low": ratio.low,
+        "ci_high": ratio.high,
         "cosine_mean": near.cosine_mean,
         "cosine_control": near.cosine_control,
         "collapsed_to": near.to,

@@ -7,13 +7,13 @@ from scpertbias.ds._simulation.sampling import Cells
 
 
 def test_the_design_has_the_control_cells_asked_for_and_no_empty_group():
-    group, stratum, guide = design(1000, 40, 0.1, 4, np.random.SeedSequence(0))
+    group, batch, guide = design(1000, 40, 0.1, 4, np.random.SeedSequence(0))
     sizes = np.bincount(group)
     assert sizes[0] == 100
     assert len(sizes) == 41
     assert sizes.min() >= 1
     assert sizes[1:].std() > 3
-    assert set(stratum) == {0, 1, 2, 3}
+    assert set(batch) == {0, 1, 2, 3}
     assert guide[group > 0].max() == 1
     assert guide[group == 0].max() == 9
     # Cells come in random order.

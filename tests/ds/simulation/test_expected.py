@@ -11,7 +11,7 @@ def population(**changes):
     n_genes = 12
     values = {
         "rate": rng.dirichlet(np.full(n_genes, 0.7), 3),
-        "batch": np.ones((1, n_genes)),
+        "batch_factor": np.ones((1, n_genes)),
         "size": rng.uniform(0.4, 8, n_genes),
         "axis": rng.normal(size=n_genes),
         "cell_axis_sd": 0.2,
@@ -48,7 +48,7 @@ def test_equals_the_sum_over_all_pairs_of_counts(mean):
         depth=sum(mean),
         depth_sd=0.0,
         cell_axis_sd=0.0,
-        batch=np.ones((1, 2)),
+        batch_factor=np.ones((1, 2)),
     )
     k, rest = np.arange(60)[:, None], np.arange(3000)[None]
     laws = [stats.nbinom(r, r / (r + m)) for r, m in zip(size, mean, strict=True)]

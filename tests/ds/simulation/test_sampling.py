@@ -5,12 +5,12 @@ from scipy import sparse, stats
 from scpertbias.ds._simulation.sampling import CHUNK, Population, draw_cells
 
 
-def counts_of(population, n_cells, *, n_jobs=1, seed=0, stratum=None):
+def counts_of(population, n_cells, *, n_jobs=1, seed=0, batch=None):
     group = np.zeros(n_cells, dtype=np.int64)
-    stratum = group if stratum is None else stratum
+    batch = group if batch is None else batch
     members = [np.arange(population.rate.shape[1]) < 2]
     chunks = draw_cells(
-        population, group, stratum, members=members, seed=np.random.SeedSequence(seed), n_jobs=n_jobs
+        population, group, batch, members=members, seed=np.random.SeedSequence(seed), n_jobs=n_jobs
     )  # fmt: skip
     indptr = np.concatenate([[0], np.cumsum(np.concatenate([chunk.n_stored for chunk in chunks]))])
     indices = np.concatenate([chunk.indices for chunk in chunks])
@@ -26,7 +26,7 @@ def counts_of(population, n_cells, *, n_jobs=1, seed=0, stratum=None):
 def plain(mean, size, **changes):
     mean = np.asarray(mean, dtype=float)
     values = {
-        "rate": mean[None] / 100, "batch": np.ones((1, len(mean))), "size": np.asarray(size, dtype=float),
+        "rate": mean[None] / 100, "batch_factor": np.ones((1, len(mean))), "size": np.asarray(size, dtype=float),
         "axis": np.zeros(len(mean)), "cell_axis_sd": 0.0, "depth": 100.0, "depth_sd": 0.0,
     }  # fmt: skip
     return Population(**(values | changes))
@@ -69,11 +69,11 @@ def test_depth_keeps_its_mean_and_the_axis_correlates_genes():
     assert abs(correlation[0, 2]) < 0.04
 
 
-def test_strata_multiply_the_means():
-    stratum = np.arange(10_000) % 2
-    batch = np.array([[1.0, 1.0], [2.0, 0.5]])
-    counts = counts_of(plain([10.0, 10.0], [10.0, 10.0], batch=batch), 10_000, stratum=stratum)
-    means = np.array([counts[stratum == s].mean(axis=0) for s in (0, 1)])
+def test_batches_multiply_the_means():
+    batch = np.arange(10_000) % 2
+    batch_factor = np.array([[1.0, 1.0], [2.0, 0.5]])
+    counts = counts_of(plain([10.0, 10.0], [10.0, 10.0], batch_factor=batch_factor), 10_000, batch=batch)
+    means = np.array([counts[batch == s].mean(axis=0) for s in (0, 1)])
     np.testing.assert_allclose(means, [[10, 10], [20, 5]], rtol=0.05)
 
 

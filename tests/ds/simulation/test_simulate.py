@@ -128,8 +128,8 @@ def test_control_cells_share_the_axis():
     assert abs(correlation(0.0)) < 0.06
 
 
-def test_strata_differ_and_leave_the_effects_alone():
-    screen = ds.simulate(20_000, 100, 3, n_strata=3, strata_strength=0.3, inert_fraction=0)
+def test_batches_differ_and_leave_the_effects_alone():
+    screen = ds.simulate(20_000, 100, 3, n_batches=3, batch_strength=0.3, inert_fraction=0)
     assert sorted(screen.obs["gem_group"].unique()) == ["1", "2", "3"]
     assert screen.obs["gem_group"].dtype == "category"
     labels = screen.obs["perturbation"].astype(str)
@@ -143,7 +143,7 @@ def test_strata_differ_and_leave_the_effects_alone():
     for row, label in enumerate(truth["perturbations"]):
         within = np.mean([means[label, s] - means["non-targeting", s] for s in "123"], axis=0)
         assert np.corrcoef(within, truth["expected_delta"][row])[0, 1] > 0.8
-    same = ds.simulate(20_000, 100, 3, n_strata=3, strata_strength=0.0, inert_fraction=0)
+    same = ds.simulate(20_000, 100, 3, n_batches=3, batch_strength=0.0, inert_fraction=0)
     np.testing.assert_array_equal(truth["expected_delta"], same.uns[TRUTH]["expected_delta"])
 
 
@@ -168,7 +168,7 @@ def test_the_truth_does_not_depend_on_the_number_of_cells():
 @pytest.mark.parametrize("inert_fraction", [0.1, 1.0])
 @pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
 def test_survives_a_file(tmp_path, inert_fraction, suffix):
-    screen = ds.simulate(300, 60, 5, inert_fraction=inert_fraction, n_strata=2)
+    screen = ds.simulate(300, 60, 5, inert_fraction=inert_fraction, n_batches=2)
     path = tmp_path / f"screen.{suffix}"
     getattr(screen, f"write_{suffix}")(path)
     again = getattr(ad, f"read_{suffix}")(path)
@@ -196,7 +196,7 @@ def test_every_perturbation_has_cells(n_cells, n_perturbations):
         ({"n_cells": 3}, "n_cells must be an integer of at least 10, found 3"),
         ({"n_genes": 2.5}, "n_genes must be an integer"),
         ({"n_perturbations": 0}, "n_perturbations must be an integer of at least 1"),
-        ({"n_strata": 0}, "n_strata must be an integer of at least 1"),
+        ({"n_batches": 0}, "n_batches must be an integer of at least 1"),
         ({"n_cells": 100, "n_perturbations": 95}, "n_perturbations=95 is more than the 92 cells"),
         ({"axis_strength": -1}, "axis_strength must lie between 0 and 5, found -1"),
         ({"axis_strength": float("nan")}, "axis_strength must lie between 0 and 5, found nan"),

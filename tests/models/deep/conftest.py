@@ -22,7 +22,7 @@ def _one_thread():
 @pytest.fixture(scope="session")
 def screen():
     """Cells of two batches with a split: 24 genes, eight perturbations, and some that do not count."""
-    adata = spb.ds.simulate(600, 24, 8, n_strata=2, strata_strength=0.3, rng=3)
+    adata = spb.ds.simulate(600, 24, 8, n_batches=2, batch_strength=0.3, rng=3)
     names = sorted(set(adata.obs["perturbation"]) - {"non-targeting"})
     spb.pp.split(adata, test=names[:1], val=names[1:2])
     label = adata.obs["perturbation"].astype(str).to_numpy(object)
@@ -38,7 +38,7 @@ def data():
     return {
         "groupby": "perturbation",
         "reference": None,
-        "strata": "gem_group",
+        "batch_key": "gem_group",
         "min_cells": 20,
         "layer": None,
         "split_key": "split",

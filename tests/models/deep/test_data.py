@@ -53,7 +53,7 @@ def test_centering_by_stratum_gives_the_means_of_the_moments(screen, data, cells
     assert np.abs(cells.offset).max() > 0.01
     bare = screen.copy()
     del bare.obs["gem_group"]
-    one = read_cells(bare, {**data, "strata": None}, function="f")
+    one = read_cells(bare, {**data, "batch_key": None}, function="f")
     assert one.offset is None
     np.testing.assert_array_equal(one.centered(train), one.dense(train))
 
@@ -95,7 +95,7 @@ def test_fingerprints(screen, data, cells):
 
 def test_profiles_are_refused(screen, data):
     with pytest.raises(ValueError, match="spb.tl.fit_x is trained on cells"):
-        read_cells(spb.pp.pseudobulk(screen, strata="gem_group"), data, function="spb.tl.fit_x")
+        read_cells(spb.pp.profiles(screen, batch_key="gem_group"), data, function="spb.tl.fit_x")
 
 
 def test_no_training_perturbation(screen, data):

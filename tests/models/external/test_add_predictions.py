@@ -26,12 +26,12 @@ def make_cells() -> ad.AnnData:
 @pytest.fixture(params=["cells", "profiles"])
 def data(request) -> ad.AnnData:
     cells = make_cells()
-    return cells if request.param == "cells" else spb.pp.pseudobulk(cells)
+    return cells if request.param == "cells" else spb.pp.profiles(cells)
 
 
 @pytest.fixture
 def profiles() -> ad.AnnData:
-    return spb.pp.pseudobulk(make_cells())
+    return spb.pp.profiles(make_cells())
 
 
 @pytest.fixture
@@ -219,19 +219,19 @@ def test_predicted_reference_takes_a_shared_offset_out(data, table, control):
     offset = np.linspace(0, 0.6, len(GENES))
     own_control = control * 0.95
     cells = predicted_cells(table + offset, column="target_gene", control=own_control + offset)
-    spb.tl.add_predictions(data, cells, key_added="mine", reference="predicted")
+    spb.tl.add_predictions(data, cells, key_added="mine", control="predicted")
     check(data, table - own_control + control)
     np.testing.assert_allclose(spb.get.predictions(data, "mine").loc[CONTROL], control, rtol=1e-6)
 
 
 def test_predicted_reference_needs_the_control(profiles, table):
     with pytest.raises(ValueError, match="do not contain the control"):
-        spb.tl.add_predictions(profiles, table, key_added="mine", reference="predicted")
+        spb.tl.add_predictions(profiles, table, key_added="mine", control="predicted")
 
 
 @pytest.mark.parametrize(
     ("argument", "said"),
-    [({"reference": "mock"}, "pseudobulk"), ({"kind": "logfc"}, "log2fc"), ({"key_added": "half_1"}, "did not write")],
+    [({"control": "mock"}, "profiles"), ({"kind": "logfc"}, "log2fc"), ({"key_added": "half_1"}, "did not write")],
 )
 def test_words(profiles, table, argument, said):
     with pytest.raises(ValueError, match=said):
@@ -323,7 +323,7 @@ def test_counts_in_a_layer(table):
 
 def test_standardized_data_take_negative_predictions():
     cells = make_cells()
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     spb.pp.standardize(profiles, key_added="scaled")
     spb.tl.fit_mean(profiles, layer="scaled")
     table = spb.get.predictions(profiles, "mean")
@@ -346,19 +346,19 @@ def test_unknown_labels_are_named_and_missing_ones_are_gaps(data, table):
     got = stored(data)
     assert got.loc[["JAK2", "SPI1"]].isna().all(axis=None)
     assert got.drop(index=["JAK2", "SPI1"]).notna().all(axis=None)
-    assert list(data.uns["scpertbias"]["models"]["mine"]["cannot_predict"]) == ["JAK2", "SPI1"]
+    assert list(data.uns["scpertbias"]["models"]["mine"]["unpredicted"]) == ["JAK2", "SPI1"]
 
 
 def test_record(profiles, table):
     spb.tl.add_predictions(profiles, table, key_added="mine", test=["STAT1_IRF1", "JAK2"])
     record = profiles.uns["scpertbias"]["models"]["mine"]
     assert record["kind"] == "external"
-    assert record["params"] == {"kind": "expression", "reference": "observed", "source": "table 5 × 40"}
+    assert record["params"] == {"kind": "expression", "control": "observed", "source": "table 5 × 40"}
     assert sorted(record["test"]) == ["IRF1+STAT1", "JAK2"]
     assert record["data"]["reference_name"] == CONTROL
     assert record["cross_fitted"] is False
     assert record["note"] == ""
-    assert not len(record["cannot_predict"])
+    assert not len(record["unpredicted"])
 
 
 def test_test_decides_what_is_scored(profiles, table):

@@ -17,8 +17,10 @@ def texts(tables, card=None):
     ("low", "verdict", "said"), [(1.52, "x", True), (1.0, "x", False), (1.52, "no verdict", False)]
 )
 def test_a_model_above_the_ceiling_may_have_seen_the_answer(tables, low, verdict, said):
-    card = [{"model": "theirs", "n": 100, "verdict": verdict, "skill": 1.83, "low": low, "high": 2.39}]
-    assert texts(tables, [*card, {"model": "x", "n": 100, "verdict": "x", "skill": 1.1, "low": 0.9, "high": 1.3}]) == (
+    card = [{"model": "theirs", "n": 100, "verdict": verdict, "skill": 1.83, "ci_low": low, "ci_high": 2.39}]
+    assert texts(
+        tables, [*card, {"model": "x", "n": 100, "verdict": "x", "skill": 1.1, "ci_low": 0.9, "ci_high": 1.3}]
+    ) == (
         [
             "theirs comes closer to what was measured than the truth itself would (183 % [152, 239] of the way, n = 100): "
             "has it seen these perturbations?"
@@ -32,8 +34,8 @@ def test_a_model_above_the_ceiling_may_have_seen_the_answer(tables, low, verdict
     ("row", "said"),
     [
         (
-            ("strata", "", "warning", "obs holds batch and strata were not given"),
-            "obs holds batch and strata were not given.",
+            ("batches", "", "warning", "obs holds batch and `batch_key` was not given"),
+            "obs holds batch and `batch_key` was not given.",
         ),
         (("genes", "", "warning", "no ribosomal genes are measured"), "No ribosomal genes are measured."),
         (
@@ -44,7 +46,7 @@ def test_a_model_above_the_ceiling_may_have_seen_the_answer(tables, low, verdict
             ("labels", "", "warning", "2 of 7 perturbations have under 20 cells"),
             "2 of 7 perturbations have under 20 cells.",
         ),
-        (("strata", "", "ok", "cells are centered"), None),
+        (("batch_key", "", "ok", "cells are centered"), None),
         (("perturbation", "A", "warning", "left out"), None),
         (("response", "", "warning", "8 of 25 have no effect"), None),
     ],
@@ -68,7 +70,7 @@ def test_values_beside_their_gene_names(tables, proposed, shift, said):
         "proposed": proposed,
     }
     row |= {"n_targets": 27.0, "percentile": 0.95, "expected": 0.6, "q": 0.002, "note": ""}
-    tables["on_target"] = pd.DataFrame([row, {**row, "model": "ridge", "proposed": True, "shift": -1}])
+    tables["target_response"] = pd.DataFrame([row, {**row, "model": "ridge", "proposed": True, "shift": -1}])
     found = texts(tables)
     assert len(found) == said
     assert not said or found[0].startswith(

@@ -22,7 +22,7 @@ FIT, MISFIT, UNTOLD = (
 
 def skill(model="x", *, metric="l2_skill", n=100, estimate=0.2, low=0.1, high=0.3, note="", ceiling=1.0):
     row = {"model": model, "regime": "full", "subset": "all", "metric": metric, "n": n, "estimate": estimate}
-    return {**row, "low": low, "high": high, "note": note, "ceiling": ceiling}
+    return {**row, "ci_low": low, "ci_high": high, "note": note, "ceiling": ceiling}
 
 
 def gain(low, *, model="x", metric=SPECIFIC, n=100, value=None, note=""):
@@ -33,12 +33,12 @@ def gain(low, *, model="x", metric=SPECIFIC, n=100, value=None, note=""):
         "n": n,
         "specific_gain": low + 0.15 if value is None else value,
     }
-    return {**row, "low": low, "high": low + 0.2, "ceiling_gain": 0.606, "note": note}
+    return {**row, "ci_low": low, "ci_high": low + 0.2, "ceiling_gain": 0.606, "note": note}
 
 
 def share(low, *, model="x"):
-    row = {"model": model, "regime": "full", "metric": OFF_SHARE, "n": 100, "score": low + 0.05, "low": low}
-    return {**row, "high": low + 0.1, "ceiling": 0.4, "note": ""}
+    row = {"model": model, "regime": "full", "metric": OFF_SHARE, "n": 100, "score": low + 0.05, "ci_low": low}
+    return {**row, "ci_high": low + 0.1, "ceiling": 0.4, "note": ""}
 
 
 def ask(tables, *rows, specificity=(), unseen=None):
@@ -48,8 +48,8 @@ def ask(tables, *rows, specificity=(), unseen=None):
         "regime": "full",
         "level": "screen",
         "share": 0.5,
-        "low": 0.4,
-        "high": 0.6,
+        "ci_low": 0.4,
+        "ci_high": 0.6,
         "note": "",
     }
     tables["confounding"] = pd.DataFrame([axis])
@@ -73,7 +73,7 @@ def about(said, start):
         ([skill(), skill("y", estimate=0.4)], [gain(-0.1), gain(-0.1, metric=OFF_AXIS), share(0.2)], "partly", "None fully: y and x come closer to the truth than the mean of the other perturbations (40 % [10, 30] of the way for y, n = 100), but only"),
         ([skill(low=-0.1)], [gain(-0.1)], "no", "None: no model can be told to come closer to the truth than the mean of the other perturbations (n = 100)."),
         ([skill(low=-0.1, n=25)], [gain(-0.1)], "no", "None: no model can be told to come closer to the truth than the mean of the other perturbations (n = 25, approximate)."),
-        ([skill(n=9)], [], "open", "This cannot be told: no model has enough held-out perturbations"),
+        ([skill(n=9)], [], "inconclusive", "This cannot be told: no model has enough held-out perturbations"),
     ],
 )  # fmt: skip
 def test_whom_to_trust(tables, rows, specificity, verdict, start):
@@ -119,7 +119,7 @@ def test_where_weak_perturbations_count_as_much_as_strong_ones(tables, low, high
 
 def test_the_baseline_is_not_judged_against_itself(tables):
     found, said = ask(tables, skill("mean", estimate=0.0, low=0.0, high=0.0))
-    assert (found["verdict"], said) == ("open", [])
+    assert (found["verdict"], said) == ("inconclusive", [])
     assert found["text"] == "This cannot be told: no model was fitted beside the mean baseline."
 
 
@@ -189,7 +189,7 @@ def test_no_models(tables):
 
 
 def spread(model, to, *, ratio=0.0, n=100, regime="full"):
-    values = {"n_perturbations": n, "ratio": ratio, "low": ratio, "high": ratio}
+    values = {"n_perturbations": n, "ratio": ratio, "ci_low": ratio, "ci_high": ratio}
     return {"model": model, "regime": regime, "level": "screen", "collapsed_to": to, **values}
 
 

@@ -9,11 +9,19 @@ NAN = float("nan")
 
 
 def retrained(model="x", *, n=100, gain=0.0, low=0.0, high=0.0, regime="no_mt_ribo"):
-    return {"model": model, "regime": regime, "metric": "l2_ratio", "n": n, "gain": gain, "low": low, "high": high}
+    return {
+        "model": model,
+        "regime": regime,
+        "metric": "l2_ratio",
+        "n": n,
+        "gain": gain,
+        "ci_low": low,
+        "ci_high": high,
+    }
 
 
 def removal(model="x", *, gain=0.05, low=-0.01, high=0.02, n=100, p=0.048, regime="no_mt_ribo"):
-    values = {"gain": gain, "random_mean": 0.001, "random_low": low, "random_high": high, "p": p}
+    values = {"gain": gain, "random_mean": 0.001, "random_min": low, "random_max": high, "p": p}
     return {"model": model, "regime": regime, "n": n, "n_random": 20, **values}
 
 
@@ -23,7 +31,7 @@ def pair(order, *, full=-0.1, n=100, regime="no_mt_ribo"):
 
 def ask(tables, *rows, random=(), ranking=(), models=("mean", "x")):
     tables["summary"] = pd.DataFrame({"model": models})
-    for name, some in (("regimes", rows), ("random_regimes", random), ("ranking", ranking)):
+    for name, some in (("retraining", rows), ("random_removals", random), ("ranking", ranking)):
         if some:
             tables[name] = pd.DataFrame(some)
     found = leaning(tables)
@@ -64,23 +72,28 @@ UNCLEAR = retrained(gain=0.02, low=-0.01, high=0.05)
         (
             [retrained(gain=3e-4, low=1e-4, high=1e-3), retrained("y")],
             [],
-            "open",
+            "inconclusive",
             "nothing changes for 1 of 2 models, and the intervals of the others hold changes below 0.0005",
         ),
         (
             [UNCLEAR, retrained("y")],
             [],
-            "open",
+            "inconclusive",
             "nothing changes for 1 of 2 models, and the intervals of the others hold 0",
         ),
-        ([retrained(n=9)], [], "open", "no model has enough held-out perturbations"),
-        ([retrained(low=NAN, high=NAN)], [], "open", "no model has enough held-out perturbations"),
-        ([retrained("mean", gain=0.05, low=0.03, high=0.07)], [], "open", "no model was retrained beside the mean"),
-        ([], [], "open", "no regime without confounder genes"),
+        ([retrained(n=9)], [], "inconclusive", "no model has enough held-out perturbations"),
+        ([retrained(low=NAN, high=NAN)], [], "inconclusive", "no model has enough held-out perturbations"),
+        (
+            [retrained("mean", gain=0.05, low=0.03, high=0.07)],
+            [],
+            "inconclusive",
+            "no model was retrained beside the mean",
+        ),
+        ([], [], "inconclusive", "no regime without confounder genes"),
         (
             [retrained(gain=0.05, low=0.03, high=0.07, regime="regressed")],
             [],
-            "open",
+            "inconclusive",
             "no regime without confounder genes",
         ),
         (
@@ -160,11 +173,11 @@ def test_retraining_against_random_genes(tables, row, verdict):
         ),
         ([pair("reversed", full=0.1)], "b is before a if trained on all genes"),
         (
-            [pair("kept"), pair("untold"), pair("kept", regime="no_mt")],
+            [pair("kept"), pair("undetermined"), pair("kept", regime="no_mt")],
             "does not change the ranking: where two models are told apart before and after, the order is the same (pairs: 1 of 2 "
             "without mitochondrial and ribosomal genes, 1 of 1 without mitochondrial genes).",
         ),
-        ([pair("untold"), pair("same")], "Whether retraining changes the ranking cannot be told"),
+        ([pair("undetermined"), pair("same")], "Whether retraining changes the ranking cannot be told"),
         ([pair("reversed", n=9)], None),
     ],
 )
@@ -178,7 +191,7 @@ def test_the_baseline_alone_is_not_a_missing_regime(tables):
     for rows in ([], [retrained("mean")]):
         found, said = ask(tables, *rows, models=["mean"])
         assert found["text"] == "This cannot be told: no model was fitted beside the mean baseline."
-        assert (found["verdict"], said) == ("open", [])
+        assert (found["verdict"], said) == ("inconclusive", [])
 
 
 def test_not_asked_without_models(tables):

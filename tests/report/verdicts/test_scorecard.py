@@ -12,7 +12,7 @@ NAN = float("nan")
 
 def skill(model="x", *, n=100, estimate=0.2, low=0.1, high=0.3, note="", **other):
     row = {"model": model, "regime": "full", "subset": "all", "metric": "l2_skill", "n": n, "estimate": estimate}
-    return {**row, "low": low, "high": high, "note": note, **other}
+    return {**row, "ci_low": low, "ci_high": high, "note": note, **other}
 
 
 def gain(metric, low, *, model="x", n=100):
@@ -22,8 +22,8 @@ def gain(metric, low, *, model="x", n=100):
         "metric": metric,
         "n": n,
         "specific_gain": low + 0.1,
-        "low": low,
-        "high": low + 0.2,
+        "ci_low": low,
+        "ci_high": low + 0.2,
     }
     return {**row, "ceiling_gain": 0.6, "note": ""}
 
@@ -34,15 +34,15 @@ def axis(note=""):
         "regime": "full",
         "level": "screen",
         "share": 0.5,
-        "low": 0.4,
-        "high": 0.6,
+        "ci_low": 0.4,
+        "ci_high": 0.6,
         "note": note,
     }
 
 
 def share(low, *, model="x", n=100):
-    row = {"model": model, "regime": "full", "metric": words.OFF_SHARE, "n": n, "score": low + 0.1, "low": low}
-    return {**row, "high": low + 0.2, "ceiling": 0.4, "note": ""}
+    row = {"model": model, "regime": "full", "metric": words.OFF_SHARE, "n": n, "score": low + 0.1, "ci_low": low}
+    return {**row, "ci_high": low + 0.2, "ceiling": 0.4, "note": ""}
 
 
 def card(tables, *rows, apart=None, off=None, off_share=None, note="", unseen=None):
@@ -65,12 +65,12 @@ def card(tables, *rows, apart=None, off=None, off_share=None, note="", unseen=No
         ({}, 0.1, (0.1, None), words.TELLS),
         ({}, 0.1, (None, None), words.TELLS),
         ({}, None, (None, None), words.SHARED),
-        ({"low": 0.0}, 0.1, (0.1, 0.2), words.APART),
-        ({"low": -0.1}, -0.1, (-0.1, 0.2), words.SAME),
-        ({"low": -0.3, "high": 0.0}, -0.1, (-0.1, 0.2), words.SAME),
-        ({"low": -0.3, "high": -0.1}, 0.1, (0.1, 0.2), words.WORSE),
+        ({"ci_low": 0.0}, 0.1, (0.1, 0.2), words.APART),
+        ({"ci_low": -0.1}, -0.1, (-0.1, 0.2), words.SAME),
+        ({"ci_low": -0.3, "ci_high": 0.0}, -0.1, (-0.1, 0.2), words.SAME),
+        ({"ci_low": -0.3, "ci_high": -0.1}, 0.1, (0.1, 0.2), words.WORSE),
         ({"n": 9}, 0.1, (0.1, 0.2), words.NONE),
-        ({"low": NAN, "high": NAN}, 0.1, (0.1, 0.2), words.NONE),
+        ({"ci_low": NAN, "ci_high": NAN}, 0.1, (0.1, 0.2), words.NONE),
     ],
 )
 def test_verdict_is_of_the_intervals_alone(tables, given, apart, off, verdict):
@@ -88,7 +88,8 @@ def test_a_weak_axis_is_not_used(tables):
 
 
 @pytest.mark.parametrize(
-    ("given", "verdict"), [({"low": -0.1}, words.ONE), ({}, words.ONE), ({"low": -0.3, "high": -0.1}, words.WORSE)]
+    ("given", "verdict"),
+    [({"ci_low": -0.1}, words.ONE), ({}, words.ONE), ({"ci_low": -0.3, "ci_high": -0.1}, words.WORSE)],
 )
 def test_a_constant_model_knows_no_perturbation(tables, given, verdict):
     (row,) = card(
@@ -113,9 +114,9 @@ def test_other_subsets_regimes_and_scores_are_not_looked_at(tables):
 
 
 def test_retraining_and_recurrence_are_counted(tables):
-    tables["regimes"] = pd.DataFrame(
+    tables["retraining"] = pd.DataFrame(
         [
-            {"model": "x", "regime": regime, "metric": "l2_ratio", "gain": g, "low": g, "high": g}
+            {"model": "x", "regime": regime, "metric": "l2_ratio", "gain": g, "ci_low": g, "ci_high": g}
             for regime, g in (("no_mt", 0.1), ("no_mt_ribo", 0.2))
         ]
     )
@@ -127,7 +128,7 @@ def test_retraining_and_recurrence_are_counted(tables):
             "symbol": s,
             "count": 9,
             "excess": 5.0,
-            "excess_low": 1.0,
+            "excess_ci_low": 1.0,
             "q": q,
             "n_perturbations": 20,
         }

@@ -9,8 +9,8 @@ NAN = float("nan")
 CARRY = "5 of 25 perturbations carry 80 % of the response: A, B, C, D, E"
 
 
-def perturbation(name, kind="reproducible", *, own_gene="", own_z=NAN):
-    return {"perturbation": name, "kind": kind, "own_gene": own_gene, "own_z": own_z}
+def perturbation(name, kind="reproducible", *, target_gene="", target_z=NAN):
+    return {"perturbation": name, "kind": kind, "target_gene": target_gene, "target_z": target_z}
 
 
 def axis(note=""):
@@ -19,19 +19,19 @@ def axis(note=""):
         "regime": "full",
         "level": "screen",
         "share": 0.5,
-        "low": 0.4,
-        "high": 0.6,
+        "ci_low": 0.4,
+        "ci_high": 0.6,
         "note": note,
     }
 
 
-def ask(tables, *rows, note="", check=(), on_target=()):
+def ask(tables, *rows, note="", check=(), target_response=()):
     tables["perturbations"] = pd.DataFrame(rows)
     tables["confounding"] = pd.DataFrame([axis(note)])
     if check:
         tables["check"] = pd.DataFrame(check, columns=["check", "perturbation", "status", "detail"])
-    if on_target:
-        tables["on_target"] = pd.DataFrame(on_target)
+    if target_response:
+        tables["target_response"] = pd.DataFrame(target_response)
     found = worked(tables)
     return found, [s["text"] for s in found["sentences"]]
 
@@ -71,9 +71,9 @@ def test_kinds_are_counted_unless_the_axis_is_weak(tables):
 
 def test_own_genes_are_counted_by_direction(tables):
     rows = [
-        perturbation("a", own_gene="a", own_z=-9.0),
-        perturbation("b", own_gene="b", own_z=4.0),
-        perturbation("c", own_gene="c", own_z=1.0),
+        perturbation("a", target_gene="a", target_z=-9.0),
+        perturbation("b", target_gene="b", target_z=4.0),
+        perturbation("c", target_gene="c", target_z=1.0),
     ]
     _, said = ask(tables, *rows, perturbation("d"))
     assert "Of the 3 whose own gene is measured, it falls in 1 and rises in 1 (|z| above 3)." in said
@@ -111,7 +111,7 @@ def at(shift=0, *, proposed=False, note="", model="observed", block="all"):
     ],
 )
 def test_one_sentence_on_shifted_values(tables, rows, start):
-    _, said = ask(tables, perturbation("a"), on_target=[*rows, at(-1, proposed=True, model="ridge")])
+    _, said = ask(tables, perturbation("a"), target_response=[*rows, at(-1, proposed=True, model="ridge")])
     assert len(said) == (start is not None)
     assert start is None or said[0].startswith(start)
     assert len(moved(scan(tables))) == (start is None)

@@ -6,13 +6,13 @@ import scanpy as sc
 
 import scpertbias as spb
 from scpertbias._compat import read_h5mu, write_h5mu
-from scpertbias.get._retraining import random_regimes
+from scpertbias.get._retraining import random_removals
 from scpertbias.get._scores import error_by_n_genes
 from scpertbias.get._screen import perturbations
 from scpertbias.tl._audit import cross_fit
 from scpertbias.tl._audit import prepare as preparation
 
-MODELS = ("control", "mean", "ridge", "grn_linear", "bilinear")
+MODELS = ("no_change", "mean", "ridge", "grn_linear", "bilinear")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_predictions_are_of_fits_without_the_fold(mdata, cells, net):
     folds = full.obs["fold"]
     assert sorted(folds.unique()) == [-1, 0, 1, 2, 3]
     assert folds[full.obs["is_reference"]].tolist() == [-1]
-    alone = spb.pp.pseudobulk(cells)
+    alone = spb.pp.profiles(cells)
     alone.obs["split"] = np.where(folds.to_numpy() == 2, "test", "train")
     spb.tl.fit_grn_linear(alone, net, axis="perturbations")
     held_out = (folds == 2).to_numpy()
@@ -85,8 +85,8 @@ def test_predictions_are_of_fits_without_the_fold(mdata, cells, net):
 
 
 def test_retraining_ridge_without_genes_changes_nothing(mdata):
-    table = spb.get.regimes(mdata).set_index(["model", "regime"])
-    for model in ("control", "mean", "ridge"):
+    table = spb.get.retraining(mdata).set_index(["model", "regime"])
+    for model in ("no_change", "mean", "ridge"):
         for regime in ("no_mt", "no_mt_ribo"):
             assert table.loc[(model, regime), "gain"] == 0
             assert "changes nothing" in table.loc[(model, regime), "note"]
@@ -95,17 +95,17 @@ def test_retraining_ridge_without_genes_changes_nothing(mdata):
 
 
 def test_random_removals_beside_the_widest_regime(mdata, cells, net):
-    table = random_regimes(mdata).set_index("model")
-    gains = spb.get.regimes(mdata).set_index(["model", "regime"])["gain"]
+    table = random_removals(mdata).set_index("model")
+    gains = spb.get.retraining(mdata).set_index(["model", "regime"])["gain"]
     assert set(table["regime"]) == {"no_mt_ribo"}
     assert table["n_random"].to_dict() == {
-        **dict.fromkeys(("control", "mean", "ridge", "grn_linear_perturbations"), 0),
+        **dict.fromkeys(("no_change", "mean", "ridge", "grn_linear_perturbations"), 0),
         **dict.fromkeys(("grn_linear", "bilinear"), 2),
     }
     for model in table.index:
         assert table.loc[model, "gain"] == pytest.approx(gains[(model, "no_mt_ribo")], abs=1e-12)
     with pytest.raises(KeyError, match="n_random above 0"):
-        random_regimes(run(cells, net, models=("ridge",), n_random=0))
+        random_removals(run(cells, net, models=("ridge",), n_random=0))
 
 
 def test_perturbations_and_numbers_of_genes(mdata):
@@ -114,8 +114,8 @@ def test_perturbations_and_numbers_of_genes(mdata):
     assert table["perturbation"].tolist() == check["perturbation"].tolist()
     errors = error_by_n_genes(mdata)
     assert set(errors["regime"]) == set(mdata.mod)
-    scores = spb.get.scores(mdata).query("regime == 'no_mt' and trained_on == 'no_mt' and model == 'control'")
-    mine = errors.query("regime == 'no_mt' and model == 'control' and subset == 'all'")
+    scores = spb.get.scores(mdata).query("regime == 'no_mt' and trained_on == 'no_mt' and model == 'no_change'")
+    mine = errors.query("regime == 'no_mt' and model == 'no_change' and subset == 'all'")
     assert mine["n_genes"].iloc[-1] == mdata["no_mt"].n_vars
     assert mine["l2"].iloc[-1] == pytest.approx(scores["l2"].median())
 
@@ -134,7 +134,7 @@ def test_score_on_a_modality_agrees(mdata):
 def test_nothing_depends_on_the_order_of_cells(mdata, cells, net):
     order = np.random.default_rng(3).permutation(cells.n_obs)
     other = run(cells[order].copy(), net)
-    for table in ("scores", "summary", "regimes", "models"):
+    for table in ("scores", "summary", "retraining", "models"):
         pd.testing.assert_frame_equal(
             getattr(spb.get, table)(mdata), getattr(spb.get, table)(other), rtol=1e-5, atol=1e-6
         )
@@ -160,9 +160,9 @@ def test_round_trip(mdata, tmp_path):
     write_h5mu(mdata, str(tmp_path / "a.h5mu"))
     back = read_h5mu(str(tmp_path / "a.h5mu"))
     assert list(back.mod) == list(mdata.mod)
-    for table in ("scores", "summary", "regimes", "models", "check"):
+    for table in ("scores", "summary", "retraining", "models", "check"):
         pd.testing.assert_frame_equal(getattr(spb.get, table)(mdata), getattr(spb.get, table)(back))
-    for table in (perturbations, random_regimes, error_by_n_genes):
+    for table in (perturbations, random_removals, error_by_n_genes):
         pd.testing.assert_frame_equal(table(mdata), table(back))
     pd.testing.assert_frame_equal(spb.get.predictions(mdata, "ridge"), spb.get.predictions(back, "ridge"))
     spb.tl.score(back["no_mt"])
@@ -172,7 +172,7 @@ def test_tables_only(mdata, cells, net):
     bare = run(cells, net, keep_predictions=False)
     assert "ridge" not in bare["full"].layers
     assert "ridge" not in bare["full"].varm
-    for table in ("scores", "summary", "regimes", "models"):
+    for table in ("scores", "summary", "retraining", "models"):
         pd.testing.assert_frame_equal(getattr(spb.get, table)(mdata), getattr(spb.get, table)(bare))
 
 
@@ -204,7 +204,7 @@ def test_raw_counts(cells, sizes):
     logged.X = np.log1p(raw.X.toarray().astype(float) * (1e4 / by)[:, None])
     a = run(raw, normalize=True, size_factors=sizes, models=("ridge", "grn_linear"))
     b = run(logged, models=("ridge", "grn_linear"))
-    for table in ("scores", "summary", "regimes"):
+    for table in ("scores", "summary", "retraining"):
         pd.testing.assert_frame_equal(getattr(spb.get, table)(a), getattr(spb.get, table)(b), rtol=1e-6, atol=1e-6)
     assert "normalized on the fly" in a.uns["scpertbias"]["audit"]["notes"][-1]
 
@@ -219,7 +219,7 @@ def test_many_genes(cells, monkeypatch):
 def test_brought_predictions_are_scored_where_they_are_unseen(cells):
     adata = cells.copy()
     spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
-    profiles = spb.pp.pseudobulk(adata)
+    profiles = spb.pp.profiles(adata)
     spb.tl.fit_ridge(profiles)
     table = spb.get.predictions(profiles, "ridge") + 0.01
     mdata = run(adata, models=("mean", "ridge"), predictions={"theirs": table}, regimes=["no_mt"])
@@ -233,7 +233,7 @@ def test_brought_predictions_are_scored_where_they_are_unseen(cells):
     name = sorted(held_out)[0]
     observed = mdata["full"].to_df().set_axis(mdata["full"].obs["perturbation"], axis=0).loc[name]
     assert got.loc[name, "l2"] == pytest.approx(np.linalg.norm(table.loc[name] - observed))
-    assert "theirs" not in set(spb.get.regimes(mdata)["model"])
+    assert "theirs" not in set(spb.get.retraining(mdata)["model"])
     summary = spb.get.summary(mdata)
     common = summary[(summary["subset"] == "common") & (summary["metric"] == "l2") & (summary["regime"] == "full")]
     assert set(common["n"]) == {len(held_out)}
@@ -244,7 +244,7 @@ def test_the_baseline_of_brought_predictions_has_not_seen_more_than_they(cells):
     """The mean of the training split is the mean baseline of a model that was trained on that split."""
     adata = cells.copy()
     spb.pp.split(adata, fractions=(0.5, 0.1, 0.4))
-    profiles = spb.pp.pseudobulk(adata)
+    profiles = spb.pp.profiles(adata)
     train = ((profiles.obs["split"] == "train") & ~profiles.obs["is_reference"]).to_numpy()
     names = profiles.obs["perturbation"].astype(str)
     table = pd.DataFrame(np.tile(profiles.X[train].mean(axis=0), (len(names), 1)), names, adata.var_names)
@@ -255,7 +255,7 @@ def test_the_baseline_of_brought_predictions_has_not_seen_more_than_they(cells):
 
 
 def test_predictions_of_which_nothing_is_held_out_are_refused(cells):
-    profiles = spb.pp.pseudobulk(cells)
+    profiles = spb.pp.profiles(cells)
     spb.tl.fit_mean(profiles)
     table = spb.get.predictions(profiles, "mean")
     with pytest.raises(ValueError, match="nothing says which perturbations 'theirs' has not seen.*spb.pp.split"):
@@ -271,7 +271,7 @@ def test_values_that_were_not_logged_are_refused(cells):
     with pytest.raises(ValueError, match="Means of control cells go up to .*was sc.pp.log1p left out"):
         run(adata, models=("mean",))
     with pytest.raises(ValueError, match="was sc.pp.log1p left out"):
-        run(spb.pp.pseudobulk(adata), models=("mean",))
+        run(spb.pp.profiles(adata), models=("mean",))
 
 
 def test_columns_that_are_made_on_the_way_are_nobodys_to_see(cells):
@@ -284,7 +284,7 @@ def test_columns_that_are_made_on_the_way_are_nobodys_to_see(cells):
 
 
 def test_profiles_without_a_net(cells):
-    mdata = run(spb.pp.pseudobulk(cells), models=("ridge", "grn_linear"))
+    mdata = run(spb.pp.profiles(cells), models=("ridge", "grn_linear"))
     assert list(mdata.mod) == ["full", "no_mt", "no_mt_ribo"]
     left = mdata.uns["scpertbias"]["models_left_out"]
     assert set(left["model"].astype(str)) == {"grn_linear", "grn_linear_perturbations"}
@@ -293,17 +293,17 @@ def test_profiles_without_a_net(cells):
 
 def test_regimes_that_cannot_be():
     adata = spb.ds.papalexi_2021()
-    mdata = spb.tl.audit(adata, strata="bio_rep", models=("mean",))
+    mdata = spb.tl.audit(adata, batch_key="bio_rep", models=("mean",))
     assert list(mdata.mod) == ["full", "no_mt"]
     left = mdata.uns["scpertbias"]["regimes_left_out"].astype(str).set_index("regime")["reason"]
     assert "ribosomal" in left["no_mt_ribo"]
     assert "covariate" in left["regressed"]
     with pytest.raises(ValueError, match="no_mt_ribo.*cannot be made"):
-        spb.tl.audit(adata, strata="bio_rep", models=("mean",), regimes=["no_mt", "no_mt_ribo"])
+        spb.tl.audit(adata, batch_key="bio_rep", models=("mean",), regimes=["no_mt", "no_mt_ribo"])
 
 
 def test_folds_of_one_leave_no_discrimination():
-    mdata = spb.tl.audit(spb.ds.papalexi_2021(), strata="bio_rep", models=("mean",), n_boot=10)
+    mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("mean",), n_boot=10)
     row = spb.get.summary(mdata).query("metric == 'discrimination' and subset == 'all'").iloc[0]
     assert row["n"] == 0
     assert row["note"].startswith("folds of one")

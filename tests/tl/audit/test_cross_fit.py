@@ -10,7 +10,7 @@ from scpertbias.tl._audit.cross_fit import cross_fit_all, make_folds, variants
 
 @pytest.fixture(scope="module")
 def profiles():
-    return spb.pp.pseudobulk(spb.ds.simulate(1500, 40, 9, rng=0))
+    return spb.pp.profiles(spb.ds.simulate(1500, 40, 9, rng=0))
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def fit_toy(
     resume=False,
     groupby="perturbation",
     reference=None,
-    strata=None,
+    batch_key=None,
     min_cells=20,
     layer=None,
     split_key="split",
@@ -37,7 +37,7 @@ def fit_toy(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,
@@ -125,12 +125,12 @@ def test_it_is_scored_on_what_it_has_not_seen_beside_the_cross_fitted(mdata, cel
 
 
 def test_every_question_hears_of_it(mdata):
-    missing = mdata["full"].uns["scpertbias"]["models"]["toy"]["cannot_predict"].tolist()
+    missing = mdata["full"].uns["scpertbias"]["models"]["toy"]["unpredicted"].tolist()
     assert len(missing) == 1
     for name in ("recurrence", "variance_ratio"):
         table = getattr(spb.get, name)(mdata)
         assert set(table.loc[table["model"] == "toy", "regime"]) == set(mdata.mod), name
-    for name in ("specificity", "on_target", "attribution_check", "coupling"):
+    for name in ("specificity", "target_response", "attribution_check", "coupling"):
         assert "toy" in set(getattr(spb.get, name)(mdata)["model"]), name
     agreement = spb.get.attribution_agreement(mdata)
     assert ["ridge", "toy"] in agreement[["model_a", "model_b"]].to_numpy().tolist()
@@ -138,13 +138,13 @@ def test_every_question_hears_of_it(mdata):
     assert models["regime"].tolist() == list(mdata.mod)
     assert (models["kind"] == "toy").all()
     coupling = spb.get.coupling(mdata).query("model == 'toy' and regime == 'no_mt'")
-    assert np.isfinite(coupling["kappa"]).all()
+    assert np.isfinite(coupling["shift"]).all()
 
 
 def test_what_the_seed_alone_changes_is_measured(mdata):
     stored = mdata["full"].uns["scpertbias"]["models"]["toy"]
     first = spb.get.predictions(mdata["full"], "toy")
-    unseen = [name for name in stored["test"] if name not in stored["cannot_predict"]]
+    unseen = [name for name in stored["test"] if name not in stored["unpredicted"]]
     control = first.loc["non-targeting"].to_numpy()
     again = pd.DataFrame(stored["other_seed"], index=first.index, columns=first.columns)
     kept = mdata["no_mt"].var_names
@@ -152,7 +152,7 @@ def test_what_the_seed_alone_changes_is_measured(mdata):
     expected = np.linalg.norm((again - first).loc[unseen, kept]) / size
     spb.tl.coupling(mdata)
     table = spb.get.coupling(mdata).query("model == 'toy'").set_index(["regime", "rows"])
-    assert table.loc[("no_mt", "unseen"), "kappa_seed"] == pytest.approx(expected, rel=1e-4)
+    assert table.loc[("no_mt", "unseen"), "shift_seed"] == pytest.approx(expected, rel=1e-4)
     assert expected > 0
     assert table["note"].loc["no_mt"].tolist() == ["", ""]
 
@@ -237,7 +237,7 @@ def test_raw_counts_are_normalized_for_it():
 
 def test_profiles_have_no_cells_to_train_on(cells):
     with pytest.raises(ValueError, match="'toy'.*cells"):
-        run(spb.pp.pseudobulk(cells))
+        run(spb.pp.profiles(cells))
 
 
 def test_tables_only(cells):

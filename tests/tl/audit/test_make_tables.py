@@ -16,7 +16,7 @@ QUESTIONS = (
     "recurrence",
     "variance_ratio",
     "specificity",
-    "on_target",
+    "target_response",
     "attribution_check",
     "attribution_agreement",
     "coupling",
@@ -26,7 +26,7 @@ QUESTIONS = (
 @pytest.fixture(scope="module")
 def mdata():
     cells = spb.ds.simulate(3000, 90, 14, rng=2)
-    return spb.tl.audit(cells, models=("control", "mean", "ridge", "two_stage"), n_boot=50, n_random=1, n_folds=4)
+    return spb.tl.audit(cells, models=("no_change", "mean", "ridge", "two_stage"), n_boot=50, n_random=1, n_folds=4)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -57,7 +57,7 @@ def test_coupling_takes_the_fits_at_hand(mdata):
     spb.tl.coupling(
         alone, pd.DataFrame({"source": mdata["full"].var_names[:1], "target": mdata["full"].var_names[1:2]})
     )
-    given, again = (spb.get.coupling(m).set_index(["model", "regime", "rows"])["kappa"] for m in (mdata, alone))
+    given, again = (spb.get.coupling(m).set_index(["model", "regime", "rows"])["shift"] for m in (mdata, alone))
     np.testing.assert_allclose(given["ridge"], again["ridge"], atol=1e-12)
 
 
@@ -106,7 +106,7 @@ def setting():
 def test_models_and_what_is_left_out():
     screen, folds, fits = setting()
     wanted = [Variant("a", "kind_a", {}), Variant("b", "kind_b", {})]
-    theirs = {"kind": "external", "cannot_predict": [screen.names[1], "elsewhere"], "note": "x"}
+    theirs = {"kind": "external", "unpredicted": [screen.names[1], "elsewhere"], "note": "x"}
     outside = {"full": {"theirs": theirs}, "no_mt": {}}
     table = models_table(fits, wanted, folds, {"full": screen, "no_mt": screen}, outside)
     assert table.to_numpy().tolist() == [

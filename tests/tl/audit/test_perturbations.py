@@ -12,7 +12,7 @@ from scpertbias.tl._confounding import confounding_table, measured_sets
 
 @pytest.fixture(scope="module")
 def profiles():
-    return spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep", min_cells=100)
+    return spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep", min_cells=100)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_numbers_are_those_of_the_check(screen, check):
     table = perturbations_table(screen, check).set_index("perturbation")
     mine = check[check["check"] == "perturbation"].set_index("perturbation")
     assert list(table.index) == list(mine.index)
-    np.testing.assert_allclose(table["effect"], np.sqrt(mine["energy"].clip(lower=0)))
+    np.testing.assert_allclose(table["effect"], np.sqrt(mine["squared_effect"].clip(lower=0)))
     assert (table["effect"] == 0).any()
     assert (table["n_cells"] == mine["n_cells"]).all()
     assert (table["top_genes"] == mine["top_genes"]).all()
@@ -45,20 +45,20 @@ def test_own_gene(screen, check):
     m = screen.merged().moments
     p, g = screen.names.index("JAK2"), list(screen.genes).index("JAK2")
     z = (m.mean[p] - m.control) / np.sqrt(m.pooled_var * (1 / m.n[p] + 1 / m.n[0]))
-    assert table.loc["JAK2", "own_gene"] == "JAK2"
-    assert table.loc["JAK2", "own_z"] == pytest.approx(z[g])
-    assert table.loc["JAK2", "own_percentile"] == pytest.approx((rankdata(np.abs(z))[g] - 0.5) / len(z))
-    assert table.loc["BRD4", "own_gene"] == ""
-    assert np.isnan(table.loc["BRD4", "own_z"])
+    assert table.loc["JAK2", "target_gene"] == "JAK2"
+    assert table.loc["JAK2", "target_z"] == pytest.approx(z[g])
+    assert table.loc["JAK2", "target_percentile"] == pytest.approx((rankdata(np.abs(z))[g] - 0.5) / len(z))
+    assert table.loc["BRD4", "target_gene"] == ""
+    assert np.isnan(table.loc["BRD4", "target_z"])
 
 
 def test_own_gene_where_no_target_is_measured():
     adata = spb.ds.papalexi_2021()
     adata = adata[:, ~adata.var_names.isin(set(adata.obs["perturbation"]))].copy()
-    screen = _moments.of(adata, strata="bio_rep")
+    screen = _moments.of(adata, batch_key="bio_rep")
     table = perturbations_table(screen, findings(screen, adata))
-    assert set(table["own_gene"]) == {""}
-    for column in ("own_z", "own_percentile"):
+    assert set(table["target_gene"]) == {""}
+    for column in ("target_z", "target_percentile"):
         assert table[column].dtype == np.float64
         assert table[column].isna().all()
 
@@ -66,9 +66,9 @@ def test_own_gene_where_no_target_is_measured():
 def test_of_several_targets_the_one_that_moved_least():
     adata = spb.ds.papalexi_2021()
     adata.obs["perturbation"] = adata.obs["perturbation"].astype(str).replace({"STAT1": "STAT1+STAT5A+JAK2"})
-    screen = _moments.of(adata, strata="bio_rep")
+    screen = _moments.of(adata, batch_key="bio_rep")
     row = perturbations_table(screen, findings(screen, adata)).set_index("perturbation").loc["JAK2+STAT1+STAT5A"]
-    assert row["own_gene"] == "JAK2"
+    assert row["target_gene"] == "JAK2"
 
 
 def test_words_without_axes(screen, check):
@@ -102,7 +102,7 @@ def test_of_an_audit_the_full_regime_is_read(screen, check, confounding):
 def test_a_target_in_a_set(screen, check, confounding):
     changed = confounding.copy()
     mine = (changed["level"] == "perturbation") & (changed["perturbation"] == "STAT1") & (changed["axis"] == "p53")
-    changed.loc[mine, "own_target"] = 1
+    changed.loc[mine, "n_target"] = 1
     kinds = perturbations_table(screen, check, changed).set_index("perturbation")["kind"]
     assert kinds["STAT1"] == "target in a confounder set"
     assert "target in a confounder set" not in set(kinds.drop("STAT1"))
@@ -112,7 +112,7 @@ def test_a_target_in_a_set(screen, check, confounding):
 def test_a_mitochondrial_or_ribosomal_target_that_is_not_measured(name):
     adata = spb.ds.papalexi_2021()
     adata.obs["perturbation"] = adata.obs["perturbation"].astype(str).replace({"STAT1": name})
-    screen = _moments.of(adata, strata="bio_rep")
+    screen = _moments.of(adata, batch_key="bio_rep")
     kinds = perturbations_table(screen, findings(screen, adata)).set_index("perturbation")["kind"]
     assert kinds[name] == "target in a confounder set"
     assert list(kinds).count("target in a confounder set") == 1

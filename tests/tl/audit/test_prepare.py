@@ -10,7 +10,7 @@ from scpertbias.tl._audit.prepare import prepare
 DATA = {
     "groupby": "perturbation",
     "reference": None,
-    "strata": None,
+    "batch_key": None,
     "min_cells": 20,
     "layer": None,
     "split_key": "split",
@@ -40,7 +40,7 @@ def adata():
 def test_profiles_and_net_are_those_of_pp(adata):
     ready = run(adata)
     profiles, net = ready.profiles, ready.net
-    expected = spb.pp.pseudobulk(adata, covariates=["pct_counts_mt", "pct_counts_ribo"])
+    expected = spb.pp.profiles(adata, covariates=["pct_counts_mt", "pct_counts_ribo"])
     np.testing.assert_array_equal(profiles.X, expected.X)
     pd.testing.assert_frame_equal(net, spb.pp.coexpression_net(adata))
     assert len(net)
@@ -96,15 +96,15 @@ def test_a_layer_that_may_be_negative(adata):
     made = spb.pp.standardize(adata, copy=True)
     profiles = run(made, data={"layer": "standardized"}).profiles
     assert profiles.X.min() < 0
-    np.testing.assert_allclose(profiles.X, spb.pp.pseudobulk(made, layer="standardized").X)
+    np.testing.assert_allclose(profiles.X, spb.pp.profiles(made, layer="standardized").X)
     assert profiles.uns["scpertbias"]["profiles"]["layer"] == "standardized"
 
 
 def test_profiles_are_taken_as_they_are(adata):
     given = (
-        spb.pp.pseudobulk(adata, strata="gem_group")
+        spb.pp.profiles(adata, batch_key="gem_group")
         if adata.obs["gem_group"].nunique() > 1
-        else spb.pp.pseudobulk(adata)
+        else spb.pp.profiles(adata)
     )
     ready = run(given)
     profiles = ready.profiles
@@ -145,7 +145,7 @@ def test_cells_for_models_that_are_trained_from_them(adata):
     assert again.cells.obs["split"].astype(str).tolist() == given.obs["split"].astype(str).tolist()
     assert again.notes == []
     with pytest.raises(ValueError, match="'deep'.*trained from cells, but these are profiles"):
-        run(spb.pp.pseudobulk(adata), trained=("deep",))
+        run(spb.pp.profiles(adata), trained=("deep",))
 
 
 def test_an_error_lists_the_columns_of_the_caller_only(adata):
@@ -153,4 +153,4 @@ def test_an_error_lists_the_columns_of_the_caller_only(adata):
     counts.X = counts.layers["counts"]
     counts.obs = counts.obs[["perturbation"]]
     with pytest.raises(KeyError, match=r"no obs\['batch'\]. obs holds \['perturbation'\]\."):
-        run(counts, data={"strata": "batch"}, normalize=True)
+        run(counts, data={"batch_key": "batch"}, normalize=True)

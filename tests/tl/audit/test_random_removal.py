@@ -9,14 +9,14 @@ from scpertbias._core.matched_genes import Removals
 from scpertbias.pp._regimes import removed
 from scpertbias.tl._audit.cross_fit import Variant, cross_fit_all, make_folds, variants
 from scpertbias.tl._audit.random_removal import TOO_FEW_GENES, by_gene, random_table
-from scpertbias.tl._audit.retraining import UNCHANGED, regime_table, score_regimes
+from scpertbias.tl._audit.retraining import UNCHANGED, retraining_table, score_regimes
 
 N_TOP = 40
 
 
 @pytest.fixture(scope="module")
 def setting():
-    profiles = spb.pp.pseudobulk(spb.ds.simulate(1500, 90, 12, cell_axis_sd=0.3, rng=2))
+    profiles = spb.pp.profiles(spb.ds.simulate(1500, 90, 12, cell_axis_sd=0.3, rng=2))
     mdata = spb.pp.regimes(profiles, ["no_mt", "no_mt_ribo"])
     screens = {r: _moments.of(a) for r, a in mdata.mod.items()}
     full = screens["full"]
@@ -41,7 +41,7 @@ def test_the_regime_and_its_gain_are_those_of_the_regimes_table(setting):
     assert set(found["regime"]) == {"no_mt_ribo"}
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
     scores = score_regimes(screens, predictions, folds, n_top_genes=N_TOP)
-    expected = regime_table(scores, n_boot=10, rng=0).query("regime == 'no_mt_ribo'").set_index("model")
+    expected = retraining_table(scores, n_boot=10, rng=0).query("regime == 'no_mt_ribo'").set_index("model")
     np.testing.assert_allclose(found["gain"], expected["gain"].loc[found.index], atol=1e-12)
     assert (found["n"] == expected["n"].loc[found.index]).all()
     assert (found["n_genes"] == 90 - len(screens["no_mt_ribo"].genes)).all()
@@ -63,7 +63,7 @@ def test_a_removal_is_a_regime_without_those_genes(setting):
     here = {n: s.predictions[:, less.genes.isin(both.genes)] for n, s in again.solutions.items()}
     before = {n: s.predictions for n, s in fits["full"].solutions.items()}
     scores = score_regimes({"full": full, "r": both}, {"full": before, "r": here}, folds, n_top_genes=N_TOP)
-    expected = regime_table(scores, n_boot=10, rng=0).set_index("model")["gain"]
+    expected = retraining_table(scores, n_boot=10, rng=0).set_index("model")["gain"]
     found = table(setting, n_random=1).set_index("model")
     for model in ("grn_linear", "bilinear"):
         assert found.loc[model, "random_mean"] == pytest.approx(expected[model], rel=1e-6, abs=1e-12)
@@ -74,8 +74,8 @@ def test_p_is_one_sided_and_ranges_are_of_all_removals(setting):
     rows = {n: table(setting, n_random=n).set_index("model").loc["bilinear"] for n in (1, 2, 3)}
     sums = np.array([rows[n]["random_mean"] * n for n in rows])
     gains = np.diff(sums, prepend=0.0)  # the first removals are the same, however many follow
-    assert rows[3]["random_low"] == pytest.approx(gains.min())
-    assert rows[3]["random_high"] == pytest.approx(gains.max())
+    assert rows[3]["random_min"] == pytest.approx(gains.min())
+    assert rows[3]["random_max"] == pytest.approx(gains.max())
     assert rows[3]["p"] == (1 + (gains >= rows[3]["gain"]).sum()) / 4
     assert np.isnan(rows[3]["q"])
 

@@ -8,7 +8,7 @@ from scpertbias.tl._audit.regimes import complete, on_demand
 
 def test_screens_on_demand_are_those_of_the_profiles():
     cells = spb.ds.simulate(1500, 80, 8, rng=1)
-    profiles = spb.pp.pseudobulk(cells, covariates=["pct_counts_mt", "pct_counts_ribo"])
+    profiles = spb.pp.profiles(cells, covariates=["pct_counts_mt", "pct_counts_ribo"])
     mdata, planned = spb.pp.regimes(profiles), plan(profiles, None, fit_on="control")
     only, screens = on_demand(profiles, planned, fit_on="control")
     assert list(only.mod) == ["full"]

@@ -4,7 +4,7 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _moments
-from scpertbias.tl._audit.retraining import RANKING_COLUMNS, UNCHANGED, ranking_table, regime_table, score_regimes
+from scpertbias.tl._audit.retraining import RANKING_COLUMNS, UNCHANGED, ranking_table, retraining_table, score_regimes
 
 
 def scores(n=12, noise=0.0):
@@ -26,7 +26,7 @@ def scores(n=12, noise=0.0):
 
 
 def test_gain_is_full_less_retrained():
-    table = regime_table(scores(), n_boot=100, rng=0).set_index("model")
+    table = retraining_table(scores(), n_boot=100, rng=0).set_index("model")
     assert table.loc["moved", "gain"] == pytest.approx(0.1)
     assert table.loc["moved", "full"] - table.loc["moved", "retrained"] == pytest.approx(0.1)
     assert table.loc["moved", "p"] < 0.05
@@ -36,8 +36,8 @@ def test_gain_is_full_less_retrained():
 
 @pytest.mark.parametrize("noise", [0.0, 1e-13])
 def test_rounding_is_no_gain(noise):
-    row = regime_table(scores(noise=noise), n_boot=100, rng=0).set_index("model").loc["still"]
-    assert (row[["gain", "low", "high"]] == 0).all()
+    row = retraining_table(scores(noise=noise), n_boot=100, rng=0).set_index("model").loc["still"]
+    assert (row[["gain", "ci_low", "ci_high"]] == 0).all()
     assert np.isnan(row["p"])
     assert row["note"] == UNCHANGED
 
@@ -47,7 +47,7 @@ def test_pairs_are_what_both_predict():
     moved = frame["model"] == "moved"
     frame.loc[moved & (frame["trained_on"] == "full") & (frame["perturbation"] == "p00"), "l2_ratio"] = np.nan
     frame.loc[moved & (frame["trained_on"] == "no_mt") & (frame["perturbation"] == "p01"), "l2_ratio"] = np.nan
-    row = regime_table(frame, n_boot=100, rng=0).set_index("model").loc["moved"]
+    row = retraining_table(frame, n_boot=100, rng=0).set_index("model").loc["moved"]
     kept = frame[moved & ~frame["perturbation"].isin(["p00", "p01"])]
     assert row["n"] == 10
     assert row["full"] == pytest.approx(kept.loc[kept["trained_on"] == "full", "l2_ratio"].mean())
@@ -55,21 +55,21 @@ def test_pairs_are_what_both_predict():
 
 
 def test_few_perturbations_get_no_interval():
-    row = regime_table(scores(n=9), n_boot=100, rng=0).set_index("model").loc["moved"]
+    row = retraining_table(scores(n=9), n_boot=100, rng=0).set_index("model").loc["moved"]
     assert row["gain"] == pytest.approx(0.1)
-    assert np.isnan(row[["low", "high", "p", "q"]].to_numpy(float)).all()
+    assert np.isnan(row[["ci_low", "ci_high", "p", "q"]].to_numpy(float)).all()
 
 
 def test_what_was_never_retrained_is_not_compared():
     frame = scores()
     frame = frame[(frame["trained_on"] == "full") | (frame["model"] == "moved")]
-    assert list(regime_table(frame, n_boot=10, rng=0)["model"]) == ["moved"]
-    assert regime_table(frame.iloc[:0], n_boot=10, rng=0).empty
+    assert list(retraining_table(frame, n_boot=10, rng=0)["model"]) == ["moved"]
+    assert retraining_table(frame.iloc[:0], n_boot=10, rng=0).empty
 
 
 def test_full_models_are_scored_on_the_genes_of_the_regime():
     adata = spb.ds.simulate(1500, 60, 8, rng=0)
-    mdata = spb.pp.regimes(spb.pp.pseudobulk(adata, covariates=["pct_counts_mt"]), ["no_mt", "regressed"])
+    mdata = spb.pp.regimes(spb.pp.profiles(adata, covariates=["pct_counts_mt"]), ["no_mt", "regressed"])
     screens = {r: _moments.of(a) for r, a in mdata.mod.items()}
     names = screens["full"].names[1:]
     folds = {n: i % 2 for i, n in enumerate(names)}
@@ -124,9 +124,9 @@ WIDE = np.random.default_rng(1).normal(0, 2.0, N)
     [
         ((0.9 + NOISE, 0.9 + NOISE), "kept"),
         ((0.9 + NOISE, 1.1 + NOISE), "reversed"),
-        ((0.9 + NOISE, 1.0 + WIDE), "untold"),
+        ((0.9 + NOISE, 1.0 + WIDE), "undetermined"),
         ((1.0, 1.0002), "same"),
-        ((1.0, 0.9 + NOISE), "untold"),
+        ((1.0, 0.9 + NOISE), "undetermined"),
     ],
 )
 def test_order_is_of_both_intervals(b, order):
@@ -134,7 +134,7 @@ def test_order_is_of_both_intervals(b, order):
     assert row["order"] == order
     for when, values in zip(("full", "retrained"), b, strict=True):
         assert row[when] == pytest.approx(float(np.mean(1.0 - np.asarray(values))))
-        assert row[f"{when}_low"] <= row[when] <= row[f"{when}_high"]
+        assert row[f"{when}_ci_low"] <= row[when] <= row[f"{when}_ci_high"]
 
 
 def test_each_pair_is_compared_on_what_both_predict_before_and_after():
@@ -142,8 +142,8 @@ def test_each_pair_is_compared_on_what_both_predict_before_and_after():
     found = table(a=(1.0, 1.0), b=(0.9, 0.9), c=(0.5, few)).set_index(["model_a", "model_b"])
     assert found["n"].to_dict() == {("a", "b"): N, ("a", "c"): 15, ("b", "c"): 15}
     (row,) = table(a=(1.0, 1.0), b=(0.5, np.where(np.arange(N) < 9, 0.5, np.nan))).to_dict("records")
-    assert (row["n"], row["order"]) == (9, "untold")
-    assert np.isnan(row["full_low"])
+    assert (row["n"], row["order"]) == (9, "undetermined")
+    assert np.isnan(row["full_ci_low"])
 
 
 def test_models_that_were_not_retrained_are_not_ranked():

@@ -106,7 +106,7 @@ def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> Cells:
     split = np.zeros(adata.n_obs, dtype=np.int64)
     if data["split_key"] in adata.obs.columns:
         split = np.where(code == 0, 0, _validate.split_codes(adata, data["split_key"]))
-    stratum, names = _validate.strata_codes(adata, data["strata"])
+    stratum, names = _validate.batch_codes(adata, data["batch_key"])
     x = _store.matrix(adata, data["layer"])
     x = x.tocsr() if sparse.issparse(x) else x
     by_name = np.argsort(pd.util.hash_array(adata.obs_names.to_numpy(object), categorize=False), kind="stable")

@@ -21,7 +21,7 @@ from .readers import read, table_rows
 from .scale import KINDS, check_scale
 
 
-@model("external", unseen="whatever its maker says", attribution="as given", reference="")
+@model("external", unseen="whatever its maker says", attribution="as given", citation="")
 @docs.dedent
 def add_predictions(
     adata: AnnData,
@@ -29,13 +29,13 @@ def add_predictions(
     *,
     key_added: str,
     kind: str = "expression",
-    reference: str = "observed",
+    control: str = "observed",
     gene_names: Sequence[str] | None = None,
     obsm: str | None = None,
     test: Sequence[str] | None = None,
     attributions: pd.DataFrame | None = None,
     groupby: str = "perturbation",
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -64,11 +64,11 @@ def add_predictions(
         control mean of the data. ``"log2fc"``: log2 fold change l, taken to ``log1p(expm1(c) * 2**l)``, where c is
         the control mean of the data in natural log1p units: an approximation, because c is the mean of logarithms,
         not the logarithm of the mean that the fold change refers to.
-    reference
+    control
         Control that predicted changes start from. ``"observed"``: that of the data. ``"predicted"``: the predictions
         contain the control, and their difference to it is added to the control mean of the data, which takes out an
-        offset that all of them share. (Here it does not name the control of the data: that is the one that the
-        profiles or the models already stored were made with, else found by its wording.)
+        offset that all of them share. (The control of the data is not named here: it is the one that
+        the profiles or the models already stored were made with, else found by its wording.)
     gene_names
         Names of the predicted genes in their order; needed where columns have none, or numbers only.
     obsm
@@ -78,7 +78,7 @@ def add_predictions(
     attributions
         Table genes × perturbations: how much each gene matters to the model for each perturbation.
     %(groupby)s
-    %(strata)s
+    %(batch_key)s
     %(min_cells)s
     %(layer)s
     %(split_key)s
@@ -110,15 +110,15 @@ def add_predictions(
     Examples
     --------
     >>> import scpertbias as spb
-    >>> profiles = spb.pp.pseudobulk(spb.ds.papalexi_2021(), strata="bio_rep")
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> table = spb.get.predictions(profiles, "mean")
-    >>> spb.tl.add_predictions(profiles, table + 0.1, key_added="mine", reference="predicted")
+    >>> spb.tl.add_predictions(profiles, table + 0.1, key_added="mine", control="predicted")
     >>> float((spb.get.predictions(profiles, "mine") - table).abs().max().max().round(9))
     0.0
     """
     _validate.choice(kind, KINDS, argument="kind")
-    _check_reference(reference)
+    _check_control(control)
     _validate.cells_or_profiles(adata)
     _store.check_key(adata, key_added)
     _validate.memory(adata)
@@ -126,7 +126,7 @@ def add_predictions(
         adata,
         groupby=groupby,
         reference=_control(adata, groupby),
-        strata=strata,
+        batch_key=batch_key,
         min_cells=min_cells,
         layer=layer,
         split_key=split_key,
@@ -135,22 +135,22 @@ def add_predictions(
     brought = read(predictions, adata, screen, obsm=obsm)
     values = by_perturbation(brought, screen, gene_names)
     signed = _store.layer_record(adata, screen.record.get("layer")) is not None
-    shifted = reference == "predicted"
+    shifted = control == "predicted"
     check_scale(values[1:], screen.moments.control, kind, whole=brought.whole, signed=signed, shifted=shifted)
-    values = _expression(values, screen, kind=kind, reference=reference)
+    values = _expression(values, screen, kind=kind, control=control)
     importance = None if attributions is None else _attributions(attributions, screen)
     held_out = None if test is None else _held_out(test, screen)
-    params = {"kind": kind, "reference": reference, "source": brought.source}
+    params = {"kind": kind, "control": control, "source": brought.source}
     adata = adata.copy() if copy else adata
     _put(adata, key_added, screen, values=values, attributions=importance, test=held_out, params=params)
     return adata if copy else None
 
 
-def _check_reference(reference: str) -> None:
-    if reference not in ("observed", "predicted"):
+def _check_control(control: str) -> None:
+    if control not in ("observed", "predicted"):
         msg = (
-            f"`reference` is {reference!r}; here it says which control predicted changes start from, 'observed' or "
-            "'predicted'. To name the control of the data, use spb.pp.pseudobulk(adata, reference=…) first."
+            f"`control` is {control!r}; here it says which control predicted changes start from, 'observed' or "
+            "'predicted'. To name the control of the data, use spb.pp.profiles(adata, reference=…) first."
         )
         raise ValueError(msg)
 
@@ -170,23 +170,23 @@ def _control(adata: AnnData, groupby: str) -> list[str] | None:
     )
 
 
-def _expression(values: FloatArray, screen: _moments.Screen, *, kind: str, reference: str) -> FloatArray:
+def _expression(values: FloatArray, screen: _moments.Screen, *, kind: str, control: str) -> FloatArray:
     """Return predicted expression; row 0 is the control."""
-    control = screen.moments.control
-    if reference == "predicted":
+    mean = screen.moments.control
+    if control == "predicted":
         if np.isnan(values[0]).any():
             msg = (
-                f"`reference='predicted'`, but the predictions do not contain the control ({screen.reference!r}, ctrl, …); "
-                "pass reference='observed'."
+                f"`control='predicted'`, but the predictions do not contain the control ({screen.reference!r}, ctrl, …); "
+                "pass control='observed'."
             )
             raise ValueError(msg)
         values = values - values[0]
         kind = "delta" if kind == "expression" else kind
     if kind == "delta":
-        values = control + values
+        values = mean + values
     elif kind == "log2fc":
-        values = np.log1p(np.expm1(control) * np.exp2(values))
-    return np.vstack([control if np.isnan(values[0]).any() else values[0], values[1:]])
+        values = np.log1p(np.expm1(mean) * np.exp2(values))
+    return np.vstack([mean if np.isnan(values[0]).any() else values[0], values[1:]])
 
 
 def _attributions(table: pd.DataFrame, screen: _moments.Screen) -> FloatArray:
@@ -223,7 +223,7 @@ def _put(
         "params": dict(params),
         "data": {**{k: screen.record.get(k) for k in DATA}, "reference_name": screen.reference},
         "perturbations": list(screen.names),
-        "cannot_predict": cannot,
+        "unpredicted": cannot,
         "note": CONSTANT if len(unseen) > 1 and (unseen == unseen[0]).all() else "",
         "cross_fitted": False,
         "test": test,

@@ -10,7 +10,7 @@ from ..wording import FEW, Sentence, by_words, count, listed, number, of, percen
 from .scorecard import NONE, above_ceiling
 from .screen import moved, scan
 
-CHECKS = ("labels", "scale", "strata", "genes", "split")
+CHECKS = ("labels", "scale", "batches", "genes", "split")
 FROM_SCRATCH = "(no pretraining)"
 DEGENERATE = {
     "zero": "all zero",
@@ -42,7 +42,7 @@ def _too_good(card: pd.DataFrame) -> list[Sentence]:
     return [
         say(
             f"{r['model']} comes closer to what was measured than the truth itself would ({percent(r['skill'])} "
-            f"{percent_interval(r['low'], r['high'])} of the way, {of(r['n'])}): has it seen these perturbations?",
+            f"{percent_interval(r['ci_low'], r['ci_high'])} of the way, {of(r['n'])}): has it seen these perturbations?",
             rows[rows["model"] == r["model"]],
         )
         for _, r in rows.iterrows()

@@ -10,9 +10,9 @@ from ..._keys import OBSERVED
 from ..wording import (
     BASELINE,
     CONSTANT,
+    INCONCLUSIVE,
     NO,
     ONLY_BASELINE,
-    OPEN,
     PARTLY,
     TINY,
     YES,
@@ -43,7 +43,7 @@ NOISE = "control noise"
 def trusted(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> Answer:
     """Name the models that beat the mean baseline, and say whether they know which perturbation is which."""
     if tables["summary"].empty:
-        return answered(NAME, QUESTION, OPEN, say("No model was fitted: this report is about the screen alone"))
+        return answered(NAME, QUESTION, INCONCLUSIVE, say("No model was fitted: this report is about the screen alone"))
     verdict, because = _verdict(card)
     specificity = tables["specificity"]
     details = [*_beaten(card), *_apart(card, specificity), *_off_axis(card, specificity), *_constant(card)]
@@ -70,8 +70,8 @@ def _verdict(card: pd.DataFrame) -> tuple[str, Sentence]:
         rough = f" ({of(sure['n'].max())})"
         return NO, say(f"None: no model can be told to come {closer}{rough}", sure)
     if card.empty:  # the baseline has no row: all others are held beside it
-        return OPEN, say(ONLY_BASELINE)
-    return OPEN, say("This cannot be told: no model has enough held-out perturbations for a verdict", card)
+        return INCONCLUSIVE, say(ONLY_BASELINE)
+    return INCONCLUSIVE, say("This cannot be told: no model has enough held-out perturbations for a verdict", card)
 
 
 def _names(rows: pd.DataFrame) -> str:
@@ -85,9 +85,9 @@ def _come(rows: pd.DataFrame) -> str:
 def _far(rows: pd.DataFrame) -> str:
     """Return how far the best of them comes on the way from the mean to the truth."""
     r = rows.loc[rows["skill"].idxmax()]
-    ways = {f"{percent(x['skill'])} {percent_interval(x['low'], x['high'])}" for _, x in rows.iterrows()}
+    ways = {f"{percent(x['skill'])} {percent_interval(x['ci_low'], x['ci_high'])}" for _, x in rows.iterrows()}
     best = "" if len(ways) == 1 else f" for {r['model']}"
-    return f" ({percent(r['skill'])} {percent_interval(r['low'], r['high'])} of the way{best}, {of(r['n'])})"
+    return f" ({percent(r['skill'])} {percent_interval(r['ci_low'], r['ci_high'])} of the way{best}, {of(r['n'])})"
 
 
 def _too_good(rows: pd.DataFrame) -> str:
@@ -101,15 +101,15 @@ def _too_good(rows: pd.DataFrame) -> str:
 
 def _specific(rows: pd.DataFrame) -> str:
     r = rows.loc[rows["skill"].idxmax()]
-    gain = f"{fixed(r['off_axis_gain'])} {fixed_interval(r['off_axis_low'], r['off_axis_high'])}"
+    gain = f"{fixed(r['off_axis_gain'])} {fixed_interval(r['off_axis_ci_low'], r['off_axis_ci_high'])}"
     return f" (off the shared axis, {gain} more correlation than with the wrong perturbation)"
 
 
 def _beaten(card: pd.DataFrame) -> list[Sentence]:
     """Say which models are better or worse than the mean baseline, by what share of the way to the ceiling."""
     sure = card[card["verdict"] != NONE]
-    better, worse = sure[sure["low"] > 0], sure[sure["high"] < 0]
-    same = sure[(sure["low"] <= 0) & (sure["high"] >= 0)]
+    better, worse = sure[sure["ci_low"] > 0], sure[sure["ci_high"] < 0]
+    same = sure[(sure["ci_low"] <= 0) & (sure["ci_high"] >= 0)]
     said = []
     for rows, words in (
         (better, "Closer to the truth than the mean baseline, by this share of the way to the ceiling:"),
@@ -130,13 +130,15 @@ def _alike(card: pd.DataFrame, summary: pd.DataFrame) -> list[Sentence]:
     by_skill = card.set_index("model")
     keep = []
     for _, r in rows.iterrows():
-        side = -1 if r["low"] > 1 + TINY else 1 if r["high"] < 1 - TINY else 0
-        low, high = by_skill.loc[r["model"], ["low", "high"]]
+        side = -1 if r["ci_low"] > 1 + TINY else 1 if r["ci_high"] < 1 - TINY else 0
+        low, high = by_skill.loc[r["model"], ["ci_low", "ci_high"]]
         keep.append(side != 0 and side != (1 if low > 0 else -1 if high < 0 else 0))
     rows = rows[pd.Series(keep, index=rows.index, dtype=bool)]
     if rows.empty:
         return []
-    ways = [f"{fixed(r['estimate'])} {fixed_interval(r['low'], r['high'])} ({of(r['n'])})" for _, r in rows.iterrows()]
+    ways = [
+        f"{fixed(r['estimate'])} {fixed_interval(r['ci_low'], r['ci_high'])} ({of(r['n'])})" for _, r in rows.iterrows()
+    ]
     text = (
         "With weak perturbations counted as much as strong ones (l2_ratio), the error is this many times that of the mean "
         f"baseline: {by_words(rows['model'].tolist(), ways)}"
@@ -145,7 +147,10 @@ def _alike(card: pd.DataFrame, summary: pd.DataFrame) -> list[Sentence]:
 
 
 def _ways(rows: pd.DataFrame) -> str:
-    ways = [f"{percent(r['skill'])} {percent_interval(r['low'], r['high'])} ({of(r['n'])})" for _, r in rows.iterrows()]
+    ways = [
+        f"{percent(r['skill'])} {percent_interval(r['ci_low'], r['ci_high'])} ({of(r['n'])})"
+        for _, r in rows.iterrows()
+    ]
     return by_words(rows["model"].tolist(), ways)
 
 
@@ -162,8 +167,8 @@ def _asked(card: pd.DataFrame, specificity: pd.DataFrame, metric: str) -> pd.Dat
 
 def _apart(card: pd.DataFrame, specificity: pd.DataFrame) -> list[Sentence]:
     table = _asked(card, specificity, SPECIFIC)
-    better, worse = table[table["low"] > 0], table[table["high"] < 0]
-    untold = table[(table["low"] <= 0) & (table["high"] >= 0)]
+    better, worse = table[table["ci_low"] > 0], table[table["ci_high"] < 0]
+    untold = table[(table["ci_low"] <= 0) & (table["ci_high"] >= 0)]
     said = []
     for rows, words in (
         (better, "Predictions fit their own perturbation better than a wrong one, in correlation by"),
@@ -182,8 +187,8 @@ def _off_axis(card: pd.DataFrame, specificity: pd.DataFrame) -> list[Sentence]:
     if card["off_axis_gain"].isna().all():
         return []
     table = _asked(card, specificity, OFF_AXIS)
-    better, worse = table[table["low"] > 0], table[table["high"] < 0]
-    untold = table[(table["low"] <= 0) & (table["high"] >= 0)]
+    better, worse = table[table["ci_low"] > 0], table[table["ci_high"] < 0]
+    untold = table[(table["ci_low"] <= 0) & (table["ci_high"] >= 0)]
     said = []
     for rows, words in (
         (better, "Off the axis that perturbations share they do so too, by"),
@@ -202,7 +207,7 @@ def _off_share(models: pd.Series, specificity: pd.DataFrame) -> list[Sentence]:
     table = judged(table[table["model"].isin(models)], "score")
     if table.empty:
         return []
-    shares = [f"{percent(r['score'])} {percent_interval(r['low'], r['high'])}" for _, r in table.iterrows()]
+    shares = [f"{percent(r['score'])} {percent_interval(r['ci_low'], r['ci_high'])}" for _, r in table.iterrows()]
     most = table.loc[table["n"].idxmax(), "ceiling"]
     data = f"; in the data {percent(most)}" if known(most) else ""
     text = f"Of the predicted effects this share lies off that axis: {by_words(table['model'].tolist(), shares)}{data}"
@@ -232,7 +237,7 @@ def collapsed(variance_ratio: pd.DataFrame) -> list[Sentence]:
     table = judged(table.assign(n=table["n_perturbations"]), "ratio")
     said = []
     for baseline, rows in table.groupby("collapsed_to", sort=False):
-        shares = [f"{percent(r['ratio'])} {percent_interval(r['low'], r['high'])}" for _, r in rows.iterrows()]
+        shares = [f"{percent(r['ratio'])} {percent_interval(r['ci_low'], r['ci_high'])}" for _, r in rows.iterrows()]
         text = (
             f"Collapsed to the baseline {baseline} (cosine above 0.999); of the variance between perturbations "
             f"they predict: {by_words(rows['model'].tolist(), shares)}"
@@ -258,7 +263,7 @@ def correlation(summary: pd.DataFrame) -> list[Sentence]:
     ceiling = f"; ceiling {number(r['ceiling'])}" if known(r["ceiling"]) else ""
     text = (
         f"The mean baseline, which knows nothing of the perturbation at hand, already correlates {number(r['estimate'])} "
-        f"{interval(r['low'], r['high'])} with the observed effects (pearson_delta, {of(r['n'])}{ceiling}): a model's "
+        f"{interval(r['ci_low'], r['ci_high'])} with the observed effects (pearson_delta, {of(r['n'])}{ceiling}): a model's "
         "pearson_delta counts only beyond that"
     )
     return [say(text, rows)]

@@ -7,7 +7,19 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ..._keys import OBSERVED
-from ..wording import BASELINE, MIN_HELD_OUT, NO, ONLY_BASELINE, OPEN, YES, Answer, Sentence, answered, listed, say
+from ..wording import (
+    BASELINE,
+    INCONCLUSIVE,
+    MIN_HELD_OUT,
+    NO,
+    ONLY_BASELINE,
+    YES,
+    Answer,
+    Sentence,
+    answered,
+    listed,
+    say,
+)
 
 NAME, QUESTION = "recurrence", "Which genes do models predict whatever is perturbed?"
 AT_MOST = 5
@@ -25,7 +37,7 @@ def recurring(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -> Answer 
     if table.empty:
         alone = (tables["summary"]["model"] == BASELINE).all()
         text = "This cannot be told: no model predicts more than one constant for ten held-out perturbations"
-        return answered(NAME, QUESTION, OPEN, say(ONLY_BASELINE if alone else text))
+        return answered(NAME, QUESTION, INCONCLUSIVE, say(ONLY_BASELINE if alone else text))
     found = beyond_the_data(table)
     quiet = [str(m) for m in dict.fromkeys(table["model"]) if m not in set(found["model"])]
     sentences = [*_named(found, sets), *_none(table[table["model"].isin(quiet)])]
@@ -52,7 +64,7 @@ def beyond_the_data(table: pd.DataFrame) -> pd.DataFrame:
     """Return the genes beyond chance whose count is beyond that of the data by its interval, most often first."""
     if table.empty:
         return table
-    called = table[(table["q"] < LEVEL) & (table["excess_low"] > 0)]
+    called = table[(table["q"] < LEVEL) & (table["excess_ci_low"] > 0)]
     return called.sort_values(["excess", "count"], ascending=False, kind="stable")
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from ..wording import (
     BASELINE,
+    INCONCLUSIVE,
     MIN_HELD_OUT,
     NO,
     ONLY_BASELINE,
-    OPEN,
     PARTLY,
     TINY,
     WITHOUT,
@@ -30,7 +30,7 @@ from ..wording import (
     say,
 )
 
-NAME, QUESTION = "regimes", "Do models do better without the confounders?"
+NAME, QUESTION = "retraining", "Do models do better without the confounders?"
 GENE_REGIMES = ("no_mt_ribo", "no_mt")
 CHANGES = ("better", "worse", "same", "unclear", "none")
 DEFINED = "A gain is the fall by retraining of the error relative to the mean baseline (l2_ratio), on the same genes"
@@ -40,17 +40,17 @@ def leaning(tables: Mapping[str, pd.DataFrame]) -> Answer | None:
     """Say what retraining without mitochondrial and ribosomal genes changes; None without models."""
     if tables["summary"].empty:
         return None
-    regimes = tables["regimes"]
+    regimes = tables["retraining"]
     table = regimes[(regimes["metric"] == "l2_ratio") & (regimes["model"] != BASELINE)] if len(regimes) else regimes
     table = table.assign(change=[change(row) for _, row in table.iterrows()])
     if (tables["summary"]["model"] == BASELINE).all():
-        verdict, because = OPEN, say(ONLY_BASELINE)
+        verdict, because = INCONCLUSIVE, say(ONLY_BASELINE)
     elif table.empty and len(regimes) and regimes["regime"].isin(GENE_REGIMES).any():
-        verdict, because = OPEN, say("This cannot be told: no model was retrained beside the mean baseline")
+        verdict, because = INCONCLUSIVE, say("This cannot be told: no model was retrained beside the mean baseline")
     else:
-        verdict, because = _verdict(table, tables["random_regimes"])
+        verdict, because = _verdict(table, tables["random_removals"])
     details = [_regime(str(regime), rows) for regime, rows in table.groupby("regime", sort=False)]
-    sentences = [*_ranking(tables["ranking"]), *_random(tables["random_regimes"])]
+    sentences = [*_ranking(tables["ranking"]), *_random(tables["random_removals"])]
     return answered(NAME, QUESTION, verdict, because, sentences, details)
 
 
@@ -58,23 +58,23 @@ def change(row: pd.Series) -> str:
     """Say in a word what retraining changes, if the interval allows it."""
     if not is_judged(row, "gain"):
         return "none"
-    if max(abs(row["low"]), abs(row["high"])) < TINY:
+    if max(abs(row["ci_low"]), abs(row["ci_high"])) < TINY:
         return "same"
     if abs(row["gain"]) < TINY:  # an interval that excludes 0 makes no gain of what nobody could use
         return "unclear"
-    return "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "unclear"
+    return "better" if row["ci_low"] > 0 else "worse" if row["ci_high"] < 0 else "unclear"
 
 
 def _verdict(table: pd.DataFrame, random: pd.DataFrame) -> tuple[str, Sentence]:
     """Judge the widest regime without confounder genes."""
     made = [regime for regime in GENE_REGIMES if len(table) and (table["regime"] == regime).any()]
     if not made:
-        return OPEN, say("This cannot be told: no regime without confounder genes could be made of this screen")
+        return INCONCLUSIVE, say("This cannot be told: no regime without confounder genes could be made of this screen")
     rows = table[table["regime"] == made[0]]
     without = WITHOUT[made[0]]
     sure, better = rows[rows["change"] != "none"], rows[rows["change"] == "better"]
     if sure.empty:
-        return OPEN, say("This cannot be told: no model has enough held-out perturbations for a verdict", rows)
+        return INCONCLUSIVE, say("This cannot be told: no model has enough held-out perturbations for a verdict", rows)
     if len(better):
         more = more_than_random(random)
         beyond = better[better["model"].isin(more["model"])]
@@ -98,9 +98,9 @@ def _verdict(table: pd.DataFrame, random: pd.DataFrame) -> tuple[str, Sentence]:
             f"No: {without}, {listed(worse['model'].tolist())} {_do(worse)} worse, and {no_model} better", worse
         )
     same, rest = (sure["change"] == "same").sum(), sure[sure["change"] != "same"]
-    zero = "0" if ((rest["low"] <= 0) & (rest["high"] >= 0)).all() else f"changes below {TINY}"
+    zero = "0" if ((rest["ci_low"] <= 0) & (rest["ci_high"] >= 0)).all() else f"changes below {TINY}"
     text = f"No gain can be told: {without}, nothing changes for {same} of {len(sure)} models, and the intervals of the others hold {zero}"
-    return OPEN, say(text, sure)
+    return INCONCLUSIVE, say(text, sure)
 
 
 def _do(rows: pd.DataFrame) -> str:
@@ -154,7 +154,7 @@ def _pair(row: pd.Series) -> str:
 def more_than_random(random: pd.DataFrame) -> pd.DataFrame:
     """Return the models whose gain is above those of all random removals."""
     rows = _tested(random)
-    return rows[(rows["gain"] > rows["random_high"]) & (rows["gain"] >= TINY)] if len(rows) else rows
+    return rows[(rows["gain"] > rows["random_max"]) & (rows["gain"] >= TINY)] if len(rows) else rows
 
 
 def _tested(random: pd.DataFrame) -> pd.DataFrame:
@@ -163,7 +163,7 @@ def _tested(random: pd.DataFrame) -> pd.DataFrame:
         return random
     keep = []
     for _, row in random.iterrows():
-        numbers = [row[key] for key in ("gain", "random_low", "random_high", "p")]
+        numbers = [row[key] for key in ("gain", "random_min", "random_max", "p")]
         keep.append(row["n"] >= MIN_HELD_OUT and known(*numbers) and max(abs(x) for x in numbers[:3]) >= TINY)
     return random[pd.Series(keep, index=random.index, dtype=bool)]
 
@@ -187,7 +187,7 @@ def _random(random: pd.DataFrame) -> list[Sentence]:
 def _beside(rows: pd.DataFrame, ending: str) -> str:
     ways = [
         f"gains {fixed(r['gain'])}, random removals {fixed(r['random_mean'])} "
-        f"{fixed_interval(r['random_low'], r['random_high'])} (n = {r['n']}; the range of {r['n_random']})"
+        f"{fixed_interval(r['random_min'], r['random_max'])} (n = {r['n']}; the range of {r['n_random']})"
         f"{ending.format(r['n_random'])}"
         for _, r in rows.iterrows()
     ]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ..wording import BASELINE, CONSTANT, MIN_HELD_OUT, is_judged
+from .confounding import is_usable, on_systematic
 from .recurrence import beyond_the_data, tested
-from .shared import is_usable, on_systematic
 
 SPECIFIC, OFF_AXIS, OFF_SHARE = "pearson_delta_perturbed", "off_axis", "off_share"
 KNOWS = "better than the mean, right about what is specific"
@@ -29,22 +29,22 @@ COLUMNS = [
     "tone",
     "n",
     "skill",
-    "low",
-    "high",
+    "ci_low",
+    "ci_high",
     "specific_gain",
-    "specific_low",
-    "specific_high",
+    "specific_ci_low",
+    "specific_ci_high",
     "off_axis_gain",
-    "off_axis_low",
-    "off_axis_high",
+    "off_axis_ci_low",
+    "off_axis_ci_high",
     "off_share",
-    "off_share_low",
-    "off_share_high",
+    "off_share_ci_low",
+    "off_share_ci_high",
     "n_recurring",
     "regime",
     "regime_gain",
-    "regime_low",
-    "regime_high",
+    "regime_ci_low",
+    "regime_ci_high",
     "note",
 ]
 
@@ -75,7 +75,7 @@ def scorecard(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> 
 
 def above_ceiling(card: pd.DataFrame) -> pd.DataFrame:
     """Return the models whose whole interval is nearer to what was measured than the truth itself would be."""
-    return card[(card["low"] > 1) & (card["verdict"] != NONE)]
+    return card[(card["ci_low"] > 1) & (card["verdict"] != NONE)]
 
 
 def _row(
@@ -95,16 +95,18 @@ def _row(
         "tone": TONES.get(verdict, UNKNOWN),
         "n": int(skill["n"]),
         "skill": skill["estimate"],
-        "low": skill["low"],
-        "high": skill["high"],
+        "ci_low": skill["ci_low"],
+        "ci_high": skill["ci_high"],
         "note": _note(skill, verdict, constant=constant),
     }
     for name, found in (("specific", specific), ("off_axis", off_axis)):
-        gain = np.full(3, np.nan) if found is None else found[["specific_gain", "low", "high"]].to_numpy(np.float64)
-        row |= dict(zip((f"{name}_gain", f"{name}_low", f"{name}_high"), gain, strict=True))
-    share = np.full(3, np.nan) if off_share is None else off_share[["score", "low", "high"]].to_numpy(np.float64)
-    row |= dict(zip(("off_share", "off_share_low", "off_share_high"), share, strict=True))
-    return row | {"n_recurring": _n_recurring(tables["recurrence"], model)} | _retrained(tables["regimes"], model)
+        gain = (
+            np.full(3, np.nan) if found is None else found[["specific_gain", "ci_low", "ci_high"]].to_numpy(np.float64)
+        )
+        row |= dict(zip((f"{name}_gain", f"{name}_ci_low", f"{name}_ci_high"), gain, strict=True))
+    share = np.full(3, np.nan) if off_share is None else off_share[["score", "ci_low", "ci_high"]].to_numpy(np.float64)
+    row |= dict(zip(("off_share", "off_share_ci_low", "off_share_ci_high"), share, strict=True))
+    return row | {"n_recurring": _n_recurring(tables["recurrence"], model)} | _retrained(tables["retraining"], model)
 
 
 def _specific(specificity: pd.DataFrame, model: str, metric: str) -> pd.Series | None:
@@ -130,21 +132,21 @@ def _verdict(
     """
     if not is_judged(skill, "estimate"):
         return NONE
-    if skill["high"] < 0:
+    if skill["ci_high"] < 0:
         return WORSE
     if constant:
         return ONE
     apart = _gains(specific)
-    if skill["low"] <= 0:
+    if skill["ci_low"] <= 0:
         return APART if apart else SAME
     if off_axis is None or off_share is None or not is_judged(off_axis, "specific_gain"):
         return TELLS if apart else SHARED
-    off = is_judged(off_share, "score") and off_share["low"] > 0
+    off = is_judged(off_share, "score") and off_share["ci_low"] > 0
     return KNOWS if off and _gains(off_axis) else ALONG if apart else SHARED
 
 
 def _gains(row: pd.Series | None) -> bool:
-    return row is not None and is_judged(row, "specific_gain") and bool(row["low"] > 0)
+    return row is not None and is_judged(row, "specific_gain") and bool(row["ci_low"] > 0)
 
 
 def _note(skill: pd.Series, verdict: str, *, constant: bool) -> str:
@@ -169,5 +171,10 @@ def _retrained(regimes: pd.DataFrame, model: str) -> dict[str, object]:
         found = rows[rows["regime"] == regime] if len(rows) else rows
         if len(found):
             r = found.iloc[0]
-            return {"regime": regime, "regime_gain": r["gain"], "regime_low": r["low"], "regime_high": r["high"]}
-    return {"regime": "", "regime_gain": np.nan, "regime_low": np.nan, "regime_high": np.nan}
+            return {
+                "regime": regime,
+                "regime_gain": r["gain"],
+                "regime_ci_low": r["ci_low"],
+                "regime_ci_high": r["ci_high"],
+            }
+    return {"regime": "", "regime_gain": np.nan, "regime_ci_low": np.nan, "regime_ci_high": np.nan}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..._keys import OBSERVED
 from ..wording import NO, PARTLY, YES, Answer, Sentence, answered, listed, number, percent, say
-from .shared import is_usable, on_systematic
+from .confounding import is_usable, on_systematic
 
 NAME, QUESTION = "screen", "Did the perturbations work?"
 LEFT_OUT, WITHOUT_EFFECT = "too few cells", "not reproducible"
@@ -49,17 +49,17 @@ def _kinds(good: pd.DataFrame, confounding: pd.DataFrame) -> list[Sentence]:
 
 
 def _own(used: pd.DataFrame) -> list[Sentence]:
-    known = used[(used["own_gene"] != "") & used["own_z"].notna()]
+    known = used[(used["target_gene"] != "") & used["target_z"].notna()]
     if known.empty:
         return []
-    down, up = int((known["own_z"] < -MOVES).sum()), int((known["own_z"] > MOVES).sum())
+    down, up = int((known["target_z"] < -MOVES).sum()), int((known["target_z"] > MOVES).sum())
     text = f"Of the {len(known)} whose own gene is measured, it falls in {down or 'none'} and rises in {up or 'none'} (|z| above {MOVES:g})"
-    return [say(text, known[["perturbation", "own_gene", "own_z"]])]
+    return [say(text, known[["perturbation", "target_gene", "target_z"]])]
 
 
 def scan(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the scan for values that lie beside their gene names, in the observed data."""
-    table = tables["on_target"]
+    table = tables["target_response"]
     return table[(table["model"] == OBSERVED) & (table["level"] == "scan")] if len(table) else table
 
 

@@ -27,9 +27,9 @@ _N_CONTROL_GUIDES = 10
 
 
 def design(
-    n_cells: int, n_perturbations: int, control_fraction: float, n_strata: int, seed: np.random.SeedSequence
+    n_cells: int, n_perturbations: int, control_fraction: float, n_batches: int, seed: np.random.SeedSequence
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """Group (0 is the control), stratum and guide number of each cell, in random order."""
+    """Group (0 is the control), batch and guide number of each cell, in random order."""
     rng = np.random.default_rng(seed)
     n_control = max(1, round(control_fraction * n_cells))
     n_perturbed = n_cells - n_control
@@ -37,13 +37,13 @@ def design(
     weights = rng.dirichlet(np.full(n_perturbations, 8.0))
     sizes = 1 + rng.multinomial(n_perturbed - n_perturbations, weights)
     group = rng.permutation(np.repeat(np.arange(n_perturbations + 1), [n_control, *sizes]))
-    stratum = rng.integers(n_strata, size=n_cells)
+    batch = rng.integers(n_batches, size=n_cells)
     guide = rng.integers(np.where(group == 0, _N_CONTROL_GUIDES, 2))
-    return group, stratum, guide
+    return group, batch, guide
 
 
 def describe_cells(
-    chunks: list[Cells], targets: npt.NDArray[np.object_], group: IntArray, stratum: IntArray, guide: IntArray
+    chunks: list[Cells], targets: npt.NDArray[np.object_], group: IntArray, batch: IntArray, guide: IntArray
 ) -> pd.DataFrame:
     """Labels and totals of the cells."""
     control_guides = [f"{CONTROL}_{number + 1:02d}" for number in range(_N_CONTROL_GUIDES)]
@@ -55,7 +55,7 @@ def describe_cells(
         {
             "perturbation": _categorical(group, np.array([CONTROL, *targets], dtype=object)),
             "guide": _categorical(code, guides),
-            "gem_group": _categorical(stratum, np.array([str(s + 1) for s in range(stratum.max() + 1)], dtype=object)),
+            "gem_group": _categorical(batch, np.array([str(s + 1) for s in range(batch.max() + 1)], dtype=object)),
             "total_counts": totals.astype(np.float32),
             "pct_counts_mt": percent[:, 0].astype(np.float32),
             "pct_counts_ribo": percent[:, 1].astype(np.float32),

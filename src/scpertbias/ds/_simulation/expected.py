@@ -21,7 +21,7 @@ _TAIL = 1e-8
 
 
 def expected_profiles(population: Population, *, n_jobs: int = 1) -> FloatArray:
-    """Expectation of `log1p(1e4 * count / total)`, groups × genes, in a stratum without a batch effect.
+    """Expectation of `log1p(1e4 * count / total)`, groups × genes, in a batch without a batch effect.
 
     Gauss-Hermite quadrature over a cell's depth and its place on the axis; given both, the sum over the
     negative-binomial counts of the gene. The total is that count plus the counts of all other genes, which are

@@ -29,8 +29,8 @@ class Population:
 
     rate: FloatArray
     """Mean counts at depth 1, groups × genes."""
-    batch: FloatArray
-    """Factor of the mean, strata × genes."""
+    batch_factor: FloatArray
+    """Factor of the mean, batches × genes."""
     size: FloatArray
     """Negative-binomial size of each gene."""
     axis: FloatArray
@@ -58,9 +58,9 @@ def _draw(
     depth: FloatArray,
     position: FloatArray,
     group: IntArray,
-    stratum: IntArray,
+    batch: IntArray,
     rate: FloatArray,
-    batch: FloatArray,
+    batch_factor: FloatArray,
     size: FloatArray,
     axis: FloatArray,
     counts: npt.NDArray[np.int32],
@@ -69,7 +69,7 @@ def _draw(
     n_cells, n_genes = uniform.shape
     for i in range(n_cells):
         for g in range(n_genes):
-            mean = depth[i] * rate[group[i], g] * batch[stratum[i], g]
+            mean = depth[i] * rate[group[i], g] * batch_factor[batch[i], g]
             if axis[g] != 0.0 and position[i] != 0.0:
                 mean *= np.exp(position[i] * axis[g])
             counts[i, g] = 0
@@ -105,13 +105,13 @@ def _compress(counts: npt.NDArray[np.int32], indices: npt.NDArray[np.int32], val
 def draw_cells(
     population: Population,
     group: IntArray,
-    stratum: IntArray,
+    batch: IntArray,
     *,
     members: Sequence[BoolArray],
     seed: np.random.SeedSequence,
     n_jobs: int,
 ) -> list[Cells]:
-    """Draw a cell for each entry of `group` and `stratum`; the chunks hold `CHUNK` cells each, in order.
+    """Draw a cell for each entry of `group` and `batch`; the chunks hold `CHUNK` cells each, in order.
 
     Every chunk has its own child of `seed`: the result does not depend on `n_jobs`.
     """
@@ -121,7 +121,7 @@ def draw_cells(
     def one(task: tuple[int, np.random.SeedSequence]) -> Cells:
         start, child = task
         rows = slice(start, start + CHUNK)
-        return _draw_chunk(population, group[rows], stratum[rows], members, np.random.default_rng(child))
+        return _draw_chunk(population, group[rows], batch[rows], members, np.random.default_rng(child))
 
     if n_jobs == 1:
         return [one(task) for task in tasks]
@@ -130,7 +130,7 @@ def draw_cells(
 
 
 def _draw_chunk(
-    population: Population, group: IntArray, stratum: IntArray, members: Sequence[Any], rng: np.random.Generator
+    population: Population, group: IntArray, batch: IntArray, members: Sequence[Any], rng: np.random.Generator
 ) -> Cells:
     n_cells, n_genes = len(group), population.rate.shape[1]
     sd = population.depth_sd
@@ -139,8 +139,8 @@ def _draw_chunk(
     counts = np.empty((n_cells, n_genes), dtype=np.int32)
     uniform = rng.random((n_cells, n_genes))
     _draw(
-        uniform, depth, position, group, stratum,
-        population.rate, population.batch, population.size, population.axis, counts,
+        uniform, depth, position, group, batch,
+        population.rate, population.batch_factor, population.size, population.axis, counts,
     )  # fmt: skip
     n_stored = np.count_nonzero(counts, axis=1)
     indices = np.empty(n_stored.sum(), dtype=np.int32)

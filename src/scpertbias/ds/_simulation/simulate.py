@@ -34,8 +34,8 @@ def simulate(
     depth: float | None = None,
     depth_sd: float = 0.35,
     cell_axis_sd: float = 0.1,
-    n_strata: int = 1,
-    strata_strength: float = 0.05,
+    n_batches: int = 1,
+    batch_strength: float = 0.05,
     keep_counts: bool = True,
     n_jobs: int | None = None,
     rng: int | np.random.Generator | None = 0,
@@ -83,9 +83,9 @@ def simulate(
     cell_axis_sd
         Standard deviation of the cells' own places on the axis, in control cells too. This is what makes genes
         correlate among control cells.
-    n_strata
+    n_batches
         Number of batches.
-    strata_strength
+    batch_strength
         Standard deviation of the natural-log fold changes of genes between batches.
     keep_counts
         Keep the counts in `layers["counts"]`.
@@ -144,15 +144,17 @@ def simulate(
         measured_targets=measured_targets,
         rng=plan_rng,
     )
-    batch = np.exp(strata_strength * plan_rng.standard_normal((n_strata, n_genes)) * (n_strata > 1))
+    batch_factor = np.exp(batch_strength * plan_rng.standard_normal((n_batches, n_genes)) * (n_batches > 1))
     base = panel["relative_expression"].to_numpy() / panel["relative_expression"].sum()
     rate = base * np.exp(np.vstack([np.zeros(n_genes), plan.lfc]))
-    population = Population(rate, batch, panel["size"].to_numpy(), plan.axis, cell_axis_sd, given["depth"], depth_sd)
+    population = Population(
+        rate, batch_factor, panel["size"].to_numpy(), plan.axis, cell_axis_sd, given["depth"], depth_sd
+    )
     members = (is_mitochondrial(panel["gene"]), panel["gene"].isin(set_members("ribo")).to_numpy())
     obs_seed, count_seed = cell_seed.spawn(2)
-    group, stratum, guide = design(n_cells, n_perturbations, control_fraction, n_strata, obs_seed)
-    chunks = draw_cells(population, group, stratum, members=members, seed=count_seed, n_jobs=n_jobs)
-    obs = describe_cells(chunks, plan.targets, group, stratum, guide)
+    group, batch, guide = design(n_cells, n_perturbations, control_fraction, n_batches, obs_seed)
+    chunks = draw_cells(population, group, batch, members=members, seed=count_seed, n_jobs=n_jobs)
+    obs = describe_cells(chunks, plan.targets, group, batch, guide)
     adata = assemble(chunks, obs, panel["gene"], keep_counts=keep_counts)
     adata.uns[TRUTH] = truth(given, plan, population, panel["gene"], n_jobs=n_jobs)
     return adata
@@ -164,7 +166,7 @@ def _seeds(rng: int | np.random.Generator | None) -> list[np.random.SeedSequence
     return [np.random.SeedSequence(int(number)) for number in entropy]
 
 
-_AT_LEAST = {"n_cells": 10, "n_genes": 10, "n_perturbations": 1, "n_modules": 1, "n_strata": 1}
+_AT_LEAST = {"n_cells": 10, "n_genes": 10, "n_perturbations": 1, "n_modules": 1, "n_batches": 1}
 _RANGES = {
     "axis_strength": (0.0, 5.0),
     "specific_strength": (0.0, 5.0),
@@ -172,7 +174,7 @@ _RANGES = {
     "module_share": (0.0, 1.0),
     "depth_sd": (0.0, 1.0),
     "cell_axis_sd": (0.0, 0.5),
-    "strata_strength": (0.0, 2.0),
+    "batch_strength": (0.0, 2.0),
 }
 
 

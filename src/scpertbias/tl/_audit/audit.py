@@ -25,7 +25,7 @@ from .make_tables import ask
 from .prepare import DEFAULT_COVARIATES, prepare
 from .regimes import at_once, complete, on_demand
 
-MODELS = ("control", "mean", "ridge", "grn_linear", "two_stage", "bilinear")
+MODELS = ("no_change", "mean", "ridge", "grn_linear", "two_stage", "bilinear")
 
 
 @docs.dedent
@@ -42,7 +42,7 @@ def audit(
     fit_on: str = "control",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -97,7 +97,7 @@ def audit(
         fold holds out.
     %(cells)s
     guide_key
-        Column of ``obs`` with guides; see :func:`scpertbias.pp.pseudobulk`.
+        Column of ``obs`` with guides; see :func:`scpertbias.pp.profiles`.
     normalize
         Whether the values are raw counts, to be normalized on the fly.
     size_factors
@@ -122,16 +122,16 @@ def audit(
         Folder in which every finished fit and removal, and every epoch of a training, is kept. An audit that was interrupted, or is asked for again with
         other models or regimes, does not repeat what is there; nothing else is read from it.
     chunk_memory
-        Gigabytes of cells held at a time where they are not in memory; see :func:`scpertbias.pp.pseudobulk`.
+        Gigabytes of cells held at a time where they are not in memory; see :func:`scpertbias.pp.profiles`.
     %(rng)s
 
     Returns
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
     in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``perturbations``,
-    ``models``, ``scores``, ``summary``, ``regimes``, ``ranking``, ``random_regimes`` and
+    ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
     ``error_by_n_genes``; ``recurrence`` and
-    ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``on_target``,
+    ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
     ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes. Beside them
     ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters and notes).
 
@@ -149,7 +149,7 @@ def audit(
     --------
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
-    >>> mdata = spb.tl.audit(adata, strata="bio_rep", covariates=["p_mito"], models=("mean", "ridge"))
+    >>> mdata = spb.tl.audit(adata, batch_key="bio_rep", covariates=["p_mito"], models=("mean", "ridge"))
     >>> sorted(mdata.mod)
     ['full', 'no_mt', 'regressed']
     """

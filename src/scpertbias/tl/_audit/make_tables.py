@@ -30,7 +30,7 @@ from .low_memory import Shelf
 from .perturbations import perturbations_table
 from .questions import Records, of_regime, question_tables
 from .random_removal import random_table
-from .retraining import ranking_table, regime_table, score_regimes
+from .retraining import ranking_table, retraining_table, score_regimes
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # small systems: more threads only wait for each other
@@ -87,9 +87,9 @@ def ask(
         models=models_table(fits, wanted, folds, screens, records),
         scores=scores,
         summary=summaries(scores, fits, records, n_boot=n_boot, rng=rng),
-        regimes=None if scores is None else regime_table(scores, n_boot=n_boot, rng=rng),
+        retraining=None if scores is None else retraining_table(scores, n_boot=n_boot, rng=rng),
         ranking=None if scores is None else ranking_table(scores, n_boot=n_boot, rng=rng),
-        random_regimes=random,
+        random_removals=random,
         error_by_n_genes=errors_table(screens, unseen, folds),
         models_left_out=left_out_table(fits, untrained),
         **questions,
@@ -198,9 +198,9 @@ def models_table(
                 cannot = int((~np.isfinite(solution.predictions[used]).all(axis=1)).sum())
                 rows.append((v.name, regime, v.kind, cannot, solution.note))
         for name, record in records[regime].items():
-            cannot = len(set(map(str, record.get("cannot_predict", []))) & set(folds))
+            cannot = len(set(map(str, record.get("unpredicted", []))) & set(folds))
             rows.append((name, regime, str(record["kind"]), cannot, str(record.get("note", ""))))
-    return pd.DataFrame(rows, columns=["model", "regime", "kind", "n_cannot_predict", "note"])
+    return pd.DataFrame(rows, columns=["model", "regime", "kind", "n_unpredicted", "note"])
 
 
 def left_out_table(fits: Mapping[str, Fits], untrained: Sequence[tuple[str, str, str]]) -> pd.DataFrame:

@@ -29,10 +29,10 @@ COLUMNS = [
     "n_cells",
     "reproducibility",
     "effect",
-    "energy_share",
-    "own_gene",
-    "own_z",
-    "own_percentile",
+    "response_share",
+    "target_gene",
+    "target_z",
+    "target_percentile",
     *SHOWN,
     "top_genes",
 ]
@@ -61,14 +61,14 @@ def perturbations_table(screen: Screen, check: pd.DataFrame, confounding: pd.Dat
             "perturbation": names,
             "n_cells": rows["n_cells"].to_numpy(np.int64),
             "reproducibility": rows["reproducibility"].to_numpy(np.float64),
-            "effect": np.sqrt(np.maximum(rows["energy"].to_numpy(np.float64), 0.0)),
-            "energy_share": rows["energy_share"].to_numpy(np.float64),
+            "effect": np.sqrt(np.maximum(rows["squared_effect"].to_numpy(np.float64), 0.0)),
+            "response_share": rows["response_share"].to_numpy(np.float64),
             **{column: own[column] for column in own.columns},
             **{axis: shares[axis].to_numpy() if axis in shares else np.nan for axis in SHOWN},
             "top_genes": rows["top_genes"],
         }
     )
-    table["own_gene"] = table["own_gene"].fillna("")
+    table["target_gene"] = table["target_gene"].fillna("")
     left_out = rows["detail"].str.startswith(LEFT_OUT).to_numpy(bool)
     table["kind"] = _kinds(table["reproducibility"].to_numpy(), left_out, in_set, shares)
     return table[COLUMNS]
@@ -91,7 +91,7 @@ def _axes(confounding: pd.DataFrame | None, names: npt.NDArray[np.str_]) -> tupl
     wanted = (confounding["kind"] == "genes") | (confounding["axis"] == SYSTEMATIC)
     single = confounding[(confounding["level"] == "perturbation") & wanted & (confounding["axis"] != OTHER)]
     shares = single.pivot(index="perturbation", columns="axis", values="share").reindex(names)
-    targeted = single.loc[single["own_target"].to_numpy(np.float64) > 0, "perturbation"]
+    targeted = single.loc[single["n_target"].to_numpy(np.float64) > 0, "perturbation"]
     return shares, np.isin(names, targeted.to_numpy(str))
 
 
@@ -118,5 +118,5 @@ def _own_genes(screen: Screen) -> pd.DataFrame:
         z = np.divide(m.mean[p] - m.control, se, out=np.zeros(len(se)), where=se > 0)
         least = measured[np.argmin(np.abs(z[measured]))]
         rows[name] = (str(screen.symbols[least]), z[least], percentiles(np.abs(z)[None])[0, least])
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["own_gene", "own_z", "own_percentile"])
-    return table.astype({"own_z": np.float64, "own_percentile": np.float64})  # also where no target is measured
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["target_gene", "target_z", "target_percentile"])
+    return table.astype({"target_z": np.float64, "target_percentile": np.float64})  # also where no target is measured

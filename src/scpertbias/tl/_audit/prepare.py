@@ -160,7 +160,7 @@ def _check_cells(cells: AnnData, data: Mapping[str, Any], trained: Sequence[str]
         msg = f"`models`: {list(trained)} are trained from cells in memory; load these with adata.to_memory()."
         raise ValueError(msg)
     _validate.column(cells, data["groupby"], argument="groupby")
-    _validate.strata_codes(cells, data["strata"])
+    _validate.batch_codes(cells, data["batch_key"])
 
 
 def _check_columns(cells: AnnData, covariates: Sequence[str], guide_key: str | None, size_factors: str | None) -> None:
@@ -231,7 +231,7 @@ def _split(
     """Make a split where there is none."""
     if data["split_key"] in cells.obs.columns:
         return
-    asked = _without(data, "strata", "layer", "split_key")
+    asked = _without(data, "batch_key", "layer", "split_key")
     pp.split(cells, fractions=FRACTIONS, **asked, key_added=data["split_key"], rng=rng)
     shares = " / ".join(f"{100 * share:.0f}" for share in FRACTIONS)
     notes.append(

@@ -21,7 +21,7 @@ from .._confounding import confounding_table, measured_sets
 from .._lazy import Tables
 from .._recurrence import recurrence_table
 from .._specificity import specificity_table
-from .._target_response import on_target_table
+from .._target_response import target_response_table
 from .._variance_ratio import variance_ratio_table
 from .cross_fit import Fits
 
@@ -72,7 +72,7 @@ def question_tables(
                 unseen[r], lambda some: recurrence_table(screens[r], some, k=min(K, len(screens[r].genes)), **about(r))
             ),
         ),
-        "on_target": in_regimes(["full"], lambda r: on_target_table(full, unseen[r], rng=rng, **about(r))),
+        "target_response": in_regimes(["full"], lambda r: target_response_table(full, unseen[r], rng=rng, **about(r))),
     }
     if not (fits["full"].solutions or records["full"]):
         return tables

@@ -32,8 +32,8 @@ COLUMNS = [
     "n_random",
     "gain",
     "random_mean",
-    "random_low",
-    "random_high",
+    "random_min",
+    "random_max",
     "p",
     "q",
     "n_replaced",
@@ -46,7 +46,7 @@ def by_gene(variant: Variant) -> bool:
     """Whether a model solves every gene apart, so that no gene's prediction depends on which others there are."""
     if variant.kind == "grn_linear":
         return variant.params["axis"] == "perturbations" or variant.params["gamma"] == 0
-    return variant.kind in {"control", "mean", "additive", "ridge"}
+    return variant.kind in {"no_change", "mean", "additive", "ridge"}
 
 
 def random_table(
@@ -254,8 +254,8 @@ def _row(variant: Variant, removals: Removals, gain: FloatArray, draws: Sequence
         "n_random": len(gains),
         "gain": estimate,
         "random_mean": float(gains.mean()) if len(gains) else np.nan,
-        "random_low": float(gains.min()) if len(gains) else np.nan,
-        "random_high": float(gains.max()) if len(gains) else np.nan,
+        "random_min": float(gains.min()) if len(gains) else np.nan,
+        "random_max": float(gains.max()) if len(gains) else np.nan,
         "p": (1 + int((gains >= estimate).sum())) / (1 + len(gains)) if tested else np.nan,
         "q": np.nan,
         "n_replaced": removals.n_replaced,

@@ -22,7 +22,7 @@ Predictions = Mapping[str, Mapping[str, FloatArray]]
 Scored = tuple[str, str, FloatArray]
 UNCHANGED = "retraining changes nothing for this model"
 NO_GAIN = 1e-9
-COLUMNS = ["model", "regime", "metric", "n", "full", "retrained", "gain", "low", "high", "p", "q", "note"]
+COLUMNS = ["model", "regime", "metric", "n", "full", "retrained", "gain", "ci_low", "ci_high", "p", "q", "note"]
 
 
 def score_regimes(
@@ -87,7 +87,7 @@ class _Truths:
         return self._made[unseen]
 
 
-def regime_table(
+def retraining_table(
     scores: pd.DataFrame, *, n_boot: int, rng: int | np.random.Generator | None, metric: str = "l2_ratio"
 ) -> pd.DataFrame:
     """Compare each regime with the full model on that regime's own genes, perturbation by perturbation.
@@ -113,8 +113,8 @@ def regime_table(
                 "full": average(full),
                 "retrained": average(retrained),
                 "gain": 0.0 if same else gain.estimate[k],
-                "low": 0.0 if same and np.isfinite(gain.low[k]) else gain.low[k],
-                "high": 0.0 if same and np.isfinite(gain.high[k]) else gain.high[k],
+                "ci_low": 0.0 if same and np.isfinite(gain.low[k]) else gain.low[k],
+                "ci_high": 0.0 if same and np.isfinite(gain.high[k]) else gain.high[k],
                 "p": np.nan if same else gain.p[k],
                 "q": np.nan,
                 "note": UNCHANGED if same else "",
@@ -152,11 +152,11 @@ RANKING_COLUMNS = [
     "metric",
     "n",
     "full",
-    "full_low",
-    "full_high",
+    "full_ci_low",
+    "full_ci_high",
     "retrained",
-    "retrained_low",
-    "retrained_high",
+    "retrained_ci_low",
+    "retrained_ci_high",
     "order",
 ]
 
@@ -168,7 +168,7 @@ def ranking_table(
 
     ``full`` is the mean of a − b of the models trained on all genes, ``retrained`` that of the models trained in the
     regime (negative: a is closer to the truth). ``order`` is ``kept`` or ``reversed`` where both intervals leave out 0,
-    ``same`` where both hold nothing but differences under 0.0005, else ``untold``.
+    ``same`` where both hold nothing but differences under 0.0005, else ``undetermined``.
     """
     names, found = paired(scores, metric)
     pairs = [
@@ -199,14 +199,14 @@ def ranking_table(
 
 
 def _columns(name: str, of: Columns, k: int) -> dict[str, float]:
-    return {name: of.estimate[k], f"{name}_low": of.low[k], f"{name}_high": of.high[k]}
+    return {name: of.estimate[k], f"{name}_ci_low": of.low[k], f"{name}_ci_high": of.high[k]}
 
 
 def _order(before: Columns, after: Columns, k: int) -> str:
     ends = np.array([before.low[k], before.high[k], after.low[k], after.high[k]])
     if not np.isfinite(ends).all():
-        return "untold"
+        return "undetermined"
     if np.abs(ends).max() < NEGLIGIBLE:
         return "same"
     signs = [0 if low <= 0 <= high else int(np.sign(low)) for low, high in (ends[:2], ends[2:])]
-    return "untold" if 0 in signs else "kept" if signs[0] == signs[1] else "reversed"
+    return "undetermined" if 0 in signs else "kept" if signs[0] == signs[1] else "reversed"

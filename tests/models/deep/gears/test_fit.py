@@ -15,7 +15,7 @@ from scpertbias._models.deep.gears import fit as gears
 
 pytestmark = pytest.mark.gears
 DATA = Path(__file__).parents[3] / "data"
-SMALL = {"epochs": 2, "hidden_size": 6, "batch_size": 16, "device": "cpu", "strata": "gem_group"}
+SMALL = {"epochs": 2, "hidden_size": 6, "batch_size": 16, "device": "cpu", "batch_key": "gem_group"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_what_is_stored(screen, fitted):
     assert record["output_gene"] in fitted.var_names
     assert record["output_gene_ties"] == 1
     assert list(record["not_in_graph"]) == []
-    assert list(record["cannot_predict"]) == ["FEW"]
+    assert list(record["unpredicted"]) == ["FEW"]
     predicted = spb.get.predictions(fitted, "gears")
     control = screen.X[(screen.obs["perturbation"] == "non-targeting").to_numpy()].mean(axis=0)
     np.testing.assert_allclose(predicted.loc["non-targeting"], np.asarray(control).ravel(), atol=1e-5)
@@ -127,7 +127,7 @@ def test_perturbed_genes_outside_the_graph_are_named(screen, net):
     assert list(record["not_in_graph"]) == outside
     assert spb.get.models(adata)["note"].item() == f"perturbed genes outside the graph: {', '.join(outside)}"
     cannot = {name for name in outside if (adata.obs.loc[adata.obs["perturbation"] == name, "split"] != "train").all()}
-    assert set(record["cannot_predict"]) == {*cannot, "FEW"}
+    assert set(record["unpredicted"]) == {*cannot, "FEW"}
     predicted = spb.get.predictions(adata, "gears")
     assert predicted.loc[sorted(cannot)].isna().all().all()
     assert predicted.loc[sorted(set(outside) - cannot)].notna().all().all()

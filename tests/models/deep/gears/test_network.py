@@ -58,7 +58,7 @@ def ours(toy):
 def make(toy, **kwargs):
     import torch
 
-    data = {"groupby": "perturbation", "reference": None, "strata": None, "min_cells": 20, "layer": None}
+    data = {"groupby": "perturbation", "reference": None, "batch_key": None, "min_cells": 20, "layer": None}
     data |= {"split_key": "split", "gene_symbols": None}
     cells = read_cells(toy.adata, data, function="f")
     sets = pd.DataFrame(

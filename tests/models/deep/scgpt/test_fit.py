@@ -15,7 +15,7 @@ SMALL = {"d_model": 8, "n_layers": 1, "n_heads": 2, "n_control_cells": 30, "lr":
 
 
 def fit(adata, *, epochs=1, **kwargs):
-    spb.tl.fit_scgpt(adata, strata="gem_group", epochs=epochs, **{**SMALL, **kwargs})
+    spb.tl.fit_scgpt(adata, batch_key="gem_group", epochs=epochs, **{**SMALL, **kwargs})
 
 
 def fitted(adata, **kwargs):
@@ -83,7 +83,7 @@ def test_validation_loss_falls_and_the_model_is_in_the_score_table(trained):
     history = record(trained)["history"]
     assert history["val_loss"].iloc[-1] < 0.8 * history["val_loss"].iloc[0]
     adata = trained.copy()
-    spb.tl.fit_mean(adata, strata="gem_group")
+    spb.tl.fit_mean(adata, batch_key="gem_group")
     spb.tl.score(adata)
     scores = spb.get.scores(adata)
     held_out = scores[(scores["model"] == KEY) & (scores["split"] == "test")]
@@ -142,9 +142,9 @@ def test_a_target_that_is_not_measured(screen):
     split = screen.obs.groupby("perturbation")["split"].first()
     untrained = [t for t in missing if split[t] != "train" or t == "FEW"]
     assert 0 < len(untrained) < len(missing)
-    assert sorted(kept["cannot_predict"]) == untrained
+    assert sorted(kept["unpredicted"]) == untrained
     assert list(kept["cannot_predict_reason"]) == [
-        f"{name} neither measured nor perturbed in training" for name in kept["cannot_predict"]
+        f"{name} neither measured nor perturbed in training" for name in kept["unpredicted"]
     ]
     assert predicted.index[predicted.isna().all(axis=1)].tolist() == untrained
     assert predicted.drop(untrained).notna().all().all()
@@ -158,7 +158,7 @@ def test_skip_predicts_nothing_for_it_and_says_why(measured):
     gone = sorted(set(measured.obs["perturbation"]))[1]
     adata = fitted(less, missing_target="skip")
     kept = record(adata)
-    assert list(kept["cannot_predict"]) == [gone]
+    assert list(kept["unpredicted"]) == [gone]
     assert list(kept["cannot_predict_reason"]) == [f"{gone} not measured (missing_target='skip')"]
     assert spb.get.predictions(adata, KEY).loc[gone].isna().all()
     assert spb.get.attributions(adata, KEY)[gone].isna().all()
@@ -189,15 +189,15 @@ def checkpoint(measured, tmp_path):
 def test_a_checkpoint_brings_its_sizes_and_its_name(measured, checkpoint):
     adata = measured.copy()
     with pytest.warns(UserWarning, match=f"2 of 24 genes are outside the vocabulary .*{measured.var_names[0]}"):
-        spb.tl.fit_scgpt(adata, checkpoint=checkpoint, epochs=1, strata="gem_group", n_control_cells=10)
+        spb.tl.fit_scgpt(adata, checkpoint=checkpoint, epochs=1, batch_key="gem_group", n_control_cells=10)
     kept = record(adata, "scgpt")
     assert [kept["params"][k] for k in ("d_model", "n_heads", "d_hid", "n_layers")] == [8, 2, 12, 2]
     assert kept["params"]["checkpoint"] == checkpoint.name
     assert "foundation model" not in kept["note"]
     assert list(kept["genes_outside_vocabulary"]) == list(measured.var_names[:2])
     assert (spb.get.attributions(adata, "scgpt").dropna(axis=1).iloc[:2] == 0).all().all()
-    assert set(kept["cannot_predict"]) == set(adata.obs["perturbation"]) & set(measured.var_names[:2])
-    assert list(kept["cannot_predict_reason"]) == [f"{t} outside the vocabulary" for t in kept["cannot_predict"]]
+    assert set(kept["unpredicted"]) == set(adata.obs["perturbation"]) & set(measured.var_names[:2])
+    assert list(kept["cannot_predict_reason"]) == [f"{t} outside the vocabulary" for t in kept["unpredicted"]]
     assert len(kept["tensors"]["loaded"]) > 20
     with pytest.raises(ValueError, match="d_model=16, the checkpoint has 8"):
         spb.tl.fit_scgpt(adata, checkpoint=checkpoint, d_model=16, n_heads=8)
@@ -205,7 +205,7 @@ def test_a_checkpoint_brings_its_sizes_and_its_name(measured, checkpoint):
 
 def test_resume_from_another_checkpoint_is_refused(measured, checkpoint, tmp_path):
     state, other = tmp_path / "state", tmp_path / "other"
-    options = {"strata": "gem_group", "epochs": 1, "n_control_cells": 10, "checkpoint_dir": state}
+    options = {"batch_key": "gem_group", "epochs": 1, "n_control_cells": 10, "checkpoint_dir": state}
     with pytest.warns(UserWarning, match="outside the vocabulary"):
         spb.tl.fit_scgpt(measured.copy(), checkpoint=checkpoint, **options)
     other.mkdir()

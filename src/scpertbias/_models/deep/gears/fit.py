@@ -53,7 +53,7 @@ def check(*, epochs: int, hidden_size: int, batch_size: int, attribution: str, *
     unseen="from the perturbation graph; perturbed genes that training does not reach cannot be predicted",
     needs=("cells", "net"),
     attribution="gradient of the most variable output gene with respect to the gene embeddings",
-    reference="Roohani et al. 2024",
+    citation="Roohani et al. 2024",
     check=check,
 )
 @docs.dedent
@@ -71,7 +71,7 @@ def fit_gears(
     resume: bool = False,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -165,7 +165,7 @@ def fit_gears(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,
@@ -199,7 +199,7 @@ def _graphs(
 ) -> tuple[Edges, PerturbationGraph]:
     """Return the graph of the measured genes, from training cells, and that of the perturbed genes."""
     screen = cells.screen
-    asked = {key: value for key, value in data.items() if key != "strata"}
+    asked = {key: value for key, value in data.items() if key != "batch_key"}
     measured = coexpression_net(adata, cells="train", max_cells=adata.n_obs, **asked)
     known = measured if net is None else both_ways(check_net(net, screen.symbols, screen.targets))
     graph = perturbation_graph(known, screen.targets, used=cells.used, trained=cells.problem.perturbed)
@@ -234,7 +234,7 @@ def _fit(
 ) -> tuple[Solution, dict[str, Any]]:
     """Train, predict and attribute; return what is stored, and what else is said of it."""
     own = {key: params[key] for key in ("hidden_size", "batch_size", "fix_batching")}
-    belongs = {key: str(cells.screen.record[key]) for key in ("layer", "strata")}
+    belongs = {key: str(cells.screen.record[key]) for key in ("layer", "batch_key")}
     identity = {
         **cells.fingerprint,
         "net": digest(*graph.edges.index, graph.edges.weight),

@@ -58,7 +58,7 @@ def check(*, lr: float, missing_target: str, attribution: str, d_model: int, n_h
     unseen="by the token of its target; nothing where the vocabulary lacks it, or nothing has trained it",
     needs=("cells",),
     attribution="gradient × embedding of the most variable output gene, |Σ_d E_gd ∂ŷ/∂E_gd|",
-    reference="Cui et al. 2024",
+    citation="Cui et al. 2024",
     check=check,
     stored_as=stored_as,
 )
@@ -83,7 +83,7 @@ def fit_scgpt(
     resume: bool = False,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    strata: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -128,7 +128,7 @@ def fit_scgpt(
         does. Perturbations of a gene outside the vocabulary are left out in any case. From scratch, a held-out target
         that is not measured has a token that nothing has trained: then nothing is predicted either.
     n_control_cells
-        Control cells that a prediction averages over: the same for every perturbation, from each of the ``strata`` its
+        Control cells that a prediction averages over: the same for every perturbation, from each of the ``batch_key`` its
         share. What the choice of cells does to the input is taken out by a regression of each gene on its input.
     attribution
         ``"gradient_x_embedding"``: for each gene the sum over dimensions of embedding times gradient (its size).
@@ -155,7 +155,7 @@ def fit_scgpt(
     ``adata.varm[key]`` : :class:`numpy.ndarray` (dtype ``float32``)
         Attribution, genes × perturbations; NaN for the control and where there is no prediction.
     ``adata.uns['scpertbias']['models'][key]`` : :class:`dict`
-        All parameters; ``history`` (see :func:`scpertbias.get.history`); ``cannot_predict`` and
+        All parameters; ``history`` (see :func:`scpertbias.get.history`); ``unpredicted`` and
         ``cannot_predict_reason``; ``monte_carlo`` (for each perturbation the standard error over genes that comes of
         averaging over some control cells only); ``tensors`` (of the checkpoint: loaded, untrained, unused);
         ``genes_outside_vocabulary``; ``output_gene`` (the gene whose gradient is attributed) and ``output_gene_ties``.
@@ -192,7 +192,7 @@ def fit_scgpt(
     data = {
         "groupby": groupby,
         "reference": reference,
-        "strata": strata,
+        "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
         "split_key": split_key,

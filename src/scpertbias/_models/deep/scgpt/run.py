@@ -106,7 +106,7 @@ def run(
     settings, cells = made.settings, made.cells
     identity = {
         **cells.fingerprint,
-        **{key: str(cells.screen.record[key]) for key in ("layer", "strata")},
+        **{key: str(cells.screen.record[key]) for key in ("layer", "batch_key")},
         **{key: settings[key] for key in ("batch_size", "lr", "max_genes", "missing_target")},
         **asdict(made.sizes),
         "vocabulary": digest(made.vocabulary, made.vocabulary.values()),

@@ -8,8 +8,8 @@ import pandas as pd
 
 from ..wording import (
     APPROXIMATE,
+    INCONCLUSIVE,
     NO,
-    OPEN,
     PARTLY,
     YES,
     Answer,
@@ -24,7 +24,7 @@ from ..wording import (
     say,
 )
 
-NAME, QUESTION = "confounded", "Is this screen confounded, and by what?"
+NAME, QUESTION = "confounding", "Is this screen confounded, and by what?"
 SYSTEMATIC, WEAK = "systematic", "weak axis"
 GENES = {
     "mt": "mitochondrial genes",
@@ -51,7 +51,7 @@ DEFINED = (
 )
 
 
-def confounded(tables: Mapping[str, pd.DataFrame]) -> Answer:
+def confounding(tables: Mapping[str, pd.DataFrame]) -> Answer:
     """Say whether a shared axis or a confounder gene set carries the response, where that is known."""
     shares = of_screen(tables["confounding"])
     axis = on_systematic(tables["confounding"])
@@ -80,27 +80,27 @@ def is_usable(axis: pd.DataFrame) -> bool:
     if axis.empty:
         return False
     row = axis.iloc[0]
-    return known(row["share"], row["low"], row["high"]) and WEAK not in str(row["note"])
+    return known(row["share"], row["ci_low"], row["ci_high"]) and WEAK not in str(row["note"])
 
 
 def beyond_random(sets: pd.DataFrame) -> pd.DataFrame:
     """Return the gene sets that carry more than random ones, adjusted for the number of sets (Bonferroni)."""
     if sets.empty:
         return sets
-    tested = sets[sets["p"].notna() & sets["low"].notna()]
-    found = tested[(tested["p"] * len(tested) < LEVEL) & (tested["low"] > tested["null"])]
+    tested = sets[sets["p"].notna() & sets["ci_low"].notna()]
+    found = tested[(tested["p"] * len(tested) < LEVEL) & (tested["ci_low"] > tested["null"])]
     return found.sort_values("share", ascending=False, kind="stable")
 
 
 def _verdict(axis: pd.DataFrame, called: pd.DataFrame, sets: pd.DataFrame) -> str:
     usable = is_usable(axis)
-    if usable and axis["low"].iloc[0] >= MUCH:
+    if usable and axis["ci_low"].iloc[0] >= MUCH:
         return YES
     if len(called):
-        return YES if called["low"].iloc[0] >= MUCH else PARTLY
+        return YES if called["ci_low"].iloc[0] >= MUCH else PARTLY
     if usable:
-        return NO if axis["high"].iloc[0] < MUCH and len(sets) else OPEN
-    return NO if _without_axis(axis) and _are_small(sets) else OPEN
+        return NO if axis["ci_high"].iloc[0] < MUCH and len(sets) else INCONCLUSIVE
+    return NO if _without_axis(axis) and _are_small(sets) else INCONCLUSIVE
 
 
 def _without_axis(axis: pd.DataFrame) -> bool:
@@ -111,7 +111,7 @@ def _without_axis(axis: pd.DataFrame) -> bool:
 def _are_small(sets: pd.DataFrame) -> bool:
     """Whether what mitochondrial and ribosomal genes carry, of those that are measured, is known to be little."""
     asked = sets[sets["axis"].isin(ALWAYS) & (sets["n_genes"] > 0)] if len(sets) else sets
-    return len(asked) > 0 and bool((asked["high"] < MUCH).all())
+    return len(asked) > 0 and bool((asked["ci_high"] < MUCH).all())
 
 
 def _because(
@@ -119,7 +119,7 @@ def _because(
 ) -> Sentence:
     row = axis.iloc[0] if len(axis) else None
     share = "" if row is None else f"{_share(row)} of the response{_approximately(row)}"
-    if verdict == YES and row is not None and is_usable(axis) and row["low"] >= MUCH:
+    if verdict == YES and row is not None and is_usable(axis) and row["ci_low"] >= MUCH:
         few = (
             f"; it is in effect the response of {row['n_effective']:.0f} perturbations"
             if row["n_effective"] < FEW
@@ -163,7 +163,7 @@ def _sets(sets: pd.DataFrame, called: pd.DataFrame) -> list[Sentence]:
     ]
     for _, row in sets.iterrows():
         if row["axis"] in ALWAYS and row["axis"] not in set(called["axis"]):
-            if known(row["share"], row["low"], row["high"]):
+            if known(row["share"], row["ci_low"], row["ci_high"]):
                 text = f"{_upper(_name(row))} carry {_share(row)} of the response{_no_more(row)}; {_chance(row)}"
                 said.append(say(text, sets[sets["axis"] == row["axis"]]))
             elif str(row["note"]) and row["n_genes"] == 0:
@@ -202,7 +202,7 @@ def _depth(shares: pd.DataFrame) -> list[Sentence]:
 
 
 def _share(row: pd.Series) -> str:
-    return f"{percent(row['share'])} {percent_interval(row['low'], row['high'])}"
+    return f"{percent(row['share'])} {percent_interval(row['ci_low'], row['ci_high'])}"
 
 
 def _chance(row: pd.Series) -> str:

@@ -1,4 +1,4 @@
-"""`pp.pseudobulk` (means, halves, variances, control blocks) beside the means of `sc.get.aggregate`."""
+"""`pp.profiles` (means, halves, variances, control blocks) beside the means of `sc.get.aggregate`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ AT_LEAST, TOLERANCE = 2.0, 1e-5
 def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
     times = interleave(lambda: ours(adata), lambda: peer(adata), pairs=pairs)
     apart = difference(ours(adata), peer(adata))
-    return [compared("pseudobulk", size_of(adata), times, at_least=AT_LEAST, difference=apart, tolerance=TOLERANCE)]
+    return [compared("profiles", size_of(adata), times, at_least=AT_LEAST, difference=apart, tolerance=TOLERANCE)]
 
 
 def ours(adata: AnnData) -> AnnData:
-    return spb.pp.pseudobulk(adata)
+    return spb.pp.profiles(adata)
 
 
 def peer(adata: AnnData) -> AnnData:

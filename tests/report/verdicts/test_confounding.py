@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts.shared import beyond_random, confounded
+from scpertbias._report.verdicts.confounding import beyond_random, confounding
 
 NAN = float("nan")
 ROUGH = "approximate interval: 25 perturbations, 5 effective"
@@ -32,8 +32,8 @@ def axis(
         "regime": regime,
         "level": level,
         "share": share,
-        "low": low,
-        "high": high,
+        "ci_low": low,
+        "ci_high": high,
         "null": null,
         "p": p,
         "on_systematic": on,
@@ -58,7 +58,7 @@ QUIET = mt(0.04, 0.03, 0.05, p=0.6)
 
 def ask(tables, *rows):
     tables["confounding"] = pd.DataFrame([*rows, REST])
-    found = confounded(tables)
+    found = confounding(tables)
     return found, [s["text"] for s in found["sentences"]]
 
 
@@ -69,11 +69,11 @@ def ask(tables, *rows):
         ([systematic(low=0.25), QUIET], "yes", "Yes"),
         (
             [systematic(low=0.24), QUIET],
-            "open",
+            "inconclusive",
             "This cannot be told: 57 % [24, 64] of the response lies on the shared",
         ),
         ([systematic(0.1, 0.05, 0.24), QUIET], "no", "No: only 10 % [5.0, 24] of the response lies on one axis"),
-        ([systematic(0.1, 0.05, 0.25), QUIET], "open", "This cannot be told"),
+        ([systematic(0.1, 0.05, 0.25), QUIET], "inconclusive", "This cannot be told"),
         (
             [systematic(0.1, 0.05, 0.2), mt()],
             "partly",
@@ -89,10 +89,10 @@ def ask(tables, *rows):
         ([systematic(NAN, NAN, NAN, note="no reproducible axis"), QUIET], "no", "No sign of it"),
         (
             [systematic(note=WEAK), mt(0.1, 0.0, 0.3, p=0.6)],
-            "open",
+            "inconclusive",
             "This cannot be told: the axis that perturbations share",
         ),
-        ([systematic(note=WEAK)], "open", "This cannot be told: the axis"),
+        ([systematic(note=WEAK)], "inconclusive", "This cannot be told: the axis"),
     ],
 )
 def test_verdict_is_of_the_intervals(tables, rows, verdict, start):
@@ -105,13 +105,13 @@ def test_without_a_response_nothing_can_be_told(tables):
     tables["confounding"] = pd.DataFrame(
         [axis("other", NAN, NAN, NAN), systematic(NAN, NAN, NAN, note="no reproducible response")]
     )
-    found = confounded(tables)
+    found = confounding(tables)
     assert (found["verdict"], found["text"]) == (
-        "open",
+        "inconclusive",
         "This cannot be told: the perturbations show no reproducible response.",
     )
     tables["confounding"] = tables["confounding"].iloc[:0]
-    assert confounded(tables)["verdict"] == "open"
+    assert confounding(tables)["verdict"] == "inconclusive"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_set_is_beyond_random_by_p_and_by_its_interval(tables, row, called):
     assert bool(len(beyond_random(pd.DataFrame([row])))) == called
     _, said = ask(tables, row)
     assert any(t.startswith("Mitochondrial genes carry 18 % [15, 20] of the response; random") for t in said) == called
-    assert any("which cannot be told from chance" in t for t in said) == (not called and row["low"] > 0)
+    assert any("which cannot be told from chance" in t for t in said) == (not called and row["ci_low"] > 0)
 
 
 def test_p_is_adjusted_for_the_number_of_sets():
@@ -194,4 +194,4 @@ def test_other_regimes_and_single_perturbations_are_not_looked_at(tables):
     found, _ = ask(
         tables, systematic(0.9, 0.8, 1.0, regime="regressed"), systematic(0.9, 0.8, 1.0, level="perturbation"), QUIET
     )
-    assert found["verdict"] == "open"
+    assert found["verdict"] == "inconclusive"
