@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import sparse
+from scipy.sparse import csgraph
 
 ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src" / "scpertbias"
@@ -18,6 +21,85 @@ MAX_FILE, MAX_BODY = 300, 70
 DEEP = {"torch", "torch_geometric", "gears", "scgpt"}
 SLOTS = {"layers", "varm", "obsm", "uns"}
 READERS = ("pl", "_report", "_cli")
+# The rooms from the ground up: an import runs downward, or stays in its row.
+ROWS = (
+    ("_keys", "_log", "_docs", "_compat"),
+    ("_core",),
+    ("_files", "_labels", "_serialize", "_store", "_validate"),
+    ("_moments",),
+    ("_results", "_held_out", "_tables"),
+    ("ds", "pp"),
+    ("_models",),
+    ("get",),
+    ("tl",),
+    ("pl",),
+    ("_report",),
+    ("_cli",),
+    ("__init__",),
+)
+ROW = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
+# Words that do not say what a thing is, and names that better ones have replaced.
+VAGUE = {"asked", "brought", "done", "found", "given", "kept", "made", "said", "shown", "told", "wanted"}
+RETIRED = {
+    *(
+        "Asked",
+        "Brought",
+        "Deal",
+        "Gathering",
+        "Judge",
+        "Later",
+        "Leaves",
+        "Scene",
+        "Shelf",
+        "Shelved",
+        "Side",
+        "Stage",
+    ),
+    *(
+        "ask",
+        "deal",
+        "dealt",
+        "fit_control",
+        "kappa",
+        "leaf",
+        "leaves",
+        "on_target",
+        "pseudobulk",
+        "scene",
+        "shelf",
+        "stage",
+    ),
+    *("strata", "stratum_names", "vs_mean"),
+}
+RETIRED_MODULES = {
+    *("_align", "_answer", "_ask", "_audit_tables", "_card", "_compare", "_confounded", "_described", "_distributed"),
+    *(
+        "_embedding",
+        "_enrichment",
+        "_folder",
+        "_foreign",
+        "_format",
+        "_lean",
+        "_leaning",
+        "_left_out",
+        "_parts",
+        "_pass",
+    ),
+    *(
+        "_plain",
+        "_problem",
+        "_pseudobulk",
+        "_ranked",
+        "_recurring",
+        "_registry",
+        "_removals",
+        "_say",
+        "_scene",
+        "_scoring",
+    ),
+    *("_smooth", "_stack", "_stopping", "_survey", "_tables_of", "_trusted", "_truth", "_units", "_views", "_worked"),
+    *("blocks", "gather", "on_target", "overlap", "pseudobulk"),
+}
 # Without a test file of their own: names and text, exercised by everything else.
 UNTESTED = {"__init__", "__main__", "_docs", "_keys", "arrays"}
 
@@ -46,6 +128,7 @@ class Imported:
     name: str  # absolute and dotted, with the imported name as its last part
     line: int
     deferred: bool  # inside a function, or for type checkers only
+    for_types: bool = False
 
     @property
     def parts(self) -> list[str]:
@@ -71,24 +154,25 @@ def is_type_checking(node: ast.AST) -> bool:
 
 
 def imports(module: Module) -> Iterator[Imported]:
-    yield from _imports(module, module.tree, deferred=False)
+    yield from _imports(module, module.tree, deferred=False, for_types=False)
 
 
-def _imports(module: Module, node: ast.AST, *, deferred: bool) -> Iterator[Imported]:
+def _imports(module: Module, node: ast.AST, *, deferred: bool, for_types: bool) -> Iterator[Imported]:
     for child in ast.iter_child_nodes(node):
-        inner = deferred or is_type_checking(child) or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+        types = for_types or is_type_checking(child)
+        inner = deferred or types or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
         if isinstance(child, ast.Import):
             for alias in child.names:
-                yield Imported(alias.name, child.lineno, inner)
+                yield Imported(alias.name, child.lineno, inner, types)
         elif isinstance(child, ast.ImportFrom):
             base = module.package[: len(module.package) - child.level + 1] if child.level else []
             base = [*base, *(child.module.split(".") if child.module else [])]
             for alias in child.names:
-                yield Imported(".".join([*base, alias.name]), child.lineno, inner)
+                yield Imported(".".join([*base, alias.name]), child.lineno, inner, types)
         elif isinstance(child, ast.Call) and ast.unparse(child.func).endswith("import_module"):
             for name in (arg.value for arg in child.args[:1] if isinstance(arg, ast.Constant)):
-                yield Imported(str(name), child.lineno, inner)
-        yield from _imports(module, child, deferred=inner)
+                yield Imported(str(name), child.lineno, inner, types)
+        yield from _imports(module, child, deferred=inner, for_types=types)
 
 
 def outside(parts: list[str]) -> bool:
@@ -163,6 +247,37 @@ def others_privates_are_private(module: Module) -> Iterator[str]:
                 yield f"{module.rel}:{node.lineno} uses {ast.unparse(node)}"
 
 
+def imports_run_downward(module: Module) -> Iterator[str]:
+    """an import runs downward in the order of the rooms, or stays in its row"""
+    for item in imports(module):
+        room = item.parts[1] if item.within("scpertbias") and len(item.parts) > 1 else module.room
+        if ROW.get(room, len(ROWS)) > ROW.get(module.room, -1):
+            yield f"{module.rel}:{item.line} imports {item.name}, which is above {module.room}"
+
+
+def definitions(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Every name that a module gives to something: functions, classes, parameters, variables, attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.id if isinstance(node, ast.Name) else node.attr, node.lineno
+        elif isinstance(node, ast.alias) and node.asname:
+            yield node.asname, getattr(node, "lineno", 0)
+
+
+def names_say_what_a_thing_is(module: Module) -> Iterator[str]:
+    """no participle or pronoun as a name, and none of the names that were given up"""
+    stem = Path(module.rel).stem
+    if stem in RETIRED_MODULES:
+        yield f"{module.rel}: {stem} was given up as the name of a module"
+    for name, line in definitions(module.tree):
+        if name.strip("_") in VAGUE | RETIRED:
+            yield f"{module.rel}:{line} names something {name!r}"
+
+
 def files_are_read_in_a_sitting(module: Module) -> Iterator[str]:
     """no file is longer than 300 lines"""
     if (lines := module.text.count("\n")) > MAX_FILE:
@@ -234,6 +349,8 @@ RULES: list[Callable[[Module], Iterator[str]]] = [
     slots_have_one_door,
     readers_do_not_compute,
     others_privates_are_private,
+    imports_run_downward,
+    names_say_what_a_thing_is,
     files_are_read_in_a_sitting,
     bodies_are_seen_at_once,
     nothing_is_left_for_later,
@@ -281,6 +398,14 @@ BROKEN = [
         "from __future__ import annotations\nfrom .._docs import d\nimport numpy as np",
         0,
     ),
+    (imports_run_downward, "_core/x.py", "from scpertbias._moments import screen", 1),
+    (imports_run_downward, "get/_x.py", "def f():\n    from ..tl import score", 1),
+    (imports_run_downward, "no_such_room/x.py", "import scpertbias.get", 1),
+    (imports_run_downward, "tl/_x.py", "from .. import _store, get\nfrom . import _score", 0),
+    (names_say_what_a_thing_is, "tl/_lean.py", "", 1),
+    (names_say_what_a_thing_is, "x.py", "class Scene: ...\ndef f(wanted): ...\n_found, rows = 1, 2\nself.made = 3", 4),
+    (names_say_what_a_thing_is, "x.py", "import a as brought\nfor said in []: pass", 2),
+    (names_say_what_a_thing_is, "x.py", "n_found = found.sum()\nf(made=1)", 0),
     (files_are_read_in_a_sitting, "x.py", "\n" * 301, 1),
     (bodies_are_seen_at_once, "x.py", "def f():\n" + "    pass\n" * 71, 1),
     (bodies_are_seen_at_once, "x.py", 'def f():\n    """d' + "\n" * 80 + '    """\n' + "    pass\n" * 60, 0),
@@ -306,6 +431,57 @@ BROKEN = [
 def test_rule_sees(rule, rel, text, n):
     found = list(rule(Module(SRC / rel, text, ast.parse(text))))
     assert len(found) == n, found
+
+
+def within_package(name: str, modules: dict[str, Module]) -> str | None:
+    """The module of the package that an absolute name lies in."""
+    parts = name.split(".")
+    candidates = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((candidate for candidate in candidates if candidate in modules), None)
+
+
+def dotted(module: Module) -> str:
+    return ".".join(["scpertbias", *Path(module.rel).with_suffix("").parts]).removesuffix(".__init__")
+
+
+def circles(modules: list[Module]) -> list[list[str]]:
+    """Strongly connected parts of the graph of imports; what only type checkers import is no edge."""
+    by_name = {dotted(module): module for module in modules}
+    targets = {name: set() for name in by_name}
+    for name, module in by_name.items():
+        for item in imports(module):
+            target = within_package(item.name, by_name)
+            if target not in (None, name) and not item.for_types:
+                targets[name].add(target)
+    n, rows, columns = len(by_name), [], []
+    number = {name: i for i, name in enumerate(by_name)}
+    for name, others in targets.items():
+        rows += [number[name]] * len(others)
+        columns += [number[other] for other in others]
+    graph = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
+    _, part = csgraph.connected_components(graph, connection="strong")
+    names = np.array(list(by_name))
+    return [names[part == k].tolist() for k in np.flatnonzero(np.bincount(part) > 1)]
+
+
+def test_no_circle_of_imports():
+    assert circles(MODULES) == []
+
+
+def test_a_circle_is_seen():
+    texts = {"_x.py": "from . import _y", "_y.py": "def f():\n    from ._x import g", "_z.py": "from ._y import f"}
+    modules = [Module(SRC / rel, text, ast.parse(text)) for rel, text in texts.items()]
+    assert circles(modules) == [["scpertbias._x", "scpertbias._y"]]
+
+
+def test_one_class_one_name():
+    places: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name.lstrip("_"), []).append(module.rel)
+    twice = {name: rels for name, rels in places.items() if len(rels) > 1}
+    assert not twice, f"one name, one thing; rename all but one of {twice}"
 
 
 def committed_texts() -> list[Path]:
