@@ -140,8 +140,8 @@ def _number(ax: Axes, y: float, row: pd.Series, p: float) -> None:
 
 
 def _tick(name: str, n: pd.Series) -> str:
-    shown = f"{n['max']}" if n["min"] == n["max"] else f"{n['min']}–{n['max']}"
-    return f"{name.replace('_', ' ')}\nn = {shown}"
+    n_text = f"{n['max']}" if n["min"] == n["max"] else f"{n['min']}–{n['max']}"
+    return f"{name.replace('_', ' ')}\nn = {n_text}"
 
 
 def _legend(ax: Axes, arms: Sequence[str], shade: Mapping[str, str], random: pd.DataFrame) -> None:
