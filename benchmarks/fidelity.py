@@ -296,7 +296,7 @@ def _cell_eval() -> tuple[pd.DataFrame, pd.DataFrame]:
     )
     spb.tl.add_predictions(made, noisy, key_added="noisy")
     spb.tl.score(made, "noisy", n_top_genes=made.n_vars, n_boot=10)
-    ours = spb.get.scores(made).query("split == 'test'").set_index("perturbation")
+    ours = spb.get.scores(made, split="test").set_index("perturbation")
     real, predicted = spb.get.cell_eval(made, "noisy")
     quiet = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), contextlib.redirect_stderr(quiet):

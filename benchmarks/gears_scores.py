@@ -74,7 +74,7 @@ def report(adata: AnnData, names: list[str]) -> None:
     print(f"\nmedian L2 of the predicted changes: {[round(norm(s), 3) for s in shift]}")
     if len(shift) > 1:
         print(f"median L2 between the two: {norm(shift[0] - shift[1]):.3f}")
-    scores = spb.get.scores(adata).query("split == 'test'")
+    scores = spb.get.scores(adata, split="test")
     wide = scores.pivot_table(index=["perturbation", "seen_targets"], columns="model", values="l2", dropna=False)
     print(f"\nL2 of what is held out\n{wide.dropna(how='all').round(2)}")
     told = scores[

@@ -54,7 +54,7 @@ def predicted(adata: AnnData) -> AnnData:
 
 def ours(profiles: AnnData) -> pd.DataFrame:
     spb.tl.score(profiles, "noisy", n_top_genes=profiles.n_vars)
-    return spb.get.scores(profiles).query("split == 'test'").set_index("perturbation")
+    return spb.get.scores(profiles, split="test").set_index("perturbation")
 
 
 def peer(real: AnnData, predicted: AnnData) -> pd.DataFrame:

@@ -238,6 +238,8 @@ before = state()
 sys.meta_path.insert(0, Watch())
 start = time.perf_counter()
 import scpertbias
+for name in scpertbias.__all__:
+    getattr(scpertbias, name)
 seconds = time.perf_counter() - start
 after = state()
 print(json.dumps({{
@@ -275,3 +277,26 @@ def test_import_changes_no_global_state(imported):
 def test_import_is_quick(imported):
     seconds = imported["seconds"]
     assert seconds < QUICK, f"import scpertbias takes {seconds:.1f} s beyond scanpy: see python -X importtime"
+
+
+LAZY = """
+import sys
+import scpertbias as spb
+assert not {"numpy", "pandas", "scanpy"} & set(sys.modules)
+assert {*spb.__all__, "__version__"} <= set(dir(spb))
+from scpertbias import pp
+assert "scanpy" in sys.modules and spb.pp is pp and "pp" in vars(spb)
+from scpertbias import *
+assert spb.report is report and callable(report) and tl is spb.tl
+try:
+    spb.pq
+except AttributeError as err:
+    assert str(err) == "module 'scpertbias' has no attribute 'pq'"
+else:
+    raise AssertionError
+"""
+
+
+def test_spaces_are_imported_when_they_are_used():
+    run = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]

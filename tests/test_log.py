@@ -77,7 +77,7 @@ def test_bars_from_verbosity_1(capsys, verbosity, shown):
 
 
 def test_importing_the_package_does_not_ask_for_widgets():
-    code = "import sys, anndata, mudata, scanpy; theirs = set(sys.modules); import scpertbias; "
+    code = "import sys, anndata, mudata, scanpy; theirs = set(sys.modules); import scpertbias; scpertbias.report; scpertbias.tl; "
     code += "sys.exit('tqdm.auto' in set(sys.modules) - theirs)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -43,6 +43,11 @@ copy
     models="""\
 models
     Names of the stored models; by default all.""",
+    models_and_regime="""\
+models
+    Name or names of models; by default all.
+regime
+    Of an audit, the regime or regimes; by default all.""",
     plot="""\
 ax
     Axes to draw in; by default a new figure.

@@ -16,6 +16,12 @@ DEPTH_SLOPES = "depth_slopes"
 CROSS = "cross"
 COVARIATES = "covariates"
 
+FULL = "full"
+WITHOUT_GENES = ("no_mt", "no_mt_ribo")
+REGRESSED = "regressed"
+REGIMES = (FULL, *WITHOUT_GENES, REGRESSED)
+"""Feature regimes: all genes, without mitochondrial, also without ribosomal ones, with their programs regressed out."""
+
 SPLITS = ("train", "val", "test")
 
 OBSERVED = "observed"

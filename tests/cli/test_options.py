@@ -1,7 +1,9 @@
+import inspect
 import shlex
 
 import pytest
 
+import scpertbias as spb
 from scpertbias._cli.options import EXAMPLES, EXIT_CODES, parser
 
 COMMANDS = ("audit", "report", "demo", "schema")
@@ -41,3 +43,12 @@ def test_usage(argv, capsys):
         parser().parse_args(argv)
     assert stopped.value.code == 2
     assert "usage: scpertbias" in capsys.readouterr().err
+
+
+def test_defaults_are_those_of_the_audit():
+    args = vars(parser().parse_args(["audit", "x.h5ad"]))
+    defaults = {name: p.default for name, p in inspect.signature(spb.tl.audit).parameters.items()}
+    assert {name: args[name] for name in ("groupby", "min_cells", "target_sum")} == {
+        name: defaults[name] for name in ("groupby", "min_cells", "target_sum")
+    }
+    assert args["seed"] == defaults["rng"]

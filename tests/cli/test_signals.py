@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from scpertbias._cli.signals import Stopped, stoppable
+from scpertbias._cli.signals import StopSignal, stoppable
 
 
 def test_sigterm_unwinds_and_the_earlier_handler_comes_back():
@@ -19,7 +19,7 @@ def test_sigterm_unwinds_and_the_earlier_handler_comes_back():
             finally:
                 cleaned.append(True)
 
-    with pytest.raises(Stopped) as stopped:
+    with pytest.raises(StopSignal) as stopped:
         work()
     assert stopped.value.signal == signal.SIGTERM
     assert cleaned

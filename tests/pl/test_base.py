@@ -1,11 +1,15 @@
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
 import scanpy as sc
+from anndata import AnnData
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import scpertbias as spb
-from scpertbias.pl._base import axes, colors, finish, held_out_scores
+from scpertbias import _store
+from scpertbias.pl._base import axes, chosen_models, colors, finish, held_out_scores, one_regime
 
 
 @pytest.fixture
@@ -21,19 +25,19 @@ def make(given):
 
 
 def test_show_false_gives_axes(shown):
-    assert isinstance(finish(make(False), given=False, show=False, return_fig=False), Axes)
+    assert isinstance(finish(make(False), new=True, show=False, return_fig=False), Axes)
     assert not shown
 
 
 def test_show_true_shows_and_gives_nothing(shown):
-    assert finish(make(False), given=False, show=True, return_fig=False) is None
+    assert finish(make(False), new=True, show=True, return_fig=False) is None
     assert shown == [1]
 
 
 @pytest.mark.parametrize("auto", [True, False])
 def test_by_default_as_scanpy_says(shown, auto):
     sc.settings.autoshow = auto
-    result = finish(make(False), given=False, show=None, return_fig=False)
+    result = finish(make(False), new=True, show=None, return_fig=False)
     assert (result is None) == auto
     assert bool(shown) == auto
 
@@ -41,13 +45,13 @@ def test_by_default_as_scanpy_says(shown, auto):
 @pytest.mark.parametrize("show", [None, True])
 def test_given_axes_are_never_shown(shown, show):
     sc.settings.autoshow = True
-    finish(make(True), given=True, show=show, return_fig=False)
+    finish(make(True), new=False, show=show, return_fig=False)
     assert not shown
 
 
 def test_return_fig(shown):
     sc.settings.autoshow = True
-    assert isinstance(finish(make(False), given=False, show=None, return_fig=True), Figure)
+    assert isinstance(finish(make(False), new=True, show=None, return_fig=True), Figure)
     assert not shown
 
 
@@ -79,7 +83,7 @@ def test_scores_of_a_regime_are_those_trained_in_it(mdata):
 def test_what_is_not_there(mdata):
     with pytest.raises(KeyError, match="there is no 'x'"):
         held_out_scores(mdata, None, "x")
-    with pytest.raises(KeyError, match="'ridge'.*were not scored; there are .'no_change', 'mean'"):
+    with pytest.raises(KeyError, match="there is no 'ridge'; there are .'no_change', 'mean'"):
         held_out_scores(mdata, "ridge", None)
     profiles = mdata["full"].copy()
     with pytest.raises(KeyError, match=r"tl\.score"):
@@ -92,3 +96,21 @@ def test_what_is_not_there(mdata):
 def test_a_model_keeps_its_color_in_any_order():
     assert colors(["ridge", "mean", "no_change"], None) == colors(["no_change", "ridge", "mean"], None)
     assert colors(["ridge", "mean"], {"ridge": "red"})["ridge"] == "red"
+
+
+def test_table_of_a_regime():
+    adata = AnnData(np.zeros((1, 1)))
+    table = pd.DataFrame({"model": ["observed", "mean", "mean"], "x": [1, 2, 3]})
+    _store.put(adata, recurrence=table)
+    assert one_regime(adata, "recurrence", None)["x"].tolist() == [1, 2, 3]
+    with pytest.raises(ValueError, match="`regime` was given, but this table is not of an audit"):
+        one_regime(adata, "recurrence", "full")
+    _store.put(adata, recurrence=table.assign(regime=["full", "full", "no_mt"]))
+    assert one_regime(adata, "recurrence", None)["x"].tolist() == [1, 2]
+    assert one_regime(adata, "recurrence", "no_mt")["x"].tolist() == [3]
+    with pytest.raises(KeyError, match=r"there is no 'x'; there are \['full', 'no_mt'\]"):
+        one_regime(adata, "recurrence", "x")
+    assert chosen_models(table, None) == (["mean"], ["mean"])
+    assert chosen_models(table, ["observed", "mean"])[0] == ["mean"]
+    with pytest.raises(KeyError, match=r"there is no 'gears'; there are \['mean'\]"):
+        chosen_models(table, "gears")

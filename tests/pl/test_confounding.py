@@ -1,12 +1,10 @@
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias.pl._base import of_regime
 from scpertbias.pl._confounding import confounding
 from scpertbias.tl._confounding import confounding as ask
 
@@ -53,13 +51,3 @@ def test_given_axes_and_colors(profiles):
     _, ax = plt.subplots()
     assert confounding(profiles, ax=ax, palette={"direction": "black"}, show=False) is ax
     assert any(line.get_markeredgecolor() == "black" and line.get_marker() == "D" for line in ax.lines)
-
-
-def test_regimes():
-    table = pd.DataFrame({"axis": ["mt", "mt"], "regime": ["full", "no_mt"]})
-    assert of_regime(table, None)["regime"].tolist() == ["full"]
-    assert of_regime(table, "no_mt")["regime"].tolist() == ["no_mt"]
-    with pytest.raises(KeyError, match="no_ribo"):
-        of_regime(table, "no_ribo")
-    with pytest.raises(ValueError, match="not of an audit"):
-        of_regime(table[["axis"]], "full")

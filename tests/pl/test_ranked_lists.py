@@ -1,16 +1,12 @@
-"""Names of ranked lists stay apart, and tables are taken from the regime asked for."""
+"""Names of ranked lists stay apart."""
 
 from itertools import combinations
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
-from anndata import AnnData
 
-from scpertbias import _store
-from scpertbias.pl._base import one_regime
-from scpertbias.pl._ranked_lists import Ranked, asked, draw, short, size
+from scpertbias.pl._ranked_lists import RankedList, draw, short, size
 
 
 def boxes(ax):
@@ -24,7 +20,7 @@ def test_names_and_titles_never_overlap(n_columns):
     rng = np.random.default_rng(0)
     names = [f"{short('ENSG00000123456' if i == 3 else f'ITGB1BP{i}')} *" for i in range(20)]
     columns = [
-        Ranked(
+        RankedList(
             "grn_linear_perturbations",
             names,
             np.sort(rng.gamma(1.0, size=20))[::-1],
@@ -43,30 +39,12 @@ def test_names_and_titles_never_overlap(n_columns):
 
 def test_bars_are_on_one_scale_and_empty_columns_say_why():
     columns = [
-        Ranked("a", ["x", "y"], np.array([4.0, 1.0]), "#000000", diamonds=np.array([8.0, 0.0])),
-        Ranked("b", ["z"], np.array([2.0]), "#000000"),
-        Ranked("c", [], np.array([]), "#000000", note="no effect"),
+        RankedList("a", ["x", "y"], np.array([4.0, 1.0]), "#000000", diamonds=np.array([8.0, 0.0])),
+        RankedList("b", ["z"], np.array([2.0]), "#000000"),
+        RankedList("c", [], np.array([]), "#000000", note="no effect"),
     ]
     _, ax = plt.subplots()
     draw(ax, columns, label="", n_rows=3)
     widths = [patch.get_width() for patch in ax.patches if patch.get_facecolor()[3] > 0]
     np.testing.assert_allclose(np.array(widths) / widths[0], [1, 0.25, 0.5])
     assert "no effect" in [t.get_text() for t in ax.texts]
-
-
-def test_table_of_a_regime():
-    adata = AnnData(np.zeros((1, 1)))
-    table = pd.DataFrame({"model": ["observed", "mean", "mean"], "x": [1, 2, 3]})
-    _store.put(adata, recurrence=table)
-    assert one_regime(adata, "recurrence", None)["x"].tolist() == [1, 2, 3]
-    with pytest.raises(ValueError, match="`regime` was given, but this table is not of an audit"):
-        one_regime(adata, "recurrence", "full")
-    _store.put(adata, recurrence=table.assign(regime=["full", "full", "no_mt"]))
-    assert one_regime(adata, "recurrence", None)["x"].tolist() == [1, 2]
-    assert one_regime(adata, "recurrence", "no_mt")["x"].tolist() == [3]
-    with pytest.raises(KeyError, match=r"there is no 'x'; there are \['full', 'no_mt'\]"):
-        one_regime(adata, "recurrence", "x")
-    assert asked(table, None) == (["mean"], ["mean"])
-    assert asked(table, ["observed", "mean"])[0] == ["mean"]
-    with pytest.raises(KeyError, match=r"\['gears'\] are not in the table; there are \['mean'\]"):
-        asked(table, "gears")

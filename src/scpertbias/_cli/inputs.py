@@ -17,8 +17,7 @@ from .. import _compat, _keys, _store, _validate
 from .._files import reading
 from .._moments.streaming import beginning
 from ..ds._simulation.assemble import TRUTH
-
-FORMATS = (".h5ad", ".zarr")
+from .options import FORMATS
 
 
 def read_cells(
@@ -50,8 +49,8 @@ def _gigabytes(values: Any) -> float:
 def _on_disk(file: Any, values: Any, layer: str | None) -> ad.AnnData:
     """Return cells whose matrix is where it was; the file stays open."""
     x = values if hasattr(values, "dtype") else ad.io.sparse_dataset(values)
-    made = f"uns/{_keys.ROOT}/{_keys.LAYERS}/{layer}"
-    record = ad.io.read_elem(file[made]) if made in file else None
+    key = f"uns/{_keys.ROOT}/{_keys.LAYERS}/{layer}"
+    record = ad.io.read_elem(file[key]) if key in file else None
     return _store.assembled(x, ad.io.read_elem(file["obs"]), ad.io.read_elem(file["var"]), layer, record)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import signal
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .options import parser
-from .signals import Stopped, stoppable
+from .signals import StopSignal, stoppable
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -47,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"scpertbias: error: {one_line(err)}", file=sys.stderr)
         return BAD_DATA
-    except Stopped as stopped:
+    except StopSignal as stop:
         print("scpertbias: interrupted; nothing is left half-written", file=sys.stderr)
-        return 128 + stopped.signal
+        return 128 + stop.signal
     except KeyboardInterrupt:
         print("scpertbias: interrupted; nothing is left half-written", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -97,28 +96,24 @@ def _schema(_args: argparse.Namespace) -> int:
 
 def _audit(args: argparse.Namespace) -> int:
     from .._files import objection, whole_folder
-    from .inputs import FORMATS
 
     out = args.out or Path(f"{args.file.name.removesuffix(args.file.suffix)}_audit")
-    if args.file.suffix not in FORMATS:
-        msg = f"{args.file.name}: FILE must end in {' or '.join(FORMATS)}"
-        raise _UsageError(msg)
     if why := objection(out, force=args.force):
         raise _UsageError(why)
-    mdata = _made(args)
+    mdata = _audit_file(args)
     try:
         with whole_folder(out) as folder:
             _write(mdata, folder, _say(args))
     except OSError as err:
         msg = f"{out} cannot be written ({err}); what it held before is as it was"
         raise OSError(msg) from err
-    for line in _spoken(mdata):
+    for line in _answer_lines(mdata):
         print(line)
     print(*(f"  {out / name}" for name in ("audit.html", "audit.json", "audit.h5mu", "tables")), sep="\n")
     return OK
 
 
-def _made(args: argparse.Namespace) -> MuData:
+def _audit_file(args: argparse.Namespace) -> MuData:
     """Audit a file, and store beside the tables how that was done."""
     from .. import _store, get, pp, tl
     from .._files import one_line
@@ -130,15 +125,15 @@ def _made(args: argparse.Namespace) -> MuData:
     say(f"reading {args.file}")
     adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory)
     net = None if args.net is None else read_net(args.net)
-    brought = {name: read_predictions(path) for name, path in map(_name_and_path, args.predictions or [])}
-    with warnings.catch_warnings(record=True) as caught:
+    external = {name: read_predictions(path) for name, path in args.predictions or []}
+    with warnings.catch_warnings(record=True) as records:
         warnings.simplefilter("always")
         if args.species != "human":
             pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
         normalize = holds_counts(adata, args.layer)
         say("auditing" + (" raw counts, normalized on the fly" if normalize else ""))
-        mdata = tl.audit(adata, net, predictions=brought, normalize=normalize, **_asked(args))
-    notes = list(dict.fromkeys(one_line(w.message) for w in caught))
+        mdata = tl.audit(adata, net, predictions=external, normalize=normalize, **_audit_arguments(args))
+    notes = list(dict.fromkeys(one_line(w.message) for w in records))
     for note in notes:
         say(f"note: {note}")
     if truth is not None:
@@ -157,10 +152,10 @@ def _made(args: argparse.Namespace) -> MuData:
     return mdata
 
 
-def _asked(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of the audit that were given; the defaults are those of the function."""
+def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of the audit that the command line has; the defaults are those of the function."""
     models = [] if args.models == ["none"] else args.models
-    given = {
+    options = {
         "models": models,
         "regimes": args.regimes,
         "covariates": args.covariates,
@@ -174,11 +169,11 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
         "n_random": args.n_random,
         "n_jobs": args.n_jobs,
         "cache": args.cache,
-        "model_params": _params(args.params) or None,
+        "model_params": _params(args.params or []) or None,
         "keep_predictions": False if args.tables_only else None,
     }
     always = {"groupby": args.groupby, "min_cells": args.min_cells, "target_sum": args.target_sum, "rng": args.seed}
-    return always | {key: value for key, value in given.items() if value is not None}
+    return always | {key: value for key, value in options.items() if value is not None}
 
 
 def _write(mdata: MuData, folder: Path, say: Any) -> None:
@@ -205,8 +200,8 @@ def _demo(args: argparse.Namespace) -> int:
         "simulated": ["--net", str(args.out / "simulated_net.csv"), "--title", "A simulated K562 screen"],
     }
     if args.out.is_dir():
-        known = {*runs, *(f"{name}.h5ad" for name in runs), "simulated_net.csv"}
-        foreign = [p.name for p in sorted(args.out.iterdir()) if p.name not in known]
+        own = {*runs, *(f"{name}.h5ad" for name in runs), "simulated_net.csv"}
+        foreign = [p.name for p in sorted(args.out.iterdir()) if p.name not in own]
         if foreign:
             msg = f"{args.out} holds files that are no demo's ({', '.join(foreign[:3])}); choose another --out"
             raise _UsageError(msg)
@@ -234,46 +229,29 @@ def _demo(args: argparse.Namespace) -> int:
     return OK
 
 
-def _name_and_path(text: str) -> tuple[str, Path]:
-    name, _, path = text.partition("=")
-    if not name or not path:
-        msg = f"--predictions {text}: NAME=FILE is expected"
-        raise _UsageError(msg)
-    return name, Path(path)
+def _params(triples: Sequence[tuple[str, str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the parameters by model."""
+    by_model: dict[str, dict[str, Any]] = {}
+    for model, name, value in triples:
+        by_model.setdefault(model, {})[name] = value
+    return by_model
 
 
-def _params(given: Sequence[str] | None) -> dict[str, dict[str, Any]]:
-    """Return parameters by model; a value is read as JSON, and as text where it is none."""
-    found: dict[str, dict[str, Any]] = {}
-    for text in given or []:
-        name, equals, value = text.partition("=")
-        model, dot, key = name.partition(".")
-        if not (equals and dot and model and key):
-            msg = f"--params {text}: MODEL.NAME=VALUE is expected, as in ridge.alpha=1.0"
-            raise _UsageError(msg)
-        try:
-            read = json.loads(value)
-        except json.JSONDecodeError:
-            read = value
-        found.setdefault(model, {})[key] = read
-    return found
-
-
-def _spoken(mdata: MuData) -> list[str]:
+def _answer_lines(mdata: MuData) -> list[str]:
     """Return the answer's sentences, and of a simulated screen what was planted and found."""
     from .._report.content import content
 
-    made = content(mdata)
+    page = content(mdata)
     lines = []
-    for one in made["answer"]:
+    for one in page["answer"]:
         lines += [
             one["question"],
             f"  {one['text']}",
-            *(f"  - {said['text']}" for said in one["sentences"] + one["details"]),
+            *(f"  - {sentence['text']}" for sentence in one["sentences"] + one["details"]),
         ]
-    if made["cautions"]:
-        lines += ["Read with care", *(f"  - {said['text']}" for said in made["cautions"])]
-    planted = [] if made["planted"] is None else made["planted"].to_dict("records")
+    if page["cautions"]:
+        lines += ["Read with care", *(f"  - {sentence['text']}" for sentence in page["cautions"])]
+    planted = [] if page["planted"] is None else page["planted"].to_dict("records")
     return lines + [f"Planted, {row['quantity']}: {row['planted']}. Found: {row['found']}." for row in planted]
 
 

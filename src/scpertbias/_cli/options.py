@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
+from .._keys import REGIMES
+
+FORMATS = (".h5ad", ".zarr")
 EXIT_CODES = """exit codes:
   0    done
   1    the data or a file are not as needed
@@ -43,18 +48,57 @@ def _gigabytes(text: str) -> float:
     return value
 
 
+def _cells(text: str) -> Path:
+    """Return the path of a file with cells."""
+    path = Path(text)
+    if path.suffix not in FORMATS:
+        msg = f"{path.name} must end in {' or '.join(FORMATS)}"
+        raise argparse.ArgumentTypeError(msg)
+    return path
+
+
+def _prediction(text: str) -> tuple[str, Path]:
+    """Return a model's name and the file of its predictions."""
+    name, _, path = text.partition("=")
+    if not name or not path:
+        msg = f"{text}: NAME=FILE is expected"
+        raise argparse.ArgumentTypeError(msg)
+    return name, Path(path)
+
+
+def _parameter(text: str) -> tuple[str, str, Any]:
+    """Return model, name and value of a parameter; a value is read as JSON, and as text where it is none."""
+    name, equals, value = text.partition("=")
+    model, dot, key = name.partition(".")
+    if not (equals and dot and model and key):
+        msg = f"{text}: MODEL.NAME=VALUE is expected, as in ridge.alpha=1.0"
+        raise argparse.ArgumentTypeError(msg)
+    try:
+        return model, key, json.loads(value)
+    except json.JSONDecodeError:
+        return model, key, value
+
+
+class _Version(argparse.Action):
+    """Print the version, which is looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from .. import __version__
+
+        sys.stdout.write(f"scpertbias {__version__}\n")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``scpertbias``; the namespace holds ``command``, ``quiet`` and the options."""
-    from importlib.metadata import version
-
-    made = argparse.ArgumentParser(
+    top = argparse.ArgumentParser(
         prog="scpertbias",
         description="Ask of a Perturb-seq screen what prediction models learn from it.",
         epilog=f"{EXAMPLES['']}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--version", action="version", version=f"scpertbias {version('scpertbias')}")
-    commands = made.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
         return commands.add_parser(
@@ -66,41 +110,41 @@ def parser() -> argparse.ArgumentParser:
         )
 
     _audit(command("audit", "audit a screen and write the report: a folder with page, JSON, tables and all results"))
-    again = command("report", "render the page of an audit again, without computing anything")
-    again.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
-    again.add_argument("--out", type=Path, metavar="FILE.html", help="page to write; default: FILE's name with .html")
-    again.add_argument("--title", metavar="TEXT", help="title of the page; by default the stored one")
-    again.add_argument("--force", action="store_true", help="replace a page that exists")
-    _quiet(again)
+    page = command("report", "render the page of an audit again, without computing anything")
+    page.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
+    page.add_argument("--out", type=Path, metavar="FILE.html", help="page to write; default: FILE's name with .html")
+    page.add_argument("--title", metavar="TEXT", help="title of the page; by default the stored one")
+    page.add_argument("--force", action="store_true", help="replace a page that exists")
+    _quiet(page)
     demo = command("demo", "audit a real and a simulated screen")
     demo.add_argument("--out", type=Path, default=Path("scpertbias_demo"), metavar="DIR", help="default: %(default)s")
     _quiet(demo)
     _quiet(command("schema", "print the JSON Schema of audit.json"))
-    return made
+    return top
 
 
-def _quiet(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--quiet", action="store_true", help="no progress and notes on stderr")
+def _quiet(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--quiet", action="store_true", help="no progress and notes on stderr")
 
 
-def _audit(made: argparse.ArgumentParser) -> None:
-    made.usage = "scpertbias audit FILE [option ...]"
-    many: dict[str, Any] = {"action": "append", "metavar": "NAME"}
-    made.add_argument(
-        "file", type=Path, metavar="FILE", help="cells: .h5ad or .zarr; raw counts are normalized on the fly"
+def _audit(command: argparse.ArgumentParser) -> None:
+    command.usage = "scpertbias audit FILE [option ...]"
+    repeatable: dict[str, Any] = {"action": "append", "metavar": "NAME"}
+    command.add_argument(
+        "file", type=_cells, metavar="FILE", help="cells: .h5ad or .zarr; raw counts are normalized on the fly"
     )
-    add = made.add_argument_group("the screen").add_argument
+    add = command.add_argument_group("the screen").add_argument
     add(
         "--groupby",
         metavar="COLUMN",
         default="perturbation",
         help="column of obs that names each cell's perturbation (%(default)s)",
     )
-    add("--reference", **many, help="the control: a name or a pattern such as 'non-targeting*'; repeatable")
-    add("--batch", **many, help="column of obs with batches, donors or cell lines; repeatable")
+    add("--reference", **repeatable, help="the control: a name or a pattern such as 'non-targeting*'; repeatable")
+    add("--batch", **repeatable, help="column of obs with batches, donors or cell lines; repeatable")
     add("--guide", metavar="COLUMN", help="column of obs with guides: halves are then alternating guides")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
-    add("--covariates", **many, help="column of obs to regress out (pct_counts_mt, pct_counts_ribo); repeatable")
+    add("--covariates", **repeatable, help="column of obs to regress out (pct_counts_mt, pct_counts_ribo); repeatable")
     add("--layer", metavar="NAME", help="layer to read instead of X")
     add(
         "--min-cells",
@@ -118,16 +162,22 @@ def _audit(made: argparse.ArgumentParser) -> None:
     )
     add("--size-factors", metavar="COLUMN", help="column of obs with each cell's size, for raw counts")
     add("--species", choices=("human", "mouse"), default="human", help="names of MT and RP genes (%(default)s)")
-    add = made.add_argument_group("the models").add_argument
+    add = command.add_argument_group("the models").add_argument
     add("--models", action="append", metavar="NAME", help="models to fit, 'none' for the screen alone; repeatable")
-    add("--params", action="append", metavar="MODEL.NAME=VALUE", help="parameter of a model's fit; repeatable")
-    add("--predictions", action="append", metavar="NAME=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
+    add(
+        "--params",
+        type=_parameter,
+        action="append",
+        metavar="MODEL.NAME=VALUE",
+        help="parameter of a model's fit; repeatable",
+    )
+    add("--predictions", type=_prediction, action="append", metavar="NAME=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
         "(perturbations × genes, first column the perturbation); repeatable")  # fmt: skip
     add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
-    add("--regimes", action="append", metavar="NAME", help="full, no_mt, no_mt_ribo, regressed; repeatable")
+    add("--regimes", action="append", metavar="NAME", help=f"{', '.join(REGIMES)}; repeatable")
     add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
     add("--n-random", type=int, metavar="N", help="random removals of genes beside the regimes (20)")
-    add = made.add_argument_group("running and writing").add_argument
+    add = command.add_argument_group("running and writing").add_argument
     add("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (%(default)s)")
     add("--n-jobs", type=int, metavar="N", help="fits to run at a time; no result depends on it (scanpy's setting)")
     add(
@@ -147,4 +197,4 @@ def _audit(made: argparse.ArgumentParser) -> None:
     add("--title", metavar="TEXT", help="title of the report")
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _audit, here")
     add("--force", action="store_true", help="replace an earlier audit in DIR")
-    _quiet(made)
+    _quiet(command)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-class Stopped(BaseException):
+class StopSignal(BaseException):
     """The process was asked to end, as a scheduler does: what is half-made goes away on the way out."""
 
     def __init__(self, number: int) -> None:
@@ -28,7 +28,7 @@ def stoppable() -> Iterator[None]:
         return
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        raise Stopped(number)
+        raise StopSignal(number)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
 from .. import _results, _store
+from .._docs import docs
+from ._select import select
 
 
-def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
+def attribution_agreement(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    perturbation: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return how far models hold the same genes responsible.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.attribution_agreement` or :func:`scpertbias.tl.audit` was run on.
+    models
+        Names of models: the pairs among them, or every pair with the one; by default all.
+    regime
+        Of an audit, the regime or regimes; by default all.
+    perturbation
+        Names of perturbations, ``""`` for the mean over all; by default all.
 
     Returns
     -------
@@ -25,7 +41,7 @@ def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If that was not asked yet, or of an audit that kept only tables.
+        If that was not asked yet, or of an audit that kept only tables, or a value is not in the table.
 
     Examples
     --------
@@ -37,16 +53,24 @@ def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.attribution_agreement(profiles)["n"].iloc[0].item()
     25
     """
-    return _results.table_of_models(data, "attribution_agreement")
+    table = _results.table_of_models(data, "attribution_agreement")
+    return select(table, models=models, regime=regime, perturbation=perturbation)
 
 
-def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
+@docs.dedent
+def attribution_check(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return which models' attributions say nothing, and why.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.attribution_check` or :func:`scpertbias.tl.audit` was run on.
+    %(models_and_regime)s
 
     Returns
     -------
@@ -56,7 +80,7 @@ def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If that was not asked yet, or of an audit that kept only tables.
+        If that was not asked yet, or of an audit that kept only tables, or a value is not in the table.
 
     Examples
     --------
@@ -67,16 +91,27 @@ def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.attribution_check(profiles)["flag"].item()
     'ok'
     """
-    return _results.table_of_models(data, "attribution_check")
+    table = _results.table_of_models(data, "attribution_check")
+    return select(table, models=models, regime=regime)
 
 
-def enrich(data: AnnData | MuData) -> pd.DataFrame:
+@docs.dedent
+def enrich(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    perturbation: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return which gene sets the top genes of a model belong to.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.enrich` was run on.
+    %(models_and_regime)s
+    perturbation
+        Names of perturbations, ``""`` for the mean over all (or the recurrent genes); by default all.
 
     Returns
     -------
@@ -85,7 +120,7 @@ def enrich(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If that was not asked yet.
+        If that was not asked yet, or a value is not in the table.
 
     Examples
     --------
@@ -96,4 +131,5 @@ def enrich(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.enrich(profiles)["background"].unique().tolist()
     [303]
     """
-    return _store.table(data, "enrich", made_by="spb.tl.enrich")
+    table = _store.table(data, "enrich", made_by="spb.tl.enrich")
+    return select(table, models=models, regime=regime, perturbation=perturbation)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
 from .. import _moments, _results, _store, _validate
+from .._docs import docs
+from ._select import modality, select
 
 
 def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
@@ -112,20 +116,27 @@ def history(data: AnnData | MuData, key: str, *, regime: str | None = None) -> p
     >>> spb.get.history(adata, "gears")["learning_rate"].tolist()
     [0.001, 0.0005]
     """
-    kept = _results.chosen(modality(data, regime), key)[key].get("history")
-    if not isinstance(kept, pd.DataFrame):
+    epochs = _results.chosen(modality(data, regime), key)[key].get("history")
+    if not isinstance(epochs, pd.DataFrame):
         msg = f"The model {key!r} has no history: it was not trained in epochs."
         raise KeyError(msg)
-    return kept.reset_index(drop=True).copy()
+    return epochs.reset_index(drop=True).copy()
 
 
-def models(data: AnnData | MuData) -> pd.DataFrame:
+@docs.dedent
+def models(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return which models are stored.
 
     Parameters
     ----------
     data
         Cells or profiles with a fitted model, or what :func:`scpertbias.tl.audit` returned.
+    %(models_and_regime)s
 
     Returns
     -------
@@ -135,7 +146,7 @@ def models(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If no model is stored.
+        If no model is stored, or a value is not in the table.
 
     Examples
     --------
@@ -146,26 +157,14 @@ def models(data: AnnData | MuData) -> pd.DataFrame:
     'same prediction for every unseen perturbation'
     """
     if isinstance(data, MuData):
-        return _store.table(data, "models", made_by="spb.tl.audit")
-    records = _results.chosen(data, None)
-    rows = [
-        (name, str(r["kind"]), len(r.get("unpredicted", [])), str(r.get("note", ""))) for name, r in records.items()
-    ]
-    return pd.DataFrame(rows, columns=["model", "kind", "n_unpredicted", "note"])
-
-
-def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
-    """Return the profiles of a regime, or the data themselves where they are not an audit."""
-    if isinstance(data, MuData):
-        wanted = "full" if regime is None else regime
-        if wanted not in data.mod:
-            msg = f"`regime`: there is no {wanted!r}; there are {list(data.mod)}."
-            raise KeyError(msg)
-        return data.mod[wanted]
-    if regime is not None:
-        msg = f"`regime={regime!r}` was given, but this is not an audit."
-        raise ValueError(msg)
-    return data
+        table = _store.table(data, "models", made_by="spb.tl.audit")
+    else:
+        records = _results.chosen(data, None)
+        rows = [
+            (name, str(r["kind"]), len(r.get("unpredicted", [])), str(r.get("note", ""))) for name, r in records.items()
+        ]
+        table = pd.DataFrame(rows, columns=["model", "kind", "n_unpredicted", "note"])
+    return select(table, models=models, regime=regime)
 
 
 def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) -> tuple[AnnData, AnnData]:

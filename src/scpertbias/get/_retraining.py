@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from mudata import MuData
 
 from .. import _results, _store
+from .._docs import docs
+from ._select import select
 
 
-def retraining(data: MuData) -> pd.DataFrame:
+@docs.dedent
+def retraining(
+    data: MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    metric: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return what retraining in each regime changed.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.audit` returned.
+    %(models_and_regime)s
+    metric
+        Names of metrics; by default all.
 
     Returns
     -------
@@ -24,26 +38,36 @@ def retraining(data: MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If ``data`` is not an audit.
+        If ``data`` is not an audit, or a value is not in the table.
 
     Examples
     --------
     >>> import scpertbias as spb
     >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"])
-    >>> retraining = spb.get.retraining(mdata).set_index(["model", "regime"])
-    >>> retraining.loc[("ridge", "no_mt"), "gain"].item()
+    >>> spb.get.retraining(mdata, models="ridge", regime="no_mt")["gain"].item()
     0.0
     """
-    return _store.table(data, "retraining", made_by="spb.tl.audit")
+    table = _store.table(data, "retraining", made_by="spb.tl.audit")
+    return select(table, models=models, regime=regime, metric=metric)
 
 
-def coupling(data: MuData) -> pd.DataFrame:
+@docs.dedent
+def coupling(
+    data: MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    rows: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return how much retraining without some genes changes each model's predictions of the others.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.coupling` was run on.
+    %(models_and_regime)s
+    rows
+        ``"training"`` or ``"unseen"``; by default both.
 
     Returns
     -------
@@ -52,17 +76,18 @@ def coupling(data: MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If that was not asked yet, or of an audit that kept only tables.
+        If that was not asked yet, or of an audit that kept only tables, or a value is not in the table.
 
     Examples
     --------
     >>> import scpertbias as spb
     >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"], models=("mean",))
     >>> spb.tl.coupling(mdata)
-    >>> sorted(set(spb.get.coupling(mdata)["rows"]))
-    ['training', 'unseen']
+    >>> spb.get.coupling(mdata, rows="unseen")["regime"].tolist()
+    ['no_mt', 'regressed']
     """
-    return _results.table_of_models(data, "coupling")
+    table = _results.table_of_models(data, "coupling")
+    return select(table, models=models, regime=regime, rows=rows)
 
 
 def regimes_left_out(data: MuData) -> pd.DataFrame:
@@ -123,7 +148,13 @@ def models_left_out(data: MuData) -> pd.DataFrame:
 AUDIT = "spb.tl.audit"
 
 
-def random_removals(data: MuData) -> pd.DataFrame:
+@docs.dedent
+def random_removals(
+    data: MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return what retraining without random genes changed, beside the regime without the most confounder genes.
 
     A regime's ``gain`` above all of the random ones says that it is these genes, and not any genes of their expression.
@@ -132,6 +163,7 @@ def random_removals(data: MuData) -> pd.DataFrame:
     ----------
     data
         What :func:`scpertbias.tl.audit` returned.
+    %(models_and_regime)s
 
     Returns
     -------
@@ -146,7 +178,7 @@ def random_removals(data: MuData) -> pd.DataFrame:
     ------
     KeyError
         If ``data`` is not an audit, or one without random removals (no mitochondrial or ribosomal gene is measured, no
-        such regime was asked for, or ``n_random=0``).
+        such regime was asked for, or ``n_random=0``), or a value is not in the table.
 
     Examples
     --------
@@ -155,16 +187,29 @@ def random_removals(data: MuData) -> pd.DataFrame:
     >>> spb.get.random_removals(mdata).set_index("model")["n_random"].to_dict()
     {'ridge': 0, 'bilinear': 20}
     """
-    return _store.table(data, "random_removals", made_by=f"{AUDIT} (with n_random above 0 and a regime without genes)")
+    table = _store.table(data, "random_removals", made_by=f"{AUDIT} (with n_random above 0 and a regime without genes)")
+    return select(table, models=models, regime=regime)
 
 
-def ranking(data: MuData) -> pd.DataFrame:
+def ranking(
+    data: MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    metric: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return whether retraining in a regime turns the order of two models round.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.audit` returned.
+    models
+        Names of models: the pairs among them, or every pair with the one; by default all.
+    regime
+        The regime or regimes; by default all.
+    metric
+        Names of metrics; by default all.
 
     Returns
     -------
@@ -177,13 +222,14 @@ def ranking(data: MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If ``data`` is not an audit, or one without models.
+        If ``data`` is not an audit, or one without models, or a value is not in the table.
 
     Examples
     --------
     >>> import scpertbias as spb
     >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("no_change", "mean"))
-    >>> spb.get.ranking(mdata).set_index("regime").loc["no_mt", "order"]
+    >>> spb.get.ranking(mdata, regime="no_mt")["order"].item()
     'kept'
     """
-    return _store.table(data, "ranking", made_by=f"{AUDIT} with models")
+    table = _store.table(data, "ranking", made_by=f"{AUDIT} with models")
+    return select(table, models=models, regime=regime, metric=metric)

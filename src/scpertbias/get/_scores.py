@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
 from .. import _store
+from .._docs import docs
 from ._retraining import AUDIT
+from ._select import select
 
 
-def scores(data: AnnData | MuData) -> pd.DataFrame:
+@docs.dedent
+def scores(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    trained_on: str | Sequence[str] | None = None,
+    split: str | Sequence[str] | None = None,
+    perturbation: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return the scores of every model on every perturbation.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+    %(models_and_regime)s
+    trained_on
+        Of an audit, the regime that the model was trained in: ``"full"`` or the regime of the row; by default both.
+    split
+        ``"train"``, ``"val"`` or ``"test"``; by default all.
+    perturbation
+        Names of perturbations; by default all.
 
     Returns
     -------
@@ -25,7 +45,7 @@ def scores(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If nothing was scored yet.
+        If nothing was scored yet, or a value is not in the table.
 
     Examples
     --------
@@ -36,16 +56,30 @@ def scores(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.scores(profiles).set_index("perturbation")["l2"].idxmax()
     'STAT1'
     """
-    return _store.table(data, "scores", made_by="spb.tl.score")
+    table = _store.table(data, "scores", made_by="spb.tl.score")
+    return select(table, models=models, regime=regime, trained_on=trained_on, split=split, perturbation=perturbation)
 
 
-def summary(data: AnnData | MuData) -> pd.DataFrame:
+@docs.dedent
+def summary(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    subset: str | Sequence[str] | None = None,
+    metric: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return the summary of the scores: the table for a paper.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+    %(models_and_regime)s
+    subset
+        ``"all"``, ``"common"`` or ``"reproducible"`` held-out perturbations; by default each.
+    metric
+        Names of metrics; by default all.
 
     Returns
     -------
@@ -54,7 +88,7 @@ def summary(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If nothing was scored yet.
+        If nothing was scored yet, or a value is not in the table.
 
     Examples
     --------
@@ -65,10 +99,18 @@ def summary(data: AnnData | MuData) -> pd.DataFrame:
     >>> "l2_skill" in set(spb.get.summary(profiles)["metric"])
     False
     """
-    return _store.table(data, "summary", made_by="spb.tl.score")
+    table = _store.table(data, "summary", made_by="spb.tl.score")
+    return select(table, models=models, regime=regime, subset=subset, metric=metric)
 
 
-def error_by_n_genes(data: MuData) -> pd.DataFrame:
+@docs.dedent
+def error_by_n_genes(
+    data: MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    subset: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return how errors grow with the number of genes that are looked at.
 
     A model that beats the baseline only over few or only over all genes owes that to the choice of genes.
@@ -77,6 +119,9 @@ def error_by_n_genes(data: MuData) -> pd.DataFrame:
     ----------
     data
         What :func:`scpertbias.tl.audit` returned.
+    %(models_and_regime)s
+    subset
+        ``"all"`` or ``"common"`` held-out perturbations; by default both.
 
     Returns
     -------
@@ -87,7 +132,7 @@ def error_by_n_genes(data: MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If ``data`` is not an audit, or one without models.
+        If ``data`` is not an audit, or one without models, or a value is not in the table.
 
     Examples
     --------
@@ -96,16 +141,27 @@ def error_by_n_genes(data: MuData) -> pd.DataFrame:
     >>> int(spb.get.error_by_n_genes(mdata)["n_genes"].max())
     303
     """
-    return _store.table(data, "error_by_n_genes", made_by=f"{AUDIT} with models")
+    table = _store.table(data, "error_by_n_genes", made_by=f"{AUDIT} with models")
+    return select(table, models=models, regime=regime, subset=subset)
 
 
-def recurrence(data: AnnData | MuData) -> pd.DataFrame:
+@docs.dedent
+def recurrence(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    by: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return in how many perturbations each gene is among the strongest.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.recurrence` or :func:`scpertbias.tl.audit` was run on.
+    %(models_and_regime)s
+    by
+        ``"delta"``, ``"z"`` or ``"centered"``; by default all.
 
     Returns
     -------
@@ -114,7 +170,7 @@ def recurrence(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If that was not asked yet.
+        If that was not asked yet, or a value is not in the table.
 
     Examples
     --------
@@ -124,16 +180,27 @@ def recurrence(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.recurrence(profiles)["n_perturbations"].unique().tolist()
     [25]
     """
-    return _store.table(data, "recurrence", made_by="spb.tl.recurrence")
+    table = _store.table(data, "recurrence", made_by="spb.tl.recurrence")
+    return select(table, models=models, regime=regime, by=by)
 
 
-def specificity(data: AnnData | MuData) -> pd.DataFrame:
+@docs.dedent
+def specificity(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    metric: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return what models gain by knowing which perturbation is which.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.specificity` or :func:`scpertbias.tl.audit` was run on.
+    %(models_and_regime)s
+    metric
+        Names of metrics; by default all.
 
     Returns
     -------
@@ -142,7 +209,7 @@ def specificity(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If it was not run yet.
+        If it was not run yet, or a value is not in the table.
 
     Examples
     --------
@@ -152,19 +219,30 @@ def specificity(data: AnnData | MuData) -> pd.DataFrame:
     >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> spb.tl.specificity(profiles)
-    >>> spb.get.specificity(profiles).set_index(["model", "metric"]).loc[("mean", "l2"), "specific_gain"].item()
+    >>> spb.get.specificity(profiles, models="mean", metric="l2")["specific_gain"].item()
     0.0
     """
-    return _store.table(data, "specificity", made_by="spb.tl.specificity")
+    table = _store.table(data, "specificity", made_by="spb.tl.specificity")
+    return select(table, models=models, regime=regime, metric=metric)
 
 
-def variance_ratio(data: AnnData | MuData) -> pd.DataFrame:
+@docs.dedent
+def variance_ratio(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    level: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return how much predictions vary between perturbations, beside how much the perturbations do.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.variance_ratio` or :func:`scpertbias.tl.audit` was run on.
+    %(models_and_regime)s
+    level
+        ``"screen"`` or ``"gene"``; by default both.
 
     Returns
     -------
@@ -174,7 +252,7 @@ def variance_ratio(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If that was not asked yet.
+        If that was not asked yet, or a value is not in the table.
 
     Examples
     --------
@@ -184,7 +262,8 @@ def variance_ratio(data: AnnData | MuData) -> pd.DataFrame:
     >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_no_change(profiles)
     >>> spb.tl.variance_ratio(profiles)
-    >>> spb.get.variance_ratio(profiles).loc[0, "collapsed_to"]
+    >>> spb.get.variance_ratio(profiles, level="screen")["collapsed_to"].item()
     'no_change'
     """
-    return _store.table(data, "variance_ratio", made_by="spb.tl.variance_ratio")
+    table = _store.table(data, "variance_ratio", made_by="spb.tl.variance_ratio")
+    return select(table, models=models, regime=regime, level=level)

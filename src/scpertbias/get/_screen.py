@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
 from .. import _store
+from .._docs import docs
 from ._retraining import AUDIT
+from ._select import select
 
 
-def check(data: AnnData | MuData) -> pd.DataFrame:
+def check(
+    data: AnnData | MuData,
+    *,
+    check: str | Sequence[str] | None = None,
+    status: str | Sequence[str] | None = None,
+    perturbation: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return what :func:`scpertbias.pp.check` found.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.pp.check` or :func:`scpertbias.tl.audit` was run on.
+    check
+        Names of checks; by default all.
+    status
+        ``"ok"``, ``"note"`` or ``"warning"``; by default all.
+    perturbation
+        Names of perturbations, ``""`` for the findings on the screen; by default all.
 
     Returns
     -------
@@ -25,27 +41,42 @@ def check(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If nothing was checked yet.
+        If nothing was checked yet, or a value is not in the table.
 
     Examples
     --------
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.check(adata, batch_key="bio_rep")
-    >>> found = spb.get.check(adata).set_index("perturbation")
-    >>> found.loc["IFNGR1", "top_genes"]
+    >>> spb.get.check(adata, perturbation="IFNGR1")["top_genes"].item()
     'PSMB9↓ STAT1↓ UBE2L6↓ JAK2↓ TNFRSF14↓'
     """
-    return _store.table(data, "check", made_by="spb.pp.check")
+    table = _store.table(data, "check", made_by="spb.pp.check")
+    return select(table, check=check, status=status, perturbation=perturbation)
 
 
-def confounding(data: AnnData | MuData) -> pd.DataFrame:
+def confounding(
+    data: AnnData | MuData,
+    *,
+    regime: str | Sequence[str] | None = None,
+    level: str | Sequence[str] | None = None,
+    kind: str | Sequence[str] | None = None,
+    perturbation: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return the shares of the response on each axis.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.confounding` or :func:`scpertbias.tl.audit` was run on.
+    regime
+        Of an audit, the regime or regimes; by default all.
+    level
+        ``"screen"`` or ``"perturbation"``; by default both.
+    kind
+        ``"genes"`` or ``"direction"``; by default both.
+    perturbation
+        Names of perturbations; by default all.
 
     Returns
     -------
@@ -55,27 +86,40 @@ def confounding(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If it was not run yet.
+        If it was not run yet, or a value is not in the table.
 
     Examples
     --------
     >>> import scpertbias as spb
     >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.confounding(profiles)
-    >>> table = spb.get.confounding(profiles)
-    >>> sorted(table.loc[table["kind"] == "direction", "axis"].unique())
+    >>> sorted(spb.get.confounding(profiles, kind="direction")["axis"].unique())
     ['depth', 'leading_1', 'leading_2', 'leading_3', 'leading_4', 'leading_5', 'systematic']
     """
-    return _store.table(data, "confounding", made_by="spb.tl.confounding")
+    table = _store.table(data, "confounding", made_by="spb.tl.confounding")
+    return select(table, regime=regime, level=level, kind=kind, perturbation=perturbation)
 
 
-def target_response(data: AnnData | MuData) -> pd.DataFrame:
+@docs.dedent
+def target_response(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    level: str | Sequence[str] | None = None,
+    perturbation: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return how each perturbed gene moves in its own column and in those beside it.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.target_response` or :func:`scpertbias.tl.audit` was run on.
+    %(models_and_regime)s
+    level
+        ``"scan"`` or ``"perturbation"``; by default both.
+    perturbation
+        Names of perturbations; by default all.
 
     Returns
     -------
@@ -85,20 +129,26 @@ def target_response(data: AnnData | MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If that was not asked yet.
+        If that was not asked yet, or a value is not in the table.
 
     Examples
     --------
     >>> import scpertbias as spb
     >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.target_response(profiles)
-    >>> spb.get.target_response(profiles).query("level == 'perturbation'")["percentile"].min().round(1).item()
+    >>> spb.get.target_response(profiles, level="perturbation")["percentile"].min().round(1).item()
     1.0
     """
-    return _store.table(data, "target_response", made_by="spb.tl.target_response")
+    table = _store.table(data, "target_response", made_by="spb.tl.target_response")
+    return select(table, models=models, regime=regime, level=level, perturbation=perturbation)
 
 
-def perturbations(data: MuData) -> pd.DataFrame:
+def perturbations(
+    data: MuData,
+    *,
+    kind: str | Sequence[str] | None = None,
+    perturbation: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Return what became of each perturbation, before any model: the table for whoever ran the screen.
 
     ``kind`` says in a word what to do with it: judge models on ``specific`` ones, mistrust the rest.
@@ -107,6 +157,10 @@ def perturbations(data: MuData) -> pd.DataFrame:
     ----------
     data
         What :func:`scpertbias.tl.audit` returned.
+    kind
+        Kinds, such as ``"specific"``; by default all.
+    perturbation
+        Names of perturbations; by default all.
 
     Returns
     -------
@@ -121,13 +175,14 @@ def perturbations(data: MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If ``data`` is not an audit.
+        If ``data`` is not an audit, or a value is not in the table.
 
     Examples
     --------
     >>> import scpertbias as spb
     >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("mean",))
-    >>> spb.get.perturbations(mdata).set_index("perturbation").loc["STAT1", "target_gene"]
+    >>> spb.get.perturbations(mdata, perturbation="STAT1")["target_gene"].item()
     'STAT1'
     """
-    return _store.table(data, "perturbations", made_by=AUDIT)
+    table = _store.table(data, "perturbations", made_by=AUDIT)
+    return select(table, kind=kind, perturbation=perturbation)

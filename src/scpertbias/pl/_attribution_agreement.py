@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from mudata import MuData
 
-from .. import _results, _store
+from .. import _store
 from .._docs import docs
-from ._base import axes, chosen_models, finish
+from ._base import axes, chosen_models, finish, one_regime
 
 SIGNIFICANT = 0.05
 CMAP = "Blues"
@@ -68,15 +68,13 @@ def attribution_agreement(
     >>> spb.tl.attribution_agreement(profiles)
     >>> ax = spb.pl.attribution_agreement(profiles, show=False)
     """
-    table = of_regime(_results.table_of_models(data, "attribution_agreement"), regime)
+    table = one_regime(data, "attribution_agreement", regime)
     table = table[table["perturbation"] == ""]
-    every = list(dict.fromkeys([*table["model_a"], *table["model_b"]]))
-    names = chosen_models(models, every)
+    names, _ = chosen_models(table, models)
     spearman, overlap, words = _matrices(table, names)
-    given, ax = ax is not None, axes(ax, figsize, (2.6 + 1.05 * len(names), 2.2 + 0.9 * len(names)))
+    new, ax = ax is None, axes(ax, figsize, (2.6 + 1.05 * len(names), 2.2 + 0.9 * len(names)))
     values = np.where(np.triu(np.ones_like(spearman), 1) > 0, spearman, overlap)
-    known = values[np.isfinite(values)]
-    low = min(0.0, float(known.min())) if known.size else 0.0
+    low = min(0.0, float(np.nanmin(values, initial=0.0)))
     image = ax.imshow(values, cmap=CMAP, vmin=low, vmax=1.0)
     for (i, j), value in np.ndenumerate(values):
         if i != j:
@@ -85,27 +83,13 @@ def attribution_agreement(
     _decorate(ax, names, flags, palette)
     chance = float(table["chance"].iloc[0]) if len(table) else np.nan
     n = sorted({int(v) for v in table["n"]})
-    counted = f"{n[0]}" if len(n) == 1 else f"{n[0]}–{n[-1]}" if n else "0"
-    ax.set_title(f"agreement of attributions, {counted} perturbations" + (f", regime {regime}" if regime else ""))
+    n_text = f"{n[0]}" if len(n) == 1 else f"{n[0]}–{n[-1]}" if n else "0"
+    ax.set_title(f"agreement of attributions, {n_text} perturbations" + (f", regime {regime}" if regime else ""))
     ax.set_xlabel(f"above the diagonal: Spearman correlation\nbelow: shared top genes (chance: {chance:.2f})")
     figure = ax.get_figure()
     if figure is not None:
         figure.colorbar(image, ax=ax, shrink=0.7, label="correlation, or shared part")
-    return finish(ax, given=given, show=show, return_fig=return_fig)
-
-
-def of_regime(table: pd.DataFrame, regime: str | None) -> pd.DataFrame:
-    """Return the rows of one regime; the table of one AnnData has none."""
-    if "regime" not in table.columns:
-        if regime is not None:
-            msg = "`regime` was given, but this table is not of an audit."
-            raise ValueError(msg)
-        return table
-    wanted = "full" if regime is None else regime
-    if wanted not in set(table["regime"]):
-        msg = f"`regime`: there is no {wanted!r}; there are {sorted(set(table['regime']))}."
-        raise KeyError(msg)
-    return table[table["regime"] == wanted]
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 def _matrices(
@@ -141,22 +125,23 @@ def _cell(ax: Axes, i: int, j: int, value: float, word: str, share: float) -> No
 
 
 def _flags(data: AnnData | MuData, regime: str | None) -> dict[str, str]:
-    """Return the flag of each model, where it was asked for."""
+    """Return the flag of each model, where attributions were checked."""
     if not _store.has_table(data, "attribution_check"):
         return {}
-    table = of_regime(_store.table(data, "attribution_check", made_by="spb.tl.attribution_check"), regime)
+    table = one_regime(data, "attribution_check", regime)
     return dict(zip(table["model"], table["flag"], strict=True))
 
 
 def _decorate(ax: Axes, names: Sequence[str], flags: Mapping[str, str], palette: Mapping[str, str] | None) -> None:
     n = len(names)
-    said = [flags.get(name, "ok").replace("_", "-") for name in names]
+    flag_texts = [flags.get(name, "ok").replace("_", "-") for name in names]
     labels = [
-        f"{m.replace('_', ' ')}\n({f})" if f != "ok" else m.replace("_", " ") for m, f in zip(names, said, strict=True)
+        f"{m.replace('_', ' ')}\n({f})" if f != "ok" else m.replace("_", " ")
+        for m, f in zip(names, flag_texts, strict=True)
     ]
     ax.set_xticks(range(n), labels, rotation=35, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(n), labels)
-    for i, flag in enumerate(said):
+    for i, flag in enumerate(flag_texts):
         if flag != "ok":
             for corner, width, height in (((-0.5, i - 0.5), n, 1), ((i - 0.5, -0.5), 1, n)):
                 area = Rectangle(corner, width, height, fill=False, hatch="///", edgecolor="0.7", linewidth=0)

@@ -14,17 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from mudata import MuData
 
-from .. import _store
-
-
-def chosen_models(models: str | Sequence[str] | None, every: Sequence[str]) -> list[str]:
-    """Return the models to draw; a missing one is an error that lists those present."""
-    names = list(every) if models is None else [models] if isinstance(models, str) else list(models)
-    if missing := [name for name in names if name not in every]:
-        msg = f"`models`: {missing} are not in the table; there are {list(every)}."
-        raise KeyError(msg)
-    return names
-
+from .. import get
+from .._keys import OBSERVED
+from .._log import some
+from ..get._select import MODELS, select
 
 OKABE_ITO = (
     "#0072B2",
@@ -45,17 +38,16 @@ def axes(ax: Axes | None, figsize: tuple[float, float] | None, default: tuple[fl
     """Return the axes to draw in."""
     if ax is not None:
         return ax
-    _, made = plt.subplots(figsize=figsize or default, layout="constrained")
-    return made
+    return plt.subplots(figsize=figsize or default, layout="constrained")[1]
 
 
-def finish(ax: Axes, *, given: bool, show: bool | None, return_fig: bool) -> Any:
+def finish(ax: Axes, *, new: bool, show: bool | None, return_fig: bool) -> Any:
     """Show and return as scanpy does: Axes if ``show=False``, Figure if ``return_fig``, else None."""
-    show = (sc.settings.autoshow and not given and not return_fig) if show is None else show
+    show = (sc.settings.autoshow and new and not return_fig) if show is None else show
     for text in ax.findobj(Text):
         text.set_parse_math(False)  # names are no formulas, though they may hold $
     figure = ax.figure
-    if show and not given:
+    if show and new:
         plt.show()
     if return_fig:
         return figure if isinstance(figure, Figure) else figure.figure
@@ -64,61 +56,39 @@ def finish(ax: Axes, *, given: bool, show: bool | None, return_fig: bool) -> Any
 
 def colors(models: Sequence[str], palette: Mapping[str, str] | None) -> dict[str, str]:
     """Return a color for each model, whichever order they are stored in, and whichever of them are drawn."""
-    known = {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(sorted(models))}
-    return {**known, **(palette or {})}
+    default = {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(sorted(models))}
+    return {**default, **(palette or {})}
+
+
+def one_regime(data: AnnData | MuData, name: str, regime: str | None) -> pd.DataFrame:
+    """Return the rows of one regime of a table, by default ``"full"``; without an audit there is none to choose."""
+    table: pd.DataFrame = getattr(get, name)(data)
+    return select(table, regime="full" if regime is None and "regime" in table else regime)
+
+
+def chosen_models(table: pd.DataFrame, models: str | Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """Return the models to draw, and all models of a table; the observed data are none."""
+    columns = [column for column in MODELS if column in table]
+    all_models = [name for name in dict.fromkeys(table[columns].to_numpy().T.ravel()) if name != OBSERVED]
+    if models is None:
+        return all_models, all_models
+    names = [models] if isinstance(models, str) else [name for name in models if name != OBSERVED]
+    if missing := [name for name in names if name not in all_models]:
+        msg = f"`models`: there is no {some(map(repr, missing))}; there are {all_models}."
+        raise KeyError(msg)
+    return names, all_models
 
 
 def held_out_scores(
     data: AnnData | MuData, models: str | Sequence[str] | None, regime: str | None
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """Return the scores of held-out perturbations of one regime, the models asked for, and all models."""
-    scores = _store.table(data, "scores", made_by="spb.tl.score or spb.tl.audit")
-    if "regime" in scores.columns:
-        wanted = "full" if regime is None else regime
-        if wanted not in set(scores["regime"]):
-            msg = f"`regime`: there is no {wanted!r}; there are {sorted(set(scores['regime']))}."
-            raise KeyError(msg)
-        scores = scores[(scores["regime"] == wanted) & (scores["trained_on"] == wanted)]
-    elif regime is not None:
-        msg = "`regime` was given, but these scores are not of an audit."
-        raise ValueError(msg)
-    every = list(dict.fromkeys(scores["model"]))
-    names = every if models is None else [models] if isinstance(models, str) else list(models)
-    missing = [name for name in names if name not in every]
-    if missing:
-        msg = f"`models`: {missing} were not scored; there are {every}."
-        raise KeyError(msg)
+    """Return the scores of held-out perturbations of one regime, the models to draw, and all models."""
+    scores = one_regime(data, "scores", regime)
+    if "regime" in scores:
+        scores = scores[scores["trained_on"] == scores["regime"]]
+    names, all_models = chosen_models(scores, models)
     held_out = scores[scores["split"] == "test"]
     if held_out.empty:
         msg = "No held-out perturbation was scored: no row is in the test split. See spb.pp.split."
         raise ValueError(msg)
-    return held_out, names, every
-
-
-def of_regime(table: pd.DataFrame, regime: str | None) -> pd.DataFrame:
-    """Return the rows of one regime, where a table has several."""
-    if "regime" not in table.columns:
-        if regime is not None:
-            msg = "`regime` was given, but this table is not of an audit."
-            raise ValueError(msg)
-        return table
-    wanted = "full" if regime is None else regime
-    if wanted not in set(table["regime"]):
-        msg = f"`regime`: there is no {wanted!r}; there are {sorted(set(table['regime']))}."
-        raise KeyError(msg)
-    return table[table["regime"] == wanted]
-
-
-def one_regime(data: AnnData | MuData, name: str, regime: str | None) -> pd.DataFrame:
-    """Return the table of a question; of an audit, that of one regime, by default ``"full"``."""
-    table = _store.table(data, name, made_by=f"spb.tl.{name}")
-    if "regime" not in table.columns:
-        if regime is not None:
-            msg = "`regime` was given, but this table is not of an audit."
-            raise ValueError(msg)
-        return table
-    wanted = "full" if regime is None else regime
-    if wanted not in set(table["regime"]):
-        msg = f"`regime`: there is no {wanted!r}; there are {sorted(set(table['regime']))}."
-        raise KeyError(msg)
-    return table[table["regime"] == wanted].reset_index(drop=True)
+    return held_out, names, all_models

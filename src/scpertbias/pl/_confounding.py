@@ -12,9 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from mudata import MuData
 
-from .. import _store
 from .._docs import docs
-from ._base import axes, finish, of_regime
+from ._base import axes, finish, one_regime
 
 KINDS = {"genes": "gene sets", "direction": "directions"}
 SHADES = {"genes": "#0072B2", "direction": "#D55E00"}
@@ -72,27 +71,27 @@ def confounding(
     >>> spb.tl.confounding(profiles)
     >>> ax = spb.pl.confounding(profiles, show=False)
     """
-    table = of_regime(_store.table(data, "confounding", made_by="spb.tl.confounding"), regime)
+    table = one_regime(data, "confounding", regime)
     n = table.loc[table["level"] == "perturbation", "perturbation"].nunique()
     table = table[(table["level"] == "screen") & (table["n_genes"] > 0)]
     shades = {**SHADES, **(palette or {})}
-    given, ax = ax is not None, axes(ax, figsize, (8.4, 1.8 + 0.32 * len(table)))
-    y, ticks, labels, named = 0.0, [], [], []
+    new, ax = ax is None, axes(ax, figsize, (8.4, 1.8 + 0.32 * len(table)))
+    y, ticks, labels, top_genes = 0.0, [], [], []
     for kind, title in KINDS.items():
-        beside: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": "small"}
-        ax.text(-0.02, y, title, ha="right", fontweight="bold", **beside)
+        style: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": "small"}
+        ax.text(-0.02, y, title, ha="right", fontweight="bold", **style)
         for row in table[table["kind"] == kind].itertuples():
             y += 1
             _draw(ax, y, row, shades[kind])
             ticks.append(y)
             labels.append(row.axis)
-            named.append(" ".join(str(row.top_genes).split()[:N_NAMED]))
+            top_genes.append(" ".join(str(row.top_genes).split()[:N_NAMED]))
         y += 1.4
     ax.set_yticks(ticks, labels)
     ax.set_ylim(y - 0.8, -0.8)
     ax.axvline(0, color="black", linewidth=0.8)
     ax.set_xlabel("share of the response (noise-corrected energy; 95 % interval)")
-    for place, text in zip(ticks, named, strict=True):
+    for place, text in zip(ticks, top_genes, strict=True):
         ax.annotate(
             text,
             (1.02, place),
@@ -104,7 +103,7 @@ def confounding(
     ax.set_title(_title(table, n, regime), fontsize="medium")
     _legend(ax, shades)
     ax.spines[["top", "right"]].set_visible(False)
-    return finish(ax, given=given, show=show, return_fig=return_fig)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 def _title(table: pd.DataFrame, n: int, regime: str | None) -> str:
@@ -120,13 +119,13 @@ def _title(table: pd.DataFrame, n: int, regime: str | None) -> str:
 def _draw(ax: Axes, y: float, row: Any, shade: str) -> None:
     """Draw one axis; one without a share says why."""
     if not np.isfinite(row.share):
-        beside: dict[str, Any] = {
+        style: dict[str, Any] = {
             "transform": ax.get_yaxis_transform(),
             "va": "center",
             "fontsize": "x-small",
             "style": "italic",
         }
-        ax.text(0.02, y, row.note, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}, **beside)
+        ax.text(0.02, y, row.note, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}, **style)
         return
     if np.isfinite(row.ci_low):
         ax.hlines(y, row.ci_low, row.ci_high, colors=shade, linewidth=2.0, zorder=2)

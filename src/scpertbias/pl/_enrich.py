@@ -11,10 +11,8 @@ from anndata import AnnData
 from matplotlib.axes import Axes
 from mudata import MuData
 
-from .. import _store
 from .._docs import docs
-from ._attribution_agreement import of_regime
-from ._base import axes, chosen_models, finish
+from ._base import axes, chosen_models, finish, one_regime
 
 CMAP = "viridis_r"
 MOST = 10.0  # -log10 q from which the color no longer changes
@@ -75,43 +73,43 @@ def enrich(
     >>> spb.tl.enrich(profiles)
     >>> ax = spb.pl.enrich(profiles, "STAT1", show=False)
     """
-    table = of_regime(_store.table(data, "enrich", made_by="spb.tl.enrich"), regime)
+    table = one_regime(data, "enrich", regime)
     if table.empty:
         msg = "Nothing to draw: in spb.tl.enrich no list of genes had one in common with any set."
         raise ValueError(msg)
     if perturbation not in set(table["perturbation"]):
         msg = f"`perturbation`: {perturbation!r} has no gene in common with any set; others are {_some(table)}."
         raise KeyError(msg)
-    names = chosen_models(models, list(dict.fromkeys(table["model"])))
-    drawn = table[(table["perturbation"] == perturbation) & table["model"].isin(names)]
-    if drawn.empty:
+    names, _ = chosen_models(table, models)
+    rows = table[(table["perturbation"] == perturbation) & table["model"].isin(names)]
+    if rows.empty:
         msg = f"`models`: none of {names} has a top gene of {perturbation!r} in any set."
         raise KeyError(msg)
-    drawn = drawn[drawn["of"] == drawn["of"].iloc[0]]
-    best = drawn.groupby("source")["p"].min().sort_values(kind="stable").index[:n_sets]
-    drawn = drawn[drawn["source"].isin(best)]
-    given, ax = ax is not None, axes(ax, figsize, (5.2 + 0.9 * len(names), 1.9 + 0.36 * len(best)))
-    x = drawn["model"].map({name: i for i, name in enumerate(names)}).to_numpy(float)
-    y = drawn["source"].map({name: i for i, name in enumerate(best)}).to_numpy(float)
-    dots = _dots(ax, x, y, drawn)
-    _decorate(ax, names, best, drawn, perturbation, palette)
+    rows = rows[rows["of"] == rows["of"].iloc[0]]
+    best = rows.groupby("source")["p"].min().sort_values(kind="stable").index[:n_sets]
+    rows = rows[rows["source"].isin(best)]
+    new, ax = ax is None, axes(ax, figsize, (5.2 + 0.9 * len(names), 1.9 + 0.36 * len(best)))
+    x = rows["model"].map({name: i for i, name in enumerate(names)}).to_numpy(float)
+    y = rows["source"].map({name: i for i, name in enumerate(best)}).to_numpy(float)
+    dots = _dots(ax, x, y, rows)
+    _decorate(ax, names, best, rows, perturbation, palette)
     figure = ax.get_figure()
     if figure is not None:
         figure.colorbar(dots, ax=ax, shrink=0.6, label="−log10 q")
-    return finish(ax, given=given, show=show, return_fig=return_fig)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
-def _dots(ax: Axes, x: Any, y: Any, drawn: pd.DataFrame) -> Any:
+def _dots(ax: Axes, x: Any, y: Any, rows: pd.DataFrame) -> Any:
     """Draw a dot for each model and set, and beside it on how many genes it rests."""
-    strength = np.minimum(-np.log10(np.maximum(drawn["q"].to_numpy(float), 1e-300)), MOST)
-    area = SIZE * drawn["overlap"].to_numpy(float) / drawn["k"].to_numpy(float)
-    solid = (drawn["note"] == "").to_numpy() & (drawn["q"] < 0.05).to_numpy()
+    strength = np.minimum(-np.log10(np.maximum(rows["q"].to_numpy(float), 1e-300)), MOST)
+    area = SIZE * rows["overlap"].to_numpy(float) / rows["k"].to_numpy(float)
+    solid = (rows["note"] == "").to_numpy() & (rows["q"] < 0.05).to_numpy()
     limits: dict[str, Any] = {"cmap": CMAP, "vmin": 0.0, "vmax": max(2.0, float(strength.max(initial=0.0)))}
     dots = ax.scatter(
         x[solid], y[solid], s=area[solid], c=strength[solid], edgecolors="black", linewidths=0.8, **limits
     )
     ax.scatter(x[~solid], y[~solid], s=area[~solid], facecolors="none", edgecolors="0.45", linewidths=0.8)
-    for at, line, row in zip(x, y, drawn.itertuples(), strict=True):
+    for at, line, row in zip(x, y, rows.itertuples(), strict=True):
         ax.text(at + 0.22, line, f"{row.overlap}/{row.k}", ha="left", va="center", fontsize="x-small")
     return dots
 
@@ -120,11 +118,11 @@ def _decorate(
     ax: Axes,
     names: Sequence[str],
     best: pd.Index,
-    drawn: pd.DataFrame,
+    rows: pd.DataFrame,
     perturbation: str,
     palette: Mapping[str, str] | None,
 ) -> None:
-    size = drawn.groupby("source")["set_size"].first()
+    size = rows.groupby("source")["set_size"].first()
     ax.set_yticks(range(len(best)), [f"{_label(name)} ({size[name]})" for name in best])
     ax.set_ylim(len(best) - 0.4, -0.6)
     ax.set_xticks(
@@ -134,8 +132,8 @@ def _decorate(
     for tick, name in zip(ax.get_xticklabels(), names, strict=True):
         if palette and name in palette:
             tick.set_color(palette[name])
-    what = "attributions" if drawn["of"].iloc[0] == "attributions" else f"recurrent genes ({drawn['of'].iloc[0]})"
-    ax.set_title(f"{what}, {perturbation or 'all perturbations'}", fontsize="medium")
+    source = "attributions" if rows["of"].iloc[0] == "attributions" else f"recurrent genes ({rows['of'].iloc[0]})"
+    ax.set_title(f"{source}, {perturbation or 'all perturbations'}", fontsize="medium")
     ax.set_ylabel("set (measured genes)")
     ax.set_xlabel("genes in the set / top genes; open: under 3 genes, or q ≥ 0.05", fontsize="small")
     ax.grid(axis="y", color="0.9", linewidth=0.6)

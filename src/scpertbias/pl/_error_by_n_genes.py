@@ -11,8 +11,7 @@ from matplotlib.ticker import NullLocator, ScalarFormatter
 from mudata import MuData
 
 from .._docs import docs
-from ._base import axes, colors, finish, one_regime
-from ._ranked_lists import asked
+from ._base import axes, chosen_models, colors, finish, one_regime
 from ._target_response import MARKERS
 
 N_TICKS = 6
@@ -77,17 +76,17 @@ def error_by_n_genes(
         msg = f"`subset` is {subset!r}; it must be one of {list(dict.fromkeys(table['subset']))}."
         raise KeyError(msg)
     table = table[table["subset"] == subset]
-    names, every = asked(table, models)
-    shade = colors(every, palette)
-    given, ax = ax is not None, axes(ax, figsize, (6.6, 4.0))
-    most = table[table["model"].isin(names)].sort_values("n", ascending=False, kind="stable")["model"].iloc[0]
-    first = table[table["model"] == most]
+    names, all_models = chosen_models(table, models)
+    shade = colors(all_models, palette)
+    new, ax = ax is None, axes(ax, figsize, (6.6, 4.0))
+    widest = table[table["model"].isin(names)].sort_values("n", ascending=False, kind="stable")["model"].iloc[0]
+    first = table[table["model"] == widest]
     baseline = first["l2_baseline"] if metric == "l2" else first["l2_ratio"] * 0 + 1
     ax.plot(
         first["n_genes"], baseline, color="black", linestyle="dashed", linewidth=1.6, zorder=3, label="mean baseline"
     )
     for name in names:
-        mine, i = table[table["model"] == name], every.index(name)
+        rows, i = table[table["model"] == name], all_models.index(name)
         line: dict[str, Any] = {"color": shade[name], "marker": MARKERS[i % len(MARKERS)], "linewidth": 1.3}
         # Models may coincide: markers at different places show each.
         every_third: dict[str, Any] = {
@@ -96,8 +95,8 @@ def error_by_n_genes(
             "markeredgecolor": "black",
             "markeredgewidth": 0.4,
         }
-        label = f"{name.replace('_', ' ')} (n = {int(mine['n'].max())})"
-        ax.plot(mine["n_genes"], mine[metric], label=label, **line, **every_third)
+        label = f"{name.replace('_', ' ')} (n = {int(rows['n'].max())})"
+        ax.plot(rows["n_genes"], rows[metric], label=label, **line, **every_third)
     ceiling = first[f"{metric}_ceiling"]
     ax.plot(first["n_genes"], ceiling, color="black", linestyle="dotted", linewidth=1.6, label="ceiling (truth itself)")
     ax.set_xscale("log")
@@ -111,4 +110,4 @@ def error_by_n_genes(
     ax.set_title("median over held-out perturbations" + (f", regime {regime}" if regime else ""), fontsize="medium")
     ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.spines[["top", "right"]].set_visible(False)
-    return finish(ax, given=given, show=show, return_fig=return_fig)
+    return finish(ax, new=new, show=show, return_fig=return_fig)

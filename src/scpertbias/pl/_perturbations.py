@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from mudata import MuData
 
-from .. import _store
+from .. import get
 from .._docs import docs
 from ._base import axes, finish
 
@@ -81,32 +81,32 @@ def perturbations(
     if n_names < 0:
         msg = f"`n_names` is {n_names}; it must be 0 or more."
         raise ValueError(msg)
-    table = _store.table(data, "perturbations", made_by="spb.tl.audit")
-    shown = table[np.isfinite(table["effect"]) & np.isfinite(table["reproducibility"])]
-    given, ax = ax is not None, axes(ax, figsize, (6.6, 4.4))
+    table = get.perturbations(data)
+    visible = table[np.isfinite(table["effect"]) & np.isfinite(table["reproducibility"])]
+    new, ax = ax is None, axes(ax, figsize, (6.6, 4.4))
     for kind, (marker, color) in STYLES.items():
-        mine = shown[shown["kind"] == kind]
-        if len(mine):
+        rows = visible[visible["kind"] == kind]
+        if len(rows):
             color = (palette or {}).get(kind, color)
             edge: dict[str, Any] = {} if marker in LINE else {"edgecolors": "black", "linewidths": 0.5}
-            label = f"{kind} ({len(mine)})"
+            label = f"{kind} ({len(rows)})"
             ax.scatter(
-                mine["reproducibility"], mine["effect"], marker=marker, color=color, s=30, label=label, zorder=3, **edge
+                rows["reproducibility"], rows["effect"], marker=marker, color=color, s=30, label=label, zorder=3, **edge
             )
-    top = float(shown["effect"].max()) if len(shown) else 1.0
+    top = float(visible["effect"].max()) if len(visible) else 1.0
     ax.set_ylim(-0.03 * (top or 1.0), 1.06 * (top or 1.0))
-    ax.set_xlim(min(-0.05, float(shown["reproducibility"].min()) - 0.05) if len(shown) else 0.0, 1.03)
+    ax.set_xlim(min(-0.05, float(visible["reproducibility"].min()) - 0.05) if len(visible) else 0.0, 1.03)
     ax.axvline(0, color="0.85", linewidth=0.8, zorder=0)
     ax.set_xlabel("reproducibility (what a repeat of the experiment would correlate)")
     ax.set_ylabel("effect without noise\n(log-normalized units)")
-    missing = len(table) - len(shown)
-    ax.set_title(f"{len(shown)} perturbations" + (f", {missing} without an effect to show" if missing else ""),
+    missing = len(table) - len(visible)
+    ax.set_title(f"{len(visible)} perturbations" + (f", {missing} without an effect to show" if missing else ""),
                  fontsize="medium")  # fmt: skip
-    if len(shown):
+    if len(visible):
         ax.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
-    _name(ax, shown.nlargest(min(n_names, FULL), "effect"))
+    _name(ax, visible.nlargest(min(n_names, FULL), "effect"))
     ax.spines[["top", "right"]].set_visible(False)
-    return finish(ax, given=given, show=show, return_fig=return_fig)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 def _name(ax: Axes, strongest: pd.DataFrame) -> None:

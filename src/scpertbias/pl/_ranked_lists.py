@@ -9,11 +9,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
-
-from .._keys import OBSERVED
 
 NAMES, BARS = 0.46, 0.48  # parts of a column
 LONGEST = 13  # letters of a name that fit
@@ -22,7 +19,7 @@ SUBTITLE_POINTS = 11  # its height
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedList:
     """One column: names from the top, the length of their bars, what is marked beside them and said above."""
 
     title: str
@@ -42,7 +39,7 @@ def size(n_columns: int, n_rows: int) -> tuple[float, float]:
     return 0.3 + COLUMN_INCHES * max(n_columns, 2), MARGIN_INCHES + ROW_INCHES * n_rows
 
 
-def draw(ax: Axes, columns: Sequence[Ranked], *, label: str, n_rows: int) -> None:
+def draw(ax: Axes, columns: Sequence[RankedList], *, label: str, n_rows: int) -> None:
     """Draw the columns, all on the same scale."""
     largest = max((_largest(column) for column in columns), default=0.0) or 1.0
     scale = BARS / largest
@@ -61,12 +58,12 @@ def draw(ax: Axes, columns: Sequence[Ranked], *, label: str, n_rows: int) -> Non
     ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
 
 
-def _largest(column: Ranked) -> float:
+def _largest(column: RankedList) -> float:
     parts = [p for p in (column.values, column.diamonds, column.ticks) if p is not None and len(p)]
     return max((float(np.nanmax(np.abs(p))) for p in parts), default=0.0)
 
 
-def _draw_column(ax: Axes, j: int, column: Ranked, scale: float) -> None:
+def _draw_column(ax: Axes, j: int, column: RankedList, scale: float) -> None:
     start, y = j + NAMES, np.arange(len(column.names))
     ax.barh(y, column.values * scale, left=start, height=0.8, color=column.color, alpha=0.55, linewidth=0)
     ax.barh(y, column.values * scale, left=start, height=0.8, fill=False, edgecolor="black", linewidth=0.6)
@@ -94,14 +91,3 @@ def _draw_column(ax: Axes, j: int, column: Ranked, scale: float) -> None:
 def short(name: str) -> str:
     """Cut a name so that it fits its place."""
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-
-
-def asked(table: pd.DataFrame, models: str | Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """Return the models asked for, the observed data first, and all models of a table."""
-    every = [m for m in dict.fromkeys(table["model"]) if m != OBSERVED]
-    names = every if models is None else [models] if isinstance(models, str) else [m for m in models if m != OBSERVED]
-    missing = [name for name in names if name not in every]
-    if missing:
-        msg = f"`models`: {missing} are not in the table; there are {every}."
-        raise KeyError(msg)
-    return names, every

@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from mudata import MuData
 
 from .._docs import docs
-from ._base import axes, colors, finish, one_regime
-from ._ranked_lists import OBSERVED, Ranked, asked, draw, short, size
+from .._keys import OBSERVED
+from ._base import axes, chosen_models, colors, finish, one_regime
+from ._ranked_lists import RankedList, draw, short, size
 
 SCALES = {
     "delta": "by difference from control",
@@ -79,39 +80,39 @@ def recurrence(
         msg = f"`by` is {by!r}; it must be one of {list(SCALES)}."
         raise KeyError(msg)
     table = one_regime(data, "recurrence", regime)
-    names, every = asked(table, models)
+    names, all_models = chosen_models(table, models)
     table = table[table["by"] == by]
-    shade = {OBSERVED: "#FFFFFF", **colors(every, palette)}
+    shade = {OBSERVED: "#FFFFFF", **colors(all_models, palette)}
     columns = [_column(table[table["model"] == name], name, by, shade[name], n_genes) for name in (OBSERVED, *names)]
     n_rows = max(3, *(len(column.names) for column in columns))
-    given, ax = ax is not None, axes(ax, figsize, size(len(columns), n_rows))
+    new, ax = ax is None, axes(ax, figsize, size(len(columns), n_rows))
     label = f"% of the n perturbations with the gene among the strongest\n({SCALES[by]})\n{KEY}"
     draw(ax, columns, label=label, n_rows=n_rows)
-    return finish(ax, given=given, show=show, return_fig=return_fig)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
-def _column(mine: pd.DataFrame, name: str, by: str, color: str, n_genes: int) -> Ranked:
-    top = mine[mine["count"] > 0].head(n_genes)
+def _column(rows: pd.DataFrame, name: str, by: str, color: str, n_genes: int) -> RankedList:
+    top = rows[rows["count"] > 0].head(n_genes)
     percent = 100 / top["n_perturbations"].to_numpy(np.float64)
-    called = (top["q"] < SIGNIFICANT).to_numpy()
-    note = "none" if (mine["note"] == "").all() else "the same for all" if by == "centered" else "no effect"
+    significant = (top["q"] < SIGNIFICANT).to_numpy()
+    note = "none" if (rows["note"] == "").all() else "the same for all" if by == "centered" else "no effect"
     # The excess is over the observed count on the model's own perturbations, which the observed rows need not be of.
     observed = (top["count"] - top["excess"]).to_numpy(np.float64)
-    return Ranked(
+    return RankedList(
         title=name,
-        names=[f"{short(gene)}{' *' if star else ''}" for gene, star in zip(top["symbol"], called, strict=True)],
+        names=[f"{short(gene)}{' *' if star else ''}" for gene, star in zip(top["symbol"], significant, strict=True)],
         values=top["count"].to_numpy(np.float64) * percent,
         color=color,
-        subtitle=_counted(mine),
+        subtitle=_n_text(rows),
         note=note,
         diamonds=None if name == OBSERVED else observed * percent,
         ticks=top["expected"].to_numpy(np.float64) * percent,
-        bold=called.tolist(),
+        bold=significant.tolist(),
     )
 
 
-def _counted(mine: pd.DataFrame) -> str:
-    """Say on how many perturbations a column was counted, and whether chance was asked for, so that a star can be."""
-    if mine.empty:
+def _n_text(rows: pd.DataFrame) -> str:
+    """Say on how many perturbations a column was counted, and whether they were tested, so that a star can be."""
+    if rows.empty:
         return ""
-    return f"n = {mine['n_perturbations'].iloc[0]}{', not tested' if mine['q'].isna().all() else ''}"
+    return f"n = {rows['n_perturbations'].iloc[0]}{', not tested' if rows['q'].isna().all() else ''}"

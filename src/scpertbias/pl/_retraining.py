@@ -12,11 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from mudata import MuData
 
-from .. import _store
+from .. import _store, get
 from .._docs import docs
 from .._keys import NEGLIGIBLE
-from ._base import OKABE_ITO, axes, finish
-from ._ranked_lists import asked
+from ._base import OKABE_ITO, axes, chosen_models, finish
 
 MARKERS = ("o", "s", "D", "^")
 SPREAD = 0.62  # of the height of a model
@@ -71,27 +70,27 @@ def retraining(
     >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("ridge", "bilinear"))
     >>> ax = spb.pl.retraining(mdata, show=False)
     """
-    table = _store.table(data, "retraining", made_by="spb.tl.audit")
+    table = get.retraining(data)
     if table.empty:
         msg = "Nothing was retrained: this audit has the regime 'full' alone."
         raise KeyError(msg)
-    names, _ = asked(table, models)
+    names, _ = chosen_models(table, models)
     arms = list(dict.fromkeys(table["regime"]))
     shade = {**{arm: OKABE_ITO[i % len(OKABE_ITO)] for i, arm in enumerate(arms)}, **(palette or {})}
     random = _random(data)
-    given, ax = ax is not None, axes(ax, figsize, (7.4, 2.2 + (0.22 + 0.2 * len(arms)) * len(names)))
+    new, ax = ax is None, axes(ax, figsize, (7.4, 2.2 + (0.22 + 0.2 * len(arms)) * len(names)))
     ax.use_sticky_edges = False
     ax.axvline(0, color="black", linewidth=0.8, zorder=1)
     for y, name in enumerate(names):
         for i, arm in enumerate(arms):
             place = y + SPREAD * ((i + 0.5) / len(arms) - 0.5)
-            mine = table[(table["model"] == name) & (table["regime"] == arm)]
+            rows = table[(table["model"] == name) & (table["regime"] == arm)]
             if (name, arm) in random.index:
                 _range(ax, place, random.loc[(name, arm)], SPREAD / len(arms))
-            if len(mine):
-                _point(ax, place, mine.iloc[0], shade[arm], MARKERS[i % len(MARKERS)])
+            if len(rows):
+                _point(ax, place, rows.iloc[0], shade[arm], MARKERS[i % len(MARKERS)])
                 _number(
-                    ax, place, mine.iloc[0], random.loc[(name, arm), "p"] if (name, arm) in random.index else np.nan
+                    ax, place, rows.iloc[0], random.loc[(name, arm), "p"] if (name, arm) in random.index else np.nan
                 )
     counts = table.groupby("model")["n"].agg(["min", "max"])
     ax.set_yticks(range(len(names)), [_tick(name, counts.loc[name]) for name in names])
@@ -103,14 +102,14 @@ def retraining(
     )
     _legend(ax, arms, shade, random)
     ax.spines[["top", "right"]].set_visible(False)
-    return finish(ax, given=given, show=show, return_fig=return_fig)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 def _random(data: MuData) -> pd.DataFrame:
     """Return the range of the random removals by model and regime, where there were any."""
     if not _store.has_table(data, "random_removals"):
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []]))
-    table = _store.table(data, "random_removals", made_by="spb.tl.audit")
+    table = get.random_removals(data)
     return table[table["n_random"] > 0].set_index(["model", "regime"])
 
 
@@ -123,11 +122,11 @@ def _range(ax: Axes, y: float, row: pd.Series, height: float) -> None:
 
 
 def _point(ax: Axes, y: float, row: pd.Series, color: str, marker: str) -> None:
-    still = row["note"] != ""
-    if np.isfinite(row["ci_low"]) and not still:
+    unchanged = row["note"] != ""
+    if np.isfinite(row["ci_low"]) and not unchanged:
         ax.hlines(y, row["ci_low"], row["ci_high"], colors=color, linewidth=1.8, zorder=3)
     ax.plot(
-        row["gain"], y, marker=marker, markersize=6, markerfacecolor="white" if still else color,
+        row["gain"], y, marker=marker, markersize=6, markerfacecolor="white" if unchanged else color,
         markeredgecolor=color, markeredgewidth=1.3, linestyle="none", zorder=4,
     )  # fmt: skip
 
@@ -141,8 +140,8 @@ def _number(ax: Axes, y: float, row: pd.Series, p: float) -> None:
 
 
 def _tick(name: str, n: pd.Series) -> str:
-    shown = f"{n['max']}" if n["min"] == n["max"] else f"{n['min']}–{n['max']}"
-    return f"{name.replace('_', ' ')}\nn = {shown}"
+    n_text = f"{n['max']}" if n["min"] == n["max"] else f"{n['min']}–{n['max']}"
+    return f"{name.replace('_', ' ')}\nn = {n_text}"
 
 
 def _legend(ax: Axes, arms: Sequence[str], shade: Mapping[str, str], random: pd.DataFrame) -> None:

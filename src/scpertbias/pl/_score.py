@@ -84,9 +84,9 @@ def score(
         hint = skill if str(metric).endswith("_skill") else ""
         msg = f"`metric` is {metric!r}; it must be one of {list(LABELS)}.{hint}"
         raise KeyError(msg)
-    held_out, names, every = held_out_scores(data, models, regime)
-    given, ax = ax is not None, axes(ax, figsize, (3.6 + 0.75 * len(names), 4.2))
-    shade = colors(every, palette)
+    held_out, names, all_models = held_out_scores(data, models, regime)
+    new, ax = ax is None, axes(ax, figsize, (3.6 + 0.75 * len(names), 4.2))
+    shade = colors(all_models, palette)
     ticks = []
     for x, name in enumerate(names):
         frame = held_out[(held_out["model"] == name) & np.isfinite(held_out[metric])]
@@ -94,7 +94,7 @@ def score(
         if len(frame):
             _box(ax, x, frame, metric, shade[name])
     _decorate(ax, metric, ticks, held_out, regime)
-    return finish(ax, given=given, show=show, return_fig=return_fig)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 @docs.dedent
@@ -155,7 +155,7 @@ def l2(
 def _box(ax: Axes, x: int, frame: pd.DataFrame, metric: str, color: str) -> None:
     """Draw one model: its box, every perturbation, and the medians of baseline and ceiling on the same ones."""
     values = frame[metric].to_numpy(float)
-    drawn = ax.boxplot(
+    parts = ax.boxplot(
         [values],
         positions=[x],
         widths=0.55,
@@ -164,7 +164,7 @@ def _box(ax: Axes, x: int, frame: pd.DataFrame, metric: str, color: str) -> None
         patch_artist=True,
         medianprops={"color": "black", "linewidth": 1.6},
     )
-    drawn["boxes"][0].set(facecolor=color, alpha=0.55, edgecolor="black")
+    parts["boxes"][0].set(facecolor=color, alpha=0.55, edgecolor="black")
     jitter = (np.arange(len(values)) * 0.618 % 1 - 0.5) * 0.36
     ax.scatter(x + jitter, values, s=9, color="black", alpha=0.45, linewidths=0, zorder=3)
     baseline = np.ones(len(frame)) if metric == "l2_ratio" else frame[f"{metric}_baseline"].to_numpy(float)

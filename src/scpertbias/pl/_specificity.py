@@ -11,10 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from mudata import MuData
 
-from .. import _store
 from .._docs import docs
 from .._keys import OBSERVED
-from ._base import axes, colors, finish, of_regime
+from ._base import axes, chosen_models, colors, finish, one_regime
 
 LABELS = {
     "l2": ("L2 error (log-normalized units)", "lower is better"),
@@ -76,16 +75,11 @@ def specificity(
     if metric not in LABELS:
         msg = f"`metric` is {metric!r}; it must be one of {list(LABELS)}."
         raise KeyError(msg)
-    table = of_regime(_store.table(data, "specificity", made_by="spb.tl.specificity"), regime)
+    table = one_regime(data, "specificity", regime)
     table = table[(table["metric"] == metric) & (table["model"] != OBSERVED)]
-    every = list(dict.fromkeys(table["model"]))
-    names = every if models is None else [models] if isinstance(models, str) else list(models)
-    missing = [name for name in names if name not in every]
-    if missing:
-        msg = f"`models`: {missing} are not in this table; there are {every}."
-        raise KeyError(msg)
-    given, ax = ax is not None, axes(ax, figsize, (3.6 + 0.95 * len(names), 4.4))
-    shades = colors(every, palette)
+    names, all_models = chosen_models(table, models)
+    new, ax = ax is None, axes(ax, figsize, (3.6 + 0.95 * len(names), 4.4))
+    shades = colors(all_models, palette)
     ticks = []
     for x, name in enumerate(names):
         row = next(table[table["model"] == name].itertuples())
@@ -100,7 +94,7 @@ def specificity(
         ax.set_title(f"regime {regime}", fontsize="medium")
     _legend(ax, half=metric != "off_axis")
     ax.spines[["top", "right"]].set_visible(False)
-    return finish(ax, given=given, show=show, return_fig=return_fig)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 def _draw(ax: Axes, x: int, row: Any, shade: str) -> None:

@@ -13,8 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from mudata import MuData
 
 from .._docs import docs
-from ._base import axes, colors, finish, one_regime
-from ._ranked_lists import OBSERVED, asked
+from .._keys import OBSERVED
+from ._base import axes, chosen_models, colors, finish, one_regime
 
 MARKERS = ("o", "s", "^", "v", "P", "X", "d", "<", ">", "*")
 
@@ -65,21 +65,21 @@ def target_response(
     >>> ax = spb.pl.target_response(profiles, show=False)
     """
     table = one_regime(data, "target_response", regime)
-    names, every = asked(table, models)
+    names, all_models = chosen_models(table, models)
     scan = table[(table["level"] == "scan") & table["shift"].notna()]
     if block not in set(scan["block"]):
         msg = f"`block` is {block!r}; it must be one of {list(dict.fromkeys(scan['block']))}."
         raise KeyError(msg)
     scan = scan[scan["block"] == block]
-    shade = {OBSERVED: "#000000", **colors(every, palette)}
-    given, ax = ax is not None, axes(ax, figsize, (5.6, 3.6))
+    shade = {OBSERVED: "#000000", **colors(all_models, palette)}
+    new, ax = ax is None, axes(ax, figsize, (5.6, 3.6))
     for i, name in enumerate((OBSERVED, *names)):
-        mine = scan[scan["model"] == name]
-        if len(mine) and mine["percentile"].notna().any():
-            _line(ax, mine, name, shade[name], MARKERS[i % len(MARKERS)])
+        rows = scan[scan["model"] == name]
+        if len(rows) and rows["percentile"].notna().any():
+            _line(ax, rows, name, shade[name], MARKERS[i % len(MARKERS)])
     first = scan[scan["model"] == OBSERVED].iloc[0]
-    where = "all genes" if block == "all" else f"block {block}, {first['first']} to {first['last']}"
-    ax.set_title(where + (f", regime {regime}" if regime else ""), fontsize="medium")
+    genes = "all genes" if block == "all" else f"block {block}, {first['first']} to {first['last']}"
+    ax.set_title(genes + (f", regime {regime}" if regime else ""), fontsize="medium")
     ax.set_xlabel(
         "columns between the target's name and the column looked at\n(dashed: a random perturbation; ring: proposed)"
     )
@@ -91,17 +91,17 @@ def target_response(
         ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     else:
         ax.text(0.5, 0.5, "no measured target", ha="center", transform=ax.transAxes)
-    return finish(ax, given=given, show=show, return_fig=return_fig)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
-def _line(ax: Axes, mine: pd.DataFrame, name: str, color: str, marker: str) -> None:
-    shift = mine["shift"].to_numpy(np.int64)
-    n = int(mine["n_targets"].max())
-    few = ", too few" if (mine["note"] != "").any() else ""
+def _line(ax: Axes, rows: pd.DataFrame, name: str, color: str, marker: str) -> None:
+    shift = rows["shift"].to_numpy(np.int64)
+    n = int(rows["n_targets"].max())
+    few = ", too few" if (rows["note"] != "").any() else ""
     label = f"{name.replace('_', ' ')} ({n} targets{few})"
-    ax.plot(shift, mine["percentile"], color=color, marker=marker, markersize=4.5, label=label)
-    ax.plot(shift, mine["expected"], color=color, linewidth=0.8, linestyle="dashed")
-    proposed = mine[mine["proposed"].fillna(False).astype(bool)]
+    ax.plot(shift, rows["percentile"], color=color, marker=marker, markersize=4.5, label=label)
+    ax.plot(shift, rows["expected"], color=color, linewidth=0.8, linestyle="dashed")
+    proposed = rows[rows["proposed"].fillna(False).astype(bool)]
     ax.scatter(
         proposed["shift"].astype(float), proposed["percentile"], s=110, facecolors="none", edgecolors="black", zorder=4
     )

@@ -12,8 +12,10 @@ from mudata import MuData
 
 from .. import _moments, _results
 from .._docs import docs
+from .._keys import OBSERVED
+from ..get._select import modality
 from ._base import axes, colors, finish
-from ._ranked_lists import OBSERVED, Ranked, draw, short, size
+from ._ranked_lists import RankedList, draw, short, size
 
 
 @docs.dedent
@@ -64,8 +66,8 @@ def top_genes(
     >>> spb.tl.fit_ridge(profiles)
     >>> ax = spb.pl.top_genes(profiles, "STAT1", show=False)
     """
-    adata = _one(data, regime)
-    every = list(_results.chosen(adata, None))
+    adata = modality(data, regime)
+    all_models = list(_results.chosen(adata, None))
     records = _results.chosen(adata, models)
     screen = _moments.of(adata, **_results.agreed_data(records)).merged()
     if perturbation not in screen.names[1:]:
@@ -76,28 +78,14 @@ def top_genes(
     for name in records:
         effects[name] = _results.predictions(adata, name, screen).to_numpy(np.float64)[row] - screen.moments.control
     tops = {name: _strongest(values, n_genes) for name, values in effects.items()}
-    shade = {OBSERVED: "#FFFFFF", **colors(every, palette)}
+    shade = {OBSERVED: "#FFFFFF", **colors(all_models, palette)}
     columns = [_column(name, effects, tops, screen.symbols, shade[name]) for name in effects]
     n_rows = max(3, *(len(column.names) for column in columns))
-    given, ax = ax is not None, axes(ax, figsize, size(len(columns), n_rows))
+    new, ax = ax is None, axes(ax, figsize, size(len(columns), n_rows))
     key = "◆ observed effect of the gene    ◇ in the other direction    bold: among the observed strongest"
     label = f"effect of {perturbation} ({int(screen.moments.n[row])} cells): absolute difference from control"
     draw(ax, columns, label=f"{label}\n(log-normalized units)\n{key}", n_rows=n_rows)
-    return finish(ax, given=given, show=show, return_fig=return_fig)
-
-
-def _one(data: AnnData | MuData, regime: str | None) -> AnnData:
-    """Return the profiles of one regime."""
-    if isinstance(data, MuData):
-        wanted = "full" if regime is None else regime
-        if wanted not in data.mod:
-            msg = f"`regime`: there is no {wanted!r}; there are {list(data.mod)}."
-            raise KeyError(msg)
-        return data[wanted]
-    if regime is not None:
-        msg = "`regime` was given, but these data are not an audit."
-        raise ValueError(msg)
-    return data
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 def _strongest(values: np.ndarray, n_genes: int) -> np.ndarray:
@@ -109,17 +97,17 @@ def _strongest(values: np.ndarray, n_genes: int) -> np.ndarray:
 
 def _column(
     name: str, effects: Mapping[str, np.ndarray], tops: Mapping[str, np.ndarray], symbols: np.ndarray, color: str
-) -> Ranked:
-    top, mine, observed = tops[name], effects[name], effects[OBSERVED]
-    arrows = np.where(mine[top] > 0, "↑", "↓")
-    note = "cannot predict it" if np.isnan(mine).any() else "no effect" if not len(top) else ""
-    return Ranked(
+) -> RankedList:
+    top, effect, observed = tops[name], effects[name], effects[OBSERVED]
+    arrows = np.where(effect[top] > 0, "↑", "↓")
+    note = "cannot predict it" if np.isnan(effect).any() else "no effect" if not len(top) else ""
+    return RankedList(
         title=name,
         names=[f"{short(str(symbols[g]))} {arrow}" for g, arrow in zip(top, arrows, strict=True)],
-        values=np.abs(mine[top]),
+        values=np.abs(effect[top]),
         color=color,
         note=note,
         diamonds=None if name == OBSERVED else np.abs(observed[top]),
-        hollow=np.sign(mine[top]) != np.sign(observed[top]),
+        hollow=np.sign(effect[top]) != np.sign(observed[top]),
         bold=[] if name == OBSERVED else np.isin(top, tops[OBSERVED]).tolist(),
     )

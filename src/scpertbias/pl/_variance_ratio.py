@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from mudata import MuData
 
 from .._docs import docs
-from ._base import axes, colors, finish, one_regime
-from ._ranked_lists import OBSERVED, asked
+from .._keys import OBSERVED
+from ._base import axes, chosen_models, colors, finish, one_regime
 
 LEAST = 1e-3  # of the observed median: below it a model does not vary
 
@@ -64,12 +64,12 @@ def variance_ratio(
     >>> ax = spb.pl.variance_ratio(profiles, show=False)
     """
     table = one_regime(data, "variance_ratio", regime)
-    names, every = asked(table, models)
-    shade = colors(every, palette)
+    names, all_models = chosen_models(table, models)
+    shade = colors(all_models, palette)
     genes = table[(table["level"] == "gene") & table["ratio"].notna()]
     whole = table[table["level"] == "screen"].set_index("model")
     observed = genes.drop_duplicates("gene")["sd_observed"].to_numpy(np.float64)
-    given, ax = ax is not None, axes(ax, figsize, (2.4 + 0.95 * (1 + len(names)), 4.4))
+    new, ax = ax is None, axes(ax, figsize, (2.4 + 0.95 * (1 + len(names)), 4.4))
     floor = LEAST * float(np.median(observed)) if len(observed) else 1.0
     ticks = [f"observed ({len(observed)} genes)"]
     if len(observed):
@@ -90,7 +90,7 @@ def variance_ratio(
     n = int(whole["n_perturbations"].max()) if len(whole) else 0
     title = f"{n} held-out perturbations" + (f", regime {regime}" if regime else "") + "; ratio to the observed:"
     ax.set_title(title, fontsize="medium", pad=44)
-    return finish(ax, given=given, show=show, return_fig=return_fig)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 def _text(row: pd.Series) -> str:
@@ -104,7 +104,7 @@ def _text(row: pd.Series) -> str:
 
 
 def _box(ax: Axes, x: int, values: np.ndarray, color: str) -> None:
-    drawn = ax.boxplot(
+    parts = ax.boxplot(
         [values],
         positions=[x],
         widths=0.55,
@@ -113,7 +113,7 @@ def _box(ax: Axes, x: int, values: np.ndarray, color: str) -> None:
         patch_artist=True,
         medianprops={"color": "black", "linewidth": 1.6},
     )
-    drawn["boxes"][0].set(facecolor=color, alpha=0.55 if color != "#FFFFFF" else 1.0, edgecolor="black")
+    parts["boxes"][0].set(facecolor=color, alpha=0.55 if color != "#FFFFFF" else 1.0, edgecolor="black")
 
 
 def _decorate(

@@ -12,15 +12,12 @@ from mudata import MuData
 
 from .. import _compat, _moments, _store, _validate
 from .._core.arrays import BoolArray
+from .._keys import REGIMES, REGRESSED, WITHOUT_GENES
 from .._log import info
 from .._moments.profiles import target_measured
 from .._moments.profiles import write as write_profiles
 from ._annotate import marked
 from ._regress import regress_profiles, varying
-
-REGRESSED = "regressed"
-WITHOUT_GENES = ("no_mt", "no_mt_ribo")
-REGIMES = ("full", *WITHOUT_GENES, REGRESSED)
 
 
 def regimes(

@@ -75,7 +75,7 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
     >>> import scpertbias as spb
     >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"], models=("ridge",))
     >>> spb.tl.coupling(mdata)
-    >>> spb.get.coupling(mdata).query("regime == 'no_mt'")["shift"].round(6).tolist()
+    >>> spb.get.coupling(mdata, regime="no_mt")["shift"].round(6).tolist()
     [0.0, 0.0]
     """
     if not isinstance(mdata, MuData):

@@ -87,7 +87,7 @@ def enrich(
     >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.fit_ridge(profiles)
     >>> spb.tl.enrich(profiles)
-    >>> table = spb.get.enrich(profiles).query("perturbation == 'STAT1'")
+    >>> table = spb.get.enrich(profiles, perturbation="STAT1")
     >>> table.head(1)[["source", "overlap", "k", "background"]].to_numpy().tolist()
     [['HALLMARK_INTERFERON_GAMMA_RESPONSE', 8, 20, 303]]
     """

@@ -93,7 +93,7 @@ def recurrence(
     >>> import scpertbias as spb
     >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.recurrence(profiles)
-    >>> spb.get.recurrence(profiles).query("by == 'z'").nlargest(2, "count")["gene"].tolist()
+    >>> spb.get.recurrence(profiles, by="z").nlargest(2, "count")["gene"].tolist()
     ['PSMB9', 'STAT1']
     """
     data = {

@@ -91,7 +91,7 @@ def target_response(
     >>> import scpertbias as spb
     >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.target_response(profiles, direction="down")
-    >>> targets = spb.get.target_response(profiles).query("level == 'perturbation'").set_index("perturbation")
+    >>> targets = spb.get.target_response(profiles, level="perturbation").set_index("perturbation")
     >>> targets.loc["STAT1", "percentile"].round(2).item()
     1.0
     """

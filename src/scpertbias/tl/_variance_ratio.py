@@ -74,7 +74,7 @@ def variance_ratio(
     >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> spb.tl.variance_ratio(profiles)
-    >>> table = spb.get.variance_ratio(profiles).query("level == 'screen'")
+    >>> table = spb.get.variance_ratio(profiles, level="screen")
     >>> table["ratio"].item(), table["collapsed_to"].item()
     (0.0, 'mean')
     """

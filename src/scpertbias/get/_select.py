@@ -1,0 +1,53 @@
+"""The rows of a table with the values that the caller names; the modality of one regime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from mudata import MuData
+
+from .._log import some
+
+MODELS = ("model", "model_a", "model_b")
+N_LISTED = 20
+
+
+def select(table: pd.DataFrame, **values: str | Sequence[str] | None) -> pd.DataFrame:
+    """Return the rows with these values, numbered anew; ``None`` keeps all.
+
+    Of a table of pairs, ``models`` keeps the pairs of two of the names, or every pair with the name if it is one.
+    """
+    keep = np.ones(len(table), dtype=bool)
+    for parameter, value in values.items():
+        if value is None:
+            continue
+        names = [value] if isinstance(value, str) else list(value)
+        columns = [c for c in (MODELS if parameter == "models" else (parameter,)) if c in table]
+        if not columns:
+            msg = f"`{parameter}` was given, but this table is not of an audit."
+            raise ValueError(msg)
+        present = list(dict.fromkeys(table[columns].to_numpy().ravel()))
+        if missing := [name for name in names if name not in present]:
+            listed = present if len(present) <= N_LISTED else f"{len(present)}, such as {some(present)}"
+            msg = f"`{parameter}`: there is no {some(map(repr, missing))}; there are {listed}."
+            raise KeyError(msg)
+        matches = [table[column].isin(names).to_numpy() for column in columns]
+        keep &= np.any(matches, axis=0) if len(names) == 1 else np.all(matches, axis=0)
+    return table[keep].reset_index(drop=True)
+
+
+def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
+    """Return the profiles of a regime, by default ``"full"``, or the data themselves where they are not an audit."""
+    if isinstance(data, MuData):
+        name = "full" if regime is None else regime
+        if name not in data.mod:
+            msg = f"`regime`: there is no {name!r}; there are {list(data.mod)}."
+            raise KeyError(msg)
+        return data.mod[name]
+    if regime is not None:
+        msg = f"`regime={regime!r}` was given, but this is not an audit."
+        raise ValueError(msg)
+    return data
