@@ -6,9 +6,11 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _results, _store
+from .. import _results, _tables
+from .._docs import docs
 
 
+@docs.dedent
 def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
     """Return how far models hold the same genes responsible.
 
@@ -19,8 +21,7 @@ def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a pair of models and perturbation, ``""`` for the mean (of an audit also regime); columns as in
-    :func:`scpertbias.tl.attribution_agreement`.
+    %(table_attribution_agreement)s
 
     Raises
     ------
@@ -40,6 +41,7 @@ def attribution_agreement(data: AnnData | MuData) -> pd.DataFrame:
     return _results.table_of_models(data, "attribution_agreement")
 
 
+@docs.dedent
 def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
     """Return which models' attributions say nothing, and why.
 
@@ -50,8 +52,7 @@ def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model (of an audit also regime): ``model``, ``flag``, ``detail``, as in
-    :func:`scpertbias.tl.attribution_check`.
+    %(table_attribution_check)s
 
     Raises
     ------
@@ -70,6 +71,7 @@ def attribution_check(data: AnnData | MuData) -> pd.DataFrame:
     return _results.table_of_models(data, "attribution_check")
 
 
+@docs.dedent
 def enrich(data: AnnData | MuData) -> pd.DataFrame:
     """Return which gene sets the top genes of a model belong to.
 
@@ -80,7 +82,7 @@ def enrich(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model, perturbation and set with a gene in common; columns as in :func:`scpertbias.tl.enrich`.
+    %(table_enrich)s
 
     Raises
     ------
@@ -96,4 +98,4 @@ def enrich(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.enrich(profiles)["background"].unique().tolist()
     [303]
     """
-    return _store.table(data, "enrich", made_by="spb.tl.enrich")
+    return _tables.read(data, "enrich")

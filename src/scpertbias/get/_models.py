@@ -7,7 +7,8 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _moments, _results, _store, _validate
+from .. import _moments, _results, _store, _tables, _validate
+from .._docs import docs
 
 
 def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
@@ -119,6 +120,7 @@ def history(data: AnnData | MuData, key: str, *, regime: str | None = None) -> p
     return kept.reset_index(drop=True).copy()
 
 
+@docs.dedent
 def models(data: AnnData | MuData) -> pd.DataFrame:
     """Return which models are stored.
 
@@ -129,8 +131,7 @@ def models(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model (of an audit also regime): ``kind``, ``n_unpredicted`` (perturbations without a prediction) and
-    ``note`` (such as: same prediction for every unseen perturbation).
+    %(table_models)s
 
     Raises
     ------
@@ -146,12 +147,12 @@ def models(data: AnnData | MuData) -> pd.DataFrame:
     'same prediction for every unseen perturbation'
     """
     if isinstance(data, MuData):
-        return _store.table(data, "models", made_by="spb.tl.audit")
+        return _tables.read(data, "models")
     records = _results.chosen(data, None)
     rows = [
         (name, str(r["kind"]), len(r.get("unpredicted", [])), str(r.get("note", ""))) for name, r in records.items()
     ]
-    return pd.DataFrame(rows, columns=["model", "kind", "n_unpredicted", "note"])
+    return pd.DataFrame(rows, columns=_tables.columns("models"))
 
 
 def modality(data: AnnData | MuData, regime: str | None) -> AnnData:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pandas as pd
 from mudata import MuData
 
-from .. import _results, _store
+from .. import _results, _tables
+from .._docs import docs
 
 
+@docs.dedent
 def retraining(data: MuData) -> pd.DataFrame:
     """Return what retraining in each regime changed.
 
@@ -18,8 +20,7 @@ def retraining(data: MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model, regime and metric: ``full`` (the model trained on all genes, scored on the regime's genes),
-    ``retrained``, ``gain`` (full − retrained; positive: retraining helps) with its interval, p and q.
+    %(table_retraining)s
 
     Raises
     ------
@@ -34,9 +35,10 @@ def retraining(data: MuData) -> pd.DataFrame:
     >>> retraining.loc[("ridge", "no_mt"), "gain"].item()
     0.0
     """
-    return _store.table(data, "retraining", made_by="spb.tl.audit")
+    return _tables.read(data, "retraining")
 
 
+@docs.dedent
 def coupling(data: MuData) -> pd.DataFrame:
     """Return how much retraining without some genes changes each model's predictions of the others.
 
@@ -47,7 +49,7 @@ def coupling(data: MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model, regime and kind of rows; columns as in :func:`scpertbias.tl.coupling`.
+    %(table_coupling)s
 
     Raises
     ------
@@ -65,6 +67,7 @@ def coupling(data: MuData) -> pd.DataFrame:
     return _results.table_of_models(data, "coupling")
 
 
+@docs.dedent
 def regimes_left_out(data: MuData) -> pd.DataFrame:
     """Return which feature regimes were left out, and why.
 
@@ -75,7 +78,7 @@ def regimes_left_out(data: MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a regime that could not be made: ``regime`` and ``reason``; no row if all were made.
+    %(table_regimes_left_out)s
 
     Raises
     ------
@@ -89,9 +92,10 @@ def regimes_left_out(data: MuData) -> pd.DataFrame:
     >>> spb.get.regimes_left_out(mdata).set_index("regime").loc["no_mt_ribo", "reason"]
     "no ribosomal gene is measured, so it equals 'no_mt'"
     """
-    return _store.table(data, "regimes_left_out", made_by="spb.pp.regimes or spb.tl.audit")
+    return _tables.read(data, "regimes_left_out")
 
 
+@docs.dedent
 def models_left_out(data: MuData) -> pd.DataFrame:
     """Return which models an audit left out in which regime, and why.
 
@@ -102,7 +106,7 @@ def models_left_out(data: MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model and regime: ``model``, ``regime`` and ``reason``; no row if all were fitted everywhere.
+    %(table_models_left_out)s
 
     Raises
     ------
@@ -117,12 +121,10 @@ def models_left_out(data: MuData) -> pd.DataFrame:
     >>> spb.get.models_left_out(mdata)[["model", "regime"]].iloc[0].tolist()
     ['grn_linear', 'full']
     """
-    return _store.table(data, "models_left_out", made_by="spb.tl.audit")
+    return _tables.read(data, "models_left_out")
 
 
-AUDIT = "spb.tl.audit"
-
-
+@docs.dedent
 def random_removals(data: MuData) -> pd.DataFrame:
     """Return what retraining without random genes changed, beside the regime without the most confounder genes.
 
@@ -135,12 +137,7 @@ def random_removals(data: MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model: ``regime``, ``n`` (perturbations), ``n_genes`` (removed), ``n_random`` (removals), ``gain`` (error
-    relative to the mean baseline, full − retrained; positive: retraining helps), ``random_mean``, ``random_min`` and
-    ``random_max`` (mean, least and largest gain of the removals), ``p`` (one-sided; ``q`` is NaN, as it is not adjusted),
-    ``n_replaced`` (genes taken from another bin of expression, as their own had too few), ``mismatch`` (mean difference
-    of log expression in control between the genes removed at random and the regime's) and ``note`` (models that solve
-    every gene apart cannot differ, and are not retrained).
+    %(table_random_removals)s
 
     Raises
     ------
@@ -155,9 +152,10 @@ def random_removals(data: MuData) -> pd.DataFrame:
     >>> spb.get.random_removals(mdata).set_index("model")["n_random"].to_dict()
     {'ridge': 0, 'bilinear': 20}
     """
-    return _store.table(data, "random_removals", made_by=f"{AUDIT} (with n_random above 0 and a regime without genes)")
+    return _tables.read(data, "random_removals")
 
 
+@docs.dedent
 def ranking(data: MuData) -> pd.DataFrame:
     """Return whether retraining in a regime turns the order of two models round.
 
@@ -168,11 +166,7 @@ def ranking(data: MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a regime and pair of models, the mean baseline among them, on the ``n`` held-out perturbations and the genes
-    that both predict: ``full`` and ``retrained`` are the mean of a − b of the error relative to the mean baseline
-    (negative: a is closer to the truth) of the models trained on all genes and in the regime, each with its 95 % interval
-    (``_ci_low``, ``_ci_high``). ``order``: ``kept`` or ``reversed`` where both intervals leave out 0, ``same`` where no difference reaches
-    0.0005, else ``undetermined``.
+    %(table_ranking)s
 
     Raises
     ------
@@ -186,4 +180,4 @@ def ranking(data: MuData) -> pd.DataFrame:
     >>> spb.get.ranking(mdata).set_index("regime").loc["no_mt", "order"]
     'kept'
     """
-    return _store.table(data, "ranking", made_by=f"{AUDIT} with models")
+    return _tables.read(data, "ranking")

@@ -6,10 +6,11 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _store
-from ._retraining import AUDIT
+from .. import _tables
+from .._docs import docs
 
 
+@docs.dedent
 def scores(data: AnnData | MuData) -> pd.DataFrame:
     """Return the scores of every model on every perturbation.
 
@@ -20,7 +21,7 @@ def scores(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model, perturbation and split (of an audit also regime); columns as in :func:`scpertbias.tl.score`.
+    %(table_scores)s
 
     Raises
     ------
@@ -36,9 +37,10 @@ def scores(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.scores(profiles).set_index("perturbation")["l2"].idxmax()
     'STAT1'
     """
-    return _store.table(data, "scores", made_by="spb.tl.score")
+    return _tables.read(data, "scores")
 
 
+@docs.dedent
 def summary(data: AnnData | MuData) -> pd.DataFrame:
     """Return the summary of the scores: the table for a paper.
 
@@ -49,7 +51,7 @@ def summary(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model, subset and metric (of an audit also regime); columns as in :func:`scpertbias.tl.score`.
+    %(table_summary)s
 
     Raises
     ------
@@ -65,9 +67,10 @@ def summary(data: AnnData | MuData) -> pd.DataFrame:
     >>> "l2_skill" in set(spb.get.summary(profiles)["metric"])
     False
     """
-    return _store.table(data, "summary", made_by="spb.tl.score")
+    return _tables.read(data, "summary")
 
 
+@docs.dedent
 def error_by_n_genes(data: MuData) -> pd.DataFrame:
     """Return how errors grow with the number of genes that are looked at.
 
@@ -80,9 +83,7 @@ def error_by_n_genes(data: MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model, regime, subset and ``n_genes``, those of highest mean in control (``ranked_by``); medians over the
-    ``n`` held-out perturbations that the model predicts (``subset`` ``all``), or that all models do (``common``): ``l2``, ``l2_baseline``, ``l2_ceiling`` (of the truth itself),
-    ``l2_ratio`` (to the mean baseline), ``l2_ratio_ceiling``.
+    %(table_error_by_n_genes)s
 
     Raises
     ------
@@ -96,9 +97,10 @@ def error_by_n_genes(data: MuData) -> pd.DataFrame:
     >>> int(spb.get.error_by_n_genes(mdata)["n_genes"].max())
     303
     """
-    return _store.table(data, "error_by_n_genes", made_by=f"{AUDIT} with models")
+    return _tables.read(data, "error_by_n_genes")
 
 
+@docs.dedent
 def recurrence(data: AnnData | MuData) -> pd.DataFrame:
     """Return in how many perturbations each gene is among the strongest.
 
@@ -109,7 +111,7 @@ def recurrence(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model, scale and gene (of an audit also regime); columns as in :func:`scpertbias.tl.recurrence`.
+    %(table_recurrence)s
 
     Raises
     ------
@@ -124,9 +126,10 @@ def recurrence(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.recurrence(profiles)["n_perturbations"].unique().tolist()
     [25]
     """
-    return _store.table(data, "recurrence", made_by="spb.tl.recurrence")
+    return _tables.read(data, "recurrence")
 
 
+@docs.dedent
 def specificity(data: AnnData | MuData) -> pd.DataFrame:
     """Return what models gain by knowing which perturbation is which.
 
@@ -137,7 +140,7 @@ def specificity(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model and metric (of an audit also regime); columns as in :func:`scpertbias.tl.specificity`.
+    %(table_specificity)s
 
     Raises
     ------
@@ -155,9 +158,10 @@ def specificity(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.specificity(profiles).set_index(["model", "metric"]).loc[("mean", "l2"), "specific_gain"].item()
     0.0
     """
-    return _store.table(data, "specificity", made_by="spb.tl.specificity")
+    return _tables.read(data, "specificity")
 
 
+@docs.dedent
 def variance_ratio(data: AnnData | MuData) -> pd.DataFrame:
     """Return how much predictions vary between perturbations, beside how much the perturbations do.
 
@@ -168,8 +172,7 @@ def variance_ratio(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model, and one a model and gene (of an audit also regime); columns as in
-    :func:`scpertbias.tl.variance_ratio`.
+    %(table_variance_ratio)s
 
     Raises
     ------
@@ -187,4 +190,4 @@ def variance_ratio(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.variance_ratio(profiles).loc[0, "collapsed_to"]
     'no_change'
     """
-    return _store.table(data, "variance_ratio", made_by="spb.tl.variance_ratio")
+    return _tables.read(data, "variance_ratio")

@@ -6,10 +6,11 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _store
-from ._retraining import AUDIT
+from .. import _tables
+from .._docs import docs
 
 
+@docs.dedent
 def check(data: AnnData | MuData) -> pd.DataFrame:
     """Return what :func:`scpertbias.pp.check` found.
 
@@ -20,7 +21,7 @@ def check(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a finding and a perturbation; columns as in :func:`scpertbias.pp.check`.
+    %(table_check)s
 
     Raises
     ------
@@ -36,9 +37,10 @@ def check(data: AnnData | MuData) -> pd.DataFrame:
     >>> found.loc["IFNGR1", "top_genes"]
     'PSMB9↓ STAT1↓ UBE2L6↓ JAK2↓ TNFRSF14↓'
     """
-    return _store.table(data, "check", made_by="spb.pp.check")
+    return _tables.read(data, "check")
 
 
+@docs.dedent
 def confounding(data: AnnData | MuData) -> pd.DataFrame:
     """Return the shares of the response on each axis.
 
@@ -49,8 +51,7 @@ def confounding(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row an axis, and an axis and perturbation (of an audit also regime); columns as in
-    :func:`scpertbias.tl.confounding`.
+    %(table_confounding)s
 
     Raises
     ------
@@ -66,9 +67,10 @@ def confounding(data: AnnData | MuData) -> pd.DataFrame:
     >>> sorted(table.loc[table["kind"] == "direction", "axis"].unique())
     ['depth', 'leading_1', 'leading_2', 'leading_3', 'leading_4', 'leading_5', 'systematic']
     """
-    return _store.table(data, "confounding", made_by="spb.tl.confounding")
+    return _tables.read(data, "confounding")
 
 
+@docs.dedent
 def target_response(data: AnnData | MuData) -> pd.DataFrame:
     """Return how each perturbed gene moves in its own column and in those beside it.
 
@@ -79,8 +81,7 @@ def target_response(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model, block and shift, and one a model and target (of an audit also regime); columns as in
-    :func:`scpertbias.tl.target_response`.
+    %(table_target_response)s
 
     Raises
     ------
@@ -95,9 +96,10 @@ def target_response(data: AnnData | MuData) -> pd.DataFrame:
     >>> spb.get.target_response(profiles).query("level == 'perturbation'")["percentile"].min().round(1).item()
     1.0
     """
-    return _store.table(data, "target_response", made_by="spb.tl.target_response")
+    return _tables.read(data, "target_response")
 
 
+@docs.dedent
 def perturbations(data: MuData) -> pd.DataFrame:
     """Return what became of each perturbation, before any model: the table for whoever ran the screen.
 
@@ -110,13 +112,7 @@ def perturbations(data: MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a perturbation. ``kind``, the first that holds: ``too few cells``, ``not reproducible`` (under 0.3),
-    ``target in a confounder set`` (whatever that set carries), ``mostly shared axis`` (more than half of its effect lies
-    on the mean response or a confounder set), ``specific``; ``reproducible`` where its shares are not known.
-    ``n_cells``, ``reproducibility``, ``effect`` (length of the effect without noise, log-normalized units),
-    ``response_share`` (of the screen's response), ``target_gene`` (the measured target; of several the one that moved least)
-    with ``target_z`` and ``target_percentile`` (of ``|z|`` among all genes), the shares of its effect ``mt``, ``ribo`` and
-    ``systematic``, and ``top_genes`` (largest ``|z|``).
+    %(table_perturbations)s
 
     Raises
     ------
@@ -130,4 +126,4 @@ def perturbations(data: MuData) -> pd.DataFrame:
     >>> spb.get.perturbations(mdata).set_index("perturbation").loc["STAT1", "target_gene"]
     'STAT1'
     """
-    return _store.table(data, "perturbations", made_by=AUDIT)
+    return _tables.read(data, "perturbations")
