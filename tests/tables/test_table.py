@@ -1,3 +1,6 @@
+import ast
+from pathlib import Path
+
 import pytest
 
 import scpertbias
@@ -5,6 +8,7 @@ from scpertbias import _tables
 from scpertbias._docs import docs
 from scpertbias._tables.table import JSON_TYPES, MODEL, SHARED, Column, Table
 
+SRC = Path(scpertbias.__file__).parent
 NUMBER = Column("ratio", "float64", "Ratio of the two.", tip=True, unit="seconds")
 KIND = Column("kind", "str", "Kind.", values={"a": "first", "b": ""})
 TABLE = Table("x", "spb.tl.x", "About x.", "One row per model.", (MODEL, KIND, NUMBER), regime_at=1)
@@ -77,3 +81,25 @@ def test_shared_columns_are_described_once():
 def test_read_says_what_to_run():
     with pytest.raises(KeyError, match=r"spb\.tl\.recurrence"):
         _tables.read(scpertbias.ds.simulate(200, 20, 2), "recurrence")
+
+
+def literals(path):
+    """The lists of words in a module, as sets with the line of each."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            words = [one.value for one in node.elts if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            if words and len(words) == len(node.elts):
+                yield set(words), node.lineno
+
+
+def test_no_other_module_lists_the_columns_of_a_table():
+    declared = {table.name: {column.name for column in table.columns} for table in _tables.TABLES.values()}
+    again = [
+        f"{path.relative_to(SRC)}:{line} lists the columns of {name!r}"
+        for path in SRC.rglob("*.py")
+        if path.parent.name != "_tables"
+        for words, line in literals(path)
+        for name, columns in declared.items()
+        if len(words) > 2 and len(words & columns) >= 0.75 * max(len(columns), len(words))
+    ]
+    assert not again
