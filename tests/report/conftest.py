@@ -1,10 +1,10 @@
 """A small audit, made once."""
 
-import pandas as pd
 import pytest
 
 from scpertbias import _compat, _store
-from scpertbias._report.tables import COLUMNS
+from scpertbias._report.tables import NAMES
+from scpertbias._tables import empty
 
 
 @pytest.fixture
@@ -18,4 +18,4 @@ def audit(small_audit):
 @pytest.fixture
 def tables():
     """The tables of an audit by name, without a row."""
-    return {name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()}
+    return {name: empty(name, audit=True) for name in NAMES}

@@ -9,12 +9,12 @@ MADE = {"detail"}  # of the check, beside each perturbation
 def test_columns_name_what_the_tables_hold(audit):
     tables = read(audit)
     for name, columns, caption, rows in LAID_OUT:
-        keys = [c.key for c in columns]
+        keys = [c.name for c in columns]
         assert len(keys) == len(set(keys)), name
         assert caption
         table = rows(tables)
         if name == "attribution_agreement":
             continue  # one model alone has attributions
         assert set(keys) - MADE <= set(table.columns), name
-        numbers = [c.key for c in columns if c.kind in ("number", "count", "percent", "interval", "percent_interval")]
+        numbers = [c.name for c in columns if c.form in ("number", "count", "percent", "interval", "percent_interval")]
         assert all(pd.api.types.is_numeric_dtype(table[key]) for key in numbers), name

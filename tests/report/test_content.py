@@ -9,11 +9,11 @@ import pytest
 import scpertbias as spb
 from scpertbias import _store
 from scpertbias._report import schema, to_json
-from scpertbias._report.columns import Column
-from scpertbias._report.content import COLUMNS, SCHEMA, answer, content, described
+from scpertbias._report.content import SCHEMA, answer, content, described
 from scpertbias._report.layout import LAID_OUT
 from scpertbias._report.page import render
 from scpertbias._report.tables import read
+from scpertbias._tables import columns
 from scpertbias.tl import show_models
 
 
@@ -136,12 +136,10 @@ def test_schema_refuses_what_is_otherwise(small_audit, validator, spoil):
 
 def test_schema_describes_every_column_of_the_page_and_of_the_tables(audit):
     described = json.loads(schema())["properties"]["tables"]["properties"]
-    for name, columns, *_ in LAID_OUT:
+    for name, shown, *_ in LAID_OUT:
         table = {"findings": "check"}.get(name, name)
         extra = {"detail"} if name == "perturbations" else set()  # from the check, beside each perturbation
-        assert {c.key for c in columns if isinstance(c, Column)} - extra <= set(
-            described[table]["items"]["properties"]
-        ), name
+        assert {c.name for c in shown} - extra <= set(described[table]["items"]["properties"]), name
     for name, table in read(audit).items():
         if name != "scores" and len(table):
             assert set(table.columns) <= set(described[name]["items"]["properties"]), name
@@ -208,4 +206,4 @@ def test_the_axis_is_that_of_the_name():
 def test_unknown_kinds_and_no_models():
     rows = [{"model": "x", "regime": "full", "kind": "of another version", "n_unpredicted": 0}]
     assert described(pd.DataFrame(rows))["unseen"].tolist() == [""]
-    assert list(described(pd.DataFrame()).columns) == COLUMNS
+    assert list(described(pd.DataFrame()).columns) == columns("described")

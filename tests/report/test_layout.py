@@ -4,10 +4,11 @@ import pandas as pd
 import pytest
 
 import scpertbias as spb
-from scpertbias._report.columns import SUMMARY, Column
+from scpertbias._report.columns import SUMMARY
 from scpertbias._report.content import described
 from scpertbias._report.layout import METRICS, WIDTH, _history, _training, bar, card_rows, lay_out, views
-from scpertbias._report.tables import COLUMNS, read
+from scpertbias._report.tables import NAMES, read
+from scpertbias._tables import Column, empty
 
 
 def shown_of(tables):
@@ -27,14 +28,14 @@ def test_cells_have_text_and_a_value_to_sort_by():
         }
     )
     laid = lay_out(table, SUMMARY, name="x", caption="X")
-    assert [c.key for c in laid["columns"]] == ["model", "metric", "n", "estimate", "ceiling"]
+    assert [c.name for c in laid["columns"]] == ["model", "metric", "n", "estimate", "ceiling"]
     assert [cell["text"] for cell in laid["rows"][0]] == ["a", "l2", "1,234", "0.312 [0.200, 0.400]", "–"]
     assert [cell["sort"] for cell in laid["rows"][0]] == ["a", "l2", "1234.0", "0.31234", ""]
 
 
 def test_warnings_sort_before_notes():
     statuses = pd.DataFrame({"status": ["ok", "warning", "note"]})
-    laid = lay_out(statuses, [Column("status", "status", "status")], name="x", caption="X")
+    laid = lay_out(statuses, [Column("status", "str", "", form="status")], name="x", caption="X")
     order = sorted(laid["rows"], key=lambda row: row[0]["sort"])
     assert [row[0]["text"] for row in order] == ["warning", "note", "ok"]
 
@@ -53,7 +54,7 @@ def test_views_pick_rows_and_change_none(audit):
 
 
 def shown(view):
-    keys = [c.key for c in view["columns"]]
+    keys = [c.name for c in view["columns"]]
     return [dict(zip(keys, (cell["text"] for cell in row), strict=True)) for row in view["rows"]]
 
 
@@ -83,13 +84,13 @@ def test_views_show_the_full_screen_alone(audit):
 
 def test_columns_that_say_nothing_are_left_out():
     table = pd.DataFrame({"model": ["a", "b"], "metric": "l2", "note": ["", ""]})
-    assert [c.key for c in lay_out(table, SUMMARY, name="x", caption="X")["columns"]] == ["model", "metric"]
+    assert [c.name for c in lay_out(table, SUMMARY, name="x", caption="X")["columns"]] == ["model", "metric"]
     table["note"] = ["", "why"]
-    assert [c.key for c in lay_out(table, SUMMARY, name="x", caption="X")["columns"]] == ["model", "metric", "note"]
+    assert [c.name for c in lay_out(table, SUMMARY, name="x", caption="X")["columns"]] == ["model", "metric", "note"]
 
 
 def test_training_has_the_columns_of_the_models_own_history():
-    tables = {name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()}
+    tables = {name: empty(name, audit=True) for name in NAMES}
     history = {"epoch": [1, 2], "loss": [0.5, 0.4], "seconds": [1.0, 1.0], "best": [False, True], "note": ["", ""]}
     tables["training"] = pd.DataFrame({"model": "gears", "regime": "full", **history})
     made = _views_of_training(tables)

@@ -5,8 +5,9 @@ from scipy import stats
 
 import scpertbias as spb
 from scpertbias import _moments
+from scpertbias._tables import columns
 from scpertbias.get._attribution import attribution_agreement as get_agreement
-from scpertbias.tl._attribution_agreement import COLUMNS, attribution_agreement, attribution_agreement_table
+from scpertbias.tl._attribution_agreement import attribution_agreement, attribution_agreement_table
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def pair(profiles, a, b):
 
 def test_the_table(fitted):
     table = get_agreement(fitted)
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == columns("attribution_agreement")
     assert "mean" not in {*table["model_a"], *table["model_b"]}
     assert len(table[table["perturbation"] == ""]) == 10  # five models with attributions
     assert (table["chance"] == 20 / 80).all()

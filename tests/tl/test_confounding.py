@@ -6,7 +6,8 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _moments, _store
-from scpertbias.tl._confounding import COLUMNS, confounding, confounding_table, measured_sets
+from scpertbias._tables import columns
+from scpertbias.tl._confounding import confounding, confounding_table, measured_sets
 
 
 def shares(adata, **kwargs):
@@ -59,7 +60,7 @@ def test_nothing_planted():
 
 def test_real_screen(papalexi):
     screen, table = shares(papalexi)
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == columns("confounding")
     assert screen.loc["other", "share"] > 0.9
     assert screen.loc["systematic", "share"] > 0.5
     assert "STAT1" in screen.loc["leading_1", "top_genes"]

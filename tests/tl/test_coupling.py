@@ -4,8 +4,9 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _compat
+from scpertbias._tables import columns
 from scpertbias.get._retraining import coupling as get_coupling
-from scpertbias.tl._coupling import COLUMNS, NO_CHANGE, coupling, coupling_table, shift
+from scpertbias.tl._coupling import NO_CHANGE, coupling, coupling_table, shift
 
 MODELS = ("no_change", "mean", "ridge", "grn_linear", "two_stage")
 
@@ -103,7 +104,7 @@ def test_what_cannot_be_said_is_noted(audited, table):
     assert table.loc[("no_change", "unseen"), "note"] == NO_CHANGE
     assert np.isnan(table.loc[("no_change", "unseen"), "shift"])
     frame = get_coupling(audited)
-    assert list(frame.columns) == COLUMNS
+    assert list(frame.columns) == columns("coupling")
     other = frame[frame["regime"] == "regressed"]
     assert other["shift"].isna().all()
     assert other["note"].str.contains("not compared").all()

@@ -6,8 +6,9 @@ from scipy import stats
 import scpertbias as spb
 from scpertbias import _store
 from scpertbias._core.resampling import benjamini_hochberg
+from scpertbias._tables import columns
 from scpertbias.get._attribution import enrich as get_enrich
-from scpertbias.tl._enrich import COLUMNS, TOO_SMALL, Lists, enrich, enrich_table, measured_sets, query, top_genes
+from scpertbias.tl._enrich import TOO_SMALL, Lists, enrich, enrich_table, measured_sets, query, top_genes
 
 N_GENES = 80
 
@@ -210,7 +211,7 @@ def setting(seed=0):
 def test_every_p_against_fisher_and_the_hypergeometric():
     lists, sets = setting()
     table = enrich_table(lists, sets)
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == columns("enrich")
     assert len(table) > 60
     of_set = {name: set(frame["target"]) for name, frame in sets.groupby("source")}
     for row in table.itertuples():
@@ -286,4 +287,4 @@ def test_the_trap_of_a_background_of_20000():
 def test_no_list_makes_an_empty_table():
     table = enrich_table(Lists(GENES, {}), setting()[1])
     assert table.empty
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == columns("enrich")

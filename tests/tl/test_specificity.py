@@ -6,8 +6,9 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _moments, _store
+from scpertbias._tables import columns
 from scpertbias.tl._compared import ask
-from scpertbias.tl._specificity import COLUMNS, specificity, specificity_table
+from scpertbias.tl._specificity import specificity, specificity_table
 
 METRICS = ["l2", "pearson_delta", "pearson_delta_perturbed", "off_axis"]
 
@@ -123,7 +124,7 @@ def test_models_are_judged_on_what_they_predict(cells):
     alone = read(profiles, n_perm=50, n_boot=50)
     spb.tl.add_predictions(profiles, some, key_added="oracle", test=some.index.tolist())
     table = read(profiles, n_perm=50, n_boot=50)
-    assert table.columns.tolist() == COLUMNS[2:]
+    assert table.columns.tolist() == columns("specificity")[2:]
     assert (table.loc["oracle", "n"] == len(some)).all()
     pd.testing.assert_frame_equal(table.loc[["mean"]], alone.loc[["mean"]])
     assert table.loc[("observed", "l2"), "n"] == alone.loc[("mean", "l2"), "n"]

@@ -6,7 +6,8 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _moments, _store
-from scpertbias.tl._variance_ratio import COLUMNS, variance_ratio, variance_ratio_table
+from scpertbias._tables import columns
+from scpertbias.tl._variance_ratio import variance_ratio, variance_ratio_table
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_planted_spread_is_found(profiles):
     assert 20 < known.sum() < 300
     assert genes["ratio"].median() == pytest.approx(0.5, abs=0.15)
     np.testing.assert_allclose(genes["sd_predicted"][known] / genes["sd_observed"][known], genes["ratio"][known])
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == columns("variance_ratio")
 
 
 @pytest.mark.parametrize("n_folds", [5, 30])
@@ -88,4 +89,4 @@ def test_same_seed_same_table_whatever_else_is_asked(profiles):
 def test_no_models_no_rows(profiles):
     table = variance_ratio_table(_moments.of(profiles[0]), {})
     assert table.empty
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == columns("variance_ratio")

@@ -12,10 +12,11 @@ import pandas as pd
 from mudata import MuData
 
 from .. import _store
+from .._tables import SHARED, TABLES, columns, empty
 from ..ds import confounder_sets
 from ..tl import show_models
 from .provenance import provenance, remarks, title_of
-from .tables import plain, plain_records, read
+from .tables import NAMES, plain, plain_records, read
 from .verdicts.cautions import cautions
 from .verdicts.confounding import confounding
 from .verdicts.models import collapsed, correlation, trusted
@@ -27,7 +28,18 @@ from .wording import Answer, Sentence
 
 SCHEMA = "scpertbias/audit/1"
 DRAWN = ("l2", "l2_ratio", "pearson_delta_perturbed")
-LEVEL = {"confounding": "screen", "variance_ratio": "screen", "target_response": "scan"}
+DRAWN_COLUMNS = [
+    *("model", "perturbation", "n_cells"),
+    *(f"{metric}{suffix}" for metric in DRAWN for suffix in ("", "_baseline", "_ceiling")),
+]
+ROWS = {
+    "confounding": {"level": "screen"},
+    "variance_ratio": {"level": "screen"},
+    "target_response": {"level": "scan"},
+    "recurrence": {"regime": "full", "by": "z"},
+    "attribution_agreement": {"perturbation": ""},
+}
+"""The rows of long tables that the file and the page hold."""
 TITLE = "Perturb-seq audit"
 
 
@@ -73,7 +85,16 @@ def to_json(data: MuData, *, title: str | None = None, truth: pd.DataFrame | Non
 
 def schema() -> str:
     """Return the JSON Schema of what :func:`to_json` writes."""
-    return files(__package__).joinpath("audit.schema.json").read_text(encoding="utf-8")
+    made = json.loads(files(__package__).joinpath("audit.schema.json").read_text(encoding="utf-8"))
+    names = [name for name in (*NAMES, "training") if name != "scores"]
+    tables = {name: TABLES[name].json_schema(**ROWS.get(name, {})) for name in names}
+    made["properties"]["tables"] |= {"required": names, "properties": tables}
+    made["properties"]["described"] = TABLES["described"].json_schema()
+    drawn = (column for column in TABLES["scores"].columns if column.name in DRAWN_COLUMNS)
+    made["properties"]["drawn"]["items"]["properties"] = {column.name: column.json_schema() for column in drawn}
+    made["properties"]["planted"]["oneOf"].append(TABLES["planted"].json_schema())
+    made["$defs"]["columns"] = {column.name: column.json_schema() for column in SHARED}
+    return _written(made) + "\n"
 
 
 def unseen_notes(data: MuData) -> dict[str, str]:
@@ -83,13 +104,9 @@ def unseen_notes(data: MuData) -> dict[str, str]:
 
 def _of_page(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Return a table without the rows of single genes and pairs, of which there are many; CSV files hold them all."""
-    if table.empty:
-        return table
-    if name in LEVEL:
-        return table[table["level"] == LEVEL[name]]
-    if name == "recurrence":
-        return table[(table["regime"] == "full") & (table["by"] == "z")]
-    return table[table["perturbation"] == ""] if name == "attribution_agreement" else table
+    for column, value in ROWS.get(name, {}).items():
+        table = table[table[column] == value]
+    return table
 
 
 def _drawn(scores: pd.DataFrame) -> pd.DataFrame:
@@ -97,18 +114,17 @@ def _drawn(scores: pd.DataFrame) -> pd.DataFrame:
     if scores.empty:
         return scores
     shown = scores[(scores["regime"] == "full") & (scores["trained_on"] == "full") & (scores["split"] == "test")]
-    wanted = [f"{metric}{suffix}" for metric in DRAWN for suffix in ("", "_baseline", "_ceiling")]
-    return shown[["model", "perturbation", "n_cells", *(c for c in wanted if c in shown.columns)]]
+    return shown[[name for name in DRAWN_COLUMNS if name in shown.columns]]
 
 
 def _planted(data: MuData, truth: pd.DataFrame | None) -> pd.DataFrame | None:
     """Return the planted truth that was passed, else the one that the command line stored."""
     if truth is not None:
-        missing = {"quantity", "planted", "found"} - set(truth.columns)
+        missing = set(columns("planted")) - set(truth.columns)
         if missing:
             msg = f"`truth` lacks the columns {sorted(missing)}."
             raise ValueError(msg)
-        return truth[["quantity", "planted", "found"]].astype(str)
+        return truth[columns("planted")].astype(str)
     return _store.table(data, "planted", made_by="") if _store.has_table(data, "planted") else None
 
 
@@ -157,7 +173,6 @@ def answer(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> dic
     }
 
 
-COLUMNS = ["model", "kind", "unseen", "citation", "n_unpredicted"]
 AXES = re.compile(r"genes axis: (?P<genes>.*); perturbations axis: (?P<perturbations>.*)")
 
 
@@ -167,7 +182,7 @@ def described(models: pd.DataFrame) -> pd.DataFrame:
     Models of two axes are told apart by their names, as :func:`scpertbias.tl.audit` gives them.
     """
     if models.empty:
-        return pd.DataFrame(columns=COLUMNS)
+        return empty("described")
     known = show_models().set_index("model")
     full = models[models["regime"] == "full"]
     rows = [
@@ -180,7 +195,7 @@ def described(models: pd.DataFrame) -> pd.DataFrame:
         }
         for _, row in full.iterrows()
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=columns("described"))
 
 
 def _unseen(model: str, text: str) -> str:

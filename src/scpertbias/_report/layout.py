@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from .._tables import Column
 from . import columns as columns_of
-from .columns import Column
 from .verdicts.recurrence import beyond_the_data, tested
 from .wording import GAP, TINY, count, fixed, fixed_interval, interval, known, number, percent, percent_interval
 
@@ -32,25 +32,25 @@ OPTIONAL = ("detail", "note", "ribo", "mt", "target_gene", "target_z", "collapse
 
 def lay_out(table: pd.DataFrame, columns: Sequence[Column], *, name: str, caption: str) -> dict[str, Any]:
     """Return a table as the page shows it: text and sort value of every cell."""
-    columns = [c for c in columns if c.key in table.columns]
-    columns = [c for c in columns if c.key not in OPTIONAL or any(_is_said(v) for v in table[c.key])]
+    columns = [c for c in columns if c.name in table.columns]
+    columns = [c for c in columns if c.name not in OPTIONAL or any(_is_said(v) for v in table[c.name])]
     rows = [[_cell(row, column) for column in columns] for row in table.to_dict("records")]
     return {"name": name, "caption": caption, "columns": columns, "rows": rows}
 
 
 def _cell(row: dict[str, Any], column: Column) -> dict[str, Any]:
-    value = row[column.key]
-    if column.kind in TEXTS:
-        return {"text": str(value) or GAP, "sort": str(WARNING_FIRST.get(str(value), value)), "kind": column.kind}
-    if column.kind in ("interval", "percent_interval"):
-        write, between = (number, interval) if column.kind == "interval" else (percent, percent_interval)
+    value = row[column.name]
+    if column.form in TEXTS:
+        return {"text": str(value) or GAP, "sort": str(WARNING_FIRST.get(str(value), value)), "kind": column.form}
+    if column.form in ("interval", "percent_interval"):
+        write, between = (number, interval) if column.form == "interval" else (percent, percent_interval)
         text = (
             f"{write(value)} {between(row['ci_low'], row['ci_high'])}"
             if known(row["ci_low"], row["ci_high"])
             else write(value)
         )
     else:
-        text = {"count": count, "percent": percent}.get(column.kind, number)(value)
+        text = {"count": count, "percent": percent}.get(column.form, number)(value)
     return {"text": text, "sort": repr(float(value)) if known(value) else "", "kind": "number"}
 
 
@@ -106,9 +106,9 @@ def _training(tables: Tables) -> pd.DataFrame:
 
 def _history(table: pd.DataFrame) -> list[Column]:
     """Return the columns of what models that learn in epochs record, each under its own name."""
-    fixed = [c.key for c in columns_of.TRAINING]
+    fixed = [c.name for c in columns_of.TRAINING]
     own = [c for c in table.columns if c not in fixed and pd.api.types.is_numeric_dtype(table[c])]
-    return [*columns_of.TRAINING, *(Column(c, c.replace("_", " "), "number") for c in own)]
+    return [*columns_of.TRAINING, *(Column(c, "float64", "", label=c.replace("_", " ")) for c in own)]
 
 
 LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFrame]], ...] = (

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._tables import columns
 from .wording import count, number, percent, percent_interval
 
 AXES = {
@@ -45,7 +46,7 @@ def planted_table(
         *_energy(truth, found, names),
         *_shares(truth, confounding),
     ]
-    return pd.DataFrame(rows, columns=["quantity", "planted", "found"])
+    return pd.DataFrame(rows, columns=columns("planted"))
 
 
 def _knockdown(truth: Mapping[str, Any], found: pd.DataFrame, without: np.ndarray) -> list[tuple[str, str, str]]:

@@ -9,41 +9,30 @@ from typing import Any
 import pandas as pd
 from mudata import MuData
 
-from .. import _store
+from .. import _store, _tables
 
-COLUMNS = {
-    "check": ["check", "perturbation", "status", "detail"],
-    "scores": ["model", "regime", "perturbation", "split"],
-    "summary": ["model", "regime", "subset", "metric", "n", "estimate", "ci_low", "ci_high"],
-    "ranking": ["regime", "model_a", "model_b", "n", "full", "order"],
-    "retraining": ["model", "regime", "metric", "n", "full", "retrained", "gain", "ci_low", "ci_high", "note"],
-    "models_left_out": ["model", "regime", "reason"],
-    "regimes_left_out": ["regime", "reason"],
-    "models": ["model", "regime", "kind", "n_unpredicted", "note"],
-    "perturbations": ["perturbation", "kind"],
-    "confounding": ["axis", "regime", "kind", "level", "perturbation"],
-    "target_response": ["model", "regime", "level", "block", "shift"],
-    "specificity": [
-        "model",
-        "regime",
-        "metric",
-        "n",
-        "score",
-        "specific_gain",
-        "ci_low",
-        "ci_high",
-        "ceiling",
-        "ceiling_gain",
-        "note",
-    ],
-    "recurrence": ["model", "regime", "by", "gene"],
-    "variance_ratio": ["model", "regime", "level", "gene"],
-    "attribution_check": ["regime", "model", "flag", "detail"],
-    "attribution_agreement": ["regime", "model_a", "model_b", "perturbation"],
-    "random_removals": ["model", "regime"],
-    "coupling": ["model", "regime", "rows"],
-    "error_by_n_genes": ["model", "regime", "subset", "n_genes"],
-}
+NAMES = (
+    "check",
+    "scores",
+    "summary",
+    "ranking",
+    "retraining",
+    "models_left_out",
+    "regimes_left_out",
+    "models",
+    "perturbations",
+    "confounding",
+    "target_response",
+    "specificity",
+    "recurrence",
+    "variance_ratio",
+    "attribution_check",
+    "attribution_agreement",
+    "random_removals",
+    "coupling",
+    "error_by_n_genes",
+)
+"""The tables of an audit, in the order in which they are written."""
 
 
 def read(data: MuData) -> dict[str, pd.DataFrame]:
@@ -52,10 +41,8 @@ def read(data: MuData) -> dict[str, pd.DataFrame]:
         msg = "`data` holds no audit. Run spb.tl.audit first, and pass what it returns."
         raise KeyError(msg)
     tables = {
-        name: _store.table(data, name, made_by="spb.tl.audit")
-        if _store.has_table(data, name)
-        else pd.DataFrame(columns=columns)
-        for name, columns in COLUMNS.items()
+        name: _tables.read(data, name) if _store.has_table(data, name) else _tables.empty(name, audit=True)
+        for name in NAMES
     }
     return {**tables, "training": _training(data)}
 
@@ -69,7 +56,9 @@ def _training(data: MuData) -> pd.DataFrame:
             if isinstance(history, pd.DataFrame) and len(history):
                 parts.append(history.reset_index(drop=True).assign(model=model, regime=str(regime)))
     if not parts:
-        return pd.DataFrame(columns=["model", "regime", "epoch"])
+        return pd.DataFrame(
+            columns=[column.name for column in _tables.TABLES["training"].columns if not column.optional]
+        )
     table = pd.concat(parts, ignore_index=True)
     return table[["model", "regime", *(c for c in table.columns if c not in ("model", "regime"))]]
 

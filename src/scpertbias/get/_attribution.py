@@ -8,11 +8,12 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _results, _store
+from .. import _results, _tables
 from .._docs import docs
 from ._select import select
 
 
+@docs.dedent
 def attribution_agreement(
     data: AnnData | MuData,
     *,
@@ -35,8 +36,7 @@ def attribution_agreement(
 
     Returns
     -------
-    One row a pair of models and perturbation, ``""`` for the mean (of an audit also regime); columns as in
-    :func:`scpertbias.tl.attribution_agreement`.
+    %(table_attribution_agreement)s
 
     Raises
     ------
@@ -74,8 +74,7 @@ def attribution_check(
 
     Returns
     -------
-    One row a model (of an audit also regime): ``model``, ``flag``, ``detail``, as in
-    :func:`scpertbias.tl.attribution_check`.
+    %(table_attribution_check)s
 
     Raises
     ------
@@ -115,7 +114,7 @@ def enrich(
 
     Returns
     -------
-    One row a model, perturbation and set with a gene in common; columns as in :func:`scpertbias.tl.enrich`.
+    %(table_enrich)s
 
     Raises
     ------
@@ -131,5 +130,5 @@ def enrich(
     >>> spb.get.enrich(profiles)["background"].unique().tolist()
     [303]
     """
-    table = _store.table(data, "enrich", made_by="spb.tl.enrich")
+    table = _tables.read(data, "enrich")
     return select(table, models=models, regime=regime, perturbation=perturbation)

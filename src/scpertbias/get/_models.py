@@ -9,7 +9,7 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _moments, _results, _store, _validate
+from .. import _moments, _results, _store, _tables, _validate
 from .._docs import docs
 from ._select import modality, select
 
@@ -140,8 +140,7 @@ def models(
 
     Returns
     -------
-    One row a model (of an audit also regime): ``kind``, ``n_unpredicted`` (perturbations without a prediction) and
-    ``note`` (such as: same prediction for every unseen perturbation).
+    %(table_models)s
 
     Raises
     ------
@@ -157,13 +156,13 @@ def models(
     'same prediction for every unseen perturbation'
     """
     if isinstance(data, MuData):
-        table = _store.table(data, "models", made_by="spb.tl.audit")
+        table = _tables.read(data, "models")
     else:
         records = _results.chosen(data, None)
         rows = [
             (name, str(r["kind"]), len(r.get("unpredicted", [])), str(r.get("note", ""))) for name, r in records.items()
         ]
-        table = pd.DataFrame(rows, columns=["model", "kind", "n_unpredicted", "note"])
+        table = pd.DataFrame(rows, columns=_tables.columns("models"))
     return select(table, models=models, regime=regime)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from mudata import MuData
 
-from .. import _results, _store
+from .. import _results, _tables
 from .._docs import docs
 from ._select import select
 
@@ -32,8 +32,7 @@ def retraining(
 
     Returns
     -------
-    One row a model, regime and metric: ``full`` (the model trained on all genes, scored on the regime's genes),
-    ``retrained``, ``gain`` (full − retrained; positive: retraining helps) with its interval, p and q.
+    %(table_retraining)s
 
     Raises
     ------
@@ -47,7 +46,7 @@ def retraining(
     >>> spb.get.retraining(mdata, models="ridge", regime="no_mt")["gain"].item()
     0.0
     """
-    table = _store.table(data, "retraining", made_by="spb.tl.audit")
+    table = _tables.read(data, "retraining")
     return select(table, models=models, regime=regime, metric=metric)
 
 
@@ -71,7 +70,7 @@ def coupling(
 
     Returns
     -------
-    One row a model, regime and kind of rows; columns as in :func:`scpertbias.tl.coupling`.
+    %(table_coupling)s
 
     Raises
     ------
@@ -90,6 +89,7 @@ def coupling(
     return select(table, models=models, regime=regime, rows=rows)
 
 
+@docs.dedent
 def regimes_left_out(data: MuData) -> pd.DataFrame:
     """Return which feature regimes were left out, and why.
 
@@ -100,7 +100,7 @@ def regimes_left_out(data: MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a regime that could not be made: ``regime`` and ``reason``; no row if all were made.
+    %(table_regimes_left_out)s
 
     Raises
     ------
@@ -114,9 +114,10 @@ def regimes_left_out(data: MuData) -> pd.DataFrame:
     >>> spb.get.regimes_left_out(mdata).set_index("regime").loc["no_mt_ribo", "reason"]
     "no ribosomal gene is measured, so it equals 'no_mt'"
     """
-    return _store.table(data, "regimes_left_out", made_by="spb.pp.regimes or spb.tl.audit")
+    return _tables.read(data, "regimes_left_out")
 
 
+@docs.dedent
 def models_left_out(data: MuData) -> pd.DataFrame:
     """Return which models an audit left out in which regime, and why.
 
@@ -127,7 +128,7 @@ def models_left_out(data: MuData) -> pd.DataFrame:
 
     Returns
     -------
-    One row a model and regime: ``model``, ``regime`` and ``reason``; no row if all were fitted everywhere.
+    %(table_models_left_out)s
 
     Raises
     ------
@@ -142,10 +143,7 @@ def models_left_out(data: MuData) -> pd.DataFrame:
     >>> spb.get.models_left_out(mdata)[["model", "regime"]].iloc[0].tolist()
     ['grn_linear', 'full']
     """
-    return _store.table(data, "models_left_out", made_by="spb.tl.audit")
-
-
-AUDIT = "spb.tl.audit"
+    return _tables.read(data, "models_left_out")
 
 
 @docs.dedent
@@ -167,12 +165,7 @@ def random_removals(
 
     Returns
     -------
-    One row a model: ``regime``, ``n`` (perturbations), ``n_genes`` (removed), ``n_random`` (removals), ``gain`` (error
-    relative to the mean baseline, full − retrained; positive: retraining helps), ``random_mean``, ``random_min`` and
-    ``random_max`` (mean, least and largest gain of the removals), ``p`` (one-sided; ``q`` is NaN, as it is not adjusted),
-    ``n_replaced`` (genes taken from another bin of expression, as their own had too few), ``mismatch`` (mean difference
-    of log expression in control between the genes removed at random and the regime's) and ``note`` (models that solve
-    every gene apart cannot differ, and are not retrained).
+    %(table_random_removals)s
 
     Raises
     ------
@@ -187,10 +180,11 @@ def random_removals(
     >>> spb.get.random_removals(mdata).set_index("model")["n_random"].to_dict()
     {'ridge': 0, 'bilinear': 20}
     """
-    table = _store.table(data, "random_removals", made_by=f"{AUDIT} (with n_random above 0 and a regime without genes)")
+    table = _tables.read(data, "random_removals")
     return select(table, models=models, regime=regime)
 
 
+@docs.dedent
 def ranking(
     data: MuData,
     *,
@@ -213,11 +207,7 @@ def ranking(
 
     Returns
     -------
-    One row a regime and pair of models, the mean baseline among them, on the ``n`` held-out perturbations and the genes
-    that both predict: ``full`` and ``retrained`` are the mean of a − b of the error relative to the mean baseline
-    (negative: a is closer to the truth) of the models trained on all genes and in the regime, each with its 95 % interval
-    (``_ci_low``, ``_ci_high``). ``order``: ``kept`` or ``reversed`` where both intervals leave out 0, ``same`` where no difference reaches
-    0.0005, else ``undetermined``.
+    %(table_ranking)s
 
     Raises
     ------
@@ -231,5 +221,5 @@ def ranking(
     >>> spb.get.ranking(mdata, regime="no_mt")["order"].item()
     'kept'
     """
-    table = _store.table(data, "ranking", made_by=f"{AUDIT} with models")
+    table = _tables.read(data, "ranking")
     return select(table, models=models, regime=regime, metric=metric)

@@ -8,9 +8,8 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _store
+from .. import _tables
 from .._docs import docs
-from ._retraining import AUDIT
 from ._select import select
 
 
@@ -40,7 +39,7 @@ def scores(
 
     Returns
     -------
-    One row a model, perturbation and split (of an audit also regime); columns as in :func:`scpertbias.tl.score`.
+    %(table_scores)s
 
     Raises
     ------
@@ -56,7 +55,7 @@ def scores(
     >>> spb.get.scores(profiles).set_index("perturbation")["l2"].idxmax()
     'STAT1'
     """
-    table = _store.table(data, "scores", made_by="spb.tl.score")
+    table = _tables.read(data, "scores")
     return select(table, models=models, regime=regime, trained_on=trained_on, split=split, perturbation=perturbation)
 
 
@@ -83,7 +82,7 @@ def summary(
 
     Returns
     -------
-    One row a model, subset and metric (of an audit also regime); columns as in :func:`scpertbias.tl.score`.
+    %(table_summary)s
 
     Raises
     ------
@@ -99,7 +98,7 @@ def summary(
     >>> "l2_skill" in set(spb.get.summary(profiles)["metric"])
     False
     """
-    table = _store.table(data, "summary", made_by="spb.tl.score")
+    table = _tables.read(data, "summary")
     return select(table, models=models, regime=regime, subset=subset, metric=metric)
 
 
@@ -125,9 +124,7 @@ def error_by_n_genes(
 
     Returns
     -------
-    One row a model, regime, subset and ``n_genes``, those of highest mean in control (``ranked_by``); medians over the
-    ``n`` held-out perturbations that the model predicts (``subset`` ``all``), or that all models do (``common``): ``l2``, ``l2_baseline``, ``l2_ceiling`` (of the truth itself),
-    ``l2_ratio`` (to the mean baseline), ``l2_ratio_ceiling``.
+    %(table_error_by_n_genes)s
 
     Raises
     ------
@@ -141,7 +138,7 @@ def error_by_n_genes(
     >>> int(spb.get.error_by_n_genes(mdata)["n_genes"].max())
     303
     """
-    table = _store.table(data, "error_by_n_genes", made_by=f"{AUDIT} with models")
+    table = _tables.read(data, "error_by_n_genes")
     return select(table, models=models, regime=regime, subset=subset)
 
 
@@ -165,7 +162,7 @@ def recurrence(
 
     Returns
     -------
-    One row a model, scale and gene (of an audit also regime); columns as in :func:`scpertbias.tl.recurrence`.
+    %(table_recurrence)s
 
     Raises
     ------
@@ -180,7 +177,7 @@ def recurrence(
     >>> spb.get.recurrence(profiles)["n_perturbations"].unique().tolist()
     [25]
     """
-    table = _store.table(data, "recurrence", made_by="spb.tl.recurrence")
+    table = _tables.read(data, "recurrence")
     return select(table, models=models, regime=regime, by=by)
 
 
@@ -204,7 +201,7 @@ def specificity(
 
     Returns
     -------
-    One row a model and metric (of an audit also regime); columns as in :func:`scpertbias.tl.specificity`.
+    %(table_specificity)s
 
     Raises
     ------
@@ -222,7 +219,7 @@ def specificity(
     >>> spb.get.specificity(profiles, models="mean", metric="l2")["specific_gain"].item()
     0.0
     """
-    table = _store.table(data, "specificity", made_by="spb.tl.specificity")
+    table = _tables.read(data, "specificity")
     return select(table, models=models, regime=regime, metric=metric)
 
 
@@ -246,8 +243,7 @@ def variance_ratio(
 
     Returns
     -------
-    One row a model, and one a model and gene (of an audit also regime); columns as in
-    :func:`scpertbias.tl.variance_ratio`.
+    %(table_variance_ratio)s
 
     Raises
     ------
@@ -265,5 +261,5 @@ def variance_ratio(
     >>> spb.get.variance_ratio(profiles, level="screen")["collapsed_to"].item()
     'no_change'
     """
-    table = _store.table(data, "variance_ratio", made_by="spb.tl.variance_ratio")
+    table = _tables.read(data, "variance_ratio")
     return select(table, models=models, regime=regime, level=level)

@@ -8,12 +8,12 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _store
+from .. import _tables
 from .._docs import docs
-from ._retraining import AUDIT
 from ._select import select
 
 
+@docs.dedent
 def check(
     data: AnnData | MuData,
     *,
@@ -36,7 +36,7 @@ def check(
 
     Returns
     -------
-    One row a finding and a perturbation; columns as in :func:`scpertbias.pp.check`.
+    %(table_check)s
 
     Raises
     ------
@@ -51,10 +51,11 @@ def check(
     >>> spb.get.check(adata, perturbation="IFNGR1")["top_genes"].item()
     'PSMB9↓ STAT1↓ UBE2L6↓ JAK2↓ TNFRSF14↓'
     """
-    table = _store.table(data, "check", made_by="spb.pp.check")
+    table = _tables.read(data, "check")
     return select(table, check=check, status=status, perturbation=perturbation)
 
 
+@docs.dedent
 def confounding(
     data: AnnData | MuData,
     *,
@@ -80,8 +81,7 @@ def confounding(
 
     Returns
     -------
-    One row an axis, and an axis and perturbation (of an audit also regime); columns as in
-    :func:`scpertbias.tl.confounding`.
+    %(table_confounding)s
 
     Raises
     ------
@@ -96,7 +96,7 @@ def confounding(
     >>> sorted(spb.get.confounding(profiles, kind="direction")["axis"].unique())
     ['depth', 'leading_1', 'leading_2', 'leading_3', 'leading_4', 'leading_5', 'systematic']
     """
-    table = _store.table(data, "confounding", made_by="spb.tl.confounding")
+    table = _tables.read(data, "confounding")
     return select(table, regime=regime, level=level, kind=kind, perturbation=perturbation)
 
 
@@ -123,8 +123,7 @@ def target_response(
 
     Returns
     -------
-    One row a model, block and shift, and one a model and target (of an audit also regime); columns as in
-    :func:`scpertbias.tl.target_response`.
+    %(table_target_response)s
 
     Raises
     ------
@@ -139,10 +138,11 @@ def target_response(
     >>> spb.get.target_response(profiles, level="perturbation")["percentile"].min().round(1).item()
     1.0
     """
-    table = _store.table(data, "target_response", made_by="spb.tl.target_response")
+    table = _tables.read(data, "target_response")
     return select(table, models=models, regime=regime, level=level, perturbation=perturbation)
 
 
+@docs.dedent
 def perturbations(
     data: MuData,
     *,
@@ -164,13 +164,7 @@ def perturbations(
 
     Returns
     -------
-    One row a perturbation. ``kind``, the first that holds: ``too few cells``, ``not reproducible`` (under 0.3),
-    ``target in a confounder set`` (whatever that set carries), ``mostly shared axis`` (more than half of its effect lies
-    on the mean response or a confounder set), ``specific``; ``reproducible`` where its shares are not known.
-    ``n_cells``, ``reproducibility``, ``effect`` (length of the effect without noise, log-normalized units),
-    ``response_share`` (of the screen's response), ``target_gene`` (the measured target; of several the one that moved least)
-    with ``target_z`` and ``target_percentile`` (of ``|z|`` among all genes), the shares of its effect ``mt``, ``ribo`` and
-    ``systematic``, and ``top_genes`` (largest ``|z|``).
+    %(table_perturbations)s
 
     Raises
     ------
@@ -184,5 +178,5 @@ def perturbations(
     >>> spb.get.perturbations(mdata, perturbation="STAT1")["target_gene"].item()
     'STAT1'
     """
-    table = _store.table(data, "perturbations", made_by=AUDIT)
+    table = _tables.read(data, "perturbations")
     return select(table, kind=kind, perturbation=perturbation)

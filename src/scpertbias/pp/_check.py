@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _keys, _moments, _store, _validate
+from .. import _keys, _moments, _store, _tables, _validate
 from .._core.ceilings import reproducibility
 from .._docs import docs
 from .._log import added, some
@@ -51,12 +51,7 @@ def check(
     -------
     %(stored)s Sets the following fields:
 
-    ``adata.uns['scpertbias']['check']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.check`. ``check`` (``perturbation``, or ``labels``, ``scale``, ``batches``,
-        ``genes``, ``split``, ``response``), ``perturbation``, ``status`` (``ok``, ``note``, ``warning``), ``n_cells``,
-        ``reproducibility`` (what a repeat of the experiment would correlate, −1 to 1), ``squared_effect`` (noise-corrected
-        squared effect, may be negative), ``response_share`` (of the screen's), ``top_genes`` (largest ``|z|``) and
-        ``detail``.
+    %(field_check)s
 
     Raises
     ------
@@ -104,17 +99,7 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
     table["perturbation"] = table["perturbation"].fillna("")
     table["top_genes"] = table["top_genes"].fillna("")
     table["n_cells"] = table["n_cells"].fillna(0).astype(np.int64)
-    order = [
-        "check",
-        "perturbation",
-        "status",
-        "n_cells",
-        "reproducibility",
-        "squared_effect",
-        "response_share",
-        "top_genes",
-    ]
-    return table[[*order, "detail"]]
+    return table[_tables.columns("check")]
 
 
 def perturbations(screen: _moments.Screen) -> pd.DataFrame:

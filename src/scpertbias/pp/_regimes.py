@@ -10,7 +10,7 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _compat, _moments, _store, _validate
+from .. import _compat, _moments, _store, _tables, _validate
 from .._core.arrays import BoolArray
 from .._keys import REGIMES, REGRESSED, WITHOUT_GENES
 from .._log import info
@@ -123,8 +123,7 @@ def made(profiles: AnnData, planned: Plan, *, covariates: Sequence[str] | None =
 
 def left_out_table(planned: Plan) -> pd.DataFrame:
     """Return the regimes that are left out, each with the reason."""
-    reasons = {"regime": list(planned.left_out), "reason": list(planned.left_out.values())}
-    return pd.DataFrame(reasons, dtype="string")
+    return pd.DataFrame(planned.left_out.items(), columns=_tables.columns("regimes_left_out"), dtype="string")
 
 
 def _why_not(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -> str:

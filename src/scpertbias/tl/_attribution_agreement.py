@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from .. import _moments, _results, _store
+from .. import _moments, _results, _store, _tables
 from .._core.arrays import FloatArray, IntArray
 from .._core.attribution import Agreement, agreement, gene_permutations, ranked
 from .._core.ranking import expression_bins
@@ -20,19 +20,6 @@ from .._log import added, info
 from ._attribution_check import stored_attributions
 
 N_BOOT = 1000
-COLUMNS = [
-    "model_a",
-    "model_b",
-    "perturbation",
-    "spearman",
-    "ci_low",
-    "ci_high",
-    "overlap",
-    "chance",
-    "p",
-    "p_specific",
-    "n",
-]
 
 
 @docs.dedent
@@ -67,14 +54,7 @@ def attribution_agreement(
     -------
     %(stored)s Sets the following field:
 
-    ``adata.uns['scpertbias']['attribution_agreement']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.attribution_agreement`. One row a pair (``model_a``, ``model_b``) and
-        ``perturbation``; ``""`` is the mean over the ``n`` perturbations that both have attributions for. ``spearman`` over
-        genes, of the mean with its 95 %% interval over perturbations (``ci_low``, ``ci_high``; none under 10); ``overlap``, the
-        share of the top ``k`` that both have (ties at the border count in part), beside ``chance`` (k over all genes);
-        ``p`` against permutations of genes within 20 bins of expression, ``p_specific`` against other perturbations of
-        ``model_b``, both one-sided. NaN where an attribution is the same for all genes. The size of an attribution counts,
-        not its sign.
+    %(field_attribution_agreement)s
 
     Raises
     ------
@@ -148,7 +128,9 @@ def attribution_agreement_table(
         if np.isnan(result.spearman).all():
             info(f"{a} and {b} have attributions that differ between genes for no common perturbation")
         frames.append(_frame(names, result, weights, k / len(screen.genes)).assign(model_a=a, model_b=b))
-    return pd.concat(frames, ignore_index=True)[COLUMNS] if frames else pd.DataFrame(columns=COLUMNS)
+    if not frames:
+        return _tables.empty("attribution_agreement")
+    return pd.concat(frames, ignore_index=True)[_tables.columns("attribution_agreement")]
 
 
 def _frame(names: npt.NDArray[np.str_], result: Agreement, weights: IntArray, chance: float) -> pd.DataFrame:

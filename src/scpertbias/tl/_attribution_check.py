@@ -9,14 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from .. import _results, _store, _validate
+from .. import _results, _store, _tables, _validate
 from .._core.arrays import FloatArray
 from .._core.attribution import SHARED, Kinds, kinds, one_hot_bound
 from .._docs import docs
 from .._log import added, info
 from ..get import attributions as read
-
-COLUMNS = ["model", "flag", "detail"]
 
 
 @docs.dedent
@@ -40,11 +38,7 @@ def attribution_check(
     -------
     %(stored)s Sets the following field:
 
-    ``adata.uns['scpertbias']['attribution_check']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.attribution_check`. One row a model: ``flag``, the first that holds of ``zero``,
-        ``constant`` (all genes alike), ``one_hot`` (one gene has 99.9 %% of the total), each in more than half of the
-        perturbations, ``shared`` (mean cosine between perturbations above 0.999), ``ok``; and ``detail``. The size of an
-        attribution counts, not its sign.
+    %(field_attribution_check)s
 
     Raises
     ------
@@ -107,7 +101,7 @@ def agreed_symbols(adata: AnnData, models: Mapping[str, object]) -> str | None:
 def attribution_check_table(genes: npt.NDArray[np.str_], attributions: Mapping[str, FloatArray]) -> pd.DataFrame:
     """Return the table of :func:`attribution_check` from perturbations × genes by model (control left out)."""
     rows = [(name, *_judged(values, genes)) for name, values in attributions.items()]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=_tables.columns("attribution_check"))
 
 
 def _judged(values: FloatArray, genes: npt.NDArray[np.str_]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _moments, _store, _validate, ds
+from .. import _moments, _store, _tables, _validate, ds
 from .._core.arrays import BoolArray, FloatArray
 from .._core.axes import half_effects, resample
 from .._core.ceilings import reproducibility
@@ -24,25 +24,6 @@ from ._compared import agreed
 MARKED = ("mt", "ribo")
 OTHER = "other"
 N_TOP = 5
-COLUMNS = [
-    "axis",
-    "kind",
-    "level",
-    "perturbation",
-    "share",
-    "ci_low",
-    "ci_high",
-    "null",
-    "p",
-    "shapley",
-    "on_systematic",
-    "share_without",
-    "n_target",
-    "n_effective",
-    "n_genes",
-    "top_genes",
-    "note",
-]
 
 
 @docs.dedent
@@ -89,16 +70,7 @@ def confounding(
     -------
     %(stored)s Sets the following field:
 
-    ``adata.uns['scpertbias']['confounding']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.confounding`. One row an axis (``level`` ``screen``) and one an axis and
-        perturbation. ``kind`` is ``genes`` (a set; ``other`` are genes in none) or ``direction`` (``systematic``: the mean
-        response; ``depth``: along which genes change with sequencing depth; ``leading_1`` to ``leading_5``: in which
-        perturbations differ most, found on other perturbations); kinds are never added up. ``share`` of the energy (no
-        unit) with its 95 %% interval over perturbations and control blocks; ``null`` and ``p`` (mean share of random sets
-        of equally expressed genes; the share of them with as much); ``shapley`` (share where axes of the kind overlap and
-        each takes its part), ``on_systematic`` (part of the mean response that lies in the set), ``share_without`` (the
-        ``n_target`` perturbations that target a gene of the set left out), ``n_effective`` (perturbations, all alike,
-        that would carry the response), ``n_genes``, ``top_genes``, ``note``.
+    %(field_confounding)s
 
     Raises
     ------
@@ -224,7 +196,7 @@ def confounding_table(
     ]
     table = pd.concat(frames, ignore_index=True)
     order = table["level"].map({"screen": 0, "perturbation": 1}).argsort(kind="stable")
-    return table.iloc[order].reset_index(drop=True)[COLUMNS]
+    return table.iloc[order].reset_index(drop=True)[_tables.columns("confounding")]
 
 
 @dataclass

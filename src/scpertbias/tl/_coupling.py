@@ -11,7 +11,7 @@ from anndata import AnnData
 from mudata import MuData
 from threadpoolctl import threadpool_limits
 
-from .. import _moments, _results, _store
+from .. import _moments, _results, _store, _tables
 from .._compat import copy_mudata
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._docs import docs
@@ -23,7 +23,6 @@ from .._moments import Screen
 FULL = "full"
 TRAINING, UNSEEN = "training", "unseen"
 OTHER_VALUES = ("regressed",)
-COLUMNS = ["model", "regime", "rows", "shift", "shift_seed", "n", "note"]
 NO_CHANGE = "the full model predicts no change"
 NO_ROWS = "no perturbation that both models predict"
 
@@ -49,13 +48,7 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
     -------
     %(stored)s Sets the following field:
 
-    ``mdata.uns['scpertbias']['coupling']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.coupling`. One row a ``model``, ``regime`` and kind of ``rows``: ``unseen``, the
-        stored predictions of held-out perturbations, or ``training``, those that the model has seen (of cross-fitted
-        models from one further fit on all, which is never scored). ``shift`` and ``shift_seed`` have no unit; ``n``
-        perturbations; ``note`` says why a value is missing. The regime ``regressed`` has other values, which are not
-        compared. Retraining on values that are normalized again to the kept genes would need the counts, and is not part
-        of this.
+    %(field_coupling)s
 
     Raises
     ------
@@ -119,7 +112,7 @@ def coupling_table(
     for model in models:  # outside: the full model is fitted once for all regimes
         here = [regime for regime in others if model in _store.models(mdata[regime])]
         rows += [row for regime in here for row in _rows(model, regime, full, sides[regime])]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=_tables.columns("coupling"))
 
 
 class _Side:

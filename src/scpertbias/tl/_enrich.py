@@ -12,7 +12,7 @@ import pandas as pd
 from anndata import AnnData
 from scipy.sparse import csc_array
 
-from .. import _store, _validate
+from .. import _store, _tables, _validate
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.ranking import top_mask
 from .._core.resampling import benjamini_hochberg
@@ -64,11 +64,7 @@ def enrich(
     -------
     %(stored)s Sets the following field:
 
-    ``adata.uns['scpertbias']['enrich']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.enrich`. One row a ``model``, ``of`` (``attributions``, or the scale of the
-        recurrent genes), ``perturbation`` and ``source`` (the set) with at least one gene in common: ``overlap`` of ``k``
-        genes, the measured ``set_size`` and ``background``, the common ``genes``, ``log_odds``, ``p`` (one-sided), ``q``
-        (Benjamini–Hochberg over all that was tested for the model, also without a gene in common) and ``note``.
+    %(field_enrich)s
 
     Raises
     ------
@@ -182,21 +178,6 @@ def measured_sets(sets: pd.DataFrame | str | Path, genes: npt.NDArray[np.str_], 
 
 MIN_OVERLAP = 3
 TOO_SMALL = f"too small: under {MIN_OVERLAP} genes in common"
-COLUMNS = {
-    "model": "string",
-    "of": "string",
-    "perturbation": "string",
-    "source": "string",
-    "overlap": "int64",
-    "k": "int64",
-    "set_size": "int64",
-    "background": "int64",
-    "genes": "string",
-    "log_odds": "float64",
-    "p": "float64",
-    "q": "float64",
-    "note": "string",
-}
 
 
 @dataclass(frozen=True)
@@ -236,7 +217,7 @@ def enrich_table(lists: Lists, sets: pd.DataFrame) -> pd.DataFrame:
         frames.append(pd.DataFrame(frame))
         n_tests[model] = n_tests.get(model, 0) + int((k > 0).sum()) * len(names)
     if not frames:
-        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in COLUMNS.items()})
+        return _tables.empty("enrich")
     table = pd.concat(frames, ignore_index=True).assign(background=len(lists.genes))
     table["log_odds"], table["p"] = _tested(table, len(lists.genes))
     table["q"] = np.nan
@@ -246,7 +227,7 @@ def enrich_table(lists: Lists, sets: pd.DataFrame) -> pd.DataFrame:
     table["note"] = np.where(table["overlap"] < MIN_OVERLAP, TOO_SMALL, "")
     line = table.groupby(["model", "of", "perturbation"], sort=False).ngroup()
     order = np.lexsort((table["p"].to_numpy(), line.to_numpy()))
-    return table.iloc[order][list(COLUMNS)].reset_index(drop=True)
+    return table.iloc[order][_tables.columns("enrich")].reset_index(drop=True)
 
 
 def _tested(table: pd.DataFrame, background: int) -> tuple[FloatArray, FloatArray]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _store
+from .. import _store, _tables
 from .._core.arrays import FloatArray
 from .._core.ranking import expression_bins
 from .._core.recurrence import (
@@ -66,16 +66,7 @@ def recurrence(
     -------
     %(stored)s Sets the following field:
 
-    ``adata.uns['scpertbias']['recurrence']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.recurrence`. One row a model (``observed`` among them), ``by`` and gene: ``by``
-        is ``delta`` (difference from control), ``z`` (in standard errors) or ``centered`` (z of the difference from the
-        mean of the perturbed, for a model from that of its own predictions); ``count``, ``n_perturbations``,
-        ``expected`` (the count by chance: as many genes of each perturbation, drawn among genes of the same
-        expression), ``excess`` (over the observed count), ``excess_ci_low`` (lower end of its 95 %% interval: the observed
-        count is one of noisy data, and a model without noise has somewhat more of the same genes), ``p`` and ``q``
-        (Benjamini–Hochberg over the genes; none for ``delta``, where noisy genes recur in any screen), ``n_effective_genes`` (effective number of genes that share the
-        places), ``note``, ``symbol``. A model that predicts the same for every unseen perturbation has its k genes on top
-        everywhere by construction (and none once centered): it gets no p. Genes that are nowhere on top are left out.
+    %(field_recurrence)s
 
     Raises
     ------
@@ -153,7 +144,7 @@ def recurrence_table(
     order = {name: i for i, name in enumerate((OBSERVED, *shared.predictions))}
     rank = table.assign(model=table["model"].map(order), by=table["by"].map({by: i for i, by in enumerate(BY)}))
     position = rank.sort_values(["model", "by", "count"], ascending=[True, True, False], kind="stable").index
-    return table.loc[position].reset_index(drop=True)
+    return table.loc[position, _tables.columns("recurrence")].reset_index(drop=True)
 
 
 def _effects_of(merged: Screen, shared: HeldOut) -> tuple[Baselines, FloatArray, FloatArray]:

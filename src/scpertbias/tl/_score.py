@@ -49,17 +49,8 @@ def score(
     -------
     %(stored)s Sets the following fields:
 
-    ``adata.uns['scpertbias']['scores']`` : :class:`pandas.DataFrame`
-        One row a model, perturbation and split: ``seen_targets`` (of a held-out combination, how many of its genes are
-        perturbed in training), ``l2``, ``rmse``, ``mae``, ``mse_de20`` (log-normalized units),
-        ``pearson_delta``, ``pearson_delta_perturbed``, ``l2_ratio``, ``discrimination`` (no unit), each with the
-        ``…_ceiling`` (the score of the truth itself) and ``…_baseline`` (the mean of the training perturbations; the
-        additive prediction for combinations), ``control_noise`` and ``reproducibility``.
-    ``adata.uns['scpertbias']['summary']`` : :class:`pandas.DataFrame`
-        One row a model, subset (``all``, ``common`` to all models, ``reproducible``) and metric, over held-out
-        perturbations: ``estimate`` with its 95 %% interval, ``ceiling``, ``difference_to_mean`` (paired difference to the
-        baseline) with p and q (Benjamini–Hochberg within a model). ``l2_skill`` and the like are scaled: 0 is the
-        baseline, 1 the ceiling.
+    %(field_scores)s
+    %(field_summary)s
 
     Raises
     ------

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _store
+from .. import _store, _tables
 from .._core.arrays import FloatArray
 from .._core.resampling import benjamini_hochberg
 from .._docs import docs
@@ -16,25 +16,6 @@ from .._log import added
 from .._moments import Screen
 from ._compared import ask, common
 from ._specificity_scores import OBSERVED, Stage, stage
-
-COLUMNS = [
-    "model",
-    "metric",
-    "n",
-    "score",
-    "mismatched",
-    "specific_gain",
-    "ci_low",
-    "ci_high",
-    "p",
-    "q",
-    "ceiling",
-    "ceiling_mismatched",
-    "ceiling_gain",
-    "score_half",
-    "axis_only",
-    "note",
-]
 
 
 @docs.dedent
@@ -74,17 +55,7 @@ def specificity(
     -------
     %(stored)s Sets the following field:
 
-    ``adata.uns['scpertbias']['specificity']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.specificity`. One row a model (``observed``: the truth itself) and metric:
-        ``l2`` (log-normalized units; lower is better), ``pearson_delta``, ``pearson_delta_perturbed``, ``off_axis``
-        (correlation of the parts of predicted and observed effects off the mean direction of the training perturbations).
-        ``score`` and ``mismatched`` (the mean over the other held-out perturbations' predictions) are means over ``n``
-        perturbations; ``specific_gain`` is their difference, positive if the own predictions are better, with its 95 %%
-        interval (``ci_low``, ``ci_high``) and p (by permutation; q adjusted within a model); ``ceiling``, ``ceiling_mismatched``
-        and ``ceiling_gain`` are the same for the truth. ``score_half`` and ``axis_only`` are scores on one half of the
-        cells, of the model and of a prediction that takes from the other half how far to go along the axis.
-        Metric ``off_share``: ``score`` is the share of the predicted energy off the axis, with its interval, ``ceiling``
-        that of the observed one.
+    %(field_specificity)s
 
     Raises
     ------
@@ -184,7 +155,7 @@ def specificity_table(
         judge = judged_on(name, table)
         if judge is not None:
             rows += judge.model_rows(name, table, known_constant=name in constant)
-    table = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    table = pd.DataFrame(rows).reindex(columns=_tables.columns("specificity"))
     table["q"] = table.groupby("model")["p"].transform(lambda p: benjamini_hochberg(p.to_numpy(np.float64)))
     return table.fillna({"note": ""})
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .. import _tables
 from .._core.arrays import FloatArray
 from .._core.metrics import METRICS
 from .._core.resampling import (
@@ -27,20 +28,6 @@ NOISY = 0.1
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
 SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
-COLUMNS = [
-    "model",
-    "subset",
-    "metric",
-    "n",
-    "estimate",
-    "ci_low",
-    "ci_high",
-    "ceiling",
-    "difference_to_mean",
-    "p",
-    "q",
-    "note",
-]
 
 
 @dataclass(frozen=True)
@@ -71,14 +58,14 @@ def summarize(
     weights = bootstrap_weights(len(names), n_boot, np.random.default_rng(rng)).astype(np.float64)
     tables = {str(model): averaged(frame, names) for model, frame in held_out.groupby("model", sort=False)}
     if not tables:
-        return pd.DataFrame(columns=COLUMNS)
+        return _tables.empty("summary")
     shared = np.isin(names, sorted(predicted_by_all(held_out) if common is None else common))
     parts = []
     for model, table in tables.items():
         for subset, keep in zip(SUBSETS, (True, shared, table["reproducibility"] >= REPRODUCIBLE), strict=True):
             kept = {c: np.where(keep & np.isfinite(table["l2"]), v, np.nan) for c, v in table.items()}
             parts.append(_Part(model, subset, kept))
-    return with_q(pd.DataFrame(_rows(parts, weights, set(constant)), columns=COLUMNS))
+    return with_q(pd.DataFrame(_rows(parts, weights, set(constant)), columns=_tables.columns("summary")))
 
 
 def predicted_by_all(held_out: pd.DataFrame) -> set[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _store, _validate
+from .. import _store, _tables, _validate
 from .._core.arrays import FloatArray, IntArray
 from .._core.ranking import percentiles
 from .._core.resampling import benjamini_hochberg
@@ -70,14 +70,7 @@ def target_response(
     -------
     %(stored)s Sets the following field:
 
-    ``adata.uns['scpertbias']['target_response']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.target_response`. ``level`` is ``scan``: one row a model (``observed`` among them),
-        ``block`` (``all``, or ten of consecutive genes, from ``first`` to ``last``) and ``shift``; ``n_targets``,
-        ``percentile`` (mean of the targets' percentiles among all genes of their perturbation), ``expected`` (the same in
-        a random perturbation), ``p`` (over all shifts), ``q`` (of the strongest shift, Benjamini–Hochberg over blocks) and
-        ``proposed``. A shift of −1: the values of a target lie one column before its name. Or ``level`` is
-        ``perturbation``: one row a model and target (``gene``) with its ``percentile``, ``z`` and ``delta``. ``note`` says
-        why something is not asked.
+    %(field_target_response)s
 
     Raises
     ------
@@ -175,32 +168,11 @@ def target_response_table(
         found = scan(ranks, rows, columns, max_shift=max_shift, n_perm=n_perm, rng=np.random.default_rng(seed))
         frames.append(_scan_rows(name, found, screen))
         frames.append(_target_rows(name, screen, shared.rows, rows, columns, (ranks, z, delta)))
-    table = pd.concat([frame.reindex(columns=COLUMNS).astype(TYPES) for frame in frames], ignore_index=True)
-    text = [name for name, kind in TYPES.items() if kind is object]
+    dtypes = _tables.empty("target_response").dtypes
+    table = pd.concat([frame.reindex(columns=dtypes.index).astype(dtypes) for frame in frames], ignore_index=True)
+    text = [name for name, dtype in dtypes.items() if dtype == dtypes["model"]]
     table[text] = table[text].fillna("")
     return table.assign(direction=direction)
-
-
-TYPES = {
-    "model": object,
-    "level": object,
-    "block": object,
-    "first": object,
-    "last": object,
-    "shift": "Int64",
-    "n_targets": "Int64",
-    "percentile": float,
-    "expected": float,
-    "p": float,
-    "q": float,
-    "proposed": "boolean",
-    "perturbation": object,
-    "gene": object,
-    "z": float,
-    "delta": float,
-    "note": object,
-}
-COLUMNS = list(TYPES)
 
 
 def _targets(screen: Screen, perturbations: IntArray) -> tuple[IntArray, IntArray]:

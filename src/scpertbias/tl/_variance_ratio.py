@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _store
+from .. import _store, _tables
 from .._core.arrays import FloatArray
 from .._core.resampling import bootstrap_weights
 from .._core.variance import Collapse, Spread, collapse, spread
@@ -46,14 +46,7 @@ def variance_ratio(
     -------
     %(stored)s Sets the following field:
 
-    ``adata.uns['scpertbias']['variance_ratio']`` : :class:`pandas.DataFrame`
-        Read it with :func:`scpertbias.get.variance_ratio`. One row a model (``level`` is ``screen``), and one a model and
-        gene (``gene``). ``sd_predicted`` and ``sd_observed`` are standard deviations across perturbations in
-        log-normalized units, the latter without noise, from the covariance of two halves of the cells; both about the
-        mean of each fold (about that of all where folds have fewer than 5 perturbations), since the fits of folds differ
-        in their mean. ``ratio`` is of the sums of the variances, with its 95 %% interval (``ci_low``, ``ci_high``); for a gene it
-        is given where its covariance exceeds twice its standard error. ``cosine_mean``, ``cosine_control``: predicted
-        effects with those of the baselines. ``collapsed_to`` (one of them above 0.999) and ``note``.
+    %(field_variance_ratio)s
 
     Raises
     ------
@@ -130,28 +123,10 @@ def variance_ratio_table(
         screens.append(_screen_row(name, found, near, int(halved.sum()), note))
         genes.append(_gene_rows(name, found, int(halved.sum()), screen))
     if not screens:
-        return pd.DataFrame(columns=COLUMNS)
-    return pd.concat([pd.DataFrame(screens), *genes], ignore_index=True)[COLUMNS].fillna(
+        return _tables.empty("variance_ratio")
+    return pd.concat([pd.DataFrame(screens), *genes], ignore_index=True)[_tables.columns("variance_ratio")].fillna(
         {"gene": "", "collapsed_to": "", "note": "", "symbol": ""}
     )
-
-
-COLUMNS = [
-    "model",
-    "level",
-    "gene",
-    "n_perturbations",
-    "sd_predicted",
-    "sd_observed",
-    "ratio",
-    "ci_low",
-    "ci_high",
-    "cosine_mean",
-    "cosine_control",
-    "collapsed_to",
-    "note",
-    "symbol",
-]
 
 
 def _screen_row(name: str, found: Spread, near: Collapse, n: int, note: str) -> dict[str, object]:

@@ -4,7 +4,8 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _moments
-from scpertbias.tl._audit.retraining import RANKING_COLUMNS, UNCHANGED, ranking_table, retraining_table, score_regimes
+from scpertbias._tables import columns
+from scpertbias.tl._audit.retraining import UNCHANGED, ranking_table, retraining_table, score_regimes
 
 
 def scores(n=12, noise=0.0):
@@ -151,4 +152,4 @@ def test_models_that_were_not_retrained_are_not_ranked():
     brought = brought[(brought["model"] == "a") | (brought["trained_on"] == "full")]
     found = ranking_table(brought, n_boot=10, rng=0)
     assert found.empty
-    assert list(found.columns) == RANKING_COLUMNS
+    assert list(found.columns) == columns("ranking")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from ... import _tables
 from ..._core.arrays import FloatArray, IntArray
 from ..._moments import Screen
 from .._reference import reference
@@ -14,8 +15,6 @@ from .._reference import reference
 RANKED_BY = "control expression"
 FEWEST, N_SIZES = 20, 15
 SUBSETS = ("all", "common")
-COLUMNS = ["model", "subset", "ranked_by", "n_genes", "n"]
-COLUMNS += ["l2", "l2_baseline", "l2_ceiling", "l2_ratio", "l2_ratio_ceiling"]
 
 
 def error_by_n_genes_table(
@@ -63,7 +62,7 @@ def error_by_n_genes_table(
         for subset, rows in zip(SUBSETS, (known[name], every & known[name]), strict=True):
             labels = {"model": name, "subset": subset, "ranked_by": RANKED_BY, "n_genes": sizes, "n": int(rows.sum())}
             frames.append(pd.DataFrame({**labels, **{key: _median(x[rows]) for key, x in columns.items()}}))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+    return pd.concat(frames, ignore_index=True) if frames else _tables.empty("error_by_n_genes")
 
 
 def gene_numbers(n_genes: int) -> IntArray:

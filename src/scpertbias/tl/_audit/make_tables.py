@@ -11,7 +11,7 @@ import pandas as pd
 from mudata import MuData
 from threadpoolctl import threadpool_limits
 
-from ... import _moments, _results, _store
+from ... import _moments, _results, _store, _tables
 from ..._core.arrays import FloatArray
 from ..._models._base import CONSTANT, Solution
 from ..._models._fit import store
@@ -200,14 +200,14 @@ def models_table(
         for name, record in records[regime].items():
             cannot = len(set(map(str, record.get("unpredicted", []))) & set(folds))
             rows.append((name, regime, str(record["kind"]), cannot, str(record.get("note", ""))))
-    return pd.DataFrame(rows, columns=["model", "regime", "kind", "n_unpredicted", "note"])
+    return pd.DataFrame(rows, columns=_tables.columns("models", audit=True))
 
 
 def left_out_table(fits: Mapping[str, Fits], untrained: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
     """List the models that are left out, with the reason; ``untrained`` are those that are not cross-fitted."""
     rows = [(name, regime, reason) for regime, f in fits.items() for name, reason in f.left_out.items()]
     rows += untrained
-    return pd.DataFrame(rows, columns=["model", "regime", "reason"])
+    return pd.DataFrame(rows, columns=_tables.columns("models_left_out"))
 
 
 def summaries(

@@ -6,36 +6,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ... import _tables
 from ..._core.arrays import BoolArray, FloatArray
 from ..._core.ranking import percentiles
 from ..._moments import Screen
 from ...pp._annotate import SPECIES, masks
 from ...pp._check import LEFT_OUT, REPRODUCIBLE
 
-KINDS = (
-    "too few cells",
-    "not reproducible",
-    "target in a confounder set",
-    "mostly shared axis",
-    "specific",
-    "reproducible",
-)
+KINDS = tuple(_tables.TABLES["perturbations"].pick("kind")[0].values)
 SYSTEMATIC, OTHER = "systematic", "other"
 SHOWN = ("mt", "ribo", SYSTEMATIC)
 MOST = 0.5
-COLUMNS = [
-    "perturbation",
-    "kind",
-    "n_cells",
-    "reproducibility",
-    "effect",
-    "response_share",
-    "target_gene",
-    "target_z",
-    "target_percentile",
-    *SHOWN,
-    "top_genes",
-]
 
 
 def perturbations_table(screen: Screen, check: pd.DataFrame, confounding: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -71,7 +52,7 @@ def perturbations_table(screen: Screen, check: pd.DataFrame, confounding: pd.Dat
     table["target_gene"] = table["target_gene"].fillna("")
     left_out = rows["detail"].str.startswith(LEFT_OUT).to_numpy(bool)
     table["kind"] = _kinds(table["reproducibility"].to_numpy(), left_out, in_set, shares)
-    return table[COLUMNS]
+    return table[_tables.columns("perturbations")]
 
 
 def _kinds(repeat: FloatArray, left_out: BoolArray, in_set: BoolArray, shares: pd.DataFrame) -> npt.NDArray[np.str_]:

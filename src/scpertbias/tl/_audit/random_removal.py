@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from ... import _tables
 from ..._core.arrays import BoolArray, FloatArray, IntArray
 from ..._core.matched_genes import Removals, mismatch
 from ..._log import progress
@@ -24,22 +25,6 @@ from .jobs import Arrays, Cache, Part, Place, digest, run
 from .retraining import NO_GAIN, UNCHANGED
 
 TOO_FEW_GENES = "too few other genes to remove as many"
-COLUMNS = [
-    "model",
-    "regime",
-    "n",
-    "n_genes",
-    "n_random",
-    "gain",
-    "random_mean",
-    "random_min",
-    "random_max",
-    "p",
-    "q",
-    "n_replaced",
-    "mismatch",
-    "note",
-]
 
 
 def by_gene(variant: Variant) -> bool:
@@ -107,7 +92,7 @@ def random_table(
     for v in models:
         first, second = (fits[r].solutions[v.name].predictions for r in ("full", regime))
         rows.append(_row(v, removals, judge.gain(first, _spread(second, kept), kept), draws))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=_tables.columns("random_removals"))
 
 
 class Draw(NamedTuple):

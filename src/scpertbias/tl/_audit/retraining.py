@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ... import _tables
 from ..._core.arrays import FloatArray, IntArray
 from ..._core.resampling import Columns, bootstrap_weights, means
 from ..._keys import NEGLIGIBLE
@@ -22,7 +23,6 @@ Predictions = Mapping[str, Mapping[str, FloatArray]]
 Scored = tuple[str, str, FloatArray]
 UNCHANGED = "retraining changes nothing for this model"
 NO_GAIN = 1e-9
-COLUMNS = ["model", "regime", "metric", "n", "full", "retrained", "gain", "ci_low", "ci_high", "p", "q", "note"]
 
 
 def score_regimes(
@@ -99,7 +99,7 @@ def retraining_table(
     weights = bootstrap_weights(len(names), n_boot, np.random.default_rng(rng)).astype(np.float64)
     pairs = [(model, regime, *of) for regime, models in found.items() for model, of in models.items()]
     if not pairs:
-        return pd.DataFrame(columns=COLUMNS)
+        return _tables.empty("retraining")
     gain = means(np.column_stack([full - retrained for _, _, full, retrained in pairs]), weights)
     rows = []
     for k, (model, regime, full, retrained) in enumerate(pairs):
@@ -120,7 +120,7 @@ def retraining_table(
                 "note": UNCHANGED if same else "",
             }
         )
-    return with_q(pd.DataFrame(rows, columns=COLUMNS))
+    return with_q(pd.DataFrame(rows, columns=_tables.columns("retraining")))
 
 
 def paired(
@@ -145,20 +145,6 @@ def paired(
 
 
 """A difference of errors (relative to the mean baseline) so small that nobody would rank by it."""
-RANKING_COLUMNS = [
-    "regime",
-    "model_a",
-    "model_b",
-    "metric",
-    "n",
-    "full",
-    "full_ci_low",
-    "full_ci_high",
-    "retrained",
-    "retrained_ci_low",
-    "retrained_ci_high",
-    "order",
-]
 
 
 def ranking_table(
@@ -177,7 +163,7 @@ def ranking_table(
         for a, b in combinations(found[regime], 2)
     ]
     if not pairs:
-        return pd.DataFrame(columns=RANKING_COLUMNS)
+        return _tables.empty("ranking")
     weights = bootstrap_weights(len(names), n_boot, np.random.default_rng(rng)).astype(np.float64)
     before, after = (
         means(np.column_stack([first[when] - second[when] for *_, first, second in pairs]), weights) for when in (0, 1)
@@ -195,7 +181,7 @@ def ranking_table(
         }
         for k, (regime, a, b, _, _) in enumerate(pairs)
     ]
-    return pd.DataFrame(rows, columns=RANKING_COLUMNS)
+    return pd.DataFrame(rows, columns=_tables.columns("ranking"))
 
 
 def _columns(name: str, of: Columns, k: int) -> dict[str, float]:

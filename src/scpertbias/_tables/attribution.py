@@ -1,0 +1,164 @@
+"""What models respond to: targets, attributions, and the gene sets among their genes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .table import CI_HIGH, CI_LOW, GENE, MODEL, NOTE, PERTURBATION, Column, N, P, Q, Table
+
+MODEL_A = Column("model_a", "str", "One model.", label="model", form="name")
+MODEL_B = Column("model_b", "str", "The other model.", label="and")
+
+TARGET_RESPONSE = Table(
+    "target_response",
+    "spb.tl.target_response",
+    "Whether each perturbed gene moves in its own column, or in one beside it.",
+    "One row per model (``observed`` among them), block of genes and shift, and one per model and target.",
+    (
+        MODEL,
+        Column(
+            "level",
+            "str",
+            "What the row is about.",
+            values={"scan": "a block and a shift", "perturbation": "a target"},
+        ),
+        Column("block", "str", "``all``, or one of ten blocks of consecutive genes (``1`` to ``10``)."),
+        Column("first", "str", "First gene of the block."),
+        Column("last", "str", "Last gene of the block."),
+        Column(
+            "shift",
+            "Int64",
+            "Columns beside the target's own; −1: the values of a target lie one column before its name.",
+        ),
+        Column("n_targets", "Int64", "Measured targets."),
+        Column(
+            "percentile",
+            "float64",
+            "Percentile of the target among all genes of its perturbation, in a scan the mean over the targets.",
+        ),
+        Column("expected", "float64", "The same in a random perturbation."),
+        replace(P, sentence="p by permutation of the targets among perturbations, over all shifts."),
+        replace(Q, sentence="p of the strongest shift, adjusted by Benjamini and Hochberg over the blocks."),
+        Column("proposed", "boolean", "Whether this shift fits best, and better than expected by chance."),
+        PERTURBATION,
+        replace(GENE, sentence="Name of the target in the data; empty in a scan."),
+        Column("z", "float64", "Effect on the target, in standard errors; missing in a scan."),
+        Column("delta", "float64", "Effect on the target; missing in a scan.", unit="log-normalized units"),
+        replace(NOTE, sentence="Why something is not tested; empty if nothing."),
+        Column("direction", "str", "Direction in which targets are expected to move: ``either``, ``down`` or ``up``."),
+    ),
+    regime_at=1,
+)
+
+CHECKED = Table(
+    "attribution_check",
+    "spb.tl.attribution_check",
+    "Whether attributions distinguish genes and perturbations.",
+    "One row per model.",
+    (
+        MODEL,
+        Column(
+            "flag",
+            "str",
+            "The first that holds; the size of an attribution counts, not its sign.",
+            form="flag",
+            tip="ok, or why its attributions say nothing",
+            values={
+                "zero": "all genes are 0, in more than half of the perturbations",
+                "constant": "all genes are equal, in more than half of the perturbations",
+                "one_hot": "one gene has 99.9 % of the total, in more than half of the perturbations",
+                "shared": "the mean cosine between perturbations is above 0.999",
+                "ok": "",
+            },
+        ),
+        Column("detail", "str", "The finding in words.", label="finding", form="aside"),
+    ),
+    regime_at=0,
+)
+
+AGREEMENT = Table(
+    "attribution_agreement",
+    "spb.tl.attribution_agreement",
+    "How similar the attributions of two models are.",
+    "One row per pair of models and perturbation; perturbation ``''`` is the mean over perturbations. The size of an "
+    "attribution counts, not its sign.",
+    (
+        MODEL_A,
+        MODEL_B,
+        PERTURBATION,
+        Column(
+            "spearman",
+            "float64",
+            "Rank correlation over genes; missing where an attribution is the same for all genes.",
+            label="Spearman [95 %]",
+            form="interval",
+            tip="over genes, mean over perturbations",
+        ),
+        replace(
+            CI_LOW,
+            sentence="Lower end of the 95 % interval of the mean over perturbations; missing if there is none (under "
+            "ten perturbations).",
+        ),
+        CI_HIGH,
+        Column(
+            "overlap",
+            "float64",
+            "Share of the top ``k`` genes that both have; ties at the border count in part.",
+            label="shared top genes",
+            form="percent",
+        ),
+        Column(
+            "chance",
+            "float64",
+            "Overlap expected by chance: ``k`` over the number of genes.",
+            label="by chance",
+            form="percent",
+        ),
+        replace(
+            P,
+            sentence="One-sided p against permutations of genes within 20 bins of expression.",
+            tip="against genes of the same expression",
+        ),
+        Column(
+            "p_specific",
+            "float64",
+            "One-sided p against other perturbations of ``model_b``.",
+            label="p, specific",
+            tip="against other perturbations",
+        ),
+        replace(
+            N,
+            sentence="Perturbations for which both models have attributions.",
+            tip="perturbations that both have attributions for",
+        ),
+    ),
+    regime_at=0,
+)
+
+ENRICH = Table(
+    "enrich",
+    "spb.tl.enrich",
+    "Gene sets that hold more of a model's top genes than of the measured genes.",
+    "One row per model, list of genes and gene set with at least one gene in common.",
+    (
+        MODEL,
+        Column("of", "str", "``attributions``, or the scale of the recurrent genes (``delta``, ``z``, ``centered``)."),
+        PERTURBATION,
+        Column("source", "str", "Name of the gene set."),
+        Column("overlap", "int64", "Genes in common."),
+        Column("k", "int64", "Genes of the list."),
+        Column("set_size", "int64", "Measured genes of the set."),
+        Column("background", "int64", "Measured genes."),
+        Column("genes", "str", "The genes in common."),
+        Column("log_odds", "float64", "Log odds ratio."),
+        replace(P, sentence="One-sided p of Fisher's test."),
+        replace(
+            Q,
+            sentence="p adjusted by Benjamini and Hochberg over all that was tested for the model, also without a gene "
+            "in common.",
+        ),
+        replace(NOTE, sentence="``too small`` where fewer than 3 genes are in common."),
+    ),
+)
+
+TABLES = (TARGET_RESPONSE, CHECKED, AGREEMENT, ENRICH)

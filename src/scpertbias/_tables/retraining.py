@@ -1,0 +1,189 @@
+"""What retraining without some genes changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .attribution import MODEL_A, MODEL_B
+from .table import CI_HIGH, CI_LOW, METRIC, MODEL, NOTE, REGIME, Column, N, P, Q, Table
+
+OF_BOTH = replace(
+    N, sentence="Held-out perturbations that both predict.", tip="held-out perturbations that both predict"
+)
+
+RETRAINING = Table(
+    "retraining",
+    "spb.tl.audit",
+    "What retraining in each regime changes.",
+    "One row per model, regime and metric.",
+    (
+        MODEL,
+        REGIME,
+        METRIC,
+        OF_BOTH,
+        Column(
+            "full",
+            "float64",
+            "Score of the model trained on all genes, on the genes of the regime.",
+            label="trained on all genes",
+            tip="l2_ratio on the genes of the regime",
+        ),
+        Column(
+            "retrained",
+            "float64",
+            "Score of the model trained in the regime.",
+            tip="l2_ratio on the genes of the regime",
+        ),
+        Column(
+            "gain",
+            "float64",
+            "``full`` − ``retrained``; positive if retraining helps.",
+            label="gain [95 %]",
+            form="interval",
+            tip="positive: retraining helps",
+        ),
+        CI_LOW,
+        CI_HIGH,
+        P,
+        Q,
+        NOTE,
+    ),
+)
+
+RANKING = Table(
+    "ranking",
+    "spb.tl.audit with models",
+    "Whether retraining reverses the order of two models.",
+    "One row per regime and pair of models, the mean baseline among them.",
+    (
+        REGIME,
+        MODEL_A,
+        MODEL_B,
+        METRIC,
+        OF_BOTH,
+        Column(
+            "full",
+            "float64",
+            "Mean of a − b of the error relative to the mean baseline, of the models trained on all genes, on the genes "
+            "of the regime; negative if a is closer to the data.",
+            label="difference, all genes",
+            tip="of l2_ratio, on the genes of the regime; negative: the first is closer",
+        ),
+        Column("full_ci_low", "float64", "Lower end of its 95 % interval."),
+        Column("full_ci_high", "float64", "Upper end of its 95 % interval."),
+        Column(
+            "retrained",
+            "float64",
+            "The same of the models trained in the regime.",
+            label="difference, retrained",
+            tip="of the models trained in the regime",
+        ),
+        Column("retrained_ci_low", "float64", "Lower end of its 95 % interval."),
+        Column("retrained_ci_high", "float64", "Upper end of its 95 % interval."),
+        Column(
+            "order",
+            "str",
+            "Whether the order of the two changes.",
+            tip="kept or reversed where both intervals leave out 0",
+            values={
+                "kept": "both intervals exclude 0, on the same side",
+                "reversed": "both intervals exclude 0, on opposite sides",
+                "same": "no difference reaches 0.0005",
+                "undetermined": "all else",
+            },
+        ),
+    ),
+)
+
+RANDOM_REMOVALS = Table(
+    "random_removals",
+    "spb.tl.audit (with n_random above 0 and a regime without genes)",
+    "What removing as many random genes changes instead.",
+    "One row per model.",
+    (
+        MODEL,
+        replace(REGIME, sentence="The regime without the most confounder genes: ``no_mt`` or ``no_mt_ribo``."),
+        replace(N, sentence="Held-out perturbations.", tip=True),
+        Column("n_genes", "int64", "Genes removed.", label="genes removed"),
+        Column("n_random", "int64", "Random removals.", label="removals"),
+        Column(
+            "gain",
+            "float64",
+            "Error relative to the mean baseline, of the full model − of the model retrained without the genes of the "
+            "regime; positive if retraining helps.",
+            tip="by retraining without the genes of the regime",
+        ),
+        Column(
+            "random_mean",
+            "float64",
+            "Mean gain of the random removals.",
+            label="gain, random genes",
+            tip="mean over random removals",
+        ),
+        Column("random_min", "float64", "Smallest gain of the random removals.", label="least"),
+        Column("random_max", "float64", "Largest gain of the random removals.", label="largest"),
+        replace(
+            P,
+            sentence="One-sided p of the gain against the random ones, not adjusted.",
+            tip="one-sided, not adjusted",
+        ),
+        replace(Q, sentence="Always missing: p is not adjusted."),
+        Column("n_replaced", "int64", "Genes taken from another bin of expression, as their own had too few."),
+        Column(
+            "mismatch",
+            "float64",
+            "Mean difference of log expression in control between the genes removed at random and those of the regime.",
+        ),
+        replace(
+            NOTE,
+            sentence="What must be known of the row; empty if nothing. Models that solve every gene apart cannot differ, "
+            "and are not retrained.",
+        ),
+    ),
+)
+
+COUPLING = Table(
+    "coupling",
+    "spb.tl.coupling",
+    "How far predictions of the kept genes move by retraining.",
+    "One row per model, regime and kind of rows. Retraining on values that are normalized again to the kept genes would "
+    "need the counts, and is not part of this.",
+    (
+        MODEL,
+        REGIME,
+        Column(
+            "rows",
+            "str",
+            "Which perturbations.",
+            label="perturbations",
+            tip="seen in training, or not",
+            values={
+                "training": "those that the model has seen; of cross-fitted models from one further fit on all, which is "
+                "never scored",
+                "unseen": "the stored predictions of held-out perturbations",
+            },
+        ),
+        Column(
+            "shift",
+            "float64",
+            "Distance of the retrained from the full model, relative to the predicted effect.",
+            label="coupling",
+            tip="how far predictions of the same genes move by retraining; 0: not at all",
+        ),
+        Column(
+            "shift_seed",
+            "float64",
+            "The same between two trainings with other seeds.",
+            label="by the seed",
+            tip="the same between trainings with other seeds",
+        ),
+        N,
+        replace(
+            NOTE,
+            sentence="Why a value is missing; empty if none is. The regime ``regressed`` has other values, which are not "
+            "compared.",
+        ),
+    ),
+)
+
+TABLES = (RETRAINING, RANKING, RANDOM_REMOVALS, COUPLING)

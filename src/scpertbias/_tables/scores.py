@@ -1,0 +1,148 @@
+"""How accurate models are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._core.metrics import METRICS, Metric
+from .table import (
+    CI_HIGH,
+    CI_LOW,
+    METRIC,
+    MODEL,
+    N_CELLS,
+    NOTE,
+    PERTURBATION,
+    REPRODUCIBILITY,
+    Column,
+    N,
+    P,
+    Q,
+    Table,
+)
+
+
+def _sentence(label: str) -> str:
+    return label[0].upper() + label[1:]
+
+
+def _beside(name: str, metric: Metric) -> list[Column]:
+    """Return the columns that stand beside a score: its ceiling and its baseline."""
+    columns = [Column(f"{name}_ceiling", "float64", f"Ceiling of ``{name}``.")] if metric.ceiling else []
+    if name != "l2_ratio":  # that of the baseline is 1
+        columns.append(Column(f"{name}_baseline", "float64", f"``{name}`` of the baseline."))
+    return columns
+
+
+HELD_OUT = replace(N, sentence="Held-out perturbations.", tip=True)
+
+SCORES = Table(
+    "scores",
+    "spb.tl.score",
+    "Scores of every model on every perturbation.",
+    "One row per model, perturbation and split. Ceilings are the scores of the data themselves. The baseline is the mean "
+    "of the training perturbations, for combinations the additive prediction.",
+    (
+        MODEL,
+        PERTURBATION,
+        Column(
+            "split", "str", "``test`` if the model has not seen the perturbation, else the split of the row's cells."
+        ),
+        Column(
+            "seen_targets",
+            "Int64",
+            "Of a held-out combination, how many of its genes are perturbed in training; missing in other rows.",
+        ),
+        Column("fold", "int64", "Fold that holds the perturbation out; −1 if none does."),
+        N_CELLS,
+        Column(
+            "trained_on",
+            "str",
+            "Regime in which the model was trained; in an audit each regime also scores the model of ``full``.",
+        ),
+        *(Column(name, "float64", f"{_sentence(metric.label)}.") for name, metric in METRICS.items()),
+        *(column for name, metric in METRICS.items() for column in _beside(name, metric)),
+        Column(
+            "control_noise",
+            "float64",
+            "Share of the predicted effect that sampling of the control alone would make; above 0.1 ``pearson_delta`` "
+            "rewards the noise of the control.",
+        ),
+        REPRODUCIBILITY,
+    ),
+    regime_at=1,
+)
+
+SUMMARY = Table(
+    "summary",
+    "spb.tl.score",
+    "Scores on held-out perturbations.",
+    "One row per model, subset and metric, over held-out perturbations.",
+    (
+        MODEL,
+        Column(
+            "subset",
+            "str",
+            "Which perturbations.",
+            values={
+                "all": "all that the model predicts",
+                "common": "those that all models predict",
+                "reproducible": "of all those with a reproducible effect",
+            },
+        ),
+        replace(
+            METRIC,
+            sentence="Name of the score; ``l2_skill`` and the like are scaled: 0 is the mean baseline, 1 the noise "
+            "ceiling.",
+        ),
+        HELD_OUT,
+        Column(
+            "estimate",
+            "float64",
+            "Mean over held-out perturbations (of a skill score the ratio of sums).",
+            label="estimate [95 %]",
+            form="interval",
+            tip="mean over held-out perturbations, and its interval",
+        ),
+        CI_LOW,
+        CI_HIGH,
+        Column("ceiling", "float64", "Score of the data themselves.", tip="the score of the truth itself"),
+        Column(
+            "difference_to_mean",
+            "float64",
+            "Paired difference to the mean baseline; positive is better, whatever the metric.",
+            label="against the mean",
+            tip="paired difference to the mean baseline",
+        ),
+        replace(P, sentence="p of that difference; missing where the model is the baseline."),
+        Q,
+        NOTE,
+    ),
+    regime_at=1,
+)
+
+ERROR_BY_N_GENES = Table(
+    "error_by_n_genes",
+    "spb.tl.audit with models",
+    "Errors over the most expressed genes.",
+    "One row per model, subset and number of genes; errors are medians over held-out perturbations.",
+    (
+        MODEL,
+        Column(
+            "subset",
+            "str",
+            "Which perturbations: ``all`` that the model predicts, or those ``common`` to all models.",
+        ),
+        Column("ranked_by", "str", "What the genes are ranked by: ``control expression``, their mean in control."),
+        Column("n_genes", "int64", "Genes that the error is over, from the highest ranked."),
+        HELD_OUT,
+        Column("l2", "float64", "L2 error.", unit="log-normalized units"),
+        Column("l2_baseline", "float64", "L2 error of the mean baseline.", unit="log-normalized units"),
+        Column("l2_ceiling", "float64", "L2 error of the data themselves.", unit="log-normalized units"),
+        Column("l2_ratio", "float64", "L2 error relative to the mean baseline."),
+        Column("l2_ratio_ceiling", "float64", "L2 error of the data themselves relative to the mean baseline."),
+    ),
+    regime_at=1,
+)
+
+TABLES = (SCORES, SUMMARY, ERROR_BY_N_GENES)

@@ -1,0 +1,204 @@
+"""The screen itself: checks, perturbations, confounders."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .table import (
+    CI_HIGH,
+    CI_LOW,
+    N_CELLS,
+    NOTE,
+    PERTURBATION,
+    REPRODUCIBILITY,
+    RESPONSE_SHARE,
+    TOP_GENES,
+    Column,
+    P,
+    Table,
+)
+
+CHECK = Table(
+    "check",
+    "spb.pp.check",
+    "What is wrong with the screen, before any model.",
+    "One row per finding, and one per perturbation.",
+    (
+        Column(
+            "check",
+            "str",
+            "What the row is about: ``labels``, ``scale``, ``batches``, ``genes``, ``split``, ``response`` or "
+            "``perturbation``.",
+            label="about",
+        ),
+        PERTURBATION,
+        Column(
+            "status",
+            "str",
+            "How serious it is.",
+            form="status",
+            values={"ok": "", "note": "", "warning": ""},
+        ),
+        replace(N_CELLS, sentence="Cells of the perturbation; 0 in other rows."),
+        REPRODUCIBILITY,
+        Column(
+            "squared_effect",
+            "float64",
+            "Noise-corrected squared effect; may be negative.",
+            unit="squared log-normalized units",
+        ),
+        RESPONSE_SHARE,
+        TOP_GENES,
+        Column("detail", "str", "The finding in words.", label="finding", form="prose"),
+    ),
+)
+
+PERTURBATIONS = Table(
+    "perturbations",
+    "spb.tl.audit",
+    "Every perturbation, before any model.",
+    "One row per perturbation.",
+    (
+        PERTURBATION,
+        Column(
+            "kind",
+            "str",
+            "The first that holds.",
+            form="line",
+            tip="the first that holds; models can be judged on specific ones",
+            values={
+                "too few cells": "",
+                "not reproducible": "under 0.3",
+                "target in a confounder set": "whatever share of the response that set accounts for",
+                "mostly shared axis": "more than half of its effect lies on the mean response or a confounder set",
+                "specific": "",
+                "reproducible": "its shares are not known",
+            },
+        ),
+        replace(N_CELLS, label="cells"),
+        REPRODUCIBILITY,
+        Column("effect", "float64", "Length of the effect without noise.", tip=True, unit="log-normalized units"),
+        RESPONSE_SHARE,
+        Column(
+            "target_gene",
+            "str",
+            "The measured target, of several the one that moved least; empty if none is measured.",
+            label="own gene",
+            tip="the measured target",
+        ),
+        Column(
+            "target_z",
+            "float64",
+            "z of the target gene against control.",
+            label="its z",
+            tip="of the measured target against control",
+        ),
+        Column("target_percentile", "float64", "Percentile of its ``|z|`` among all genes, 0 to 1."),
+        Column(
+            "mt",
+            "float64",
+            "Share of its effect on mitochondrial genes.",
+            label="on mt",
+            form="percent",
+            tip=True,
+        ),
+        Column(
+            "ribo",
+            "float64",
+            "Share of its effect on ribosomal genes.",
+            label="on ribo",
+            form="percent",
+            tip=True,
+        ),
+        Column(
+            "systematic",
+            "float64",
+            "Share of its effect on the mean response of all perturbations.",
+            label="on shared axis",
+            form="percent",
+            tip="share of its effect on the mean response (systematic)",
+        ),
+        replace(TOP_GENES, tip="largest |z| against control, with the direction"),
+    ),
+)
+
+CONFOUNDING = Table(
+    "confounding",
+    "spb.tl.confounding",
+    "Shares of the whole response on gene sets and directions.",
+    "One row per axis, and one per axis and perturbation.",
+    (
+        Column(
+            "axis",
+            "str",
+            "Name of the gene set (``other``: the genes in none) or direction (``systematic``: the mean response; "
+            "``depth``: along which genes change with sequencing depth; ``leading_1`` to ``leading_5``: in which "
+            "perturbations differ most, estimated from other perturbations).",
+            form="name",
+        ),
+        Column(
+            "kind",
+            "str",
+            "Kind of the axis; kinds overlap and are never added up.",
+            form="line",
+            tip="kinds overlap and are never added up",
+            values={"genes": "a gene set", "direction": ""},
+        ),
+        Column(
+            "level",
+            "str",
+            "What the row is about.",
+            values={"screen": "the whole response", "perturbation": "that of one perturbation"},
+        ),
+        PERTURBATION,
+        Column(
+            "share",
+            "float64",
+            "Share of the response (squared effects) on this axis alone, free of sampling noise; may be negative.",
+            label="share [95 %]",
+            form="percent_interval",
+            tip="of the response, on this axis alone, without noise",
+        ),
+        replace(
+            CI_LOW,
+            sentence="Lower end of the 95 % interval over perturbations and blocks of control cells; missing if there "
+            "is none (under ten perturbations).",
+        ),
+        CI_HIGH,
+        Column(
+            "null",
+            "float64",
+            "Mean share of random sets of equally expressed genes.",
+            label="random genes",
+            form="percent",
+            tip="mean share of random sets of equally expressed genes",
+        ),
+        replace(
+            P,
+            sentence="Share of those random sets with at least as large a share; missing for directions.",
+            tip="share of random sets that carry as much",
+        ),
+        Column("shapley", "float64", "The share with the overlap of the axes of a kind divided between them."),
+        Column(
+            "on_systematic",
+            "float64",
+            "Part of the mean response that lies in the set.",
+            label="of shared axis",
+            form="percent",
+            tip=True,
+        ),
+        Column("share_without", "float64", "The share without the perturbations that target a gene of the set."),
+        Column("n_target", "int64", "Perturbations that target a gene of the set."),
+        Column(
+            "n_effective",
+            "float64",
+            "Effective number of perturbations in the response: so many equal ones would account for it.",
+        ),
+        Column("n_genes", "int64", "Measured genes of the axis.", label="genes"),
+        TOP_GENES,
+        NOTE,
+    ),
+    regime_at=1,
+)
+
+TABLES = (CHECK, PERTURBATIONS, CONFOUNDING)

@@ -1,0 +1,203 @@
+"""What models predict of one perturbation and not of all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .scores import HELD_OUT
+from .table import CI_HIGH, CI_LOW, GENE, METRIC, MODEL, NOTE, SYMBOL, Column, P, Q, Table
+
+N_PERTURBATIONS = Column("n_perturbations", "int64", "Held-out perturbations.", tip=True)
+
+SPECIFICITY = Table(
+    "specificity",
+    "spb.tl.specificity",
+    "Scores of predictions on their own perturbation, and on the others.",
+    "One row per model (``observed``: the data themselves) and metric.",
+    (
+        MODEL,
+        replace(
+            METRIC,
+            sentence="Name of the score: ``l2`` (log-normalized units; lower is better), ``pearson_delta``, "
+            "``pearson_delta_perturbed``, ``off_axis`` (correlation of the parts of predicted and observed effects off "
+            "the mean direction of the training perturbations) or ``off_share`` (share of the squared predicted effects "
+            "off that axis).",
+        ),
+        HELD_OUT,
+        Column(
+            "score",
+            "float64",
+            "Mean score of predictions on their own perturbation.",
+            label="own",
+            tip="predictions scored on their own perturbations",
+        ),
+        Column(
+            "mismatched",
+            "float64",
+            "Mean score of the other held-out perturbations' predictions.",
+            tip="the same predictions on each other's perturbations",
+        ),
+        Column(
+            "specific_gain",
+            "float64",
+            "Difference of the two; positive if the own predictions are better.",
+            label="gain [95 %]",
+            form="interval",
+            tip="positive: own predictions are better",
+        ),
+        replace(
+            CI_LOW,
+            sentence="Lower end of the 95 % interval of the gain (of ``off_share``: of the score); missing if there is "
+            "none (under ten perturbations).",
+        ),
+        CI_HIGH,
+        replace(P, sentence="p by permutation of predictions among perturbations."),
+        Q,
+        Column("ceiling", "float64", "Score of the data themselves."),
+        Column("ceiling_mismatched", "float64", "Score of the data assigned to the wrong perturbations."),
+        Column("ceiling_gain", "float64", "Difference of the two.", label="gain of the truth"),
+        Column(
+            "score_half",
+            "float64",
+            "Score of the model on one half of the cells.",
+            label="model, same half",
+            tip="to be compared with the axis alone",
+        ),
+        Column(
+            "axis_only",
+            "float64",
+            "Score on that half of a prediction that takes from the other half how far to go along the shared axis.",
+            label="axis alone",
+            tip="one half of the cells: what knowing only the shared axis would score",
+        ),
+        NOTE,
+    ),
+    regime_at=1,
+)
+
+RECURRENCE = Table(
+    "recurrence",
+    "spb.tl.recurrence",
+    "In how many perturbations each gene is among the strongest.",
+    "One row per model (``observed`` among them), scale and gene. Genes that are never among the strongest are left "
+    "out. A model that predicts the same for every unseen perturbation has the same genes on top everywhere by "
+    "construction (and none once centered), so it gets no p.",
+    (
+        MODEL,
+        Column(
+            "by",
+            "str",
+            "Scale of the effects.",
+            values={
+                "delta": "difference from control",
+                "z": "in standard errors",
+                "centered": "z of the difference from the mean of the perturbed, for a model from that of its own "
+                "predictions",
+            },
+        ),
+        GENE,
+        Column(
+            "count",
+            "int64",
+            "Perturbations that have the gene among their strongest.",
+            tip="perturbations that have it among their five strongest genes",
+        ),
+        replace(N_PERTURBATIONS, label="of"),
+        Column(
+            "expected",
+            "float64",
+            "Count expected by chance: as many genes of each perturbation, drawn among genes of the same expression.",
+            label="by chance",
+            tip="among genes of the same expression",
+        ),
+        Column(
+            "excess",
+            "float64",
+            "Count above the observed one; missing for ``observed``.",
+            label="beyond data",
+            tip="count in excess of the observed one",
+        ),
+        Column(
+            "excess_ci_low",
+            "float64",
+            "Lower end of the 95 % interval of ``excess``: the observed count is one of noisy data, and a model without "
+            "noise has somewhat more of the same genes.",
+            label="at least",
+            tip="lower end of its 95 % interval",
+        ),
+        P,
+        replace(
+            Q,
+            sentence="p adjusted over the genes (Benjamini–Hochberg); missing for ``delta``, where noisy genes "
+            "recur in any screen.",
+        ),
+        Column("n_effective_genes", "float64", "Effective number of genes that the strongest are spread over."),
+        NOTE,
+        SYMBOL,
+    ),
+    regime_at=1,
+)
+
+VARIANCE_RATIO = Table(
+    "variance_ratio",
+    "spb.tl.variance_ratio",
+    "How much predictions differ between perturbations, compared with the data.",
+    "One row per model, and one per model and gene. Standard deviations are about the mean of each fold (of all where "
+    "folds have fewer than 5 perturbations), since the fits of folds differ in their mean.",
+    (
+        MODEL,
+        Column("level", "str", "What the row is about.", values={"screen": "all genes", "gene": "one gene"}),
+        replace(GENE, sentence="Name of the gene in the data; empty in rows about all genes."),
+        replace(N_PERTURBATIONS, label="n"),
+        Column(
+            "sd_predicted",
+            "float64",
+            "Predicted standard deviation between perturbations.",
+            unit="log-normalized units",
+        ),
+        Column(
+            "sd_observed",
+            "float64",
+            "Observed standard deviation between perturbations, without noise (from the covariance of two halves of the "
+            "cells).",
+            unit="log-normalized units",
+        ),
+        Column(
+            "ratio",
+            "float64",
+            "Ratio of predicted to observed variance, summed over genes; of one gene the ratio of standard deviations, "
+            "where its covariance exceeds twice its standard error.",
+            label="variance ratio [95 %]",
+            form="interval",
+            tip="predicted to observed variance between perturbations",
+        ),
+        CI_LOW,
+        CI_HIGH,
+        Column(
+            "cosine_mean",
+            "float64",
+            "Cosine of predicted effects with those of the mean baseline.",
+            label="cosine with mean",
+            tip="predicted effects with those of the mean baseline",
+        ),
+        Column(
+            "cosine_control",
+            "float64",
+            "Cosine of predicted effects with those of the control baseline.",
+            label="cosine with control",
+            tip="predicted effects with those of the control baseline",
+        ),
+        Column(
+            "collapsed_to",
+            "str",
+            "Baseline that the model has fallen back to (cosine above 0.999): ``mean`` or ``no_change``; empty if none.",
+            label="collapsed to",
+            tip="a baseline with a cosine above 0.999",
+        ),
+        NOTE,
+        replace(SYMBOL, sentence="Symbol of the gene; empty in rows about all genes."),
+    ),
+    regime_at=1,
+)
+
+TABLES = (SPECIFICITY, RECURRENCE, VARIANCE_RATIO)

@@ -1,0 +1,44 @@
+"""An audit with every table, and what a stored table is held against."""
+
+import pandas as pd
+import pytest
+
+import scpertbias as spb
+from scpertbias import _store
+
+
+@pytest.fixture(scope="session")
+def stored():
+    """Every table of an audit of the bundled screen, and of the questions that are asked apart."""
+    mdata = spb.tl.audit(
+        spb.ds.papalexi_2021(),
+        batch_key="bio_rep",
+        covariates=["p_mito"],
+        models=("no_change", "mean", "ridge", "grn_linear", "bilinear"),
+        n_boot=50,
+        n_random=2,
+    )
+    spb.tl.coupling(mdata)
+    spb.tl.enrich(mdata["full"])
+    held = {**_store.root(mdata), "enrich": _store.root(mdata["full"])["enrich"]}
+    names = [name for name, value in held.items() if isinstance(value, pd.DataFrame)]
+    return {name: _store.table(mdata["full"] if name == "enrich" else mdata, name, made_by="") for name in names}
+
+
+@pytest.fixture
+def as_declared(stored):
+    """Hold a table against its declaration: columns, their order, dtypes and values."""
+
+    def compare(table):
+        frame = stored[table.name]
+        columns = table.in_audit()
+        assert list(frame.columns) == [column.name for column in columns]
+        for column in columns:
+            values = frame[column.name]
+            if column.dtype == "str":
+                assert pd.api.types.infer_dtype(values) in ("string", "empty"), column.name
+            else:
+                assert str(values.dtype) == column.dtype, column.name
+            assert not column.values or set(values) <= set(column.values), column.name
+
+    return compare
