@@ -17,7 +17,7 @@ CHUNK = 500
 TIE = 1e-12
 
 
-class Ranked(NamedTuple):
+class RankedAttributions(NamedTuple):
     """Attributions of one model as they are compared (perturbations x genes, NaN rows: not comparable).
 
     Parameters
@@ -54,7 +54,7 @@ class Kinds(NamedTuple):
     cosine: float
 
 
-def ranked(attributions: FloatArray, k: int) -> Ranked:
+def rank_attributions(attributions: FloatArray, k: int) -> RankedAttributions:
     """Rank the genes of each perturbation (perturbations x genes) by the size of their attribution."""
     n_genes = attributions.shape[1]
     if not 1 <= k <= n_genes:
@@ -67,7 +67,7 @@ def ranked(attributions: FloatArray, k: int) -> Ranked:
         centered = rankdata(size[rows], axis=1) - (n_genes + 1) / 2
         ranks[rows] = centered / np.linalg.norm(centered, axis=1, keepdims=True)
         top[rows] = _top_shares(size[rows], k)
-    return Ranked(ranks, top)
+    return RankedAttributions(ranks, top)
 
 
 def _top_shares(size: FloatArray, k: int) -> FloatArray:
@@ -91,14 +91,19 @@ def gene_permutations(bins: IntArray, n_perm: int, rng: np.random.Generator) -> 
 
 
 def agreement(
-    a: Ranked, b: Ranked, *, k: int, permutations: list[tuple[IntArray, IntArray]], keys: FloatArray
+    a: RankedAttributions,
+    b: RankedAttributions,
+    *,
+    k: int,
+    permutations: list[tuple[IntArray, IntArray]],
+    keys: FloatArray,
 ) -> Agreement:
     """Compare two models perturbation by perturbation, and on the mean.
 
     Parameters
     ----------
     a, b
-        From :func:`ranked`, of the same perturbations and genes.
+        From :func:`rank_attributions`, of the same perturbations and genes.
     k
         As it was given there.
     permutations

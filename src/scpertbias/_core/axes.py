@@ -120,7 +120,7 @@ def resample(effects: Effects, n_boot: int, rng: np.random.Generator) -> Resampl
 
 
 @dataclass(frozen=True)
-class Form:
+class AxisEnergy:
     """Energy on one axis by perturbation, ``own`` (P,), and its products with the control blocks.
 
     ``first`` (P, K) are those of the blocks of half 1 with the second effects, ``second`` the reverse, ``both`` (1 or P,
@@ -141,14 +141,16 @@ class Form:
         return total
 
 
-def genes_form(effects: Effects, genes: BoolArray | slice = slice(None)) -> Form:
+def energy_on_genes(effects: Effects, genes: BoolArray | slice = slice(None)) -> AxisEnergy:
     """Energy on some genes."""
     d1, d2 = effects.first[:, genes], effects.second[:, genes]
     b1, b2 = (b[:, genes] for b in effects.blocks)
-    return Form(np.einsum("pg,pg->p", d1, d2), d2 @ b1.T, d1 @ b2.T, (b1 @ b2.T).reshape(1, -1))
+    return AxisEnergy(np.einsum("pg,pg->p", d1, d2), d2 @ b1.T, d1 @ b2.T, (b1 @ b2.T).reshape(1, -1))
 
 
-def direction_form(effects: Effects, axis_1: FloatArray, axis_2: FloatArray, code: IntArray | None = None) -> Form:
+def energy_on_direction(
+    effects: Effects, axis_1: FloatArray, axis_2: FloatArray, code: IntArray | None = None
+) -> AxisEnergy:
     """Energy on a direction with two half estimates: (D1·u2)(D2·u1) / (u1·u2).
 
     Parameters
@@ -166,7 +168,7 @@ def direction_form(effects: Effects, axis_1: FloatArray, axis_2: FloatArray, cod
     b = _own(effects.second @ axis_1.T, code) * scale
     z1, z2 = (effects.blocks[0] @ axis_2.T).T[code], (effects.blocks[1] @ axis_1.T).T[code]
     both = z1[:, :, None] * z2[:, None, :] * scale[:, None, None]
-    return Form(a * b, z1 * b[:, None], z2 * (a * scale)[:, None], both.reshape(len(a), -1))
+    return AxisEnergy(a * b, z1 * b[:, None], z2 * (a * scale)[:, None], both.reshape(len(a), -1))
 
 
 def _own(products: FloatArray, code: IntArray) -> FloatArray:
@@ -209,24 +211,24 @@ def leading_axes(means: FloatArray, fold: IntArray, n_axes: int) -> FloatArray:
     span fewer directions the rest are NaN.
     """
     n_folds = int(fold.max(initial=-1)) + 1
-    found = np.full((n_folds, n_axes, means.shape[1]), np.nan)
+    axes = np.full((n_folds, n_axes, means.shape[1]), np.nan)
     for f in range(n_folds):
-        found[f] = top_directions(means[fold != f], n_axes)
-    return found
+        axes[f] = top_directions(means[fold != f], n_axes)
+    return axes
 
 
 def top_directions(means: FloatArray, n_axes: int) -> FloatArray:
     """Right singular vectors of the centered rows (n_axes x G); NaN where they span fewer directions."""
-    found = np.full((n_axes, means.shape[1]), np.nan)
+    directions = np.full((n_axes, means.shape[1]), np.nan)
     centered = means - means.mean(axis=0) if len(means) else means
     n = min(n_axes, len(centered) - 1, means.shape[1])
     if n < 1:
-        return found
+        return directions
     values, vectors = np.linalg.eigh(centered @ centered.T)
     known = values[::-1][:n] > 1e-12 * max(float(values[-1]), 0.0)
     axes = vectors[:, ::-1][:, :n].T @ centered
     axes[known] /= np.linalg.norm(axes[known], axis=1, keepdims=True)
     axes[~known] = np.nan
     largest = np.abs(np.nan_to_num(axes)).argmax(axis=1)
-    found[:n] = axes * np.where(axes[np.arange(n), largest] < 0, -1.0, 1.0)[:, None]
-    return found
+    directions[:n] = axes * np.where(axes[np.arange(n), largest] < 0, -1.0, 1.0)[:, None]
+    return directions

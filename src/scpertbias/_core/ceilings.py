@@ -106,9 +106,9 @@ class Truth:
         expected |= dict.fromkeys(("n_cells", "groups"), (rows,))
         expected |= dict.fromkeys(("control", "control_var", "target_columns", "pooled_var"), (genes,))
         for name, shape in expected.items():
-            found = getattr(self, name).shape
-            if found != shape:
-                msg = f"`{name}` has shape {found}, but `observed` of shape {(rows, genes)} needs {shape}."
+            actual = getattr(self, name).shape
+            if actual != shape:
+                msg = f"`{name}` has shape {actual}, but `observed` of shape {(rows, genes)} needs {shape}."
                 raise ValueError(msg)
         if not (np.all(self.n_cells > 0) and self.n_control > 0):
             msg = f"`n_cells` and `n_control` must be positive, found {self.n_cells.min()} and {self.n_control}."

@@ -1,6 +1,6 @@
 """In how many perturbations a gene is among the strongest, and how often it would be by chance.
 
-By chance means: within each bin of expression the strongest genes of a perturbation are dealt to random genes,
+By chance means: within each bin of expression the strongest genes of a perturbation are assigned to random genes,
 independently for each perturbation. A gene's count is then a sum of independent coin flips with the probabilities
 (strongest genes of the perturbation in the bin) / (genes in the bin), the same for all genes of a bin, so its
 distribution (Poisson-binomial) is computed exactly.

@@ -68,13 +68,13 @@ def ridge(
     penalty = np.full(means.shape[1], float(alpha))
     if coding == "one_hot":
         return _assemble(*_shrink(means, cells, penalty))
-    kept = _kept(cells, penalty)
-    kept[reference] = 0.0
+    shrinkage = _shrinkage(cells, penalty)
+    shrinkage[reference] = 0.0
     # without control cells alpha cancels; dropping it keeps the limit alpha = 0 defined
     scale = alpha if cells[reference] > 0 else 1.0
-    weighted = cells[reference] * means[reference] + scale * (kept * means).sum(axis=0)
-    intercept = weighted / (cells[reference] + scale * kept.sum(axis=0))
-    return _assemble(intercept, kept * (means - intercept))
+    weighted = cells[reference] * means[reference] + scale * (shrinkage * means).sum(axis=0)
+    intercept = weighted / (cells[reference] + scale * shrinkage.sum(axis=0))
+    return _assemble(intercept, shrinkage * (means - intercept))
 
 
 def grn(
@@ -233,12 +233,12 @@ def _prepare(means: FloatArray, n_cells: Counts, alpha: float, gamma: float) -> 
     return np.ascontiguousarray(np.where((cells > 0)[:, None], means, 0.0), dtype=np.float64), cells
 
 
-def _kept(cells: FloatArray, penalty: FloatArray) -> FloatArray:
+def _shrinkage(cells: FloatArray, penalty: FloatArray) -> FloatArray:
     """Return what the penalty leaves, n / (n + penalty), of each level's deviation (P, G); 0 without cells."""
-    kept = np.zeros((cells.size, penalty.size))
+    shrinkage = np.zeros((cells.size, penalty.size))
     trained = cells > 0
-    kept[trained] = cells[trained, None] / (cells[trained, None] + penalty)
-    return kept
+    shrinkage[trained] = cells[trained, None] / (cells[trained, None] + penalty)
+    return shrinkage
 
 
 def _shrink(means: FloatArray, cells: FloatArray, penalty: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -247,9 +247,9 @@ def _shrink(means: FloatArray, cells: FloatArray, penalty: FloatArray) -> tuple[
     A column's result depends on that column alone, bit by bit: no matrix product, no sum along genes. (Only a table of
     a single column differs in the last digits, because numpy sums that pairwise.)
     """
-    kept = _kept(cells, penalty)
-    intercept: FloatArray = (kept * means).sum(axis=0) / kept.sum(axis=0)
-    return intercept, kept * (means - intercept)
+    shrinkage = _shrinkage(cells, penalty)
+    intercept: FloatArray = (shrinkage * means).sum(axis=0) / shrinkage.sum(axis=0)
+    return intercept, shrinkage * (means - intercept)
 
 
 def _over_perturbations(
@@ -279,11 +279,11 @@ def _leading(gram: FloatArray, rank: int) -> FloatArray:
     if size >= _LARGE and 4 * rank < size and gram.any():
         start = np.random.default_rng(0).standard_normal(size)  # fixed, and not orthogonal to what is sought
         try:
-            _, found = eigsh(gram, k=rank, which="LA", v0=start, tol=0)
+            _, vectors = eigsh(gram, k=rank, which="LA", v0=start, tol=0)
         except ArpackError:
             pass
         else:
-            return np.ascontiguousarray(found[:, ::-1])
+            return np.ascontiguousarray(vectors[:, ::-1])
     _, vectors = eigh(gram, subset_by_index=(max(size - rank, 0), size - 1))
     leading: FloatArray = vectors[:, ::-1]
     return leading

@@ -44,7 +44,7 @@ def of(
     With ``chunk_memory`` (gigabytes) cells need not be in memory; ``genes`` keeps some of them.
     """
     _validate.cells_or_profiles(adata, lazy=chunk_memory is not None)
-    asked = {
+    data = {
         "groupby": groupby,
         "reference": reference,
         "batch_key": batch_key,
@@ -53,10 +53,10 @@ def of(
         "gene_symbols": gene_symbols,
     }
     if _store.profiles_record(adata) is not None:
-        return read_profiles(adata, asked, layer=layer)
+        return read_profiles(adata, data, layer=layer)
     return read_cells(
         adata,
-        asked,
+        data,
         layer=layer,
         covariates=covariates,
         guide_key=guide_key,

@@ -12,7 +12,7 @@ from anndata import AnnData
 
 from .. import _moments, _results, _store
 from .._core.arrays import FloatArray, IntArray
-from .._core.attribution import Agreement, agreement, gene_permutations, ranked
+from .._core.attribution import Agreement, agreement, gene_permutations, rank_attributions
 from .._core.ranking import expression_bins
 from .._core.resampling import bootstrap_weights, mean_interval
 from .._docs import docs
@@ -141,7 +141,7 @@ def attribution_agreement_table(
     names = np.array(screen.names)[1:]
     keys = rng.random((n_perm, len(names)))
     weights = bootstrap_weights(len(names), N_BOOT, rng)
-    of_model = {name: ranked(values[1:], k) for name, values in attributions.items()}
+    of_model = {name: rank_attributions(values[1:], k) for name, values in attributions.items()}
     frames = []
     for a, b in combinations(of_model, 2):
         result = agreement(of_model[a], of_model[b], k=k, permutations=permutations, keys=keys)
