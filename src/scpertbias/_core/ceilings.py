@@ -21,6 +21,7 @@ N_TOP_EFFECTS = 20
 
 def row_norm(values: FloatArray) -> FloatArray:
     """Euclidean norm of each row."""
+    # √(x_i · x_i)
     norms: FloatArray = np.sqrt(np.einsum("ij,ij->i", values, values))
     return norms
 
@@ -53,6 +54,7 @@ def correlation(first: FloatArray, second: FloatArray, reference: FloatArray | f
     (left, left_norm), (right, right_norm) = sides
     norms = left_norm * right_norm
     known = ~np.isnan(norms)
+    # x_i · y_i of the centered sides
     products = np.einsum("ij,ij->i", left, right)
     result = np.where(known, 0.0, np.nan)
     np.divide(products, norms, out=result, where=known & ~constant & (norms > 0))

@@ -140,6 +140,7 @@ def gene_set_shares(
         Generator.
     """
     effects = whole.effects
+    # Σ_p D1_pg D2_pg: the energy of each gene, over perturbations (G,)
     by_gene = np.einsum("pg,pg->g", effects.first, effects.second)
     total = by_gene.sum() if whole.known else 1.0
     nulls = random_sets(by_gene / total, control, members, n_random, rng)
@@ -158,7 +159,9 @@ def gene_set_shares(
                 share,
                 null=float(null.mean()) if n_random else np.nan,
                 p=_p_value(share.share, null, genes, control),
+                # A gene counts in equal parts for all sets that hold it
                 shapley=float(by_gene @ part / by_gene.sum()),
+                # u1 · u2 on the genes of the set, over that on all genes
                 on_systematic=float(u1[genes] @ u2[genes] / (u1 @ u2)) if steady else np.nan,
                 share_without=_share_without(whole, energy, targets),
             )

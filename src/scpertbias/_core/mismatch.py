@@ -68,11 +68,14 @@ def mismatch(matrix: FloatArray, pool: IntArray, weights: FloatArray, permuted: 
 
 def _gain_draws(matrix: FloatArray, others: FloatArray, weights: FloatArray) -> FloatArray:
     """Own less exchanged score in each resample; a perturbation drawn twice is not exchanged with itself."""
+    # How many others of the pool each resample holds (R, n)
     partners = weights @ others
     known = partners > 0
+    # Mean score of the drawn others of the pool on each perturbation (R, n)
     exchanged = np.divide(weights @ (matrix * others).T, partners, out=np.zeros_like(partners), where=known)
     w = weights * known
     total = w.sum(axis=1)
+    # Σ_p w_p (own − exchanged score) (R,)
     summed = np.einsum("rp,rp->r", w, matrix.diagonal() - exchanged)
     draws: FloatArray = np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0)
     return draws

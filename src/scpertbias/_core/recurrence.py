@@ -180,5 +180,6 @@ def effective_number(count: IntArray) -> float:
 def _probabilities(top: BoolArray, bins: IntArray) -> FloatArray:
     """Share of the genes of each bin that are marked (rows x bins)."""
     member = (bins[:, None] == np.arange(bins.max(initial=0) + 1)).astype(np.float64)
+    # Marked genes of each row in each bin, over the genes of the bin (rows, bins)
     share: FloatArray = (top @ member) / member.sum(axis=0)
     return share

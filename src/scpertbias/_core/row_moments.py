@@ -94,6 +94,7 @@ class MomentAccumulator:
         mean = raw = _divide(half[:n_rows] + half[n_rows:], n)
         if n_batches > 1:
             offset = batch_means - control_mean
+            # Cells per batch times the batch offsets: what centering takes from each sum (rows, G)
             half -= sum_by(assignment.counts, half_row, 2 * n_rows) @ offset
             blocks -= sum_by(assignment.counts, assignment.block, n_blocks) @ offset
             mean = _divide(half[:n_rows] + half[n_rows:], n)
@@ -153,6 +154,7 @@ def sum_by(values: FloatArray, to: IntArray, n_groups: int, weights: FloatArray 
     member = np.flatnonzero(to >= 0)
     weight = np.ones(len(member)) if weights is None else weights[member]
     indicator = sparse.csr_array((weight, (to[member], member)), shape=(n_groups, len(to)))
+    # Indicator of the groups (n_groups, n) times the entries
     out = np.asarray(indicator @ values.reshape(len(to), -1), dtype=np.float64)
     return out.reshape(n_groups, *values.shape[1:])
 

@@ -167,6 +167,7 @@ def two_stage(
     levels[trained] = scores
     if perturbations is not None:
         levels = harmonic_extension(perturbations, trained, levels, alpha=alpha, gamma=gamma)
+    # Low rank part of all levels (P, G)
     low = levels @ loadings.T
     rest = grn(means - center - low, cells, alpha=alpha, gamma=gamma, genes=genes, perturbations=perturbations)
     return _assemble(center + rest.intercept, low + rest.coef)
@@ -186,6 +187,7 @@ def harmonic_extension(
     rows = csr_array(laplacian)[unknown]
     system = gamma * rows[:, unknown].toarray()
     system[np.diag_indices_from(system)] += alpha
+    # (γ L_uu + αI)⁻¹ (−γ L_us values_s): `result` is zero where unknown, so the rows take the known ones only
     result[unknown] = solve_positive(system, -gamma * (rows @ result))
     return result
 
@@ -197,8 +199,10 @@ def low_rank(matrix: FloatArray, rank: int) -> tuple[FloatArray, FloatArray]:
     singular values lost in rounding do no harm. A rank above min(m, n) is cut to it.
     """
     if matrix.shape[0] > matrix.shape[1]:
+        # Leading eigenvectors of XᵀX, the right singular vectors (n, r)
         loadings = _leading(matrix.T @ matrix, rank)
         return matrix @ loadings, loadings
+    # Leading eigenvectors of XXᵀ, the left singular vectors U (m, r); XᵀU = V S
     left = _leading(matrix @ matrix.T, rank)
     loadings = matrix.T @ left
     size: FloatArray = np.linalg.norm(loadings, axis=0)
@@ -257,6 +261,7 @@ def _over_perturbations(
 ) -> Linear:
     """Smoothing over perturbations, one Cholesky; over genes too, two eigendecompositions (Sylvester)."""
     total = cells.sum()
+    # Mean of all training cells (G,)
     center: FloatArray = cells @ means / total
     right = cells[:, None] * (means - center)
     # dense over perturbations: the intercept, once eliminated, couples all trained levels
@@ -270,6 +275,7 @@ def _over_perturbations(
         penalty = values[:, None] + gamma * genes.values
         if penalty.min() <= cells.size * np.finfo(np.float64).eps * penalty.max():
             raise ValueError(_SINGULAR)
+        # U ((Uᵀ R Q) / (λ_i + γ μ_j)) Qᵀ, U and λ of the system, Q and μ of the genes' graph
         coef = genes.back(vectors @ ((vectors.T @ genes.forward(right)) / penalty))
     return _assemble(center - cells @ coef / total, coef)
 

@@ -56,6 +56,7 @@ class HeldOutData:
 
     def off(self, effects: FloatArray) -> FloatArray:
         """Part of the effects off that direction."""
+        # d_p · a_p, the length of each effect along its axis (P,)
         on = np.einsum("pg,pg->p", effects, self.axis)
         return np.asarray(effects - on[:, None] * self.axis, dtype=np.float64)
 
@@ -117,19 +118,23 @@ def ceiling_matrix(metric: str, data: HeldOutData) -> FloatArray:
 
 
 def _l2_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
+    # ‖x_q − s_p‖² = ‖x_q‖² − 2 s_p·x_q + ‖s_p‖², predictions q (columns) on perturbations p (rows)
     squares = row_norm(away) ** 2 - 2 * data.shift @ away.T + row_norm(data.shift)[:, None] ** 2
     return np.sqrt(np.maximum(squares, 0.0))
 
 
 def _perturbed_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
     centered, truth = _centered(away), _centered(data.shift)
+    # t_p · x_q over the norms of both: correlations of all pairs
     return _quotient(truth @ centered.T, row_norm(centered), row_norm(truth), rounding)
 
 
 def _delta_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
     centered, base = _centered(away), _centered(data.mean - data.control)
     truth = _centered(data.observed - data.control)
+    # ‖x_q + b_p‖²: predictions q, with the mean response that the fit of p has learned
     size = row_norm(centered) ** 2 + 2 * base @ centered.T + row_norm(base)[:, None] ** 2
+    # t_p · (x_q + b_p) (P, P)
     product = truth @ centered.T + np.einsum("pg,pg->p", truth, base)[:, None]
     return _quotient(product, np.sqrt(np.maximum(size, 0.0)), row_norm(truth), rounding)
 
@@ -137,7 +142,9 @@ def _delta_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> 
 def _off_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
     n_genes = away.shape[1]
     truth = _centered(data.off(data.shift))
+    # a_p · x_q, each prediction along the axis of each perturbation (P, P)
     on = data.axis @ away.T
+    # t_p · (x_q − (a_p·x_q) a_p): truth and prediction, both off the axis of p (P, P)
     product = truth @ away.T - np.einsum("pg,pg->p", truth, data.axis)[:, None] * on
     middle = away.mean(axis=1) - data.axis.mean(axis=1)[:, None] * on
     size = row_norm(away) ** 2 - on**2 - n_genes * middle**2
@@ -220,9 +227,12 @@ def axis_only(data: HeldOutData) -> tuple[FloatArray, FloatArray]:
     """Predictions for half 1 and half 2 that know the axis, and from the other half how far to go along it."""
     u1, u2 = data.axes[0][data.fit], data.axes[1][data.fit]
     (c1, c2), (h1, h2) = data.control_half, data.half
+    # u1 · u2 of the axis of each perturbation (P,)
     size = np.einsum("pg,pg->p", u1, u2)
     inverse = np.divide(1, size, out=np.full_like(size, np.nan), where=size != 0)
+    # Control plus (D1_p·u2) / (u1·u2) u1, from half 1 for half 2 (P, G); below, the reverse
     for_2 = c1 + (np.einsum("pg,pg->p", h1 - c1, u2) * inverse)[:, None] * u1
+    # Control plus (D2_p·u1) / (u1·u2) u2 (P, G)
     for_1 = c2 + (np.einsum("pg,pg->p", h2 - c2, u1) * inverse)[:, None] * u2
     return for_1, for_2
 
@@ -230,6 +240,7 @@ def axis_only(data: HeldOutData) -> tuple[FloatArray, FloatArray]:
 def axes_agree(axes: FloatArray, least: float) -> BoolArray:
     """Whether the two half estimates of each fit's axis have at least such a cosine (F,)."""
     size = row_norm(axes[0]) * row_norm(axes[1])
+    # u1 · u2 of each fit (F,)
     product = np.einsum("fg,fg->f", axes[0], axes[1])
     cosines = np.divide(product, size, out=np.zeros_like(size), where=size > 0)
     return np.asarray(cosines >= least, dtype=np.bool_)

@@ -46,6 +46,7 @@ def deviations(values: FloatArray, groups: IntArray) -> FloatArray:
     """Differences of the rows from the mean of their group; rounding is no difference."""
     names, code = np.unique(groups, return_inverse=True)
     member = (code[:, None] == np.arange(len(names))).astype(np.float64)
+    # Mean of each group (groups, G)
     means = (member.T @ values) / member.sum(axis=0)[:, None]
     away = values - means[code]
     size = np.abs(values).max(axis=1, initial=0.0)[:, None]

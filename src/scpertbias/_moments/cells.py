@@ -56,17 +56,13 @@ def read(
     used, reason = _usable(row, perturbation, data["min_cells"])
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
     hashes, guides = _hashes(adata, seed), _guide_halves(adata, guide_key, codes)
-    assignment = assign_halves(
-        row, len(perturbation), 0, hashes, batch=batch, n_batches=len(batch_names), guide_half=guides
-    )
+    n_rows, n_genes = len(perturbation), adata.n_vars if genes is None else int(genes.sum())
+    assignment = assign_halves(row, n_rows, 0, hashes, batch=batch, n_batches=len(batch_names), guide_half=guides)
     normalization = _normalization(adata, normalize, size_factors, target_sum)
-    covariate_values = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
+    values = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
     genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
     columns = None if genes.all() else np.where(genes, np.cumsum(genes) - 1, -1)
-    n_genes = int(genes.sum())
-    accumulator = MomentAccumulator(
-        assignment, row, len(perturbation), 0, batch=batch, n_genes=n_genes, covariates=covariate_values
-    )
+    accumulator = MomentAccumulator(assignment, row, n_rows, 0, batch=batch, n_genes=n_genes, covariates=values)
     size = _validate.depth(adata) if normalization is None else None
     half = np.where(codes == 0, assignment.half[assignment.group], -1)
     depth = None if normalization is None and size is None else Depth(half, batch, n_genes)

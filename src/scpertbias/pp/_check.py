@@ -122,6 +122,7 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
     merged = screen.merged()
     m = merged.moments
     halves = m.half - m.half[:, :1]
+    # D1_p · D2_p: squared effect without noise (P,)
     energy = np.einsum("pg,pg->p", halves[0], halves[1])
     se = np.sqrt(m.pooled_var * (1 / m.n[:, None] + 1 / m.n[0]))
     z = np.divide(m.mean - m.control, se, out=np.zeros_like(m.mean), where=se > 0)

@@ -181,6 +181,7 @@ def _independent(n: FloatArray, c: Covariates, candidates: Sequence[int], rows: 
     """Return the covariates that vary over the cells of some rows, each beyond those before it."""
     mean = c.mean[rows]
     center = n @ mean / n.sum()
+    # Squares of the covariates: within rows, plus between rows Σ_r n_r a_r a_rᵀ (k, k)
     ss = c.ss[rows].sum(axis=0) + np.einsum("r,ri,rj->ij", n, mean - center, mean - center)
     chosen: list[int] = []
     for j in candidates:
