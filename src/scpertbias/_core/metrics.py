@@ -14,23 +14,6 @@ from scpertbias._core import ceilings
 from scpertbias._core.arrays import FloatArray
 from scpertbias._core.ceilings import ROUNDING, Truth, correlation, row_norm
 
-__all__ = [
-    "METRICS",
-    "Metric",
-    "Truth",
-    "control_noise",
-    "discrimination",
-    "evaluate",
-    "evaluate_ceilings",
-    "l2",
-    "l2_ratio",
-    "mae",
-    "mse_de20",
-    "pearson_delta",
-    "pearson_delta_perturbed",
-    "rmse",
-]
-
 Score = Callable[[FloatArray, Truth], FloatArray]
 TruthScore = Callable[[Truth], FloatArray]
 

@@ -10,14 +10,11 @@ from anndata import AnnData
 
 from .. import _store, _validate
 from .._core.arrays import BoolArray, FloatArray
-from .._core.moments import Moments
 from .._core.sums import column_sums
 from .cells import cell_codes
 from .cells import read as read_cells
 from .profiles import read as read_profiles
 from .screen import Screen
-
-__all__ = ["Moments", "Screen", "cell_codes", "control_mean", "of", "symbols"]
 
 
 def of(

@@ -119,7 +119,7 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
 
 def perturbations(screen: _moments.Screen) -> pd.DataFrame:
     """Return one row a perturbation: cells, reproducibility, noise-corrected energy, strongest genes."""
-    merged = screen.merged()
+    merged = screen.merged
     m = merged.moments
     halves = m.half - m.half[:, :1]
     # D1_p · D2_p: squared effect without noise (P,)

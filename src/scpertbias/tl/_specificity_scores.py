@@ -162,7 +162,7 @@ def stage(
     rng: np.random.Generator,
 ) -> Stage:
     """Take from the screen what models are judged by on some held-out perturbations."""
-    m = screen.merged().moments
+    m = screen.merged.moments
     genes = score_genes(screen, n_top_genes)
     kept = np.asarray(np.isfinite(m.half[:, held.rows]).all(axis=(0, 2)), dtype=np.bool_)
     rows = held.rows[kept]
@@ -199,7 +199,7 @@ def _training_axes(
     screen: Screen, rows: IntArray, folds: Mapping[str, int] | None, genes: IntArray
 ) -> tuple[IntArray, FloatArray]:
     """Return which fit predicts each row, and the mean half effects of the perturbations that it was trained on."""
-    data = screen if folds is None else screen.merged()
+    data = screen if folds is None else screen.merged
     m = data.moments
     usable = data.used & (data.perturbation > 0) & np.isfinite(m.half).all(axis=(0, 2))
     fold = np.array([-1 if folds is None else folds.get(name, -1) for name in screen.names])
