@@ -326,6 +326,20 @@ def nothing_global_is_set(module: Module) -> Iterator[str]:
             yield f"{module.rel}:{node.lineno} calls {name}"
 
 
+def einsums_are_explained(module: Module) -> Iterator[str]:
+    """a comment directly above a statement with einsum says what the product is"""
+    lines = module.text.splitlines()
+    statements = [node for node in ast.walk(module.tree) if isinstance(node, ast.stmt)]
+    for call in ast.walk(module.tree):
+        if not (isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] == "einsum"):
+            continue
+        start = max(
+            node.lineno for node in statements if node.lineno <= call.lineno <= (node.end_lineno or node.lineno)
+        )
+        if start < 2 or not lines[start - 2].lstrip().startswith("#"):
+            yield f"{module.rel}:{call.lineno} einsum has no comment above it: say what the product is, and its shape"
+
+
 def _managers(node: ast.AST) -> list[ast.expr]:
     """What a with statement enters, or a class (which may be a context manager) inherits from."""
     if isinstance(node, ast.With):
@@ -356,6 +370,7 @@ RULES: list[Callable[[Module], Iterator[str]]] = [
     nothing_is_left_for_later,
     inputs_are_validated_by_errors,
     nothing_global_is_set,
+    einsums_are_explained,
     modules_have_their_tests,
 ]
 
@@ -420,6 +435,8 @@ BROKEN = [
         "class Q(warnings.catch_warnings):\n    f = lambda: warnings.simplefilter('ignore')",
         0,
     ),
+    (einsums_are_explained, "_core/x.py", "def f(x):\n    return np.einsum('ij->i', x)", 1),
+    (einsums_are_explained, "_core/x.py", "# row sums (i,)\ny = (\n    np.einsum('ij->i', x)\n)", 0),
     (modules_have_their_tests, "_core/no_such_module.py", "", 1),
     (modules_have_their_tests, "pp/__init__.py", "", 0),
 ]

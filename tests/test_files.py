@@ -1,7 +1,6 @@
 """Whatever a reader stumbles over becomes one error that names the file."""
 
 import shutil
-import sys
 import tokenize
 import zlib
 
@@ -82,15 +81,14 @@ def test_failure_leaves_the_earlier_folder(tmp_path, failure):
 @pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
 def test_failure_of_the_last_step_brings_the_earlier_folder_back(tmp_path, monkeypatch, failure):
     out = filled(tmp_path / "out")
-    rename = type(out).rename
-    monkeypatch.setattr(_files, "_exchange", lambda one, two: False)
+    move = type(out).replace
 
     def broken(self, target):
         if target == out and (self / "new").exists():
             raise failure
-        return rename(self, target)
+        return move(self, target)
 
-    monkeypatch.setattr(type(out), "rename", broken)
+    monkeypatch.setattr(type(out), "replace", broken)
 
     def fail():
         with whole_folder(out) as folder:
@@ -100,21 +98,6 @@ def test_failure_of_the_last_step_brings_the_earlier_folder_back(tmp_path, monke
         fail()
     assert (out / "audit.html").read_text() == "earlier"
     assert list(tmp_path.iterdir()) == [out]
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-def test_folders_are_exchanged(tmp_path, monkeypatch, at_once):
-    if not at_once:
-        monkeypatch.setattr(_files.sys, "platform", "other")
-    one, two = filled(tmp_path / "one"), filled(tmp_path / "two")
-    (two / "audit.html").write_text("new")
-    assert _files._exchange(two, one) == (at_once and sys.platform in ("linux", "darwin"))
-    with whole_folder(tmp_path / "out") as folder:
-        (folder / "audit.html").write_text("first")
-    with whole_folder(tmp_path / "out") as folder:
-        (folder / "audit.html").write_text("second")
-    assert (tmp_path / "out" / "audit.html").read_text() == "second"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["one", "out", "two"]
 
 
 def test_removal_is_finished_before_the_interrupt(tmp_path, monkeypatch):

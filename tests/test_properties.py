@@ -208,7 +208,7 @@ def test_cells_in_parts(adata, n_parts, seed):
     del whole.obs["split"]
     part = np.random.default_rng(seed).integers(n_parts, size=adata.n_obs)
     whole.obs["part"] = np.array(["train", "val", "test"])[part]
-    one, two = _moments.of(whole, **DATA).merged(), _moments.of(whole, split_key="part", **DATA).merged()
+    one, two = _moments.of(whole, **DATA).merged, _moments.of(whole, split_key="part", **DATA).merged
     scale = float(np.abs(one.moments.mean).max())
     np.testing.assert_array_equal(one.moments.n, two.moments.n)
     np.testing.assert_allclose(one.moments.mean, two.moments.mean, **CLOSE)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,8 +57,6 @@ def _elsewhere(group: h5py.Group) -> Iterator[str]:
 
 FILES = ("audit.html", "audit.json", "audit.h5mu")
 TABLES = "tables"
-EXCHANGE = 2
-"""What the systems' calls to rename take for: exchange."""
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -104,41 +99,28 @@ def _is_ours(path: Path) -> bool:
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``folder`` that takes its place when the work is done, and vanishes if it fails."""
+    """Give a temporary folder beside ``folder`` that takes its place when the work is done, and vanishes if it fails.
+
+    An earlier folder is moved aside for the moment of the change, and back if that fails. A process that is killed between
+    the two moves leaves it whole beside its place, with a name that ends in ``.earlier``.
+    """
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made = _beside(folder)
-    made.mkdir()
+    new = _beside(folder)
+    earlier = new.with_name(f"{new.name}.earlier")
+    new.mkdir()
     try:
-        yield made
-        if not folder.exists():
-            made.rename(folder)
-        elif not _exchange(made, folder):
-            _take_the_place(made, folder)
+        yield new
+        if folder.exists():
+            folder.replace(earlier)
+        new.replace(folder)
     finally:
-        _remove(made)
-
-
-def _exchange(one: Path, two: Path) -> bool:
-    """Exchange two folders in one step, so that a process that is killed leaves no gap; False where no step does that."""
-    here = {"linux": -100, "darwin": -2}.get(sys.platform)  # paths from the working directory
-    call = {"linux": "renameat2", "darwin": "renameatx_np"}.get(sys.platform, "")
-    function = None if here is None else getattr(ctypes.CDLL(None), call, None)
-    return function is not None and function(here, os.fsencode(one), here, os.fsencode(two), EXCHANGE) == 0
-
-
-def _take_the_place(made: Path, folder: Path) -> None:
-    """Move a folder away and another to its place; if that fails, bring it back."""
-    earlier = _beside(folder)
-    try:
-        folder.rename(earlier)
-        made.rename(folder)
-    except BaseException:  # Ctrl-C between the two must not cost the earlier audit
-        if earlier.exists() and not folder.exists():
-            earlier.rename(folder)
-        raise
-    finally:
-        _remove(earlier)
+        if earlier.exists() and not folder.exists():  # Ctrl-C between the two must not cost the earlier audit
+            earlier.replace(folder)
+        try:
+            _remove(new)
+        finally:
+            _remove(earlier)
 
 
 def _remove(folder: Path) -> None:

@@ -14,7 +14,6 @@ VAR = "var"
 CONTROL_BLOCKS = "control_blocks"
 DEPTH_SLOPES = "depth_slopes"
 CROSS = "cross"
-COVARIATES = "covariates"
 
 FULL = "full"
 WITHOUT_GENES = ("no_mt", "no_mt_ribo")

@@ -115,21 +115,21 @@ def parse(
 def find_reference(labels: Sequence[str], reference: str | Sequence[str] | None, *, groupby: str) -> list[str]:
     """Return the labels that are control: asked for by name, list or pattern, else found by their wording."""
     if reference is not None:
-        wanted = (
+        patterns = (
             [str(reference)] if isinstance(reference, str) or np.isscalar(reference) else [str(r) for r in reference]
         )
-        known = set(labels)
-        found, missing = set(), []
-        for pattern in wanted:
+        present = set(labels)
+        controls, missing = set(), []
+        for pattern in patterns:
             # A label may itself hold one of *?[, so it is looked up as it is first.
-            matched = {pattern} if pattern in known else {label for label in labels if fnmatchcase(label, pattern)}
-            found |= matched
+            matched = {pattern} if pattern in present else {label for label in labels if fnmatchcase(label, pattern)}
+            controls |= matched
             if not matched:
                 missing.append(pattern)
-        if missing or not found:
-            msg = f"`reference` {missing or wanted} matches no label of obs[{groupby!r}]; it holds {_some(labels)}."
+        if missing or not controls:
+            msg = f"`reference` {missing or patterns} matches no label of obs[{groupby!r}]; it holds {_some(labels)}."
             raise ValueError(msg)
-        return [label for label in labels if label in found]
+        return [label for label in labels if label in controls]
     words = {label: word for label in labels if (word := _control_word(label))}
     if not words:
         msg = (
@@ -160,7 +160,7 @@ def _reference_name(controls: Sequence[str], taken: Iterable[str]) -> str:
 def _parts(labels: Sequence[str], controls: set[str], symbols: set[str]) -> dict[str, tuple[str, ...]]:
     """Return the targets of each label, control parts dropped; empty for the control."""
     singles = {label.strip() for label in labels if not _ANY_SEPARATOR.search(label)}
-    known = singles | symbols | controls
+    part_names = singles | symbols | controls
     out: dict[str, tuple[str, ...]] = {}
     recognized = []
     for label in labels:
@@ -171,7 +171,7 @@ def _parts(labels: Sequence[str], controls: set[str], symbols: set[str]) -> dict
         if len(pieces) == 1 and pieces[0] not in symbols:
             for separator in SEPARATORS:
                 trial = [piece.strip() for piece in label.split(separator)]
-                if len(trial) > 1 and all(piece in known or is_control_word(piece) for piece in trial):
+                if len(trial) > 1 and all(piece in part_names or is_control_word(piece) for piece in trial):
                     pieces = trial
                     recognized.append(label)
                     break

@@ -139,8 +139,8 @@ def check_name(key: str) -> None:
 def check_key(adata: AnnData, key: str) -> None:
     """Refuse a key that cannot be stored or names a slot this package did not write."""
     check_name(key)
-    known = root(adata)
-    ours = {*known.get(_keys.MODELS, {}), *known.get(_keys.LAYERS, {})}
+    entries = root(adata)
+    ours = {*entries.get(_keys.MODELS, {}), *entries.get(_keys.LAYERS, {})}
     if key not in ours and (key in RESERVED or key in adata.layers or key in adata.varm):
         msg = f"`key_added={key!r}` names a slot that scpertbias did not write; choose another name."
         raise ValueError(msg)
@@ -161,9 +161,9 @@ def put(data: AnnData | MuData, **entries: Any) -> None:
 def put_layer(adata: AnnData, key: str, values: Any, record: Mapping[str, Any]) -> None:
     """Store a layer and how it was made."""
     check_key(adata, key)
-    known = root(adata)
-    layers = {**known.get(_keys.LAYERS, {}), key: plain(dict(record))}
-    models = {name: kept for name, kept in known.get(_keys.MODELS, {}).items() if name != key}
+    entries = root(adata)
+    layers = {**entries.get(_keys.LAYERS, {}), key: plain(dict(record))}
+    models = {name: model for name, model in entries.get(_keys.MODELS, {}).items() if name != key}
     with _quiet():
         adata.layers[key] = values
     put(adata, **{_keys.LAYERS: layers, _keys.MODELS: models or None})
@@ -184,9 +184,9 @@ def put_model(
     # Row −1 is the last one: NaN. Cast before the rows are spread: a layer on cells is large.
     with_nan = np.concatenate([predictions.astype(dtype), np.full((1, adata.n_vars), np.nan, dtype=dtype)])
     layer = np.take(with_nan, rows, axis=0)
-    known = root(adata)
-    stored = {**known.get(_keys.MODELS, {}), key: plain(dict(record))}
-    layers = {name: kept for name, kept in known.get(_keys.LAYERS, {}).items() if name != key}
+    entries = root(adata)
+    stored = {**entries.get(_keys.MODELS, {}), key: plain(dict(record))}
+    layers = {name: layer for name, layer in entries.get(_keys.LAYERS, {}).items() if name != key}
     with _quiet():
         adata.layers[key] = layer
         if attributions is not None:
@@ -198,11 +198,11 @@ def put_model(
 
 def drop_model(adata: AnnData, key: str) -> None:
     """Remove a model."""
-    known = root(adata)
-    kept = {name: record for name, record in known.get(_keys.MODELS, {}).items() if name != key}
+    entries = root(adata)
+    remaining = {name: record for name, record in entries.get(_keys.MODELS, {}).items() if name != key}
     adata.layers.pop(key, None)
     adata.varm.pop(key, None)
-    put(adata, **{_keys.MODELS: kept or None})
+    put(adata, **{_keys.MODELS: remaining or None})
 
 
 def attributions(adata: AnnData, key: str) -> npt.NDArray[np.floating] | None:

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scpertbias._core.accumulators import Leaves, stable_order
+from scpertbias._core.accumulators import GroupSums, stable_order
 
 
-def leaf_moments(x, leaf, n_leaves, *, scale=None, deviations=None):
-    """The moments of every leaf from all cells at once."""
-    leaves = Leaves.empty(n_leaves, x.shape[1], 0 if deviations is None else deviations.shape[1])
-    leaves.add(x, leaf, scale=scale, deviations=deviations)
-    return leaves
+def group_moments(x, group, n_groups, *, scale=None, deviations=None):
+    """The moments of every group from all cells at once."""
+    sums = GroupSums.empty(n_groups, x.shape[1], 0 if deviations is None else deviations.shape[1])
+    sums.add(x, group, scale=scale, deviations=deviations)
+    return sums
 
 
 N, G, L = 200, 13, 6
@@ -32,10 +32,10 @@ def counts(rng):
 
 
 @pytest.fixture
-def leaf(rng):
-    leaf = rng.integers(-1, L, N)
-    leaf[leaf == 2] = 3  # leaf 2 stays empty
-    return leaf
+def group(rng):
+    group = rng.integers(-1, L, N)
+    group[group == 2] = 3  # group 2 stays empty
+    return group
 
 
 FORMS = {
@@ -56,58 +56,58 @@ def _wide(x):
     return x
 
 
-def brute(x, leaf, n_leaves=L, deviations=None):
-    """Mean, sum of squares about it, and products with deviations, leaf by leaf."""
+def brute(x, group, n_groups=L, deviations=None):
+    """Mean, sum of squares about it, and products with deviations, group by group."""
     n_genes = x.shape[1]
     k = 0 if deviations is None else deviations.shape[1]
-    mean, m2, cross = np.zeros((n_leaves, n_genes)), np.zeros((n_leaves, n_genes)), np.zeros((n_leaves, k, n_genes))
-    for i in range(n_leaves):
-        cells = x[leaf == i].astype(np.float64)
+    mean, m2, cross = np.zeros((n_groups, n_genes)), np.zeros((n_groups, n_genes)), np.zeros((n_groups, k, n_genes))
+    for i in range(n_groups):
+        cells = x[group == i].astype(np.float64)
         if len(cells):
             mean[i] = cells.mean(axis=0)
             m2[i] = ((cells - mean[i]) ** 2).sum(axis=0)
             if k:
-                cross[i] = deviations[leaf == i].T @ cells
-    return np.bincount(leaf[leaf >= 0], minlength=n_leaves), mean, m2, cross
+                cross[i] = deviations[group == i].T @ cells
+    return np.bincount(group[group >= 0], minlength=n_groups), mean, m2, cross
 
 
-def check(leaves, expected, rtol=1e-12):
+def check(sums, expected, rtol=1e-12):
     for name, value in zip(("n", "mean", "m2", "cross"), expected, strict=True):
-        np.testing.assert_allclose(getattr(leaves, name), value, rtol=rtol, atol=1e-11, err_msg=name)
+        np.testing.assert_allclose(getattr(sums, name), value, rtol=rtol, atol=1e-11, err_msg=name)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form(counts, leaf, form):
-    check(leaf_moments(FORMS[form](counts), leaf, L), brute(counts, leaf))
+def test_every_form(counts, group, form):
+    check(group_moments(FORMS[form](counts), group, L), brute(counts, group))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("form", ["c", "csr_array"])
-def test_every_dtype(counts, leaf, form, dtype):
+def test_every_dtype(counts, group, form, dtype):
     if form == "csr_array" and dtype in (np.float16, ">f4"):
         x = sparse.csr_array(counts)
         x.data = x.data.astype(dtype)  # scipy itself refuses these on construction
     else:
         x = FORMS[form](counts.astype(dtype))
-    check(leaf_moments(x, leaf, L), brute(counts, leaf))
+    check(group_moments(x, group, L), brute(counts, group))
 
 
 @pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
-def test_booleans(counts, leaf, form):
-    check(leaf_moments(FORMS[form](counts > 0), leaf, L), brute(counts > 0, leaf))
+def test_booleans(counts, group, form):
+    check(group_moments(FORMS[form](counts > 0), group, L), brute(counts > 0, group))
 
 
 @pytest.mark.parametrize("form", ["c", "f", "csr_matrix", "csc_matrix"])
-def test_normalization_and_covariates(counts, leaf, rng, form):
+def test_normalization_and_covariates(counts, group, rng, form):
     scale = 1e4 / (counts.sum(axis=1) + 1)
     deviations = rng.normal(size=(N, 2))
     logged = np.log1p(counts * scale[:, None])
     x = FORMS[form](counts.astype(np.float32))
-    check(leaf_moments(x, leaf, L, scale=scale), brute(logged, leaf))
-    check(leaf_moments(x, leaf, L, deviations=deviations), brute(counts, leaf, deviations=deviations))
+    check(group_moments(x, group, L, scale=scale), brute(logged, group))
+    check(group_moments(x, group, L, deviations=deviations), brute(counts, group, deviations=deviations))
     check(
-        leaf_moments(x, leaf, L, scale=scale, deviations=np.asfortranarray(deviations)),
-        brute(logged, leaf, deviations=deviations),
+        group_moments(x, group, L, scale=scale, deviations=np.asfortranarray(deviations)),
+        brute(logged, group, deviations=deviations),
     )
 
 
@@ -117,8 +117,8 @@ def test_variance_under_a_large_offset(rng, form, first):
     x = 1e4 + 1e-3 * rng.standard_normal((300, 2))
     if first is not None:
         x[0, 0] = first
-    leaf = np.zeros(300, dtype=np.int64)
-    m2 = leaf_moments(FORMS[form](x), leaf, 1).m2[0]
+    group = np.zeros(300, dtype=np.int64)
+    m2 = group_moments(FORMS[form](x), group, 1).m2[0]
     exact = ((x - x.mean(axis=0)) ** 2).sum(axis=0)
     np.testing.assert_allclose(m2, exact, rtol=1e-9)
     naive = (x**2).sum(axis=0) - 300 * x.mean(axis=0) ** 2
@@ -128,56 +128,56 @@ def test_variance_under_a_large_offset(rng, form, first):
 def test_constant_gene_has_no_variance():
     x = np.full((50, 1), 0.1)
     for form in ("c", "csr_array", "csc_array"):
-        assert leaf_moments(FORMS[form](x), np.zeros(50, dtype=np.int64), 1).m2[0, 0] == 0
+        assert group_moments(FORMS[form](x), np.zeros(50, dtype=np.int64), 1).m2[0, 0] == 0
 
 
 def test_values_stored_in_parts_count_once():
     x = sparse.csr_array((np.array([1.0, 2.0, 4.0]), np.array([0, 0, 1]), np.array([0, 2, 3])), shape=(2, 2))
-    leaves = leaf_moments(x, np.zeros(2, dtype=np.int64), 1)
-    check(leaves, brute(np.array([[3.0, 0.0], [0.0, 4.0]]), np.zeros(2, dtype=int), 1))
+    sums = group_moments(x, np.zeros(2, dtype=np.int64), 1)
+    check(sums, brute(np.array([[3.0, 0.0], [0.0, 4.0]]), np.zeros(2, dtype=int), 1))
     assert x.nnz == 3, "the input was changed"
 
 
-def test_unsorted_columns(counts, leaf, rng):
+def test_unsorted_columns(counts, group, rng):
     mixed = rng.permutation(G)
     x = sparse.csr_array(counts)[:, mixed]
-    check(leaf_moments(x, leaf, L), brute(counts[:, mixed], leaf))
+    check(group_moments(x, group, L), brute(counts[:, mixed], group))
 
 
 @pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
-def test_same_bits_with_any_number_of_threads(counts, leaf, rng, form):
+def test_same_bits_with_any_number_of_threads(counts, group, rng, form):
     scale, deviations = np.ones(N), rng.normal(size=(N, 1))
     before = numba.get_num_threads()
     found = []
     try:
         for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
             numba.set_num_threads(threads)
-            found.append(leaf_moments(FORMS[form](counts), leaf, L, scale=scale, deviations=deviations))
+            found.append(group_moments(FORMS[form](counts), group, L, scale=scale, deviations=deviations))
     finally:
         numba.set_num_threads(before)
     for name in ("mean", "m2", "cross"):
         np.testing.assert_array_equal(getattr(found[0], name), getattr(found[1], name))
 
 
-def test_cells_of_no_leaf_do_not_count(counts, leaf):
-    kept = leaf >= 0
+def test_cells_of_no_group_do_not_count(counts, group):
+    kept = group >= 0
     other = counts.copy()
     other[~kept] = 1e6
     for form in ("c", "csr_array", "csc_array"):
-        check(leaf_moments(FORMS[form](other), leaf, L), brute(counts[kept], leaf[kept]))
+        check(group_moments(FORMS[form](other), group, L), brute(counts[kept], group[kept]))
 
 
 def test_no_cell_at_all(counts):
-    leaves = leaf_moments(sparse.csr_array(counts), np.full(N, -1), 2)
-    assert leaves.n.tolist() == [0, 0]
-    assert not leaves.mean.any()
+    sums = group_moments(sparse.csr_array(counts), np.full(N, -1), 2)
+    assert sums.n.tolist() == [0, 0]
+    assert not sums.mean.any()
 
 
 @pytest.mark.parametrize("x", [sparse.coo_array(np.eye(3)), [[1.0]], np.zeros(3)], ids=["coo", "list", "1-d"])
 def test_other_things_are_refused(x):
     x = x if hasattr(x, "shape") and len(x.shape) == 2 else _Shaped(x)
     with pytest.raises(TypeError, match="dense, CSR and CSC arrays are read"):
-        leaf_moments(x, np.zeros(3, dtype=np.int64), 1)
+        group_moments(x, np.zeros(3, dtype=np.int64), 1)
 
 
 class _Shaped:
@@ -194,27 +194,27 @@ def test_stable_order(rng, n_codes):
 
 
 @pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
-def test_genes_in_parts(counts, leaf, rng, form):
+def test_genes_in_parts(counts, group, rng, form):
     deviations = rng.normal(size=(N, 1))
-    found = Leaves.empty(L, G, 1)
+    found = GroupSums.empty(L, G, 1)
     for genes in (slice(0, 4), slice(4, 5), slice(5, G)):
-        found.add_genes(genes, FORMS[form](counts[:, genes]), leaf, deviations=deviations)
-    check(found, brute(counts, leaf, deviations=deviations))
+        found.add_genes(genes, FORMS[form](counts[:, genes]), group, deviations=deviations)
+    check(found, brute(counts, group, deviations=deviations))
 
 
-def test_leaves_that_are_joined(counts, leaf, rng):
+def test_groups_that_are_joined(counts, group, rng):
     deviations = rng.normal(size=(N, 1))
     first = np.arange(N) < 70
-    found = leaf_moments(counts[first], leaf[first], L, deviations=deviations[first])
-    rest = leaf[~first]
+    found = group_moments(counts[first], group[first], L, deviations=deviations[first])
+    rest = group[~first]
     at = np.unique(rest[rest >= 0])
     compact = np.where(rest >= 0, np.searchsorted(at, rest), -1)
-    other = leaf_moments(counts[~first], compact, len(at), deviations=deviations[~first])
+    other = group_moments(counts[~first], compact, len(at), deviations=deviations[~first])
     kept = other.mean.copy()
     found.join(other, at)
-    check(found, brute(counts, leaf, deviations=deviations))
+    check(found, brute(counts, group, deviations=deviations))
     np.testing.assert_array_equal(other.mean, kept)
-    empty = Leaves.empty(L, G, 1)
-    empty.join(Leaves.empty(2, G, 1), np.array([0, 3]))
+    empty = GroupSums.empty(L, G, 1)
+    empty.join(GroupSums.empty(2, G, 1), np.array([0, 3]))
     assert not empty.n.any()
     assert not empty.mean.any()

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scpertbias._core.attribution import agreement, gene_permutations, kinds, one_hot_bound, output_gene, ranked
+from scpertbias._core.attribution import (
+    agreement,
+    gene_permutations,
+    kinds,
+    one_hot_bound,
+    output_gene,
+    rank_attributions,
+)
 from scpertbias._core.ranking import expression_bins
 
 
@@ -21,7 +28,11 @@ def compared(a, b, control, *, k=10, n_perm=400, n_bins=20, seed=1):
     rng = np.random.default_rng(seed)
     permutations = gene_permutations(expression_bins(control, n_bins), n_perm, rng)
     keys = rng.random((n_perm, len(a)))
-    return agreement(ranked(a, k), ranked(b, k), k=k, permutations=permutations, keys=keys), permutations, keys
+    return (
+        agreement(rank_attributions(a, k), rank_attributions(b, k), k=k, permutations=permutations, keys=keys),
+        permutations,
+        keys,
+    )
 
 
 def test_spearman_and_overlap_against_scipy_and_sets():
@@ -68,7 +79,7 @@ def test_p_of_a_perturbation_has_the_exact_mean_and_variance():
     a, b = rng.random((1, 6)), rng.random((1, 6))
     bins = np.array([0, 0, 0, 1, 1, 1])
     permutations = gene_permutations(bins, 10, rng)
-    x, y = ranked(a, 2), ranked(b, 2)
+    x, y = rank_attributions(a, 2), rank_attributions(b, 2)
     found = agreement(x, y, k=2, permutations=permutations, keys=rng.random((10, 1)))
     every = [
         (x.ranks[0, [*first, *second]] * y.ranks[0]).sum()
@@ -151,7 +162,7 @@ def test_ties_at_the_border_do_not_count_by_column():
 
 def test_k_is_checked():
     with pytest.raises(ValueError, match="number of genes, 5; found 6"):
-        ranked(np.ones((2, 5)), 6)
+        rank_attributions(np.ones((2, 5)), 6)
 
 
 def test_bound_of_a_one_hot_is_the_constant_of_the_paper():

@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose
 
 from scpertbias._core.axes import (
     cosine,
-    direction_form,
-    genes_form,
+    energy_on_direction,
+    energy_on_genes,
     half_effects,
     leading_axes,
     mean_axis,
@@ -74,8 +74,8 @@ def test_draws_of_gene_sets_and_directions(effects):
     genes = np.arange(30) % 3 == 0
     u1, u2 = rng.standard_normal((2, 3, 30)) * 0.3 + 1
     code = np.arange(12) % 3
-    forms = genes_form(effects, genes), genes_form(effects), direction_form(effects, u1, u2, code)
-    drawn = [form.draws(resamples) for form in forms]
+    energies = energy_on_genes(effects, genes), energy_on_genes(effects), energy_on_direction(effects, u1, u2, code)
+    drawn = [energy.draws(resamples) for energy in energies]
     for r in range(7):
         d1, d2 = rebuilt(effects, resamples, r)
         expected = np.zeros(3)
@@ -97,9 +97,9 @@ def test_draws_of_the_mean_direction_move_it(effects):
 
 def test_own_energies_are_those_of_no_resample(effects):
     u1, u2 = mean_axis(effects)
-    form = direction_form(effects, u1[None], u2[None])
-    assert_allclose(form.own, (effects.first @ u2) * (effects.second @ u1) / (u1 @ u2))
-    assert_allclose(genes_form(effects).own, effects.energy)
+    energy = energy_on_direction(effects, u1[None], u2[None])
+    assert_allclose(energy.own, (effects.first @ u2) * (effects.second @ u1) / (u1 @ u2))
+    assert_allclose(energy_on_genes(effects).own, effects.energy)
     assert cosine(u1, u2) == pytest.approx(u1 @ u2 / np.linalg.norm(u1) / np.linalg.norm(u2))
     assert cosine(u1, 0 * u2) == 0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scpertbias._core.ceilings import correlation, correlation_ceiling, replicate, reproducibility, skill
-from scpertbias._core.metrics import METRICS, Truth, evaluate, evaluate_ceilings
+from scpertbias._core.ceilings import Truth, correlation, correlation_ceiling, replicate, reproducibility, skill
+from scpertbias._core.metrics import METRICS, evaluate, evaluate_ceilings
 
 
 @pytest.fixture

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from scpertbias._core.axes import direction_form, genes_form, half_effects, mean_axis, mean_axis_draws, resample
+from scpertbias._core.axes import (
+    energy_on_direction,
+    energy_on_genes,
+    half_effects,
+    mean_axis,
+    mean_axis_draws,
+    resample,
+)
 from scpertbias._core.confounding import (
     NO_DEPTH,
     NO_GENES,
@@ -75,7 +82,10 @@ def test_naive_forms_are_biased_and_these_are_not():
         u1, u2 = mean_axis(effects)
         total = effects.energy.sum()
         ours.append(
-            [genes_form(effects, SET).own.sum() / total, direction_form(effects, u1[None], u2[None]).own.sum() / total]
+            [
+                energy_on_genes(effects, SET).own.sum() / total,
+                energy_on_direction(effects, u1[None], u2[None]).own.sum() / total,
+            ]
         )
         shared = m.half[:, 1:] - m.mean[0]
         energy, delta = shared[0] * shared[1], m.mean[1:] - m.mean[0]
@@ -101,12 +111,12 @@ def coverage(n_screens, *, n=20, n0=100, p=100, heavy=True, axis=0.16, seed=1):
     for i in range(n_screens):
         m = gaussian(planted(p, rng, heavy=heavy, axis=axis), sd, rng, n=n, n0=n0)
         w = whole(m, 1000, rng)
-        form = genes_form(w.effects, SET)
+        energy = energy_on_genes(w.effects, SET)
         u1, u2 = mean_axis(w.effects)
-        axis_form = direction_form(w.effects, u1[None], u2[None])
-        shares = w.of_form(form), w.share(axis_form.own, mean_axis_draws(w.effects, w.resamples))
+        axis_energy = energy_on_direction(w.effects, u1[None], u2[None])
+        shares = w.of_axis(energy), w.share(axis_energy.own, mean_axis_draws(w.effects, w.resamples))
         hits[i, :2] = [s.low <= e <= s.high for s, e in zip(shares, expected, strict=True)]
-        alone = w.resamples.perturbations @ form.own / (w.resamples.perturbations @ w.energy)
+        alone = w.resamples.perturbations @ energy.own / (w.resamples.perturbations @ w.energy)
         hits[i, 2] = np.quantile(alone, 0.025) <= expected[0] <= np.quantile(alone, 0.975)
     return hits.mean(axis=0)
 

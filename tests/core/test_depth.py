@@ -8,8 +8,8 @@ from scpertbias._core.depth import Depth
 def depth_slopes(x, half, *, batch, size, scale=None):
     """The slopes from all cells at once."""
     depth = Depth(half, batch, x.shape[1])
-    code, log_size = depth.sized(slice(None), size)
-    depth.leaves.add(x, code, scale=scale, deviations=log_size)
+    code, log_size = depth.add_sizes(slice(None), size)
+    depth.sums.add(x, code, scale=scale, deviations=log_size)
     return depth.slopes()
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from scpertbias._core.halves import deal
-from scpertbias._core.row_moments import gather
+from scpertbias._core.halves import assign_halves
+from scpertbias._core.row_moments import row_moments
 
 N, G, R, S = 600, 7, 5, 3
 
@@ -21,13 +21,13 @@ class Cells:
         self.x = rng.gamma(2.0, size=(n, G)) + 0.3 * self.batch[:, None] + self.c @ rng.normal(size=(2, G)) * 0.5
         self.x += 0.2 * np.maximum(self.row, 0)[:, None]
 
-    def deal(self, **kwargs):
-        return deal(self.row, R, 0, self.hashes, batch=self.batch, n_batches=self.n_batches, **kwargs)
+    def assign_halves(self, **kwargs):
+        return assign_halves(self.row, R, 0, self.hashes, batch=self.batch, n_batches=self.n_batches, **kwargs)
 
-    def gather(self, x=None, covariates=False, **kwargs):
-        return gather(
+    def row_moments(self, x=None, covariates=False, **kwargs):
+        return row_moments(
             self.x if x is None else x,
-            self.deal(**kwargs),
+            self.assign_halves(**kwargs),
             self.row,
             R,
             0,
@@ -49,24 +49,24 @@ class Cells:
         return out + values[control].mean(axis=0)
 
     def parts(self):
-        """Half and block of each cell, as dealt."""
-        dealt = self.deal()
-        leaf = dealt.leaf
-        return np.where(leaf >= 0, dealt.half[leaf], -1), np.where(leaf >= 0, dealt.block[leaf], -1)
+        """Half and block of each cell."""
+        assignment = self.assign_halves()
+        group = assignment.group
+        return np.where(group >= 0, assignment.half[group], -1), np.where(group >= 0, assignment.block[group], -1)
 
 
 @pytest.mark.parametrize("guide", [False, True])
 def test_halves_are_disjoint_and_whole(guide):
     cells = Cells()
     given = (cells.hashes % 3 == 0).astype(np.int64) if guide else None
-    dealt = cells.deal(guide_half=given)
+    assignment = cells.assign_halves(guide_half=given)
     kept = cells.row >= 0
-    assert (dealt.leaf[~kept] == -1).all()
-    np.testing.assert_array_equal(dealt.row[dealt.leaf[kept]], cells.row[kept])
-    half = dealt.half[dealt.leaf[kept]]
+    assert (assignment.group[~kept] == -1).all()
+    np.testing.assert_array_equal(assignment.row[assignment.group[kept]], cells.row[kept])
+    half = assignment.half[assignment.group[kept]]
     if guide:
         np.testing.assert_array_equal(half, given[kept])
-    moments = cells.gather(guide_half=given)
+    moments = cells.row_moments(guide_half=given)
     np.testing.assert_array_equal(moments.n_half.sum(axis=0), moments.n)
     joined = (moments.n_half[:, :, None] * moments.half).sum(axis=0) / moments.n[:, None]
     np.testing.assert_allclose(joined, moments.mean, atol=1e-12)
@@ -77,9 +77,9 @@ def test_halves_are_disjoint_and_whole(guide):
     np.testing.assert_allclose(of_first, moments.half[0, 0], atol=1e-12)
 
 
-def test_guides_that_are_not_told_are_dealt():
+def test_guides_that_are_not_told_are_assigned():
     cells = Cells()
-    np.testing.assert_array_equal(cells.deal(guide_half=np.full(N, -1)).leaf, cells.deal().leaf)
+    np.testing.assert_array_equal(cells.assign_halves(guide_half=np.full(N, -1)).group, cells.assign_halves().group)
 
 
 def test_halves_and_blocks_are_balanced_within_batches():
@@ -102,11 +102,11 @@ def test_halves_and_blocks_are_balanced_within_batches():
 def test_number_of_control_blocks(n, blocks):
     hashes = np.random.default_rng(0).integers(2**64, size=n, dtype=np.uint64)
     zero = np.zeros(n, dtype=np.int64)
-    dealt = deal(zero, 1, 0, hashes, batch=zero, n_batches=1)
-    assert dealt.block.max() + 1 == blocks
-    size = np.bincount(dealt.block[dealt.leaf])
+    assignment = assign_halves(zero, 1, 0, hashes, batch=zero, n_batches=1)
+    assert assignment.block.max() + 1 == blocks
+    size = np.bincount(assignment.block[assignment.group])
     assert np.ptp(size) <= 1
-    moments = gather(np.arange(n, dtype=float)[:, None], dealt, zero, 1, 0, batch=zero)
+    moments = row_moments(np.arange(n, dtype=float)[:, None], assignment, zero, 1, 0, batch=zero)
     assert np.isfinite(moments.half).all()
     assert np.isfinite(moments.blocks).all()
 
@@ -115,6 +115,6 @@ def test_a_small_control_half_leaves_no_block_empty():
     cells = Cells()
     given = np.ones(N, dtype=np.int64)
     given[np.flatnonzero(cells.row == 0)[:3]] = 0
-    moments = cells.gather(guide_half=given)
+    moments = cells.row_moments(guide_half=given)
     assert len(moments.blocks) == 6
     assert (moments.n_blocks > 0).all()

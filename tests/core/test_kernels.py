@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 
 from scpertbias._core import kernels
-from scpertbias._core.accumulators import Leaves
+from scpertbias._core.accumulators import GroupSums
 
 N, G, L = 300, 11, 7
 FORMS = {"dense": np.ascontiguousarray, "csr": sparse.csr_array, "csc": sparse.csc_array}
@@ -19,10 +19,10 @@ def cells():
     return x, rng.integers(-1, L, N), 1 / (1 + rng.random(N)), rng.normal(size=(N, 2))
 
 
-def whole(x, leaf, **kwargs):
-    leaves = Leaves.empty(L, x.shape[1], 2)
-    leaves.add(x, leaf, **kwargs)
-    return leaves
+def whole(x, group, **kwargs):
+    sums = GroupSums.empty(L, x.shape[1], 2)
+    sums.add(x, group, **kwargs)
+    return sums
 
 
 def check(found, expected, rtol=1e-12):
@@ -33,22 +33,22 @@ def check(found, expected, rtol=1e-12):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("cuts", [[150], [1, 2, 3, 250], list(range(1, N))], ids=["halves", "uneven", "one by one"])
 def test_cells_in_parts(cells, form, cuts):
-    x, leaf, scale, deviations = cells
-    found = Leaves.empty(L, G, 2)
+    x, group, scale, deviations = cells
+    found = GroupSums.empty(L, G, 2)
     for part in np.split(np.arange(N), cuts):
-        found.add(FORMS[form](x[part]), leaf[part], scale=scale[part], deviations=deviations[part])
-    check(found, whole(x, leaf, scale=scale, deviations=deviations))
+        found.add(FORMS[form](x[part]), group[part], scale=scale[part], deviations=deviations[part])
+    check(found, whole(x, group, scale=scale, deviations=deviations))
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_genes_go_where_they_are_sent(cells, form):
-    x, leaf, scale, deviations = cells
+    x, group, scale, deviations = cells
     keep = np.arange(G) % 3 > 0
     columns = np.where(keep, np.cumsum(keep) - 1, -1)
-    expected = whole(x[:, keep], leaf, scale=scale, deviations=deviations)
-    found = Leaves.empty(L, keep.sum(), 2)
+    expected = whole(x[:, keep], group, scale=scale, deviations=deviations)
+    found = GroupSums.empty(L, keep.sum(), 2)
     for part in (slice(0, 90), slice(90, N)):
-        found.add(FORMS[form](x[part]), leaf[part], scale=scale[part], deviations=deviations[part], columns=columns)
+        found.add(FORMS[form](x[part]), group[part], scale=scale[part], deviations=deviations[part], columns=columns)
     check(found, expected)
 
 
@@ -56,26 +56,26 @@ def test_parts_in_any_order(cells):
     """Joining costs no precision, even where the mean is far above the spread."""
     rng = np.random.default_rng(1)
     x = 1e4 + 1e-3 * rng.standard_normal((N, 2))
-    leaf = np.zeros(N, dtype=np.int64)
+    group = np.zeros(N, dtype=np.int64)
     exact = ((x - x.mean(axis=0)) ** 2).sum(axis=0)
     for order in (np.arange(N), rng.permutation(N)):
-        found = Leaves.empty(1, 2)
+        found = GroupSums.empty(1, 2)
         for part in np.split(order, 30):
-            found.add(x[part], leaf[part])
+            found.add(x[part], group[part])
         np.testing.assert_allclose(found.m2[0], exact, rtol=1e-8)
 
 
 @pytest.mark.parametrize("form", ["dense", "csr"])
 def test_same_bits_with_any_number_of_threads(cells, form):
-    x, leaf, scale, _ = cells
+    x, group, scale, _ = cells
     before, found = numba.get_num_threads(), []
     try:
         for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
             numba.set_num_threads(threads)
-            leaves = Leaves.empty(L, G)
+            sums = GroupSums.empty(L, G)
             for part in (slice(0, 100), slice(100, N)):
-                leaves.add(FORMS[form](x[part]), leaf[part], scale=scale[part])
-            found.append(leaves)
+                sums.add(FORMS[form](x[part]), group[part], scale=scale[part])
+            found.append(sums)
     finally:
         numba.set_num_threads(before)
     np.testing.assert_array_equal(found[0].mean, found[1].mean)

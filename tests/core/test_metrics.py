@@ -10,7 +10,8 @@ from scipy.stats import pearsonr
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 
 from scpertbias._core import metrics
-from scpertbias._core.metrics import METRICS, Truth, control_noise, evaluate, evaluate_ceilings
+from scpertbias._core.ceilings import Truth
+from scpertbias._core.metrics import METRICS, control_noise, evaluate, evaluate_ceilings
 
 
 def make_truth(rng: np.random.Generator, n_rows: int = 13, n_genes: int = 31, **replaced) -> Truth:

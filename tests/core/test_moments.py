@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scpertbias._core.halves import deal
+from scpertbias._core.halves import assign_halves
 from scpertbias._core.moments import Covariates, Moments, regress_out, standardize, total_mean_var
-from scpertbias._core.row_moments import gather
+from scpertbias._core.row_moments import row_moments
 
 N, G = 400, 5
 
@@ -22,8 +22,8 @@ def cells():
 def moments_of(x, row, n_rows, covariates=None):
     zero = np.zeros(len(row), dtype=np.int64)
     hashes = np.random.default_rng(1).integers(2**64, size=len(row), dtype=np.uint64)
-    dealt = deal(row, n_rows, 0, hashes, batch=zero, n_batches=1)
-    return gather(x, dealt, row, n_rows, 0, batch=zero, covariates=covariates)
+    assignment = assign_halves(row, n_rows, 0, hashes, batch=zero, n_batches=1)
+    return row_moments(x, assignment, row, n_rows, 0, batch=zero, covariates=covariates)
 
 
 def test_merged_rows_are_those_never_split(cells):

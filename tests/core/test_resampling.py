@@ -7,7 +7,6 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from scpertbias._core.resampling import (
-    INFINITE,
     MIN_PERTURBATIONS,
     NO_ROOM,
     TOO_FEW,
@@ -15,10 +14,7 @@ from scpertbias._core.resampling import (
     benjamini_hochberg,
     bootstrap_weights,
     interval,
-    mean_interval,
     means,
-    paired_p,
-    ratio_interval,
     ratios,
 )
 
@@ -68,35 +64,47 @@ def test_interval_is_the_percentile_of_finite_draws(rng, level):
         interval(draws, 95)
 
 
-def test_mean_interval_equals_a_loop_over_resamples(rng):
+def one_mean(values, weights):
+    found = means(values[:, None], weights.astype(float))
+    return found.estimate[0], found.low[0], found.high[0]
+
+
+def one_ratio(numerator, denominator, weights):
+    found = ratios(numerator[:, None], denominator[:, None], weights.astype(float))
+    return found.estimate[0], found.low[0], found.high[0]
+
+
+def p_of(draws):
+    """The p-value of a column with these draws: each resample holds ten perturbations of the value of its draw."""
+    return means(np.repeat(draws, 10)[:, None], np.repeat(np.eye(len(draws)), 10, axis=1)).p[0]
+
+
+def test_means_equal_a_loop_over_resamples(rng):
     values = rng.normal(size=25)
     values[[3, 11]] = np.nan
     weights = bootstrap_weights(25, 300, rng)
-    found = mean_interval(values, weights)
     draws = [np.nanmean(values[drawn]) for drawn in resamples(weights)]
-    np.testing.assert_allclose(found.draws, draws)
-    assert found[:3] == pytest.approx((np.nanmean(values), *np.percentile(draws, [2.5, 97.5])))
-    assert found.reason == ""
+    expected = np.nanmean(values), *np.percentile(draws, [2.5, 97.5])
+    assert one_mean(values, weights) == pytest.approx(expected)
 
 
-def test_ratio_interval_equals_a_loop_over_resamples(rng):
+def test_ratios_equal_a_loop_over_resamples(rng):
     numerator, denominator = rng.normal(size=25), rng.normal(2, 1, size=25)
     numerator[4], denominator[9], numerator[1] = np.nan, np.nan, np.inf
     weights = bootstrap_weights(25, 300, rng)
-    found = ratio_interval(numerator, denominator, weights)
     kept = np.isfinite(numerator + denominator)
     both = [drawn[kept[drawn]] for drawn in resamples(weights)]
     draws = [numerator[drawn].sum() / denominator[drawn].sum() for drawn in both]
-    np.testing.assert_allclose(found.draws, draws)
     expected = numerator[kept].sum() / denominator[kept].sum()
-    assert found[:3] == pytest.approx((expected, *np.percentile(draws, [2.5, 97.5])))
+    found = one_ratio(numerator, denominator, weights)
+    assert found == pytest.approx((expected, *np.percentile(draws, [2.5, 97.5])))
 
 
 def test_interval_of_a_mean_covers(rng):
     covered = 0
     for _ in range(200):
-        found = mean_interval(rng.normal(1, 1, size=60), bootstrap_weights(60, 300, rng))
-        covered += found.low <= 1 <= found.high
+        _, low, high = one_mean(rng.normal(1, 1, size=60), bootstrap_weights(60, 300, rng))
+        covered += low <= 1 <= high
     assert 0.87 <= covered / 200 <= 0.99
 
 
@@ -104,25 +112,23 @@ def test_few_perturbations_have_an_estimate_but_no_interval(rng):
     values = np.arange(12.0)
     values[:3] = np.nan
     weights = bootstrap_weights(12, 100, rng)
-    for found in (mean_interval(values, weights), ratio_interval(values, np.ones(12), weights)):
-        assert found.estimate == pytest.approx(7.0)
-        assert np.isnan([found.low, found.high]).all()
-        assert np.isnan(paired_p(found.draws))
-        assert found.reason == TOO_FEW
+    column, ones = values[:, None], np.ones((12, 1))
+    for found in (means(column, weights.astype(float)), ratios(column, ones, weights.astype(float))):
+        assert found.estimate[0] == pytest.approx(7.0)
+        assert np.isnan([found.low[0], found.high[0], found.p[0]]).all()
+        assert found.reason[0] == TOO_FEW
     values[2] = 2.0
     assert np.isfinite(values).sum() == MIN_PERTURBATIONS
-    assert np.isfinite(mean_interval(values, weights)[:3]).all()
+    assert np.isfinite(one_mean(values, weights)).all()
     nothing = np.full(12, np.nan)
-    for found in (mean_interval(nothing, weights), ratio_interval(nothing, nothing, weights)):
-        assert np.isnan(found[:3]).all()
+    assert np.isnan(one_mean(nothing, weights)).all()
+    assert np.isnan(one_ratio(nothing, nothing, weights)).all()
 
 
 def test_infinite_values_are_not_left_out_of_a_mean(rng):
-    values = np.r_[np.inf, np.ones(20)]
-    found = mean_interval(values, bootstrap_weights(21, 50, rng))
-    assert found.estimate == np.inf
-    assert np.isnan([found.low, found.high]).all()
-    assert found.reason == INFINITE
+    estimate, low, high = one_mean(np.r_[np.inf, np.ones(20)], bootstrap_weights(21, 50, rng))
+    assert estimate == np.inf
+    assert np.isnan([low, high]).all()
 
 
 def test_ratio_without_room_is_nan(rng):
@@ -130,28 +136,27 @@ def test_ratio_without_room_is_nan(rng):
     weights = bootstrap_weights(40, 500, rng)
     noisy = rng.normal(size=40)
     noisy += 0.1 - noisy.mean()  # a positive sum that is not told from 0
-    for denominator in (noisy, -np.ones(40), np.zeros(40)):
-        found = ratio_interval(numerator, denominator, weights)
-        assert np.isnan(found[:3]).all()
-        assert np.isnan(found.draws).all()
-        assert found.reason == NO_ROOM
-    assert np.isfinite(ratio_interval(numerator, noisy + 1, weights)[:3]).all()
-    assert ratio_interval(numerator[:5], noisy[:5] - 9, weights[:, :5]).reason == NO_ROOM
+    without = np.column_stack([noisy, -np.ones(40), np.zeros(40)])
+    found = ratios(np.column_stack([numerator] * 3), without, weights.astype(float))
+    assert np.isnan([found.estimate, found.low, found.high]).all()
+    assert found.reason.tolist() == [NO_ROOM] * 3
+    assert np.isfinite(one_ratio(numerator, noisy + 1, weights)).all()
+    assert ratios(numerator[:5, None], noisy[:5, None] - 9, weights[:, :5].astype(float)).reason[0] == NO_ROOM
 
 
-def test_paired_p_counts_draws_on_either_side():
+def test_p_counts_draws_on_either_side():
     draws = np.r_[np.full(3, -1.0), np.full(96, 1.0)]
-    assert paired_p(draws) == pytest.approx(2 * 4 / 100)
-    assert paired_p(-draws) == paired_p(draws)
-    assert paired_p(np.r_[draws, np.nan, np.inf]) == paired_p(draws)
-    assert paired_p(np.ones(999)) == pytest.approx(0.002)
-    assert paired_p(np.zeros(99)) == 1.0
-    assert np.isnan(paired_p(np.full(9, np.nan)))
+    assert p_of(draws) == pytest.approx(2 * 4 / 100)
+    assert p_of(-draws) == p_of(draws)
+    assert p_of(np.r_[draws, np.nan]) == p_of(draws)
+    assert p_of(np.ones(999)) == pytest.approx(0.002)
+    assert p_of(np.zeros(99)) == 1.0
+    assert np.isnan(p_of(np.full(9, np.nan)))
 
 
-def test_paired_p_is_uniform_without_difference(rng):
-    weights = bootstrap_weights(50, 400, rng)
-    p = np.array([paired_p(mean_interval(rng.normal(size=50), weights).draws) for _ in range(400)])
+def test_p_is_uniform_without_difference(rng):
+    weights = bootstrap_weights(50, 400, rng).astype(float)
+    p = means(rng.normal(size=(50, 400)), weights).p
     assert (p <= 0.05).mean() == pytest.approx(0.05, abs=0.035)
     assert (p <= 0.5).mean() == pytest.approx(0.5, abs=0.08)
 
@@ -187,28 +192,21 @@ def columns():
     return values
 
 
-def test_means():
-    values = columns()
-    found = means(values, WEIGHTS.astype(float))
-    for k in range(values.shape[1]):
-        one = mean_interval(values[:, k], WEIGHTS)
-        got = found.estimate[k], found.low[k], found.high[k]
-        np.testing.assert_allclose(got, (one.estimate, one.low, one.high), rtol=1e-10)
-        assert found.n[k] == (~np.isnan(values[:, k])).sum()
-        np.testing.assert_allclose(found.p[k], paired_p(one.draws))
-
-
-def test_ratios():
+def test_columns_are_those_of_one_at_a_time():
+    values, weights = columns(), WEIGHTS.astype(float)
     above, below = columns(), np.abs(columns()) + 0.1
     below[:, 5] -= 2.0  # sums to less than nothing
     below[:, 6] = RNG.normal(0, 1, N)  # may
-    found = ratios(above, below, WEIGHTS.astype(float))
-    for k in range(above.shape[1]):
-        one = ratio_interval(above[:, k], below[:, k], WEIGHTS)
-        got = found.estimate[k], found.low[k], found.high[k]
-        np.testing.assert_allclose(got, (one.estimate, one.low, one.high), rtol=1e-10)
-        assert found.reason[k] == one.reason or found.n[k] < 10
-    assert found.reason[5] == "no room between baseline and ceiling"
+    for function, terms in ((means, (values,)), (ratios, (above, below))):
+        found = function(*terms, weights)
+        for k in range(values.shape[1]):
+            known = np.isfinite(sum(term[:, k] for term in terms)) | (function is means) & np.isinf(values[:, k])
+            one = function(*(term[known, k][:, None] for term in terms), weights[:, known])
+            assert found.n[k] == one.n[0] == known.sum()
+            assert found.reason[k] == one.reason[0]
+            for name in ("estimate", "low", "high", "p"):
+                np.testing.assert_allclose(getattr(found, name)[k], getattr(one, name)[0], rtol=1e-10, err_msg=name)
+    assert found.reason[5] == NO_ROOM
 
 
 @pytest.mark.parametrize("n", [9, 10])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scpertbias._core.halves import deal
+from scpertbias._core.halves import assign_halves
 from scpertbias._core.moments import regress_out
-from scpertbias._core.row_moments import gather, sum_by
+from scpertbias._core.row_moments import row_moments, sum_by
 
 N, G, R, S = 600, 7, 5, 3
 
@@ -25,13 +25,13 @@ class Cells:
         self.x = rng.gamma(2.0, size=(n, G)) + 0.3 * self.batch[:, None] + self.c @ rng.normal(size=(2, G)) * 0.5
         self.x += 0.2 * np.maximum(self.row, 0)[:, None]
 
-    def deal(self, **kwargs):
-        return deal(self.row, R, 0, self.hashes, batch=self.batch, n_batches=self.n_batches, **kwargs)
+    def assign_halves(self, **kwargs):
+        return assign_halves(self.row, R, 0, self.hashes, batch=self.batch, n_batches=self.n_batches, **kwargs)
 
-    def gather(self, x=None, covariates=False, **kwargs):
-        return gather(
+    def row_moments(self, x=None, covariates=False, **kwargs):
+        return row_moments(
             self.x if x is None else x,
-            self.deal(**kwargs),
+            self.assign_halves(**kwargs),
             self.row,
             R,
             0,
@@ -53,10 +53,10 @@ class Cells:
         return out + values[control].mean(axis=0)
 
     def parts(self):
-        """Half and block of each cell, as dealt."""
-        dealt = self.deal()
-        leaf = dealt.leaf
-        return np.where(leaf >= 0, dealt.half[leaf], -1), np.where(leaf >= 0, dealt.block[leaf], -1)
+        """Half and block of each cell."""
+        assignment = self.assign_halves()
+        group = assignment.group
+        return np.where(group >= 0, assignment.half[group], -1), np.where(group >= 0, assignment.block[group], -1)
 
 
 def means(values, group, n):
@@ -81,7 +81,7 @@ def check(moments, cells, values, raw, tol=1e-10):
 @pytest.mark.parametrize("batches", [1, S])
 def test_moments_are_those_of_the_centered_cells(form, batches):
     cells = Cells(batches=batches)
-    moments = cells.gather(form(cells.x))
+    moments = cells.row_moments(form(cells.x))
     check(moments, cells, cells.centered(cells.x), cells.x)
     np.testing.assert_allclose(moments.control, cells.x[cells.row == 0].mean(axis=0), rtol=1e-12)
     assert len(moments.blocks) == 20
@@ -103,13 +103,13 @@ def test_formula_of_the_definitions():
         for b in range(S):
             both = mine & (cells.batch == b)
             expected = expected + both.sum() / mine.sum() * (cells.x[both].mean(axis=0) - by_batch[b])
-        np.testing.assert_allclose(cells.gather().mean[p], expected, atol=1e-10)
+        np.testing.assert_allclose(cells.row_moments().mean[p], expected, atol=1e-10)
 
 
 def test_a_constant_gene_with_an_offset_keeps_its_variance():
     cells = Cells()
     cells.x[:, 0] = 1e4 + 1e-3 * np.random.default_rng(1).standard_normal(N)
-    moments = cells.gather()
+    moments = cells.row_moments()
     exact = [cells.x[cells.row == i, 0].var(ddof=1) for i in range(R)]
     np.testing.assert_allclose(moments.var[:, 0], exact, rtol=1e-8)
 
@@ -120,7 +120,7 @@ def test_a_constant_gene_with_an_offset_keeps_its_variance():
 def test_regressing_moments_is_regressing_cells(fit_on, batches, add_intercept):
     cells = Cells(batches=batches)
     rows = np.arange(R) == 0 if fit_on == "control" else np.arange(R) < 3
-    moments, fit = regress_out(cells.gather(covariates=True), rows=rows, add_intercept=add_intercept)
+    moments, fit = regress_out(cells.row_moments(covariates=True), rows=rows, add_intercept=add_intercept)
     x, c = cells.centered(cells.x), cells.centered(cells.c)
     fitted = (cells.row >= 0) & rows[np.maximum(cells.row, 0)]
     design = np.column_stack([np.ones(fitted.sum()), c[fitted]])
@@ -143,8 +143,8 @@ def test_regressing_moments_is_regressing_cells(fit_on, batches, add_intercept):
 def test_one_cell_has_no_second_half_and_no_variance():
     row = np.array([0, 0, 0, 0, 1])
     zero = np.zeros(5, dtype=np.int64)
-    dealt = deal(row, 2, 0, np.arange(5, dtype=np.uint64), batch=zero, n_batches=1)
-    moments = gather(np.arange(5.0)[:, None], dealt, row, 2, 0, batch=zero)
+    assignment = assign_halves(row, 2, 0, np.arange(5, dtype=np.uint64), batch=zero, n_batches=1)
+    moments = row_moments(np.arange(5.0)[:, None], assignment, row, 2, 0, batch=zero)
     assert moments.mean[1, 0] == 4
     assert np.isnan(moments.half[:, 1, 0]).sum() == 1
     assert np.isnan(moments.var[1, 0])
@@ -154,7 +154,7 @@ def test_one_cell_has_no_second_half_and_no_variance():
 def test_nothing_depends_on_the_order_of_cells():
     cells = Cells()
     mixed = cells.take(np.random.default_rng(3).permutation(N))
-    one, two = cells.gather(covariates=True), mixed.gather(covariates=True)
+    one, two = cells.row_moments(covariates=True), mixed.row_moments(covariates=True)
     for name in ("n", "mean", "var", "half", "n_half", "blocks", "n_blocks"):
         np.testing.assert_allclose(getattr(one, name), getattr(two, name), atol=1e-11, err_msg=name)
     for name in ("mean", "half", "blocks", "ss", "cross"):
@@ -168,12 +168,12 @@ def test_cells_left_out_do_not_count():
     strange = cells.x.copy()
     strange[cells.row < 0] = 1e9
     for name in ("mean", "var", "half", "blocks"):
-        np.testing.assert_array_equal(getattr(cells.gather(strange), name), getattr(kept.gather(), name))
+        np.testing.assert_array_equal(getattr(cells.row_moments(strange), name), getattr(kept.row_moments(), name))
 
 
 def test_covariates_are_about_rows_and_batches():
     cells = Cells()
-    found = cells.gather(covariates=True).covariates
+    found = cells.row_moments(covariates=True).covariates
     x, c = cells.centered(cells.x), cells.centered(cells.c)
     for p in range(R):
         mine = cells.row == p

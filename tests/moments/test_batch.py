@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scpertbias._moments.batch import Cells, Normalization
+from scpertbias._moments.batch import CellBatch, Normalization
 from scpertbias._validate import Scale
 
 COUNTS = np.array([[1.0, 3.0], [0.0, 0.0], [2.0, 2.0]])
@@ -19,11 +19,11 @@ def test_counts_are_scaled_by_their_totals_or_by_sizes_given():
 
 def test_some_cells_keep_what_is_known_of_each():
     size = np.array([1.0, 2.0, 3.0])
-    cells = Cells(
+    cells = CellBatch(
         np.array([0, 1, 2]), size[:, None], Normalization(1.0, size, "n"), None, Scale(layer=None, normalize=True)
     )
     some = cells[slice(1, 3)]
-    assert some.leaf.tolist() == [1, 2]
+    assert some.group.tolist() == [1, 2]
     assert some.deviations.tolist() == [[2], [3]]
     assert some.normalization.size.tolist() == [2, 3]
     assert some.size is None

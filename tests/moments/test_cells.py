@@ -123,7 +123,7 @@ def test_a_perturbation_without_a_cell_that_counts_is_named():
     assert screen.record["left_out_perturbations"] == ["B"]
     assert set(screen.codes[adata.obs["perturbation"] == "C"]) == {2}
     assert set(screen.codes[adata.obs["perturbation"] == "B"]) == {-1}
-    assert screen.merged().moments.n.tolist() == [40, 30, 30]
+    assert screen.merged.moments.n.tolist() == [40, 30, 30]
 
 
 def test_batches_center_the_cells():

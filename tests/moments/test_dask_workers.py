@@ -57,7 +57,7 @@ def lazy(cells, chunks):
 
 @pytest.mark.parametrize("chunks", [(500, -1), (-1, 11), (700, 30)])
 def test_the_numbers_are_those_in_memory(client, cells, expected, chunks):
-    assert dask_workers.is_wanted(lazy(cells, chunks).X)
+    assert dask_workers.has_client(lazy(cells, chunks).X)
     found = spb.pp.profiles(lazy(cells, chunks), batch_key="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
     same(found, expected)
 
@@ -69,32 +69,32 @@ def test_cells_that_lie_on_the_cluster_are_read_there(client, cells, expected):
     same(found, expected)
 
 
-def test_moments_are_joined_some_leaves_at_a_time(client, cells, expected, monkeypatch):
+def test_moments_are_joined_some_groups_at_a_time(client, cells, expected, monkeypatch):
     monkeypatch.setattr(dask_workers, "SLAB", 10_000)
     found = spb.pp.profiles(lazy(cells, (500, -1)), batch_key="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
     same(found, expected)
 
 
-def test_a_part_has_many_cells_for_each_leaf_but_no_more_than_a_share(client):
-    assert dask_workers._cells_of_a_part(100_000, 50) == 1000
-    assert dask_workers._cells_of_a_part(1001, 5000) == 501
+def test_a_partition_has_many_cells_for_each_group_but_no_more_than_a_share(client):
+    assert dask_workers._cells_per_partition(100_000, 50) == 1000
+    assert dask_workers._cells_per_partition(1001, 5000) == 501
     x = da.zeros((10, 4), chunks=(2, -1))
-    assert [(rows, len(groups)) for rows, groups in dask_workers._parts(x, 2, 5)] == [
+    assert [(rows, len(runs)) for rows, runs in dask_workers._partitions(x, 2, 5)] == [
         (slice(0, 4), 2),
         (slice(4, 8), 2),
         (slice(8, 10), 1),
     ]
-    assert [len(group.read()) for _, groups in dask_workers._parts(x, 4, 8) for group in groups] == [2, 2, 1]
+    assert [len(run.read()) for _, runs in dask_workers._partitions(x, 4, 8) for run in runs] == [2, 2, 1]
 
 
 def test_without_a_client_nothing_is_distributed(cells):
-    assert not dask_workers.is_wanted(cells.X)
+    assert not dask_workers.has_client(cells.X)
 
 
 def test_blocks_are_grouped_until_they_are_worth_it():
     x = da.zeros((10, 4), chunks=((3, 3, 1, 3), -1))
-    assert [rows for rows, _ in dask_workers._groups(x, 6)] == [slice(0, 6), slice(6, 10)]
-    assert [len(blocks) for _, blocks in dask_workers._groups(x, 1)] == [1, 1, 1, 1]
+    assert [rows for rows, _ in dask_workers._block_runs(x, 6)] == [slice(0, 6), slice(6, 10)]
+    assert [len(blocks) for _, blocks in dask_workers._block_runs(x, 1)] == [1, 1, 1, 1]
 
 
 @pytest.fixture(scope="module")

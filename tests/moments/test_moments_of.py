@@ -51,7 +51,3 @@ def test_control_mean(adata, kind):
     np.testing.assert_allclose(mean, expected, rtol=1e-12)
     assert targets == ((), ("A",), ("A", "B"))
     assert symbols.tolist() == ["A", "B", "C"]
-
-
-def test_what_others_import():
-    assert {"of", "Screen", "cell_codes", "control_mean", "symbols", "Moments"} <= set(dir(_moments))

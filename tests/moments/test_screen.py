@@ -35,7 +35,7 @@ def test_the_first_of_two_genes_with_one_symbol(screen):
 
 def test_merged(screen):
     screen, adata = screen
-    merged = screen.merged()
+    merged = screen.merged
     assert merged.perturbation.tolist() == [0, 1, 2]
     assert merged.moments.n.tolist() == [40, 60, 50]
     for i, name in enumerate(merged.names):

@@ -4,7 +4,7 @@ import pytest
 from scipy import sparse
 
 from scpertbias import _validate
-from scpertbias._moments.totals import survey
+from scpertbias._moments.totals import read_totals
 
 N, G = 300, 12
 
@@ -29,7 +29,7 @@ def test_everything_is_that_of_the_whole(counts, form):
     sets = {"a": np.arange(G) < 3, "b": np.arange(G) % 2 == 0, "none": np.zeros(G, bool)}
     control, sample = rng.random(N) < 0.3, np.sort(rng.choice(N, 40, replace=False))
     check = _validate.Scale(layer=None, normalize=True)
-    found = survey(FORMS[form](counts), sets=sets, control=control, sample=sample, check=check, chunk_memory=1e-5)
+    found = read_totals(FORMS[form](counts), sets=sets, control=control, sample=sample, check=check, chunk_memory=1e-5)
     np.testing.assert_allclose(found.totals, counts.sum(axis=1))
     for name, genes in sets.items():
         np.testing.assert_allclose(found.within[name], counts[:, genes].sum(axis=1))
@@ -42,4 +42,4 @@ def test_everything_is_that_of_the_whole(counts, form):
 def test_values_are_looked_at(counts):
     check = _validate.Scale(layer="x", normalize=False)
     with pytest.raises(ValueError, match=r"layers\['x'\] looks like raw counts"):
-        survey(counts, sets={}, control=np.ones(N, bool), sample=np.arange(0), check=check, chunk_memory=1.0)
+        read_totals(counts, sets={}, control=np.ones(N, bool), sample=np.arange(0), check=check, chunk_memory=1.0)

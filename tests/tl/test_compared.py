@@ -75,7 +75,7 @@ def test_cross_fitted_rows_are_centered_fold_by_fold(cells):
     for fold in np.unique(shared.groups):
         mine = shared.groups == fold
         others = [p for p in shared.rows if asked.folds[asked.screen.names[p]] != fold]
-        means = asked.screen.merged().moments.mean[others]
+        means = asked.screen.merged.moments.mean[others]
         np.testing.assert_allclose(shared.mean[mine], np.tile(means.mean(axis=0), (mine.sum(), 1)))
         np.testing.assert_allclose(shared.away("varying")[mine].mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(shared.predictions["mean"], shared.mean)

@@ -33,7 +33,7 @@ def naive_counts(effects: np.ndarray, k: int) -> np.ndarray:
 def test_counts_by_hand(audited):
     recurrence(audited, k=7)
     table = _store.table(audited, "recurrence", made_by="")
-    screen = _moments.of(audited).merged()
+    screen = _moments.of(audited).merged
     used = screen.used & (np.arange(len(screen.names)) > 0)
     observed = screen.moments.mean[used]
     predicted = spb.get.predictions(audited, "other").loc[np.array(screen.names)[used]].to_numpy()

@@ -56,7 +56,7 @@ def test_constants_are_found_without_being_told(audited):
     """Also a mean weighted by cells, which differs from the training mean and, between fits, with what is left out."""
     asked = ask(audited, ["mean", "ridge", "oracle"], need_models=True)
     screen, tables = asked.screen, dict(asked.predictions)
-    merged = screen.merged()
+    merged = screen.merged
     weighted = np.full_like(tables["mean"], np.nan)
     fold = np.array([asked.folds.get(name, -1) for name in screen.names])
     for r in set(asked.folds.values()):

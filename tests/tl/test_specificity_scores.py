@@ -1,4 +1,4 @@
-"""What models are judged by: training axes, the scene and shared draws."""
+"""What models are judged by: training axes, the data and shared draws."""
 
 import numpy as np
 import pandas as pd
@@ -56,10 +56,10 @@ def test_axes_are_those_of_the_training_perturbations(screen):
         train = (np.arange(P + 1) > 0) & (np.arange(P + 1) != 5) & (fold != fold[row])
         for a in (0, 1):
             expected = m.half[a, train].mean(axis=0) - m.half[a, 0]
-            assert_allclose(made.scene.axes[a, made.scene.fit[i]], expected)
-        assert_allclose(made.scene.mean[i], m.mean[train].mean(axis=0))
-    assert_allclose(made.scene.noise, G / 50)
-    assert (made.scene.pool == fold[made.rows]).all()
+            assert_allclose(made.data.axes[a, made.data.fit[i]], expected)
+        assert_allclose(made.data.mean[i], m.mean[train].mean(axis=0))
+    assert_allclose(made.data.noise, G / 50)
+    assert (made.data.pool == fold[made.rows]).all()
 
 
 def test_one_split_trains_on_its_training_rows(screen):
@@ -67,8 +67,8 @@ def test_one_split_trains_on_its_training_rows(screen):
     made = stage_of(screen, None, table)
     assert made.rows.tolist() == list(range(21, 31))
     train = np.r_[1:5, 6:21]
-    assert_allclose(made.scene.axes[1, 0], screen.moments.half[1, train].mean(axis=0) - screen.moments.half[1, 0])
-    assert np.unique(made.scene.pool).size == 1
+    assert_allclose(made.data.axes[1, 0], screen.moments.half[1, train].mean(axis=0) - screen.moments.half[1, 0])
+    assert np.unique(made.data.pool).size == 1
 
 
 def test_rows_of_the_table(screen):

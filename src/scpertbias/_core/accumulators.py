@@ -1,7 +1,7 @@
-"""One pass over cells: sums, centered squares and cross-products of every leaf.
+"""One pass over cells: means, centered squares and cross-products of every group.
 
-A *leaf* is the finest group of cells that the pass keeps apart (a half of a perturbation, a batch of a control
-block). Rows are visited leaf by leaf, so a leaf's accumulators stay in cache, leaves run in parallel, and no result
+A *group* is the finest set of cells that the pass keeps apart (a half of a perturbation, a batch of a control
+block). Rows are visited group by group, so a group's accumulators stay in cache, groups run in parallel, and no result
 depends on the number of threads. Cells may come all at once, some at a time, or gene by gene.
 """
 
@@ -19,10 +19,10 @@ from scpertbias._core.sums import native
 
 
 @dataclass(frozen=True)
-class Leaves:
-    """Moments of the leaves: cells ``n`` (L,), ``mean`` and ``m2`` (L, G), ``cross`` (L, k, G).
+class GroupSums:
+    """Moments of the groups: cells ``n`` (L,), ``mean`` and ``m2`` (L, G), ``cross`` (L, k, G).
 
-    ``m2`` is the sum of squares about the leaf's own mean, never Σx² − n·mean²; ``cross`` is Σ x·deviation.
+    ``m2`` is the sum of squares about the group's own mean, never Σx² − n·mean²; ``cross`` is Σ x·deviation.
     """
 
     n: FloatArray
@@ -31,27 +31,27 @@ class Leaves:
     cross: FloatArray
 
     @classmethod
-    def empty(cls, n_leaves: int, n_genes: int, n_deviations: int = 0) -> Leaves:
-        """Leaves without a cell."""
+    def empty(cls, n_groups: int, n_genes: int, n_deviations: int = 0) -> GroupSums:
+        """Return the sums of groups without a cell."""
         return cls(
-            n=np.zeros(n_leaves),
-            mean=np.zeros((n_leaves, n_genes)),
-            m2=np.zeros((n_leaves, n_genes)),
-            cross=np.zeros((n_leaves, n_deviations, n_genes)),
+            n=np.zeros(n_groups),
+            mean=np.zeros((n_groups, n_genes)),
+            m2=np.zeros((n_groups, n_genes)),
+            cross=np.zeros((n_groups, n_deviations, n_genes)),
         )
 
-    def genes(self, genes: slice) -> Leaves:
-        """Return some genes of all leaves; nothing is copied."""
-        return Leaves(self.n, self.mean[:, genes], self.m2[:, genes], self.cross[:, :, genes])
+    def genes(self, genes: slice) -> GroupSums:
+        """Return some genes of all groups; nothing is copied."""
+        return GroupSums(self.n, self.mean[:, genes], self.m2[:, genes], self.cross[:, :, genes])
 
-    def some(self, leaves: slice) -> Leaves:
-        """Return some leaves; nothing is copied."""
-        return Leaves(self.n[leaves], self.mean[leaves], self.m2[leaves], self.cross[leaves])
+    def subset(self, groups: slice) -> GroupSums:
+        """Return some groups; nothing is copied."""
+        return GroupSums(self.n[groups], self.mean[groups], self.m2[groups], self.cross[groups])
 
     def add(
         self,
         x: Any,
-        leaf: IntArray,
+        group: IntArray,
         *,
         scale: FloatArray | None = None,
         deviations: FloatArray | None = None,
@@ -63,8 +63,8 @@ class Leaves:
         ----------
         x
             Cells × genes: a dense array, or a CSR or CSC matrix or array.
-        leaf
-            The leaf of each cell; −1 leaves a cell out.
+        group
+            The group of each cell; −1 leaves a cell out.
         scale
             If given, a value ``v`` of cell ``i`` enters as ``log1p(v * scale[i])``.
         deviations
@@ -76,10 +76,10 @@ class Leaves:
         deviations = None if deviations is None else np.ascontiguousarray(deviations)
         x = _canonical(x)
         if isinstance(x, np.ndarray) or x.format == "csr" or self.n.any():
-            n = np.bincount(leaf[leaf >= 0], minlength=len(self.n))
+            n = np.bincount(group[group >= 0], minlength=len(self.n))
             here = np.flatnonzero(n)
             starts = np.concatenate([[0], np.cumsum(n[here])])
-            order = stable_order(leaf, len(self.n))[len(leaf) - starts[-1] :]
+            order = stable_order(group, len(self.n))[len(group) - starts[-1] :]
             which = (order, here, starts, self.n[here], columns, scale, deviations, self.mean, self.m2, self.cross)
             if isinstance(x, np.ndarray):
                 kernels.dense(native(x), *which)
@@ -89,32 +89,32 @@ class Leaves:
             self.n[:] += n
         else:
             x = x if columns is None else x[:, np.argsort(columns, kind="stable")[(columns < 0).sum() :]]
-            n = np.bincount(leaf[leaf >= 0], minlength=len(self.n)).astype(np.float64)
+            n = np.bincount(group[group >= 0], minlength=len(self.n)).astype(np.float64)
             into = (self.mean, self.m2, self.cross)
-            kernels.csc(native(x.data), x.indices, x.indptr, leaf, n, scale, deviations, *into)
+            kernels.csc(native(x.data), x.indices, x.indptr, group, n, scale, deviations, *into)
             self.n[:] = n
 
     def add_genes(
         self,
         genes: slice,
         x: Any,
-        leaf: IntArray,
+        group: IntArray,
         *,
         scale: FloatArray | None = None,
         deviations: FloatArray | None = None,
     ) -> None:
         """Fill in some genes from all cells at once; see :meth:`add`."""
-        some = Leaves.empty(len(self.n), x.shape[1], self.cross.shape[1])
-        some.add(x, leaf, scale=scale, deviations=deviations)
-        self.put(genes, some, np.arange(len(self.n)))
+        sums = GroupSums.empty(len(self.n), x.shape[1], self.cross.shape[1])
+        sums.add(x, group, scale=scale, deviations=deviations)
+        self.put(genes, sums, np.arange(len(self.n)))
 
-    def put(self, genes: slice, other: Leaves, at: IntArray) -> None:
-        """Take over some genes from leaves of the same cells: leaf ``i`` of ``other`` is leaf ``at[i]`` here."""
+    def put(self, genes: slice, other: GroupSums, at: IntArray) -> None:
+        """Take over some genes from groups of the same cells: group ``i`` of ``other`` is group ``at[i]`` here."""
         self.mean[at, genes], self.m2[at, genes], self.cross[at, :, genes] = other.mean, other.m2, other.cross
         self.n[at] = other.n
 
-    def join(self, other: Leaves, at: IntArray) -> None:
-        """Add the leaves of other cells: leaf ``i`` of ``other`` is leaf ``at[i]`` here."""
+    def join(self, other: GroupSums, at: IntArray) -> None:
+        """Add the groups of other cells: group ``i`` of ``other`` is group ``at[i]`` here."""
         before = self.n[at]
         total = before + other.n
         share = np.divide(other.n, total, out=np.zeros_like(total), where=total > 0)[:, None]

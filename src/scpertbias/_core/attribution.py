@@ -17,7 +17,7 @@ CHUNK = 500
 TIE = 1e-12
 
 
-class Ranked(NamedTuple):
+class RankedAttributions(NamedTuple):
     """Attributions of one model as they are compared (perturbations x genes, NaN rows: not comparable).
 
     Parameters
@@ -54,7 +54,7 @@ class Kinds(NamedTuple):
     cosine: float
 
 
-def ranked(attributions: FloatArray, k: int) -> Ranked:
+def rank_attributions(attributions: FloatArray, k: int) -> RankedAttributions:
     """Rank the genes of each perturbation (perturbations x genes) by the size of their attribution."""
     n_genes = attributions.shape[1]
     if not 1 <= k <= n_genes:
@@ -67,7 +67,7 @@ def ranked(attributions: FloatArray, k: int) -> Ranked:
         centered = rankdata(size[rows], axis=1) - (n_genes + 1) / 2
         ranks[rows] = centered / np.linalg.norm(centered, axis=1, keepdims=True)
         top[rows] = _top_shares(size[rows], k)
-    return Ranked(ranks, top)
+    return RankedAttributions(ranks, top)
 
 
 def _top_shares(size: FloatArray, k: int) -> FloatArray:
@@ -91,14 +91,19 @@ def gene_permutations(bins: IntArray, n_perm: int, rng: np.random.Generator) -> 
 
 
 def agreement(
-    a: Ranked, b: Ranked, *, k: int, permutations: list[tuple[IntArray, IntArray]], keys: FloatArray
+    a: RankedAttributions,
+    b: RankedAttributions,
+    *,
+    k: int,
+    permutations: list[tuple[IntArray, IntArray]],
+    keys: FloatArray,
 ) -> Agreement:
     """Compare two models perturbation by perturbation, and on the mean.
 
     Parameters
     ----------
     a, b
-        From :func:`ranked`, of the same perturbations and genes.
+        From :func:`rank_attributions`, of the same perturbations and genes.
     k
         As it was given there.
     permutations
@@ -112,8 +117,10 @@ def agreement(
     if not both.size:
         return Agreement(spearman, overlap, p, specific, np.nan, np.nan)
     x, y = a.ranks[both], b.ranks[both]
+    # x_p · y_p of centered ranks of length 1: Spearman's correlation (P,)
     observed = np.einsum("pg,pg->p", x, y)
     spearman[both] = observed
+    # Genes in the top k of both, as a share of k (P,)
     overlap[both] = np.einsum("pg,pg->p", a.top[both], b.top[both]) / k
     p[both] = _gene_tail(x, y, observed, [genes for genes, _ in permutations])
     specific[both], mean_specific = _specific(x, y, observed, keys[:, both])
@@ -141,6 +148,7 @@ def _tail_of_mean(
     """Share of gene permutations whose mean over perturbations is as high: sums of entries of the product matrix."""
     drawn = np.zeros(len(permutations[0][1]) if permutations else 0)
     for genes, positions in permutations:
+        # Σ_p x_pi y_pj of all pairs of genes of the bin: a permutation picks one entry of each column
         product = x[:, genes].T @ y[:, genes]
         drawn += product[positions, np.arange(len(genes))].sum(axis=1)
     return _share_as_high(drawn, float(observed.sum()))
@@ -155,6 +163,7 @@ def _specific(x: FloatArray, y: FloatArray, observed: FloatArray, keys: FloatArr
     drawn, as_high = np.zeros(len(keys)), np.zeros(n)
     for start in range(0, n, CHUNK):
         rows = slice(start, min(start + CHUNK, n))
+        # Correlation of each perturbation in x with each one in y
         cross = x[rows] @ y.T
         as_high[rows] = (cross >= observed[rows, None] - TIE).sum(axis=1)  # itself included
         drawn += cross[np.arange(len(cross)), order[:, rows]].sum(axis=1)

@@ -39,6 +39,7 @@ class Effects:
     @property
     def energy(self) -> FloatArray:
         """Energy of each perturbation (P,)."""
+        # D1_p · D2_p: the effect in half 1 times that in half 2 (P,)
         energy: FloatArray = np.einsum("pg,pg->p", self.first, self.second)
         return energy
 
@@ -61,6 +62,7 @@ def half_effects(moments: Moments, rows: IntArray, genes: IntArray | slice = sli
     blocks, cells = [], []
     for part in (slice(None, cut), slice(cut, None)):
         n, means = moments.n_blocks[part], moments.blocks[part][:, genes]
+        # Block means about their mean over the cells of the half (K, G)
         blocks.append(means - n @ means / n.sum())
         cells.append(n)
     return Effects(
@@ -86,6 +88,7 @@ def noise_error(effects: Effects) -> float:
     apart = effects.control[0] - effects.control[1]
     noise = np.vstack([effects.first - effects.second + apart, apart])
     noise /= np.sqrt(1 / np.append(n1, c1) + 1 / np.append(n2, c2))[:, None]
+    # Products of the noise of all pairs of perturbations (P + 1, P + 1)
     products = noise @ noise.T
     np.fill_diagonal(products, 0.0)
     spread = float(np.sum(products**2)) / (len(noise) * max(len(noise) - 1, 1))
@@ -120,7 +123,7 @@ def resample(effects: Effects, n_boot: int, rng: np.random.Generator) -> Resampl
 
 
 @dataclass(frozen=True)
-class Form:
+class AxisEnergy:
     """Energy on one axis by perturbation, ``own`` (P,), and its products with the control blocks.
 
     ``first`` (P, K) are those of the blocks of half 1 with the second effects, ``second`` the reverse, ``both`` (1 or P,
@@ -135,20 +138,26 @@ class Form:
     def draws(self, resamples: Resamples) -> FloatArray:
         """Summed energy in each resample (R,)."""
         w, (q1, q2) = resamples.perturbations, resamples.control
+        # Products of the blocks of half 1 with those of half 2, summed over the drawn perturbations (R, K·K)
         both = w @ self.both if len(self.both) > 1 else w.sum(axis=1, keepdims=True) * self.both
+        # Σ_p w_p D1_p·D2_p, and q1 · (B1 B2ᵀ) · q2: the drawn blocks of one half with those of the other (R,)
         total: FloatArray = w @ self.own + np.einsum("rk,rk->r", both, resamples.pairs)
+        # Less the drawn blocks of each half with the drawn effects of the other half (R,)
         total -= np.einsum("rk,rk->r", w @ self.first, q1) + np.einsum("rk,rk->r", w @ self.second, q2)
         return total
 
 
-def genes_form(effects: Effects, genes: BoolArray | slice = slice(None)) -> Form:
+def energy_on_genes(effects: Effects, genes: BoolArray | slice = slice(None)) -> AxisEnergy:
     """Energy on some genes."""
     d1, d2 = effects.first[:, genes], effects.second[:, genes]
     b1, b2 = (b[:, genes] for b in effects.blocks)
-    return Form(np.einsum("pg,pg->p", d1, d2), d2 @ b1.T, d1 @ b2.T, (b1 @ b2.T).reshape(1, -1))
+    # D1_p · D2_p (P,), D2 B1ᵀ and D1 B2ᵀ (P, K), B1 B2ᵀ (K·K): the same on the genes of the axis
+    return AxisEnergy(np.einsum("pg,pg->p", d1, d2), d2 @ b1.T, d1 @ b2.T, (b1 @ b2.T).reshape(1, -1))
 
 
-def direction_form(effects: Effects, axis_1: FloatArray, axis_2: FloatArray, code: IntArray | None = None) -> Form:
+def energy_on_direction(
+    effects: Effects, axis_1: FloatArray, axis_2: FloatArray, code: IntArray | None = None
+) -> AxisEnergy:
     """Energy on a direction with two half estimates: (D1·u2)(D2·u1) / (u1·u2).
 
     Parameters
@@ -161,12 +170,15 @@ def direction_form(effects: Effects, axis_1: FloatArray, axis_2: FloatArray, cod
         Which of them (P,); by default there is one.
     """
     code = np.zeros(len(effects.first), dtype=np.int64) if code is None else code
+    # 1 / (u1 · u2) of the direction of each perturbation (P,)
     scale = 1 / np.einsum("fg,fg->f", axis_1, axis_2)[code]
+    # D1_p · u2 and D2_p · u1, either half of an effect on the other half's axis (P,)
     a = _own(effects.first @ axis_2.T, code)
     b = _own(effects.second @ axis_1.T, code) * scale
+    # B1 · u2 and B2 · u1, the control blocks on the other half's axis (P, K)
     z1, z2 = (effects.blocks[0] @ axis_2.T).T[code], (effects.blocks[1] @ axis_1.T).T[code]
     both = z1[:, :, None] * z2[:, None, :] * scale[:, None, None]
-    return Form(a * b, z1 * b[:, None], z2 * (a * scale)[:, None], both.reshape(len(a), -1))
+    return AxisEnergy(a * b, z1 * b[:, None], z2 * (a * scale)[:, None], both.reshape(len(a), -1))
 
 
 def _own(products: FloatArray, code: IntArray) -> FloatArray:
@@ -190,13 +202,19 @@ def mean_axis_draws(effects: Effects, resamples: Resamples) -> FloatArray:
     parts = []
     for start in range(0, len(resamples.perturbations), RESAMPLES_AT_ONCE):
         w = resamples.perturbations[start : start + RESAMPLES_AT_ONCE]
+        # q B, the mean of the drawn control blocks of each half, about that of all (r, G)
         shift = [
             q[start : start + RESAMPLES_AT_ONCE] @ b for q, b in zip(resamples.control, effects.blocks, strict=True)
         ]
+        # Half estimates of the mean direction in each resample (r, G)
         u1, u2 = (w @ d / n - s for d, s in zip((effects.first, effects.second), shift, strict=True))
+        # (D1_p − drawn control of half 1) · u2 (r, P)
         a = u2 @ effects.first.T - np.einsum("rg,rg->r", u2, shift[0])[:, None]
+        # (D2_p − drawn control of half 2) · u1 (r, P)
         b = u1 @ effects.second.T - np.einsum("rg,rg->r", u1, shift[1])[:, None]
+        # u1 · u2 (r,)
         size = np.einsum("rg,rg->r", u1, u2)
+        # Σ_p w_p (D1_p·u2)(D2_p·u1) (r,)
         energy = np.einsum("rp,rp,rp->r", w, a, b)
         parts.append(np.divide(energy, size, out=np.full(len(w), np.nan), where=size > 0))
     return np.concatenate(parts)
@@ -209,24 +227,26 @@ def leading_axes(means: FloatArray, fold: IntArray, n_axes: int) -> FloatArray:
     span fewer directions the rest are NaN.
     """
     n_folds = int(fold.max(initial=-1)) + 1
-    found = np.full((n_folds, n_axes, means.shape[1]), np.nan)
+    axes = np.full((n_folds, n_axes, means.shape[1]), np.nan)
     for f in range(n_folds):
-        found[f] = top_directions(means[fold != f], n_axes)
-    return found
+        axes[f] = top_directions(means[fold != f], n_axes)
+    return axes
 
 
 def top_directions(means: FloatArray, n_axes: int) -> FloatArray:
     """Right singular vectors of the centered rows (n_axes x G); NaN where they span fewer directions."""
-    found = np.full((n_axes, means.shape[1]), np.nan)
+    directions = np.full((n_axes, means.shape[1]), np.nan)
     centered = means - means.mean(axis=0) if len(means) else means
     n = min(n_axes, len(centered) - 1, means.shape[1])
     if n < 1:
-        return found
+        return directions
+    # Gram matrix of the rows: its eigenvectors are their left singular vectors
     values, vectors = np.linalg.eigh(centered @ centered.T)
     known = values[::-1][:n] > 1e-12 * max(float(values[-1]), 0.0)
+    # Uᵀ X = S Vᵀ: right singular vectors, before they are scaled to length 1 (n, G)
     axes = vectors[:, ::-1][:, :n].T @ centered
     axes[known] /= np.linalg.norm(axes[known], axis=1, keepdims=True)
     axes[~known] = np.nan
     largest = np.abs(np.nan_to_num(axes)).argmax(axis=1)
-    found[:n] = axes * np.where(axes[np.arange(n), largest] < 0, -1.0, 1.0)[:, None]
-    return found
+    directions[:n] = axes * np.where(axes[np.arange(n), largest] < 0, -1.0, 1.0)[:, None]
+    return directions

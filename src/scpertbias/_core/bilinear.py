@@ -98,6 +98,7 @@ def bilinear(
     core = _two_sided_ridge(genes, change - mean_change, levels[matched], alpha)
 
     coef = np.full(means.shape, np.nan)
+    # P Wᵀ Gᵀ: change of each embedded level beyond the mean change (P, G)
     coef[embedded] = levels[embedded] @ core.T @ genes.T
     return Bilinear(predictions=coef + mean_change + control, coef=coef)
 
@@ -117,12 +118,15 @@ def _gene_components(means: FloatArray, n_components: int) -> FloatArray:
 
 def _two_sided_ridge(genes: FloatArray, change: FloatArray, levels: FloatArray, alpha: float) -> FloatArray:
     """W (K, K2) from G (G, K), the centered change (C, G) and P (C, K2)."""
+    # (GᵀG + αI)⁻¹ Gᵀ Yᵀ P (K, K2)
     over_genes = solve_positive(_penalized_gram(genes, alpha), genes.T @ change.T @ levels)
+    # W = (…) (PᵀP + αI)⁻¹, solved from the right (K, K2)
     core: FloatArray = solve_positive(_penalized_gram(levels, alpha), over_genes.T).T
     return core
 
 
 def _penalized_gram(embedding: FloatArray, alpha: float) -> FloatArray:
+    # EᵀE + αI (K, K)
     gram: FloatArray = embedding.T @ embedding
     gram[np.diag_indices_from(gram)] += alpha
     return gram

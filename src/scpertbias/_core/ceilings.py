@@ -21,6 +21,7 @@ N_TOP_EFFECTS = 20
 
 def row_norm(values: FloatArray) -> FloatArray:
     """Euclidean norm of each row."""
+    # √(x_i · x_i)
     norms: FloatArray = np.sqrt(np.einsum("ij,ij->i", values, values))
     return norms
 
@@ -53,6 +54,7 @@ def correlation(first: FloatArray, second: FloatArray, reference: FloatArray | f
     (left, left_norm), (right, right_norm) = sides
     norms = left_norm * right_norm
     known = ~np.isnan(norms)
+    # x_i · y_i of the centered sides
     products = np.einsum("ij,ij->i", left, right)
     result = np.where(known, 0.0, np.nan)
     np.divide(products, norms, out=result, where=known & ~constant & (norms > 0))
@@ -106,9 +108,9 @@ class Truth:
         expected |= dict.fromkeys(("n_cells", "groups"), (rows,))
         expected |= dict.fromkeys(("control", "control_var", "target_columns", "pooled_var"), (genes,))
         for name, shape in expected.items():
-            found = getattr(self, name).shape
-            if found != shape:
-                msg = f"`{name}` has shape {found}, but `observed` of shape {(rows, genes)} needs {shape}."
+            actual = getattr(self, name).shape
+            if actual != shape:
+                msg = f"`{name}` has shape {actual}, but `observed` of shape {(rows, genes)} needs {shape}."
                 raise ValueError(msg)
         if not (np.all(self.n_cells > 0) and self.n_control > 0):
             msg = f"`n_cells` and `n_control` must be positive, found {self.n_cells.min()} and {self.n_control}."

@@ -33,6 +33,7 @@ def _centered_gram(x: Any, mean: FloatArray) -> FloatArray:
     for start in range(0, x.shape[0], BLOCK):
         rows = x[start : start + BLOCK]
         centered = (rows.toarray() if sparse.issparse(rows) else rows) - mean
+        # Products of the genes over these cells (G, G)
         gram += centered.T @ centered
     return gram
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.axes import (
+    AxisEnergy,
     Effects,
-    Form,
     Resamples,
     cosine,
-    direction_form,
-    genes_form,
+    energy_on_direction,
+    energy_on_genes,
     leading_axes,
     mean_axis,
     mean_axis_draws,
@@ -93,14 +93,14 @@ class Response:
             low, high = map(float, interval(ratio))
         return Share(float(own.sum() / self.energy.sum()), low, high, per_perturbation=alone)
 
-    def of_form(self, form: Form) -> Share:
+    def of_axis(self, energy: AxisEnergy) -> Share:
         """Return the share of an axis whose place does not depend on the resample."""
-        return self.share(form.own, np.empty(0) if self.resamples is None else form.draws(self.resamples))
+        return self.share(energy.own, np.empty(0) if self.resamples is None else energy.draws(self.resamples))
 
 
 def response(effects: Effects, resamples: Resamples | None) -> Response:
     """Take the energy of all genes."""
-    whole = genes_form(effects)
+    whole = energy_on_genes(effects)
     draws = np.empty(0) if resamples is None else whole.draws(resamples)
     return Response(effects, resamples, whole.own, draws, is_known(effects))
 
@@ -140,6 +140,7 @@ def gene_set_shares(
         Generator.
     """
     effects = whole.effects
+    # Σ_p D1_pg D2_pg: the energy of each gene, over perturbations (G,)
     by_gene = np.einsum("pg,pg->g", effects.first, effects.second)
     total = by_gene.sum() if whole.known else 1.0
     nulls = random_sets(by_gene / total, control, members, n_random, rng)
@@ -151,16 +152,18 @@ def gene_set_shares(
         if not genes.any():
             shares.append(Share(per_perturbation=np.full(len(whole.energy), np.nan), note=NO_GENES))
             continue
-        form = genes_form(effects, genes)
-        share = whole.of_form(form)
+        energy = energy_on_genes(effects, genes)
+        share = whole.of_axis(energy)
         if whole.known:
             share = _with(
                 share,
                 null=float(null.mean()) if n_random else np.nan,
                 p=_p_value(share.share, null, genes, control),
+                # A gene counts in equal parts for all sets that hold it
                 shapley=float(by_gene @ part / by_gene.sum()),
+                # u1 · u2 on the genes of the set, over that on all genes
                 on_systematic=float(u1[genes] @ u2[genes] / (u1 @ u2)) if steady else np.nan,
-                share_without=_share_without(whole, form, targets),
+                share_without=_share_without(whole, energy, targets),
             )
         shares.append(_with(share, weights=np.where(genes, by_gene, 0.0)))
     return shares
@@ -170,14 +173,14 @@ def _with(share: Share, **changes: object) -> Share:
     return Share(**{**share.__dict__, **changes})
 
 
-def _share_without(whole: Response, form: Form, targets: BoolArray) -> float:
+def _share_without(whole: Response, energy: AxisEnergy, targets: BoolArray) -> float:
     """Share over the perturbations that do not target the set."""
     if not targets.any():
-        return float(form.own.sum() / whole.energy.sum())
+        return float(energy.own.sum() / whole.energy.sum())
     rest = ~targets
     if not is_known(whole.effects.rows(rest)):
         return float("nan")
-    return float(form.own[rest].sum() / whole.energy[rest].sum())
+    return float(energy.own[rest].sum() / whole.energy[rest].sum())
 
 
 def _p_value(share: float, null: FloatArray, genes: BoolArray, control: FloatArray) -> float:
@@ -223,7 +226,7 @@ def direction_shares(
         if not (len(axes) and np.isfinite(axes).all()):
             shares[f"leading_{k + 1}"] = Share(note=TOO_FEW)
             continue
-        share = whole.of_form(direction_form(effects, axes, axes, fold))
+        share = whole.of_axis(energy_on_direction(effects, axes, axes, fold))
         shares[f"leading_{k + 1}"] = _with(share, weights=shown[k])
     pairs = {"systematic": systematic, "depth": None if depth is None else (depth[0], depth[1])}
     return _with_shapley(whole, shares, pairs, leading, fold)
@@ -235,8 +238,8 @@ def _checked(whole: Response, axis_1: FloatArray, axis_2: FloatArray, draws: Flo
     weights = axis_1 + axis_2
     if agreement < NO_AXIS:
         return Share(weights=weights, note=NO_REPRODUCIBLE_AXIS)
-    form = direction_form(whole.effects, axis_1[None], axis_2[None])
-    share = whole.of_form(form) if draws is None else whole.share(form.own, draws)
+    energy = energy_on_direction(whole.effects, axis_1[None], axis_2[None])
+    share = whole.of_axis(energy) if draws is None else whole.share(energy.own, draws)
     note = share.note or (WEAK if agreement < WEAK_AXIS else "")
     return _with(share, weights=weights, note=note)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from scpertbias._core.arrays import FloatArray, IntArray
 
-from .accumulators import Leaves
+from .accumulators import GroupSums
 
 
 class Depth:
@@ -26,24 +26,24 @@ class Depth:
         self.n_batches = int(batch.max(initial=0)) + 1
         self.code: IntArray = np.where(half >= 0, half * self.n_batches + batch, -1)
         self.log_size = np.zeros(len(half))
-        self.leaves = Leaves.empty(2 * self.n_batches, n_genes, 1)
+        self.sums = GroupSums.empty(2 * self.n_batches, n_genes, 1)
 
-    def sized(self, rows: slice, size: FloatArray) -> tuple[IntArray, FloatArray]:
-        """Take the depth of some cells; return their leaves (cells where it is not positive have none) and log depth."""
+    def add_sizes(self, rows: slice, size: FloatArray) -> tuple[IntArray, FloatArray]:
+        """Take the depth of some cells; return their groups (cells where it is not positive have none) and log depth."""
         self.code[rows] = np.where(size > 0, self.code[rows], -1)
         self.log_size[rows] = np.log(np.where(size > 0, size, 1.0))
         return self.code[rows], self.log_size[rows, None]
 
-    def some(self, rows: slice, n_genes: int) -> Depth:
-        """Return the same of some cells and genes, with leaves of its own."""
+    def subset(self, rows: slice, n_genes: int) -> Depth:
+        """Return the same of some cells and genes, with sums of its own."""
         part = Depth.__new__(Depth)
         part.n_batches, part.code, part.log_size = self.n_batches, self.code[rows].copy(), self.log_size[rows].copy()
-        part.leaves = Leaves.empty(len(self.leaves.n), n_genes, 1)
+        part.sums = GroupSums.empty(len(self.sums.n), n_genes, 1)
         return part
 
-    def sized_as(self, sized: list[tuple[slice, IntArray, FloatArray]]) -> None:
-        """Take over the leaves and log depth of cells that were sized elsewhere."""
-        for rows, code, log_size in sized:
+    def copy_sizes(self, sizes: list[tuple[slice, IntArray, FloatArray]]) -> None:
+        """Take over the groups and log depth of cells that were added elsewhere."""
+        for rows, code, log_size in sizes:
             self.code[rows], self.log_size[rows] = code, log_size
 
     def slopes(self) -> FloatArray | None:
@@ -56,6 +56,6 @@ class Depth:
         spread = np.bincount(self.code[member], weights=away**2, minlength=len(n)).reshape(2, -1).sum(axis=1)
         if (spread <= 1e-12 * np.maximum(n.reshape(2, -1).sum(axis=1), 1)).any():
             return None
-        cross = self.leaves.cross[:, 0] - (middle * self.leaves.n)[:, None] * self.leaves.mean
+        cross = self.sums.cross[:, 0] - (middle * self.sums.n)[:, None] * self.sums.mean
         slopes: FloatArray = cross.reshape(2, self.n_batches, -1).sum(axis=1) / spread[:, None]
         return slopes

@@ -99,6 +99,7 @@ class Spectrum:
         result = np.array(x, dtype=np.float64, order="C")
         for nodes, vectors in self.blocks:
             turn = vectors.transpose(0, 2, 1) if transpose else vectors
+            # x Q (or x Qᵀ) within each component: (m, R, s) @ (m, s, s)
             result[:, nodes] = (x[:, nodes].transpose(1, 0, 2) @ turn).transpose(1, 0, 2)
         return result
 

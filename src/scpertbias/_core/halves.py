@@ -14,22 +14,22 @@ N_BLOCKS = 20
 
 
 @dataclass(frozen=True)
-class Deal:
-    """Which leaf each cell belongs to, and what each leaf is.
+class HalfAssignment:
+    """Which group each cell belongs to, and what each group is.
 
-    A perturbed leaf is one half of a row, a control leaf one batch of one control block.
+    A perturbed group is one half of a row, a control group one batch of one control block.
     """
 
-    leaf: IntArray
+    group: IntArray
     row: IntArray
     half: IntArray
     block: IntArray
     batch: IntArray
     counts: FloatArray
-    """Leaves × batches: number of cells."""
+    """Groups × batches: number of cells."""
 
 
-def deal(
+def assign_halves(
     row: IntArray,
     n_rows: int,
     reference: int,
@@ -38,21 +38,23 @@ def deal(
     batch: IntArray,
     n_batches: int,
     guide_half: IntArray | None = None,
-) -> Deal:
-    """Deal cells into two halves a row, and the control into blocks, balanced within batches.
+) -> HalfAssignment:
+    """Assign cells to two halves per row, and the control to blocks, balanced within batches.
 
-    Cells of a row are ordered by batch, then by hash, and dealt alternately, so neither file order nor
-    chunks matter. ``guide_half`` (0 or 1; −1: dealt like the others) replaces the alternation where guides make the
+    Cells of a row are ordered by batch, then by hash, and assigned alternately, so neither file order nor
+    chunks matter. ``guide_half`` (0 or 1; −1: assigned like the others) replaces the alternation where guides make the
     halves. Each half of the control has 10 blocks; with few cells a quarter of all of them, and none is empty.
     """
     half = np.full(len(row), -1, dtype=np.int64)
-    kept = np.flatnonzero(row >= 0)
-    order = kept[np.argsort(hashes[kept], kind="stable")]
+    assigned_cells = np.flatnonzero(row >= 0)
+    order = assigned_cells[np.argsort(hashes[assigned_cells], kind="stable")]
     order = order[stable_order(row[order] * n_batches + batch[order], n_rows * n_batches)]
     place = _place_within(row[order])
     half[order] = place % 2
     if guide_half is not None:
-        half[kept] = np.where(guide_half[kept] >= 0, guide_half[kept], half[kept])
+        half[assigned_cells] = np.where(
+            guide_half[assigned_cells] >= 0, guide_half[assigned_cells], half[assigned_cells]
+        )
 
     control = order[row[order] == reference]
     halves = [control[half[control] == a] for a in (0, 1)]
@@ -62,20 +64,20 @@ def deal(
         block[cells] = a * (n_blocks // 2) + np.arange(len(cells)) % (n_blocks // 2)
 
     is_control = row == reference
-    leaf = np.where(row >= 0, 2 * row + half, -1)
-    leaf[is_control] = 2 * n_rows + block[is_control] * n_batches + batch[is_control]
-    n_leaves = 2 * n_rows + n_blocks * n_batches
-    counts = np.bincount(leaf[kept] * n_batches + batch[kept], minlength=n_leaves * n_batches)
-    of_leaf = np.arange(n_leaves)
-    in_control = of_leaf >= 2 * n_rows
-    block_of = np.where(in_control, (of_leaf - 2 * n_rows) // n_batches, -1)
-    return Deal(
-        leaf=leaf,
-        row=np.where(in_control, reference, of_leaf // 2),
-        half=np.where(in_control, (block_of >= n_blocks // 2).astype(np.int64), of_leaf % 2),
+    group = np.where(row >= 0, 2 * row + half, -1)
+    group[is_control] = 2 * n_rows + block[is_control] * n_batches + batch[is_control]
+    n_groups = 2 * n_rows + n_blocks * n_batches
+    counts = np.bincount(group[assigned_cells] * n_batches + batch[assigned_cells], minlength=n_groups * n_batches)
+    groups = np.arange(n_groups)
+    in_control = groups >= 2 * n_rows
+    block_of = np.where(in_control, (groups - 2 * n_rows) // n_batches, -1)
+    return HalfAssignment(
+        group=group,
+        row=np.where(in_control, reference, groups // 2),
+        half=np.where(in_control, (block_of >= n_blocks // 2).astype(np.int64), groups % 2),
         block=block_of,
-        batch=np.where(in_control, (of_leaf - 2 * n_rows) % n_batches, -1),
-        counts=counts.reshape(n_leaves, n_batches).astype(np.float64),
+        batch=np.where(in_control, (groups - 2 * n_rows) % n_batches, -1),
+        counts=counts.reshape(n_groups, n_batches).astype(np.float64),
     )
 
 

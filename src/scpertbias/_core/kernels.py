@@ -1,8 +1,8 @@
-"""The compiled loops of the pass over the cells: cells of some leaves in, moments of those leaves updated in place.
+"""The compiled loops of the pass over the cells: cells of some groups in, moments of those groups updated in place.
 
-Values are accumulated about one of the leaf's own values, its shift K: with D = Σ(x−K), mean = K + D/n and
+Values are accumulated about one of the group's own values, its shift K: with D = Σ(x−K), mean = K + D/n and
 Σ(x−mean)² = Σ(x−K)² − D²/n. As K is itself among the x, (mean−K)² ≤ Σ(x−mean)², so the subtraction can cost no more
-than a factor n in precision, whatever the offset of a gene; Σx² − n·mean² has no such bound. What earlier cells of a leaf
+than a factor n in precision, whatever the offset of a gene; Σx² − n·mean² has no such bound. What earlier cells of a group
 have given is joined to it by their means (Chan, Golub and LeVeque), which loses nothing either.
 """
 
@@ -20,7 +20,7 @@ LINE = 16
 
 
 def _emit_prefetch(typing: Any, array: Any, position: Any) -> Any:  # pragma: no cover - compiled
-    """Ask for a part of an array that is read soon: rows of a leaf lie anywhere, and waiting for them is half the work."""
+    """Ask for a part of an array that is read soon: rows of a group lie anywhere, and waiting for them is half the work."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
@@ -40,22 +40,22 @@ _prefetch: Any = intrinsic(_emit_prefetch)
 
 
 # `scale`, `columns` and `deviations` may be None: numba then compiles the kernel without them, which is shorter and
-# faster. Of `csr` and `dense`, `leaves` are those that have cells here (`order[starts[k]:starts[k + 1]]` those of the
+# faster. Of `csr` and `dense`, `groups` are those that have cells here (`order[starts[k]:starts[k + 1]]` those of the
 # k-th), and `before` says how many cells each has had. `columns` says where a gene goes; −1 leaves it out.
 
 
 @nb.njit(cache=True, nogil=True)
 def _join(
-    mean: Any, m2: Any, leaf: Any, gene: Any, before: Any, n: Any, mean_here: Any, m2_here: Any
+    mean: Any, m2: Any, group: Any, gene: Any, before: Any, n: Any, mean_here: Any, m2_here: Any
 ) -> None:  # pragma: no cover - compiled
     if before == 0.0:
-        mean[leaf, gene] = mean_here
-        m2[leaf, gene] = m2_here
+        mean[group, gene] = mean_here
+        m2[group, gene] = m2_here
     else:
-        away = mean_here - mean[leaf, gene]
+        away = mean_here - mean[group, gene]
         total = before + n
-        mean[leaf, gene] += away * n / total
-        m2[leaf, gene] += m2_here + away * away * before * n / total
+        mean[group, gene] += away * n / total
+        m2[group, gene] += m2_here + away * away * before * n / total
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
@@ -64,7 +64,7 @@ def csr(
     indices: Any,
     indptr: Any,
     order: Any,
-    leaves: Any,
+    groups: Any,
     starts: Any,
     before: Any,
     columns: Any,
@@ -75,8 +75,8 @@ def csr(
     cross: Any,
 ) -> None:  # pragma: no cover - compiled
     n_genes = mean.shape[1]
-    for k in nb.prange(leaves.size):
-        leaf = leaves[k]
+    for k in nb.prange(groups.size):
+        group = groups[k]
         n = starts[k + 1] - starts[k]
         # Beside each other in memory: the shift, Σ(x−K), Σ(x−K)² and the number of stored values. Positions are
         # unsigned, which spares a test for negative ones.
@@ -115,12 +115,12 @@ def csr(
                 sums[g, 3] += 1.0
                 if deviations is not None:
                     for c in range(deviations.shape[1]):
-                        cross[leaf, c, g] += v * deviations[i, c]
+                        cross[group, c, g] += v * deviations[i, c]
         for gene in range(n_genes):
             shift, absent = sums[gene, 0], n - sums[gene, 3]
             away = sums[gene, 1] - absent * shift
             squares = max(sums[gene, 2] + absent * shift * shift - away * away / n, 0.0)
-            _join(mean, m2, leaf, gene, before[k], n, shift + away / n, squares)
+            _join(mean, m2, group, gene, before[k], n, shift + away / n, squares)
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
@@ -128,7 +128,7 @@ def csc(
     data: Any,
     indices: Any,
     indptr: Any,
-    leaf: Any,
+    group: Any,
     n: Any,
     scale: Any,
     deviations: Any,
@@ -136,12 +136,12 @@ def csc(
     m2: Any,
     cross: Any,
 ) -> None:  # pragma: no cover - compiled
-    n_leaves = mean.shape[0]
+    n_groups = mean.shape[0]
     for g in nb.prange(mean.shape[1]):
-        sums = np.zeros((n_leaves, 4))
+        sums = np.zeros((n_groups, 4))
         for j in range(indptr[g], indptr[g + 1]):
             i = indices[j]
-            k = leaf[i]
+            k = group[i]
             if k < 0:
                 continue
             v = np.float64(data[j])
@@ -156,7 +156,7 @@ def csc(
             if deviations is not None:
                 for c in range(deviations.shape[1]):
                     cross[k, c, g] += v * deviations[i, c]
-        for k in range(n_leaves):
+        for k in range(n_groups):
             if n[k] == 0:
                 continue
             shift, absent = sums[k, 0], n[k] - sums[k, 3]
@@ -169,7 +169,7 @@ def csc(
 def dense(
     x: Any,
     order: Any,
-    leaves: Any,
+    groups: Any,
     starts: Any,
     before: Any,
     columns: Any,
@@ -179,8 +179,8 @@ def dense(
     m2: Any,
     cross: Any,
 ) -> None:  # pragma: no cover - compiled
-    for k in nb.prange(leaves.size):
-        leaf = leaves[k]
+    for k in nb.prange(groups.size):
+        group = groups[k]
         n = starts[k + 1] - starts[k]
         shift = np.zeros(mean.shape[1])
         away = np.zeros(mean.shape[1])
@@ -203,7 +203,7 @@ def dense(
                 squares[g] += d * d
                 if deviations is not None:
                     for c in range(deviations.shape[1]):
-                        cross[leaf, c, g] += v * deviations[i, c]
+                        cross[group, c, g] += v * deviations[i, c]
         for g in range(mean.shape[1]):
             around = max(squares[g] - away[g] * away[g] / n, 0.0)
-            _join(mean, m2, leaf, g, before[k], n, shift[g] + away[g] / n, around)
+            _join(mean, m2, group, g, before[k], n, shift[g] + away[g] / n, around)

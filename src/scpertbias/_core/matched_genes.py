@@ -20,8 +20,8 @@ def random_sets(
     for b in range(int(bins.max(initial=-1)) + 1):
         genes = np.flatnonzero(bins == b)
         n = members[:, genes].sum(axis=1)
-        dealt = rng.permuted(np.broadcast_to(by_gene[genes], (n_random, len(genes))), axis=1)
-        summed = np.concatenate([np.zeros((n_random, 1)), np.cumsum(dealt, axis=1)], axis=1)
+        shuffled = rng.permuted(np.broadcast_to(by_gene[genes], (n_random, len(genes))), axis=1)
+        summed = np.concatenate([np.zeros((n_random, 1)), np.cumsum(shuffled, axis=1)], axis=1)
         sums += summed[:, n].T
     return sums
 

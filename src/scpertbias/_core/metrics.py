@@ -14,23 +14,6 @@ from scpertbias._core import ceilings
 from scpertbias._core.arrays import FloatArray
 from scpertbias._core.ceilings import ROUNDING, Truth, correlation, row_norm
 
-__all__ = [
-    "METRICS",
-    "Metric",
-    "Truth",
-    "control_noise",
-    "discrimination",
-    "evaluate",
-    "evaluate_ceilings",
-    "l2",
-    "l2_ratio",
-    "mae",
-    "mse_de20",
-    "pearson_delta",
-    "pearson_delta_perturbed",
-    "rmse",
-]
-
 Score = Callable[[FloatArray, Truth], FloatArray]
 TruthScore = Callable[[Truth], FloatArray]
 
@@ -99,19 +82,19 @@ def discrimination(predictions: FloatArray, truth: Truth) -> FloatArray:
     exactly 0.5. NaN in groups of fewer than three.
     """
     scores = np.full(truth.observed.shape[0], np.nan)
-    kept = ~truth.target_columns
+    columns = ~truth.target_columns
     predicted = np.logical_not(np.isnan(predictions).any(axis=1))
-    if not kept.any():
+    if not columns.any():
         return scores
     for group in np.unique(truth.groups):
         members = np.flatnonzero(truth.groups == group)
         if members.size < MIN_GROUP:
             continue
-        candidates = truth.observed[np.ix_(members, kept)]
+        candidates = truth.observed[np.ix_(members, columns)]
         positions = np.flatnonzero(predicted[members])
         for start in range(0, positions.size, DISTANCE_BLOCK):
             block = positions[start : start + DISTANCE_BLOCK]
-            distances = cdist(predictions[np.ix_(members[block], kept)], candidates, "cityblock")
+            distances = cdist(predictions[np.ix_(members[block], columns)], candidates, "cityblock")
             scores[members[block]] = _share_farther(distances, block)
     return scores
 

@@ -50,29 +50,32 @@ def mismatch(matrix: FloatArray, pool: IntArray, weights: FloatArray, permuted: 
     """
     others = (pool[:, None] == pool).astype(np.float64)
     np.fill_diagonal(others, 0.0)
-    kept = others.sum(axis=1) > 0
+    exchangeable = others.sum(axis=1) > 0
     own = matrix.diagonal()
-    if not kept.any():
+    if not exchangeable.any():
         return Mismatch(float(own.mean()) if len(own) else np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
     sign = -1.0 if error else 1.0
-    exchanged = (matrix * others).sum(axis=1)[kept] / others.sum(axis=1)[kept]
-    gain = sign * float(own[kept].mean() - exchanged.mean())
-    null = matrix[np.flatnonzero(kept), permuted[:, kept]].mean(axis=1)
+    exchanged = (matrix * others).sum(axis=1)[exchangeable] / others.sum(axis=1)[exchangeable]
+    gain = sign * float(own[exchangeable].mean() - exchanged.mean())
+    null = matrix[np.flatnonzero(exchangeable), permuted[:, exchangeable]].mean(axis=1)
     tolerance = TIE * max(1.0, float(np.abs(own).max()))
-    p = (1 + int(np.count_nonzero(sign * null >= sign * own[kept].mean() - tolerance))) / (1 + len(null))
+    p = (1 + int(np.count_nonzero(sign * null >= sign * own[exchangeable].mean() - tolerance))) / (1 + len(null))
     low = high = np.nan
-    if kept.sum() >= MIN_PERTURBATIONS and len(weights):
+    if exchangeable.sum() >= MIN_PERTURBATIONS and len(weights):
         low, high = map(float, interval(sign * _gain_draws(matrix, others, weights)))
-    return Mismatch(float(own[kept].mean()), float(exchanged.mean()), gain, low, high, p)
+    return Mismatch(float(own[exchangeable].mean()), float(exchanged.mean()), gain, low, high, p)
 
 
 def _gain_draws(matrix: FloatArray, others: FloatArray, weights: FloatArray) -> FloatArray:
     """Own less exchanged score in each resample; a perturbation drawn twice is not exchanged with itself."""
+    # How many others of the pool each resample holds (R, n)
     partners = weights @ others
     known = partners > 0
+    # Mean score of the drawn others of the pool on each perturbation (R, n)
     exchanged = np.divide(weights @ (matrix * others).T, partners, out=np.zeros_like(partners), where=known)
     w = weights * known
     total = w.sum(axis=1)
+    # Σ_p w_p (own − exchanged score) (R,)
     summed = np.einsum("rp,rp->r", w, matrix.diagonal() - exchanged)
     draws: FloatArray = np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0)
     return draws

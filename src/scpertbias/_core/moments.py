@@ -61,6 +61,7 @@ class Moments:
         freedom = np.maximum(self.n - 1, 0)
         if freedom.sum() == 0:
             return np.full(self.mean.shape[1], np.nan)
+        # Σ_r (n_r − 1) s²_r / Σ_r (n_r − 1) (G,)
         pooled: FloatArray = freedom @ np.where(freedom[:, None] > 0, self.var, 0.0) / freedom.sum()
         return pooled
 
@@ -85,6 +86,7 @@ class Moments:
             return replace(self, covariates=None)
         weight = csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_rows, len(codes)))
         n, mean = _weighted(weight, self.n, self.mean)
+        # Sums of squares within the merged rows, and between them (R, G)
         within = weight @ np.nan_to_num(self.var * np.maximum(self.n - 1, 0)[:, None])
         between = weight @ (self.n[:, None] * (self.mean - mean[codes]) ** 2)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -133,14 +135,19 @@ def regress_out(moments: Moments, *, rows: BoolArray, add_intercept: bool = True
         msg = "These moments hold no covariates."
         raise ValueError(msg)
     n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
+    # Means of the covariates (k,) and genes (G,) over the cells of the rows
     center, middle = n @ c / n.sum(), n @ x / n.sum()
     away = c - center
+    # Squares of the covariates: within rows, plus between rows Σ_r n_r a_r a_rᵀ (k, k)
     ss = covariates.ss[rows].sum(axis=0) + np.einsum("r,ri,rj->ij", n, away, away)
+    # Products with the genes: within rows, plus between rows Σ_r n_r a_r (x_r − x̄)ᵀ (k, G)
     cross = covariates.cross[rows].sum(axis=0) + np.einsum("r,ri,rg->ig", n, away, x - middle)
     slopes = _solve(ss, cross)
     shift = 0.0 if add_intercept else middle
     freedom = np.maximum(moments.n - 1, 1)[:, None]
+    # 2 b_g · c_rg, products of a row's covariates with each gene, times the slopes (R, G)
     explained = 2 * np.einsum("ig,rig->rg", slopes, covariates.cross)
+    # Less b_gᵀ S_r b_g, the squares of the fitted values within the row (R, G)
     explained -= np.einsum("ig,rij,jg->rg", slopes, covariates.ss, slopes)
     residual = replace(
         moments,
@@ -159,6 +166,7 @@ def _solve(ss: FloatArray, cross: FloatArray) -> FloatArray:
     size = np.sqrt(ss.diagonal())
     size = np.where(size > 0, size, 1.0)
     correlation = ss / np.outer(size, size)
+    # C⁺ (Xᵀy), C the correlations of the covariates (k, G)
     slopes: FloatArray = np.linalg.pinv(correlation, rcond=1e-10, hermitian=True) @ (cross / size[:, None])
     return slopes / size[:, None]
 

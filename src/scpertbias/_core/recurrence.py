@@ -1,6 +1,6 @@
 """In how many perturbations a gene is among the strongest, and how often it would be by chance.
 
-By chance means: within each bin of expression the strongest genes of a perturbation are dealt to random genes,
+By chance means: within each bin of expression the strongest genes of a perturbation are assigned to random genes,
 independently for each perturbation. A gene's count is then a sum of independent coin flips with the probabilities
 (strongest genes of the perturbation in the bin) / (genes in the bin), the same for all genes of a bin, so its
 distribution (Poisson-binomial) is computed exactly.
@@ -180,5 +180,6 @@ def effective_number(count: IntArray) -> float:
 def _probabilities(top: BoolArray, bins: IntArray) -> FloatArray:
     """Share of the genes of each bin that are marked (rows x bins)."""
     member = (bins[:, None] == np.arange(bins.max(initial=0) + 1)).astype(np.float64)
+    # Marked genes of each row in each bin, over the genes of the bin (rows, bins)
     share: FloatArray = (top @ member) / member.sum(axis=0)
     return share

@@ -7,7 +7,6 @@ weights. The same weights serve all models, which makes their comparisons paired
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,29 +16,6 @@ from scpertbias._core.arrays import FloatArray, IntArray
 MIN_PERTURBATIONS = 10
 NO_ROOM = "no room between baseline and ceiling"
 TOO_FEW = f"fewer than {MIN_PERTURBATIONS} perturbations"
-INFINITE = "infinite values"
-
-
-class Estimate(NamedTuple):
-    """An estimate with its interval.
-
-    Parameters
-    ----------
-    estimate
-        From all perturbations.
-    low, high
-        Bounds of the interval, NaN where there is none.
-    draws
-        The estimate in each resample, NaN where it is undefined.
-    reason
-        Why something is NaN; empty if nothing is.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    draws: FloatArray
-    reason: str
 
 
 def bootstrap_weights(n: int, n_boot: int, rng: np.random.Generator) -> IntArray:
@@ -105,91 +81,6 @@ def average_within(values: FloatArray, codes: IntArray, n: int) -> FloatArray:
     return means
 
 
-def mean_interval(values: FloatArray, weights: IntArray, level: float = 0.95) -> Estimate:
-    """Mean over perturbations with its bootstrap interval.
-
-    Parameters
-    ----------
-    values
-        One for each perturbation; NaN are left out, together with their weights.
-    weights
-        From :func:`bootstrap_weights` (n_boot x perturbations).
-    level
-        Coverage of the interval.
-    """
-    known = ~np.isnan(values)
-    n_known = int(known.sum())
-    nothing = np.full(len(weights), np.nan)
-    if n_known == 0:
-        return Estimate(np.nan, np.nan, np.nan, nothing, TOO_FEW)
-    with np.errstate(invalid="ignore"):
-        estimate = float(values[known].mean())
-    if not np.isfinite(estimate):  # not left out: a diverged model would look better for it
-        return Estimate(estimate, np.nan, np.nan, nothing, INFINITE)
-    if n_known < MIN_PERTURBATIONS:
-        return Estimate(estimate, np.nan, np.nan, nothing, TOO_FEW)
-    kept = weights[:, known].astype(np.float64)
-    draws = _ratio(kept @ values[known], kept.sum(axis=1))
-    low, high = interval(draws, level)
-    return Estimate(estimate, float(low), float(high), draws, "")
-
-
-def ratio_interval(numerator: FloatArray, denominator: FloatArray, weights: IntArray, level: float = 0.95) -> Estimate:
-    """Ratio of the sums over perturbations with its bootstrap interval.
-
-    It is NaN if the interval of the sum of denominators reaches 0 or below: then the ratio says nothing.
-
-    Parameters
-    ----------
-    numerator, denominator
-        One for each perturbation; those where either is not finite are left out.
-    weights
-        From :func:`bootstrap_weights` (n_boot x perturbations).
-    level
-        Coverage of the interval.
-    """
-    known = np.isfinite(numerator) & np.isfinite(denominator)
-    nothing = np.full(len(weights), np.nan)
-    n_known = int(known.sum())
-    if n_known == 0:
-        return Estimate(np.nan, np.nan, np.nan, nothing, TOO_FEW)
-    kept = weights[:, known].astype(np.float64)
-    total = float(denominator[known].sum())
-    totals = kept @ denominator[known]
-    # Resamples that hold none of the known perturbations say nothing about them.
-    drawn = kept.sum(axis=1) > 0
-    if total <= 0 or not interval(totals[drawn], level)[0] > 0:
-        return Estimate(np.nan, np.nan, np.nan, nothing, NO_ROOM)
-    estimate = float(numerator[known].sum()) / total
-    if n_known < MIN_PERTURBATIONS:
-        return Estimate(estimate, np.nan, np.nan, nothing, TOO_FEW)
-    draws = _ratio(kept @ numerator[known], totals)
-    low, high = interval(draws, level)
-    return Estimate(estimate, float(low), float(high), draws, "")
-
-
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Quotient, NaN where the denominator is not positive."""
-    quotient = np.full(numerator.shape, np.nan)
-    np.divide(numerator, denominator, out=quotient, where=denominator > 0)
-    return quotient
-
-
-def paired_p(draws: FloatArray) -> float:
-    """Two-sided bootstrap p-value of a difference: twice the smaller share of resamples on either side of 0.
-
-    Parameters
-    ----------
-    draws
-        The difference in each resample, both terms with the same weights; draws that are not finite are left out.
-    """
-    finite = draws[np.isfinite(draws)]
-    if finite.size == 0:
-        return float("nan")
-    smaller = min(np.count_nonzero(finite <= 0), np.count_nonzero(finite >= 0))
-    return min(1.0, 2.0 * (1 + smaller) / (1 + finite.size))
-
-
 def benjamini_hochberg(p: FloatArray) -> FloatArray:
     """Benjamini-Hochberg adjusted p-values of one family; NaN are no part of it and stay NaN."""
     q = np.full(p.shape, np.nan)
@@ -202,7 +93,10 @@ def benjamini_hochberg(p: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Columns:
-    """Estimates of M columns with their intervals (M,), on how many perturbations, and the two-sided p against 0."""
+    """Estimates of M columns with their intervals (M,), on how many perturbations, and the two-sided p against 0.
+
+    ``p`` is twice the smaller share of resamples on either side of 0; ``reason`` says why something is NaN ("": nothing is).
+    """
 
     n: IntArray
     estimate: FloatArray
@@ -213,22 +107,30 @@ class Columns:
 
 
 def means(values: FloatArray, weights: FloatArray) -> Columns:
-    """Mean of each column (perturbations × M) over its known values; as ``mean_interval`` does for one."""
+    """Mean of each column (perturbations × M) over its known values; NaN are left out, together with their weights.
+
+    Infinite values are not left out, as a diverged model would look better for it: such a column has no interval.
+    """
     known = ~np.isnan(values)
     n = known.sum(axis=0)
     filled = np.where(known, values, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         estimate = filled.sum(axis=0) / n
+        # Weighted sum and weight of the known values in each resample (n_boot, M)
         draws = (weights @ filled) / (weights @ known)
     return _with_interval(n, estimate, draws, np.where(n < MIN_PERTURBATIONS, TOO_FEW, ""))
 
 
 def ratios(numerator: FloatArray, denominator: FloatArray, weights: FloatArray) -> Columns:
-    """Ratio of the sums of each column; NaN where the interval of the denominator reaches 0 or below."""
+    """Ratio of the sums of each column; NaN where the interval of the denominator reaches 0 or below.
+
+    Perturbations where either term is not finite are left out.
+    """
     known = np.isfinite(numerator) & np.isfinite(denominator)
     n = known.sum(axis=0)
     above, below = np.where(known, numerator, 0.0), np.where(known, denominator, 0.0)
     total = below.sum(axis=0)
+    # Resamples that hold none of the known perturbations say nothing about them.
     totals = np.where(weights @ known > 0, weights @ below, np.nan)
     room = (total > 0) & (interval(totals)[0] > 0)
     with np.errstate(invalid="ignore", divide="ignore"):

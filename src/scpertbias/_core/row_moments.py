@@ -1,4 +1,4 @@
-"""Cells to moments: deal the cells into halves and control blocks, pass over them once, fold the leaves into rows."""
+"""Cells to moments: assign the cells to halves and control blocks, pass over them once, fold the groups into rows."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from scpertbias._core.accumulators import Leaves
+from scpertbias._core.accumulators import GroupSums
 from scpertbias._core.arrays import FloatArray, IntArray
-from scpertbias._core.halves import Deal
+from scpertbias._core.halves import HalfAssignment
 from scpertbias._core.moments import Covariates, Moments
 
 SLAB = 512
 """Genes that are folded together."""
 
 
-class Gathering:
-    """The pass over the cells: what is known of every cell before, and the leaves that have been filled so far.
+class MomentAccumulator:
+    """The pass over the cells: what is known of every cell before, and the sums that have been filled so far.
 
     Parameters
     ----------
-    dealt
-        Leaf of each cell, as :func:`deal` gave it.
+    assignment
+        Group of each cell, from :func:`~scpertbias._core.halves.assign_halves`.
     row
         Row of each cell, −1 for none.
     n_rows, reference
@@ -37,7 +37,7 @@ class Gathering:
 
     def __init__(
         self,
-        dealt: Deal,
+        assignment: HalfAssignment,
         row: IntArray,
         n_rows: int,
         reference: int,
@@ -46,93 +46,94 @@ class Gathering:
         n_genes: int,
         covariates: FloatArray | None = None,
     ) -> None:
-        self.dealt, self.row, self.n_rows, self.reference, self.batch = dealt, row, n_rows, reference, batch
+        self.assignment, self.row, self.n_rows, self.reference, self.batch = assignment, row, n_rows, reference, batch
         self.centered: FloatArray | None = None
         self.deviations: FloatArray | None = None
         if covariates is not None:
-            self.centered = _center_covariates(covariates, row, reference, batch, dealt.counts.shape[1])
+            self.centered = _center_covariates(covariates, row, reference, batch, assignment.counts.shape[1])
             self.deviations = _within_rows(self.centered, row, n_rows)
-        self.leaves = Leaves.empty(len(dealt.row), n_genes, 0 if covariates is None else covariates.shape[1])
+        self.sums = GroupSums.empty(len(assignment.row), n_genes, 0 if covariates is None else covariates.shape[1])
 
     def moments(self) -> Moments:
         """Return the moments of the rows, each cell centered by its batch's control mean; some genes at a time."""
-        n_genes, n_blocks = self.leaves.mean.shape[1], int(self.dealt.block.max()) + 1
-        n_half = sum_by(self.leaves.n, self._half_row(), 2 * self.n_rows).reshape(2, self.n_rows)
+        n_genes, n_blocks = self.sums.mean.shape[1], int(self.assignment.block.max()) + 1
+        n_half = sum_by(self.sums.n, self._half_row(), 2 * self.n_rows).reshape(2, self.n_rows)
         out = {
             "mean": np.empty((self.n_rows, n_genes)),
             "var": np.empty((self.n_rows, n_genes)),
             "half": np.empty((2, self.n_rows, n_genes)),
             "blocks": np.empty((n_blocks, n_genes)),
-            "cross": np.empty((self.n_rows, self.leaves.cross.shape[1], n_genes)),
+            "cross": np.empty((self.n_rows, self.sums.cross.shape[1], n_genes)),
         }
         for start in range(0, n_genes, SLAB):
             genes = slice(start, start + SLAB)
-            for name, values in self._some(genes, n_half, n_blocks).items():
+            for name, values in self._fold(genes, n_half, n_blocks).items():
                 out[name][..., genes] = values
         cross = out.pop("cross")
         return Moments(
             n=n_half.sum(axis=0),
             n_half=n_half,
-            n_blocks=sum_by(self.leaves.n, self.dealt.block, n_blocks),
+            n_blocks=sum_by(self.sums.n, self.assignment.block, n_blocks),
             reference=self.reference,
             covariates=self._covariates(cross),
             **out,
         )
 
     def _half_row(self) -> IntArray:
-        return self.dealt.half * self.n_rows + self.dealt.row
+        return self.assignment.half * self.n_rows + self.assignment.row
 
-    def _some(self, genes: slice, n_half: FloatArray, n_blocks: int) -> dict[str, FloatArray]:
-        """Fold the leaves of some genes."""
-        dealt, n_rows, n_batches = self.dealt, self.n_rows, self.dealt.counts.shape[1]
-        leaves = self.leaves.genes(genes)
+    def _fold(self, genes: slice, n_half: FloatArray, n_blocks: int) -> dict[str, FloatArray]:
+        """Fold the groups of some genes."""
+        assignment, n_rows, n_batches = self.assignment, self.n_rows, self.assignment.counts.shape[1]
+        sums = self.sums.genes(genes)
         half_row = self._half_row()
-        batch_means, control_mean = _control_by_batch(leaves, dealt)
-        half = sum_by(leaves.mean, half_row, 2 * n_rows, weights=leaves.n)
-        blocks = sum_by(leaves.mean, dealt.block, n_blocks, weights=leaves.n)
+        batch_means, control_mean = _control_by_batch(sums, assignment)
+        half = sum_by(sums.mean, half_row, 2 * n_rows, weights=sums.n)
+        blocks = sum_by(sums.mean, assignment.block, n_blocks, weights=sums.n)
         n = n_half.sum(axis=0)
         mean = raw = _divide(half[:n_rows] + half[n_rows:], n)
         if n_batches > 1:
             offset = batch_means - control_mean
-            half -= sum_by(dealt.counts, half_row, 2 * n_rows) @ offset
-            blocks -= sum_by(dealt.counts, dealt.block, n_blocks) @ offset
+            # Cells per batch times the batch offsets: what centering takes from each sum (rows, G)
+            half -= sum_by(assignment.counts, half_row, 2 * n_rows) @ offset
+            blocks -= sum_by(assignment.counts, assignment.block, n_blocks) @ offset
             mean = _divide(half[:n_rows] + half[n_rows:], n)
-        found = {
+        moments = {
             "mean": mean,
-            "var": _variance(leaves, dealt.row, n, raw),
+            "var": _variance(sums, assignment.row, n, raw),
             "half": _divide(half, n_half.ravel()).reshape(2, n_rows, -1),
-            "blocks": _divide(blocks, sum_by(leaves.n, dealt.block, n_blocks)),
+            "blocks": _divide(blocks, sum_by(sums.n, assignment.block, n_blocks)),
         }
         if self.deviations is not None:
             # Σ x·d was taken on raw x: less the batch means it is that of centered x.
             k = self.deviations.shape[1]
             joint = np.where(self.row >= 0, self.row * n_batches + self.batch, -1)
             by_batch = sum_by(self.deviations, joint, n_rows * n_batches).reshape(n_rows, n_batches, k)
-            found["cross"] = sum_by(leaves.cross, dealt.row, n_rows) - by_batch.transpose(0, 2, 1) @ batch_means
-        return found
+            moments["cross"] = sum_by(sums.cross, assignment.row, n_rows) - by_batch.transpose(0, 2, 1) @ batch_means
+        return moments
 
     def _covariates(self, cross: FloatArray) -> Covariates | None:
         """Moments of the covariates themselves, beside those with the genes."""
         if self.centered is None or self.deviations is None:
             return None
-        kept, leaf = self.row >= 0, np.maximum(self.dealt.leaf, 0)
-        half = np.where(kept, self.dealt.half[leaf], -1)
-        block = np.where(kept, self.dealt.block[leaf], -1)
+        in_row, group = self.row >= 0, np.maximum(self.assignment.group, 0)
+        half = np.where(in_row, self.assignment.half[group], -1)
+        block = np.where(in_row, self.assignment.block[group], -1)
         products = self.deviations[:, :, None] * self.deviations[:, None, :]
         return Covariates(
             mean=_group_means(self.centered, self.row, self.n_rows),
             half=np.stack(
                 [_group_means(self.centered, np.where(half == a, self.row, -1), self.n_rows) for a in (0, 1)]
             ),
-            blocks=_group_means(self.centered, block, int(self.dealt.block.max()) + 1),
+            blocks=_group_means(self.centered, block, int(self.assignment.block.max()) + 1),
             ss=sum_by(products, self.row, self.n_rows),
             cross=cross,
         )
 
 
-def gather(
+def row_moments(
     x: Any,
-    dealt: Deal,
+    assignment: HalfAssignment,
     row: IntArray,
     n_rows: int,
     reference: int,
@@ -140,10 +141,12 @@ def gather(
     batch: IntArray,
     covariates: FloatArray | None = None,
 ) -> Moments:
-    """Read cells in memory at once, and return the moments of the rows; see :class:`Gathering`."""
-    gathering = Gathering(dealt, row, n_rows, reference, batch=batch, n_genes=x.shape[1], covariates=covariates)
-    gathering.leaves.add(x, dealt.leaf, deviations=gathering.deviations)
-    return gathering.moments()
+    """Read cells in memory at once, and return the moments of the rows; see :class:`MomentAccumulator`."""
+    accumulator = MomentAccumulator(
+        assignment, row, n_rows, reference, batch=batch, n_genes=x.shape[1], covariates=covariates
+    )
+    accumulator.sums.add(x, assignment.group, deviations=accumulator.deviations)
+    return accumulator.moments()
 
 
 def sum_by(values: FloatArray, to: IntArray, n_groups: int, weights: FloatArray | None = None) -> FloatArray:
@@ -151,6 +154,7 @@ def sum_by(values: FloatArray, to: IntArray, n_groups: int, weights: FloatArray 
     member = np.flatnonzero(to >= 0)
     weight = np.ones(len(member)) if weights is None else weights[member]
     indicator = sparse.csr_array((weight, (to[member], member)), shape=(n_groups, len(to)))
+    # Indicator of the groups (n_groups, n) times the entries
     out = np.asarray(indicator @ values.reshape(len(to), -1), dtype=np.float64)
     return out.reshape(n_groups, *values.shape[1:])
 
@@ -161,21 +165,21 @@ def _divide(total: FloatArray, n: FloatArray) -> FloatArray:
     return total
 
 
-def _control_by_batch(leaves: Leaves, dealt: Deal) -> tuple[FloatArray, FloatArray]:
+def _control_by_batch(sums: GroupSums, assignment: HalfAssignment) -> tuple[FloatArray, FloatArray]:
     """Control mean of each batch (S, G) and of all control cells (G,)."""
-    n_batches = dealt.counts.shape[1]
-    sums = sum_by(leaves.mean, dealt.batch, n_batches, weights=leaves.n)
-    cells = sum_by(leaves.n, dealt.batch, n_batches)
-    return sums / np.maximum(cells, 1)[:, None], sums.sum(axis=0) / max(cells.sum(), 1)
+    n_batches = assignment.counts.shape[1]
+    totals = sum_by(sums.mean, assignment.batch, n_batches, weights=sums.n)
+    cells = sum_by(sums.n, assignment.batch, n_batches)
+    return totals / np.maximum(cells, 1)[:, None], totals.sum(axis=0) / max(cells.sum(), 1)
 
 
-def _variance(leaves: Leaves, to: IntArray, n: FloatArray, mean: FloatArray) -> FloatArray:
+def _variance(sums: GroupSums, to: IntArray, n: FloatArray, mean: FloatArray) -> FloatArray:
     """Unbiased variance over the cells of a row about its raw mean, the between-batch part included."""
-    away = leaves.mean - mean[to]
+    away = sums.mean - mean[to]
     away *= away
-    away *= leaves.n[:, None]
-    away += leaves.m2
-    away[leaves.n == 0] = 0.0
+    away *= sums.n[:, None]
+    away += sums.m2
+    away[sums.n == 0] = 0.0
     m2 = sum_by(away, to, len(n))
     m2 /= np.where(n > 1, n - 1, np.nan)[:, None]
     return m2

@@ -23,7 +23,7 @@ class Basis:
     """J directions with two half estimates, by their products: with each other and with the effects.
 
     ``cross`` (J, J) products of the first with the second estimates, ``within`` those of the first (second) with
-    themselves, ``squared_effect`` (J, J) Σ_p (D1_p·u2_i)(D2_p·u1_j).
+    themselves, ``energy`` (J, J) Σ_p (D1_p·u2_i)(D2_p·u1_j).
     """
 
     cross: FloatArray
@@ -33,7 +33,9 @@ class Basis:
     @classmethod
     def of(cls, effects: Effects, axes_1: FloatArray, axes_2: FloatArray) -> Basis:
         """Take the products."""
+        # Σ_p (D1_p·u2_i)(D2_p·u1_j) (J, J)
         energy = (effects.first @ axes_2.T).T @ (effects.second @ axes_1.T)
+        # u1_i·u2_j, u1_i·u1_j and u2_i·u2_j (J, J)
         return cls(axes_1 @ axes_2.T, (axes_1 @ axes_1.T, axes_2 @ axes_2.T), energy)
 
     def on(self, subset: Sequence[int]) -> float:
@@ -48,6 +50,7 @@ class Basis:
         if not taken:
             return 0.0
         chosen = np.ix_(taken, taken)
+        # Σ_ij (C⁻¹)_ij E_ij over the directions taken: C their own products, E those with the effects
         return float(np.sum(np.linalg.inv(self.cross[chosen]) * self.energy[chosen]))
 
     def _remainder(self, j: int, taken: Sequence[int]) -> float:
@@ -56,10 +59,14 @@ class Basis:
         first[j] = second[j] = 1.0
         if taken:
             inner = self.cross[np.ix_(taken, taken)]
+            # Coefficients that leave u1_j without product with the second estimates of those taken
             first[list(taken)] = -np.linalg.solve(inner.T, self.cross[j, taken])
+            # Coefficients that leave u2_j without product with the first estimates of those taken
             second[list(taken)] = -np.linalg.solve(inner, self.cross[taken, j])
+        # Squared norm of what is left of u1_j, times that of u2_j
         size = float(first @ self.within[0] @ first) * float(second @ self.within[1] @ second)
         whole = float(self.within[0][j, j] * self.within[1][j, j])
+        # Product of what is left of u1_j and of u2_j, over their norms
         return float(first @ self.cross @ second) / np.sqrt(size) if size > ROUNDING**4 * whole else 0.0
 
 

@@ -68,13 +68,13 @@ def ridge(
     penalty = np.full(means.shape[1], float(alpha))
     if coding == "one_hot":
         return _assemble(*_shrink(means, cells, penalty))
-    kept = _kept(cells, penalty)
-    kept[reference] = 0.0
+    shrinkage = _shrinkage(cells, penalty)
+    shrinkage[reference] = 0.0
     # without control cells alpha cancels; dropping it keeps the limit alpha = 0 defined
     scale = alpha if cells[reference] > 0 else 1.0
-    weighted = cells[reference] * means[reference] + scale * (kept * means).sum(axis=0)
-    intercept = weighted / (cells[reference] + scale * kept.sum(axis=0))
-    return _assemble(intercept, kept * (means - intercept))
+    weighted = cells[reference] * means[reference] + scale * (shrinkage * means).sum(axis=0)
+    intercept = weighted / (cells[reference] + scale * shrinkage.sum(axis=0))
+    return _assemble(intercept, shrinkage * (means - intercept))
 
 
 def grn(
@@ -167,6 +167,7 @@ def two_stage(
     levels[trained] = scores
     if perturbations is not None:
         levels = harmonic_extension(perturbations, trained, levels, alpha=alpha, gamma=gamma)
+    # Low rank part of all levels (P, G)
     low = levels @ loadings.T
     rest = grn(means - center - low, cells, alpha=alpha, gamma=gamma, genes=genes, perturbations=perturbations)
     return _assemble(center + rest.intercept, low + rest.coef)
@@ -186,6 +187,7 @@ def harmonic_extension(
     rows = csr_array(laplacian)[unknown]
     system = gamma * rows[:, unknown].toarray()
     system[np.diag_indices_from(system)] += alpha
+    # (γ L_uu + αI)⁻¹ (−γ L_us values_s): `result` is zero where unknown, so the rows take the known ones only
     result[unknown] = solve_positive(system, -gamma * (rows @ result))
     return result
 
@@ -197,8 +199,10 @@ def low_rank(matrix: FloatArray, rank: int) -> tuple[FloatArray, FloatArray]:
     singular values lost in rounding do no harm. A rank above min(m, n) is cut to it.
     """
     if matrix.shape[0] > matrix.shape[1]:
+        # Leading eigenvectors of XᵀX, the right singular vectors (n, r)
         loadings = _leading(matrix.T @ matrix, rank)
         return matrix @ loadings, loadings
+    # Leading eigenvectors of XXᵀ, the left singular vectors U (m, r); XᵀU = V S
     left = _leading(matrix @ matrix.T, rank)
     loadings = matrix.T @ left
     size: FloatArray = np.linalg.norm(loadings, axis=0)
@@ -233,12 +237,12 @@ def _prepare(means: FloatArray, n_cells: Counts, alpha: float, gamma: float) -> 
     return np.ascontiguousarray(np.where((cells > 0)[:, None], means, 0.0), dtype=np.float64), cells
 
 
-def _kept(cells: FloatArray, penalty: FloatArray) -> FloatArray:
+def _shrinkage(cells: FloatArray, penalty: FloatArray) -> FloatArray:
     """Return what the penalty leaves, n / (n + penalty), of each level's deviation (P, G); 0 without cells."""
-    kept = np.zeros((cells.size, penalty.size))
+    shrinkage = np.zeros((cells.size, penalty.size))
     trained = cells > 0
-    kept[trained] = cells[trained, None] / (cells[trained, None] + penalty)
-    return kept
+    shrinkage[trained] = cells[trained, None] / (cells[trained, None] + penalty)
+    return shrinkage
 
 
 def _shrink(means: FloatArray, cells: FloatArray, penalty: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -247,9 +251,9 @@ def _shrink(means: FloatArray, cells: FloatArray, penalty: FloatArray) -> tuple[
     A column's result depends on that column alone, bit by bit: no matrix product, no sum along genes. (Only a table of
     a single column differs in the last digits, because numpy sums that pairwise.)
     """
-    kept = _kept(cells, penalty)
-    intercept: FloatArray = (kept * means).sum(axis=0) / kept.sum(axis=0)
-    return intercept, kept * (means - intercept)
+    shrinkage = _shrinkage(cells, penalty)
+    intercept: FloatArray = (shrinkage * means).sum(axis=0) / shrinkage.sum(axis=0)
+    return intercept, shrinkage * (means - intercept)
 
 
 def _over_perturbations(
@@ -257,6 +261,7 @@ def _over_perturbations(
 ) -> Linear:
     """Smoothing over perturbations, one Cholesky; over genes too, two eigendecompositions (Sylvester)."""
     total = cells.sum()
+    # Mean of all training cells (G,)
     center: FloatArray = cells @ means / total
     right = cells[:, None] * (means - center)
     # dense over perturbations: the intercept, once eliminated, couples all trained levels
@@ -270,6 +275,7 @@ def _over_perturbations(
         penalty = values[:, None] + gamma * genes.values
         if penalty.min() <= cells.size * np.finfo(np.float64).eps * penalty.max():
             raise ValueError(_SINGULAR)
+        # U ((Uᵀ R Q) / (λ_i + γ μ_j)) Qᵀ, U and λ of the system, Q and μ of the genes' graph
         coef = genes.back(vectors @ ((vectors.T @ genes.forward(right)) / penalty))
     return _assemble(center - cells @ coef / total, coef)
 
@@ -279,11 +285,11 @@ def _leading(gram: FloatArray, rank: int) -> FloatArray:
     if size >= _LARGE and 4 * rank < size and gram.any():
         start = np.random.default_rng(0).standard_normal(size)  # fixed, and not orthogonal to what is sought
         try:
-            _, found = eigsh(gram, k=rank, which="LA", v0=start, tol=0)
+            _, vectors = eigsh(gram, k=rank, which="LA", v0=start, tol=0)
         except ArpackError:
             pass
         else:
-            return np.ascontiguousarray(found[:, ::-1])
+            return np.ascontiguousarray(vectors[:, ::-1])
     _, vectors = eigh(gram, subset_by_index=(max(size - rank, 0), size - 1))
     leading: FloatArray = vectors[:, ::-1]
     return leading

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-from scpertbias._core.axes import Effects, Resamples, direction_form, genes_form
+from scpertbias._core.axes import Effects, Resamples, energy_on_direction, energy_on_genes
 from scpertbias._core.ceilings import ROUNDING, correlation, correlation_ceiling, row_norm
 from scpertbias._core.resampling import MIN_PERTURBATIONS, interval
 
@@ -24,7 +24,7 @@ ERRORS = ("l2",)
 
 
 @dataclass(frozen=True)
-class Scene:
+class HeldOutData:
     """Held-out perturbations (n), and the perturbations that the models of each were trained on.
 
     ``observed`` (n, G) and ``half`` (2, n, G) are means of cells, ``control`` (G,) and ``control_half`` (2, G) those of
@@ -56,6 +56,7 @@ class Scene:
 
     def off(self, effects: FloatArray) -> FloatArray:
         """Part of the effects off that direction."""
+        # d_p · a_p, the length of each effect along its axis (P,)
         on = np.einsum("pg,pg->p", effects, self.axis)
         return np.asarray(effects - on[:, None] * self.axis, dtype=np.float64)
 
@@ -63,88 +64,94 @@ class Scene:
 # -- scores of every prediction on every perturbation --------------------------------------------------------------
 
 
-def score_matrix(metric: str, predictions: FloatArray, scene: Scene) -> FloatArray:
+def score_matrix(metric: str, predictions: FloatArray, data: HeldOutData) -> FloatArray:
     """Score of the prediction of each perturbation (columns) if it were that of another one (rows).
 
     The training mean of the one's fit is exchanged for that of the other's: fits of different folds differ in it, which
     is no knowledge of a perturbation. Within a fold nothing is exchanged.
     """
-    away = predictions - scene.mean
+    away = predictions - data.mean
     # Predictions may have been stored as float32: what differs by less than their rounding is the same.
-    rounding = ROUNDING * np.hypot(row_norm(predictions), row_norm(scene.mean))
+    rounding = ROUNDING * np.hypot(row_norm(predictions), row_norm(data.mean))
     same = (row_norm(away) <= rounding)[:, None]
-    away, predictions = np.where(same, 0.0, away), np.where(same, scene.mean, predictions)
-    matrix = _MATRICES[metric](away, rounding, scene)
-    np.fill_diagonal(matrix, own_scores(metric, predictions, scene))
+    away, predictions = np.where(same, 0.0, away), np.where(same, data.mean, predictions)
+    matrix = _MATRICES[metric](away, rounding, data)
+    np.fill_diagonal(matrix, own_scores(metric, predictions, data))
     return matrix
 
 
-def own_scores(metric: str, predictions: FloatArray, scene: Scene) -> FloatArray:
+def own_scores(metric: str, predictions: FloatArray, data: HeldOutData) -> FloatArray:
     """Score of each prediction on its own perturbation."""
     if metric == "l2":
-        return row_norm(predictions - scene.observed)
+        return row_norm(predictions - data.observed)
     if metric == "pearson_delta":
-        return correlation(predictions, scene.observed, scene.control)
+        return correlation(predictions, data.observed, data.control)
     if metric == "pearson_delta_perturbed":
-        return correlation(predictions, scene.observed, scene.mean)
-    away = scene.off(predictions - scene.control)
+        return correlation(predictions, data.observed, data.mean)
+    away = data.off(predictions - data.control)
     # What is left of an effect on the axis is rounding of the numbers that it was made from.
-    nothing = row_norm(away) <= ROUNDING * np.hypot(row_norm(predictions), row_norm(scene.mean))
-    return correlation(np.where(nothing[:, None], 0.0, away), scene.off(scene.observed - scene.control))
+    nothing = row_norm(away) <= ROUNDING * np.hypot(row_norm(predictions), row_norm(data.mean))
+    return correlation(np.where(nothing[:, None], 0.0, away), data.off(data.observed - data.control))
 
 
-def ceilings(metric: str, scene: Scene) -> FloatArray:
+def ceilings(metric: str, data: HeldOutData) -> FloatArray:
     """Score of the truth itself on each perturbation."""
     if metric == "l2":
-        return np.sqrt(scene.noise)
+        return np.sqrt(data.noise)
     if metric == "off_axis":
-        first, second = (scene.off(h - scene.control) for h in scene.half)
+        first, second = (data.off(h - data.control) for h in data.half)
         return correlation_ceiling(first, second, np.zeros_like(first))
-    reference = np.broadcast_to(scene.control, scene.mean.shape) if metric == "pearson_delta" else scene.mean
-    return correlation_ceiling(scene.half[0], scene.half[1], reference)
+    reference = np.broadcast_to(data.control, data.mean.shape) if metric == "pearson_delta" else data.mean
+    return correlation_ceiling(data.half[0], data.half[1], reference)
 
 
-def ceiling_matrix(metric: str, scene: Scene) -> FloatArray:
+def ceiling_matrix(metric: str, data: HeldOutData) -> FloatArray:
     """Score of the truth of each perturbation (columns) on each other (rows); the noise of what stands for it is removed."""
-    own = ceilings(metric, scene)
-    matrix = score_matrix(metric, scene.observed, scene)
+    own = ceilings(metric, data)
+    matrix = score_matrix(metric, data.observed, data)
     if metric in ERRORS:
-        matrix = np.sqrt(np.maximum(matrix**2 - scene.noise, 0.0))
+        matrix = np.sqrt(np.maximum(matrix**2 - data.noise, 0.0))
     else:
         matrix = np.clip(np.divide(matrix, own, out=np.zeros_like(matrix), where=own > 0), -1.0, 1.0)
     np.fill_diagonal(matrix, own)
     return matrix
 
 
-def _l2_matrix(away: FloatArray, rounding: FloatArray, scene: Scene) -> FloatArray:
-    squares = row_norm(away) ** 2 - 2 * scene.shift @ away.T + row_norm(scene.shift)[:, None] ** 2
+def _l2_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
+    # ‖x_q − s_p‖² = ‖x_q‖² − 2 s_p·x_q + ‖s_p‖², predictions q (columns) on perturbations p (rows)
+    squares = row_norm(away) ** 2 - 2 * data.shift @ away.T + row_norm(data.shift)[:, None] ** 2
     return np.sqrt(np.maximum(squares, 0.0))
 
 
-def _perturbed_matrix(away: FloatArray, rounding: FloatArray, scene: Scene) -> FloatArray:
-    centered, truth = _centered(away), _centered(scene.shift)
+def _perturbed_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
+    centered, truth = _centered(away), _centered(data.shift)
+    # t_p · x_q over the norms of both: correlations of all pairs
     return _quotient(truth @ centered.T, row_norm(centered), row_norm(truth), rounding)
 
 
-def _delta_matrix(away: FloatArray, rounding: FloatArray, scene: Scene) -> FloatArray:
-    centered, base = _centered(away), _centered(scene.mean - scene.control)
-    truth = _centered(scene.observed - scene.control)
+def _delta_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
+    centered, base = _centered(away), _centered(data.mean - data.control)
+    truth = _centered(data.observed - data.control)
+    # ‖x_q + b_p‖²: predictions q, with the mean response that the fit of p has learned
     size = row_norm(centered) ** 2 + 2 * base @ centered.T + row_norm(base)[:, None] ** 2
+    # t_p · (x_q + b_p) (P, P)
     product = truth @ centered.T + np.einsum("pg,pg->p", truth, base)[:, None]
     return _quotient(product, np.sqrt(np.maximum(size, 0.0)), row_norm(truth), rounding)
 
 
-def _off_matrix(away: FloatArray, rounding: FloatArray, scene: Scene) -> FloatArray:
+def _off_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
     n_genes = away.shape[1]
-    truth = _centered(scene.off(scene.shift))
-    on = scene.axis @ away.T
-    product = truth @ away.T - np.einsum("pg,pg->p", truth, scene.axis)[:, None] * on
-    middle = away.mean(axis=1) - scene.axis.mean(axis=1)[:, None] * on
+    truth = _centered(data.off(data.shift))
+    # a_p · x_q, each prediction along the axis of each perturbation (P, P)
+    on = data.axis @ away.T
+    # t_p · (x_q − (a_p·x_q) a_p): truth and prediction, both off the axis of p (P, P)
+    product = truth @ away.T - np.einsum("pg,pg->p", truth, data.axis)[:, None] * on
+    middle = away.mean(axis=1) - data.axis.mean(axis=1)[:, None] * on
     size = row_norm(away) ** 2 - on**2 - n_genes * middle**2
     return _quotient(product, np.sqrt(np.maximum(size, 0.0)), row_norm(truth), rounding)
 
 
-_MATRICES: dict[str, Callable[[FloatArray, FloatArray, Scene], FloatArray]] = {
+_MATRICES: dict[str, Callable[[FloatArray, FloatArray, HeldOutData], FloatArray]] = {
     "l2": _l2_matrix,
     "pearson_delta": _delta_matrix,
     "pearson_delta_perturbed": _perturbed_matrix,
@@ -175,10 +182,10 @@ class OffShare(NamedTuple):
     high: float
 
 
-def off_share(effects: Effects, scene: Scene, resamples: Resamples | None) -> OffShare:
+def off_share(effects: Effects, data: HeldOutData, resamples: Resamples | None) -> OffShare:
     """Share of the energy of effects off the mean direction of the training perturbations."""
-    whole = genes_form(effects)
-    on = direction_form(effects, scene.axes[0], scene.axes[1], scene.fit)
+    whole = energy_on_genes(effects)
+    on = energy_on_direction(effects, data.axes[0], data.axes[1], data.fit)
     total, parallel = whole.own.sum(), on.own.sum()
     if not total > 0:
         return OffShare(np.nan, np.nan, np.nan)
@@ -198,31 +205,34 @@ def as_effects(predictions: FloatArray, effects: Effects) -> Effects:
     return replace(effects, first=predictions - c1, second=predictions - c2, mean=predictions)
 
 
-def half_scores(metric: str, predictions: tuple[FloatArray, FloatArray], scene: Scene) -> FloatArray:
+def half_scores(metric: str, predictions: tuple[FloatArray, FloatArray], data: HeldOutData) -> FloatArray:
     """Mean score on the two halves of each perturbation, each with its own half of the control.
 
     ``predictions`` are those that are scored on half 1 and on half 2.
     """
-    scores = np.zeros(len(scene.observed))
-    for predicted, observed, control in zip(predictions, scene.half, scene.control_half, strict=True):
+    scores = np.zeros(len(data.observed))
+    for predicted, observed, control in zip(predictions, data.half, data.control_half, strict=True):
         if metric == "l2":
             scores += row_norm(predicted - observed) / 2
         elif metric == "pearson_delta":
             scores += correlation(predicted, observed, control) / 2
         elif metric == "pearson_delta_perturbed":
-            scores += correlation(predicted, observed, scene.mean) / 2
+            scores += correlation(predicted, observed, data.mean) / 2
         else:
             scores += np.nan
     return scores
 
 
-def axis_only(scene: Scene) -> tuple[FloatArray, FloatArray]:
+def axis_only(data: HeldOutData) -> tuple[FloatArray, FloatArray]:
     """Predictions for half 1 and half 2 that know the axis, and from the other half how far to go along it."""
-    u1, u2 = scene.axes[0][scene.fit], scene.axes[1][scene.fit]
-    (c1, c2), (h1, h2) = scene.control_half, scene.half
+    u1, u2 = data.axes[0][data.fit], data.axes[1][data.fit]
+    (c1, c2), (h1, h2) = data.control_half, data.half
+    # u1 · u2 of the axis of each perturbation (P,)
     size = np.einsum("pg,pg->p", u1, u2)
     inverse = np.divide(1, size, out=np.full_like(size, np.nan), where=size != 0)
+    # Control plus (D1_p·u2) / (u1·u2) u1, from half 1 for half 2 (P, G); below, the reverse
     for_2 = c1 + (np.einsum("pg,pg->p", h1 - c1, u2) * inverse)[:, None] * u1
+    # Control plus (D2_p·u1) / (u1·u2) u2 (P, G)
     for_1 = c2 + (np.einsum("pg,pg->p", h2 - c2, u1) * inverse)[:, None] * u2
     return for_1, for_2
 
@@ -230,6 +240,7 @@ def axis_only(scene: Scene) -> tuple[FloatArray, FloatArray]:
 def axes_agree(axes: FloatArray, least: float) -> BoolArray:
     """Whether the two half estimates of each fit's axis have at least such a cosine (F,)."""
     size = row_norm(axes[0]) * row_norm(axes[1])
+    # u1 · u2 of each fit (F,)
     product = np.einsum("fg,fg->f", axes[0], axes[1])
     cosines = np.divide(product, size, out=np.zeros_like(size), where=size > 0)
     return np.asarray(cosines >= least, dtype=np.bool_)

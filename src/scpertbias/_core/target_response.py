@@ -77,6 +77,7 @@ def scan(
         n_targets[:, j] = weight.sum(axis=1)
         known = n_targets[:, j] > 0
         weight = weight[known] / n_targets[known, j, None]
+        # Mean over the targets of each scan: what is seen, and in the average perturbation (scans,)
         percentile[known, j] = weight @ by_gene[looked_at, rows[inside]]
         expected[known, j] = weight @ average[looked_at]
         # Target by target, so that what is gathered lies together.

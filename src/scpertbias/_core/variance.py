@@ -7,12 +7,21 @@ from typing import NamedTuple
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-from scpertbias._core.resampling import NO_ROOM, Estimate, ratio_interval
+from scpertbias._core.resampling import NO_ROOM, ratios
 
 MIN_FOLD = 5
 ROUNDING = 1e-9
 COLLAPSED = 0.999
 NO_VARIANCE = "no reproducible variance between perturbations"
+
+
+class SpreadRatio(NamedTuple):
+    """Root of the ratio of two sums of variances, with its interval; ``reason`` says why something is NaN."""
+
+    estimate: float
+    low: float
+    high: float
+    reason: str
 
 
 class Spread(NamedTuple):
@@ -33,7 +42,7 @@ class Spread(NamedTuple):
     predicted: FloatArray
     observed: FloatArray
     reliable: BoolArray
-    ratio: Estimate
+    ratio: SpreadRatio
 
 
 def groups_of_folds(fold: IntArray) -> IntArray:
@@ -46,6 +55,7 @@ def deviations(values: FloatArray, groups: IntArray) -> FloatArray:
     """Differences of the rows from the mean of their group; rounding is no difference."""
     names, code = np.unique(groups, return_inverse=True)
     member = (code[:, None] == np.arange(len(names))).astype(np.float64)
+    # Mean of each group (groups, G)
     means = (member.T @ values) / member.sum(axis=0)[:, None]
     away = values - means[code]
     size = np.abs(values).max(axis=1, initial=0.0)[:, None]
@@ -80,19 +90,16 @@ def spread(
     products = deviations(half_1, groups) * deviations(half_2, groups)
     if freedom < 2:
         nothing = np.full(predictions.shape[1], np.nan)
-        none = Estimate(np.nan, np.nan, np.nan, np.full(len(weights), np.nan), "fewer than 3 perturbations")
+        none = SpreadRatio(np.nan, np.nan, np.nan, "fewer than 3 perturbations")
         return Spread(nothing, nothing, np.zeros(len(nothing), dtype=bool), none)
     covariance = products.sum(axis=0) / freedom
     # The standard error of a mean of products; their number is what is left after centering.
     error = products.std(axis=0, ddof=1) * np.sqrt(len(groups)) / freedom
-    squared = ratio_interval(squares.sum(axis=1), products.sum(axis=1), weights)
-    ratio = Estimate(
-        float(np.sqrt(squared.estimate)),
-        float(np.sqrt(squared.low)),
-        float(np.sqrt(squared.high)),
-        np.sqrt(np.maximum(squared.draws, 0.0)),
-        squared.reason.replace(NO_ROOM, NO_VARIANCE),
-    )
+    columns = squares.sum(axis=1)[:, None], products.sum(axis=1)[:, None]
+    squared = ratios(*columns, weights.astype(np.float64, order="F"))
+    estimate, low, high = (float(np.sqrt(value[0])) for value in (squared.estimate, squared.low, squared.high))
+    reason = str(squared.reason[0])
+    ratio = SpreadRatio(estimate, low, high, NO_VARIANCE if reason == NO_ROOM else reason)
     return Spread(squares.sum(axis=0) / freedom, covariance, covariance > 2 * error, ratio)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core.accumulators import Leaves
+from .._core.accumulators import GroupSums
 from .._core.arrays import FloatArray, IntArray
 from .._core.depth import Depth
 from .._core.sums import row_sums
@@ -33,25 +33,25 @@ class Normalization:
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellBatch:
     """What is known of some cells before their values are read.
 
-    ``leaf`` (−1: none) is each cell's leaf, ``deviations`` are those of the covariates, ``size`` is the depth (None: that
+    ``group`` (−1: none) is each cell's group, ``deviations`` are those of the covariates, ``size`` is the depth (None: that
     of the normalization); ``check`` looks at the values.
     """
 
-    leaf: IntArray
+    group: IntArray
     deviations: FloatArray | None
     normalization: Normalization | None
     size: FloatArray | None
     check: Scale
     columns: IntArray | None = None
 
-    def __getitem__(self, rows: slice) -> Cells:
+    def __getitem__(self, rows: slice) -> CellBatch:
         """Return some of the cells."""
         n = self.normalization
-        return Cells(
-            leaf=self.leaf[rows],
+        return CellBatch(
+            group=self.group[rows],
             deviations=_some(self.deviations, rows),
             normalization=n if n is None else replace(n, size=_some(n.size, rows)),
             size=_some(self.size, rows),
@@ -59,26 +59,26 @@ class Cells:
             columns=self.columns,
         )
 
-    def read(self, x: Any, leaves: Leaves, depth: Depth | None, rows: slice, genes: slice | None = None) -> None:
-        """Add the values of these cells, which lie at ``rows``, to the leaves; of ``genes`` only where given."""
+    def read(self, x: Any, sums: GroupSums, depth: Depth | None, rows: slice, genes: slice | None = None) -> None:
+        """Add the values of these cells, which lie at ``rows``, to the sums; of ``genes`` only where given."""
         self.check.add(x)
         to = self.columns
         if genes is not None and to is not None:
             start, to = int((to[: genes.start] >= 0).sum()), to[genes]
             x, genes = x[:, np.flatnonzero(to >= 0)], slice(start, start + int((to >= 0).sum()))
         scale, size = (None, self.size) if self.normalization is None else self.normalization.of(x)
-        _put(leaves, genes, x, self.leaf, scale, self.deviations, to)
+        _put(sums, genes, x, self.group, scale, self.deviations, to)
         if depth is not None and size is not None:
-            code, log_size = depth.sized(rows, size)
-            _put(depth.leaves, genes, x, code, scale, log_size, to)
+            code, log_size = depth.add_sizes(rows, size)
+            _put(depth.sums, genes, x, code, scale, log_size, to)
 
 
 def _some(values: Any, rows: slice) -> Any:
     return None if values is None else values[rows]
 
 
-def _put(leaves: Leaves, genes: slice | None, x: Any, leaf: IntArray, scale: Any, deviations: Any, to: Any) -> None:
+def _put(sums: GroupSums, genes: slice | None, x: Any, group: IntArray, scale: Any, deviations: Any, to: Any) -> None:
     if genes is None:
-        leaves.add(x, leaf, scale=scale, deviations=deviations, columns=to)
+        sums.add(x, group, scale=scale, deviations=deviations, columns=to)
     else:
-        leaves.add_genes(genes, x, leaf, scale=scale, deviations=deviations)
+        sums.add_genes(genes, x, group, scale=scale, deviations=deviations)

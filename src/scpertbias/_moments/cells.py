@@ -13,8 +13,8 @@ from anndata import AnnData
 from .. import _keys, _store, _validate
 from .._core.arrays import BoolArray, IntArray
 from .._core.depth import Depth
-from .._core.halves import deal
-from .._core.row_moments import Gathering
+from .._core.halves import assign_halves
+from .._core.row_moments import MomentAccumulator
 from .._labels import Labels, parse, warn_if_guides
 from .._log import info, warn
 from . import streaming
@@ -26,7 +26,7 @@ MIN_BATCH_CONTROLS = 10
 
 def read(
     adata: AnnData,
-    asked: dict[str, Any],
+    data: dict[str, Any],
     *,
     layer: str | None,
     covariates: Sequence[str],
@@ -40,36 +40,36 @@ def read(
 ) -> Screen:
     """Take the moments of the cells, of all or some genes, in one pass."""
     x = _store.matrix(adata, layer)
-    made = _store.layer_record(adata, layer) is not None
-    check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=made)
+    may_be_negative = _store.layer_record(adata, layer) is not None
+    check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative)
     if 0 in x.shape:
         check.done()
-    labels, symbols, symbols_key = _labels(adata, asked["groupby"], asked["reference"], asked["gene_symbols"])
-    warn_if_guides(labels.names[1:], asked["groupby"])
-    batch, batch_names = _validate.batch_codes(adata, asked["batch_key"])
-    _warn_batches(adata, asked["batch_key"])
-    split = _splits(adata, asked["split_key"], labels)
+    labels, symbols, symbols_key = _labels(adata, data["groupby"], data["reference"], data["gene_symbols"])
+    warn_if_guides(labels.names[1:], data["groupby"])
+    batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
+    _warn_batches(adata, data["batch_key"])
+    split = _splits(adata, data["split_key"], labels)
     codes, left_out = _leave_out(labels, batch, batch_names, split)
-    codes, kept = _compress(codes)
-    names = tuple(labels.names[i] for i in kept)
+    codes, codes_with_cells = _compress(codes)
+    names = tuple(labels.names[i] for i in codes_with_cells)
     row, perturbation, split_of_row = _rows(codes, split)
-    used, reason = _usable(row, perturbation, asked["min_cells"])
+    used, reason = _usable(row, perturbation, data["min_cells"])
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
     hashes, guides = _hashes(adata, seed), _guide_halves(adata, guide_key, codes)
-    dealt = deal(row, len(perturbation), 0, hashes, batch=batch, n_batches=len(batch_names), guide_half=guides)
+    n_rows, n_genes = len(perturbation), adata.n_vars if genes is None else int(genes.sum())
+    assignment = assign_halves(row, n_rows, 0, hashes, batch=batch, n_batches=len(batch_names), guide_half=guides)
     normalization = _normalization(adata, normalize, size_factors, target_sum)
-    given = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
+    values = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
     genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
     columns = None if genes.all() else np.where(genes, np.cumsum(genes) - 1, -1)
-    n_genes = int(genes.sum())
-    gathering = Gathering(dealt, row, len(perturbation), 0, batch=batch, n_genes=n_genes, covariates=given)
+    accumulator = MomentAccumulator(assignment, row, n_rows, 0, batch=batch, n_genes=n_genes, covariates=values)
     size = _validate.depth(adata) if normalization is None else None
-    half = np.where(codes == 0, dealt.half[dealt.leaf], -1)
+    half = np.where(codes == 0, assignment.half[assignment.group], -1)
     depth = None if normalization is None and size is None else Depth(half, batch, n_genes)
-    reading = streaming.Reading(depth, size, normalization, check, chunk_memory, columns)
-    moments = streaming.moments(x, gathering, reading)
+    settings = streaming.ReadSettings(depth, size, normalization, check, chunk_memory, columns)
+    moments = streaming.moments(x, accumulator, settings)
     record = {
-        **_remembered(asked, labels, symbols_key),
+        **_data_record(data, labels, symbols_key),
         "layer": layer,
         "covariates": list(covariates),
         "guide_key": guide_key,
@@ -84,7 +84,7 @@ def read(
     return Screen(
         moments=moments,
         names=names,
-        targets=tuple(labels.targets[i] for i in kept),
+        targets=tuple(labels.targets[i] for i in codes_with_cells),
         perturbation=perturbation,
         split=split_of_row,
         genes=adata.var_names[genes],
@@ -96,11 +96,11 @@ def read(
     )
 
 
-def _remembered(asked: dict[str, Any], labels: Labels, symbols_key: str | None) -> dict[str, Any]:
+def _data_record(data: dict[str, Any], labels: Labels, symbols_key: str | None) -> dict[str, Any]:
     """Return what was asked as it was understood: profiles refuse another value."""
-    batch_key = asked["batch_key"]
+    batch_key = data["batch_key"]
     return {
-        **asked,
+        **data,
         "reference": list(labels.controls),
         "reference_name": labels.reference,
         "batch_key": [batch_key] if isinstance(batch_key, str) else (list(batch_key) if batch_key else None),
@@ -190,10 +190,10 @@ def _leave_out(
 
 def _compress(codes: IntArray) -> tuple[IntArray, IntArray]:
     """Renumber the codes such that every one has a cell, and return which were kept."""
-    kept = np.flatnonzero(np.bincount(codes[codes >= 0]))
-    renumbered = np.full(kept.max() + 2, -1, dtype=np.int64)
-    renumbered[kept] = np.arange(len(kept))
-    return renumbered[codes], kept
+    codes_with_cells = np.flatnonzero(np.bincount(codes[codes >= 0]))
+    renumbered = np.full(codes_with_cells.max() + 2, -1, dtype=np.int64)
+    renumbered[codes_with_cells] = np.arange(len(codes_with_cells))
+    return renumbered[codes], codes_with_cells
 
 
 def _rows(codes: IntArray, split: IntArray) -> tuple[IntArray, IntArray, npt.NDArray[np.str_]]:
@@ -204,15 +204,15 @@ def _rows(codes: IntArray, split: IntArray) -> tuple[IntArray, IntArray, npt.NDA
 
 
 def _hashes(adata: AnnData, seed: int) -> npt.NDArray[np.uint64]:
-    """Hash (seed, cell name): the order in which cells are dealt depends on nothing else."""
+    """Hash (seed, cell name): the order in which cells are assigned depends on nothing else."""
     key = f"{seed % 10**16:016d}"
     return pd.util.hash_array(adata.obs_names.to_numpy(object), hash_key=key, categorize=False)
 
 
 def _guide_halves(adata: AnnData, guide_key: str | None, codes: IntArray) -> IntArray | None:
-    """Deal the guides of each perturbation alternately, in the order of their names.
+    """Assign the guides of each perturbation to halves alternately, in the order of their names.
 
-    A control with one guide is dealt by cells (−1): without two control halves no perturbation has an effect.
+    A control with one guide is assigned by cells (−1): without two control halves no perturbation has an effect.
     """
     if guide_key is None:
         return None

@@ -10,14 +10,11 @@ from anndata import AnnData
 
 from .. import _store, _validate
 from .._core.arrays import BoolArray, FloatArray
-from .._core.moments import Moments
 from .._core.sums import column_sums
 from .cells import cell_codes
 from .cells import read as read_cells
 from .profiles import read as read_profiles
 from .screen import Screen
-
-__all__ = ["Moments", "Screen", "cell_codes", "control_mean", "of", "symbols"]
 
 
 def of(
@@ -44,7 +41,7 @@ def of(
     With ``chunk_memory`` (gigabytes) cells need not be in memory; ``genes`` keeps some of them.
     """
     _validate.cells_or_profiles(adata, lazy=chunk_memory is not None)
-    asked = {
+    data = {
         "groupby": groupby,
         "reference": reference,
         "batch_key": batch_key,
@@ -53,10 +50,10 @@ def of(
         "gene_symbols": gene_symbols,
     }
     if _store.profiles_record(adata) is not None:
-        return read_profiles(adata, asked, layer=layer)
+        return read_profiles(adata, data, layer=layer)
     return read_cells(
         adata,
-        asked,
+        data,
         layer=layer,
         covariates=covariates,
         guide_key=guide_key,

@@ -19,7 +19,7 @@ from .screen import Screen
 
 TARGET_MEASURED = "target_measured"
 _N_HALF = "obsm/n_half"
-_REMEMBERED = {"groupby": "perturbation", "reference": None, "batch_key": None, "min_cells": 20, "gene_symbols": None}
+_DEFAULTS = {"groupby": "perturbation", "reference": None, "batch_key": None, "min_cells": 20, "gene_symbols": None}
 
 
 def write(screen: Screen, var: pd.DataFrame) -> AnnData:
@@ -95,10 +95,10 @@ def _slots(moments: Moments, prefix: str) -> dict[str, FloatArray]:
     return slots
 
 
-def read(adata: AnnData, asked: Mapping[str, Any], *, layer: str | None) -> Screen:
+def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Screen:
     """Return the moments that profiles carry."""
     record = _store.profiles_record(adata) or {}
-    _agree(record, asked)
+    _agree(record, data)
     names, targets, perturbation = _names(adata, record)
     prefix = _prefix(adata, record, layer)
     mean = _store.matrix(adata, None if prefix == "" else layer)
@@ -124,7 +124,7 @@ def read(adata: AnnData, asked: Mapping[str, Any], *, layer: str | None) -> Scre
         covariates=_covariates(adata, record) if prefix == "" else None,
         depth_slopes=None if depth is None else depth.T,
     )
-    split_key, split = _split(adata, record, str(asked["split_key"]), perturbation)
+    split_key, split = _split(adata, record, str(data["split_key"]), perturbation)
     symbols, _ = _validate.gene_symbols(adata, record.get("gene_symbols"))
     reason = adata.obs["reason"].astype(object).to_numpy(str)
     return Screen(
@@ -143,13 +143,13 @@ def read(adata: AnnData, asked: Mapping[str, Any], *, layer: str | None) -> Scre
 
 
 def _split(
-    adata: AnnData, record: Mapping[str, Any], asked: str, perturbation: IntArray
+    adata: AnnData, record: Mapping[str, Any], split_key: str, perturbation: IntArray
 ) -> tuple[str, npt.NDArray[np.str_]]:
     """Return the column of the splits, and the split of each row ("": none); the control is train."""
-    if asked not in adata.obs and asked not in {"split", record.get("split_key")}:
-        msg = f"`split_key`: these profiles have no obs[{asked!r}]; call spb.pp.split, or pass split_key='split'."
+    if split_key not in adata.obs and split_key not in {"split", record.get("split_key")}:
+        msg = f"`split_key`: these profiles have no obs[{split_key!r}]; call spb.pp.split, or pass split_key='split'."
         raise KeyError(msg)
-    key = asked if asked in adata.obs else "split"
+    key = split_key if split_key in adata.obs else "split"
     return key, np.array([*_keys.SPLITS, ""])[np.where(perturbation == 0, 0, _validate.split_codes(adata, key))]
 
 
@@ -203,22 +203,24 @@ def _prefix(adata: AnnData, record: Mapping[str, Any], layer: str | None) -> str
     return f"{layer}_"
 
 
-def _agree(record: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+def _agree(record: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Profiles remember how they were made: another value is an error."""
-    for name, default in _REMEMBERED.items():
-        value = asked[name]
+    for name, default in _DEFAULTS.items():
+        value = data[name]
         if value is None or value == default:
             continue
-        kept = record.get(name)
-        kept = np.asarray(kept).tolist() if isinstance(kept, np.ndarray | list) else kept
-        wanted, known = _texts(value), _texts(kept)
+        stored = record.get(name)
+        stored = np.asarray(stored).tolist() if isinstance(stored, np.ndarray | list) else stored
+        patterns, names = _texts(value), _texts(stored)
         if name == "reference":
-            known.add(str(record["reference_name"]))
-            agrees = all(any(k == w or fnmatchcase(k, w) for k in known) for w in wanted)
+            names.add(str(record["reference_name"]))
+            agrees = all(any(n == pattern or fnmatchcase(n, pattern) for n in names) for pattern in patterns)
         else:
-            agrees = wanted == known
+            agrees = patterns == names
         if not agrees:
-            msg = f"`{name}={value!r}`, but these profiles were made with {name}={kept!r}; call spb.pp.profiles again."
+            msg = (
+                f"`{name}={value!r}`, but these profiles were made with {name}={stored!r}; call spb.pp.profiles again."
+            )
             raise ValueError(msg)
 
 

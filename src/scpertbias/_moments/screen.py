@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import joblib
@@ -51,8 +52,9 @@ class Screen:
         words = [list(self.names), ["+".join(t) for t in self.targets]]
         return str(joblib.hash([values, words], hash_name="sha1"))
 
+    @cached_property
     def merged(self) -> Screen:
-        """One row a perturbation, summed over splits, in the order of ``names``."""
+        """One row per perturbation, summed over splits, in the order of ``names``."""
         _, first = np.unique(self.perturbation, return_index=True)
         return replace(
             self,

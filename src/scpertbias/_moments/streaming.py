@@ -14,12 +14,12 @@ from .._core.arrays import FloatArray, IntArray
 from .._core.chunks import Chunk, by_genes, chunks, is_lazy
 from .._core.depth import Depth
 from .._core.moments import Moments
-from .._core.row_moments import Gathering
+from .._core.row_moments import MomentAccumulator
 from .._core.sums import row_sums
 from .._log import progress as shown
 from .._validate import Scale
 from . import dask_workers
-from .batch import Cells, Normalization
+from .batch import CellBatch, Normalization
 
 BEGINNING = 50e6
 """Bytes of cells that are looked at first."""
@@ -28,7 +28,7 @@ CHUNK_MEMORY = 0.5
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadSettings:
     """How the cells are read, beside what is known of each.
 
     ``depth`` is the control cells' regression on their ``size`` (None: that of the normalization), None for none;
@@ -44,24 +44,29 @@ class Reading:
     columns: IntArray | None = None
 
 
-def moments(x: Any, gathering: Gathering, reading: Reading) -> Moments:
+def moments(x: Any, accumulator: MomentAccumulator, settings: ReadSettings) -> Moments:
     """Read every cell once, and return the moments of the rows."""
-    chunk_memory = CHUNK_MEMORY if reading.chunk_memory is None else reading.chunk_memory
-    depth, normalization = reading.depth, reading.normalization
+    chunk_memory = CHUNK_MEMORY if settings.chunk_memory is None else settings.chunk_memory
+    depth, normalization = settings.depth, settings.normalization
     if normalization is not None and normalization.size is None and by_genes(x):
         normalization = replace(normalization, size=totals(x, chunk_memory))
-    cells = Cells(
-        gathering.dealt.leaf, gathering.deviations, normalization, reading.size, reading.check, reading.columns
+    cells = CellBatch(
+        accumulator.assignment.group,
+        accumulator.deviations,
+        normalization,
+        settings.size,
+        settings.check,
+        settings.columns,
     )
-    if dask_workers.is_wanted(x):
-        dask_workers.read(x, cells, gathering.leaves, depth, n_bytes=chunk_memory * 1e9)
+    if dask_workers.has_client(x):
+        dask_workers.read(x, cells, accumulator.sums, depth, n_bytes=chunk_memory * 1e9)
     else:
         for chunk in progress(x, chunk_memory):
             genes = chunk.genes if by_genes(x) else None
-            cells[chunk.rows].read(chunk.x, gathering.leaves, depth, chunk.rows, genes)
-    reading.check.done()
-    found = gathering.moments()
-    return found if depth is None else replace(found, depth_slopes=depth.slopes())
+            cells[chunk.rows].read(chunk.x, accumulator.sums, depth, chunk.rows, genes)
+    settings.check.done()
+    moments = accumulator.moments()
+    return moments if depth is None else replace(moments, depth_slopes=depth.slopes())
 
 
 def totals(x: Any, chunk_memory: float) -> FloatArray:

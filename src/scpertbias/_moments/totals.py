@@ -17,7 +17,7 @@ from .streaming import progress
 
 
 @dataclass(frozen=True)
-class Survey:
+class Totals:
     """Each cell's ``totals`` and those ``within`` gene sets, the ``mean`` of the control, and the values of the cells ``at``."""
 
     totals: FloatArray
@@ -27,7 +27,7 @@ class Survey:
     sample: Any
 
 
-def survey(
+def read_totals(
     x: Any,
     *,
     sets: Mapping[str, BoolArray],
@@ -35,7 +35,7 @@ def survey(
     sample: IntArray,
     check: Scale,
     chunk_memory: float,
-) -> Survey:
+) -> Totals:
     """Read the cells once.
 
     Parameters
@@ -55,7 +55,7 @@ def survey(
     """
     totals, mean = np.zeros(x.shape[0]), np.zeros(x.shape[1])
     within = {name: np.zeros(x.shape[0]) for name in sets}
-    kept = []
+    samples = []
     for chunk in progress(x, chunk_memory):
         check.add(chunk.x)
         totals[chunk.rows] += row_sums(chunk.x)
@@ -65,9 +65,9 @@ def survey(
                 within[name][chunk.rows] += row_sums(chunk.x[:, here])
         mean[chunk.genes] += column_sums(chunk.x[np.flatnonzero(control[chunk.rows])])
         mine = sample[(sample >= chunk.rows.start) & (sample < chunk.rows.stop)] - chunk.rows.start
-        kept.append(chunk.x[mine])
+        samples.append(chunk.x[mine])
     check.done()
-    return Survey(totals, within, mean / max(int(control.sum()), 1), sample, _together(kept, axis=int(by_genes(x))))
+    return Totals(totals, within, mean / max(int(control.sum()), 1), sample, _together(samples, axis=int(by_genes(x))))
 
 
 def _together(parts: list[Any], axis: int) -> Any:

@@ -215,7 +215,7 @@ def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) ->
     records = _results.chosen(adata, key)
     screen = _moments.of(adata, **_results.agreed_data(records))
     predictions = _results.unseen(adata, key, records[key], screen, _results.folds(adata, records))
-    merged = screen.merged()
+    merged = screen.merged
     observed = merged.moments.mean
     rows = np.flatnonzero(np.isfinite(predictions).all(axis=1) & merged.used & (np.arange(len(observed)) > 0))
     if not len(rows):

@@ -69,7 +69,7 @@ def top_genes(
     adata = modality(data, regime)
     all_models = list(_results.chosen(adata, None))
     records = _results.chosen(adata, models)
-    screen = _moments.of(adata, **_results.agreed_data(records)).merged()
+    screen = _moments.of(adata, **_results.agreed_data(records)).merged
     if perturbation not in screen.names[1:]:
         msg = f"`perturbation`: there is no {perturbation!r}; there are {list(screen.names[1:6])} and others."
         raise KeyError(msg)

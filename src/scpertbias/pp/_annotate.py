@@ -112,14 +112,14 @@ def masks(
 def marked(adata: AnnData, name: str, symbols: npt.NDArray[np.str_]) -> BoolArray:
     """Return the genes of ``var[name]``, or, for ``mt`` and ``ribo`` without such a column, those of human names."""
     if name not in adata.var.columns:
-        made = masks(symbols)
-        if name not in made:
+        by_name = masks(symbols)
+        if name not in by_name:
             msg = (
                 f"`sets`: there is no var[{name!r}]; call spb.pp.annotate_confounders first. "
                 f"var holds {list(adata.var.columns)}."
             )
             raise KeyError(msg)
-        return made[name]
+        return by_name[name]
     if not _is_boolean(adata.var[name]):
         msg = f"var[{name!r}] is {adata.var[name].dtype}; a boolean column without gaps is needed."
         raise TypeError(msg)

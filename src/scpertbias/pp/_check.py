@@ -104,9 +104,10 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
 
 def perturbations(screen: _moments.Screen) -> pd.DataFrame:
     """Return one row a perturbation: cells, reproducibility, noise-corrected energy, strongest genes."""
-    merged = screen.merged()
+    merged = screen.merged
     m = merged.moments
     halves = m.half - m.half[:, :1]
+    # D1_p · D2_p: squared effect without noise (P,)
     energy = np.einsum("pg,pg->p", halves[0], halves[1])
     se = np.sqrt(m.pooled_var * (1 / m.n[:, None] + 1 / m.n[0]))
     z = np.divide(m.mean - m.control, se, out=np.zeros_like(m.mean), where=se > 0)
@@ -182,16 +183,20 @@ def _scale_findings(screen: _moments.Screen) -> list[Finding]:
     control = screen.moments.control
     low, high = float(control.min()), float(control.max())
     if screen.record.get("normalize"):
-        made = f"raw counts, normalized on the fly to log1p({float(screen.record['target_sum']):g} × count / size)"
+        origin = f"raw counts, normalized on the fly to log1p({float(screen.record['target_sum']):g} × count / size)"
     else:
-        made = f"means of control cells from {low:.2g} to {high:.3g}"
+        origin = f"means of control cells from {low:.2g} to {high:.3g}"
     if low < 0:
         return [
-            ("scale", "note", f"{made}; negative values: scores are not comparable with those of log-normalized values")
+            (
+                "scale",
+                "note",
+                f"{origin}; negative values: scores are not comparable with those of log-normalized values",
+            )
         ]
     if high > LARGEST_LOG:
-        return [("scale", "warning", f"{made}; too large for log-normalized values: was sc.pp.log1p left out?")]
-    return [("scale", "ok", made)]
+        return [("scale", "warning", f"{origin}; too large for log-normalized values: was sc.pp.log1p left out?")]
+    return [("scale", "ok", origin)]
 
 
 def _batch_findings(screen: _moments.Screen, adata: AnnData) -> list[Finding]:

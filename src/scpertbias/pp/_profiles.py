@@ -97,8 +97,8 @@ def profiles(
     >>> profiles.shape
     (26, 303)
     """
-    given = {name: value for name, value in locals().items() if name != "adata"}
-    return profiles_of(adata, **given)
+    arguments = {name: value for name, value in locals().items() if name != "adata"}
+    return profiles_of(adata, **arguments)
 
 
 def profiles_of(
@@ -108,7 +108,7 @@ def profiles_of(
     batch_key: str | Sequence[str] | None = None,
     layer: str | None = None,
     covariates: Sequence[str] = (),
-    **asked: Any,
+    **data: Any,
 ) -> AnnData:
     """Make the profiles of :func:`profiles`, of all or some genes."""
     _validate.cells_or_profiles(adata, lazy=True)
@@ -117,7 +117,7 @@ def profiles_of(
         raise ValueError(msg)
     adata = _store.light(adata, layer) if _store.is_lazy(adata) else adata
     covariates = [covariates] if isinstance(covariates, str) else covariates
-    screen = _moments.of(adata, batch_key=batch_key, layer=layer, covariates=covariates, genes=genes, **asked)
+    screen = _moments.of(adata, batch_key=batch_key, layer=layer, covariates=covariates, genes=genes, **data)
     n_out = int(np.sum(screen.record["left_out_cells"]))
     info(
         f"profiles: {adata.n_obs - n_out} cells in {len(screen.names)} groups, control {screen.reference!r}"

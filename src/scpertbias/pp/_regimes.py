@@ -68,7 +68,7 @@ def regimes(
         msg = "`adata` holds cells; make profiles with spb.pp.profiles first."
         raise ValueError(msg)
     planned = plan(adata, regimes, covariates=covariates, fit_on=fit_on)
-    return made(adata.copy(), planned, covariates=covariates, fit_on=fit_on)
+    return make_regimes(adata.copy(), planned, covariates=covariates, fit_on=fit_on)
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,15 @@ def plan(
     profiles: AnnData, regimes: Sequence[str] | None, *, covariates: Sequence[str] | None = None, fit_on: str
 ) -> Plan:
     """Say which regimes the profiles define; one that was asked for by name and cannot be defined is an error."""
-    wanted = REGIMES if regimes is None else [regimes] if isinstance(regimes, str) else list(regimes)
-    unknown = [r for r in wanted if r not in REGIMES]
+    requested = REGIMES if regimes is None else [regimes] if isinstance(regimes, str) else list(regimes)
+    unknown = [r for r in requested if r not in REGIMES]
     if unknown:
         msg = f"`regimes`: {unknown} are not known; there are {list(REGIMES)}."
         raise ValueError(msg)
     _validate.choice(fit_on, ("control", "train"), argument="fit_on")
     genes: dict[str, BoolArray] = {}
     left_out: dict[str, str] = {}
-    for name in dict.fromkeys(("full", *wanted)):
+    for name in dict.fromkeys(("full", *requested)):
         keep = ~removed(profiles, name)
         reason = _why_not(profiles, covariates, fit_on) if name == REGRESSED else _why_no_genes(name, keep, genes)
         if not reason:
@@ -105,7 +105,7 @@ def plan(
     return Plan(genes, left_out)
 
 
-def made(profiles: AnnData, planned: Plan, *, covariates: Sequence[str] | None = None, fit_on: str) -> MuData:
+def make_regimes(profiles: AnnData, planned: Plan, *, covariates: Sequence[str] | None = None, fit_on: str) -> MuData:
     """Make the profiles of every regime; those of ``full`` are the ones given, not a copy."""
     modalities: dict[str, AnnData] = {}
     for name, keep in planned.genes.items():
@@ -146,7 +146,7 @@ def _why_no_genes(name: str, keep: BoolArray, earlier: Mapping[str, BoolArray]) 
         return f"no {genes} is measured"
     if not keep.any():
         return "no other gene is measured"
-    same = [other for other, kept in earlier.items() if other in WITHOUT_GENES and kept.sum() == keep.sum()]
+    same = [other for other, genes in earlier.items() if other in WITHOUT_GENES and genes.sum() == keep.sum()]
     return f"no ribosomal gene is measured, so it equals {same[0]!r}" if same else ""
 
 

@@ -12,10 +12,10 @@ from anndata import AnnData
 
 from .. import _moments, _store, _validate
 from .._core.arrays import BoolArray, FloatArray
-from .._core.halves import deal
+from .._core.halves import assign_halves
 from .._core.moments import Covariates, Moments, Slopes, regress_out
 from .._core.residuals import residuals
-from .._core.row_moments import gather
+from .._core.row_moments import row_moments
 from .._docs import docs
 from .._log import added, warn
 from .._moments.profiles import write_layer
@@ -91,8 +91,8 @@ def regress_mt_ribo(
     """
     _validate.cells_or_profiles(adata)
     _validate.choice(fit_on, FIT_ON, argument="fit_on")
-    wanted = _as_names(covariates)
-    record = {"kind": "regressed", "covariates": wanted, "fit_on": fit_on, "add_intercept": add_intercept}
+    requested = _as_names(covariates)
+    record = {"kind": "regressed", "covariates": requested, "fit_on": fit_on, "add_intercept": add_intercept}
     data: dict[str, Any] = {
         "groupby": groupby,
         "reference": reference,
@@ -105,12 +105,12 @@ def regress_mt_ribo(
     _store.check_key(adata, key_added)
     if _store.profiles_record(adata) is not None:
         screen = _moments.of(adata, **data)
-        residual, _ = regress_profiles(screen, wanted, fit_on=fit_on, add_intercept=add_intercept)
+        residual, _ = regress_profiles(screen, requested, fit_on=fit_on, add_intercept=add_intercept)
         adata = adata.copy() if copy else adata
         write_layer(adata, key_added, residual, record)
     else:
         _validate.memory(adata)
-        fit = _fit_cells(adata, wanted, fit_on, data)
+        fit = _fit_cells(adata, requested, fit_on, data)
         values = _residuals(adata, fit, layer, add_intercept=add_intercept)
         adata = adata.copy() if copy else adata
         _store.put_layer(adata, key_added, values, record)
@@ -130,16 +130,18 @@ def regress_profiles(
     screen: _moments.Screen, covariates: Sequence[str] | None, *, fit_on: str, add_intercept: bool = True
 ) -> tuple[Moments, Fit]:
     """Regress covariates (None: all that there are) out of the moments of a screen."""
-    known = [str(c) for c in screen.record.get("covariates", [])] if screen.moments.covariates is not None else []
-    wanted = known if covariates is None else _as_names(covariates)
-    missing = [c for c in wanted if c not in known]
-    if missing or not wanted:
+    available = [str(c) for c in screen.record.get("covariates", [])] if screen.moments.covariates is not None else []
+    requested = available if covariates is None else _as_names(covariates)
+    missing = [c for c in requested if c not in available]
+    if missing or not requested:
         msg = (
-            f"`covariates`: these profiles hold {known or 'none'}, not {missing or 'any other'}; "
+            f"`covariates`: these profiles hold {available or 'none'}, not {missing or 'any other'}; "
             f"pass covariates={missing or ['...']} to spb.pp.profiles."
         )
         raise ValueError(msg)
-    return _regress_moments(screen.moments, known, wanted, _fit_rows(screen, fit_on), add_intercept=add_intercept)
+    return _regress_moments(
+        screen.moments, available, requested, _fit_rows(screen, fit_on), add_intercept=add_intercept
+    )
 
 
 def varying(screen: _moments.Screen, fit_on: str) -> list[int]:
@@ -155,21 +157,21 @@ def _fit_rows(screen: _moments.Screen, fit_on: str) -> BoolArray:
 
 
 def _regress_moments(
-    moments: Moments, known: list[str], wanted: list[str], rows: BoolArray, *, add_intercept: bool = True
+    moments: Moments, available: list[str], requested: list[str], rows: BoolArray, *, add_intercept: bool = True
 ) -> tuple[Moments, Fit]:
     """Regress out the wanted covariates but for those that are constant, or a combination of others, in the rows."""
     if moments.covariates is None:
         msg = "These moments hold no covariates."
         raise ValueError(msg)
-    chosen = _independent(moments.n[rows], moments.covariates, [known.index(c) for c in wanted], rows)
+    chosen = _independent(moments.n[rows], moments.covariates, [available.index(c) for c in requested], rows)
     if not chosen:
-        msg = f"`covariates`: none of {wanted} varies in the cells that the slopes are fitted on."
+        msg = f"`covariates`: none of {requested} varies in the cells that the slopes are fitted on."
         raise ValueError(msg)
-    names = [known[j] for j in chosen]
-    if len(names) < len(wanted):
+    names = [available[j] for j in chosen]
+    if len(names) < len(requested):
         warn(
             f"Covariates that are constant, or repeat others, in the cells that the slopes are fitted on were left out: "
-            f"{[c for c in wanted if c not in names]}."
+            f"{[c for c in requested if c not in names]}."
         )
     residual, slopes = regress_out(_select(moments, chosen), rows=rows, add_intercept=add_intercept)
     return residual, Fit(names, slopes)
@@ -179,6 +181,7 @@ def _independent(n: FloatArray, c: Covariates, candidates: Sequence[int], rows: 
     """Return the covariates that vary over the cells of some rows, each beyond those before it."""
     mean = c.mean[rows]
     center = n @ mean / n.sum()
+    # Squares of the covariates: within rows, plus between rows Σ_r n_r a_r a_rᵀ (k, k)
     ss = c.ss[rows].sum(axis=0) + np.einsum("r,ri,rj->ij", n, mean - center, mean - center)
     chosen: list[int] = []
     for j in candidates:
@@ -226,11 +229,11 @@ def _fit_cells(adata: AnnData, covariates: list[str], fit_on: str, data: dict[st
         return regress_profiles(screen, covariates, fit_on=fit_on)[1]
     layer = data["layer"]
     x = _store.matrix(adata, layer)
-    made = _store.layer_record(adata, layer) is not None
-    _validate.scale(x, layer=layer, normalize=False, may_be_negative=made)
+    may_be_negative = _store.layer_record(adata, layer) is not None
+    _validate.scale(x, layer=layer, normalize=False, may_be_negative=may_be_negative)
     one = np.zeros(adata.n_obs, dtype=np.int64)
-    dealt = deal(one, 1, 0, np.arange(adata.n_obs, dtype=np.uint64), batch=one, n_batches=1)
-    moments = gather(x, dealt, one, 1, 0, batch=one, covariates=values)
+    assignment = assign_halves(one, 1, 0, np.arange(adata.n_obs, dtype=np.uint64), batch=one, n_batches=1)
+    moments = row_moments(x, assignment, one, 1, 0, batch=one, covariates=values)
     return _regress_moments(moments, covariates, covariates, np.ones(1, dtype=bool))[1]
 
 

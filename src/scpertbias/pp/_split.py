@@ -43,8 +43,8 @@ def split(
     %(adata)s
     unit
         ``"perturbation"``: all cells of a target are in one part, so that test perturbations are unseen. ``"cell"``:
-        cells of each perturbation are dealt to the parts (test perturbations are *seen*). ``"combination"``: single
-        perturbations are ``train``, combinations are dealt.
+        cells of each perturbation are assigned to the parts (test perturbations are *seen*). ``"combination"``: single
+        perturbations are ``train``, combinations are assigned at random.
     fractions
         Shares of ``train``, ``val`` and ``test``; each part whose share is positive gets at least one perturbation.
     n_folds
@@ -89,20 +89,22 @@ def split(
     _check_key(adata, key_added, n_folds)
     shares = _fractions(fractions)
     generator = np.random.default_rng(rng)
-    read: dict[str, Any] = {
+    data: dict[str, Any] = {
         "groupby": groupby,
         "reference": reference,
         "min_cells": min_cells,
         "gene_symbols": gene_symbols,
     }
-    labels, enough, raw = _read_profiles(adata, **read) if is_profiles(adata) else _read_cells(adata, **read)
+    labels, enough, raw = _read_profiles(adata, **data) if is_profiles(adata) else _read_cells(adata, **data)
     if unit == "cell":
-        values = _deal_cells(adata, labels, enough, shares, generator, given=test is not None or val is not None)
+        values = _random_cell_parts(
+            adata, labels, enough, shares, generator, lists_passed=test is not None or val is not None
+        )
     else:
         if test is not None or val is not None:
-            of_name = _given(labels, raw, test, val)
+            of_name = _listed_parts(labels, raw, test, val)
         else:
-            of_name = _deal_names(labels, enough, shares, unit, generator)
+            of_name = _random_parts(labels, enough, shares, unit, generator)
         values = np.where(labels.codes >= 0, of_name[np.maximum(labels.codes, 0)], "")
     of_code = None
     if n_folds is not None:
@@ -188,7 +190,7 @@ def _read_cells(
     )
 
 
-def _given(
+def _listed_parts(
     labels: Labels, raw: Mapping[str, str], test: Sequence[str] | None, val: Sequence[str] | None
 ) -> npt.NDArray[np.str_]:
     """Return the part of each name by someone else's lists."""
@@ -197,22 +199,22 @@ def _given(
     chosen: dict[str, list[str]] = {}
     for part, listed in (("test", test), ("val", val)):
         names = [listed] if isinstance(listed, str) else [str(n) for n in (listed if listed is not None else ())]
-        found = [raw.get(n, "+".join(sorted(set(n.split("+"))))) for n in names]
-        unknown = [n for n, f in zip(names, found, strict=True) if f not in position]
+        canonical = [raw.get(n, "+".join(sorted(set(n.split("+"))))) for n in names]
+        unknown = [n for n, f in zip(names, canonical, strict=True) if f not in position]
         if unknown:
             msg = f"`{part}`: {unknown[:5]} are not perturbations of obs (it holds {list(labels.names[1:6])}, …)."
             raise ValueError(msg)
-        chosen[part] = found
+        chosen[part] = canonical
     both = sorted(set(chosen["test"]) & set(chosen["val"]))
     if both:
         msg = f"`test` and `val`: {both[:5]} are in both lists."
         raise ValueError(msg)
-    for part, found in chosen.items():
-        of_name[[position[n] for n in found]] = part
+    for part, canonical in chosen.items():
+        of_name[[position[n] for n in canonical]] = part
     return of_name
 
 
-def _deal_names(
+def _random_parts(
     labels: Labels,
     enough: BoolArray,
     shares: FloatArray,
@@ -222,14 +224,14 @@ def _deal_names(
     """Return the part of each name by chance; names are in alphabetical order, so the order of cells does not matter."""
     of_name = np.full(len(labels.names), "train", dtype="U5")
     can = [i for i in np.flatnonzero(enough) if unit != "combination" or len(labels.targets[i]) > 1]
-    wanted = shares > 0
-    if len(can) < wanted.sum():
+    nonempty = shares > 0
+    if len(can) < nonempty.sum():
         msg = (
             f"{len(can)} {'combinations' if unit == 'combination' else 'perturbations'} have min_cells cells; "
-            f"{int(wanted.sum())} parts cannot each get one."
+            f"{int(nonempty.sum())} parts cannot each get one."
         )
         raise ValueError(msg)
-    sizes = np.where(wanted, np.maximum(np.round(shares * len(can)), 1), 0).astype(np.int64)
+    sizes = np.where(nonempty, np.maximum(np.round(shares * len(can)), 1), 0).astype(np.int64)
     sizes[0] = len(can) - sizes[1:].sum()
     while sizes[0] < 1:
         sizes[1 + int(np.argmax(sizes[1:]))] -= 1
@@ -240,17 +242,17 @@ def _deal_names(
     return of_name
 
 
-def _deal_cells(
+def _random_cell_parts(
     adata: AnnData,
     labels: Labels,
     enough: BoolArray,
     shares: FloatArray,
     rng: np.random.Generator,
     *,
-    given: bool,
+    lists_passed: bool,
 ) -> npt.NDArray[np.str_]:
-    """Deal the cells of each perturbation to the parts, in the order of a hash of their names."""
-    if given:
+    """Assign the cells of each perturbation to the parts, in the order of a hash of their names."""
+    if lists_passed:
         msg = "`test` and `val` list perturbations; they go with unit='perturbation' or 'combination', not 'cell'."
         raise ValueError(msg)
     if is_profiles(adata):

@@ -11,10 +11,10 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _moments, _results, _store, _tables
-from .._core.arrays import FloatArray, IntArray
-from .._core.attribution import Agreement, agreement, gene_permutations, ranked
+from .._core.arrays import FloatArray
+from .._core.attribution import Agreement, agreement, gene_permutations, rank_attributions
 from .._core.ranking import expression_bins
-from .._core.resampling import bootstrap_weights, mean_interval
+from .._core.resampling import bootstrap_weights, means
 from .._docs import docs
 from .._log import added, info
 from ._attribution_check import stored_attributions
@@ -120,8 +120,8 @@ def attribution_agreement_table(
     permutations = gene_permutations(expression_bins(screen.moments.control), n_perm, rng)
     names = np.array(screen.names)[1:]
     keys = rng.random((n_perm, len(names)))
-    weights = bootstrap_weights(len(names), N_BOOT, rng)
-    of_model = {name: ranked(values[1:], k) for name, values in attributions.items()}
+    weights = bootstrap_weights(len(names), N_BOOT, rng).astype(np.float64)
+    of_model = {name: rank_attributions(values[1:], k) for name, values in attributions.items()}
     frames = []
     for a, b in combinations(of_model, 2):
         result = agreement(of_model[a], of_model[b], k=k, permutations=permutations, keys=keys)
@@ -133,17 +133,17 @@ def attribution_agreement_table(
     return pd.concat(frames, ignore_index=True)[_tables.columns("attribution_agreement")]
 
 
-def _frame(names: npt.NDArray[np.str_], result: Agreement, weights: IntArray, chance: float) -> pd.DataFrame:
+def _frame(names: npt.NDArray[np.str_], result: Agreement, weights: FloatArray, chance: float) -> pd.DataFrame:
     """Make the rows of one pair: the mean, then the perturbations that both have attributions for."""
     both = np.isfinite(result.spearman)
-    mean = mean_interval(result.spearman, weights)
+    mean = means(result.spearman[both, None], weights[:, both])
     overlap = float(result.overlap[both].mean()) if both.any() else np.nan
     nothing = np.full(int(both.sum()), np.nan)
     columns = {
         "perturbation": ("", names[both]),
-        "spearman": (mean.estimate, result.spearman[both]),
-        "ci_low": (mean.low, nothing),
-        "ci_high": (mean.high, nothing),
+        "spearman": (mean.estimate[0], result.spearman[both]),
+        "ci_low": (mean.low[0], nothing),
+        "ci_high": (mean.high[0], nothing),
         "overlap": (overlap, result.overlap[both]),
         "p": (result.mean_p, result.p[both]),
         "p_specific": (result.mean_p_specific, result.p_specific[both]),

@@ -121,13 +121,11 @@ def common(
     predictions: Mapping[str, FloatArray],
     folds: Mapping[str, int] | None,
     constant: Sequence[str] = (),
-    *,
-    merged: Screen | None = None,
 ) -> HeldOut:
     """Return the held-out perturbations that all models predict; models that predict none are left out.
 
     Rows of predictions are those of ``screen.names``; those that a model has seen are NaN. Without any model: all
-    perturbations that are used. ``merged`` is ``screen.merged()``, where that is known already.
+    perturbations that are used.
     """
     usable = np.zeros(len(screen.names), dtype=bool)
     usable[screen.perturbation[screen.used]] = True
@@ -145,7 +143,7 @@ def common(
     return HeldOut(
         rows=rows,
         groups=groups,
-        mean=training_mean(screen, screen.merged() if merged is None else merged, rows, folds),
+        mean=training_mean(screen, rows, folds),
         predictions=tables,
         constant=tuple(name for name, table in tables.items() if says_nothing(name, table, fold, constant)),
         several_fits=len(np.unique(groups)) < len(np.unique(fold)),
@@ -163,13 +161,14 @@ def says_nothing(name: str, table: FloatArray, fold: IntArray, constant: Sequenc
     return is_constant(table, fold)
 
 
-def training_mean(screen: Screen, merged: Screen, rows: IntArray, folds: Mapping[str, int] | None) -> FloatArray:
+def training_mean(screen: Screen, rows: IntArray, folds: Mapping[str, int] | None) -> FloatArray:
     """Return for each row the unweighted mean of the perturbations that its fit was trained on."""
     usable = screen.used & (screen.perturbation > 0) & (screen.moments.n > 0)
     if folds is None:
         train = screen.moments.mean[usable & (screen.split == "train")]
         return np.tile(train.mean(axis=0) if len(train) else np.full(len(screen.genes), np.nan), (len(rows), 1))
     fold = np.array([folds.get(name, -1) for name in screen.names])
+    merged = screen.merged
     some = merged.used & (merged.perturbation > 0) & (merged.moments.n > 0)
     means = {
         r: merged.moments.mean[some & (fold != r)].mean(axis=0)

@@ -173,7 +173,7 @@ def confounding_table(
         Seed or generator.
     """
     fold_rng, boot_rng, null_rng = np.random.default_rng(rng).spawn(3)
-    merged = screen.merged()
+    merged = screen.merged
     m = merged.moments
     halved = np.isfinite(m.half).all(axis=(0, 2))
     rows = np.flatnonzero(merged.used & (merged.perturbation > 0) & halved)

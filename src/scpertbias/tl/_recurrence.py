@@ -127,9 +127,8 @@ def recurrence_table(
     constant
         Models known to predict the same for every unseen perturbation.
     """
-    merged = screen.merged()
-    shared = common(screen, predictions, folds, constant, merged=merged)
-    base, mean, half = _effects_of(merged, shared)
+    shared = common(screen, predictions, folds, constant)
+    base, mean, half = _effects_of(screen.merged, shared)
     bins = expression_bins(base.control)
     found = {by: {OBSERVED: count_top(*data_effects(by, mean, half, base), bins, k)} for by in BY}
     del mean, half

@@ -54,7 +54,7 @@ def reference(
     """
     genes = score_genes(screen, n_top_genes) if genes is None else genes
     several = len(np.unique(screen.perturbation)) < len(screen.perturbation)
-    scored = screen.merged() if folds is not None and several else screen
+    scored = screen.merged if folds is not None and several else screen
     m = scored.moments
     rows = np.flatnonzero(scored.used & (scored.perturbation > 0) & (m.n > 0))
     perturbation = scored.perturbation[rows]

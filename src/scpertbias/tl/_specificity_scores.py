@@ -17,8 +17,8 @@ from .._core.shapley import NO_AXIS
 from .._core.specificity import (
     ERRORS,
     METRICS,
+    HeldOutData,
     OffShare,
-    Scene,
     as_effects,
     axes_agree,
     axis_only,
@@ -43,7 +43,7 @@ NO_EFFECT = "no predicted effect beyond the noise of the control"
 class Stage:
     """What all models are scored on, and the draws that they share."""
 
-    scene: Scene
+    data: HeldOutData
     effects: Effects
     genes: IntArray
     rows: IntArray
@@ -54,7 +54,7 @@ class Stage:
 
     @property
     def n(self) -> int:
-        return len(self.scene.observed)
+        return len(self.data.observed)
 
     @property
     def few(self) -> str:
@@ -62,15 +62,15 @@ class Stage:
 
     @cached_property
     def ceilings(self) -> dict[str, Mismatch]:
-        return {metric: self._compare(metric, ceiling_matrix(metric, self.scene)) for metric in METRICS}
+        return {metric: self._compare(metric, ceiling_matrix(metric, self.data)) for metric in METRICS}
 
     @cached_property
     def axis_scores(self) -> dict[str, float]:
         """Return the scores of the axis alone; NaN where it is not the same in both halves."""
-        agree = len(self.scene.axes[0]) > 0 and axes_agree(self.scene.axes, NO_AXIS).all()
-        predicted = axis_only(self.scene)
+        agree = len(self.data.axes[0]) > 0 and axes_agree(self.data.axes, NO_AXIS).all()
+        predicted = axis_only(self.data)
         return {
-            m: float(half_scores(m, predicted, self.scene).mean()) if agree and m != "off_axis" else np.nan
+            m: float(half_scores(m, predicted, self.data).mean()) if agree and m != "off_axis" else np.nan
             for m in METRICS
         }
 
@@ -78,21 +78,21 @@ class Stage:
     def observed_off(self) -> OffShare:
         if not (self._axis_is_known and is_known(self.effects)):
             return OffShare(np.nan, np.nan, np.nan)
-        return off_share(self.effects, self.scene, self.resamples)
+        return off_share(self.effects, self.data, self.resamples)
 
     @cached_property
     def _axis_is_known(self) -> bool:
-        return bool(self.n and axes_agree(self.scene.axes, NO_AXIS).all())
+        return bool(self.n and axes_agree(self.data.axes, NO_AXIS).all())
 
     def _compare(self, metric: str, matrix: FloatArray) -> Mismatch:
-        return mismatch(matrix, self.scene.pool, self.weights, self.permuted, error=metric in ERRORS)
+        return mismatch(matrix, self.data.pool, self.weights, self.permuted, error=metric in ERRORS)
 
     def observed_rows(self) -> list[dict[str, object]]:
         """Write the rows of the truth."""
         rows = []
         for metric in METRICS:
             row = self._row(OBSERVED, metric, self.ceilings[metric])
-            repeats = half_scores(metric, (self.scene.half[1], self.scene.half[0]), self.scene)
+            repeats = half_scores(metric, (self.data.half[1], self.data.half[0]), self.data)
             rows.append({**row, "score_half": float(repeats.mean())})
         off, note = self.observed_off, "" if self._axis_is_known else NO_AXIS_NOTE
         return [*rows, self._off_row(OBSERVED, off, note or ("" if np.isfinite(off.share) else NO_RESPONSE))]
@@ -100,23 +100,23 @@ class Stage:
     def model_rows(self, name: str, table: FloatArray, *, known_constant: bool) -> list[dict[str, object]]:
         """Write the rows of a model from its predictions for all perturbations and genes of the screen."""
         predictions = table[self.rows][:, self.genes]
-        constant = says_nothing(name, predictions, self.scene.fit, (name,) if known_constant else ())
-        constant |= self.several_fits and only_drift(predictions, self.scene.mean)
+        constant = says_nothing(name, predictions, self.data.fit, (name,) if known_constant else ())
+        constant |= self.several_fits and only_drift(predictions, self.data.mean)
         rows = []
         for metric in METRICS:
             if constant:  # whichever perturbation it is given to
-                own = own_scores(metric, predictions, self.scene)
+                own = own_scores(metric, predictions, self.data)
                 matrix = np.repeat(own[:, None], self.n, axis=1)
             else:
-                matrix = score_matrix(metric, predictions, self.scene)
+                matrix = score_matrix(metric, predictions, self.data)
             found = self._compare(metric, matrix)
             if constant:
                 found = found._replace(mismatched=found.score, gain=0.0, low=0.0, high=0.0, p=1.0)
-            half = float(half_scores(metric, (predictions, predictions), self.scene).mean())
+            half = float(half_scores(metric, (predictions, predictions), self.data).mean())
             rows.append({**self._row(name, metric, found, CONSTANT if constant else ""), "score_half": half})
         off = OffShare(np.nan, np.nan, np.nan)
         if self._axis_is_known:
-            off = off_share(as_effects(predictions, self.effects), self.scene, self.resamples)
+            off = off_share(as_effects(predictions, self.effects), self.data, self.resamples)
         note = NO_EFFECT if self._axis_is_known else NO_AXIS_NOTE
         return [*rows, self._off_row(name, off, "" if np.isfinite(off.share) else note)]
 
@@ -162,7 +162,7 @@ def stage(
     rng: np.random.Generator,
 ) -> Stage:
     """Take from the screen what models are judged by on some held-out perturbations."""
-    m = screen.merged().moments
+    m = screen.merged.moments
     genes = score_genes(screen, n_top_genes)
     kept = np.asarray(np.isfinite(m.half[:, held.rows]).all(axis=(0, 2)), dtype=np.bool_)
     rows = held.rows[kept]
@@ -170,7 +170,7 @@ def stage(
     effects = half_effects(m, rows, genes)
     pooled = m.pooled_var[genes]
     var = np.where(np.isfinite(m.var[rows][:, genes]), m.var[rows][:, genes], pooled)
-    scene = Scene(
+    data = HeldOutData(
         observed=effects.mean,
         half=m.half[:, rows][:, :, genes],
         control=m.control[genes],
@@ -184,12 +184,12 @@ def stage(
     resamples = resample(effects, n_boot, rng) if len(rows) and n_boot else None
     empty = np.zeros((0, len(rows)))
     return Stage(
-        scene=scene,
+        data=data,
         effects=effects,
         genes=genes,
         rows=rows,
         several_fits=held.several_fits,
-        permuted=permutations(scene.pool, n_perm, rng),
+        permuted=permutations(data.pool, n_perm, rng),
         weights=empty if resamples is None else resamples.perturbations,
         resamples=resamples,
     )
@@ -199,7 +199,7 @@ def _training_axes(
     screen: Screen, rows: IntArray, folds: Mapping[str, int] | None, genes: IntArray
 ) -> tuple[IntArray, FloatArray]:
     """Return which fit predicts each row, and the mean half effects of the perturbations that it was trained on."""
-    data = screen if folds is None else screen.merged()
+    data = screen if folds is None else screen.merged
     m = data.moments
     usable = data.used & (data.perturbation > 0) & np.isfinite(m.half).all(axis=(0, 2))
     fold = np.array([-1 if folds is None else folds.get(name, -1) for name in screen.names])

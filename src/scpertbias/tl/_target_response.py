@@ -148,12 +148,11 @@ def target_response_table(
         Seed or generator.
     """
     seed = int(np.random.default_rng(rng).integers(2**32))
-    merged = screen.merged()
-    m = merged.moments
+    m = screen.merged.moments
     scale = np.sqrt(m.pooled_var)
     frames = []
     for name in (OBSERVED, *predictions):
-        shared = common(screen, {} if name == OBSERVED else {name: predictions[name]}, folds, constant, merged=merged)
+        shared = common(screen, {} if name == OBSERVED else {name: predictions[name]}, folds, constant)
         if name in shared.constant:
             frames.append(pd.DataFrame([{"model": name, "level": "scan", "block": "all", "note": CONSTANT}]))
             continue

@@ -107,9 +107,8 @@ def variance_ratio_table(
     rng
         Seed or generator.
     """
-    merged = screen.merged()
-    shared = common(screen, predictions, folds, constant, merged=merged)
-    m = merged.moments
+    shared = common(screen, predictions, folds, constant)
+    m = screen.merged.moments
     halves = m.half[:, shared.rows]
     # Those with a single cell have no halves; predictions are compared where the data have both.
     halved = np.isfinite(halves).all(axis=(0, 2))

@@ -42,7 +42,7 @@ def test_numbers_are_those_of_the_check(screen, check):
 
 def test_own_gene(screen, check):
     table = perturbations_table(screen, check).set_index("perturbation")
-    m = screen.merged().moments
+    m = screen.merged.moments
     p, g = screen.names.index("JAK2"), list(screen.genes).index("JAK2")
     z = (m.mean[p] - m.control) / np.sqrt(m.pooled_var * (1 / m.n[p] + 1 / m.n[0]))
     assert table.loc["JAK2", "target_gene"] == "JAK2"

@@ -87,7 +87,7 @@ def _of_marked_targets(screen: Screen) -> list[str]:
 
 def _own_genes(screen: Screen) -> pd.DataFrame:
     """Return z of each perturbation's own gene and its percentile by |z|; of several targets the one that moved least."""
-    merged, column = screen.merged(), screen.column_of()
+    merged, column = screen.merged, screen.column_of()
     m = merged.moments
     var = m.pooled_var
     rows = {}

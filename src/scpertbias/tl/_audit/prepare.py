@@ -15,7 +15,7 @@ from ... import _moments, _store, _validate, pp
 from ..._core.arrays import BoolArray
 from ..._log import info
 from ..._moments.streaming import CHUNK_MEMORY
-from ..._moments.totals import Survey, survey
+from ..._moments.totals import Totals, read_totals
 from ...pp._annotate import masks
 from ...pp._check import LARGEST_LOG
 from ...pp._profiles import profiles_of
@@ -186,7 +186,7 @@ def _missing(cells: AnnData, covariates: Sequence[str], normalize: bool) -> tupl
 
 def _survey(
     cells: AnnData, data: dict[str, Any], normalize: bool, wanted: Sequence[str], with_net: bool, chunk_memory: float
-) -> Survey:
+) -> Totals:
     """Read the cells once for what has to be known of all of them."""
     layer = data["layer"]
     control = _control(cells, data)
@@ -199,7 +199,7 @@ def _survey(
     if len(sample) > NET_CELLS:  # as coexpression_net would draw them
         sample = np.sort(np.random.default_rng(0).choice(sample, NET_CELLS, replace=False))
     negative = _store.layer_record(cells, layer) is not None
-    return survey(
+    return read_totals(
         _store.matrix(cells, layer),
         sets=sets,
         control=control,
@@ -215,7 +215,7 @@ def _control(cells: AnnData, data: dict[str, Any]) -> BoolArray:
     return _moments.cell_codes(cells, **{k: data[k] for k in keys})[0] == 0
 
 
-def _highest(cells: AnnData, found: Survey, data: dict[str, Any]) -> BoolArray:
+def _highest(cells: AnnData, found: Totals, data: dict[str, Any]) -> BoolArray:
     keys = ("groupby", "reference", "gene_symbols", "split_key")
     _, targets, symbols = _moments.cell_codes(cells, **{k: data[k] for k in keys})
     return highest(cells, found.mean, targets, symbols, n_top_genes=MAX_GENES)
@@ -243,7 +243,7 @@ def _split(
 def _net(
     cells: AnnData,
     profiles: AnnData,
-    found: Survey,
+    found: Totals,
     data: dict[str, Any],
     *,
     normalize: bool,

@@ -12,7 +12,7 @@ from mudata import MuData
 from ... import _compat, _moments, _store
 from ..._core.arrays import BoolArray
 from ..._moments import Screen
-from ...pp._regimes import REGRESSED, Plan, left_out_table, made
+from ...pp._regimes import REGRESSED, Plan, left_out_table, make_regimes
 from ...pp._regress import regress_profiles
 from .._lazy import OnDemand
 
@@ -21,7 +21,7 @@ FULL = "full"
 
 def at_once(profiles: AnnData, plan: Plan, *, fit_on: str) -> tuple[MuData, Mapping[str, Screen]]:
     """Return all regimes, and their screens."""
-    mdata = made(profiles, plan, fit_on=fit_on)
+    mdata = make_regimes(profiles, plan, fit_on=fit_on)
     return mdata, {regime: _moments.of(mdata[regime]) for regime in plan.genes}
 
 
@@ -50,6 +50,6 @@ def _regressed(full: Screen, fit_on: str) -> Screen:
 
 def complete(only: MuData, plan: Plan, *, fit_on: str) -> MuData:
     """Make the profiles of all regimes, beside the tables of the audit."""
-    mdata = made(only[FULL], plan, fit_on=fit_on)
+    mdata = make_regimes(only[FULL], plan, fit_on=fit_on)
     _store.put(mdata, **_store.root(only))
     return mdata
