@@ -74,19 +74,6 @@ def test_agreed_data(profiles):
         _results.agreed_data(records)
 
 
-def test_held_out(profiles):
-    screen = _moments.of(profiles)
-    test = profiles.obs["perturbation"][profiles.obs["split"] == "test"].astype(str).tolist()
-    assert _results.held_out({}, screen) == test
-    assert _results.held_out({"test": np.array(["x"])}, screen) == ["x"]
-
-
-def test_held_out_needs_all_rows_in_test():
-    adata = spb.ds.simulate(900, 30, 7, rng=0)
-    spb.pp.split(adata, unit="cell")
-    assert _results.held_out({}, _moments.of(adata)) == []
-
-
 def test_folds(profiles):
     assert _results.folds(profiles, {"a": {}}) is None
     profiles.obs["fold"] = np.arange(-1, profiles.n_obs - 1)

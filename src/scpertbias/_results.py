@@ -11,7 +11,7 @@ from anndata import AnnData
 from mudata import MuData
 
 from . import _moments, _store
-from ._core.arrays import FloatArray, IntArray
+from ._core.arrays import IntArray
 from ._labels import parse
 
 DATA = ("groupby", "reference", "batch_key", "min_cells", "layer", "split_key", "gene_symbols")
@@ -87,30 +87,6 @@ def folds(adata: AnnData, records: Mapping[str, Mapping[str, Any]]) -> dict[str,
     if not any(record.get("cross_fitted") for record in records.values()) or FOLD not in adata.obs:
         return None
     return {str(p): int(f) for p, f in zip(adata.obs["perturbation"], adata.obs[FOLD], strict=True) if f >= 0}
-
-
-def held_out(record: Mapping[str, Any], screen: _moments.Screen) -> list[str]:
-    """Return what a model has not seen: what its maker said, else the perturbations all of whose rows are test."""
-    if record.get("test") is not None:
-        return [str(name) for name in np.asarray(record["test"])]
-    seen = set(screen.perturbation[screen.split != "test"].tolist())
-    here = set(screen.perturbation.tolist())
-    return [name for i, name in enumerate(screen.names) if i in here and i not in seen]
-
-
-def unseen(
-    adata: AnnData, key: str, record: Mapping[str, Any], screen: _moments.Screen, folds: Mapping[str, int] | None
-) -> FloatArray:
-    """Return predictions as perturbations × genes; rows that the model has seen are NaN."""
-    table = predictions(adata, key, screen).to_numpy(np.float64, copy=True)  # pandas 3 gives it read-only
-    if record.get("cross_fitted"):
-        names = list(folds or {})
-    elif folds is not None or record.get("test") is not None:
-        names = held_out(record, screen)
-    else:
-        names = [screen.names[p] for p in np.unique(screen.perturbation[screen.split == "test"])]
-    table[~np.isin(screen.names, names)] = np.nan
-    return table
 
 
 def predictions(adata: AnnData, key: str, screen: _moments.Screen | None = None) -> pd.DataFrame:

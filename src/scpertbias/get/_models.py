@@ -7,7 +7,7 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _moments, _results, _store, _validate
+from .. import _held_out, _moments, _results, _store, _validate
 
 
 def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
@@ -216,7 +216,7 @@ def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) ->
     _validate.cells_or_profiles(adata)
     records = _results.chosen(adata, key)
     screen = _moments.of(adata, **_results.agreed_data(records))
-    predictions = _results.unseen(adata, key, records[key], screen, _results.folds(adata, records))
+    predictions = _held_out.unseen_predictions(adata, key, records[key], screen, _results.folds(adata, records))
     merged = screen.merged()
     observed = merged.moments.mean
     rows = np.flatnonzero(np.isfinite(predictions).all(axis=1) & merged.used & (np.arange(len(observed)) > 0))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 
-from .. import _moments, _results, _store, _validate
+from .. import _held_out, _moments, _results, _store, _validate
 from .._core.arrays import FloatArray, IntArray
 from .._core.variance import deviations, groups_of_folds, is_constant
 from .._log import info
@@ -58,7 +58,7 @@ def ask(
     records = _results.chosen(adata, models)
     screen = _moments.of(adata, **agreed(records, data))
     folds = _results.folds(adata, records)
-    predictions = {name: _results.unseen(adata, name, record, screen, folds) for name, record in records.items()}
+    predictions = {name: _held_out.unseen_predictions(adata, name, r, screen, folds) for name, r in records.items()}
     if not any(np.isfinite(table[1:]).all(axis=1).any() for table in predictions.values()):
         msg = (
             f"No perturbation is held out: none of {list(predictions)} predicts one that it has not seen. Call "

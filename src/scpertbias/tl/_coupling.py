@@ -11,7 +11,7 @@ from anndata import AnnData
 from mudata import MuData
 from threadpoolctl import threadpool_limits
 
-from .. import _moments, _results, _store
+from .. import _held_out, _moments, _results, _store
 from .._compat import copy_mudata
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._docs import docs
@@ -223,10 +223,7 @@ def shift(before: FloatArray, after: FloatArray, control: FloatArray, wanted: Bo
 
 def _unseen(record: Mapping[str, Any], full: _Side) -> BoolArray:
     """Return which perturbations the stored predictions have not seen."""
-    if record.get("cross_fitted"):
-        names = list(_results.folds(full.adata, {"": record}) or {})
-    else:
-        names = _results.held_out(record, full.screen)
+    names = _held_out.unseen(record, full.screen, _results.folds(full.adata, {"": record}))
     return np.isin(np.array(full.screen.names), names)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _moments, _results, _store, _validate
+from .. import _held_out, _moments, _results, _store, _validate
 from .._core.arrays import FloatArray
 from .._core.metrics import METRICS, evaluate, evaluate_ceilings
 from .._docs import docs
@@ -18,6 +18,9 @@ from .._models._base import CONSTANT
 from .._moments import Screen
 from ._reference import Reference, reference
 from ._summary import summarize
+
+CROSS_FITTED = {"cross_fitted": True}
+"""The record of a model that an audit has fitted, as far as what it has seen goes."""
 
 
 @docs.dedent
@@ -92,7 +95,7 @@ def score(
     truth = reference(screen, n_top_genes=n_top_genes, folds=folds)
     predictions = {key: _results.predictions(adata, key, screen).to_numpy(np.float64) for key in records}
     scores = score_table(screen, truth, [(key, "full", table) for key, table in predictions.items()])
-    scores = mark_held_out(scores, records, screen, folds=folds is not None)
+    scores = mark_held_out(scores, records, screen, folds)
     constant = [key for key, record in records.items() if str(record.get("note", "")).startswith(CONSTANT)]
     summary = summarize(scores, n_boot=n_boot, rng=rng, constant=constant)
     adata = adata.copy() if copy else adata
@@ -137,21 +140,24 @@ def _side_by_side(scores: Mapping[str, FloatArray], beside: Mapping[str, FloatAr
 
 
 def mark_held_out(
-    scores: pd.DataFrame, records: Mapping[str, Mapping[str, Any]], screen: Screen, *, folds: bool
+    scores: pd.DataFrame,
+    records: Mapping[str, Mapping[str, Any]],
+    screen: Screen,
+    folds: Mapping[str, int] | None,
 ) -> pd.DataFrame:
-    """Mark as ``test`` only what each model has not seen, where that is not what the rows' own split says.
+    """Mark as ``test`` only what each model has not seen, whatever the rows' own split says.
 
-    That is so for a model whose maker said what it was tested on, and beside cross-fitted models (``folds``) for every
-    model that is not cross-fitted itself. Of a held-out combination ``seen_targets`` says how many of its genes the
-    model has seen perturbed. A model without a record is cross-fitted.
+    What it has seen of the test rows is ``train``, and so is all else of a model whose maker named what it was tested on.
+    Of a held-out combination ``seen_targets`` says how many of its genes the model has seen perturbed. A model without a
+    record is cross-fitted.
     """
     seen = np.full(len(scores), np.nan)
     for name in scores["model"].unique():
-        record = records.get(name, {"cross_fitted": True})
+        record = records.get(name, CROSS_FITTED)
         mine = (scores["model"] == name).to_numpy()
-        if record.get("test") is not None or (folds and not record.get("cross_fitted")):
-            unseen = scores.loc[mine, "perturbation"].isin(_results.held_out(record, screen))
-            scores.loc[mine, "split"] = np.where(unseen, "test", "train")
+        unseen = _held_out.unseen(record, screen, folds)
+        others = "train" if record.get("test") is not None else scores.loc[mine, "split"].replace("test", "train")
+        scores.loc[mine, "split"] = np.where(scores.loc[mine, "perturbation"].isin(unseen), "test", others)
         seen[mine] = _seen_targets(scores[mine], record, screen)
     scores.insert(scores.columns.get_loc("split") + 1, "seen_targets", pd.array(seen, dtype="Int64"))
     return scores
@@ -163,7 +169,7 @@ def _seen_targets(rows: pd.DataFrame, record: Mapping[str, Any], screen: Screen)
     usable = screen.used & (screen.perturbation > 0) & (screen.moments.n > 0)
     crossed = bool(record.get("cross_fitted"))
     trained = {screen.names[p] for p in screen.perturbation[usable & (crossed | (screen.split == "train"))]}
-    trained -= set() if crossed else set(_results.held_out(record, screen))
+    trained -= set() if crossed else set(_held_out.unseen(record, screen, None))
     fold = dict(zip(rows["perturbation"], rows["fold"], strict=True)) if crossed else {}
     seen = np.full(len(rows), np.nan)
     for i, (name, split) in enumerate(zip(rows["perturbation"], rows["split"], strict=True)):
