@@ -82,6 +82,11 @@ def _asked(record: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
+def constant(records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the models whose records say that they predict the same for every perturbation that they have not seen."""
+    return tuple(name for name, record in records.items() if record.get("constant"))
+
+
 def folds(adata: AnnData, records: Mapping[str, Mapping[str, Any]]) -> dict[str, int] | None:
     """Return the fold of each perturbation if any of the models is cross-fitted."""
     if not any(record.get("cross_fitted") for record in records.values()) or FOLD not in adata.obs:

@@ -132,12 +132,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class Solution:
-    """Predictions for all P perturbations (NaN: cannot predict), coefficients (NaN: no parameters), and a note."""
+    """Predictions for all P perturbations (NaN: cannot predict), coefficients (NaN: no parameters), and a note.
+
+    ``constant``: all perturbations that were not trained on get one and the same prediction. The note is for people.
+    """
 
     predictions: FloatArray
     coef: FloatArray | None = None
     note: str = ""
     chosen: dict[str, Any] = field(default_factory=dict)
+    constant: bool = False
 
 
 def problem(

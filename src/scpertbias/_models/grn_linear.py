@@ -12,7 +12,7 @@ from .._core.solvers import Linear, grn
 from .._docs import docs
 from ._base import Problem, Solution, model
 from ._fit import fit
-from ._smoothing import check_words, smoothers, unseen_note
+from ._smoothing import check_words, same_for_unseen, smoothers
 
 
 def check(*, axis: str, alpha: float, gamma: float | Sequence[float], laplacian: str) -> None:
@@ -40,7 +40,8 @@ def solve(problem: Problem, *, axis: str, alpha: float, gamma: float | Sequence[
         best, chosen["gamma"] = _validated(problem, {g: fitted(g) for g in scaled})
     known = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
     coef = np.where(known[:, None], best.coef, np.nan)
-    return Solution(best.fitted, coef, note=unseen_note(problem, axis, best.coef), chosen=chosen)
+    constant, note = same_for_unseen(problem, axis, best.coef)
+    return Solution(best.fitted, coef, note, chosen, constant)
 
 
 def _validated(problem: Problem, fits: dict[float, Linear]) -> tuple[Linear, float]:

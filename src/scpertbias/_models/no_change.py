@@ -14,7 +14,7 @@ from ._fit import fit
 
 def solve(problem: Problem) -> Solution:
     """Predict the control mean for everything."""
-    return Solution(np.tile(problem.control, (len(problem.names), 1)), note=CONSTANT)
+    return Solution(np.tile(problem.control, (len(problem.names), 1)), note=CONSTANT, constant=True)
 
 
 @model("no_change", unseen="the control mean (no change)", citation="Ahlmann-Eltze et al. 2025", solve=solve)

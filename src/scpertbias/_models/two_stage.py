@@ -12,7 +12,7 @@ from .._core.solvers import two_stage
 from .._docs import docs
 from ._base import Problem, Solution, model
 from ._fit import fit
-from ._smoothing import check_words, smoothers, unseen_note
+from ._smoothing import check_words, same_for_unseen, smoothers
 
 
 def check(*, n_components: int, axis: str, alpha: float, gamma: float, laplacian: str) -> None:
@@ -34,7 +34,8 @@ def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma
     known = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
     coef = np.where(known[:, None], fitted.coef, np.nan)
     chosen = {"n_components": rank} if rank != n_components else {}
-    return Solution(fitted.fitted, coef, note=unseen_note(problem, axis, fitted.coef), chosen=chosen)
+    constant, note = same_for_unseen(problem, axis, fitted.coef)
+    return Solution(fitted.fitted, coef, note, chosen, constant)
 
 
 @model(

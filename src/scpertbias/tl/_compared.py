@@ -15,7 +15,6 @@ from .. import _held_out, _moments, _results, _store, _validate
 from .._core.arrays import FloatArray, IntArray
 from .._core.variance import deviations, groups_of_folds, is_constant
 from .._log import info
-from .._models._base import CONSTANT
 from .._moments import Screen
 from ._lazy import Tables
 
@@ -65,8 +64,7 @@ def ask(
             "spb.pp.split before fitting, or spb.tl.audit."
         )
         raise ValueError(msg)
-    constant = tuple(name for name, r in records.items() if str(r.get("note", "")).startswith(CONSTANT))
-    return Asked(screen, predictions, folds, constant)
+    return Asked(screen, predictions, folds, _results.constant(records))
 
 
 def agreed(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:

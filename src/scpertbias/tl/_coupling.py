@@ -231,8 +231,8 @@ def _cannot_refit(record: Mapping[str, Any], full: _Side) -> str:
     """Return why a model cannot be fitted again from what is stored; empty if it can."""
     if "net" in specs()[record["kind"]].needs and full.graphs() is None:
         return "training rows need the net: pass net="
-    given = [key for key, value in record["params"].items() if isinstance(value, str) and value.endswith(" table")]
-    return f"training rows need {given}, of which only the size is stored" if given else ""
+    tables = [str(name) for name in record.get("tables", [])]
+    return f"training rows need {tables}, of which only the size is stored" if tables else ""
 
 
 def _order(full: Screen, other: Screen) -> IntArray:

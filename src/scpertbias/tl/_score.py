@@ -14,7 +14,6 @@ from .._core.arrays import FloatArray
 from .._core.metrics import METRICS, evaluate, evaluate_ceilings
 from .._docs import docs
 from .._log import added
-from .._models._base import CONSTANT
 from .._moments import Screen
 from ._reference import Reference, reference
 from ._summary import summarize
@@ -96,8 +95,7 @@ def score(
     predictions = {key: _results.predictions(adata, key, screen).to_numpy(np.float64) for key in records}
     scores = score_table(screen, truth, [(key, "full", table) for key, table in predictions.items()])
     scores = mark_held_out(scores, records, screen, folds)
-    constant = [key for key, record in records.items() if str(record.get("note", "")).startswith(CONSTANT)]
-    summary = summarize(scores, n_boot=n_boot, rng=rng, constant=constant)
+    summary = summarize(scores, n_boot=n_boot, rng=rng, constant=_results.constant(records))
     adata = adata.copy() if copy else adata
     _store.put(adata, scores=scores, summary=summary)
     added(

@@ -199,7 +199,11 @@ def _fit(variant: Variant, seen: Problem, predicted: BoolArray, *, coefficients:
         msg = "no net was given, and profiles have no cells to make one from"
         raise ValueError(msg)
     solution = closed_form(variant.kind)(seen, **variant.params)
-    arrays = {"predictions": solution.predictions[predicted], "note": np.array(solution.note)}
+    arrays = {
+        "predictions": solution.predictions[predicted],
+        "note": np.array(solution.note),
+        "constant": np.array(solution.constant),
+    }
     if coefficients:
         arrays |= {f"chosen/{name}": np.array(value) for name, value in solution.chosen.items()}
         if solution.coef is not None:
@@ -228,15 +232,16 @@ def _assembled(
             continue
         notes = {str(arrays["note"]) for arrays in by_fold.values() if not isinstance(arrays, str)}
         note = notes.pop() if len(notes) == 1 else ""
+        constant = all(bool(arrays["constant"]) for arrays in by_fold.values() if not isinstance(arrays, str))
         chosen = {k.removeprefix("chosen/"): a.item() for k, a in everything.items() if k.startswith("chosen/")}
         if shelf is not None:
-            fits.solutions[v.name] = shelf.solution((regime, v.name), note, chosen)
+            fits.solutions[v.name] = shelf.solution((regime, v.name), note, chosen, constant=constant)
             continue
         predictions = _unfilled(screen)
         for fold, arrays in by_fold.items():
             if not isinstance(arrays, str):
                 predictions[held_out[fold]] = arrays["predictions"]
-        fits.solutions[v.name] = Solution(predictions, everything.get("coef"), note, chosen)
+        fits.solutions[v.name] = Solution(predictions, everything.get("coef"), note, chosen, constant)
         if "predictions" in everything:
             fits.in_sample[v.name] = everything["predictions"]
     return fits

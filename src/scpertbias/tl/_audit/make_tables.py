@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from ... import _held_out, _moments, _results, _store
 from ..._core.arrays import FloatArray
-from ..._models._base import CONSTANT, Solution
+from ..._models._base import Solution
 from ..._models._fit import store
 from ..._moments import Screen
 from ...pp._check import findings
@@ -28,7 +28,7 @@ from .error_by_n_genes import error_by_n_genes_table
 from .jobs import Cache
 from .low_memory import Shelf
 from .perturbations import perturbations_table
-from .questions import Records, of_regime, question_tables
+from .questions import Records, constant_models, of_regime, question_tables
 from .random_removal import random_table
 from .retraining import ranking_table, retraining_table, score_regimes
 
@@ -225,9 +225,7 @@ def summaries(
     common = predicted_by_all(own[own["split"] == "test"])
     parts = []
     for regime, frame in own.groupby("regime", sort=False):
-        notes = {name: solution.note for name, solution in fits[str(regime)].solutions.items()}
-        notes |= {name: str(record.get("note", "")) for name, record in records[str(regime)].items()}
-        constant = [name for name, note in notes.items() if note.startswith(CONSTANT)]
+        constant = constant_models(fits[str(regime)], records[str(regime)])
         part = summarize(frame, n_boot=n_boot, rng=rng, constant=constant, common=common)
         part.insert(1, "regime", str(regime))
         parts.append(part)
