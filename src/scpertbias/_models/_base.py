@@ -25,6 +25,9 @@ class ModelSpec:
     profiles (``net``, ``cells``), ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there
     is one: then the model costs nothing and is cross-fitted. ``check`` refuses wrong parameters before any work.
     ``stored_as`` is the name of its results, from the one asked for and its parameters: scGPT without pretraining says so.
+    ``axes`` are those that an audit fits it on, as ``axis=``: the first under its own name, each other under
+    ``name_axis``. ``fits_genes_separately`` says of its parameters whether no gene's prediction depends on which other
+    genes there are.
     """
 
     name: str
@@ -36,6 +39,8 @@ class ModelSpec:
     solve: Callable[..., Solution] | None
     check: Callable[..., None]
     stored_as: Callable[..., str]
+    axes: tuple[str, ...]
+    fits_genes_separately: Callable[..., bool]
 
 
 def _nothing_to_check(**_: Any) -> None:
@@ -45,6 +50,16 @@ def _nothing_to_check(**_: Any) -> None:
 def _as_asked(key: str, **_: Any) -> str:
     """Return the name asked for."""
     return key
+
+
+def always(**_: Any) -> bool:
+    """Return True: it holds whatever the parameters."""
+    return True
+
+
+def _never(**_: Any) -> bool:
+    """Return False: it holds for no parameters."""
+    return False
 
 
 _REGISTRY: dict[str, ModelSpec] = {}
@@ -60,11 +75,15 @@ def model(
     solve: Callable[..., Solution] | None = None,
     check: Callable[..., None] = _nothing_to_check,
     stored_as: Callable[..., str] = _as_asked,
+    axes: tuple[str, ...] = (),
+    fits_genes_separately: Callable[..., bool] = _never,
 ) -> Callable[[Fit], Fit]:
     """Register the public ``fit_*`` of a model."""
 
     def register(fit: Fit) -> Fit:
-        _REGISTRY[name] = ModelSpec(name, fit, unseen, needs, attribution, citation, solve, check, stored_as)
+        _REGISTRY[name] = ModelSpec(
+            name, fit, unseen, needs, attribution, citation, solve, check, stored_as, axes, fits_genes_separately
+        )
         return fit
 
     return register

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,11 @@ def check(*, axis: str, alpha: float, gamma: float | Sequence[float], laplacian:
     if gammas.ndim != 1 or not len(gammas) or not (gammas >= 0).all() or not alpha >= 0:
         msg = f"`alpha` is {alpha} and `gamma` {gamma}; they must be 0 or more (gamma may be a sequence)."
         raise ValueError(msg)
+
+
+def fits_genes_separately(*, axis: str, gamma: float, **_: Any) -> bool:
+    """Whether nothing is smoothed over output genes."""
+    return axis == "perturbations" or gamma == 0
 
 
 def solve(problem: Problem, *, axis: str, alpha: float, gamma: float | Sequence[float], laplacian: str) -> Solution:
@@ -63,6 +69,8 @@ def _validated(problem: Problem, fits: dict[float, Linear]) -> tuple[Linear, flo
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
+    axes=("genes", "perturbations"),
+    fits_genes_separately=fits_genes_separately,
 )
 @docs.dedent
 def fit_grn_linear(

@@ -8,7 +8,7 @@ import numpy as np
 from anndata import AnnData
 
 from .._docs import docs
-from ._base import CONSTANT, Problem, Solution, model
+from ._base import CONSTANT, Problem, Solution, always, model
 from ._fit import fit
 
 
@@ -24,6 +24,7 @@ def solve(problem: Problem) -> Solution:
     unseen="the mean of the training perturbations",
     citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
+    fits_genes_separately=always,
 )
 @docs.dedent
 def fit_mean(

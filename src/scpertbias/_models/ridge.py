@@ -11,7 +11,7 @@ from anndata import AnnData
 from .. import _validate
 from .._core.solvers import ridge
 from .._docs import docs
-from ._base import CONSTANT, Problem, Solution, model
+from ._base import CONSTANT, Problem, Solution, always, model
 from ._fit import fit
 
 Coding = Literal["one_hot", "reference"]
@@ -42,6 +42,7 @@ def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
+    fits_genes_separately=always,
 )
 @docs.dedent
 def fit_ridge(

@@ -46,6 +46,7 @@ def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
+    axes=("genes", "perturbations"),
 )
 @docs.dedent
 def fit_two_stage(

@@ -24,7 +24,6 @@ from .low_memory import Shelf, Shelved
 
 N_FOLDS = 5
 FEW_PERTURBATIONS = 25
-SECOND_AXIS = "perturbations"
 EVERYTHING = "all"
 """The fit on all perturbations, which is never scored."""
 
@@ -46,6 +45,11 @@ class Variant:
     def from_cells(self) -> bool:
         """Whether it is trained from cells, which costs, so that it keeps one split."""
         return self.kind in from_cells()
+
+    @property
+    def fits_genes_separately(self) -> bool:
+        """Whether no gene's prediction depends on which other genes there are."""
+        return specs()[self.kind].fits_genes_separately(**self.params)
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,7 @@ def variants(models: Sequence[str], model_params: Mapping[str, Mapping[str, Any]
         raise ValueError(msg)
     own: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in models}
     for name in models:
-        if "axis" in _defaults(name):
-            own[f"{name}_{SECOND_AXIS}"] = (name, {"axis": SECOND_AXIS})
+        own |= {f"{name}_{axis}": (name, {"axis": axis}) for axis in specs()[name].axes[1:]}
     strange = [name for name in model_params if name not in own]
     if strange:
         msg = f"`model_params`: {strange} are not among the models fitted, {list(own)}."
