@@ -15,14 +15,14 @@ def profiles():
     return made
 
 
-def test_chosen(profiles):
-    assert list(_results.chosen(profiles, None)) == ["mean", "ridge"]
-    assert list(_results.chosen(profiles, "ridge")) == ["ridge"]
+def test_model_records(profiles):
+    assert list(_results.model_records(profiles, None)) == ["mean", "ridge"]
+    assert list(_results.model_records(profiles, "ridge")) == ["ridge"]
     with pytest.raises(KeyError, match="nobody"):
-        _results.chosen(profiles, ["ridge", "nobody"])
+        _results.model_records(profiles, ["ridge", "nobody"])
     del profiles.layers["ridge"]
     with pytest.raises(KeyError, match="fit them again"):
-        _results.chosen(profiles, None)
+        _results.model_records(profiles, None)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_an_audit_that_kept_its_models_is_not_said_to_have_none(cells):
 
 
 def test_agreed_data(profiles):
-    records = _results.chosen(profiles, None)
+    records = _results.model_records(profiles, None)
     assert _results.agreed_data(records)["min_cells"] == 20
     records["ridge"]["data"] = {**records["ridge"]["data"], "batch_key": np.array(["batch"])}
     with pytest.raises(ValueError, match="'mean' and 'ridge'.*batch_key: None and .'batch'."):

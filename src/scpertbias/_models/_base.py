@@ -47,7 +47,7 @@ def _nothing_to_check(**_: Any) -> None:
     """Accept the parameters."""
 
 
-def _as_asked(key: str, **_: Any) -> str:
+def _name_as_it_is(key: str, **_: Any) -> str:
     """Return the name asked for."""
     return key
 
@@ -74,7 +74,7 @@ def model(
     attribution: str = "",
     solve: Callable[..., Solution] | None = None,
     check: Callable[..., None] = _nothing_to_check,
-    stored_as: Callable[..., str] = _as_asked,
+    stored_as: Callable[..., str] = _name_as_it_is,
     axes: tuple[str, ...] = (),
     fits_genes_separately: Callable[..., bool] = _never,
 ) -> Callable[[Fit], Fit]:
@@ -172,8 +172,8 @@ def problem(
 ) -> Problem:
     """Make the problem of a screen: rows that are trained on, and rows that a parameter may be chosen by."""
     means, n = _part(screen, train & screen.used)
-    nothing = np.zeros(len(train), dtype=bool)
-    val_means, val_n = _part(screen, nothing if val is None else val & screen.used & ~train)
+    no_rows = np.zeros(len(train), dtype=bool)
+    val_means, val_n = _part(screen, no_rows if val is None else val & screen.used & ~train)
     if not (n[1:] > 0).any():
         msg = "No perturbation has training cells; see spb.pp.split and min_cells."
         raise ValueError(msg)
@@ -193,9 +193,9 @@ def problem(
 def _part(screen: Screen, rows: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Return means and cells by perturbation over some rows; NaN and 0 where there are none."""
     m = screen.moments
-    chosen = np.flatnonzero(rows & (m.n > 0))
-    to, shape = screen.perturbation[chosen], (len(screen.names), len(rows))
-    cells = csr_array((m.n[chosen], (to, chosen)), shape=shape)
+    with_cells = np.flatnonzero(rows & (m.n > 0))
+    to, shape = screen.perturbation[with_cells], (len(screen.names), len(rows))
+    cells = csr_array((m.n[with_cells], (to, with_cells)), shape=shape)
     n = np.asarray(cells.sum(axis=1), dtype=np.float64)
     total = np.asarray(cells @ m.mean, dtype=np.float64)
     total[n == 0] = np.nan

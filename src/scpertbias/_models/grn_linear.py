@@ -34,18 +34,18 @@ def solve(problem: Problem, *, axis: str, alpha: float, gamma: float | Sequence[
     """Solve exactly; of several gammas take the one with the smallest validation error."""
     smooth = smoothers(problem, axis, laplacian)
 
-    def fitted(strength: float) -> Linear:
+    def solution_at(strength: float) -> Linear:
         return grn(problem.means, problem.n, alpha=alpha, gamma=strength, **smooth)
 
     chosen = {}
     strengths = np.asarray(gamma, dtype=np.float64)
     if strengths.ndim == 0:
-        best = fitted(float(strengths))
+        best = solution_at(float(strengths))
     else:
         scaled = (strengths * np.median(problem.n[problem.perturbed])).tolist()
-        best, chosen["gamma"] = _validated(problem, {g: fitted(g) for g in scaled})
-    known = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
-    coef = np.where(known[:, None], best.coef, np.nan)
+        best, chosen["gamma"] = _validated(problem, {g: solution_at(g) for g in scaled})
+    has_coef = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
+    coef = np.where(has_coef[:, None], best.coef, np.nan)
     constant, note = same_for_unseen(problem, axis, best.coef)
     return Solution(best.fitted, coef, note, chosen, constant)
 

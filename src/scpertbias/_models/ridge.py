@@ -29,9 +29,9 @@ def check(*, alpha: float, coding: str, weights: str) -> None:
 
 def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -> Solution:
     """Solve from the means: every perturbation is shrunk toward the intercept."""
-    fitted = ridge(problem.means, problem.n, 0, alpha=alpha, coding=coding, weights=weights)
+    solution = ridge(problem.means, problem.n, 0, alpha=alpha, coding=coding, weights=weights)
     return Solution(
-        fitted.fitted, np.where(problem.trained[:, None], fitted.coef, np.nan), note=CONSTANT, constant=True
+        solution.fitted, np.where(problem.trained[:, None], solution.coef, np.nan), note=CONSTANT, constant=True
     )
 
 

@@ -30,12 +30,12 @@ def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma
     """Solve both stages from the means; the rank is cut to what the training means allow."""
     rank = min(n_components, int(problem.trained.sum()) - 1, len(problem.control))
     smooth = smoothers(problem, axis, laplacian)
-    fitted = two_stage(problem.means, problem.n, n_components=rank, alpha=alpha, gamma=gamma, **smooth)
-    known = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
-    coef = np.where(known[:, None], fitted.coef, np.nan)
+    solution = two_stage(problem.means, problem.n, n_components=rank, alpha=alpha, gamma=gamma, **smooth)
+    has_coef = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
+    coef = np.where(has_coef[:, None], solution.coef, np.nan)
     chosen = {"n_components": rank} if rank != n_components else {}
-    constant, note = same_for_unseen(problem, axis, fitted.coef)
-    return Solution(fitted.fitted, coef, note, chosen, constant)
+    constant, note = same_for_unseen(problem, axis, solution.coef)
+    return Solution(solution.fitted, coef, note, chosen, constant)
 
 
 @model(

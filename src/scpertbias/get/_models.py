@@ -72,7 +72,7 @@ def attributions(data: AnnData | MuData, key: str, *, regime: str | None = None)
     'STAT1'
     """
     adata = modality(data, regime)
-    record = _results.chosen(adata, key)[key]
+    record = _results.model_records(adata, key)[key]
     values = _store.attributions(adata, key)
     if values is None:
         msg = f"The model {key!r} has no attributions."
@@ -112,7 +112,7 @@ def history(data: AnnData | MuData, key: str, *, regime: str | None = None) -> p
     >>> spb.get.history(adata, "gears")["learning_rate"].tolist()
     [0.001, 0.0005]
     """
-    kept = _results.chosen(modality(data, regime), key)[key].get("history")
+    kept = _results.model_records(modality(data, regime), key)[key].get("history")
     if not isinstance(kept, pd.DataFrame):
         msg = f"The model {key!r} has no history: it was not trained in epochs."
         raise KeyError(msg)
@@ -147,7 +147,7 @@ def models(data: AnnData | MuData) -> pd.DataFrame:
     """
     if isinstance(data, MuData):
         return _store.table(data, "models", made_by="spb.tl.audit")
-    records = _results.chosen(data, None)
+    records = _results.model_records(data, None)
     rows = [
         (name, str(r["kind"]), len(r.get("unpredicted", [])), str(r.get("note", ""))) for name, r in records.items()
     ]
@@ -214,7 +214,7 @@ def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) ->
     """
     adata = modality(data, regime)
     _validate.cells_or_profiles(adata)
-    records = _results.chosen(adata, key)
+    records = _results.model_records(adata, key)
     screen = _moments.of(adata, **_results.agreed_data(records))
     predictions = _held_out.unseen_predictions(adata, key, records[key], screen, _results.folds(adata, records))
     merged = screen.merged()

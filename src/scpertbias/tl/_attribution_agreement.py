@@ -99,12 +99,12 @@ def attribution_agreement(
     >>> bool(table.loc["", "overlap"] > table.loc["", "chance"])
     True
     """
-    found = stored_attributions(adata, models)
-    if len(found) < 2:
-        msg = f"`models`: {list(found)} is all that has attributions here; agreement needs two models."
+    attributions = stored_attributions(adata, models)
+    if len(attributions) < 2:
+        msg = f"`models`: {list(attributions)} is all that has attributions here; agreement needs two models."
         raise ValueError(msg)
-    screen = _moments.of(adata, **_results.agreed_data(_results.chosen(adata, list(found))))
-    tables = {name: f.reindex(columns=list(screen.names)).to_numpy(np.float64).T for name, f in found.items()}
+    screen = _moments.of(adata, **_results.agreed_data(_results.model_records(adata, list(attributions))))
+    tables = {name: f.reindex(columns=list(screen.names)).to_numpy(np.float64).T for name, f in attributions.items()}
     table = attribution_agreement_table(screen, tables, k=k, n_perm=n_perm, rng=rng)
     adata = adata.copy() if copy else adata
     _store.put(adata, attribution_agreement=table)
@@ -153,19 +153,19 @@ def attribution_agreement_table(
 
 def _frame(names: npt.NDArray[np.str_], result: Agreement, weights: IntArray, chance: float) -> pd.DataFrame:
     """Make the rows of one pair: the mean, then the perturbations that both have attributions for."""
-    both = np.isfinite(result.spearman)
+    in_both = np.isfinite(result.spearman)
     mean = mean_interval(result.spearman, weights)
-    overlap = float(result.overlap[both].mean()) if both.any() else np.nan
-    nothing = np.full(int(both.sum()), np.nan)
+    overlap = float(result.overlap[in_both].mean()) if in_both.any() else np.nan
+    no_values = np.full(int(in_both.sum()), np.nan)
     columns = {
-        "perturbation": ("", names[both]),
-        "spearman": (mean.estimate, result.spearman[both]),
-        "ci_low": (mean.low, nothing),
-        "ci_high": (mean.high, nothing),
-        "overlap": (overlap, result.overlap[both]),
-        "p": (result.mean_p, result.p[both]),
-        "p_specific": (result.mean_p_specific, result.p_specific[both]),
-        "n": (int(both.sum()), np.ones(len(nothing), dtype=np.int64)),
+        "perturbation": ("", names[in_both]),
+        "spearman": (mean.estimate, result.spearman[in_both]),
+        "ci_low": (mean.low, no_values),
+        "ci_high": (mean.high, no_values),
+        "overlap": (overlap, result.overlap[in_both]),
+        "p": (result.mean_p, result.p[in_both]),
+        "p_specific": (result.mean_p_specific, result.p_specific[in_both]),
+        "n": (int(in_both.sum()), np.ones(len(no_values), dtype=np.int64)),
     }
     frame = pd.DataFrame({key: [first, *rest.tolist()] for key, (first, rest) in columns.items()})
     return frame.assign(chance=chance)
