@@ -17,6 +17,16 @@ from ._net import Graphs
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 
+def always(**_: Any) -> bool:
+    """Return True: it holds whatever the parameters."""
+    return True
+
+
+def _never(**_: Any) -> bool:
+    """Return False: it holds for no parameters."""
+    return False
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """What a kind of model can do.
@@ -39,8 +49,8 @@ class ModelSpec:
     solve: Callable[..., Solution] | None
     check: Callable[..., None]
     stored_as: Callable[..., str]
-    axes: tuple[str, ...]
-    fits_genes_separately: Callable[..., bool]
+    axes: tuple[str, ...] = ()
+    fits_genes_separately: Callable[..., bool] = _never
 
 
 def _nothing_to_check(**_: Any) -> None:
@@ -50,16 +60,6 @@ def _nothing_to_check(**_: Any) -> None:
 def _name_as_it_is(key: str, **_: Any) -> str:
     """Return the name asked for."""
     return key
-
-
-def always(**_: Any) -> bool:
-    """Return True: it holds whatever the parameters."""
-    return True
-
-
-def _never(**_: Any) -> bool:
-    """Return False: it holds for no parameters."""
-    return False
 
 
 _REGISTRY: dict[str, ModelSpec] = {}
