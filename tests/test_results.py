@@ -15,14 +15,14 @@ def profiles():
     return made
 
 
-def test_chosen(profiles):
-    assert list(_results.chosen(profiles, None)) == ["mean", "ridge"]
-    assert list(_results.chosen(profiles, "ridge")) == ["ridge"]
+def test_model_records(profiles):
+    assert list(_results.model_records(profiles, None)) == ["mean", "ridge"]
+    assert list(_results.model_records(profiles, "ridge")) == ["ridge"]
     with pytest.raises(KeyError, match="nobody"):
-        _results.chosen(profiles, ["ridge", "nobody"])
+        _results.model_records(profiles, ["ridge", "nobody"])
     del profiles.layers["ridge"]
     with pytest.raises(KeyError, match="fit them again"):
-        _results.chosen(profiles, None)
+        _results.model_records(profiles, None)
 
 
 @pytest.fixture(scope="module")
@@ -67,24 +67,11 @@ def test_an_audit_that_kept_its_models_is_not_said_to_have_none(cells):
 
 
 def test_agreed_data(profiles):
-    records = _results.chosen(profiles, None)
+    records = _results.model_records(profiles, None)
     assert _results.agreed_data(records)["min_cells"] == 20
     records["ridge"]["data"] = {**records["ridge"]["data"], "batch_key": np.array(["batch"])}
     with pytest.raises(ValueError, match="'mean' and 'ridge'.*batch_key: None and .'batch'."):
         _results.agreed_data(records)
-
-
-def test_held_out(profiles):
-    screen = _moments.of(profiles)
-    test = profiles.obs["perturbation"][profiles.obs["split"] == "test"].astype(str).tolist()
-    assert _results.held_out({}, screen) == test
-    assert _results.held_out({"test": np.array(["x"])}, screen) == ["x"]
-
-
-def test_held_out_needs_all_rows_in_test():
-    adata = spb.ds.simulate(900, 30, 7, rng=0)
-    spb.pp.split(adata, unit="cell")
-    assert _results.held_out({}, _moments.of(adata)) == []
 
 
 def test_folds(profiles):

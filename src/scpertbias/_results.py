@@ -11,14 +11,14 @@ from anndata import AnnData
 from mudata import MuData
 
 from . import _moments, _store
-from ._core.arrays import FloatArray, IntArray
+from ._core.arrays import IntArray
 from ._labels import parse
 
 DATA = ("groupby", "reference", "batch_key", "min_cells", "layer", "split_key", "gene_symbols")
 FOLD = "fold"
 
 
-def chosen(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, dict[str, Any]]:
+def model_records(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, dict[str, Any]]:
     """Return the records of the models asked for; a missing one is an error that lists those present."""
     records = _store.models(adata)
     if not records:
@@ -32,16 +32,16 @@ def chosen(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, dict
     if missing:
         msg = f"`models`: {missing} are not stored; there are {list(records)}."
         raise KeyError(msg)
-    gone = [name for name in names if not _store.has_layer(adata, name)]
-    if gone:
-        msg = f"`models`: the layers of {gone} are gone; fit them again."
+    without_layer = [name for name in names if not _store.has_layer(adata, name)]
+    if without_layer:
+        msg = f"`models`: the layers of {without_layer} are gone; fit them again."
         raise KeyError(msg)
     return {name: records[name] for name in names}
 
 
 def table_of_models(data: AnnData | MuData, name: str) -> pd.DataFrame:
     """Return a table that is made of stored models; of an audit that stored none, the error says how to have it."""
-    if isinstance(data, MuData) and not _store.has_table(data, name) and _kept_tables_only(data):
+    if isinstance(data, MuData) and not _store.has_table(data, name) and _has_tables_only(data):
         msg = (
             f"There is no table {name!r}: it is made of stored models, and this audit kept only tables. Run spb.tl.audit "
             "with keep_predictions=True (scpertbias audit without --tables-only)."
@@ -50,7 +50,7 @@ def table_of_models(data: AnnData | MuData, name: str) -> pd.DataFrame:
     return _store.table(data, name, made_by=f"spb.tl.{name}")
 
 
-def _kept_tables_only(mdata: MuData) -> bool:
+def _has_tables_only(mdata: MuData) -> bool:
     """Whether models of an audit are not stored in it; those that were brought are, even beside tables only."""
     if "full" not in mdata.mod or not _store.has_table(mdata, "models"):
         return False
@@ -61,18 +61,18 @@ def _kept_tables_only(mdata: MuData) -> bool:
 def agreed_data(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return what was asked when the models were fitted; models that disagree are an error."""
     first_name, first = next(iter(records.items()))
-    wanted = _asked(first)
+    agreed = _data_of(first)
     for name, record in records.items():
-        other = _asked(record)
-        differ = [key for key in DATA if other[key] != wanted[key]]
+        data = _data_of(record)
+        differ = [key for key in DATA if data[key] != agreed[key]]
         if differ:
-            shown = ", ".join(f"{key}: {wanted[key]!r} and {other[key]!r}" for key in differ)
-            msg = f"Models {first_name!r} and {name!r} were fitted on different data ({shown}); choose with models=."
+            differences = ", ".join(f"{key}: {agreed[key]!r} and {data[key]!r}" for key in differ)
+            msg = f"Models {first_name!r} and {name!r} were fitted on different data ({differences}); choose with models=."
             raise ValueError(msg)
-    return wanted
+    return agreed
 
 
-def _asked(record: Mapping[str, Any]) -> dict[str, Any]:
+def _data_of(record: Mapping[str, Any]) -> dict[str, Any]:
     data = record.get("data", {})
     out: dict[str, Any] = {}
     for key in DATA:
@@ -82,6 +82,11 @@ def _asked(record: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
+def constant(records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the models whose records say that they predict the same for every perturbation that they have not seen."""
+    return tuple(name for name, record in records.items() if record.get("constant"))
+
+
 def folds(adata: AnnData, records: Mapping[str, Mapping[str, Any]]) -> dict[str, int] | None:
     """Return the fold of each perturbation if any of the models is cross-fitted."""
     if not any(record.get("cross_fitted") for record in records.values()) or FOLD not in adata.obs:
@@ -89,33 +94,9 @@ def folds(adata: AnnData, records: Mapping[str, Mapping[str, Any]]) -> dict[str,
     return {str(p): int(f) for p, f in zip(adata.obs["perturbation"], adata.obs[FOLD], strict=True) if f >= 0}
 
 
-def held_out(record: Mapping[str, Any], screen: _moments.Screen) -> list[str]:
-    """Return what a model has not seen: what its maker said, else the perturbations all of whose rows are test."""
-    if record.get("test") is not None:
-        return [str(name) for name in np.asarray(record["test"])]
-    seen = set(screen.perturbation[screen.split != "test"].tolist())
-    here = set(screen.perturbation.tolist())
-    return [name for i, name in enumerate(screen.names) if i in here and i not in seen]
-
-
-def unseen(
-    adata: AnnData, key: str, record: Mapping[str, Any], screen: _moments.Screen, folds: Mapping[str, int] | None
-) -> FloatArray:
-    """Return predictions as perturbations × genes; rows that the model has seen are NaN."""
-    table = predictions(adata, key, screen).to_numpy(np.float64, copy=True)  # pandas 3 gives it read-only
-    if record.get("cross_fitted"):
-        names = list(folds or {})
-    elif folds is not None or record.get("test") is not None:
-        names = held_out(record, screen)
-    else:
-        names = [screen.names[p] for p in np.unique(screen.perturbation[screen.split == "test"])]
-    table[~np.isin(screen.names, names)] = np.nan
-    return table
-
-
 def predictions(adata: AnnData, key: str, screen: _moments.Screen | None = None) -> pd.DataFrame:
     """Return predictions as perturbations × genes, the reference included."""
-    record = chosen(adata, key)[key]
+    record = model_records(adata, key)[key]
     if screen is not None:
         names, codes = screen.names, screen.codes
     else:
@@ -133,7 +114,7 @@ def _names_and_codes(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[s
     if _store.profiles_record(adata) is not None:
         screen = _moments.of(adata)
         return screen.names, screen.codes
-    data = _asked(record)
+    data = _data_of(record)
     labels = parse(
         adata.obs[data["groupby"]],
         groupby=data["groupby"],

@@ -36,6 +36,18 @@ def test_nothing_is_half_written(adata):
     assert adata.uns.keys() == before.uns.keys()
 
 
+def test_parameters_that_are_tables_are_named(adata):
+    names = sorted(set(adata.obs["perturbation"]) - {"non-targeting"})
+    embedding = pd.DataFrame(np.random.default_rng(0).normal(size=(len(names), 2)), index=names)
+    spb.tl.fit_bilinear(adata, n_components=2, perturbation_embedding=embedding)
+    spb.tl.fit_ridge(adata)
+    records = adata.uns["scpertbias"]["models"]
+    assert list(records["bilinear"]["tables"]) == ["perturbation_embedding"]
+    assert records["bilinear"]["params"]["perturbation_embedding"] == "6 × 2 table"
+    assert not len(records["ridge"]["tables"])
+    assert [bool(records[name]["constant"]) for name in ("bilinear", "ridge")] == [False, True]
+
+
 def test_what_was_asked_is_remembered(adata):
     adata.layers["lognorm"] = adata.X.copy()
     spb.tl.fit_mean(adata, layer="lognorm", reference="non-targeting", min_cells=10, batch_key="gem_group")

@@ -4,7 +4,7 @@ import pytest
 import scpertbias as spb
 from scpertbias import _moments
 from scpertbias._models._base import problem
-from scpertbias._models._smoothing import check_words, smoothers, unseen_note
+from scpertbias._models._smoothing import check_words, same_for_unseen, smoothers
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,9 @@ def test_words(words):
 
 def test_the_note_rests_on_the_coefficients_of_the_unseen(made):
     coef = np.ones((7, 30))
-    assert unseen_note(made, "perturbations", coef) == ""
+    assert same_for_unseen(made, "perturbations", coef) == (False, "")
     coef[3] = 0
-    assert "no edge of the net" in unseen_note(made, "perturbations", coef)
-    assert unseen_note(made, "genes", np.ones((7, 30))) == "same prediction for every unseen perturbation"
+    constant, note = same_for_unseen(made, "perturbations", coef)
+    assert constant
+    assert "no edge of the net" in note
+    assert same_for_unseen(made, "genes", np.ones((7, 30))) == (True, "same prediction for every unseen perturbation")

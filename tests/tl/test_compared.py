@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import scpertbias as spb
-from scpertbias.tl._compared import ask, common
+from scpertbias.tl._compared import common, read_inputs
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +30,15 @@ def brought(profiles, perturbations):
 
 def test_rows_that_a_model_has_seen_are_gone(profiles):
     spb.tl.fit_ridge(profiles)
-    asked = ask(profiles, None, need_models=True)
+    inputs = read_inputs(profiles, None, need_models=True)
     test = set(profiles.obs["perturbation"][profiles.obs["split"] == "test"])
-    predicted = np.isfinite(asked.predictions["ridge"]).all(axis=1)
-    assert {name for name, ok in zip(asked.screen.names, predicted, strict=True) if ok} == test
-    assert asked.constant == ("ridge",)
-    shared = common(asked.screen, asked.predictions, asked.folds, asked.constant)
-    assert {asked.screen.names[p] for p in shared.rows} == test
+    predicted = np.isfinite(inputs.predictions["ridge"]).all(axis=1)
+    assert {name for name, ok in zip(inputs.screen.names, predicted, strict=True) if ok} == test
+    assert inputs.constant == ("ridge",)
+    shared = common(inputs.screen, inputs.predictions, inputs.folds, inputs.constant)
+    assert {inputs.screen.names[p] for p in shared.rows} == test
     assert shared.constant == ("ridge",)
-    assert not shared.away("ridge").any()
+    assert not shared.centered("ridge").any()
     train = profiles.X[(profiles.obs["split"] == "train") & ~profiles.obs["is_reference"]]
     np.testing.assert_allclose(shared.mean, np.tile(train.mean(axis=0), (len(test), 1)))
 
@@ -47,79 +47,79 @@ def test_only_what_all_predict_is_compared(profiles):
     spb.tl.fit_mean(profiles)
     test = sorted(set(profiles.obs["perturbation"][profiles.obs["split"] == "test"]))
     spb.tl.add_predictions(profiles, brought(profiles, test[:5]), key_added="other", test=test[:5])
-    asked = ask(profiles, None, need_models=True)
-    shared = common(asked.screen, asked.predictions, asked.folds, asked.constant)
-    assert [asked.screen.names[p] for p in shared.rows] == test[:5]
+    inputs = read_inputs(profiles, None, need_models=True)
+    shared = common(inputs.screen, inputs.predictions, inputs.folds, inputs.constant)
+    assert [inputs.screen.names[p] for p in shared.rows] == test[:5]
     assert shared.constant == ("mean",)
-    alone = ask(profiles, "mean", need_models=True)
+    alone = read_inputs(profiles, "mean", need_models=True)
     assert len(common(alone.screen, alone.predictions, alone.folds).rows) == len(test)
 
 
 def test_a_model_that_predicts_nothing_unseen_is_left_out(profiles):
     spb.tl.fit_mean(profiles)
-    asked = ask(profiles, None, need_models=True)
-    gaps = {**asked.predictions, "gaps": np.full_like(asked.predictions["mean"], np.nan)}
-    shared = common(asked.screen, gaps, asked.folds)
+    inputs = read_inputs(profiles, None, need_models=True)
+    gaps = {**inputs.predictions, "gaps": np.full_like(inputs.predictions["mean"], np.nan)}
+    shared = common(inputs.screen, gaps, inputs.folds)
     assert list(shared.predictions) == ["mean"]
     assert len(shared.rows) == 12
 
 
 def test_cross_fitted_rows_are_centered_fold_by_fold(cells):
     audit = spb.tl.audit(cells, models=("mean",), regimes=("full",), n_folds=5)
-    asked = ask(audit["full"], None, need_models=True)
-    varying = asked.predictions["mean"] + np.random.default_rng(0).normal(size=asked.predictions["mean"].shape)
-    shared = common(asked.screen, {**asked.predictions, "varying": varying}, asked.folds, asked.constant)
+    inputs = read_inputs(audit["full"], None, need_models=True)
+    varying = inputs.predictions["mean"] + np.random.default_rng(0).normal(size=inputs.predictions["mean"].shape)
+    shared = common(inputs.screen, {**inputs.predictions, "varying": varying}, inputs.folds, inputs.constant)
     assert len(shared.rows) == min(30, audit["full"].obs["used"].sum() - 1)
     assert len(np.unique(shared.groups)) == 5
     assert not shared.several_fits
     for fold in np.unique(shared.groups):
         mine = shared.groups == fold
-        others = [p for p in shared.rows if asked.folds[asked.screen.names[p]] != fold]
-        means = asked.screen.merged.moments.mean[others]
+        others = [p for p in shared.rows if inputs.folds[inputs.screen.names[p]] != fold]
+        means = inputs.screen.merged.moments.mean[others]
         np.testing.assert_allclose(shared.mean[mine], np.tile(means.mean(axis=0), (mine.sum(), 1)))
-        np.testing.assert_allclose(shared.away("varying")[mine].mean(axis=0), 0, atol=1e-12)
+        np.testing.assert_allclose(shared.centered("varying")[mine].mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(shared.predictions["mean"], shared.mean)
     assert shared.constant == ("mean",)
 
 
 def test_with_one_fold_each_the_fits_own_means_are_taken_out(cells):
     audit = spb.tl.audit(cells, models=("mean", "ridge"), regimes=("full",), n_folds=30)
-    asked = ask(audit["full"], None, need_models=True)
-    shared = common(asked.screen, asked.predictions, asked.folds, asked.constant)
+    inputs = read_inputs(audit["full"], None, need_models=True)
+    shared = common(inputs.screen, inputs.predictions, inputs.folds, inputs.constant)
     assert shared.several_fits
     assert set(shared.constant) == {"mean", "ridge"}
-    unnamed = common(asked.screen, asked.predictions, asked.folds)
+    unnamed = common(inputs.screen, inputs.predictions, inputs.folds)
     assert unnamed.constant == ()
     # Also unnamed, the mean is no more than what differs between fits.
-    assert not unnamed.away("mean").any()
+    assert not unnamed.centered("mean").any()
 
 
 def test_data_alone_before_and_beside_models(cells, profiles):
-    asked = ask(cells, None, need_models=False)
-    assert asked.predictions == {}
-    assert len(common(asked.screen, {}, None).rows) == 30
+    inputs = read_inputs(cells, None, need_models=False)
+    assert inputs.predictions == {}
+    assert len(common(inputs.screen, {}, None).rows) == 30
     spb.tl.fit_mean(profiles)
-    assert ask(profiles, (), need_models=False).predictions == {}
-    assert list(ask(profiles, None, need_models=False).predictions) == ["mean"]
+    assert read_inputs(profiles, (), need_models=False).predictions == {}
+    assert list(read_inputs(profiles, None, need_models=False).predictions) == ["mean"]
     with pytest.raises(KeyError, match="No model is stored"):
-        ask(cells, None, need_models=True)
+        read_inputs(cells, None, need_models=True)
     with pytest.raises(KeyError, match=r"\['gears'\] are not stored; there are \['mean'\]"):
-        ask(profiles, "gears", need_models=False)
+        read_inputs(profiles, "gears", need_models=False)
 
 
 def test_models_say_how_the_data_are_read(cells):
     adata = cells.copy()
     spb.pp.split(adata)
     spb.tl.fit_mean(adata, reference="non-targeting", min_cells=10)
-    assert ask(adata, None, need_models=True).screen.record["min_cells"] == 10
+    assert read_inputs(adata, None, need_models=True).screen.record["min_cells"] == 10
     for data in ({"min_cells": 10}, {"reference": "non-*"}, {"reference": ["non-targeting"]}):
-        assert ask(adata, None, data, need_models=False).predictions
+        assert read_inputs(adata, None, data, need_models=False).predictions
     with pytest.raises(ValueError, match=r"`batch_key='gem_group'`, but the stored models were fitted with None"):
-        ask(adata, None, {"batch_key": "gem_group"}, need_models=False)
+        read_inputs(adata, None, {"batch_key": "gem_group"}, need_models=False)
 
 
 def test_nothing_held_out(cells):
     adata = cells.copy()
     spb.tl.fit_mean(adata)
     with pytest.raises(ValueError, match="No perturbation is held out"):
-        ask(adata, None, need_models=True)
+        read_inputs(adata, None, need_models=True)

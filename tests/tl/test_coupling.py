@@ -120,6 +120,20 @@ def test_without_the_net_training_rows_of_graph_models_are_missing(audited):
     assert np.isfinite(get_coupling(audited)["shift"]).sum() > np.isfinite(frame["shift"]).sum()
 
 
+def test_tables_of_which_only_the_size_is_stored_are_not_fitted_again(tmp_path):
+    cells = spb.ds.simulate(1500, 60, 8, rng=0)
+    names = sorted(set(cells.obs["perturbation"]) - {"non-targeting"})
+    embedding = pd.DataFrame(np.random.default_rng(0).normal(size=(8, 2)), index=names)
+    params = {"bilinear": {"n_components": 2, "perturbation_embedding": embedding}}
+    mdata = spb.tl.audit(cells, models=("bilinear",), model_params=params, n_boot=10, n_random=0, n_folds=2)
+    _compat.write_h5mu(mdata, tmp_path / "audit.h5mu")
+    frame = get_coupling(coupling(_compat.read_h5mu(tmp_path / "audit.h5mu"), copy=True))
+    training = frame[(frame["regime"] == "no_mt") & (frame["rows"] == "training")]
+    assert training["note"].tolist() == [
+        "training rows need ['perturbation_embedding'], of which only the size is stored"
+    ]
+
+
 def test_predictions_brought_for_each_regime():
     """As of GEARS: one split, and two trainings are needed to say what the seed does."""
     cells = spb.ds.simulate(2000, 60, 12)

@@ -6,7 +6,7 @@ import scpertbias as spb
 from scpertbias import _moments
 from scpertbias._core.metrics import METRICS
 from scpertbias.tl._reference import reference
-from scpertbias.tl._score import mark_held_out, score_table
+from scpertbias.tl._score import score_table
 
 
 @pytest.fixture(scope="module")
@@ -211,21 +211,6 @@ def test_columns_and_gaps():
     assert b.loc[0, list(METRICS)].isna().all()
     assert b["l2_baseline"].notna().all()
     pd.testing.assert_series_equal(a["l2"][1:], b["l2"][1:])
-
-
-def test_what_a_model_has_seen():
-    screen, _ = setting()
-    names = list(screen.names[1:])
-    test = {n for i, n in enumerate(screen.names) if set(screen.split[screen.perturbation == i]) == {"test"}}
-    records = {"crossed": {"cross_fitted": True}, "plain": {}, "told": {"test": names[:2]}}
-
-    def split_of(folds):
-        frames = [pd.DataFrame({"model": m, "perturbation": names, "split": "test", "fold": 0}) for m in records]
-        marked = mark_held_out(pd.concat(frames, ignore_index=True), records, screen, folds=folds)
-        return {m: set(f.loc[f["split"] == "test", "perturbation"]) for m, f in marked.groupby("model")}
-
-    assert split_of(True) == {"crossed": set(names), "plain": test, "told": set(names[:2])}
-    assert split_of(False) == {"crossed": set(names), "plain": set(names), "told": set(names[:2])}
 
 
 def test_how_many_targets_of_a_combination_were_seen():

@@ -7,7 +7,7 @@ import pytest
 import scpertbias as spb
 from scpertbias import _moments, _store
 from scpertbias._tables import columns
-from scpertbias.tl._compared import ask
+from scpertbias.tl._compared import read_inputs
 from scpertbias.tl._specificity import specificity, specificity_table
 
 METRICS = ["l2", "pearson_delta", "pearson_delta_perturbed", "off_axis"]
@@ -54,15 +54,15 @@ def test_constants_gain_nothing_and_an_oracle_does(audited):
 
 def test_constants_are_found_without_being_told(audited):
     """Also a mean weighted by cells, which differs from the training mean and, between fits, with what is left out."""
-    asked = ask(audited, ["mean", "ridge", "oracle"], need_models=True)
-    screen, tables = asked.screen, dict(asked.predictions)
+    inputs = read_inputs(audited, ["mean", "ridge", "oracle"], need_models=True)
+    screen, tables = inputs.screen, dict(inputs.predictions)
     merged = screen.merged
     weighted = np.full_like(tables["mean"], np.nan)
-    fold = np.array([asked.folds.get(name, -1) for name in screen.names])
-    for r in set(asked.folds.values()):
+    fold = np.array([inputs.folds.get(name, -1) for name in screen.names])
+    for r in set(inputs.folds.values()):
         train = (fold >= 0) & (fold != r)
         weighted[fold == r] = merged.moments.n[train] @ merged.moments.mean[train] / merged.moments.n[train].sum()
-    table = specificity_table(screen, {**tables, "weighted": weighted}, folds=asked.folds, n_perm=50, n_boot=50)
+    table = specificity_table(screen, {**tables, "weighted": weighted}, folds=inputs.folds, n_perm=50, n_boot=50)
     table = table.set_index(["model", "metric"])
     for model in ("mean", "ridge", "weighted"):
         assert table.loc[[(model, m) for m in METRICS], "specific_gain"].abs().max() < 1e-10, model

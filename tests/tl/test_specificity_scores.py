@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scpertbias._core.moments import Moments
 from scpertbias._moments.screen import Screen
 from scpertbias.tl._compared import common
-from scpertbias.tl._specificity_scores import OFF_SHARE, stage
+from scpertbias.tl._specificity_scores import OFF_SHARE, make_scorer
 
 P, G = 30, 25
 
@@ -44,7 +44,7 @@ def screen():
 
 def stage_of(screen, folds, table):
     held = common(screen, {"model": table}, folds)
-    return stage(screen, held, folds, G, 20, 30, np.random.default_rng(0))
+    return make_scorer(screen, held, folds, G, 20, 30, np.random.default_rng(0))
 
 
 def test_axes_are_those_of_the_training_perturbations(screen):

@@ -17,6 +17,16 @@ from ._net import Graphs
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 
+def always(**_: Any) -> bool:
+    """Return True: it holds whatever the parameters."""
+    return True
+
+
+def _never(**_: Any) -> bool:
+    """Return False: it holds for no parameters."""
+    return False
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """What a kind of model can do.
@@ -25,6 +35,9 @@ class ModelSpec:
     profiles (``net``, ``cells``), ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there
     is one: then the model costs nothing and is cross-fitted. ``check`` refuses wrong parameters before any work.
     ``stored_as`` is the name of its results, from the one asked for and its parameters: scGPT without pretraining says so.
+    ``axes`` are those that an audit fits it on, as ``axis=``: the first under its own name, each other under
+    ``name_axis``. ``fits_genes_separately`` says of its parameters whether no gene's prediction depends on which other
+    genes there are.
     """
 
     name: str
@@ -36,13 +49,15 @@ class ModelSpec:
     solve: Callable[..., Solution] | None
     check: Callable[..., None]
     stored_as: Callable[..., str]
+    axes: tuple[str, ...] = ()
+    fits_genes_separately: Callable[..., bool] = _never
 
 
 def _nothing_to_check(**_: Any) -> None:
     """Accept the parameters."""
 
 
-def _as_asked(key: str, **_: Any) -> str:
+def _name_as_it_is(key: str, **_: Any) -> str:
     """Return the name asked for."""
     return key
 
@@ -59,12 +74,16 @@ def model(
     attribution: str = "",
     solve: Callable[..., Solution] | None = None,
     check: Callable[..., None] = _nothing_to_check,
-    stored_as: Callable[..., str] = _as_asked,
+    stored_as: Callable[..., str] = _name_as_it_is,
+    axes: tuple[str, ...] = (),
+    fits_genes_separately: Callable[..., bool] = _never,
 ) -> Callable[[Fit], Fit]:
     """Register the public ``fit_*`` of a model."""
 
     def register(fit: Fit) -> Fit:
-        _REGISTRY[name] = ModelSpec(name, fit, unseen, needs, attribution, citation, solve, check, stored_as)
+        _REGISTRY[name] = ModelSpec(
+            name, fit, unseen, needs, attribution, citation, solve, check, stored_as, axes, fits_genes_separately
+        )
         return fit
 
     return register
@@ -132,12 +151,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class Solution:
-    """Predictions for all P perturbations (NaN: cannot predict), coefficients (NaN: no parameters), and a note."""
+    """Predictions for all P perturbations (NaN: cannot predict), coefficients (NaN: no parameters), and a note.
+
+    ``constant``: all perturbations that were not trained on get one and the same prediction. The note is for people.
+    """
 
     predictions: FloatArray
     coef: FloatArray | None = None
     note: str = ""
     chosen: dict[str, Any] = field(default_factory=dict)
+    constant: bool = False
 
 
 def problem(
@@ -149,8 +172,8 @@ def problem(
 ) -> Problem:
     """Make the problem of a screen: rows that are trained on, and rows that a parameter may be chosen by."""
     means, n = _part(screen, train & screen.used)
-    nothing = np.zeros(len(train), dtype=bool)
-    val_means, val_n = _part(screen, nothing if val is None else val & screen.used & ~train)
+    no_rows = np.zeros(len(train), dtype=bool)
+    val_means, val_n = _part(screen, no_rows if val is None else val & screen.used & ~train)
     if not (n[1:] > 0).any():
         msg = "No perturbation has training cells; see spb.pp.split and min_cells."
         raise ValueError(msg)
@@ -170,9 +193,9 @@ def problem(
 def _part(screen: Screen, rows: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Return means and cells by perturbation over some rows; NaN and 0 where there are none."""
     m = screen.moments
-    chosen = np.flatnonzero(rows & (m.n > 0))
-    to, shape = screen.perturbation[chosen], (len(screen.names), len(rows))
-    cells = csr_array((m.n[chosen], (to, chosen)), shape=shape)
+    with_cells = np.flatnonzero(rows & (m.n > 0))
+    to, shape = screen.perturbation[with_cells], (len(screen.names), len(rows))
+    cells = csr_array((m.n[with_cells], (to, with_cells)), shape=shape)
     n = np.asarray(cells.sum(axis=1), dtype=np.float64)
     total = np.asarray(cells @ m.mean, dtype=np.float64)
     total[n == 0] = np.nan

@@ -68,12 +68,15 @@ def store(
 ) -> None:
     """Store a solution under ``key`` with what is needed to read and compare it, and what ``more`` a model says."""
     cannot = [n for n, row in zip(screen.names, solution.predictions, strict=True) if not np.isfinite(row).all()]
+    params = {**params, **solution.chosen}
     record = {
         "kind": kind,
-        "params": {k: _described(v) for k, v in {**params, **solution.chosen}.items()},
+        "params": {name: _described(value) for name, value in params.items()},
+        "tables": [name for name, value in params.items() if isinstance(value, pd.DataFrame)],
         "data": {**{k: screen.record.get(k) for k in DATA}, "reference_name": screen.reference},
         "perturbations": list(screen.names),
         "unpredicted": cannot,
+        "constant": solution.constant,
         "note": solution.note,
         "cross_fitted": cross_fitted,
         **(more or {}),

@@ -20,8 +20,8 @@ def graphs_of(screen: Screen, net: pd.DataFrame | None, *, quiet: bool) -> Graph
     if net is None:
         return None
     if quiet and {"source", "target"} <= set(net.columns):
-        known = {*screen.symbols.tolist(), *(gene for targets in screen.targets for gene in targets)}
-        net = net[net["source"].astype(str).isin(known) & net["target"].astype(str).isin(known)]
+        genes = {*screen.symbols.tolist(), *(gene for targets in screen.targets for gene in targets)}
+        net = net[net["source"].astype(str).isin(genes) & net["target"].astype(str).isin(genes)]
     return Graphs(check_net(net, screen.symbols, screen.targets), screen.symbols, screen.targets)
 
 
@@ -32,22 +32,22 @@ class Graphs:
     net: pd.DataFrame
     symbols: npt.NDArray[np.str_]
     targets: tuple[tuple[str, ...], ...]
-    _kept: dict[tuple[str, bool], Any] = field(default_factory=dict)
+    _computed: dict[tuple[str, bool], Any] = field(default_factory=dict)
 
     def genes(self, *, normalized: bool) -> Spectrum:
         """Return the spectrum of the Laplacian over the measured genes."""
         key = ("genes", normalized)
-        if key not in self._kept:
-            self._kept[key] = spectrum(laplacian(self._adjacency(self.symbols), normalized=normalized))
-        return self._kept[key]
+        if key not in self._computed:
+            self._computed[key] = spectrum(laplacian(self._adjacency(self.symbols), normalized=normalized))
+        return self._computed[key]
 
     def perturbations(self, *, normalized: bool) -> csr_array:
         """Return the Laplacian over all perturbations; the control and combinations are isolated."""
         key = ("perturbations", normalized)
-        if key not in self._kept:
+        if key not in self._computed:
             nodes = np.array([t[0] if len(t) == 1 else "" for t in self.targets])
-            self._kept[key] = laplacian(self._adjacency(nodes), normalized=normalized)
-        return self._kept[key]
+            self._computed[key] = laplacian(self._adjacency(nodes), normalized=normalized)
+        return self._computed[key]
 
     def _adjacency(self, nodes: npt.NDArray[np.str_]) -> csr_array:
         position = {name: i for i, name in reversed(list(enumerate(nodes.tolist()))) if name}
@@ -71,16 +71,16 @@ def check_net(net: pd.DataFrame, symbols: npt.NDArray[np.str_], targets: tuple[t
     if missing:
         msg = f"`net` lacks the columns {sorted(missing)}; it holds {list(net.columns)}."
         raise ValueError(msg)
-    known = {*symbols.tolist(), *(gene for genes in targets for gene in genes)}
+    genes = {*symbols.tolist(), *(gene for of_one in targets for gene in of_one)}
     source, target = net["source"].astype(str), net["target"].astype(str)
-    keep = source.isin(known) & target.isin(known)
+    keep = source.isin(genes) & target.isin(genes)
     if not keep.any() and len(net):
         msg = (
             f"`net`: none of its {len(net)} edges joins two known genes (edges: {source.iloc[0]!r}–{target.iloc[0]!r}, …; "
             f"genes: {symbols[:3].tolist()}, …)."
             + (
                 " If `source` names sets of genes, spb.pp.jaccard_net makes a net of them."
-                if target.isin(known).any()
+                if target.isin(genes).any()
                 else ""
             )
         )

@@ -32,11 +32,11 @@ def smoothers(problem: Problem, axis: str, laplacian: str) -> dict[str, Any]:
     }
 
 
-def unseen_note(problem: Problem, axis: str, coef: FloatArray) -> str:
-    """Say so if all unseen perturbations get one and the same prediction: the intercept."""
+def same_for_unseen(problem: Problem, axis: str, coef: FloatArray) -> tuple[bool, str]:
+    """Return whether all unseen perturbations get one and the same prediction, the intercept, and the note on it."""
     if axis == "genes":
-        return CONSTANT
+        return True, CONSTANT
     unseen = coef[~problem.trained]
     if len(unseen) and np.abs(unseen).max() <= 1e-12:
-        return f"{CONSTANT} (no edge of the net joins one to a trained perturbation)"
-    return ""
+        return True, f"{CONSTANT} (no edge of the net joins one to a trained perturbation)"
+    return False, ""

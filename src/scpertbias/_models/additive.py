@@ -8,7 +8,7 @@ import numpy as np
 from anndata import AnnData
 
 from .._docs import docs
-from ._base import Problem, Solution, model
+from ._base import Problem, Solution, always, model
 from ._fit import fit
 
 
@@ -32,6 +32,7 @@ def solve(problem: Problem) -> Solution:
     unseen="control plus the sum of the effects of its parts; nothing for an unseen gene",
     citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
+    fits_genes_separately=always,
 )
 @docs.dedent
 def fit_additive(

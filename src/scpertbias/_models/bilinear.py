@@ -45,7 +45,7 @@ def solve(
         msg = f"bilinear needs at least two genes; there are {len(problem.control)}."
         raise ValueError(msg)
     single = [t[0] if len(t) == 1 else "" for t in problem.targets]
-    fitted = bilinear(
+    solution = bilinear(
         problem.means,
         problem.trained,
         0,
@@ -56,9 +56,9 @@ def solve(
         perturbation_embedding=aligned(perturbation_embedding, single, argument="perturbation_embedding"),
     )
     chosen = {"n_components": rank} if rank != n_components else {}
-    predictions = fitted.predictions.copy()
+    predictions = solution.predictions.copy()
     predictions[0] = problem.control
-    return Solution(predictions, fitted.coef, chosen=chosen)
+    return Solution(predictions, solution.coef, chosen=chosen)
 
 
 @model(

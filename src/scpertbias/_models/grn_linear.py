@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from .._core.solvers import Linear, grn
 from .._docs import docs
 from ._base import Problem, Solution, model
 from ._fit import fit
-from ._smoothing import check_words, smoothers, unseen_note
+from ._smoothing import check_words, same_for_unseen, smoothers
 
 
 def check(*, axis: str, alpha: float, gamma: float | Sequence[float], laplacian: str) -> None:
@@ -24,23 +25,29 @@ def check(*, axis: str, alpha: float, gamma: float | Sequence[float], laplacian:
         raise ValueError(msg)
 
 
+def fits_genes_separately(*, axis: str, gamma: float, **_: Any) -> bool:
+    """Whether nothing is smoothed over output genes."""
+    return axis == "perturbations" or gamma == 0
+
+
 def solve(problem: Problem, *, axis: str, alpha: float, gamma: float | Sequence[float], laplacian: str) -> Solution:
     """Solve exactly; of several gammas take the one with the smallest validation error."""
     smooth = smoothers(problem, axis, laplacian)
 
-    def fitted(strength: float) -> Linear:
+    def solution_at(strength: float) -> Linear:
         return grn(problem.means, problem.n, alpha=alpha, gamma=strength, **smooth)
 
     chosen = {}
     strengths = np.asarray(gamma, dtype=np.float64)
     if strengths.ndim == 0:
-        best = fitted(float(strengths))
+        best = solution_at(float(strengths))
     else:
         scaled = (strengths * np.median(problem.n[problem.perturbed])).tolist()
-        best, chosen["gamma"] = _validated(problem, {g: fitted(g) for g in scaled})
-    known = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
-    coef = np.where(known[:, None], best.coef, np.nan)
-    return Solution(best.fitted, coef, note=unseen_note(problem, axis, best.coef), chosen=chosen)
+        best, chosen["gamma"] = _validated(problem, {g: solution_at(g) for g in scaled})
+    has_coef = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
+    coef = np.where(has_coef[:, None], best.coef, np.nan)
+    constant, note = same_for_unseen(problem, axis, best.coef)
+    return Solution(best.fitted, coef, note, chosen, constant)
 
 
 def _validated(problem: Problem, fits: dict[float, Linear]) -> tuple[Linear, float]:
@@ -62,6 +69,8 @@ def _validated(problem: Problem, fits: dict[float, Linear]) -> tuple[Linear, flo
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
+    axes=("genes", "perturbations"),
+    fits_genes_separately=fits_genes_separately,
 )
 @docs.dedent
 def fit_grn_linear(

@@ -8,7 +8,7 @@ import numpy as np
 from anndata import AnnData
 
 from .._docs import docs
-from ._base import CONSTANT, Problem, Solution, model
+from ._base import CONSTANT, Problem, Solution, always, model
 from ._fit import fit
 
 
@@ -16,7 +16,7 @@ def solve(problem: Problem) -> Solution:
     """Predict the unweighted mean of the training perturbations' means for every perturbation, control left out."""
     predictions = np.tile(problem.means[problem.perturbed].mean(axis=0), (len(problem.names), 1))
     predictions[0] = problem.control
-    return Solution(predictions, note=CONSTANT)
+    return Solution(predictions, note=CONSTANT, constant=True)
 
 
 @model(
@@ -24,6 +24,7 @@ def solve(problem: Problem) -> Solution:
     unseen="the mean of the training perturbations",
     citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
+    fits_genes_separately=always,
 )
 @docs.dedent
 def fit_mean(

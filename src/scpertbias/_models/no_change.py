@@ -8,16 +8,22 @@ import numpy as np
 from anndata import AnnData
 
 from .._docs import docs
-from ._base import CONSTANT, Problem, Solution, model
+from ._base import CONSTANT, Problem, Solution, always, model
 from ._fit import fit
 
 
 def solve(problem: Problem) -> Solution:
     """Predict the control mean for everything."""
-    return Solution(np.tile(problem.control, (len(problem.names), 1)), note=CONSTANT)
+    return Solution(np.tile(problem.control, (len(problem.names), 1)), note=CONSTANT, constant=True)
 
 
-@model("no_change", unseen="the control mean (no change)", citation="Ahlmann-Eltze et al. 2025", solve=solve)
+@model(
+    "no_change",
+    unseen="the control mean (no change)",
+    citation="Ahlmann-Eltze et al. 2025",
+    solve=solve,
+    fits_genes_separately=always,
+)
 @docs.dedent
 def fit_no_change(
     adata: AnnData,

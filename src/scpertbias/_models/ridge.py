@@ -11,7 +11,7 @@ from anndata import AnnData
 from .. import _validate
 from .._core.solvers import ridge
 from .._docs import docs
-from ._base import CONSTANT, Problem, Solution, model
+from ._base import CONSTANT, Problem, Solution, always, model
 from ._fit import fit
 
 Coding = Literal["one_hot", "reference"]
@@ -29,8 +29,10 @@ def check(*, alpha: float, coding: str, weights: str) -> None:
 
 def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -> Solution:
     """Solve from the means: every perturbation is shrunk toward the intercept."""
-    fitted = ridge(problem.means, problem.n, 0, alpha=alpha, coding=coding, weights=weights)
-    return Solution(fitted.fitted, np.where(problem.trained[:, None], fitted.coef, np.nan), note=CONSTANT)
+    solution = ridge(problem.means, problem.n, 0, alpha=alpha, coding=coding, weights=weights)
+    return Solution(
+        solution.fitted, np.where(problem.trained[:, None], solution.coef, np.nan), note=CONSTANT, constant=True
+    )
 
 
 @model(
@@ -40,6 +42,7 @@ def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
+    fits_genes_separately=always,
 )
 @docs.dedent
 def fit_ridge(

@@ -12,7 +12,7 @@ from .._core.solvers import two_stage
 from .._docs import docs
 from ._base import Problem, Solution, model
 from ._fit import fit
-from ._smoothing import check_words, smoothers, unseen_note
+from ._smoothing import check_words, same_for_unseen, smoothers
 
 
 def check(*, n_components: int, axis: str, alpha: float, gamma: float, laplacian: str) -> None:
@@ -30,11 +30,12 @@ def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma
     """Solve both stages from the means; the rank is cut to what the training means allow."""
     rank = min(n_components, int(problem.trained.sum()) - 1, len(problem.control))
     smooth = smoothers(problem, axis, laplacian)
-    fitted = two_stage(problem.means, problem.n, n_components=rank, alpha=alpha, gamma=gamma, **smooth)
-    known = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
-    coef = np.where(known[:, None], fitted.coef, np.nan)
+    solution = two_stage(problem.means, problem.n, n_components=rank, alpha=alpha, gamma=gamma, **smooth)
+    has_coef = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
+    coef = np.where(has_coef[:, None], solution.coef, np.nan)
     chosen = {"n_components": rank} if rank != n_components else {}
-    return Solution(fitted.fitted, coef, note=unseen_note(problem, axis, fitted.coef), chosen=chosen)
+    constant, note = same_for_unseen(problem, axis, solution.coef)
+    return Solution(solution.fitted, coef, note, chosen, constant)
 
 
 @model(
@@ -45,6 +46,7 @@ def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
+    axes=("genes", "perturbations"),
 )
 @docs.dedent
 def fit_two_stage(

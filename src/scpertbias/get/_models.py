@@ -9,7 +9,7 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from .. import _moments, _results, _store, _tables, _validate
+from .. import _held_out, _moments, _results, _store, _tables, _validate
 from .._docs import docs
 from ._select import modality, select
 
@@ -76,7 +76,7 @@ def attributions(data: AnnData | MuData, key: str, *, regime: str | None = None)
     'STAT1'
     """
     adata = modality(data, regime)
-    record = _results.chosen(adata, key)[key]
+    record = _results.model_records(adata, key)[key]
     values = _store.attributions(adata, key)
     if values is None:
         msg = f"The model {key!r} has no attributions."
@@ -116,7 +116,7 @@ def history(data: AnnData | MuData, key: str, *, regime: str | None = None) -> p
     >>> spb.get.history(adata, "gears")["learning_rate"].tolist()
     [0.001, 0.0005]
     """
-    epochs = _results.chosen(modality(data, regime), key)[key].get("history")
+    epochs = _results.model_records(modality(data, regime), key)[key].get("history")
     if not isinstance(epochs, pd.DataFrame):
         msg = f"The model {key!r} has no history: it was not trained in epochs."
         raise KeyError(msg)
@@ -158,7 +158,7 @@ def models(
     if isinstance(data, MuData):
         table = _tables.read(data, "models")
     else:
-        records = _results.chosen(data, None)
+        records = _results.model_records(data, None)
         rows = [
             (name, str(r["kind"]), len(r.get("unpredicted", [])), str(r.get("note", ""))) for name, r in records.items()
         ]
@@ -212,9 +212,9 @@ def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) ->
     """
     adata = modality(data, regime)
     _validate.cells_or_profiles(adata)
-    records = _results.chosen(adata, key)
+    records = _results.model_records(adata, key)
     screen = _moments.of(adata, **_results.agreed_data(records))
-    predictions = _results.unseen(adata, key, records[key], screen, _results.folds(adata, records))
+    predictions = _held_out.unseen_predictions(adata, key, records[key], screen, _results.folds(adata, records))
     merged = screen.merged
     observed = merged.moments.mean
     rows = np.flatnonzero(np.isfinite(predictions).all(axis=1) & merged.used & (np.arange(len(observed)) > 0))

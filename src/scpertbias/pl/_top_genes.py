@@ -67,8 +67,8 @@ def top_genes(
     >>> ax = spb.pl.top_genes(profiles, "STAT1", show=False)
     """
     adata = modality(data, regime)
-    all_models = list(_results.chosen(adata, None))
-    records = _results.chosen(adata, models)
+    all_models = list(_results.model_records(adata, None))
+    records = _results.model_records(adata, models)
     screen = _moments.of(adata, **_results.agreed_data(records)).merged
     if perturbation not in screen.names[1:]:
         msg = f"`perturbation`: there is no {perturbation!r}; there are {list(screen.names[1:6])} and others."

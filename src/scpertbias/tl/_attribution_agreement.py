@@ -79,12 +79,12 @@ def attribution_agreement(
     >>> bool(table.loc["", "overlap"] > table.loc["", "chance"])
     True
     """
-    found = stored_attributions(adata, models)
-    if len(found) < 2:
-        msg = f"`models`: {list(found)} is all that has attributions here; agreement needs two models."
+    attributions = stored_attributions(adata, models)
+    if len(attributions) < 2:
+        msg = f"`models`: {list(attributions)} is all that has attributions here; agreement needs two models."
         raise ValueError(msg)
-    screen = _moments.of(adata, **_results.agreed_data(_results.chosen(adata, list(found))))
-    tables = {name: f.reindex(columns=list(screen.names)).to_numpy(np.float64).T for name, f in found.items()}
+    screen = _moments.of(adata, **_results.agreed_data(_results.model_records(adata, list(attributions))))
+    tables = {name: f.reindex(columns=list(screen.names)).to_numpy(np.float64).T for name, f in attributions.items()}
     table = attribution_agreement_table(screen, tables, k=k, n_perm=n_perm, rng=rng)
     adata = adata.copy() if copy else adata
     _store.put(adata, attribution_agreement=table)
@@ -135,19 +135,19 @@ def attribution_agreement_table(
 
 def _frame(names: npt.NDArray[np.str_], result: Agreement, weights: FloatArray, chance: float) -> pd.DataFrame:
     """Make the rows of one pair: the mean, then the perturbations that both have attributions for."""
-    both = np.isfinite(result.spearman)
-    mean = means(result.spearman[both, None], weights[:, both])
-    overlap = float(result.overlap[both].mean()) if both.any() else np.nan
-    nothing = np.full(int(both.sum()), np.nan)
+    in_both = np.isfinite(result.spearman)
+    mean = means(result.spearman[in_both, None], weights[:, in_both])
+    overlap = float(result.overlap[in_both].mean()) if in_both.any() else np.nan
+    no_values = np.full(int(in_both.sum()), np.nan)
     columns = {
-        "perturbation": ("", names[both]),
-        "spearman": (mean.estimate[0], result.spearman[both]),
-        "ci_low": (mean.low[0], nothing),
-        "ci_high": (mean.high[0], nothing),
-        "overlap": (overlap, result.overlap[both]),
-        "p": (result.mean_p, result.p[both]),
-        "p_specific": (result.mean_p_specific, result.p_specific[both]),
-        "n": (int(both.sum()), np.ones(len(nothing), dtype=np.int64)),
+        "perturbation": ("", names[in_both]),
+        "spearman": (mean.estimate[0], result.spearman[in_both]),
+        "ci_low": (mean.low[0], no_values),
+        "ci_high": (mean.high[0], no_values),
+        "overlap": (overlap, result.overlap[in_both]),
+        "p": (result.mean_p, result.p[in_both]),
+        "p_specific": (result.mean_p_specific, result.p_specific[in_both]),
+        "n": (int(in_both.sum()), np.ones(len(no_values), dtype=np.int64)),
     }
     frame = pd.DataFrame({key: [first, *rest.tolist()] for key, (first, rest) in columns.items()})
     return frame.assign(chance=chance)

@@ -58,9 +58,9 @@ def attribution_check(
     >>> spb.get.attribution_check(profiles)["flag"].tolist()
     ['ok']
     """
-    found = stored_attributions(adata, models)
-    genes = _validate.gene_symbols(adata, agreed_symbols(adata, found))[0]
-    table = attribution_check_table(genes, {name: frame.to_numpy(np.float64).T for name, frame in found.items()})
+    attributions = stored_attributions(adata, models)
+    genes = _validate.gene_symbols(adata, agreed_symbols(adata, attributions))[0]
+    table = attribution_check_table(genes, {name: frame.to_numpy(np.float64).T for name, frame in attributions.items()})
     adata = adata.copy() if copy else adata
     _store.put(adata, attribution_check=table)
     added("'attribution_check', a row for each model (adata.uns['scpertbias'])")
@@ -70,7 +70,7 @@ def attribution_check(
 def stored_attributions(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, pd.DataFrame]:
     """Return genes × perturbations of the models asked for, or of all that have attributions; the control is left out."""
     _validate.cells_or_profiles(adata)
-    records = _results.chosen(adata, models)
+    records = _results.model_records(adata, models)
     without = [name for name in records if not _store.has_varm(adata, name)]
     if models is not None and without:
         msg = f"`models`: {without} have no attributions; there are those of {_having(adata)}."
@@ -80,12 +80,12 @@ def stored_attributions(adata: AnnData, models: str | Sequence[str] | None) -> d
         raise KeyError(msg)
     if without:
         info(f"{without} have no attributions and are left out")
-    found = {}
+    attributions = {}
     for name, record in records.items():
         if name not in without:
             control = str(record.get("data", {}).get("reference_name", ""))
-            found[name] = read(adata, name).drop(columns=[control], errors="ignore")
-    return found
+            attributions[name] = read(adata, name).drop(columns=[control], errors="ignore")
+    return attributions
 
 
 def _having(adata: AnnData) -> list[str]:
@@ -94,39 +94,39 @@ def _having(adata: AnnData) -> list[str]:
 
 def agreed_symbols(adata: AnnData, models: Mapping[str, object]) -> str | None:
     """Return the column of gene symbols that the models were fitted with."""
-    symbols = _results.agreed_data(_results.chosen(adata, list(models)))["gene_symbols"]
+    symbols = _results.agreed_data(_results.model_records(adata, list(models)))["gene_symbols"]
     return None if symbols is None else str(symbols)
 
 
 def attribution_check_table(genes: npt.NDArray[np.str_], attributions: Mapping[str, FloatArray]) -> pd.DataFrame:
     """Return the table of :func:`attribution_check` from perturbations × genes by model (control left out)."""
-    rows = [(name, *_judged(values, genes)) for name, values in attributions.items()]
+    rows = [(name, *_flag_of(values, genes)) for name, values in attributions.items()]
     return pd.DataFrame(rows, columns=_tables.columns("attribution_check"))
 
 
-def _judged(values: FloatArray, genes: npt.NDArray[np.str_]) -> tuple[str, str]:
+def _flag_of(values: FloatArray, genes: npt.NDArray[np.str_]) -> tuple[str, str]:
     """Return the first flag that holds, and what was found."""
-    found = kinds(values)
-    n = int(found.known.sum())
+    facts = kinds(values)
+    n = int(facts.known.sum())
     if not n:
         return "zero", "no perturbation has attributions"
-    counts = {"zero": int(found.zero.sum()), "constant": int(found.constant.sum()), "one_hot": int(found.one_hot.sum())}
+    counts = {"zero": int(facts.zero.sum()), "constant": int(facts.constant.sum()), "one_hot": int(facts.one_hot.sum())}
     flag = next((name for name, count in counts.items() if 2 * count > n), "")
     if not flag:
-        flag = "shared" if found.cosine > SHARED else "ok"
+        flag = "shared" if facts.cosine > SHARED else "ok"
     parts = [f"{name} in {count} of {n} perturbations" for name, count in counts.items() if count]
     if counts["one_hot"]:
-        parts.append(_one_hot(values, genes, found))
-    if np.isfinite(found.cosine):
-        parts.append(f"mean cosine between perturbations {found.cosine:.3f}")
+        parts.append(_one_hot(values, genes, facts))
+    if np.isfinite(facts.cosine):
+        parts.append(f"mean cosine between perturbations {facts.cosine:.3f}")
     return flag, "; ".join(parts)
 
 
-def _one_hot(values: FloatArray, genes: npt.NDArray[np.str_], found: Kinds) -> str:
+def _one_hot(values: FloatArray, genes: npt.NDArray[np.str_], facts: Kinds) -> str:
     """Say which gene it is, and how far such a vector can correlate with any other."""
-    names, counts = np.unique(genes[np.abs(values[found.one_hot]).argmax(axis=1)], return_counts=True)
+    names, counts = np.unique(genes[np.abs(values[facts.one_hot]).argmax(axis=1)], return_counts=True)
     where = f"most often at {names[counts.argmax()]}" if len(names) > 1 else f"at {names[0]}"
-    if not found.exact.any():
+    if not facts.exact.any():
         return f"{where}; the ranks of the other genes rest on less than 0.1 % of the total"
     n, bound = len(genes), one_hot_bound(len(genes))
     return f"{where}; Spearman with any ranking without ties is at most √(3/(n+1)) = {bound:.4f} (n = {n:,} genes)"

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 
-from .. import _moments, _results, _store, _validate
+from .. import _held_out, _moments, _results, _store, _validate
 from .._core.arrays import FloatArray, IntArray
 from .._core.variance import deviations, groups_of_folds, is_constant
 from .._log import info
-from .._models._base import CONSTANT
 from .._moments import Screen
 from ._lazy import Tables
 
@@ -31,7 +30,7 @@ DEFAULTS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class Inputs:
     """What a question is about: the screen and each model's predictions (perturbations × genes).
 
     Rows of perturbations that a model has seen are NaN. ``constant`` are models that say of themselves that they predict
@@ -44,9 +43,9 @@ class Asked:
     constant: tuple[str, ...]
 
 
-def ask(
+def read_inputs(
     adata: AnnData, models: str | Sequence[str] | None, data: Mapping[str, Any] | None = None, *, need_models: bool
-) -> Asked:
+) -> Inputs:
     """Read the screen and the stored models; unless ``need_models`` none may be stored, then ``data`` says how to read.
 
     What was asked when the models were fitted is read from them.
@@ -54,34 +53,35 @@ def ask(
     _validate.cells_or_profiles(adata)
     data = {**DEFAULTS, **(data or {})}
     if not need_models and (not _store.models(adata) if models is None else len(models) == 0):
-        return Asked(_moments.of(adata, **data), {}, None, ())
-    records = _results.chosen(adata, models)
-    screen = _moments.of(adata, **agreed(records, data))
+        return Inputs(_moments.of(adata, **data), {}, None, ())
+    records = _results.model_records(adata, models)
+    screen = _moments.of(adata, **data_of_models(records, data))
     folds = _results.folds(adata, records)
-    predictions = {name: _results.unseen(adata, name, record, screen, folds) for name, record in records.items()}
+    predictions = {name: _held_out.unseen_predictions(adata, name, r, screen, folds) for name, r in records.items()}
     if not any(np.isfinite(table[1:]).all(axis=1).any() for table in predictions.values()):
         msg = (
             f"No perturbation is held out: none of {list(predictions)} predicts one that it has not seen. Call "
             "spb.pp.split before fitting, or spb.tl.audit."
         )
         raise ValueError(msg)
-    constant = tuple(name for name, r in records.items() if str(r.get("note", "")).startswith(CONSTANT))
-    return Asked(screen, predictions, folds, constant)
+    return Inputs(screen, predictions, folds, _results.constant(records))
 
 
-def agreed(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:
+def data_of_models(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the models were fitted with; another value asked for here is an error."""
-    agreed = _results.agreed_data(records)
+    fitted_with = _results.agreed_data(records)
     for key, default in DEFAULTS.items():
-        given, kept = _as_list(data[key]), _as_list(agreed[key])
-        same = given == kept or (key == "reference" and all(any(fnmatchcase(k, g) for g in given) for k in kept))
+        requested, stored = _as_list(data[key]), _as_list(fitted_with[key])
+        same = requested == stored or (
+            key == "reference" and all(any(fnmatchcase(k, g) for g in requested) for k in stored)
+        )
         if data[key] != default and not same:
             msg = (
-                f"`{key}={data[key]!r}`, but the stored models were fitted with {agreed[key]!r}, and are compared on "
+                f"`{key}={data[key]!r}`, but the stored models were fitted with {fitted_with[key]!r}, and are compared on "
                 "that. Leave it out, or pass models=() to ask about the data alone."
             )
             raise ValueError(msg)
-    return agreed
+    return fitted_with
 
 
 def _as_list(value: Any) -> list[str]:
@@ -104,7 +104,7 @@ class HeldOut:
     constant: tuple[str, ...]
     several_fits: bool
 
-    def away(self, model: str) -> FloatArray:
+    def centered(self, model: str) -> FloatArray:
         """Predictions as differences from the mean of the model's own; 0 for models that are one constant.
 
         Where folds are too small to be centered one by one, what differs between fits is taken out first: the mean of
@@ -139,22 +139,22 @@ def common(
         info(f"no perturbation is held out for all of {list(known)}; choose with models=")
     fold = np.array([-1 if folds is None else folds.get(screen.names[p], -1) for p in rows], dtype=np.int64)
     groups = groups_of_folds(fold)
-    tables = Tables({name: partial(_some, predictions, name, rows) for name in known})
+    tables = Tables({name: partial(_rows_of, predictions, name, rows) for name in known})
     return HeldOut(
         rows=rows,
         groups=groups,
         mean=training_mean(screen, rows, folds),
         predictions=tables,
-        constant=tuple(name for name, table in tables.items() if says_nothing(name, table, fold, constant)),
+        constant=tuple(name for name, table in tables.items() if predicts_one_constant(name, table, fold, constant)),
         several_fits=len(np.unique(groups)) < len(np.unique(fold)),
     )
 
 
-def _some(predictions: Mapping[str, FloatArray], name: str, rows: IntArray) -> FloatArray:
+def _rows_of(predictions: Mapping[str, FloatArray], name: str, rows: IntArray) -> FloatArray:
     return predictions[name][rows]
 
 
-def says_nothing(name: str, table: FloatArray, fold: IntArray, constant: Sequence[str]) -> bool:
+def predicts_one_constant(name: str, table: FloatArray, fold: IntArray, constant: Sequence[str]) -> bool:
     """Whether a model is one constant in each fold; where folds hold one row each its own word is taken for it."""
     if len(np.unique(fold)) == len(fold):
         return name in constant
@@ -169,10 +169,10 @@ def training_mean(screen: Screen, rows: IntArray, folds: Mapping[str, int] | Non
         return np.tile(train.mean(axis=0) if len(train) else np.full(len(screen.genes), np.nan), (len(rows), 1))
     fold = np.array([folds.get(name, -1) for name in screen.names])
     merged = screen.merged
-    some = merged.used & (merged.perturbation > 0) & (merged.moments.n > 0)
+    usable_rows = merged.used & (merged.perturbation > 0) & (merged.moments.n > 0)
     means = {
-        r: merged.moments.mean[some & (fold != r)].mean(axis=0)
-        if (some & (fold != r)).any()
+        r: merged.moments.mean[usable_rows & (fold != r)].mean(axis=0)
+        if (usable_rows & (fold != r)).any()
         else merged.moments.control
         for r in np.unique(fold[rows])
     }

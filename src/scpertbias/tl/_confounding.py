@@ -19,7 +19,7 @@ from .._log import added
 from .._moments import Screen
 from ..pp._annotate import SPECIES
 from ..pp._check import REPRODUCIBLE
-from ._compared import agreed
+from ._compared import data_of_models
 
 MARKED = ("mt", "ribo")
 OTHER = "other"
@@ -102,7 +102,7 @@ def confounding(
         "gene_symbols": gene_symbols,
     }
     records = _store.models(adata)
-    screen = _moments.of(adata, **(agreed(records, data) if records else data))
+    screen = _moments.of(adata, **(data_of_models(records, data) if records else data))
     gene_sets = measured_sets(adata, screen, sets)
     table = confounding_table(screen, gene_sets, n_random=n_random, n_boot=n_boot, rng=rng)
     adata = adata.copy() if copy else adata
@@ -122,22 +122,22 @@ class GeneSet:
 
 def measured_sets(adata: AnnData, screen: Screen, sets: pd.DataFrame | None = None) -> list[GeneSet]:
     """Return the sets with the genes that are measured, and at last ``other``, the measured genes in none."""
-    found: list[GeneSet] = []
+    gene_sets: list[GeneSet] = []
     for name, symbols in _symbols_of(screen, sets).items():
         measured = np.isin(screen.symbols, sorted(symbols))
         if sets is None and name in MARKED and name in adata.var.columns and adata.var[name].dtype == bool:
             measured = adata.var[name].to_numpy(bool)
-        found.append(GeneSet(name, measured, symbols | frozenset(screen.symbols[measured].tolist())))
-    rest = ~np.any([s.measured for s in found], axis=0) if found else np.ones(len(screen.genes), dtype=bool)
-    return [*found, GeneSet(OTHER, rest, frozenset())]
+        gene_sets.append(GeneSet(name, measured, symbols | frozenset(screen.symbols[measured].tolist())))
+    rest = ~np.any([s.measured for s in gene_sets], axis=0) if gene_sets else np.ones(len(screen.genes), dtype=bool)
+    return [*gene_sets, GeneSet(OTHER, rest, frozenset())]
 
 
 def _symbols_of(screen: Screen, sets: pd.DataFrame | None) -> dict[str, frozenset[str]]:
     """Return the symbols of each set, in the order in which sets occur."""
     if sets is None:
         # Of the two species that of which more genes are measured.
-        known = [ds.confounder_sets(species) for species in SPECIES]
-        sets = max(known, key=lambda frame: int(np.isin(screen.symbols, frame["target"].to_numpy(str)).sum()))
+        of_species = [ds.confounder_sets(species) for species in SPECIES]
+        sets = max(of_species, key=lambda frame: int(np.isin(screen.symbols, frame["target"].to_numpy(str)).sum()))
     missing = {"source", "target"} - set(sets.columns)
     if missing:
         msg = f"`sets` lacks the columns {sorted(missing)}; it holds {list(sets.columns)}."
@@ -191,7 +191,7 @@ def confounding_table(
     by_direction = direction_shares(whole, depth, fold)
     writer = _Writer(screen, whole, [screen.names[p] for p in rows])
     frames = [
-        *(writer.frame(s.name, "genes", share, own) for s, share, own in zip(sets, by_set, targeted, strict=True)),
+        *(writer.frame(s.name, "genes", share, hit) for s, share, hit in zip(sets, by_set, targeted, strict=True)),
         *(writer.frame(name, "direction", share, np.zeros(len(rows), bool)) for name, share in by_direction.items()),
     ]
     table = pd.concat(frames, ignore_index=True)

@@ -11,7 +11,7 @@ from anndata import AnnData
 from mudata import MuData
 from threadpoolctl import threadpool_limits
 
-from .. import _moments, _results, _store, _tables
+from .. import _held_out, _moments, _results, _store, _tables
 from .._compat import copy_mudata
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._docs import docs
@@ -100,31 +100,31 @@ def coupling_table(
         By regime and model: predictions (perturbations × genes, in the order of the names) of the fit on all
         perturbations, where it is at hand; the others are fitted again.
     """
-    given = in_sample or {}
+    at_hand = in_sample or {}
     others = [regime for regime in mdata.mod if regime != FULL]
     if FULL not in mdata.mod or not others:
         msg = f"`mdata` holds the regimes {list(mdata.mod)}; 'full' and another one are needed. See spb.tl.audit."
         raise ValueError(msg)
-    models = _results.chosen(mdata[FULL], None)
-    full = _Side(mdata, FULL, net, given.get(FULL, {}))
-    sides = {r: None if r in OTHER_VALUES else _Side(mdata, r, net, given.get(r, {})) for r in others}
+    models = _results.model_records(mdata[FULL], None)
+    full = RegimeFits(mdata, FULL, net, at_hand.get(FULL, {}))
+    of_regime = {r: None if r in OTHER_VALUES else RegimeFits(mdata, r, net, at_hand.get(r, {})) for r in others}
     rows = []
     for model in models:  # outside: the full model is fitted once for all regimes
-        here = [regime for regime in others if model in _store.models(mdata[regime])]
-        rows += [row for regime in here for row in _rows(model, regime, full, sides[regime])]
+        regimes = [regime for regime in others if model in _store.models(mdata[regime])]
+        rows += [row for regime in regimes for row in _rows(model, regime, full, of_regime[regime])]
     return pd.DataFrame(rows, columns=_tables.columns("coupling"))
 
 
-class _Side:
+class RegimeFits:
     """One regime: its screen, its stored models, and fits on all perturbations, made when asked for."""
 
-    def __init__(self, mdata: MuData, regime: str, net: pd.DataFrame | None, given: Mapping[str, FloatArray]) -> None:
+    def __init__(self, mdata: MuData, regime: str, net: pd.DataFrame | None, at_hand: Mapping[str, FloatArray]) -> None:
         self.adata: AnnData = mdata[regime]
         self.screen: Screen = _moments.of(self.adata)
         self._net = net
         self._quiet = regime != FULL  # there, edges to genes that are left out are no news
         self._graphs: Graphs | None = None
-        self.given = given
+        self.at_hand = at_hand
         self._last: dict[str, FloatArray] = {}  # no more than one fit is kept
 
     def stored(self, model: str) -> FloatArray:
@@ -133,13 +133,13 @@ class _Side:
 
     def in_sample(self, model: str) -> FloatArray:
         """Predictions of one fit on all perturbations; rows that were not trained on are NaN."""
-        if model in self.given or model in self._last:
-            return self.given[model] if model in self.given else self._last[model]
+        if model in self.at_hand or model in self._last:
+            return self.at_hand[model] if model in self.at_hand else self._last[model]
         record = _store.models(self.adata)[model]
         graphs = self.graphs() if "net" in specs()[record["kind"]].needs else None
-        everything = problem(self.screen, np.ones(len(self.screen.perturbation), dtype=bool), graphs=graphs)
-        predictions = closed_form(record["kind"])(everything, **record["params"]).predictions
-        self._last = {model: np.where(everything.trained[:, None], predictions, np.nan)}
+        on_all = problem(self.screen, np.ones(len(self.screen.perturbation), dtype=bool), graphs=graphs)
+        predictions = closed_form(record["kind"])(on_all, **record["params"]).predictions
+        self._last = {model: np.where(on_all.trained[:, None], predictions, np.nan)}
         return self._last[model]
 
     def graphs(self) -> Graphs | None:
@@ -149,7 +149,7 @@ class _Side:
         return self._graphs
 
 
-def _rows(model: str, regime: str, full: _Side, other: _Side | None) -> list[dict[str, Any]]:
+def _rows(model: str, regime: str, full: RegimeFits, other: RegimeFits | None) -> list[dict[str, Any]]:
     """Return the training and the unseen row of a model in a regime."""
     record = _store.models(full.adata)[model]
     rows = []
@@ -157,8 +157,8 @@ def _rows(model: str, regime: str, full: _Side, other: _Side | None) -> list[dic
         if other is None:
             shift, seed, n, note = np.nan, np.nan, 0, "its values are not those of the full model: not compared"
         else:
-            shift, n, note = _compared(model, kind, record, full, other)
-            seed, seed_note = _of_seed(model, kind, record, full, other)
+            shift, n, note = _shift_of(model, kind, record, full, other)
+            seed, seed_note = _seed_shift(model, kind, record, full, other)
             note = "; ".join(part for part in (note, seed_note) if part)
         rows.append(
             {"model": model, "regime": regime, "rows": kind, "shift": shift, "shift_seed": seed, "n": n, "note": note}
@@ -166,7 +166,9 @@ def _rows(model: str, regime: str, full: _Side, other: _Side | None) -> list[dic
     return rows
 
 
-def _of_seed(model: str, kind: str, record: Mapping[str, Any], full: _Side, other: _Side) -> tuple[float, str]:
+def _seed_shift(
+    model: str, kind: str, record: Mapping[str, Any], full: RegimeFits, other: RegimeFits
+) -> tuple[float, str]:
     """Return how far two full trainings with other seeds lie apart on the regime's genes, or why that is not known."""
     if record["kind"] in closed_forms():
         return 0.0, ""
@@ -174,37 +176,41 @@ def _of_seed(model: str, kind: str, record: Mapping[str, Any], full: _Side, othe
         return np.nan, "two trainings with other seeds are needed for shift_seed"
     columns = full.screen.genes.get_indexer(other.screen.genes)
     unseen = _unseen(record, full)
-    wanted = unseen if kind == UNSEEN else ~unseen
-    wanted[0] = False
-    again = np.asarray(record["other_seed"], dtype=np.float64)
-    seed, _, _ = shift(full.stored(model)[:, columns], again[:, columns], full.screen.moments.control[columns], wanted)
+    rows = unseen if kind == UNSEEN else ~unseen
+    rows[0] = False
+    other_seed = np.asarray(record["other_seed"], dtype=np.float64)
+    seed, _, _ = shift(
+        full.stored(model)[:, columns], other_seed[:, columns], full.screen.moments.control[columns], rows
+    )
     return seed, ""
 
 
-def _compared(model: str, kind: str, record: Mapping[str, Any], full: _Side, other: _Side) -> tuple[float, int, str]:
+def _shift_of(
+    model: str, kind: str, record: Mapping[str, Any], full: RegimeFits, other: RegimeFits
+) -> tuple[float, int, str]:
     unseen = _unseen(record, full)
     if kind == TRAINING and record.get("cross_fitted"):
-        at_hand = model in full.given and model in other.given
-        if not at_hand and (reason := _cannot_refit(record, full)):
+        both_at_hand = model in full.at_hand and model in other.at_hand
+        if not both_at_hand and (reason := _cannot_refit(record, full)):
             return np.nan, 0, reason
         before, after = full.in_sample(model), other.in_sample(model)
-        wanted = np.ones(len(unseen), dtype=bool)
+        rows = np.ones(len(unseen), dtype=bool)
     else:
         before, after = full.stored(model), other.stored(model)
-        wanted = unseen if kind == UNSEEN else ~unseen
-    wanted[0] = False  # the control
+        rows = unseen if kind == UNSEEN else ~unseen
+    rows[0] = False  # the control
     columns = full.screen.genes.get_indexer(other.screen.genes)
     return shift(
-        before[:, columns], after[_order(full.screen, other.screen)], full.screen.moments.control[columns], wanted
+        before[:, columns], after[_order(full.screen, other.screen)], full.screen.moments.control[columns], rows
     )
 
 
-def shift(before: FloatArray, after: FloatArray, control: FloatArray, wanted: BoolArray) -> tuple[float, int, str]:
+def shift(before: FloatArray, after: FloatArray, control: FloatArray, candidates: BoolArray) -> tuple[float, int, str]:
     """Return the distance of two predictions (perturbations × kept genes) over that of the first from control.
 
     Beside it the number of perturbations that both predict, and why there is no value.
     """
-    rows = wanted & np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
+    rows = candidates & np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
     n = int(rows.sum())
     if not n:
         return np.nan, 0, NO_ROWS
@@ -214,21 +220,18 @@ def shift(before: FloatArray, after: FloatArray, control: FloatArray, wanted: Bo
     return float(np.linalg.norm(after[rows] - before[rows])) / size, n, ""
 
 
-def _unseen(record: Mapping[str, Any], full: _Side) -> BoolArray:
+def _unseen(record: Mapping[str, Any], full: RegimeFits) -> BoolArray:
     """Return which perturbations the stored predictions have not seen."""
-    if record.get("cross_fitted"):
-        names = list(_results.folds(full.adata, {"": record}) or {})
-    else:
-        names = _results.held_out(record, full.screen)
+    names = _held_out.unseen(record, full.screen, _results.folds(full.adata, {"": record}))
     return np.isin(np.array(full.screen.names), names)
 
 
-def _cannot_refit(record: Mapping[str, Any], full: _Side) -> str:
+def _cannot_refit(record: Mapping[str, Any], full: RegimeFits) -> str:
     """Return why a model cannot be fitted again from what is stored; empty if it can."""
     if "net" in specs()[record["kind"]].needs and full.graphs() is None:
         return "training rows need the net: pass net="
-    given = [key for key, value in record["params"].items() if isinstance(value, str) and value.endswith(" table")]
-    return f"training rows need {given}, of which only the size is stored" if given else ""
+    tables = [str(name) for name in record.get("tables", [])]
+    return f"training rows need {tables}, of which only the size is stored" if tables else ""
 
 
 def _order(full: Screen, other: Screen) -> IntArray:

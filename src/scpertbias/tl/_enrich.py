@@ -92,7 +92,7 @@ def enrich(
     if k < 1:
         msg = f"`k` is {k}; at least one gene is needed."
         raise ValueError(msg)
-    lists = _attributed(adata, models, k) if of == "attributions" else _recurrent(adata, models, k)
+    lists = _top_attributions(adata, models, k) if of == "attributions" else _recurring_genes(adata, models, k)
     tested = measured_sets(hallmark() if sets is None else sets, lists.genes, tmin=tmin)
     table = enrich_table(lists, tested)
     if table.empty:
@@ -103,17 +103,17 @@ def enrich(
     return adata if copy else None
 
 
-def _attributed(adata: AnnData, models: str | Sequence[str] | None, k: int) -> Lists:
+def _top_attributions(adata: AnnData, models: str | Sequence[str] | None, k: int) -> Lists:
     """Return the top genes of each perturbation, after those of the mean."""
-    found = stored_attributions(adata, models)
-    symbols = _validate.gene_symbols(adata, agreed_symbols(adata, found))[0]
+    attributions = stored_attributions(adata, models)
+    symbols = _validate.gene_symbols(adata, agreed_symbols(adata, attributions))[0]
     order = np.argsort(symbols, kind="stable")
     genes, first = np.unique(symbols[order], return_index=True)
     if not k <= len(genes):
         msg = f"`k` is {k}, but there are {len(genes)} measured genes."
         raise ValueError(msg)
     members = {}
-    for name, frame in found.items():
+    for name, frame in attributions.items():
         size = np.abs(frame.to_numpy(np.float64).T)[:, order]
         size = np.maximum.reduceat(size, first, axis=1)  # a symbol may repeat
         members[name, "attributions"] = ["", *map(str, frame.columns)], top_genes(size, k)
@@ -129,7 +129,7 @@ def top_genes(size: FloatArray, k: int) -> BoolArray:
     return top_mask(size, k) & (size > 0)
 
 
-def _recurrent(adata: AnnData, models: str | Sequence[str] | None, k: int) -> Lists:
+def _recurring_genes(adata: AnnData, models: str | Sequence[str] | None, k: int) -> Lists:
     """Return the genes that recur more often than by chance, by model and scale."""
     table = _store.table(adata, "recurrence", made_by="spb.tl.recurrence")
     every = list(dict.fromkeys(table["model"]))
@@ -141,9 +141,9 @@ def _recurrent(adata: AnnData, models: str | Sequence[str] | None, k: int) -> Li
     records = {name: None for name in every if name in _store.models(adata)}
     key = agreed_symbols(adata, records) if records else None
     genes = np.unique(_validate.gene_symbols(adata, key)[0])
-    called = table[(table["q"] < RECURRENT) & table["model"].isin(names)]
+    recurring = table[(table["q"] < RECURRENT) & table["model"].isin(names)]
     members = {}
-    for (name, by), frame in called.groupby(["model", "by"], sort=False):
+    for (name, by), frame in recurring.groupby(["model", "by"], sort=False):
         top = frame.sort_values(["count", "q", "gene"], ascending=[False, True, True])[column].head(k)
         members[str(name), str(by)] = [""], np.isin(genes, top.to_numpy(str))[None]
     return Lists(genes.astype(str), members)
@@ -160,20 +160,20 @@ def measured_sets(sets: pd.DataFrame | str | Path, genes: npt.NDArray[np.str_], 
         msg = f"`sets` lacks the columns {sorted(missing)}; it holds {list(sets.columns)}."
         raise ValueError(msg)
     frame = sets[["source", "target"]].astype(str).drop_duplicates()
-    cut = frame[frame["target"].isin(set(genes.tolist()))]
-    size = cut.groupby("source")["target"].transform("size")
-    kept = cut[size >= max(1, tmin)]
-    if kept.empty:
+    measured = frame[frame["target"].isin(set(genes.tolist()))]
+    size = measured.groupby("source")["target"].transform("size")
+    large_enough = measured[size >= max(1, tmin)]
+    if large_enough.empty:
         msg = (
             f"`sets`: none of the {frame['source'].nunique()} sets has {tmin} measured genes (sets hold "
             f"{frame['target'].head(3).tolist()}, …; measured are {genes[:3].tolist()}, …). Lower tmin, or bring sets "
             "with the same gene names (see gene_symbols)."
         )
         raise ValueError(msg)
-    lost = frame["source"].nunique() - kept["source"].nunique()
+    lost = frame["source"].nunique() - large_enough["source"].nunique()
     if lost:
         info(f"{lost} of {frame['source'].nunique()} sets have fewer than {tmin} measured genes and are left out")
-    return kept.reset_index(drop=True)
+    return large_enough.reset_index(drop=True)
 
 
 MIN_OVERLAP = 3
@@ -203,7 +203,7 @@ def enrich_table(lists: Lists, sets: pd.DataFrame) -> pd.DataFrame:
     for (model, of), (lines, mask) in lists.members.items():
         overlap, k = np.asarray(mask.astype(np.int64) @ member), mask.sum(axis=1)
         row, column = np.nonzero(overlap)
-        found = [lists.genes[genes_of[c][mask[r, genes_of[c]]]] for r, c in zip(row, column, strict=True)]
+        overlapping = [lists.genes[genes_of[c][mask[r, genes_of[c]]]] for r, c in zip(row, column, strict=True)]
         frame = {
             "model": model,
             "of": of,
@@ -212,14 +212,14 @@ def enrich_table(lists: Lists, sets: pd.DataFrame) -> pd.DataFrame:
             "overlap": overlap[row, column],
             "k": k[row],
             "set_size": size[column],
-            "genes": [", ".join(genes) for genes in found],
+            "genes": [", ".join(genes) for genes in overlapping],
         }
         frames.append(pd.DataFrame(frame))
         n_tests[model] = n_tests.get(model, 0) + int((k > 0).sum()) * len(names)
     if not frames:
         return _tables.empty("enrich")
     table = pd.concat(frames, ignore_index=True).assign(background=len(lists.genes))
-    table["log_odds"], table["p"] = _tested(table, len(lists.genes))
+    table["log_odds"], table["p"] = _odds_and_p(table, len(lists.genes))
     table["q"] = np.nan
     for model, frame in table.groupby("model", sort=False):
         without = np.ones(n_tests[str(model)] - len(frame))
@@ -230,13 +230,13 @@ def enrich_table(lists: Lists, sets: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[order][_tables.columns("enrich")].reset_index(drop=True)
 
 
-def _tested(table: pd.DataFrame, background: int) -> tuple[FloatArray, FloatArray]:
+def _odds_and_p(table: pd.DataFrame, background: int) -> tuple[FloatArray, FloatArray]:
     """Return log odds and p of each row: each distinct table of counts is asked once."""
     cases, inverse = np.unique(table[["k", "overlap", "set_size"]].to_numpy(np.int64), axis=0, return_inverse=True)
     answers = np.full((len(cases), 2), np.nan)
     for k in np.unique(cases[:, 0]):
-        mine = np.flatnonzero(cases[:, 0] == k)
-        answers[mine] = query(int(k), cases[mine, 1:], background)
+        rows = np.flatnonzero(cases[:, 0] == k)
+        answers[rows] = query(int(k), cases[rows, 1:], background)
     return answers[inverse.ravel(), 0], answers[inverse.ravel(), 1]
 
 
@@ -254,8 +254,8 @@ def query(k: int, cases: IntArray, background: int) -> FloatArray:
         for j in range(size)
     ]
     net = pd.DataFrame(rows, columns=["source", "target"])
-    found = dc.mt.query_set([f"in_{j}" for j in range(k)], net, n_bg=background, tmin=0)
+    answer = dc.mt.query_set([f"in_{j}" for j in range(k)], net, n_bg=background, tmin=0)
     ordered: FloatArray = (
-        found.set_index("source").loc[[str(i) for i in range(len(cases))], ["stat", "pval"]].to_numpy()
+        answer.set_index("source").loc[[str(i) for i in range(len(cases))], ["stat", "pval"]].to_numpy()
     )
     return ordered

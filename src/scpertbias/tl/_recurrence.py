@@ -26,7 +26,7 @@ from .._keys import OBSERVED
 from .._log import added
 from .._models._base import CONSTANT
 from .._moments import Screen
-from ._compared import HeldOut, ask, common
+from ._compared import HeldOut, common, read_inputs
 
 
 @docs.dedent
@@ -96,8 +96,8 @@ def recurrence(
         "split_key": split_key,
         "gene_symbols": gene_symbols,
     }
-    asked = ask(adata, models, data, need_models=False)
-    table = recurrence_table(asked.screen, asked.predictions, folds=asked.folds, k=k, constant=asked.constant)
+    inputs = read_inputs(adata, models, data, need_models=False)
+    table = recurrence_table(inputs.screen, inputs.predictions, folds=inputs.folds, k=k, constant=inputs.constant)
     adata = adata.copy() if copy else adata
     _store.put(adata, recurrence=table)
     added("'recurrence', a row for each model, scale and gene (adata.uns['scpertbias'])")
@@ -127,26 +127,27 @@ def recurrence_table(
     constant
         Models known to predict the same for every unseen perturbation.
     """
-    shared = common(screen, predictions, folds, constant)
-    base, mean, half = _effects_of(screen.merged, shared)
+    merged = screen.merged
+    held_out = common(screen, predictions, folds, constant)
+    base, mean, half = _effects_of(merged, held_out)
     bins = expression_bins(base.control)
-    found = {by: {OBSERVED: count_top(*data_effects(by, mean, half, base), bins, k)} for by in BY}
+    counts = {by: {OBSERVED: count_top(*data_effects(by, mean, half, base), bins, k)} for by in BY}
     del mean, half
-    for name, table in shared.predictions.items():
-        away = shared.away(name)
+    for name, table in held_out.predictions.items():
+        centered = held_out.centered(name)
         for by in BY:
-            effects, repeats = predicted_effects(by, table, away, base)
+            effects, repeats = predicted_effects(by, table, centered, base)
             # One constant is one draw, not one for each perturbation: that its genes recur is no matter of chance.
-            found[by][name] = count_top(effects, [] if name in shared.constant else repeats, bins, k)
-    frames = [f for by in BY for f in _frames(screen, by, found[by], len(shared.rows), shared.constant)]
+            counts[by][name] = count_top(effects, [] if name in held_out.constant else repeats, bins, k)
+    frames = [f for by in BY for f in _frames(screen, by, counts[by], len(held_out.rows), held_out.constant)]
     table = pd.concat(frames, ignore_index=True)
-    order = {name: i for i, name in enumerate((OBSERVED, *shared.predictions))}
+    order = {name: i for i, name in enumerate((OBSERVED, *held_out.predictions))}
     rank = table.assign(model=table["model"].map(order), by=table["by"].map({by: i for i, by in enumerate(BY)}))
     position = rank.sort_values(["model", "by", "count"], ascending=[True, True, False], kind="stable").index
     return table.loc[position, _tables.columns("recurrence")].reset_index(drop=True)
 
 
-def _effects_of(merged: Screen, shared: HeldOut) -> tuple[Baselines, FloatArray, FloatArray]:
+def _effects_of(merged: Screen, held_out: HeldOut) -> tuple[Baselines, FloatArray, FloatArray]:
     """Return what effects are relative to, and the means and halves of the perturbations that are counted."""
     m = merged.moments
     perturbed = merged.used & (merged.perturbation > 0) & (m.n > 0)
@@ -158,32 +159,32 @@ def _effects_of(merged: Screen, shared: HeldOut) -> tuple[Baselines, FloatArray,
         perturbed_half=m.half[:, halved].mean(axis=1) if halved.any() else np.full_like(m.half[:, 0], np.nan),
         sd=np.sqrt(m.pooled_var),
     )
-    return base, m.mean[shared.rows], m.half[:, shared.rows]
+    return base, m.mean[held_out.rows], m.half[:, held_out.rows]
 
 
 def _frames(
-    screen: Screen, by: str, found: Mapping[str, Recurrence], n: int, constant: Sequence[str]
+    screen: Screen, by: str, counts: Mapping[str, Recurrence], n: int, constant: Sequence[str]
 ) -> list[pd.DataFrame]:
     """Make the rows of one scale; genes that no model and no perturbation puts on top are left out."""
-    kept = np.any([result.count > 0 for result in found.values()], axis=0)
-    observed = found[OBSERVED].count
+    on_top = np.any([result.count > 0 for result in counts.values()], axis=0)
+    observed = counts[OBSERVED].count
     return [
         pd.DataFrame(
             {
                 "model": name,
                 "by": by,
-                "gene": screen.genes[kept].to_numpy(str),
-                "count": result.count[kept],
+                "gene": screen.genes[on_top].to_numpy(str),
+                "count": result.count[on_top],
                 "n_perturbations": n,
-                "expected": result.expected[kept],
-                "excess": np.nan if name == OBSERVED else (result.count - observed)[kept].astype(np.float64),
-                "excess_ci_low": np.nan if name == OBSERVED else least_excess(result.count, observed, n)[kept],
-                "p": result.p[kept],
-                "q": benjamini_hochberg(result.p)[kept],
+                "expected": result.expected[on_top],
+                "excess": np.nan if name == OBSERVED else (result.count - observed)[on_top].astype(np.float64),
+                "excess_ci_low": np.nan if name == OBSERVED else least_excess(result.count, observed, n)[on_top],
+                "p": result.p[on_top],
+                "q": benjamini_hochberg(result.p)[on_top],
                 "n_effective_genes": result.effective,
                 "note": CONSTANT if name in constant else "",
-                "symbol": screen.symbols[kept],
+                "symbol": screen.symbols[on_top],
             }
         )
-        for name, result in found.items()
+        for name, result in counts.items()
     ]

@@ -53,8 +53,8 @@ def reference(
     beside cross-fitted ones, ``unseen`` names what it has not seen: its baseline has not seen that either.
     """
     genes = score_genes(screen, n_top_genes) if genes is None else genes
-    several = len(np.unique(screen.perturbation)) < len(screen.perturbation)
-    scored = screen.merged if folds is not None and several else screen
+    has_several_rows = len(np.unique(screen.perturbation)) < len(screen.perturbation)
+    scored = screen.merged if folds is not None and has_several_rows else screen
     m = scored.moments
     rows = np.flatnonzero(scored.used & (scored.perturbation > 0) & (m.n > 0))
     perturbation = scored.perturbation[rows]
@@ -98,8 +98,8 @@ def _baselines(
 ) -> tuple[FloatArray, FloatArray]:
     """Return for each row the mean of the perturbations that its models were trained on, and the baseline."""
     if unseen is not None:
-        seen = ~np.isin(screen.names, list(unseen))[screen.perturbation] & (screen.split != "val")
-        return _baseline(problem(screen, seen), perturbation)
+        train_rows = ~np.isin(screen.names, list(unseen))[screen.perturbation] & (screen.split != "val")
+        return _baseline(problem(screen, train_rows), perturbation)
     if folds is None:
         return _baseline(problem(screen, screen.split == "train"), perturbation)
     fold = np.array([folds.get(name, -1) for name in screen.names])
@@ -117,6 +117,6 @@ def _baseline(trained: Problem, perturbation: IntArray) -> tuple[FloatArray, Flo
     combination = np.array([len(trained.targets[p]) > 1 for p in perturbation], dtype=bool)
     if not combination.any():
         return mean, mean
-    added = additive.solve(trained).predictions[perturbation]
-    usable = combination & np.isfinite(added).all(axis=1)
-    return mean, np.where(usable[:, None], added, mean)
+    sums = additive.solve(trained).predictions[perturbation]
+    usable = combination & np.isfinite(sums).all(axis=1)
+    return mean, np.where(usable[:, None], sums, mean)

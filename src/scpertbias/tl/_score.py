@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _moments, _results, _store, _validate
+from .. import _held_out, _moments, _results, _store, _validate
 from .._core.arrays import FloatArray
 from .._core.metrics import METRICS, evaluate, evaluate_ceilings
 from .._docs import docs
 from .._log import added
-from .._models._base import CONSTANT
 from .._moments import Screen
 from ._reference import Reference, reference
 from ._summary import summarize
+
+CROSS_FITTED = {"cross_fitted": True}
+"""The record of a model that an audit has fitted, as far as what it has seen goes."""
 
 
 @docs.dedent
@@ -76,16 +78,15 @@ def score(
     [1.0]
     """
     _validate.cells_or_profiles(adata)
-    records = _results.chosen(adata, models)
+    records = _results.model_records(adata, models)
     data = _results.agreed_data(records)
     screen = _moments.of(adata, **data)
     folds = _results.folds(adata, records)
     truth = reference(screen, n_top_genes=n_top_genes, folds=folds)
     predictions = {key: _results.predictions(adata, key, screen).to_numpy(np.float64) for key in records}
     scores = score_table(screen, truth, [(key, "full", table) for key, table in predictions.items()])
-    scores = mark_held_out(scores, records, screen, folds=folds is not None)
-    constant = [key for key, record in records.items() if str(record.get("note", "")).startswith(CONSTANT)]
-    summary = summarize(scores, n_boot=n_boot, rng=rng, constant=constant)
+    scores = mark_held_out(scores, records, screen, folds)
+    summary = summarize(scores, n_boot=n_boot, rng=rng, constant=_results.constant(records))
     adata = adata.copy() if copy else adata
     _store.put(adata, scores=scores, summary=summary)
     added(
@@ -110,41 +111,44 @@ def score_table(
         "fold": reference.fold,
         "n_cells": reference.truth.n_cells.astype(np.int64),
     }
-    beside = {f"{name}_ceiling": ceilings[name] for name in METRICS if name in ceilings}
-    beside |= {f"{name}_baseline": baseline[name] for name in METRICS if name != "l2_ratio"}
+    references = {f"{name}_ceiling": ceilings[name] for name in METRICS if name in ceilings}
+    references |= {f"{name}_baseline": baseline[name] for name in METRICS if name != "l2_ratio"}
     frames = []
     for model, trained_on, table in predictions:
         scores = evaluate(table[np.ix_(reference.perturbation, reference.genes)], reference.truth)
         noise = scores.pop("control_noise")
-        columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, beside)}
+        columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, references)}
         frames.append(pd.DataFrame({**columns, "control_noise": noise, "reproducibility": reference.reproducibility}))
     return pd.concat(frames, ignore_index=True)
 
 
-def _side_by_side(scores: Mapping[str, FloatArray], beside: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def _side_by_side(scores: Mapping[str, FloatArray], references: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """All scores, then for each its ceiling and baseline."""
     order = [f"{name}{suffix}" for name in METRICS for suffix in ("_ceiling", "_baseline")]
-    return {**scores, **{key: beside[key] for key in order if key in beside}}
+    return {**scores, **{key: references[key] for key in order if key in references}}
 
 
 def mark_held_out(
-    scores: pd.DataFrame, records: Mapping[str, Mapping[str, Any]], screen: Screen, *, folds: bool
+    scores: pd.DataFrame,
+    records: Mapping[str, Mapping[str, Any]],
+    screen: Screen,
+    folds: Mapping[str, int] | None,
 ) -> pd.DataFrame:
-    """Mark as ``test`` only what each model has not seen, where that is not what the rows' own split says.
+    """Mark as ``test`` only what each model has not seen, whatever the rows' own split says.
 
-    That is so for a model whose maker said what it was tested on, and beside cross-fitted models (``folds``) for every
-    model that is not cross-fitted itself. Of a held-out combination ``seen_targets`` says how many of its genes the
-    model has seen perturbed. A model without a record is cross-fitted.
+    What it has seen of the test rows is ``train``, and so is all else of a model whose maker named what it was tested on.
+    Of a held-out combination ``seen_targets`` says how many of its genes the model has seen perturbed. A model without a
+    record is cross-fitted.
     """
-    seen = np.full(len(scores), np.nan)
+    n_seen = np.full(len(scores), np.nan)
     for name in scores["model"].unique():
-        record = records.get(name, {"cross_fitted": True})
-        mine = (scores["model"] == name).to_numpy()
-        if record.get("test") is not None or (folds and not record.get("cross_fitted")):
-            unseen = scores.loc[mine, "perturbation"].isin(_results.held_out(record, screen))
-            scores.loc[mine, "split"] = np.where(unseen, "test", "train")
-        seen[mine] = _seen_targets(scores[mine], record, screen)
-    scores.insert(scores.columns.get_loc("split") + 1, "seen_targets", pd.array(seen, dtype="Int64"))
+        record = records.get(name, CROSS_FITTED)
+        rows = (scores["model"] == name).to_numpy()
+        unseen = _held_out.unseen(record, screen, folds)
+        others = "train" if record.get("test") is not None else scores.loc[rows, "split"].replace("test", "train")
+        scores.loc[rows, "split"] = np.where(scores.loc[rows, "perturbation"].isin(unseen), "test", others)
+        n_seen[rows] = _seen_targets(scores[rows], record, screen)
+    scores.insert(scores.columns.get_loc("split") + 1, "seen_targets", pd.array(n_seen, dtype="Int64"))
     return scores
 
 
@@ -152,14 +156,14 @@ def _seen_targets(rows: pd.DataFrame, record: Mapping[str, Any], screen: Screen)
     """Count the genes of each held-out combination that training perturbations hit; NaN for all other rows."""
     targets = dict(zip(screen.names, screen.targets, strict=True))
     usable = screen.used & (screen.perturbation > 0) & (screen.moments.n > 0)
-    crossed = bool(record.get("cross_fitted"))
-    trained = {screen.names[p] for p in screen.perturbation[usable & (crossed | (screen.split == "train"))]}
-    trained -= set() if crossed else set(_results.held_out(record, screen))
-    fold = dict(zip(rows["perturbation"], rows["fold"], strict=True)) if crossed else {}
-    seen = np.full(len(rows), np.nan)
+    cross_fitted = bool(record.get("cross_fitted"))
+    trained = {screen.names[p] for p in screen.perturbation[usable & (cross_fitted | (screen.split == "train"))]}
+    trained -= set() if cross_fitted else set(_held_out.unseen(record, screen, None))
+    fold = dict(zip(rows["perturbation"], rows["fold"], strict=True)) if cross_fitted else {}
+    n_seen = np.full(len(rows), np.nan)
     for i, (name, split) in enumerate(zip(rows["perturbation"], rows["split"], strict=True)):
         if split == "test" and len(targets[name]) > 1:
-            others = (other for other in trained if not crossed or fold.get(other) != fold[name])
-            known = {gene for other in others if other != name for gene in targets[other]}
-            seen[i] = len(known & set(targets[name]))
-    return seen
+            others = (other for other in trained if not cross_fitted or fold.get(other) != fold[name])
+            perturbed = {gene for other in others if other != name for gene in targets[other]}
+            n_seen[i] = len(perturbed & set(targets[name]))
+    return n_seen

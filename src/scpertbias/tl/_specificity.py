@@ -14,8 +14,8 @@ from .._core.resampling import benjamini_hochberg
 from .._docs import docs
 from .._log import added
 from .._moments import Screen
-from ._compared import ask, common
-from ._specificity_scores import OBSERVED, Stage, stage
+from ._compared import common, read_inputs
+from ._specificity_scores import OBSERVED, SpecificityScorer, make_scorer
 
 
 @docs.dedent
@@ -85,12 +85,12 @@ def specificity(
     >>> spb.get.specificity(profiles).set_index(["model", "metric"]).loc[("mean", "l2"), "specific_gain"].item()
     0.0
     """
-    asked = ask(adata, models, need_models=True)
+    inputs = read_inputs(adata, models, need_models=True)
     table = specificity_table(
-        asked.screen,
-        asked.predictions,
-        folds=asked.folds,
-        constant=asked.constant,
+        inputs.screen,
+        inputs.predictions,
+        folds=inputs.folds,
+        constant=inputs.constant,
         n_top_genes=n_top_genes,
         n_perm=n_perm,
         n_boot=n_boot,
@@ -135,26 +135,28 @@ def specificity_table(
         Seed or generator.
     """
     seed = int(np.random.default_rng(rng).integers(2**63))
-    stages: dict[bytes, Stage] = {}
+    scorers: dict[bytes, SpecificityScorer] = {}
 
-    def judged_on(name: str, table: FloatArray) -> Stage | None:
+    def scorer_on(name: str, table: FloatArray) -> SpecificityScorer | None:
         """Return what a model is judged on; models that predict the same perturbations share it."""
-        held = common(screen, {name: table}, folds)
-        if name not in held.predictions:
+        held_out = common(screen, {name: table}, folds)
+        if name not in held_out.predictions:
             return None
-        key = held.rows.tobytes()
-        if key not in stages:
-            stages[key] = stage(screen, held, folds, n_top_genes, n_perm, n_boot, np.random.default_rng(seed))
-        return stages[key]
+        key = held_out.rows.tobytes()
+        if key not in scorers:
+            scorers[key] = make_scorer(
+                screen, held_out, folds, n_top_genes, n_perm, n_boot, np.random.default_rng(seed)
+            )
+        return scorers[key]
 
     rows: list[dict[str, object]] = []
-    everything = judged_on(OBSERVED, _predicted_by_any(predictions)) if predictions else None
-    if everything is not None:
-        rows += everything.observed_rows()
+    of_observed = scorer_on(OBSERVED, _predicted_by_any(predictions)) if predictions else None
+    if of_observed is not None:
+        rows += of_observed.observed_rows()
     for name, table in predictions.items():
-        judge = judged_on(name, table)
-        if judge is not None:
-            rows += judge.model_rows(name, table, known_constant=name in constant)
+        scorer = scorer_on(name, table)
+        if scorer is not None:
+            rows += scorer.model_rows(name, table, known_constant=name in constant)
     table = pd.DataFrame(rows).reindex(columns=_tables.columns("specificity"))
     table["q"] = table.groupby("model")["p"].transform(lambda p: benjamini_hochberg(p.to_numpy(np.float64)))
     return table.fillna({"note": ""})
@@ -162,6 +164,6 @@ def specificity_table(
 
 def _predicted_by_any(predictions: Mapping[str, FloatArray]) -> FloatArray:
     """Mark the perturbations that some model predicts: 0 there, NaN elsewhere."""
-    known = np.any([np.isfinite(table).all(axis=1) for table in predictions.values()], axis=0)
-    some = next(iter(predictions.values()))
-    return np.where(known[:, None], np.zeros_like(some), np.nan)
+    is_predicted = np.any([np.isfinite(table).all(axis=1) for table in predictions.values()], axis=0)
+    any_table = next(iter(predictions.values()))
+    return np.where(is_predicted[:, None], np.zeros_like(any_table), np.nan)

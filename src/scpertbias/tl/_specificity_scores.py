@@ -31,7 +31,7 @@ from .._core.specificity import (
 from .._keys import OBSERVED
 from .._models._base import CONSTANT
 from .._moments import Screen
-from ._compared import HeldOut, says_nothing
+from ._compared import HeldOut, predicts_one_constant
 from ._reference import score_genes
 
 OFF_SHARE = "off_share"
@@ -40,7 +40,7 @@ NO_EFFECT = "no predicted effect beyond the noise of the control"
 
 
 @dataclass
-class Stage:
+class SpecificityScorer:
     """What all models are scored on, and the draws that they share."""
 
     data: HeldOutData
@@ -57,7 +57,7 @@ class Stage:
         return len(self.data.observed)
 
     @property
-    def few(self) -> str:
+    def few_note(self) -> str:
         return f"{self.n} perturbations: no interval, no ranking" if self.n < MIN_PERTURBATIONS else ""
 
     @cached_property
@@ -100,43 +100,43 @@ class Stage:
     def model_rows(self, name: str, table: FloatArray, *, known_constant: bool) -> list[dict[str, object]]:
         """Write the rows of a model from its predictions for all perturbations and genes of the screen."""
         predictions = table[self.rows][:, self.genes]
-        constant = says_nothing(name, predictions, self.data.fit, (name,) if known_constant else ())
+        constant = predicts_one_constant(name, predictions, self.data.fit, (name,) if known_constant else ())
         constant |= self.several_fits and only_drift(predictions, self.data.mean)
         rows = []
         for metric in METRICS:
             if constant:  # whichever perturbation it is given to
-                own = own_scores(metric, predictions, self.data)
-                matrix = np.repeat(own[:, None], self.n, axis=1)
+                scores = own_scores(metric, predictions, self.data)
+                matrix = np.repeat(scores[:, None], self.n, axis=1)
             else:
                 matrix = score_matrix(metric, predictions, self.data)
-            found = self._compare(metric, matrix)
+            comparison = self._compare(metric, matrix)
             if constant:
-                found = found._replace(mismatched=found.score, gain=0.0, low=0.0, high=0.0, p=1.0)
+                comparison = comparison._replace(mismatched=comparison.score, gain=0.0, low=0.0, high=0.0, p=1.0)
             half = float(half_scores(metric, (predictions, predictions), self.data).mean())
-            rows.append({**self._row(name, metric, found, CONSTANT if constant else ""), "score_half": half})
+            rows.append({**self._row(name, metric, comparison, CONSTANT if constant else ""), "score_half": half})
         off = OffShare(np.nan, np.nan, np.nan)
         if self._axis_is_known:
             off = off_share(as_effects(predictions, self.effects), self.data, self.resamples)
         note = NO_EFFECT if self._axis_is_known else NO_AXIS_NOTE
         return [*rows, self._off_row(name, off, "" if np.isfinite(off.share) else note)]
 
-    def _row(self, name: str, metric: str, found: Mismatch, note: str = "") -> dict[str, object]:
+    def _row(self, name: str, metric: str, comparison: Mismatch, note: str = "") -> dict[str, object]:
         ceiling = self.ceilings[metric]
         return {
             "model": name,
             "metric": metric,
             "n": self.n,
-            "score": found.score,
-            "mismatched": found.mismatched,
-            "specific_gain": found.gain,
-            "ci_low": found.low,
-            "ci_high": found.high,
-            "p": found.p,
+            "score": comparison.score,
+            "mismatched": comparison.mismatched,
+            "specific_gain": comparison.gain,
+            "ci_low": comparison.low,
+            "ci_high": comparison.high,
+            "p": comparison.p,
             "ceiling": ceiling.score,
             "ceiling_mismatched": ceiling.mismatched,
             "ceiling_gain": ceiling.gain,
             "axis_only": self.axis_scores[metric],
-            "note": "; ".join(part for part in (note, self.few) if part),
+            "note": "; ".join(part for part in (note, self.few_note) if part),
         }
 
     def _off_row(self, name: str, off: OffShare, note: str) -> dict[str, object]:
@@ -148,24 +148,24 @@ class Stage:
             "ci_low": off.low,
             "ci_high": off.high,
             "ceiling": self.observed_off.share,
-            "note": "; ".join(part for part in (note, self.few) if part),
+            "note": "; ".join(part for part in (note, self.few_note) if part),
         }
 
 
-def stage(
+def make_scorer(
     screen: Screen,
-    held: HeldOut,
+    held_out: HeldOut,
     folds: Mapping[str, int] | None,
     n_top_genes: int,
     n_perm: int,
     n_boot: int,
     rng: np.random.Generator,
-) -> Stage:
+) -> SpecificityScorer:
     """Take from the screen what models are judged by on some held-out perturbations."""
     m = screen.merged.moments
     genes = score_genes(screen, n_top_genes)
-    kept = np.asarray(np.isfinite(m.half[:, held.rows]).all(axis=(0, 2)), dtype=np.bool_)
-    rows = held.rows[kept]
+    has_halves = np.asarray(np.isfinite(m.half[:, held_out.rows]).all(axis=(0, 2)), dtype=np.bool_)
+    rows = held_out.rows[has_halves]
     fit, axes = _training_axes(screen, rows, folds, genes)
     effects = half_effects(m, rows, genes)
     pooled = m.pooled_var[genes]
@@ -175,20 +175,20 @@ def stage(
         half=m.half[:, rows][:, :, genes],
         control=m.control[genes],
         control_half=effects.control,
-        mean=held.mean[kept][:, genes],
+        mean=held_out.mean[has_halves][:, genes],
         noise=(var / m.n[rows, None]).sum(axis=1),
         axes=axes,
         fit=fit,
-        pool=held.groups[kept],
+        pool=held_out.groups[has_halves],
     )
     resamples = resample(effects, n_boot, rng) if len(rows) and n_boot else None
     empty = np.zeros((0, len(rows)))
-    return Stage(
+    return SpecificityScorer(
         data=data,
         effects=effects,
         genes=genes,
         rows=rows,
-        several_fits=held.several_fits,
+        several_fits=held_out.several_fits,
         permuted=permutations(data.pool, n_perm, rng),
         weights=empty if resamples is None else resamples.perturbations,
         resamples=resamples,

@@ -31,11 +31,11 @@ SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Subset:
     """A model on a subset: its scores by perturbation, NaN outside the subset."""
 
     model: str
-    subset: str
+    name: str
     table: dict[str, FloatArray]
 
 
@@ -60,12 +60,12 @@ def summarize(
     if not tables:
         return _tables.empty("summary")
     shared = np.isin(names, sorted(predicted_by_all(held_out) if common is None else common))
-    parts = []
+    subsets = []
     for model, table in tables.items():
-        for subset, keep in zip(SUBSETS, (True, shared, table["reproducibility"] >= REPRODUCIBLE), strict=True):
-            kept = {c: np.where(keep & np.isfinite(table["l2"]), v, np.nan) for c, v in table.items()}
-            parts.append(_Part(model, subset, kept))
-    return with_q(pd.DataFrame(_rows(parts, weights, set(constant)), columns=_tables.columns("summary")))
+        for name, keep in zip(SUBSETS, (True, shared, table["reproducibility"] >= REPRODUCIBLE), strict=True):
+            values = {c: np.where(keep & np.isfinite(table["l2"]), v, np.nan) for c, v in table.items()}
+            subsets.append(_Subset(model, name, values))
+    return with_q(pd.DataFrame(_rows(subsets, weights, set(constant)), columns=_tables.columns("summary")))
 
 
 def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
@@ -92,39 +92,43 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _rows(parts: list[_Part], weights: FloatArray, constant: set[str]) -> list[dict[str, object]]:
-    """Return the rows of all parts, from one set of columns for each kind of estimate."""
+def _rows(subsets: list[_Subset], weights: FloatArray, constant: set[str]) -> list[dict[str, object]]:
+    """Return the rows of all subsets, from one set of columns for each kind of estimate."""
     scaled = [name for name, metric in METRICS.items() if metric.scaled]
-    values = np.column_stack([p.table[name] for p in parts for name in METRICS])
-    baselines = np.column_stack([_baseline(p.table, name) for p in parts for name in METRICS])
+    values = np.column_stack([p.table[name] for p in subsets for name in METRICS])
+    baselines = np.column_stack([_baseline(p.table, name) for p in subsets for name in METRICS])
     mean, difference = means(values, weights), means(values - baselines, weights)
     terms = [
         METRICS[name].skill(p.table[name], p.table[f"{name}_baseline"], p.table[f"{name}_ceiling"])
-        for p in parts
+        for p in subsets
         for name in scaled
     ]
     skill = ratios(
         np.column_stack([t.numerator for t in terms]), np.column_stack([t.denominator for t in terms]), weights
     )
     rows = []
-    for i, part in enumerate(parts):
+    for i, subset in enumerate(subsets):
         for j, name in enumerate(METRICS):
             k = i * len(METRICS) + j
             same = _same(name, values[:, k], baselines[:, k])
-            note = _note(name, part, int(mean.n[k]), one=part.model in constant)
+            note = _note(name, subset, int(mean.n[k]), constant=subset.model in constant)
             rows.append(
-                {**_labels(part, name), **_plain(part.table, name, mean, difference, k, same=same), "note": note}
+                {**_labels(subset, name), **_plain(subset.table, name, mean, difference, k, same=same), "note": note}
             )
             if name in scaled:
                 s = i * len(scaled) + scaled.index(name)
                 rows.append(
-                    {**_labels(part, f"{name}_skill"), **_scaled(skill, s, same=same), "note": skill.reason[s] or note}
+                    {
+                        **_labels(subset, f"{name}_skill"),
+                        **_scaled(skill, s, same=same),
+                        "note": skill.reason[s] or note,
+                    }
                 )
     return rows
 
 
-def _labels(part: _Part, metric: str) -> dict[str, object]:
-    return {"model": part.model, "subset": part.subset, "metric": metric}
+def _labels(subset: _Subset, metric: str) -> dict[str, object]:
+    return {"model": subset.model, "subset": subset.name, "metric": metric}
 
 
 def _plain(
@@ -177,14 +181,14 @@ def average(values: FloatArray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _note(name: str, part: _Part, n: int, *, one: bool) -> str:
-    table = part.table
+def _note(name: str, subset: _Subset, n: int, *, constant: bool) -> str:
+    table = subset.table
     if name == "discrimination" and n == 0 and np.isfinite(table["l2"]).any():
         return SMALL_FOLDS
     notes = [f"{n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
-    if one and name == "pearson_delta_perturbed":
+    if constant and name == "pearson_delta_perturbed":
         notes.append(OFFSET)
-    if one and name == "discrimination":
+    if constant and name == "discrimination":
         notes.append(ONE_PREDICTION)
     noise = average(np.where(np.isfinite(table[name]), table["control_noise"], np.nan))
     if name == "pearson_delta" and noise > NOISY:

@@ -18,7 +18,7 @@ from .._keys import OBSERVED
 from .._log import added, warn
 from .._models._base import CONSTANT
 from .._moments import Screen
-from ._compared import ask, common
+from ._compared import common, read_inputs
 
 DIRECTIONS = ("either", "down", "up")
 FEW = f"not informative: fewer than {MIN_TARGETS} measured targets"
@@ -101,15 +101,15 @@ def target_response(
         "split_key": split_key,
         "gene_symbols": gene_symbols,
     }
-    asked = ask(adata, models, data, need_models=False)
+    inputs = read_inputs(adata, models, data, need_models=False)
     table = target_response_table(
-        asked.screen,
-        asked.predictions,
-        folds=asked.folds,
+        inputs.screen,
+        inputs.predictions,
+        folds=inputs.folds,
         direction=direction,
         max_shift=max_shift,
         n_perm=n_perm,
-        constant=asked.constant,
+        constant=inputs.constant,
         rng=rng,
     )
     adata = adata.copy() if copy else adata
@@ -152,21 +152,21 @@ def target_response_table(
     scale = np.sqrt(m.pooled_var)
     frames = []
     for name in (OBSERVED, *predictions):
-        shared = common(screen, {} if name == OBSERVED else {name: predictions[name]}, folds, constant)
-        if name in shared.constant:
+        held_out = common(screen, {} if name == OBSERVED else {name: predictions[name]}, folds, constant)
+        if name in held_out.constant:
             frames.append(pd.DataFrame([{"model": name, "level": "scan", "block": "all", "note": CONSTANT}]))
             continue
-        if name != OBSERVED and name not in shared.predictions:
+        if name != OBSERVED and name not in held_out.predictions:
             continue
-        delta = (m.mean[shared.rows] if name == OBSERVED else shared.predictions[name]) - m.control
+        delta = (m.mean[held_out.rows] if name == OBSERVED else held_out.predictions[name]) - m.control
         z = np.divide(delta, scale, out=np.zeros_like(delta), where=scale > 0)
-        z /= np.sqrt(1 / m.n[shared.rows] + 1 / m.n[m.reference])[:, None]
+        z /= np.sqrt(1 / m.n[held_out.rows] + 1 / m.n[m.reference])[:, None]
         ranks = percentiles({"either": np.abs(z), "down": -z, "up": z}[direction])
-        rows, columns = _targets(screen, shared.rows)
+        rows, columns = _targets(screen, held_out.rows)
         # The same permutations for every model.
-        found = scan(ranks, rows, columns, max_shift=max_shift, n_perm=n_perm, rng=np.random.default_rng(seed))
-        frames.append(_scan_rows(name, found, screen))
-        frames.append(_target_rows(name, screen, shared.rows, rows, columns, (ranks, z, delta)))
+        response = scan(ranks, rows, columns, max_shift=max_shift, n_perm=n_perm, rng=np.random.default_rng(seed))
+        frames.append(_scan_rows(name, response, screen))
+        frames.append(_target_rows(name, screen, held_out.rows, rows, columns, (ranks, z, delta)))
     dtypes = _tables.empty("target_response").dtypes
     table = pd.concat([frame.reindex(columns=dtypes.index).astype(dtypes) for frame in frames], ignore_index=True)
     text = [name for name, dtype in dtypes.items() if dtype == dtypes["model"]]
@@ -184,15 +184,15 @@ def _targets(screen: Screen, perturbations: IntArray) -> tuple[IntArray, IntArra
         for gene in screen.targets[p]
         if gene in column and expressed[column[gene]]
     ]
-    found = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
+    positions = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return positions[:, 0], positions[:, 1]
 
 
-def _scan_rows(name: str, found: Scan, screen: Screen) -> pd.DataFrame:
-    n_scans, n_shifts = found.percentile.shape
-    strongest = found.p[np.arange(n_scans), found.best]
+def _scan_rows(name: str, response: Scan, screen: Screen) -> pd.DataFrame:
+    n_scans, n_shifts = response.percentile.shape
+    strongest = response.p[np.arange(n_scans), response.best]
     q = benjamini_hochberg(strongest)
-    best = found.best[:, None] == np.arange(n_shifts)
+    best = response.best[:, None] == np.arange(n_shifts)
     bounds = [(0, len(screen.genes) - 1), *block_bounds(len(screen.genes))]
     labels = ["all", *(str(i + 1) for i in range(N_BLOCKS))]
     return pd.DataFrame(
@@ -202,11 +202,11 @@ def _scan_rows(name: str, found: Scan, screen: Screen) -> pd.DataFrame:
             "block": np.repeat(labels, n_shifts),
             "first": np.repeat([str(screen.genes[a]) if a >= 0 else "" for a, _ in bounds], n_shifts),
             "last": np.repeat([str(screen.genes[b]) if b >= 0 else "" for _, b in bounds], n_shifts),
-            "shift": np.tile(found.shifts, n_scans),
-            "n_targets": found.n_targets.ravel(),
-            "percentile": found.percentile.ravel(),
-            "expected": found.expected.ravel(),
-            "p": found.p.ravel(),
+            "shift": np.tile(response.shifts, n_scans),
+            "n_targets": response.n_targets.ravel(),
+            "percentile": response.percentile.ravel(),
+            "expected": response.expected.ravel(),
+            "p": response.p.ravel(),
             "q": np.where(best, q[:, None], np.nan).ravel(),
             "proposed": (best & (q < PROPOSED)[:, None]).ravel(),
             "note": np.repeat(np.where(np.isnan(strongest), FEW, ""), n_shifts),

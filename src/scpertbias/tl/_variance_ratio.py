@@ -16,7 +16,7 @@ from .._docs import docs
 from .._log import added
 from .._models._base import CONSTANT
 from .._moments import Screen
-from ._compared import ask, common
+from ._compared import common, read_inputs
 
 
 @docs.dedent
@@ -71,9 +71,9 @@ def variance_ratio(
     >>> table["ratio"].item(), table["collapsed_to"].item()
     (0.0, 'mean')
     """
-    asked = ask(adata, models, need_models=True)
+    inputs = read_inputs(adata, models, need_models=True)
     table = variance_ratio_table(
-        asked.screen, asked.predictions, folds=asked.folds, n_boot=n_boot, constant=asked.constant, rng=rng
+        inputs.screen, inputs.predictions, folds=inputs.folds, n_boot=n_boot, constant=inputs.constant, rng=rng
     )
     adata = adata.copy() if copy else adata
     _store.put(adata, variance_ratio=table)
@@ -107,20 +107,21 @@ def variance_ratio_table(
     rng
         Seed or generator.
     """
-    shared = common(screen, predictions, folds, constant)
-    m = screen.merged.moments
-    halves = m.half[:, shared.rows]
+    merged = screen.merged
+    held_out = common(screen, predictions, folds, constant)
+    m = merged.moments
+    halves = m.half[:, held_out.rows]
     # Those with a single cell have no halves; predictions are compared where the data have both.
     halved = np.isfinite(halves).all(axis=(0, 2))
     weights = bootstrap_weights(int(halved.sum()), n_boot, np.random.default_rng(rng))
     screens, genes = [], []
-    for name, table in shared.predictions.items():
-        away = shared.away(name)[halved]
-        found = spread(away, halves[0, halved], halves[1, halved], shared.groups[halved], weights)
-        near = collapse(table, shared.mean, m.control)
-        note = CONSTANT if name in shared.constant else ""
-        screens.append(_screen_row(name, found, near, int(halved.sum()), note))
-        genes.append(_gene_rows(name, found, int(halved.sum()), screen))
+    for name, table in held_out.predictions.items():
+        centered = held_out.centered(name)[halved]
+        spreads = spread(centered, halves[0, halved], halves[1, halved], held_out.groups[halved], weights)
+        nearest = collapse(table, held_out.mean, m.control)
+        note = CONSTANT if name in held_out.constant else ""
+        screens.append(_screen_row(name, spreads, nearest, int(halved.sum()), note))
+        genes.append(_gene_rows(name, spreads, int(halved.sum()), screen))
     if not screens:
         return _tables.empty("variance_ratio")
     return pd.concat([pd.DataFrame(screens), *genes], ignore_index=True)[_tables.columns("variance_ratio")].fillna(
@@ -128,36 +129,54 @@ def variance_ratio_table(
     )
 
 
-def _screen_row(name: str, found: Spread, near: Collapse, n: int, note: str) -> dict[str, object]:
-    ratio = found.ratio
-    observed = float(found.observed.mean())
+COLUMNS = [
+    "model",
+    "level",
+    "gene",
+    "n_perturbations",
+    "sd_predicted",
+    "sd_observed",
+    "ratio",
+    "ci_low",
+    "ci_high",
+    "cosine_mean",
+    "cosine_control",
+    "collapsed_to",
+    "note",
+    "symbol",
+]
+
+
+def _screen_row(name: str, spreads: Spread, nearest: Collapse, n: int, note: str) -> dict[str, object]:
+    ratio = spreads.ratio
+    observed = float(spreads.observed.mean())
     return {
         "model": name,
         "level": "screen",
         "n_perturbations": n,
-        "sd_predicted": float(np.sqrt(found.predicted.mean())),
+        "sd_predicted": float(np.sqrt(spreads.predicted.mean())),
         "sd_observed": float(np.sqrt(observed)) if observed > 0 else np.nan,
         "ratio": ratio.estimate,
         "ci_low": ratio.low,
         "ci_high": ratio.high,
-        "cosine_mean": near.cosine_mean,
-        "cosine_control": near.cosine_control,
-        "collapsed_to": near.to,
+        "cosine_mean": nearest.cosine_mean,
+        "cosine_control": nearest.cosine_control,
+        "collapsed_to": nearest.to,
         "note": "; ".join(part for part in (note, ratio.reason) if part),
     }
 
 
-def _gene_rows(name: str, found: Spread, n: int, screen: Screen) -> pd.DataFrame:
+def _gene_rows(name: str, spreads: Spread, n: int, screen: Screen) -> pd.DataFrame:
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(found.reliable, np.sqrt(found.predicted / found.observed), np.nan)
-        observed = np.where(found.observed > 0, np.sqrt(found.observed), np.nan)
+        ratio = np.where(spreads.reliable, np.sqrt(spreads.predicted / spreads.observed), np.nan)
+        observed = np.where(spreads.observed > 0, np.sqrt(spreads.observed), np.nan)
     return pd.DataFrame(
         {
             "model": name,
             "level": "gene",
             "gene": screen.genes.to_numpy(str),
             "n_perturbations": n,
-            "sd_predicted": np.sqrt(found.predicted),
+            "sd_predicted": np.sqrt(spreads.predicted),
             "sd_observed": observed,
             "ratio": ratio,
             "symbol": screen.symbols,

@@ -375,6 +375,7 @@ def test_constant_is_noted(profiles, table):
     spb.tl.add_predictions(profiles, table, key_added="all")
     spb.tl.add_predictions(profiles, table, key_added="held_out", test=["JAK2", "SPI1"])
     models = profiles.uns["scpertbias"]["models"]
+    assert [bool(models[name]["constant"]) for name in ("all", "held_out")] == [False, True]
     assert models["all"]["note"] == ""
     assert models["held_out"]["note"] == "same prediction for every unseen perturbation"
 

@@ -106,9 +106,9 @@ def test_predictions_are_those_of_fits_that_never_saw_the_row(profiles, screen, 
             everything = fit(profiles, **({"net": net} if v.needs_net else {}), **v.params, key_added="m", copy=True)
             got = np.abs(fits.solutions[v.name].coef).T
             np.testing.assert_allclose(got, spb.get.attributions(everything, "m"), atol=1e-6)
-    constant = {name: s.note for name, s in fits.solutions.items()}
-    assert constant["ridge"].startswith("same prediction")
-    assert constant["grn_linear_perturbations"] == ""
+    notes = {name: (s.constant, s.note) for name, s in fits.solutions.items()}
+    assert notes["ridge"] == (True, "same prediction for every unseen perturbation")
+    assert notes["grn_linear_perturbations"] == (False, "")
 
 
 def test_only_predictions(screen, net):

@@ -96,7 +96,11 @@ def setting():
     gaps[[1, 2]] = np.nan
     fits = {
         "full": Fits(
-            {"a": Solution(table), "b": Solution(gaps, note="same prediction for every unseen perturbation")}, {}
+            {
+                "a": Solution(table),
+                "b": Solution(gaps, note="same prediction for every unseen perturbation", constant=True),
+            },
+            {},
         ),
         "no_mt": Fits({"a": Solution(table + rng.normal(0, 0.02, table.shape))}, {"b": "because"}),
     }

@@ -8,7 +8,7 @@ from scpertbias import _moments
 from scpertbias._core.matched_genes import Removals
 from scpertbias.pp._regimes import removed
 from scpertbias.tl._audit.cross_fit import Variant, cross_fit_all, make_folds, variants
-from scpertbias.tl._audit.random_removal import TOO_FEW_GENES, by_gene, random_table
+from scpertbias.tl._audit.random_removal import TOO_FEW_GENES, random_table
 from scpertbias.tl._audit.retraining import UNCHANGED, retraining_table, score_regimes
 
 N_TOP = 40
@@ -94,14 +94,20 @@ def test_models_that_solve_every_gene_apart_are_not_tested(setting):
     for v in wanted:
         before, after = (fits[r].solutions[v.name].predictions for r in ("full", "no_mt_ribo"))
         same = np.allclose(before[:, columns], after, rtol=0, atol=1e-10)
-        assert same if by_gene(v) else (not same or v.kind == "grn_linear")
+        assert same if v.fits_genes_separately else (not same or v.kind == "grn_linear")
 
 
-def test_by_gene_follows_the_parameters():
-    assert by_gene(Variant("x", "grn_linear", {"axis": "genes", "gamma": 0}))
-    assert not by_gene(Variant("x", "grn_linear", {"axis": "both", "gamma": 1.0}))
-    assert not by_gene(Variant("x", "two_stage", {"axis": "perturbations"}))
-    assert by_gene(Variant("x", "mean", {}))
+@pytest.mark.parametrize(
+    ("kind", "params", "separately"),
+    [
+        ("grn_linear", {"axis": "genes", "gamma": 0}, True),
+        ("grn_linear", {"axis": "both", "gamma": 1.0}, False),
+        ("two_stage", {"axis": "perturbations"}, False),
+        ("mean", {}, True),
+    ],
+)
+def test_whether_genes_are_fitted_separately_follows_the_parameters(kind, params, separately):
+    assert Variant("x", kind, params).fits_genes_separately == separately
 
 
 def test_nothing_depends_on_the_number_of_jobs(setting):

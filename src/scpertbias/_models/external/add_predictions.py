@@ -218,13 +218,15 @@ def _put(
     predicted = np.isfinite(values).all(axis=1)
     cannot = [screen.names[i] for i in np.flatnonzero(~predicted)]
     unseen = values[predicted & np.isin(screen.names, screen.names[1:] if test is None else test)]
+    constant = len(unseen) > 1 and bool((unseen == unseen[0]).all())
     record = {
         "kind": "external",
         "params": dict(params),
         "data": {**{k: screen.record.get(k) for k in DATA}, "reference_name": screen.reference},
         "perturbations": list(screen.names),
         "unpredicted": cannot,
-        "note": CONSTANT if len(unseen) > 1 and (unseen == unseen[0]).all() else "",
+        "constant": constant,
+        "note": CONSTANT if constant else "",
         "cross_fitted": False,
         "test": test,
     }

@@ -12,7 +12,7 @@ import scanpy as sc
 from anndata import AnnData
 from mudata import MuData
 
-from ... import _moments, _results, _store, _validate
+from ... import _held_out, _moments, _results, _store, _validate
 from ..._docs import docs
 from ..._log import warn
 from ..._models._base import closed_forms, from_cells
@@ -244,7 +244,7 @@ def _check_held_out(profiles: AnnData, brought: Mapping[str, Any], fitted: Colle
     if not records:
         return
     screen = _moments.of(profiles, split_key=split_key)
-    for name in [name for name, record in records.items() if not _results.held_out(record, screen)]:
+    for name in [name for name, record in records.items() if not _held_out.unseen(record, screen, None)]:
         msg = (
             f"nothing says which perturbations {name!r} has not seen: no perturbation is 'test' in the split column "
             f"({split_key!r}), so it cannot be judged"

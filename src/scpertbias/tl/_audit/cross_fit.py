@@ -24,7 +24,6 @@ from .low_memory import Shelf, Shelved
 
 N_FOLDS = 5
 FEW_PERTURBATIONS = 25
-SECOND_AXIS = "perturbations"
 EVERYTHING = "all"
 """The fit on all perturbations, which is never scored."""
 
@@ -46,6 +45,11 @@ class Variant:
     def from_cells(self) -> bool:
         """Whether it is trained from cells, which costs, so that it keeps one split."""
         return self.kind in from_cells()
+
+    @property
+    def fits_genes_separately(self) -> bool:
+        """Whether no gene's prediction depends on which other genes there are."""
+        return specs()[self.kind].fits_genes_separately(**self.params)
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,7 @@ def variants(models: Sequence[str], model_params: Mapping[str, Mapping[str, Any]
         raise ValueError(msg)
     own: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in models}
     for name in models:
-        if "axis" in _defaults(name):
-            own[f"{name}_{SECOND_AXIS}"] = (name, {"axis": SECOND_AXIS})
+        own |= {f"{name}_{axis}": (name, {"axis": axis}) for axis in specs()[name].axes[1:]}
     strange = [name for name in model_params if name not in own]
     if strange:
         msg = f"`model_params`: {strange} are not among the models fitted, {list(own)}."
@@ -199,7 +202,11 @@ def _fit(variant: Variant, seen: Problem, predicted: BoolArray, *, coefficients:
         msg = "no net was given, and profiles have no cells to make one from"
         raise ValueError(msg)
     solution = closed_form(variant.kind)(seen, **variant.params)
-    arrays = {"predictions": solution.predictions[predicted], "note": np.array(solution.note)}
+    arrays = {
+        "predictions": solution.predictions[predicted],
+        "note": np.array(solution.note),
+        "constant": np.array(solution.constant),
+    }
     if coefficients:
         arrays |= {f"chosen/{name}": np.array(value) for name, value in solution.chosen.items()}
         if solution.coef is not None:
@@ -228,15 +235,16 @@ def _assembled(
             continue
         notes = {str(arrays["note"]) for arrays in by_fold.values() if not isinstance(arrays, str)}
         note = notes.pop() if len(notes) == 1 else ""
+        constant = all(bool(arrays["constant"]) for arrays in by_fold.values() if not isinstance(arrays, str))
         chosen = {k.removeprefix("chosen/"): a.item() for k, a in everything.items() if k.startswith("chosen/")}
         if shelf is not None:
-            fits.solutions[v.name] = shelf.solution((regime, v.name), note, chosen)
+            fits.solutions[v.name] = shelf.solution((regime, v.name), note, chosen, constant=constant)
             continue
         predictions = _unfilled(screen)
         for fold, arrays in by_fold.items():
             if not isinstance(arrays, str):
                 predictions[held_out[fold]] = arrays["predictions"]
-        fits.solutions[v.name] = Solution(predictions, everything.get("coef"), note, chosen)
+        fits.solutions[v.name] = Solution(predictions, everything.get("coef"), note, chosen, constant)
         if "predictions" in everything:
             fits.in_sample[v.name] = everything["predictions"]
     return fits

@@ -11,7 +11,7 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from ... import _moments, _results, _store, pp
+from ... import _held_out, _moments, _results, _store, pp
 from ..._core.arrays import FloatArray
 from ..._log import info
 from ..._models._base import specs
@@ -112,7 +112,7 @@ def _move(cells: AnnData, profiles: AnnData, name: str, regime: str, other_seed:
     record |= {
         "data": {**{key: screen.record.get(key) for key in _results.DATA}, "reference_name": screen.reference},
         "perturbations": names,
-        "test": _results.held_out({}, screen),
+        "test": _held_out.unseen({}, screen, None),
         "regime": regime,
     }
     if other_seed is not None:

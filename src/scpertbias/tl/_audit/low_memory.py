@@ -22,6 +22,7 @@ class Shelved:
     path: Path
     note: str = ""
     chosen: dict[str, Any] = field(default_factory=dict)
+    constant: bool = False
     coef: None = None
 
     @property
@@ -47,6 +48,6 @@ class Shelf:
         table[rows] = values
         table.flush()
 
-    def solution(self, name: tuple[str, str], note: str, chosen: dict[str, Any]) -> Shelved:
+    def solution(self, name: tuple[str, str], note: str, chosen: dict[str, Any], *, constant: bool) -> Shelved:
         """Return a table that is full."""
-        return Shelved(self._paths[name], note, chosen)
+        return Shelved(self._paths[name], note, chosen, constant)

@@ -11,16 +11,16 @@ import pandas as pd
 from mudata import MuData
 from threadpoolctl import threadpool_limits
 
-from ... import _moments, _results, _store, _tables
+from ... import _held_out, _moments, _results, _store, _tables
 from ..._core.arrays import FloatArray
-from ..._models._base import CONSTANT, Solution
+from ..._models._base import Solution
 from ..._models._fit import store
 from ..._moments import Screen
 from ...pp._check import findings
 from ...pp._regimes import removed
 from .._coupling import coupling_table
 from .._lazy import Tables
-from .._score import mark_held_out
+from .._score import CROSS_FITTED, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
 from .cross_fit import Fits, Variant, cross_fit_all, make_folds
 from .deep_models import trained_in
@@ -28,7 +28,7 @@ from .error_by_n_genes import error_by_n_genes_table
 from .jobs import Cache
 from .low_memory import Shelf
 from .perturbations import perturbations_table
-from .questions import Records, of_regime, question_tables
+from .questions import Records, constant_models, of_regime, question_tables
 from .random_removal import random_table
 from .retraining import ranking_table, retraining_table, score_regimes
 
@@ -128,9 +128,9 @@ def only_unseen(
     """Return the predictions, NaN where a model has seen the perturbation, for the control, and outside the folds."""
 
     def held_out(regime: str, name: str) -> Any:
-        screen, record = screens[regime], records[regime].get(name)
-        known = list(folds) if record is None else _results.held_out(record, screen)
-        return np.where(np.isin(screen.names, known)[:, None], predictions[regime][name], np.nan)
+        screen, record = screens[regime], records[regime].get(name, CROSS_FITTED)
+        names = _held_out.unseen(record, screen, folds)
+        return np.where(np.isin(screen.names, names)[:, None], predictions[regime][name], np.nan)
 
     return {
         regime: Tables({name: partial(held_out, regime, name) for name in tables})
@@ -148,9 +148,9 @@ def _scores(
     """Score every model in every regime; brought ones are post-hoc everywhere. None where there is no model."""
     if not predictions["full"]:
         return None
-    unseen = {name: _results.held_out(record, screens["full"]) for name, record in records["full"].items()}
+    unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in records["full"].items()}
     scores = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen)
-    return mark_held_out(scores, records["full"], screens["full"], folds=True)
+    return mark_held_out(scores, records["full"], screens["full"], folds)
 
 
 def _keep(
@@ -225,9 +225,7 @@ def summaries(
     common = predicted_by_all(own[own["split"] == "test"])
     parts = []
     for regime, frame in own.groupby("regime", sort=False):
-        notes = {name: solution.note for name, solution in fits[str(regime)].solutions.items()}
-        notes |= {name: str(record.get("note", "")) for name, record in records[str(regime)].items()}
-        constant = [name for name, note in notes.items() if note.startswith(CONSTANT)]
+        constant = constant_models(fits[str(regime)], records[str(regime)])
         part = summarize(frame, n_boot=n_boot, rng=rng, constant=constant, common=common)
         part.insert(1, "regime", str(regime))
         parts.append(part)

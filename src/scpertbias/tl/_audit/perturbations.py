@@ -11,7 +11,7 @@ from ..._core.arrays import BoolArray, FloatArray
 from ..._core.ranking import percentiles
 from ..._moments import Screen
 from ...pp._annotate import SPECIES, masks
-from ...pp._check import LEFT_OUT, REPRODUCIBLE
+from ...pp._check import REPRODUCIBLE
 
 KINDS = tuple(_tables.TABLES["perturbations"].pick("kind")[0].values)
 SYSTEMATIC, OTHER = "systematic", "other"
@@ -50,7 +50,7 @@ def perturbations_table(screen: Screen, check: pd.DataFrame, confounding: pd.Dat
         }
     )
     table["target_gene"] = table["target_gene"].fillna("")
-    left_out = rows["detail"].str.startswith(LEFT_OUT).to_numpy(bool)
+    left_out = ~np.isin(names, [screen.names[p] for p in np.unique(screen.perturbation[screen.used])])
     table["kind"] = _kinds(table["reproducibility"].to_numpy(), left_out, in_set, shares)
     return table[_tables.columns("perturbations")]
 

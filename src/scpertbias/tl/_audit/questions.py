@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from ... import _store
+from ... import _results, _store
 from ..._core.arrays import FloatArray
 from ..._keys import OBSERVED
-from ..._models._base import CONSTANT
 from ..._moments import Screen
 from .._attribution_agreement import attribution_agreement_table
 from .._attribution_check import attribution_check_table
@@ -48,7 +47,7 @@ def question_tables(
     rng: int | np.random.Generator | None,
 ) -> Answers:
     """Ask about the data in ``full`` and ``regressed``, what recurs and varies in every regime, the rest in ``full``."""
-    constant = {regime: _constant(f, records[regime]) for regime, f in fits.items()}
+    constant = {regime: constant_models(f, records[regime]) for regime, f in fits.items()}
 
     def in_regimes(regimes: list[str], table: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
         parts = [table(regime) for regime in regimes]
@@ -139,8 +138,6 @@ def _attributions(
     return tables
 
 
-def _constant(fits: Fits, records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+def constant_models(fits: Fits, records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """Name the models that predict the same for all that they have not seen."""
-    notes = {name: s.note for name, s in fits.solutions.items()}
-    notes |= {name: str(record.get("note", "")) for name, record in records.items()}
-    return tuple(name for name, note in notes.items() if note.startswith(CONSTANT))
+    return (*(name for name, s in fits.solutions.items() if s.constant), *_results.constant(records))

@@ -27,13 +27,6 @@ from .retraining import NO_GAIN, UNCHANGED
 TOO_FEW_GENES = "too few other genes to remove as many"
 
 
-def by_gene(variant: Variant) -> bool:
-    """Whether a model solves every gene apart, so that no gene's prediction depends on which others there are."""
-    if variant.kind == "grn_linear":
-        return variant.params["axis"] == "perturbations" or variant.params["gamma"] == 0
-    return variant.kind in {"no_change", "mean", "additive", "ridge"}
-
-
 def random_table(
     screens: Mapping[str, Screen],
     wanted: Sequence[Variant],
@@ -77,7 +70,7 @@ def random_table(
     full, regime = screens["full"], made[-1]
     kept = np.isin(np.arange(len(full.genes)), full.genes.get_indexer(screens[regime].genes))
     models = [v for v in wanted if v.name in fits["full"].solutions and v.name in fits[regime].solutions]
-    tried = [v for v in models if not by_gene(v)]
+    tried = [v for v in models if not v.fits_genes_separately]
     judge = _Judge(full, reference(full, n_top_genes=len(full.genes), folds=folds, genes=_all(full)), n_top_genes)
     removals = Removals(regime, ~kept, kept & ~confounders, full.moments.control)
     draws: list[Draw] = []
@@ -226,9 +219,9 @@ def _row(variant: Variant, removals: Removals, gain: FloatArray, draws: Sequence
     gains = np.array([draw.gains[variant.name] for draw in draws if variant.name in draw.gains])
     still = bool(len(gain)) and float(np.abs(gain).max()) <= NO_GAIN
     estimate = 0.0 if still else float(gain.mean()) if len(gain) else np.nan
-    unchanged = by_gene(variant) or (still and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
+    unchanged = variant.fits_genes_separately or (still and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
     notes = [UNCHANGED] if unchanged else [] if removals.possible else [TOO_FEW_GENES]
-    if len(gains) < len(draws) and not by_gene(variant):
+    if len(gains) < len(draws) and not variant.fits_genes_separately:
         notes.append(f"{len(draws) - len(gains)} of {len(draws)} removals leave nothing to fit or compare")
     tested = not unchanged and len(gains) > 0 and np.isfinite(estimate)
     return {

@@ -1,0 +1,38 @@
+"""What a model has not seen: the one rule by which every score, question and plot holds out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+
+from . import _moments, _results
+from ._core.arrays import FloatArray
+
+
+def unseen(record: Mapping[str, Any], screen: _moments.Screen, folds: Mapping[str, int] | None) -> list[str]:
+    """Return the perturbations that a model has not seen, in the order of ``screen.names``.
+
+    Of a cross-fitted model those in a fold; else those that its maker named (``test=``); else those that are test in the
+    split column with all their rows. A perturbation with some cells in training or validation was seen.
+    """
+    if record.get("cross_fitted"):
+        names = set(folds or {})
+    elif record.get("test") is not None:
+        names = {str(name) for name in np.asarray(record["test"])}
+    else:
+        is_test = screen.split == "test"
+        codes = set(screen.perturbation[is_test].tolist()) - set(screen.perturbation[~is_test].tolist())
+        names = {screen.names[code] for code in codes}
+    return [name for name in screen.names[1:] if name in names]  # the control is no perturbation
+
+
+def unseen_predictions(
+    adata: AnnData, key: str, record: Mapping[str, Any], screen: _moments.Screen, folds: Mapping[str, int] | None
+) -> FloatArray:
+    """Return stored predictions as perturbations × genes; rows that the model has seen are NaN."""
+    table = _results.predictions(adata, key, screen).to_numpy(np.float64, copy=True)  # pandas 3 gives it read-only
+    table[~np.isin(screen.names, unseen(record, screen, folds))] = np.nan
+    return table
