@@ -251,7 +251,7 @@ def imports_run_downward(module: Module) -> Iterator[str]:
     """an import runs downward in the order of the rooms, or stays in its row"""
     for item in imports(module):
         room = item.parts[1] if item.within("scpertbias") and len(item.parts) > 1 else module.room
-        if ROW.get(room, len(ROWS)) > ROW.get(module.room, -1):
+        if not room.startswith("__") and ROW.get(room, len(ROWS)) > ROW.get(module.room, -1):
             yield f"{module.rel}:{item.line} imports {item.name}, which is above {module.room}"
 
 
