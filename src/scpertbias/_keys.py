@@ -23,6 +23,9 @@ REGIMES = (FULL, *WITHOUT_GENES, REGRESSED)
 
 SPLITS = ("train", "val", "test")
 
+MISSING, LABEL, SMALL_BATCH = "missing", "label", "small_batch"
+"""Kinds of reasons for which cells are left out."""
+
 OBSERVED = "observed"
 """What the data themselves are called among the models of a table."""
 

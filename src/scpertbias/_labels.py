@@ -23,6 +23,7 @@ CONTROL_WORDS = frozenset(
         "negativecontrol", "safetargeting", "aavs1", "scramble", "scrambled", "neg", "unperturbed",
     }
 )  # fmt: skip
+NO_LABEL = "no label"
 SEPARATORS = (";", ",", "|", "_")
 _ANY_SEPARATOR = re.compile(r"[+;,|_]")
 _GUIDE = re.compile(r"^(?P<stem>.+?)[ _.\-](?:g|sg|guide|grna|sgrna)?[ _.\-]?\d+$", re.IGNORECASE)
@@ -85,11 +86,11 @@ def parse(
         raise TypeError(msg) from err
     raw = [str(label) for label in column.categories]
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(raw))
-    dropped = Counter({"no label": int((column.codes < 0).sum())})
+    dropped = Counter({NO_LABEL: int((column.codes < 0).sum())})
     live = []
     for label, n in zip(raw, counts.tolist(), strict=True):
         if label.strip().casefold() in UNASSIGNED:
-            dropped[label.strip() or "no label"] += n
+            dropped[label.strip() or NO_LABEL] += n
         elif n:  # a category without a cell is no label
             live.append(label)
     controls = find_reference(live, reference, groupby=groupby)

@@ -15,7 +15,7 @@ from .._core.arrays import BoolArray, IntArray
 from .._core.depth import Depth
 from .._core.halves import assign_halves
 from .._core.row_moments import MomentAccumulator
-from .._labels import Labels, parse, warn_if_guides
+from .._labels import NO_LABEL, Labels, parse, warn_if_guides
 from .._log import info, warn
 from . import streaming
 from .batch import Normalization
@@ -49,7 +49,7 @@ def read(
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
     _warn_batches(adata, data["batch_key"])
     split = _splits(adata, data["split_key"], labels)
-    codes, left_out = _leave_out(labels, batch, batch_names, split)
+    codes, left_out, kinds = _leave_out(labels, batch, batch_names, split)
     codes, codes_with_cells = _compress(codes)
     names = tuple(labels.names[i] for i in codes_with_cells)
     row, perturbation, split_of_row = _rows(codes, split)
@@ -79,7 +79,7 @@ def read(
         "rng": seed if isinstance(rng, int | np.integer) else None,
         "n_cells": int(adata.n_obs),
         "batch_names": batch_names,
-        **_without(left_out, sorted(set(labels.names) - set(names))),
+        **_left_out_record(left_out, kinds, sorted(set(labels.names) - set(names))),
     }
     return Screen(
         moments=moments,
@@ -108,10 +108,11 @@ def _data_record(data: dict[str, Any], labels: Labels, symbols_key: str | None) 
     }
 
 
-def _without(left_out: dict[str, int], perturbations: list[str]) -> dict[str, Any]:
-    """Return the cells left out by reason, and the perturbations that have none left."""
+def _left_out_record(left_out: dict[str, int], kinds: dict[str, str], perturbations: list[str]) -> dict[str, Any]:
+    """Return the cells left out by reason, the kind of each, and the perturbations that have none left."""
     return {
         "left_out_reason": list(left_out),
+        "left_out_kind": [kinds[reason] for reason in left_out],
         "left_out_cells": np.array(list(left_out.values()), dtype=np.int64),
         "left_out_perturbations": perturbations,
     }
@@ -158,23 +159,24 @@ def _splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:
 
 def _leave_out(
     labels: Labels, batch: IntArray, batch_names: Sequence[str], split: IntArray
-) -> tuple[IntArray, dict[str, int]]:
-    """Return codes with −1 for every cell that cannot count, and how many were left out for which reason."""
+) -> tuple[IntArray, dict[str, int], dict[str, str]]:
+    """Return codes with −1 for every cell that cannot count, and by reason how many were left out, and its kind."""
     codes, left_out = labels.codes.copy(), dict(labels.dropped)
+    kinds = {reason: _keys.MISSING if reason == NO_LABEL else _keys.LABEL for reason in left_out}
 
-    def drop(cells: BoolArray, reason: str) -> None:
+    def drop(cells: BoolArray, reason: str, kind: str) -> None:
         n = int((cells & (codes >= 0)).sum())
         if n:
-            left_out[reason] = n
+            left_out[reason], kinds[reason] = n, kind
             codes[cells] = -1
 
-    drop(batch < 0, "no batch")
-    drop(split < 0, "no split")
+    drop(batch < 0, "no batch", _keys.MISSING)
+    drop(split < 0, "no split", _keys.MISSING)
     if len(batch_names) > 1:
         controls = np.bincount(batch[codes == 0], minlength=len(batch_names))
         for i in np.flatnonzero(controls < MIN_BATCH_CONTROLS).tolist():
-            drop(batch == i, f"batch {batch_names[i]!r} with {controls[i]} control cells")
-    if small := [reason for reason in left_out if reason.startswith("batch ")]:
+            drop(batch == i, f"batch {batch_names[i]!r} with {controls[i]} control cells", _keys.SMALL_BATCH)
+    if small := [reason for reason, kind in kinds.items() if kind == _keys.SMALL_BATCH]:
         cells = sum(left_out[reason] for reason in small)
         warn(f"{cells} cells are left out: under {MIN_BATCH_CONTROLS} control cells in {', '.join(small[:5])}.")
     n_control = int((codes == 0).sum())
@@ -185,7 +187,7 @@ def _leave_out(
             + (", or use fewer batches." if len(batch_names) > 1 else ".")
         )
         raise ValueError(msg)
-    return codes, left_out
+    return codes, left_out, kinds
 
 
 def _compress(codes: IntArray) -> tuple[IntArray, IntArray]:

@@ -158,11 +158,11 @@ def _label_findings(screen: _moments.Screen) -> list[Finding]:
             f"control: {screen.reference!r}, {int(screen.moments.n[screen.perturbation == 0].sum())} cells",
         )
     ]
-    for reason, n in zip(screen.record["left_out_reason"], screen.record["left_out_cells"], strict=True):
-        shown = reason if reason.startswith(("no ", "batch ")) else f"label {reason!r}"
-        rows.append(
-            ("labels", "warning" if reason.startswith("batch ") else "note", f"{int(n)} cells left out: {shown}")
-        )
+    left_out = (screen.record[f"left_out_{field}"] for field in ("kind", "reason", "cells"))
+    for kind, reason, n in zip(*left_out, strict=True):
+        shown = f"label {reason!r}" if kind == _keys.LABEL else reason
+        status = "warning" if kind == _keys.SMALL_BATCH else "note"
+        rows.append(("labels", status, f"{int(n)} cells left out: {shown}"))
     none = _without_cells(screen)
     n_all = len(screen.names) - 1 + len(none)
     few = sorted({screen.names[p] for p, ok in zip(screen.perturbation, screen.used, strict=True) if not ok})
