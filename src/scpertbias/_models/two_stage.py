@@ -39,7 +39,7 @@ def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma
 
 @model(
     "two_stage",
-    unseen="genes axis: one constant; perturbations axis: its neighbors in the net",
+    unseen={"genes": "one constant", "perturbations": "its neighbors in the net"},
     needs=("net",),
     attribution="|(UV + W)[:, p]|",
     citation="Kavirayuni & Venturelli 2025",
