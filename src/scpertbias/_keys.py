@@ -29,5 +29,8 @@ MISSING, LABEL, SMALL_BATCH = "missing", "label", "small_batch"
 OBSERVED = "observed"
 """What the data themselves are called among the models of a table."""
 
+NO_PRETRAINING = " (no pretraining)"
+"""What the name of a foundation model without its published weights ends with."""
+
 NEGLIGIBLE = 0.0005
 """A difference of relative errors that nobody could use, whether or not it is one of chance."""

@@ -13,8 +13,12 @@ from scpertbias._report.content import SCHEMA, answer, content, described
 from scpertbias._report.layout import LAID_OUT
 from scpertbias._report.page import render
 from scpertbias._report.tables import read
+from scpertbias._report.verdicts import cautions, confounding, models, recurrence, retraining, screen
+from scpertbias._report.verdicts.scorecard import Standing
 from scpertbias._tables import columns
 from scpertbias.tl import show_models
+
+QUESTIONS = (screen, confounding, models, retraining, recurrence)
 
 
 def strict(text):
@@ -118,13 +122,31 @@ def _unknown_verdict(made):
     made["answer"][0]["verdict"] = "maybe"
 
 
+def _unknown_kind_of_sentence(made):
+    made["answer"][0]["sentences"][0]["kind"] = "gossip"
+
+
+def _nested_facts(made):
+    made["answer"][0]["facts"]["n"] = {"a": 1}
+
+
 def _table_gone(made):
     del made["tables"]["ranking"]
 
 
 @pytest.mark.parametrize(
     "spoil",
-    [_without_answer, _other_version, _number_as_text, _column_gone, _unknown_kind, _unknown_verdict, _table_gone],
+    [
+        _without_answer,
+        _other_version,
+        _number_as_text,
+        _column_gone,
+        _unknown_kind,
+        _unknown_verdict,
+        _unknown_kind_of_sentence,
+        _nested_facts,
+        _table_gone,
+    ],
 )
 def test_schema_refuses_what_is_otherwise(small_audit, validator, spoil):
     made = json.loads(to_json(small_audit))
@@ -132,6 +154,16 @@ def test_schema_refuses_what_is_otherwise(small_audit, validator, spoil):
     spoil(spoiled)
     assert validator.is_valid(made)
     assert not validator.is_valid(spoiled)
+
+
+def test_schema_lists_every_kind():
+    shipped = json.loads(schema())
+    of_answer = shipped["properties"]["answer"]["items"]["properties"]
+    assert set(of_answer["kind"]["enum"]) == {kind for module in QUESTIONS for kind in module.KINDS}
+    statements = {kind for module in (*QUESTIONS, cautions) for kind in module.STATEMENTS}
+    assert set(shipped["$defs"]["sentence"]["properties"]["kind"]["enum"]) == statements
+    assert shipped["properties"]["scorecard"]["items"]["properties"]["kind"]["enum"] == list(Standing)
+    assert of_answer["name"]["enum"] == [module.NAME for module in QUESTIONS]
 
 
 def test_schema_describes_every_column_of_the_page_and_of_the_tables(audit):
@@ -176,9 +208,9 @@ def test_epochs_of_trained_models_are_a_table(audit, validator):
 
 def test_the_screen_alone_has_two_answers(tables):
     tables["perturbations"] = pd.DataFrame(
-        [{"perturbation": "A", "kind": "specific", "target_gene": "", "target_z": None}]
+        [{"perturbation": "A", "kind": "specific", "target_gene": "", "target_z": None, "response_share": 1.0}]
     )
-    found = answer(tables, {})
+    found = answer(tables, ())
     assert [a["name"] for a in found["answer"]] == ["screen", "confounding", "models"]
     assert found["answer"][2]["text"] == "No model was fitted: this report is about the screen alone."
     assert found["scorecard"].empty
@@ -188,22 +220,22 @@ def test_the_screen_alone_has_two_answers(tables):
 def test_every_model_that_can_be_fitted_is_described():
     known = show_models()
     models = pd.DataFrame({"model": known["model"], "regime": "full", "kind": known["model"], "n_unpredicted": 0})
-    found = described(pd.concat([models, models.assign(regime="no_mt")]))
+    found = described(pd.concat([models, models.assign(regime="no_mt")]), {})
     assert found["model"].tolist() == known["model"].tolist(), "once, and not for every regime"
     assert (found["unseen"].str.len() > 10).all()
 
 
-def test_the_axis_is_that_of_the_name():
-    rows = [
-        {"model": name, "regime": "full", "kind": "grn_linear", "n_unpredicted": 2} for name in ("a", "a_perturbations")
-    ]
-    found = described(pd.DataFrame(rows)).set_index("model")
+def test_the_axis_is_that_of_the_record_and_else_of_the_name():
+    names = ("a", "b", "a_perturbations")
+    rows = [{"model": name, "regime": "full", "kind": "grn_linear", "n_unpredicted": 2} for name in names]
+    found = described(pd.DataFrame(rows), {"b": "perturbations"}).set_index("model")
     assert found.loc["a", "unseen"] == "one constant"
+    assert found.loc["b", "unseen"] == "its neighbors in the net"
     assert found.loc["a_perturbations", "unseen"] == "its neighbors in the net"
     assert set(found["n_unpredicted"]) == {2}
 
 
 def test_unknown_kinds_and_no_models():
     rows = [{"model": "x", "regime": "full", "kind": "of another version", "n_unpredicted": 0}]
-    assert described(pd.DataFrame(rows))["unseen"].tolist() == [""]
-    assert list(described(pd.DataFrame()).columns) == columns("described")
+    assert described(pd.DataFrame(rows), {})["unseen"].tolist() == [""]
+    assert list(described(pd.DataFrame(), {}).columns) == columns("described")

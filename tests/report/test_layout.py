@@ -12,7 +12,7 @@ from scpertbias._tables import Column, empty
 
 
 def shown_of(tables):
-    return views(tables, None, described(tables["models"]))
+    return views(tables, None, described(tables["models"], {}))
 
 
 def test_cells_have_text_and_a_value_to_sort_by():

@@ -10,7 +10,7 @@ import scpertbias as spb
 from scpertbias import _store
 from scpertbias._models import _base
 from scpertbias._models._base import Solution, model
-from scpertbias._report.content import answer, unseen_notes
+from scpertbias._report.content import answer, constant_models
 from scpertbias._report.tables import read
 
 pytestmark = pytest.mark.slow
@@ -20,7 +20,7 @@ class Said:
     """What the report says of an audit."""
 
     def __init__(self, mdata):
-        made = answer(read(mdata), unseen_notes(mdata))
+        made = answer(read(mdata), constant_models(mdata))
         self.verdict = {one["name"]: one["verdict"] for one in made["answer"]}
         self.text = {one["name"]: one["text"] for one in made["answer"]}
         self.sentences = {one["name"]: [s["text"] for s in one["sentences"] + one["details"]] for one in made["answer"]}

@@ -41,6 +41,15 @@ WEAK = "weak axis: its share may be up to 0.06 too high"
 NO_GENES = "no gene of the set is measured"
 TOO_FEW = "too few perturbations"
 NO_DEPTH = "no depth known"
+APPROXIMATE = "approximate interval"
+
+
+def note_codes(note: str) -> set[str]:
+    """Return what the note of a row says of an axis and its interval, as codes that stay where its words change."""
+    codes = {WEAK: "weak_axis", NO_REPRODUCIBLE_AXIS: "no_reproducible_axis", NO_RESPONSE: "no_reproducible_response"}
+    parts = note.split("; ")
+    approximate = {"approximate_interval"} if any(p.partition(":")[0] == APPROXIMATE for p in parts) else set()
+    return approximate | {codes[part] for part in parts if part in codes}
 
 
 @dataclass(frozen=True)

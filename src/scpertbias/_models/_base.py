@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -35,21 +35,21 @@ class ModelSpec:
     profiles (``net``, ``cells``), ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there
     is one: then the model costs nothing and is cross-fitted. ``check`` refuses wrong parameters before any work.
     ``stored_as`` is the name of its results, from the one asked for and its parameters: scGPT without pretraining says so.
-    ``axes`` are those that an audit fits it on, as ``axis=``: the first under its own name, each other under
-    ``name_axis``. ``fits_genes_separately`` says of its parameters whether no gene's prediction depends on which other
-    genes there are.
+    ``axes`` holds ``unseen`` for each ``axis=`` that an audit fits it on (empty without such a parameter): the first under
+    its own name, each other under ``name_axis``. ``fits_genes_separately`` says of its parameters whether no gene's
+    prediction depends on which other genes there are.
     """
 
     name: str
     fit: Callable[..., Any]
     unseen: str
+    axes: Mapping[str, str]
     needs: tuple[str, ...]
     attribution: str
     citation: str
     solve: Callable[..., Solution] | None
     check: Callable[..., None]
     stored_as: Callable[..., str]
-    axes: tuple[str, ...] = ()
     fits_genes_separately: Callable[..., bool] = _never
 
 
@@ -68,21 +68,22 @@ _REGISTRY: dict[str, ModelSpec] = {}
 def model(
     name: str,
     *,
-    unseen: str,
+    unseen: str | Mapping[str, str],
     citation: str,
     needs: tuple[str, ...] = (),
     attribution: str = "",
     solve: Callable[..., Solution] | None = None,
     check: Callable[..., None] = _nothing_to_check,
     stored_as: Callable[..., str] = _name_as_it_is,
-    axes: tuple[str, ...] = (),
     fits_genes_separately: Callable[..., bool] = _never,
 ) -> Callable[[Fit], Fit]:
-    """Register the public ``fit_*`` of a model."""
+    """Register the public ``fit_*`` of a model; ``unseen`` by axis where it smooths over one of several."""
+    axes = {} if isinstance(unseen, str) else dict(unseen)
+    text = unseen if isinstance(unseen, str) else "; ".join(f"{axis} axis: {words}" for axis, words in axes.items())
 
     def register(fit: Fit) -> Fit:
         _REGISTRY[name] = ModelSpec(
-            name, fit, unseen, needs, attribution, citation, solve, check, stored_as, axes, fits_genes_separately
+            name, fit, text, axes, needs, attribution, citation, solve, check, stored_as, fits_genes_separately
         )
         return fit
 

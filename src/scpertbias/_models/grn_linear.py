@@ -63,13 +63,12 @@ def _validated(problem: Problem, fits: dict[float, Linear]) -> tuple[Linear, flo
 
 @model(
     "grn_linear",
-    unseen="genes axis: one constant; perturbations axis: its neighbors in the net",
+    unseen={"genes": "one constant", "perturbations": "its neighbors in the net"},
     needs=("net",),
     attribution="|W[:, p]|",
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
-    axes=("genes", "perturbations"),
     fits_genes_separately=fits_genes_separately,
 )
 @docs.dedent

@@ -40,13 +40,12 @@ def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma
 
 @model(
     "two_stage",
-    unseen="genes axis: one constant; perturbations axis: its neighbors in the net",
+    unseen={"genes": "one constant", "perturbations": "its neighbors in the net"},
     needs=("net",),
     attribution="|(UV + W)[:, p]|",
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
     check=check,
-    axes=("genes", "perturbations"),
 )
 @docs.dedent
 def fit_two_stage(

@@ -1,10 +1,9 @@
-"""Everything that the report says, as plain data: the page shows it, the JSON file holds it."""
+"""All that the report shows, as plain data: the page shows it, the JSON file holds it."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -15,16 +14,20 @@ from .. import _store
 from .._tables import SHARED, TABLES, columns, empty
 from ..ds import confounder_sets
 from ..tl import show_models
+from ..tl._recurrence import CONSTANT
+from ..tl._show_models import unseen_by_axis
 from .provenance import provenance, remarks, title_of
 from .tables import NAMES, plain, plain_records, read
+from .verdicts.base import Statement, Verdict
 from .verdicts.cautions import cautions
-from .verdicts.confounding import confounding
-from .verdicts.models import collapsed, correlation, trusted
-from .verdicts.recurrence import recurring
-from .verdicts.retraining import leaning
+from .verdicts.confounding import confounding_verdict
+from .verdicts.models import baseline_correlation, collapsed_models, models_verdict
+from .verdicts.recurrence import recurrence_verdict
+from .verdicts.retraining import retraining_verdict
 from .verdicts.scorecard import scorecard
-from .verdicts.screen import worked
-from .wording import Answer, Sentence
+from .verdicts.screen import screen_verdict
+from .wording import card_words, sentence
+from .wording.terms import QUESTIONS
 
 SCHEMA = "scpertbias/audit/1"
 DRAWN = ("l2", "l2_ratio", "pearson_delta_perturbed")
@@ -53,9 +56,9 @@ def content(data: MuData, *, title: str | None = None, truth: pd.DataFrame | Non
     return {
         "schema": SCHEMA,
         "title": title or title_of(data) or TITLE,
-        **answer(tables, unseen_notes(data)),
+        **answer(tables, constant_models(data)),
         "tables": {name: _of_page(name, table) for name, table in tables.items() if name != "scores"},
-        "described": described(tables["models"]),
+        "described": described(tables["models"], axes_of(data)),
         "drawn": _drawn(tables["scores"]),
         "planted": _planted(data, truth),
         "notes": notes,
@@ -97,9 +100,17 @@ def schema() -> str:
     return _written(made) + "\n"
 
 
-def unseen_notes(data: MuData) -> dict[str, str]:
-    """Return what each model's record notes on unseen perturbations (empty where no predictions were kept)."""
-    return {name: str(record.get("note") or "") for name, record in _store.models(data["full"]).items()}
+def constant_models(data: MuData) -> set[str]:
+    """Return the models that predict one and the same for all unseen perturbations, where predictions were kept."""
+    records = _store.models(data["full"])
+    noted = {name for name, record in records.items() if str(record.get("note") or "").startswith(CONSTANT)}
+    return {name for name, record in records.items() if record.get("constant", name in noted)}
+
+
+def axes_of(data: MuData) -> dict[str, str]:
+    """Return the axis that each model smooths over, where predictions were kept and it has one."""
+    params = {name: record.get("params") or {} for name, record in _store.models(data["full"]).items()}
+    return {name: str(values["axis"]) for name, values in params.items() if "axis" in values}
 
 
 def _of_page(name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -147,60 +158,80 @@ def _plain_deep(value: Any) -> Any:
     return [_plain_deep(v) for v in value] if isinstance(value, list | tuple) else plain(value)
 
 
-def answer(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> dict[str, Any]:
+def answer(tables: Mapping[str, pd.DataFrame], constant: Collection[str]) -> dict[str, Any]:
     """Return the ``answer`` (questions), the ``scorecard`` of the models, ``cautions``, and ``remarks`` by section.
 
-    ``tables`` are the stored tables by name (one that was not made is empty), ``unseen`` what the record of
-    each model notes on unseen perturbations. No sentence rests on anything else.
+    ``tables`` are the stored tables by name (one that was not made is empty), ``constant`` the models that predict one
+    and the same for all unseen perturbations. No sentence rests on anything else.
     """
-    card = scorecard(tables, unseen)
-    asked: list[Answer | None] = [
-        worked(tables),
-        confounding(tables),
-        trusted(tables, card),
-        leaning(tables),
-        recurring(tables, confounder_sets()),
-    ]
-    remarks: dict[str, list[Sentence]] = {
-        "scores": correlation(tables["summary"]),
-        "specificity": collapsed(tables["variance_ratio"]),
+    card = card_words(scorecard(tables, constant))
+    verdicts = (
+        screen_verdict(tables),
+        confounding_verdict(tables),
+        models_verdict(tables, card),
+        retraining_verdict(tables),
+        recurrence_verdict(tables, confounder_sets()),
+    )
+    later = {
+        "scores": baseline_correlation(tables["summary"], tables["scores"]),
+        "specificity": collapsed_models(tables["variance_ratio"]),
     }
     return {
-        "answer": [one for one in asked if one is not None],
+        "answer": [verdict_record(verdict) for verdict in verdicts if verdict is not None],
         "scorecard": card,
-        "cautions": cautions(tables, card),
-        "remarks": remarks,
+        "cautions": statement_records(cautions(tables, card)),
+        "remarks": {section: statement_records(statements) for section, statements in later.items()},
     }
 
 
-AXES = re.compile(r"genes axis: (?P<genes>.*); perturbations axis: (?P<perturbations>.*)")
+def verdict_record(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as the file holds it."""
+    return {
+        "name": verdict.name,
+        "question": QUESTIONS[verdict.name],
+        "verdict": verdict.verdict,
+        **_record(verdict),
+        "sentences": statement_records(verdict.sentences),
+        "details": statement_records(verdict.details),
+    }
 
 
-def described(models: pd.DataFrame) -> pd.DataFrame:
+def statement_records(statements: Iterable[Statement]) -> list[dict[str, Any]]:
+    """Return statements as the file holds them."""
+    return [_record(statement) for statement in statements]
+
+
+def _record(statement: Verdict | Statement) -> dict[str, Any]:
+    return {
+        "kind": statement.kind,
+        "text": sentence(statement.kind, statement.facts),
+        "facts": plain(statement.facts),
+        "rows": statement.rows.to_dict("records"),
+    }
+
+
+def described(models: pd.DataFrame, axes: Mapping[str, str]) -> pd.DataFrame:
     """Return one row a model of the full screen: what it predicts for a perturbation that it has not seen, and whose it is.
 
-    Models of two axes are told apart by their names, as :func:`scpertbias.tl.audit` gives them.
+    ``axes`` holds the axis of models that smooth over one; without predictions it is told by the model's name, as
+    :func:`scpertbias.tl.audit` gives it.
     """
     if models.empty:
         return empty("described")
     known = show_models().set_index("model")
+    by_axis = unseen_by_axis()
     full = models[models["regime"] == "full"]
-    rows = [
-        {
-            "model": row["model"],
-            "kind": row["kind"],
-            "unseen": _unseen(str(row["model"]), str(known["unseen"].get(row["kind"], ""))),
-            "citation": str(known["citation"].get(row["kind"], "")),
-            "n_unpredicted": row["n_unpredicted"],
-        }
-        for _, row in full.iterrows()
-    ]
+    rows = []
+    for _, row in full.iterrows():
+        model, kind = str(row["model"]), str(row["kind"])
+        axis = axes.get(model, "perturbations" if model.endswith("_perturbations") else "genes")
+        rows.append(
+            {
+                "model": model,
+                "kind": kind,
+                "unseen": by_axis.get(kind, {}).get(axis, str(known["unseen"].get(kind, ""))),
+                "citation": str(known["citation"].get(kind, "")),
+                "n_unpredicted": row["n_unpredicted"],
+            }
+        )
     return pd.DataFrame(rows, columns=columns("described"))
-
-
-def _unseen(model: str, text: str) -> str:
-    """Return what is said of the axis that a model smooths over."""
-    axes = AXES.fullmatch(text)
-    if axes is None:
-        return text
-    return axes["perturbations" if model.endswith("_perturbations") else "genes"]

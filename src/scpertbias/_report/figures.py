@@ -25,8 +25,8 @@ def _recurrence(data: MuData) -> MplFigure:
     """Draw the mean baseline and the models that were tested, each on the perturbations that it predicts."""
     table = get.recurrence(data)
     table = table[(table["regime"] == "full") & (table["by"] == "z")]
-    wanted = ((table["model"] == "mean") | table["q"].notna()) & (table["model"] != OBSERVED)
-    models = list(dict.fromkeys(table.loc[wanted, "model"]))
+    shown = ((table["model"] == "mean") | table["q"].notna()) & (table["model"] != OBSERVED)
+    models = list(dict.fromkeys(table.loc[shown, "model"]))
     figure: MplFigure = pl.recurrence(data, "z", models=models, return_fig=True)
     return figure
 
@@ -135,7 +135,7 @@ STYLE: dict[Any, Any] = {
 
 def figures(data: MuData, tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
     """Return by section the name, caption and SVG of each figure whose table has rows."""
-    made: dict[str, list[dict[str, Any]]] = {f.section: [] for f in FIGURES}
+    by_section: dict[str, list[dict[str, Any]]] = {f.section: [] for f in FIGURES}
     for f in FIGURES:
         if tables[f.table].empty:
             continue
@@ -145,8 +145,8 @@ def figures(data: MuData, tables: Mapping[str, pd.DataFrame]) -> dict[str, list[
                 svg = inline_svg(figure, name=f.name, label=f.label)
             finally:
                 plt.close(figure)
-        made[f.section].append({"name": f.name, "label": f.label, "reading": f.reading, "svg": svg})
-    return made
+        by_section[f.section].append({"name": f.name, "label": f.label, "reading": f.reading, "svg": svg})
+    return by_section
 
 
 def inline_svg(figure: MplFigure, *, name: str, label: str) -> str:

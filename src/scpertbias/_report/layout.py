@@ -9,8 +9,8 @@ import pandas as pd
 
 from .._tables import Column
 from . import columns as columns_of
-from .verdicts.recurrence import beyond_the_data, tested
-from .wording import GAP, TINY, count, fixed, fixed_interval, interval, known, number, percent, percent_interval
+from .numbers import GAP, TINY, count, fixed, fixed_interval, interval, known, number, percent, percent_interval
+from .verdicts.recurrence import beyond_the_data, tested_genes
 
 Tables = Mapping[str, pd.DataFrame]
 METRICS = (
@@ -33,7 +33,7 @@ OPTIONAL = ("detail", "note", "ribo", "mt", "target_gene", "target_z", "collapse
 def lay_out(table: pd.DataFrame, columns: Sequence[Column], *, name: str, caption: str) -> dict[str, Any]:
     """Return a table as the page shows it: text and sort value of every cell."""
     columns = [c for c in columns if c.name in table.columns]
-    columns = [c for c in columns if c.name not in OPTIONAL or any(_is_said(v) for v in table[c.name])]
+    columns = [c for c in columns if c.name not in OPTIONAL or any(_has_value(v) for v in table[c.name])]
     rows = [[_cell(row, column) for column in columns] for row in table.to_dict("records")]
     return {"name": name, "caption": caption, "columns": columns, "rows": rows}
 
@@ -54,7 +54,7 @@ def _cell(row: dict[str, Any], column: Column) -> dict[str, Any]:
     return {"text": text, "sort": repr(float(value)) if known(value) else "", "kind": "number"}
 
 
-def _is_said(value: Any) -> bool:
+def _has_value(value: Any) -> bool:
     return value != "" if isinstance(value, str) else known(value)
 
 
@@ -94,7 +94,7 @@ def _specificity(tables: Tables) -> pd.DataFrame:
 
 def _recurrence(tables: Tables) -> pd.DataFrame:
     table = tables["recurrence"]
-    return beyond_the_data(tested(table)) if len(table) else table
+    return beyond_the_data(tested_genes(table)) if len(table) else table
 
 
 def _training(tables: Tables) -> pd.DataFrame:
@@ -147,17 +147,17 @@ def views(
     tables: dict[str, pd.DataFrame], planted: pd.DataFrame | None, described: pd.DataFrame
 ) -> dict[str, dict[str, Any]]:
     """Return the tables of the page."""
-    made = {
+    by_name = {
         name: lay_out(rows(tables), columns, name=name, caption=caption) for name, columns, caption, rows in LAID_OUT
     }
-    made["described"] = lay_out(described, columns_of.DESCRIBED, name="described", caption="The models")
+    by_name["described"] = lay_out(described, columns_of.DESCRIBED, name="described", caption="The models")
     training = _training(tables)
-    made["training"] = lay_out(training, _history(training), name="training", caption="Training, epoch by epoch")
+    by_name["training"] = lay_out(training, _history(training), name="training", caption="Training, epoch by epoch")
     if planted is not None:
-        made["planted"] = lay_out(
+        by_name["planted"] = lay_out(
             planted, columns_of.PLANTED, name="planted", caption="Planted truth and what was found"
         )
-    return made
+    return by_name
 
 
 LEAST, MOST, WIDTH, HEIGHT = -0.6, 1.1, 120.0, 18.0

@@ -13,8 +13,10 @@ from .._files import replace_file
 from .content import content
 from .figures import figures
 from .layout import bar, card_rows, views
-from .verdicts.confounding import DEFINED
-from .wording import count, sentence
+from .numbers import count, with_full_stop
+from .verdicts.confounding import MUCH
+from .wording.screen import confounded
+from .wording.terms import BADGES, BADGES_OF_MODELS
 
 EVIDENCE = {
     "screen": ("screen", "See every perturbation"),
@@ -23,8 +25,6 @@ EVIDENCE = {
     "retraining": ("retraining", "See all regimes"),
     "recurrence": ("recurrence", "See all genes"),
 }
-WORDS = {"yes": "yes", "partly": "in part", "no": "no", "inconclusive": "not told"}
-OF_MODELS = {**WORDS, "yes": "found", "partly": "none fully", "no": "none"}
 
 
 def report(data: MuData, path: str | Path, *, title: str | None = None, truth: pd.DataFrame | None = None) -> None:
@@ -74,25 +74,27 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    made = content(data, title=title, truth=truth)
+    contents = content(data, title=title, truth=truth)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(count=count, readable=_readable, sentence=sentence, tied=_tied)
+    environment.filters.update(count=count, readable=_readable, sentence=with_full_stop, tied=_tied)
     here = files(__package__)
-    drawn = {
+    svg_figures = {
         section: [{**figure, "svg": Markup(figure["svg"])} for figure in some]
-        for section, some in figures(data, made["tables"]).items()
+        for section, some in figures(data, contents["tables"]).items()
     }
     return environment.from_string(here.joinpath("template.html.j2").read_text(encoding="utf-8")).render(
-        **{key: made[key] for key in ("title", "answer", "cautions", "remarks", "notes", "warnings", "provenance")},
+        **{key: contents[key] for key in ("title", "answer", "cautions", "remarks", "notes", "warnings", "provenance")},
         card=[
             {**row, "bar": Markup(bar(row["skill"], row["ci_low"], row["ci_high"]))}
-            for row in card_rows(made["scorecard"])
+            for row in card_rows(contents["scorecard"])
         ],
-        words={"models": OF_MODELS, "other": WORDS, "confounding": DEFINED},
+        words={"models": BADGES_OF_MODELS, "other": BADGES, "confounding": confounded(MUCH)},
         evidence=EVIDENCE,
-        views=views(made["tables"], made["planted"], made["described"]),
-        left_out={name: made["tables"][name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
-        figures=drawn,
+        views=views(contents["tables"], contents["planted"], contents["described"]),
+        left_out={
+            name: contents["tables"][name].to_dict("records") for name in ("models_left_out", "regimes_left_out")
+        },
+        figures=svg_figures,
         css=Markup(here.joinpath("style.css").read_text(encoding="utf-8")),
         js=Markup(here.joinpath("page.js").read_text(encoding="utf-8")),
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .._tables import columns
-from .wording import count, number, percent, percent_interval
+from .numbers import count, number, percent, percent_interval
 
 AXES = {
     "systematic": "share of the response on the systematic axis",
@@ -23,38 +23,39 @@ def planted_table(
     truth: Mapping[str, Any], check: pd.DataFrame, confounding: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return quantity, planted, found: only of what the tables of the check and of the confounding hold."""
-    found = check[(check["check"] == "perturbation") & ~check["detail"].str.startswith("left out")]
+    # Only what was left out has a warning.
+    used = check[(check["check"] == "perturbation") & (check["status"] != "warning")]
     names = np.asarray(truth["perturbations"], dtype=str)
     inert = dict(zip(names, np.asarray(truth["inert"], dtype=bool), strict=True))
-    found = found[found["perturbation"].isin(inert)]
-    without = found["perturbation"].map(inert).to_numpy(bool)
-    reproducible = (found["status"] == "ok").to_numpy()
+    used = used[used["perturbation"].isin(inert)]
+    without = used["perturbation"].map(inert).to_numpy(bool)
+    reproducible = (used["status"] == "ok").to_numpy()
     rows = [
         (
             "perturbations without any effect",
-            f"{count(without.sum())} of {count(len(found))}",
+            f"{count(without.sum())} of {count(len(used))}",
             f"{count((without & ~reproducible).sum())} of them have no reproducible effect, "
             f"{count((without & reproducible).sum())} seem to have one",
         ),
         (
             "perturbations with an effect",
-            f"{count((~without).sum())} of {count(len(found))}",
+            f"{count((~without).sum())} of {count(len(used))}",
             f"{count((~without & reproducible).sum())} of them have a reproducible effect, "
             f"{count((~without & ~reproducible).sum())} are too weak to show one",
         ),
-        *_knockdown(truth, found, without),
-        *_energy(truth, found, names),
+        *_knockdown(truth, used, without),
+        *_energy(truth, used, names),
         *_shares(truth, confounding),
     ]
     return pd.DataFrame(rows, columns=columns("planted"))
 
 
-def _knockdown(truth: Mapping[str, Any], found: pd.DataFrame, without: np.ndarray) -> list[tuple[str, str, str]]:
+def _knockdown(truth: Mapping[str, Any], used: pd.DataFrame, without: np.ndarray) -> list[tuple[str, str, str]]:
     left = float(truth["parameters"]["knockdown"])
-    own = found["perturbation"].isin(np.asarray(truth["genes"], dtype=str)).to_numpy() & ~without
+    own = used["perturbation"].isin(np.asarray(truth["genes"], dtype=str)).to_numpy() & ~without
     if left >= 1 or not own.any():
         return []
-    falls = [f"{p}↓" in top.split() for p, top in zip(found["perturbation"], found["top_genes"], strict=True)]
+    falls = [f"{p}↓" in top.split() for p, top in zip(used["perturbation"], used["top_genes"], strict=True)]
     return [
         (
             "measured targets knocked down",
@@ -64,15 +65,15 @@ def _knockdown(truth: Mapping[str, Any], found: pd.DataFrame, without: np.ndarra
     ]
 
 
-def _energy(truth: Mapping[str, Any], found: pd.DataFrame, names: np.ndarray) -> list[tuple[str, str, str]]:
+def _energy(truth: Mapping[str, Any], used: pd.DataFrame, names: np.ndarray) -> list[tuple[str, str, str]]:
     """Squared effects over all perturbations: as planted, and noise-corrected as measured."""
-    rows = np.isin(names, found["perturbation"].to_numpy(str))
+    rows = np.isin(names, used["perturbation"].to_numpy(str))
     energy = float((np.asarray(truth["expected_delta"], dtype=np.float64)[rows] ** 2).sum())
     return [
         (
             "squared effects, all perturbations",
             number(energy),
-            f"{number(float(found['squared_effect'].sum()))}, noise-corrected",
+            f"{number(float(used['squared_effect'].sum()))}, noise-corrected",
         )
     ]
 

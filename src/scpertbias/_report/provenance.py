@@ -53,13 +53,13 @@ def provenance(data: MuData) -> dict[str, Any]:
     audit = _store.root(data).get("audit", {})
     profiles = _store.profiles_record(data["full"]) or {}
     stored = _store.root(data).get("report", {})
-    asked = {key: _readable(audit.get(key, profiles.get(key))) for key in PARAMETERS}
-    if not asked["normalize"]:
-        asked["target_sum"] = None
+    parameters = {key: _readable(audit.get(key, profiles.get(key))) for key in PARAMETERS}
+    if not parameters["normalize"]:
+        parameters["target_sum"] = None
     return {
         "versions": _in_order(stored.get("versions", versions())),
         "versions_of": "the audit" if "versions" in stored else "this page",
-        "parameters": asked,
+        "parameters": parameters,
         "seed": _readable(audit.get("rng")),
         "n_cells": _readable(profiles.get("n_cells")),
         "genes": {str(name): int(profile.n_vars) for name, profile in data.mod.items()},
@@ -83,10 +83,10 @@ def title_of(data: MuData) -> str | None:
     return _readable(_store.root(data).get("report", {}).get("title"))
 
 
-def _in_order(found: Mapping[str, Any]) -> dict[str, str]:
+def _in_order(by_name: Mapping[str, Any]) -> dict[str, str]:
     """Return versions in the page's order, which a stored audit does not keep."""
-    known = [name for name in ("python", *PACKAGES) if name in found]
-    return {str(name): str(found[name]) for name in [*known, *sorted(set(found) - set(known))]}
+    known = [name for name in ("python", *PACKAGES) if name in by_name]
+    return {str(name): str(by_name[name]) for name in [*known, *sorted(set(by_name) - set(known))]}
 
 
 def _texts(values: Any) -> list[str]:

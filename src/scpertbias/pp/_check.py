@@ -251,20 +251,27 @@ def _folds_detail(n_folds: int) -> str:
 
 
 def _response_findings(per: pd.DataFrame) -> list[Finding]:
-    used = per[~per["detail"].str.startswith(LEFT_OUT)]
+    used = per[per["status"] != "warning"]
     weak, partly = (int((~(used["reproducibility"] >= limit)).sum()) for limit in (REPRODUCIBLE, HALF))
     detail = (
         f"{weak} of {len(used)} perturbations have no reproducible effect (reproducibility under {REPRODUCIBLE}), "
         f"{partly} of {len(used)} less than half of one (under {HALF})"
     )
     rows = [("response", "warning" if weak > len(used) / 4 else "ok", detail)]
-    shares = used["response_share"].dropna().sort_values(ascending=False)
-    if weak == len(used) or shares.empty:
+    if weak == len(used) or used["response_share"].isna().all():
         return [
             *rows,
             ("response", "warning", "the screen shows no reproducible response: no model can be judged on it"),
         ]
-    n = int(np.argmax(np.cumsum(shares.to_numpy()) >= MOST)) + 1
-    detail = f"{n} of {len(used)} perturbations carry {100 * MOST:.0f} % of the response"
-    first = some(used.loc[shares.index[:n], "perturbation"].tolist(), N_NAMED)
-    return [*rows, ("response", "warning" if n <= len(used) / 4 else "ok", f"{detail}: {first}")]
+    few = strongest(used["response_share"])
+    detail = f"{len(few)} of {len(used)} perturbations carry {100 * MOST:.0f} % of the response"
+    first = some(used.loc[few, "perturbation"].tolist(), N_NAMED)
+    return [*rows, ("response", "warning" if len(few) <= len(used) / 4 else "ok", f"{detail}: {first}")]
+
+
+def strongest(shares: pd.Series) -> pd.Index:
+    """Return the labels of the fewest perturbations that carry most of the response, the strongest first."""
+    ordered = shares.dropna().sort_values(ascending=False)
+    if ordered.empty:
+        return ordered.index
+    return ordered.index[: int(np.argmax(np.cumsum(ordered.to_numpy()) >= MOST)) + 1]

@@ -13,7 +13,8 @@ from .. import _moments, _store, _tables, _validate, ds
 from .._core.arrays import BoolArray, FloatArray
 from .._core.axes import half_effects, resample
 from .._core.ceilings import reproducibility
-from .._core.confounding import N_PARTS, Response, Share, direction_shares, gene_set_shares, response
+from .._core.confounding import APPROXIMATE, N_PARTS, Response, Share, direction_shares, gene_set_shares, response
+from .._core.confounding import note_codes as note_codes
 from .._docs import docs
 from .._log import added
 from .._moments import Screen
@@ -213,7 +214,7 @@ class _Writer:
         repeats = reproducibility(effects.first, effects.second)
         self.weak = ~(repeats >= REPRODUCIBLE)
         n, effective = len(self.names), self.whole.n_effective
-        self.approximate = f"approximate interval: {n} perturbations, {effective:.0f} effective"
+        self.approximate = f"{APPROXIMATE}: {n} perturbations, {effective:.0f} effective"
 
     def frame(self, name: str, kind: str, share: Share, n_target: BoolArray) -> pd.DataFrame:
         """Return the row of the screen and those of the perturbations."""

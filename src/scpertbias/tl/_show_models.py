@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from .._models._base import specs
@@ -35,3 +37,8 @@ def show_models() -> pd.DataFrame:
         for spec in specs().values()
     ]
     return pd.DataFrame(rows)
+
+
+def unseen_by_axis() -> dict[str, Mapping[str, str]]:
+    """Return what models that smooth over one of several axes predict for an unseen perturbation, by axis."""
+    return {spec.name: spec.axes for spec in specs().values() if spec.axes}

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from scpertbias._report.content import statement_records
 from scpertbias._report.verdicts.cautions import cautions
 from scpertbias._report.verdicts.scorecard import COLUMNS as CARD
 
@@ -10,16 +11,14 @@ ROWS = ["check", "perturbation", "status", "detail"]
 
 
 def texts(tables, card=None):
-    return [s["text"] for s in cautions(tables, pd.DataFrame(card, columns=CARD))]
+    return [s["text"] for s in statement_records(cautions(tables, pd.DataFrame(card, columns=CARD)))]
 
 
-@pytest.mark.parametrize(
-    ("low", "verdict", "said"), [(1.52, "x", True), (1.0, "x", False), (1.52, "no verdict", False)]
-)
-def test_a_model_above_the_ceiling_may_have_seen_the_answer(tables, low, verdict, said):
-    card = [{"model": "theirs", "n": 100, "verdict": verdict, "skill": 1.83, "ci_low": low, "ci_high": 2.39}]
+@pytest.mark.parametrize(("low", "kind", "said"), [(1.52, "worse", True), (1.0, "worse", False), (1.52, "none", False)])
+def test_a_model_above_the_ceiling_may_have_seen_the_answer(tables, low, kind, said):
+    card = [{"model": "theirs", "n": 100, "kind": kind, "skill": 1.83, "ci_low": low, "ci_high": 2.39}]
     assert texts(
-        tables, [*card, {"model": "x", "n": 100, "verdict": "x", "skill": 1.1, "ci_low": 0.9, "ci_high": 1.3}]
+        tables, [*card, {"model": "x", "n": 100, "kind": "worse", "skill": 1.1, "ci_low": 0.9, "ci_high": 1.3}]
     ) == (
         [
             "theirs comes closer to what was measured than the truth itself would (183 % [152, 239] of the way, n = 100): "
@@ -88,7 +87,7 @@ def test_degenerate_attributions(tables, flag, said):
 
 @pytest.mark.parametrize(("model", "said"), [("scgpt (no pretraining)", True), ("scgpt", False)])
 def test_a_model_without_its_pretraining_is_no_verdict_on_it(tables, model, said):
-    found = texts(tables, [{"model": model, "n": 100, "verdict": "worse than the mean"}])
+    found = texts(tables, [{"model": model, "n": 100, "kind": "worse"}])
     assert found == (
         [
             "Trained from scratch, without a published checkpoint: scgpt (no pretraining); nothing here is a verdict on what "
@@ -124,6 +123,6 @@ def test_what_was_left_out_and_why(tables):
     ],
 )
 def test_intervals_of_few_perturbations_are_approximate(tables, rows, said):
-    card = [{"model": model, "n": n, "verdict": "worse than the mean"} for model, n in rows]
+    card = [{"model": model, "n": n, "kind": "worse"} for model, n in rows]
     assert texts(tables, card) == ([said] if said else [])
-    assert texts(tables, [{**row, "verdict": "no verdict"} for row in card]) == []
+    assert texts(tables, [{**row, "kind": "none"} for row in card]) == []

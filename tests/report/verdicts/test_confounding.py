@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts.confounding import beyond_random, confounding
+from scpertbias._report.content import verdict_record
+from scpertbias._report.verdicts.confounding import beyond_random, confounding_verdict
 
 NAN = float("nan")
 ROUGH = "approximate interval: 25 perturbations, 5 effective"
@@ -58,7 +59,7 @@ QUIET = mt(0.04, 0.03, 0.05, p=0.6)
 
 def ask(tables, *rows):
     tables["confounding"] = pd.DataFrame([*rows, REST])
-    found = confounding(tables)
+    found = verdict_record(confounding_verdict(tables))
     return found, [s["text"] for s in found["sentences"]]
 
 
@@ -105,13 +106,13 @@ def test_without_a_response_nothing_can_be_told(tables):
     tables["confounding"] = pd.DataFrame(
         [axis("other", NAN, NAN, NAN), systematic(NAN, NAN, NAN, note="no reproducible response")]
     )
-    found = confounding(tables)
+    found = verdict_record(confounding_verdict(tables))
     assert (found["verdict"], found["text"]) == (
         "inconclusive",
         "This cannot be told: the perturbations show no reproducible response.",
     )
     tables["confounding"] = tables["confounding"].iloc[:0]
-    assert confounding(tables)["verdict"] == "inconclusive"
+    assert confounding_verdict(tables).verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(

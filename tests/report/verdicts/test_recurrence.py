@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts.recurrence import recurring
+from scpertbias._report.content import verdict_record
+from scpertbias._report.verdicts.recurrence import recurrence_verdict
 
 NAN = float("nan")
 SETS = pd.DataFrame({"source": ["mt", "ribo", "p53"], "target": ["MT-CO1", "RPL3", "P"]})
@@ -23,7 +24,7 @@ def gene(symbol="A", *, model="x", q=0.01, count=90, excess=40.0, low=None, n=10
 def ask(tables, *rows):
     tables["summary"] = pd.DataFrame([{"model": "x"}])
     tables["recurrence"] = pd.DataFrame(rows)
-    found = recurring(tables, SETS)
+    found = verdict_record(recurrence_verdict(tables, SETS))
     return found, [s["text"] for s in found["sentences"]]
 
 
@@ -78,12 +79,12 @@ def test_genes_of_confounder_sets_are_counted(tables):
 
 
 def test_not_asked_without_models(tables):
-    assert recurring(tables, SETS) is None
+    assert recurrence_verdict(tables, SETS) is None
 
 
 def test_the_baseline_alone_is_named(tables):
     tables["summary"] = pd.DataFrame([{"model": "mean"}])
-    found = recurring(tables, SETS)
+    found = verdict_record(recurrence_verdict(tables, SETS))
     assert (found["verdict"], found["text"]) == (
         "inconclusive",
         "This cannot be told: no model was fitted beside the mean baseline.",

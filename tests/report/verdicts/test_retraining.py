@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts.retraining import leaning
+from scpertbias._report.content import verdict_record
+from scpertbias._report.verdicts.retraining import retraining_verdict
 
 NAN = float("nan")
 
@@ -34,7 +35,7 @@ def ask(tables, *rows, random=(), ranking=(), models=("mean", "x")):
     for name, some in (("retraining", rows), ("random_removals", random), ("ranking", ranking)):
         if some:
             tables[name] = pd.DataFrame(some)
-    found = leaning(tables)
+    found = verdict_record(retraining_verdict(tables))
     return found, [s["text"] for s in found["sentences"] + found["details"]]
 
 
@@ -195,4 +196,4 @@ def test_the_baseline_alone_is_not_a_missing_regime(tables):
 
 
 def test_not_asked_without_models(tables):
-    assert leaning(tables) is None
+    assert retraining_verdict(tables) is None

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts import scorecard as words
-from scpertbias._report.verdicts.scorecard import scorecard
-from scpertbias._report.wording import CONSTANT
+from scpertbias._report.verdicts.scorecard import OFF_AXIS, OFF_SHARE, SPECIFIC, TONES, Standing, scorecard
+from scpertbias._report.wording import card_words
+from scpertbias._report.wording.terms import CONSTANT, STANDINGS
 
 NAN = float("nan")
 
@@ -41,61 +41,63 @@ def axis(note=""):
 
 
 def share(low, *, model="x", n=100):
-    row = {"model": model, "regime": "full", "metric": words.OFF_SHARE, "n": n, "score": low + 0.1, "ci_low": low}
+    row = {"model": model, "regime": "full", "metric": OFF_SHARE, "n": n, "score": low + 0.1, "ci_low": low}
     return {**row, "ci_high": low + 0.2, "ceiling": 0.4, "note": ""}
 
 
-def card(tables, *rows, apart=None, off=None, off_share=None, note="", unseen=None):
+def card(tables, *rows, apart=None, off=None, off_share=None, note="", constant=()):
     tables["summary"] = pd.DataFrame(rows)
     tables["confounding"] = pd.DataFrame([axis(note)])
-    some = [gain(m, low) for m, low in ((words.SPECIFIC, apart), (words.OFF_AXIS, off)) if low is not None]
+    some = [gain(m, low) for m, low in ((SPECIFIC, apart), (OFF_AXIS, off)) if low is not None]
     some += [] if off_share is None else [share(off_share)]
     if some:
         tables["specificity"] = pd.DataFrame(some)
-    return scorecard(tables, unseen or {})
+    return card_words(scorecard(tables, constant))
 
 
 @pytest.mark.parametrize(
     ("given", "apart", "off", "verdict"),
     [
-        ({}, 0.1, (0.1, 0.2), words.KNOWS),
-        ({}, 0.1, (0.1, -0.05), words.ALONG),
-        ({}, 0.1, (-0.1, 0.2), words.ALONG),
-        ({}, -0.1, (-0.1, 0.2), words.SHARED),
-        ({}, 0.1, (0.1, None), words.TELLS),
-        ({}, 0.1, (None, None), words.TELLS),
-        ({}, None, (None, None), words.SHARED),
-        ({"ci_low": 0.0}, 0.1, (0.1, 0.2), words.APART),
-        ({"ci_low": -0.1}, -0.1, (-0.1, 0.2), words.SAME),
-        ({"ci_low": -0.3, "ci_high": 0.0}, -0.1, (-0.1, 0.2), words.SAME),
-        ({"ci_low": -0.3, "ci_high": -0.1}, 0.1, (0.1, 0.2), words.WORSE),
-        ({"n": 9}, 0.1, (0.1, 0.2), words.NONE),
-        ({"ci_low": NAN, "ci_high": NAN}, 0.1, (0.1, 0.2), words.NONE),
+        ({}, 0.1, (0.1, 0.2), Standing.SPECIFIC),
+        ({}, 0.1, (0.1, -0.05), Standing.AXIS_ONLY),
+        ({}, 0.1, (-0.1, 0.2), Standing.AXIS_ONLY),
+        ({}, -0.1, (-0.1, 0.2), Standing.SHARED),
+        ({}, 0.1, (0.1, None), Standing.TELLS_APART),
+        ({}, 0.1, (None, None), Standing.TELLS_APART),
+        ({}, None, (None, None), Standing.SHARED),
+        ({"ci_low": 0.0}, 0.1, (0.1, 0.2), Standing.UNTOLD_TELLS_APART),
+        ({"ci_low": -0.1}, -0.1, (-0.1, 0.2), Standing.UNTOLD),
+        ({"ci_low": -0.3, "ci_high": 0.0}, -0.1, (-0.1, 0.2), Standing.UNTOLD),
+        ({"ci_low": -0.3, "ci_high": -0.1}, 0.1, (0.1, 0.2), Standing.WORSE),
+        ({"n": 9}, 0.1, (0.1, 0.2), Standing.NONE),
+        ({"ci_low": NAN, "ci_high": NAN}, 0.1, (0.1, 0.2), Standing.NONE),
     ],
 )
 def test_verdict_is_of_the_intervals_alone(tables, given, apart, off, verdict):
     (row,) = card(tables, skill(**given), apart=apart, off=off[0], off_share=off[1]).to_dict("records")
-    assert row["verdict"] == verdict
+    assert row["kind"] == verdict
 
 
 def test_a_weak_axis_is_not_used(tables):
     (row,) = card(
         tables, skill(), apart=0.1, off=0.1, off_share=0.2, note="weak axis: its share may be up to 0.06 too high"
     ).to_dict("records")
-    assert row["verdict"] == words.TELLS
+    assert row["kind"] == Standing.TELLS_APART
     assert pd.isna(row["off_axis_gain"])
     assert row["specific_gain"] == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
     ("given", "verdict"),
-    [({"ci_low": -0.1}, words.ONE), ({}, words.ONE), ({"ci_low": -0.3, "ci_high": -0.1}, words.WORSE)],
+    [
+        ({"ci_low": -0.1}, Standing.CONSTANT),
+        ({}, Standing.CONSTANT),
+        ({"ci_low": -0.3, "ci_high": -0.1}, Standing.WORSE),
+    ],
 )
 def test_a_constant_model_knows_no_perturbation(tables, given, verdict):
-    (row,) = card(
-        tables, skill(**given), apart=0.1, off=0.1, off_share=0.2, unseen={"x": f"{CONSTANT} (whatever)"}
-    ).to_dict("records")
-    assert (row["verdict"], row["note"]) == (verdict, CONSTANT)
+    (row,) = card(tables, skill(**given), apart=0.1, off=0.1, off_share=0.2, constant={"x"}).to_dict("records")
+    assert (row["kind"], row["note"], row["constant"]) == (verdict, CONSTANT, True)
 
 
 def test_best_first_and_those_without_a_verdict_last(tables):
@@ -110,7 +112,7 @@ def test_other_subsets_regimes_and_scores_are_not_looked_at(tables):
     found = card(
         tables, skill(), {**other, "subset": "common"}, {**other, "regime": "no_mt"}, {**other, "metric": "l2"}
     )
-    assert found["verdict"].tolist() == [words.SHARED]
+    assert found["kind"].tolist() == [Standing.SHARED]
 
 
 def test_retraining_and_recurrence_are_counted(tables):
@@ -140,4 +142,9 @@ def test_retraining_and_recurrence_are_counted(tables):
 
 
 def test_no_models_no_card(tables):
-    assert scorecard(tables, {}).empty
+    assert scorecard(tables, ()).empty
+
+
+def test_every_standing_has_its_words_and_its_tone():
+    assert set(STANDINGS) == set(TONES) == set(Standing)
+    assert len(set(STANDINGS.values())) == len(Standing)

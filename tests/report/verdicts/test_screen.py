@@ -3,14 +3,15 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts.screen import moved, scan, worked
+from scpertbias._report.content import verdict_record
+from scpertbias._report.verdicts.screen import scan, screen_verdict, shifted_rows
 
 NAN = float("nan")
-CARRY = "5 of 25 perturbations carry 80 % of the response: A, B, C, D, E"
 
 
-def perturbation(name, kind="reproducible", *, target_gene="", target_z=NAN):
-    return {"perturbation": name, "kind": kind, "target_gene": target_gene, "target_z": target_z}
+def perturbation(name, kind="reproducible", *, target_gene="", target_z=NAN, response_share=NAN):
+    row = {"perturbation": name, "kind": kind, "target_gene": target_gene, "target_z": target_z}
+    return {**row, "response_share": response_share}
 
 
 def axis(note=""):
@@ -25,14 +26,12 @@ def axis(note=""):
     }
 
 
-def ask(tables, *rows, note="", check=(), target_response=()):
+def ask(tables, *rows, note="", target_response=()):
     tables["perturbations"] = pd.DataFrame(rows)
     tables["confounding"] = pd.DataFrame([axis(note)])
-    if check:
-        tables["check"] = pd.DataFrame(check, columns=["check", "perturbation", "status", "detail"])
     if target_response:
         tables["target_response"] = pd.DataFrame(target_response)
-    found = worked(tables)
+    found = verdict_record(screen_verdict(tables))
     return found, [s["text"] for s in found["sentences"]]
 
 
@@ -80,13 +79,18 @@ def test_own_genes_are_counted_by_direction(tables):
     assert not ask(tables, perturbation("d"))[1]
 
 
-def test_few_perturbations_that_carry_the_response_are_quoted(tables):
-    row = ("response", "", "ok", CARRY)
-    assert ask(tables, perturbation("a"), check=[row])[1] == [f"{CARRY}."]
-    assert ask(tables, perturbation("a"), check=[("labels", "", "ok", CARRY)])[1] == []
+def test_few_perturbations_that_carry_the_response_are_named(tables):
+    rows = [perturbation(name, response_share=share) for name, share in (("a", 0.3), ("b", 0.6), ("c", 0.1))]
+    found, said = ask(tables, *rows, perturbation("d", "too few cells", response_share=9.0))
+    assert said == ["2 of 3 perturbations carry 80 % of the response: b, a."]
+    assert found["sentences"][0]["facts"]["perturbation"] == ["b", "a"]
+    assert (
+        ask(tables, *(perturbation(r["perturbation"], "not reproducible", response_share=0.4) for r in rows))[1] == []
+    )
+    assert ask(tables, perturbation("a"))[1] == []
 
 
-def at(shift=0, *, proposed=False, note="", model="observed", block="all"):
+def at(shift=0, *, proposed=False, p=0.001, model="observed", block="all"):
     return {
         "model": model,
         "level": "scan",
@@ -95,9 +99,9 @@ def at(shift=0, *, proposed=False, note="", model="observed", block="all"):
         "n_targets": 27.0,
         "percentile": 0.95,
         "expected": 0.6,
-        "p": 0.001,
+        "p": p,
         "proposed": proposed,
-        "note": note,
+        "note": "",
     }
 
 
@@ -107,11 +111,11 @@ def at(shift=0, *, proposed=False, note="", model="observed", block="all"):
         ([at(-1), at(0, proposed=True)], "No shift of values against gene names is proposed: in their own"),
         ([at(-1), at(0)], "No shift"),
         ([at(-1, proposed=True), at(0)], None),
-        ([at(0, note="not informative: fewer than 10 measured targets", proposed=None)], "Whether values lie beside"),
+        ([at(0, p=NAN, proposed=None)], "Whether values lie beside"),
     ],
 )
 def test_one_sentence_on_shifted_values(tables, rows, start):
     _, said = ask(tables, perturbation("a"), target_response=[*rows, at(-1, proposed=True, model="ridge")])
     assert len(said) == (start is not None)
     assert start is None or said[0].startswith(start)
-    assert len(moved(scan(tables))) == (start is None)
+    assert len(shifted_rows(scan(tables))) == (start is None)

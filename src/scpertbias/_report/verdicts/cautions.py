@@ -6,98 +6,88 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ..wording import FEW, Sentence, by_words, count, listed, number, of, percent, percent_interval, say
-from .scorecard import NONE, above_ceiling
-from .screen import moved, scan
+from ..._keys import NO_PRETRAINING
+from .base import FEW, Statement, columns
+from .scorecard import Standing, above_ceiling
+from .screen import scan, shifted_rows
 
+STATEMENTS = (
+    "above_ceiling",
+    "values_shifted",
+    "check_warning",
+    "degenerate_attributions",
+    "no_pretraining",
+    "regime_left_out",
+    "model_left_out",
+    "few_perturbations",
+)
 CHECKS = ("labels", "scale", "batches", "genes", "split")
-FROM_SCRATCH = "(no pretraining)"
-DEGENERATE = {
-    "zero": "all zero",
-    "constant": "the same for every gene",
-    "one_hot": "one gene only for each perturbation",
-    "shared": "the same for every perturbation",
-}
+DEGENERATE = ("zero", "constant", "one_hot", "shared")
 
 
-def cautions(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> list[Sentence]:
+def cautions(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> list[Statement]:
     """Return what is too good, what the check warns of, misaligned values, degenerate attributions, what was left out."""
     check = tables["check"]
-    warned = check[check["check"].isin(CHECKS) & (check["status"] == "warning")]
-    said = [say(_begun(str(row["detail"])), warned[warned["detail"] == row["detail"]]) for _, row in warned.iterrows()]
+    warnings = check[check["check"].isin(CHECKS) & (check["status"] == "warning")]
     return [
-        *_too_good(card),
-        *_beside(scan(tables)),
-        *said,
+        *_above_ceiling(card),
+        *_shifted(scan(tables)),
+        *(
+            Statement(
+                "check_warning",
+                {"check": row["check"], "detail": row["detail"]},
+                warnings[warnings["detail"] == row["detail"]],
+            )
+            for _, row in warnings.iterrows()
+        ),
         *_attributions(tables["attribution_check"]),
-        *_from_scratch(card),
+        *_no_pretraining(card),
         *_left_out(tables["regimes_left_out"], tables["models_left_out"]),
-        *_approximate(card),
+        *_few(card),
     ]
 
 
-def _too_good(card: pd.DataFrame) -> list[Sentence]:
-    """Name the models above the ceiling: no score shows whether a model has seen the answer, but this hints at it."""
+def _above_ceiling(card: pd.DataFrame) -> list[Statement]:
+    """Return the models above the ceiling: no score shows whether a model has seen the answer, but this hints at it."""
     rows = above_ceiling(card)
+    keys = ("model", "n", "skill", "ci_low", "ci_high")
     return [
-        say(
-            f"{r['model']} comes closer to what was measured than the truth itself would ({percent(r['skill'])} "
-            f"{percent_interval(r['ci_low'], r['ci_high'])} of the way, {of(r['n'])}): has it seen these perturbations?",
-            rows[rows["model"] == r["model"]],
-        )
+        Statement("above_ceiling", {key: r[key] for key in keys}, rows[rows["model"] == r["model"]])
         for _, r in rows.iterrows()
     ]
 
 
-def _begun(text: str) -> str:
-    """Return text with a capital where it begins with a word, and not with a name."""
-    return f"No {text[3:]}" if text.startswith("no ") else text
+def _shifted(table: pd.DataFrame) -> list[Statement]:
+    rows = shifted_rows(table)
+    facts = columns(rows, "first", "last", "shift", "n_targets", "percentile", "expected", "q") if len(rows) else {}
+    return [Statement("values_shifted", facts, rows)] if len(rows) else []
 
 
-def _beside(table: pd.DataFrame) -> list[Sentence]:
-    rows = moved(table)
-    if rows.empty:
-        return []
-    places = "; ".join(
-        f"from {r['first']} to {r['last']} by {count(r['shift'])} (there {r['n_targets']:.0f} targets move more than "
-        f"{percent(r['percentile'])} of genes, by chance {percent(r['expected'])}; q = {number(r['q'])})"
-        for _, r in rows.iterrows()
-    )
-    return [say(f"Values seem to lie beside their gene names: {places}", rows)]
-
-
-def _attributions(check: pd.DataFrame) -> list[Sentence]:
-    """Name the models whose attributions rank no genes, or are of no perturbation in particular."""
+def _attributions(check: pd.DataFrame) -> list[Statement]:
+    """Return the models whose attributions rank no genes, or are of no perturbation in particular."""
     rows = check[check["flag"].isin(DEGENERATE) & (check["regime"] == "full")] if len(check) else check
-    if rows.empty:
-        return []
-    words = [f"are {DEGENERATE[flag]}" for flag in rows["flag"]]
-    return [say(f"Attributions that say nothing: those of {by_words(rows['model'].tolist(), words)}", rows)]
+    return [Statement("degenerate_attributions", columns(rows, "model", "flag"), rows)] if len(rows) else []
 
 
-def _from_scratch(card: pd.DataFrame) -> list[Sentence]:
-    rows = card[card["model"].astype(str).str.endswith(FROM_SCRATCH)]
-    if rows.empty:
-        return []
-    text = f"Trained from scratch, without a published checkpoint: {listed(rows['model'].tolist())}"
-    return [say(f"{text}; nothing here is a verdict on what pretraining brings", rows)]
+def _no_pretraining(card: pd.DataFrame) -> list[Statement]:
+    rows = card[card["model"].astype(str).str.endswith(NO_PRETRAINING)]
+    return [Statement("no_pretraining", columns(rows, "model"), rows)] if len(rows) else []
 
 
-def _left_out(regimes: pd.DataFrame, models: pd.DataFrame) -> list[Sentence]:
-    said = [say(f"Regime {r['regime']} was left out: {r['reason']}", regimes) for _, r in regimes.iterrows()]
-    for (model, reason), rows in models.groupby(["model", "reason"], sort=False) if len(models) else []:
-        said.append(say(f"Model {model} was left out (regime {listed(rows['regime'].tolist())}): {reason}", rows))
-    return said
-
-
-def _approximate(card: pd.DataFrame) -> list[Sentence]:
-    few = card[(card["n"] < FEW) & (card["verdict"] != NONE)] if len(card) else card
-    if few.empty:
-        return []
-    those = "all models" if len(few) == (card["verdict"] != NONE).sum() else listed(few["model"].tolist())
-    return [
-        say(
-            f"Under {FEW} held-out perturbations (down to {few['n'].min()}) intervals are approximate: those of {those}",
-            few,
-        )
+def _left_out(regimes: pd.DataFrame, models: pd.DataFrame) -> list[Statement]:
+    statements = [
+        Statement("regime_left_out", {"regime": r["regime"], "reason": r["reason"]}, regimes)
+        for _, r in regimes.iterrows()
     ]
+    for (model, reason), rows in models.groupby(["model", "reason"], sort=False) if len(models) else []:
+        facts = {"model": model, **columns(rows, "regime"), "reason": reason}
+        statements.append(Statement("model_left_out", facts, rows))
+    return statements
+
+
+def _few(card: pd.DataFrame) -> list[Statement]:
+    """Return the models whose intervals rest on few perturbations."""
+    judged = card[card["kind"] != Standing.NONE]
+    few = judged[judged["n"] < FEW]
+    facts = {**columns(few, "model", "n"), "few": FEW, "all_models": len(few) == len(judged)}
+    return [Statement("few_perturbations", facts, few)] if len(few) else []

@@ -3,63 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
-from ..wording import (
-    APPROXIMATE,
-    INCONCLUSIVE,
-    NO,
-    PARTLY,
-    YES,
-    Answer,
-    Sentence,
-    answered,
-    cut,
-    known,
-    listed,
-    number,
-    percent,
-    percent_interval,
-    say,
-)
+from ...tl._confounding import note_codes
+from ..numbers import known
+from .base import INCONCLUSIVE, NO, PARTLY, YES, Facts, Statement, Verdict, columns
 
-NAME, QUESTION = "confounding", "Is this screen confounded, and by what?"
-SYSTEMATIC, WEAK = "systematic", "weak axis"
-GENES = {
-    "mt": "mitochondrial genes",
-    "ribo": "ribosomal genes",
-    "oxphos_nuclear": "nuclear genes of the respiratory chain",
-    "cell_cycle": "cell-cycle genes",
-    "histone": "histone genes",
-    "heat_shock": "heat-shock genes",
-    "upr_isr": "stress-response genes (upr_isr)",
-    "p53": "target genes of p53",
-    "hemoglobin": "hemoglobin genes",
-}
+NAME = "confounding"
+KINDS = (
+    "axis_of_confounders",
+    "axis_not_confounders",
+    "sets_carry_much",
+    "sets_carry_some",
+    "no_axis_no_sets",
+    "small_axis_no_sets",
+    "no_response",
+    "wide_interval",
+    "no_usable_axis",
+)
+STATEMENTS = (
+    "set_beyond_chance",
+    "set_within_chance",
+    "set_untold_from_chance",
+    "set_without_random_sets",
+    "set_not_measured",
+    "axis_unusable",
+    "axis_genes",
+    "depth_share",
+)
+SYSTEMATIC = "systematic"
 ALWAYS = ("mt", "ribo")
 REST = "other"
 MUCH = 0.25
-FEW = 20
+FEW_EFFECTIVE = 20
 """Effective perturbations under which an axis is that of a few."""
 PART = 0.1
 LEVEL = 0.05
 AT_MOST = 5
-DEFINED = (
-    f"Confounded means here that at least {100 * MUCH:.0f} % of the response lies on one axis that perturbations share, "
-    "or that a confounder gene set carries more than random sets of equally expressed genes"
-)
 
 
-def confounding(tables: Mapping[str, pd.DataFrame]) -> Answer:
-    """Say whether a shared axis or a confounder gene set carries the response, where that is known."""
+def confounding_verdict(tables: Mapping[str, pd.DataFrame]) -> Verdict:
+    """Return whether a shared axis or a confounder gene set carries the response, where that is known."""
     shares = of_screen(tables["confounding"])
     axis = on_systematic(tables["confounding"])
     sets = shares[(shares["kind"] == "genes") & (shares["axis"] != REST)] if len(shares) else shares
-    called = beyond_random(sets)
-    verdict = _verdict(axis, called, sets)
-    sentences = [*_sets(sets, called), *_axis(axis), *_depth(shares)]
-    return answered(NAME, QUESTION, verdict, _because(verdict, axis, called, sets, shares), sentences)
+    beyond = beyond_random(sets)
+    verdict = _verdict(axis, beyond, sets, shares)
+    return replace(verdict, sentences=(*_sets(sets, beyond), *_axis(axis), *_depth(shares)))
 
 
 def of_screen(confounding: pd.DataFrame) -> pd.DataFrame:
@@ -80,159 +72,104 @@ def is_usable(axis: pd.DataFrame) -> bool:
     if axis.empty:
         return False
     row = axis.iloc[0]
-    return known(row["share"], row["ci_low"], row["ci_high"]) and WEAK not in str(row["note"])
+    return known(row["share"], row["ci_low"], row["ci_high"]) and "weak_axis" not in note_codes(row["note"])
 
 
 def beyond_random(sets: pd.DataFrame) -> pd.DataFrame:
     """Return the gene sets that carry more than random ones, adjusted for the number of sets (Bonferroni)."""
     if sets.empty:
         return sets
-    tested = sets[sets["p"].notna() & sets["ci_low"].notna()]
-    found = tested[(tested["p"] * len(tested) < LEVEL) & (tested["ci_low"] > tested["null"])]
-    return found.sort_values("share", ascending=False, kind="stable")
+    with_p = sets[sets["p"].notna() & sets["ci_low"].notna()]
+    beyond = with_p[(with_p["p"] * len(with_p) < LEVEL) & (with_p["ci_low"] > with_p["null"])]
+    return beyond.sort_values("share", ascending=False, kind="stable")
 
 
-def _verdict(axis: pd.DataFrame, called: pd.DataFrame, sets: pd.DataFrame) -> str:
+def _verdict(axis: pd.DataFrame, beyond: pd.DataFrame, sets: pd.DataFrame, shares: pd.DataFrame) -> Verdict:
     usable = is_usable(axis)
     if usable and axis["ci_low"].iloc[0] >= MUCH:
-        return YES
-    if len(called):
-        return YES if called["ci_low"].iloc[0] >= MUCH else PARTLY
+        return _large_axis(axis, sets)
+    if len(beyond):
+        much = beyond["ci_low"].iloc[0] >= MUCH
+        facts = columns(beyond, "axis", "share", "ci_low", "ci_high", "null")
+        facts["approximate"] = [_is_approximate(row) for _, row in beyond.iterrows()]
+        verdict, kind = (YES, "sets_carry_much") if much else (PARTLY, "sets_carry_some")
+        return Verdict(NAME, verdict, kind, facts, beyond)
+    if usable and axis["ci_high"].iloc[0] < MUCH and len(sets):
+        return Verdict(NAME, NO, "small_axis_no_sets", _share(axis.iloc[0]), axis)
+    if not usable and _without_axis(axis) and _are_small(sets):
+        return Verdict(NAME, NO, "no_axis_no_sets", {}, sets)
+    if shares.empty or not known(*shares.loc[shares["axis"] == REST, "share"]):
+        return Verdict(NAME, INCONCLUSIVE, "no_response", {}, axis)
     if usable:
-        return NO if axis["ci_high"].iloc[0] < MUCH and len(sets) else INCONCLUSIVE
-    return NO if _without_axis(axis) and _are_small(sets) else INCONCLUSIVE
+        return Verdict(NAME, INCONCLUSIVE, "wide_interval", _share(axis.iloc[0]), axis)
+    return Verdict(NAME, INCONCLUSIVE, "no_usable_axis", {}, axis)
+
+
+def _large_axis(axis: pd.DataFrame, sets: pd.DataFrame) -> Verdict:
+    """Return which gene sets the shared axis is made of, and whether it is that of a few perturbations."""
+    row = axis.iloc[0]
+    few = bool(row["n_effective"] < FEW_EFFECTIVE)
+    facts = {**_share(row), "n_effective": row["n_effective"], "of_few_perturbations": few}
+    parts = sets[sets["on_systematic"] >= PART].sort_values("on_systematic", ascending=False) if len(sets) else sets
+    if parts.empty:
+        return Verdict(NAME, YES, "axis_not_confounders", {**facts, "top_genes": _genes(row, 3)}, axis)
+    made_of = {"sets": parts["axis"].tolist(), "on_systematic": parts["on_systematic"].tolist()}
+    return Verdict(NAME, YES, "axis_of_confounders", {**facts, **made_of}, axis)
 
 
 def _without_axis(axis: pd.DataFrame) -> bool:
     """Whether there is a response, and no axis of it that its halves agree on."""
-    return len(axis) > 0 and str(axis["note"].iloc[0]).startswith((WEAK, "no reproducible axis"))
+    return len(axis) > 0 and not note_codes(axis["note"].iloc[0]).isdisjoint({"weak_axis", "no_reproducible_axis"})
 
 
 def _are_small(sets: pd.DataFrame) -> bool:
     """Whether what mitochondrial and ribosomal genes carry, of those that are measured, is known to be little."""
-    asked = sets[sets["axis"].isin(ALWAYS) & (sets["n_genes"] > 0)] if len(sets) else sets
-    return len(asked) > 0 and bool((asked["ci_high"] < MUCH).all())
+    measured = sets[sets["axis"].isin(ALWAYS) & (sets["n_genes"] > 0)] if len(sets) else sets
+    return len(measured) > 0 and bool((measured["ci_high"] < MUCH).all())
 
 
-def _because(
-    verdict: str, axis: pd.DataFrame, called: pd.DataFrame, sets: pd.DataFrame, shares: pd.DataFrame
-) -> Sentence:
-    row = axis.iloc[0] if len(axis) else None
-    share = "" if row is None else f"{_share(row)} of the response{_approximately(row)}"
-    if verdict == YES and row is not None and is_usable(axis) and row["ci_low"] >= MUCH:
-        few = (
-            f"; it is in effect the response of {row['n_effective']:.0f} perturbations"
-            if row["n_effective"] < FEW
-            else ""
-        )
-        return say(f"Yes: {share} lies on one axis that perturbations share, {_made(row, sets)}{few}", axis)
-    if verdict in (YES, PARTLY):
-        lead = "Yes" if verdict == YES else "In part"
-        text = (
-            f"{lead}: more of the response than random sets of equally expressed genes is carried by {_named(called)}"
-        )
-        return say(text, called)
-    if verdict == NO and not is_usable(axis):
-        text = (
-            "No sign of it: no confounder gene set carries more than random sets of equally expressed genes, and the halves "
-            "of the data agree on no axis that perturbations share"
-        )
-        return say(text, sets)
-    if verdict == NO:
-        return say(
-            f"No: only {share} lies on one axis that perturbations share, and no confounder gene set carries more than "
-            "random sets of equally expressed genes",
-            axis,
-        )
-    return say(f"This cannot be told: {_why_open(axis, shares)}", axis)
-
-
-def _why_open(axis: pd.DataFrame, shares: pd.DataFrame) -> str:
-    if shares.empty or not known(*shares.loc[shares["axis"] == REST, "share"]):
-        return "the perturbations show no reproducible response"
-    if is_usable(axis):
-        return f"{_share(axis.iloc[0])} of the response lies on the shared axis, an interval too wide for a verdict"
-    return "the axis that perturbations share is too weak in this screen to be used"
-
-
-def _sets(sets: pd.DataFrame, called: pd.DataFrame) -> list[Sentence]:
-    """Say what the sets carry that are beyond chance, and in any case mitochondrial and ribosomal genes."""
-    said = [
-        say(f"{_upper(_name(row))} carry {_share(row)} of the response; {_chance(row)}", called)
-        for _, row in called.iterrows()
-    ]
+def _sets(sets: pd.DataFrame, beyond: pd.DataFrame) -> list[Statement]:
+    """Return what the sets carry that are beyond chance, and in any case mitochondrial and ribosomal genes."""
+    statements = [Statement("set_beyond_chance", _set(row), beyond) for _, row in beyond.iterrows()]
     for _, row in sets.iterrows():
-        if row["axis"] in ALWAYS and row["axis"] not in set(called["axis"]):
-            if known(row["share"], row["ci_low"], row["ci_high"]):
-                text = f"{_upper(_name(row))} carry {_share(row)} of the response{_no_more(row)}; {_chance(row)}"
-                said.append(say(text, sets[sets["axis"] == row["axis"]]))
-            elif str(row["note"]) and row["n_genes"] == 0:
-                said.append(say(f"What {_name(row)} carry cannot be asked: none is measured"))
-    return said
+        if row["axis"] not in ALWAYS or row["axis"] in set(beyond["axis"]):
+            continue
+        if known(row["share"], row["ci_low"], row["ci_high"]):
+            kind = "set_untold_from_chance" if known(row["null"]) else "set_without_random_sets"
+            kind = "set_within_chance" if known(row["null"]) and row["share"] <= row["null"] else kind
+            statements.append(Statement(kind, _set(row), sets[sets["axis"] == row["axis"]]))
+        elif row["n_genes"] == 0:
+            statements.append(Statement("set_not_measured", {"axis": row["axis"]}))
+    return statements
 
 
-def _axis(axis: pd.DataFrame) -> list[Sentence]:
-    """Say what moves along the shared axis; that it is too weak is said where it is."""
+def _axis(axis: pd.DataFrame) -> list[Statement]:
+    """Return what moves along the shared axis, or why it must not be used."""
     if axis.empty:
         return []
     row = axis.iloc[0]
-    if not is_usable(axis):
-        why = str(row["note"]).split(";")[0] or "its share has no interval"
-        return [say(f"Nothing is said of the axis that all perturbations share: {why}", axis)]
-    leading = listed(cut(str(row["top_genes"]), at_most=AT_MOST).split())
-    return [say(f"The genes that move most along the shared axis are {leading}", axis)]
+    if is_usable(axis):
+        return [Statement("axis_genes", {"top_genes": _genes(row, AT_MOST)}, axis)]
+    problems = sorted(note_codes(row["note"]) - {"approximate_interval"}) or ["no_interval"]
+    return [Statement("axis_unusable", {"problem": problems[0]}, axis)]
 
 
-def _made(axis: pd.Series, sets: pd.DataFrame) -> str:
-    """Say which gene sets the shared axis is made of."""
-    parts = sets[sets["on_systematic"] >= PART].sort_values("on_systematic", ascending=False) if len(sets) else sets
-    if parts.empty:
-        return f"not made of confounder genes but led by {listed(cut(str(axis['top_genes']), at_most=3).split())}"
-    named = [f"{_name(r)} ({percent(r['on_systematic'])})" for _, r in parts.iterrows()]
-    return f"made of {listed(named)}"
-
-
-def _depth(shares: pd.DataFrame) -> list[Sentence]:
+def _depth(shares: pd.DataFrame) -> list[Statement]:
     rows = shares[shares["axis"] == "depth"] if len(shares) else shares
-    return [
-        say(f"Sequencing depth carries {_share(row)} of the response{_approximately(row)}", rows)
-        for _, row in rows.iterrows()
-        if is_usable(rows)
-    ]
+    return [Statement("depth_share", _share(row), rows) for _, row in rows.iterrows() if is_usable(rows)]
 
 
-def _share(row: pd.Series) -> str:
-    return f"{percent(row['share'])} {percent_interval(row['ci_low'], row['ci_high'])}"
+def _share(row: pd.Series) -> Facts:
+    return {**{key: row[key] for key in ("share", "ci_low", "ci_high")}, "approximate": _is_approximate(row)}
 
 
-def _chance(row: pd.Series) -> str:
-    if not known(row["null"], row["p"]):
-        return f"no random sets can be compared{_approximately(row)}"
-    return f"random sets of equally expressed genes {percent(row['null'])} (p = {number(row['p'])}{_approximately(row, ', ')})"
+def _set(row: pd.Series) -> Facts:
+    return {**{key: row[key] for key in ("axis", "null", "p")}, **_share(row)}
 
 
-def _no_more(row: pd.Series) -> str:
-    if not known(row["null"]):
-        return ""
-    return ", no more than chance" if row["share"] <= row["null"] else ", which cannot be told from chance"
+def _is_approximate(row: pd.Series) -> bool:
+    return "approximate_interval" in note_codes(row["note"])
 
 
-def _approximately(row: pd.Series, lead: str = "") -> str:
-    if APPROXIMATE not in str(row["note"]):
-        return ""
-    return f"{lead}approximate interval" if lead else " (approximate interval)"
-
-
-def _name(row: pd.Series) -> str:
-    return GENES.get(str(row["axis"]), f"genes of the set {row['axis']}")
-
-
-def _named(rows: pd.DataFrame) -> str:
-    """Return sets with their shares beside those of random sets."""
-    return listed(
-        [f"{_name(r)} ({_share(r)}, random {percent(r['null'])}{_approximately(r, '; ')})" for _, r in rows.iterrows()]
-    )
-
-
-def _upper(text: str) -> str:
-    return text[0].upper() + text[1:]
+def _genes(row: pd.Series, at_most: int) -> list[str]:
+    return str(row["top_genes"]).split()[:at_most]

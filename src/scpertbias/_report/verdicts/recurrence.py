@@ -3,56 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
 from ..._keys import OBSERVED
-from ..wording import (
-    BASELINE,
-    INCONCLUSIVE,
-    MIN_HELD_OUT,
-    NO,
-    ONLY_BASELINE,
-    YES,
-    Answer,
-    Sentence,
-    answered,
-    listed,
-    say,
-)
+from .base import BASELINE, INCONCLUSIVE, MIN_HELD_OUT, NO, YES, Facts, Statement, Verdict
 
-NAME, QUESTION = "recurrence", "Which genes do models predict whatever is perturbed?"
+NAME = "recurrence"
+KINDS = ("only_baseline", "only_constants", "genes_recur", "no_gene_recurs")
+STATEMENTS = ("genes_of_models", "no_gene_recurs")
 AT_MOST = 5
 LEVEL = 0.05
 
 
-def recurring(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -> Answer | None:
-    """Name the genes that models put on top more often than the data and than chance do; None without models.
+def recurrence_verdict(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -> Verdict | None:
+    """Return the genes that models put on top more often than the data and than chance do; None without models.
 
     ``sets`` are the confounder sets, by which the genes are counted.
     """
     if tables["summary"].empty:
         return None
-    table = tested(tables["recurrence"])
+    table = tested_genes(tables["recurrence"])
     if table.empty:
         alone = (tables["summary"]["model"] == BASELINE).all()
-        text = "This cannot be told: no model predicts more than one constant for ten held-out perturbations"
-        return answered(NAME, QUESTION, INCONCLUSIVE, say(ONLY_BASELINE if alone else text))
-    found = beyond_the_data(table)
-    quiet = [str(m) for m in dict.fromkeys(table["model"]) if m not in set(found["model"])]
-    sentences = [*_named(found, sets), *_none(table[table["model"].isin(quiet)])]
-    if found.empty:
-        return answered(NAME, QUESTION, NO, sentences[0], sentences[1:])
+        return Verdict(NAME, INCONCLUSIVE, "only_baseline" if alone else "only_constants")
+    beyond = beyond_the_data(table)
+    quiet = _without_genes(table[~table["model"].isin(beyond["model"])])
+    if beyond.empty:
+        return Verdict(NAME, NO, quiet[0].kind, quiet[0].facts, quiet[0].rows)
     genes = (
-        found.groupby("symbol", sort=False)["excess"].sum().sort_values(ascending=False, kind="stable").index.tolist()
+        beyond.groupby("symbol", sort=False)["excess"].sum().sort_values(ascending=False, kind="stable").index.tolist()
     )
-    shown = ", ".join(genes[:AT_MOST]) + (f" and {len(genes) - AT_MOST} more" if len(genes) > AT_MOST else "")
-    models = list(dict.fromkeys(found["model"]))
-    text = f"{shown}: {listed(models)} put them on top more often than the data do{_of_sets(genes, sets)}"
-    return answered(NAME, QUESTION, YES, say(text, found), sentences)
+    facts = {"gene": genes, "model": list(dict.fromkeys(beyond["model"])), **_in_sets(genes, sets)}
+    verdict = Verdict(NAME, YES, "genes_recur", facts, beyond)
+    return replace(verdict, sentences=(*_of_models(beyond, sets), *quiet))
 
 
-def tested(recurrence: pd.DataFrame) -> pd.DataFrame:
+def tested_genes(recurrence: pd.DataFrame) -> pd.DataFrame:
     """Return the genes of models that were tested against chance on enough perturbations, in the full screen by z."""
     if recurrence.empty:
         return recurrence
@@ -64,45 +52,51 @@ def beyond_the_data(table: pd.DataFrame) -> pd.DataFrame:
     """Return the genes beyond chance whose count is beyond that of the data by its interval, most often first."""
     if table.empty:
         return table
-    called = table[(table["q"] < LEVEL) & (table["excess_ci_low"] > 0)]
-    return called.sort_values(["excess", "count"], ascending=False, kind="stable")
+    beyond = table[(table["q"] < LEVEL) & (table["excess_ci_low"] > 0)]
+    return beyond.sort_values(["excess", "count"], ascending=False, kind="stable")
 
 
-def _named(found: pd.DataFrame, sets: pd.DataFrame) -> list[Sentence]:
-    groups: dict[str, list[str]] = {}
-    for model, rows in found.groupby("model", sort=False):
-        groups.setdefault(_genes(rows, sets), []).append(str(model))
+def _of_models(beyond: pd.DataFrame, sets: pd.DataFrame) -> list[Statement]:
+    """Return the genes of each model; models with the same ones stand together."""
+    groups: list[tuple[list[str], Facts]] = []
+    for model, rows in beyond.groupby("model", sort=False):
+        facts = _genes(rows, sets)
+        same = [models for models, others in groups if others == facts]
+        if same:
+            same[0].append(str(model))
+        else:
+            groups.append(([str(model)], facts))
     return [
-        say(f"Among the five strongest predicted by {listed(models)}: {words}", found[found["model"].isin(models)])
-        for words, models in groups.items()
+        Statement("genes_of_models", {"model": models, **facts}, beyond[beyond["model"].isin(models)])
+        for models, facts in groups
     ]
 
 
-def _genes(rows: pd.DataFrame, sets: pd.DataFrame) -> str:
-    named = [
-        f"{r['symbol']} in {r['count']} (data {r['count'] - r['excess']:.0f})" for _, r in rows.head(AT_MOST).iterrows()
-    ]
-    more = f" and {len(rows) - AT_MOST} more" if len(rows) > AT_MOST else ""
-    n = rows["n_perturbations"].iloc[0]
-    return f"{', '.join(named)}{more}, of {n} perturbations (q < {LEVEL}){_of_sets(rows['symbol'].tolist(), sets)}"
+def _genes(rows: pd.DataFrame, sets: pd.DataFrame) -> Facts:
+    first = rows.head(AT_MOST)
+    return {
+        "gene": first["symbol"].tolist(),
+        "count": first["count"].tolist(),
+        "count_in_data": [round(n) for n in (first["count"] - first["excess"]).tolist()],
+        "n_perturbations": rows["n_perturbations"].iloc[0],
+        "max_q": LEVEL,
+        **_in_sets(rows["symbol"].tolist(), sets),
+    }
 
 
-def _of_sets(genes: list[str], sets: pd.DataFrame) -> str:
+def _in_sets(genes: list[str], sets: pd.DataFrame) -> Facts:
     """Return how many of some genes are mitochondrial, ribosomal, or in another confounder set."""
-    names = {"mt": "mitochondrial", "ribo": "ribosomal"}
-    left, parts = set(genes), []
-    for source, name in names.items():
-        inside = left & set(sets.loc[sets["source"] == source, "target"])
-        left -= inside
-        parts += [f"{len(inside)} {name}"] if inside else []
-    other = left & set(sets["target"])
-    parts += [f"{len(other)} of another confounder set"] if other else []
-    return f"; among these {len(genes)} genes: {listed(parts)}" if parts else ""
+    rest, counts = set(genes), {"n_genes": len(genes)}
+    for source in ("mt", "ribo"):
+        inside = rest & set(sets.loc[sets["source"] == source, "target"])
+        rest -= inside
+        counts[f"n_{source}"] = len(inside)
+    return {**counts, "n_other_set": len(rest & set(sets["target"]))}
 
 
-def _none(table: pd.DataFrame) -> list[Sentence]:
+def _without_genes(table: pd.DataFrame) -> list[Statement]:
     if table.empty:
         return []
-    n = listed(sorted({str(n) for n in table["n_perturbations"]}, key=int))
-    names = listed([str(m) for m in dict.fromkeys(table["model"])])
-    return [say(f"No gene recurs more than in the data in the predictions of {names} (q < {LEVEL}; n = {n})")]
+    n = sorted({int(n) for n in table["n_perturbations"]})
+    facts = {"model": [str(m) for m in dict.fromkeys(table["model"])], "n_perturbations": n, "max_q": LEVEL}
+    return [Statement("no_gene_recurs", facts)]

@@ -1,32 +1,51 @@
-"""The models in one table: a verdict in words for each, and the few numbers it rests on."""
+"""The models in one table: where each stands, and the few numbers that rests on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
-from ..wording import BASELINE, CONSTANT, MIN_HELD_OUT, is_judged
+from .base import BASELINE, MIN_HELD_OUT, is_judged
 from .confounding import is_usable, on_systematic
-from .recurrence import beyond_the_data, tested
+from .recurrence import beyond_the_data, tested_genes
 
 SPECIFIC, OFF_AXIS, OFF_SHARE = "pearson_delta_perturbed", "off_axis", "off_share"
-KNOWS = "better than the mean, right about what is specific"
-ALONG = "better than the mean, along the shared axis only"
-TELLS = "better than the mean, tells perturbations apart"
-SHARED = "better than the mean, by what all perturbations share"
-SAME = "not told from the mean"
-APART = "not told from the mean, tells perturbations apart"
-WORSE = "worse than the mean"
-NONE = "no verdict"
-ONE = "one prediction for all"
 GOOD, MIDDLING, BAD, UNKNOWN = "good", "middling", "bad", "unknown"
-TONES = {KNOWS: GOOD, TELLS: GOOD, ALONG: MIDDLING, SHARED: MIDDLING, APART: MIDDLING, SAME: BAD, ONE: BAD, WORSE: BAD}
+
+
+class Standing(StrEnum):
+    """Where a model stands: what it is better at than the mean baseline."""
+
+    SPECIFIC = "specific"
+    TELLS_APART = "tells_apart"
+    AXIS_ONLY = "axis_only"
+    SHARED = "shared"
+    UNTOLD_TELLS_APART = "untold_tells_apart"
+    UNTOLD = "untold"
+    CONSTANT = "constant"
+    WORSE = "worse"
+    NONE = "none"
+
+
+TONES = {
+    Standing.SPECIFIC: GOOD,
+    Standing.TELLS_APART: GOOD,
+    Standing.AXIS_ONLY: MIDDLING,
+    Standing.SHARED: MIDDLING,
+    Standing.UNTOLD_TELLS_APART: MIDDLING,
+    Standing.UNTOLD: BAD,
+    Standing.CONSTANT: BAD,
+    Standing.WORSE: BAD,
+    Standing.NONE: UNKNOWN,
+}
 COLUMNS = [
     "model",
-    "verdict",
+    "kind",
     "tone",
+    "constant",
     "n",
     "skill",
     "ci_low",
@@ -49,24 +68,26 @@ COLUMNS = [
 ]
 
 
-def scorecard(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> pd.DataFrame:
+def scorecard(tables: Mapping[str, pd.DataFrame], constant: Collection[str]) -> pd.DataFrame:
     """Return one row a model, best first; the mean baseline, beside which they are held, is left out.
 
     ``skill`` is the share of the way from the mean baseline to the ceiling (``l2_skill``), ``specific_gain`` and
     ``off_axis_gain`` what a model's predictions correlate more with their own perturbations than with each other's (off
-    the axis that all share), ``off_share`` how much of the predicted effects lies off that axis, ``n_recurring`` the genes that recur more than in the data, ``regime_gain`` what retraining in the
-    widest regime without confounder genes gains. Gains under ten perturbations have no interval.
+    the axis that all share), ``off_share`` how much of the predicted effects lies off that axis, ``n_recurring`` the genes
+    that recur more than in the data, ``regime_gain`` what retraining in the widest regime without confounder genes gains.
+    Gains under ten perturbations have no interval. ``constant`` names the models that predict one and the same for all
+    unseen perturbations.
     """
     summary = tables["summary"]
     if summary.empty:
         return pd.DataFrame(columns=COLUMNS)
     own = summary[(summary["subset"] == "all") & (summary["regime"] == "full") & (summary["metric"] == "l2_skill")]
     usable = is_usable(on_systematic(tables["confounding"]))
-    rows = [_row(r, tables, unseen, usable=usable) for _, r in own[own["model"] != BASELINE].iterrows()]
+    rows = [_row(r, tables, constant, usable=usable) for _, r in own[own["model"] != BASELINE].iterrows()]
     table = pd.DataFrame(rows, columns=COLUMNS)
     # What has a verdict first, then by how far a model comes.
     order = (
-        table.assign(known=table["verdict"] != NONE)
+        table.assign(known=table["kind"] != Standing.NONE)
         .sort_values(["known", "skill"], ascending=False, kind="stable")
         .index
     )
@@ -75,11 +96,11 @@ def scorecard(tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str]) -> 
 
 def above_ceiling(card: pd.DataFrame) -> pd.DataFrame:
     """Return the models whose whole interval is nearer to what was measured than the truth itself would be."""
-    return card[(card["ci_low"] > 1) & (card["verdict"] != NONE)]
+    return card[(card["ci_low"] > 1) & (card["kind"] != Standing.NONE)]
 
 
 def _row(
-    skill: pd.Series, tables: Mapping[str, pd.DataFrame], unseen: Mapping[str, str], *, usable: bool
+    skill: pd.Series, tables: Mapping[str, pd.DataFrame], constant: Collection[str], *, usable: bool
 ) -> dict[str, object]:
     model = str(skill["model"])
     specific, off_axis, off_share = (
@@ -87,21 +108,21 @@ def _row(
     )
     if not usable:
         off_axis = off_share = None
-    constant = str(unseen.get(model, "")).startswith(CONSTANT)
-    verdict = _verdict(skill, specific, off_axis, off_share, constant=constant)
+    standing = _standing(skill, specific, off_axis, off_share, constant=model in constant)
     row: dict[str, object] = {
         "model": model,
-        "verdict": verdict,
-        "tone": TONES.get(verdict, UNKNOWN),
+        "kind": standing.value,
+        "tone": TONES[standing],
+        "constant": model in constant,
         "n": int(skill["n"]),
         "skill": skill["estimate"],
         "ci_low": skill["ci_low"],
         "ci_high": skill["ci_high"],
-        "note": _note(skill, verdict, constant=constant),
+        "note": str(skill["note"]) if standing == Standing.NONE and skill["n"] >= MIN_HELD_OUT else "",
     }
-    for name, found in (("specific", specific), ("off_axis", off_axis)):
+    for name, gains in (("specific", specific), ("off_axis", off_axis)):
         gain = (
-            np.full(3, np.nan) if found is None else found[["specific_gain", "ci_low", "ci_high"]].to_numpy(np.float64)
+            np.full(3, np.nan) if gains is None else gains[["specific_gain", "ci_low", "ci_high"]].to_numpy(np.float64)
         )
         row |= dict(zip((f"{name}_gain", f"{name}_ci_low", f"{name}_ci_high"), gain, strict=True))
     share = np.full(3, np.nan) if off_share is None else off_share[["score", "ci_low", "ci_high"]].to_numpy(np.float64)
@@ -112,55 +133,49 @@ def _row(
 def _specific(specificity: pd.DataFrame, model: str, metric: str) -> pd.Series | None:
     if specificity.empty:
         return None
-    wanted = (specificity["model"] == model) & (specificity["metric"] == metric) & (specificity["regime"] == "full")
-    rows = specificity[wanted]
+    own = (specificity["model"] == model) & (specificity["metric"] == metric) & (specificity["regime"] == "full")
+    rows = specificity[own]
     return rows.iloc[0] if len(rows) else None
 
 
-def _verdict(
+def _standing(
     skill: pd.Series,
     specific: pd.Series | None,
     off_axis: pd.Series | None,
     off_share: pd.Series | None,
     *,
     constant: bool,
-) -> str:
-    """Return the verdict that the intervals allow.
+) -> Standing:
+    """Return the standing that the intervals allow.
 
     A correlation says nothing of size: along a shared axis that is not known exactly, what is left off it correlates too.
     So a model knows what is specific only if some of what it predicts lies off the axis, beyond its interval.
     """
     if not is_judged(skill, "estimate"):
-        return NONE
+        return Standing.NONE
     if skill["ci_high"] < 0:
-        return WORSE
+        return Standing.WORSE
     if constant:
-        return ONE
+        return Standing.CONSTANT
     apart = _gains(specific)
     if skill["ci_low"] <= 0:
-        return APART if apart else SAME
+        return Standing.UNTOLD_TELLS_APART if apart else Standing.UNTOLD
     if off_axis is None or off_share is None or not is_judged(off_axis, "specific_gain"):
-        return TELLS if apart else SHARED
+        return Standing.TELLS_APART if apart else Standing.SHARED
     off = is_judged(off_share, "score") and off_share["ci_low"] > 0
-    return KNOWS if off and _gains(off_axis) else ALONG if apart else SHARED
+    if off and _gains(off_axis):
+        return Standing.SPECIFIC
+    return Standing.AXIS_ONLY if apart else Standing.SHARED
 
 
 def _gains(row: pd.Series | None) -> bool:
     return row is not None and is_judged(row, "specific_gain") and bool(row["ci_low"] > 0)
 
 
-def _note(skill: pd.Series, verdict: str, *, constant: bool) -> str:
-    if verdict == NONE and skill["n"] < MIN_HELD_OUT:
-        return f"{skill['n']} held-out perturbations, {MIN_HELD_OUT} are needed"
-    if verdict == NONE:
-        return str(skill["note"]) or "the interval is not defined"
-    return CONSTANT if constant else ""
-
-
 def _n_recurring(recurrence: pd.DataFrame, model: str) -> float:
     if recurrence.empty:
         return float("nan")
-    table = tested(recurrence)
+    table = tested_genes(recurrence)
     table = table[table["model"] == model]
     return float(len(beyond_the_data(table))) if len(table) else float("nan")
 
@@ -168,9 +183,9 @@ def _n_recurring(recurrence: pd.DataFrame, model: str) -> float:
 def _retrained(regimes: pd.DataFrame, model: str) -> dict[str, object]:
     rows = regimes[(regimes["model"] == model) & (regimes["metric"] == "l2_ratio")] if len(regimes) else regimes
     for regime in ("no_mt_ribo", "no_mt"):
-        found = rows[rows["regime"] == regime] if len(rows) else rows
-        if len(found):
-            r = found.iloc[0]
+        own = rows[rows["regime"] == regime] if len(rows) else rows
+        if len(own):
+            r = own.iloc[0]
             return {
                 "regime": regime,
                 "regime_gain": r["gain"],

@@ -3,58 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
 from ..._keys import OBSERVED
-from ..wording import NO, PARTLY, YES, Answer, Sentence, answered, listed, number, percent, say
+from ...pp._check import MOST, REPRODUCIBLE, strongest
+from ...tl._target_response import MIN_TARGETS
+from .base import NO, PARTLY, YES, Statement, Verdict, columns
 from .confounding import is_usable, on_systematic
 
-NAME, QUESTION = "screen", "Did the perturbations work?"
-LEFT_OUT, WITHOUT_EFFECT = "too few cells", "not reproducible"
-WORDS = {
-    "specific": "{} are specific (the effect is mostly their own)",
-    "mostly shared axis": "{} move mostly along a shared axis",
-    "target in a confounder set": "{} target a gene of a confounder set",
+NAME = "screen"
+KINDS = ("all_reproducible", "some_reproducible", "none_reproducible")
+STATEMENTS = (
+    "kinds_of_perturbations",
+    "few_carry_response",
+    "response_of_target_genes",
+    "alignment_untested",
+    "alignment_in_place",
+)
+TOO_FEW_CELLS, NOT_REPRODUCIBLE = "too few cells", "not reproducible"
+COUNTED = {
+    "n_specific": "specific",
+    "n_shared_axis": "mostly shared axis",
+    "n_in_confounder_set": "target in a confounder set",
 }
 MOVES = 3.0
 
 
-def worked(tables: Mapping[str, pd.DataFrame]) -> Answer:
-    """Say how many perturbations have an effect that a repeat would show, and of which kind they are."""
+def screen_verdict(tables: Mapping[str, pd.DataFrame]) -> Verdict:
+    """Return how many perturbations have an effect that a repeat would show, and of which kind they are."""
     table = tables["perturbations"]
-    used = table[table["kind"] != LEFT_OUT]
-    good = used[used["kind"] != WITHOUT_EFFECT]
-    verdict = NO if good.empty else YES if len(good) == len(used) else PARTLY
-    text = (
-        f"{len(good)} of {len(used)} perturbations have an effect that a repeat of the experiment would show "
-        "(reproducibility of 0.3 or more)"
-    )
-    sentences = [*_kinds(good, tables["confounding"]), *_few(tables["check"]), *_own(used), *in_place(tables)]
-    return answered(NAME, QUESTION, verdict, say(text), sentences)
+    used = table[table["kind"] != TOO_FEW_CELLS]
+    good = used[used["kind"] != NOT_REPRODUCIBLE]
+    facts = {"n_reproducible": len(good), "n": len(used), "min_reproducibility": REPRODUCIBLE}
+    if good.empty:
+        verdict = Verdict(NAME, NO, "none_reproducible", facts)
+    elif len(good) == len(used):
+        verdict = Verdict(NAME, YES, "all_reproducible", facts)
+    else:
+        verdict = Verdict(NAME, PARTLY, "some_reproducible", facts)
+    sentences = [*_kinds(good, tables["confounding"]), *_few(used, good), *_targets(used), *_alignment(tables)]
+    return replace(verdict, sentences=tuple(sentences))
 
 
-def _few(check: pd.DataFrame) -> list[Sentence]:
-    rows = check[(check["check"] == "response") & check["detail"].str.contains(" carry ")]
-    return [say(row["detail"], rows) for _, row in rows.iterrows()]
+def _few(used: pd.DataFrame, good: pd.DataFrame) -> list[Statement]:
+    """Return the perturbations that carry most of the response, if there is one."""
+    if good.empty:
+        return []
+    rows = used.loc[strongest(used["response_share"]), ["perturbation", "response_share"]]
+    if rows.empty:
+        return []
+    facts = {"n": len(used), "share": MOST, **columns(rows, "perturbation", "response_share")}
+    return [Statement("few_carry_response", facts, rows)]
 
 
-def _kinds(good: pd.DataFrame, confounding: pd.DataFrame) -> list[Sentence]:
-    """Say of which kind the reproducible ones are, unless that rests on an axis that must not be used."""
-    counts = {kind: int((good["kind"] == kind).sum()) for kind in WORDS}
+def _kinds(good: pd.DataFrame, confounding: pd.DataFrame) -> list[Statement]:
+    """Return of which kind the reproducible ones are, unless that rests on an axis that must not be used."""
+    counts = {name: int((good["kind"] == kind).sum()) for name, kind in COUNTED.items()}
     if not sum(counts.values()) or not is_usable(on_systematic(confounding)):
         return []
-    parts = listed([WORDS[kind].format(n) for kind, n in counts.items() if n])
-    return [say(f"Of these {len(good)}, {parts}; judge models on specific ones")]
+    return [Statement("kinds_of_perturbations", {"n_reproducible": len(good), **counts})]
 
 
-def _own(used: pd.DataFrame) -> list[Sentence]:
-    known = used[(used["target_gene"] != "") & used["target_z"].notna()]
-    if known.empty:
+def _targets(used: pd.DataFrame) -> list[Statement]:
+    measured = used[(used["target_gene"] != "") & used["target_z"].notna()]
+    if measured.empty:
         return []
-    down, up = int((known["target_z"] < -MOVES).sum()), int((known["target_z"] > MOVES).sum())
-    text = f"Of the {len(known)} whose own gene is measured, it falls in {down or 'none'} and rises in {up or 'none'} (|z| above {MOVES:g})"
-    return [say(text, known[["perturbation", "target_gene", "target_z"]])]
+    down, up = int((measured["target_z"] < -MOVES).sum()), int((measured["target_z"] > MOVES).sum())
+    facts = {"n_measured": len(measured), "n_down": down, "n_up": up, "min_z": MOVES}
+    return [Statement("response_of_target_genes", facts, measured[["perturbation", "target_gene", "target_z"]])]
 
 
 def scan(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -63,25 +81,20 @@ def scan(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return table[(table["model"] == OBSERVED) & (table["level"] == "scan")] if len(table) else table
 
 
-def in_place(tables: Mapping[str, pd.DataFrame]) -> list[Sentence]:
-    """Say that values lie under their gene names, or that it cannot be told; that they do not is a caution."""
+def _alignment(tables: Mapping[str, pd.DataFrame]) -> list[Statement]:
+    """Return that values lie under their gene names, or that it was not tested; that they do not is a caution."""
     table = scan(tables)
-    if table.empty or len(moved(table)):
+    if table.empty or len(shifted_rows(table)):
         return []
-    asked = table[(table["block"] == "all") & (table["note"] == "")]
-    if asked.empty:
-        why = table["note"].iloc[0].removeprefix("not informative: ")
-        return [say(f"Whether values lie beside their gene names cannot be told: {why}")]
-    here = asked[asked["shift"] == 0]
-    own = "".join(
-        f": in their own columns the {r['n_targets']:.0f} measured targets move more than {percent(r['percentile'])} of "
-        f"genes, in a random perturbation more than {percent(r['expected'])} (p = {number(r['p'])})"
-        for _, r in here.iterrows()
-    )
-    return [say(f"No shift of values against gene names is proposed{own}", here)]
+    whole = table[table["block"] == "all"]
+    with_p = whole[whole["p"].notna()]
+    if with_p.empty:
+        return [Statement("alignment_untested", {"min_targets": MIN_TARGETS})]
+    here = with_p[with_p["shift"] == 0]
+    return [Statement("alignment_in_place", columns(here, "n_targets", "percentile", "expected", "p"), here)]
 
 
-def moved(table: pd.DataFrame) -> pd.DataFrame:
+def shifted_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a scan that propose another column."""
     if table.empty:
         return table

@@ -11,6 +11,7 @@ from anndata import AnnData
 
 from .... import _store, _validate
 from ...._docs import docs
+from ...._keys import NO_PRETRAINING
 from ..._base import model
 from ..._fit import store
 from ..data import read as read_cells
@@ -23,7 +24,6 @@ from .tokens import MISSING_TARGET
 Attribution = Literal["gradient_x_embedding", "gradient_norm"]
 MissingTarget = Literal["token", "skip"]
 
-NO_PRETRAINING = " (no pretraining)"
 SIZES = {"d_model": 512, "n_layers": 12, "n_heads": 8}
 AT_LEAST_1 = ("epochs", "batch_size", "max_genes", *SIZES, "n_control_cells", "n_attribution_cells")
 

@@ -1,0 +1,38 @@
+"""Every sentence about an audit: one template for each kind of verdict and statement, written from the facts alone.
+
+``screen.py`` and ``models.py`` hold the templates, ``terms.py`` what questions, verdicts, genes and regimes are called.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ..numbers import with_full_stop
+from ..verdicts.base import MIN_HELD_OUT
+from ..verdicts.scorecard import Standing
+from . import models, screen
+from .terms import CONSTANT, STANDINGS, Facts
+
+TEMPLATES = {**screen.TEMPLATES, **models.TEMPLATES}
+
+
+def sentence(kind: str, facts: Facts) -> str:
+    """Return the sentence of a verdict or statement."""
+    return with_full_stop(TEMPLATES[kind](facts))
+
+
+def card_words(card: pd.DataFrame) -> pd.DataFrame:
+    """Return the scorecard with its ``verdict`` and ``note`` in words."""
+    words = card.assign(
+        verdict=[STANDINGS[Standing(kind)] for kind in card["kind"]],
+        note=[_card_note(row) for _, row in card.iterrows()],
+    )
+    return words[["model", "verdict", *(c for c in card.columns if c not in ("model", "note")), "note"]]
+
+
+def _card_note(row: pd.Series) -> str:
+    if row["kind"] != Standing.NONE:
+        return CONSTANT if row["constant"] else ""
+    if row["n"] < MIN_HELD_OUT:
+        return f"{row['n']} held-out perturbations, {MIN_HELD_OUT} are needed"
+    return str(row["note"]) or "the interval is not defined"

@@ -1,0 +1,74 @@
+import math
+
+import numpy as np
+import pytest
+
+from scpertbias._report import numbers as f
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, "0"),
+        (0.31035, "0.310"),
+        (-0.0456, "−0.046"),
+        (12.345, "12.3"),
+        (1234.5, "1,234"),
+        (2.1e-8, "2e-08"),
+        (-2.1e-8, "−2e-08"),
+        (np.float32(0.5), "0.500"),
+        (np.int64(3), "3.00"),
+        (math.nan, "–"),
+        (math.inf, "–"),
+        (None, "–"),
+        ("text", "–"),
+    ],
+)
+def test_number(value, expected):
+    assert f.number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.273, "27 %"), (-0.476, "−48 %"), (0.0032, "0.3 %"), (0.0996, "10 %"), (-0.0001, "0 %"), (math.nan, "–")],
+)
+def test_percent(value, expected):
+    assert f.percent(value) == expected
+
+
+def test_intervals():
+    assert f.interval(-0.1, 0.25) == "[−0.100, 0.250]"
+    assert f.percent_interval(-0.0044, 0.025) == "[−0.4, 2.5]"
+    assert f.fixed_interval(-0.0001, 0.0123) == "[0, 0.012]"
+    for made in (f.interval, f.percent_interval, f.fixed_interval):
+        assert made(math.nan, 1.0) == "[no interval]"
+
+
+def test_count():
+    assert [f.count(v) for v in (20729, np.int64(-5), math.nan)] == ["20,729", "−5", "–"]
+
+
+def test_listed():
+    assert [f.listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "none",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+
+
+def test_sentence_keeps_names_and_ends_once():
+    assert [f.with_full_stop(t) for t in (" ridge wins ", "done.", "A, B, …", "")] == [
+        "ridge wins.",
+        "done.",
+        "A, B, …",
+        "",
+    ]
+
+
+def test_names_of_whom_the_same_is_said_stand_together():
+    assert f.by_words(["a", "b", "c"], ["1", "2", "1"]) == "a and c 1; b 2"
+
+
+def test_upper():
+    assert [f.upper(t) for t in ("mitochondrial genes", "p53", "")] == ["Mitochondrial genes", "P53", ""]
