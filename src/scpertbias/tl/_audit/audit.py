@@ -199,7 +199,7 @@ def _run(
     _add_external(audit_input.profiles, external, models, settings.split_key)
     plan = plan_regimes(audit_input.profiles, settings.regimes, fit_on=settings.fit_on)
     mdata, screens = make_screens(audit_input.profiles, plan, models, settings)
-    untrained = train_deep(audit_input, mdata, models, net, settings)
+    failures = train_deep(audit_input, mdata, models, net, settings)
     net, notes = audit_input.net, audit_input.notes
     del audit_input  # and with it the cells
     closed_form_models = [model for model in models if not model.from_cells]
@@ -209,7 +209,7 @@ def _run(
         results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
         scores = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
         answers = ask_questions(results, settings)
-        tables = make_tables(results, scores, answers, settings, untrained=untrained)
+        tables = make_tables(results, scores, answers, settings, failures)
         store_results(mdata, results, tables, settings, notes)
     del screens, fits, results  # before regimes are added
     return add_regimes(mdata, plan, fit_on=settings.fit_on)
@@ -228,9 +228,9 @@ def _plan_models(
     to_fit, external = _split_stored(adata, model_names)
     models = variants(to_fit, model_params)
     external |= {name: {"predictions": table} for name, table in predictions.items()}
-    twice = sorted(set(external) & {model.name for model in models})
-    if twice:
-        msg = f"`predictions`: {twice} are names of models that the audit fits; give them other names."
+    duplicates = sorted(set(external) & {model.name for model in models})
+    if duplicates:
+        msg = f"`predictions`: {duplicates} are names of models that the audit fits; give them other names."
         raise ValueError(msg)
     return models, external
 
@@ -238,20 +238,20 @@ def _plan_models(
 def _split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
     """Return the models to fit, and of those stored in the data what :func:`add_predictions` needs to take them over."""
     records = _store.models(adata) if isinstance(adata, AnnData) else {}
-    stored = [name for name in models if name in records and name not in closed_forms()]
-    fitted = [*closed_forms(), *from_cells()]
-    missing = [name for name in models if name not in records and name not in fitted]
-    if missing:
+    stored_models = [name for name in models if name in records and name not in closed_forms()]
+    model_kinds = [*closed_forms(), *from_cells()]
+    unknown = [name for name in models if name not in records and name not in model_kinds]
+    if unknown:
         msg = (
-            f"`models`: {missing} are not known; there are {fitted}, and stored in the data {list(records)}. Other "
+            f"`models`: {unknown} are not known; there are {model_kinds}, and stored in the data {list(records)}. Other "
             "models' predictions go to predictions=."
         )
         raise ValueError(msg)
-    to_fit = [name for name in models if name not in stored]
+    to_fit = [name for name in models if name not in stored_models]
     if isinstance(adata, AnnData) and _store.profiles_record(adata) is not None:
         return to_fit, {}
-    tables = {name: _results.predictions(adata, name) for name in stored}
-    return to_fit, {name: {"predictions": tables[name], "test": records[name].get("test")} for name in stored}
+    tables = {name: _results.predictions(adata, name) for name in stored_models}
+    return to_fit, {name: {"predictions": tables[name], "test": records[name].get("test")} for name in stored_models}
 
 
 def _add_external(

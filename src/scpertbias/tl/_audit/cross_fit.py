@@ -83,18 +83,18 @@ def variants(models: Sequence[str], model_params: Mapping[str, Mapping[str, Any]
 
 
 def _variant(name: str, kind: str, extra: Mapping[str, Any], model_params: Mapping[str, Mapping[str, Any]]) -> Variant:
-    given = {**model_params.get(kind, {}), **extra, **model_params.get(name, {})}
+    changes = {**model_params.get(kind, {}), **extra, **model_params.get(name, {})}
     defaults = _defaults(kind)
-    strange = [key for key in given if key not in defaults]
-    if strange:
-        msg = f"`model_params`: {name!r} has no parameters {strange}; it has {list(defaults)}."
+    unknown = [key for key in changes if key not in defaults]
+    if unknown:
+        msg = f"`model_params`: {name!r} has no parameters {unknown}; it has {list(defaults)}."
         raise ValueError(msg)
-    if np.ndim(given.get("gamma", 0)):
+    if np.ndim(changes.get("gamma", 0)):
         msg = (
             f"`model_params`: gamma of {name!r} is a sequence; an audit has no validation split to choose by. Pass one."
         )
         raise ValueError(msg)
-    params = {**defaults, **given}
+    params = {**defaults, **changes}
     specs()[kind].check(**params)
     return Variant(specs()[kind].stored_as(name, **params), kind, params)
 

@@ -34,13 +34,13 @@ def train_deep(
 ) -> list[tuple[str, str, str]]:
     """Train every deep model on the cells of every regime, and store it there with the perturbations that it has not seen.
 
-    Return what is left out: model, regime and reason. All regimes start from one seed, so that between them only the
+    Return the failures, which leave a model out: model, regime and reason. All regimes start from one seed, so that between them only the
     genes and values differ; ``full`` is trained once more from another, which tells what the seed alone changes.
     """
     deep = [model for model in models if model.from_cells]
     rng = settings.rng
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**31))
-    left_out: list[tuple[str, str, str]] = []
+    failures: list[tuple[str, str, str]] = []
     for regime in mdata.mod if deep else ():
         cells, data = _cells_of(audit_input, mdata[regime], regime, settings.fit_on)
         screen = _moments.of(mdata[regime])
@@ -49,7 +49,7 @@ def train_deep(
             try:
                 fit(cells, run_name=regime, seed=seed)
             except (ValueError, FloatingPointError) as err:  # the latter: a loss that is not finite
-                left_out.append((model.name, regime, str(err)))
+                failures.append((model.name, regime, str(err)))
                 info(f"{model.name} is left out of regime {regime!r}: {err}")
                 continue
             other_seed = None
@@ -58,7 +58,7 @@ def train_deep(
                 fit(cells_of_other_seed, run_name=OTHER_SEED, seed=seed + 1)
                 other_seed = _predictions(cells_of_other_seed, model.name, screen)
             _store_in_profiles(cells, mdata[regime], model.name, regime, other_seed)
-    return left_out
+    return failures
 
 
 def _cells_of(audit_input: AuditInput, profiles: AnnData, regime: str, fit_on: str) -> tuple[AnnData, dict[str, Any]]:

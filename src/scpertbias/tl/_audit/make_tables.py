@@ -51,8 +51,7 @@ def make_tables(
     scores: pd.DataFrame | None,
     answers: Mapping[str, pd.DataFrame],
     settings: AuditSettings,
-    *,
-    untrained: Sequence[tuple[str, str, str]],
+    failures: Sequence[tuple[str, str, str]],
 ) -> dict[str, pd.DataFrame | None]:
     """Return all tables of an audit by name: scores and what is made of them, the answers, and what models there are."""
     screens, folds, fits, records = results.screens, results.folds, results.fits, results.records
@@ -69,7 +68,7 @@ def make_tables(
         "ranking": None if scores is None else ranking_table(scores, **draws),
         "random_removals": random_removals,
         "error_by_n_genes": errors_table(screens, results.unseen, folds),
-        "models_left_out": left_out_table(fits, untrained),
+        "models_left_out": left_out_table(fits, failures),
         **answers,
     }
 
@@ -79,16 +78,16 @@ def _predictions(
 ) -> dict[str, Tables]:
     """Return every model's predictions by regime, computed when read; external ones are of the full model."""
 
-    def fitted(regime: str, name: str) -> Any:
+    def of_fit(regime: str, name: str) -> Any:
         return fits[regime].solutions[name].predictions
 
-    def trained(regime: str, name: str) -> Any:
+    def of_record(regime: str, name: str) -> Any:
         return _results.predictions(mdata[regime], name, screens[regime]).to_numpy(np.float64)
 
     return {
         regime: Tables(
-            {name: partial(fitted, regime, name) for name in fits_of_regime.solutions}
-            | {name: partial(trained, regime, name) for name in records[regime]}
+            {name: partial(of_fit, regime, name) for name in fits_of_regime.solutions}
+            | {name: partial(of_record, regime, name) for name in records[regime]}
         )
         for regime, fits_of_regime in fits.items()
     }
@@ -188,14 +187,14 @@ def models_table(
     return pd.DataFrame(rows, columns=["model", "regime", "kind", "n_unpredicted", "note"])
 
 
-def left_out_table(fits: Mapping[str, Fits], untrained: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
-    """List the models that are left out, with the reason; ``untrained`` are those that are not cross-fitted."""
+def left_out_table(fits: Mapping[str, Fits], failures: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+    """List the models that are left out, with the reason; ``failures`` are those of deep models."""
     rows = [
         (name, regime, reason)
         for regime, fits_of_regime in fits.items()
         for name, reason in fits_of_regime.left_out.items()
     ]
-    rows += untrained
+    rows += failures
     return pd.DataFrame(rows, columns=["model", "regime", "reason"])
 
 

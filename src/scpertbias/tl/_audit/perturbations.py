@@ -78,8 +78,10 @@ def _kinds(repeat: FloatArray, left_out: BoolArray, in_set: BoolArray, shares: p
     """Return the first word that holds."""
     values = shares.to_numpy(np.float64)
     has_shares = np.isfinite(values).any(axis=1)
-    shared = (values > MAJORITY).any(axis=1)
-    return np.select([left_out, ~(repeat >= REPRODUCIBLE), in_set, shared, has_shares], KINDS[:5], default=KINDS[5])
+    mostly_on_axis = (values > MAJORITY).any(axis=1)
+    return np.select(
+        [left_out, ~(repeat >= REPRODUCIBLE), in_set, mostly_on_axis, has_shares], KINDS[:5], default=KINDS[5]
+    )
 
 
 def _axes(confounding: pd.DataFrame | None, names: npt.NDArray[np.str_]) -> tuple[pd.DataFrame, BoolArray]:
@@ -100,8 +102,10 @@ def _of_marked_targets(screen: Screen) -> list[str]:
     genes = np.array(sorted({gene for targets in screen.targets for gene in targets}), dtype=str)
     if not len(genes):
         return []
-    marked = {g for species in SPECIES for mask in masks(genes, species=species).values() for g in genes[mask]}
-    return [name for name, targets in zip(screen.names, screen.targets, strict=True) if marked & set(targets)]
+    confounder_genes = {
+        g for species in SPECIES for mask in masks(genes, species=species).values() for g in genes[mask]
+    }
+    return [name for name, targets in zip(screen.names, screen.targets, strict=True) if confounder_genes & set(targets)]
 
 
 def _target_genes(screen: Screen) -> pd.DataFrame:

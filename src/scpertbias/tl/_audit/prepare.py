@@ -32,8 +32,8 @@ _SIZE = "_scpertbias_size"
 class AuditInput:
     """What an audit works on.
 
-    ``net`` is the one given, else co-expression in control cells, if a model needs it. ``cells``, where models are trained from them, are
-    log-normalized, with a split; ``data`` says how to read them. ``notes`` say what was done on the way.
+    ``net`` is the user's, else co-expression in control cells, if a model needs it. ``cells``, where models are trained
+    from them, are log-normalized, with a split; ``data`` says how to read them. ``notes`` say what was done on the way.
     """
 
     profiles: AnnData

@@ -66,17 +66,17 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
     full, regime = screens["full"], gene_regimes[-1]
     keep = np.isin(np.arange(len(full.genes)), full.genes.get_indexer(screens[regime].genes))
     models = [m for m in results.models if m.name in fits["full"].solutions and m.name in fits[regime].solutions]
-    retrained = [model for model in models if not by_gene(model)]
-    truth = reference(full, n_top_genes=len(full.genes), folds=folds, genes=_all(full))
-    scorer = RemovalScorer(full, truth, settings.n_top_genes)
+    joint_models = [model for model in models if not by_gene(model)]
+    full_reference = reference(full, n_top_genes=len(full.genes), folds=folds, genes=_all(full))
+    scorer = RemovalScorer(full, full_reference, settings.n_top_genes)
     removals = Removals(regime, ~keep, keep & ~confounders, full.moments.control)
     removal_results: list[RemovalResult] = []
-    if removals.possible and retrained:
-        graphs = graphs_of(full, results.net, quiet=True) if any(model.needs_net for model in retrained) else None
-        before = {model.name: fits["full"].solutions[model.name].predictions for model in retrained}
-        predicted = {model.name: _predicted(fits[regime].solutions[model.name].predictions) for model in retrained}
+    if removals.possible and joint_models:
+        graphs = graphs_of(full, results.net, quiet=True) if any(model.needs_net for model in joint_models) else None
+        before = {model.name: fits["full"].solutions[model.name].predictions for model in joint_models}
+        predicted = {model.name: _predicted(fits[regime].solutions[model.name].predictions) for model in joint_models}
         seed = int(np.random.default_rng(settings.rng).integers(2**32))
-        trainer = RemovalTrainer(full, retrained, folds, graphs, before, predicted, scorer, removals, seed)
+        trainer = RemovalTrainer(full, joint_models, folds, graphs, before, predicted, scorer, removals, seed)
         removal_results = trainer.run_all(settings)
     rows = []
     for model in models:
