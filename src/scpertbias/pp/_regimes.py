@@ -67,21 +67,21 @@ def regimes(
     if _store.profiles_record(adata) is None:
         msg = "`adata` holds cells; make profiles with spb.pp.profiles first."
         raise ValueError(msg)
-    planned = plan(adata, regimes, covariates=covariates, fit_on=fit_on)
-    return make_regimes(adata.copy(), planned, covariates=covariates, fit_on=fit_on)
+    plan = plan_regimes(adata, regimes, covariates=covariates, fit_on=fit_on)
+    return make_regimes(adata.copy(), plan, covariates=covariates, fit_on=fit_on)
 
 
 @dataclass(frozen=True)
-class Plan:
+class RegimePlan:
     """Which genes each regime keeps, and why others are left out."""
 
     genes: dict[str, BoolArray]
     left_out: dict[str, str]
 
 
-def plan(
+def plan_regimes(
     profiles: AnnData, regimes: Sequence[str] | None, *, covariates: Sequence[str] | None = None, fit_on: str
-) -> Plan:
+) -> RegimePlan:
     """Say which regimes the profiles define; one that was asked for by name and cannot be defined is an error."""
     requested = REGIMES if regimes is None else [regimes] if isinstance(regimes, str) else list(regimes)
     unknown = [r for r in requested if r not in REGIMES]
@@ -102,13 +102,15 @@ def plan(
             raise ValueError(msg)
         left_out[name] = reason
         info(f"regime {name!r} is left out: {reason}")
-    return Plan(genes, left_out)
+    return RegimePlan(genes, left_out)
 
 
-def make_regimes(profiles: AnnData, planned: Plan, *, covariates: Sequence[str] | None = None, fit_on: str) -> MuData:
+def make_regimes(
+    profiles: AnnData, plan: RegimePlan, *, covariates: Sequence[str] | None = None, fit_on: str
+) -> MuData:
     """Make the profiles of every regime; those of ``full`` are the ones given, not a copy."""
     modalities: dict[str, AnnData] = {}
-    for name, keep in planned.genes.items():
+    for name, keep in plan.genes.items():
         if name == REGRESSED:
             modalities[name] = _regressed(profiles, covariates, fit_on)
         elif name == "full":
@@ -117,13 +119,14 @@ def make_regimes(profiles: AnnData, planned: Plan, *, covariates: Sequence[str] 
             modalities[name] = profiles[:, keep].copy()
             _store.put_obs(modalities[name], *target_measured(modalities[name]))
     mdata = _compat.mudata(modalities)
-    _store.put(mdata, regimes_left_out=left_out_table(planned))
+    _store.put(mdata, regimes_left_out=left_out_table(plan))
     return mdata
 
 
-def left_out_table(planned: Plan) -> pd.DataFrame:
+def left_out_table(plan: RegimePlan) -> pd.DataFrame:
     """Return the regimes that are left out, each with the reason."""
-    return pd.DataFrame(planned.left_out.items(), columns=_tables.columns("regimes_left_out"), dtype="string")
+    reasons = {"regime": list(plan.left_out), "reason": list(plan.left_out.values())}
+    return pd.DataFrame(reasons, dtype="string")
 
 
 def _why_not(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -> str:
@@ -131,8 +134,8 @@ def _why_not(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -
     if covariates is not None:
         return ""
     screen = _moments.of(profiles)
-    held = screen.moments.covariates
-    if held is None or not held.mean.shape[1]:
+    covariate_moments = screen.moments.covariates
+    if covariate_moments is None or not covariate_moments.mean.shape[1]:
         return "the profiles hold no covariate (covariates= of spb.pp.profiles)"
     return "" if varying(screen, fit_on) else "no covariate varies in the cells that the slopes are fitted on"
 
@@ -146,8 +149,8 @@ def _why_no_genes(name: str, keep: BoolArray, earlier: Mapping[str, BoolArray]) 
         return f"no {genes} is measured"
     if not keep.any():
         return "no other gene is measured"
-    same = [other for other, genes in earlier.items() if other in WITHOUT_GENES and genes.sum() == keep.sum()]
-    return f"no ribosomal gene is measured, so it equals {same[0]!r}" if same else ""
+    equal_to = [other for other, genes in earlier.items() if other in WITHOUT_GENES and genes.sum() == keep.sum()]
+    return f"no ribosomal gene is measured, so it equals {equal_to[0]!r}" if equal_to else ""
 
 
 def _regressed(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -> AnnData:

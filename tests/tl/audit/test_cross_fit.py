@@ -6,6 +6,9 @@ import scpertbias as spb
 from scpertbias import _moments
 from scpertbias._models._net import graphs_of
 from scpertbias.tl._audit.cross_fit import cross_fit_all, make_folds, variants
+from scpertbias.tl._audit.settings import AuditSettings
+
+TABLES_ONLY = AuditSettings(keep_predictions=False)
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +85,15 @@ def test_many_perturbations_get_five_folds():
 
 
 def test_predictions_are_those_of_fits_that_never_saw_the_row(profiles, screen, net):
-    wanted = variants(["mean", "ridge", "grn_linear", "two_stage", "bilinear", "additive"], {})
+    models = variants(["mean", "ridge", "grn_linear", "two_stage", "bilinear", "additive"], {})
     folds = make_folds(screen, 3, 0)
-    fits = cross_fit_all({"full": screen}, wanted, folds, net, coefficients=True)["full"]
+    fits = cross_fit_all({"full": screen}, models, folds, net, AuditSettings())["full"]
     assert "bilinear" in fits.left_out or "bilinear" in fits.solutions
     for r in range(3):
         alone = profiles.copy()
         held_out = [n for n, f in folds.items() if f == r]
         alone.obs["split"] = np.where(alone.obs["perturbation"].isin(held_out), "test", "train")
-        for v in wanted:
+        for v in models:
             if v.name not in fits.solutions:
                 continue
             fit = getattr(spb.tl, f"fit_{v.kind}")
@@ -100,7 +103,7 @@ def test_predictions_are_those_of_fits_that_never_saw_the_row(profiles, screen, 
             np.testing.assert_allclose(
                 fits.solutions[v.name].predictions[rows], table.iloc[rows], atol=1e-12, err_msg=v.name
             )
-    for v in wanted:  # coefficients are those of one fit on all
+    for v in models:  # coefficients are those of one fit on all
         if v.name in fits.solutions and fits.solutions[v.name].coef is not None:
             fit = getattr(spb.tl, f"fit_{v.kind}")
             everything = fit(profiles, **({"net": net} if v.needs_net else {}), **v.params, key_added="m", copy=True)
@@ -112,13 +115,13 @@ def test_predictions_are_those_of_fits_that_never_saw_the_row(profiles, screen, 
 
 
 def test_only_predictions(screen, net):
-    fits = cross_fit_all({"full": screen}, variants(["ridge"], {}), make_folds(screen, 3, 0), net, coefficients=False)
+    fits = cross_fit_all({"full": screen}, variants(["ridge"], {}), make_folds(screen, 3, 0), net, TABLES_ONLY)
     assert fits["full"].solutions["ridge"].coef is None
 
 
 def test_without_a_net_graph_models_are_left_out(screen):
     fits = cross_fit_all(
-        {"full": screen}, variants(["ridge", "grn_linear"], {}), make_folds(screen, 3, 0), None, coefficients=False
+        {"full": screen}, variants(["ridge", "grn_linear"], {}), make_folds(screen, 3, 0), None, TABLES_ONLY
     )["full"]
     assert set(fits.left_out) == {"grn_linear", "grn_linear_perturbations"}
     assert "no net was given" in fits.left_out["grn_linear"]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import scanpy as sc
 
-from scpertbias.tl._audit.jobs import Cache, Part, _as_they_come, digest, jobs, run
+from scpertbias.tl._audit.jobs import Cache, Job, _order_of_results, digest, number_of_workers, run
 
 
 def square(number, calls=None):
@@ -18,38 +18,38 @@ def square(number, calls=None):
     return {"square": np.array([number**2]), "note": np.array("a/b ü")}
 
 
-def parts(numbers, calls=None):
-    return [Part(("square", str(n)), lambda n=n: square(n, calls), [n]) for n in numbers]
+def square_jobs(numbers, calls=None):
+    return [Job(("square", str(n)), lambda n=n: square(n, calls), [n]) for n in numbers]
 
 
 def values(results):
-    return {place: r if isinstance(r, str) else r["square"].item() for place, r in results}
+    return {key: r if isinstance(r, str) else r["square"].item() for key, r in results}
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
-def test_every_part_has_its_result_or_its_reason(n_jobs):
-    found = values(run(parts([1, 2, -3]), n_jobs=n_jobs, cache=None))
-    assert found == {("square", "1"): 1, ("square", "2"): 4, ("square", "-3"): "-3 is negative"}
+def test_every_job_has_its_result_or_its_reason(n_jobs):
+    results = values(run(square_jobs([1, 2, -3]), n_jobs=n_jobs, cache=None))
+    assert results == {("square", "1"): 1, ("square", "2"): 4, ("square", "-3"): "-3 is negative"}
 
 
 def test_another_error_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
-        list(run([Part(("x",), lambda: 1 / 0)], n_jobs=1, cache=None))
+        list(run([Job(("x",), lambda: 1 / 0)], n_jobs=1, cache=None))
 
 
 def test_the_backend_is_the_users():
-    work = [Part((str(n),), partial(dict, square=np.array([n]))) for n in (2, 3)]  # processes know this, not this file
+    work = [Job((str(n),), partial(dict, square=np.array([n]))) for n in (2, 3)]  # processes know this, not this file
     with joblib.parallel_config("loky", n_jobs=2):
         assert sorted(values(run(work, n_jobs=None, cache=None)).values()) == [2, 3]
-    assert _as_they_come() == "generator_unordered"
+    assert _order_of_results() == "generator_unordered"
     with joblib.parallel_config("multiprocessing", n_jobs=2):
-        assert _as_they_come() == "list"
+        assert _order_of_results() == "list"
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
     calls = []
-    first = values(run(parts([1, 2, -3], calls), n_jobs=1, cache=Cache(tmp_path / "new" / "folder")))
-    again = list(run(parts([1, 2, 5, -3], calls), n_jobs=1, cache=Cache(tmp_path / "new" / "folder")))
+    first = values(run(square_jobs([1, 2, -3], calls), n_jobs=1, cache=Cache(tmp_path / "new" / "folder")))
+    again = list(run(square_jobs([1, 2, 5, -3], calls), n_jobs=1, cache=Cache(tmp_path / "new" / "folder")))
     assert calls == [1, 2, -3, 5, -3]  # a reason is not kept: the data may be mended
     assert values(again).items() >= first.items()
     assert dict(again)[("square", "2")]["note"] == "a/b ü"
@@ -62,8 +62,8 @@ def test_an_interrupted_run_goes_on(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(run([*parts([1, 2], calls), Part(("stop",), stop)], n_jobs=1, cache=Cache(tmp_path)))
-    list(run(parts([1, 2, 3], calls), n_jobs=1, cache=Cache(tmp_path)))
+        list(run([*square_jobs([1, 2], calls), Job(("stop",), stop)], n_jobs=1, cache=Cache(tmp_path)))
+    list(run(square_jobs([1, 2, 3], calls), n_jobs=1, cache=Cache(tmp_path)))
     assert calls == [1, 2, 3]
     assert not list(tmp_path.glob("*.part"))
 
@@ -71,19 +71,19 @@ def test_an_interrupted_run_goes_on(tmp_path):
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped"])
 def test_a_file_that_is_damaged_is_made_again(tmp_path, damage):
     calls = []
-    list(run(parts([7], calls), n_jobs=1, cache=Cache(tmp_path)))
+    list(run(square_jobs([7], calls), n_jobs=1, cache=Cache(tmp_path)))
     (file,) = tmp_path.iterdir()
     whole = file.read_bytes()
     at = whole.index(np.array([49]).tobytes())
     file.write_bytes(
         {"cut": whole[: len(whole) // 2], "empty": b"", "flipped": whole[:at] + b"\1" + whole[at + 1 :]}[damage]
     )
-    assert values(run(parts([7], calls), n_jobs=1, cache=Cache(tmp_path))) == {("square", "7"): 49}
+    assert values(run(square_jobs([7], calls), n_jobs=1, cache=Cache(tmp_path))) == {("square", "7"): 49}
     assert calls == [7, 7]
     assert file.read_bytes() == whole
 
 
-def test_other_inputs_are_another_part(tmp_path):
+def test_other_inputs_are_another_job(tmp_path):
     cache = Cache(tmp_path)
     table = pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]})
     inputs = [
@@ -99,43 +99,43 @@ def test_other_inputs_are_another_part(tmp_path):
         table.assign(b=[1.0, 3.0]),
         table["a"],
     ]
-    keys = [cache.key(Part(("p",), square, i)) for i in inputs]
-    assert len(set(keys)) == len(keys)
-    assert cache.key(Part(("q",), square, 1)) not in keys
+    names = [cache.file_name(Job(("p",), square, i)) for i in inputs]
+    assert len(set(names)) == len(names)
+    assert cache.file_name(Job(("q",), square, 1)) not in names
     built = pd.DataFrame({"a": ["".join(["x"]), "".join(["y"])], "b": [1.0, 2.0]})  # other text objects, the same text
     assert digest(built) == digest(table)
     assert digest(table.astype({"a": "string"})) == digest(table) == digest(table.astype({"a": "category"}))
 
 
-def test_what_parts_share_is_prepared_only_for_those_that_are_missing(tmp_path):
+def test_what_jobs_share_is_prepared_only_for_those_that_are_missing(tmp_path):
     prepared = []
-    work = [Part((str(n),), partial(square, n), n, lambda n=n: prepared.append(n)) for n in (1, 2)]
+    work = [Job((str(n),), partial(square, n), n, lambda n=n: prepared.append(n)) for n in (1, 2)]
     list(run(work[:1], n_jobs=1, cache=Cache(tmp_path)))
     list(run(work, n_jobs=1, cache=Cache(tmp_path)))
     assert prepared == [1, 2]
 
 
-def test_parts_are_asked_for_as_workers_get_free():
-    asked = []
+def test_jobs_are_asked_for_as_workers_get_free():
+    taken = []
 
     def some():
-        for part in parts(range(50)):
-            asked.append(part.place)
-            yield part
+        for job in square_jobs(range(50)):
+            taken.append(job.key)
+            yield job
 
     results = run(some(), n_jobs=1, cache=None)
     next(results)
-    assert len(asked) < 10
+    assert len(taken) < 10
     assert len(list(results)) == 49
 
 
 def test_the_number_of_jobs():
     sc.settings.n_jobs = 3
-    assert jobs(None) == 3
-    assert jobs(2) == 2
+    assert number_of_workers(None) == 3
+    assert number_of_workers(2) == 2
     with joblib.parallel_config("threading", n_jobs=5):
-        assert jobs(None) is None
-        assert jobs(2) == 2
+        assert number_of_workers(None) is None
+        assert number_of_workers(2) == 2
 
 
 def test_a_cache_is_a_folder(tmp_path):

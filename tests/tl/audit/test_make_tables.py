@@ -109,10 +109,10 @@ def setting():
 
 def test_models_and_what_is_left_out():
     screen, folds, fits = setting()
-    wanted = [Variant("a", "kind_a", {}), Variant("b", "kind_b", {})]
+    models = [Variant("a", "kind_a", {}), Variant("b", "kind_b", {})]
     theirs = {"kind": "external", "unpredicted": [screen.names[1], "elsewhere"], "note": "x"}
     outside = {"full": {"theirs": theirs}, "no_mt": {}}
-    table = models_table(fits, wanted, folds, {"full": screen, "no_mt": screen}, outside)
+    table = models_table(fits, models, folds, {"full": screen, "no_mt": screen}, outside)
     assert table.to_numpy().tolist() == [
         ["a", "full", "kind_a", 0, ""],
         ["b", "full", "kind_b", 2, "same prediction for every unseen perturbation"],
@@ -140,7 +140,7 @@ def test_one_family_and_one_common_set_over_regimes():
     assert summaries(None, fits, NONE, n_boot=1, rng=0) is None
 
 
-def test_errors_of_brought_models_are_of_what_they_have_not_seen():
+def test_errors_of_external_models_are_of_what_they_have_not_seen():
     screen, folds, fits = setting()
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
     predictions["full"]["theirs"] = predictions["full"]["a"]

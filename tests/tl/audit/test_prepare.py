@@ -5,31 +5,14 @@ from scipy import sparse
 
 import scpertbias as spb
 from scpertbias.tl._audit import prepare as preparation
+from scpertbias.tl._audit.cross_fit import Variant
 from scpertbias.tl._audit.prepare import prepare
-
-DATA = {
-    "groupby": "perturbation",
-    "reference": None,
-    "batch_key": None,
-    "min_cells": 20,
-    "layer": None,
-    "split_key": "split",
-    "gene_symbols": None,
-}
+from scpertbias.tl._audit.settings import AuditSettings
 
 
-def run(adata, *, data=None, **kwargs):
-    defaults = {
-        "covariates": ("pct_counts_mt", "pct_counts_ribo"),
-        "normalize": False,
-        "size_factors": None,
-        "target_sum": 1e4,
-        "guide_key": None,
-        "with_net": True,
-        "trained": (),
-        "rng": 0,
-    }
-    return prepare(adata, data={**DATA, **(data or {})}, **{**defaults, **kwargs})
+def run(adata, *, with_net=True, deep=(), **settings):
+    models = [Variant(name, "gears", {}) for name in deep] + [Variant("graph", "grn_linear", {})] * with_net
+    return prepare(adata, models, None, AuditSettings(**settings))
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +30,7 @@ def test_profiles_and_net_are_those_of_pp(adata):
     assert ready.notes == []
     assert ready.cells is None
     assert run(adata, with_net=False).net is None
+    assert prepare(adata, [], net, AuditSettings()).net is net
 
 
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_matrix, np.asarray])
@@ -58,7 +42,7 @@ def test_raw_counts(adata, make):
     total = np.asarray(counts.sum(axis=1)).ravel()
     own.X = np.log1p(counts.toarray().astype(float) * (1e4 / total)[:, None])
     raw.obs = raw.obs.drop(columns=["pct_counts_mt", "pct_counts_ribo"])
-    ready, expected = run(raw, normalize=True, trained=("deep",)), run(own)
+    ready, expected = run(raw, normalize=True, deep=("deep",)), run(own)
     profiles = ready.profiles
     np.testing.assert_allclose(profiles.X, expected.profiles.X, atol=1e-9)
     pd.testing.assert_frame_equal(ready.net, expected.net, rtol=1e-6)
@@ -94,7 +78,7 @@ def test_many_genes_are_reduced(adata, monkeypatch):
 
 def test_a_layer_that_may_be_negative(adata):
     made = spb.pp.standardize(adata, copy=True)
-    profiles = run(made, data={"layer": "standardized"}).profiles
+    profiles = run(made, layer="standardized").profiles
     assert profiles.X.min() < 0
     np.testing.assert_allclose(profiles.X, spb.pp.profiles(made, layer="standardized").X)
     assert profiles.uns["scpertbias"]["profiles"]["layer"] == "standardized"
@@ -112,9 +96,9 @@ def test_profiles_are_taken_as_they_are(adata):
     assert ready.net is None
     np.testing.assert_array_equal(profiles.X, given.X)
     with pytest.raises(ValueError, match="min_cells"):
-        run(given, data={"min_cells": 50})
+        run(given, min_cells=50)
     with pytest.raises(ValueError, match="`layer`"):
-        run(given, data={"layer": "regressed"})
+        run(given, layer="regressed")
     with pytest.raises(ValueError, match="normalize"):
         run(given, normalize=True)
 
@@ -134,18 +118,18 @@ def test_the_input_is_left_alone(adata):
 
 
 def test_cells_for_models_that_are_trained_from_them(adata):
-    ready = run(adata, trained=("deep", "deeper"))
+    ready = run(adata, deep=("deep", "deeper"))
     assert set(ready.cells.obs["split"]) == {"train", "val", "test"}
     assert ready.notes[-1].startswith("deep, deeper: trained on one split of the perturbations, 80 / 10 / 10 %")
     assert "split" not in adata.obs
-    assert ready.data == DATA
+    assert ready.data == AuditSettings().data
     given = adata.copy()
     spb.pp.split(given, fractions=(0.5, 0.0, 0.5), rng=3)
-    again = run(given, trained=("deep",))
+    again = run(given, deep=("deep",))
     assert again.cells.obs["split"].astype(str).tolist() == given.obs["split"].astype(str).tolist()
     assert again.notes == []
     with pytest.raises(ValueError, match="'deep'.*trained from cells, but these are profiles"):
-        run(spb.pp.profiles(adata), trained=("deep",))
+        run(spb.pp.profiles(adata), deep=("deep",))
 
 
 def test_an_error_lists_the_columns_of_the_caller_only(adata):
@@ -153,4 +137,4 @@ def test_an_error_lists_the_columns_of_the_caller_only(adata):
     counts.X = counts.layers["counts"]
     counts.obs = counts.obs[["perturbation"]]
     with pytest.raises(KeyError, match=r"no obs\['batch'\]. obs holds \['perturbation'\]\."):
-        run(counts, data={"batch_key": "batch"}, normalize=True)
+        run(counts, batch_key="batch", normalize=True)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,10 +10,13 @@ from scpertbias import _moments
 from scpertbias._core.matched_genes import Removals
 from scpertbias.pp._regimes import removed
 from scpertbias.tl._audit.cross_fit import Variant, cross_fit_all, make_folds, variants
-from scpertbias.tl._audit.random_removal import TOO_FEW_GENES, random_table
+from scpertbias.tl._audit.questions import AuditResults
+from scpertbias.tl._audit.random_removal import TOO_FEW_GENES, by_gene, random_table
 from scpertbias.tl._audit.retraining import UNCHANGED, retraining_table, score_regimes
+from scpertbias.tl._audit.settings import AuditSettings
 
 N_TOP = 40
+SETTINGS = AuditSettings(n_top_genes=N_TOP, keep_predictions=False)
 
 
 @pytest.fixture(scope="module")
@@ -23,33 +28,35 @@ def setting():
     rng = np.random.default_rng(0)
     net = pd.DataFrame({"source": rng.choice(full.symbols, 300), "target": rng.choice(full.symbols, 300)})
     own = pd.DataFrame(rng.normal(size=(12, 3)), index=full.names[1:])
-    wanted = variants(["ridge", "grn_linear", "bilinear"], {"bilinear": {"perturbation_embedding": own}})
+    models = variants(["ridge", "grn_linear", "bilinear"], {"bilinear": {"perturbation_embedding": own}})
     folds = make_folds(full, 3, 0)
-    fits = cross_fit_all(screens, wanted, folds, net, coefficients=False)
-    return screens, wanted, fits, folds, net, removed(mdata["full"], "no_mt_ribo"), profiles
+    fits = cross_fit_all(screens, models, folds, net, SETTINGS)
+    return screens, models, fits, folds, net, removed(mdata["full"], "no_mt_ribo"), profiles
 
 
-def table(setting, n_random=5, **kwargs):
-    screens, wanted, fits, folds, net, confounders, _ = setting
-    given = {"screens": screens, "wanted": wanted, "fits": fits, "folds": folds, "net": net, **kwargs}
-    return random_table(**{"confounders": confounders, "n_random": n_random, "n_top_genes": N_TOP, "rng": 0, **given})
+def table(setting, n_random=5, *, rng=0, screens=None, confounders=None):
+    models, fits, folds, net, marked, profiles = setting[1:]
+    screens = screens or setting[0]
+    results = AuditResults(profiles, screens, models, net, folds, fits, records={}, predictions={}, unseen={})
+    settings = replace(SETTINGS, n_random=n_random, rng=rng)
+    return random_table(results, settings, confounders=marked if confounders is None else confounders)
 
 
 def test_the_regime_and_its_gain_are_those_of_the_regimes_table(setting):
     screens, _, fits, folds, *_ = setting
-    found = table(setting).set_index("model")
-    assert set(found["regime"]) == {"no_mt_ribo"}
+    rows = table(setting).set_index("model")
+    assert set(rows["regime"]) == {"no_mt_ribo"}
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
     scores = score_regimes(screens, predictions, folds, n_top_genes=N_TOP)
     expected = retraining_table(scores, n_boot=10, rng=0).query("regime == 'no_mt_ribo'").set_index("model")
-    np.testing.assert_allclose(found["gain"], expected["gain"].loc[found.index], atol=1e-12)
-    assert (found["n"] == expected["n"].loc[found.index]).all()
-    assert (found["n_genes"] == 90 - len(screens["no_mt_ribo"].genes)).all()
+    np.testing.assert_allclose(rows["gain"], expected["gain"].loc[rows.index], atol=1e-12)
+    assert (rows["n"] == expected["n"].loc[rows.index]).all()
+    assert (rows["n_genes"] == 90 - len(screens["no_mt_ribo"].genes)).all()
 
 
 def test_a_removal_is_a_regime_without_those_genes(setting):
     """Brute force: drop the genes from the profiles, cross-fit anew, score with the package's own scores."""
-    screens, wanted, fits, folds, net, confounders, profiles = setting
+    screens, models, fits, folds, net, confounders, profiles = setting
     full = screens["full"]
     kept = full.genes.isin(screens["no_mt_ribo"].genes)
     seed = int(np.random.default_rng(0).integers(2**32))
@@ -59,15 +66,15 @@ def test_a_removal_is_a_regime_without_those_genes(setting):
     without = profiles[:, ~out].copy()
     both = _moments.of(profiles[:, ~out & kept].copy())
     less = _moments.of(without)
-    again = cross_fit_all({"full": full, "r": less}, wanted, folds, net, coefficients=False)["r"]
+    again = cross_fit_all({"full": full, "r": less}, models, folds, net, SETTINGS)["r"]
     here = {n: s.predictions[:, less.genes.isin(both.genes)] for n, s in again.solutions.items()}
     before = {n: s.predictions for n, s in fits["full"].solutions.items()}
     scores = score_regimes({"full": full, "r": both}, {"full": before, "r": here}, folds, n_top_genes=N_TOP)
     expected = retraining_table(scores, n_boot=10, rng=0).set_index("model")["gain"]
-    found = table(setting, n_random=1).set_index("model")
+    rows = table(setting, n_random=1).set_index("model")
     for model in ("grn_linear", "bilinear"):
-        assert found.loc[model, "random_mean"] == pytest.approx(expected[model], rel=1e-6, abs=1e-12)
-    assert abs(found.loc["bilinear", "random_mean"]) > 1e-6
+        assert rows.loc[model, "random_mean"] == pytest.approx(expected[model], rel=1e-6, abs=1e-12)
+    assert abs(rows.loc["bilinear", "random_mean"]) > 1e-6
 
 
 def test_p_is_one_sided_and_ranges_are_of_all_removals(setting):
@@ -81,17 +88,17 @@ def test_p_is_one_sided_and_ranges_are_of_all_removals(setting):
 
 
 def test_models_that_solve_every_gene_apart_are_not_tested(setting):
-    found = table(setting).set_index("model")
+    rows = table(setting).set_index("model")
     for model in ("ridge", "grn_linear_perturbations"):
-        row = found.loc[model]
+        row = rows.loc[model]
         assert (row["gain"], row["n_random"], row["note"]) == (0.0, 0, UNCHANGED)
         assert np.isnan(row["p"])
         assert np.isnan(row["random_mean"])
-    assert found.loc["bilinear", "n_random"] == 5
+    assert rows.loc["bilinear", "n_random"] == 5
     # what is left untested really does not differ
-    screens, wanted, fits, *_ = setting
+    screens, models, fits, *_ = setting
     columns = screens["full"].genes.get_indexer(screens["no_mt_ribo"].genes)
-    for v in wanted:
+    for v in models:
         before, after = (fits[r].solutions[v.name].predictions for r in ("full", "no_mt_ribo"))
         same = np.allclose(before[:, columns], after, rtol=0, atol=1e-10)
         assert same if v.fits_genes_separately else (not same or v.kind == "grn_linear")
@@ -125,9 +132,9 @@ def test_where_there_is_nothing_to_compare(setting):
     screens = setting[0]
     assert table(setting, n_random=0) is None
     assert table(setting, screens={"full": screens["full"]}) is None
-    found = table(setting, confounders=np.ones(90, bool)).set_index("model")
-    assert found.loc["bilinear", "note"] == TOO_FEW_GENES
-    assert np.isnan(found.loc["bilinear", "p"])
-    assert found.loc["ridge", "note"] == UNCHANGED
+    rows = table(setting, confounders=np.ones(90, bool)).set_index("model")
+    assert rows.loc["bilinear", "note"] == TOO_FEW_GENES
+    assert np.isnan(rows.loc["bilinear", "p"])
+    assert rows.loc["ridge", "note"] == UNCHANGED
     only = {r: screens[r] for r in ("full", "no_mt")}
     assert set(table(setting, n_random=1, screens=only)["regime"]) == {"no_mt"}

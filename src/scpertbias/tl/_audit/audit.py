@@ -8,22 +8,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scanpy as sc
 from anndata import AnnData
 from mudata import MuData
+from threadpoolctl import threadpool_limits
 
-from ... import _held_out, _moments, _results, _store, _validate
+from ... import _moments, _results, _store
 from ..._docs import docs
 from ..._log import warn
 from ..._models._base import closed_forms, from_cells
 from ..._models.external.add_predictions import add_predictions
-from ...pp._regimes import Plan, plan
-from .cross_fit import Variant, variants
-from .deep_models import train_all
+from ...pp._regimes import plan_regimes
+from .cross_fit import Variant, cross_fit_all, make_folds, variants
+from .deep_models import train_deep
 from .jobs import Cache
-from .make_tables import ask
-from .prepare import DEFAULT_COVARIATES, prepare
-from .regimes import at_once, complete, on_demand
+from .make_tables import collect_results, make_tables, score_models, store_results
+from .prepare import prepare
+from .questions import ask_questions
+from .regimes import add_regimes, make_screens
+from .settings import DEFAULT_COVARIATES, AuditSettings, check_arguments
 
 MODELS = ("no_change", "mean", "ridge", "grn_linear", "two_stage", "bilinear")
 
@@ -153,87 +155,115 @@ def audit(
     >>> sorted(mdata.mod)
     ['full', 'no_mt', 'regressed']
     """
-    data = {name: value for name, value in locals().items() if name in _results.DATA}
-    _check_words(fit_on, models, n_random)
-    kept = None if cache is None else Cache(cache)
-    models, stored = _stored(adata, models)
-    wanted = variants(models, model_params or {})
-    brought = {**stored, **{name: {"predictions": table} for name, table in (predictions or {}).items()}}
-    _check_names(brought, wanted)
-    closed, costly = [v for v in wanted if not v.from_cells], [v for v in wanted if v.from_cells]
-    ready = prepare(
-        adata,
-        data=data,
+    check_arguments(fit_on, models, n_random)
+    settings = AuditSettings(
+        sets=sets,
+        regimes=regimes,
         covariates=covariates,
+        fit_on=fit_on,
+        groupby=groupby,
+        reference=reference,
+        batch_key=batch_key,
+        min_cells=min_cells,
+        layer=layer,
+        split_key=split_key,
+        gene_symbols=gene_symbols,
+        guide_key=guide_key,
         normalize=normalize,
         size_factors=size_factors,
         target_sum=target_sum,
-        guide_key=guide_key,
-        with_net=net is None and any(v.needs_net for v in closed),
-        trained=[v.name for v in costly],
-        rng=rng,
+        n_folds=n_folds,
+        n_top_genes=n_top_genes,
+        n_boot=n_boot,
+        n_random=n_random,
+        keep_predictions=keep_predictions,
+        n_jobs=n_jobs,
+        cache=None if cache is None else Cache(cache),
         chunk_memory=chunk_memory,
+        rng=rng,
     )
-    for name, given in brought.items():
-        add_predictions(ready.profiles, key_added=name, **given)
-    _check_held_out(ready.profiles, brought, {v.name for v in wanted}, split_key)
-    planned = plan(ready.profiles, regimes, fit_on=fit_on)
-    _check_size(ready.profiles.n_obs, planned, len(wanted), keep_predictions)
-    lean = not keep_predictions and not costly
-    mdata, screens = (on_demand if lean else at_once)(ready.profiles, planned, fit_on=fit_on)
-    untrained = train_all(ready, mdata, costly, net, fit_on=fit_on, cache=kept, rng=rng)
-    net, notes = ready.net if net is None else net, ready.notes
-    del ready
-    how = {"n_top_genes": n_top_genes, "n_boot": n_boot, "n_random": n_random}
-    running = {"n_jobs": n_jobs, "cache": kept, "keep_predictions": keep_predictions, "rng": rng}
-    n_made = ask(mdata, screens, closed, net, untrained=untrained, sets=sets, n_folds=n_folds, **how, **running)
-    record = {k: v for k, v in screens["full"].record.items() if k in _results.DATA}
-    record |= {"n_folds": n_made, **how, "fit_on": fit_on, "rng": rng if isinstance(rng, int) else None, "notes": notes}
-    _store.put(mdata, audit=record)
-    del screens
-    return complete(mdata, planned, fit_on=fit_on) if lean else mdata
+    return _run(adata, net, models, model_params or {}, predictions or {}, settings)
 
 
-def _stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
+def _run(
+    adata: AnnData,
+    net: pd.DataFrame | None,
+    model_names: Sequence[str],
+    model_params: Mapping[str, Mapping[str, Any]],
+    predictions: Mapping[str, Any],
+    settings: AuditSettings,
+) -> MuData:
+    """Do an audit, step by step."""
+    models, external = _plan_models(adata, model_names, model_params, predictions)
+    audit_input = prepare(adata, models, net, settings)
+    _add_external(audit_input.profiles, external, models, settings.split_key)
+    plan = plan_regimes(audit_input.profiles, settings.regimes, fit_on=settings.fit_on)
+    mdata, screens = make_screens(audit_input.profiles, plan, models, settings)
+    failures = train_deep(audit_input, mdata, models, net, settings)
+    net, notes = audit_input.net, audit_input.notes
+    del audit_input  # and with it the cells
+    closed_form_models = [model for model in models if not model.from_cells]
+    with threadpool_limits(1, user_api="blas"):  # small systems: more threads only wait for each other
+        folds = make_folds(screens["full"], settings.n_folds, settings.rng)
+        fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
+        results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
+        scores = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
+        answers = ask_questions(results, settings)
+        tables = make_tables(results, scores, answers, settings, failures)
+        store_results(mdata, results, tables, settings, notes)
+    del screens, fits, results  # before regimes are added
+    return add_regimes(mdata, plan, fit_on=settings.fit_on)
+
+
+def _plan_models(
+    adata: AnnData,
+    model_names: Sequence[str],
+    model_params: Mapping[str, Mapping[str, Any]],
+    predictions: Mapping[str, Any],
+) -> tuple[list[Variant], dict[str, dict[str, Any]]]:
+    """Return the models to fit, and of external ones what :func:`add_predictions` takes.
+
+    External are ``predictions``, and those of ``model_names`` that are stored in cells.
+    """
+    to_fit, external = _split_stored(adata, model_names)
+    models = variants(to_fit, model_params)
+    external |= {name: {"predictions": table} for name, table in predictions.items()}
+    duplicates = sorted(set(external) & {model.name for model in models})
+    if duplicates:
+        msg = f"`predictions`: {duplicates} are names of models that the audit fits; give them other names."
+        raise ValueError(msg)
+    return models, external
+
+
+def _split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
     """Return the models to fit, and of those stored in the data what :func:`add_predictions` needs to take them over."""
-    known = _store.models(adata) if isinstance(adata, AnnData) else {}
-    keys = [name for name in models if name in known and name not in closed_forms()]
-    fitted = [*closed_forms(), *from_cells()]
-    missing = [name for name in models if name not in known and name not in fitted]
-    if missing:
+    records = _store.models(adata) if isinstance(adata, AnnData) else {}
+    stored_models = [name for name in models if name in records and name not in closed_forms()]
+    model_kinds = [*closed_forms(), *from_cells()]
+    unknown = [name for name in models if name not in records and name not in model_kinds]
+    if unknown:
         msg = (
-            f"`models`: {missing} are not known; there are {fitted}, and stored in the data {list(known)}. Other "
+            f"`models`: {unknown} are not known; there are {model_kinds}, and stored in the data {list(records)}. Other "
             "models' predictions go to predictions=."
         )
         raise ValueError(msg)
+    to_fit = [name for name in models if name not in stored_models]
     if isinstance(adata, AnnData) and _store.profiles_record(adata) is not None:
-        return [name for name in models if name not in keys], {}
-    taken = {key: {"predictions": _results.predictions(adata, key), "test": known[key].get("test")} for key in keys}
-    return [name for name in models if name not in keys], taken
+        return to_fit, {}
+    tables = {name: _results.predictions(adata, name) for name in stored_models}
+    return to_fit, {name: {"predictions": tables[name], "test": records[name].get("test")} for name in stored_models}
 
 
-def _check_words(fit_on: str, models: Sequence[str], n_random: int) -> None:
-    if n_random < 0:
-        msg = f"`n_random` is {n_random}; it must be 0 (no random removals) or more."
-        raise ValueError(msg)
-    if fit_on == "all":
-        msg = "`fit_on='all'` fits the regression on test cells too, which an audit must not see; use 'control' or 'train'."
-        raise ValueError(msg)
-    _validate.choice(fit_on, ("control", "train"), argument="fit_on")
-    if isinstance(models, str):
-        msg = f"`models` is {models!r}; pass a sequence of names, such as ({models!r},)."
-        raise TypeError(msg)
+def _add_external(
+    profiles: AnnData, external: Mapping[str, Mapping[str, Any]], models: Collection[Variant], split_key: str
+) -> None:
+    """Add external predictions to the profiles; of all models there something must say what they have not seen."""
+    for name, arguments in external.items():
+        add_predictions(profiles, key_added=name, **arguments)
+    _check_held_out(profiles, external, {model.name for model in models}, split_key)
 
 
-def _check_names(brought: Mapping[str, Any], wanted: Sequence[Variant]) -> None:
-    """Refuse brought predictions that would be taken for a model of the audit."""
-    twice = sorted(set(brought) & {v.name for v in wanted})
-    if twice:
-        msg = f"`predictions`: {twice} are names of models that the audit fits; give them other names."
-        raise ValueError(msg)
-
-
-def _check_held_out(profiles: AnnData, brought: Mapping[str, Any], fitted: Collection[str], split_key: str) -> None:
+def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Collection[str], split_key: str) -> None:
     """Refuse models of which nothing says what they have not seen; those that lie in profiles are only named.
 
     What the audit fits anew takes the place of what lies there.
@@ -249,23 +279,11 @@ def _check_held_out(profiles: AnnData, brought: Mapping[str, Any], fitted: Colle
             f"nothing says which perturbations {name!r} has not seen: no perturbation is 'test' in the split column "
             f"({split_key!r}), so it cannot be judged"
         )
-        if name not in brought:
+        if name not in external:
             warn(f"{msg}; it is in none of the scores.")
             continue
         msg = (
             f"`predictions`: {msg}. Say in obs[{split_key!r}] what it was trained on ('train', 'val', 'test'; see "
             "spb.pp.split), or add it to profiles with spb.tl.add_predictions(…, test=[…])."
-        )
-        raise ValueError(msg)
-
-
-def _check_size(n_profiles: int, planned: Plan, n_models: int, keep: bool) -> None:
-    """Refuse, before anything is fitted, predictions and attributions that would not fit into memory."""
-    n_genes = sum(int(genes.sum()) for genes in planned.genes.values())
-    size = n_profiles * n_genes * 8 * (n_models * 1.5 + 4) / 1e9
-    if keep and size > sc.settings.max_memory:
-        msg = (
-            f"The predictions of this audit take {size:.1f} GB, above scanpy.settings.max_memory = "
-            f"{sc.settings.max_memory} GB; pass keep_predictions=False (tables only)."
         )
         raise ValueError(msg)

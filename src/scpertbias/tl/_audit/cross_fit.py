@@ -18,13 +18,15 @@ from ..._models._base import Problem, Solution, closed_form, closed_forms, from_
 from ..._models._net import graphs_of
 from ..._models._smoothing import smoothers
 from ..._moments import Screen
-from ...pp._split import folds as cut
-from .jobs import Arrays, Cache, Part, Place, digest, run
-from .low_memory import Shelf, Shelved
+from ...pp._split import folds as assign_folds
+from .jobs import Arrays, Job, JobKey, digest, run
+from .low_memory import Spill, SpilledSolution
+from .settings import AuditSettings
 
 N_FOLDS = 5
 FEW_PERTURBATIONS = 25
-EVERYTHING = "all"
+SECOND_AXIS = "perturbations"
+ALL_PERTURBATIONS = "all"
 """The fit on all perturbations, which is never scored."""
 
 
@@ -59,7 +61,7 @@ class Fits:
     ``in_sample`` holds the predictions of the fits on all perturbations, which are never scored.
     """
 
-    solutions: dict[str, Solution | Shelved] = field(default_factory=dict)
+    solutions: dict[str, Solution | SpilledSolution] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     in_sample: dict[str, FloatArray] = field(default_factory=dict)
 
@@ -85,18 +87,18 @@ def variants(models: Sequence[str], model_params: Mapping[str, Mapping[str, Any]
 
 
 def _variant(name: str, kind: str, extra: Mapping[str, Any], model_params: Mapping[str, Mapping[str, Any]]) -> Variant:
-    given = {**model_params.get(kind, {}), **extra, **model_params.get(name, {})}
+    changes = {**model_params.get(kind, {}), **extra, **model_params.get(name, {})}
     defaults = _defaults(kind)
-    strange = [key for key in given if key not in defaults]
-    if strange:
-        msg = f"`model_params`: {name!r} has no parameters {strange}; it has {list(defaults)}."
+    unknown = [key for key in changes if key not in defaults]
+    if unknown:
+        msg = f"`model_params`: {name!r} has no parameters {unknown}; it has {list(defaults)}."
         raise ValueError(msg)
-    if np.ndim(given.get("gamma", 0)):
+    if np.ndim(changes.get("gamma", 0)):
         msg = (
             f"`model_params`: gamma of {name!r} is a sequence; an audit has no validation split to choose by. Pass one."
         )
         raise ValueError(msg)
-    params = {**defaults, **given}
+    params = {**defaults, **changes}
     specs()[kind].check(**params)
     return Variant(specs()[kind].stored_as(name, **params), kind, params)
 
@@ -116,97 +118,92 @@ def make_folds(screen: Screen, n_folds: int | None, rng: int | np.random.Generat
         raise ValueError(msg)
     if n_folds is None:
         n_folds = len(names) if len(names) <= FEW_PERTURBATIONS else N_FOLDS
-    return cut(names, n_folds, rng=rng)
+    return assign_folds(names, n_folds, rng=rng)
 
 
 def cross_fit_all(
     screens: Mapping[str, Screen],
-    wanted: Sequence[Variant],
+    models: Sequence[Variant],
     folds: Mapping[str, int],
     net: pd.DataFrame | None,
-    *,
-    coefficients: bool,
-    n_jobs: int | None = None,
-    cache: Cache | None = None,
-    shelf: Shelf | None = None,
+    settings: AuditSettings,
 ) -> dict[str, Fits]:
     """Fit every model in every regime without each fold: row p of its predictions is that of the fit that never saw p.
 
-    Each fit is a part of its own: none depends on the order or the number of jobs. With ``coefficients``, those of one
-    further fit on all perturbations; with a ``shelf`` predictions are put there as they come, and not held.
+    Each fit is a job of its own: none depends on the order or the number of jobs. To keep predictions is also to fit
+    once on all perturbations, for the coefficients; predictions that are not kept are spilled to files as they come.
     """
-    n_fits = len(set(folds.values())) + coefficients
-    parts = _parts(screens, wanted, folds, net, coefficients=coefficients, hashed=cache is not None)
-    results: dict[Place, Arrays | str] = {}
-    with progress("fits", len(screens) * len(wanted) * n_fits) as bar:
-        for place, result in run(parts, n_jobs=n_jobs, cache=cache):
-            if shelf is not None and not isinstance(result, str):
-                regime, model, fold = place
+    spill = None if settings.keep_predictions else Spill()
+    n_fits = len(set(folds.values())) + settings.keep_predictions
+    jobs = _make_jobs(screens, models, folds, net, settings)
+    results: dict[JobKey, Arrays | str] = {}
+    with progress("fits", len(screens) * len(models) * n_fits) as bar:
+        for key, result in run(jobs, n_jobs=settings.n_jobs, cache=settings.cache):
+            if spill is not None and not isinstance(result, str):
+                regime, model, fold = key
                 screen = screens[regime]
-                values = result.pop("predictions")
-                shelf.fill((regime, model), partial(_unfilled, screen), _held_out(screen, folds, False)[fold], values)
-            results[place] = result
+                rows = _rows_of_folds(screen, folds)[fold]
+                spill.fill((regime, model), partial(_before_any_fit, screen), rows, result.pop("predictions"))
+            results[key] = result
             bar.update()
-    return {regime: _assembled(regime, screens[regime], wanted, folds, results, shelf) for regime in screens}
+    return {regime: _assemble(regime, screens[regime], models, folds, results, spill) for regime in screens}
 
 
-def _unfilled(screen: Screen) -> FloatArray:
+def _before_any_fit(screen: Screen) -> FloatArray:
     """Return predictions before any fit: the control's, and NaN."""
     predictions = np.full((len(screen.names), len(screen.genes)), np.nan)
     predictions[0] = screen.moments.control
     return predictions
 
 
-def _parts(
+def _make_jobs(
     screens: Mapping[str, Screen],
-    wanted: Sequence[Variant],
+    models: Sequence[Variant],
     folds: Mapping[str, int],
     net: pd.DataFrame | None,
-    *,
-    coefficients: bool,
-    hashed: bool,
-) -> Iterator[Part]:
-    """Make the parts, model × regime × fold; regimes with the same genes share the graphs of the net."""
-    use_net = any(v.needs_net for v in wanted)
-    full = graphs_of(screens["full"], net, quiet=False) if use_net else None
+    settings: AuditSettings,
+) -> Iterator[Job]:
+    """Make the jobs, model × regime × fold; regimes with the same genes share the graphs of the net."""
+    hashed = settings.cache is not None
+    use_net = any(model.needs_net for model in models)
+    full_graphs = graphs_of(screens["full"], net, quiet=False) if use_net else None
     net_digest = digest(net) if hashed and use_net else None
     for regime, screen in screens.items():
-        same = len(screen.genes) == len(screens["full"].genes)
-        graphs = full if same or not use_net else graphs_of(screen, net, quiet=True)
+        all_genes = len(screen.genes) == len(screens["full"].genes)
+        graphs = full_graphs if all_genes or not use_net else graphs_of(screen, net, quiet=True)
         screen_digest = screen.digest() if hashed else None
-        for fold, held_out in _held_out(screen, folds, coefficients).items():
-            train = np.ones(len(held_out), dtype=bool) if fold == EVERYTHING else ~held_out
-            seen = problem(screen, train[screen.perturbation], graphs=graphs)
-            for v in wanted:
-                inputs = [screen_digest, v.kind, v.params, net_digest if v.needs_net else None, held_out]
-                work = partial(_fit, v, seen, held_out, coefficients=fold == EVERYTHING)
-                yield Part((regime, v.name, fold), work, inputs if hashed else None, partial(_graphs, v, seen))
+        fits = _rows_of_folds(screen, folds)
+        if settings.keep_predictions:
+            fits[ALL_PERTURBATIONS] = np.ones(len(screen.names), dtype=bool)
+        for fold, rows in fits.items():
+            train = rows if fold == ALL_PERTURBATIONS else ~rows
+            training = problem(screen, train[screen.perturbation], graphs=graphs)
+            for model in models:
+                inputs = [screen_digest, model.kind, model.params, net_digest if model.needs_net else None, rows]
+                work = partial(_fit, model, training, rows, coefficients=fold == ALL_PERTURBATIONS)
+                prepare = partial(_make_smoothers, model, training)
+                yield Job((regime, model.name, fold), work, inputs if hashed else None, prepare)
 
 
-def _held_out(screen: Screen, folds: Mapping[str, int], coefficients: bool) -> dict[str, BoolArray]:
-    """Return by fold which perturbations it predicts: those that it does not see, and of the fit on everything all."""
+def _rows_of_folds(screen: Screen, folds: Mapping[str, int]) -> dict[str, BoolArray]:
+    """Return by fold which perturbations it predicts: those that it does not see."""
     fold = np.array([folds.get(name, -1) for name in screen.names])
-    cuts = {str(r): fold == r for r in sorted(set(folds.values()))}
-    return cuts | ({EVERYTHING: np.ones(len(fold), dtype=bool)} if coefficients else {})
+    return {str(number): fold == number for number in sorted(set(folds.values()))}
 
 
-def _graphs(variant: Variant, seen: Problem) -> None:
+def _make_smoothers(model: Variant, training: Problem) -> None:
     """Make what fits over the same net share, before they are handed out: workers would each make it anew."""
-    if variant.needs_net and seen.graphs is not None:
-        smoothers(seen, variant.params["axis"], variant.params["laplacian"])
+    if model.needs_net and training.graphs is not None:
+        smoothers(training, model.params["axis"], model.params["laplacian"])
 
 
-def _fit(variant: Variant, seen: Problem, predicted: BoolArray, *, coefficients: bool) -> Arrays:
+def _fit(model: Variant, training: Problem, rows: BoolArray, *, coefficients: bool) -> Arrays:
     """Fit a model, and return its predictions for some perturbations."""
-    if variant.needs_net and seen.graphs is None:
+    if model.needs_net and training.graphs is None:
         msg = "no net was given, and profiles have no cells to make one from"
         raise ValueError(msg)
-    solution = closed_form(variant.kind)(seen, **variant.params)
-    arrays = {
-        "predictions": solution.predictions[predicted],
-        "note": np.array(solution.note),
-        "constant": np.array(solution.constant),
-    }
+    solution = closed_form(model.kind)(training, **model.params)
+    arrays = {"predictions": solution.predictions[rows], "note": np.array(solution.note)}
     if coefficients:
         arrays |= {f"chosen/{name}": np.array(value) for name, value in solution.chosen.items()}
         if solution.coef is not None:
@@ -214,37 +211,36 @@ def _fit(variant: Variant, seen: Problem, predicted: BoolArray, *, coefficients:
     return arrays
 
 
-def _assembled(
+def _assemble(
     regime: str,
     screen: Screen,
-    wanted: Sequence[Variant],
+    models: Sequence[Variant],
     folds: Mapping[str, int],
-    results: dict[Place, Arrays | str],
-    shelf: Shelf | None,
+    results: dict[JobKey, Arrays | str],
+    spill: Spill | None,
 ) -> Fits:
-    """Put the parts of a regime together (they are taken out of ``results``); one that failed leaves its model out."""
+    """Put the results of a regime together (they are taken out of ``results``); a failure leaves its model out."""
     fits = Fits()
-    for v in wanted:
-        everything = results.pop((regime, v.name, EVERYTHING), {})
-        held_out = _held_out(screen, folds, coefficients=False)
-        by_fold = {fold: results.pop((regime, v.name, fold)) for fold in held_out}
-        failed = [result for result in (*by_fold.values(), everything) if isinstance(result, str)]
-        if failed or isinstance(everything, str):
-            fits.left_out[v.name] = failed[0]
-            info(f"{v.name} is left out: {failed[0]}")
+    rows_of_folds = _rows_of_folds(screen, folds)
+    for model in models:
+        on_all = results.pop((regime, model.name, ALL_PERTURBATIONS), {})
+        by_fold = {fold: results.pop((regime, model.name, fold)) for fold in rows_of_folds}
+        reasons = [result for result in (*by_fold.values(), on_all) if isinstance(result, str)]
+        if reasons or isinstance(on_all, str):
+            fits.left_out[model.name] = reasons[0]
+            info(f"{model.name} is left out: {reasons[0]}")
             continue
         notes = {str(arrays["note"]) for arrays in by_fold.values() if not isinstance(arrays, str)}
         note = notes.pop() if len(notes) == 1 else ""
-        constant = all(bool(arrays["constant"]) for arrays in by_fold.values() if not isinstance(arrays, str))
-        chosen = {k.removeprefix("chosen/"): a.item() for k, a in everything.items() if k.startswith("chosen/")}
-        if shelf is not None:
-            fits.solutions[v.name] = shelf.solution((regime, v.name), note, chosen, constant=constant)
+        chosen = {k.removeprefix("chosen/"): a.item() for k, a in on_all.items() if k.startswith("chosen/")}
+        if spill is not None:
+            fits.solutions[model.name] = spill.solution((regime, model.name), note, chosen)
             continue
-        predictions = _unfilled(screen)
+        predictions = _before_any_fit(screen)
         for fold, arrays in by_fold.items():
             if not isinstance(arrays, str):
-                predictions[held_out[fold]] = arrays["predictions"]
-        fits.solutions[v.name] = Solution(predictions, everything.get("coef"), note, chosen, constant)
-        if "predictions" in everything:
-            fits.in_sample[v.name] = everything["predictions"]
+                predictions[rows_of_folds[fold]] = arrays["predictions"]
+        fits.solutions[model.name] = Solution(predictions, on_all.get("coef"), note, chosen)
+        if "predictions" in on_all:
+            fits.in_sample[model.name] = on_all["predictions"]
     return fits

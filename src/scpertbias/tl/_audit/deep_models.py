@@ -17,98 +17,102 @@ from ..._log import info
 from ..._models._base import specs
 from ...pp._regimes import REGRESSED
 from .cross_fit import Variant
-from .jobs import Cache, Part
-from .prepare import Prepared
+from .jobs import Cache, Job
+from .prepare import AuditInput
+from .settings import AuditSettings
 
 FULL = "full"
 OTHER_SEED = "full_other_seed"
 
 
-def train_all(
-    ready: Prepared,
+def train_deep(
+    audit_input: AuditInput,
     mdata: MuData,
-    wanted: Sequence[Variant],
+    models: Sequence[Variant],
     net: pd.DataFrame | None,
-    *,
-    fit_on: str,
-    cache: Cache | None,
-    rng: int | np.random.Generator | None,
+    settings: AuditSettings,
 ) -> list[tuple[str, str, str]]:
-    """Train every model on the cells of every regime, and store it there with the perturbations that it has not seen.
+    """Train every deep model on the cells of every regime, and store it there with the perturbations that it has not seen.
 
-    Return what is left out: model, regime and reason. All regimes start from one seed, so that between them only the
+    Return the failures, which leave a model out: model, regime and reason. All regimes start from one seed, so that between them only the
     genes and values differ; ``full`` is trained once more from another, which tells what the seed alone changes.
     """
+    deep = [model for model in models if model.from_cells]
+    rng = settings.rng
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**31))
-    left_out: list[tuple[str, str, str]] = []
-    for regime in mdata.mod if wanted else ():
-        made, data = _cells_of(ready, mdata[regime], regime, fit_on)
+    failures: list[tuple[str, str, str]] = []
+    for regime in mdata.mod if deep else ():
+        cells, data = _cells_of(audit_input, mdata[regime], regime, settings.fit_on)
         screen = _moments.of(mdata[regime])
-        for variant in wanted:
-            fit = partial(_fit, variant=variant, net=net, data=data, screen=screen, cache=cache)
+        for model in deep:
+            fit = partial(_fit, model=model, net=net, data=data, screen=screen, cache=settings.cache)
             try:
-                fit(made, place=regime, seed=seed)
+                fit(cells, run_name=regime, seed=seed)
             except (ValueError, FloatingPointError) as err:  # the latter: a loss that is not finite
-                left_out.append((variant.name, regime, str(err)))
-                info(f"{variant.name} is left out of regime {regime!r}: {err}")
+                failures.append((model.name, regime, str(err)))
+                info(f"{model.name} is left out of regime {regime!r}: {err}")
                 continue
             other_seed = None
             if regime == FULL:
-                again = made.copy()
-                fit(again, place=OTHER_SEED, seed=seed + 1)
-                other_seed = _predictions(again, variant.name, screen)
-            _move(made, mdata[regime], variant.name, regime, other_seed)
-    return left_out
+                cells_of_other_seed = cells.copy()
+                fit(cells_of_other_seed, run_name=OTHER_SEED, seed=seed + 1)
+                other_seed = _predictions(cells_of_other_seed, model.name, screen)
+            _store_in_profiles(cells, mdata[regime], model.name, regime, other_seed)
+    return failures
 
 
-def _cells_of(ready: Prepared, profiles: AnnData, regime: str, fit_on: str) -> tuple[AnnData, dict[str, Any]]:
+def _cells_of(audit_input: AuditInput, profiles: AnnData, regime: str, fit_on: str) -> tuple[AnnData, dict[str, Any]]:
     """Return the cells as a regime sees them, and how they are to be read."""
-    if ready.cells is None:
+    cells, data = audit_input.cells, audit_input.data
+    if cells is None:
         msg = "No cells were prepared."
         raise RuntimeError(msg)
     if regime != REGRESSED:
-        return ready.cells[:, ready.cells.var_names.isin(profiles.var_names)].copy(), ready.data
-    made = ready.cells.copy()
-    pp.regress_mt_ribo(made, covariates=ready.covariates, fit_on=fit_on, key_added=REGRESSED, **ready.data)
-    return made, {**ready.data, "layer": REGRESSED}
+        return cells[:, cells.var_names.isin(profiles.var_names)].copy(), data
+    cells = cells.copy()
+    pp.regress_mt_ribo(cells, covariates=audit_input.covariates, fit_on=fit_on, key_added=REGRESSED, **data)
+    return cells, {**data, "layer": REGRESSED}
 
 
 def _fit(
     cells: AnnData,
     *,
-    variant: Variant,
+    model: Variant,
     net: pd.DataFrame | None,
     data: Mapping[str, Any],
     screen: _moments.Screen,
-    place: str,
+    run_name: str,
     seed: int,
     cache: Cache | None,
 ) -> None:
     """Train a model, in a folder of its own where the user named one or keeps a cache, and then go on from what is there."""
-    spec = specs()[variant.kind]
-    params = dict(variant.params)
+    spec = specs()[model.kind]
+    params = dict(model.params)
     if params.get("checkpoint_dir") is not None:
-        params["checkpoint_dir"] = f"{params['checkpoint_dir']}/{place}"
+        params["checkpoint_dir"] = f"{params['checkpoint_dir']}/{run_name}"
     elif cache is not None and "checkpoint_dir" in params:
-        part = Part((place, variant.name), dict, [params, seed, net, screen.digest(), screen.split.tolist()])
-        params |= {"checkpoint_dir": cache.folder / f"{variant.kind}-{cache.key(part)}", "resume": True}
-    given = {"net": net} if "net" in spec.needs else {}
-    spec.fit(cells, **given, **data, **params, key_added=variant.name, rng=seed)
+        job = Job((run_name, model.name), dict, [params, seed, net, screen.digest(), screen.split.tolist()])
+        params |= {"checkpoint_dir": cache.folder / f"{model.kind}-{cache.file_name(job)}", "resume": True}
+    if "net" in spec.needs:
+        params["net"] = net
+    spec.fit(cells, **data, **params, key_added=model.name, rng=seed)
 
 
 def _predictions(cells: AnnData, name: str, screen: _moments.Screen) -> FloatArray:
     return _results.predictions(cells, name).reindex(list(screen.names)).to_numpy(np.float64)
 
 
-def _move(cells: AnnData, profiles: AnnData, name: str, regime: str, other_seed: FloatArray | None) -> None:
+def _store_in_profiles(
+    cells: AnnData, profiles: AnnData, name: str, regime: str, other_seed: FloatArray | None
+) -> None:
     """Store in the profiles what a model of the cells predicts and attributes."""
     screen = _moments.of(profiles)
     names = list(screen.names)
     record = _store.models(cells)[name]
     attributions = _store.attributions(cells, name)
     if attributions is not None:
-        by_name = pd.DataFrame(attributions, columns=[str(p) for p in record["perturbations"]])
-        attributions = by_name.reindex(columns=names).to_numpy()
+        by_perturbation = pd.DataFrame(attributions, columns=[str(p) for p in record["perturbations"]])
+        attributions = by_perturbation.reindex(columns=names).to_numpy()
     record |= {
         "data": {**{key: screen.record.get(key) for key in _results.DATA}, "reference_name": screen.reference},
         "perturbations": names,
@@ -124,7 +128,7 @@ def _move(cells: AnnData, profiles: AnnData, name: str, regime: str, other_seed:
 
 
 def trained_in(profiles: AnnData, regime: str) -> dict[str, dict[str, Any]]:
-    """Return the models of a regime that are not cross-fitted: those trained there, and in ``full`` those brought."""
+    """Return the models of a regime that are not cross-fitted: those trained there, and in ``full`` external ones."""
     return {
         name: record
         for name, record in _store.models(profiles).items()

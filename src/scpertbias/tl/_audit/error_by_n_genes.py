@@ -20,7 +20,7 @@ SUBSETS = ("all", "common")
 def error_by_n_genes_table(
     screen: Screen, predictions: Mapping[str, FloatArray], *, folds: Mapping[str, int] | None
 ) -> pd.DataFrame:
-    """Return the median L2 errors over the genes of highest mean in control: one row a model, subset and number of genes.
+    """Return the median L2 errors over the genes of highest mean in control: one row per model, subset and number of genes.
 
     Medians are over the ``n`` held-out perturbations that the model predicts (``all``), or that all models do
     (``common``). ``l2_baseline`` is the error of the baseline (the mean, for combinations the additive prediction),
@@ -35,9 +35,9 @@ def error_by_n_genes_table(
     folds
         Fold of each perturbation, if models are cross-fitted; else the perturbations of the test split are held out.
     """
-    everything = np.arange(len(screen.genes), dtype=np.int64)
-    found = reference(screen, n_top_genes=len(everything), folds=folds, genes=everything)
-    truth, held_out = found.truth, found.split == "test"
+    all_genes = np.arange(len(screen.genes), dtype=np.int64)
+    reference_rows = reference(screen, n_top_genes=len(all_genes), folds=folds, genes=all_genes)
+    truth, held_out = reference_rows.truth, reference_rows.split == "test"
     order = np.lexsort((screen.genes.to_numpy(str), -screen.moments.control))
     sizes = gene_numbers(len(order))
 
@@ -45,11 +45,13 @@ def error_by_n_genes_table(
         return np.sqrt(np.cumsum(squares[:, order], axis=1)[:, sizes - 1])
 
     ceiling = cumulated(truth.noise)
-    baseline, center = (cumulated((x - truth.observed) ** 2) for x in (found.baseline, truth.centroid))
+    baseline, center = (cumulated((x - truth.observed) ** 2) for x in (reference_rows.baseline, truth.centroid))
     center = np.where(center > 0, center, np.nan)
-    errors = {name: cumulated((t[found.perturbation] - truth.observed) ** 2) for name, t in predictions.items()}
-    known = {name: held_out & np.isfinite(error[:, -1]) for name, error in errors.items()}
-    every = np.logical_and.reduce([rows for rows in known.values() if rows.any()] or [held_out])
+    errors = {
+        name: cumulated((t[reference_rows.perturbation] - truth.observed) ** 2) for name, t in predictions.items()
+    }
+    predicted = {name: held_out & np.isfinite(error[:, -1]) for name, error in errors.items()}
+    common = np.logical_and.reduce([rows for rows in predicted.values() if rows.any()] or [held_out])
     frames = []
     for name, error in errors.items():
         columns = {
@@ -59,7 +61,7 @@ def error_by_n_genes_table(
             "l2_ratio": error / center,
             "l2_ratio_ceiling": ceiling / center,
         }
-        for subset, rows in zip(SUBSETS, (known[name], every & known[name]), strict=True):
+        for subset, rows in zip(SUBSETS, (predicted[name], common & predicted[name]), strict=True):
             labels = {"model": name, "subset": subset, "ranked_by": RANKED_BY, "n_genes": sizes, "n": int(rows.sum())}
             frames.append(pd.DataFrame({**labels, **{key: _median(x[rows]) for key, x in columns.items()}}))
     return pd.concat(frames, ignore_index=True) if frames else _tables.empty("error_by_n_genes")

@@ -1,4 +1,4 @@
-"""The parts of an audit: independent pieces of work, done in any order and anywhere, each kept as soon as it is done."""
+"""The jobs of an audit: independent pieces of work, done in any order and anywhere, each cached as soon as it is done."""
 
 from __future__ import annotations
 
@@ -20,81 +20,81 @@ from ..._files import reading
 from ..._log import info
 
 Arrays = dict[str, npt.NDArray[Any]]
-Place = tuple[str, ...]
+JobKey = tuple[str, ...]
 
-FORMAT = 2
-"""To be raised with every change to what a part computes or how it is written: earlier files are then not read."""
+FORMAT = 1
+"""To be raised with every change to what a job computes or how it is written: earlier files are then not read."""
 
 
 @dataclass(frozen=True)
-class Part:
+class Job:
     """One piece of work.
 
-    ``place`` says which it is, ``work`` does it and returns arrays, ``inputs`` is all that these depend on (large things
-    as their :func:`digest`); ``prepare`` is called before ``work`` is handed out, and not for a part that is in the cache.
+    ``key`` says which it is, ``work`` does it and returns arrays, ``inputs`` is all that these depend on (large things
+    as their :func:`digest`); ``prepare`` is called before ``work`` is handed out, and not for a job that is in the cache.
     A ValueError that ``work`` raises is its result: the reason why there are no arrays.
     """
 
-    place: Place
+    key: JobKey
     work: Callable[[], Arrays]
     inputs: Any = field(default=None, repr=False)
     prepare: Callable[[], None] = lambda: None
 
 
-def run(parts: Iterable[Part], *, n_jobs: int | None, cache: Cache | None) -> Iterator[tuple[Place, Arrays | str]]:
-    """Do the parts, and yield the result of each, or why it has none, as it comes.
+def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iterator[tuple[JobKey, Arrays | str]]:
+    """Do the jobs, and yield the result of each, or why it has none, as it comes.
 
-    Parts are asked for only as workers get free, so an iterator need not hold what all of them work on. They run on
-    threads, or on whatever ``joblib.parallel_config`` names. What is in the cache is not done again.
+    Jobs are taken from the iterable only as workers get free, so an iterator need not hold what all of them work on.
+    They run on threads, or on whatever ``joblib.parallel_config`` names. What is in the cache is not done again.
     """
-    kept: list[tuple[Place, Arrays | str]] = []
-    keys: dict[Place, str] = {}
+    cached: list[tuple[JobKey, Arrays | str]] = []
+    file_names: dict[JobKey, str] = {}
 
-    def missing() -> Iterator[Any]:
-        for part in parts:
+    def tasks() -> Iterator[Any]:
+        for job in jobs:
             if cache is not None:
-                keys[part.place] = cache.key(part)
-                if (arrays := cache.read(keys[part.place])) is not None:
-                    kept.append((part.place, arrays))
+                file_names[job.key] = cache.file_name(job)
+                if (arrays := cache.read(file_names[job.key])) is not None:
+                    cached.append((job.key, arrays))
                     continue
-            part.prepare()
-            yield joblib.delayed(_attempt)(part.place, part.work)
+            job.prepare()
+            yield joblib.delayed(_attempt)(job.key, job.work)
 
-    def done() -> Iterator[tuple[Place, Arrays | str]]:
-        while kept:
-            yield kept.pop()
+    def pop_cached() -> Iterator[tuple[JobKey, Arrays | str]]:
+        while cached:
+            yield cached.pop()
 
-    pool = joblib.Parallel(n_jobs=jobs(n_jobs), prefer="threads", return_as=_as_they_come())
-    for place, result in pool(missing()):
-        yield from done()
+    pool = joblib.Parallel(n_jobs=number_of_workers(n_jobs), prefer="threads", return_as=_order_of_results())
+    for key, result in pool(tasks()):
+        yield from pop_cached()
         if cache is not None and not isinstance(result, str):
-            cache.write(keys[place], result)
-        yield place, result
-    yield from done()
+            cache.write(file_names[key], result)
+        yield key, result
+    yield from pop_cached()
 
 
-def _attempt(place: Place, work: Callable[[], Arrays]) -> tuple[Place, Arrays | str]:
+def _attempt(key: JobKey, work: Callable[[], Arrays]) -> tuple[JobKey, Arrays | str]:
     try:
-        return place, work()
+        return key, work()
     except ValueError as err:
-        return place, str(err)
+        return key, str(err)
 
 
-def jobs(n_jobs: int | None) -> int | None:
-    """Return the number of jobs: as asked, else that of ``joblib.parallel_config`` (None), else scanpy's."""
+def number_of_workers(n_jobs: int | None) -> int | None:
+    """Return ``n_jobs``, else the number of ``joblib.parallel_config`` (None), else scanpy's."""
     if n_jobs is not None or joblib.effective_n_jobs(None) > 1:
         return n_jobs
     return int(sc.settings.n_jobs)
 
 
-def _as_they_come() -> str:
-    """Return how results are handed over; joblib's multiprocessing backend can only give all at once."""
+def _order_of_results() -> str:
+    """Return how joblib hands over results: as they come; its multiprocessing backend can only give all at once."""
     backend, _ = joblib.parallel.get_active_backend(prefer="threads")
     return "generator_unordered" if backend.supports_return_generator else "list"
 
 
 class Cache:
-    """A folder with a file for each part that is done.
+    """A folder with a file for each job that is done.
 
     A file is written beside and renamed, so it is whole or not there; one that cannot be read, or whose checksums do not
     hold, counts as not there. Several processes may share a folder.
@@ -107,14 +107,14 @@ class Cache:
             raise ValueError(msg)
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def key(self, part: Part) -> str:
-        """Return the key of a part: a digest of its place, of all that it depends on, and of the version."""
-        return digest([FORMAT, version("scpertbias"), list(part.place), part.inputs])
+    def file_name(self, job: Job) -> str:
+        """Return the name of a job's file: a digest of its key, of all that it depends on, and of the version."""
+        return digest([FORMAT, version("scpertbias"), list(job.key), job.inputs])
 
-    def read(self, key: str) -> Arrays | None:
-        """Return the arrays of a part that was done before, or None."""
+    def read(self, file_name: str) -> Arrays | None:
+        """Return the arrays of a job that was done before, or None."""
         try:
-            path = self._path(key)
+            path = self._path(file_name)
             with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except FileNotFoundError:
@@ -123,18 +123,18 @@ class Cache:
             info(f"{err}: it is made again")
             return None
 
-    def write(self, key: str, arrays: Arrays) -> None:
-        """Keep the arrays of a part."""
-        handle, beside = tempfile.mkstemp(dir=self.folder, prefix=key, suffix=".part")
+    def write(self, file_name: str, arrays: Arrays) -> None:
+        """Write the arrays of a job."""
+        handle, partial_file = tempfile.mkstemp(dir=self.folder, prefix=file_name, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
-            Path(beside).replace(self._path(key))
+            Path(partial_file).replace(self._path(file_name))
         finally:
-            Path(beside).unlink(missing_ok=True)
+            Path(partial_file).unlink(missing_ok=True)
 
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}.npz"
+    def _path(self, file_name: str) -> Path:
+        return self.folder / f"{file_name}.npz"
 
 
 def digest(value: Any) -> str:

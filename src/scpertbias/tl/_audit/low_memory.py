@@ -1,4 +1,4 @@
-"""Predictions that are kept in files while an audit stores only its tables."""
+"""Predictions in files, for an audit that stores only its tables."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from ..._core.arrays import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
-class Shelved:
-    """A solution whose predictions are in a file."""
+class SpilledSolution:
+    """A solution whose predictions are in a file, which is there as long as any solution of its folder."""
 
     path: Path
+    spill: Spill = field(repr=False)
     note: str = ""
     chosen: dict[str, Any] = field(default_factory=dict)
     constant: bool = False
@@ -31,7 +32,7 @@ class Shelved:
         return np.load(self.path)
 
 
-class Shelf:
+class Spill:
     """A folder of tables that are filled row by row; it is gone when nothing refers to it any more."""
 
     def __init__(self) -> None:
@@ -48,6 +49,6 @@ class Shelf:
         table[rows] = values
         table.flush()
 
-    def solution(self, name: tuple[str, str], note: str, chosen: dict[str, Any], *, constant: bool) -> Shelved:
+    def solution(self, name: tuple[str, str], note: str, chosen: dict[str, Any]) -> SpilledSolution:
         """Return a table that is full."""
-        return Shelved(self._paths[name], note, chosen, constant)
+        return SpilledSolution(self._paths[name], self, note, chosen)

@@ -1,4 +1,4 @@
-"""All that an audit asks of its regimes: fit, score, ask every question, store models and tables."""
+"""From the cross-fitted models of an audit to its scores and all its tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from mudata import MuData
-from threadpoolctl import threadpool_limits
 
 from ... import _held_out, _moments, _results, _store, _tables
 from ..._core.arrays import FloatArray
@@ -22,100 +21,75 @@ from .._coupling import coupling_table
 from .._lazy import Tables
 from .._score import CROSS_FITTED, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
-from .cross_fit import Fits, Variant, cross_fit_all, make_folds
+from .cross_fit import Fits, Variant
 from .deep_models import trained_in
 from .error_by_n_genes import error_by_n_genes_table
-from .jobs import Cache
-from .low_memory import Shelf
 from .perturbations import perturbations_table
-from .questions import Records, constant_models, of_regime, question_tables
+from .questions import FULL, AuditResults, Records, of_regime
 from .random_removal import random_table
 from .retraining import ranking_table, retraining_table, score_regimes
+from .settings import AuditSettings
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # small systems: more threads only wait for each other
-def ask(
+def collect_results(
     mdata: MuData,
-    screens: Mapping[str, _moments.Screen],
-    wanted: Sequence[Variant],
+    screens: Mapping[str, Screen],
+    models: Sequence[Variant],
     net: pd.DataFrame | None,
-    *,
-    untrained: Sequence[tuple[str, str, str]],
-    sets: pd.DataFrame | None,
-    n_folds: int | None,
-    n_top_genes: int,
-    n_boot: int,
-    n_random: int,
-    keep_predictions: bool,
-    n_jobs: int | None,
-    cache: Cache | None,
-    rng: int | np.random.Generator | None,
-) -> int:
-    """Cross-fit the models in every regime, score them, store models and tables; return the number of folds."""
-    folds = make_folds(screens["full"], n_folds, rng)
-    shelf = None if keep_predictions else Shelf()
-    running: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache}
-    fits = cross_fit_all(screens, wanted, folds, net, coefficients=keep_predictions, shelf=shelf, **running)
+    folds: Mapping[str, int],
+    fits: Mapping[str, Fits],
+) -> AuditResults:
+    """Put the cross-fitted models together with those that lie in the profiles: external, or trained in a regime."""
     records = {regime: trained_in(mdata[regime], regime) if regime in mdata.mod else {} for regime in screens}
     predictions = _predictions(mdata, screens, fits, records)
-    scores = _scores(screens, predictions, records, folds, n_top_genes)
-    check = findings(screens["full"], mdata["full"], n_folds=len(set(folds.values())))
     unseen = only_unseen(predictions, screens, records, folds)
-    questions = question_tables(
-        mdata["full"], screens, fits, records, unseen, folds, sets=sets, n_top_genes=n_top_genes, n_boot=n_boot, rng=rng
-    )
-    random = random_table(
-        screens,
-        wanted,
-        fits,
-        folds,
-        net,
-        confounders=removed(mdata["full"], "no_mt_ribo"),
-        n_random=n_random,
-        n_top_genes=n_top_genes,
-        **running,
-        rng=rng,
-    )
-    _keep(mdata, screens, fits, wanted, folds, predictions=keep_predictions)
-    if keep_predictions and wanted and len(screens) > 1:
-        in_sample = {regime: f.in_sample for regime, f in fits.items()}
-        questions["coupling"] = coupling_table(mdata, net, in_sample=in_sample)
-    _store.put(
-        mdata,
-        check=check,
-        perturbations=perturbations_table(screens["full"], check, of_regime(questions["confounding"], "full")),
-        models=models_table(fits, wanted, folds, screens, records),
-        scores=scores,
-        summary=summaries(scores, fits, records, n_boot=n_boot, rng=rng),
-        retraining=None if scores is None else retraining_table(scores, n_boot=n_boot, rng=rng),
-        ranking=None if scores is None else ranking_table(scores, n_boot=n_boot, rng=rng),
-        random_removals=random,
-        error_by_n_genes=errors_table(screens, unseen, folds),
-        models_left_out=left_out_table(fits, untrained),
-        **questions,
-    )
-    if not keep_predictions:
-        _drop_trained(mdata, records)
-    return len(set(folds.values()))
+    return AuditResults(mdata[FULL], screens, models, net, folds, fits, records, predictions, unseen)
+
+
+def make_tables(
+    results: AuditResults,
+    scores: pd.DataFrame | None,
+    answers: Mapping[str, pd.DataFrame],
+    settings: AuditSettings,
+    failures: Sequence[tuple[str, str, str]],
+) -> dict[str, pd.DataFrame | None]:
+    """Return all tables of an audit by name: scores and what is made of them, the answers, and what models there are."""
+    screens, folds, fits, records = results.screens, results.folds, results.fits, results.records
+    draws: dict[str, Any] = {"n_boot": settings.n_boot, "rng": settings.rng}
+    random_removals = random_table(results, settings, confounders=removed(results.profiles, "no_mt_ribo"))
+    check = findings(screens[FULL], results.profiles, n_folds=len(set(folds.values())))
+    return {
+        "check": check,
+        "perturbations": perturbations_table(screens[FULL], check, of_regime(answers["confounding"], FULL)),
+        "models": models_table(fits, results.models, folds, screens, records),
+        "scores": scores,
+        "summary": summaries(scores, fits, records, **draws),
+        "retraining": None if scores is None else retraining_table(scores, **draws),
+        "ranking": None if scores is None else ranking_table(scores, **draws),
+        "random_removals": random_removals,
+        "error_by_n_genes": errors_table(screens, results.unseen, folds),
+        "models_left_out": left_out_table(fits, failures),
+        **answers,
+    }
 
 
 def _predictions(
-    mdata: MuData, screens: Mapping[str, _moments.Screen], fits: Mapping[str, Fits], records: Records
+    mdata: MuData, screens: Mapping[str, Screen], fits: Mapping[str, Fits], records: Records
 ) -> dict[str, Tables]:
-    """Return every model's predictions by regime, read when asked for; brought ones are of the full model."""
+    """Return every model's predictions by regime, computed when read; external ones are of the full model."""
 
-    def fitted(regime: str, name: str) -> Any:
+    def of_fit(regime: str, name: str) -> Any:
         return fits[regime].solutions[name].predictions
 
-    def trained(regime: str, name: str) -> Any:
+    def of_record(regime: str, name: str) -> Any:
         return _results.predictions(mdata[regime], name, screens[regime]).to_numpy(np.float64)
 
     return {
         regime: Tables(
-            {name: partial(fitted, regime, name) for name in f.solutions}
-            | {name: partial(trained, regime, name) for name in records[regime]}
+            {name: partial(of_fit, regime, name) for name in fits_of_regime.solutions}
+            | {name: partial(of_record, regime, name) for name in records[regime]}
         )
-        for regime, f in fits.items()
+        for regime, fits_of_regime in fits.items()
     }
 
 
@@ -138,14 +112,14 @@ def only_unseen(
     }
 
 
-def _scores(
+def score_models(
     screens: Mapping[str, _moments.Screen],
     predictions: Mapping[str, Mapping[str, Any]],
     records: Records,
     folds: Mapping[str, int],
     n_top_genes: int,
 ) -> pd.DataFrame | None:
-    """Score every model in every regime; brought ones are post-hoc everywhere. None where there is no model."""
+    """Score every model in every regime; external ones are post-hoc everywhere. None where there is no model."""
     if not predictions["full"]:
         return None
     unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in records["full"].items()}
@@ -153,61 +127,75 @@ def _scores(
     return mark_held_out(scores, records["full"], screens["full"], folds)
 
 
-def _keep(
+def store_results(
     mdata: MuData,
-    screens: Mapping[str, _moments.Screen],
-    fits: Mapping[str, Fits],
-    wanted: Sequence[Variant],
-    folds: Mapping[str, int],
-    *,
-    predictions: bool,
+    results: AuditResults,
+    tables: Mapping[str, pd.DataFrame | None],
+    settings: AuditSettings,
+    notes: Sequence[str],
 ) -> None:
-    """Store the folds in every regime and, if asked for, the models."""
-    for regime, profiles in mdata.mod.items():
-        screen = screens[regime]
-        fold = [folds.get(screen.names[p], -1) for p in screen.perturbation]
-        _store.put_obs(profiles, _results.FOLD, np.array(fold, dtype=np.int64))
-        for v in wanted if predictions else ():
-            solution = fits[regime].solutions.get(v.name)
-            if isinstance(solution, Solution):
-                store(profiles, screen, solution, kind=v.kind, params=v.params, key=v.name, cross_fitted=True)
-
-
-def _drop_trained(mdata: MuData, records: Records) -> None:
-    """Drop the models that the audit trained: what they predict was read from where they are stored."""
-    for regime, profiles in mdata.mod.items():
-        for name, record in records[regime].items():
-            if "regime" in record:
+    """Store folds, models, tables and how the audit was made, and of tables only no model that it trained."""
+    keep, rng = settings.keep_predictions, settings.rng
+    _store_models(mdata, results)
+    coupling = None
+    if keep and results.models and len(results.screens) > 1:
+        in_sample = {regime: fits.in_sample for regime, fits in results.fits.items()}
+        coupling = coupling_table(mdata, results.net, in_sample=in_sample)
+    audit = {name: value for name, value in results.screens[FULL].record.items() if name in _results.DATA}
+    audit |= {"n_folds": len(set(results.folds.values()))}
+    audit |= {name: getattr(settings, name) for name in ("n_top_genes", "n_boot", "n_random", "fit_on")}
+    audit |= {"rng": rng if isinstance(rng, int) else None, "notes": notes}
+    _store.put(mdata, **tables, coupling=coupling, audit=audit)
+    for regime, profiles in mdata.mod.items() if not keep else ():
+        for name, record in results.records[regime].items():
+            if "regime" in record:  # trained here: its predictions were read from where they are stored
                 _store.drop_model(profiles, name)
+
+
+def _store_models(mdata: MuData, results: AuditResults) -> None:
+    """Store the folds in every regime and, if predictions were kept in memory, the cross-fitted models."""
+    for regime, profiles in mdata.mod.items():
+        screen = results.screens[regime]
+        fold = [results.folds.get(screen.names[p], -1) for p in screen.perturbation]
+        _store.put_obs(profiles, _results.FOLD, np.array(fold, dtype=np.int64))
+        for model in results.models:
+            solution = results.fits[regime].solutions.get(model.name)
+            if isinstance(solution, Solution):
+                kind, params, key = model.kind, model.params, model.name
+                store(profiles, screen, solution, kind=kind, params=params, key=key, cross_fitted=True)
 
 
 def models_table(
     fits: Mapping[str, Fits],
-    wanted: Sequence[Variant],
+    models: Sequence[Variant],
     folds: Mapping[str, int],
     screens: Mapping[str, Screen],
     records: Records,
 ) -> pd.DataFrame:
-    """List the models: one row a model and regime."""
+    """List the models: one row per model and regime."""
     rows: list[tuple[str, str, str, int, str]] = []
     for regime, screen in screens.items():
         used = np.array([name in folds for name in screen.names])
-        for v in wanted:
-            if v.name in fits[regime].solutions:
-                solution = fits[regime].solutions[v.name]
-                cannot = int((~np.isfinite(solution.predictions[used]).all(axis=1)).sum())
-                rows.append((v.name, regime, v.kind, cannot, solution.note))
+        for model in models:
+            if model.name in fits[regime].solutions:
+                solution = fits[regime].solutions[model.name]
+                n_unpredicted = int((~np.isfinite(solution.predictions[used]).all(axis=1)).sum())
+                rows.append((model.name, regime, model.kind, n_unpredicted, solution.note))
         for name, record in records[regime].items():
-            cannot = len(set(map(str, record.get("unpredicted", []))) & set(folds))
-            rows.append((name, regime, str(record["kind"]), cannot, str(record.get("note", ""))))
-    return pd.DataFrame(rows, columns=_tables.columns("models", audit=True))
+            n_unpredicted = len(set(map(str, record.get("unpredicted", []))) & set(folds))
+            rows.append((name, regime, str(record["kind"]), n_unpredicted, str(record.get("note", ""))))
+    return pd.DataFrame(rows, columns=["model", "regime", "kind", "n_unpredicted", "note"])
 
 
-def left_out_table(fits: Mapping[str, Fits], untrained: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
-    """List the models that are left out, with the reason; ``untrained`` are those that are not cross-fitted."""
-    rows = [(name, regime, reason) for regime, f in fits.items() for name, reason in f.left_out.items()]
-    rows += untrained
-    return pd.DataFrame(rows, columns=_tables.columns("models_left_out"))
+def left_out_table(fits: Mapping[str, Fits], failures: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+    """List the models that are left out, with the reason; ``failures`` are those of deep models."""
+    rows = [
+        (name, regime, reason)
+        for regime, fits_of_regime in fits.items()
+        for name, reason in fits_of_regime.left_out.items()
+    ]
+    rows += failures
+    return pd.DataFrame(rows, columns=["model", "regime", "reason"])
 
 
 def summaries(

@@ -14,26 +14,26 @@ from scipy import sparse
 from ... import _moments, _store, _validate, pp
 from ..._core.arrays import BoolArray
 from ..._log import info
-from ..._moments.streaming import CHUNK_MEMORY
-from ..._moments.totals import Totals, read_totals
+from ..._moments.totals import Survey, survey
 from ...pp._annotate import masks
 from ...pp._check import LARGEST_LOG
 from ...pp._profiles import profiles_of
 from ...pp._select_genes import highest
+from .cross_fit import Variant
+from .settings import DEFAULT_COVARIATES, AuditSettings
 
 MAX_GENES = 5000
 NET_CELLS = 5000
 FRACTIONS = (0.8, 0.1, 0.1)
-DEFAULT_COVARIATES = ("pct_counts_mt", "pct_counts_ribo")
 _SIZE = "_scpertbias_size"
 
 
 @dataclass(frozen=True)
-class Prepared:
+class AuditInput:
     """What an audit works on.
 
-    ``net`` is co-expression in control cells, if it was asked for. ``cells``, where models are trained from them, are
-    log-normalized, with a split; ``data`` says how to read them. ``notes`` say what was done on the way.
+    ``net`` is the user's, else co-expression in control cells, if a model needs it. ``cells``, where models are trained
+    from them, are log-normalized, with a split; ``data`` says how to read them. ``notes`` say what was done on the way.
     """
 
     profiles: AnnData
@@ -44,94 +44,97 @@ class Prepared:
     notes: list[str] = field(default_factory=list)
 
 
-def prepare(
-    adata: AnnData,
-    *,
-    data: dict[str, Any],
-    covariates: Sequence[str],
-    normalize: bool,
-    size_factors: str | None,
-    target_sum: float,
-    guide_key: str | None,
-    with_net: bool,
-    trained: Sequence[str],
-    rng: int | np.random.Generator | None,
-    chunk_memory: float = CHUNK_MEMORY,
-) -> Prepared:
+def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None, settings: AuditSettings) -> AuditInput:
     """Make profiles of the cells in one pass; profiles come back as they are (a copy).
 
-    ``trained`` names the models that are trained from cells: where ``obs`` holds no split, one is made for them. What has
-    to be known of all cells before (totals of raw counts, the genes of highest expression, control cells for the net)
-    takes another pass.
+    For deep models, which are trained from cells, a split is made where ``obs`` holds none. What has to be known of all
+    cells before (totals of raw counts, the genes of highest expression, control cells for the net) takes another pass.
     """
+    deep = [model.name for model in models if model.from_cells]
+    with_net = net is None and any(model.needs_net for model in models)
     _validate.cells_or_profiles(adata, lazy=True)
     if _store.profiles_record(adata) is not None:
-        if trained:
+        if deep:
             msg = (
-                f"`models`: {list(trained)} are trained from cells, but these are profiles. Audit the cells, or bring the "
+                f"`models`: {list(deep)} are trained from cells, but these are profiles. Audit the cells, or bring the "
                 "models' predictions: predictions={name: table}."
             )
             raise ValueError(msg)
-        return Prepared(_profiles(adata, data, normalize))
-    cells, notes = _store.light(adata, data["layer"]), []
-    _check_cells(cells, data, trained, lazy=_store.is_lazy(adata))
-    wanted, covariates = _missing(cells, covariates, normalize)
-    _check_columns(cells, [c for c in covariates if c not in wanted], guide_key, size_factors)
-    found = None
-    if normalize or with_net or cells.n_vars > MAX_GENES:
-        found = _survey(cells, data, normalize, wanted, with_net, chunk_memory)
-    sizes = size_factors
-    if normalize and found is not None:
-        for name in wanted:
-            share = np.divide(found.within[name], found.totals, out=np.zeros_like(found.totals), where=found.totals > 0)
-            cells.obs[name] = 100 * share
-        if wanted:
-            notes.append(f"{', '.join(wanted)} were computed from the counts")
-        if size_factors is None:
-            cells.obs[_SIZE], sizes = found.totals, _SIZE
-        by = f"obs[{size_factors!r}]" if size_factors else "each cell's total"
-        notes.append(f"raw counts were normalized on the fly: log1p({target_sum:g} × count / {by})")
+        return AuditInput(_copy_of_profiles(adata, settings), net)
+    data = settings.data
+    notes: list[str] = []
+    cells = _store.light(adata, data["layer"])
+    _check_cells(cells, data, deep, lazy=_store.is_lazy(adata))
+    from_counts, covariates = _missing_covariates(cells, settings)
+    _check_columns(cells, [c for c in covariates if c not in from_counts], settings)
+    cell_survey = None
+    if settings.normalize or with_net or cells.n_vars > MAX_GENES:
+        cell_survey = _survey(cells, settings, from_counts, with_net)
+    size_factors = settings.size_factors
+    if settings.normalize and cell_survey is not None:
+        size_factors = _add_totals(cells, cell_survey, from_counts, settings, notes)
     genes = None
-    if cells.n_vars > MAX_GENES and found is not None:
-        genes = _highest(cells, found, data)
+    if cells.n_vars > MAX_GENES and cell_survey is not None:
+        genes = _highest(cells, cell_survey, data)
         notes.append(
             f"{int(genes.sum())} of {cells.n_vars} genes were kept: the {MAX_GENES} highest in control, every measured "
             "target and every mitochondrial and ribosomal gene"
         )
         info(notes[-1])
-    if trained:
+    if deep:
         cells, genes = cells if genes is None else cells[:, genes].copy(), None
-        _split(cells, data, trained, notes, rng)
-    counts: dict[str, Any] = {"normalize": normalize, "size_factors": sizes, "target_sum": target_sum}
+        _split(cells, data, deep, notes, settings.rng)
     profiles = profiles_of(
         cells,
         genes=genes,
         **data,
-        **counts,
+        normalize=settings.normalize,
+        size_factors=size_factors,
+        target_sum=settings.target_sum,
         covariates=covariates,
-        guide_key=guide_key,
-        rng=rng,
-        chunk_memory=chunk_memory,
+        guide_key=settings.guide_key,
+        rng=settings.rng,
+        chunk_memory=settings.chunk_memory,
     )
     _check_logged(profiles)
-    net = _net(cells, profiles, found, data, **counts) if with_net and found is not None else None
-    if not trained:
-        return Prepared(profiles, net, notes=notes)
-    if normalize:
-        cells, data = _logged(cells, data["layer"], sizes, target_sum), {**data, "layer": None}
-    return Prepared(profiles, net, cells, data, covariates, notes)
+    if with_net and cell_survey is not None:
+        net = _net(cells, profiles, cell_survey, settings, size_factors)
+    if not deep:
+        return AuditInput(profiles, net, notes=notes)
+    if settings.normalize:
+        cells = _logged(cells, data["layer"], size_factors, settings.target_sum)
+        data["layer"] = None
+    return AuditInput(profiles, net, cells, data, covariates, notes)
 
 
-def _profiles(adata: AnnData, data: dict[str, Any], normalize: bool) -> AnnData:
-    """Return a copy of the profiles; what is asked must be how they were made."""
-    record = _moments.of(adata, **_without(data, "layer")).record
-    if data["layer"] not in (None, record.get("layer")):
+def _add_totals(
+    cells: AnnData, cell_survey: Survey, from_counts: Sequence[str], settings: AuditSettings, notes: list[str]
+) -> str:
+    """Add to ``obs`` the covariates that counts give, and each cell's total; return the column of its size."""
+    totals = cell_survey.totals
+    for name in from_counts:
+        share = np.divide(cell_survey.within[name], totals, out=np.zeros_like(totals), where=totals > 0)
+        cells.obs[name] = 100 * share
+    if from_counts:
+        notes.append(f"{', '.join(from_counts)} were computed from the counts")
+    size_factors = settings.size_factors
+    if size_factors is None:
+        cells.obs[_SIZE] = totals
+    by = f"obs[{size_factors!r}]" if size_factors else "each cell's total"
+    notes.append(f"raw counts were normalized on the fly: log1p({settings.target_sum:g} × count / {by})")
+    return _SIZE if size_factors is None else size_factors
+
+
+def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
+    """Return a copy of the profiles; the settings must be those that they were made with."""
+    record = _moments.of(adata, **_without(settings.data, "layer")).record
+    if settings.layer not in (None, record.get("layer")):
         msg = (
-            f"`layer` is {data['layer']!r}, but these profiles were made from {record.get('layer')!r}; an audit works on "
+            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}; an audit works on "
             "that (its regime 'regressed' regresses by itself)."
         )
         raise ValueError(msg)
-    if normalize:
+    if settings.normalize:
         msg = "`normalize=True` needs cells with raw counts; profiles hold means of log-normalized values."
         raise ValueError(msg)
     _check_logged(adata)
@@ -154,47 +157,46 @@ def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {k: v for k, v in data.items() if k not in keys}
 
 
-def _check_cells(cells: AnnData, data: Mapping[str, Any], trained: Sequence[str], *, lazy: bool) -> None:
+def _check_cells(cells: AnnData, data: Mapping[str, Any], deep: Sequence[str], *, lazy: bool) -> None:
     """Refuse what cannot be read, before columns are added that are not the caller's: errors list those that there are."""
-    if trained and lazy:
-        msg = f"`models`: {list(trained)} are trained from cells in memory; load these with adata.to_memory()."
+    if deep and lazy:
+        msg = f"`models`: {list(deep)} are trained from cells in memory; load these with adata.to_memory()."
         raise ValueError(msg)
     _validate.column(cells, data["groupby"], argument="groupby")
     _validate.batch_codes(cells, data["batch_key"])
 
 
-def _check_columns(cells: AnnData, covariates: Sequence[str], guide_key: str | None, size_factors: str | None) -> None:
-    """Look for the other columns of ``obs`` that are asked for."""
+def _check_columns(cells: AnnData, covariates: Sequence[str], settings: AuditSettings) -> None:
+    """Look for the other columns of ``obs`` that the settings name."""
     if covariates:
         _validate.numeric_columns(cells, covariates, argument="covariates")
-    if guide_key is not None:
-        _validate.column(cells, guide_key, argument="guide_key")
-    if size_factors is not None:
-        _validate.numeric_columns(cells, [size_factors], argument="size_factors")
+    if settings.guide_key is not None:
+        _validate.column(cells, settings.guide_key, argument="guide_key")
+    if settings.size_factors is not None:
+        _validate.numeric_columns(cells, [settings.size_factors], argument="size_factors")
 
 
-def _missing(cells: AnnData, covariates: Sequence[str], normalize: bool) -> tuple[list[str], list[str]]:
+def _missing_covariates(cells: AnnData, settings: AuditSettings) -> tuple[list[str], list[str]]:
     """Return the covariates to be computed from counts, and those that the profiles will hold."""
+    covariates = settings.covariates
     missing = [c for c in covariates if c not in cells.obs.columns]
     if not missing or tuple(covariates) != DEFAULT_COVARIATES:
         return [], list(covariates)
-    if normalize:
+    if settings.normalize:
         return missing, list(covariates)
     info(f"obs lacks {missing}; see spb.pp.regress_mt_ribo for the scanpy call that makes them")
     return [], [c for c in covariates if c in cells.obs.columns]
 
 
-def _survey(
-    cells: AnnData, data: dict[str, Any], normalize: bool, wanted: Sequence[str], with_net: bool, chunk_memory: float
-) -> Totals:
+def _survey(cells: AnnData, settings: AuditSettings, from_counts: Sequence[str], with_net: bool) -> Survey:
     """Read the cells once for what has to be known of all of them."""
-    layer = data["layer"]
-    control = _control(cells, data)
-    made = masks(_validate.gene_symbols(cells, data["gene_symbols"])[0])
+    layer = settings.layer
+    control = _control(cells, settings.data)
+    masks_by_symbol = masks(_validate.gene_symbols(cells, settings.gene_symbols)[0])
     sets = {}
-    for name in wanted:
+    for name in from_counts:
         key = name.removeprefix("pct_counts_")
-        sets[name] = cells.var[key].to_numpy(bool) if key in cells.var else made[key]
+        sets[name] = cells.var[key].to_numpy(bool) if key in cells.var else masks_by_symbol[key]
     sample = np.flatnonzero(control)
     if len(sample) > NET_CELLS:  # as coexpression_net would draw them
         sample = np.sort(np.random.default_rng(0).choice(sample, NET_CELLS, replace=False))
@@ -204,8 +206,8 @@ def _survey(
         sets=sets,
         control=control,
         sample=sample if with_net else sample[:0],
-        check=_validate.Scale(layer=layer, normalize=normalize, may_be_negative=negative),
-        chunk_memory=chunk_memory,
+        check=_validate.Scale(layer=layer, normalize=settings.normalize, may_be_negative=negative),
+        chunk_memory=settings.chunk_memory,
     )
 
 
@@ -215,27 +217,27 @@ def _control(cells: AnnData, data: dict[str, Any]) -> BoolArray:
     return _moments.cell_codes(cells, **{k: data[k] for k in keys})[0] == 0
 
 
-def _highest(cells: AnnData, found: Totals, data: dict[str, Any]) -> BoolArray:
+def _highest(cells: AnnData, cell_survey: Survey, data: dict[str, Any]) -> BoolArray:
     keys = ("groupby", "reference", "gene_symbols", "split_key")
     _, targets, symbols = _moments.cell_codes(cells, **{k: data[k] for k in keys})
-    return highest(cells, found.mean, targets, symbols, n_top_genes=MAX_GENES)
+    return highest(cells, cell_survey.mean, targets, symbols, n_top_genes=MAX_GENES)
 
 
 def _split(
     cells: AnnData,
     data: dict[str, Any],
-    trained: Sequence[str],
+    deep: Sequence[str],
     notes: list[str],
     rng: int | np.random.Generator | None,
 ) -> None:
     """Make a split where there is none."""
     if data["split_key"] in cells.obs.columns:
         return
-    asked = _without(data, "batch_key", "layer", "split_key")
-    pp.split(cells, fractions=FRACTIONS, **asked, key_added=data["split_key"], rng=rng)
+    arguments = _without(data, "batch_key", "layer", "split_key")
+    pp.split(cells, fractions=FRACTIONS, **arguments, key_added=data["split_key"], rng=rng)
     shares = " / ".join(f"{100 * share:.0f}" for share in FRACTIONS)
     notes.append(
-        f"{', '.join(trained)}: trained on one split of the perturbations, {shares} % train / validation / test, made "
+        f"{', '.join(deep)}: trained on one split of the perturbations, {shares} % train / validation / test, made "
         f"here because obs holds no {data['split_key']!r}"
     )
 
@@ -243,26 +245,23 @@ def _split(
 def _net(
     cells: AnnData,
     profiles: AnnData,
-    found: Totals,
-    data: dict[str, Any],
-    *,
-    normalize: bool,
+    cell_survey: Survey,
+    settings: AuditSettings,
     size_factors: str | None,
-    target_sum: float,
 ) -> pd.DataFrame:
     """Return the co-expression net of at most 5,000 control cells."""
-    layer, keep = data["layer"], np.flatnonzero(cells.var_names.isin(profiles.var_names))
-    made = _store.assembled(
-        found.sample[:, keep],
-        cells.obs.iloc[found.at].copy(),
+    layer, keep = settings.layer, np.flatnonzero(cells.var_names.isin(profiles.var_names))
+    control_cells = _store.assembled(
+        cell_survey.sample[:, keep],
+        cells.obs.iloc[cell_survey.at].copy(),
         cells.var.iloc[keep].copy(),
         layer,
         _store.layer_record(cells, layer),
     )
-    if normalize:
-        made, layer = _logged(made, layer, size_factors, target_sum), None
+    if settings.normalize:
+        control_cells, layer = _logged(control_cells, layer, size_factors, settings.target_sum), None
     keys = ("groupby", "reference", "gene_symbols", "split_key", "min_cells")
-    return pp.coexpression_net(made, **{k: data[k] for k in keys}, layer=layer)
+    return pp.coexpression_net(control_cells, **{k: settings.data[k] for k in keys}, layer=layer)
 
 
 def _logged(cells: AnnData, layer: str | None, sizes: str | None, target_sum: float) -> AnnData:

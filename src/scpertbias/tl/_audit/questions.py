@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from ... import _results, _store
 from ..._core.arrays import FloatArray
 from ..._keys import OBSERVED
 from ..._moments import Screen
+from ...pp._regimes import REGIMES, REGRESSED
 from .._attribution_agreement import attribution_agreement_table
 from .._attribution_check import attribution_check_table
 from .._confounding import confounding_table, measured_sets
@@ -22,70 +24,131 @@ from .._recurrence import recurrence_table
 from .._specificity import specificity_table
 from .._target_response import target_response_table
 from .._variance_ratio import variance_ratio_table
-from .cross_fit import Fits
+from .cross_fit import Fits, Variant
+from .settings import AuditSettings
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By regime and model: how a model that is not cross-fitted was made."""
-Answers = dict[str, pd.DataFrame | None]
 K = 5
 """Strongest genes of each perturbation that recurrence counts; of fewer genes all."""
-ON_DATA = ("full", "regressed")
+FULL = "full"
+WITH_ALL_GENES = (FULL, REGRESSED)
 """Regimes in which the data themselves are asked: without genes there is no share of them."""
 
 
-def question_tables(
-    profiles: AnnData,
-    screens: Mapping[str, Screen],
-    fits: Mapping[str, Fits],
-    records: Records,
-    unseen: Mapping[str, Mapping[str, FloatArray]],
-    folds: Mapping[str, int],
-    *,
-    sets: pd.DataFrame | None,
-    n_top_genes: int,
-    n_boot: int,
-    rng: int | np.random.Generator | None,
-) -> Answers:
-    """Ask about the data in ``full`` and ``regressed``, what recurs and varies in every regime, the rest in ``full``."""
-    constant = {regime: constant_models(f, records[regime]) for regime, f in fits.items()}
+@dataclass(frozen=True)
+class AuditResults:
+    """The models of an audit by regime: how each was made, and what it predicts.
 
-    def in_regimes(regimes: list[str], table: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
-        parts = [table(regime) for regime in regimes]
-        for regime, part in zip(regimes, parts, strict=True):
-            part.insert(1, "regime", regime)
-        return _joined(parts)
+    ``profiles`` are those of ``full``. ``models`` are cross-fitted over ``folds``, with the graphs of ``net``, as
+    ``fits`` holds them; ``records`` holds the others. Of ``predictions``, ``unseen`` is NaN where a model has seen the
+    perturbation; both are computed when they are read.
+    """
 
-    def about(regime: str) -> dict[str, Any]:
-        return {"folds": folds, "constant": constant[regime]}
+    profiles: AnnData
+    screens: Mapping[str, Screen]
+    models: Sequence[Variant]
+    net: pd.DataFrame | None
+    folds: Mapping[str, int]
+    fits: Mapping[str, Fits]
+    records: Records
+    predictions: Mapping[str, Tables]
+    unseen: Mapping[str, Tables]
 
-    every, full = list(screens), screens["full"]
-    of_data = [regime for regime in ON_DATA if regime in screens]
-    tables: Answers = {
-        "confounding": in_regimes(
-            of_data,
-            lambda r: confounding_table(screens[r], measured_sets(profiles, screens[r], sets), n_boot=n_boot, rng=rng),
-        ),
-        "recurrence": in_regimes(
-            every,
-            lambda r: _each(
-                unseen[r], lambda some: recurrence_table(screens[r], some, k=min(K, len(screens[r].genes)), **about(r))
-            ),
-        ),
-        "target_response": in_regimes(["full"], lambda r: target_response_table(full, unseen[r], rng=rng, **about(r))),
-    }
-    if not (fits["full"].solutions or records["full"]):
-        return tables
-    tables["variance_ratio"] = in_regimes(
-        [r for r in every if fits[r].solutions or records[r]],
-        lambda r: _each(
-            unseen[r], lambda some: variance_ratio_table(screens[r], some, n_boot=n_boot, rng=rng, **about(r))
-        ),
+    def model_facts(self, regime: str) -> dict[str, Any]:
+        """Return what a question about the models of a regime takes beside their predictions."""
+        return {"folds": self.folds, "constant": _constant(self.fits[regime], self.records[regime])}
+
+
+class Question(NamedTuple):
+    """A question: the table of its answers, the regimes in which it is asked, and the function that answers in one.
+
+    To add one, write its ``answer`` (None: there is nothing to ask about) and one row in ``QUESTIONS``. The answers of
+    all regimes are put together, with the column ``regime`` at ``regime_column``. A question ``of_models`` is left out
+    where there is no model. Draws from a generator follow the order of the rows: add yours at the end.
+    """
+
+    table: str
+    regimes: tuple[str, ...]
+    answer: Callable[[AuditResults, str, AuditSettings], pd.DataFrame | None]
+    of_models: bool = False
+    regime_column: int = 1
+
+
+def _confounding(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
+    screen = results.screens[regime]
+    sets = measured_sets(results.profiles, screen, settings.sets)
+    return confounding_table(screen, sets, n_boot=settings.n_boot, rng=settings.rng)
+
+
+def _recurrence(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
+    screen = results.screens[regime]
+    table = partial(recurrence_table, screen, k=min(K, len(screen.genes)), **results.model_facts(regime))
+    return _by_coverage(results.unseen[regime], table)
+
+
+def _target_response(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
+    screen, unseen = results.screens[regime], results.unseen[regime]
+    return target_response_table(screen, unseen, rng=settings.rng, **results.model_facts(regime))
+
+
+def _variance_ratio(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
+    draws: dict[str, Any] = {"n_boot": settings.n_boot, "rng": settings.rng}
+    table = partial(variance_ratio_table, results.screens[regime], **draws, **results.model_facts(regime))
+    return _by_coverage(results.unseen[regime], table)
+
+
+def _specificity(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
+    return specificity_table(
+        results.screens[regime],
+        results.unseen[regime],
+        n_top_genes=settings.n_top_genes,
+        n_boot=settings.n_boot,
+        rng=settings.rng,
+        **results.model_facts(regime),
     )
-    tables["specificity"] = in_regimes(
-        ["full"],
-        lambda r: specificity_table(full, unseen[r], n_top_genes=n_top_genes, n_boot=n_boot, rng=rng, **about(r)),
-    )
-    return tables | _attributions(profiles, full, fits["full"], records["full"], rng)
+
+
+def _attribution_check(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame | None:
+    sizes = _attribution_sizes(results, regime)
+    perturbed = {name: values[1:] for name, values in sizes.items()}  # without the control
+    return attribution_check_table(results.screens[regime].symbols, perturbed) if sizes else None
+
+
+def _attribution_agreement(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame | None:
+    screen, sizes = results.screens[regime], _attribution_sizes(results, regime)
+    k = min(20, len(screen.genes))
+    return attribution_agreement_table(screen, sizes, k=k, rng=settings.rng) if len(sizes) > 1 else None
+
+
+QUESTIONS = (
+    Question("confounding", WITH_ALL_GENES, _confounding),
+    Question("recurrence", REGIMES, _recurrence),
+    Question("target_response", (FULL,), _target_response),
+    Question("variance_ratio", REGIMES, _variance_ratio, of_models=True),
+    Question("specificity", (FULL,), _specificity, of_models=True),
+    Question("attribution_check", (FULL,), _attribution_check, of_models=True, regime_column=0),
+    Question("attribution_agreement", (FULL,), _attribution_agreement, of_models=True, regime_column=0),
+)
+
+
+def ask_questions(results: AuditResults, settings: AuditSettings) -> dict[str, pd.DataFrame]:
+    """Return the table of each question, which holds its answers in all regimes in which it is asked."""
+    tables: dict[str, pd.DataFrame] = {}
+    for question in QUESTIONS:
+        if question.of_models and not results.unseen[FULL]:
+            continue
+        parts = []
+        for regime in results.screens:
+            if regime not in question.regimes or (question.of_models and not results.unseen[regime]):
+                continue
+            part = question.answer(results, regime, settings)
+            if part is not None:
+                part.insert(question.regime_column, "regime", regime)
+                parts.append(part)
+        if parts:
+            tables[question.table] = _concatenate(parts)
+    return tables
 
 
 def of_regime(table: pd.DataFrame | None, regime: str) -> pd.DataFrame | None:
@@ -93,49 +156,36 @@ def of_regime(table: pd.DataFrame | None, regime: str) -> pd.DataFrame | None:
     return None if table is None else table[table["regime"] == regime].drop(columns="regime")
 
 
-def _each(unseen: Mapping[str, FloatArray], table: Callable[[Mapping[str, FloatArray]], pd.DataFrame]) -> pd.DataFrame:
+def _by_coverage(
+    unseen: Mapping[str, FloatArray], table: Callable[[Mapping[str, FloatArray]], pd.DataFrame]
+) -> pd.DataFrame:
     """Ask about models together, and apart about each that predicts far fewer: it would cut all others to its few."""
     n = {name: int(np.isfinite(values).all(axis=1).sum()) for name, values in unseen.items()}
-    few = [name for name in n if n[name] < 0.8 * max(n.values())]
-    parts = [table(_only(unseen, [name for name in n if name not in few]))]
-    for name in few:
-        alone = table(_only(unseen, [name]))
-        parts.append(alone[alone["model"] != OBSERVED])
-    return _joined(parts)
+    narrow = [name for name in n if n[name] < 0.8 * max(n.values())]
+    parts = [table(_subset(unseen, [name for name in n if name not in narrow]))]
+    for name in narrow:
+        part = table(_subset(unseen, [name]))
+        parts.append(part[part["model"] != OBSERVED])
+    return _concatenate(parts)
 
 
-def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _concatenate(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
-def _only(unseen: Mapping[str, FloatArray], names: Sequence[str]) -> Tables:
+def _subset(unseen: Mapping[str, FloatArray], names: Sequence[str]) -> Tables:
     return Tables({name: partial(unseen.__getitem__, name) for name in names})
 
 
-def _attributions(
-    profiles: AnnData,
-    screen: Screen,
-    fits: Fits,
-    records: Mapping[str, Mapping[str, Any]],
-    rng: int | np.random.Generator | None,
-) -> Answers:
-    """Compare the attributions of the models that have any."""
+def _attribution_sizes(results: AuditResults, regime: str) -> dict[str, FloatArray]:
+    """Return the sizes of the attributions of the models of ``full`` that have any: perturbations × genes."""
+    fits, records = results.fits[regime], results.records[regime]
     sizes = {name: np.abs(s.coef) for name, s in fits.solutions.items() if s.coef is not None}
     for name in records:
-        stored = _store.attributions(profiles, name)
-        if stored is not None:
-            sizes[name] = np.abs(stored.T.astype(np.float64))
-    tables: Answers = {}
-    if sizes:
-        checked = {name: values[1:] for name, values in sizes.items()}
-        tables["attribution_check"] = attribution_check_table(screen.symbols, checked)
-    if len(sizes) > 1:
-        k = min(20, len(screen.genes))
-        tables["attribution_agreement"] = attribution_agreement_table(screen, sizes, k=k, rng=rng)
-    for table in tables.values():
-        if table is not None:
-            table.insert(0, "regime", "full")
-    return tables
+        attributions = _store.attributions(results.profiles, name)
+        if attributions is not None:
+            sizes[name] = np.abs(attributions.T.astype(np.float64))
+    return sizes
 
 
 def constant_models(fits: Fits, records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:

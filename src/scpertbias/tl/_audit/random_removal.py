@@ -20,75 +20,51 @@ from ..._models._net import Graphs, graphs_of
 from ..._moments import Screen
 from ...pp._regimes import WITHOUT_GENES
 from .._reference import Reference, reference
-from .cross_fit import Fits, Variant
-from .jobs import Arrays, Cache, Part, Place, digest, run
+from .cross_fit import Variant
+from .jobs import Arrays, Job, JobKey, digest, run
+from .questions import AuditResults
 from .retraining import NO_GAIN, UNCHANGED
+from .settings import AuditSettings
 
 TOO_FEW_GENES = "too few other genes to remove as many"
 
 
-def random_table(
-    screens: Mapping[str, Screen],
-    wanted: Sequence[Variant],
-    fits: Mapping[str, Fits],
-    folds: Mapping[str, int],
-    net: pd.DataFrame | None,
-    *,
-    confounders: BoolArray,
-    n_random: int,
-    n_top_genes: int,
-    n_jobs: int | None = None,
-    cache: Cache | None = None,
-    rng: int | np.random.Generator | None,
-) -> pd.DataFrame | None:
-    """Compare the widest gene regime with random removals: one row a model; None without such a regime.
+def random_table(results: AuditResults, settings: AuditSettings, *, confounders: BoolArray) -> pd.DataFrame | None:
+    """Compare the widest gene regime with random removals: one row per model; None without such a regime.
 
     ``gain`` is the mean of l2_ratio(full) − l2_ratio(retrained) over the regime's genes, that of a removal the same over
     the genes that neither it nor the regime lacks, on the perturbations that all three predict. Nothing depends on the
-    order or the number of removals: each has a generator of its own.
-
-    Parameters
-    ----------
-    screens, fits
-        By regime.
-    wanted, folds, net
-        As they were cross-fitted.
-    confounders
-        Which genes of the full screen no removal may take: all mitochondrial and ribosomal ones.
-    n_random
-        Removals.
-    n_top_genes
-        Scores are over so many genes of highest mean in control.
-    n_jobs, cache
-        How the removals are run; see :func:`run`.
-    rng
-        Seed or generator.
+    order or the number of removals: each has a generator of its own. No removal takes ``confounders``, by the full
+    screen: all mitochondrial and ribosomal genes.
     """
-    made = [name for name in WITHOUT_GENES if name in screens]
-    if not made or n_random < 1:
+    screens, fits, folds = results.screens, results.fits, results.folds
+    gene_regimes = [name for name in WITHOUT_GENES if name in screens]
+    if not gene_regimes or settings.n_random < 1:
         return None
-    full, regime = screens["full"], made[-1]
-    kept = np.isin(np.arange(len(full.genes)), full.genes.get_indexer(screens[regime].genes))
-    models = [v for v in wanted if v.name in fits["full"].solutions and v.name in fits[regime].solutions]
-    tried = [v for v in models if not v.fits_genes_separately]
-    judge = _Judge(full, reference(full, n_top_genes=len(full.genes), folds=folds, genes=_all(full)), n_top_genes)
-    removals = Removals(regime, ~kept, kept & ~confounders, full.moments.control)
-    draws: list[Draw] = []
-    if removals.possible and tried:
-        graphs = graphs_of(full, net, quiet=True) if any(v.needs_net for v in tried) else None
-        before = {v.name: fits["full"].solutions[v.name].predictions for v in tried}
-        predicted = {v.name: _predicted(fits[regime].solutions[v.name].predictions) for v in tried}
-        seed = int(np.random.default_rng(rng).integers(2**32))
-        retrain = _Retrain(full, tried, folds, graphs, before, predicted, judge, removals, seed)
-        draws = retrain.draws(n_random, n_jobs, cache)
+    full, regime = screens["full"], gene_regimes[-1]
+    keep = np.isin(np.arange(len(full.genes)), full.genes.get_indexer(screens[regime].genes))
+    models = [m for m in results.models if m.name in fits["full"].solutions and m.name in fits[regime].solutions]
+    joint_models = [model for model in models if not by_gene(model)]
+    full_reference = reference(full, n_top_genes=len(full.genes), folds=folds, genes=_all(full))
+    scorer = RemovalScorer(full, full_reference, settings.n_top_genes)
+    removals = Removals(regime, ~keep, keep & ~confounders, full.moments.control)
+    removal_results: list[RemovalResult] = []
+    if removals.possible and joint_models:
+        graphs = graphs_of(full, results.net, quiet=True) if any(model.needs_net for model in joint_models) else None
+        before = {model.name: fits["full"].solutions[model.name].predictions for model in joint_models}
+        predicted = {model.name: _predicted(fits[regime].solutions[model.name].predictions) for model in joint_models}
+        seed = int(np.random.default_rng(settings.rng).integers(2**32))
+        trainer = RemovalTrainer(full, joint_models, folds, graphs, before, predicted, scorer, removals, seed)
+        removal_results = trainer.run_all(settings)
     rows = []
-    for v in models:
-        first, second = (fits[r].solutions[v.name].predictions for r in ("full", regime))
-        rows.append(_row(v, removals, judge.gain(first, _spread(second, kept), kept), draws))
-    return pd.DataFrame(rows, columns=_tables.columns("random_removals"))
+    for model in models:
+        before_removal, after = (fits[r].solutions[model.name].predictions for r in ("full", regime))
+        gain = scorer.gain(before_removal, _among_all_genes(after, keep), keep)
+        rows.append(_row(model, removals, gain, removal_results))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-class Draw(NamedTuple):
+class RemovalResult(NamedTuple):
     """What one removal does: each model's mean gain, and how far its genes' expression lies from the regime's."""
 
     gains: dict[str, float]
@@ -96,90 +72,91 @@ class Draw(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Retrain:
+class RemovalTrainer:
     """Cross-fits models without random genes."""
 
     screen: Screen
-    tried: Sequence[Variant]
+    models: Sequence[Variant]
     folds: Mapping[str, int]
     graphs: Graphs | None
     before: Mapping[str, FloatArray]
     predicted: Mapping[str, BoolArray]
-    judge: _Judge
+    scorer: RemovalScorer
     removals: Removals
     seed: int
 
-    def draws(self, n_random: int, n_jobs: int | None, cache: Cache | None) -> list[Draw]:
-        """Make so many removals, each a part of its own."""
+    def run_all(self, settings: AuditSettings) -> list[RemovalResult]:
+        """Make all removals, each a job of its own."""
         inputs: list[Any] = []
-        if cache is not None:
+        if settings.cache is not None:
             net = None if self.graphs is None else self.graphs.net
-            models = [[v.name, v.kind, v.params, self.before[v.name], self.predicted[v.name]] for v in self.tried]
-            genes = [self.removals.removed, self.removals.eligible, self.judge.n_top_genes, self.seed]
+            models = [[m.name, m.kind, m.params, self.before[m.name], self.predicted[m.name]] for m in self.models]
+            genes = [self.removals.removed, self.removals.eligible, self.scorer.n_top_genes, self.seed]
             inputs = [self.screen.digest(), digest([self.folds, net, models, genes])]
-        parts = [Part(("random", str(r)), partial(self.draw, r), [inputs, r]) for r in range(n_random)]
-        found: dict[Place, Any] = {}
+        numbers = range(settings.n_random)
+        jobs = [Job(("random", str(number)), partial(self.retrain, number), [inputs, number]) for number in numbers]
+        results: dict[JobKey, Any] = {}
         # Threads of BLAS would fight over the cores: its matrices are small here, and the removals many.
         with (
             threadpool_limits(1, user_api="blas"),
-            progress("random removals", n_random) as bar,
+            progress("random removals", settings.n_random) as bar,
         ):
-            for place, arrays in run(parts, n_jobs=n_jobs, cache=cache):
-                found[place] = arrays
+            for key, arrays in run(jobs, n_jobs=settings.n_jobs, cache=settings.cache):
+                results[key] = arrays
                 bar.update()
         return [
-            Draw(dict(zip(a["models"].tolist(), a["gains"].tolist(), strict=True)), float(a["mismatch"]))
-            for a in (found[part.place] for part in parts)
+            RemovalResult(dict(zip(a["models"].tolist(), a["gains"].tolist(), strict=True)), float(a["mismatch"]))
+            for a in (results[job.key] for job in jobs)
         ]
 
-    def draw(self, r: int) -> Arrays:
+    def retrain(self, number: int) -> Arrays:
         """Retrain without the genes of one removal; a model that cannot be fitted without them has no gain."""
-        out = self.removals.draw(np.random.default_rng([self.seed, r]))
-        allowed = ~self.removals.removed & ~out
-        symbols = self.screen.symbols[~out]
-        fewer = None if self.graphs is None else Graphs(self.graphs.net, symbols, self.graphs.targets)
+        removed = self.removals.draw(np.random.default_rng([self.seed, number]))
+        genes = ~self.removals.removed & ~removed
+        symbols = self.screen.symbols[~removed]
+        graphs = None if self.graphs is None else Graphs(self.graphs.net, symbols, self.graphs.targets)
         gains = {}
-        for v in self.tried:
-            table = self._cross_fitted(v, ~out, fewer)
-            if table is None:
+        for model in self.models:
+            predictions = self._cross_fit(model, ~removed, graphs)
+            if predictions is None:
                 continue
-            gain = self.judge.gain(self.before[v.name], table, allowed, also=self.predicted[v.name])
+            gain = self.scorer.gain(self.before[model.name], predictions, genes, also=self.predicted[model.name])
             if len(gain):
-                gains[v.name] = float(gain.mean())
-        far = mismatch(self.screen.moments.control, self.removals.removed, out)
+                gains[model.name] = float(gain.mean())
+        distance = mismatch(self.screen.moments.control, self.removals.removed, removed)
         return {
             "models": np.array(list(gains), dtype=str),
             "gains": np.array(list(gains.values())),
-            "mismatch": np.array(far),
+            "mismatch": np.array(distance),
         }
 
-    def _cross_fitted(self, variant: Variant, kept: BoolArray, graphs: Graphs | None) -> FloatArray | None:
+    def _cross_fit(self, model: Variant, keep: BoolArray, graphs: Graphs | None) -> FloatArray | None:
         fold = np.array([self.folds.get(name, -1) for name in self.screen.names])
-        table = np.full((len(fold), len(kept)), np.nan)
-        for r in sorted(set(self.folds.values())):
-            seen = problem(self.screen, fold[self.screen.perturbation] != r)
-            cut = replace(
-                seen,
-                means=seen.means[:, kept],
-                val_means=seen.val_means[:, kept],
-                control=seen.control[kept],
-                symbols=seen.symbols[kept],
+        predictions = np.full((len(fold), len(keep)), np.nan)
+        for number in sorted(set(self.folds.values())):
+            training = problem(self.screen, fold[self.screen.perturbation] != number)
+            without_genes = replace(
+                training,
+                means=training.means[:, keep],
+                val_means=training.val_means[:, keep],
+                control=training.control[keep],
+                symbols=training.symbols[keep],
                 graphs=graphs,
             )
             try:
-                solution = closed_form(variant.kind)(cut, **variant.params)
+                solution = closed_form(model.kind)(without_genes, **model.params)
             except ValueError:
                 return None
-            table[np.ix_(fold == r, kept)] = solution.predictions[fold == r]
-        return table
+            predictions[np.ix_(fold == number, keep)] = solution.predictions[fold == number]
+        return predictions
 
 
 @dataclass(frozen=True)
-class _Judge:
+class RemovalScorer:
     """Errors relative to the mean baseline, on any genes of the full screen."""
 
     screen: Screen
-    truth: Reference
+    reference: Reference
     n_top_genes: int
 
     def gain(
@@ -188,44 +165,49 @@ class _Judge:
         """Return l2_ratio(before) − l2_ratio(after) by held-out perturbation that both (and ``also``) predict."""
         order = np.lexsort((self.screen.genes.to_numpy(str), -self.screen.moments.control))
         genes = np.sort(order[allowed[order]][: self.n_top_genes])
-        observed, center = (x[:, genes] for x in (self.truth.truth.observed, self.truth.truth.centroid))
-        base = np.linalg.norm(center - observed, axis=1)
-        first, second = (
-            np.linalg.norm(x[np.ix_(self.truth.perturbation, genes)] - observed, axis=1) for x in (before, after)
+        rows, truth = self.reference.perturbation, self.reference.truth
+        observed, center = (values[:, genes] for values in (truth.observed, truth.centroid))
+        baseline_error = np.linalg.norm(center - observed, axis=1)
+        error_before, error_after = (
+            np.linalg.norm(values[np.ix_(rows, genes)] - observed, axis=1) for values in (before, after)
         )
-        known = np.isfinite(first) & np.isfinite(second) & (base > 0) & (self.truth.fold >= 0)
+        scored = np.isfinite(error_before) & np.isfinite(error_after)
+        scored &= (baseline_error > 0) & (self.reference.fold >= 0)
         if also is not None:
-            known &= also[self.truth.perturbation]
-        return (first[known] - second[known]) / base[known]
+            scored &= also[rows]
+        return (error_before[scored] - error_after[scored]) / baseline_error[scored]
 
 
 def _all(screen: Screen) -> IntArray:
     return np.arange(len(screen.genes), dtype=np.int64)
 
 
-def _spread(table: FloatArray, kept: BoolArray) -> FloatArray:
+def _among_all_genes(predictions: FloatArray, keep: BoolArray) -> FloatArray:
     """Put predictions of some genes where those genes stand among all."""
-    out = np.full((len(table), len(kept)), np.nan)
-    out[:, kept] = table
-    return out
+    values = np.full((len(predictions), len(keep)), np.nan)
+    values[:, keep] = predictions
+    return values
 
 
-def _predicted(table: FloatArray) -> BoolArray:
-    return np.asarray(np.isfinite(table).any(axis=1), dtype=np.bool_)
+def _predicted(predictions: FloatArray) -> BoolArray:
+    return np.asarray(np.isfinite(predictions).any(axis=1), dtype=np.bool_)
 
 
-def _row(variant: Variant, removals: Removals, gain: FloatArray, draws: Sequence[Draw]) -> dict[str, object]:
+def _row(
+    model: Variant, removals: Removals, gain: FloatArray, removal_results: Sequence[RemovalResult]
+) -> dict[str, object]:
     """Make a model's row; one that solves every gene apart is not tested."""
-    gains = np.array([draw.gains[variant.name] for draw in draws if variant.name in draw.gains])
-    still = bool(len(gain)) and float(np.abs(gain).max()) <= NO_GAIN
-    estimate = 0.0 if still else float(gain.mean()) if len(gain) else np.nan
-    unchanged = variant.fits_genes_separately or (still and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
+    n_removals = len(removal_results)
+    gains = np.array([result.gains[model.name] for result in removal_results if model.name in result.gains])
+    no_gain = bool(len(gain)) and float(np.abs(gain).max()) <= NO_GAIN
+    estimate = 0.0 if no_gain else float(gain.mean()) if len(gain) else np.nan
+    unchanged = by_gene(model) or (no_gain and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
     notes = [UNCHANGED] if unchanged else [] if removals.possible else [TOO_FEW_GENES]
-    if len(gains) < len(draws) and not variant.fits_genes_separately:
-        notes.append(f"{len(draws) - len(gains)} of {len(draws)} removals leave nothing to fit or compare")
+    if len(gains) < n_removals and not by_gene(model):
+        notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave nothing to fit or compare")
     tested = not unchanged and len(gains) > 0 and np.isfinite(estimate)
     return {
-        "model": variant.name,
+        "model": model.name,
         "regime": removals.regime,
         "n": len(gain),
         "n_genes": int(removals.removed.sum()),
@@ -237,6 +219,6 @@ def _row(variant: Variant, removals: Removals, gain: FloatArray, draws: Sequence
         "p": (1 + int((gains >= estimate).sum())) / (1 + len(gains)) if tested else np.nan,
         "q": np.nan,
         "n_replaced": removals.n_replaced,
-        "mismatch": float(np.mean([draw.mismatch for draw in draws])) if draws else np.nan,
+        "mismatch": float(np.mean([result.mismatch for result in removal_results])) if removal_results else np.nan,
         "note": "; ".join(notes),
     }

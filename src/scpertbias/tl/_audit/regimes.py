@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+import scanpy as sc
 from anndata import AnnData
 from mudata import MuData
 
 from ... import _compat, _moments, _store
 from ..._core.arrays import BoolArray
 from ..._moments import Screen
-from ...pp._regimes import REGRESSED, Plan, left_out_table, make_regimes
+from ...pp._regimes import REGRESSED, RegimePlan, left_out_table, make_regimes
 from ...pp._regress import regress_profiles
 from .._lazy import OnDemand
+from .cross_fit import Variant
+from .settings import AuditSettings
 
 FULL = "full"
 
 
-def at_once(profiles: AnnData, plan: Plan, *, fit_on: str) -> tuple[MuData, Mapping[str, Screen]]:
+def make_screens(
+    profiles: AnnData, plan: RegimePlan, models: Sequence[Variant], settings: AuditSettings
+) -> tuple[MuData, Mapping[str, Screen]]:
+    """Return all regimes and their screens; where only tables are stored, the full one, and screens on demand."""
+    check_memory(profiles.n_obs, plan, len(models), settings.keep_predictions)
+    tables_only = not settings.keep_predictions and not any(model.from_cells for model in models)
+    return (regimes_on_demand if tables_only else all_regimes)(profiles, plan, fit_on=settings.fit_on)
+
+
+def check_memory(n_profiles: int, plan: RegimePlan, n_models: int, keep_predictions: bool) -> None:
+    """Refuse, before anything is fitted, predictions and attributions that would not fit into memory."""
+    n_genes = sum(int(genes.sum()) for genes in plan.genes.values())
+    size = n_profiles * n_genes * 8 * (n_models * 1.5 + 4) / 1e9
+    if keep_predictions and size > sc.settings.max_memory:
+        msg = (
+            f"The predictions of this audit take {size:.1f} GB, above scanpy.settings.max_memory = "
+            f"{sc.settings.max_memory} GB; pass keep_predictions=False (tables only)."
+        )
+        raise ValueError(msg)
+
+
+def all_regimes(profiles: AnnData, plan: RegimePlan, *, fit_on: str) -> tuple[MuData, Mapping[str, Screen]]:
     """Return all regimes, and their screens."""
     mdata = make_regimes(profiles, plan, fit_on=fit_on)
     return mdata, {regime: _moments.of(mdata[regime]) for regime in plan.genes}
 
 
-def on_demand(profiles: AnnData, plan: Plan, *, fit_on: str) -> tuple[MuData, Mapping[str, Screen]]:
+def regimes_on_demand(profiles: AnnData, plan: RegimePlan, *, fit_on: str) -> tuple[MuData, Mapping[str, Screen]]:
     """Return the full regime alone, and the screens of all, made of it when asked for."""
     full = _moments.of(profiles)
     makers: dict[str, Callable[[], Screen]] = {FULL: lambda: full}
@@ -34,9 +58,9 @@ def on_demand(profiles: AnnData, plan: Plan, *, fit_on: str) -> tuple[MuData, Ma
             makers[regime] = partial(_regressed, full, fit_on)
         elif regime != FULL:
             makers[regime] = partial(_without, full, genes)
-    only = _compat.mudata({FULL: profiles})
-    _store.put(only, regimes_left_out=left_out_table(plan))
-    return only, OnDemand(makers, {FULL: full})
+    mdata = _compat.mudata({FULL: profiles})
+    _store.put(mdata, regimes_left_out=left_out_table(plan))
+    return mdata, OnDemand(makers, {FULL: full})
 
 
 def _without(full: Screen, keep: BoolArray) -> Screen:
@@ -48,8 +72,10 @@ def _regressed(full: Screen, fit_on: str) -> Screen:
     return replace(full, moments=moments, record={**full.record, "regressed": True})
 
 
-def complete(only: MuData, plan: Plan, *, fit_on: str) -> MuData:
-    """Make the profiles of all regimes, beside the tables of the audit."""
-    mdata = make_regimes(only[FULL], plan, fit_on=fit_on)
-    _store.put(mdata, **_store.root(only))
-    return mdata
+def add_regimes(mdata: MuData, plan: RegimePlan, *, fit_on: str) -> MuData:
+    """Return the profiles of all regimes, with the tables of the audit, which may hold the full regime alone."""
+    if list(mdata.mod) == list(plan.genes):
+        return mdata
+    complete = make_regimes(mdata[FULL], plan, fit_on=fit_on)
+    _store.put(complete, **_store.root(mdata))
+    return complete

@@ -20,7 +20,8 @@ from .._score import score_table
 from .._summary import average, averaged, with_q
 
 Predictions = Mapping[str, Mapping[str, FloatArray]]
-Scored = tuple[str, str, FloatArray]
+ModelPredictions = tuple[str, str, FloatArray]
+"""A model, the regime that it was trained in, and what it predicts."""
 UNCHANGED = "retraining changes nothing for this model"
 NO_GAIN = 1e-9
 
@@ -40,24 +41,26 @@ def score_regimes(
     """
     full, frames = screens["full"], []
     for regime, screen in screens.items():
-        truth = _Truths(screen, folds, n_top_genes, unseen or {})
-        own: Iterable[Scored]
-        own = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
+        references = References(screen, folds, n_top_genes, unseen or {})
+        on_genes: Iterable[ModelPredictions]
+        on_genes = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
         columns = full.genes.get_indexer(screen.genes)
         if regime not in ("full", "regressed"):
-            own = chain(own, ((name, "full", table[:, columns]) for name, table in predictions["full"].items()))
-        made = truth.scores(own)
+            on_genes = chain(
+                on_genes, ((name, "full", table[:, columns]) for name, table in predictions["full"].items())
+            )
+        tables = references.scores(on_genes)
         if regime == "regressed":
-            other = _Truths(full, folds, n_top_genes, unseen or {}, genes=columns[truth.genes])
-            made += other.scores((name, "full", table) for name, table in predictions["full"].items())
-        frames += [frame.assign(regime=regime) for frame in made]
+            of_full = References(full, folds, n_top_genes, unseen or {}, genes=columns[references.genes])
+            tables += of_full.scores((name, "full", table) for name, table in predictions["full"].items())
+        frames += [frame.assign(regime=regime) for frame in tables]
     scores = pd.concat(frames, ignore_index=True)
     return scores[["model", "regime", *(c for c in scores.columns if c not in {"model", "regime"})]]
 
 
 @dataclass
-class _Truths:
-    """The truth of a screen, with the baseline of what each model was trained on."""
+class References:
+    """The references of a screen: its truth, with the baseline of what each model was trained on."""
 
     screen: Screen
     folds: Mapping[str, int]
@@ -66,25 +69,25 @@ class _Truths:
     genes: IntArray | None = None
 
     def __post_init__(self) -> None:
-        self._made: dict[tuple[str, ...] | None, Reference] = {}
+        self._by_unseen: dict[tuple[str, ...] | None, Reference] = {}
         self.genes = self._of(None).genes
 
-    def scores(self, predictions: Iterable[Scored]) -> list[pd.DataFrame]:
-        """Score models in their order; those that follow each other and were trained on the same share a truth."""
+    def scores(self, predictions: Iterable[ModelPredictions]) -> list[pd.DataFrame]:
+        """Score models in their order; those that follow each other and were trained on the same share a reference."""
         return [
-            score_table(self.screen, self._of(unseen), some)
-            for unseen, some in groupby(predictions, key=lambda one: self._unseen(one[0]))
+            score_table(self.screen, self._of(unseen), models)
+            for unseen, models in groupby(predictions, key=lambda model: self._unseen(model[0]))
         ]
 
     def _unseen(self, name: str) -> tuple[str, ...] | None:
         return tuple(sorted(self.unseen[name])) if name in self.unseen else None
 
     def _of(self, unseen: tuple[str, ...] | None) -> Reference:
-        if unseen not in self._made:
-            self._made[unseen] = reference(
+        if unseen not in self._by_unseen:
+            self._by_unseen[unseen] = reference(
                 self.screen, n_top_genes=self.n_top_genes, folds=self.folds, genes=self.genes, unseen=unseen
             )
-        return self._made[unseen]
+        return self._by_unseen[unseen]
 
 
 def retraining_table(
@@ -95,9 +98,9 @@ def retraining_table(
     ``full`` is the score of the model trained on all genes, ``retrained`` that of the model trained in the regime,
     ``gain`` full − retrained (positive: retraining helps), on the perturbations that both predict.
     """
-    names, found = paired(scores, metric)
+    names, pairs_by_regime = score_pairs(scores, metric)
     weights = bootstrap_weights(len(names), n_boot, np.random.default_rng(rng)).astype(np.float64)
-    pairs = [(model, regime, *of) for regime, models in found.items() for model, of in models.items()]
+    pairs = [(model, regime, *pair) for regime, models in pairs_by_regime.items() for model, pair in models.items()]
     if not pairs:
         return _tables.empty("retraining")
     gain = means(np.column_stack([full - retrained for _, _, full, retrained in pairs]), weights)
@@ -123,7 +126,7 @@ def retraining_table(
     return with_q(pd.DataFrame(rows, columns=_tables.columns("retraining")))
 
 
-def paired(
+def score_pairs(
     scores: pd.DataFrame, metric: str
 ) -> tuple[npt.NDArray[np.str_], dict[str, dict[str, tuple[FloatArray, FloatArray]]]]:
     """Return the held-out perturbations, and by regime and model their scores before and after retraining.
@@ -132,7 +135,7 @@ def paired(
     """
     held_out = scores[(scores["split"] == "test") & (scores["regime"] != "full")]
     names = np.unique(held_out["perturbation"].to_numpy(str))
-    found: dict[str, dict[str, tuple[FloatArray, FloatArray]]] = {}
+    pairs: dict[str, dict[str, tuple[FloatArray, FloatArray]]] = {}
     for (regime, model), frame in held_out.groupby(["regime", "model"], sort=False):
         if not (frame["trained_on"] == regime).any():
             continue
@@ -140,11 +143,24 @@ def paired(
         retrained = averaged(frame[frame["trained_on"] == regime], names)[metric]
         both = np.isfinite(post_hoc) & np.isfinite(retrained)
         pair = np.where(both, post_hoc, np.nan), np.where(both, retrained, np.nan)
-        found.setdefault(str(regime), {})[str(model)] = pair
-    return names, found
+        pairs.setdefault(str(regime), {})[str(model)] = pair
+    return names, pairs
 
 
-"""A difference of errors (relative to the mean baseline) so small that nobody would rank by it."""
+RANKING_COLUMNS = [
+    "regime",
+    "model_a",
+    "model_b",
+    "metric",
+    "n",
+    "full",
+    "full_ci_low",
+    "full_ci_high",
+    "retrained",
+    "retrained_ci_low",
+    "retrained_ci_high",
+    "order",
+]
 
 
 def ranking_table(
@@ -156,11 +172,11 @@ def ranking_table(
     regime (negative: a is closer to the truth). ``order`` is ``kept`` or ``reversed`` where both intervals leave out 0,
     ``same`` where both hold nothing but differences under 0.0005, else ``undetermined``.
     """
-    names, found = paired(scores, metric)
+    names, score_of = score_pairs(scores, metric)
     pairs = [
-        (regime, a, b, found[regime][a], found[regime][b])
-        for regime in found
-        for a, b in combinations(found[regime], 2)
+        (regime, a, b, score_of[regime][a], score_of[regime][b])
+        for regime in score_of
+        for a, b in combinations(score_of[regime], 2)
     ]
     if not pairs:
         return _tables.empty("ranking")
@@ -184,8 +200,8 @@ def ranking_table(
     return pd.DataFrame(rows, columns=_tables.columns("ranking"))
 
 
-def _columns(name: str, of: Columns, k: int) -> dict[str, float]:
-    return {name: of.estimate[k], f"{name}_ci_low": of.low[k], f"{name}_ci_high": of.high[k]}
+def _columns(name: str, means: Columns, k: int) -> dict[str, float]:
+    return {name: means.estimate[k], f"{name}_ci_low": means.low[k], f"{name}_ci_high": means.high[k]}
 
 
 def _order(before: Columns, after: Columns, k: int) -> str:

@@ -1,0 +1,65 @@
+"""What an audit is asked for, beside the screen, its net and its models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ... import _results, _validate
+from ..._moments.streaming import CHUNK_MEMORY
+from .jobs import Cache
+
+DEFAULT_COVARIATES = ("pct_counts_mt", "pct_counts_ribo")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AuditSettings:
+    """The arguments of :func:`scpertbias.tl.audit` under their own names, with its defaults; ``cache`` is an open one."""
+
+    sets: pd.DataFrame | None = None
+    regimes: Sequence[str] | None = None
+    covariates: Sequence[str] = DEFAULT_COVARIATES
+    fit_on: str = "control"
+    groupby: str = "perturbation"
+    reference: str | Sequence[str] | None = None
+    batch_key: str | Sequence[str] | None = None
+    min_cells: int = 20
+    layer: str | None = None
+    split_key: str = "split"
+    gene_symbols: str | None = None
+    guide_key: str | None = None
+    normalize: bool = False
+    size_factors: str | None = None
+    target_sum: float = 1e4
+    n_folds: int | None = None
+    n_top_genes: int = 1000
+    n_boot: int = 1000
+    n_random: int = 20
+    keep_predictions: bool = True
+    n_jobs: int | None = None
+    cache: Cache | None = None
+    chunk_memory: float = CHUNK_MEMORY
+    rng: int | np.random.Generator | None = 0
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The arguments that say how the screen is read, which every step takes."""
+        return {name: getattr(self, name) for name in _results.DATA}
+
+
+def check_arguments(fit_on: str, models: Sequence[str], n_random: int) -> None:
+    """Refuse what no audit can do, before anything is read or written."""
+    if n_random < 0:
+        msg = f"`n_random` is {n_random}; it must be 0 (no random removals) or more."
+        raise ValueError(msg)
+    if fit_on == "all":
+        msg = "`fit_on='all'` fits the regression on test cells too, which an audit must not see; use 'control' or 'train'."
+        raise ValueError(msg)
+    _validate.choice(fit_on, ("control", "train"), argument="fit_on")
+    if isinstance(models, str):
+        msg = f"`models` is {models!r}; pass a sequence of names, such as ({models!r},)."
+        raise TypeError(msg)
