@@ -125,8 +125,7 @@ def make_regimes(
 
 def left_out_table(plan: RegimePlan) -> pd.DataFrame:
     """Return the regimes that are left out, each with the reason."""
-    reasons = {"regime": list(plan.left_out), "reason": list(plan.left_out.values())}
-    return pd.DataFrame(reasons, dtype="string")
+    return pd.DataFrame(plan.left_out.items(), columns=_tables.columns("regimes_left_out"), dtype="string")
 
 
 def _why_not(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -> str:

@@ -11,7 +11,7 @@ from scpertbias._core.matched_genes import Removals
 from scpertbias.pp._regimes import removed
 from scpertbias.tl._audit.cross_fit import Variant, cross_fit_all, make_folds, variants
 from scpertbias.tl._audit.questions import AuditResults
-from scpertbias.tl._audit.random_removal import TOO_FEW_GENES, by_gene, random_table
+from scpertbias.tl._audit.random_removal import TOO_FEW_GENES, random_table
 from scpertbias.tl._audit.retraining import UNCHANGED, retraining_table, score_regimes
 from scpertbias.tl._audit.settings import AuditSettings
 

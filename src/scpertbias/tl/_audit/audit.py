@@ -12,7 +12,7 @@ from anndata import AnnData
 from mudata import MuData
 from threadpoolctl import threadpool_limits
 
-from ... import _moments, _results, _store
+from ... import _held_out, _moments, _results, _store
 from ..._docs import docs
 from ..._log import warn
 from ..._models._base import closed_forms, from_cells

@@ -25,7 +25,6 @@ from .settings import AuditSettings
 
 N_FOLDS = 5
 FEW_PERTURBATIONS = 25
-SECOND_AXIS = "perturbations"
 ALL_PERTURBATIONS = "all"
 """The fit on all perturbations, which is never scored."""
 
@@ -203,7 +202,11 @@ def _fit(model: Variant, training: Problem, rows: BoolArray, *, coefficients: bo
         msg = "no net was given, and profiles have no cells to make one from"
         raise ValueError(msg)
     solution = closed_form(model.kind)(training, **model.params)
-    arrays = {"predictions": solution.predictions[rows], "note": np.array(solution.note)}
+    arrays = {
+        "predictions": solution.predictions[rows],
+        "note": np.array(solution.note),
+        "constant": np.array(solution.constant),
+    }
     if coefficients:
         arrays |= {f"chosen/{name}": np.array(value) for name, value in solution.chosen.items()}
         if solution.coef is not None:
@@ -232,15 +235,16 @@ def _assemble(
             continue
         notes = {str(arrays["note"]) for arrays in by_fold.values() if not isinstance(arrays, str)}
         note = notes.pop() if len(notes) == 1 else ""
+        constant = all(bool(arrays["constant"]) for arrays in by_fold.values() if not isinstance(arrays, str))
         chosen = {k.removeprefix("chosen/"): a.item() for k, a in on_all.items() if k.startswith("chosen/")}
         if spill is not None:
-            fits.solutions[model.name] = spill.solution((regime, model.name), note, chosen)
+            fits.solutions[model.name] = spill.solution((regime, model.name), note, chosen, constant=constant)
             continue
         predictions = _before_any_fit(screen)
         for fold, arrays in by_fold.items():
             if not isinstance(arrays, str):
                 predictions[rows_of_folds[fold]] = arrays["predictions"]
-        fits.solutions[model.name] = Solution(predictions, on_all.get("coef"), note, chosen)
+        fits.solutions[model.name] = Solution(predictions, on_all.get("coef"), note, chosen, constant)
         if "predictions" in on_all:
             fits.in_sample[model.name] = on_all["predictions"]
     return fits

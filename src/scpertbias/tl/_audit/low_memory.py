@@ -49,6 +49,6 @@ class Spill:
         table[rows] = values
         table.flush()
 
-    def solution(self, name: tuple[str, str], note: str, chosen: dict[str, Any]) -> SpilledSolution:
+    def solution(self, name: tuple[str, str], note: str, chosen: dict[str, Any], *, constant: bool) -> SpilledSolution:
         """Return a table that is full."""
-        return SpilledSolution(self._paths[name], self, note, chosen)
+        return SpilledSolution(self._paths[name], self, note, chosen, constant)

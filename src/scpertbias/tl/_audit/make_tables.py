@@ -25,7 +25,7 @@ from .cross_fit import Fits, Variant
 from .deep_models import trained_in
 from .error_by_n_genes import error_by_n_genes_table
 from .perturbations import perturbations_table
-from .questions import FULL, AuditResults, Records, of_regime
+from .questions import FULL, AuditResults, Records, constant_models, of_regime
 from .random_removal import random_table
 from .retraining import ranking_table, retraining_table, score_regimes
 from .settings import AuditSettings
@@ -184,7 +184,7 @@ def models_table(
         for name, record in records[regime].items():
             n_unpredicted = len(set(map(str, record.get("unpredicted", []))) & set(folds))
             rows.append((name, regime, str(record["kind"]), n_unpredicted, str(record.get("note", ""))))
-    return pd.DataFrame(rows, columns=["model", "regime", "kind", "n_unpredicted", "note"])
+    return pd.DataFrame(rows, columns=_tables.columns("models", audit=True))
 
 
 def left_out_table(fits: Mapping[str, Fits], failures: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
@@ -195,7 +195,7 @@ def left_out_table(fits: Mapping[str, Fits], failures: Sequence[tuple[str, str, 
         for name, reason in fits_of_regime.left_out.items()
     ]
     rows += failures
-    return pd.DataFrame(rows, columns=["model", "regime", "reason"])
+    return pd.DataFrame(rows, columns=_tables.columns("models_left_out"))
 
 
 def summaries(

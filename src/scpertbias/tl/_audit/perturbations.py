@@ -17,19 +17,6 @@ KINDS = tuple(_tables.TABLES["perturbations"].pick("kind")[0].values)
 SYSTEMATIC, OTHER = "systematic", "other"
 AXES = ("mt", "ribo", SYSTEMATIC)
 MAJORITY = 0.5
-COLUMNS = [
-    "perturbation",
-    "kind",
-    "n_cells",
-    "reproducibility",
-    "effect",
-    "response_share",
-    "target_gene",
-    "target_z",
-    "target_percentile",
-    *AXES,
-    "top_genes",
-]
 
 
 def perturbations_table(screen: Screen, check: pd.DataFrame, confounding: pd.DataFrame | None = None) -> pd.DataFrame:

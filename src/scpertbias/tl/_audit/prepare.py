@@ -14,7 +14,7 @@ from scipy import sparse
 from ... import _moments, _store, _validate, pp
 from ..._core.arrays import BoolArray
 from ..._log import info
-from ..._moments.totals import Survey, survey
+from ..._moments.totals import Totals, read_totals
 from ...pp._annotate import masks
 from ...pp._check import LARGEST_LOG
 from ...pp._profiles import profiles_of
@@ -67,15 +67,15 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
     _check_cells(cells, data, deep, lazy=_store.is_lazy(adata))
     from_counts, covariates = _missing_covariates(cells, settings)
     _check_columns(cells, [c for c in covariates if c not in from_counts], settings)
-    cell_survey = None
+    cell_totals = None
     if settings.normalize or with_net or cells.n_vars > MAX_GENES:
-        cell_survey = _survey(cells, settings, from_counts, with_net)
+        cell_totals = _read_totals(cells, settings, from_counts, with_net)
     size_factors = settings.size_factors
-    if settings.normalize and cell_survey is not None:
-        size_factors = _add_totals(cells, cell_survey, from_counts, settings, notes)
+    if settings.normalize and cell_totals is not None:
+        size_factors = _add_totals(cells, cell_totals, from_counts, settings, notes)
     genes = None
-    if cells.n_vars > MAX_GENES and cell_survey is not None:
-        genes = _highest(cells, cell_survey, data)
+    if cells.n_vars > MAX_GENES and cell_totals is not None:
+        genes = _highest(cells, cell_totals, data)
         notes.append(
             f"{int(genes.sum())} of {cells.n_vars} genes were kept: the {MAX_GENES} highest in control, every measured "
             "target and every mitochondrial and ribosomal gene"
@@ -97,8 +97,8 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
         chunk_memory=settings.chunk_memory,
     )
     _check_logged(profiles)
-    if with_net and cell_survey is not None:
-        net = _net(cells, profiles, cell_survey, settings, size_factors)
+    if with_net and cell_totals is not None:
+        net = _net(cells, profiles, cell_totals, settings, size_factors)
     if not deep:
         return AuditInput(profiles, net, notes=notes)
     if settings.normalize:
@@ -108,12 +108,12 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
 
 
 def _add_totals(
-    cells: AnnData, cell_survey: Survey, from_counts: Sequence[str], settings: AuditSettings, notes: list[str]
+    cells: AnnData, cell_totals: Totals, from_counts: Sequence[str], settings: AuditSettings, notes: list[str]
 ) -> str:
     """Add to ``obs`` the covariates that counts give, and each cell's total; return the column of its size."""
-    totals = cell_survey.totals
+    totals = cell_totals.totals
     for name in from_counts:
-        share = np.divide(cell_survey.within[name], totals, out=np.zeros_like(totals), where=totals > 0)
+        share = np.divide(cell_totals.within[name], totals, out=np.zeros_like(totals), where=totals > 0)
         cells.obs[name] = 100 * share
     if from_counts:
         notes.append(f"{', '.join(from_counts)} were computed from the counts")
@@ -188,7 +188,7 @@ def _missing_covariates(cells: AnnData, settings: AuditSettings) -> tuple[list[s
     return [], [c for c in covariates if c in cells.obs.columns]
 
 
-def _survey(cells: AnnData, settings: AuditSettings, from_counts: Sequence[str], with_net: bool) -> Survey:
+def _read_totals(cells: AnnData, settings: AuditSettings, from_counts: Sequence[str], with_net: bool) -> Totals:
     """Read the cells once for what has to be known of all of them."""
     layer = settings.layer
     control = _control(cells, settings.data)
@@ -217,10 +217,10 @@ def _control(cells: AnnData, data: dict[str, Any]) -> BoolArray:
     return _moments.cell_codes(cells, **{k: data[k] for k in keys})[0] == 0
 
 
-def _highest(cells: AnnData, cell_survey: Survey, data: dict[str, Any]) -> BoolArray:
+def _highest(cells: AnnData, cell_totals: Totals, data: dict[str, Any]) -> BoolArray:
     keys = ("groupby", "reference", "gene_symbols", "split_key")
     _, targets, symbols = _moments.cell_codes(cells, **{k: data[k] for k in keys})
-    return highest(cells, cell_survey.mean, targets, symbols, n_top_genes=MAX_GENES)
+    return highest(cells, cell_totals.mean, targets, symbols, n_top_genes=MAX_GENES)
 
 
 def _split(
@@ -245,15 +245,15 @@ def _split(
 def _net(
     cells: AnnData,
     profiles: AnnData,
-    cell_survey: Survey,
+    cell_totals: Totals,
     settings: AuditSettings,
     size_factors: str | None,
 ) -> pd.DataFrame:
     """Return the co-expression net of at most 5,000 control cells."""
     layer, keep = settings.layer, np.flatnonzero(cells.var_names.isin(profiles.var_names))
     control_cells = _store.assembled(
-        cell_survey.sample[:, keep],
-        cells.obs.iloc[cell_survey.at].copy(),
+        cell_totals.sample[:, keep],
+        cells.obs.iloc[cell_totals.at].copy(),
         cells.var.iloc[keep].copy(),
         layer,
         _store.layer_record(cells, layer),

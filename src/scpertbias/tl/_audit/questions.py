@@ -57,7 +57,7 @@ class AuditResults:
 
     def model_facts(self, regime: str) -> dict[str, Any]:
         """Return what a question about the models of a regime takes beside their predictions."""
-        return {"folds": self.folds, "constant": _constant(self.fits[regime], self.records[regime])}
+        return {"folds": self.folds, "constant": constant_models(self.fits[regime], self.records[regime])}
 
 
 class Question(NamedTuple):

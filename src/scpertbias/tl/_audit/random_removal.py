@@ -44,7 +44,7 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
     full, regime = screens["full"], gene_regimes[-1]
     keep = np.isin(np.arange(len(full.genes)), full.genes.get_indexer(screens[regime].genes))
     models = [m for m in results.models if m.name in fits["full"].solutions and m.name in fits[regime].solutions]
-    joint_models = [model for model in models if not by_gene(model)]
+    joint_models = [model for model in models if not model.fits_genes_separately]
     full_reference = reference(full, n_top_genes=len(full.genes), folds=folds, genes=_all(full))
     scorer = RemovalScorer(full, full_reference, settings.n_top_genes)
     removals = Removals(regime, ~keep, keep & ~confounders, full.moments.control)
@@ -61,7 +61,7 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
         before_removal, after = (fits[r].solutions[model.name].predictions for r in ("full", regime))
         gain = scorer.gain(before_removal, _among_all_genes(after, keep), keep)
         rows.append(_row(model, removals, gain, removal_results))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=_tables.columns("random_removals"))
 
 
 class RemovalResult(NamedTuple):
@@ -201,9 +201,9 @@ def _row(
     gains = np.array([result.gains[model.name] for result in removal_results if model.name in result.gains])
     no_gain = bool(len(gain)) and float(np.abs(gain).max()) <= NO_GAIN
     estimate = 0.0 if no_gain else float(gain.mean()) if len(gain) else np.nan
-    unchanged = by_gene(model) or (no_gain and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
+    unchanged = model.fits_genes_separately or (no_gain and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
     notes = [UNCHANGED] if unchanged else [] if removals.possible else [TOO_FEW_GENES]
-    if len(gains) < n_removals and not by_gene(model):
+    if len(gains) < n_removals and not model.fits_genes_separately:
         notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave nothing to fit or compare")
     tested = not unchanged and len(gains) > 0 and np.isfinite(estimate)
     return {

@@ -147,22 +147,6 @@ def score_pairs(
     return names, pairs
 
 
-RANKING_COLUMNS = [
-    "regime",
-    "model_a",
-    "model_b",
-    "metric",
-    "n",
-    "full",
-    "full_ci_low",
-    "full_ci_high",
-    "retrained",
-    "retrained_ci_low",
-    "retrained_ci_high",
-    "order",
-]
-
-
 def ranking_table(
     scores: pd.DataFrame, *, n_boot: int, rng: int | np.random.Generator | None, metric: str = "l2_ratio"
 ) -> pd.DataFrame:
