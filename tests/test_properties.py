@@ -314,7 +314,9 @@ def test_p_of_agreement(which):
     bins = np.repeat(np.arange(4), 10)
     for _ in range(N_NULL):
         # what all perturbations of a model share agrees with nothing: neither with genes nor with perturbations
-        a, b = (attribution.ranked(np.abs(rng.normal(size=(8, 40)) + rng.normal(size=40)), 5) for _ in range(2))
+        a, b = (
+            attribution.rank_attributions(np.abs(rng.normal(size=(8, 40)) + rng.normal(size=40)), 5) for _ in range(2)
+        )
         permutations = attribution.gene_permutations(bins, 99, rng)
         found = attribution.agreement(a, b, k=5, permutations=permutations, keys=rng.random((99, 8)))
         p.append(getattr(found, which))
