@@ -21,16 +21,17 @@ Fit = TypeVar("Fit", bound=Callable[..., Any])
 class ModelSpec:
     """What a kind of model can do.
 
-    ``unseen`` says in words what it predicts for a perturbation without training cells, ``axes`` the same for each value
-    of its parameter ``axis`` (empty without one), ``needs`` what it needs beside profiles (``net``, ``cells``),
+    ``unseen`` says in words what it predicts for a perturbation without training cells, ``unseen_by_axis`` the same for
+    each value of its parameter ``axis`` (empty without one), ``needs`` what it needs beside profiles (``net``, ``cells``),
     ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there is one: then the model costs
-    nothing and is cross-fitted. ``check`` refuses wrong parameters before any work. ``stored_as`` is the name of its results, from the one asked for and its parameters: scGPT without pretraining says so.
+    nothing and is cross-fitted. ``check`` refuses wrong parameters before any work. ``stored_as`` is the name of its
+    results, from the one asked for and its parameters: scGPT without pretraining says so.
     """
 
     name: str
     fit: Callable[..., Any]
     unseen: str
-    axes: Mapping[str, str]
+    unseen_by_axis: Mapping[str, str]
     needs: tuple[str, ...]
     attribution: str
     citation: str
@@ -63,11 +64,11 @@ def model(
     stored_as: Callable[..., str] = _as_asked,
 ) -> Callable[[Fit], Fit]:
     """Register the public ``fit_*`` of a model; ``unseen`` by axis where it smooths over one of several."""
-    axes = {} if isinstance(unseen, str) else dict(unseen)
-    text = unseen if isinstance(unseen, str) else "; ".join(f"{axis} axis: {words}" for axis, words in axes.items())
+    by_axis = {} if isinstance(unseen, str) else dict(unseen)
+    text = unseen if isinstance(unseen, str) else "; ".join(f"{axis} axis: {words}" for axis, words in by_axis.items())
 
     def register(fit: Fit) -> Fit:
-        _REGISTRY[name] = ModelSpec(name, fit, text, axes, needs, attribution, citation, solve, check, stored_as)
+        _REGISTRY[name] = ModelSpec(name, fit, text, by_axis, needs, attribution, citation, solve, check, stored_as)
         return fit
 
     return register
