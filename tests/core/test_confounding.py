@@ -13,6 +13,7 @@ from scpertbias._core.axes import (
     resample,
 )
 from scpertbias._core.confounding import (
+    APPROXIMATE,
     NO_DEPTH,
     NO_GENES,
     NO_REPRODUCIBLE_AXIS,
@@ -22,6 +23,7 @@ from scpertbias._core.confounding import (
     direction_shares,
     gene_set_shares,
     is_known,
+    note_codes,
     response,
 )
 from scpertbias._core.matched_genes import random_sets
@@ -278,3 +280,17 @@ def test_weak_and_missing_axes_are_named():
     assert few["depth"].note == NO_DEPTH
     assert few["leading_3"].note == TOO_FEW
     assert np.isnan(few["leading_3"].share)
+
+
+@pytest.mark.parametrize(
+    ("note", "codes"),
+    [
+        ("", set()),
+        (f"{WEAK}; {APPROXIMATE}: 25 perturbations, 5 effective", {"weak_axis", "approximate_interval"}),
+        (NO_REPRODUCIBLE_AXIS, {"no_reproducible_axis"}),
+        (NO_RESPONSE, {"no_reproducible_response"}),
+        (NO_GENES, set()),
+    ],
+)
+def test_a_note_is_read_as_codes(note, codes):
+    assert note_codes(note) == codes

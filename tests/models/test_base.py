@@ -27,7 +27,7 @@ def test_a_model_is_registered_by_its_decorator(monkeypatch):
         _base.closed_form("mine")
     spec.check(anything=1)
     assert not spec.fits_genes_separately(anything=1)
-    assert dict(spec.axes) == {}
+    assert dict(spec.unseen_by_axis) == {}
 
 
 def test_the_list_given_out_is_a_copy():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import scpertbias as spb
+from scpertbias.pp._check import strongest
 
 COLUMNS = [
     *("check", "perturbation", "status", "n_cells", "reproducibility"),
@@ -249,3 +250,9 @@ def test_a_perturbation_without_a_cell_that_counts(cells):
     assert "1 of 6 perturbations have no cell that counts: STAT1" in whole["detail"].tolist()
     (response, *_) = whole.loc[whole["check"] == "response", "detail"]
     assert response.startswith(("0 of 5", "1 of 5", "2 of 5"))
+
+
+def test_the_fewest_perturbations_that_carry_most():
+    shares = pd.Series([0.1, np.nan, 0.6, 0.3], index=[4, 5, 6, 7])
+    assert strongest(shares).tolist() == [6, 7]
+    assert strongest(shares * np.nan).empty

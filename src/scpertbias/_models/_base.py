@@ -35,7 +35,7 @@ class ModelSpec:
     profiles (``net``, ``cells``), ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there
     is one: then the model costs nothing and is cross-fitted. ``check`` refuses wrong parameters before any work.
     ``stored_as`` is the name of its results, from the one asked for and its parameters: scGPT without pretraining says so.
-    ``axes`` holds ``unseen`` for each ``axis=`` that an audit fits it on (empty without such a parameter): the first under
+    ``unseen_by_axis`` holds ``unseen`` for each ``axis=`` that an audit fits it on (empty without such a parameter): the first under
     its own name, each other under ``name_axis``. ``fits_genes_separately`` says of its parameters whether no gene's
     prediction depends on which other genes there are.
     """
@@ -43,7 +43,7 @@ class ModelSpec:
     name: str
     fit: Callable[..., Any]
     unseen: str
-    axes: Mapping[str, str]
+    unseen_by_axis: Mapping[str, str]
     needs: tuple[str, ...]
     attribution: str
     citation: str
@@ -78,12 +78,12 @@ def model(
     fits_genes_separately: Callable[..., bool] = _never,
 ) -> Callable[[Fit], Fit]:
     """Register the public ``fit_*`` of a model; ``unseen`` by axis where it smooths over one of several."""
-    axes = {} if isinstance(unseen, str) else dict(unseen)
-    text = unseen if isinstance(unseen, str) else "; ".join(f"{axis} axis: {words}" for axis, words in axes.items())
+    by_axis = {} if isinstance(unseen, str) else dict(unseen)
+    text = unseen if isinstance(unseen, str) else "; ".join(f"{axis} axis: {words}" for axis, words in by_axis.items())
 
     def register(fit: Fit) -> Fit:
         _REGISTRY[name] = ModelSpec(
-            name, fit, text, axes, needs, attribution, citation, solve, check, stored_as, fits_genes_separately
+            name, fit, text, by_axis, needs, attribution, citation, solve, check, stored_as, fits_genes_separately
         )
         return fit
 

@@ -14,7 +14,6 @@ from .. import _store
 from .._tables import SHARED, TABLES, columns, empty
 from ..ds import confounder_sets
 from ..tl import show_models
-from ..tl._recurrence import CONSTANT
 from ..tl._show_models import unseen_by_axis
 from .provenance import provenance, remarks, title_of
 from .tables import NAMES, plain, plain_records, read
@@ -102,9 +101,7 @@ def schema() -> str:
 
 def constant_models(data: MuData) -> set[str]:
     """Return the models that predict one and the same for all unseen perturbations, where predictions were kept."""
-    records = _store.models(data["full"])
-    noted = {name for name, record in records.items() if str(record.get("note") or "").startswith(CONSTANT)}
-    return {name for name, record in records.items() if record.get("constant", name in noted)}
+    return {name for name, record in _store.models(data["full"]).items() if record.get("constant")}
 
 
 def axes_of(data: MuData) -> dict[str, str]:

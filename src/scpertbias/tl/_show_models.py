@@ -41,4 +41,4 @@ def show_models() -> pd.DataFrame:
 
 def unseen_by_axis() -> dict[str, Mapping[str, str]]:
     """Return what models that smooth over one of several axes predict for an unseen perturbation, by axis."""
-    return {spec.name: spec.axes for spec in specs().values() if spec.axes}
+    return {spec.name: spec.unseen_by_axis for spec in specs().values() if spec.unseen_by_axis}

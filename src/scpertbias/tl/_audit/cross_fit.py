@@ -77,7 +77,7 @@ def variants(models: Sequence[str], model_params: Mapping[str, Mapping[str, Any]
         raise ValueError(msg)
     own: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in models}
     for name in models:
-        own |= {f"{name}_{axis}": (name, {"axis": axis}) for axis in list(specs()[name].axes)[1:]}
+        own |= {f"{name}_{axis}": (name, {"axis": axis}) for axis in list(specs()[name].unseen_by_axis)[1:]}
     strange = [name for name in model_params if name not in own]
     if strange:
         msg = f"`model_params`: {strange} are not among the models fitted, {list(own)}."
