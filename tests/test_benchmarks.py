@@ -211,7 +211,8 @@ def test_scgpt_on_a_gpu_at_its_published_size(benchmarks, tmp_path, capsys):
     """Run it with ``pytest -m gpu -s``: what it prints is what docs/scgpt.md asks for."""
     benchmarks.scgpt.write_checkpoint(tmp_path)
     measured = {
-        name: benchmarks.scgpt.alone(benchmarks.scgpt.measure, tmp_path, name) for name in benchmarks.scgpt.PARTS
+        name: benchmarks.scgpt.in_fresh_process(benchmarks.scgpt.measure, tmp_path, name)
+        for name in benchmarks.scgpt.PARTS
     }
     with capsys.disabled():
         benchmarks.scgpt.report(benchmarks.scgpt.rows(measured, benchmarks.scgpt.device_name()))
@@ -220,9 +221,9 @@ def test_scgpt_on_a_gpu_at_its_published_size(benchmarks, tmp_path, capsys):
 
 def test_scgpt_prints_its_figures_with_their_date(benchmarks, capsys):
     benchmarks.scgpt.report(benchmarks.scgpt.rows(dict.fromkeys(benchmarks.scgpt.PARTS, (1.0, 2.0)), "some card"))
-    said = capsys.readouterr().out
-    assert re.match(r"\d{4}-\d\d-\d\d, ", said)
-    assert said.count("scGPT (some card)") == 4
+    output = capsys.readouterr().out
+    assert re.match(r"\d{4}-\d\d-\d\d, ", output)
+    assert output.count("scGPT (some card)") == 4
 
 
 def test_a_file_is_read_in_parts_beside_its_reading_alone(benchmarks, cells, monkeypatch):
