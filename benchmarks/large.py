@@ -23,7 +23,7 @@ import pandas as pd
 
 from scpertbias.ds._simulation.assemble import design
 from scpertbias.ds._simulation.panel import default_depth, gene_panel, is_mitochondrial, set_members
-from scpertbias.ds._simulation.planted import make_plan
+from scpertbias.ds._simulation.planted import plant_effects
 from scpertbias.ds._simulation.sampling import Population, draw_cells
 
 from . import backed, cluster
@@ -39,7 +39,7 @@ def population(
 ) -> tuple[Population, Any, pd.DataFrame]:
     """Return what the cells are drawn from, what is planted, and the genes."""
     rng, panel = np.random.default_rng(0), gene_panel(n_genes)
-    plan = make_plan(
+    effects = plant_effects(
         panel,
         n_perturbations,
         axis_strength=0.3,
@@ -51,9 +51,13 @@ def population(
         rng=rng,
     )
     base = panel["relative_expression"].to_numpy() / panel["relative_expression"].sum()
-    rate = base * np.exp(np.vstack([np.zeros(n_genes), plan.lfc]))
+    rate = base * np.exp(np.vstack([np.zeros(n_genes), effects.lfc]))
     depth = default_depth(panel) if depth is None else depth
-    return Population(rate, np.ones((1, n_genes)), panel["size"].to_numpy(), plan.axis, 0.1, depth, 0.35), plan, panel
+    return (
+        Population(rate, np.ones((1, n_genes)), panel["size"].to_numpy(), effects.axis, 0.1, depth, 0.35),
+        effects,
+        panel,
+    )
 
 
 def depth_for(n_genes: int, density: float) -> float:
@@ -72,10 +76,10 @@ def depth_for(n_genes: int, density: float) -> float:
 
 def make(path: Path, n_cells: int, n_genes: int, n_perturbations: int, *, density: float = DENSITY) -> None:
     """Write a screen, of which a few thousand cells exist at a time."""
-    drawn, plan, panel = population(n_genes, n_perturbations, depth=depth_for(n_genes, density))
+    drawn, effects, panel = population(n_genes, n_perturbations, depth=depth_for(n_genes, density))
     seeds = np.random.SeedSequence(1).spawn(2)
     group, batch, _ = design(n_cells, n_perturbations, 0.08, 1, seeds[0])
-    labels = np.array(["non-targeting", *plan.targets], dtype=object)
+    labels = np.array(["non-targeting", *effects.targets], dtype=object)
     genes = panel["gene"].astype(str).to_numpy()
     members = (is_mitochondrial(panel["gene"]), panel["gene"].isin(set_members("ribo")).to_numpy())
     starts = range(0, n_cells, CHUNK)
