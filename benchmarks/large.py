@@ -123,11 +123,11 @@ def audit(path: Path, out: Path, *options: str) -> dict[str, Any]:
         *options,
     ]
     start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    peak = float(next(line for line in done.stderr.splitlines() if line.startswith("peak_gb")).split()[1])
-    return {"seconds": time.perf_counter() - start, "peak_gb": peak, "said": done.stdout, "log": done.stderr}
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise RuntimeError(process.stderr[-2000:])
+    peak = float(next(line for line in process.stderr.splitlines() if line.startswith("peak_gb")).split()[1])
+    return {"seconds": time.perf_counter() - start, "peak_gb": peak, "said": process.stdout, "log": process.stderr}
 
 
 def main() -> None:
@@ -141,33 +141,42 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="keep the file, and use it if it is there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to this file")
     parser.add_argument("options", nargs="*", help="further options of scpertbias audit, after --")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        name = f"screen_{given.cells}_{given.genes}_{given.perturbations}.h5ad"
-        path = Path(given.folder or folder) / name if given.keep else Path(folder) / name
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        name = f"screen_{arguments.cells}_{arguments.genes}_{arguments.perturbations}.h5ad"
+        path = Path(arguments.folder or folder) / name if arguments.keep else Path(folder) / name
         start = time.perf_counter()
         if not path.exists():
-            make(path, given.cells, given.genes, given.perturbations, density=given.density)
-        made, size = time.perf_counter() - start, path.stat().st_size / 1e9
-        print(f"{name}: {size:.1f} GB, made in {made:.0f} s", flush=True)
-        shape = f"{given.cells:,} × {given.genes:,} × {given.perturbations + 1:,}"
+            make(path, arguments.cells, arguments.genes, arguments.perturbations, density=arguments.density)
+        seconds_to_make, size = time.perf_counter() - start, path.stat().st_size / 1e9
+        print(f"{name}: {size:.1f} GB, made in {seconds_to_make:.0f} s", flush=True)
+        shape = f"{arguments.cells:,} × {arguments.genes:,} × {arguments.perturbations + 1:,}"
         steps = []
-        if given.pairs:
-            steps.append(backed.row("profiles, CSR file", shape, **backed.measured(path, given.pairs, counts=True)))
+        if arguments.pairs:
+            steps.append(
+                backed.row(
+                    "profiles, CSR file", shape, **backed.measure_in_fresh_process(path, arguments.pairs, counts=True)
+                )
+            )
             steps.append(cluster.row(path, shape, limit_gb=LIMIT_GB, counts=True))
             print(table(steps), flush=True)
-        found = audit(path, Path(folder) / "audit", *given.options)
-    print(found["log"])
-    print(found["said"])
-    met = found["peak_gb"] < LIMIT_GB
+        figures = audit(path, Path(folder) / "audit", *arguments.options)
+    print(figures["log"])
+    print(figures["said"])
+    met = figures["peak_gb"] < LIMIT_GB
     print(
-        f"audit: {found['seconds']:.0f} s, {found['peak_gb']:.2f} GB resident (< {LIMIT_GB:g}: {'yes' if met else 'no'})"
+        f"audit: {figures['seconds']:.0f} s, {figures['peak_gb']:.2f} GB resident (< {LIMIT_GB:g}: {'yes' if met else 'no'})"
     )
-    if given.json is not None:
-        sizes = {"cells": given.cells, "genes": given.genes, "perturbations": given.perturbations, "file_gb": size}
+    if arguments.json is not None:
+        sizes = {
+            "cells": arguments.cells,
+            "genes": arguments.genes,
+            "perturbations": arguments.perturbations,
+            "file_gb": size,
+        }
         rows = [step.as_dict() for step in steps]
-        report = {"machine": machine(), **sizes, "made_s": made, "rows": rows, **found}
-        given.json.write_text(json.dumps(report, indent=1) + "\n")
+        report = {"machine": machine(), **sizes, "made_s": seconds_to_make, "rows": rows, **figures}
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

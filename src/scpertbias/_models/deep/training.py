@@ -117,7 +117,7 @@ class _Run:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.half is torch.float16)
 
     def is_out_of_patience(self) -> bool:
-        """Whether the last epochs brought nothing."""
+        """Whether the last epochs were no better than the best before."""
         since = next((i for i, row in enumerate(reversed(self.history)) if row["best"]), 0)
         return self.schedule.patience is not None and since >= self.schedule.patience
 
