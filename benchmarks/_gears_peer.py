@@ -58,7 +58,7 @@ def prepare(
             data.prepare_split(split="custom", split_dict_path=str(folder / "split.pkl"))
             data.get_dataloader(batch_size=batch_size, test_batch_size=TEST_BATCH)
             torch.manual_seed(0)
-            model = _patched(GEARS)(data, device="cpu")
+            model = _patch(GEARS)(data, device="cpu")
             model.model_initialize(hidden_size=hidden_size)
     finally:
         os.chdir(before)
@@ -70,7 +70,7 @@ def condition(name: str) -> str:
     return name if name == CONTROL or "+" in name else f"{name}+{CONTROL}"
 
 
-def _patched(cls: type) -> type:
+def _patch(cls: type) -> type:
     """GEARS with the line of GEARS#90 in its ``__init__``: a sparse matrix takes no Series as an index."""
     source = textwrap.dedent(inspect.getsource(cls.__init__))
     old = "self.adata.X[self.adata.obs.condition == 'ctrl']"
@@ -90,7 +90,7 @@ def measure(folder: Path, *, epochs: int, batch_size: int, hidden_size: int) -> 
     adata = ad.read_h5ad(folder / "cells.h5ad")
     terms = json.loads((folder / "terms.json").read_text())
     data, model = prepare(adata, terms, folder / "upstream", batch_size=batch_size, hidden_size=hidden_size)
-    module, whole, apart = sys.modules["gears.gears"], Watch(), Watch()
+    module, whole, training_set = sys.modules["gears.gears"], Watch(), Watch()
     evaluate = module.evaluate
 
     def timed(loader: Any, *args: Any) -> Any:
@@ -98,7 +98,7 @@ def measure(folder: Path, *, epochs: int, batch_size: int, hidden_size: int) -> 
             whole.__exit__()
         if loader is not data.dataloader["train_loader"]:
             return evaluate(loader, *args)
-        with apart:
+        with training_set:
             return evaluate(loader, *args)
 
     module.evaluate = timed
@@ -108,13 +108,13 @@ def measure(folder: Path, *, epochs: int, batch_size: int, hidden_size: int) -> 
     finally:
         module.evaluate = evaluate
     return {
-        "epoch": (whole.wall - apart.wall) / epochs,
-        "processor": (whole.processor - apart.processor) / epochs,
-        "training_set": apart.wall / epochs,
+        "epoch": (whole.wall - training_set.wall) / epochs,
+        "processor": (whole.processor - training_set.processor) / epochs,
+        "training_set": training_set.wall / epochs,
         "memory": peak_memory_gb(),
     }
 
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[2])
-    print(json.dumps(measure(Path(sys.argv[1]), **given)))
+    settings = json.loads(sys.argv[2])
+    print(json.dumps(measure(Path(sys.argv[1]), **settings)))

@@ -69,9 +69,9 @@ def seconds(function: Callable[[], object]) -> float:
     """Time of one call; what earlier calls left is collected before, and what this one returns is dropped."""
     gc.collect()
     start = time.perf_counter()
-    kept = function()
+    result = function()
     spent = time.perf_counter() - start
-    del kept
+    del result
     return spent
 
 
@@ -86,7 +86,7 @@ def interleave(
     return Times(tuple(a for a, _ in timed), tuple(b for _, b in timed))
 
 
-def compared(work: str, size: str, times: Times, *, at_least: float, difference: float, tolerance: float) -> Row:
+def comparison(work: str, size: str, times: Times, *, at_least: float, difference: float, tolerance: float) -> Row:
     """Make the row of a comparison: met if the median ratio reaches the budget and the results agree."""
     ratio = statistics.median(times.ratios)
     return Row(

@@ -36,8 +36,8 @@ def main(benchmarks: Sequence[Callable[..., list[Row]]], arguments: Sequence[str
         print(f"  {rows[-1].work}: done, load {load()}", flush=True)
     print(table(rows))
     if options.json is not None:
-        found = {"machine": machine(), "load": [before, load()], "rows": [row.as_dict() for row in rows]}
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+        measurements = {"machine": machine(), "load": [before, load()], "rows": [row.as_dict() for row in rows]}
+        options.json.write_text(json.dumps(measurements, indent=2) + "\n")
 
 
 def load() -> str:

@@ -40,17 +40,17 @@ def measure(path: Path) -> dict[str, Any]:
     """Read a screen and audit it without random removals; the memory holds the cells too."""
     sc.settings.verbosity = 0
     cells = ad.read_h5ad(path)
-    kept: list[Any] = []
+    audits: list[Any] = []
     reset_peak_memory()
-    spent = seconds(lambda: kept.append(spb.tl.audit(cells, n_random=0)))
-    return {"spent": spent, "memory": peak_memory_gb(), "complete": is_complete(kept[0])}
+    spent = seconds(lambda: audits.append(spb.tl.audit(cells, n_random=0)))
+    return {"spent": spent, "memory": peak_memory_gb(), "complete": is_complete(audits[0])}
 
 
 def is_complete(mdata: Any) -> bool:
     """Whether every default model was fitted and scored in every default regime."""
     scores = spb.get.scores(mdata)
-    done = set(zip(scores["model"], scores["regime"], strict=True))
-    return done >= {(model, regime) for model in MODELS for regime in REGIMES}
+    fits = set(zip(scores["model"], scores["regime"], strict=True))
+    return fits >= {(model, regime) for model in MODELS for regime in REGIMES}
 
 
 def row(size: str, *, spent: float, memory: float, complete: bool) -> Row:

@@ -42,12 +42,12 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
             path = Path(folder) / f"{form}.h5ad"
             AnnData(x, obs=adata.obs, var=adata.var).write_h5ad(path)
             del x
-            found = row(f"profiles, {form} file", size_of(adata), **measured(path, pairs))
-            rows.append(replace(found, budget="see benchmarks.large", met=None))
+            line = row(f"profiles, {form} file", size_of(adata), **measure_in_fresh_process(path, pairs))
+            rows.append(replace(line, budget="see benchmarks.large", met=None))
     return rows
 
 
-def measured(path: Path, pairs: int, counts: bool = False) -> dict[str, Any]:
+def measure_in_fresh_process(path: Path, pairs: int, counts: bool = False) -> dict[str, Any]:
     """Measure in a process of its own, which never held the cells; ``counts`` are normalized on the way."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(measure, path, pairs, counts).result()
@@ -57,37 +57,37 @@ def measure(path: Path, pairs: int, counts: bool = False) -> dict[str, Any]:
     """Take the memory of the first run; then time the whole, reading alone and computing alone in turn."""
     sc.settings.verbosity = 0
     reset_peak_memory()
-    found = ours(path, counts)
+    profiles = ours(path, counts)
     memory = peak_memory_gb()
-    apart = difference(path, found, counts)
-    del found
+    gap = difference(path, profiles, counts)
+    del profiles
     timed = [
         (seconds(lambda: ours(path, counts)), seconds(lambda: read_alone(path)), computing_alone(path, counts))
         for _ in range(pairs)
     ]
-    return {"timed": timed, "memory": memory, "difference": apart}
+    return {"timed": timed, "memory": memory, "difference": gap}
 
 
 def ours(path: Path, counts: bool = False) -> AnnData:
     adata = ad.read_h5ad(path, backed="r")
-    found = spb.pp.profiles(adata, normalize=counts, chunk_memory=CHUNK_GB)
+    profiles = spb.pp.profiles(adata, normalize=counts, chunk_memory=CHUNK_GB)
     adata.file.close()
-    return found
+    return profiles
 
 
 def difference(path: Path, profiles: AnnData, counts: bool) -> float:
     """Largest difference from scanpy's means, of as many perturbations as one would read into memory."""
     adata = ad.read_h5ad(path, backed="r")
-    apart = 0.0
+    gap = 0.0
     for name in profiles.obs_names[1 :: max(1, profiles.n_obs // N_COMPARED)]:
         cells = AnnData(adata.X[np.flatnonzero(adata.obs["perturbation"] == name)].astype(np.float64))
         if counts:
             sc.pp.normalize_total(cells, target_sum=1e4)
             sc.pp.log1p(cells)
         mean = np.asarray(cells.X.mean(axis=0)).ravel()
-        apart = max(apart, float(np.abs(mean - profiles[name].X).max()))
+        gap = max(gap, float(np.abs(mean - profiles[name].X).max()))
     adata.file.close()
-    return apart
+    return gap
 
 
 def read_alone(path: Path) -> None:

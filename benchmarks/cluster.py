@@ -35,7 +35,7 @@ def row(path: Path, size: str, *, limit_gb: float, counts: bool) -> Row:
     backed = ad.read_h5ad(path, backed="r")
     expected = spb.pp.profiles(backed, normalize=counts, chunk_memory=CHUNK_GB)
     backed.file.close()
-    found: list[AnnData] = []
+    results: list[AnnData] = []
     with (
         dask.config.set({"distributed.admin.tick.limit": "60s"}),  # a compiled kernel does not answer meanwhile
         LocalCluster(
@@ -45,11 +45,11 @@ def row(path: Path, size: str, *, limit_gb: float, counts: bool) -> Row:
     ):
         client.run(lambda: __import__("scpertbias") and None)
         pids = set(client.run(os.getpid).values())
-        spent = seconds(lambda: found.append(spb.pp.profiles(lazy(path), normalize=counts, chunk_memory=CHUNK_GB)))
+        spent = seconds(lambda: results.append(spb.pp.profiles(lazy(path), normalize=counts, chunk_memory=CHUNK_GB)))
         peak = max(client.run(peak_memory_gb).values())
         survived = pids == set(client.run(os.getpid).values())
     difference = max(
-        float(np.nanmax(np.abs(np.asarray(found[0].layers[key]) - expected.layers[key]))) for key in expected.layers
+        float(np.nanmax(np.abs(np.asarray(results[0].layers[key]) - expected.layers[key]))) for key in expected.layers
     )
     return Row(
         work=f"profiles, {WORKERS} dask workers",

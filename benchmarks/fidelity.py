@@ -91,14 +91,14 @@ def dense() -> np.ndarray:
 @cache
 def profiles() -> ad.AnnData:
     """Profiles with two models, one of which predicts every perturbation differently."""
-    made = spb.pp.profiles(cells())
-    spb.tl.fit_ridge(made)
-    noise = np.random.default_rng(0).normal(0, 0.05, made.shape)
-    noisy = pd.DataFrame(np.maximum(made.to_df() + noise, 0.0), index=made.obs_names, columns=made.var_names)
-    noisy.index = made.obs["perturbation"].astype(str)
-    spb.tl.add_predictions(made, noisy, key_added="noisy")
-    spb.tl.score(made, n_top_genes=made.n_vars, n_boot=10)
-    return made
+    screen = spb.pp.profiles(cells())
+    spb.tl.fit_ridge(screen)
+    noise = np.random.default_rng(0).normal(0, 0.05, screen.shape)
+    noisy = pd.DataFrame(np.maximum(screen.to_df() + noise, 0.0), index=screen.obs_names, columns=screen.var_names)
+    noisy.index = screen.obs["perturbation"].astype(str)
+    spb.tl.add_predictions(screen, noisy, key_added="noisy")
+    spb.tl.score(screen, n_top_genes=screen.n_vars, n_boot=10)
+    return screen
 
 
 def _labels() -> np.ndarray:
@@ -233,12 +233,12 @@ def _bilinear():
     adata = spb.ds.papalexi_2021()
     spb.pp.split(adata, test=["NFKBIA", "STAT1"])
     adata.obs = adata.obs.drop(columns="bio_rep")
-    made = spb.pp.profiles(adata)
+    screen = spb.pp.profiles(adata)
     pairs = []
     for k in (4, 10):
-        spb.tl.fit_bilinear(made, n_components=k)
+        spb.tl.fit_bilinear(screen, n_components=k)
         gold = pd.read_csv(GOLD / f"papalexi_ae_K{k}.csv", index_col=0).drop("ctrl")
-        pairs.append((spb.get.predictions(made, "bilinear").loc[gold.index, gold.columns], gold))
+        pairs.append((spb.get.predictions(screen, "bilinear").loc[gold.index, gold.columns], gold))
     return pairs
 
 
@@ -287,17 +287,17 @@ def _cell_eval() -> tuple[pd.DataFrame, pd.DataFrame]:
         from cell_eval import MetricsEvaluator
 
     adata = cells()[:, ~cells().var_names.isin(_labels())].copy()
-    made = spb.pp.profiles(adata)
+    screen = spb.pp.profiles(adata)
     rng = np.random.default_rng(0)
     noisy = pd.DataFrame(
-        np.maximum(made.X + rng.normal(0, 0.1, made.shape), 0.0),
-        index=made.obs["perturbation"].astype(str),
-        columns=made.var_names,
+        np.maximum(screen.X + rng.normal(0, 0.1, screen.shape), 0.0),
+        index=screen.obs["perturbation"].astype(str),
+        columns=screen.var_names,
     )
-    spb.tl.add_predictions(made, noisy, key_added="noisy")
-    spb.tl.score(made, "noisy", n_top_genes=made.n_vars, n_boot=10)
-    ours = spb.get.scores(made, split="test").set_index("perturbation")
-    real, predicted = spb.get.cell_eval(made, "noisy")
+    spb.tl.add_predictions(screen, noisy, key_added="noisy")
+    spb.tl.score(screen, "noisy", n_top_genes=screen.n_vars, n_boot=10)
+    ours = spb.get.scores(screen, split="test").set_index("perturbation")
+    real, predicted = spb.get.cell_eval(screen, "noisy")
     quiet = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), contextlib.redirect_stderr(quiet):
         warnings.simplefilter("ignore")
@@ -333,19 +333,19 @@ def _cell_eval_discrimination():
 
 @compares("tl.attribution_agreement", "scipy.stats.spearmanr", "every perturbation", 1e-6)
 def _spearman():
-    made = profiles().copy()
-    spb.tl.fit_bilinear(made, n_components=3)
-    spb.tl.attribution_agreement(made, ["ridge", "bilinear"], n_perm=10)
-    table = spb.get.attribution_agreement(made).dropna(subset="spearman").query("perturbation != ''")
-    a, b = (spb.get.attributions(made, key) for key in ("ridge", "bilinear"))
+    screen = profiles().copy()
+    spb.tl.fit_bilinear(screen, n_components=3)
+    spb.tl.attribution_agreement(screen, ["ridge", "bilinear"], n_perm=10)
+    table = spb.get.attribution_agreement(screen).dropna(subset="spearman").query("perturbation != ''")
+    a, b = (spb.get.attributions(screen, key) for key in ("ridge", "bilinear"))
     return [(table["spearman"], [stats.spearmanr(a[p], b[p]).statistic for p in table["perturbation"]])]
 
 
 @compares("tl.enrich (decoupler)", "scipy.stats.hypergeom", "p of every pair of list and set", 1e-10)
 def _fisher():
-    made = profiles().copy()
-    spb.tl.enrich(made, spb.ds.hallmark(), models="ridge", k=20)
-    table = spb.get.enrich(made).dropna(subset="p")
+    screen = profiles().copy()
+    spb.tl.enrich(screen, spb.ds.hallmark(), models="ridge", k=20)
+    table = spb.get.enrich(screen).dropna(subset="p")
     theirs = stats.hypergeom.sf(table["overlap"] - 1, table["background"], table["set_size"], table["k"])
     return [(table["p"], theirs)]
 

@@ -39,9 +39,9 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder)
-        ours = [alone(folder)]
+        ours = [in_fresh_process(folder)]
         peer = upstream(folder)
-        ours += [alone(folder) for _ in range(min(pairs - 1, 1))]
+        ours += [in_fresh_process(folder) for _ in range(min(pairs - 1, 1))]
     print(
         f"  GEARS: upstream's evaluation of its training set, not counted: {peer['training_set']:.1f} s an epoch; its "
         f"peak memory {peer['memory']:.2f} GB, ours {max(o['memory'] for o in ours):.2f} GB\n"
@@ -54,11 +54,11 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
 
 def rows(size: str, ours: list[dict[str, float]], peer: dict[str, float]) -> list[Row]:
     """Time on the wall clock and of the processor, and memory, where the ratio is that of the peaks."""
-    made = []
+    lines = []
     for work, key in (("GEARS, an epoch", "epoch"), ("GEARS, an epoch, processor time", "processor")):
         times = [o[key] for o in ours]
         ratio = peer[key] / float(np.median(times))
-        made.append(
+        lines.append(
             Row(
                 work=work,
                 size=size,
@@ -75,7 +75,7 @@ def rows(size: str, ours: list[dict[str, float]], peer: dict[str, float]) -> lis
     smaller = peer["memory"] / memory
     last = {"work": "GEARS, peak memory of the process", "budget": f"≥ {SMALLER:g}× less", "met": smaller >= SMALLER}
     ratios = dict.fromkeys(("ratio", "ratio_min", "ratio_max"), smaller)
-    return [*made, replace(made[0], **last, **ratios, memory_gb=memory)]
+    return [*lines, replace(lines[0], **last, **ratios, memory_gb=memory)]
 
 
 def write(folder: Path, n_cells: int = N_CELLS, n_genes: int = N_GENES, n_perturbations: int = N_PERTURBATIONS) -> None:
@@ -102,10 +102,10 @@ def measure(folder: Path) -> dict[str, float]:
     sets = pd.DataFrame([(t, g) for g, mine in terms.items() for t in mine], columns=["source", "target"])
     train, watch = gears.train, Watch()
     shifts, shift = Network.shifts, Network._shift
-    asked, rows_of = [], []
+    n_perturbations, rows_of = [], []
 
     def counted(self: Network, nodes: Any) -> Any:
-        asked.append(len(nodes))
+        n_perturbations.append(len(nodes))
         return shifts(self, nodes)
 
     def batch(self: Network, nodes: Any, *, each: bool) -> Any:
@@ -122,11 +122,11 @@ def measure(folder: Path) -> dict[str, float]:
     finally:
         gears.train, Network.shifts, Network._shift = train, shifts, shift
     epochs = SETTINGS["epochs"]
-    found = {"epoch": watch.wall / epochs, "processor": watch.processor / epochs, "memory": peak_memory_gb()}
-    return {**found, "rows": sum(rows_of) / sum(asked)}
+    figures = {"epoch": watch.wall / epochs, "processor": watch.processor / epochs, "memory": peak_memory_gb()}
+    return {**figures, "rows": sum(rows_of) / sum(n_perturbations)}
 
 
-def alone(folder: Path) -> dict[str, float]:
+def in_fresh_process(folder: Path) -> dict[str, float]:
     """Measure ours in a fresh process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(measure, folder).result()
@@ -135,11 +135,11 @@ def alone(folder: Path) -> dict[str, float]:
 def upstream(folder: Path) -> dict[str, float]:
     """Measure upstream in a fresh process that imports nothing of this package."""
     command = [sys.executable, "-m", "benchmarks._gears_peer", str(folder), json.dumps(SETTINGS)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    process = subprocess.run(command, check=False, capture_output=True, text=True)
+    if process.returncode:
+        raise RuntimeError(process.stderr)
+    figures: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
+    return figures
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def norman() -> tuple[AnnData, pd.DataFrame]:
     return adata, net
 
 
-def simulated() -> tuple[AnnData, pd.DataFrame]:
+def simulate_screen() -> tuple[AnnData, pd.DataFrame]:
     """A fifth of thirty targets held out, all of them measured; graph: their modules, with wrong edges."""
     adata = spb.ds.simulate(3000, 300, 30, keep_counts=False)
     net = spb.ds.simulate_net(adata)
@@ -77,10 +77,10 @@ def report(adata: AnnData, names: list[str]) -> None:
     scores = spb.get.scores(adata, split="test")
     wide = scores.pivot_table(index=["perturbation", "seen_targets"], columns="model", values="l2", dropna=False)
     print(f"\nL2 of what is held out\n{wide.dropna(how='all').round(2)}")
-    told = scores[
+    comparable = scores[
         scores["perturbation"].isin(scores.loc[scores["model"] == "gears"].dropna(subset="l2")["perturbation"])
     ]
-    print(f"\nmeans over those that GEARS predicts\n{told.groupby('model')[METRICS].mean().round(3)}")
+    print(f"\nmeans over those that GEARS predicts\n{comparable.groupby('model')[METRICS].mean().round(3)}")
 
 
 def norm(table: pd.DataFrame) -> float:
@@ -92,7 +92,7 @@ def norm(table: pd.DataFrame) -> float:
 if __name__ == "__main__":
     sc.settings.verbosity = 0
     n_epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    for name, make in (("Norman et al. 2019", norman), ("simulated", simulated)):
+    for name, make in (("Norman et al. 2019", norman), ("simulated", simulate_screen)):
         print(f"\n== {name} ==", flush=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "No edge of the perturbation graph")

@@ -16,14 +16,14 @@ STEPS = (1, 2, 4)
 def run(adata: AnnData | None = None, *, pairs: int = MIN_PAIRS, base: dict[str, int] | None = None) -> list[Row]:
     """Grow one of the three at a time; the screen that others are measured on is not used."""
     del adata
-    return [row for along in BASE for row in grown(along, base or BASE, pairs)]
+    return [row for parameter in BASE for row in grow(parameter, base or BASE, pairs)]
 
 
-def grown(along: str, base: dict[str, int], pairs: int) -> list[Row]:
+def grow(parameter: str, base: dict[str, int], pairs: int) -> list[Row]:
     """Time at every size; the ratio is that to the first, so that it says how it grows."""
     rows: list[Row] = []
     for step in STEPS:
-        size = {**base, along: base[along] * step}
+        size = {**base, parameter: base[parameter] * step}
         cells = spb.ds.simulate(**size, keep_counts=False)
         spb.pp.profiles(cells, min_cells=2)
         spent = float(
@@ -32,13 +32,13 @@ def grown(along: str, base: dict[str, int], pairs: int) -> list[Row]:
         ratio = spent / rows[0].ours_s if rows else 1.0
         rows.append(
             Row(
-                work=f"growth in {along.removeprefix('n_')}",
+                work=f"growth in {parameter.removeprefix('n_')}",
                 size=" × ".join(f"{n:,}" for n in size.values()),
                 ours_s=spent,
                 ratio=ratio,
                 ratio_min=ratio,
                 ratio_max=ratio,
-                budget=f"{step}× the {along.removeprefix('n_')}",
+                budget=f"{step}× the {parameter.removeprefix('n_')}",
                 met=None,
             )
         )

@@ -23,7 +23,7 @@ import pandas as pd
 
 from scpertbias.ds._simulation.assemble import design
 from scpertbias.ds._simulation.panel import default_depth, gene_panel, is_mitochondrial, set_members
-from scpertbias.ds._simulation.planted import make_plan
+from scpertbias.ds._simulation.planted import plant_effects
 from scpertbias.ds._simulation.sampling import Population, draw_cells
 
 from . import backed, cluster
@@ -39,7 +39,7 @@ def population(
 ) -> tuple[Population, Any, pd.DataFrame]:
     """Return what the cells are drawn from, what is planted, and the genes."""
     rng, panel = np.random.default_rng(0), gene_panel(n_genes)
-    plan = make_plan(
+    effects = plant_effects(
         panel,
         n_perturbations,
         axis_strength=0.3,
@@ -51,9 +51,13 @@ def population(
         rng=rng,
     )
     base = panel["relative_expression"].to_numpy() / panel["relative_expression"].sum()
-    rate = base * np.exp(np.vstack([np.zeros(n_genes), plan.lfc]))
+    rate = base * np.exp(np.vstack([np.zeros(n_genes), effects.lfc]))
     depth = default_depth(panel) if depth is None else depth
-    return Population(rate, np.ones((1, n_genes)), panel["size"].to_numpy(), plan.axis, 0.1, depth, 0.35), plan, panel
+    return (
+        Population(rate, np.ones((1, n_genes)), panel["size"].to_numpy(), effects.axis, 0.1, depth, 0.35),
+        effects,
+        panel,
+    )
 
 
 def depth_for(n_genes: int, density: float) -> float:
@@ -72,10 +76,10 @@ def depth_for(n_genes: int, density: float) -> float:
 
 def make(path: Path, n_cells: int, n_genes: int, n_perturbations: int, *, density: float = DENSITY) -> None:
     """Write a screen, of which a few thousand cells exist at a time."""
-    drawn, plan, panel = population(n_genes, n_perturbations, depth=depth_for(n_genes, density))
+    drawn, effects, panel = population(n_genes, n_perturbations, depth=depth_for(n_genes, density))
     seeds = np.random.SeedSequence(1).spawn(2)
     group, batch, _ = design(n_cells, n_perturbations, 0.08, 1, seeds[0])
-    labels = np.array(["non-targeting", *plan.targets], dtype=object)
+    labels = np.array(["non-targeting", *effects.targets], dtype=object)
     genes = panel["gene"].astype(str).to_numpy()
     members = (is_mitochondrial(panel["gene"]), panel["gene"].isin(set_members("ribo")).to_numpy())
     starts = range(0, n_cells, CHUNK)
@@ -119,11 +123,11 @@ def audit(path: Path, out: Path, *options: str) -> dict[str, Any]:
         *options,
     ]
     start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    peak = float(next(line for line in done.stderr.splitlines() if line.startswith("peak_gb")).split()[1])
-    return {"seconds": time.perf_counter() - start, "peak_gb": peak, "said": done.stdout, "log": done.stderr}
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise RuntimeError(process.stderr[-2000:])
+    peak = float(next(line for line in process.stderr.splitlines() if line.startswith("peak_gb")).split()[1])
+    return {"seconds": time.perf_counter() - start, "peak_gb": peak, "said": process.stdout, "log": process.stderr}
 
 
 def main() -> None:
@@ -137,33 +141,42 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="keep the file, and use it if it is there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to this file")
     parser.add_argument("options", nargs="*", help="further options of scpertbias audit, after --")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        name = f"screen_{given.cells}_{given.genes}_{given.perturbations}.h5ad"
-        path = Path(given.folder or folder) / name if given.keep else Path(folder) / name
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        name = f"screen_{arguments.cells}_{arguments.genes}_{arguments.perturbations}.h5ad"
+        path = Path(arguments.folder or folder) / name if arguments.keep else Path(folder) / name
         start = time.perf_counter()
         if not path.exists():
-            make(path, given.cells, given.genes, given.perturbations, density=given.density)
-        made, size = time.perf_counter() - start, path.stat().st_size / 1e9
-        print(f"{name}: {size:.1f} GB, made in {made:.0f} s", flush=True)
-        shape = f"{given.cells:,} × {given.genes:,} × {given.perturbations + 1:,}"
+            make(path, arguments.cells, arguments.genes, arguments.perturbations, density=arguments.density)
+        seconds_to_make, size = time.perf_counter() - start, path.stat().st_size / 1e9
+        print(f"{name}: {size:.1f} GB, made in {seconds_to_make:.0f} s", flush=True)
+        shape = f"{arguments.cells:,} × {arguments.genes:,} × {arguments.perturbations + 1:,}"
         steps = []
-        if given.pairs:
-            steps.append(backed.row("profiles, CSR file", shape, **backed.measured(path, given.pairs, counts=True)))
+        if arguments.pairs:
+            steps.append(
+                backed.row(
+                    "profiles, CSR file", shape, **backed.measure_in_fresh_process(path, arguments.pairs, counts=True)
+                )
+            )
             steps.append(cluster.row(path, shape, limit_gb=LIMIT_GB, counts=True))
             print(table(steps), flush=True)
-        found = audit(path, Path(folder) / "audit", *given.options)
-    print(found["log"])
-    print(found["said"])
-    met = found["peak_gb"] < LIMIT_GB
+        figures = audit(path, Path(folder) / "audit", *arguments.options)
+    print(figures["log"])
+    print(figures["said"])
+    met = figures["peak_gb"] < LIMIT_GB
     print(
-        f"audit: {found['seconds']:.0f} s, {found['peak_gb']:.2f} GB resident (< {LIMIT_GB:g}: {'yes' if met else 'no'})"
+        f"audit: {figures['seconds']:.0f} s, {figures['peak_gb']:.2f} GB resident (< {LIMIT_GB:g}: {'yes' if met else 'no'})"
     )
-    if given.json is not None:
-        sizes = {"cells": given.cells, "genes": given.genes, "perturbations": given.perturbations, "file_gb": size}
+    if arguments.json is not None:
+        sizes = {
+            "cells": arguments.cells,
+            "genes": arguments.genes,
+            "perturbations": arguments.perturbations,
+            "file_gb": size,
+        }
         rows = [step.as_dict() for step in steps]
-        report = {"machine": machine(), **sizes, "made_s": made, "rows": rows, **found}
-        given.json.write_text(json.dumps(report, indent=1) + "\n")
+        report = {"machine": machine(), **sizes, "made_s": seconds_to_make, "rows": rows, **figures}
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from anndata import AnnData
 
 import scpertbias as spb
 
-from ._measure import MIN_PAIRS, Row, compared, interleave
+from ._measure import MIN_PAIRS, Row, comparison, interleave
 from ._screen import size_of
 
 AT_LEAST, TOLERANCE = 2.0, 1e-5
@@ -16,8 +16,8 @@ AT_LEAST, TOLERANCE = 2.0, 1e-5
 
 def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
     times = interleave(lambda: ours(adata), lambda: peer(adata), pairs=pairs)
-    apart = difference(ours(adata), peer(adata))
-    return [compared("profiles", size_of(adata), times, at_least=AT_LEAST, difference=apart, tolerance=TOLERANCE)]
+    gap = difference(ours(adata), peer(adata))
+    return [comparison("profiles", size_of(adata), times, at_least=AT_LEAST, difference=gap, tolerance=TOLERANCE)]
 
 
 def ours(adata: AnnData) -> AnnData:

@@ -11,7 +11,7 @@ from numba.core.errors import NumbaPerformanceWarning
 
 import scpertbias as spb
 
-from ._measure import MIN_PAIRS, Row, compared, interleave
+from ._measure import MIN_PAIRS, Row, comparison, interleave
 from ._screen import size_of
 
 COVARIATES = ("pct_counts_mt", "pct_counts_ribo")
@@ -20,9 +20,9 @@ AT_LEAST, TOLERANCE = 5.0, 1e-4
 
 def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
     times = interleave(lambda: ours(cells(adata)), lambda: peer(cells(adata)), pairs=pairs)
-    apart = difference(ours(cells(adata)), peer(cells(adata)))
+    gap = difference(ours(cells(adata)), peer(cells(adata)))
     return [
-        compared("regress_mt_ribo", size_of(adata), times, at_least=AT_LEAST, difference=apart, tolerance=TOLERANCE)
+        comparison("regress_mt_ribo", size_of(adata), times, at_least=AT_LEAST, difference=gap, tolerance=TOLERANCE)
     ]
 
 
@@ -43,13 +43,13 @@ def peer(adata: AnnData) -> np.ndarray:
     return adata.X
 
 
-def difference(kept: np.ndarray, dropped: np.ndarray, *, n_genes: int = 100) -> float:
+def difference(with_intercept: np.ndarray, without_intercept: np.ndarray, *, n_genes: int = 100) -> float:
     """Largest difference of the residuals up to each gene's intercept, some genes at a time."""
     largest = 0.0
-    for start in range(0, kept.shape[1], n_genes):
+    for start in range(0, with_intercept.shape[1], n_genes):
         block = slice(start, start + n_genes)
-        apart = kept[:, block].astype(np.float64) - dropped[:, block]
-        largest = max(largest, float(np.abs(apart - apart.mean(axis=0)).max()))
+        gap = with_intercept[:, block].astype(np.float64) - without_intercept[:, block]
+        largest = max(largest, float(np.abs(gap - gap.mean(axis=0)).max()))
     return largest
 
 

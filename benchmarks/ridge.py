@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 
 import scpertbias as spb
 
-from ._measure import MIN_PAIRS, Row, Times, compared, seconds
+from ._measure import MIN_PAIRS, Row, Times, comparison, seconds
 from ._screen import size_of
 
 ALPHA = 0.1
@@ -24,8 +24,8 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
     for work, data in (("ridge, from cells", adata), ("ridge, from profiles", profiles)):
         ours(data)
         times = Times(tuple(seconds(lambda data=data: ours(data)) for _ in range(pairs)), (theirs,))
-        apart = difference(spb.get.predictions(data, "ridge"), fitted)
-        row = compared(work, size_of(adata), times, at_least=AT_LEAST, difference=apart, tolerance=TOLERANCE)
+        gap = difference(spb.get.predictions(data, "ridge"), fitted)
+        row = comparison(work, size_of(adata), times, at_least=AT_LEAST, difference=gap, tolerance=TOLERANCE)
         rows.append(row)
     forget(adata)
     return rows
@@ -57,8 +57,8 @@ def peer(adata: AnnData) -> tuple[float, pd.DataFrame]:
 
 def difference(predictions: pd.DataFrame, fitted: pd.DataFrame) -> float:
     """Largest difference between the predictions, group by group; NaN counts as infinitely far."""
-    apart = np.abs(predictions.loc[fitted.index].to_numpy() - fitted.to_numpy())
-    return float(np.nan_to_num(apart, nan=np.inf).max())
+    gap = np.abs(predictions.loc[fitted.index].to_numpy() - fitted.to_numpy())
+    return float(np.nan_to_num(gap, nan=np.inf).max())
 
 
 if __name__ == "__main__":

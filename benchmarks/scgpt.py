@@ -35,12 +35,12 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
     """The screen is not used, nor ``pairs``: what is measured is the model, on few cells of 1,187 genes."""
     del adata, pairs
     with tempfile.TemporaryDirectory() as folder:
-        alone(write_checkpoint, Path(folder))
-        measured = {name: alone(measure, Path(folder), name) for name in PARTS}
+        in_fresh_process(write_checkpoint, Path(folder))
+        measured = {name: in_fresh_process(measure, Path(folder), name) for name in PARTS}
     return rows(measured, device_name())
 
 
-def alone(function: Callable[..., Any], *args: Any) -> Any:
+def in_fresh_process(function: Callable[..., Any], *args: Any) -> Any:
     """Call a function in a fresh process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args).result()
@@ -112,14 +112,14 @@ def device_name() -> str:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
 
 
-def prepared(adata: AnnData, folder: Path) -> tuple[Any, Any]:
+def prepare(adata: AnnData, folder: Path) -> tuple[Any, Any]:
     """Plan and model, as ``fit_scgpt`` makes them."""
     from scpertbias._models.deep.data import read as read_cells
     from scpertbias._models.deep.extras import pick_device
     from scpertbias._models.deep.scgpt.model import build
     from scpertbias._models.deep.scgpt.pretrained import load as put_weights
     from scpertbias._models.deep.scgpt.pretrained import read
-    from scpertbias._models.deep.scgpt.run import plan
+    from scpertbias._models.deep.scgpt.run import plan_training
 
     data = dict.fromkeys(("reference", "batch_key", "layer", "gene_symbols")) | {
         "groupby": "perturbation",
@@ -127,11 +127,11 @@ def prepared(adata: AnnData, folder: Path) -> tuple[Any, Any]:
     }
     checkpoint = read(folder)
     settings = {"max_genes": 1536, "missing_target": "token"}
-    read_cells = read_cells(adata, data | {"split_key": "split"}, function="benchmark")
-    made = plan(settings, read_cells, checkpoint, seed=0, device=pick_device(None))
-    module = build(made.sizes, made.vocabulary, seed=0)
+    training_cells = read_cells(adata, data | {"split_key": "split"}, function="benchmark")
+    plan = plan_training(settings, training_cells, checkpoint, seed=0, device=pick_device(None))
+    module = build(plan.sizes, plan.vocabulary, seed=0)
     put_weights(module, checkpoint)
-    return made, module.to(made.device)
+    return plan, module.to(plan.device)
 
 
 def step(adata: AnnData, folder: Path) -> None:
@@ -140,14 +140,14 @@ def step(adata: AnnData, folder: Path) -> None:
     from scpertbias._models.deep.scgpt.run import TRAINING
     from scpertbias._models.deep.training import Schedule, train
 
-    made, module = prepared(adata, folder)
+    plan, module = prepare(adata, folder)
     rng = np.random.default_rng(0)
-    micro = made.fits(len(made.tokens.genes), training=True)
+    micro = plan.fits(len(plan.tokens.genes), training=True)
     learner = ScgptLearner(
-        module, made.tokens, made.cells, batch_size=BATCH, micro_batch=micro, max_genes=1536, rng=rng
+        module, plan.tokens, plan.cells, batch_size=BATCH, micro_batch=micro, max_genes=1536, rng=rng
     )
-    learner.train = learner.train[made.cells.code[learner.train] > 0][:BATCH]
-    history = train(learner, Schedule(1, 1e-4, autocast=True, **TRAINING), rng=rng, device=made.device)
+    learner.train = learner.train[plan.cells.code[learner.train] > 0][:BATCH]
+    history = train(learner, Schedule(1, 1e-4, autocast=True, **TRAINING), rng=rng, device=plan.device)
     if not np.isfinite(history["train_loss"]).all():
         msg = "The loss is not finite."
         raise RuntimeError(msg)
@@ -158,10 +158,10 @@ def predict(adata: AnnData, folder: Path) -> None:
     from scpertbias._models.deep.scgpt.predict import control_variate, outputs
     from scpertbias._models.deep.scgpt.run import controls
 
-    made, module = prepared(adata, folder)
-    given = made.cells.dense(controls(made.cells, PREDICTED))
-    out = outputs(module, made.tokens, 1, given, micro_batch=made.fits(given.shape[1], training=False))
-    control_variate(out, given, made.cells.problem.control, int((made.cells.code == 0).sum()))
+    plan, module = prepare(adata, folder)
+    inputs = plan.cells.dense(controls(plan.cells, PREDICTED))
+    out = outputs(module, plan.tokens, 1, inputs, micro_batch=plan.fits(inputs.shape[1], training=False))
+    control_variate(out, inputs, plan.cells.problem.control, int((plan.cells.code == 0).sum()))
 
 
 def attribute(adata: AnnData, folder: Path) -> None:
@@ -169,11 +169,11 @@ def attribute(adata: AnnData, folder: Path) -> None:
     from scpertbias._models.deep.scgpt.attribution import embedding_gradient, in_gene_space
     from scpertbias._models.deep.scgpt.run import controls
 
-    made, module = prepared(adata, folder)
-    given = made.cells.dense(controls(made.cells, ATTRIBUTED))
-    micro = made.fits(given.shape[1], training=True)
-    gradient = embedding_gradient(module, made.tokens, 1, given, 0, micro_batch=micro)
-    in_gene_space(module, made.tokens, gradient, "gradient_x_embedding")
+    plan, module = prepare(adata, folder)
+    inputs = plan.cells.dense(controls(plan.cells, ATTRIBUTED))
+    micro = plan.fits(inputs.shape[1], training=True)
+    gradient = embedding_gradient(module, plan.tokens, 1, inputs, 0, micro_batch=micro)
+    in_gene_space(module, plan.tokens, gradient, "gradient_x_embedding")
 
 
 PARTS: dict[str, tuple[str, str, Callable[[AnnData, Path], None]]] = {
@@ -183,9 +183,9 @@ PARTS: dict[str, tuple[str, str, Callable[[AnnData, Path], None]]] = {
 }
 
 
-def report(found: list[Row]) -> None:
+def report(lines: list[Row]) -> None:
     """Print the figures with their date."""
-    print(f"{datetime.date.today()}, {os.cpu_count()} cores, load {load()}\n{table(found)}")
+    print(f"{datetime.date.today()}, {os.cpu_count()} cores, load {load()}\n{table(lines)}")
 
 
 if __name__ == "__main__":

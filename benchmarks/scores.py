@@ -13,7 +13,7 @@ from anndata import AnnData
 
 import scpertbias as spb
 
-from ._measure import MIN_PAIRS, Row, compared, interleave
+from ._measure import MIN_PAIRS, Row, comparison, interleave
 from ._screen import size_of
 
 AT_LEAST, TOLERANCE = 1.0, 1e-5
@@ -30,15 +30,15 @@ SKIPPED = (
 
 
 def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
-    profiles = predicted(adata)
+    profiles = predict(adata)
     pair = spb.get.cell_eval(profiles, "noisy")
     times = interleave(lambda: ours(profiles), lambda: peer(*pair), pairs=pairs)
-    apart = difference(ours(profiles), peer(*pair))
+    gap = difference(ours(profiles), peer(*pair))
     work = "scores of a model (peer: cell-eval)"
-    return [compared(work, size_of(adata), times, at_least=AT_LEAST, difference=apart, tolerance=TOLERANCE)]
+    return [comparison(work, size_of(adata), times, at_least=AT_LEAST, difference=gap, tolerance=TOLERANCE)]
 
 
-def predicted(adata: AnnData) -> AnnData:
+def predict(adata: AnnData) -> AnnData:
     """Profiles with the predictions of a model, the truth with noise; nine in ten perturbations are held out."""
     profiles = spb.pp.profiles(adata)
     spb.pp.split(profiles, fractions=(0.1, 0.0, 0.9))

@@ -132,7 +132,7 @@ def test_audit_that_left_something_out_meets_no_budget(benchmarks, monkeypatch):
 )
 def test_budget_is_met_by_the_median_pair_and_equal_results(benchmarks, ours, difference, met):
     times = benchmarks._measure.Times(ours=ours, peer=(6.0, 6.0, 6.0))
-    row = benchmarks._measure.compared("x", "", times, at_least=2, difference=difference, tolerance=1e-5)
+    row = benchmarks._measure.comparison("x", "", times, at_least=2, difference=difference, tolerance=1e-5)
     assert row.met is met
     assert (row.ratio_min, row.ratio_max) == (1.5, 6.0)
 
@@ -149,17 +149,17 @@ def test_peer_that_ran_once_stands_in_every_pair(benchmarks):
 
 
 def test_table_and_json_hold_every_row(benchmarks, cells, monkeypatch, tmp_path, capsys):
-    asked = []
-    monkeypatch.setattr(benchmarks._table, "screen", lambda *, small: asked.append(small) or cells)
+    calls = []
+    monkeypatch.setattr(benchmarks._table, "screen", lambda *, small: calls.append(small) or cells)
     file = tmp_path / "rows.json"
     audited = benchmarks.audit.row("500 × 60 × 6", spent=1.25, memory=0.5, complete=True)
     runs = [benchmarks.profiles.run, lambda adata, pairs: [audited]]
     benchmarks._table.main(runs, ["--small", "--pairs", "1", "--json", str(file)])
-    found = json.loads(file.read_text())
-    assert asked == [True]
-    assert [row["work"] for row in found["rows"]] == ["profiles", "audit"]
-    assert found["rows"][1]["memory_gb"] == 0.5
-    assert found["machine"]["scanpy"]
+    result = json.loads(file.read_text())
+    assert calls == [True]
+    assert [row["work"] for row in result["rows"]] == ["profiles", "audit"]
+    assert result["rows"][1]["memory_gb"] == 0.5
+    assert result["machine"]["scanpy"]
     last = " ".join(capsys.readouterr().out.splitlines()[-1].split())
     assert last == "audit 500 × 60 × 6 1.250 s – – – 0.50 GB < 60 s, < 4 GB yes"
 
@@ -176,9 +176,9 @@ def test_questions_are_all_asked(benchmarks, cells, monkeypatch):
 def test_gears_predicts_from_two_rows_a_perturbation(benchmarks, tmp_path, monkeypatch):
     monkeypatch.setitem(benchmarks.gears.SETTINGS, "hidden_size", 4)
     benchmarks.gears.write(tmp_path, n_cells=600, n_genes=40, n_perturbations=12)
-    found = benchmarks.gears.measure(tmp_path)
-    assert 2 < found["rows"] < 2.5  # and a control row in each batch
-    assert found["epoch"] > 0
+    result = benchmarks.gears.measure(tmp_path)
+    assert 2 < result["rows"] < 2.5  # and a control row in each batch
+    assert result["epoch"] > 0
 
 
 @pytest.mark.scgpt
@@ -211,7 +211,8 @@ def test_scgpt_on_a_gpu_at_its_published_size(benchmarks, tmp_path, capsys):
     """Run it with ``pytest -m gpu -s``: what it prints is what docs/scgpt.md asks for."""
     benchmarks.scgpt.write_checkpoint(tmp_path)
     measured = {
-        name: benchmarks.scgpt.alone(benchmarks.scgpt.measure, tmp_path, name) for name in benchmarks.scgpt.PARTS
+        name: benchmarks.scgpt.in_fresh_process(benchmarks.scgpt.measure, tmp_path, name)
+        for name in benchmarks.scgpt.PARTS
     }
     with capsys.disabled():
         benchmarks.scgpt.report(benchmarks.scgpt.rows(measured, benchmarks.scgpt.device_name()))
@@ -220,13 +221,15 @@ def test_scgpt_on_a_gpu_at_its_published_size(benchmarks, tmp_path, capsys):
 
 def test_scgpt_prints_its_figures_with_their_date(benchmarks, capsys):
     benchmarks.scgpt.report(benchmarks.scgpt.rows(dict.fromkeys(benchmarks.scgpt.PARTS, (1.0, 2.0)), "some card"))
-    said = capsys.readouterr().out
-    assert re.match(r"\d{4}-\d\d-\d\d, ", said)
-    assert said.count("scGPT (some card)") == 4
+    output = capsys.readouterr().out
+    assert re.match(r"\d{4}-\d\d-\d\d, ", output)
+    assert output.count("scGPT (some card)") == 4
 
 
 def test_a_file_is_read_in_parts_beside_its_reading_alone(benchmarks, cells, monkeypatch):
-    monkeypatch.setattr(benchmarks.backed, "measured", benchmarks.backed.measure)  # here, not in a process of its own
+    monkeypatch.setattr(
+        benchmarks.backed, "measure_in_fresh_process", benchmarks.backed.measure
+    )  # here, not in a process of its own
     rows = benchmarks.backed.run(cells, pairs=1)
     assert [row.work for row in rows] == ["profiles, CSR file", "profiles, CSC file"]
     for row in rows:
@@ -251,7 +254,7 @@ def test_the_workers_of_a_cluster_find_what_is_found_here(benchmarks, cells):
 
 
 def test_scores_are_those_of_cell_eval(benchmarks, cells):
-    profiles = benchmarks.scores.predicted(cells)
+    profiles = benchmarks.scores.predict(cells)
     ours, theirs = benchmarks.scores.ours(profiles), benchmarks.scores.peer(*spb.get.cell_eval(profiles, "noisy"))
     assert benchmarks.scores.difference(ours, theirs) < 1e-9
     assert benchmarks.scores.difference(ours.assign(mae=ours["mae"] + 0.1), theirs) == pytest.approx(0.1)
@@ -287,8 +290,8 @@ def test_a_hundred_thousand_cells_that_stay_on_disk(benchmarks, tmp_path):
     step = benchmarks.backed.measure(path, 1, counts=True)
     assert step["difference"] < 1e-9
     assert all(part > 0 for part in step["timed"][0])
-    found = benchmarks.large.audit(path, tmp_path / "audit", *options)
-    assert found["peak_gb"] < 1.0
+    result = benchmarks.large.audit(path, tmp_path / "audit", *options)
+    assert result["peak_gb"] < 1.0
     scores = pd.read_csv(tmp_path / "audit" / "tables" / "scores.csv")
     assert set(scores["regime"]) == {"full", "no_mt", "no_mt_ribo", "regressed"}
     assert scores["l2"].notna().all()

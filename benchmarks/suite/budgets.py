@@ -15,16 +15,16 @@ from benchmarks._screen import screen
 timeout = 600
 
 
-class Cells:
+class OfCells:
     """On the whole screen, from cells."""
 
     def setup(self):
         self.adata = screen()
 
-    def time_pseudobulk(self):
+    def time_profiles(self):
         profiles.ours(self.adata)
 
-    def peakmem_pseudobulk(self):
+    def peakmem_profiles(self):
         profiles.ours(self.adata)
 
     def time_ridge(self):
@@ -34,7 +34,7 @@ class Cells:
         regress_out.ours(regress_out.cells(self.adata))
 
 
-class File:
+class OfFile:
     """On the whole screen in a file that is read in parts, here and on two workers."""
 
     def setup(self):
@@ -46,7 +46,7 @@ class File:
     def teardown(self):
         self.folder.cleanup()
 
-    def time_pseudobulk(self):
+    def time_profiles(self):
         backed.ours(self.path)
 
     def track_cluster_seconds(self):
@@ -55,7 +55,7 @@ class File:
     track_cluster_seconds.unit = "s"
 
 
-class Profiles:
+class OfProfiles:
     """On the profiles of the whole screen."""
 
     def setup(self):

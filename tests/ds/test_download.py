@@ -18,9 +18,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     stops_after: int | None = None
 
     def do_GET(self):
-        asked = self.headers["Range"]
-        type(self).ranges.append(asked)
-        start = 0 if asked is None or self.ignores_ranges else int(asked.removeprefix("bytes=").removesuffix("-"))
+        byte_range = self.headers["Range"]
+        type(self).ranges.append(byte_range)
+        start = (
+            0 if byte_range is None or self.ignores_ranges else int(byte_range.removeprefix("bytes=").removesuffix("-"))
+        )
         self.send_response(206 if start else 200)
         self.send_header("Connection", "close")
         self.end_headers()
@@ -48,8 +50,8 @@ def server(tmp_path):
 
 
 def remote(server, **kwargs):
-    given = {"size": len(CONTENT), "checksum": f"md5:{hashlib.md5(CONTENT).hexdigest()}", **kwargs}
-    return Remote(name="x.h5ad", url=server.url, **given)
+    file = {"size": len(CONTENT), "checksum": f"md5:{hashlib.md5(CONTENT).hexdigest()}", **kwargs}
+    return Remote(name="x.h5ad", url=server.url, **file)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -10,5 +10,5 @@ sys.exit(_files._cached_table.cache_info().currsize)
 
 
 def test_importing_reads_no_data():
-    done = subprocess.run([sys.executable, "-c", _SCRIPT], check=False, env=None)
-    assert done.returncode == 0
+    process = subprocess.run([sys.executable, "-c", _SCRIPT], check=False, env=None)
+    assert process.returncode == 0

@@ -6,14 +6,11 @@ from typing import Any
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from scpertbias._core.arrays import FloatArray
+from scpertbias._core.arrays import Float32Array, FloatArray
 
 from .sums import native
-
-Float32Array = npt.NDArray[np.float32]
 
 
 def residuals(x: Any, covariates: FloatArray, slopes: FloatArray, shift: FloatArray) -> Float32Array:

@@ -72,19 +72,19 @@ class _Resumed:
 
     def __call__(self, url: str, output_file: Any, _pooch: Any) -> None:
         part = _part(self.path)
-        have = part.stat().st_size if part.exists() else 0
-        if self.remote.size is None or have != self.remote.size:
-            self._rest(url, part, have)
+        n_present = part.stat().st_size if part.exists() else 0
+        if self.remote.size is None or n_present != self.remote.size:
+            self._rest(url, part, n_present)
         if self.remote.size is not None and part.stat().st_size != self.remote.size:
             msg = f"{part.stat().st_size} of {self.remote.size} bytes came; call again to go on"
             raise OSError(msg)
         part.replace(output_file)
 
-    def _rest(self, url: str, part: Path, have: int) -> None:
-        request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    def _rest(self, url: str, part: Path, n_present: int) -> None:
+        request = urllib.request.Request(url, headers={"Range": f"bytes={n_present}-"} if n_present else {})
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             resumed = response.status == 206  # else it begins anew
-            bar = progress(part.stem, self.remote.size, unit="B", initial=have * resumed, unit_scale=True)
+            bar = progress(part.stem, self.remote.size, unit="B", initial=n_present * resumed, unit_scale=True)
             with part.open("ab" if resumed else "wb") as file, bar:
                 while block := response.read(BLOCK):
                     file.write(block)

@@ -46,17 +46,17 @@ def norman_2019() -> AnnData:
     >>> adata = spb.ds.norman_2019()  # doctest: +SKIP
     """
     adata = ad.read_h5ad(fetch(FILE))
-    adata.obs = described(adata.obs)
+    adata.obs = name_columns(adata.obs)
     return adata
 
 
-def described(given: pd.DataFrame) -> pd.DataFrame:
+def name_columns(obs: pd.DataFrame) -> pd.DataFrame:
     """Name the columns as this package does."""
-    key = next((name for name in LABELS if name in given and CONTROL in set(given[name])), None)
+    key = next((name for name in LABELS if name in obs and CONTROL in set(obs[name])), None)
     if key is None:
         msg = f"{FILE.name} holds none of obs{list(LABELS)} with {CONTROL!r}; it is not the file that was published."
         raise ValueError(msg)
-    obs = given.rename(columns={"gemgroup": "gem_group"})
+    obs = obs.rename(columns={"gemgroup": "gem_group"})
     obs["perturbation"] = pd.Categorical(obs[key].astype(str))
     if "gem_group" in obs:
         obs["gem_group"] = pd.Categorical(obs["gem_group"].astype(str))

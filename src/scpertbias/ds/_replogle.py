@@ -63,7 +63,7 @@ def replogle_2022_k562_essential(*, filtered: bool = False) -> AnnData:
     >>> adata = spb.ds.replogle_2022_k562_essential(filtered=True)  # doctest: +SKIP
     """
     adata = ad.read_h5ad(fetch(FILE), backed="r")
-    obs = described(adata.obs)
+    obs = name_columns(adata.obs)
     if not filtered:
         adata.obs = obs
         return adata
@@ -78,12 +78,12 @@ def replogle_2022_k562_essential(*, filtered: bool = False) -> AnnData:
     return ad.AnnData(sparse.vstack(parts, format="csr"), obs=obs, var=var)
 
 
-def described(given: pd.DataFrame) -> pd.DataFrame:
+def name_columns(obs: pd.DataFrame) -> pd.DataFrame:
     """Name the authors' columns as this package does; their mitochondrial share is a fraction."""
-    if "gene" not in given or CONTROL not in set(given["gene"]):
+    if "gene" not in obs or CONTROL not in set(obs["gene"]):
         msg = f"{FILE.name} holds no obs['gene'] with {CONTROL!r}; it is not the file that was published."
         raise ValueError(msg)
-    obs = given.rename(columns=COLUMNS)
+    obs = obs.rename(columns=COLUMNS)
     obs["perturbation"] = pd.Categorical(obs["perturbation"].astype(str))
     obs["gem_group"] = pd.Categorical(obs["gem_group"].astype(str))
     if "mitopercent" in obs:
@@ -94,6 +94,6 @@ def described(given: pd.DataFrame) -> pd.DataFrame:
 def lopez(labels: pd.Series, symbols: pd.Series) -> tuple[BoolArray, IntArray]:
     """Return the cells of the chosen targets and the control, and the positions of the chosen genes."""
     targets, panel = read_table("replogle_targets.csv"), read_table("k562_genes.csv.gz")
-    wanted = set(panel.loc[panel["panel"] == 1, "gene"])
-    genes = symbols.isin(wanted).to_numpy() & ~symbols.duplicated().to_numpy()
+    panel_genes = set(panel.loc[panel["panel"] == 1, "gene"])
+    genes = symbols.isin(panel_genes).to_numpy() & ~symbols.duplicated().to_numpy()
     return labels.isin({*targets["target"], CONTROL}).to_numpy(), np.flatnonzero(genes)

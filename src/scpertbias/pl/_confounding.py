@@ -111,7 +111,7 @@ def _title(table: pd.DataFrame, n: int, regime: str | None) -> str:
     title = f"{n} perturbations"
     if np.isfinite(effective):
         title += f" ({effective:.0f} effective)"
-    if table["note"].str.contains("approximate").any():
+    if any("approximate_interval" in note_codes(note) for note in table["note"]):
         title += ", intervals approximate"
     return title + (f", regime {regime}" if regime else "")
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from scpertbias.ds._simulation.assemble import assemble, describe_cells, design
-from scpertbias.ds._simulation.sampling import Cells
+from scpertbias.ds._simulation.sampling import SimulatedCells
 
 
 def test_the_design_has_the_control_cells_asked_for_and_no_empty_group():
@@ -25,15 +25,15 @@ def test_the_design_has_the_control_cells_asked_for_and_no_empty_group():
 
 @pytest.fixture
 def chunks():
-    one = Cells(
+    first = SimulatedCells(
         np.array([2, 0]), np.array([0, 2], dtype=np.int32), np.array([1, 3], dtype=np.float32),
         np.array([4.0, 0.0]), np.array([[1.0, 3.0], [0.0, 0.0]]),
     )  # fmt: skip
-    two = Cells(
+    second = SimulatedCells(
         np.array([1]), np.array([1], dtype=np.int32), np.array([5], dtype=np.float32), np.array([5.0]),
         np.array([[0.0, 5.0]]),
     )  # fmt: skip
-    return [one, two]
+    return [first, second]
 
 
 def test_chunks_become_rows(chunks):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scpertbias as spb
-from scpertbias._models.deep.scgpt.tokens import tokens, vocabulary
+from scpertbias._models.deep.scgpt.tokens import tokens_of, vocabulary
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,7 +64,7 @@ def scgpt():
         vocab=vocab,
         sizes=sizes,
         model=build(sizes, vocab, seed=0),
-        tokens=tokens(GENES, NAMES, TARGETS, vocab, missing_target="token"),
+        tokens=tokens_of(GENES, NAMES, TARGETS, vocab, missing_target="token"),
         cells=cells,
         names=NAMES,
         targets=TARGETS,

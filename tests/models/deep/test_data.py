@@ -71,12 +71,12 @@ def test_partners_are_controls_of_the_same_stratum(screen, cells):
 
 
 def test_expressed_genes(screen, cells):
-    found = cells.expressed()
+    has_value = cells.expressed()
     x, seen = screen.X.toarray(), np.concatenate([cells.of("train"), cells.of("val")])
     for p in range(len(cells.screen.names)):
         mine = seen[cells.code[seen] == p]
-        np.testing.assert_array_equal(found[p], (x[mine] != 0).any(axis=0))
-    assert not found[cells.code[cells.of("test")[0]]].any()
+        np.testing.assert_array_equal(has_value[p], (x[mine] != 0).any(axis=0))
+    assert not has_value[cells.code[cells.of("test")[0]]].any()
 
 
 def test_fingerprints(screen, data, cells):

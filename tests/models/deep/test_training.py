@@ -89,7 +89,7 @@ def test_against_a_loop_written_out(clip):
     torch.manual_seed(0)
     other = Line()
     optimizer = torch.optim.Adam(other.module.parameters(), lr=0.05, weight_decay=1e-3)
-    best, kept = math.inf, None
+    best, best_weights = math.inf, None
     for epoch in range(3):
         for group in optimizer.param_groups:
             group["lr"] = 0.05 * 0.5**epoch
@@ -104,8 +104,8 @@ def test_against_a_loop_written_out(clip):
             optimizer.step()
         other.module.eval()
         if (value := other.validate()["val_loss"]) < best:
-            best, kept = value, weights(other)
-    assert_same(weights(learner), kept)
+            best, best_weights = value, weights(other)
+    assert_same(weights(learner), best_weights)
 
 
 def test_micro_batches_add_up_to_the_batch():
@@ -141,15 +141,15 @@ def test_patience():
     assert len(history) == 5
 
 
-@pytest.mark.parametrize("done", [1, 2, 3])
-def test_resumed_is_uninterrupted_bit_for_bit(tmp_path, done):
+@pytest.mark.parametrize("n_epochs_before", [1, 2, 3])
+def test_resumed_is_uninterrupted_bit_for_bit(tmp_path, n_epochs_before):
     import torch
 
     torch.manual_seed(9)
     straight = Line()
     expected = run(straight)
     interrupted = Line()
-    run(interrupted, Schedule(**{**vars(SCHEDULE), "epochs": done}), Folder(tmp_path, {}, resume=False))
+    run(interrupted, Schedule(**{**vars(SCHEDULE), "epochs": n_epochs_before}), Folder(tmp_path, {}, resume=False))
     torch.manual_seed(77)
     later = Line(seed=5)
     later.x, later.y = straight.x, straight.y
@@ -184,14 +184,14 @@ def test_a_loss_that_is_not_finite(tmp_path):
     learner = Line()
     loss = learner.loss
     learner.loss = lambda cells: loss(cells) * (math.nan if len(learner.seen) == 8 else 1)
-    kept = []
+    weights_seen = []
     validate = learner.validate
-    learner.validate = lambda: kept.append(copy.deepcopy(weights(learner))) or validate()
+    learner.validate = lambda: weights_seen.append(copy.deepcopy(weights(learner))) or validate()
     with pytest.raises(FloatingPointError, match=r"nan at step 3 of epoch 2. Lower the learning rate \(lr=0.05\)"):
         run(learner, folder=Folder(tmp_path, {}, resume=False))
     tensors, plain = Folder(tmp_path, {}, resume=True).load()
     assert plain["epoch"] == 1
-    assert_same(tensors["weights"], kept[0])
+    assert_same(tensors["weights"], weights_seen[0])
 
 
 @pytest.mark.gpu

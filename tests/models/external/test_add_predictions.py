@@ -95,24 +95,24 @@ def test_round_trip_is_exact(data):
 
 def test_gears_dict(data, table, control):
     # as model.predict returns it: names of the genes elsewhere, "A_B" in the order asked for, single genes bare
-    brought = {"STAT1_IRF1": table.loc["IRF1+STAT1"].to_numpy()}
-    brought |= {label: table.loc[label].to_numpy() for label in ["JAK2", "IRF1", "SPI1"]}
-    brought["STAT1+ctrl"] = table.loc["STAT1"].to_numpy()
-    spb.tl.add_predictions(data, brought, key_added="mine", gene_names=list(GENES))
+    predictions = {"STAT1_IRF1": table.loc["IRF1+STAT1"].to_numpy()}
+    predictions |= {label: table.loc[label].to_numpy() for label in ["JAK2", "IRF1", "SPI1"]}
+    predictions["STAT1+ctrl"] = table.loc["STAT1"].to_numpy()
+    spb.tl.add_predictions(data, predictions, key_added="mine", gene_names=list(GENES))
     check(data, table)
     np.testing.assert_allclose(spb.get.predictions(data, "mine").loc[CONTROL], control, rtol=1e-6)
 
 
 def test_scgpt_dict_of_cells(data, table):
     cells = predicted_cells(table, column="x")
-    brought = {label: cells.X[(cells.obs["x"] == label).to_numpy()].astype(np.float32) for label in LABELS}
-    spb.tl.add_predictions(data, brought, key_added="mine", gene_names=pd.Index(GENES))
+    predictions = {label: cells.X[(cells.obs["x"] == label).to_numpy()].astype(np.float32) for label in LABELS}
+    spb.tl.add_predictions(data, predictions, key_added="mine", gene_names=pd.Index(GENES))
     pd.testing.assert_frame_equal(stored(data), table, check_names=False, rtol=1e-5, atol=1e-6)
 
 
 def test_dict_of_series_names_its_genes(data, table):
-    brought = {label: row.iloc[::-1] for label, row in table.iterrows()}
-    spb.tl.add_predictions(data, brought, key_added="mine")
+    predictions = {label: row.iloc[::-1] for label, row in table.iterrows()}
+    spb.tl.add_predictions(data, predictions, key_added="mine")
     check(data, table)
 
 
@@ -230,11 +230,11 @@ def test_predicted_reference_needs_the_control(profiles, table):
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"),
+    ("argument", "message"),
     [({"control": "mock"}, "profiles"), ({"kind": "logfc"}, "log2fc"), ({"key_added": "half_1"}, "did not write")],
 )
-def test_words(profiles, table, argument, said):
-    with pytest.raises(ValueError, match=said):
+def test_words(profiles, table, argument, message):
+    with pytest.raises(ValueError, match=message):
         spb.tl.add_predictions(profiles, table, **{"key_added": "mine", **argument})
 
 
@@ -300,9 +300,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_and_nothing_written(data, table, case):
-    change, arguments, said = REFUSED[case]
+    change, arguments, message = REFUSED[case]
     before = data.copy()
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         spb.tl.add_predictions(data, change(table), key_added="mine", **arguments)
     unchanged(data, before)
 
@@ -338,11 +338,11 @@ def test_standardized_data_take_negative_predictions():
 
 
 def test_unknown_labels_are_named_and_missing_ones_are_gaps(data, table):
-    brought = table.drop(index=["JAK2", "SPI1"])
-    brought.loc["TP53"] = brought.loc["IRF1"]
-    brought.loc["none"] = brought.loc["IRF1"]  # unassigned: left out without a word
+    predictions = table.drop(index=["JAK2", "SPI1"])
+    predictions.loc["TP53"] = predictions.loc["IRF1"]
+    predictions.loc["none"] = predictions.loc["IRF1"]  # unassigned: left out without a word
     with pytest.warns(UserWarning, match="1 labels are not in the data and are left out: TP53"):
-        spb.tl.add_predictions(data, brought, key_added="mine")
+        spb.tl.add_predictions(data, predictions, key_added="mine")
     got = stored(data)
     assert got.loc[["JAK2", "SPI1"]].isna().all(axis=None)
     assert got.drop(index=["JAK2", "SPI1"]).notna().all(axis=None)
@@ -382,8 +382,8 @@ def test_constant_is_noted(profiles, table):
 
 def test_attributions(data, table):
     values = np.random.default_rng(8).random((len(GENES), 2))
-    given = pd.DataFrame(values, index=GENES, columns=["STAT1_IRF1", "JAK2"]).sample(frac=1, random_state=0)
-    spb.tl.add_predictions(data, table, key_added="mine", attributions=given)
+    attributions = pd.DataFrame(values, index=GENES, columns=["STAT1_IRF1", "JAK2"]).sample(frac=1, random_state=0)
+    spb.tl.add_predictions(data, table, key_added="mine", attributions=attributions)
     got = spb.get.attributions(data, "mine")
     np.testing.assert_allclose(got[["IRF1+STAT1", "JAK2"]].loc[GENES], values, rtol=1e-6)
     assert got.drop(columns=["IRF1+STAT1", "JAK2"]).isna().all(axis=None)

@@ -8,12 +8,12 @@ from scipy import sparse
 
 from scpertbias import _moments
 from scpertbias._models.external.matching import (
-    Brought,
+    PredictionRows,
     by_perturbation,
     digits,
     gene_columns,
-    known,
     match,
+    perturbation_codes,
 )
 
 GENES = ["A", "B", "C", "HLA-A", "D1"]
@@ -27,9 +27,9 @@ def screen(labels=("ctrl_1", "ctrl_2", "A", "B", "A;B", "HLA_X", "NT5"), genes=G
     return _moments.of(cells, reference=["ctrl_1", "ctrl_2"] if "ctrl_1" in labels else None, **options)
 
 
-def brought(values, labels, genes, *, pooled=False) -> Brought:
+def rows_of(values, labels, genes, *, are_cells=False) -> PredictionRows:
     genes = None if genes is None else pd.Index(genes)
-    return Brought(values, labels, genes, pooled=pooled, whole=False, source="here")
+    return PredictionRows(values, labels, genes, are_cells=are_cells, are_integers=False, source="here")
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_controls_of_any_name():
 def test_known_labels_warn_of_the_others():
     data = screen()
     with pytest.warns(UserWarning, match="`test`: 2 labels .* C, TP53"):
-        codes = known(["A", "C", "none", "TP53", ""], data, argument="test")
+        codes = perturbation_codes(["A", "C", "none", "TP53", ""], data, argument="test")
     assert (codes >= 0).tolist() == [True, False, False, False, False]
     with pytest.raises(ValueError, match="`test` names no perturbation of the data"):
-        known(["C", "ctrl"], data, argument="test")
+        perturbation_codes(["C", "ctrl"], data, argument="test")
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix, sparse.csc_array])
@@ -88,7 +88,7 @@ def test_cells_are_averaged(form):
     labels = rng.choice(["A", "B", "B_A", "A+B", "ctrl", "nan"], 100)
     values = rng.random((100, 6)).astype(np.float32)
     genes = ["D1", "C", "EXTRA", "HLA-A", "B", "A"]
-    got = by_perturbation(brought(form(values), labels.tolist(), genes, pooled=True), data)
+    got = by_perturbation(rows_of(form(values), labels.tolist(), genes, are_cells=True), data)
     same = {"A": ["A"], "B": ["B"], "A+B": ["B_A", "A+B"], data.reference: ["ctrl"]}
     for i, name in enumerate(data.names):
         rows = values[np.isin(labels, same.get(name, []))].astype(np.float64)
@@ -99,16 +99,16 @@ def test_cells_are_averaged(form):
 def test_rows_of_a_table_are_not_averaged():
     data = screen()
     with pytest.raises(ValueError, match=r"has 'A\+B' more than once \(as A\+B, B_A\)"):
-        by_perturbation(brought(np.ones((2, 5)), ["A+B", "B_A"], GENES), data)
+        by_perturbation(rows_of(np.ones((2, 5)), ["A+B", "B_A"], GENES), data)
     controls = np.arange(15.0).reshape(3, 5)  # but the control has many names
-    got = by_perturbation(brought(controls, ["ctrl_1", "ctrl_2", "A"], GENES), data)
+    got = by_perturbation(rows_of(controls, ["ctrl_1", "ctrl_2", "A"], GENES), data)
     np.testing.assert_array_equal(got[0], controls[:2].mean(axis=0))
 
 
 def test_rows_of_the_data():
     data = screen()
     values = np.random.default_rng(0).random((len(data.codes), 5))
-    got = by_perturbation(brought(values, None, GENES, pooled=True), data)
+    got = by_perturbation(rows_of(values, None, GENES, are_cells=True), data)
     expected = [values[data.codes == i].mean(axis=0) for i in range(len(data.names))]
     np.testing.assert_allclose(got, expected)
 
@@ -116,17 +116,17 @@ def test_rows_of_the_data():
 def test_gene_names_replace_those_of_the_columns():
     data = screen()
     values = np.arange(5.0)[None]
-    got = by_perturbation(brought(values, ["A"], range(5)), data, GENES[::-1])
+    got = by_perturbation(rows_of(values, ["A"], range(5)), data, GENES[::-1])
     np.testing.assert_array_equal(got[data.names.index("A")], values[0, ::-1])
     for wrong in ("ABCDE", GENES[:3]):
         with pytest.raises(ValueError, match="5 names are needed"):
-            by_perturbation(brought(values, ["A"], None), data, wrong)
+            by_perturbation(rows_of(values, ["A"], None), data, wrong)
     with pytest.raises(ValueError, match="numbers for gene names"):
-        by_perturbation(brought(values, ["A"], None), data, range(5))
+        by_perturbation(rows_of(values, ["A"], None), data, range(5))
 
 
 def columns(data, genes, labels=("A",)):
-    thing = brought(np.zeros((1, len(genes))), None if labels is None else list(labels), genes)
+    thing = rows_of(np.zeros((1, len(genes))), None if labels is None else list(labels), genes)
     return gene_columns(thing, thing.genes, data).tolist()
 
 

@@ -20,7 +20,7 @@ def cells() -> ad.AnnData:
     return data
 
 
-def brought(cells: ad.AnnData, predictions, **options):
+def read_rows(cells: ad.AnnData, predictions, **options):
     return read(predictions, cells, _moments.of(cells), **{"obsm": None, **options})
 
 
@@ -30,17 +30,17 @@ def predicted(**obs) -> ad.AnnData:
 
 @pytest.mark.parametrize("column", ["perturbation", "condition", "target_gene", "gene", "pert"])
 def test_column_of_labels(cells, column):
-    got = brought(cells, predicted(**{column: ["A", "B+ctrl", np.nan]}))
+    got = read_rows(cells, predicted(**{column: ["A", "B+ctrl", np.nan]}))
     assert got.labels == ["A", "B+ctrl", ""]
-    assert got.pooled
+    assert got.are_cells
     np.testing.assert_array_equal(got.values, PREDICTED)
 
 
 def test_column_that_holds_the_perturbations_is_taken(cells):
-    got = brought(cells, predicted(condition=["stim", "rest", "rest"], gene=["A", "B", "ctrl"]))
+    got = read_rows(cells, predicted(condition=["stim", "rest", "rest"], gene=["A", "B", "ctrl"]))
     assert got.labels == ["A", "B", "ctrl"]
     with pytest.raises(ValueError, match=r"holds a perturbation of the data.*Its obs holds \['condition', 'who'\]"):
-        brought(cells, predicted(condition=["stim", "rest", "rest"], who=["A", "B", "ctrl"]))
+        read_rows(cells, predicted(condition=["stim", "rest", "rest"], who=["A", "B", "ctrl"]))
 
 
 def test_groupby_comes_first(cells):
@@ -52,7 +52,7 @@ def test_groupby_comes_first(cells):
 
 def test_backed_file(cells, tmp_path):
     predicted(gene=["A", "B", "A"]).write_h5ad(tmp_path / "p.h5ad")
-    got = brought(cells, ad.read_h5ad(tmp_path / "p.h5ad", backed="r"))
+    got = read_rows(cells, ad.read_h5ad(tmp_path / "p.h5ad", backed="r"))
     np.testing.assert_array_equal(got.values, PREDICTED)
 
 
@@ -60,23 +60,23 @@ def test_table_in_obsm_brings_its_names(cells):
     cells.obsm["named"] = pd.DataFrame(cells.X[:, ::-1], index=cells.obs_names, columns=list("DCBA"))
     cells.obsm["numbered"] = pd.DataFrame(cells.X, index=cells.obs_names, columns=list("0123"))
     cells.obsm["wide"] = np.zeros((90, 9))
-    assert list(brought(cells, "named").genes) == list("DCBA")
-    assert list(brought(cells, "numbered").genes) == list(GENES)
-    assert brought(cells, "wide").genes is None
-    assert brought(cells, "named").labels is None
+    assert list(read_rows(cells, "named").genes) == list("DCBA")
+    assert list(read_rows(cells, "numbered").genes) == list(GENES)
+    assert read_rows(cells, "wide").genes is None
+    assert read_rows(cells, "named").labels is None
 
 
 def test_obsm_of_a_predicted_anndata(cells):
     data = predicted(gene=["A", "B", "A"])
     data.obsm["CPA_pred"] = 2 * PREDICTED
-    np.testing.assert_array_equal(brought(cells, data, obsm="CPA_pred").values, 2 * PREDICTED)
+    np.testing.assert_array_equal(read_rows(cells, data, obsm="CPA_pred").values, 2 * PREDICTED)
     with pytest.raises(KeyError, match=r"no obsm\['cpa'\]; there are \['CPA_pred'\]"):
-        brought(cells, data, obsm="cpa")
+        read_rows(cells, data, obsm="cpa")
     data.X = None
     with pytest.raises(ValueError, match="has no X; pass obsm="):
-        brought(cells, data)
+        read_rows(cells, data)
     data.var["gene_name"] = list("WXYZ")
-    assert "gene_name" in brought(cells, data, obsm="CPA_pred").hint
+    assert "gene_name" in read_rows(cells, data, obsm="CPA_pred").hint
 
 
 @pytest.mark.parametrize("name", ["m.pkl", "m.pickle", "m.pt", "m.npy"])
@@ -89,7 +89,7 @@ def test_pickles_are_refused_unread(cells, tmp_path, name):
 
     (tmp_path / name).write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(ValueError, match="unpickling a file runs whatever code it holds"):
-        brought(cells, tmp_path / name)
+        read_rows(cells, tmp_path / name)
 
 
 def test_files_that_cannot_be_read(cells, tmp_path):
@@ -97,48 +97,50 @@ def test_files_that_cannot_be_read(cells, tmp_path):
     predicted(gene=["A", "B", "A"]).write_h5ad(path)
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(ValueError, match="cut.h5ad cannot be read"):
-        brought(cells, path)
+        read_rows(cells, path)
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(ValueError, match="empty.csv cannot be read"):
-        brought(cells, str(tmp_path / "empty.csv"))
+        read_rows(cells, str(tmp_path / "empty.csv"))
     (tmp_path / "a.parquet").write_text("")
     with pytest.raises(ValueError, match="of no known kind"):
-        brought(cells, tmp_path / "a.parquet")
+        read_rows(cells, tmp_path / "a.parquet")
 
 
 def test_neither_slot_nor_file(cells):
     cells.layers["one"], cells.obsm["two"] = cells.X, cells.X
     with pytest.raises(ValueError, match=r"no such file.*layers\['CPA'\].*'one'.*obsm\['CPA'\].*'two'"):
-        brought(cells, "CPA")
+        read_rows(cells, "CPA")
 
 
 def test_numbers_survive_a_text_file(cells, tmp_path):
     pd.DataFrame(PREDICTED / 3, ["A", "B", "A+B"], GENES).to_csv(tmp_path / "p.csv")
-    np.testing.assert_array_equal(brought(cells, tmp_path / "p.csv").values, PREDICTED / 3)
+    np.testing.assert_array_equal(read_rows(cells, tmp_path / "p.csv").values, PREDICTED / 3)
 
 
 def test_dicts(cells):
-    got = brought(cells, {"A": PREDICTED, ("A", "B"): PREDICTED[0], "B": PREDICTED[:1]})
+    got = read_rows(cells, {"A": PREDICTED, ("A", "B"): PREDICTED[0], "B": PREDICTED[:1]})
     assert got.labels == ["A", "A+B", "B"]
     np.testing.assert_allclose(got.values, [PREDICTED.mean(axis=0), PREDICTED[0], PREDICTED[0]])
-    for wrong, said in [
+    for wrong, message in [
         ({}, "empty dict"),
         ({"A": [1.0, 2.0], "B": [1.0]}, "differ in their number of genes"),
         ({"A": "text"}, r"\['A'\] hold no array"),
         ({"A": np.zeros((2, 2, 2))}, r"\['A'\] hold no array"),
         ({"A": np.zeros((0, 4))}, r"\['A'\] hold no array"),
     ]:
-        with pytest.raises(ValueError, match=said):
-            brought(cells, wrong)
+        with pytest.raises(ValueError, match=message):
+            read_rows(cells, wrong)
 
 
 def test_whole_numbers_are_noticed(cells):
     counts = np.array([[0.0, 3.0, 1.0, 0.0]])
-    assert brought(cells, {"A": counts}).whole
-    assert brought(cells, {"A": np.vstack([counts, 2 * counts + 1])}).whole  # though their mean is not
-    assert not brought(cells, {"A": counts / 2}).whole
-    assert not brought(cells, {"A": counts.clip(max=1)}).whole
-    assert brought(cells, ad.AnnData(counts, obs=pd.DataFrame(index=["A"]), var=pd.DataFrame(index=GENES))).whole
+    assert read_rows(cells, {"A": counts}).are_integers
+    assert read_rows(cells, {"A": np.vstack([counts, 2 * counts + 1])}).are_integers  # though their mean is not
+    assert not read_rows(cells, {"A": counts / 2}).are_integers
+    assert not read_rows(cells, {"A": counts.clip(max=1)}).are_integers
+    assert read_rows(
+        cells, ad.AnnData(counts, obs=pd.DataFrame(index=["A"]), var=pd.DataFrame(index=GENES))
+    ).are_integers
 
 
 def test_table_of_words():

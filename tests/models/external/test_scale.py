@@ -11,8 +11,8 @@ EXPRESSION = (CONTROL + RNG.normal(0, 0.1, (8, 200))).clip(0)
 DELTA = EXPRESSION - CONTROL
 
 
-def check(values, kind="expression", *, control=CONTROL, whole=False, signed=False, shifted=False):
-    check_scale(values, control, kind, whole=whole, signed=signed, shifted=shifted)
+def check(values, kind="expression", *, control=CONTROL, are_integers=False, signed=False, allow_offset=False):
+    check_scale(values, control, kind, are_integers=are_integers, signed=signed, allow_offset=allow_offset)
 
 
 def test_what_it_takes():
@@ -40,15 +40,15 @@ def test_the_correlation_is_named():
 
 
 def test_an_offset_passes_only_where_it_is_taken_out():
-    check(EXPRESSION + 3, shifted=True)
+    check(EXPRESSION + 3, allow_offset=True)
     with pytest.raises(ValueError, match="another scale: its mean"):
         check(EXPRESSION + 3)
     with pytest.raises(ValueError, match="another scale: its spread"):
-        check(3 * EXPRESSION, shifted=True)
+        check(3 * EXPRESSION, allow_offset=True)
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (DELTA, "negative values"),
         ((EXPRESSION - EXPRESSION.mean(axis=0)) / EXPRESSION.std(axis=0), "negative values"),
@@ -57,14 +57,14 @@ def test_an_offset_passes_only_where_it_is_taken_out():
         (EXPRESSION / np.log(10), "another scale"),  # log10
     ],
 )
-def test_not_expression(values, said):
-    with pytest.raises(ValueError, match=said):
+def test_not_expression(values, message):
+    with pytest.raises(ValueError, match=message):
         check(values)
 
 
 def test_raw_counts():
     with pytest.raises(ValueError, match="raw counts"):
-        check(np.round(EXPRESSION), whole=True)
+        check(np.round(EXPRESSION), are_integers=True)
 
 
 def test_not_changes():

@@ -50,16 +50,19 @@ class Folder:
     def _read_plain(self, last: Path) -> dict[str, Any]:
         try:
             plain: dict[str, Any] = json.loads((last / PLAIN).read_text(encoding="utf-8"))
-            known = dict(plain["identity"])
+            saved_identity = dict(plain["identity"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ValueError(_unreadable(last)) from error
-        differ = [key for key in {**self.identity, **known} if known.get(key) != self.identity.get(key)]
+        differ = [
+            key for key in {**self.identity, **saved_identity} if saved_identity.get(key) != self.identity.get(key)
+        ]
         if differ:
-            shown = "; ".join(
-                f"{key}: {_short(known.get(key))} there, {_short(self.identity.get(key))} here" for key in differ
+            differences = "; ".join(
+                f"{key}: {_short(saved_identity.get(key))} there, {_short(self.identity.get(key))} here"
+                for key in differ
             )
             msg = (
-                f"`resume`: the checkpoint in {str(self.path)!r} was made with other {', '.join(differ)} ({shown}). "
+                f"`resume`: the checkpoint in {str(self.path)!r} was made with other {', '.join(differ)} ({differences}). "
                 "Train on the same data with the same parameters, or use another checkpoint_dir."
             )
             raise ValueError(msg)

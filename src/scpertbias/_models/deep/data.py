@@ -1,4 +1,8 @@
-"""Cells for training: which count, in which split, with which control partner; dense a batch at a time."""
+"""Cells for training: which count, in which split, with which control partner; dense a batch at a time.
+
+In the models trained from cells a batch is a minibatch; what the rest of the package calls a batch (of cells, the
+``batch_key``) is a stratum here.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +12,28 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
 from ... import _keys, _moments, _store, _validate
-from ..._core.arrays import BoolArray, IntArray
+from ..._core.arrays import BoolArray, Float32Array, IntArray
 from ..._core.sums import column_sums
 from ..._moments import Screen
 from .._base import Problem, problem
 
-FloatArray = npt.NDArray[np.float32]
 FEWER = (
     "Keep fewer cells or genes (spb.pp.select_genes), or raise it: the predictions of this model are stored by cell."
 )
 
 
 @dataclass(frozen=True)
-class Cells:
+class TrainingCells:
     """Cells as a model is trained on them.
 
     ``x`` (n, G) is CSR or dense, as it was; ``code`` (n,) the perturbation of each cell (0 control; −1: does not
     count), ``split`` (n,) its place in train, val, test, ``stratum`` (n,) its stratum. ``order`` are the cells that
-    count, in an order that depends on their names only. ``offset`` (strata, G) is each stratum's control mean less that
+    count, in an order that depends on their names only. ``offset`` (one row a stratum, G) is each stratum's control mean less that
     of all (None with one stratum). ``screen`` and ``problem`` are the moments, for all that is about means.
     """
 
@@ -40,7 +42,7 @@ class Cells:
     split: IntArray
     stratum: IntArray
     order: IntArray
-    offset: FloatArray | None
+    offset: Float32Array | None
     screen: Screen
     problem: Problem
     fingerprint: Mapping[str, str]
@@ -54,12 +56,12 @@ class Cells:
         """Return the cells of a split, control cells among the training cells."""
         return self.order[self.split[self.order] == _keys.SPLITS.index(split)]
 
-    def dense(self, cells: IntArray) -> FloatArray:
+    def dense(self, cells: IntArray) -> Float32Array:
         """Return the values of some cells, as stored."""
         rows = self.x[cells]
         return np.asarray(rows.toarray() if sparse.issparse(rows) else rows, dtype=np.float32)
 
-    def centered(self, cells: IntArray) -> FloatArray:
+    def centered(self, cells: IntArray) -> Float32Array:
         """Return the values of some cells, less the control mean of their own stratum, plus that of all control."""
         values = self.dense(cells)
         if self.offset is None:
@@ -68,27 +70,27 @@ class Cells:
 
     def expressed(self) -> BoolArray:
         """Perturbations × genes: whether any training or validation cell has a value other than zero."""
-        seen = self.order[self.split[self.order] < _keys.SPLITS.index("test")]
-        found = np.zeros((len(self.screen.names), self.x.shape[1]), dtype=bool)
-        for code, cells in pd.Series(seen).groupby(self.code[seen]):
+        not_test = self.order[self.split[self.order] < _keys.SPLITS.index("test")]
+        has_value = np.zeros((len(self.screen.names), self.x.shape[1]), dtype=bool)
+        for code, cells in pd.Series(not_test).groupby(self.code[not_test]):
             rows = self.x[cells.to_numpy()]
             if sparse.issparse(rows):
-                found[int(code), rows.indices[rows.data != 0]] = True
+                has_value[int(code), rows.indices[rows.data != 0]] = True
             else:
-                found[int(code)] = (rows != 0).any(axis=0)
-        return found
+                has_value[int(code)] = (rows != 0).any(axis=0)
+        return has_value
 
     def partners(self, rng: np.random.Generator) -> IntArray:
         """Draw a control cell of the same stratum for every cell; a control cell is its own."""
         partner = np.arange(len(self.code))
         perturbed, control = (self.order[(self.code[self.order] == 0) == is_control] for is_control in (False, True))
         for s in np.unique(self.stratum[perturbed]):
-            mine, pool = perturbed[self.stratum[perturbed] == s], control[self.stratum[control] == s]
-            partner[mine] = pool[rng.integers(len(pool), size=len(mine))]
+            cells, pool = perturbed[self.stratum[perturbed] == s], control[self.stratum[control] == s]
+            partner[cells] = pool[rng.integers(len(pool), size=len(cells))]
         return partner
 
 
-def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> Cells:
+def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> TrainingCells:
     """Read cells; profiles are refused, because this model is trained on cells."""
     _validate.cells_or_profiles(adata)
     if _store.profiles_record(adata) is not None:
@@ -112,7 +114,7 @@ def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> Cells:
     by_name = np.argsort(pd.util.hash_array(adata.obs_names.to_numpy(object), categorize=False), kind="stable")
     order = by_name[code[by_name] >= 0]
     label = np.array(screen.names, dtype=object)[code[order]]
-    return Cells(
+    return TrainingCells(
         x=x,
         code=code,
         split=split,
@@ -130,7 +132,7 @@ def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> Cells:
     )
 
 
-def _offsets(x: Any, stratum: IntArray) -> FloatArray:
+def _offsets(x: Any, stratum: IntArray) -> Float32Array:
     """Return each stratum's mean less that of all; strata that do not count are zero."""
     control = column_sums(x[stratum >= 0]) / (stratum >= 0).sum()
     offsets = np.zeros((int(stratum.max()) + 1, x.shape[1]), dtype=np.float32)
@@ -141,7 +143,7 @@ def _offsets(x: Any, stratum: IntArray) -> FloatArray:
 
 def digest(*columns: Iterable[Any]) -> str:
     """Hash columns of text."""
-    made = hashlib.sha256()
+    sha = hashlib.sha256()
     for row in zip(*columns, strict=True):
-        made.update(("\x1f".join(map(str, row)) + "\x1e").encode())
-    return made.hexdigest()
+        sha.update(("\x1f".join(map(str, row)) + "\x1e").encode())
+    return sha.hexdigest()

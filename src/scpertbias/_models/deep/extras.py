@@ -37,17 +37,17 @@ def pick_device(device: str | None) -> torch.device:
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        chosen = torch.device(device)
+        torch_device = torch.device(device)
     except RuntimeError as error:
         msg = f"`device` is {device!r}; use 'cpu', 'cuda' or 'cuda:1'."
         raise ValueError(msg) from error
-    if chosen.type not in ("cpu", "cuda"):
+    if torch_device.type not in ("cpu", "cuda"):
         msg = f"`device` is {device!r}; only 'cpu' and 'cuda' are supported."
         raise ValueError(msg)
-    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+    if torch_device.type == "cuda" and (torch_device.index or 0) >= torch.cuda.device_count():
         msg = f"`device` is {device!r}, but torch sees {torch.cuda.device_count()} GPUs; leave it out to use what there is."
         raise ValueError(msg)
-    return chosen
+    return torch_device
 
 
 def seed_of(rng: int | np.random.Generator | None, checkpoint_dir: object) -> int:

@@ -87,7 +87,7 @@ def train(
     if folder is not None and (saved := folder.load()) is not None:
         run.restore(*saved)
     with progress(name, None, unit="batch") as bar:
-        while len(run.history) < schedule.epochs and not run.is_tired():
+        while len(run.history) < schedule.epochs and not run.is_out_of_patience():
             run.epoch(bar)
             if folder is not None:
                 folder.save(len(run.history), run.tensors(), run.plain())
@@ -116,8 +116,8 @@ class _Run:
         self.half = None if not on_gpu else torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.half is torch.float16)
 
-    def is_tired(self) -> bool:
-        """Whether the last epochs brought nothing."""
+    def is_out_of_patience(self) -> bool:
+        """Whether the last epochs were no better than the best before."""
         since = next((i for i, row in enumerate(reversed(self.history)) if row["best"]), 0)
         return self.schedule.patience is not None and since >= self.schedule.patience
 
@@ -135,16 +135,16 @@ class _Run:
             bar.update()
         rate = self.optimizer.param_groups[0]["lr"]
         self.scheduler.step()
-        trained = time.perf_counter()
+        train_end = time.perf_counter()
         self.learner.module.eval()
-        shown = {key: float(value) for key, value in self.learner.validate().items()}
+        validation = {key: float(value) for key, value in self.learner.validate().items()}
         row = {
             "epoch": len(self.history) + 1,
             "train_loss": float(np.mean(losses)),
-            **shown,
+            **validation,
             "learning_rate": float(rate),
-            "seconds": trained - start,
-            "seconds_validation": time.perf_counter() - trained,
+            "seconds": train_end - start,
+            "seconds_validation": time.perf_counter() - train_end,
             "peak_memory": _peak(self.device),
         }
         value = row.get(self.schedule.monitor, math.nan)

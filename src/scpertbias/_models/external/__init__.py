@@ -1,1 +1,1 @@
-"""Predictions of other models: read, matched to the screen, brought to its scale, stored."""
+"""Predictions of other models: read, matched to the screen, taken to its scale, stored."""

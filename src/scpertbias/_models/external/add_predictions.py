@@ -16,7 +16,7 @@ from ..._docs import docs
 from ..._log import added, info
 from .._base import CONSTANT, model
 from .._fit import DATA
-from .matching import by_perturbation, known
+from .matching import by_perturbation, perturbation_codes
 from .readers import read, table_rows
 from .scale import KINDS, check_scale
 
@@ -132,15 +132,22 @@ def add_predictions(
         split_key=split_key,
         gene_symbols=gene_symbols,
     )
-    brought = read(predictions, adata, screen, obsm=obsm)
-    values = by_perturbation(brought, screen, gene_names)
+    rows = read(predictions, adata, screen, obsm=obsm)
+    values = by_perturbation(rows, screen, gene_names)
     signed = _store.layer_record(adata, screen.record.get("layer")) is not None
-    shifted = control == "predicted"
-    check_scale(values[1:], screen.moments.control, kind, whole=brought.whole, signed=signed, shifted=shifted)
+    allow_offset = control == "predicted"
+    check_scale(
+        values[1:],
+        screen.moments.control,
+        kind,
+        are_integers=rows.are_integers,
+        signed=signed,
+        allow_offset=allow_offset,
+    )
     values = _expression(values, screen, kind=kind, control=control)
     importance = None if attributions is None else _attributions(attributions, screen)
     held_out = None if test is None else _held_out(test, screen)
-    params = {"kind": kind, "control": control, "source": brought.source}
+    params = {"kind": kind, "control": control, "source": rows.source}
     adata = adata.copy() if copy else adata
     _put(adata, key_added, screen, values=values, attributions=importance, test=held_out, params=params)
     return adata if copy else None
@@ -200,7 +207,7 @@ def _attributions(table: pd.DataFrame, screen: _moments.Screen) -> FloatArray:
 def _held_out(test: Sequence[str], screen: _moments.Screen) -> list[str]:
     """Return the held-out perturbations by their names in the data."""
     labels = [test] if isinstance(test, str) else [str(label) for label in test]
-    codes = known(labels, screen, argument="test")
+    codes = perturbation_codes(labels, screen, argument="test")
     return [screen.names[code] for code in np.unique(codes[codes > 0])]
 
 

@@ -1,4 +1,4 @@
-"""Brought predictions, put in the order of the data: perturbations and genes are found by name."""
+"""Predictions of other makers, put in the order of the data: perturbations and genes are found by name."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Brought:
+class PredictionRows:
     """Predictions as they came: rows × columns, dense or sparse.
 
     ``labels`` names the perturbation of each row (None: the rows are those of the data), ``genes`` each column (None:
-    nobody said). ``pooled``: rows of one label are cells, to be averaged. ``whole``: the values are whole numbers, as
+    nobody said). ``are_cells``: rows of one label are cells, to be averaged. ``are_integers``: the values are whole numbers, as
     counts are. ``hint`` says where the names of the columns may be found, ``argument`` how the caller passed them.
     """
 
     values: Any
     labels: list[str] | None
     genes: pd.Index | None
-    pooled: bool
-    whole: bool
+    are_cells: bool
+    are_integers: bool
     source: str
     hint: str = ""
     argument: str = "predictions"
 
 
-def by_perturbation(brought: Brought, screen: Screen, gene_names: Sequence[str] | None = None) -> FloatArray:
-    """Return perturbations × genes in the order of the data, NaN where nothing was brought."""
-    columns = gene_columns(brought, _names(brought, gene_names), screen)
-    codes = screen.codes if brought.labels is None else _codes(brought, brought.labels, screen)
+def by_perturbation(rows: PredictionRows, screen: Screen, gene_names: Sequence[str] | None = None) -> FloatArray:
+    """Return perturbations × genes in the order of the data, NaN where nothing is predicted."""
+    columns = gene_columns(rows, _names(rows, gene_names), screen)
+    codes = screen.codes if rows.labels is None else _codes(rows, rows.labels, screen)
     keep = np.flatnonzero(codes >= 0)
     n = np.bincount(codes[keep], minlength=len(screen.names))
     pool = sparse.csr_array((np.ones(len(keep)), (codes[keep], keep)), shape=(len(n), len(codes)))
-    total = pool @ brought.values
+    total = pool @ rows.values
     total = (total.toarray() if sparse.issparse(total) else np.asarray(total))[:, columns]
     values = np.full(total.shape, np.nan)
     np.divide(total, n[:, None], out=values, where=n[:, None] > 0)
@@ -53,12 +53,12 @@ def by_perturbation(brought: Brought, screen: Screen, gene_names: Sequence[str] 
     if partly.any():
         names = [screen.names[i] for i in np.flatnonzero(partly)]
         msg = (
-            f"`{brought.argument}` holds NaN or infinite values for {some(names)}, in {int(gaps[partly].any(axis=0).sum())} "
+            f"`{rows.argument}` holds NaN or infinite values for {some(names)}, in {int(gaps[partly].any(axis=0).sum())} "
             "genes; a row is predicted for all genes, or is NaN throughout."
         )
         raise ValueError(msg)
     if gaps[1:].all():
-        msg = f"`{brought.argument}` holds only NaN for the perturbations of the data."
+        msg = f"`{rows.argument}` holds only NaN for the perturbations of the data."
         raise ValueError(msg)
     return values
 
@@ -67,56 +67,54 @@ def match(labels: Sequence[str], screen: Screen) -> IntArray:
     """Return which perturbation of the data each label means, read by the rules for cells; −1: none, 0: control."""
     position = {name: i for i, name in enumerate(screen.names)}
     position |= {str(control): 0 for control in screen.record["reference"]}
-    strange = [label for label in dict.fromkeys(labels) if label not in position]
-    read = parse(
-        pd.Series([screen.reference, *strange], dtype=object),
+    unmatched = [label for label in dict.fromkeys(labels) if label not in position]
+    labels_read = parse(
+        pd.Series([screen.reference, *unmatched], dtype=object),
         groupby="predictions",
-        reference=[screen.reference, *(label for label in strange if is_control_word(label))],
+        reference=[screen.reference, *(label for label in unmatched if is_control_word(label))],
         symbols={*screen.symbols.tolist(), *(gene for targets in screen.targets for gene in targets)},
     )
-    meant = {
-        label: -1 if code < 0 else 0 if code == 0 else position.get(read.names[code], -1)
-        for label, code in zip(strange, read.codes[1:].tolist(), strict=True)
+    code_of = {
+        label: -1 if code < 0 else 0 if code == 0 else position.get(labels_read.names[code], -1)
+        for label, code in zip(unmatched, labels_read.codes[1:].tolist(), strict=True)
     }
-    meant |= position
-    return np.array([meant[label] for label in labels], dtype=np.int64)
+    code_of |= position
+    return np.array([code_of[label] for label in labels], dtype=np.int64)
 
 
-def known(labels: Sequence[str], screen: Screen, *, argument: str) -> IntArray:
+def perturbation_codes(labels: Sequence[str], screen: Screen, *, argument: str) -> IntArray:
     """Match labels; warn of those that the data does not have, and refuse where it has none."""
     codes = match(labels, screen)
-    strange = list(dict.fromkeys(label for label, code in zip(labels, codes, strict=True) if code < 0))
-    strange = [label for label in strange if label.strip().casefold() not in UNASSIGNED]
+    unmatched = list(dict.fromkeys(label for label, code in zip(labels, codes, strict=True) if code < 0))
+    unmatched = [label for label in unmatched if label.strip().casefold() not in UNASSIGNED]
     if not (codes > 0).any():
-        msg = (
-            f"`{argument}` names no perturbation of the data ({some(screen.names[1:])}), but {some(strange) or 'none'}."
-        )
+        msg = f"`{argument}` names no perturbation of the data ({some(screen.names[1:])}), but {some(unmatched) or 'none'}."
         raise ValueError(msg)
-    if strange:
-        warn(f"`{argument}`: {len(strange)} labels are not in the data and are left out: {some(strange)}.")
+    if unmatched:
+        warn(f"`{argument}`: {len(unmatched)} labels are not in the data and are left out: {some(unmatched)}.")
     return codes
 
 
-def _codes(brought: Brought, labels: list[str], screen: Screen) -> IntArray:
-    codes = known(labels, screen, argument=brought.argument)
+def _codes(rows: PredictionRows, labels: list[str], screen: Screen) -> IntArray:
+    codes = perturbation_codes(labels, screen, argument=rows.argument)
     twice = np.flatnonzero(np.bincount(codes[codes > 0]) > 1)
-    if len(twice) and not brought.pooled:
+    if len(twice) and not rows.are_cells:
         same = [label for label, code in zip(labels, codes, strict=True) if code == twice[0]]
-        msg = f"`{brought.argument}` has {screen.names[twice[0]]!r} more than once (as {some(same)}); keep one."
+        msg = f"`{rows.argument}` has {screen.names[twice[0]]!r} more than once (as {some(same)}); keep one."
         raise ValueError(msg)
     return codes
 
 
-def gene_columns(brought: Brought, genes: pd.Index | None, screen: Screen) -> IntArray:
+def gene_columns(rows: PredictionRows, genes: pd.Index | None, screen: Screen) -> IntArray:
     """Return the column of every gene of the data, found by name alone: ``var_names``, or else symbols."""
-    if brought.labels is None and genes is not None and genes.equals(screen.genes.astype(str)):
+    if rows.labels is None and genes is not None and genes.equals(screen.genes.astype(str)):
         return np.arange(len(genes))
-    name = brought.argument
+    name = rows.argument
     if genes is None or _only_count(genes, screen.genes):
-        found = "no gene names" if genes is None else f"numbers for gene names ({', '.join(genes[:3])}, …)"
+        genes_text = "no gene names" if genes is None else f"numbers for gene names ({', '.join(genes[:3])}, …)"
         msg = (
-            f"`{name}` has {found}, so nothing says which gene is which. Pass gene_names=, the {brought.values.shape[1]} "
-            f"names in the order of its columns (GEARS: pert_data.adata.var['gene_name']){brought.hint}."
+            f"`{name}` has {genes_text}, so nothing says which gene is which. Pass gene_names=, the {rows.values.shape[1]} "
+            f"names in the order of its columns (GEARS: pert_data.adata.var['gene_name']){rows.hint}."
         )
         raise ValueError(msg)
     own = max((screen.genes.astype(str), pd.Index(screen.symbols)), key=lambda names: int(names.isin(genes).sum()))
@@ -125,8 +123,8 @@ def gene_columns(brought: Brought, genes: pd.Index | None, screen: Screen) -> In
             msg = f"Gene names {whose} repeat ({some(twice)}), so they do not say which is meant."
             raise ValueError(msg)
     column = {gene: i for i, gene in enumerate(genes)}
-    at = np.array([column.get(gene, -1) for gene in own], dtype=np.int64)
-    missing = own[at < 0]
+    columns = np.array([column.get(gene, -1) for gene in own], dtype=np.int64)
+    missing = own[columns < 0]
     if 2 * len(missing) > len(own):
         msg = (
             f"`{name}` has {len(own) - len(missing)} of the {len(own)} genes of the data (it: {some(genes)}; the data: "
@@ -142,17 +140,17 @@ def gene_columns(brought: Brought, genes: pd.Index | None, screen: Screen) -> In
         raise ValueError(msg)
     if len(genes) > len(own):
         info(f"{len(genes) - len(own)} genes of `{name}` are not in the data and are left out")
-    return at
+    return columns
 
 
-def _names(brought: Brought, gene_names: Sequence[str] | None) -> pd.Index | None:
+def _names(rows: PredictionRows, gene_names: Sequence[str] | None) -> pd.Index | None:
     """Return the names of the columns: those given, else their own."""
     if gene_names is None:
-        return None if brought.genes is None else brought.genes.astype(str)
-    width = brought.values.shape[1]
+        return None if rows.genes is None else rows.genes.astype(str)
+    width = rows.values.shape[1]
     if isinstance(gene_names, str) or len(gene_names) != width:
-        found = repr(gene_names) if isinstance(gene_names, str) else f"{len(gene_names)} names"
-        msg = f"`gene_names` is {found}; `{brought.argument}` has {width} columns, so {width} names are needed."
+        names_text = repr(gene_names) if isinstance(gene_names, str) else f"{len(gene_names)} names"
+        msg = f"`gene_names` is {names_text}; `{rows.argument}` has {width} columns, so {width} names are needed."
         raise ValueError(msg)
     return pd.Index([str(name) for name in gene_names])
 

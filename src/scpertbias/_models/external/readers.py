@@ -18,7 +18,7 @@ from ... import _compat, _store
 from ..._files import reading
 from ..._moments import Screen
 from ..._store import obsm as obsm_slot
-from .matching import SHOWN, Brought, digits, match
+from .matching import SHOWN, PredictionRows, digits, match
 
 LABEL_COLUMNS = ("perturbation", "condition", "target_gene", "gene", "perturbation_name", "pert", "pert_name", "target")
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy", ".npz")
@@ -29,7 +29,7 @@ FORMS = (
 )
 
 
-def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) -> Brought:
+def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) -> PredictionRows:
     """Read predictions in any of the accepted forms."""
     own = _own(predictions, adata) if isinstance(predictions, str) else None
     source = ""
@@ -42,18 +42,18 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
     if own is not None:
         return own
     if isinstance(predictions, AnnData):
-        brought = _annotated(predictions, screen, obsm)
+        rows = _annotated(predictions, screen, obsm)
     elif isinstance(predictions, pd.DataFrame):
-        brought = table_rows(predictions)
+        rows = table_rows(predictions)
     elif isinstance(predictions, Mapping):
-        brought = _by_label(predictions)
+        rows = _by_label(predictions)
     else:
         msg = f"`predictions` is a {type(predictions).__name__}; expected is {FORMS}."
         raise TypeError(msg)
-    return replace(brought, source=source) if source else brought
+    return replace(rows, source=source) if source else rows
 
 
-def _own(name: str, adata: AnnData) -> Brought | None:
+def _own(name: str, adata: AnnData) -> PredictionRows | None:
     """Read a layer or obsm of the data, whose rows are the data's own."""
     if _store.has_layer(adata, name):
         values, source = _store.matrix(adata, name), f"layer {name!r}"
@@ -63,7 +63,7 @@ def _own(name: str, adata: AnnData) -> Brought | None:
         except KeyError:
             return None
     values, genes = _slot(values, adata.var_names)
-    return Brought(values, None, genes, pooled=True, whole=_whole(values), source=source)
+    return PredictionRows(values, None, genes, are_cells=True, are_integers=_are_integers(values), source=source)
 
 
 def _slot(values: Any, var_names: pd.Index) -> tuple[Any, pd.Index | None]:
@@ -100,16 +100,16 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
 
 def _no_slot(adata: AnnData, name: str) -> str:
     """Say which layers and obsm there are."""
-    said = []
+    messages = []
     for look in (_store.matrix, obsm_slot):
         try:
             look(adata, name)
         except KeyError as err:
-            said.append(str(err.args[0]))
-    return " ".join(said)
+            messages.append(str(err.args[0]))
+    return " ".join(messages)
 
 
-def _annotated(predicted: AnnData, screen: Screen, obsm: str | None) -> Brought:
+def _annotated(predicted: AnnData, screen: Screen, obsm: str | None) -> PredictionRows:
     """Read an AnnData of predicted cells or profiles."""
     predicted = predicted.to_memory() if predicted.isbacked else predicted
     if obsm is None and predicted.X is None:
@@ -119,12 +119,12 @@ def _annotated(predicted: AnnData, screen: Screen, obsm: str | None) -> Brought:
         (predicted.X, predicted.var_names) if obsm is None else _slot(obsm_slot(predicted, obsm), predicted.var_names)
     )
     named = [str(c) for c in predicted.var.columns if not pd.api.types.is_numeric_dtype(predicted.var[c])]
-    return Brought(
+    return PredictionRows(
         values,
         _labels_of(predicted, screen),
         genes,
-        pooled=True,
-        whole=_whole(values),
+        are_cells=True,
+        are_integers=_are_integers(values),
         source=f"AnnData {predicted.n_obs} × {predicted.n_vars}" + (f", obsm {obsm!r}" if obsm else ""),
         hint=f"; its var holds {named}" if named else "",
     )
@@ -153,7 +153,7 @@ def _text(values: pd.Series) -> list[str]:
     return values.astype(object).where(values.notna(), "").astype(str).tolist()
 
 
-def table_rows(table: pd.DataFrame, *, argument: str = "predictions") -> Brought:
+def table_rows(table: pd.DataFrame, *, argument: str = "predictions") -> PredictionRows:
     """Read a table perturbations × genes."""
     words = [str(c) for c, dtype in table.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
     if words:
@@ -166,10 +166,12 @@ def table_rows(table: pd.DataFrame, *, argument: str = "predictions") -> Brought
     genes = pd.Index(table.columns.astype(str))
     labels = _text(table.index.to_series())
     source = f"table {values.shape[0]} × {values.shape[1]}"
-    return Brought(values, labels, genes, pooled=False, whole=_whole(values), source=source, argument=argument)
+    return PredictionRows(
+        values, labels, genes, are_cells=False, are_integers=_are_integers(values), source=source, argument=argument
+    )
 
 
-def _by_label(predictions: Mapping[Any, Any]) -> Brought:
+def _by_label(predictions: Mapping[Any, Any]) -> PredictionRows:
     """Read a dict from label to one array over genes, or to an array cells × genes."""
     if not predictions:
         msg = "`predictions` is an empty dict."
@@ -191,11 +193,13 @@ def _by_label(predictions: Mapping[Any, Any]) -> Brought:
         msg = f"`predictions`: the arrays differ in their number of genes ({sorted(widths)[:SHOWN]})."
         raise ValueError(msg)
     rows = np.array([np.atleast_2d(a).mean(axis=0, dtype=np.float64) for a in arrays])
-    whole = all(_whole(a) for a in arrays)
-    return Brought(rows, labels, None, pooled=False, whole=whole, source=f"dict of {len(labels)} labels")
+    are_integers = all(_are_integers(a) for a in arrays)
+    return PredictionRows(
+        rows, labels, None, are_cells=False, are_integers=are_integers, source=f"dict of {len(labels)} labels"
+    )
 
 
-def _whole(values: Any) -> bool:
+def _are_integers(values: Any) -> bool:
     """Whether values are whole numbers above 1, as raw counts are; a sample of them tells."""
     flat = (values.data if sparse.issparse(values) else np.asarray(values)).ravel(order="K")
     sample = flat[:: max(1, flat.size // 50_000)]

@@ -1,4 +1,4 @@
-"""Whether brought values are what they are said to be: expression, changes, fold changes."""
+"""Whether the values of other makers are what they are said to be: expression, changes, fold changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_CHANGE = 30.0  # no log-normalized value is above 14
 
 
 def check_scale(
-    values: FloatArray, control: FloatArray, kind: str, *, whole: bool, signed: bool, shifted: bool = False
+    values: FloatArray, control: FloatArray, kind: str, *, are_integers: bool, signed: bool, allow_offset: bool = False
 ) -> None:
     """Refuse shuffled genes, and values that are not of the kind that they are said to be.
 
@@ -28,11 +28,11 @@ def check_scale(
         Control mean of the data.
     kind
         One of ``KINDS``.
-    whole
+    are_integers
         Whether the values came as whole numbers.
     signed
         Whether the data are regressed or standardized: then the control does not tell what expression looks like.
-    shifted
+    allow_offset
         Whether expression may carry an offset that all predictions share.
     """
     values = values[np.isfinite(values).all(axis=1)]
@@ -48,7 +48,7 @@ def check_scale(
         return
     r = _correlation(values, control)
     if kind == "expression":
-        _check_expression(values, control, r, whole=whole, shifted=shifted)
+        _check_expression(values, control, r, are_integers=are_integers, allow_offset=allow_offset)
     elif r > EXPRESSION and values.min() >= 0:
         msg = (
             f"`predictions` looks like expression, not like kind={kind!r}: it is never negative, and correlates with the "
@@ -57,8 +57,10 @@ def check_scale(
         raise ValueError(msg)
 
 
-def _check_expression(values: FloatArray, control: FloatArray, r: float, *, whole: bool, shifted: bool) -> None:
-    if whole:
+def _check_expression(
+    values: FloatArray, control: FloatArray, r: float, *, are_integers: bool, allow_offset: bool
+) -> None:
+    if are_integers:
         msg = (
             "`predictions` looks like raw counts (whole numbers only). Take them to the scale of the data first: "
             "sc.pp.normalize_total(…, target_sum=1e4), sc.pp.log1p(…)."
@@ -79,11 +81,17 @@ def _check_expression(values: FloatArray, control: FloatArray, r: float, *, whol
         raise ValueError(msg)
     spread = float(np.median(values.std(axis=1))), float(control.std())
     level = float(values.mean()), float(control.mean())
-    for what, (mine, expected) in {"spread": spread, "mean": level}.items():
-        if expected > 0 and not expected / FOLD <= mine <= expected * FOLD and not (shifted and what == "mean"):
-            advice = "apply the normalization of the data, log1p included" if mine > expected else "is it kind='delta'?"
+    for statistic, (value, expected) in {"spread": spread, "mean": level}.items():
+        if (
+            expected > 0
+            and not expected / FOLD <= value <= expected * FOLD
+            and not (allow_offset and statistic == "mean")
+        ):
+            advice = (
+                "apply the normalization of the data, log1p included" if value > expected else "is it kind='delta'?"
+            )
             msg = (
-                f"`predictions` is on another scale: its {what} over genes is {mine:.3g}, that of the control of the data "
+                f"`predictions` is on another scale: its {statistic} over genes is {value:.3g}, that of the control of the data "
                 f"{expected:.3g}; {advice}"
             )
             raise ValueError(msg)

@@ -17,10 +17,8 @@ from .panel import CONTROL, is_mitochondrial
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .planted import Plan
-    from .sampling import Cells, Population
-
-    IntArray = IntArray
+    from .planted import PlantedEffects
+    from .sampling import Population, SimulatedCells
 
 TRUTH = "scpertbias_truth"
 _N_CONTROL_GUIDES = 10
@@ -43,7 +41,7 @@ def design(
 
 
 def describe_cells(
-    chunks: list[Cells], targets: npt.NDArray[np.object_], group: IntArray, batch: IntArray, guide: IntArray
+    chunks: list[SimulatedCells], targets: npt.NDArray[np.object_], group: IntArray, batch: IntArray, guide: IntArray
 ) -> pd.DataFrame:
     """Labels and totals of the cells."""
     control_guides = [f"{CONTROL}_{number + 1:02d}" for number in range(_N_CONTROL_GUIDES)]
@@ -68,7 +66,7 @@ def _categorical(codes: IntArray, labels: npt.NDArray[np.object_]) -> pd.Categor
     return pd.Categorical.from_codes(codes, labels).remove_unused_categories()
 
 
-def assemble(chunks: list[Cells], obs: pd.DataFrame, genes: pd.Series, *, keep_counts: bool) -> AnnData:
+def assemble(chunks: list[SimulatedCells], obs: pd.DataFrame, genes: pd.Series, *, keep_counts: bool) -> AnnData:
     """Join the chunks into sparse matrices."""
     n_stored = np.concatenate([chunk.n_stored for chunk in chunks])
     indptr = np.concatenate([[0], np.cumsum(n_stored)])
@@ -89,7 +87,7 @@ def assemble(chunks: list[Cells], obs: pd.DataFrame, genes: pd.Series, *, keep_c
 
 
 def truth(
-    given: dict[str, Any], plan: Plan, population: Population, genes: pd.Series, *, n_jobs: int
+    parameters: dict[str, Any], effects: PlantedEffects, population: Population, genes: pd.Series, *, n_jobs: int
 ) -> dict[str, Any]:
     """What was planted, and what follows for expected log-normalized profiles."""
     profiles = expected_profiles(population, n_jobs=n_jobs)
@@ -100,19 +98,19 @@ def truth(
     }
     share["mt"] = gene_set_share(delta, is_mitochondrial(genes))
     share["systematic"] = systematic_share(delta)
-    names = plan.targets.astype(str)
+    names = effects.targets.astype(str)
     symbols = genes.to_numpy(dtype=str)
     return {
-        "parameters": dict(given),
+        "parameters": dict(parameters),
         "genes": symbols,
-        "axis": plan.axis,
+        "axis": effects.axis,
         "perturbations": names,
-        "loading": plan.loading,
-        "module": plan.module,
-        "inert": plan.inert,
-        "program_perturbation": names[plan.program_row],
-        "program_gene": symbols[plan.program_gene],
-        "program_lfc": plan.program_lfc,
+        "loading": effects.loading,
+        "module": effects.module,
+        "inert": effects.inert,
+        "program_perturbation": names[effects.program_row],
+        "program_gene": symbols[effects.program_gene],
+        "program_lfc": effects.program_lfc,
         "expected_control": profiles[0].astype(np.float32),
         "expected_delta": delta.astype(np.float32),
         "share": share,

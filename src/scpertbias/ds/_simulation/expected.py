@@ -14,8 +14,6 @@ from ..._core.arrays import BoolArray, FloatArray, IntArray
 if TYPE_CHECKING:
     from .sampling import Population
 
-    FloatArray = FloatArray
-
 _TARGET_SUM = 1e4
 _TAIL = 1e-8
 
@@ -34,16 +32,16 @@ def expected_profiles(population: Population, *, n_jobs: int = 1) -> FloatArray:
     factors = np.exp(population.cell_axis_sd * np.outer(axis_z, population.axis))
     weights = np.outer(depth_weight, axis_weight)
 
-    def some(rows: IntArray) -> FloatArray:
+    def profiles_of(rows: IntArray) -> FloatArray:
         out = np.zeros((len(rows), population.rate.shape[1]))
         _expect(population.rate[rows], population.size, depths, factors, weights, out)
         return out
 
     parts = np.array_split(np.arange(len(population.rate)), max(1, min(len(population.rate), 8 * n_jobs)))
     if n_jobs == 1:
-        return np.concatenate([some(rows) for rows in parts])
+        return np.concatenate([profiles_of(rows) for rows in parts])
     with ThreadPoolExecutor(n_jobs) as pool:
-        return np.concatenate(list(pool.map(some, parts)))
+        return np.concatenate(list(pool.map(profiles_of, parts)))
 
 
 def _hermite(sd: float) -> tuple[FloatArray, FloatArray]:
@@ -78,12 +76,12 @@ def _expect_gene(mean: float, size: float, others: float, variance: float) -> fl
     """Sum over the counts k of P(k) E[log1p(1e4 k / (k + R))], R with mean `others` and `variance`."""
     ratio = mean / (size + mean)
     mass = np.exp(-size * np.log1p(mean / size))
-    left = 1.0 - mass
+    tail = 1.0 - mass
     result = 0.0
     k = 0
-    while left > _TAIL and (mass > 1e-18 or k < mean):
+    while tail > _TAIL and (mass > 1e-18 or k < mean):
         mass *= ratio * (k + size) / (k + 1)
-        left -= mass
+        tail -= mass
         k += 1
         above = k * (_TARGET_SUM + 1.0) + others
         below = k + others

@@ -58,11 +58,11 @@ def simulate_net(
     if not 0 <= noise <= 1:
         msg = f"noise is a share of the edges, between 0 and 1, found {noise!r}."
         raise ValueError(msg)
-    planted = adata.uns[TRUTH]
-    names, module = np.asarray(planted["perturbations"], dtype=object), np.asarray(planted["module"])
+    truth = adata.uns[TRUTH]
+    names, module = np.asarray(truth["perturbations"], dtype=object), np.asarray(truth["module"])
     generator = np.random.default_rng(rng)
-    one, two = np.triu_indices(len(names), k=1)
-    same = module[one] == module[two]
+    first, second = np.triu_indices(len(names), k=1)
+    same = module[first] == module[second]
     n_edges = round(degree * len(names) / 2)
     n_noise = round(noise * n_edges)
     true_edges = _pick(np.flatnonzero(same), n_edges - n_noise, generator)
@@ -71,7 +71,7 @@ def simulate_net(
     weight = np.concatenate(
         [generator.uniform(0.5, 1.0, len(true_edges)), generator.uniform(0.0, 0.5, len(false_edges))]
     )
-    net = pd.DataFrame({"source": names[one[edges]], "target": names[two[edges]], "weight": weight})
+    net = pd.DataFrame({"source": names[first[edges]], "target": names[second[edges]], "weight": weight})
     return net.sort_values(["source", "target"], ignore_index=True)
 
 

@@ -43,13 +43,13 @@ def gene_panel(n_genes: int) -> pd.DataFrame:
     classes = np.where(is_mitochondrial(names), 0, np.where(names.isin(ribo), 1, 2))
     sizes = [max(1, round(n_genes * int((classes == c).sum()) / len(published))) for c in (0, 1)]
     sizes.append(n_genes - sum(sizes))
-    chosen: list[int] = []
+    positions: list[int] = []
     for gene_class, size in enumerate(sizes):
         members = published[classes == gene_class].sort_values("relative_expression", ascending=False, kind="stable")
         # Midpoints of equal parts of the ranking: high and low expression stay in proportion.
         ranks = ((np.arange(size) + 0.5) * len(members) / size).astype(int)
-        chosen.extend(members.index[ranks])
-    return published.loc[sorted(chosen)].reset_index(drop=True)
+        positions.extend(members.index[ranks])
+    return published.loc[sorted(positions)].reset_index(drop=True)
 
 
 def default_depth(panel: pd.DataFrame) -> float:
@@ -85,10 +85,10 @@ def draw_measured_targets(
             "raise n_genes, ask for fewer perturbations, or leave out measured_targets."
         )
         raise ValueError(msg)
-    drawn = pd.DataFrame({"target": np.sort(rng.choice(candidates, n_perturbations, replace=False).astype(str))})
+    targets = pd.DataFrame({"target": np.sort(rng.choice(candidates, n_perturbations, replace=False).astype(str))})
     cluster = read_table("replogle_targets.csv").drop_duplicates("target").set_index("target")["cluster"]
-    drawn["cluster"] = drawn["target"].map(cluster).fillna(-1).astype(int)
-    return drawn.sort_values("cluster", kind="stable", ignore_index=True)
+    targets["cluster"] = targets["target"].map(cluster).fillna(-1).astype(int)
+    return targets.sort_values("cluster", kind="stable", ignore_index=True)
 
 
 def is_mitochondrial(genes: pd.Series) -> BoolArray:

@@ -14,16 +14,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    FloatArray = FloatArray
-    IntArray = IntArray
-    BoolArray = BoolArray
-
 _STRESS = ("heat_shock", "upr_isr")
 _PROGRAM_SIZE = (20, 40)
 
 
 @dataclass(frozen=True)
-class Plan:
+class PlantedEffects:
     """A planted screen; rows are perturbations without the control, columns are genes."""
 
     targets: npt.NDArray[np.object_]
@@ -38,7 +34,7 @@ class Plan:
     """Natural-log fold change of the mean, axis and programs and knock-down together."""
 
 
-def make_plan(
+def plant_effects(
     panel: pd.DataFrame,
     n_perturbations: int,
     *,
@@ -50,7 +46,7 @@ def make_plan(
     knockdown: float,
     rng: np.random.Generator,
     measured_targets: bool = False,
-) -> Plan:
+) -> PlantedEffects:
     """Draw targets, modules, axis, loadings and programs.
 
     The draws do not depend on the strengths, so that screens of one seed differ in strength alone.
@@ -79,9 +75,9 @@ def make_plan(
         if target in position and not inert[row]:
             # What is left of the target's own product is set, whatever else moves it.
             total[row, position[target]] = np.log(knockdown)
-    kept = lfc != 0
+    nonzero = lfc != 0
     names = targets["target"].to_numpy(dtype=object)
-    return Plan(names, axis, loading, module, inert, rows[kept], columns[kept], lfc[kept], total)
+    return PlantedEffects(names, axis, loading, module, inert, rows[nonzero], columns[nonzero], lfc[nonzero], total)
 
 
 def _axis(genes: npt.NDArray[np.object_], rng: np.random.Generator) -> FloatArray:

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    FloatArray = FloatArray
-    IntArray = IntArray
-
 CHUNK = 512
 """Cells drawn together from one seed. Part of what a seed means: another value gives other counts."""
 
@@ -41,7 +38,7 @@ class Population:
 
 
 @dataclass
-class Cells:
+class SimulatedCells:
     """Sparse rows (CSR without the row pointer) and totals of some cells."""
 
     n_stored: IntArray
@@ -80,12 +77,12 @@ def _draw(
             ratio = mean / (r + mean)
             # Sizes are at most 30, so the probability of zero does not underflow at any count that fits.
             mass = np.exp(-r * np.log1p(mean / r))
-            left = uniform[i, g] - mass
+            remainder = uniform[i, g] - mass
             k = 0
             # Beyond the last representable mass, the uniform's rounding is all that is left.
-            while left > 0.0 and (mass > 1e-18 or k < mean):
+            while remainder > 0.0 and (mass > 1e-18 or k < mean):
                 mass *= ratio * (k + r) / (k + 1)
-                left -= mass
+                remainder -= mass
                 k += 1
             counts[i, g] = k
 
@@ -110,7 +107,7 @@ def draw_cells(
     members: Sequence[BoolArray],
     seed: np.random.SeedSequence,
     n_jobs: int,
-) -> list[Cells]:
+) -> list[SimulatedCells]:
     """Draw a cell for each entry of `group` and `batch`; the chunks hold `CHUNK` cells each, in order.
 
     Every chunk has its own child of `seed`: the result does not depend on `n_jobs`.
@@ -118,20 +115,20 @@ def draw_cells(
     starts = range(0, len(group), CHUNK)
     tasks = list(zip(starts, seed.spawn(len(starts)), strict=True))
 
-    def one(task: tuple[int, np.random.SeedSequence]) -> Cells:
+    def draw_one(task: tuple[int, np.random.SeedSequence]) -> SimulatedCells:
         start, child = task
         rows = slice(start, start + CHUNK)
         return _draw_chunk(population, group[rows], batch[rows], members, np.random.default_rng(child))
 
     if n_jobs == 1:
-        return [one(task) for task in tasks]
+        return [draw_one(task) for task in tasks]
     with ThreadPoolExecutor(n_jobs) as pool:
-        return list(pool.map(one, tasks))
+        return list(pool.map(draw_one, tasks))
 
 
 def _draw_chunk(
     population: Population, group: IntArray, batch: IntArray, members: Sequence[Any], rng: np.random.Generator
-) -> Cells:
+) -> SimulatedCells:
     n_cells, n_genes = len(group), population.rate.shape[1]
     sd = population.depth_sd
     depth = population.depth * np.exp(sd * rng.standard_normal(n_cells) - sd**2 / 2)
@@ -147,4 +144,4 @@ def _draw_chunk(
     values = np.empty(len(indices), dtype=np.float32)
     _compress(counts, indices, values)
     set_totals = np.column_stack([counts[:, mask].sum(axis=1) for mask in members]).astype(np.float64)
-    return Cells(n_stored, indices, values, counts.sum(axis=1, dtype=np.float64), set_totals)
+    return SimulatedCells(n_stored, indices, values, counts.sum(axis=1, dtype=np.float64), set_totals)

@@ -11,7 +11,7 @@ import scanpy as sc
 
 from .assemble import TRUTH, assemble, describe_cells, design, truth
 from .panel import default_depth, gene_panel, is_mitochondrial, set_members
-from .planted import make_plan
+from .planted import plant_effects
 from .sampling import Population, draw_cells
 
 if TYPE_CHECKING:
@@ -122,17 +122,17 @@ def simulate(
     >>> adata.uns["scpertbias_truth"]["expected_delta"].shape
     (10, 200)
     """
-    given = {name: value for name, value in locals().items() if name not in ("keep_counts", "n_jobs", "rng")}
-    check_parameters(given)
+    parameters = {name: value for name, value in locals().items() if name not in ("keep_counts", "n_jobs", "rng")}
+    check_parameters(parameters)
     n_jobs = int(sc.settings.n_jobs) if n_jobs is None else n_jobs
     n_jobs = n_jobs if n_jobs > 0 else os.cpu_count() or 1
     # Planting and drawing have seeds of their own, so that the truth does not depend on the number of cells.
-    plan_seed, cell_seed = _seeds(rng)
-    plan_rng = np.random.default_rng(plan_seed)
+    effect_seed, cell_seed = _seeds(rng)
+    effect_rng = np.random.default_rng(effect_seed)
 
     panel = gene_panel(n_genes)
-    given["depth"] = default_depth(panel) if depth is None else float(depth)
-    plan = make_plan(
+    parameters["depth"] = default_depth(panel) if depth is None else float(depth)
+    effects = plant_effects(
         panel,
         n_perturbations,
         axis_strength=axis_strength,
@@ -142,21 +142,21 @@ def simulate(
         module_share=module_share,
         knockdown=knockdown,
         measured_targets=measured_targets,
-        rng=plan_rng,
+        rng=effect_rng,
     )
-    batch_factor = np.exp(batch_strength * plan_rng.standard_normal((n_batches, n_genes)) * (n_batches > 1))
+    batch_factor = np.exp(batch_strength * effect_rng.standard_normal((n_batches, n_genes)) * (n_batches > 1))
     base = panel["relative_expression"].to_numpy() / panel["relative_expression"].sum()
-    rate = base * np.exp(np.vstack([np.zeros(n_genes), plan.lfc]))
+    rate = base * np.exp(np.vstack([np.zeros(n_genes), effects.lfc]))
     population = Population(
-        rate, batch_factor, panel["size"].to_numpy(), plan.axis, cell_axis_sd, given["depth"], depth_sd
+        rate, batch_factor, panel["size"].to_numpy(), effects.axis, cell_axis_sd, parameters["depth"], depth_sd
     )
     members = (is_mitochondrial(panel["gene"]), panel["gene"].isin(set_members("ribo")).to_numpy())
     obs_seed, count_seed = cell_seed.spawn(2)
     group, batch, guide = design(n_cells, n_perturbations, control_fraction, n_batches, obs_seed)
     chunks = draw_cells(population, group, batch, members=members, seed=count_seed, n_jobs=n_jobs)
-    obs = describe_cells(chunks, plan.targets, group, batch, guide)
+    obs = describe_cells(chunks, effects.targets, group, batch, guide)
     adata = assemble(chunks, obs, panel["gene"], keep_counts=keep_counts)
-    adata.uns[TRUTH] = truth(given, plan, population, panel["gene"], n_jobs=n_jobs)
+    adata.uns[TRUTH] = truth(parameters, effects, population, panel["gene"], n_jobs=n_jobs)
     return adata
 
 
@@ -178,31 +178,31 @@ _RANGES = {
 }
 
 
-def check_parameters(given: dict[str, Any]) -> None:
+def check_parameters(parameters: dict[str, Any]) -> None:
     """Raise where a parameter of `simulate` makes no screen, saying what to do."""
     for name, least in _AT_LEAST.items():
-        value = given[name]
+        value = parameters[name]
         if int(value) != value or value < least:
             msg = f"{name} must be an integer of at least {least}, found {value!r}."
             raise ValueError(msg)
     for name, (low, high) in _RANGES.items():
-        if not low <= given[name] <= high:
-            msg = f"{name} must lie between {low:g} and {high:g}, found {given[name]!r}."
+        if not low <= parameters[name] <= high:
+            msg = f"{name} must lie between {low:g} and {high:g}, found {parameters[name]!r}."
             raise ValueError(msg)
-    if not 0 < given["knockdown"] <= 1:
-        msg = f"knockdown is the share of expression that is left, above 0 and at most 1, found {given['knockdown']!r}."
+    if not 0 < parameters["knockdown"] <= 1:
+        msg = f"knockdown is the share of expression that is left, above 0 and at most 1, found {parameters['knockdown']!r}."
         raise ValueError(msg)
-    if not 0 < given["control_fraction"] < 1:
-        msg = f"control_fraction must lie between 0 and 1, both excluded, found {given['control_fraction']!r}."
+    if not 0 < parameters["control_fraction"] < 1:
+        msg = f"control_fraction must lie between 0 and 1, both excluded, found {parameters['control_fraction']!r}."
         raise ValueError(msg)
-    depth = given["depth"]
+    depth = parameters["depth"]
     if depth is not None and not (math.isfinite(depth) and 1 <= depth <= 1e6):
         msg = f"depth is a mean number of UMIs per cell, 1 to 1,000,000, found {depth!r}; leave it out for K562's."
         raise ValueError(msg)
-    n_perturbed = given["n_cells"] - round(given["control_fraction"] * given["n_cells"])
-    if n_perturbed < given["n_perturbations"]:
+    n_perturbed = parameters["n_cells"] - round(parameters["control_fraction"] * parameters["n_cells"])
+    if n_perturbed < parameters["n_perturbations"]:
         msg = (
-            f"n_perturbations={given['n_perturbations']} is more than the {n_perturbed} cells that are not controls; "
+            f"n_perturbations={parameters['n_perturbations']} is more than the {n_perturbed} cells that are not controls; "
             "raise n_cells or ask for fewer perturbations."
         )
         raise ValueError(msg)

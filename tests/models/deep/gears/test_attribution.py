@@ -22,8 +22,8 @@ def network(request):
 
 @pytest.mark.gears
 def test_the_input_gradient_is_one_hot(network):
-    found = attributions(network, [(0,), (1, 2)], 4, np.ones(6), kind="input_gradient")
-    np.testing.assert_allclose(found, np.eye(6)[[4, 4]], atol=1e-7)
+    importance = attributions(network, [(0,), (1, 2)], 4, np.ones(6), kind="input_gradient")
+    np.testing.assert_allclose(importance, np.eye(6)[[4, 4]], atol=1e-7)
 
 
 @pytest.mark.gears
@@ -40,8 +40,8 @@ def test_the_embedding_gradient_is_a_finite_difference(network):
     network._copies = {1: network.edges}
     network.module.G_sim_weight = network.module.G_sim_weight.double()
     control = np.ones(6)
-    found = attributions(network, nodes, 4, control, kind="gene_embedding")
-    assert (found > 0).all()
+    importance = attributions(network, nodes, 4, control, kind="gene_embedding")
+    assert (importance > 0).all()
 
     def predicted(mine):
         with torch.no_grad():
@@ -60,4 +60,4 @@ def test_the_embedding_gradient_is_a_finite_difference(network):
                 with torch.no_grad():
                     weight[at] -= sign * step
             gradient[at] = (values[0] - values[1]) / (2 * step)
-        np.testing.assert_allclose(found[i], np.linalg.norm(gradient, axis=1), rtol=1e-3, atol=1e-8)
+        np.testing.assert_allclose(importance[i], np.linalg.norm(gradient, axis=1), rtol=1e-3, atol=1e-8)

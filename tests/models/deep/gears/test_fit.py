@@ -59,9 +59,9 @@ def test_history(fitted):
 def test_attributions(fitted, screen, net):
     spb.tl.attribution_check(fitted)
     assert spb.get.attribution_check(fitted).set_index("model")["flag"]["gears"] == "ok"
-    found = spb.get.attributions(fitted, "gears")
-    assert found[["non-targeting", "FEW"]].isna().all().all()
-    assert (found.drop(columns=["non-targeting", "FEW"]) > 0).mean().min() > 0.5
+    importance = spb.get.attributions(fitted, "gears")
+    assert importance[["non-targeting", "FEW"]].isna().all().all()
+    assert (importance.drop(columns=["non-targeting", "FEW"]) > 0).mean().min() > 0.5
     literal = fit(screen, net, attribution="input_gradient")
     spb.tl.attribution_check(literal)
     assert spb.get.attribution_check(literal).set_index("model")["flag"]["gears"] == "one_hot"
@@ -74,11 +74,11 @@ def test_the_bug_of_the_batches_can_be_cured(screen, net, fitted):
     assert not np.allclose(cured.layers["gears"], fitted.layers["gears"], equal_nan=True, atol=1e-6)
 
 
-@pytest.mark.parametrize("done", [0, 1, 2])
-def test_a_resumed_run_equals_an_uninterrupted_one(screen, net, fitted, tmp_path, done):
-    if done:
-        fit(screen, net, epochs=done, checkpoint_dir=tmp_path)
-        assert [p.name for p in tmp_path.iterdir()] == [f"epoch_{done:04d}"]
+@pytest.mark.parametrize("n_epochs_before", [0, 1, 2])
+def test_a_resumed_run_equals_an_uninterrupted_one(screen, net, fitted, tmp_path, n_epochs_before):
+    if n_epochs_before:
+        fit(screen, net, epochs=n_epochs_before, checkpoint_dir=tmp_path)
+        assert [p.name for p in tmp_path.iterdir()] == [f"epoch_{n_epochs_before:04d}"]
     again = fit(screen, net, checkpoint_dir=tmp_path, resume=True)
     np.testing.assert_array_equal(again.layers["gears"], fitted.layers["gears"])
     np.testing.assert_array_equal(again.varm["gears"], fitted.varm["gears"])

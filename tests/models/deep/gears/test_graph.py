@@ -35,17 +35,17 @@ def test_a_net_with_each_pair_once_is_read_both_ways():
 
 
 def test_nodes_are_the_perturbed_genes():
-    made = graph(net(("A", "B")), [1])
-    assert made.nodes == ("A", "B", "C", "D", "E", "F")
-    assert made.of[0] == ()
-    assert made.of[6] == (0, 3)
-    assert made.isolated == ("C", "D", "E", "F")
+    result = graph(net(("A", "B")), [1])
+    assert result.nodes == ("A", "B", "C", "D", "E", "F")
+    assert result.nodes_of[0] == ()
+    assert result.nodes_of[6] == (0, 3)
+    assert result.isolated == ("C", "D", "E", "F")
 
 
 def test_a_perturbation_that_is_not_used_has_no_node():
-    made = graph(net(("A", "B")), [1], used=np.array([True] * 5 + [False, True, False]))
-    assert made.nodes == ("A", "B", "C", "D")
-    assert not made.predictable[[5, 7]].any()
+    result = graph(net(("A", "B")), [1], used=np.array([True] * 5 + [False, True, False]))
+    assert result.nodes == ("A", "B", "C", "D")
+    assert not result.predictable[[5, 7]].any()
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,16 @@ def test_a_perturbation_that_is_not_used_has_no_node():
     ],
 )
 def test_what_training_reaches(edges, trained, expected):
-    made = graph(net(*edges) if edges else net().astype(object), trained)
-    can = {name for name, mine in zip("ABCDE", made.of[1:6], strict=True) if made.predictable[made.of.index(mine)]}
+    result = graph(net(*edges) if edges else net().astype(object), trained)
+    can = {
+        name
+        for name, nodes in zip("ABCDE", result.nodes_of[1:6], strict=True)
+        if result.predictable[result.nodes_of.index(nodes)]
+    }
     assert can == expected
-    assert made.predictable[0]
-    assert made.predictable[6] == ({"A", "D"} <= expected)
-    assert not made.predictable[7]
+    assert result.predictable[0]
+    assert result.predictable[6] == ({"A", "D"} <= expected)
+    assert not result.predictable[7]
 
 
 def test_reach_is_where_the_embeddings_get_a_gradient():
@@ -77,8 +81,8 @@ def test_reach_is_where_the_embeddings_get_a_gradient():
     for _ in range(20):
         pairs = [(a, b) for a in "ABCDE" for b in "ABCDE" if a != b and rng.random() < 0.15]
         trained = rng.choice(np.arange(1, 6), 2, replace=False)
-        made = graph(net(*pairs) if pairs else net().astype(object), trained)
+        result = graph(net(*pairs) if pairs else net().astype(object), trained)
         names = ["ABCDE"[i - 1] for i in trained]
         learned = set(names) | {a for a, b in pairs if b in names}
         reached = {g for g in "ABCDE" if g in learned or any(a in learned and b == g for a, b in pairs)}
-        assert [bool(p) for p in made.predictable[1:6]] == [g in reached for g in "ABCDE"]
+        assert [bool(p) for p in result.predictable[1:6]] == [g in reached for g in "ABCDE"]

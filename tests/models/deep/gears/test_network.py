@@ -77,20 +77,20 @@ def test_shift_is_that_of_upstreams_predict(toy, upstream, ours):
 
     seen = []
     handle = upstream.model.best_model.register_forward_hook(lambda _, args, out: seen.append((args[0].x, out)))
-    wanted = [p for p in range(len(ours.graph.of)) if p]
+    codes = [p for p in range(len(ours.graph.nodes_of)) if p]
     upstream.model.saved_pred = {}
     with imports_leave_no_trace():
-        upstream.model.predict([list(ours.cells.screen.targets[p]) for p in wanted])
+        upstream.model.predict([list(ours.cells.screen.targets[p]) for p in codes])
     handle.remove()
-    assert [len(out) for _, out in seen] == [300] * len(wanted)
+    assert [len(out) for _, out in seen] == [300] * len(codes)
     expected = [(out.double() - x.reshape(out.shape).double()).mean(dim=0).numpy() for x, out in seen]
     ours.network.module.load_state_dict(upstream.model.best_model.state_dict())
-    found = ours.network.shifts([ours.graph.of[p] for p in wanted])
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
-    assert np.ptp(found, axis=0).max() > 1e-3  # perturbations differ
+    shifts = ours.network.shifts([ours.graph.nodes_of[p] for p in codes])
+    np.testing.assert_allclose(shifts, expected, rtol=0, atol=1e-6)
+    assert np.ptp(shifts, axis=0).max() > 1e-3  # perturbations differ
     x = torch.zeros((2, toy.adata.n_vars))
     with torch.no_grad():
-        first, other = ours.network(x, [ours.graph.of[1]] * 2, each=False).numpy()
+        first, other = ours.network(x, [ours.graph.nodes_of[1]] * 2, each=False).numpy()
     assert np.abs(first - other).max() > 1e-5  # upstream's batching bug: the gene graph is in the first cell only
 
 
@@ -116,13 +116,13 @@ def test_an_epoch_is_upstreams(toy, upstream, ours):
     ours.network.module.double().load_state_dict(upstream.before)
     schedule = gears.replace(gears.UPSTREAM, epochs=1)
     train(ours.learner, schedule, rng=np.random.default_rng(0), device=torch.device("cpu"))
-    found = ours.network.module.state_dict()
+    weights = ours.network.module.state_dict()
     # A shift between two normalizations has no gradient but rounding, and Adam makes whole steps of that.
     free = {"emb_trans_v2.network.4.bias", "bn_pert_base.running_mean"}
     for name, value in theirs.best_model.state_dict().items():
         if name not in free:
-            torch.testing.assert_close(found[name], value, rtol=0, atol=1e-7, msg=name)
-    assert (found["indv_w2"] - upstream.before["indv_w2"]).abs().max() > 1e-3
+            torch.testing.assert_close(weights[name], value, rtol=0, atol=1e-7, msg=name)
+    assert (weights["indv_w2"] - upstream.before["indv_w2"]).abs().max() > 1e-3
 
 
 def test_genes_of_the_validation_error_are_upstreams(toy, upstream, ours):
@@ -137,15 +137,15 @@ def test_validation_error(toy, ours):
     p = ours.cells.screen.names.index(toy.names[2])
     assert list(ours.learner.validated) == [p]
     label, x = toy.adata.obs["perturbation"].to_numpy(str), toy.adata.X.toarray().astype(float)
-    predicted = x[label == "ctrl"].mean(axis=0) + ours.network.shifts([ours.graph.of[p]])[0]
+    predicted = x[label == "ctrl"].mean(axis=0) + ours.network.shifts([ours.graph.nodes_of[p]])[0]
     error = (predicted - x[label == toy.names[2]].mean(axis=0)) ** 2
-    found = ours.learner.validate()
-    np.testing.assert_allclose(found["val_mse"], error.mean(), rtol=1e-5)
-    np.testing.assert_allclose(found["val_mse_de20"], error[most_changed(ours.cells)[p]].mean(), rtol=1e-5)
+    errors = ours.learner.validate()
+    np.testing.assert_allclose(errors["val_mse"], error.mean(), rtol=1e-5)
+    np.testing.assert_allclose(errors["val_mse_de20"], error[most_changed(ours.cells)[p]].mean(), rtol=1e-5)
 
 
 def test_rows_of_a_prediction_do_not_depend_on_one_another(ours, monkeypatch):
-    nodes = list(ours.graph.of[1:])
+    nodes = list(ours.graph.nodes_of[1:])
     together = ours.network.shifts(nodes)
     for i, mine in enumerate(nodes):
         np.testing.assert_allclose(ours.network.shifts([mine])[0], together[i], rtol=0, atol=1e-6)
@@ -155,11 +155,11 @@ def test_rows_of_a_prediction_do_not_depend_on_one_another(ours, monkeypatch):
 
 @pytest.mark.parametrize("fix_batching", [False, True])
 def test_at_most_two_rows_a_perturbation(toy, fix_batching):
-    made = make(toy, fix_batching=fix_batching)
+    model = make(toy, fix_batching=fix_batching)
     rows = []
-    made.network.module.register_forward_hook(lambda _, args, out: rows.append(len(out)))
-    nodes = list(made.graph.of[1:]) * 10
-    made.network.shifts(nodes)
+    model.network.module.register_forward_hook(lambda _, args, out: rows.append(len(out)))
+    nodes = list(model.graph.nodes_of[1:]) * 10
+    model.network.shifts(nodes)
     dummies = 0 if fix_batching else -(-len(nodes) // 31)
     assert sum(rows) == (1 if fix_batching else 2) * len(nodes) + dummies
     assert max(rows) <= 32
@@ -172,11 +172,14 @@ def test_fixed_batching_makes_all_cells_agree(toy):
     plain = make(toy)
     fixed.network.module.eval()
     with torch.no_grad():
-        out = fixed.network(torch.zeros((5, toy.adata.n_vars)), [fixed.graph.of[1]] * 5, each=True).numpy()
+        out = fixed.network(torch.zeros((5, toy.adata.n_vars)), [fixed.graph.nodes_of[1]] * 5, each=True).numpy()
     assert np.abs(out - out[0]).max() < 1e-6
-    assert np.abs(fixed.network.shifts([fixed.graph.of[1]]) - plain.network.shifts([plain.graph.of[1]])).max() > 2e-6
+    assert (
+        np.abs(fixed.network.shifts([fixed.graph.nodes_of[1]]) - plain.network.shifts([plain.graph.nodes_of[1]])).max()
+        > 2e-6
+    )
     # One cell alone is the first of its batch: there the bug has no place.
-    alone = fixed.network(torch.zeros((1, toy.adata.n_vars)), [fixed.graph.of[1]], each=False).detach().numpy()
+    alone = fixed.network(torch.zeros((1, toy.adata.n_vars)), [fixed.graph.nodes_of[1]], each=False).detach().numpy()
     np.testing.assert_allclose(out[0], alone[0], rtol=0, atol=1e-6)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scpertbias._models.deep.scgpt.attribution import embedding_gradient, in_gene_space
-from scpertbias._models.deep.scgpt.tokens import tokens
+from scpertbias._models.deep.scgpt.tokens import tokens_of
 
 GENES = np.array([f"G{i}" for i in range(23)])
 
@@ -56,7 +56,7 @@ def test_gradient_is_the_slope_of_the_prediction(scgpt):
 @pytest.mark.scgpt
 def test_a_gene_without_a_token_has_no_attribution(scgpt):
     vocab = {name: i for name, i in scgpt.vocab.items() if name not in {"G5", "G7"}}
-    known = tokens(GENES, scgpt.names[:2], scgpt.targets[:2], vocab, missing_target="token")
-    gradient = embedding_gradient(scgpt.model, known, 1, scgpt.cells, 6, micro_batch=10)
-    found = in_gene_space(scgpt.model, known, gradient, "gradient_x_embedding")
-    assert np.flatnonzero(found == 0).tolist() == [5, 7]
+    tokens = tokens_of(GENES, scgpt.names[:2], scgpt.targets[:2], vocab, missing_target="token")
+    gradient = embedding_gradient(scgpt.model, tokens, 1, scgpt.cells, 6, micro_batch=10)
+    importance = in_gene_space(scgpt.model, tokens, gradient, "gradient_x_embedding")
+    assert np.flatnonzero(importance == 0).tolist() == [5, 7]

@@ -47,14 +47,14 @@ def trained(measured):
 def test_what_is_stored(trained, measured):
     assert list(trained.layers) == [*measured.layers, KEY]
     assert trained.layers[KEY].dtype == np.float32
-    kept = record(trained)
-    assert kept["kind"] == "scgpt"
+    stored = record(trained)
+    assert stored["kind"] == "scgpt"
     predicted = spb.get.predictions(trained, KEY)
     assert predicted.notna().all().all()
-    shown = spb.get.attributions(trained, KEY)
-    assert shown["non-targeting"].isna().all()
-    assert (shown.drop(columns="non-targeting") > 0).any().all()
-    assert kept["output_gene"] in trained.var_names
+    importance = spb.get.attributions(trained, KEY)
+    assert importance["non-targeting"].isna().all()
+    assert (importance.drop(columns="non-targeting") > 0).any().all()
+    assert stored["output_gene"] in trained.var_names
     for name in (
         "epochs",
         "batch_size",
@@ -67,12 +67,12 @@ def test_what_is_stored(trained, measured):
         "dropout",
         "gamma",
     ):
-        assert name in kept["params"], name
-    assert kept["params"]["clip_norm"] == 1.0
-    assert kept["params"]["patience"] == 5
-    assert kept["params"]["scgpt_version"] == "0.2.4"
-    assert list(kept["history"]["epoch"]) == [1, 2, 3]
-    errors = kept["monte_carlo"].set_index("perturbation")
+        assert name in stored["params"], name
+    assert stored["params"]["clip_norm"] == 1.0
+    assert stored["params"]["patience"] == 5
+    assert stored["params"]["scgpt_version"] == "0.2.4"
+    assert list(stored["history"]["epoch"]) == [1, 2, 3]
+    errors = stored["monte_carlo"].set_index("perturbation")
     assert set(errors.index) == set(predicted.index) - {"non-targeting"}
     assert (errors["n_control_cells"] == 30).all()
     assert (errors["error_rms"] > 0).all()
@@ -137,32 +137,32 @@ def test_a_target_that_is_not_measured(screen):
     assert len(missing) > 5
     with pytest.warns(UserWarning, match="neither measured nor perturbed in training"):
         adata = fitted(screen)
-    kept, predicted = record(adata), spb.get.predictions(adata, KEY)
+    stored, predicted = record(adata), spb.get.predictions(adata, KEY)
     # from scratch only training teaches a token; FEW has too few cells to be trained on
     split = screen.obs.groupby("perturbation")["split"].first()
     untrained = [t for t in missing if split[t] != "train" or t == "FEW"]
     assert 0 < len(untrained) < len(missing)
-    assert sorted(kept["unpredicted"]) == untrained
-    assert list(kept["cannot_predict_reason"]) == [
-        f"{name} neither measured nor perturbed in training" for name in kept["unpredicted"]
+    assert sorted(stored["unpredicted"]) == untrained
+    assert list(stored["cannot_predict_reason"]) == [
+        f"{name} neither measured nor perturbed in training" for name in stored["unpredicted"]
     ]
     assert predicted.index[predicted.isna().all(axis=1)].tolist() == untrained
     assert predicted.drop(untrained).notna().all().all()
-    assert np.isfinite(kept["history"]["val_loss"]).all(), "their cells still tell when to stop"
-    assert "not the pretrained foundation model" in kept["note"]
-    assert f"{len(missing) - len(untrained)} perturbations of genes that are not measured" in kept["note"]
+    assert np.isfinite(stored["history"]["val_loss"]).all(), "their cells still tell when to stop"
+    assert "not the pretrained foundation model" in stored["note"]
+    assert f"{len(missing) - len(untrained)} perturbations of genes that are not measured" in stored["note"]
 
 
 def test_skip_predicts_nothing_for_it_and_says_why(measured):
     less = measured[:, measured.var_names != sorted(set(measured.obs["perturbation"]))[1]].copy()
     gone = sorted(set(measured.obs["perturbation"]))[1]
     adata = fitted(less, missing_target="skip")
-    kept = record(adata)
-    assert list(kept["unpredicted"]) == [gone]
-    assert list(kept["cannot_predict_reason"]) == [f"{gone} not measured (missing_target='skip')"]
+    stored = record(adata)
+    assert list(stored["unpredicted"]) == [gone]
+    assert list(stored["cannot_predict_reason"]) == [f"{gone} not measured (missing_target='skip')"]
     assert spb.get.predictions(adata, KEY).loc[gone].isna().all()
     assert spb.get.attributions(adata, KEY)[gone].isna().all()
-    assert "not measured" not in kept["note"]
+    assert "not measured" not in stored["note"]
 
 
 @pytest.fixture
@@ -190,15 +190,15 @@ def test_a_checkpoint_brings_its_sizes_and_its_name(measured, checkpoint):
     adata = measured.copy()
     with pytest.warns(UserWarning, match=f"2 of 24 genes are outside the vocabulary .*{measured.var_names[0]}"):
         spb.tl.fit_scgpt(adata, checkpoint=checkpoint, epochs=1, batch_key="gem_group", n_control_cells=10)
-    kept = record(adata, "scgpt")
-    assert [kept["params"][k] for k in ("d_model", "n_heads", "d_hid", "n_layers")] == [8, 2, 12, 2]
-    assert kept["params"]["checkpoint"] == checkpoint.name
-    assert "foundation model" not in kept["note"]
-    assert list(kept["genes_outside_vocabulary"]) == list(measured.var_names[:2])
+    stored = record(adata, "scgpt")
+    assert [stored["params"][k] for k in ("d_model", "n_heads", "d_hid", "n_layers")] == [8, 2, 12, 2]
+    assert stored["params"]["checkpoint"] == checkpoint.name
+    assert "foundation model" not in stored["note"]
+    assert list(stored["genes_outside_vocabulary"]) == list(measured.var_names[:2])
     assert (spb.get.attributions(adata, "scgpt").dropna(axis=1).iloc[:2] == 0).all().all()
-    assert set(kept["unpredicted"]) == set(adata.obs["perturbation"]) & set(measured.var_names[:2])
-    assert list(kept["cannot_predict_reason"]) == [f"{t} outside the vocabulary" for t in kept["unpredicted"]]
-    assert len(kept["tensors"]["loaded"]) > 20
+    assert set(stored["unpredicted"]) == set(adata.obs["perturbation"]) & set(measured.var_names[:2])
+    assert list(stored["cannot_predict_reason"]) == [f"{t} outside the vocabulary" for t in stored["unpredicted"]]
+    assert len(stored["tensors"]["loaded"]) > 20
     with pytest.raises(ValueError, match="d_model=16, the checkpoint has 8"):
         spb.tl.fit_scgpt(adata, checkpoint=checkpoint, d_model=16, n_heads=8)
 

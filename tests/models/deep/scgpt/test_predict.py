@@ -23,12 +23,12 @@ def test_control_variate_by_brute_force():
     x[:, 3] = 0.0  # a gene that no chosen control expresses
     y = (0.8 * x + rng.normal(0, 0.1, x.shape)).astype(np.float32)
     mean = np.array([2.1, 1.9, 2.0, 0.3])
-    found = control_variate(y, x, mean, 500)
+    average = control_variate(y, x, mean, 500)
     for g in range(3):
         (slope, level), residual, *_ = np.polyfit(x[:, g].astype(float), y[:, g].astype(float), 1, full=True)
-        assert found.mean[g] == pytest.approx(level + slope * mean[g], abs=1e-6)
-        assert found.error[g] == pytest.approx(np.sqrt(residual[0] / 28 / 30 * (1 - 30 / 500)), rel=1e-4)
-    assert found.mean[3] == pytest.approx(y[:, 3].mean(dtype=float))
+        assert average.mean[g] == pytest.approx(level + slope * mean[g], abs=1e-6)
+        assert average.error[g] == pytest.approx(np.sqrt(residual[0] / 28 / 30 * (1 - 30 / 500)), rel=1e-4)
+    assert average.mean[3] == pytest.approx(y[:, 3].mean(dtype=float))
 
 
 def test_control_variate_is_unbiased_more_exact_and_says_how_exact():
@@ -39,9 +39,9 @@ def test_control_variate_is_unbiased_more_exact_and_says_how_exact():
     estimates, plain, errors = [], [], []
     for _ in range(600):
         rows = rng.choice(2000, 100, replace=False)
-        found = control_variate(y_all[rows], x_all[rows], x_all.mean(axis=0, dtype=float), 2000)
-        estimates.append(found.mean[0])
-        errors.append(found.error[0])
+        average = control_variate(y_all[rows], x_all[rows], x_all.mean(axis=0, dtype=float), 2000)
+        estimates.append(average.mean[0])
+        errors.append(average.error[0])
         plain.append(y_all[rows].mean(dtype=float))
     assert np.mean(estimates) == pytest.approx(y_all.mean(dtype=float), abs=3e-3)
     assert np.mean(errors) == pytest.approx(np.std(estimates), rel=0.1)
@@ -50,9 +50,9 @@ def test_control_variate_is_unbiased_more_exact_and_says_how_exact():
 
 def test_all_controls_leave_nothing_to_estimate():
     y, x = np.random.default_rng(3).random((2, 40, 5)).astype(np.float32)
-    found = control_variate(y, x, x.mean(axis=0, dtype=float), 40)
-    np.testing.assert_allclose(found.mean, y.mean(axis=0, dtype=float), atol=1e-12)
-    assert not found.error.any()
+    average = control_variate(y, x, x.mean(axis=0, dtype=float), 40)
+    np.testing.assert_allclose(average.mean, y.mean(axis=0, dtype=float), atol=1e-12)
+    assert not average.error.any()
 
 
 def test_few_controls_get_a_plain_mean():

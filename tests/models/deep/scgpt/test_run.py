@@ -4,7 +4,7 @@ import pytest
 from scpertbias._models.deep.data import read as read_cells
 from scpertbias._models.deep.scgpt.model import build
 from scpertbias._models.deep.scgpt.pretrained import Checkpoint, Sizes
-from scpertbias._models.deep.scgpt.run import _solve, plan
+from scpertbias._models.deep.scgpt.run import _solve, plan_training
 
 pytestmark = [
     pytest.mark.scgpt,
@@ -29,7 +29,7 @@ def cells(screen, data):
 
 
 def plan_of(cells, checkpoint=None, **settings):
-    return plan({**SETTINGS, **settings}, cells, checkpoint, seed=0, device=_cpu())
+    return plan_training({**SETTINGS, **settings}, cells, checkpoint, seed=0, device=_cpu())
 
 
 def _cpu():
@@ -38,54 +38,54 @@ def _cpu():
     return torch.device("cpu")
 
 
-def solved(made):
-    module = build(made.sizes, made.vocabulary, seed=0)
-    return module, *_solve(made, module)
+def solved(plan):
+    module = build(plan.sizes, plan.vocabulary, seed=0)
+    return module, *_solve(plan, module)
 
 
-def predicted(made):
-    return [p for p, name in enumerate(made.cells.screen.names) if p and name not in made.cannot]
+def predicted(plan):
+    return [p for p, name in enumerate(plan.cells.screen.names) if p and name not in plan.cannot]
 
 
-def by_hand(made, module, p, rows):
+def by_hand(plan, module, p, rows):
     """The package's model on control cells, one flagged token more for each target that is not measured."""
     import torch
 
-    cells, known = made.cells, made.tokens
-    extra = [made.vocabulary[g] for g in cells.screen.targets[p] if g not in cells.screen.symbols]
+    cells, tokens = plan.cells, plan.tokens
+    extra = [plan.vocabulary[g] for g in cells.screen.targets[p] if g not in cells.screen.symbols]
     values = torch.tensor(np.hstack([cells.dense(rows), np.zeros((len(rows), len(extra)), np.float32)]))
-    ids = torch.tensor([*(made.vocabulary[g] for g in cells.screen.symbols), *extra]).repeat(len(rows), 1)
+    ids = torch.tensor([*(plan.vocabulary[g] for g in cells.screen.symbols), *extra]).repeat(len(rows), 1)
     flags = torch.zeros_like(ids)
     flags[:, [g in cells.screen.targets[p] for g in cells.screen.symbols] + [True] * len(extra)] = 1
     module.eval()
     out = module(ids, values, flags, src_key_padding_mask=torch.zeros_like(values, dtype=torch.bool))
-    return out["mlm_output"][:, : len(known.genes)]
+    return out["mlm_output"][:, : len(tokens.genes)]
 
 
 def test_a_prediction_is_the_packages_mean_over_all_control_cells(cells):
     import torch
 
-    made = plan_of(cells)
-    module, solution, more = solved(made)
+    plan = plan_of(cells)
+    module, solution, more = solved(plan)
     rows = cells.order[cells.code[cells.order] == 0]
-    assert 4 < len(predicted(made)) < len(cells.screen.names) - 1
-    for p in predicted(made):
+    assert 4 < len(predicted(plan)) < len(cells.screen.names) - 1
+    for p in predicted(plan):
         with torch.no_grad():
-            theirs = by_hand(made, module, p, rows).double().mean(dim=0)
+            theirs = by_hand(plan, module, p, rows).double().mean(dim=0)
         np.testing.assert_allclose(solution.predictions[p], theirs, rtol=0, atol=1e-6)
     np.testing.assert_allclose(solution.predictions[0], cells.dense(rows).mean(axis=0, dtype=float), atol=1e-6)
     assert (more["monte_carlo"]["error_max"] == 0).all()
 
 
 def test_few_control_cells_are_off_by_as_much_as_is_said(cells):
-    made = plan_of(cells)
-    can = predicted(made)
-    *_, exact, _ = solved(made)
+    plan = plan_of(cells)
+    can = predicted(plan)
+    *_, exact, _ = solved(plan)
     *_, rough, more = solved(plan_of(cells, n_control_cells=25))
     apart = np.sqrt(((rough.predictions - exact.predictions)[can] ** 2).mean(axis=1))
-    said = more["monte_carlo"]["error_rms"].to_numpy()
-    assert (said > 0).all()
-    assert 0.3 < (apart / said).mean() < 3
+    errors = more["monte_carlo"]["error_rms"].to_numpy()
+    assert (errors > 0).all()
+    assert 0.3 < (apart / errors).mean() < 3
     without = cells.dense(cells.order[cells.code[cells.order] == 0][:25]).mean(axis=0) - exact.predictions[0]
     assert apart.mean() < np.sqrt((without**2).mean())
 
@@ -94,20 +94,20 @@ def test_an_attribution_is_that_of_the_package_run_by_hand(cells):
     import torch
 
     for kind in ("gradient_x_embedding", "gradient_norm"):
-        made = plan_of(cells, attribution=kind)
-        module, solution, more = solved(made)
+        plan = plan_of(cells, attribution=kind)
+        module, solution, more = solved(plan)
         gene = list(cells.screen.genes).index(more["output_gene"])
-        shifts = solution.predictions[predicted(made)] - solution.predictions[0]
+        shifts = solution.predictions[predicted(plan)] - solution.predictions[0]
         assert gene == np.argmax(shifts.var(axis=0))
         from scpertbias._models.deep.scgpt.run import controls
 
         rows = controls(cells, 5)
         weight = module.encoder.embedding.weight
-        p = predicted(made)[0]
-        (gradient,) = torch.autograd.grad(by_hand(made, module, p, rows)[:, gene].mean(), weight)
-        own = [made.vocabulary[g] for g in cells.screen.symbols]
-        wanted = (weight * gradient).sum(dim=1) if kind == "gradient_x_embedding" else gradient.norm(dim=1)
-        np.testing.assert_allclose(solution.coef[p], wanted.detach()[own], rtol=0, atol=1e-6)
+        p = predicted(plan)[0]
+        (gradient,) = torch.autograd.grad(by_hand(plan, module, p, rows)[:, gene].mean(), weight)
+        own = [plan.vocabulary[g] for g in cells.screen.symbols]
+        importance = (weight * gradient).sum(dim=1) if kind == "gradient_x_embedding" else gradient.norm(dim=1)
+        np.testing.assert_allclose(solution.coef[p], importance.detach()[own], rtol=0, atol=1e-6)
         assert np.isnan(solution.coef[0]).all()
 
 
@@ -140,5 +140,5 @@ def test_a_combination_needs_room(screen, data):
     cells = read_cells(adata, data, function="fit")
     with pytest.raises(ValueError, match="perturbs 3 measured genes"):
         plan_of(cells, max_genes=2)
-    made = plan_of(cells, max_genes=3)
-    assert {0, 1, 2} in [set(columns) for columns in made.tokens.columns]
+    plan = plan_of(cells, max_genes=3)
+    assert {0, 1, 2} in [set(columns) for columns in plan.tokens.columns]

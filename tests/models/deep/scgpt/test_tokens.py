@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scpertbias._models.deep.scgpt.tokens import draw_genes, sequences, tokens, vocabulary, whole_cells
+from scpertbias._models.deep.scgpt.tokens import draw_genes, sequences, tokens_of, vocabulary, whole_cells
 
 GENES = np.array([f"G{i}" for i in range(9)])
 NAMES = ("control", "G1", "away", "G2+away", "far+off", "alien")
@@ -13,8 +13,8 @@ def vocab_of(*genes):
 
 
 @pytest.fixture
-def known():
-    return tokens(GENES, NAMES, TARGETS, vocab_of("away", "far", "off"), missing_target="token")
+def tokens():
+    return tokens_of(GENES, NAMES, TARGETS, vocab_of("away", "far", "off"), missing_target="token")
 
 
 def test_vocabulary_holds_genes_targets_and_special_tokens_once():
@@ -23,32 +23,32 @@ def test_vocabulary_holds_genes_targets_and_special_tokens_once():
     assert list(vocab.values()) == list(range(7))
 
 
-def test_measured_targets_are_columns_and_others_are_tokens(known):
+def test_measured_targets_are_columns_and_others_are_tokens(tokens):
     vocab = vocab_of("away", "far", "off")
-    assert known.columns == ((), (1,), (), (2,), (), ())
-    assert known.extra == ((), (), (vocab["away"],), (vocab["away"],), (vocab["far"], vocab["off"]), ())
-    assert known.cannot == {"alien": "alien outside the vocabulary"}
-    assert known.unknown_genes == ()
+    assert tokens.columns == ((), (1,), (), (2,), (), ())
+    assert tokens.extra == ((), (), (vocab["away"],), (vocab["away"],), (vocab["far"], vocab["off"]), ())
+    assert tokens.cannot == {"alien": "alien outside the vocabulary"}
+    assert tokens.unknown_genes == ()
 
 
 def test_skip_leaves_out_what_is_not_measured():
-    known = tokens(GENES, NAMES, TARGETS, vocab_of("away", "far", "off"), missing_target="skip")
-    assert set(known.cannot) == {"away", "G2+away", "far+off", "alien"}
-    assert "missing_target='skip'" in known.cannot["away"]
-    assert not any(known.extra)
+    tokens = tokens_of(GENES, NAMES, TARGETS, vocab_of("away", "far", "off"), missing_target="skip")
+    assert set(tokens.cannot) == {"away", "G2+away", "far+off", "alien"}
+    assert "missing_target='skip'" in tokens.cannot["away"]
+    assert not any(tokens.extra)
 
 
 def test_a_gene_outside_the_vocabulary_is_pad_and_named():
     vocab = {"<pad>": 0, "G1": 1}
-    known = tokens(GENES, ("control", "G2"), ((), ("G2",)), vocab, missing_target="token")
-    assert known.genes.tolist() == [0, 1, 0, 0, 0, 0, 0, 0, 0]
-    assert len(known.unknown_genes) == 8
-    assert set(known.cannot) == {"G2"}, "measured, but without a token it cannot be flagged"
+    tokens = tokens_of(GENES, ("control", "G2"), ((), ("G2",)), vocab, missing_target="token")
+    assert tokens.genes.tolist() == [0, 1, 0, 0, 0, 0, 0, 0, 0]
+    assert len(tokens.unknown_genes) == 8
+    assert set(tokens.cannot) == {"G2"}, "measured, but without a token it cannot be flagged"
 
 
-def test_drawn_genes_always_hold_the_perturbed_ones(known):
+def test_drawn_genes_always_hold_the_perturbed_ones(tokens):
     perturbation = np.array([0, 1, 3, 2] * 50)
-    genes = draw_genes(known, perturbation, 4, [[i] for i in range(200)])
+    genes = draw_genes(tokens, perturbation, 4, [[i] for i in range(200)])
     assert genes.shape == (200, 4)
     assert (np.diff(genes, axis=1) > 0).all(), "no gene twice, in order"
     assert (genes[perturbation == 1] == 1).any(axis=1).all()
@@ -60,16 +60,16 @@ def test_drawn_genes_always_hold_the_perturbed_ones(known):
     assert abs(share - 3 / 8) < 0.25
 
 
-def test_few_genes_are_all_taken(known):
-    genes = draw_genes(known, np.array([1, 2]), 9, [])
+def test_few_genes_are_all_taken(tokens):
+    genes = draw_genes(tokens, np.array([1, 2]), 9, [])
     assert np.array_equal(genes, np.tile(np.arange(9), (2, 1)))
 
 
-def test_sequences_by_hand(known):
+def test_sequences_by_hand(tokens):
     perturbation = np.array([1, 3, 0, 4])
     genes = np.array([[0, 1, 5], [2, 3, 4], [0, 1, 2], [6, 7, 8]])
     expression = np.arange(12, dtype=np.float32).reshape(4, 3)
-    made = sequences(known, perturbation, genes, expression)
+    result = sequences(tokens, perturbation, genes, expression)
     vocab = vocab_of("away", "far", "off")
     for row, p in enumerate(perturbation):
         targets = TARGETS[p]
@@ -79,14 +79,14 @@ def test_sequences_by_hand(known):
             if gene not in GENES:
                 ids, values, flags = [*ids, vocab[gene]], [*values, 0.0], [*flags, 1]
         empty = 5 - len(ids)
-        assert made.ids[row].tolist() == ids + [vocab["<pad>"]] * empty
-        assert made.values[row].tolist() == values + [0.0] * empty
-        assert made.flags[row].tolist() == flags + [0] * empty
-        assert made.padding[row].tolist() == [False] * len(ids) + [True] * empty
+        assert result.ids[row].tolist() == ids + [vocab["<pad>"]] * empty
+        assert result.values[row].tolist() == values + [0.0] * empty
+        assert result.flags[row].tolist() == flags + [0] * empty
+        assert result.padding[row].tolist() == [False] * len(ids) + [True] * empty
 
 
-def test_no_padding_where_all_are_of_one_length(known):
-    assert sequences(known, np.array([0, 1]), np.array([[0, 1], [1, 2]]), np.ones((2, 2), np.float32)).padding is None
-    whole = whole_cells(known, 4, np.ones((3, 9), np.float32))
+def test_no_padding_where_all_are_of_one_length(tokens):
+    assert sequences(tokens, np.array([0, 1]), np.array([[0, 1], [1, 2]]), np.ones((2, 2), np.float32)).padding is None
+    whole = whole_cells(tokens, 4, np.ones((3, 9), np.float32))
     assert whole.padding is None
     assert whole.ids.shape == (3, 11)

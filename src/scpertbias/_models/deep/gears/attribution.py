@@ -24,13 +24,13 @@ def attributions(
 
     module, device = network.module.eval(), network.device
     x = torch.as_tensor(control, dtype=torch.float32, device=device).requires_grad_(kind == "input_gradient")
-    wanted = x if kind == "input_gradient" else module.gene_emb.weight
+    variable = x if kind == "input_gradient" else module.gene_emb.weight
     n = 1 if network.fix_batching else 2  # the first cell of a batch, and any other
     weight = torch.tensor([1.0] if n == 1 else [1 / N_PREDICTED, 1 - 1 / N_PREDICTED], device=device)
     out = np.empty((len(nodes), network.n_genes))
-    for i, mine in enumerate(nodes):
-        predicted = network(x.expand(n, -1), [mine] * n, each=False)
-        (gradient,) = torch.autograd.grad((weight * predicted[:, gene]).sum(), wanted)
+    for i, targets in enumerate(nodes):
+        predicted = network(x.expand(n, -1), [targets] * n, each=False)
+        (gradient,) = torch.autograd.grad((weight * predicted[:, gene]).sum(), variable)
         size = gradient.abs() if gradient.ndim == 1 else gradient.norm(dim=1)
         out[i] = size.cpu().numpy()
     return out

@@ -20,7 +20,7 @@ from ..._base import Solution, model
 from ..._fit import store
 from ..._net import check_net
 from ..checkpoint import open_folder
-from ..data import Cells, digest
+from ..data import TrainingCells, digest
 from ..data import read as read_cells
 from ..extras import own_randomness, pick_device, require, seed_of
 from ..training import Schedule, train
@@ -181,48 +181,50 @@ def fit_gears(
     check(**params)
     require("gears")
     _store.check_key(adata, key_added)
-    where = pick_device(device)
+    torch_device = pick_device(device)
     cells = read_cells(adata, data, function="spb.tl.fit_gears")
     seed = seed_of(rng, checkpoint_dir)
     genes, graph = _graphs(adata, net, cells, data)
     solution, more = _fit(
-        cells, genes, graph, params, device=where, seed=seed, checkpoint_dir=checkpoint_dir, resume=resume
+        cells, genes, graph, params, device=torch_device, seed=seed, checkpoint_dir=checkpoint_dir, resume=resume
     )
     adata = adata.copy() if copy else adata
-    described = {**params, "net": "co-expression of training cells" if net is None else net}
-    store(adata, cells.screen, solution, kind="gears", params=described, key=key_added, more=more)
+    stored_params = {**params, "net": "co-expression of training cells" if net is None else net}
+    store(adata, cells.screen, solution, kind="gears", params=stored_params, key=key_added, more=more)
     return adata if copy else None
 
 
 def _graphs(
-    adata: AnnData, net: pd.DataFrame | None, cells: Cells, data: Mapping[str, Any]
+    adata: AnnData, net: pd.DataFrame | None, cells: TrainingCells, data: Mapping[str, Any]
 ) -> tuple[Edges, PerturbationGraph]:
     """Return the graph of the measured genes, from training cells, and that of the perturbed genes."""
     screen = cells.screen
-    asked = {key: value for key, value in data.items() if key != "batch_key"}
-    measured = coexpression_net(adata, cells="train", max_cells=adata.n_obs, **asked)
-    known = measured if net is None else both_ways(check_net(net, screen.symbols, screen.targets))
-    graph = perturbation_graph(known, screen.targets, used=cells.used, trained=cells.problem.perturbed)
+    arguments = {key: value for key, value in data.items() if key != "batch_key"}
+    gene_net = coexpression_net(adata, cells="train", max_cells=adata.n_obs, **arguments)
+    perturbation_net = gene_net if net is None else both_ways(check_net(net, screen.symbols, screen.targets))
+    graph = perturbation_graph(perturbation_net, screen.targets, used=cells.used, trained=cells.problem.perturbed)
     _warn(graph, [screen.names[p] for p in np.flatnonzero(cells.used & ~graph.predictable)], hint=net is None)
-    return edges_between(measured, screen.symbols.tolist()), graph
+    return edges_between(gene_net, screen.symbols.tolist()), graph
 
 
 def _warn(graph: PerturbationGraph, cannot: Sequence[str], *, hint: bool) -> None:
     """Name the perturbed genes that no edge joins, and the perturbations that cannot be predicted."""
-    said = []
+    messages = []
     if graph.isolated:
-        said.append(
+        messages.append(
             f"No edge of the perturbation graph joins {len(graph.isolated)} of {len(graph.nodes)} perturbed genes "
             f"({some(graph.isolated)}): they learn from their own cells alone."
         )
     if cannot:
-        said.append(f"{len(cannot)} perturbations that training does not reach cannot be predicted ({some(cannot)}).")
-    if said:
-        warn(" ".join([*said, NO_NET] if hint else said))
+        messages.append(
+            f"{len(cannot)} perturbations that training does not reach cannot be predicted ({some(cannot)})."
+        )
+    if messages:
+        warn(" ".join([*messages, NO_NET] if hint else messages))
 
 
 def _fit(
-    cells: Cells,
+    cells: TrainingCells,
     genes: Edges,
     graph: PerturbationGraph,
     params: Mapping[str, Any],
@@ -262,17 +264,19 @@ def _fit(
     return solution, {**more, "history": history, "not_in_graph": list(graph.isolated)}
 
 
-def _solve(network: Network, cells: Cells, graph: PerturbationGraph, kind: str) -> tuple[Solution, dict[str, Any]]:
+def _solve(
+    network: Network, cells: TrainingCells, graph: PerturbationGraph, kind: str
+) -> tuple[Solution, dict[str, Any]]:
     """Return predictions and attributions of a trained network."""
-    shifts = np.full((len(graph.of), network.n_genes), np.nan)
+    shifts = np.full((len(graph.nodes_of), network.n_genes), np.nan)
     shifts[0] = 0.0
-    perturbed = graph.predictable & (np.arange(len(graph.of)) > 0)
-    nodes = [graph.of[p] for p in np.flatnonzero(perturbed)]
+    perturbed = graph.predictable & (np.arange(len(graph.nodes_of)) > 0)
+    nodes = [graph.nodes_of[p] for p in np.flatnonzero(perturbed)]
     shifts[perturbed] = network.shifts(nodes)
     gene, ties = output_gene(shifts[perturbed], cells.screen.symbols)
     importance = np.full_like(shifts, np.nan)
     control = cells.problem.control
     importance[perturbed] = attributions(network, nodes, gene, control, kind=kind)
-    said = {"output_gene": str(cells.screen.genes[gene]), "output_gene_ties": ties}
+    more = {"output_gene": str(cells.screen.genes[gene]), "output_gene_ties": ties}
     outside = f"{OUTSIDE}{', '.join(graph.isolated)}" if graph.isolated else ""
-    return Solution(control + shifts, importance, note=outside), said
+    return Solution(control + shifts, importance, note=outside), more

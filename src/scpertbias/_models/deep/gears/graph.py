@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ...._core.arrays import BoolArray, IntArray
-
-FloatArray = npt.NDArray[np.float32]
+from ...._core.arrays import BoolArray, Float32Array, IntArray
 
 
 @dataclass(frozen=True)
@@ -20,20 +17,20 @@ class Edges:
     """Directed edges (2, E), source above target, and their weights (E,)."""
 
     index: IntArray
-    weight: FloatArray
+    weight: Float32Array
 
 
 @dataclass(frozen=True)
 class PerturbationGraph:
     """A graph over the perturbed genes, measured or not.
 
-    ``of`` are the nodes of each perturbation (none for the control); ``predictable`` (P,) says which perturbations
+    ``nodes_of`` are the nodes of each perturbation (none for the control); ``predictable`` (P,) says which perturbations
     have only nodes that training reaches; ``isolated`` are the genes without an edge.
     """
 
     nodes: tuple[str, ...]
     edges: Edges
-    of: tuple[tuple[int, ...], ...]
+    nodes_of: tuple[tuple[int, ...], ...]
     predictable: BoolArray
     isolated: tuple[str, ...]
 
@@ -51,9 +48,9 @@ def edges_between(net: pd.DataFrame, nodes: Sequence[str]) -> Edges:
     """Return the edges of a net that join two of the nodes; a loop is the model's own affair."""
     position = {name: i for i, name in reversed(list(enumerate(nodes)))}
     source, target = net["source"].map(position), net["target"].map(position)
-    known = (source.notna() & target.notna() & (source != target)).to_numpy()
-    index = np.stack([source[known].to_numpy(np.int64), target[known].to_numpy(np.int64)])
-    return Edges(index, net["weight"][known].to_numpy(np.float32))
+    between = (source.notna() & target.notna() & (source != target)).to_numpy()
+    index = np.stack([source[between].to_numpy(np.int64), target[between].to_numpy(np.int64)])
+    return Edges(index, net["weight"][between].to_numpy(np.float32))
 
 
 def perturbation_graph(
@@ -70,19 +67,21 @@ def perturbation_graph(
     """
     nodes = tuple(sorted({gene for genes, ok in zip(targets, used, strict=True) if ok for gene in genes}))
     position = {name: i for i, name in enumerate(nodes)}
-    of = tuple(tuple(position[gene] for gene in genes) if ok else () for genes, ok in zip(targets, used, strict=True))
+    nodes_of = tuple(
+        tuple(position[gene] for gene in genes) if ok else () for genes, ok in zip(targets, used, strict=True)
+    )
     edges = edges_between(net, nodes)
     hears = sparse.csr_array((np.ones(edges.index.shape[1]), (edges.index[1], edges.index[0])), shape=(len(nodes),) * 2)
     hears = hears + sparse.eye_array(len(nodes), format="csr")
-    seen = np.zeros(len(nodes))
-    seen[[node for mine, is_trained in zip(of, trained, strict=True) if is_trained for node in mine]] = 1.0
-    learned = hears.T @ seen > 0
+    in_training = np.zeros(len(nodes))
+    in_training[[node for own, is_trained in zip(nodes_of, trained, strict=True) if is_trained for node in own]] = 1.0
+    learned = hears.T @ in_training > 0
     reached = hears @ learned.astype(float) > 0
     joined = np.isin(np.arange(len(nodes)), edges.index)
     return PerturbationGraph(
         nodes=nodes,
         edges=edges,
-        of=of,
-        predictable=used & np.array([all(reached[node] for node in mine) for mine in of]),
+        nodes_of=nodes_of,
+        predictable=used & np.array([all(reached[node] for node in own) for own in nodes_of]),
         isolated=tuple(name for name, has in zip(nodes, joined, strict=True) if not has),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...._core.arrays import FloatArray, IntArray
-from ..data import Cells
+from ..data import TrainingCells
 from ..extras import imports_leave_no_trace
 from .graph import Edges, PerturbationGraph
 
@@ -33,9 +33,9 @@ class Label(str):
 
     def __new__(cls, text: str, rank: int) -> Label:
         """Make a label; ``rank`` takes the place of its hash."""
-        made = super().__new__(cls, text)
-        made.rank = rank
-        return made
+        label = super().__new__(cls, text)
+        label.rank = rank
+        return label
 
     def __hash__(self) -> int:
         return self.rank
@@ -98,7 +98,7 @@ class Network:
         n = len(nodes)
         self.module.G_coexpress, self.module.G_coexpress_weight = self._graph(n if each else 1)
         batch = SimpleNamespace(
-            x=x.reshape(-1, 1), pert_idx=[list(mine) or [-1] for mine in nodes], batch=torch.arange(n)
+            x=x.reshape(-1, 1), pert_idx=[list(targets) or [-1] for targets in nodes], batch=torch.arange(n)
         )
         if any(nodes):
             return self.module(batch)
@@ -146,7 +146,9 @@ def _parts(nodes: Sequence[Sequence[int]], size: int) -> list[Sequence[Sequence[
 class GearsLearner:
     """What GEARS is trained on: batches of all training cells, each with a control cell drawn once."""
 
-    def __init__(self, network: Network, cells: Cells, graph: PerturbationGraph, *, batch_size: int, partner: IntArray):
+    def __init__(
+        self, network: Network, cells: TrainingCells, graph: PerturbationGraph, *, batch_size: int, partner: IntArray
+    ):
         import torch
 
         with imports_leave_no_trace():
@@ -176,7 +178,7 @@ class GearsLearner:
         code = self.cells.code[cells]
         x = torch.from_numpy(self.cells.centered(self.partner[cells])).to(self.network.device)
         y = torch.from_numpy(self.cells.centered(cells)).to(self.network.device)
-        predicted = self.network(x, [self.graph.of[p] for p in code], each=self.network.fix_batching)
+        predicted = self.network(x, [self.graph.nodes_of[p] for p in code], each=self.network.fix_batching)
         return self._loss(
             predicted,
             y,
@@ -191,13 +193,13 @@ class GearsLearner:
         if not len(self.validated):
             return {}
         problem = self.cells.problem
-        shift = self.network.shifts([self.graph.of[p] for p in self.validated])
+        shift = self.network.shifts([self.graph.nodes_of[p] for p in self.validated])
         error = (problem.control + shift - problem.val_means[self.validated]) ** 2
         top = np.take_along_axis(error, self.changed[self.validated], axis=1)
         return {"val_mse": float(error.mean()), "val_mse_de20": float(top.mean())}
 
 
-def most_changed(cells: Cells) -> IntArray:
+def most_changed(cells: TrainingCells) -> IntArray:
     """Return for each perturbation the 20 genes of largest |t| (Welch) between its validation cells and control."""
     moments, screen = cells.screen.moments, cells.screen
     rows = np.flatnonzero((screen.split == "val") & (moments.n > 0))

@@ -6,26 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from ...._core.arrays import FloatArray
+from ...._core.arrays import Float32Array, FloatArray
 from .model import evaluating, forward
-from .predict import Array32, batches
+from .predict import batches
 from .tokens import Tokens, whole_cells
-
-Array64 = FloatArray
 
 ATTRIBUTIONS = ("gradient_x_embedding", "gradient_norm")
 
 
 def embedding_gradient(
-    model: Any, known: Tokens, perturbation: int, expression: Array32, gene: int, *, micro_batch: int
-) -> Array64:
+    model: Any, tokens: Tokens, perturbation: int, expression: Float32Array, gene: int, *, micro_batch: int
+) -> FloatArray:
     """Gradient of a gene's predicted expression, the mean over control cells, in the embeddings E of all genes (G × d).
 
     Parameters
     ----------
     model
         The model.
-    known
+    tokens
         Its tokens.
     perturbation
         Which perturbation.
@@ -39,18 +37,18 @@ def embedding_gradient(
     import torch
 
     weight = model.encoder.embedding.weight
-    own = torch.from_numpy(known.genes).to(weight.device)
-    total = np.zeros((len(known.genes), weight.shape[1]))
+    own = torch.from_numpy(tokens.genes).to(weight.device)
+    total = np.zeros((len(tokens.genes), weight.shape[1]))
     with evaluating(model), torch.enable_grad():
         for part in batches(len(expression), micro_batch):
-            batch = whole_cells(known, perturbation, expression[part])
+            batch = whole_cells(tokens, perturbation, expression[part])
             out = forward(model, batch, expression.shape[1])[:, gene].sum()
             (gradient,) = torch.autograd.grad(out, weight)
             total += gradient[own].double().cpu().numpy()
     return total / len(expression)
 
 
-def in_gene_space(model: Any, known: Tokens, gradient: Array64, kind: str) -> Array64:
+def in_gene_space(model: Any, tokens: Tokens, gradient: FloatArray, kind: str) -> FloatArray:
     """Reduce a gradient in the embeddings (G × d) to one number a gene (G).
 
     ``gradient_x_embedding``: Σ_d E_gd ∂ŷ/∂E_gd, with its sign. ``gradient_norm``: ‖∂ŷ/∂E_g‖. A gene that the vocabulary
@@ -61,5 +59,5 @@ def in_gene_space(model: Any, known: Tokens, gradient: Array64, kind: str) -> Ar
     if kind == "gradient_norm":
         return np.linalg.norm(gradient, axis=1)
     weight = model.encoder.embedding.weight.detach()
-    embedding = weight[torch.from_numpy(known.genes).to(weight.device)].double().cpu().numpy()
+    embedding = weight[torch.from_numpy(tokens.genes).to(weight.device)].double().cpu().numpy()
     return (gradient * embedding).sum(axis=1)

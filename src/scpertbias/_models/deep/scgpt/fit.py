@@ -18,7 +18,7 @@ from ..data import read as read_cells
 from ..extras import pick_device, require, seed_of
 from .attribution import ATTRIBUTIONS
 from .pretrained import Checkpoint, read
-from .run import plan, run
+from .run import plan_training, run
 from .tokens import MISSING_TARGET
 
 Attribution = Literal["gradient_x_embedding", "gradient_norm"]
@@ -215,11 +215,11 @@ def fit_scgpt(
     require("scgpt")
     key = stored_as(key_added, checkpoint=checkpoint)
     _store.check_key(adata, key)
-    where, seed = pick_device(device), seed_of(rng, checkpoint_dir)
+    torch_device, seed = pick_device(device), seed_of(rng, checkpoint_dir)
     pretrained = None if checkpoint is None else _read(checkpoint, settings)
     cells = read_cells(adata, data, function="spb.tl.fit_scgpt")
-    made = plan(settings, cells, pretrained, seed=seed, device=where)
-    solution, params, more = run(made, checkpoint_dir=checkpoint_dir, resume=resume)
+    plan = plan_training(settings, cells, pretrained, seed=seed, device=torch_device)
+    solution, params, more = run(plan, checkpoint_dir=checkpoint_dir, resume=resume)
     adata = adata.copy() if copy else adata
     store(adata, cells.screen, solution, kind="scgpt", params=params, key=key, more=more)
     return adata if copy else None
@@ -227,13 +227,13 @@ def fit_scgpt(
 
 def _read(checkpoint: str | os.PathLike[str], settings: dict[str, Any]) -> Checkpoint:
     """Read a checkpoint; sizes asked for that are not its own are refused."""
-    found = read(checkpoint)
+    content = read(checkpoint)
     differ = [
-        f"{name}={settings[name]}, the checkpoint has {getattr(found.sizes, name)}"
+        f"{name}={settings[name]}, the checkpoint has {getattr(content.sizes, name)}"
         for name, default in SIZES.items()
-        if settings[name] not in (default, getattr(found.sizes, name))
+        if settings[name] not in (default, getattr(content.sizes, name))
     ]
     if differ:
         msg = f"`checkpoint` brings its own sizes: {'; '.join(differ)}. Leave them out."
         raise ValueError(msg)
-    return found
+    return content

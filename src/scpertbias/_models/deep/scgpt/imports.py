@@ -32,9 +32,9 @@ def scgpt_model() -> ModuleType:
     modules of scgpt that saw one are forgotten too: an ``import scgpt`` elsewhere does what it would have done.
     """
     before = set(sys.modules)
-    with _as_it_was(logging.getLogger("scGPT")), imports_leave_no_trace(), _stand_ins() as used:
+    with _restore_logger(logging.getLogger("scGPT")), imports_leave_no_trace(), _stand_ins() as used:
         try:
-            found = importlib.import_module("scgpt.model")
+            scgpt = importlib.import_module("scgpt.model")
         except ImportError as err:
             msg = f"scGPT cannot be imported ({err}). Its own dependencies are left out on purpose. Run: {INSTALL['scgpt']}"
             raise ImportError(msg) from err
@@ -42,7 +42,7 @@ def scgpt_model() -> ModuleType:
         for name in set(sys.modules) - before:
             if _root(name) == "scgpt":
                 del sys.modules[name]
-    return found
+    return scgpt
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def _root(name: str) -> str:
 
 
 @contextmanager
-def _as_it_was(logger: logging.Logger) -> Iterator[None]:
+def _restore_logger(logger: logging.Logger) -> Iterator[None]:
     """Take back what the import does to a logger: scgpt prints to standard output, and does not propagate."""
     handlers, propagate, level = list(logger.handlers), logger.propagate, logger.level
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...._core.arrays import IntArray
-from ..data import Cells
+from ..data import TrainingCells
 from .model import evaluating, forward
 from .predict import batches
 from .tokens import Tokens, draw_genes, sequences
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 class ScgptLearner:
     """Pairs of a perturbed cell and a control cell of its stratum, drawn once; a control cell is its own, as upstream.
 
-    Cells of perturbations that the model cannot read (``known.cannot``) are left out. Each cell shows a random part of
+    Cells of perturbations that the model cannot read (``tokens.cannot``) are left out. Each cell shows a random part of
     its genes, which depends on the epoch and the cell alone: however a batch is cut, its loss is the same.
     """
 
     def __init__(
         self,
         model: Any,
-        known: Tokens,
-        cells: Cells,
+        tokens: Tokens,
+        cells: TrainingCells,
         *,
         batch_size: int,
         micro_batch: int,
         max_genes: int,
         rng: np.random.Generator,
     ) -> None:
-        self.module, self.known, self.cells = model, known, cells
+        self.module, self.tokens, self.cells = model, tokens, cells
         self.micro_batch, self.max_genes = micro_batch, max_genes
-        readable = np.array([name not in known.cannot for name in cells.screen.names])
+        readable = np.array([name not in tokens.cannot for name in cells.screen.names])
         self.train, self.val = (c[readable[cells.code[c]]] for c in (cells.of("train"), cells.of("val")))
         self.batch_size = min(batch_size, len(self.train))
         self.partner = cells.partners(rng)
@@ -75,9 +75,9 @@ class ScgptLearner:
 
         perturbation = self.cells.code[cells]
         seeds = [[seed, place] for place in self.place[cells].tolist()]
-        genes = draw_genes(self.known, perturbation, self.max_genes, seeds)
-        given, wanted = (
+        genes = draw_genes(self.tokens, perturbation, self.max_genes, seeds)
+        inputs, targets = (
             np.take_along_axis(self.cells.dense(rows), genes, axis=1) for rows in (self.partner[cells], cells)
         )
-        out = forward(self.module, sequences(self.known, perturbation, genes, given), genes.shape[1])
-        return ((out.float() - torch.from_numpy(wanted).to(out.device)) ** 2).mean()
+        out = forward(self.module, sequences(self.tokens, perturbation, genes, inputs), genes.shape[1])
+        return ((out.float() - torch.from_numpy(targets).to(out.device)) ** 2).mean()

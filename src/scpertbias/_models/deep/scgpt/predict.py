@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ...._core.arrays import FloatArray, IntArray
+from ...._core.arrays import Float32Array, FloatArray, IntArray
 from .model import evaluating, forward
 from .tokens import Tokens, whole_cells
-
-Array32 = npt.NDArray[np.float32]
-Array64 = FloatArray
 
 
 def choose_controls(stratum: IntArray, n: int) -> IntArray:
@@ -42,11 +38,11 @@ def choose_controls(stratum: IntArray, n: int) -> IntArray:
 class Average:
     """Average of each gene over all control cells as some of them tell it, and its standard error."""
 
-    mean: Array64
-    error: Array64
+    mean: FloatArray
+    error: FloatArray
 
 
-def control_variate(output: Array32, given: Array32, mean: Array64, n_all: int) -> Average:
+def control_variate(output: Float32Array, inputs: Float32Array, mean: FloatArray, n_all: int) -> Average:
     """Estimate the mean output over all control cells from some of them, knowing the mean of what goes in.
 
     Per gene: output regressed on input among the n cells, read at the input's mean over all ``n_all`` cells. The error
@@ -56,7 +52,7 @@ def control_variate(output: Array32, given: Array32, mean: Array64, n_all: int) 
     ----------
     output
         Predicted expression, n × G.
-    given
+    inputs
         Expression that went in, n × G.
     mean
         Mean expression of all control cells (G).
@@ -64,7 +60,7 @@ def control_variate(output: Array32, given: Array32, mean: Array64, n_all: int) 
         How many there are.
     """
     n = len(output)
-    y, x = output.astype(np.float64), given.astype(np.float64)
+    y, x = output.astype(np.float64), inputs.astype(np.float64)
     level, start = y.mean(axis=0), x.mean(axis=0)
     y -= level
     x -= start
@@ -72,22 +68,24 @@ def control_variate(output: Array32, given: Array32, mean: Array64, n_all: int) 
     slope = np.divide((x * y).sum(axis=0), spread, out=np.zeros_like(spread), where=spread > 0)
     if n < 3 or n >= n_all:  # too few for a line; or nothing is left to estimate
         slope[:] = 0.0
-    left = ((y - slope * x) ** 2).sum(axis=0)
+    residual = ((y - slope * x) ** 2).sum(axis=0)
     freedom = n - 2 if n >= 3 else n - 1
-    error = np.sqrt(left / freedom / n * (1 - n / n_all)) if freedom > 0 else np.full_like(left, np.nan)
-    return Average(level - slope * (start - mean), error if n < n_all else np.zeros_like(left))
+    error = np.sqrt(residual / freedom / n * (1 - n / n_all)) if freedom > 0 else np.full_like(residual, np.nan)
+    return Average(level - slope * (start - mean), error if n < n_all else np.zeros_like(residual))
 
 
-def outputs(model: Any, known: Tokens, perturbation: int, expression: Array32, *, micro_batch: int) -> Array32:
+def outputs(
+    model: Any, tokens: Tokens, perturbation: int, expression: Float32Array, *, micro_batch: int
+) -> Float32Array:
     """Return the predicted expression of some control cells (n × G) under a perturbation, all genes in one sequence."""
     import torch
 
-    found = []
+    rows = []
     with evaluating(model), torch.no_grad():
         for part in batches(len(expression), micro_batch):
-            batch = whole_cells(known, perturbation, expression[part])
-            found.append(forward(model, batch, expression.shape[1]).float().cpu().numpy())
-    return np.concatenate(found)
+            batch = whole_cells(tokens, perturbation, expression[part])
+            rows.append(forward(model, batch, expression.shape[1]).float().cpu().numpy())
+    return np.concatenate(rows)
 
 
 def batches(n: int, size: int) -> Iterator[slice]:

@@ -53,7 +53,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class TensorAccount:
     """What became of every tensor: names loaded, names of the model that start untrained, names of the file not used."""
 
     loaded: list[str]
@@ -79,22 +79,24 @@ def read(checkpoint: str | os.PathLike[str]) -> Checkpoint:
 
 def _json(path: Path) -> dict[str, Any]:
     with reading(path):
-        found = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict):
-        msg = f"`checkpoint`: {path.name} holds a {type(found).__name__}; a dictionary is expected."
+        content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        msg = f"`checkpoint`: {path.name} holds a {type(content).__name__}; a dictionary is expected."
         raise ValueError(msg)
-    return found
+    return content
 
 
 def _sizes(path: Path) -> Sizes:
     args = _json(path)
-    wanted = {field.name: NAMES[field.name] for field in fields(Sizes)}
-    args.setdefault(wanted["n_layers_cls"], 3)
-    wrong = {theirs: args.get(theirs) for theirs in wanted.values() if not _is_size(args.get(theirs))}
-    if wrong:
-        msg = f"`checkpoint`: {path.name} gives no size for {wrong}; whole numbers of at least 1 are needed."
+    args_names = {field.name: NAMES[field.name] for field in fields(Sizes)}
+    args.setdefault(args_names["n_layers_cls"], 3)
+    wrong_sizes = {
+        args_name: args.get(args_name) for args_name in args_names.values() if not _is_size(args.get(args_name))
+    }
+    if wrong_sizes:
+        msg = f"`checkpoint`: {path.name} gives no size for {wrong_sizes}; whole numbers of at least 1 are needed."
         raise ValueError(msg)
-    return Sizes(**{ours: args[theirs] for ours, theirs in wanted.items()})
+    return Sizes(**{name: args[args_name] for name, args_name in args_names.items()})
 
 
 def _is_size(value: Any) -> bool:
@@ -118,7 +120,7 @@ def _tensors(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as err:  # damaged files raise errors of zip, of pickle, of tensors
         msg = (
             f"`checkpoint`: {path.name} cannot be read as tensors alone ({one_line(err)[:200]}). It is cut short, or "
@@ -126,41 +128,41 @@ def _tensors(path: Path) -> dict[str, Any]:
         )
         raise ValueError(msg) from err
     others = (
-        [] if not isinstance(found, dict) else [str(k) for k, v in found.items() if not isinstance(v, torch.Tensor)]
+        [] if not isinstance(state, dict) else [str(k) for k, v in state.items() if not isinstance(v, torch.Tensor)]
     )
-    if not isinstance(found, dict) or not found or others:
-        what = f"{others[:5]} that are no tensors" if others else f"a {type(found).__name__}"
+    if not isinstance(state, dict) or not state or others:
+        what = f"{others[:5]} that are no tensors" if others else f"a {type(state).__name__}"
         msg = f"`checkpoint`: {path.name} holds {what}; a state dict, names to tensors, is expected."
         raise ValueError(msg)
-    return {str(name).replace("Wqkv.", "in_proj_"): tensor for name, tensor in found.items()}
+    return {str(name).replace("Wqkv.", "in_proj_"): tensor for name, tensor in state.items()}
 
 
-def load(model: Any, checkpoint: Checkpoint) -> Loaded:
+def load(model: Any, checkpoint: Checkpoint) -> TensorAccount:
     """Put the pretrained tensors into the model; one that is missing or of another shape is an error that names it."""
     import torch
 
     own = model.state_dict()
-    wanted = [name for name in own if name.startswith(PRETRAINED)]
-    missing = [name for name in wanted if name not in checkpoint.tensors]
+    names = [name for name in own if name.startswith(PRETRAINED)]
+    missing = [name for name in names if name not in checkpoint.tensors]
     strange = [name for name in checkpoint.tensors if name.startswith(PRETRAINED) and name not in own]
     shapes = [
         f"{name} is {_shape(checkpoint.tensors[name])}, the sizes and the vocabulary say {_shape(own[name])}"
-        for name in wanted
+        for name in names
         if name in checkpoint.tensors and checkpoint.tensors[name].shape != own[name].shape
     ]
     if missing or strange or shapes:
-        found = [
+        problems = [
             *([f"{len(missing)} tensors are missing ({', '.join(missing[:3])}, …)"] if missing else []),
             *([f"{len(strange)} are not of this model ({', '.join(strange[:3])}, …)"] if strange else []),
             *shapes[:5],
         ]
-        msg = f"`checkpoint`: {WEIGHTS} does not fit {ARGS} and {VOCAB}: {'; '.join(found)}."
+        msg = f"`checkpoint`: {WEIGHTS} does not fit {ARGS} and {VOCAB}: {'; '.join(problems)}."
         raise ValueError(msg)
     with torch.no_grad():
-        for name in wanted:
+        for name in names:
             own[name].copy_(checkpoint.tensors[name])
     untrained = [name for name in own if not name.startswith(PRETRAINED)]
-    return Loaded(wanted, untrained, [name for name in checkpoint.tensors if not name.startswith(PRETRAINED)])
+    return TensorAccount(names, untrained, [name for name in checkpoint.tensors if not name.startswith(PRETRAINED)])
 
 
 def _shape(tensor: Any) -> str:

@@ -16,7 +16,7 @@ from ...._core.attribution import output_gene
 from ...._log import info, progress, some, warn
 from ..._base import Solution
 from ..checkpoint import open_folder
-from ..data import Cells, digest
+from ..data import TrainingCells, digest
 from ..extras import own_randomness
 from ..training import Schedule, train
 from .attribution import embedding_gradient, in_gene_space
@@ -24,7 +24,7 @@ from .learner import ScgptLearner
 from .model import build, micro_batch
 from .predict import choose_controls, control_variate, outputs
 from .pretrained import Checkpoint, Sizes, load
-from .tokens import Tokens, tokens, vocabulary
+from .tokens import Tokens, tokens_of, vocabulary
 
 # As in scGPT's 2024 tutorial, but for the patience: that of 2023, on the validation loss.
 TRAINING: dict[str, Any] = {"gamma": 0.9, "clip_norm": 1.0, "patience": 5}
@@ -33,11 +33,11 @@ SCRATCH = "trained from scratch on this screen: not the pretrained foundation mo
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What is trained on what: settings, cells, vocabulary, tokens and sizes."""
 
     settings: Mapping[str, Any]
-    cells: Cells
+    cells: TrainingCells
     checkpoint: Checkpoint | None
     vocabulary: Mapping[str, int]
     tokens: Tokens
@@ -52,46 +52,48 @@ class Plan:
         return micro_batch(self.sizes, length, device=self.device, training=training)
 
 
-def plan(settings: Mapping[str, Any], cells: Cells, checkpoint: Checkpoint | None, *, seed: int, device: Any) -> Plan:
+def plan_training(
+    settings: Mapping[str, Any], cells: TrainingCells, checkpoint: Checkpoint | None, *, seed: int, device: Any
+) -> TrainingPlan:
     """Look up all genes and targets, and say which have no token."""
     screen = cells.screen
     vocab = vocabulary(screen.symbols, screen.targets) if checkpoint is None else checkpoint.vocabulary
-    known = tokens(screen.symbols, screen.names, screen.targets, vocab, missing_target=settings["missing_target"])
-    if known.unknown_genes:
+    tokens = tokens_of(screen.symbols, screen.names, screen.targets, vocab, missing_target=settings["missing_target"])
+    if tokens.unknown_genes:
         warn(
-            f"{len(known.unknown_genes)} of {len(known.genes)} genes are outside the vocabulary of the checkpoint "
-            f"({some(known.unknown_genes)}): they enter as <pad>, as in scGPT's tutorial, and have no attribution. Are "
+            f"{len(tokens.unknown_genes)} of {len(tokens.genes)} genes are outside the vocabulary of the checkpoint "
+            f"({some(tokens.unknown_genes)}): they enter as <pad>, as in scGPT's tutorial, and have no attribution. Are "
             "gene symbols used? See gene_symbols=."
         )
-    longest = max(map(len, known.columns))
+    longest = max(map(len, tokens.columns))
     if longest > settings["max_genes"]:
         msg = f"`max_genes` is {settings['max_genes']}, but a combination perturbs {longest} measured genes."
         raise ValueError(msg)
     sizes = _sizes(settings) if checkpoint is None else checkpoint.sizes
-    if not any(name not in known.cannot for name, n in zip(screen.names[1:], cells.problem.n[1:], strict=True) if n):
-        reasons = "; ".join(f"{name}: {why}" for name, why in list(known.cannot.items())[:3])
+    if not any(name not in tokens.cannot for name, n in zip(screen.names[1:], cells.problem.n[1:], strict=True) if n):
+        reasons = "; ".join(f"{name}: {why}" for name, why in list(tokens.cannot.items())[:3])
         msg = f"No training perturbation has a token ({reasons}; …). Pass missing_target='token', or gene_symbols=."
         raise ValueError(msg)
-    cannot = known.cannot | (_untrained(cells, known) if checkpoint is None else {})
-    return Plan(settings, cells, checkpoint, vocab, known, sizes, seed, device, cannot)
+    cannot = tokens.cannot | (_untrained(cells, tokens) if checkpoint is None else {})
+    return TrainingPlan(settings, cells, checkpoint, vocab, tokens, sizes, seed, device, cannot)
 
 
-def _untrained(cells: Cells, known: Tokens) -> dict[str, str]:
+def _untrained(cells: TrainingCells, tokens: Tokens) -> dict[str, str]:
     """Say of which perturbations from scratch a token is never trained: a target that is neither measured nor perturbed."""
     screen = cells.screen
-    trained = {gene for genes, n in zip(screen.targets, cells.problem.n, strict=True) if n for gene in genes}
-    trained |= set(screen.symbols.tolist())
-    found = {
-        name: f"{', '.join(gene for gene in genes if gene not in trained)} {UNTRAINED}"
+    trained_genes = {gene for genes, n in zip(screen.targets, cells.problem.n, strict=True) if n for gene in genes}
+    trained_genes |= set(screen.symbols.tolist())
+    reasons = {
+        name: f"{', '.join(gene for gene in genes if gene not in trained_genes)} {UNTRAINED}"
         for name, genes in zip(screen.names, screen.targets, strict=True)
-        if name not in known.cannot and not trained.issuperset(genes)
+        if name not in tokens.cannot and not trained_genes.issuperset(genes)
     }
-    if found:
+    if reasons:
         warn(
-            f"{len(found)} perturbations have a target {UNTRAINED} ({some(found)}): without pretraining its token "
+            f"{len(reasons)} perturbations have a target {UNTRAINED} ({some(reasons)}): without pretraining its token "
             "is the draw of the first weights, so they cannot be predicted."
         )
-    return found
+    return reasons
 
 
 def _sizes(settings: Mapping[str, Any]) -> Sizes:
@@ -100,107 +102,107 @@ def _sizes(settings: Mapping[str, Any]) -> Sizes:
 
 
 def run(
-    made: Plan, *, checkpoint_dir: str | os.PathLike[str] | None, resume: bool
+    plan: TrainingPlan, *, checkpoint_dir: str | os.PathLike[str] | None, resume: bool
 ) -> tuple[Solution, dict[str, Any], dict[str, Any]]:
     """Train, predict and attribute; return what is stored, the parameters in full, and what else is said."""
-    settings, cells = made.settings, made.cells
+    settings, cells = plan.settings, plan.cells
     identity = {
         **cells.fingerprint,
         **{key: str(cells.screen.record[key]) for key in ("layer", "batch_key")},
         **{key: settings[key] for key in ("batch_size", "lr", "max_genes", "missing_target")},
-        **asdict(made.sizes),
-        "vocabulary": digest(made.vocabulary, made.vocabulary.values()),
-        "pretrained": "" if made.checkpoint is None else made.checkpoint.fingerprint,
-        "rng": made.seed,
+        **asdict(plan.sizes),
+        "vocabulary": digest(plan.vocabulary, plan.vocabulary.values()),
+        "pretrained": "" if plan.checkpoint is None else plan.checkpoint.fingerprint,
+        "rng": plan.seed,
     }
     folder = open_folder(checkpoint_dir, identity, resume=resume)
-    draw, shuffle = np.random.default_rng(made.seed).spawn(2)
-    module = build(made.sizes, made.vocabulary, seed=made.seed)
-    account = None if made.checkpoint is None else load(module, made.checkpoint)
-    module = module.to(made.device)
-    with own_randomness(made.seed):
-        length = min(len(made.tokens.genes), settings["max_genes"])
+    draw, shuffle = np.random.default_rng(plan.seed).spawn(2)
+    module = build(plan.sizes, plan.vocabulary, seed=plan.seed)
+    account = None if plan.checkpoint is None else load(module, plan.checkpoint)
+    module = module.to(plan.device)
+    with own_randomness(plan.seed):
+        length = min(len(plan.tokens.genes), settings["max_genes"])
         learner = ScgptLearner(
             module,
-            made.tokens,
+            plan.tokens,
             cells,
             batch_size=settings["batch_size"],
-            micro_batch=made.fits(length, training=True),
+            micro_batch=plan.fits(length, training=True),
             max_genes=settings["max_genes"],
             rng=draw,
         )
         if not len(learner.val):
             info("there are no validation perturbations to stop early by: the last epoch is kept")
         schedule = Schedule(settings["epochs"], settings["lr"], autocast=True, **TRAINING)
-        history = train(learner, schedule, rng=shuffle, device=made.device, folder=folder, name="scGPT")
-    solution, more = _solve(made, module)
+        history = train(learner, schedule, rng=shuffle, device=plan.device, folder=folder, name="scGPT")
+    solution, more = _solve(plan, module)
     params = {
-        **asdict(made.sizes),
+        **asdict(plan.sizes),
         **TRAINING,
         "optimizer": "Adam",
         "dropout": 0.0,
-        "n_tokens": len(made.vocabulary),
+        "n_tokens": len(plan.vocabulary),
         "n_parameters": sum(p.numel() for p in module.parameters()),
-        "checkpoint": "" if made.checkpoint is None else made.checkpoint.folder,
-        "rng": made.seed,
-        "device": str(made.device),
+        "checkpoint": "" if plan.checkpoint is None else plan.checkpoint.folder,
+        "rng": plan.seed,
+        "device": str(plan.device),
         **{f"{name}_version": version(name) for name in ("scgpt", "torch")},
     }
     tensors = {} if account is None else {"tensors": asdict(account)}
     return solution, {**settings, **params}, {**more, **tensors, "history": history}
 
 
-def _solve(made: Plan, module: Any) -> tuple[Solution, dict[str, Any]]:
+def _solve(plan: TrainingPlan, module: Any) -> tuple[Solution, dict[str, Any]]:
     """Return the predictions and attributions of a trained model."""
-    cells, known = made.cells, made.tokens
+    cells, tokens = plan.cells, plan.tokens
     names, control = cells.screen.names, cells.problem.control
-    can = [p for p, name in enumerate(names) if p and name not in made.cannot]
-    predictions = np.full((len(names), len(known.genes)), np.nan)
+    predictable = [p for p, name in enumerate(names) if p and name not in plan.cannot]
+    predictions = np.full((len(names), len(tokens.genes)), np.nan)
     predictions[0] = control
-    rows = controls(cells, made.settings["n_control_cells"])
-    given, n_all = cells.dense(rows), int((cells.code == 0).sum())
-    size = made.fits(len(known.genes), training=False)
+    rows = controls(cells, plan.settings["n_control_cells"])
+    inputs, n_all = cells.dense(rows), int((cells.code == 0).sum())
+    size = plan.fits(len(tokens.genes), training=False)
     errors = []
-    for p in progress("scGPT: predictions", len(can), unit="perturbation", items=can):
-        average = control_variate(outputs(module, known, p, given, micro_batch=size), given, control, n_all)
+    for p in progress("scGPT: predictions", len(predictable), unit="perturbation", items=predictable):
+        average = control_variate(outputs(module, tokens, p, inputs, micro_batch=size), inputs, control, n_all)
         predictions[p] = average.mean
         errors.append((names[p], len(rows), np.sqrt((average.error**2).mean()), average.error.max()))
     table = pd.DataFrame(errors, columns=["perturbation", "n_control_cells", "error_rms", "error_max"])
-    gene, ties = output_gene(predictions[can] - control, cells.screen.symbols)
-    importance = _attributions(made, module, can, gene)
+    gene, ties = output_gene(predictions[predictable] - control, cells.screen.symbols)
+    importance = _attributions(plan, module, predictable, gene)
     more = {
         "monte_carlo": table,
         "output_gene": str(cells.screen.genes[gene]),
         "output_gene_ties": ties,
-        "cannot_predict_reason": [made.cannot[name] for name in names if name in made.cannot],
-        "genes_outside_vocabulary": list(known.unknown_genes),
+        "cannot_predict_reason": [plan.cannot[name] for name in names if name in plan.cannot],
+        "genes_outside_vocabulary": list(tokens.unknown_genes),
     }
-    return Solution(predictions, importance, note=_note(made)), more
+    return Solution(predictions, importance, note=_note(plan)), more
 
 
-def controls(cells: Cells, n: int) -> IntArray:
+def controls(cells: TrainingCells, n: int) -> IntArray:
     """Choose control cells; which ones depends on their names and strata only."""
     control = cells.order[cells.code[cells.order] == 0]
     return control[choose_controls(cells.stratum[control], n)]
 
 
-def _attributions(made: Plan, module: Any, can: list[int], gene: int) -> FloatArray | None:
+def _attributions(plan: TrainingPlan, module: Any, predictable: list[int], gene: int) -> FloatArray | None:
     """Return how much each gene's token matters to one output gene, perturbations × genes."""
-    kind, known, cells = made.settings["attribution"], made.tokens, made.cells
-    given = cells.dense(controls(cells, made.settings["n_attribution_cells"]))
-    size = made.fits(len(known.genes), training=True)
-    importance = np.full((len(cells.screen.names), len(known.genes)), np.nan)
-    for p in progress("scGPT: attributions", len(can), unit="perturbation", items=can):
-        gradient = embedding_gradient(module, known, p, given, gene, micro_batch=size)
-        importance[p] = in_gene_space(module, known, gradient, kind)
+    kind, tokens, cells = plan.settings["attribution"], plan.tokens, plan.cells
+    inputs = cells.dense(controls(cells, plan.settings["n_attribution_cells"]))
+    size = plan.fits(len(tokens.genes), training=True)
+    importance = np.full((len(cells.screen.names), len(tokens.genes)), np.nan)
+    for p in progress("scGPT: attributions", len(predictable), unit="perturbation", items=predictable):
+        gradient = embedding_gradient(module, tokens, p, inputs, gene, micro_batch=size)
+        importance[p] = in_gene_space(module, tokens, gradient, kind)
     return importance
 
 
-def _note(made: Plan) -> str:
+def _note(plan: TrainingPlan) -> str:
     """Say what sets these predictions apart from those of the foundation model, and from scGPT's tutorial."""
-    named = zip(made.cells.screen.names, made.tokens.extra, strict=True)
-    extra = sum(bool(ids) for name, ids in named if name not in made.cannot)
-    parts = [SCRATCH] if made.checkpoint is None else []
+    extra_tokens = zip(plan.cells.screen.names, plan.tokens.extra, strict=True)
+    extra = sum(bool(ids) for name, ids in extra_tokens if name not in plan.cannot)
+    parts = [SCRATCH] if plan.checkpoint is None else []
     if extra:
         parts.append(f"{extra} perturbations of genes that are not measured enter as a token of their own")
     return "; ".join(parts)

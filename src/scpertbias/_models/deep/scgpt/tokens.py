@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...._core.arrays import BoolArray, IntArray
-
-FloatArray = npt.NDArray[np.float32]
+from ...._core.arrays import BoolArray, Float32Array, IntArray
 
 PAD = "<pad>"
 SPECIAL = (PAD, "<cls>", "<eoc>")
@@ -41,7 +39,7 @@ class Tokens:
     unknown_genes: tuple[str, ...]
 
 
-def tokens(
+def tokens_of(
     symbols: npt.NDArray[np.str_],
     names: Sequence[str],
     targets: Sequence[Sequence[str]],
@@ -57,9 +55,9 @@ def tokens(
     cannot: dict[str, str] = {}
     for name, genes in zip(names, targets, strict=True):
         unmeasured = [gene for gene in genes if gene not in column]
-        unknown = [gene for gene in genes if gene not in vocab]
-        if unknown:
-            cannot[name] = f"{', '.join(unknown)} outside the vocabulary"
+        without_token = [gene for gene in genes if gene not in vocab]
+        if without_token:
+            cannot[name] = f"{', '.join(without_token)} outside the vocabulary"
         elif unmeasured and missing_target == "skip":
             cannot[name] = f"{', '.join(unmeasured)} not measured (missing_target='skip')"
         columns.append(tuple(column[gene] for gene in genes if gene in column))
@@ -82,39 +80,39 @@ class Sequences:
     """
 
     ids: IntArray
-    values: FloatArray
+    values: Float32Array
     flags: IntArray
     padding: BoolArray | None
 
 
-def draw_genes(known: Tokens, perturbation: IntArray, max_genes: int, seeds: Iterable[Sequence[int]]) -> IntArray:
+def draw_genes(tokens: Tokens, perturbation: IntArray, max_genes: int, seeds: Iterable[Sequence[int]]) -> IntArray:
     """Draw the genes of each sequence, B × L columns in ascending order: its measured targets, and others at random.
 
     Each cell has a seed of its own, so that what it shows does not depend on the cells beside it.
     """
-    n_genes = len(known.genes)
+    n_genes = len(tokens.genes)
     if n_genes <= max_genes:
         return np.broadcast_to(np.arange(n_genes), (len(perturbation), n_genes))
     keys = np.stack([np.random.default_rng(seed).random(n_genes) for seed in seeds])
     for row, p in enumerate(perturbation.tolist()):
-        keys[row, list(known.columns[p])] = -1.0
+        keys[row, list(tokens.columns[p])] = -1.0
     return np.sort(np.argpartition(keys, max_genes - 1, axis=1)[:, :max_genes], axis=1)
 
 
-def sequences(known: Tokens, perturbation: IntArray, genes: IntArray, expression: FloatArray) -> Sequences:
+def sequences(tokens: Tokens, perturbation: IntArray, genes: IntArray, expression: Float32Array) -> Sequences:
     """Make the sequences of B cells: expression B × L of the genes drawn, and which tokens are perturbed.
 
     A target that is not measured is one more token of value 0.
     """
     n, length = genes.shape
-    more = [known.extra[p] for p in perturbation.tolist()]
+    more = [tokens.extra[p] for p in perturbation.tolist()]
     width = max(map(len, more), default=0)
-    ids = np.full((n, length + width), known.pad, dtype=np.int64)
+    ids = np.full((n, length + width), tokens.pad, dtype=np.int64)
     values = np.zeros((n, length + width), dtype=np.float32)
     flags = np.zeros((n, length + width), dtype=np.int64)
-    ids[:, :length], values[:, :length] = known.genes[genes], expression
+    ids[:, :length], values[:, :length] = tokens.genes[genes], expression
     for row, p in enumerate(perturbation.tolist()):
-        flags[row, :length] = PERTURBED * np.isin(genes[row], known.columns[p])
+        flags[row, :length] = PERTURBED * np.isin(genes[row], tokens.columns[p])
         ids[row, length : length + len(more[row])] = more[row]
         flags[row, length : length + len(more[row])] = PERTURBED
     used = length + np.array([len(added) for added in more])
@@ -122,8 +120,8 @@ def sequences(known: Tokens, perturbation: IntArray, genes: IntArray, expression
     return Sequences(ids, values, flags, padding if padding.any() else None)
 
 
-def whole_cells(known: Tokens, perturbation: int, expression: FloatArray) -> Sequences:
+def whole_cells(tokens: Tokens, perturbation: int, expression: Float32Array) -> Sequences:
     """Make the sequences of control cells (n × G) under one perturbation, all measured genes in each."""
     n, n_genes = expression.shape
     genes = np.broadcast_to(np.arange(n_genes), (n, n_genes))
-    return sequences(known, np.full(n, perturbation, dtype=np.int64), genes, expression)
+    return sequences(tokens, np.full(n, perturbation, dtype=np.int64), genes, expression)
