@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from mudata import MuData
 
 from .._docs import docs
+from ..tl._confounding import note_codes
 from ._base import axes, finish, one_regime
 
 KINDS = {"genes": "gene sets", "direction": "directions"}
