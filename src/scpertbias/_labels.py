@@ -198,5 +198,7 @@ def warn_if_guides(labels: Iterable[str], groupby: str) -> None:
 
 def _some(labels: Sequence[str], n: int = 12) -> str:
     """Name some labels, those first that may be the control."""
-    shown = ", ".join(repr(label) for label in sorted(labels, key=lambda label: (not _control_word(label), label))[:n])
-    return (shown or "nothing") + (f", … ({len(labels)} labels)" if len(labels) > n else "")
+    first_labels = ", ".join(
+        repr(label) for label in sorted(labels, key=lambda label: (not _control_word(label), label))[:n]
+    )
+    return (first_labels or "nothing") + (f", … ({len(labels)} labels)" if len(labels) > n else "")

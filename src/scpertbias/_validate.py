@@ -205,7 +205,7 @@ class Scale:
         if self.normalize or self.n >= 1000:
             self._refuse(early=True)
 
-    def done(self) -> None:
+    def finish(self) -> None:
         """Look at what all values were."""
         if self.n == 0:
             msg = f"{self.where} holds no value."
@@ -241,7 +241,7 @@ def scale(x: Any, *, layer: str | None, normalize: bool, may_be_negative: bool =
     """Refuse NaN, z-scores, and raw counts where log-normalized values are meant (or the reverse)."""
     check = Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative)
     check.add(x)
-    check.done()
+    check.finish()
 
 
 def numbers(x: Any, *, layer: str | None) -> None:

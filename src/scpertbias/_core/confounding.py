@@ -229,14 +229,14 @@ def direction_shares(
     shares = {"systematic": _checked(whole, *systematic, draws)}
     shares["depth"] = Share(note=NO_DEPTH) if depth is None else _checked(whole, depth[0], depth[1], None)
     leading = leading_axes(effects.mean, fold, n_leading)
-    shown = top_directions(effects.mean, n_leading)
+    directions = top_directions(effects.mean, n_leading)
     for k in range(n_leading):
         axes = leading[:, k]
         if not (len(axes) and np.isfinite(axes).all()):
             shares[f"leading_{k + 1}"] = Share(note=TOO_FEW)
             continue
         share = whole.of_axis(energy_on_direction(effects, axes, axes, fold))
-        shares[f"leading_{k + 1}"] = _with(share, weights=shown[k])
+        shares[f"leading_{k + 1}"] = _with(share, weights=directions[k])
     pairs = {"systematic": systematic, "depth": None if depth is None else (depth[0], depth[1])}
     return _with_shapley(whole, shares, pairs, leading, fold)
 

@@ -43,7 +43,7 @@ def read(
     may_be_negative = _store.layer_record(adata, layer) is not None
     check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative)
     if 0 in x.shape:
-        check.done()
+        check.finish()
     labels, symbols, symbols_key = _labels(adata, data["groupby"], data["reference"], data["gene_symbols"])
     warn_if_guides(labels.names[1:], data["groupby"])
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])

@@ -16,7 +16,7 @@ from .._core.depth import Depth
 from .._core.moments import Moments
 from .._core.row_moments import MomentAccumulator
 from .._core.sums import row_sums
-from .._log import progress as shown
+from .._log import progress as progress_bar
 from .._validate import Scale
 from . import dask_workers
 from .batch import CellBatch, Normalization
@@ -64,7 +64,7 @@ def moments(x: Any, accumulator: MomentAccumulator, settings: ReadSettings) -> M
         for chunk in progress(x, chunk_memory):
             genes = chunk.genes if by_genes(x) else None
             cells[chunk.rows].read(chunk.x, accumulator.sums, depth, chunk.rows, genes)
-    settings.check.done()
+    settings.check.finish()
     moments = accumulator.moments()
     return moments if depth is None else replace(moments, depth_slopes=depth.slopes())
 
@@ -89,7 +89,7 @@ def progress(x: Any, chunk_memory: float) -> Iterator[Chunk]:
         raise ValueError(msg)
     genes = by_genes(x)
     what, total = ("genes", x.shape[1]) if genes else ("cells", x.shape[0])
-    with shown(what, total, unit_scale=True) if is_lazy(x) else nullcontext() as bar:
+    with progress_bar(what, total, unit_scale=True) if is_lazy(x) else nullcontext() as bar:
         for chunk in chunks(x, n_bytes=chunk_memory * 1e9):
             yield chunk
             if bar is not None:

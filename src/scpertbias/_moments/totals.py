@@ -66,7 +66,7 @@ def read_totals(
         mean[chunk.genes] += column_sums(chunk.x[np.flatnonzero(control[chunk.rows])])
         mine = sample[(sample >= chunk.rows.start) & (sample < chunk.rows.stop)] - chunk.rows.start
         samples.append(chunk.x[mine])
-    check.done()
+    check.finish()
     return Totals(totals, within, mean / max(int(control.sum()), 1), sample, _together(samples, axis=int(by_genes(x))))
 
 

@@ -87,16 +87,16 @@ def to_json(data: MuData, *, title: str | None = None, truth: pd.DataFrame | Non
 
 def schema() -> str:
     """Return the JSON Schema of what :func:`to_json` writes."""
-    made = json.loads(files(__package__).joinpath("audit.schema.json").read_text(encoding="utf-8"))
+    skeleton = json.loads(files(__package__).joinpath("audit.schema.json").read_text(encoding="utf-8"))
     names = [name for name in (*NAMES, "training") if name != "scores"]
     tables = {name: TABLES[name].json_schema(**ROWS.get(name, {})) for name in names}
-    made["properties"]["tables"] |= {"required": names, "properties": tables}
-    made["properties"]["described"] = TABLES["described"].json_schema()
+    skeleton["properties"]["tables"] |= {"required": names, "properties": tables}
+    skeleton["properties"]["described"] = TABLES["described"].json_schema()
     drawn = (column for column in TABLES["scores"].columns if column.name in DRAWN_COLUMNS)
-    made["properties"]["drawn"]["items"]["properties"] = {column.name: column.json_schema() for column in drawn}
-    made["properties"]["planted"]["oneOf"].append(TABLES["planted"].json_schema())
-    made["$defs"]["columns"] = {column.name: column.json_schema() for column in SHARED}
-    return _written(made) + "\n"
+    skeleton["properties"]["drawn"]["items"]["properties"] = {column.name: column.json_schema() for column in drawn}
+    skeleton["properties"]["planted"]["oneOf"].append(TABLES["planted"].json_schema())
+    skeleton["$defs"]["columns"] = {column.name: column.json_schema() for column in SHARED}
+    return _written(skeleton) + "\n"
 
 
 def constant_models(data: MuData) -> set[str]:
@@ -121,8 +121,8 @@ def _drawn(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the values that the figures show."""
     if scores.empty:
         return scores
-    shown = scores[(scores["regime"] == "full") & (scores["trained_on"] == "full") & (scores["split"] == "test")]
-    return shown[[name for name in DRAWN_COLUMNS if name in shown.columns]]
+    rows = scores[(scores["regime"] == "full") & (scores["trained_on"] == "full") & (scores["split"] == "test")]
+    return rows[[name for name in DRAWN_COLUMNS if name in rows.columns]]
 
 
 def _planted(data: MuData, truth: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -25,8 +25,8 @@ def _recurrence(data: MuData) -> MplFigure:
     """Draw the mean baseline and the models that were tested, each on the perturbations that it predicts."""
     table = get.recurrence(data)
     table = table[(table["regime"] == "full") & (table["by"] == "z")]
-    shown = ((table["model"] == "mean") | table["q"].notna()) & (table["model"] != OBSERVED)
-    models = list(dict.fromkeys(table.loc[shown, "model"]))
+    drawn_rows = ((table["model"] == "mean") | table["q"].notna()) & (table["model"] != OBSERVED)
+    models = list(dict.fromkeys(table.loc[drawn_rows, "model"]))
     figure: MplFigure = pl.recurrence(data, "z", models=models, return_fig=True)
     return figure
 

@@ -83,9 +83,9 @@ def _shares(truth: Mapping[str, Any], confounding: pd.DataFrame | None) -> list[
     if confounding is None:
         return []
     screen = confounding[(confounding["level"] == "screen") & (confounding["regime"] == "full")].set_index("axis")
-    shown = [axis for axis in AXES if axis in screen.index and axis in truth["share"]]
+    axes = [axis for axis in AXES if axis in screen.index and axis in truth["share"]]
     rows = []
-    for axis in shown:
+    for axis in axes:
         share, low, high = (float(value) for value in screen.loc[axis, ["share", "ci_low", "ci_high"]])
         rows.append(
             (AXES[axis], percent(float(truth["share"][axis])), f"{percent(share)} {percent_interval(low, high)}")

@@ -84,10 +84,13 @@ class Column:
 
     def json_schema(self, only: str | None = None) -> dict[str, Any]:
         """Return the JSON Schema of a value; ``only`` is the one value that the file holds."""
-        made: dict[str, Any] = {"type": JSON_TYPES[self.dtype], "description": self.described(only).replace("``", "`")}
+        schema: dict[str, Any] = {
+            "type": JSON_TYPES[self.dtype],
+            "description": self.described(only).replace("``", "`"),
+        }
         if self.values:
-            made["enum"] = list(self.values) if only is None else [only]
-        return made
+            schema["enum"] = list(self.values) if only is None else [only]
+        return schema
 
 
 @dataclass(frozen=True)

@@ -160,9 +160,9 @@ def _label_findings(screen: _moments.Screen) -> list[Finding]:
     ]
     left_out = (screen.record[f"left_out_{field}"] for field in ("kind", "reason", "cells"))
     for kind, reason, n in zip(*left_out, strict=True):
-        shown = f"label {reason!r}" if kind == _keys.LABEL else reason
+        reason_text = f"label {reason!r}" if kind == _keys.LABEL else reason
         status = "warning" if kind == _keys.SMALL_BATCH else "note"
-        rows.append(("labels", status, f"{int(n)} cells left out: {shown}"))
+        rows.append(("labels", status, f"{int(n)} cells left out: {reason_text}"))
     none = _without_cells(screen)
     n_all = len(screen.names) - 1 + len(none)
     few = sorted({screen.names[p] for p, ok in zip(screen.perturbation, screen.used, strict=True) if not ok})

@@ -163,9 +163,9 @@ def _in_sets(f: Facts) -> str:
 
 
 def _genes_recur(f: Facts) -> str:
-    shown = f["gene"][:5]
-    more = f" and {f['n_genes'] - len(shown)} more" if f["n_genes"] > len(shown) else ""
-    return f"{', '.join(shown)}{more}: {listed(f['model'])} put them on top more often than the data do{_in_sets(f)}"
+    genes = f["gene"][:5]
+    more = f" and {f['n_genes'] - len(genes)} more" if f["n_genes"] > len(genes) else ""
+    return f"{', '.join(genes)}{more}: {listed(f['model'])} put them on top more often than the data do{_in_sets(f)}"
 
 
 def _genes_of_models(f: Facts) -> str:
