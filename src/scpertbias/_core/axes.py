@@ -61,8 +61,7 @@ def half_effects(moments: Moments, rows: IntArray, genes: IntArray | slice = sli
     cut = len(moments.n_blocks) // 2
     blocks, cells = [], []
     for part in (slice(None, cut), slice(cut, None)):
-        n, means = moments.n_blocks[part], moments.blocks[part][:, genes]
-        # Block means about their mean over the cells of the half (K, G)
+        n, means = moments.n_blocks[part].sum(axis=1), moments.blocks[part][:, genes]
         blocks.append(means - n @ means / n.sum())
         cells.append(n)
     return Effects(

@@ -6,6 +6,7 @@ Rows are groups of cells (perturbation × split). Everything after the pass over
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -15,39 +16,118 @@ from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Covariates:
-    """Moments of the covariates, about each row's own mean and, with batches, about the batch's control mean.
+    """Moments of k covariates of the cells, centered as the genes are.
 
-    ``mean`` (R, k), ``half`` (2, R, k), ``blocks`` (K, k), ``ss`` (R, k, k) sums of squares, ``cross`` (R, k, G) sums
-    of products with the genes.
+    ``mean`` (R, k), ``half`` (2, R, k), ``control_half`` (2, S, k), ``blocks`` (K, k) as those of :class:`Moments`;
+    ``by_row`` (R, S, k) raw means by row and batch; ``ss`` (R, k, k) sums of squares and ``cross`` (R, k, G) sums of
+    products with the genes, about each row's raw mean; ``control_ss`` (S, k, k) and ``control_cross`` (S, k, G) the same
+    for the control of each batch, about its mean.
     """
 
     mean: FloatArray
     half: FloatArray
+    control_half: FloatArray
+    by_row: FloatArray
     blocks: FloatArray
     ss: FloatArray
+    control_ss: FloatArray
     cross: FloatArray
+    control_cross: FloatArray
+
+    def columns(self, keep: IntArray) -> Covariates:
+        """Keep some covariates."""
+        return Covariates(
+            mean=self.mean[:, keep],
+            half=self.half[:, :, keep],
+            control_half=self.control_half[:, :, keep],
+            by_row=self.by_row[:, :, keep],
+            blocks=self.blocks[:, keep],
+            ss=self.ss[:, keep][:, :, keep],
+            control_ss=self.control_ss[:, keep][:, :, keep],
+            cross=self.cross[:, keep],
+            control_cross=self.control_cross[:, keep],
+        )
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Moments of R rows on G genes.
+    """Moments of R rows on G genes, in S batches.
 
-    ``n`` (R,) cells, ``mean`` (R, G), ``var`` (R, G) unbiased over cells (NaN under two cells), ``half`` (2, R, G)
-    means of two disjoint halves (NaN where empty), ``n_half`` (2, R), ``blocks`` (K, G) means of the control blocks
-    (the first K/2 are control half 1), ``n_blocks`` (K,), ``reference`` the row of the control, ``depth_slopes`` (2, G)
-    those of the genes on log depth within each control half, None where no depth is known.
+    ``counts`` (2, R, S) cells by half and batch. ``mean`` (R, G): the control mean plus the effect, which is the raw mean
+    less the control means of the row's own batches. ``half`` (2, R, G): the mean of the control half plus the effect in
+    that half, less the *control half's* means of the row's own batches (NaN where empty), so that the two halves share
+    no cell. ``var`` (R, G): unbiased variance of cells within batches (NaN under two cells). ``control_half`` (2, S, G)
+    means and ``control_var`` (S, G) variance of the control by batch. ``blocks`` (K, G): means of the control blocks
+    about the mean of their half and batch (the first K/2 are control half 1), ``n_blocks`` (K, S) their cells.
+    ``reference`` is the row of the control; ``depth_slopes`` (2, G) are those of the genes on log depth within each
+    control half, None where no depth is known.
     """
 
-    n: FloatArray
+    counts: FloatArray
     mean: FloatArray
     var: FloatArray
     half: FloatArray
-    n_half: FloatArray
+    control_half: FloatArray
+    control_var: FloatArray
     blocks: FloatArray
     n_blocks: FloatArray
     reference: int
     covariates: Covariates | None = None
     depth_slopes: FloatArray | None = None
+
+    @cached_property
+    def n(self) -> FloatArray:
+        """Cells of each row (R,)."""
+        n: FloatArray = self.counts.sum(axis=(0, 2))
+        return n
+
+    @cached_property
+    def n_half(self) -> FloatArray:
+        """Cells of each half of a row (2, R)."""
+        n_half: FloatArray = self.counts.sum(axis=2)
+        return n_half
+
+    @cached_property
+    def weights(self) -> FloatArray:
+        """Share of each batch in the cells of a row (R, S); NaN without cells."""
+        return _shares(self.counts.sum(axis=0))
+
+    @cached_property
+    def half_weights(self) -> FloatArray:
+        """Share of each batch in the cells of a half (2, R, S); NaN without cells."""
+        return np.stack([_shares(counts) for counts in self.counts])
+
+    @cached_property
+    def n_control(self) -> FloatArray:
+        """Control cells of each batch (S,)."""
+        n_control: FloatArray = self.counts[:, self.reference].sum(axis=0)
+        return n_control
+
+    @cached_property
+    def control_batch(self) -> FloatArray:
+        """Control mean of each batch (S, G); 0 where a batch has none."""
+        return control_by_batch(self.control_half, self.counts[:, self.reference])
+
+    @property
+    def raw_mean(self) -> FloatArray:
+        """Mean of the cells of each row, batches included (R, G)."""
+        raw: FloatArray = self.mean + self.weights @ (self.control_batch - self.control)
+        return raw
+
+    @property
+    def raw_var(self) -> FloatArray:
+        """Unbiased variance of the cells of each row about their raw mean, batches included (R, G)."""
+        raw: FloatArray = self.var + _between(
+            self.counts.sum(axis=0), self.control_batch, self.control_var, self.n_control
+        )
+        return raw
+
+    @property
+    def noise(self) -> FloatArray:
+        """Sampling variance of each effect, the control's included (R, G)."""
+        of_control = self.weights**2 @ _per_cell(self.control_var, self.n_control)
+        noise: FloatArray = self.var / np.where(self.n > 0, self.n, np.nan)[:, None] + of_control
+        return noise
 
     @property
     def control(self) -> FloatArray:
@@ -57,24 +137,31 @@ class Moments:
 
     @property
     def pooled_var(self) -> FloatArray:
-        """Pooled within-row variance (G,): Σ(n−1)s² / Σ(n−1)."""
+        """Pooled variance within rows and batches of the control (G,): Σ(n−1)s² / Σ(n−1)."""
         freedom = np.maximum(self.n - 1, 0)
-        if freedom.sum() == 0:
+        freedom[self.reference] = 0
+        of_control = np.maximum(self.n_control - 1, 0)
+        total = freedom.sum() + of_control.sum()
+        if total == 0:
             return np.full(self.mean.shape[1], np.nan)
-        # Σ_r (n_r − 1) s²_r / Σ_r (n_r − 1) (G,)
-        pooled: FloatArray = freedom @ np.where(freedom[:, None] > 0, self.var, 0.0) / freedom.sum()
+        pooled: FloatArray = freedom @ np.where(freedom[:, None] > 0, self.var, 0.0)
+        pooled += of_control @ np.where(of_control[:, None] > 0, self.control_var, 0.0)
+        pooled /= total
         return pooled
 
     def genes(self, keep: BoolArray | IntArray) -> Moments:
         """Keep some genes."""
         covariates = self.covariates
         if covariates is not None:
-            covariates = replace(covariates, cross=covariates.cross[:, :, keep])
+            cross, control_cross = covariates.cross[:, :, keep], covariates.control_cross[:, :, keep]
+            covariates = replace(covariates, cross=cross, control_cross=control_cross)
         return replace(
             self,
             mean=self.mean[:, keep],
             var=self.var[:, keep],
             half=self.half[:, :, keep],
+            control_half=self.control_half[:, :, keep],
+            control_var=self.control_var[:, keep],
             blocks=self.blocks[:, keep],
             depth_slopes=None if self.depth_slopes is None else self.depth_slopes[:, keep],
             covariates=covariates,
@@ -85,23 +172,90 @@ class Moments:
         if np.array_equal(codes, np.arange(n_rows)):
             return replace(self, covariates=None)
         weight = csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_rows, len(codes)))
+        counts = np.stack([weight @ part for part in self.counts])
+        # Effects are linear in the cells, and so are those of halves: each is a mean weighted by its cells.
+        raw_mean, raw_var = self.raw_mean, self.raw_var
         n, mean = _weighted(weight, self.n, self.mean)
-        # Sums of squares within the merged rows, and between them (R, G)
-        within = weight @ np.nan_to_num(self.var * np.maximum(self.n - 1, 0)[:, None])
-        between = weight @ (self.n[:, None] * (self.mean - mean[codes]) ** 2)
+        _, raw = _weighted(weight, self.n, raw_mean)
+        within = weight @ np.nan_to_num(raw_var * np.maximum(self.n - 1, 0)[:, None])
+        between = weight @ (self.n[:, None] * np.nan_to_num(raw_mean - raw[codes]) ** 2)
         with np.errstate(invalid="ignore", divide="ignore"):
             var = np.where(n[:, None] > 1, (within + between) / (n[:, None] - 1), np.nan)
-        halves = [_weighted(weight, self.n_half[a], self.half[a]) for a in (0, 1)]
+        halves = [_weighted(weight, self.n_half[a], self.half[a])[1] for a in (0, 1)]
         return replace(
             self,
-            n=n,
+            counts=counts,
             mean=mean,
-            var=var,
-            half=np.stack([h[1] for h in halves]),
-            n_half=np.stack([h[0] for h in halves]),
+            var=within_batches(var, counts.sum(axis=0), self.control_batch, self.control_var, self.n_control),
+            half=np.stack(halves),
             reference=int(codes[self.reference]),
             covariates=None,
         )
+
+
+def control_by_batch(control_half: FloatArray, n_control: FloatArray) -> FloatArray:
+    """Control mean of each batch (S, G) from those of the halves (2, S, G) and their cells (2, S); 0 without any."""
+    totals = np.einsum("as,asg->sg", n_control, np.nan_to_num(control_half))
+    by_batch: FloatArray = totals / np.maximum(n_control.sum(axis=0), 1)[:, None]
+    return by_batch
+
+
+def center(
+    raw: FloatArray, raw_half: FloatArray, counts: FloatArray, control_half: FloatArray, reference: int
+) -> dict[str, FloatArray]:
+    """Center means (R, G) and half means (2, R, G) by the control of each row's batches, halves by their own half."""
+    n_control = counts[:, reference]
+    by_batch = control_by_batch(control_half, n_control)
+    in_control = n_control.sum(axis=0) / n_control.sum()
+    half = np.empty_like(raw_half)
+    for a in (0, 1):
+        own = np.nan_to_num(control_half[a])
+        half[a] = raw_half[a] - _shares(counts[a]) @ (own - in_control @ own)
+    return {"mean": raw - _shares(counts.sum(axis=0)) @ (by_batch - in_control @ by_batch), "half": half}
+
+
+def within_batches(
+    raw_var: FloatArray, counts: FloatArray, control_batch: FloatArray, control_var: FloatArray, n_control: FloatArray
+) -> FloatArray:
+    """Variance of cells within batches (R, G) from that about the raw mean of each row.
+
+    Parameters
+    ----------
+    raw_var
+        Unbiased variance about the raw mean (R, G).
+    counts
+        Cells by row and batch (R, S).
+    control_batch, control_var
+        Mean and variance of the control by batch (S, G).
+    n_control
+        Control cells of each batch (S,).
+    """
+    if counts.shape[1] == 1:
+        return raw_var
+    return raw_var - _between(counts, control_batch, control_var, n_control)
+
+
+def _between(
+    counts: FloatArray, control_batch: FloatArray, control_var: FloatArray, n_control: FloatArray
+) -> FloatArray:
+    """Part of the raw variance that lies between the batches of a row, without the noise of their control means."""
+    n, shares = counts.sum(axis=1), _shares(counts)
+    about = control_batch - control_batch.mean(axis=0)  # any origin gives the same, a near one keeps the digits
+    squares = shares @ about**2 - (shares @ about) ** 2 - (shares * (1 - shares)) @ _per_cell(control_var, n_control)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        between: FloatArray = squares * np.where(n > 1, n / (n - 1), np.nan)[:, None]
+    return between
+
+
+def _per_cell(control_var: FloatArray, n_control: FloatArray) -> FloatArray:
+    """Sampling variance of the control mean of each batch (S, G); 0 where a batch has no control."""
+    return np.nan_to_num(control_var) / np.maximum(n_control, 1)[:, None]
+
+
+def _shares(counts: FloatArray) -> FloatArray:
+    """Shares of the columns in each row; NaN in a row without cells."""
+    totals = counts.sum(axis=1, keepdims=True)
+    return counts / np.where(totals > 0, totals, np.nan)
 
 
 def _weighted(weight: csr_array, n: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -123,8 +277,8 @@ class Slopes:
 def regress_out(moments: Moments, *, rows: BoolArray, add_intercept: bool = True) -> tuple[Moments, Slopes]:
     """Take the linear part of the covariates out of every moment, as if it had been taken out of every cell.
 
-    Slopes are those of a least-squares fit, intercept included, on the cells of ``rows`` (with batches: within
-    batches). The covariates are centered at the mean of those cells.
+    Slopes are those of a least-squares fit on the cells of ``rows``, about the mean of each row and batch. The covariates
+    are centered at the mean of those cells.
 
     Returns
     -------
@@ -135,30 +289,59 @@ def regress_out(moments: Moments, *, rows: BoolArray, add_intercept: bool = True
         msg = "These moments hold no covariates."
         raise ValueError(msg)
     n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
-    # Means of the covariates (k,) and genes (G,) over the cells of the rows
-    center, middle = n @ c / n.sum(), n @ x / n.sum()
-    away = c - center
-    # Squares of the covariates: within rows, plus between rows Σ_r n_r a_r a_rᵀ (k, k)
-    ss = covariates.ss[rows].sum(axis=0) + np.einsum("r,ri,rj->ij", n, away, away)
-    # Products with the genes: within rows, plus between rows Σ_r n_r a_r (x_r − x̄)ᵀ (k, G)
-    cross = covariates.cross[rows].sum(axis=0) + np.einsum("r,ri,rg->ig", n, away, x - middle)
+    middle_of_covariates, middle = n @ c / n.sum(), n @ x / n.sum()
+    ss, cross = _within_row_and_batch(moments, covariates, rows)
     slopes = _solve(ss, cross)
     shift = 0.0 if add_intercept else middle
-    freedom = np.maximum(moments.n - 1, 1)[:, None]
-    # 2 b_g · c_rg, products of a row's covariates with each gene, times the slopes (R, G)
-    explained = 2 * np.einsum("ig,rig->rg", slopes, covariates.cross)
-    # Less b_gᵀ S_r b_g, the squares of the fitted values within the row (R, G)
-    explained -= np.einsum("ig,rij,jg->rg", slopes, covariates.ss, slopes)
+
+    def rest(values: FloatArray, of_covariates: FloatArray) -> FloatArray:
+        left: FloatArray = values - (of_covariates - middle_of_covariates) @ slopes - shift
+        return left
+
+    control_half = rest(moments.control_half, covariates.control_half)
+    n_control = moments.counts[:, moments.reference]
+    of_control = _left_variance(
+        moments.control_var, slopes, covariates.control_cross, covariates.control_ss, moments.n_control
+    )
+    raw_var = _left_variance(moments.raw_var, slopes, covariates.cross, covariates.ss, moments.n)
     residual = replace(
         moments,
-        mean=moments.mean - (covariates.mean - center) @ slopes - shift,
-        var=np.maximum(moments.var - explained / freedom, 0.0),
-        half=moments.half - (covariates.half - center) @ slopes - shift,
-        blocks=moments.blocks - (covariates.blocks - center) @ slopes - shift,
+        mean=rest(moments.mean, covariates.mean),
+        var=within_batches(
+            raw_var,
+            moments.counts.sum(axis=0),
+            control_by_batch(control_half, n_control),
+            of_control,
+            moments.n_control,
+        ),
+        half=rest(moments.half, covariates.half),
+        control_half=control_half,
+        control_var=of_control,
+        blocks=moments.blocks - covariates.blocks @ slopes,
         covariates=None,
         depth_slopes=None,
     )
-    return residual, Slopes(slopes, center, middle)
+    return residual, Slopes(slopes, middle_of_covariates, middle)
+
+
+def _within_row_and_batch(moments: Moments, covariates: Covariates, rows: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Sums of squares (k, k) and of products with the genes (k, G), about the mean of each row and batch."""
+    ss, cross = covariates.ss[rows].sum(axis=0), covariates.cross[rows].sum(axis=0)
+    counts = moments.counts.sum(axis=0)[rows]
+    raw = np.einsum("rs,rsk->rk", _shares(counts), covariates.by_row[rows])
+    away = covariates.by_row[rows] - raw[:, None]
+    # What lies between the batches of a row goes: of the genes it is that of the control.
+    ss = ss - np.einsum("rs,rsi,rsj->ij", counts, away, away)
+    cross = cross - np.einsum("rs,rsi->si", counts, away).T @ moments.control_batch
+    return ss, cross
+
+
+def _left_variance(var: FloatArray, slopes: FloatArray, cross: FloatArray, ss: FloatArray, n: FloatArray) -> FloatArray:
+    """Variance that the linear part of the covariates leaves: s² − (2 β·Σzx − β·Σzz·β) / (n − 1), not below 0."""
+    explained = 2 * np.einsum("ig,rig->rg", slopes, cross)
+    explained -= np.einsum("ig,rij,jg->rg", slopes, ss, slopes)
+    left: FloatArray = np.maximum(var - explained / np.maximum(n - 1, 1)[:, None], 0.0)
+    return left
 
 
 def _solve(ss: FloatArray, cross: FloatArray) -> FloatArray:
@@ -178,7 +361,9 @@ def standardize(moments: Moments, *, center: FloatArray, scale: FloatArray) -> M
         mean=(moments.mean - center) / scale,
         var=moments.var / scale**2,
         half=(moments.half - center) / scale,
-        blocks=(moments.blocks - center) / scale,
+        control_half=(moments.control_half - center) / scale,
+        control_var=moments.control_var / scale**2,
+        blocks=moments.blocks / scale,
         covariates=None,
         depth_slopes=None if moments.depth_slopes is None else moments.depth_slopes / scale,
     )

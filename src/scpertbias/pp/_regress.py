@@ -200,18 +200,7 @@ def _select(moments: Moments, chosen: Sequence[int]) -> Moments:
     c = moments.covariates
     if c is None or list(chosen) == list(range(c.mean.shape[1])):
         return moments
-    pick = np.asarray(chosen)
-    return replace(
-        moments,
-        covariates=replace(
-            c,
-            mean=c.mean[:, pick],
-            half=c.half[:, :, pick],
-            blocks=c.blocks[:, pick],
-            ss=c.ss[:, pick][:, :, pick],
-            cross=c.cross[:, pick],
-        ),
-    )
+    return replace(moments, covariates=c.columns(np.asarray(chosen)))
 
 
 def _as_names(covariates: str | Sequence[str]) -> list[str]:
