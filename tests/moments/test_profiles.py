@@ -125,7 +125,7 @@ def test_concatenated_profiles_are_refused(profiles):
 @pytest.mark.parametrize("slot", ["half_1", "half_2", "var"])
 def test_lost_moments(profiles, slot):
     del profiles.layers[slot]
-    with pytest.raises(ValueError, match="lost their halves, variances or control blocks; make them again"):
+    with pytest.raises(ValueError, match="lost their halves, variances, control or counts; make them again"):
         _moments.of(profiles)
 
 

@@ -43,7 +43,7 @@ def assign_halves(
 
     Cells of a row are ordered by batch, then by hash, and assigned alternately, so neither file order nor
     chunks matter. ``guide_half`` (0 or 1; −1: assigned like the others) replaces the alternation where guides make the
-    halves. Each half of the control has 10 blocks; with few cells a quarter of all of them, and none is empty.
+    halves of a perturbation. Each half of the control has 10 blocks; with few cells a quarter of all of them, and none is empty.
     """
     half = np.full(len(row), -1, dtype=np.int64)
     assigned_cells = np.flatnonzero(row >= 0)
@@ -51,10 +51,9 @@ def assign_halves(
     order = order[stable_order(row[order] * n_batches + batch[order], n_rows * n_batches)]
     place = _place_within(row[order])
     half[order] = place % 2
-    if guide_half is not None:
-        half[assigned_cells] = np.where(
-            guide_half[assigned_cells] >= 0, guide_half[assigned_cells], half[assigned_cells]
-        )
+    if guide_half is not None:  # not of the control: each of its batches needs cells in both halves
+        by_guide = (guide_half >= 0) & (row >= 0) & (row != reference)
+        half[by_guide] = guide_half[by_guide]
 
     control = order[row[order] == reference]
     halves = [control[half[control] == a] for a in (0, 1)]

@@ -274,11 +274,14 @@ class Slopes:
     middle: FloatArray
 
 
-def regress_out(moments: Moments, *, rows: BoolArray, add_intercept: bool = True) -> tuple[Moments, Slopes]:
+def regress_out(
+    moments: Moments, *, rows: BoolArray, add_intercept: bool = True, between: bool = False
+) -> tuple[Moments, Slopes]:
     """Take the linear part of the covariates out of every moment, as if it had been taken out of every cell.
 
     Slopes are those of a least-squares fit on the cells of ``rows``, about the mean of each row and batch. The covariates
-    are centered at the mean of those cells.
+    are centered at the mean of those cells. With ``between`` what lies between the rows counts too, as in a fit with one
+    intercept for all cells.
 
     Returns
     -------
@@ -290,8 +293,7 @@ def regress_out(moments: Moments, *, rows: BoolArray, add_intercept: bool = True
         raise ValueError(msg)
     n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
     middle_of_covariates, middle = n @ c / n.sum(), n @ x / n.sum()
-    ss, cross = _within_row_and_batch(moments, covariates, rows)
-    slopes = _solve(ss, cross)
+    slopes = _solve(*covariate_products(moments, covariates, rows, between=between))
     shift = 0.0 if add_intercept else middle
 
     def rest(values: FloatArray, of_covariates: FloatArray) -> FloatArray:
@@ -324,8 +326,13 @@ def regress_out(moments: Moments, *, rows: BoolArray, add_intercept: bool = True
     return residual, Slopes(slopes, middle_of_covariates, middle)
 
 
-def _within_row_and_batch(moments: Moments, covariates: Covariates, rows: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Sums of squares (k, k) and of products with the genes (k, G), about the mean of each row and batch."""
+def covariate_products(
+    moments: Moments, covariates: Covariates, rows: BoolArray, *, between: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Sums of squares (k, k) and of products with the genes (k, G), about the mean of each row and batch.
+
+    With ``between`` those of the rows about their common mean are added.
+    """
     ss, cross = covariates.ss[rows].sum(axis=0), covariates.cross[rows].sum(axis=0)
     counts = moments.counts.sum(axis=0)[rows]
     raw = np.einsum("rs,rsk->rk", _shares(counts), covariates.by_row[rows])
@@ -333,6 +340,11 @@ def _within_row_and_batch(moments: Moments, covariates: Covariates, rows: BoolAr
     # What lies between the batches of a row goes: of the genes it is that of the control.
     ss = ss - np.einsum("rs,rsi,rsj->ij", counts, away, away)
     cross = cross - np.einsum("rs,rsi->si", counts, away).T @ moments.control_batch
+    if between:
+        n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
+        apart = c - n @ c / n.sum()
+        ss = ss + np.einsum("r,ri,rj->ij", n, apart, apart)
+        cross = cross + np.einsum("r,ri,rg->ig", n, apart, x - n @ x / n.sum())
     return ss, cross
 
 
