@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from scpertbias._core.covariates import regress_out
 from scpertbias._core.halves import assign_halves
-from scpertbias._core.moments import regress_out
 from scpertbias._core.row_moments import row_moments, sum_by
 
 N, G, R, S = 600, 7, 5, 3

@@ -90,12 +90,12 @@ class Moments:
     @cached_property
     def weights(self) -> FloatArray:
         """Share of each batch in the cells of a row (R, S); NaN without cells."""
-        return _shares(self.counts.sum(axis=0))
+        return shares(self.counts.sum(axis=0))
 
     @cached_property
     def half_weights(self) -> FloatArray:
         """Share of each batch in the cells of a half (2, R, S); NaN without cells."""
-        return np.stack([_shares(counts) for counts in self.counts])
+        return np.stack([shares(counts) for counts in self.counts])
 
     @cached_property
     def n_control(self) -> FloatArray:
@@ -195,6 +195,7 @@ class Moments:
 
 def control_by_batch(control_half: FloatArray, n_control: FloatArray) -> FloatArray:
     """Control mean of each batch (S, G) from those of the halves (2, S, G) and their cells (2, S); 0 without any."""
+    # Σ_a n^a_0b c^a_b, over the halves of the control (S, G)
     totals = np.einsum("as,asg->sg", n_control, np.nan_to_num(control_half))
     by_batch: FloatArray = totals / np.maximum(n_control.sum(axis=0), 1)[:, None]
     return by_batch
@@ -210,8 +211,8 @@ def center(
     half = np.empty_like(raw_half)
     for a in (0, 1):
         own = np.nan_to_num(control_half[a])
-        half[a] = raw_half[a] - _shares(counts[a]) @ (own - in_control @ own)
-    return {"mean": raw - _shares(counts.sum(axis=0)) @ (by_batch - in_control @ by_batch), "half": half}
+        half[a] = raw_half[a] - shares(counts[a]) @ (own - in_control @ own)
+    return {"mean": raw - shares(counts.sum(axis=0)) @ (by_batch - in_control @ by_batch), "half": half}
 
 
 def within_batches(
@@ -239,9 +240,10 @@ def _between(
     counts: FloatArray, control_batch: FloatArray, control_var: FloatArray, n_control: FloatArray
 ) -> FloatArray:
     """Part of the raw variance that lies between the batches of a row, without the noise of their control means."""
-    n, shares = counts.sum(axis=1), _shares(counts)
+    n, w = counts.sum(axis=1), shares(counts)
     about = control_batch - control_batch.mean(axis=0)  # any origin gives the same, a near one keeps the digits
-    squares = shares @ about**2 - (shares @ about) ** 2 - (shares * (1 - shares)) @ _per_cell(control_var, n_control)
+    # Σ_b w_b c_b² − (Σ_b w_b c_b)² − Σ_b w_b (1 − w_b) s²_0b / n_0b (R, G)
+    squares = w @ about**2 - (w @ about) ** 2 - (w * (1 - w)) @ _per_cell(control_var, n_control)
     with np.errstate(invalid="ignore", divide="ignore"):
         between: FloatArray = squares * np.where(n > 1, n / (n - 1), np.nan)[:, None]
     return between
@@ -252,7 +254,7 @@ def _per_cell(control_var: FloatArray, n_control: FloatArray) -> FloatArray:
     return np.nan_to_num(control_var) / np.maximum(n_control, 1)[:, None]
 
 
-def _shares(counts: FloatArray) -> FloatArray:
+def shares(counts: FloatArray) -> FloatArray:
     """Shares of the columns in each row; NaN in a row without cells."""
     totals = counts.sum(axis=1, keepdims=True)
     return counts / np.where(totals > 0, totals, np.nan)
@@ -263,107 +265,6 @@ def _weighted(weight: csr_array, n: FloatArray, mean: FloatArray) -> tuple[Float
     total = weight @ n
     with np.errstate(invalid="ignore", divide="ignore"):
         return total, (weight @ (n[:, None] * np.where(n[:, None] > 0, mean, 0.0))) / total[:, None]
-
-
-@dataclass(frozen=True)
-class Slopes:
-    """A linear fit of genes on covariates: ``slopes`` (k, G), ``center`` (k,) and the genes' means ``middle`` (G,)."""
-
-    slopes: FloatArray
-    center: FloatArray
-    middle: FloatArray
-
-
-def regress_out(
-    moments: Moments, *, rows: BoolArray, add_intercept: bool = True, between: bool = False
-) -> tuple[Moments, Slopes]:
-    """Take the linear part of the covariates out of every moment, as if it had been taken out of every cell.
-
-    Slopes are those of a least-squares fit on the cells of ``rows``, about the mean of each row and batch. The covariates
-    are centered at the mean of those cells. With ``between`` what lies between the rows counts too, as in a fit with one
-    intercept for all cells.
-
-    Returns
-    -------
-    The moments of the residuals (with the intercept if asked for), and the fit.
-    """
-    covariates = moments.covariates
-    if covariates is None:
-        msg = "These moments hold no covariates."
-        raise ValueError(msg)
-    n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
-    middle_of_covariates, middle = n @ c / n.sum(), n @ x / n.sum()
-    slopes = _solve(*covariate_products(moments, covariates, rows, between=between))
-    shift = 0.0 if add_intercept else middle
-
-    def rest(values: FloatArray, of_covariates: FloatArray) -> FloatArray:
-        left: FloatArray = values - (of_covariates - middle_of_covariates) @ slopes - shift
-        return left
-
-    control_half = rest(moments.control_half, covariates.control_half)
-    n_control = moments.counts[:, moments.reference]
-    of_control = _left_variance(
-        moments.control_var, slopes, covariates.control_cross, covariates.control_ss, moments.n_control
-    )
-    raw_var = _left_variance(moments.raw_var, slopes, covariates.cross, covariates.ss, moments.n)
-    residual = replace(
-        moments,
-        mean=rest(moments.mean, covariates.mean),
-        var=within_batches(
-            raw_var,
-            moments.counts.sum(axis=0),
-            control_by_batch(control_half, n_control),
-            of_control,
-            moments.n_control,
-        ),
-        half=rest(moments.half, covariates.half),
-        control_half=control_half,
-        control_var=of_control,
-        blocks=moments.blocks - covariates.blocks @ slopes,
-        covariates=None,
-        depth_slopes=None,
-    )
-    return residual, Slopes(slopes, middle_of_covariates, middle)
-
-
-def covariate_products(
-    moments: Moments, covariates: Covariates, rows: BoolArray, *, between: bool
-) -> tuple[FloatArray, FloatArray]:
-    """Sums of squares (k, k) and of products with the genes (k, G), about the mean of each row and batch.
-
-    With ``between`` those of the rows about their common mean are added.
-    """
-    ss, cross = covariates.ss[rows].sum(axis=0), covariates.cross[rows].sum(axis=0)
-    counts = moments.counts.sum(axis=0)[rows]
-    raw = np.einsum("rs,rsk->rk", _shares(counts), covariates.by_row[rows])
-    away = covariates.by_row[rows] - raw[:, None]
-    # What lies between the batches of a row goes: of the genes it is that of the control.
-    ss = ss - np.einsum("rs,rsi,rsj->ij", counts, away, away)
-    cross = cross - np.einsum("rs,rsi->si", counts, away).T @ moments.control_batch
-    if between:
-        n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
-        apart = c - n @ c / n.sum()
-        ss = ss + np.einsum("r,ri,rj->ij", n, apart, apart)
-        cross = cross + np.einsum("r,ri,rg->ig", n, apart, x - n @ x / n.sum())
-    return ss, cross
-
-
-def _left_variance(var: FloatArray, slopes: FloatArray, cross: FloatArray, ss: FloatArray, n: FloatArray) -> FloatArray:
-    """Variance that the linear part of the covariates leaves: s² − (2 β·Σzx − β·Σzz·β) / (n − 1), not below 0."""
-    explained = 2 * np.einsum("ig,rig->rg", slopes, cross)
-    explained -= np.einsum("ig,rij,jg->rg", slopes, ss, slopes)
-    left: FloatArray = np.maximum(var - explained / np.maximum(n - 1, 1)[:, None], 0.0)
-    return left
-
-
-def _solve(ss: FloatArray, cross: FloatArray) -> FloatArray:
-    """Solve the normal equations; covariates that say the same share the slope, a constant one gets none."""
-    size = np.sqrt(ss.diagonal())
-    size = np.where(size > 0, size, 1.0)
-    correlation = ss / np.outer(size, size)
-    # C⁺ (Xᵀy), C the correlations of the covariates (k, G)
-    slopes: FloatArray = np.linalg.pinv(correlation, rcond=1e-10, hermitian=True) @ (cross / size[:, None])
-    return slopes / size[:, None]
 
 
 def standardize(moments: Moments, *, center: FloatArray, scale: FloatArray) -> Moments:

@@ -12,8 +12,9 @@ from anndata import AnnData
 
 from .. import _moments, _store, _validate
 from .._core.arrays import BoolArray
+from .._core.covariates import Slopes, covariate_products, regress_out
 from .._core.halves import assign_halves
-from .._core.moments import Moments, Slopes, covariate_products, regress_out
+from .._core.moments import Moments
 from .._core.residuals import residuals
 from .._core.row_moments import row_moments
 from .._docs import docs
