@@ -97,10 +97,9 @@ def null():
 def test_whether_the_perturbations_worked(confounded, clean, null):
     assert confounded.verdict["screen"] in ("yes", "partly")
     assert null.verdict["screen"] != "yes"
-    share = {name: int(s.text["screen"].split()[0]) / n for name, s, n in (("c", clean, 60), ("n", null, 30))}
-    assert share["c"] > 0.7
-    assert share["n"] < 0.15
-    assert "move mostly along a shared axis" in confounded.about("screen", "Of these ")
+    assert int(clean.text["screen"].removeprefix("An effect is detected in ").split()[0]) > 0.7 * 60
+    assert null.text["screen"].startswith("An effect is detected in none of 30")
+    assert "move mostly along the shared axis" in confounded.about("screen", "Of these ")
     assert clean.about("screen", "Of these ") == "", "no axis to say it of"
 
 

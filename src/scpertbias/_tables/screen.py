@@ -15,7 +15,14 @@ from .table import (
     TOP_GENES,
     Column,
     P,
+    Q,
     Table,
+)
+
+EFFECT_Q = replace(
+    Q,
+    sentence="That p adjusted over perturbations (Benjamini–Hochberg); at most 0.05: detected.",
+    tip="of any effect, Benjamini–Hochberg over perturbations",
 )
 
 CHECK = Table(
@@ -48,6 +55,12 @@ CHECK = Table(
             unit="squared log-normalized units",
         ),
         RESPONSE_SHARE,
+        replace(
+            P,
+            sentence="p of any effect but on the own target: of the squared effect and of the strongest gene, twice the "
+            "smaller.",
+        ),
+        EFFECT_Q,
         TOP_GENES,
         Column("detail", "str", "The finding in words.", label="finding", form="prose"),
     ),
@@ -68,17 +81,23 @@ PERTURBATIONS = Table(
             tip="the first that holds; models can be judged on specific ones",
             values={
                 "too few cells": "",
-                "not reproducible": "under 0.3",
-                "target in a confounder set": "whatever share of the response that set accounts for",
-                "mostly shared axis": "more than half of its effect lies on the mean response or a confounder set",
+                "not detected": "neither any effect nor one on its own gene, q above 0.05",
+                "target gene only": "only its own gene responds",
+                "targets a confounder gene": "whatever share of the response that set accounts for",
+                "mostly shared": "more than half of its effect lies on the shared axis or on one technical gene set",
                 "specific": "",
-                "reproducible": "its shares are not known",
+                "weak": "detected, but too weak to be sorted",
             },
         ),
         replace(N_CELLS, label="cells"),
         REPRODUCIBILITY,
         Column("effect", "float64", "Length of the effect without noise.", tip=True, unit="log-normalized units"),
         RESPONSE_SHARE,
+        replace(
+            EFFECT_Q,
+            sentence="p of any effect but on the own target, adjusted over perturbations (Benjamini–Hochberg); at most "
+            "0.05: detected.",
+        ),
         Column(
             "target_gene",
             "str",
@@ -87,11 +106,25 @@ PERTURBATIONS = Table(
             tip="the measured target",
         ),
         Column(
+            "target_log_change",
+            "float64",
+            "Difference of its mean log-normalized value from the control.",
+            label="its change",
+            tip="of its mean log-normalized value against control",
+        ),
+        Column(
             "target_z",
             "float64",
-            "z of the target gene against control.",
+            "z of the target gene against control; missing where too few cells carry it.",
             label="its z",
             tip="of the measured target against control",
+        ),
+        Column(
+            "target_q",
+            "float64",
+            "Two-sided p of that z, adjusted over perturbations (Benjamini–Hochberg).",
+            label="its q",
+            tip="of its z, Benjamini–Hochberg over perturbations",
         ),
         Column("target_percentile", "float64", "Percentile of its ``|z|`` among all genes, 0 to 1."),
         Column(

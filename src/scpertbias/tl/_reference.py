@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .._core.arrays import FloatArray, IntArray
-from .._core.ceilings import Truth, reproducibility
+from .._core.ceilings import Truth
+from .._core.detection import reproducibility
+from .._core.noise import noise_parts, squared_effects
 from .._models import additive
 from .._models._base import Problem, problem
 from .._moments import Screen
@@ -65,7 +67,6 @@ def reference(
     pooled = m.pooled_var[genes]
     var = m.var[np.ix_(rows, genes)]
     control = scored.moments.reference
-    halves = m.half[:, rows][:, :, genes] - m.half[:, control, genes][:, None]
     targets = {gene for p in perturbation for gene in screen.targets[p]}
     truth = Truth(
         observed=m.mean[np.ix_(rows, genes)],
@@ -89,7 +90,7 @@ def reference(
         perturbation=perturbation,
         split=split,
         fold=fold,
-        reproducibility=reproducibility(halves[0], halves[1]),
+        reproducibility=reproducibility(squared_effects(m, rows), noise_parts(m, rows).total),
     )
 
 

@@ -9,21 +9,20 @@ from ..numbers import by_words, count, known, listed, number, percent, percent_i
 from .terms import AXIS_PROBLEMS, DEGENERATE, Facts, genes_of, rows_of, sample_size
 
 
-def _reproducible(f: Facts) -> str:
-    return (
-        f"{f['n_reproducible']} of {f['n']} perturbations have an effect that a repeat of the experiment would show "
-        f"(reproducibility of {f['min_reproducibility']:g} or more)"
-    )
+def _detected(f: Facts) -> str:
+    own = f"; in {f['n_target_only']} more only the own gene changes" if f["n_target_only"] else ""
+    return f"An effect is detected in {f['n_detected'] or 'none'} of {f['n']} perturbations (q of {f['max_q']:g} or less){own}"
 
 
 def _kinds_of_perturbations(f: Facts) -> str:
     words = {
         "n_specific": "are specific (the effect is mostly their own)",
-        "n_shared_axis": "move mostly along a shared axis",
-        "n_in_confounder_set": "target a gene of a confounder set",
+        "n_shared": "move mostly along the shared axis or in one technical gene set",
+        "n_in_confounder_set": "target a confounder gene",
+        "n_weak": "are too weak to be sorted",
     }
     parts = listed([f"{f[name]} {text}" for name, text in words.items() if f[name]])
-    return f"Of these {f['n_reproducible']}, {parts}; judge models on specific ones"
+    return f"Of these {f['n_detected']}, {parts}; judge models on specific ones"
 
 
 def _few_carry_response(f: Facts) -> str:
@@ -127,9 +126,9 @@ def _few_perturbations(f: Facts) -> str:
 
 RANDOM = "random sets of equally expressed genes"
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
-    "all_reproducible": _reproducible,
-    "some_reproducible": _reproducible,
-    "none_reproducible": _reproducible,
+    "all_detected": _detected,
+    "some_detected": _detected,
+    "none_detected": _detected,
     "kinds_of_perturbations": _kinds_of_perturbations,
     "few_carry_response": _few_carry_response,
     "response_of_target_genes": _response_of_target_genes,
