@@ -56,7 +56,7 @@ def test_scores_equal_those_computed_by_hand(profiles):
             assert got["l2_ratio"] == pytest.approx(np.linalg.norm(x - y) / np.linalg.norm(mean - y))
             assert got["mae"] == pytest.approx(np.abs(x - y).mean())
             assert got["l2_baseline"] == pytest.approx(np.linalg.norm(mean - y))
-            assert got["l2_ceiling"] == pytest.approx(np.sqrt((var / got["n_cells"]).sum()))
+            assert np.sqrt((var / got["n_cells"]).sum()) < got["l2_ceiling"] == got["l2_baseline_ceiling"]
             assert got["pearson_delta_perturbed"] == pytest.approx(np.corrcoef(x - mean, y - mean)[0, 1])
             assert got["split"] == "test"
             assert got["trained_on"] == "full"
@@ -120,7 +120,7 @@ def test_cells_and_profiles_score_the_same(cells, profiles):
 
 
 def test_copy_and_chosen_models(profiles):
-    made = spb.tl.score(profiles, ["ridge", "mean"], n_top_genes=10, n_boot=10, copy=True)
+    made = spb.tl.score(profiles, ["ridge", "mean"], n_top_genes=10, copy=True)
     assert set(spb.get.scores(made)["model"]) == {"ridge", "mean"}
     assert set(spb.get.scores(profiles)["model"]) == {"no_change", "mean", "ridge", "bilinear"}
     one = spb.tl.score(profiles, "ridge", copy=True)
@@ -158,15 +158,6 @@ def test_a_brought_model_is_scored_where_it_was_not_trained(profiles):
     assert summary.loc[("mine", "all", "l2"), "n"] == 3
     assert np.isnan(summary.loc[("mine", "all", "l2"), "ci_low"])
     assert summary.loc[("mine", "all", "l2"), "note"].startswith("3 perturbations: no interval")
-
-
-def test_the_seed_decides(profiles):
-    low = [
-        spb.get.summary(spb.tl.score(profiles, rng=seed, n_boot=100, copy=True))["ci_low"].to_numpy()
-        for seed in (0, 0, 1)
-    ]
-    np.testing.assert_array_equal(low[0], low[1])
-    assert not np.array_equal(low[0], low[2], equal_nan=True)
 
 
 def test_nothing_held_out(cells):

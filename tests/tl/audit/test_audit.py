@@ -121,7 +121,7 @@ def test_perturbations_and_numbers_of_genes(mdata):
 
 
 def test_score_on_a_modality_agrees(mdata):
-    again = spb.tl.score(mdata["no_mt"], n_boot=100, copy=True)
+    again = spb.tl.score(mdata["no_mt"], copy=True)
     scores = spb.get.scores(mdata)
     mine = scores[(scores["regime"] == "no_mt") & (scores["trained_on"] == "no_mt")].drop(columns="regime")
     other = spb.get.scores(again).assign(trained_on="no_mt")

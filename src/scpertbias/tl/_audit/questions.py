@@ -93,8 +93,7 @@ def _target_response(results: AuditResults, regime: str, settings: AuditSettings
 
 
 def _variance_ratio(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
-    draws: dict[str, Any] = {"n_boot": settings.n_boot, "rng": settings.rng}
-    table = partial(variance_ratio_table, results.screens[regime], **draws, **results.model_facts(regime))
+    table = partial(variance_ratio_table, results.screens[regime], **results.model_facts(regime))
     return _by_coverage(results.unseen[regime], table)
 
 
