@@ -12,7 +12,7 @@ from anndata import AnnData
 from .. import _moments, _store, _tables, _validate, ds
 from .._core.arrays import BoolArray, FloatArray
 from .._core.axes import half_effects, resample
-from .._core.ceilings import reproducibility
+from .._core.ceilings import correlation
 from .._core.confounding import APPROXIMATE, N_PARTS, Response, Share, direction_shares, gene_set_shares, response
 from .._core.confounding import note_codes as note_codes
 from .._docs import docs
@@ -211,7 +211,8 @@ class _Writer:
     def __post_init__(self) -> None:
         effects = self.whole.effects
         self.sign = np.sign(effects.first.sum(axis=0) + effects.second.sum(axis=0))
-        repeats = reproducibility(effects.first, effects.second)
+        r = np.maximum(correlation(effects.first, effects.second), 0.0)
+        repeats = 2 * r / (1 + r)
         self.weak = ~(repeats >= REPRODUCIBLE)
         n, effective = len(self.names), self.whole.n_effective
         self.approximate = f"{APPROXIMATE}: {n} perturbations, {effective:.0f} effective"
