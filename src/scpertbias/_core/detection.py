@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2, norm, rankdata
+from scipy.stats import chi2, norm
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.moments import Moments
@@ -193,7 +193,8 @@ def p_of_strongest(z: FloatArray, targets: IntArray) -> float:
 def _top(z: FloatArray, k: int) -> tuple[IntArray, BoolArray]:
     """Genes of largest ``|z|``, those without a z left out (−1), and whether they rise."""
     size = np.where(np.isnan(z), -np.inf, np.abs(z))
-    order = np.argsort(-size, kind="stable")[:k]
+    largest = np.flatnonzero(size >= np.partition(size, len(size) - k)[len(size) - k])
+    order = largest[np.argsort(-size[largest], kind="stable")][:k]
     return np.where(np.isfinite(size[order]), order, -1), z[order] > 0
 
 
@@ -206,11 +207,10 @@ def _own_gene(z: FloatArray, targets: IntArray) -> int:
 
 def _percentile(size: FloatArray, gene: int) -> float:
     """Mid-rank of one of the values among those that are known, 0 to 1."""
-    known = ~np.isnan(size)
-    if not known[gene]:
+    if np.isnan(size[gene]):
         return float("nan")
-    rank = rankdata(size[known])[int(known[:gene].sum())]
-    return float((rank - 0.5) / known.sum())
+    below, equal = (size < size[gene]).sum(), (size == size[gene]).sum()
+    return float((below + equal / 2) / (~np.isnan(size)).sum())
 
 
 # -- the squared effect --------------------------------------------------------------------------------------------
