@@ -10,6 +10,7 @@ PROFILES = "profiles"
 LAYERS = "layers"
 
 HALVES = ("half_1", "half_2")
+GUIDE_HALVES = ("guide_half_1", "guide_half_2")
 VAR = "var"
 CONTROL_BLOCKS = "control_blocks"
 DEPTH_SLOPES = "depth_slopes"

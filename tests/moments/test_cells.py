@@ -195,14 +195,16 @@ def guided(n_control_guides):
     return adata
 
 
-def test_guides_make_the_halves():
+def test_guides_are_halved_besides():
     adata = guided(4)
     moments = _moments.of(adata, guide_key="guide").moments
     for half in (0, 1):
         mine = adata.X[adata.obs["guide"].isin([f"A-{i}" for i in range(half, 3, 2)]).to_numpy()]
-        np.testing.assert_allclose(moments.half[half, 1], mine.mean(axis=0), rtol=1e-12)
-    assert np.isnan(moments.half[1, 2]).all(), "a target with one guide has one half"
-    assert moments.n_half[:, 1].tolist() == [20, 10]
+        effect = moments.guide_half[half, 1] - moments.guide_half[half, 0]
+        np.testing.assert_allclose(effect, mine.mean(axis=0) - moments.half[half, 0], rtol=1e-12)
+    assert np.isnan(moments.guide_half[1, 2]).all(), "a target with one guide has one half"
+    assert moments.n_guide_half[:, 1].tolist() == [20, 10]
+    np.testing.assert_allclose(moments.half, _moments.of(adata).moments.half, rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_guides", [1, 4])

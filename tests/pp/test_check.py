@@ -11,7 +11,7 @@ from scpertbias.pp._check import strongest
 
 COLUMNS = [
     *("check", "perturbation", "status", "n_cells", "reproducibility"),
-    *("squared_effect", "response_share", "p", "q", "top_genes", "detail"),
+    *("reproducibility_guides", "squared_effect", "response_share", "p", "q", "top_genes", "detail"),
 ]
 
 
@@ -293,3 +293,11 @@ def test_the_fewest_perturbations_that_carry_most():
     shares = pd.Series([0.1, np.nan, 0.6, 0.3], index=[4, 5, 6, 7])
     assert strongest(shares).tolist() == [6, 7]
     assert strongest(shares * np.nan).empty
+
+
+def test_guides_are_compared_besides(cells):
+    cells.obs["guide"] = cells.obs["perturbation"].astype(str) + np.where(np.arange(cells.n_obs) % 2, "_1", "_2")
+    table = per(spb.pp.profiles(cells, guide_key="guide"))
+    assert table["reproducibility_guides"].notna().all()
+    np.testing.assert_allclose(table["reproducibility"], per(cells)["reproducibility"], atol=1e-9)
+    assert per(cells)["reproducibility_guides"].isna().all()

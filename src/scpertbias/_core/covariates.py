@@ -69,6 +69,8 @@ def regress_out(
         covariates=None,
         depth_slopes=None,
         value_sums=value_sums(moments),
+        guide_half=None,  # the covariates of guide halves are not kept
+        n_guide_half=None,
     )
     return residual, Slopes(slopes, middle_of_covariates, middle)
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.stats import chi2, norm
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.ceilings import correlation
 from scpertbias._core.moments import Moments
 from scpertbias._core.noise import (
     SURE,
@@ -79,6 +80,13 @@ def reproducibility(squared_effect: FloatArray, noise: FloatArray) -> FloatArray
     expected = np.full(len(noise), np.nan)
     np.divide(positive, positive + noise, out=expected, where=positive + noise > 0)
     return expected
+
+
+def reproducibility_of_halves(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Correlation that a repeat would have, 2r / (1 + r) of that between two half effects (P, G); −1 at the least."""
+    r = np.maximum(correlation(first, second), -1.0 / 3.0)  # nothing below needs the pole at r = −1
+    repeat: FloatArray = np.maximum(2.0 * r / (1.0 + r), -1.0)
+    return repeat
 
 
 def detect(moments: Moments, used: BoolArray, targets: Sequence[IntArray]) -> Detection:

@@ -60,7 +60,8 @@ class Moments:
     means and ``control_var`` (S, G) variance of the control by batch. ``blocks`` (K, G): means of the control blocks
     about the mean of their half and batch (the first K/2 are control half 1), ``n_blocks`` (K, S) their cells.
     ``reference`` is the row of the control; ``depth_slopes`` (2, G) are those of the genes on log depth within each
-    control half, None where no depth is known. ``value_sums`` (2, R, G) are the sums of the cells' values and of their
+    control half, None where no depth is known. ``guide_half`` (2, R, G) are as
+    ``half`` of either half of a row's guides, with ``n_guide_half`` (2, R) cells, None without guides. ``value_sums`` (2, R, G) are the sums of the cells' values and of their
     squares before covariates were regressed, None where ``mean`` and ``var`` are of those values.
     """
 
@@ -76,6 +77,8 @@ class Moments:
     covariates: Covariates | None = None
     depth_slopes: FloatArray | None = None
     value_sums: FloatArray | None = None
+    guide_half: FloatArray | None = None
+    n_guide_half: FloatArray | None = None
 
     @cached_property
     def n(self) -> FloatArray:
@@ -168,6 +171,7 @@ class Moments:
             depth_slopes=None if self.depth_slopes is None else self.depth_slopes[:, keep],
             covariates=covariates,
             value_sums=None if self.value_sums is None else self.value_sums[:, :, keep],
+            guide_half=None if self.guide_half is None else self.guide_half[:, :, keep],
         )
 
     def merge(self, codes: IntArray, n_rows: int) -> Moments:
@@ -185,9 +189,15 @@ class Moments:
         with np.errstate(invalid="ignore", divide="ignore"):
             var = np.where(n[:, None] > 1, (within + between) / (n[:, None] - 1), np.nan)
         halves = [_weighted(weight, self.n_half[a], self.half[a])[1] for a in (0, 1)]
+        guide_half = n_guide_half = None
+        if self.guide_half is not None and self.n_guide_half is not None:
+            guides = [_weighted(weight, self.n_guide_half[a], self.guide_half[a]) for a in (0, 1)]
+            n_guide_half, guide_half = (np.stack(parts) for parts in zip(*guides, strict=True))
         return replace(
             self,
             counts=counts,
+            guide_half=guide_half,
+            n_guide_half=n_guide_half,
             mean=mean,
             var=within_batches(var, counts.sum(axis=0), self.control_batch, self.control_var, self.n_control),
             half=np.stack(halves),
@@ -222,18 +232,10 @@ def center(
 def within_batches(
     raw_var: FloatArray, counts: FloatArray, control_batch: FloatArray, control_var: FloatArray, n_control: FloatArray
 ) -> FloatArray:
-    """Variance of cells within batches (R, G) from that about the raw mean of each row.
+    """Variance of cells within batches (R, G) from the unbiased one about the raw mean of each row (R, G).
 
-    Parameters
-    ----------
-    raw_var
-        Unbiased variance about the raw mean (R, G).
-    counts
-        Cells by row and batch (R, S).
-    control_batch, control_var
-        Mean and variance of the control by batch (S, G).
-    n_control
-        Control cells of each batch (S,).
+    ``counts`` (R, S) are the cells by row and batch; ``control_batch`` and ``control_var`` (S, G) are mean and variance of
+    the control by batch, of ``n_control`` (S,) cells.
     """
     if counts.shape[1] == 1:
         return raw_var
@@ -281,6 +283,7 @@ def standardize(moments: Moments, *, center: FloatArray, scale: FloatArray) -> M
         control_half=(moments.control_half - center) / scale,
         control_var=moments.control_var / scale**2,
         blocks=moments.blocks / scale,
+        guide_half=None if moments.guide_half is None else (moments.guide_half - center) / scale,
         covariates=None,
         depth_slopes=None if moments.depth_slopes is None else moments.depth_slopes / scale,
     )

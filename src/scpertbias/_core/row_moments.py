@@ -69,6 +69,8 @@ class MomentAccumulator:
             "cross": (self.n_rows, k),
             "control_cross": (n_batches, k),
         }
+        if (self.assignment.guide >= 0).any():
+            shapes["guide_half"] = (2, self.n_rows)
         out = {name: np.empty((*shape, n_genes)) for name, shape in shapes.items()}
         for start in range(0, n_genes, SLAB):
             genes = slice(start, start + SLAB)
@@ -80,6 +82,7 @@ class MomentAccumulator:
             n_blocks=sum_by(self.assignment.counts, self.assignment.block, n_blocks),
             reference=self.reference,
             covariates=self._covariates(counts, cross, control_cross),
+            n_guide_half=self._guide_counts(counts).sum(axis=2) if "guide_half" in out else None,
             **out,
         )
 
@@ -90,6 +93,17 @@ class MomentAccumulator:
         """Cells by half, row and batch (2, R, S)."""
         counts = sum_by(self.assignment.counts, self._half_row(), 2 * self.n_rows)
         return counts.reshape(2, self.n_rows, -1)
+
+    def _guide_row(self) -> IntArray:
+        """Guide half and row of each perturbed group as one code, −1 for the others."""
+        guide = self.assignment.guide
+        return np.where(guide >= 0, guide * self.n_rows + self.assignment.row, -1)
+
+    def _guide_counts(self, counts: FloatArray) -> FloatArray:
+        """Cells by guide half, row and batch (2, R, S); of the control by its halves of cells."""
+        of_guides = sum_by(self.assignment.counts, self._guide_row(), 2 * self.n_rows).reshape(counts.shape)
+        of_guides[:, self.reference] = counts[:, self.reference]
+        return of_guides
 
     def _control_half_batch(self) -> IntArray:
         """Half and batch of each control group as one code, −1 for the others."""
@@ -118,6 +132,7 @@ class MomentAccumulator:
         centered = center(raw, raw_half, counts, control_half, self.reference)
         moments = {
             **centered,
+            **self._fold_guides(sums, counts, raw, raw_half, control_half),
             "var": within_batches(
                 _variance(sums, assignment.row, n, raw), counts.sum(axis=0), control, control_var, n_control.sum(axis=0)
             ),
@@ -132,6 +147,19 @@ class MomentAccumulator:
             moments["control_cross"] = sum_by(sums.cross, assignment.batch, n_batches)
             moments["control_cross"] -= (n_control.sum(axis=0)[:, None] * offset)[:, :, None] * control[:, None, :]
         return moments
+
+    def _fold_guides(
+        self, sums: GroupSums, counts: FloatArray, raw: FloatArray, raw_half: FloatArray, control_half: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Fold the guide halves of some genes, each about its own half of the control; empty without guides."""
+        if not (self.assignment.guide >= 0).any():
+            return {}
+        of_guides = self._guide_counts(counts)
+        means = sum_by(sums.mean, self._guide_row(), 2 * self.n_rows, weights=sums.n).reshape(raw_half.shape)
+        for a in (0, 1):
+            _divide(means[a], of_guides[a].sum(axis=1))
+        means[:, self.reference] = raw_half[:, self.reference]
+        return {"guide_half": center(raw, means, of_guides, control_half, self.reference)["half"]}
 
     def _covariate_means(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Means of the covariates by control half and batch (2, S, k), by row and batch (R, S, k), by control batch."""

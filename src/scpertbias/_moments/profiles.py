@@ -20,6 +20,7 @@ from .screen import Screen
 
 TARGET_MEASURED = "target_measured"
 _N_HALVES = ("obsm/n_half_1", "obsm/n_half_2")
+_N_GUIDES = "obsm/n_guide_half"
 _DEFAULTS = {"groupby": "perturbation", "reference": None, "batch_key": None, "min_cells": 20, "gene_symbols": None}
 
 
@@ -93,6 +94,11 @@ def _slots(moments: Moments, prefix: str) -> dict[str, FloatArray]:
         f"varm/{prefix}{_keys.CONTROL_HALVES[1]}": moments.control_half[1].T,
         f"varm/{prefix}{_keys.CONTROL_VAR}": moments.control_var.T,
     }
+    if moments.guide_half is not None and moments.n_guide_half is not None:
+        slots |= {
+            f"layers/{prefix}{name}": half for name, half in zip(_keys.GUIDE_HALVES, moments.guide_half, strict=True)
+        }
+        slots[_N_GUIDES] = moments.n_guide_half.T
     if moments.depth_slopes is not None:
         slots[f"varm/{prefix}{_keys.DEPTH_SLOPES}"] = moments.depth_slopes.T
     c = moments.covariates
@@ -147,7 +153,11 @@ def _read_moments(adata: AnnData, record: Mapping[str, Any], layer: str | None, 
         raise ValueError(msg)
     half_1, half_2, var, blocks, control_1, control_2, control_var, n_half_1, n_half_2 = arrays
     depth = _store.profile_slot(adata, f"varm/{prefix}{_keys.DEPTH_SLOPES}")
+    guides = [_store.profile_slot(adata, f"layers/{prefix}{name}") for name in _keys.GUIDE_HALVES]
+    n_guides = _store.profile_slot(adata, _N_GUIDES)
     return Moments(
+        guide_half=None if guides[0] is None or guides[1] is None else np.stack([guides[0], guides[1]]),
+        n_guide_half=None if n_guides is None else n_guides.T,
         counts=np.stack([n_half_1, n_half_2]),
         mean=np.asarray(mean, dtype=np.float64),
         var=var,

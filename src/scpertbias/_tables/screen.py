@@ -49,6 +49,13 @@ CHECK = Table(
         replace(N_CELLS, sentence="Cells of the perturbation; 0 in other rows."),
         REPRODUCIBILITY,
         Column(
+            "reproducibility_guides",
+            "float64",
+            "The same between the two halves of its guides; missing without ``guide_key``.",
+            label="between guides",
+            tip="between the two halves of its guides",
+        ),
+        Column(
             "squared_effect",
             "float64",
             "Noise-corrected squared effect; may be negative.",

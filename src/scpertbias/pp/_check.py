@@ -9,7 +9,9 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _keys, _moments, _store, _tables, _validate
-from .._core.detection import FDR
+from .._core.arrays import FloatArray
+from .._core.detection import FDR, reproducibility_of_halves
+from .._core.moments import Moments
 from .._docs import docs
 from .._log import added, some
 from ._annotate import marked, masks
@@ -106,6 +108,7 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
     merged, detection = screen.merged, screen.detection
     repeat, energy, counted = detection.reproducibility, detection.squared_effect, detection.counted
     total = energy[counted].sum()
+    between_guides = _between_guides(merged.moments)
     rows = []
     for p in range(1, len(merged.names)):
         status, detail = _status(screen, p)
@@ -115,6 +118,7 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
                 "status": status,
                 "n_cells": int(merged.moments.n[p]),
                 "reproducibility": repeat[p],
+                "reproducibility_guides": between_guides[p],
                 "squared_effect": energy[p],
                 "response_share": energy[p] / total if counted[p] and total > 0 else np.nan,
                 "p": detection.p[p],
@@ -132,6 +136,14 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
         for name in _without_cells(screen)
     ]
     return pd.DataFrame(rows).sort_values("perturbation", ignore_index=True)
+
+
+def _between_guides(moments: Moments) -> FloatArray:
+    """Return the reproducibility between the halves of each perturbation's guides; NaN without ``guide_key``."""
+    if moments.guide_half is None:
+        return np.full(len(moments.n), np.nan)
+    first, second = moments.guide_half - moments.guide_half[:, [moments.reference]]
+    return reproducibility_of_halves(first, second)
 
 
 def _without_cells(screen: _moments.Screen) -> list[str]:
