@@ -17,7 +17,6 @@ from scpertbias._core.resampling import (
     bootstrap_weights,
     complement,
     interval,
-    is_approximate,
     linear_bounds,
     log_bounds,
     logit_bounds,
@@ -97,7 +96,6 @@ def test_one_perturbation_that_carries_all_leaves_two_degrees_of_freedom():
     result = ratio_of_sums(np.r_[50.0, np.zeros(19)], np.r_[100.0, np.full(19, 1e-3)], linear_bounds)
     assert result.n_effective == pytest.approx(1, abs=1e-3)
     assert t_quantile(result.n_effective - 1) == pytest.approx(student.ppf(0.975, 2))
-    assert is_approximate(200, result.n_effective)
 
 
 def test_bounds():
@@ -176,12 +174,6 @@ def test_mean_of_shares_by_hand(rng):
         assert 0.8 < result.low < 1
     same = mean_share(np.full(30, 0.2))  # the pseudo-value pulls it, but the interval includes the mean
     assert same.low <= 0.2 <= same.high
-
-
-@pytest.mark.parametrize(("n", "n_effective", "expected"), [(50, 20, False), (49, 30, True), (90, 19.9, True)])
-def test_approximate_intervals(n, n_effective, expected):
-    assert is_approximate(n, n_effective) == expected
-    assert is_approximate(n, np.nan) == (n < 50)
 
 
 @pytest.mark.parametrize("spread", [0.5, 1.2])

@@ -170,8 +170,9 @@ class Truth:
     def top_effects(self) -> npt.NDArray[np.intp]:
         """The genes of largest absolute z of the observed effect, strongest first, ties by index (R x 20 or G)."""
         delta = np.abs(self.observed - self.control)
-        of_control = np.maximum(self.control_var, self.pooled_var) / np.maximum(self.n_control, 1)[:, None]
-        own = np.maximum(self.var, self.pooled_var) / self.n_cells[:, None]
+        least = np.maximum(self.pooled_var, 0.0)  # unbiased within batches, so that it may be negative
+        of_control = np.maximum(self.control_var, least) / np.maximum(self.n_control, 1)[:, None]
+        own = np.maximum(self.var, least) / self.n_cells[:, None]
         spread = np.sqrt(own + self.weights**2 @ of_control)
         # A gene without any variance within groups either does not differ at all, or differs for certain.
         z = np.where(delta > ROUNDING * np.abs(self.control), np.inf, 0.0)

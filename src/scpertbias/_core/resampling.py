@@ -16,8 +16,6 @@ from scipy.stats import t as student
 from scpertbias._core.arrays import FloatArray, IntArray
 
 MIN_PERTURBATIONS = 10
-FEW = 20
-MANY = 50
 CONFIDENCE = 0.95
 MIN_FREEDOM = 2.0
 NO_ROOM = "no room between baseline and ceiling"
@@ -112,11 +110,6 @@ class Estimate:
     high: float = np.nan
     p: float = np.nan
     reason: str = ""
-
-
-def is_approximate(n: float, n_effective: float) -> bool:
-    """Whether an interval rests on so few perturbations, in number or in effect, that it is approximate."""
-    return bool(n < MANY or n_effective < FEW)
 
 
 def effective_number(terms: FloatArray) -> float:

@@ -443,3 +443,16 @@ def test_cells_that_are_not_in_memory(mdata, cells, net, tmp_path, counts):
     for name, table in here.uns["scpertbias"].items():
         if isinstance(table, pd.DataFrame):
             pd.testing.assert_frame_equal(there.uns["scpertbias"][name], table, rtol=1e-6, atol=1e-9, obj=name)
+
+
+def test_changes_that_lie_in_cells_stay_changes():
+    cells = spb.ds.simulate(1500, 60, 6, rng=1, keep_counts=False)
+    names = sorted(set(cells.obs["perturbation"].astype(str)) - {"non-targeting"})
+    effects = pd.DataFrame(np.random.default_rng(0).normal(0, 0.1, (6, 60)), names, cells.var_names)
+    spb.tl.add_predictions(cells, effects, key_added="theirs", kind="delta", test=names[:3])
+    mdata = spb.tl.audit(cells, models=("mean", "theirs"), n_boot=10, n_random=0, n_folds=2, regimes=("full",))
+    predicted = spb.get.predictions(mdata["full"], "theirs")
+    np.testing.assert_allclose(predicted.loc[names] - predicted.loc["non-targeting"], effects, atol=1e-5)
+    scores = spb.get.scores(mdata).query("split == 'test'").set_index(["model", "perturbation"])
+    for name in names[:3]:
+        assert scores.loc[("theirs", name), "l2_ceiling"] > scores.loc[("mean", name), "l2_ceiling"]

@@ -99,7 +99,7 @@ def _set_share(f: Facts, aside: str = "") -> str:
 def _above_ceiling(f: Facts) -> str:
     return (
         f"{f['model']} comes closer to what was measured than the truth itself would ({percent(f['skill'])} "
-        f"{percent_interval(f['ci_low'], f['ci_high'])} of the way, {sample_size(f['n'])}): has it seen these perturbations?"
+        f"{percent_interval(f['ci_low'], f['ci_high'])} of the way, {sample_size(f['n'], f['n_effective'])}): has it seen these perturbations?"
     )
 
 
@@ -119,9 +119,11 @@ def _check_warning(f: Facts) -> str:
 
 def _few_perturbations(f: Facts) -> str:
     those = "all models" if f["all_models"] else listed(f["model"])
-    return (
-        f"Under {f['few']} held-out perturbations (down to {min(f['n'])}) intervals are approximate: those of {those}"
-    )
+    fewest, effective = min(f["n"]), min(f["n_effective"])
+    reasons = [f"under {f['many']} held-out perturbations (down to {fewest})"] if fewest < f["many"] else []
+    if effective < f["few"]:
+        reasons.append(f"where under {f['few']} in effect carry the error of the mean (down to {effective:.0f})")
+    return f"{upper(' or '.join(reasons))} intervals are approximate: those of {those}"
 
 
 RANDOM = "random sets of equally expressed genes"
