@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray
+from scpertbias._core.detection import value_sums
 from scpertbias._core.moments import Covariates, Moments, control_by_batch, shares, within_batches
 
 
@@ -67,6 +68,7 @@ def regress_out(
         blocks=moments.blocks - covariates.blocks @ slopes,
         covariates=None,
         depth_slopes=None,
+        value_sums=value_sums(moments),
     )
     return residual, Slopes(slopes, middle_of_covariates, middle)
 

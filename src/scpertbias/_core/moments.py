@@ -60,7 +60,8 @@ class Moments:
     means and ``control_var`` (S, G) variance of the control by batch. ``blocks`` (K, G): means of the control blocks
     about the mean of their half and batch (the first K/2 are control half 1), ``n_blocks`` (K, S) their cells.
     ``reference`` is the row of the control; ``depth_slopes`` (2, G) are those of the genes on log depth within each
-    control half, None where no depth is known.
+    control half, None where no depth is known. ``value_sums`` (2, R, G) are the sums of the cells' values and of their
+    squares before covariates were regressed, None where ``mean`` and ``var`` are of those values.
     """
 
     counts: FloatArray
@@ -74,6 +75,7 @@ class Moments:
     reference: int
     covariates: Covariates | None = None
     depth_slopes: FloatArray | None = None
+    value_sums: FloatArray | None = None
 
     @cached_property
     def n(self) -> FloatArray:
@@ -149,7 +151,7 @@ class Moments:
         pooled /= total
         return pooled
 
-    def genes(self, keep: BoolArray | IntArray) -> Moments:
+    def genes(self, keep: BoolArray | IntArray | slice) -> Moments:
         """Keep some genes."""
         covariates = self.covariates
         if covariates is not None:
@@ -165,6 +167,7 @@ class Moments:
             blocks=self.blocks[:, keep],
             depth_slopes=None if self.depth_slopes is None else self.depth_slopes[:, keep],
             covariates=covariates,
+            value_sums=None if self.value_sums is None else self.value_sums[:, :, keep],
         )
 
     def merge(self, codes: IntArray, n_rows: int) -> Moments:
@@ -190,6 +193,7 @@ class Moments:
             half=np.stack(halves),
             reference=int(codes[self.reference]),
             covariates=None,
+            value_sums=None if self.value_sums is None else np.stack([weight @ part for part in self.value_sums]),
         )
 
 

@@ -14,6 +14,7 @@ from anndata import AnnData
 
 from .. import _keys, _store, _validate
 from .._core.arrays import FloatArray, IntArray
+from .._core.detection import value_sums
 from .._core.moments import Covariates, Moments
 from .screen import Screen
 
@@ -111,30 +112,10 @@ def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Scree
     _agree(record, data)
     names, targets, perturbation = _names(adata, record)
     prefix = _prefix(adata, record, layer)
-    mean = _store.matrix(adata, None if prefix == "" else layer)
-    slots = [f"layers/{prefix}{name}" for name in (*_keys.HALVES, _keys.VAR)]
-    slots += [f"varm/{prefix}{name}" for name in (_keys.CONTROL_BLOCKS, *_keys.CONTROL_HALVES, _keys.CONTROL_VAR)]
-    arrays = [array for slot in (*slots, *_N_HALVES) if (array := _store.profile_slot(adata, slot)) is not None]
-    if len(arrays) < len(slots) + len(_N_HALVES):
-        msg = (
-            "These profiles have lost their halves, variances, control or counts; make them again with spb.pp.profiles."
-        )
-        raise ValueError(msg)
-    half_1, half_2, var, blocks, control_1, control_2, control_var, n_half_1, n_half_2 = arrays
-    depth = _store.profile_slot(adata, f"varm/{prefix}{_keys.DEPTH_SLOPES}")
-    moments = Moments(
-        counts=np.stack([n_half_1, n_half_2]),
-        mean=np.asarray(mean, dtype=np.float64),
-        var=var,
-        half=np.stack([half_1, half_2]),
-        control_half=np.stack([control_1.T, control_2.T]),
-        control_var=control_var.T,
-        blocks=blocks.T,
-        n_blocks=np.asarray(record["n_blocks"], dtype=np.float64),
-        reference=int(np.flatnonzero(perturbation == 0)[0]),
-        covariates=_covariates(adata, record) if prefix == "" else None,
-        depth_slopes=None if depth is None else depth.T,
-    )
+    reference = int(np.flatnonzero(perturbation == 0)[0])
+    moments = _read_moments(adata, record, layer, prefix, reference)
+    if prefix:  # How many cells carry a gene is known of the values that the profiles were made of.
+        moments = replace(moments, value_sums=value_sums(_read_moments(adata, record, None, "", reference)))
     split_key, split = _split(adata, record, str(data["split_key"]), perturbation)
     symbols, _ = _validate.gene_symbols(adata, record.get("gene_symbols"))
     reason = adata.obs["reason"].astype(object).to_numpy(str)
@@ -150,6 +131,34 @@ def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Scree
         reason=np.where((split == "") & (reason == ""), "no split", reason),
         codes=perturbation,
         record={**record, "layer": layer if prefix else record.get("layer"), "split_key": split_key},
+    )
+
+
+def _read_moments(adata: AnnData, record: Mapping[str, Any], layer: str | None, prefix: str, reference: int) -> Moments:
+    """Return the moments of the slots of one prefix."""
+    mean = _store.matrix(adata, None if prefix == "" else layer)
+    slots = [f"layers/{prefix}{name}" for name in (*_keys.HALVES, _keys.VAR)]
+    slots += [f"varm/{prefix}{name}" for name in (_keys.CONTROL_BLOCKS, *_keys.CONTROL_HALVES, _keys.CONTROL_VAR)]
+    arrays = [array for slot in (*slots, *_N_HALVES) if (array := _store.profile_slot(adata, slot)) is not None]
+    if len(arrays) < len(slots) + len(_N_HALVES):
+        msg = (
+            "These profiles have lost their halves, variances, control or counts; make them again with spb.pp.profiles."
+        )
+        raise ValueError(msg)
+    half_1, half_2, var, blocks, control_1, control_2, control_var, n_half_1, n_half_2 = arrays
+    depth = _store.profile_slot(adata, f"varm/{prefix}{_keys.DEPTH_SLOPES}")
+    return Moments(
+        counts=np.stack([n_half_1, n_half_2]),
+        mean=np.asarray(mean, dtype=np.float64),
+        var=var,
+        half=np.stack([half_1, half_2]),
+        control_half=np.stack([control_1.T, control_2.T]),
+        control_var=control_var.T,
+        blocks=blocks.T,
+        n_blocks=np.asarray(record["n_blocks"], dtype=np.float64),
+        reference=reference,
+        covariates=_covariates(adata, record) if prefix == "" else None,
+        depth_slopes=None if depth is None else depth.T,
     )
 
 
