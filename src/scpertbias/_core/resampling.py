@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit, logit
+from scipy.stats import norm
 from scipy.stats import t as student
 
 from scpertbias._core.arrays import FloatArray, IntArray
 
 MIN_PERTURBATIONS = 10
+MIN_UNITS = MIN_PERTURBATIONS
 CONFIDENCE = 0.95
+NORMAL = float(norm.ppf((1 + CONFIDENCE) / 2))
 MIN_FREEDOM = 2.0
 NO_ROOM = "no room between baseline and ceiling"
 TOO_FEW = f"fewer than {MIN_PERTURBATIONS} perturbations"

@@ -19,7 +19,10 @@ PERTURBATIONS = (
     *_of("perturbations", "top_genes"),
     *(replace(column, label="remark", form="aside") for column in _of("check", "detail")),
 )
-RESPONSE = _of("confounding", "axis", "kind", "share", "null", "p", "on_systematic", "n_genes", "top_genes", "note")
+RESPONSE = _of(
+    "confounding",
+    *("axis", "kind", "share", "typical", "null", "p", "on_systematic", "carriers", "n_genes", "top_genes", "note"),
+)
 SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "q", "note")
 REGIMES = _of("retraining", "model", "regime", "n", "full", "retrained", "gain", "q", "note")
 PLANTED = _of("planted", "quantity", "planted", "found")

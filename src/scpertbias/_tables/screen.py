@@ -171,7 +171,8 @@ CONFOUNDING = Table(
         Column(
             "axis",
             "str",
-            "Name of the gene set (``other``: the genes in none) or direction (``systematic``: the mean response; "
+            "Name of the gene set (``other``: the genes in none) or direction (``systematic``: the axis that each perturbation "
+            "shares with all others; "
             "``depth``: along which genes change with sequencing depth; ``leading_1`` to ``leading_5``: in which "
             "perturbations differ most, estimated from other perturbations).",
             form="name",
@@ -194,29 +195,56 @@ CONFOUNDING = Table(
         Column(
             "share",
             "float64",
-            "Share of the response (squared effects) on this axis alone, free of sampling noise; may be negative.",
+            "Share of the response of this screen (summed squared effects) on this axis alone, free of sampling noise; may "
+            "be negative. Of the shared axis: missing where no axis is measurable.",
             label="share [95 %]",
             form="percent_interval",
-            tip="of the response, on this axis alone, without noise",
+            tip="of the response of this screen, on this axis alone, without noise",
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95 % interval over perturbations and blocks of control cells; missing if there "
-            "is none (under ten perturbations).",
+            sentence="Lower end of the 95 % interval for other cells of the same perturbations, between 0 and 1; missing "
+            "for ``depth`` and the leading directions.",
         ),
         CI_HIGH,
         Column(
+            "typical",
+            "float64",
+            "Share of a gene set in a typical perturbation: each counts by its reproducibility.",
+            label="typical",
+            form="percent",
+            tip="share in a typical perturbation: each counts by its reproducibility",
+        ),
+        Column(
+            "typical_ci_low",
+            "float64",
+            "Lower end of its 95 % interval for other perturbations; missing under ten perturbations.",
+        ),
+        Column("typical_ci_high", "float64", "Upper end of that interval."),
+        Column(
             "null",
             "float64",
-            "Mean share of random sets of equally expressed genes.",
+            "Mean share of random sets of equally expressed genes in no set; missing under five measured genes.",
             label="random genes",
             form="percent",
-            tip="mean share of random sets of equally expressed genes",
+            tip="mean share of random sets of equally expressed genes in no set",
         ),
+        Column("typical_null", "float64", "The same in a typical perturbation."),
         replace(
             P,
             sentence="Share of those random sets with at least as large a share; missing for directions.",
-            tip="share of random sets that carry as much",
+            tip="share of random sets with at least as large a share",
+        ),
+        Column(
+            "mismatch",
+            "float64",
+            "Mean difference in log mean expression between a gene of the set and those that take its place.",
+        ),
+        Column(
+            "beyond",
+            "boolean",
+            "Whether the set carries more than such random sets: in this screen and in a typical perturbation, with ``p`` "
+            "adjusted for the number of sets (Bonferroni); missing where it was not tested.",
         ),
         Column("shapley", "float64", "The share with the overlap of the axes of a kind divided between them."),
         Column(
@@ -228,6 +256,28 @@ CONFOUNDING = Table(
             tip=True,
         ),
         Column("share_without", "float64", "The share without the perturbations that target a gene of the set."),
+        Column(
+            "n_axis",
+            "float64",
+            "Effective number of perturbations on the shared axis: so many equal ones would account for it.",
+        ),
+        Column(
+            "carriers",
+            "str",
+            "The fewest perturbations that account for 80 % of the shared axis, the strongest first; empty for others.",
+        ),
+        Column(
+            "common",
+            "float64",
+            "Share of the response that is one and the same shift of all perturbations; of the shared axis only.",
+        ),
+        Column(
+            "common_ci_low",
+            "float64",
+            "Lower end of its 95 % interval for other perturbations; missing under ten perturbations.",
+        ),
+        Column("common_ci_high", "float64", "Upper end of that interval."),
+        Column("common_exists", "boolean", "Whether that share is at least two standard errors above 0."),
         Column("n_target", "int64", "Perturbations that target a gene of the set."),
         Column(
             "n_effective",

@@ -30,7 +30,7 @@ def check(screen, profiles):
 
 @pytest.fixture(scope="module")
 def confounding(screen, profiles):
-    return confounding_table(screen, measured_sets(profiles, screen), n_random=10, n_boot=10, rng=0)
+    return confounding_table(screen, measured_sets(profiles, screen), n_random=10, rng=0)
 
 
 def test_numbers_are_those_of_the_check(screen, check):

@@ -61,35 +61,32 @@ def _share(f: Facts) -> str:
     return f"{percent(f['share'])} {percent_interval(f['ci_low'], f['ci_high'])}"
 
 
-def _approximately(f: Facts, lead: str = "") -> str:
-    words = f"{lead}approximate interval" if lead else " (approximate interval)"
-    return words if f["approximate"] else ""
-
-
 def _large_axis(f: Facts) -> str:
     if "sets" in f:
         sets = [f"{genes_of(r['sets'])} ({percent(r['on_systematic'])})" for r in rows_of(f, "sets", "on_systematic")]
         source = f"made of {listed(sets)}"
     else:
         source = f"not made of confounder genes but led by {listed(f['top_genes'])}"
-    few = f"; it is in effect the response of {f['n_effective']:.0f} perturbations" if f["of_few_perturbations"] else ""
-    share = f"{_share(f)} of the response{_approximately(f)}"
+    few = f"; it is in effect the response of {f['n_axis']:.0f} perturbations" if f["of_few_perturbations"] else ""
+    if few and len(f["carriers"]) <= MAX_CARRIERS:
+        few += f" (most of it: {listed(f['carriers'])})"
+    share = f"{_share(f)} of the response"
     return f"Yes: {share} lies on one axis that perturbations share, {source}{few}"
 
 
 def _sets_carry(lead: str, f: Facts) -> str:
     sets = [
-        f"{genes_of(r['axis'])} ({_share(r)}, random {percent(r['null'])}{_approximately(r, '; ')})"
-        for r in rows_of(f, "axis", "share", "ci_low", "ci_high", "null", "approximate")
+        f"{genes_of(r['axis'])} ({_share(r)}, random {percent(r['null'])})"
+        for r in rows_of(f, "axis", "share", "ci_low", "ci_high", "null")
     ]
     return f"{lead}: more of the response than random sets of equally expressed genes is carried by {listed(sets)}"
 
 
 def _set_share(f: Facts, aside: str = "") -> str:
     if known(f["null"], f["p"]):
-        random = f"random sets of equally expressed genes {percent(f['null'])} (p = {number(f['p'])}{_approximately(f, ', ')})"
+        random = f"random sets of equally expressed genes {percent(f['null'])} (p = {number(f['p'])})"
     else:
-        random = f"no random sets can be compared{_approximately(f)}"
+        random = "no random sets can be compared"
     return f"{upper(genes_of(f['axis']))} carry {_share(f)} of the response{aside}; {random}"
 
 
@@ -126,6 +123,7 @@ def _few_perturbations(f: Facts) -> str:
     return f"{upper(' or '.join(reasons))} intervals are approximate: those of {those}"
 
 
+MAX_CARRIERS = 5
 RANDOM = "random sets of equally expressed genes"
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "all_detected": _detected,
@@ -143,11 +141,11 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "sets_carry_much": lambda f: _sets_carry("Yes", f),
     "sets_carry_some": lambda f: _sets_carry("In part", f),
     "no_axis_no_sets": lambda f: (
-        f"No sign of it: no confounder gene set carries more than {RANDOM}, and the halves of the data agree on no axis that "
-        "perturbations share"
+        f"No sign of it: no confounder gene set carries more than {RANDOM}, and no axis that perturbations "
+        "share is measurable"
     ),
     "small_axis_no_sets": lambda f: (
-        f"No: only {_share(f)} of the response{_approximately(f)} lies on one axis that perturbations share, and no "
+        f"No: only {_share(f)} of the response lies on one axis that perturbations share, and no "
         f"confounder gene set carries more than {RANDOM}"
     ),
     "no_response": lambda f: "This cannot be told: the perturbations show no reproducible response",
@@ -166,7 +164,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         f"Nothing is said of the axis that all perturbations share: {AXIS_PROBLEMS[f['problem']]}"
     ),
     "axis_genes": lambda f: f"The genes that move most along the shared axis are {listed(f['top_genes'])}",
-    "depth_share": lambda f: f"Sequencing depth carries {_share(f)} of the response{_approximately(f)}",
+    "depth_share": lambda f: f"Sequencing depth carries {_share(f)} of the response",
     "above_ceiling": _above_ceiling,
     "values_shifted": _values_shifted,
     "check_warning": _check_warning,

@@ -50,6 +50,7 @@ WITHOUT = {
 }
 AXIS_PROBLEMS = {
     "weak_axis": "weak axis: its share may be up to 0.06 too high",
+    "no_measurable_axis": "no axis is measurable",
     "no_reproducible_axis": "no reproducible axis",
     "no_reproducible_response": "no reproducible response",
     "no_interval": "its share has no interval",

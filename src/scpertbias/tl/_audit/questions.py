@@ -78,7 +78,7 @@ class Question(NamedTuple):
 def _confounding(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
     screen = results.screens[regime]
     sets = measured_sets(results.profiles, screen, settings.sets)
-    return confounding_table(screen, sets, n_boot=settings.n_boot, rng=settings.rng)
+    return confounding_table(screen, sets, rng=settings.rng)
 
 
 def _recurrence(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
