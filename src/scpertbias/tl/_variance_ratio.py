@@ -129,24 +129,6 @@ def variance_ratio_table(
     )
 
 
-COLUMNS = [
-    "model",
-    "level",
-    "gene",
-    "n_perturbations",
-    "sd_predicted",
-    "sd_observed",
-    "ratio",
-    "ci_low",
-    "ci_high",
-    "cosine_mean",
-    "cosine_control",
-    "collapsed_to",
-    "note",
-    "symbol",
-]
-
-
 def _screen_row(name: str, spreads: Spread, nearest: Collapse, n: int, note: str) -> dict[str, object]:
     ratio = spreads.ratio
     observed = float(spreads.observed.mean())
