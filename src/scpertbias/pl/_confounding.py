@@ -91,7 +91,7 @@ def confounding(
     ax.set_yticks(ticks, labels)
     ax.set_ylim(y - 0.8, -0.8)
     ax.axvline(0, color="black", linewidth=0.8)
-    ax.set_xlabel("share of the response (noise-corrected energy; 95 % interval)")
+    ax.set_xlabel("share of the response (noise-corrected squared effects; 95 % interval)")
     for place, text in zip(ticks, top_genes, strict=True):
         ax.annotate(
             text,
