@@ -103,7 +103,7 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
 
 
 def perturbations(screen: _moments.Screen) -> pd.DataFrame:
-    """Return one row a perturbation: cells, reproducibility, noise-corrected energy, strongest genes."""
+    """Return one row a perturbation: cells, reproducibility, noise-corrected squared effect, strongest genes."""
     merged = screen.merged
     m = merged.moments
     halves = m.half - m.half[:, :1]
