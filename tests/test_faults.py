@@ -37,9 +37,9 @@ DRIVER = """
     page = page_module.render(mdata)
     (root / "x.h5ad").touch()
     # What takes time and changes no file is done once.
-    cli._made = lambda args: mdata
+    cli._audit_file = lambda args: mdata
     page_module.render = lambda *args, **kwargs: page
-    cli._spoken = lambda mdata: []
+    cli._answer_lines = lambda mdata: []
     # Two tables are as many moments as all of them.
     tables.read, every_table = lambda data: dict(list(every_table(data).items())[:2]), tables.read
 

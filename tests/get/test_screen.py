@@ -6,7 +6,7 @@ import scpertbias as spb
 from scpertbias import _store
 from scpertbias.get._screen import confounding, target_response
 from scpertbias.tl._confounding import confounding as ask
-from scpertbias.tl._target_response import target_response as ask_on_target
+from scpertbias.tl._target_response import target_response as ask_target_response
 
 
 def test_table():
@@ -38,7 +38,7 @@ def test_table_comes_back(tmp_path):
     with pytest.raises(KeyError, match=r"Run spb.tl.target_response first"):
         target_response(profiles)
     spb.tl.fit_mean(profiles)
-    ask_on_target(profiles)
+    ask_target_response(profiles)
     table = target_response(profiles)
     assert "mean" in set(table["model"])
     assert not any(isinstance(kind, pd.CategoricalDtype) for kind in table.dtypes)

@@ -15,6 +15,6 @@ def test_stored_as_declared(table, as_declared):
 
 
 def test_the_report_describes_models_as_declared(stored):
-    table = described(stored["models"])
+    table = described(stored["models"], {})
     assert list(table.columns) == [column.name for column in models.DESCRIBED.columns]
     assert pd.api.types.is_integer_dtype(table["n_unpredicted"])

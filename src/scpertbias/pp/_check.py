@@ -104,7 +104,7 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
 
 
 def perturbations(screen: _moments.Screen) -> pd.DataFrame:
-    """Return one row a perturbation: cells, reproducibility, noise-corrected energy, whether it is detected, top genes."""
+    """Return one row a perturbation: cells, reproducibility, noise-corrected squared effect, whether it is detected, top genes."""
     merged, detection = screen.merged, screen.detection
     repeat, energy, counted = detection.reproducibility, detection.squared_effect, detection.counted
     total = energy[counted].sum()

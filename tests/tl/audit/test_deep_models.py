@@ -66,7 +66,7 @@ def fit_toy(
 
 
 SPEC = _base.ModelSpec(
-    "toy", fit_toy, "", ("cells", "net"), "made up", "", None, lambda **_: None, lambda name, **_: name
+    "toy", fit_toy, "", {}, ("cells", "net"), "made up", "", None, lambda **_: None, lambda name, **_: name
 )
 
 
