@@ -272,14 +272,19 @@ class _Writer:
         return " ".join(f"{self.screen.symbols[g]}{'↑' if sign[g] > 0 else '↓'}" for g in order if weights[g] != 0)
 
 
+def _within(share: float, low: float) -> float:
+    """Return a share cut to [0, 1] where its interval is: an estimate lies in its own interval."""
+    return float(np.clip(share, 0.0, 1.0)) if np.isfinite(low) else share
+
+
 def _numbers(share: Share) -> dict[str, object]:
     """Return the columns that an axis has for the whole response."""
     shares_something = np.isfinite(share.common.share)
     return {
-        "share": share.share,
+        "share": _within(share.share, share.low),
         "ci_low": share.low,
         "ci_high": share.high,
-        "typical": share.typical.share,
+        "typical": _within(share.typical.share, share.typical.low),
         "typical_ci_low": share.typical.low,
         "typical_ci_high": share.typical.high,
         "null": share.null.share,
@@ -291,7 +296,7 @@ def _numbers(share: Share) -> dict[str, object]:
         "on_systematic": share.on_systematic,
         "share_without": share.share_without,
         "n_axis": share.n_axis,
-        "common": share.common.share,
+        "common": _within(share.common.share, share.common.low),
         "common_ci_low": share.common.low,
         "common_ci_high": share.common.high,
         "common_exists": share.common.exists if shares_something else pd.NA,
