@@ -59,7 +59,7 @@ def _moments(profiles):
 
 def _scored(adata, **data):
     adata = spb.tl.fit_mean(adata, copy=True, **data)
-    spb.tl.score(adata, n_boot=20)
+    spb.tl.score(adata)
     return spb.get.scores(adata)
 
 

@@ -17,9 +17,8 @@ from scipy import sparse, stats
 
 import scpertbias as spb
 from scpertbias import _moments
-from scpertbias._core import attribution, confounding, mismatch
+from scpertbias._core import attribution, mismatch
 from scpertbias._core import target_response as target_response
-from scpertbias._core.ranking import expression_bins
 
 DATA = {"min_cells": 2}
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
@@ -265,24 +264,6 @@ def assert_super_uniform(p: list[float]) -> None:
         assert found <= stats.binom.ppf(0.999, len(values), level), (level, found / len(values))
     # and the test can see: p-values that are a third too small are too many
     assert np.count_nonzero(values / 1.5 <= 0.5) > stats.binom.ppf(0.999, len(values), 0.5)
-
-
-def test_p_of_gene_sets():
-    rng = np.random.default_rng(1)
-    p = []
-    for _ in range(N_NULL // 3):
-        half = rng.normal(size=(2, 5, 60)) + rng.normal(0, 1.5, 60)  # some genes respond, whatever their set
-        blocks = rng.normal(0, 0.1, size=(20, 60))
-        control = rng.gamma(2.0, size=60)
-        bins = expression_bins(control)
-        members = np.zeros((3, 60), dtype=bool)
-        for m in members:  # one gene of some bins each: exchangeable with the others of its bin
-            for b in rng.choice(20, 8, replace=False):
-                m[rng.choice(np.flatnonzero(bins == b))] = True
-        by_gene = half[0].mean(axis=0) * half[1].mean(axis=0) + blocks.mean()
-        sums = confounding.random_sets(by_gene, control, members, 99, rng)
-        p += [confounding._p_value(float(by_gene[m].sum()), s, m, control) for m, s in zip(members, sums, strict=True)]
-    assert_super_uniform(p)
 
 
 def test_p_of_specific_gain():

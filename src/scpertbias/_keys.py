@@ -10,9 +10,13 @@ PROFILES = "profiles"
 LAYERS = "layers"
 
 HALVES = ("half_1", "half_2")
+GUIDE_HALVES = ("guide_half_1", "guide_half_2")
 VAR = "var"
 CONTROL_BLOCKS = "control_blocks"
 DEPTH_SLOPES = "depth_slopes"
+CONTROL_HALVES = ("control_half_1", "control_half_2")
+CONTROL_VAR = "control_var"
+CONTROL_CROSS = "control_cross"
 CROSS = "cross"
 
 FULL = "full"

@@ -87,6 +87,14 @@ def constant(records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(name for name, record in records.items() if record.get("constant"))
 
 
+def changes(records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the models whose predictions are changes, added to the control mean of the data."""
+    params = {name: record.get("params", {}) for name, record in records.items() if record.get("kind") == "external"}
+    return tuple(
+        name for name, p in params.items() if p.get("kind") in ("delta", "log2fc") or p.get("control") == "predicted"
+    )
+
+
 def folds(adata: AnnData, records: Mapping[str, Mapping[str, Any]]) -> dict[str, int] | None:
     """Return the fold of each perturbation if any of the models is cross-fitted."""
     if not any(record.get("cross_fitted") for record in records.values()) or FOLD not in adata.obs:

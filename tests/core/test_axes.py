@@ -9,9 +9,8 @@ from scpertbias._core.axes import (
     energy_on_direction,
     energy_on_genes,
     half_effects,
+    is_known,
     leading_axes,
-    mean_axis,
-    mean_axis_draws,
     noise_error,
     resample,
     top_directions,
@@ -34,13 +33,14 @@ def gaussian(true, sd, rng, *, n=20, n0=100, n_blocks=20, common=0.0):
     half = np.concatenate([control[:, None], halves], axis=1)
     cells = np.r_[n0, np.full(p, n)].astype(float)
     return Moments(
-        n=cells,
+        counts=np.tile(cells[:, None] / 2, (2, 1, 1)),
         mean=half.mean(axis=0),
         var=np.tile(sd**2, (p + 1, 1)),
         half=half,
-        n_half=np.tile(cells / 2, (2, 1)),
-        blocks=blocks,
-        n_blocks=np.full(n_blocks, n0 / n_blocks),
+        control_half=control[:, None],
+        control_var=sd[None] ** 2,
+        blocks=blocks - np.repeat(control, cut, axis=0),
+        n_blocks=np.full((n_blocks, 1), n0 / n_blocks),
         reference=0,
     )
 
@@ -85,18 +85,8 @@ def test_draws_of_gene_sets_and_directions(effects):
         assert_allclose([d[r] for d in drawn], expected)
 
 
-def test_draws_of_the_mean_direction_move_it(effects):
-    resamples = resample(effects, 7, np.random.default_rng(3))
-    drawn = mean_axis_draws(effects, resamples)
-    for r in range(7):
-        d1, d2 = rebuilt(effects, resamples, r)
-        w = resamples.perturbations[r]
-        u1, u2 = w @ d1 / w.sum(), w @ d2 / w.sum()
-        assert drawn[r] == pytest.approx(np.sum(w * (d1 @ u2) * (d2 @ u1)) / (u1 @ u2))
-
-
 def test_own_energies_are_those_of_no_resample(effects):
-    u1, u2 = mean_axis(effects)
+    u1, u2 = effects.first.mean(axis=0), effects.second.mean(axis=0)
     energy = energy_on_direction(effects, u1[None], u2[None])
     assert_allclose(energy.own, (effects.first @ u2) * (effects.second @ u1) / (u1 @ u2))
     assert_allclose(energy_on_genes(effects).own, effects.energy)
@@ -107,7 +97,7 @@ def test_own_energies_are_those_of_no_resample(effects):
 def test_control_blocks_are_weighted_by_their_cells():
     rng = np.random.default_rng(4)
     m = gaussian(rng.standard_normal((5, 3)), np.ones(3), rng, n_blocks=4)
-    n = np.array([1.0, 3.0, 2.0, 2.0])
+    n = np.array([1.0, 3.0, 2.0, 2.0])[:, None]
     effects = half_effects(Moments(**{**m.__dict__, "n_blocks": n}), np.arange(1, 6))
     shares = resample(effects, 50, rng).control[0]
     assert set(np.round(shares[:, 0], 12)) == {0.0, 0.25, 1.0}
@@ -140,6 +130,14 @@ def test_noise_error_does_not_see_effects():
         for t in (0 * strong, strong)
     )
     assert with_effects == pytest.approx(plain)
+
+
+def test_noise_is_no_known_response():
+    rng = np.random.default_rng(11)
+    of_noise = [half_effects(gaussian(np.zeros((30, 60)), np.ones(60), rng), np.arange(1, 31)) for _ in range(100)]
+    assert np.mean([is_known(effects) for effects in of_noise]) < 0.05
+    few_strong = half_effects(gaussian(np.eye(30, 60) * (np.arange(60) < 3) * 9, np.ones(60), rng), np.arange(1, 31))
+    assert is_known(few_strong)
 
 
 def test_top_directions_are_singular_vectors():

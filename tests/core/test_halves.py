@@ -64,22 +64,36 @@ def test_halves_are_disjoint_and_whole(guide):
     assert (assignment.group[~kept] == -1).all()
     np.testing.assert_array_equal(assignment.row[assignment.group[kept]], cells.row[kept])
     half = assignment.half[assignment.group[kept]]
+    np.testing.assert_array_equal(half, cells.parts()[0][kept])
+    perturbed = cells.row[kept] > 0
+    of_guides = assignment.guide[assignment.group[kept]]
+    assert (of_guides[~perturbed] == -1).all()
     if guide:
-        np.testing.assert_array_equal(half, given[kept])
+        np.testing.assert_array_equal(of_guides[perturbed], given[kept][perturbed])
     moments = cells.row_moments(guide_half=given)
     np.testing.assert_array_equal(moments.n_half.sum(axis=0), moments.n)
-    joined = (moments.n_half[:, :, None] * moments.half).sum(axis=0) / moments.n[:, None]
-    np.testing.assert_allclose(joined, moments.mean, atol=1e-12)
-    of_blocks = moments.n_blocks @ moments.blocks / moments.n_blocks.sum()
-    np.testing.assert_allclose(of_blocks, moments.control, atol=1e-12)
-    first = slice(0, len(moments.blocks) // 2)
-    of_first = moments.n_blocks[first] @ moments.blocks[first] / moments.n_blocks[first].sum()
-    np.testing.assert_allclose(of_first, moments.half[0, 0], atol=1e-12)
+    effects = moments.half - moments.half[:, :1]
+    for a in (0, 1):
+        mean = np.array([cells.x[kept][(cells.row[kept] == p) & (half == a)].mean(axis=0) for p in range(R)])
+        np.testing.assert_allclose(effects[a], mean - moments.half_weights[a] @ moments.control_half[a], atol=1e-12)
+    assert (moments.guide_half is not None) == guide
+    for a in (0, 1) if guide else ():
+        mine = [(cells.row == p) & (given == a) for p in range(1, R)]
+        own = np.array([np.bincount(cells.batch[m], minlength=S) / m.sum() @ moments.control_half[a] for m in mine])
+        mean = np.array([cells.x[m].mean(axis=0) for m in mine])
+        guide_effects = moments.guide_half[a, 1:] - moments.guide_half[a, 0]
+        np.testing.assert_allclose(guide_effects, mean - own, atol=1e-12)
+        assert moments.n_guide_half[a, 1:].tolist() == [m.sum() for m in mine]
+    n, first = moments.n_blocks.sum(axis=1), slice(0, len(moments.blocks) // 2)
+    np.testing.assert_allclose(n[first] @ moments.blocks[first], 0, atol=1e-10)
+    np.testing.assert_allclose(n @ moments.blocks, 0, atol=1e-10)
 
 
 def test_guides_that_are_not_told_are_assigned():
     cells = Cells()
-    np.testing.assert_array_equal(cells.assign_halves(guide_half=np.full(N, -1)).group, cells.assign_halves().group)
+    assignment = cells.assign_halves(guide_half=np.full(N, -1))
+    perturbed = assignment.group[cells.row > 0]
+    np.testing.assert_array_equal(assignment.guide[perturbed], assignment.half[perturbed])
 
 
 def test_halves_and_blocks_are_balanced_within_batches():
@@ -109,12 +123,3 @@ def test_number_of_control_blocks(n, blocks):
     moments = row_moments(np.arange(n, dtype=float)[:, None], assignment, zero, 1, 0, batch=zero)
     assert np.isfinite(moments.half).all()
     assert np.isfinite(moments.blocks).all()
-
-
-def test_a_small_control_half_leaves_no_block_empty():
-    cells = Cells()
-    given = np.ones(N, dtype=np.int64)
-    given[np.flatnonzero(cells.row == 0)[:3]] = 0
-    moments = cells.row_moments(guide_half=given)
-    assert len(moments.blocks) == 6
-    assert (moments.n_blocks > 0).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scpertbias._core.halves import assign_halves
-from scpertbias._core.moments import Covariates, Moments, regress_out, standardize, total_mean_var
+from scpertbias._core.moments import Covariates, Moments, standardize, total_mean_var
 from scpertbias._core.row_moments import row_moments
 
 N, G = 400, 5
@@ -105,39 +105,6 @@ def test_genes(cells, keep):
     for name in ("mean", "var", "half", "blocks"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-12, err_msg=name)
     np.testing.assert_allclose(found.covariates.cross, expected.covariates.cross, atol=1e-9)
-
-
-def test_covariates_that_say_the_same_share_the_slope(cells):
-    x, row, c = cells
-    one, fit_one = regress_out(moments_of(x, row, 6, covariates=c), rows=np.arange(6) < 3)
-    twice = np.column_stack([c, c[:, 0] * 1000])
-    two, fit_two = regress_out(moments_of(x, row, 6, covariates=twice), rows=np.arange(6) < 3)
-    for name in ("mean", "var", "half", "blocks"):
-        np.testing.assert_allclose(getattr(two, name), getattr(one, name), atol=1e-8, err_msg=name)
-    np.testing.assert_allclose(fit_two.slopes[0] + 1000 * fit_two.slopes[2], fit_one.slopes[0], atol=1e-8)
-
-
-def test_a_constant_covariate_gets_no_slope(cells):
-    x, row, c = cells
-    _, fit = regress_out(
-        moments_of(x, row, 6, covariates=np.column_stack([c[:, 0], np.zeros(N)])), rows=np.arange(6) < 3
-    )
-    assert not fit.slopes[1].any()
-    assert np.isfinite(fit.slopes).all()
-
-
-def test_slopes_do_not_depend_on_the_units(cells):
-    x, row, c = cells
-    units = np.array([1e-6, 1e6])
-    plain = regress_out(moments_of(x, row, 6, covariates=c), rows=np.arange(6) == 0)[1]
-    other = regress_out(moments_of(x, row, 6, covariates=c * units), rows=np.arange(6) == 0)[1]
-    np.testing.assert_allclose(other.slopes * units[:, None], plain.slopes, rtol=1e-8)
-
-
-def test_regression_needs_covariates(cells):
-    x, row, _ = cells
-    with pytest.raises(ValueError, match="hold no covariates"):
-        regress_out(moments_of(x, row, 6), rows=np.arange(6) == 0)
 
 
 def test_control_is_the_row_of_the_reference(cells):

@@ -1,31 +1,36 @@
-"""Bootstrap intervals, paired p-values and their adjustment."""
+"""Intervals of the jackknife and of resamples, p-values and their adjustment."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, ttest_1samp
+from scipy.stats import t as student
 
 from scpertbias._core.resampling import (
     MIN_PERTURBATIONS,
     NO_ROOM,
     TOO_FEW,
+    Estimate,
     average_within,
     benjamini_hochberg,
     bootstrap_weights,
+    complement,
     interval,
-    means,
-    ratios,
+    linear_bounds,
+    log_bounds,
+    logit_bounds,
+    mean_of,
+    mean_share,
+    ratio_bounds,
+    ratio_of_sums,
+    t_quantile,
 )
 
 
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(2)
-
-
-def resamples(weights: np.ndarray) -> list[np.ndarray]:
-    return [np.repeat(np.arange(weights.shape[1]), row) for row in weights]
 
 
 def test_weights_are_counts_of_draws_with_replacement(rng):
@@ -64,101 +69,123 @@ def test_interval_is_the_percentile_of_finite_draws(rng, level):
         interval(draws, 95)
 
 
-def one_mean(values, weights):
-    found = means(values[:, None], weights.astype(float))
-    return found.estimate[0], found.low[0], found.high[0]
+def brute_force(above, below, bounds):
+    """The jackknife, with all sums made anew without each perturbation."""
+    n = len(above)
+    without = np.array([np.delete(above, p).sum() / np.delete(below, p).sum() for p in range(n)])
+    error = np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2))
+    positive = np.maximum(below, 0)
+    n_effective = positive.sum() ** 2 / np.sum(positive**2)
+    estimate = above.sum() / below.sum()
+    return estimate, *bounds(estimate, error, student.ppf(0.975, max(n_effective - 1, 2))), n_effective
 
 
-def one_ratio(numerator, denominator, weights):
-    found = ratios(numerator[:, None], denominator[:, None], weights.astype(float))
-    return found.estimate[0], found.low[0], found.high[0]
+@pytest.mark.parametrize("bounds", [linear_bounds, log_bounds, logit_bounds, ratio_bounds])
+@pytest.mark.parametrize("tail", [0.5, 2.0])
+def test_ratios_equal_brute_force(rng, bounds, tail):
+    below = rng.lognormal(0, tail, 25) - 0.2
+    above = 0.4 * below + rng.normal(0, 0.3, 25)
+    gaps = np.r_[np.nan, 0.0, above], np.r_[1.0, np.inf, below]
+    result = ratio_of_sums(*gaps, bounds)
+    assert result.n == 25
+    actual = result.estimate, result.low, result.high, result.n_effective
+    assert actual == pytest.approx(brute_force(above, below, bounds))
 
 
-def p_of(draws):
-    """The p-value of a column with these draws: each resample holds ten perturbations of the value of its draw."""
-    return means(np.repeat(draws, 10)[:, None], np.repeat(np.eye(len(draws)), 10, axis=1)).p[0]
+def test_one_perturbation_that_carries_all_leaves_two_degrees_of_freedom():
+    result = ratio_of_sums(np.r_[50.0, np.zeros(19)], np.r_[100.0, np.full(19, 1e-3)], linear_bounds)
+    assert result.n_effective == pytest.approx(1, abs=1e-3)
+    assert t_quantile(result.n_effective - 1) == pytest.approx(student.ppf(0.975, 2))
 
 
-def test_means_equal_a_loop_over_resamples(rng):
-    values = rng.normal(size=25)
-    values[[3, 11]] = np.nan
-    weights = bootstrap_weights(25, 300, rng)
-    draws = [np.nanmean(values[drawn]) for drawn in resamples(weights)]
-    expected = np.nanmean(values), *np.percentile(draws, [2.5, 97.5])
-    assert one_mean(values, weights) == pytest.approx(expected)
+def test_bounds():
+    assert linear_bounds(0.5, 0.1, 2) == pytest.approx((0.3, 0.7))
+    assert log_bounds(0.5, 0.1, 2) == pytest.approx((0.5 * np.exp(-0.4), 0.5 * np.exp(0.4)))
+    assert log_bounds(0.5, 0.3, 2) == linear_bounds(0.5, 0.3, 2)
+    assert log_bounds(-0.5, 0.0, 2) == (-0.5, -0.5)
+    assert ratio_bounds(0.5, 0.1, 2) == pytest.approx((0.3, 0.5 * np.exp(0.4)))
+    low, high = logit_bounds(0.2, 0.05, 2)
+    assert (np.log(low / (1 - low)) + np.log(high / (1 - high))) / 2 == pytest.approx(np.log(0.2 / 0.8))
+    assert np.log(high / (1 - high)) - np.log(0.2 / 0.8) == pytest.approx(2 * 0.05 / 0.16)
+    for estimate, error in ((-0.3, 0.1), (0.0, 0.0), (0.02, 0.02), (0.99, 0.02), (1.4, 0.3)):  # inside, and never empty
+        low, high = logit_bounds(estimate, error, 2)
+        cut = min(max(estimate, 0), 1)
+        assert (low, high) == pytest.approx((max(cut - 2 * error, 0), min(cut + 2 * error, 1)))
+        assert low <= cut <= high
 
 
-def test_ratios_equal_a_loop_over_resamples(rng):
-    numerator, denominator = rng.normal(size=25), rng.normal(2, 1, size=25)
-    numerator[4], denominator[9], numerator[1] = np.nan, np.nan, np.inf
-    weights = bootstrap_weights(25, 300, rng)
-    kept = np.isfinite(numerator + denominator)
-    both = [drawn[kept[drawn]] for drawn in resamples(weights)]
-    draws = [numerator[drawn].sum() / denominator[drawn].sum() for drawn in both]
-    expected = numerator[kept].sum() / denominator[kept].sum()
-    found = one_ratio(numerator, denominator, weights)
-    assert found == pytest.approx((expected, *np.percentile(draws, [2.5, 97.5])))
+def test_means_are_those_of_student(rng):
+    values = rng.normal(0.3, 1, 25)
+    result = mean_of(np.insert(values, [3, 9], np.nan))
+    expected = student.interval(0.95, 24, values.mean(), values.std(ddof=1) / 5)
+    assert (result.n, result.estimate) == (25, pytest.approx(values.mean()))
+    assert (result.low, result.high) == pytest.approx(expected)
+    assert result.p == pytest.approx(ttest_1samp(values, 0).pvalue)
+    away = values - values.mean()
+    assert result.n_effective == pytest.approx(np.sum(away**2) ** 2 / np.sum(away**4))
+    logarithmic = mean_of(values + 10, log_bounds)
+    assert logarithmic.low * logarithmic.high == pytest.approx(logarithmic.estimate**2)
 
 
-def test_interval_of_a_mean_covers(rng):
-    covered = 0
-    for _ in range(200):
-        _, low, high = one_mean(rng.normal(1, 1, size=60), bootstrap_weights(60, 300, rng))
-        covered += low <= 1 <= high
-    assert 0.87 <= covered / 200 <= 0.99
+def test_a_mean_of_equal_values():
+    assert mean_of(np.zeros(12)) == Estimate(12, pytest.approx(np.nan, nan_ok=True), 0.0, 0.0, 0.0, 1.0)
+    assert mean_of(np.full(16, 0.25)).p == 0.0
 
 
-def test_few_perturbations_have_an_estimate_but_no_interval(rng):
-    values = np.arange(12.0)
-    values[:3] = np.nan
-    weights = bootstrap_weights(12, 100, rng)
-    column, ones = values[:, None], np.ones((12, 1))
-    for found in (means(column, weights.astype(float)), ratios(column, ones, weights.astype(float))):
-        assert found.estimate[0] == pytest.approx(7.0)
-        assert np.isnan([found.low[0], found.high[0], found.p[0]]).all()
-        assert found.reason[0] == TOO_FEW
-    values[2] = 2.0
-    assert np.isfinite(values).sum() == MIN_PERTURBATIONS
-    assert np.isfinite(one_mean(values, weights)).all()
-    nothing = np.full(12, np.nan)
-    assert np.isnan(one_mean(nothing, weights)).all()
-    assert np.isnan(one_ratio(nothing, nothing, weights)).all()
+def test_infinite_values_are_not_left_out_of_a_mean():
+    result = mean_of(np.r_[np.inf, np.ones(20)])
+    assert result.estimate == np.inf
+    assert np.isnan([result.low, result.high, result.p]).all()
 
 
-def test_infinite_values_are_not_left_out_of_a_mean(rng):
-    estimate, low, high = one_mean(np.r_[np.inf, np.ones(20)], bootstrap_weights(21, 50, rng))
-    assert estimate == np.inf
-    assert np.isnan([low, high]).all()
+@pytest.mark.parametrize("n", [0, 9, 10])
+def test_few_perturbations_have_an_estimate_but_no_interval(n):
+    values = np.arange(1.0, n + 1)
+    for result in (mean_of(values), ratio_of_sums(values, np.ones(n), ratio_bounds), mean_share(values / 20)):
+        assert np.isnan(result.estimate) == (n == 0)
+        assert np.isnan([result.low, result.high]).all() == (n < MIN_PERTURBATIONS)
+        assert result.reason == ("" if n == 10 else TOO_FEW)
 
 
 def test_ratio_without_room_is_nan(rng):
-    numerator = rng.normal(size=40)
-    weights = bootstrap_weights(40, 500, rng)
-    noisy = rng.normal(size=40)
-    noisy += 0.1 - noisy.mean()  # a positive sum that is not told from 0
-    without = np.column_stack([noisy, -np.ones(40), np.zeros(40)])
-    found = ratios(np.column_stack([numerator] * 3), without, weights.astype(float))
-    assert np.isnan([found.estimate, found.low, found.high]).all()
-    assert found.reason.tolist() == [NO_ROOM] * 3
-    assert np.isfinite(one_ratio(numerator, noisy + 1, weights)).all()
-    assert ratios(numerator[:5, None], noisy[:5, None] - 9, weights[:, :5].astype(float)).reason[0] == NO_ROOM
+    values = rng.normal(size=40)
+    for below, room in ((-np.ones(40), True), (np.zeros(40), True), (np.ones(40), False)):
+        result = ratio_of_sums(values, below, ratio_bounds, room=room)
+        assert np.isnan([result.estimate, result.low, result.high]).all()
+        assert result.reason == NO_ROOM
 
 
-def test_p_counts_draws_on_either_side():
-    draws = np.r_[np.full(3, -1.0), np.full(96, 1.0)]
-    assert p_of(draws) == pytest.approx(2 * 4 / 100)
-    assert p_of(-draws) == p_of(draws)
-    assert p_of(np.r_[draws, np.nan]) == p_of(draws)
-    assert p_of(np.ones(999)) == pytest.approx(0.002)
-    assert p_of(np.zeros(99)) == 1.0
-    assert np.isnan(p_of(np.full(9, np.nan)))
+def test_complement():
+    result = complement(Estimate(30, 20.0, 0.3, 0.2, 0.6))
+    assert (result.estimate, result.low, result.high) == pytest.approx((0.7, 0.4, 0.8))
 
 
-def test_p_is_uniform_without_difference(rng):
-    weights = bootstrap_weights(50, 400, rng).astype(float)
-    p = means(rng.normal(size=(50, 400)), weights).p
-    assert (p <= 0.05).mean() == pytest.approx(0.05, abs=0.035)
-    assert (p <= 0.5).mean() == pytest.approx(0.5, abs=0.08)
+def test_mean_of_shares_by_hand(rng):
+    values = rng.beta(4, 2, 30)
+    added = np.append(values, 0.5)
+    middle, error = added.mean(), added.std(ddof=1) / np.sqrt(31)
+    width = student.ppf(0.975, 30) * error / (middle * (1 - middle))
+    expected = [1 / (1 + np.exp(-np.log(middle / (1 - middle)) - side * width)) for side in (-1, 1)]
+    result = mean_share(np.append(values, np.nan))
+    assert (result.low, result.estimate, result.high) == pytest.approx((expected[0], values.mean(), expected[1]))
+    for perfect in (np.ones(30), np.r_[np.ones(29), 0.99]):
+        result = mean_share(perfect)
+        assert result.high == 1.0
+        assert 0.8 < result.low < 1
+    same = mean_share(np.full(30, 0.2))  # the pseudo-value pulls it, but the interval includes the mean
+    assert same.low <= 0.2 <= same.high
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.2])
+def test_the_interval_of_a_ratio_covers(rng, spread):
+    """Light and heavy tails of the sizes, 25 perturbations."""
+    covered = 0
+    for _ in range(400):
+        below = rng.lognormal(0, spread, 25)
+        above = 0.5 * below * rng.lognormal(-0.02, 0.2, 25)
+        result = ratio_of_sums(above, below, ratio_bounds)
+        covered += result.low <= 0.5 <= result.high
+    assert covered >= 364  # 91 %
 
 
 def test_benjamini_hochberg_equals_scipy_and_passes_nan(rng):
@@ -176,41 +203,3 @@ def test_average_within_a_perturbation_skips_missing_rows():
     values = np.array([1.0, np.nan, 3.0, 5.0, np.nan])
     found = average_within(values, np.array([0, 0, 2, 2, 1]), 4)
     np.testing.assert_array_equal(found, [1.0, np.nan, 4.0, np.nan])
-
-
-RNG = np.random.default_rng(0)
-N = 30
-WEIGHTS = bootstrap_weights(N, 400, np.random.default_rng(1))
-
-
-def columns():
-    values = RNG.normal(0.3, 1, (N, 7))
-    values[:5, 1] = np.nan
-    values[9:, 2] = np.nan  # 9 are left
-    values[:, 3] = np.nan
-    values[4, 4] = np.inf
-    return values
-
-
-def test_columns_are_those_of_one_at_a_time():
-    values, weights = columns(), WEIGHTS.astype(float)
-    above, below = columns(), np.abs(columns()) + 0.1
-    below[:, 5] -= 2.0  # sums to less than nothing
-    below[:, 6] = RNG.normal(0, 1, N)  # may
-    for function, terms in ((means, (values,)), (ratios, (above, below))):
-        found = function(*terms, weights)
-        for k in range(values.shape[1]):
-            known = np.isfinite(sum(term[:, k] for term in terms)) | (function is means) & np.isinf(values[:, k])
-            one = function(*(term[known, k][:, None] for term in terms), weights[:, known])
-            assert found.n[k] == one.n[0] == known.sum()
-            assert found.reason[k] == one.reason[0]
-            for name in ("estimate", "low", "high", "p"):
-                np.testing.assert_allclose(getattr(found, name)[k], getattr(one, name)[0], rtol=1e-10, err_msg=name)
-    assert found.reason[5] == NO_ROOM
-
-
-@pytest.mark.parametrize("n", [9, 10])
-def test_under_ten_there_is_no_interval(n):
-    found = means(np.arange(n, dtype=float)[:, None], bootstrap_weights(n, 50, np.random.default_rng(0)).astype(float))
-    assert found.estimate[0] == (n - 1) / 2
-    assert np.isnan([found.low[0], found.high[0], found.p[0]]).all() == (n < 10)

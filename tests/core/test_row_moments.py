@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from scpertbias._core.covariates import regress_out
 from scpertbias._core.halves import assign_halves
-from scpertbias._core.moments import regress_out
 from scpertbias._core.row_moments import row_moments, sum_by
 
 N, G, R, S = 600, 7, 5, 3
@@ -52,6 +52,40 @@ class Cells:
             out[self.batch == b] -= values[control & (self.batch == b)].mean(axis=0)
         return out + values[control].mean(axis=0)
 
+    def centered_half(self, values, a):
+        """Each cell less the mean of a control half in its batch, plus that of the half at the batches of all controls."""
+        control, half = self.row == 0, self.parts()[0]
+        by_batch = np.array(
+            [values[control & (half == a) & (self.batch == b)].mean(axis=0) for b in range(self.n_batches)]
+        )
+        shares = np.bincount(self.batch[control], minlength=self.n_batches) / control.sum()
+        return values - by_batch[self.batch] + shares @ by_batch
+
+    def about_blocks(self, values):
+        """Each control cell less the mean of its half of the control in its batch; zero for all others."""
+        half = self.parts()[0]
+        out = np.zeros_like(values)
+        for a in (0, 1):
+            for b in range(self.n_batches):
+                mine = (self.row == 0) & (half == a) & (self.batch == b)
+                out[mine] = values[mine] - values[mine].mean(axis=0)
+        return out
+
+    def within(self, values):
+        """Variance within batches, by the definition (METRICS 1), row by row."""
+        control = [values[(self.row == 0) & (self.batch == b)] for b in range(self.n_batches)]
+        out = []
+        for i in range(R):
+            mine = self.row == i
+            n = np.array([(mine & (self.batch == b)).sum() for b in range(self.n_batches)])
+            middle = sum(k * part.mean(axis=0) for k, part in zip(n, control, strict=True)) / n.sum()
+            between = sum(
+                k * (part.mean(axis=0) - middle) ** 2 - k * (1 - k / n.sum()) * part.var(axis=0, ddof=1) / len(part)
+                for k, part in zip(n, control, strict=True)
+            )
+            out.append(values[mine].var(axis=0, ddof=1) - between / (n.sum() - 1))
+        return np.array(out)
+
     def parts(self):
         """Half and block of each cell."""
         assignment = self.assign_halves()
@@ -63,18 +97,21 @@ def means(values, group, n):
     return np.array([values[group == i].mean(axis=0) for i in range(n)])
 
 
-def check(moments, cells, values, raw, tol=1e-10):
+def check(moments, cells, raw, tol=1e-10):
+    """Every moment beside the mean or variance of cells, which were centered one by one."""
     half, block = cells.parts()
     close = {"rtol": tol, "atol": tol}
-    np.testing.assert_allclose(moments.mean, means(values, cells.row, R), **close)
+    np.testing.assert_allclose(moments.mean, means(cells.centered(raw), cells.row, R), **close)
     for a in (0, 1):
-        np.testing.assert_allclose(moments.half[a], means(values, np.where(half == a, cells.row, -1), R), **close)
+        expected = means(cells.centered_half(raw, a), np.where(half == a, cells.row, -1), R)
+        np.testing.assert_allclose(moments.half[a], expected, **close)
         np.testing.assert_array_equal(moments.n_half[a], np.bincount(cells.row[half == a], minlength=R))
-    np.testing.assert_allclose(moments.blocks, means(values, block, len(moments.blocks)), **close)
-    np.testing.assert_array_equal(moments.n_blocks, np.bincount(block[block >= 0]))
+    np.testing.assert_allclose(moments.blocks, means(cells.about_blocks(raw), block, len(moments.blocks)), **close)
+    np.testing.assert_array_equal(moments.n_blocks.sum(axis=1), np.bincount(block[block >= 0]))
     np.testing.assert_array_equal(moments.n, np.bincount(cells.row[cells.row >= 0]))
-    variance = np.array([raw[cells.row == i].var(axis=0, ddof=1) for i in range(R)])
-    np.testing.assert_allclose(moments.var, variance, **close)
+    np.testing.assert_allclose(moments.var, cells.within(raw), **close)
+    np.testing.assert_allclose(moments.raw_mean, means(raw, cells.row, R), **close)
+    np.testing.assert_allclose(moments.raw_var, [raw[cells.row == i].var(axis=0, ddof=1) for i in range(R)], **close)
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.csc_matrix], ids=["dense", "csr", "csc"])
@@ -82,7 +119,7 @@ def check(moments, cells, values, raw, tol=1e-10):
 def test_moments_are_those_of_the_centered_cells(form, batches):
     cells = Cells(batches=batches)
     moments = cells.row_moments(form(cells.x))
-    check(moments, cells, cells.centered(cells.x), cells.x)
+    check(moments, cells, cells.x)
     np.testing.assert_allclose(moments.control, cells.x[cells.row == 0].mean(axis=0), rtol=1e-12)
     assert len(moments.blocks) == 20
 
@@ -110,8 +147,7 @@ def test_a_constant_gene_with_an_offset_keeps_its_variance():
     cells = Cells()
     cells.x[:, 0] = 1e4 + 1e-3 * np.random.default_rng(1).standard_normal(N)
     moments = cells.row_moments()
-    exact = [cells.x[cells.row == i, 0].var(ddof=1) for i in range(R)]
-    np.testing.assert_allclose(moments.var[:, 0], exact, rtol=1e-8)
+    np.testing.assert_allclose(moments.var[:, 0], cells.within(cells.x - 1e4)[:, 0], rtol=1e-8)
 
 
 @pytest.mark.parametrize("fit_on", ["control", "train"])
@@ -123,20 +159,16 @@ def test_regressing_moments_is_regressing_cells(fit_on, batches, add_intercept):
     moments, fit = regress_out(cells.row_moments(covariates=True), rows=rows, add_intercept=add_intercept)
     x, c = cells.centered(cells.x), cells.centered(cells.c)
     fitted = (cells.row >= 0) & rows[np.maximum(cells.row, 0)]
-    design = np.column_stack([np.ones(fitted.sum()), c[fitted]])
-    slopes = np.linalg.lstsq(design, x[fitted], rcond=None)[0][1:]
-    np.testing.assert_allclose(fit.slopes, slopes, atol=1e-9)
-    residual = x - (c - c[fitted].mean(axis=0)) @ slopes - (0 if add_intercept else x[fitted].mean(axis=0))
-    if batches > 1:  # the variance keeps the part between batches, so it is not that of the residuals
-        half, block = cells.parts()
-        np.testing.assert_allclose(moments.mean, means(residual, cells.row, R), atol=1e-9)
-        np.testing.assert_allclose(moments.blocks, means(residual, block, 20), atol=1e-9)
-        for a in (0, 1):
-            expected = means(residual, np.where(half == a, cells.row, -1), R)
-            np.testing.assert_allclose(moments.half[a], expected, atol=1e-9)
-        assert (moments.var >= 0).all()
-    else:
-        check(moments, cells, residual, residual, tol=1e-9)
+    ss = cross = 0
+    for i in np.flatnonzero(rows):
+        away = cells.c[cells.row == i] - cells.c[cells.row == i].mean(axis=0)
+        cross = cross + away.T @ x[cells.row == i]
+        for b in range(batches):
+            mine = cells.c[(cells.row == i) & (cells.batch == b)]
+            ss = ss + (mine - mine.mean(axis=0)).T @ (mine - mine.mean(axis=0))
+    np.testing.assert_allclose(fit.slopes, np.linalg.solve(ss, cross), atol=1e-9)
+    shift = 0 if add_intercept else x[fitted].mean(axis=0)
+    check(moments, cells, cells.x - (cells.c - c[fitted].mean(axis=0)) @ fit.slopes - shift, tol=1e-9)
     assert moments.covariates is None
 
 
@@ -157,7 +189,7 @@ def test_nothing_depends_on_the_order_of_cells():
     one, two = cells.row_moments(covariates=True), mixed.row_moments(covariates=True)
     for name in ("n", "mean", "var", "half", "n_half", "blocks", "n_blocks"):
         np.testing.assert_allclose(getattr(one, name), getattr(two, name), atol=1e-11, err_msg=name)
-    for name in ("mean", "half", "blocks", "ss", "cross"):
+    for name in ("mean", "half", "blocks", "ss", "cross", "control_half", "control_ss", "control_cross"):
         expected, found = getattr(one.covariates, name), getattr(two.covariates, name)
         np.testing.assert_allclose(found, expected, atol=1e-9, err_msg=name)
 
@@ -173,14 +205,19 @@ def test_cells_left_out_do_not_count():
 
 def test_covariates_are_about_rows_and_batches():
     cells = Cells()
-    found = cells.row_moments(covariates=True).covariates
-    x, c = cells.centered(cells.x), cells.centered(cells.c)
+    covariates = cells.row_moments(covariates=True).covariates
+    centered = cells.centered(cells.c)
     for p in range(R):
         mine = cells.row == p
-        d = c[mine] - c[mine].mean(axis=0)
-        np.testing.assert_allclose(found.mean[p], c[mine].mean(axis=0), atol=1e-12)
-        np.testing.assert_allclose(found.ss[p], d.T @ d, rtol=1e-10)
-        np.testing.assert_allclose(found.cross[p], d.T @ x[mine], atol=1e-9)
+        away = cells.c[mine] - cells.c[mine].mean(axis=0)
+        np.testing.assert_allclose(covariates.mean[p], centered[mine].mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(covariates.ss[p], away.T @ away, rtol=1e-10)
+        np.testing.assert_allclose(covariates.cross[p], away.T @ cells.x[mine], atol=1e-9)
+    for b in range(S):
+        mine = (cells.row == 0) & (cells.batch == b)
+        away = cells.c[mine] - cells.c[mine].mean(axis=0)
+        np.testing.assert_allclose(covariates.control_ss[b], away.T @ away, rtol=1e-10)
+        np.testing.assert_allclose(covariates.control_cross[b], away.T @ cells.x[mine], atol=1e-9)
 
 
 def test_sum_by():

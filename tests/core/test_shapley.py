@@ -6,15 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from scpertbias._core.axes import Effects
 from scpertbias._core.shapley import Basis, shapley
 
 
 def make(rng, p=6, g=15):
-    first, second = rng.standard_normal((2, p, g))
-    none = (np.zeros((0, g)), np.zeros((0, g)))
-    cells = (np.zeros(0), np.zeros(0))
-    return Effects(first, second, first, np.zeros((2, g)), np.ones((2, p)), none, cells)
+    return rng.standard_normal((2, p, g))
 
 
 @pytest.fixture
@@ -32,7 +28,7 @@ def test_joint_energy_is_that_of_the_projector(pair):
             b1, b2 = (b[list(subset)].T for b in pair)
             projector = b2 @ np.linalg.inv(b1.T @ b2) @ b1.T
             assert_allclose(projector @ projector, projector, atol=1e-9)
-            expected = np.einsum("pg,gh,ph->", effects.first, projector, effects.second)
+            expected = np.einsum("pg,gh,ph->", effects[0], projector, effects[1])
             assert basis.on(subset) == pytest.approx(expected)
     assert basis.on(()) == 0
 

@@ -13,7 +13,7 @@ def test_table():
     profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     with pytest.raises(KeyError, match=r"spb\.tl\.confounding"):
         confounding(profiles)
-    ask(profiles, n_boot=10, n_random=10)
+    ask(profiles, n_random=10)
     table = confounding(profiles)
     assert table["axis"].map(type).eq(str).all()
     table["share"] = 0.0
@@ -25,7 +25,7 @@ def test_round_trip(tmp_path):
     import anndata
 
     profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
-    ask(profiles, n_boot=10, n_random=10)
+    ask(profiles, n_random=10)
     profiles.write_h5ad(tmp_path / "x.h5ad")
     again = confounding(anndata.read_h5ad(tmp_path / "x.h5ad"))
     assert again.equals(confounding(profiles))

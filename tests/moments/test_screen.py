@@ -4,7 +4,10 @@ import pytest
 from anndata import AnnData
 
 from scpertbias import _moments
+from scpertbias._core.detection import detect
 from scpertbias._moments.screen import Screen
+
+NONE = np.empty(0, dtype=np.int64)
 
 
 @pytest.fixture
@@ -45,3 +48,16 @@ def test_merged(screen):
     assert merged.used.tolist() == [True, True, True]
     assert len(merged.reason) == len(merged.split) == 3
     assert merged.names == screen.names
+
+
+def test_detection_takes_splits_together_and_knows_the_targets(screen):
+    screen, adata = screen
+    detection = screen.detection
+    assert detection.counted.tolist() == [False, True, True]
+    merged = screen.merged.moments
+    np.testing.assert_allclose(detection.squared_effect, detect(merged, np.ones(3, bool), [NONE] * 3).squared_effect)
+    assert (detection.own_gene == -1).all()
+    adata.obs["perturbation"] = adata.obs["perturbation"].replace({"A": "X+Z"})
+    own = _moments.of(adata, gene_symbols="name").detection.own_gene
+    assert own[2] in (0, 3)
+    assert own[1] == -1

@@ -12,7 +12,7 @@ from scpertbias.tl._confounding import confounding as ask
 @pytest.fixture(scope="module")
 def profiles():
     made = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
-    ask(made, n_boot=50, n_random=50)
+    ask(made, n_random=50)
     return made
 
 
@@ -29,6 +29,8 @@ def test_every_axis_is_drawn_where_it_is(profiles):
         marker = "o" if row["kind"] == "genes" else "D"
         if np.isfinite(row["share"]):
             assert drawn[round(places[axis], 6), marker] == pytest.approx(row["share"])
+        if np.isfinite(row["typical"]):
+            assert drawn[round(places[axis], 6), "x"] == pytest.approx(row["typical"])
         if np.isfinite(row["null"]):
             assert drawn[round(places[axis], 6), "|"] == pytest.approx(row["null"])
     texts = [text.get_text() for text in ax.texts]

@@ -18,7 +18,7 @@ def profiles():
     spb.tl.fit_no_change(made)
     spb.tl.fit_mean(made)
     spb.tl.fit_ridge(made)
-    spb.tl.score(made, n_boot=10)
+    spb.tl.score(made)
     return made
 
 
@@ -65,7 +65,7 @@ def test_every_model_says_on_how_many(profiles):
     table = spb.get.predictions(adata, "ridge")
     some = adata.obs["perturbation"][adata.obs["split"] == "test"].astype(str).tolist()[:4]
     spb.tl.add_predictions(adata, table.loc[some], key_added="mine")
-    spb.tl.score(adata, n_boot=10)
+    spb.tl.score(adata)
     ax = spb.pl.score(adata, show=False)
     labels = [t.get_text() for t in ax.get_xticklabels()]
     assert labels == ["no change\nn = 10", "mean\nn = 10", "ridge\nn = 10", "mine\nn = 4"]
@@ -128,7 +128,7 @@ def test_nothing_held_out(profiles):
     adata = profiles.copy()
     adata.obs["split"] = "train"
     spb.tl.fit_mean(adata)
-    spb.tl.score(adata, "mean", n_boot=10)
+    spb.tl.score(adata, "mean")
     with pytest.raises(ValueError, match="No held-out perturbation"):
         spb.pl.score(adata, show=False)
 

@@ -1,15 +1,17 @@
 """What is wrong with a screen is found, and said plainly."""
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 
 import scpertbias as spb
+from scpertbias import _moments
 from scpertbias.pp._check import strongest
 
 COLUMNS = [
     *("check", "perturbation", "status", "n_cells", "reproducibility"),
-    *("squared_effect", "response_share", "top_genes", "detail"),
+    *("reproducibility_guides", "squared_effect", "response_share", "p", "q", "top_genes", "detail"),
 ]
 
 
@@ -51,8 +53,7 @@ def test_real_screen_strongest_genes(real):
         (
             "response",
             "warning",
-            "8 of 25 perturbations have no reproducible effect (reproducibility under 0.3), "
-            "12 of 25 less than half of one (under 0.5)",
+            "the effect of 14 of 25 perturbations is detected (q of 0.05 or less)",
         ),
         ("response", "warning", "5 of 25 perturbations carry 80 % of the response: STAT1, JAK2, IFNGR2, IFNGR1, SMAD4"),
     ],
@@ -68,32 +69,69 @@ def test_real_screen_one_row_a_perturbation(real):
     rows = real[real["check"] == "perturbation"]
     assert len(rows) == rows["perturbation"].nunique() == 25
     assert rows["response_share"].sum() == pytest.approx(1)
-    assert (rows["status"] == "note").sum() == 8
-    assert (rows.loc[rows["status"] == "note", "reproducibility"] < 0.3).all()
+    assert ((rows["status"] == "note") == (rows["q"] > 0.05)).all()
+    assert set(rows.loc[rows["status"] == "note", "detail"]) <= {
+        "no effect detected (q above 0.05)",
+        "no effect detected, only of its own gene (q above 0.05)",
+    }
+    assert rows["reproducibility"].between(0, 1).all()
+
+
+def test_numbers_by_hand(cells):
+    """From the profiles: the squared effect less its noise, and how the noise and it compare."""
+    found = per(cells)
+    profiles = spb.pp.profiles(cells)
+    n, var, mean = profiles.obs["n_cells"], profiles.to_df("var"), profiles.to_df()
+    effects = (mean - mean.loc["control"]).loc[found.index]
+    own, control = (var.div(n, axis=0)).loc[found.index], var.loc["control"] / n["control"]
+    noise = own.sum(axis=1) + control.sum()
+    energy = (effects**2).sum(axis=1) - noise
+    np.testing.assert_allclose(found["squared_effect"], energy)
+    np.testing.assert_allclose(found["response_share"], energy / energy.sum())
+    np.testing.assert_allclose(found["reproducibility"], energy.clip(lower=0) / (energy.clip(lower=0) + noise))
+    pooled = var.mul(n - 1, axis=0).sum() / (n - 1).sum()
+    for name in found.index:
+        error = np.maximum(var.loc[name], pooled) / n[name] + np.maximum(var.loc["control"], pooled) / n["control"]
+        z = effects.loc[name] / np.sqrt(error)
+        top = z.abs().sort_values(ascending=False).index[:5]
+        assert found.loc[name, "top_genes"] == " ".join(gene + ("↑" if z[gene] > 0 else "↓") for gene in top)
+    assert found["n_cells"].tolist() == [40] * 6
 
 
 @pytest.mark.parametrize("batch_key", [None, "run"])
-def test_numbers_by_hand(cells, batch_key):
-    """From the profiles: each half has its own half of the control."""
+def test_status_is_that_of_the_detection(cells, batch_key):
     found = per(cells, batch_key=batch_key)
-    profiles = spb.pp.profiles(cells, batch_key=batch_key)
-    halves = [profiles.to_df(half) for half in ("half_1", "half_2")]
-    one, two = (half.drop("control") - half.loc["control"] for half in halves)
-    energy = (one * two).sum(axis=1)
-    np.testing.assert_allclose(found["squared_effect"], energy[found.index])
-    np.testing.assert_allclose(found["response_share"], (energy / energy.sum())[found.index])
-    r = pd.Series({name: np.corrcoef(one.loc[name], two.loc[name])[0, 1] for name in found.index})
-    assert (r > -1 / 3).all()
-    np.testing.assert_allclose(found["reproducibility"], 2 * r / (1 + r))
-    n, var = profiles.obs["n_cells"], profiles.to_df("var")
-    pooled = var.mul(n - 1, axis=0).sum() / (n - 1).sum()
-    mean = profiles.to_df()
-    for name in found.index:
-        z = (mean.loc[name] - mean.loc["control"]) / np.sqrt(pooled * (1 / n[name] + 1 / n["control"]))
-        top = z.abs().sort_values(ascending=False).index[:5]
-        expected = " ".join(gene + ("↑" if z[gene] > 0 else "↓") for gene in top)
-        assert found.loc[name, "top_genes"] == expected
-    assert found["n_cells"].tolist() == [40] * 6
+    detection = _moments.of(cells, batch_key=batch_key).detection
+    for column in ("squared_effect", "reproducibility", "p", "q"):
+        np.testing.assert_allclose(found[column], getattr(detection, column)[1:])
+    assert (found["status"] == np.where(detection.detected[1:], "ok", "note")).all()
+
+
+def null_screen(seed, *, nested):
+    """Thirty perturbations without any effect in three batches that differ; nested: each in one batch only."""
+    rng = np.random.default_rng(seed)
+    label = np.repeat(["control", *(f"P{i}" for i in range(30))], [150, *[30] * 30])
+    batch = np.arange(len(label)) % 3
+    if nested:
+        batch[150:] = np.repeat(np.arange(30) % 3, 30)
+    log_rate = rng.normal(-0.5, 1.2, 100) + rng.normal(size=(len(label), 2)) @ rng.normal(0, 0.3, (2, 100))
+    counts = rng.poisson(np.exp(log_rate + rng.normal(0, 0.7, (3, 100))[batch]))
+    obs = pd.DataFrame({"perturbation": label, "lot": np.array(["a", "b", "c"])[batch]})
+    return ad.AnnData(np.log1p(counts.astype(np.float64)), obs=obs.set_axis([f"c{i}" for i in range(len(label))]))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_batches_alone_are_no_effect(nested):
+    """Where the halves of a perturbation share their control, batches nested in labels seemed an effect in 30 of 30."""
+    n_any = 0
+    for seed in range(40):
+        screen = _moments.of(null_screen(seed, nested=nested), batch_key="lot")
+        n_any += bool(screen.detection.detected.any())
+    assert n_any <= 6  # 5 % of 40, and three standard errors
+    found = table(null_screen(0, nested=nested), batch_key="lot")
+    first, second = (detail for detail in found.loc[found["check"] == "response", "detail"])
+    assert first == "the effect of 0 of 30 perturbations is detected (q of 0.05 or less)"
+    assert second == "the screen shows no reproducible response: no model can be judged on it"
 
 
 def test_cells_and_profiles_agree(cells):
@@ -131,7 +169,7 @@ def test_labels(make_cells):
     ]
     assert np.isnan(found.loc["MYC", "response_share"])
     assert found["response_share"].sum() == pytest.approx(1)
-    assert said(cells, "response")[0][1].startswith(tuple(f"{k} of 3 " for k in range(4)))
+    assert " of 3 perturbations is detected" in said(cells, "response")[0][1]
 
 
 def test_batches_that_were_not_given(cells):
@@ -226,8 +264,7 @@ def test_a_screen_without_any_effect(make_cells):
     first, second = said(cells, "response")
     assert first == (
         "warning",
-        "6 of 6 perturbations have no reproducible effect (reproducibility under 0.3), "
-        "6 of 6 less than half of one (under 0.5)",
+        "the effect of 0 of 6 perturbations is detected (q of 0.05 or less)",
     )
     assert second == ("warning", "the screen shows no reproducible response: no model can be judged on it")
 
@@ -249,10 +286,18 @@ def test_a_perturbation_without_a_cell_that_counts(cells):
     assert found["response_share"].sum() == pytest.approx(1)
     assert "1 of 6 perturbations have no cell that counts: STAT1" in whole["detail"].tolist()
     (response, *_) = whole.loc[whole["check"] == "response", "detail"]
-    assert response.startswith(("0 of 5", "1 of 5", "2 of 5"))
+    assert " of 5 perturbations is detected" in response
 
 
 def test_the_fewest_perturbations_that_carry_most():
     shares = pd.Series([0.1, np.nan, 0.6, 0.3], index=[4, 5, 6, 7])
     assert strongest(shares).tolist() == [6, 7]
     assert strongest(shares * np.nan).empty
+
+
+def test_guides_are_compared_besides(cells):
+    cells.obs["guide"] = cells.obs["perturbation"].astype(str) + np.where(np.arange(cells.n_obs) % 2, "_1", "_2")
+    table = per(spb.pp.profiles(cells, guide_key="guide"))
+    assert table["reproducibility_guides"].notna().all()
+    np.testing.assert_allclose(table["reproducibility"], per(cells)["reproducibility"], atol=1e-9)
+    assert per(cells)["reproducibility_guides"].isna().all()

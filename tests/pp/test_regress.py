@@ -50,6 +50,13 @@ def test_equals_least_squares(cells, dense, fit_on):
     }[fit_on]
     values, covariates = dense(cells.X), cells.obs[BOTH].to_numpy()
     slopes = least_squares(values, covariates, rows)
+    if fit_on == "train":  # within perturbations
+        within = [values[rows].copy(), covariates[rows].copy()]
+        for part in within:
+            for name in set(cells.obs["perturbation"][rows]):
+                mine = (cells.obs["perturbation"][rows] == name).to_numpy()
+                part[mine] -= part[mine].mean(axis=0)
+        slopes = least_squares(*within, np.ones(rows.sum(), dtype=bool))
     kept = values - (covariates - covariates[rows].mean(0)) @ slopes
     spb.pp.regress_mt_ribo(cells, covariates=BOTH, fit_on=fit_on)
     np.testing.assert_allclose(cells.layers["regressed"], kept, atol=1e-5)
@@ -144,7 +151,9 @@ def test_a_covariate_that_varies_between_perturbations_only(cells, dense):
     rows = np.ones(cells.n_obs, dtype=bool)
     slopes = least_squares(dense(cells.X), cells.obs[["level"]].to_numpy(), rows)
     profiles = spb.pp.profiles(cells, covariates=["level"])
-    spb.pp.regress_mt_ribo(profiles, covariates=["level"], fit_on="train")
+    with pytest.raises(ValueError, match="none of .'level'. varies"):
+        spb.pp.regress_mt_ribo(profiles, covariates=["level"], fit_on="train")
+    spb.pp.regress_mt_ribo(profiles, covariates=["level"], fit_on="all")
     level = profiles.obs["perturbation"].astype(str).map(len).to_numpy(float)[:, None]
     expected = profiles.X - (level - cells.obs["level"].mean()) @ slopes
     np.testing.assert_allclose(profiles.layers["regressed"], expected, atol=1e-6)

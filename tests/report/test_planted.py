@@ -13,10 +13,10 @@ TRUTH = {
 CHECK = pd.DataFrame(
     [
         ("labels", "", "ok", "", np.nan, "control"),
-        ("perturbation", "A", "note", "x↑", 0.1, "no reproducible effect"),
+        ("perturbation", "A", "note", "x↑", 0.1, "no effect detected (q above 0.05)"),
         ("perturbation", "B", "ok", "x↑", 0.2, ""),
         ("perturbation", "C", "ok", "C↓ x↑", 8.5, ""),
-        ("perturbation", "D", "note", "D↑ C↓", 1.0, "no reproducible effect"),
+        ("perturbation", "D", "note", "D↑ C↓", 1.0, "no effect detected (q above 0.05)"),
         ("perturbation", "few", "warning", "x↑", 70.0, "left out: 3 cells"),
     ],
     columns=["check", "perturbation", "status", "top_genes", "squared_effect", "detail"],
@@ -27,8 +27,8 @@ def test_planted_beside_found():
     table = planted_table(TRUTH, CHECK)
     assert list(table.columns) == ["quantity", "planted", "found"]
     assert table.to_numpy().tolist() == [
-        ["perturbations without any effect", "2 of 4", "1 of them have no reproducible effect, 1 seem to have one"],
-        ["perturbations with an effect", "2 of 4", "1 of them have a reproducible effect, 1 are too weak to show one"],
+        ["perturbations without any effect", "2 of 4", "in 1 of them none is detected, in 1 one is"],
+        ["perturbations with an effect", "2 of 4", "in 1 of them it is detected, 1 are too weak for that"],
         [
             "measured targets knocked down",
             "2, to 20 % of their expression",

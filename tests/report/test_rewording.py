@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 import scpertbias as spb
-from scpertbias._core import confounding, resampling, variance
+from scpertbias._core import confounding, directions, resampling, variance
 from scpertbias._models import _base
 from scpertbias._report import to_json, wording
 from scpertbias._report.wording import terms
@@ -17,8 +17,9 @@ from scpertbias.tl import _coupling, _specificity_scores, _summary, _target_resp
 NOTES = [
     *(
         (confounding, name)
-        for name in ("NO_RESPONSE", "NO_REPRODUCIBLE_AXIS", "WEAK", "NO_GENES", "TOO_FEW", "NO_DEPTH", "APPROXIMATE")
+        for name in ("NO_RESPONSE", "NO_MEASURABLE_AXIS", "NO_REPRODUCIBLE_AXIS", "WEAK", "NO_GENES", "TOO_FEW_GENES")
     ),
+    *((directions, name) for name in ("TOO_FEW", "NO_DEPTH")),
     (_base, "CONSTANT"),
     *((_summary, name) for name in ("ONE_PREDICTION", "OFFSET", "SMALL_FOLDS")),
     *((_specificity_scores, name) for name in ("NO_AXIS_NOTE", "NO_EFFECT")),

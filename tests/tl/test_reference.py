@@ -6,6 +6,7 @@ import pytest
 import scpertbias as spb
 from scpertbias import _moments
 from scpertbias.tl._reference import reference, score_genes
+from scpertbias.tl._score import score_table
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,106 @@ def profiles():
 @pytest.fixture(scope="module")
 def screen(profiles):
     return _moments.of(profiles)
+
+
+DESIGNS = {
+    "no batch": [60],
+    "nested": [25, 40],
+    "uneven": [80, 15, 30],
+    "few controls": [12, 10],
+}
+
+
+def cells_of(design, seed=0, n_genes=30):
+    """Cells of 14 perturbations with few and many cells, in batches that differ, with heavy tails."""
+    rng, n_control = np.random.default_rng(seed), DESIGNS[design]
+    n_batches = len(n_control)
+    labels, batch = np.repeat("control", sum(n_control)), np.repeat(np.arange(n_batches), n_control)
+    for p in range(14):
+        n = int(rng.integers(20, 60))
+        own = (
+            np.full(n, p % n_batches)
+            if design == "nested"
+            else rng.choice(n_batches, n, p=rng.dirichlet(np.ones(n_batches)))
+        )
+        labels, batch = np.append(labels, np.repeat(f"p{p:02d}", n)), np.append(batch, own)
+    codes = np.unique(labels, return_inverse=True)[1]
+    means = rng.gamma(1, 1, n_genes) * np.exp(0.4 * rng.normal(size=(n_batches, 1, n_genes))) + 0.3 * rng.gamma(
+        1, 1, (1, 15, n_genes)
+    )
+    x = means[batch, codes] * rng.lognormal(0, 1.2, (len(labels), n_genes))
+    obs = pd.DataFrame(
+        {"perturbation": labels, "batch": batch.astype(str)}, index=[f"c{i}" for i in range(len(labels))]
+    )
+    obs["split"] = np.where((codes > 0) & (codes % 3 == 0), "test", "train")
+    return ad.AnnData(x, obs=obs, var=pd.DataFrame(index=[f"g{i:02d}" for i in range(n_genes)]))
+
+
+def brute_force(adata, genes, w_hat):
+    """l2 and the two Pearson ceilings of every perturbation, from the cells (w_hat: control weights by batch)."""
+    x, labels, batch = adata.X[:, genes], adata.obs["perturbation"].to_numpy(), adata.obs["batch"].to_numpy()
+    batches, is_control = sorted(set(batch)), labels == "control"
+    n_0b = np.array([np.sum(is_control & (batch == b)) for b in batches])
+    c_b = np.array([x[is_control & (batch == b)].mean(axis=0) for b in batches])
+    s2_0b = np.array([x[is_control & (batch == b)].var(axis=0, ddof=1) for b in batches])
+    c, tau = n_0b @ c_b / n_0b.sum(), s2_0b.sum(axis=1) / n_0b
+    names = sorted(set(labels) - {"control"})
+    n, w, s2, star = {}, {}, {}, {}
+    for name in names:
+        cells = labels == name
+        n[name] = cells.sum()
+        n_pb = np.array([np.sum(cells & (batch == b)) for b in batches])
+        w[name] = n_pb / n[name]
+        between = n_pb @ (c_b - w[name] @ c_b) ** 2 - (n_pb * (1 - w[name]) / n_0b) @ s2_0b
+        s2[name] = x[cells].var(axis=0, ddof=1) - between / (n[name] - 1)
+        star[name] = c + x[cells].mean(axis=0) - w[name] @ c_b
+    train = [name for name in names if (adata.obs["split"][labels == name] == "train").all()]
+    mean = np.mean([star[q] for q in train], axis=0)
+    omega, t_r = np.mean([w[q] for q in train], axis=0), sum(s2[q].sum() / n[q] for q in train) / len(train) ** 2
+    rows = {}
+    for name in names:
+        f = s2[name].sum() / n[name] + (w[name] - w_hat(n_0b)) ** 2 @ tau
+        row = {"l2_ceiling": np.sqrt(f)}
+        abouts = {"pearson_delta": (c, 0 * omega, 0.0), "pearson_delta_perturbed": (mean, omega, t_r)}
+        for metric, (reference_, o, t) in abouts.items():
+            a = np.sum((star[name] - reference_) ** 2)
+            e = max(a - s2[name].sum() / n[name] - (w[name] - o) ** 2 @ tau - t, 0) + t
+            y = w_hat(n_0b) - o
+            root = (e + y**2 @ tau) * a
+            row[f"{metric}_ceiling"] = (
+                np.clip((e + ((w[name] - o) * y) @ tau) / np.sqrt(root), 0, 1) if root > 0 else 0.0
+            )
+        rows[name] = row
+    return pd.DataFrame(rows).T
+
+
+@pytest.mark.parametrize("kind", ["expression", "delta"])
+@pytest.mark.parametrize("design", DESIGNS)
+def test_ceilings_equal_brute_force_from_the_cells(design, kind):
+    adata = cells_of(design)
+    screen = _moments.of(adata, batch_key="batch")
+    made = reference(screen, n_top_genes=25, folds=None)
+    table = np.tile(screen.moments.control, (len(screen.names), 1))
+    scores = score_table(screen, made, [("m", "full", table)], changes=("m",) if kind == "delta" else ())
+    expected = brute_force(adata, made.genes, (lambda n: n / n.sum()) if kind == "expression" else np.zeros_like)
+    for column in expected:
+        np.testing.assert_allclose(
+            scores.set_index("perturbation")[column], expected[column], rtol=1e-6, err_msg=column
+        )
+    baseline = brute_force(adata, made.genes, lambda n: n / n.sum())["l2_ceiling"]
+    np.testing.assert_allclose(scores.set_index("perturbation")["l2_baseline_ceiling"], baseline, rtol=1e-6)
+
+
+def test_own_noise_of_a_mean_counts_perturbations_once():
+    """With folds, or splits of cells, one perturbation lies in several rows."""
+    adata = cells_of("uneven")
+    names = sorted(set(adata.obs["perturbation"]) - {"control"})
+    folds = {name: i % 2 for i, name in enumerate(names)}
+    whole = reference(_moments.of(adata, batch_key="batch"), n_top_genes=30, folds=folds).truth
+    adata.obs["split"] = np.random.default_rng(0).choice(["train", "test"], adata.n_obs)
+    cut = reference(_moments.of(adata, batch_key="batch", min_cells=1), n_top_genes=30, folds=folds).truth
+    np.testing.assert_allclose(cut.centroid_weights, whole.centroid_weights, rtol=1e-9)
+    np.testing.assert_allclose(cut.centroid_noise, whole.centroid_noise, rtol=0.1)
 
 
 def row(profiles, name):

@@ -1,12 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from scpertbias._core.metrics import METRICS
 from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias.tl._summary import SMALL_FOLDS, predicted_by_all, summarize
 
 RNG = np.random.default_rng(0)
+A2 = 0.01
 
 
 def frame(model, n=20, *, better=0.0, gaps=(), **columns):
@@ -19,7 +21,7 @@ def frame(model, n=20, *, better=0.0, gaps=(), **columns):
         if name != "l2_ratio":
             out[f"{name}_baseline"] = base
         out[f"{name}_ceiling"] = base + (0.3 if metric.higher_is_better else -0.3)
-    out = out.drop(columns="discrimination_ceiling")
+    out = out.drop(columns="discrimination_ceiling").assign(l2_baseline_ceiling=base - 0.3)
     out["control_noise"], out["reproducibility"] = 0.01, np.linspace(-0.2, 0.9, n)
     out.loc[list(gaps), list(METRICS)] = np.nan
     return out.assign(**columns)
@@ -31,7 +33,7 @@ def look(summary, model, subset="all"):
 
 def test_subsets_and_their_n():
     scores = pd.concat([frame("a", better=0.1), frame("b", better=0.2, gaps=range(6))], ignore_index=True)
-    summary = summarize(scores, n_boot=100, rng=0)
+    summary = summarize(scores, a2=A2)
     n = {(m, s): look(summary, m, s).loc["l2", "n"] for m in "ab" for s in ("all", "common", "reproducible")}
     repeatable = scores[scores["model"] == "a"]["reproducibility"] >= 0.3
     assert n == {
@@ -42,14 +44,14 @@ def test_subsets_and_their_n():
         ("a", "reproducible"): repeatable.sum(),
         ("b", "reproducible"): repeatable.sum(),
     }
-    given = summarize(scores, n_boot=10, rng=0, common={"p00", "p01", "p19"})
+    given = summarize(scores, a2=A2, common={"p00", "p01", "p19"})
     assert look(given, "a", "common").loc["l2", "n"] == 3
     assert look(given, "b", "common").loc["l2", "n"] == 1
 
 
 def test_baseline_and_ceiling_are_of_the_same_perturbations():
     scores = frame("b", better=0.2, gaps=range(6))
-    got = look(summarize(scores, n_boot=100, rng=0), "b")
+    got = look(summarize(scores, a2=A2), "b")
     known = scores.iloc[6:]
     assert got.loc["l2", "ceiling"] == pytest.approx(known["l2_ceiling"].mean())
     assert got.loc["l2", "estimate"] + got.loc["l2", "difference_to_mean"] == pytest.approx(known["l2_baseline"].mean())
@@ -59,7 +61,7 @@ def test_baseline_and_ceiling_are_of_the_same_perturbations():
 
 
 def test_paired_differences_are_sharper_than_the_scores():
-    got = look(summarize(frame("a", better=0.1), n_boot=500, rng=0), "a")
+    got = look(summarize(frame("a", better=0.1), a2=A2), "a")
     assert got.loc["l2", "ci_high"] - got.loc["l2", "ci_low"] > 0.05
     assert got.loc["l2", "p"] < 0.01
     assert got.loc["l2", "difference_to_mean"] == pytest.approx(0.1)
@@ -70,29 +72,30 @@ def test_q_is_within_a_model():
     noise = RNG.normal(0, 0.02, len(scores))
     for name in METRICS:
         scores[name] += noise
-    summary = summarize(scores, n_boot=200, rng=0)
+    summary = summarize(scores, a2=A2)
     for model, rows in summary.groupby("model"):
         np.testing.assert_allclose(rows["q"], benjamini_hochberg(rows["p"].to_numpy()), err_msg=model)
     assert summary["q"].notna().any()
 
 
 def test_few_perturbations_are_not_ranked():
-    got = look(summarize(frame("a", n=9, better=0.1), n_boot=100, rng=0), "a")
+    got = look(summarize(frame("a", n=9, better=0.1), a2=A2), "a")
     assert got[["ci_low", "ci_high", "p", "q"]].isna().all().all()
-    assert got["estimate"].notna().all()
+    assert got["estimate"].drop(["pearson_delta_skill", "pearson_delta_perturbed_skill"]).notna().all()
+    assert got.loc["pearson_delta_skill", "note"] == "fewer than 10 perturbations"
     assert got.loc["l2", "note"] == "9 perturbations: no interval, no ranking"
 
 
 def test_small_folds_are_the_reason_why_there_is_no_discrimination():
     scores = frame("a", better=0.1).assign(discrimination=np.nan)
-    got = look(summarize(scores, n_boot=50, rng=0), "a")
+    got = look(summarize(scores, a2=A2), "a")
     assert got.loc["discrimination", "n"] == 0
     assert got.loc["discrimination", "note"] == SMALL_FOLDS
 
 
 def test_notes_on_control_noise_and_on_constant_models():
     scores = frame("a", better=0.1).assign(control_noise=0.3)
-    got = look(summarize(scores, n_boot=50, rng=0, constant=["a"]), "a")["note"]
+    got = look(summarize(scores, a2=A2, constant=["a"]), "a")["note"]
     assert "control noise 0.30 > 0.1" in got["pearson_delta"]
     assert got["l2"] == ""
     assert got["pearson_delta_perturbed"].startswith("one prediction for all unseen perturbations")
@@ -100,11 +103,76 @@ def test_notes_on_control_noise_and_on_constant_models():
 
 
 def test_no_room():
+    """Squared errors of the baseline must exceed what noise alone makes, correlations be below the ceiling on average."""
     scores = frame("a", better=0.1)
-    scores["l2_ceiling"] = scores["l2_baseline"] + 0.1
-    got = look(summarize(scores, n_boot=50, rng=0), "a").loc["l2_skill"]
-    assert np.isnan(got["estimate"])
-    assert got["note"] == "no room between baseline and ceiling"
+    noise, squares = scores["l2_baseline_ceiling"] ** 2, scores["l2_baseline"] ** 2
+    enough = ((squares - noise).sum() / 3) ** 2 / (2 * (noise**2).sum())
+    scores["pearson_delta_ceiling"] = scores["pearson_delta_baseline"] + 0.1 * np.tile([1, -1], 10)
+    for a2, room in ((0.999 * enough, True), (1.001 * enough, False), (np.nan, False)):
+        got = look(summarize(scores, a2=a2), "a")
+        assert np.isfinite(got.loc["l2_skill", "estimate"]) == room
+        assert (got.loc["l2_skill", "note"] == "no room between baseline and ceiling") != room
+        assert got.loc["pearson_delta_skill", "note"] == "no room between baseline and ceiling"
+
+
+def scattered(n=24):
+    """Scores of a model that differ from the baseline by more here and less there, some not at all known."""
+    scores, rng = frame("a", n), np.random.default_rng(3)
+    for name in METRICS:
+        scores[name] += rng.normal(-0.1, 0.05, n)
+    scores["l2_baseline_ceiling"] *= rng.uniform(0.8, 1, n)
+    scores["discrimination"] = rng.beta(3, 1, n)
+    scores.loc[[2, 7], list(METRICS)] = np.nan
+    return scores
+
+
+def test_intervals_equal_brute_force():
+    scores = scattered()
+    got, known = look(summarize(scores, a2=A2), "a"), scores[scores["l2"].notna()]
+    n = len(known)
+
+    def jackknife(above, below, outer):
+        ratio = above.sum() / below.sum()
+        without = np.array([np.delete(above, p).sum() / np.delete(below, p).sum() for p in range(n)])
+        error = np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2))
+        n_effective = below.clip(0).sum() ** 2 / np.sum(below.clip(0) ** 2)
+        width = stats.t.ppf(0.975, max(n_effective - 1, 2)) * error
+        low, high = ratio - width, ratio + width
+        if outer and ratio >= 2 * error and ratio > 0:
+            low, high = min(low, ratio * np.exp(-width / ratio)), max(high, ratio * np.exp(width / ratio))
+        return ratio, low, high, n_effective
+
+    columns = ["estimate", "ci_low", "ci_high", "n_effective"]
+    above = (known["l2"] ** 2 - known["l2_ceiling"] ** 2).to_numpy()
+    below = (known["l2_baseline"] ** 2 - known["l2_baseline_ceiling"] ** 2).to_numpy()
+    ratio, low, high, n_effective = jackknife(above, below, outer=True)
+    expected = [1 - ratio, 1 - high, 1 - low, n_effective]
+    np.testing.assert_allclose(got.loc["l2_skill", columns].to_numpy(float), expected, rtol=1e-9)
+    for name in ("pearson_delta", "pearson_delta_perturbed"):
+        gain, most = ((known[key] - known[f"{name}_baseline"]).to_numpy() for key in (name, f"{name}_ceiling"))
+        expected = jackknife(gain, most, outer=False)
+        np.testing.assert_allclose(got.loc[f"{name}_skill", columns].to_numpy(float), expected, rtol=1e-9)
+    quantile = stats.t.ppf(0.975, n - 1)
+    for name in ("l2", "mae", "l2_ratio", "pearson_delta"):
+        values = known[name].to_numpy()
+        mean, error = values.mean(), values.std(ddof=1) / np.sqrt(n)
+        away = values - mean
+        low, high = mean - quantile * error, mean + quantile * error
+        if name == "l2_ratio":
+            low, high = mean * np.exp(-quantile * error / mean), mean * np.exp(quantile * error / mean)
+        expected = [mean, low, high, np.sum(away**2) ** 2 / np.sum(away**4)]
+        np.testing.assert_allclose(got.loc[name, columns].to_numpy(float), expected, rtol=1e-9)
+    added = np.append(known["discrimination"], 0.5)
+    middle, error = added.mean(), added.std(ddof=1) / np.sqrt(n + 1)
+    width = stats.t.ppf(0.975, n) * error / (middle * (1 - middle))
+    expected = [1 / (1 + np.exp(-(np.log(middle / (1 - middle)) + side * width))) for side in (-1, 1)]
+    np.testing.assert_allclose(got.loc["discrimination", ["ci_low", "ci_high"]].to_numpy(float), expected, rtol=1e-9)
+
+
+def test_one_prediction_has_no_interval_of_discrimination():
+    got = look(summarize(scattered(), a2=A2, constant=["a"]), "a")
+    assert got.loc["discrimination", ["ci_low", "ci_high"]].isna().all()
+    assert np.isfinite(got.loc["mae", "ci_low"])
 
 
 @pytest.mark.parametrize("tiny", [0.0, 1e-7])
@@ -112,7 +180,7 @@ def test_rounding_is_no_difference(tiny):
     scores = frame("a")
     for name in METRICS:
         scores[name] += tiny * RNG.normal(size=len(scores))
-    got = look(summarize(scores, n_boot=50, rng=0), "a")
+    got = look(summarize(scores, a2=A2), "a")
     assert got["p"].isna().all()
     assert (got["difference_to_mean"] == 0).all()
 
@@ -120,7 +188,7 @@ def test_rounding_is_no_difference(tiny):
 def test_several_test_rows_count_once():
     one = frame("a", better=0.1)
     twice = pd.concat([one, one.assign(l2=one["l2"] + 0.2)], ignore_index=True)
-    got = look(summarize(twice, n_boot=50, rng=0), "a")
+    got = look(summarize(twice, a2=A2), "a")
     assert got.loc["l2", "n"] == 20
     assert got.loc["l2", "estimate"] == pytest.approx(one["l2"].mean() + 0.1)
 

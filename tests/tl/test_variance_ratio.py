@@ -66,7 +66,7 @@ def test_planted_spread_is_found(profiles):
 def test_cross_fitted_constants_do_not_vary(n_folds):
     cells = spb.ds.simulate(3_000, 150, 30, keep_counts=False, rng=4)
     audit = spb.tl.audit(cells, models=("mean", "ridge"), regimes=("full",), n_folds=n_folds)["full"]
-    variance_ratio(audit, n_boot=200)
+    variance_ratio(audit)
     found = screen_rows(audit)
     assert found["ratio"].tolist() == [0, 0]
     assert found["collapsed_to"].tolist() == ["mean", "mean"]
@@ -74,14 +74,14 @@ def test_cross_fitted_constants_do_not_vary(n_folds):
     assert spb.get.predictions(audit, "mean").iloc[1:].std().max() > 1e-3
 
 
-def test_same_seed_same_table_whatever_else_is_asked(profiles):
+def test_same_rows_whatever_else_is_compared(profiles):
     adata = profiles[0].copy()
     spb.tl.fit_mean(adata)
     test = sorted(set(adata.obs["perturbation"][adata.obs["split"] == "test"]))
     spb.tl.add_predictions(adata, oracle(profiles[1], 0.5).loc[test], key_added="half", test=test)
-    variance_ratio(adata, rng=5)
+    variance_ratio(adata)
     both = screen_rows(adata).loc["half"]
-    copied = variance_ratio(adata, "half", rng=5, copy=True)
+    copied = variance_ratio(adata, "half", copy=True)
     pd.testing.assert_series_equal(screen_rows(copied).loc["half"], both)
     assert set(screen_rows(adata).index) == {"mean", "half"}
 

@@ -142,7 +142,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
     )
     add("--reference", **repeatable, help="the control: a name or a pattern such as 'non-targeting*'; repeatable")
     add("--batch", **repeatable, help="column of obs with batches, donors or cell lines; repeatable")
-    add("--guide", metavar="COLUMN", help="column of obs with guides: halves are then alternating guides")
+    add("--guide", metavar="COLUMN", help="column of obs with guides, whose two halves are then compared")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
     add("--covariates", **repeatable, help="column of obs to regress out (pct_counts_mt, pct_counts_ribo); repeatable")
     add("--layer", metavar="NAME", help="layer to read instead of X")

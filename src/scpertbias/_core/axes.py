@@ -8,7 +8,7 @@ product with a matrix of weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from scpertbias._core.moments import Moments
 from scpertbias._core.resampling import bootstrap_weights
 
 MIN_BLOCKS = 4
-RESAMPLES_AT_ONCE = 250
+SURE = 3.0
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,6 @@ class Effects:
         energy: FloatArray = np.einsum("pg,pg->p", self.first, self.second)
         return energy
 
-    def rows(self, keep: BoolArray | IntArray) -> Effects:
-        """Keep some perturbations."""
-        return replace(
-            self,
-            first=self.first[keep],
-            second=self.second[keep],
-            mean=self.mean[keep],
-            n_half=self.n_half[:, keep],
-        )
-
 
 def half_effects(moments: Moments, rows: IntArray, genes: IntArray | slice = slice(None)) -> Effects:
     """Take the effects of some rows of the moments, which need cells in both halves."""
@@ -61,8 +51,7 @@ def half_effects(moments: Moments, rows: IntArray, genes: IntArray | slice = sli
     cut = len(moments.n_blocks) // 2
     blocks, cells = [], []
     for part in (slice(None, cut), slice(cut, None)):
-        n, means = moments.n_blocks[part], moments.blocks[part][:, genes]
-        # Block means about their mean over the cells of the half (K, G)
+        n, means = moments.n_blocks[part].sum(axis=1), moments.blocks[part][:, genes]
         blocks.append(means - n @ means / n.sum())
         cells.append(n)
     return Effects(
@@ -94,6 +83,11 @@ def noise_error(effects: Effects) -> float:
     spread = float(np.sum(products**2)) / (len(noise) * max(len(noise) - 1, 1))
     cells = (1 / (n1 * n2)).sum() + (1 / n1).sum() / c2 + (1 / n2).sum() / c1 + len(n1) ** 2 / (c1 * c2)
     return float(np.sqrt(spread * cells))
+
+
+def is_known(effects: Effects) -> bool:
+    """Whether the summed energy is more than noise: at least 3 standard errors above 0."""
+    return len(effects.first) > 0 and float(effects.energy.sum()) > SURE * noise_error(effects)
 
 
 @dataclass(frozen=True)
@@ -189,35 +183,6 @@ def cosine(axis_1: FloatArray, axis_2: FloatArray) -> float:
     """Cosine of the two half estimates of a direction; 0 where one vanishes."""
     size = float(np.linalg.norm(axis_1) * np.linalg.norm(axis_2))
     return float(axis_1 @ axis_2) / size if size > 0 else 0.0
-
-
-def mean_axis(effects: Effects) -> tuple[FloatArray, FloatArray]:
-    """Half estimates of the direction in which perturbations move on average."""
-    return effects.first.mean(axis=0), effects.second.mean(axis=0)
-
-
-def mean_axis_draws(effects: Effects, resamples: Resamples) -> FloatArray:
-    """Energy on the mean direction, which is that of the resample, in each resample (R,)."""
-    n = len(effects.first)
-    parts = []
-    for start in range(0, len(resamples.perturbations), RESAMPLES_AT_ONCE):
-        w = resamples.perturbations[start : start + RESAMPLES_AT_ONCE]
-        # q B, the mean of the drawn control blocks of each half, about that of all (r, G)
-        shift = [
-            q[start : start + RESAMPLES_AT_ONCE] @ b for q, b in zip(resamples.control, effects.blocks, strict=True)
-        ]
-        # Half estimates of the mean direction in each resample (r, G)
-        u1, u2 = (w @ d / n - s for d, s in zip((effects.first, effects.second), shift, strict=True))
-        # (D1_p − drawn control of half 1) · u2 (r, P)
-        a = u2 @ effects.first.T - np.einsum("rg,rg->r", u2, shift[0])[:, None]
-        # (D2_p − drawn control of half 2) · u1 (r, P)
-        b = u1 @ effects.second.T - np.einsum("rg,rg->r", u1, shift[1])[:, None]
-        # u1 · u2 (r,)
-        size = np.einsum("rg,rg->r", u1, u2)
-        # Σ_p w_p (D1_p·u2)(D2_p·u1) (r,)
-        energy = np.einsum("rp,rp,rp->r", w, a, b)
-        parts.append(np.divide(energy, size, out=np.full(len(w), np.nan), where=size > 0))
-    return np.concatenate(parts)
 
 
 def leading_axes(means: FloatArray, fold: IntArray, n_axes: int) -> FloatArray:

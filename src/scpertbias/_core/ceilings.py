@@ -1,7 +1,8 @@
-"""What predictions are scored against, what the truth itself would score, and scores scaled by that ceiling.
+"""What predictions are scored against, and what the truth itself would score.
 
-The truth does not score perfectly, because the means that it is compared with come from finitely many cells. Errors
-take the sampling variance of those means; correlations take the two halves of the cells of each perturbation.
+The truth does not score perfectly, because the means that it is compared with come from finitely many cells, of the
+perturbation and of the control. What a prediction shares with the control of the data depends on how it was given: see
+:meth:`Truth.noise`.
 """
 
 from __future__ import annotations
@@ -63,24 +64,30 @@ def correlation(first: FloatArray, second: FloatArray, reference: FloatArray | f
 
 @dataclass(frozen=True)
 class Truth:
-    """What predictions are scored against: R rows (perturbation and split) x G genes.
+    """What predictions are scored against: R rows (perturbation and split) x G genes, in S batches.
 
     Parameters
     ----------
     observed
-        Mean of the cells of each row (R x G).
-    half_1, half_2
-        Means of the two halves of those cells (R x G), NaN where a row has fewer than two cells.
+        Control mean plus the effect of each row (R x G).
     var
-        Unbiased cell variance (R x G); the pooled one where a row has none of its own.
+        Unbiased variance of cells within batches (R x G); the pooled one where a row has none of its own.
     n_cells
         Cells of each row (R).
-    control, control_var
-        Mean and variance of the control cells (G).
+    weights
+        Share of each batch in the cells of a row (R x S).
+    control
+        Mean of the control cells (G).
+    control_var
+        Variance of the control cells within each batch (S x G).
     n_control
-        Number of control cells.
+        Control cells of each batch (S).
     centroid
-        The mean baseline as it applies to each row (R x G, or anything that broadcasts to it).
+        The mean of the training perturbations as it applies to each row (R x G, or anything that broadcasts to it).
+    centroid_weights
+        Its mean shares of the batches (R x S).
+    centroid_noise
+        Sampling variance that it has of its perturbations' own cells, summed over genes (R).
     groups
         Code of the split or fold of each row (R): rows of one group are told apart by `discrimination`.
     target_columns
@@ -90,36 +97,68 @@ class Truth:
     """
 
     observed: FloatArray
-    half_1: FloatArray
-    half_2: FloatArray
     var: FloatArray
     n_cells: FloatArray
+    weights: FloatArray
     control: FloatArray
     control_var: FloatArray
-    n_control: float
+    n_control: FloatArray
     centroid: FloatArray
+    centroid_weights: FloatArray
+    centroid_noise: FloatArray
     groups: IntArray
     target_columns: BoolArray
     pooled_var: FloatArray
 
     def __post_init__(self) -> None:
-        rows, genes = self.observed.shape
-        expected: dict[str, tuple[int, ...]] = dict.fromkeys(("half_1", "half_2", "var"), (rows, genes))
-        expected |= dict.fromkeys(("n_cells", "groups"), (rows,))
-        expected |= dict.fromkeys(("control", "control_var", "target_columns", "pooled_var"), (genes,))
+        (rows, genes), batches = self.observed.shape, len(self.n_control)
+        expected: dict[str, tuple[int, ...]] = dict.fromkeys(("n_cells", "groups", "centroid_noise"), (rows,))
+        expected |= dict.fromkeys(("control", "target_columns", "pooled_var"), (genes,))
+        expected |= dict.fromkeys(("weights", "centroid_weights"), (rows, batches))
+        expected |= {"var": (rows, genes), "control_var": (batches, genes)}
         for name, shape in expected.items():
             actual = getattr(self, name).shape
             if actual != shape:
                 msg = f"`{name}` has shape {actual}, but `observed` of shape {(rows, genes)} needs {shape}."
                 raise ValueError(msg)
-        if not (np.all(self.n_cells > 0) and self.n_control > 0):
-            msg = f"`n_cells` and `n_control` must be positive, found {self.n_cells.min()} and {self.n_control}."
+        if not (np.all(self.n_cells > 0) and np.any(self.n_control > 0)):
+            msg = f"`n_cells` and `n_control` must be positive, found {self.n_cells.min()} and {self.n_control.sum()}."
             raise ValueError(msg)
 
+    @property
+    def of_means(self) -> FloatArray:
+        """Control weights of predicted means (S): the shares of the batches in the control."""
+        shares: FloatArray = self.n_control / self.n_control.sum()
+        return shares
+
+    @property
+    def of_changes(self) -> FloatArray:
+        """Control weights of predicted changes against control (S): none, as they are added to the control mean."""
+        return np.zeros(len(self.n_control))
+
     @cached_property
-    def noise(self) -> FloatArray:
-        """Sampling variance of each observed mean (R x G)."""
+    def control_noise(self) -> FloatArray:
+        """Sampling variance of the control mean of each batch (S x G)."""
+        noise: FloatArray = self.control_var / np.maximum(self.n_control, 1)[:, None]
+        return noise
+
+    @cached_property
+    def own_noise(self) -> FloatArray:
+        """Sampling variance of the mean of each row's own cells (R x G)."""
         return self.var / self.n_cells[:, None]
+
+    def noise(self, predicted: FloatArray) -> FloatArray:
+        """Sampling variance of the difference between the observed means and the truth as a prediction (R x G).
+
+        Parameters
+        ----------
+        predicted
+            Weights on the batches of the control that the truth has in the place of `predicted` (S): :attr:`of_means`
+            or :attr:`of_changes`. An observed effect shares the noise of the control of its own batches; a predicted
+            mean has that of the batches of the control instead, a predicted change none.
+        """
+        noise: FloatArray = self.own_noise + (self.weights - predicted) ** 2 @ self.control_noise
+        return noise
 
     @cached_property
     def centroid_l2(self) -> FloatArray:
@@ -131,43 +170,76 @@ class Truth:
     def top_effects(self) -> npt.NDArray[np.intp]:
         """The genes of largest absolute z of the observed effect, strongest first, ties by index (R x 20 or G)."""
         delta = np.abs(self.observed - self.control)
-        spread = np.sqrt(self.pooled_var * (1.0 / self.n_cells[:, None] + 1.0 / self.n_control))
+        least = np.maximum(self.pooled_var, 0.0)  # unbiased within batches, so that it may be negative
+        of_control = np.maximum(self.control_var, least) / np.maximum(self.n_control, 1)[:, None]
+        own = np.maximum(self.var, least) / self.n_cells[:, None]
+        spread = np.sqrt(own + self.weights**2 @ of_control)
         # A gene without any variance within groups either does not differ at all, or differs for certain.
         z = np.where(delta > ROUNDING * np.abs(self.control), np.inf, 0.0)
         np.divide(delta, spread, out=z, where=spread > 0)
         return np.argsort(-z, axis=1, kind="stable")[:, :N_TOP_EFFECTS]
 
 
-def l2_ceiling(truth: Truth) -> FloatArray:
-    """L2 error of the truth: the root of the summed sampling variance of each observed mean."""
-    score: FloatArray = np.sqrt(truth.noise.sum(axis=1))
+def l2_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
+    """L2 error of the truth: the root of the summed sampling variance."""
+    score: FloatArray = np.sqrt(np.maximum(truth.noise(predicted).sum(axis=1), 0.0))
     return score
 
 
-def rmse_ceiling(truth: Truth) -> FloatArray:
+def rmse_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
     """Root mean squared error of the truth."""
-    score: FloatArray = np.sqrt(truth.noise.mean(axis=1))
+    score: FloatArray = l2_ceiling(truth, predicted) / np.sqrt(truth.observed.shape[1])
     return score
 
 
-def mae_ceiling(truth: Truth) -> FloatArray:
-    """Mean absolute error of the truth, taking each observed mean as Gaussian: the mean of sqrt(2 noise / pi)."""
-    score: FloatArray = np.sqrt(2.0 / np.pi * truth.noise).mean(axis=1)
+def mae_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
+    """Mean absolute error of the truth, as if its noise were Gaussian (about 2 % too high): the mean of sqrt(2 noise / pi)."""
+    score: FloatArray = np.sqrt(2.0 / np.pi * np.maximum(truth.noise(predicted), 0.0)).mean(axis=1)
     return score
 
 
-def l2_ratio_ceiling(truth: Truth) -> FloatArray:
+def l2_ratio_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
     """L2 error of the truth over that of the mean baseline."""
-    return l2_ceiling(truth) / truth.centroid_l2
+    return l2_ceiling(truth, predicted) / truth.centroid_l2
 
 
-def mse_de20_ceiling(truth: Truth) -> FloatArray:
+def mse_de20_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
     """Mean sampling variance over the genes of strongest observed effect.
 
-    Weak effects are among the strongest by their noise, and then the truth itself scores worse than this.
+    Weak effects are among the strongest by their noise, and then the truth itself scores a third worse than this.
     """
-    score: FloatArray = np.take_along_axis(truth.noise, truth.top_effects, axis=1).mean(axis=1)
+    score: FloatArray = np.take_along_axis(truth.noise(predicted), truth.top_effects, axis=1).mean(axis=1)
     return score
+
+
+def pearson_ceiling(truth: Truth, predicted: FloatArray, *, about_centroid: bool) -> FloatArray:
+    """Correlation of the truth with the observed means, about the control or about the training mean.
+
+    The noise of the reference is on both sides and raises the correlation, that of the control also where it is in the
+    observed effect and in the prediction; all other noise lowers it.
+
+    Parameters
+    ----------
+    truth
+        What predictions are scored against.
+    predicted
+        Weights of the truth, as a prediction, on the batches of the control (S).
+    about_centroid
+        Whether the reference is the training mean, not the control.
+    """
+    reference = truth.centroid if about_centroid else truth.control
+    weights = truth.centroid_weights if about_centroid else np.zeros_like(truth.weights)
+    shared = truth.centroid_noise if about_centroid else np.zeros(len(truth.observed))
+    by_batch = truth.control_noise.sum(axis=1)
+    size = row_norm(truth.observed - reference) ** 2
+    in_observed, in_prediction = truth.weights - weights, predicted - weights
+    noise = truth.own_noise.sum(axis=1) + in_observed**2 @ by_batch + shared
+    response = np.maximum(size - noise, 0.0) + shared
+    square = (response + in_prediction**2 @ by_batch) * size
+    score = np.zeros(len(size))
+    product = response + (in_observed * in_prediction) @ by_batch
+    np.divide(product, np.sqrt(np.maximum(square, 0.0)), out=score, where=square > 0)
+    return np.clip(score, 0.0, 1.0)
 
 
 def replicate(half_1: FloatArray, half_2: FloatArray, reference: FloatArray) -> FloatArray:
@@ -188,65 +260,3 @@ def correlation_ceiling(half_1: FloatArray, half_2: FloatArray, reference: Float
     """Correlation of the truth with the observed means: the root of :func:`replicate`."""
     score: FloatArray = np.sqrt(replicate(half_1, half_2, reference))
     return score
-
-
-def reproducibility(effect_1: FloatArray, effect_2: FloatArray) -> FloatArray:
-    """Reproducibility of each effect, from half effects that have a control half each.
-
-    It is 2r / (1 + r) with the sign kept, since unbiased averages need negative values too, and not below -1.
-
-    Parameters
-    ----------
-    effect_1, effect_2
-        Effects in the two halves, rows x genes.
-    """
-    # 2r / (1 + r) rises with r and is -1 at r = -1/3: nothing below that needs the pole at r = -1.
-    r = np.maximum(correlation(effect_1, effect_2), -1.0 / 3.0)
-    score: FloatArray = np.maximum(2.0 * r / (1.0 + r), -1.0)
-    return score
-
-
-@dataclass(frozen=True)
-class Skill:
-    """Terms of a scaled score: 0 is the baseline, 1 the ceiling. Both are NaN where any of the three scores is.
-
-    Parameters
-    ----------
-    numerator
-        What the model gains over the baseline, for each perturbation.
-    denominator
-        What the truth gains over the baseline, for each perturbation.
-    """
-
-    numerator: FloatArray
-    denominator: FloatArray
-
-    @property
-    def per_perturbation(self) -> FloatArray:
-        """Scaled score of each perturbation, NaN where its denominator is not positive."""
-        result = np.full(self.numerator.shape, np.nan)
-        np.divide(self.numerator, self.denominator, out=result, where=self.denominator > 0)
-        return result
-
-    @property
-    def estimate(self) -> float:
-        """Ratio of the sums; NaN where no room is left between baseline and ceiling."""
-        total = float(np.nansum(self.denominator))
-        return float(np.nansum(self.numerator)) / total if total > 0 else float("nan")
-
-
-def skill(model: FloatArray, baseline: FloatArray, ceiling: FloatArray, *, error: bool) -> Skill:
-    """Scale scores between those of a baseline and the ceiling.
-
-    Parameters
-    ----------
-    model, baseline, ceiling
-        Score of each perturbation.
-    error
-        Whether the scores are errors such as L2, whose squares are compared (noise adds to squared errors), or
-        correlations, which are compared as they are.
-    """
-    finite = np.isfinite(model) & np.isfinite(baseline) & np.isfinite(ceiling)
-    scores = [np.where(finite, score, np.nan) for score in (model, baseline, ceiling)]
-    model_score, baseline_score, ceiling_score = (-(score**2) if error else score for score in scores)
-    return Skill(numerator=model_score - baseline_score, denominator=ceiling_score - baseline_score)

@@ -1,281 +1,193 @@
-"""Which part of the response of a screen lies on an axis that many perturbations share.
+"""Which part of the response of a screen lies on an axis: on a set of genes, or on a direction.
 
-Axes are sets of genes, or directions in expression. The two kinds are kept apart, as half of a gene set would go to the
-directions. The share of an axis is that of the axis alone; how axes overlap is said beside it.
+The two kinds are kept apart, as half of a gene set would go to the directions. The share of an axis is that of the axis
+alone; how axes overlap is in columns of its own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-from scpertbias._core.axes import (
-    AxisEnergy,
-    Effects,
-    Resamples,
-    cosine,
-    energy_on_direction,
-    energy_on_genes,
-    leading_axes,
-    mean_axis,
-    mean_axis_draws,
-    noise_error,
-    top_directions,
+from scpertbias._core.axes import cosine
+from scpertbias._core.gene_sets import (
+    MIN_SET,
+    SetNull,
+    SetShare,
+    is_beyond,
+    screen_shares,
+    set_null,
+    typical_shares,
 )
-from scpertbias._core.matched_genes import random_sets
-from scpertbias._core.ranking import expression_bins
-from scpertbias._core.resampling import MIN_PERTURBATIONS, interval
-from scpertbias._core.shapley import NO_AXIS, Basis, shapley
-
-N_LEADING = 5
-N_PARTS = 5
-WEAK_AXIS = 0.3
-SURE = 3.0
-FEW_PERTURBATIONS, FEW_EFFECTIVE = 50, 20
+from scpertbias._core.response import Response
+from scpertbias._core.shapley import NO_AXIS
+from scpertbias._core.shared_axis import CommonShift, common_to_all, shared_axis
 
 NO_RESPONSE = "no reproducible response"
+NO_MEASURABLE_AXIS = "no axis is measurable"
 NO_REPRODUCIBLE_AXIS = "no reproducible axis"
 WEAK = "weak axis: its share may be up to 0.06 too high"
 NO_GENES = "no gene of the set is measured"
-TOO_FEW = "too few perturbations"
-NO_DEPTH = "no depth known"
-APPROXIMATE = "approximate interval"
+TOO_FEW_GENES = f"fewer than {MIN_SET} genes of the set are measured"
 
 
 def note_codes(note: str) -> set[str]:
-    """Return what the note of a row says of an axis and its interval, as codes that stay where its words change."""
-    codes = {WEAK: "weak_axis", NO_REPRODUCIBLE_AXIS: "no_reproducible_axis", NO_RESPONSE: "no_reproducible_response"}
-    parts = note.split("; ")
-    approximate = {"approximate_interval"} if any(p.partition(":")[0] == APPROXIMATE for p in parts) else set()
-    return approximate | {codes[part] for part in parts if part in codes}
+    """Return what the note of a row says of an axis, as codes that stay where its words change."""
+    codes = {
+        WEAK: "weak_axis",
+        NO_REPRODUCIBLE_AXIS: "no_reproducible_axis",
+        NO_MEASURABLE_AXIS: "no_measurable_axis",
+        NO_RESPONSE: "no_reproducible_response",
+        TOO_FEW_GENES: "too_few_genes",
+    }
+    return {codes[part] for part in note.split("; ") if part in codes}
 
 
 @dataclass(frozen=True)
 class Share:
-    """The share of one axis, with its interval, and of every perturbation alone (P,)."""
+    """The share of one axis in this screen and in a typical perturbation, and of every perturbation alone (P,).
+
+    ``weights`` (G,) is what each gene counts on the axis: energy of a set's genes, loading of a direction.
+    """
 
     share: float = np.nan
     low: float = np.nan
     high: float = np.nan
-    null: float = np.nan
-    p: float = np.nan
+    typical: SetShare = field(default_factory=SetShare)
+    null: SetNull = field(default_factory=SetNull)
+    beyond: bool | None = None
     shapley: float = np.nan
     on_systematic: float = np.nan
     share_without: float = np.nan
+    n_axis: float = np.nan
+    carriers: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    common: CommonShift = field(default_factory=CommonShift)
     per_perturbation: FloatArray = field(default_factory=lambda: np.empty(0))
     weights: FloatArray = field(default_factory=lambda: np.empty(0))
-    """What each gene counts on the axis (G,): energy of a set's genes, loading of a direction."""
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Response:
-    """The whole response: energy of each perturbation and in each resample, and whether it is more than noise."""
-
-    effects: Effects
-    resamples: Resamples | None
-    energy: FloatArray
-    draws: FloatArray
-    known: bool
-
-    @property
-    def n_effective(self) -> float:
-        """Number of perturbations, all alike, that would carry the response."""
-        squares = float(np.sum(self.energy**2))
-        return float(self.energy.sum()) ** 2 / squares if squares > 0 else float("nan")
-
-    @property
-    def approximate(self) -> bool:
-        """Whether there are too few perturbations for intervals that cover as often as they say."""
-        return len(self.energy) < FEW_PERTURBATIONS or not self.n_effective >= FEW_EFFECTIVE
-
-    def share(self, own: FloatArray, draws: FloatArray) -> Share:
-        """Return the share of an axis from its energies, by perturbation and in the resamples."""
-        alone = np.divide(own, self.energy, out=np.full(len(own), np.nan), where=self.energy > 0)
-        if not self.known:
-            return Share(per_perturbation=alone, note=NO_RESPONSE)
-        low = high = np.nan
-        if len(draws) and len(own) >= MIN_PERTURBATIONS:
-            ratio = np.divide(draws, self.draws, out=np.full(len(draws), np.nan), where=self.draws > 0)
-            low, high = map(float, interval(ratio))
-        return Share(float(own.sum() / self.energy.sum()), low, high, per_perturbation=alone)
-
-    def of_axis(self, energy: AxisEnergy) -> Share:
-        """Return the share of an axis whose place does not depend on the resample."""
-        return self.share(energy.own, np.empty(0) if self.resamples is None else energy.draws(self.resamples))
-
-
-def response(effects: Effects, resamples: Resamples | None) -> Response:
-    """Take the energy of all genes."""
-    whole = energy_on_genes(effects)
-    draws = np.empty(0) if resamples is None else whole.draws(resamples)
-    return Response(effects, resamples, whole.own, draws, is_known(effects))
-
-
-def is_known(effects: Effects) -> bool:
-    """Whether the summed energy is more than noise: at least 3 standard errors above 0."""
-    return len(effects.first) > 0 and float(effects.energy.sum()) > SURE * noise_error(effects)
+def of_each(own: FloatArray, response: Response) -> FloatArray:
+    """Share of an axis in each perturbation (P,); NaN where it has no energy."""
+    share = np.full(len(own), np.nan)
+    np.divide(own, response.energy, out=share, where=response.energy > 0)
+    return share
 
 
 # -- gene sets -----------------------------------------------------------------------------------------------------
 
 
 def gene_set_shares(
-    whole: Response,
+    response: Response,
     members: BoolArray,
     targeted: BoolArray,
+    pools: BoolArray,
     *,
     control: FloatArray,
-    n_random: int,
-    rng: np.random.Generator,
+    draws: npt.NDArray[np.uint16],
 ) -> list[Share]:
-    """Share of each gene set.
+    """Share of each of J gene sets.
 
     Parameters
     ----------
-    whole
+    response
         The response.
     members
-        Which genes each set holds (S, G); genes in no set should make one of their own, for `shapley` to sum to 1.
+        Which genes each set holds (J, G); genes in no set should make one of their own, for `shapley` to sum to 1.
     targeted
-        Which perturbations target a gene of the set (S, P).
+        Which perturbations target a gene of the set (J, P).
+    pools
+        From which genes those are drawn that each set is compared with (J, G); from none, it is not tested.
     control
-        Mean of each gene in control (G,), by which random sets are matched.
-    n_random
-        Number of random sets.
-    rng
-        Generator.
+        Mean of each gene in control (G,).
+    draws
+        From :func:`scpertbias._core.gene_sets.gene_draws`.
     """
-    effects = whole.effects
-    # Σ_p D1_pg D2_pg: the energy of each gene, over perturbations (G,)
-    by_gene = np.einsum("pg,pg->g", effects.first, effects.second)
-    total = by_gene.sum() if whole.known else 1.0
-    nulls = random_sets(by_gene / total, control, members, n_random, rng)
-    u1, u2 = mean_axis(effects)
-    steady = cosine(u1, u2) >= NO_AXIS
-    once = members / np.maximum(members.sum(axis=0), 1)
-    shares = []
-    for genes, targets, part, null in zip(members, targeted, once, nulls, strict=True):
-        if not genes.any():
-            shares.append(Share(per_perturbation=np.full(len(whole.energy), np.nan), note=NO_GENES))
-            continue
-        energy = energy_on_genes(effects, genes)
-        share = whole.of_axis(energy)
-        if whole.known:
-            share = _with(
-                share,
-                null=float(null.mean()) if n_random else np.nan,
-                p=_p_value(share.share, null, genes, control),
-                # A gene counts in equal parts for all sets that hold it
-                shapley=float(by_gene @ part / by_gene.sum()),
-                # u1 · u2 on the genes of the set, over that on all genes
-                on_systematic=float(u1[genes] @ u2[genes] / (u1 @ u2)) if steady else np.nan,
-                share_without=_share_without(whole, energy, targets),
-            )
-        shares.append(_with(share, weights=np.where(genes, by_gene, 0.0)))
+    on_sets = response.gene_energy @ members.T
+    of_none = [Share(weights=np.where(genes, response.gene_energy.sum(axis=0), 0.0)) for genes in members]
+    shares = [
+        replace(none, per_perturbation=of_each(own, response), note=NO_RESPONSE)
+        if genes.any()
+        else Share(per_perturbation=np.full(len(own), np.nan), note=NO_GENES)
+        for none, genes, own in zip(of_none, members, on_sets.T, strict=True)
+    ]
+    measured = np.flatnonzero(members.any(axis=1))
+    if not response.known:
+        return shares
+    in_screen = screen_shares(response, members[measured])
+    typical = typical_shares(response, members[measured])
+    tested = (members.sum(axis=1) >= MIN_SET) & pools.any(axis=1)
+    overlap = _Overlap.of(response, members)
+    for j, share, of_typical in zip(measured.tolist(), in_screen, typical, strict=True):
+        null, beyond = SetNull(), None
+        if tested[j]:
+            null = set_null(response, members[j], pools[j], control, draws)
+            beyond = is_beyond(int(members[j].sum()), int(tested.sum()), share, of_typical, null)
+        shares[j] = replace(
+            shares[j],
+            share=share.share,
+            low=share.low,
+            high=share.high,
+            typical=of_typical,
+            null=null,
+            beyond=beyond,
+            shapley=float(overlap.shapley[j]),
+            on_systematic=float(overlap.on_systematic[j]),
+            share_without=_share_without(response, on_sets[:, j], targeted[j]),
+            note="" if members[j].sum() >= MIN_SET else TOO_FEW_GENES,
+        )
     return shares
 
 
-def _with(share: Share, **changes: object) -> Share:
-    return Share(**{**share.__dict__, **changes})
+@dataclass(frozen=True)
+class _Overlap:
+    """What sets share with each other, and with the mean response (J,)."""
+
+    shapley: FloatArray
+    on_systematic: FloatArray
+
+    @classmethod
+    def of(cls, response: Response, members: BoolArray) -> _Overlap:
+        by_gene = response.gene_energy.sum(axis=0)
+        # A gene counts in equal parts for all sets that hold it
+        once = members / np.maximum(members.sum(axis=0), 1)
+        u1, u2 = response.half.sum(axis=1)
+        parts = np.full(len(members), np.nan)
+        if cosine(u1, u2) >= NO_AXIS:
+            # u1 · u2 on the genes of each set, over that on all genes (J,)
+            parts = members @ (u1 * u2) / (u1 @ u2)
+        return cls(once @ by_gene / by_gene.sum(), parts)
 
 
-def _share_without(whole: Response, energy: AxisEnergy, targets: BoolArray) -> float:
+def _share_without(response: Response, own: FloatArray, targets: BoolArray) -> float:
     """Share over the perturbations that do not target the set."""
-    if not targets.any():
-        return float(energy.own.sum() / whole.energy.sum())
     rest = ~targets
-    if not is_known(whole.effects.rows(rest)):
+    if not response.is_known(rest):
         return float("nan")
-    return float(energy.own[rest].sum() / whole.energy[rest].sum())
+    return float(own[rest].sum() / response.energy[rest].sum())
 
 
-def _p_value(share: float, null: FloatArray, genes: BoolArray, control: FloatArray) -> float:
-    """Share of random sets with as much; NaN for a set that fills more than half of its bins."""
-    bins = expression_bins(control)
-    room = np.isin(bins, bins[genes]).sum()
-    if not len(null) or genes.sum() > room / 2:
-        return float("nan")
-    # Sets of the same genes have the same share, but for rounding.
-    return (1 + int(np.count_nonzero(null >= share - 1e-9 * max(1.0, abs(share))))) / (1 + len(null))
+# -- the shared axis -----------------------------------------------------------------------------------------------
 
 
-# -- directions ----------------------------------------------------------------------------------------------------
-
-
-def direction_shares(
-    whole: Response, depth: FloatArray | None, fold: IntArray, *, n_leading: int = N_LEADING
-) -> dict[str, Share]:
-    """Share of each direction: the mean response, sequencing depth, and those in which perturbations differ most.
-
-    Parameters
-    ----------
-    whole
-        The response.
-    depth
-        Slopes of the genes on log depth in the two halves of the control (2, G), if they are known.
-    fold
-        Part of each perturbation (P,): leading directions are found on the others.
-    n_leading
-        Number of leading directions.
-    """
-    effects = whole.effects
-    if not len(effects.first):
-        return {}
-    systematic = mean_axis(effects)
-    draws = np.empty(0) if whole.resamples is None else mean_axis_draws(effects, whole.resamples)
-    shares = {"systematic": _checked(whole, *systematic, draws)}
-    shares["depth"] = Share(note=NO_DEPTH) if depth is None else _checked(whole, depth[0], depth[1], None)
-    leading = leading_axes(effects.mean, fold, n_leading)
-    directions = top_directions(effects.mean, n_leading)
-    for k in range(n_leading):
-        axes = leading[:, k]
-        if not (len(axes) and np.isfinite(axes).all()):
-            shares[f"leading_{k + 1}"] = Share(note=TOO_FEW)
-            continue
-        share = whole.of_axis(energy_on_direction(effects, axes, axes, fold))
-        shares[f"leading_{k + 1}"] = _with(share, weights=directions[k])
-    pairs = {"systematic": systematic, "depth": None if depth is None else (depth[0], depth[1])}
-    return _with_shapley(whole, shares, pairs, leading, fold)
-
-
-def _checked(whole: Response, axis_1: FloatArray, axis_2: FloatArray, draws: FloatArray | None) -> Share:
-    """Share of a direction of which there are two estimates; NaN where they do not agree."""
-    agreement = cosine(axis_1, axis_2)
-    weights = axis_1 + axis_2
-    if agreement < NO_AXIS:
-        return Share(weights=weights, note=NO_REPRODUCIBLE_AXIS)
-    energy = energy_on_direction(whole.effects, axis_1[None], axis_2[None])
-    share = whole.of_axis(energy) if draws is None else whole.share(energy.own, draws)
-    note = share.note or (WEAK if agreement < WEAK_AXIS else "")
-    return _with(share, weights=weights, note=note)
-
-
-def _with_shapley(
-    whole: Response,
-    shares: dict[str, Share],
-    pairs: dict[str, tuple[FloatArray, FloatArray] | None],
-    leading: FloatArray,
-    fold: IntArray,
-) -> dict[str, Share]:
-    """Add to each direction its mean gain over all orders in which directions are taken."""
-    names = [name for name, share in shares.items() if np.isfinite(share.share)]
-    if not names:
-        return shares
-    names.sort(key=lambda name: not name.startswith("leading"))  # those that need no estimate first
-    parts = []
-    for f in range(len(leading)):
-        held_out = whole.effects.rows(fold == f)
-        bases = []
-        for a in (0, 1):
-            rows = [pairs[n][a] if n in pairs else leading[f, int(n.split("_")[1]) - 1] for n in names]  # type: ignore[index]
-            bases.append(np.array(rows))
-        parts.append(Basis.of(held_out, bases[0], bases[1]))
-    gains = shapley(parts, len(names))
-    total = float(whole.energy.sum())
-    return {
-        name: _with(share, shapley=gains[names.index(name)] / total) if name in names else share
-        for name, share in shares.items()
-    }
+def systematic_share(response: Response) -> Share:
+    """Share of the axis that perturbations have in common, each measured on that of the others, and who carries it."""
+    axis = shared_axis(response)
+    alone = of_each(axis.own, response)
+    if not response.known:
+        return Share(per_perturbation=alone, note=NO_RESPONSE)
+    moving = response.effect[axis.carriers] if len(axis.carriers) else response.effect
+    return Share(
+        share=axis.share,
+        low=axis.low,
+        high=axis.high,
+        n_axis=axis.n_axis,
+        carriers=axis.carriers,
+        common=common_to_all(response),
+        per_perturbation=np.where(axis.measurable, alone, np.nan),
+        weights=moving.mean(axis=0),
+        note="" if axis.exists else NO_MEASURABLE_AXIS,
+    )

@@ -17,7 +17,8 @@ N_BLOCKS = 20
 class HalfAssignment:
     """Which group each cell belongs to, and what each group is.
 
-    A perturbed group is one half of a row, a control group one batch of one control block.
+    A perturbed group is one half of a row (with guides, what one guide half has in it), a control group one batch of one
+    control block.
     """
 
     group: IntArray
@@ -27,6 +28,8 @@ class HalfAssignment:
     batch: IntArray
     counts: FloatArray
     """Groups × batches: number of cells."""
+    guide: IntArray
+    """Guide half of each group; −1 without guides, and of the control."""
 
 
 def assign_halves(
@@ -42,8 +45,8 @@ def assign_halves(
     """Assign cells to two halves per row, and the control to blocks, balanced within batches.
 
     Cells of a row are ordered by batch, then by hash, and assigned alternately, so neither file order nor
-    chunks matter. ``guide_half`` (0 or 1; −1: assigned like the others) replaces the alternation where guides make the
-    halves. Each half of the control has 10 blocks; with few cells a quarter of all of them, and none is empty.
+    chunks matter. ``guide_half`` (0 or 1; −1: as the cell's half) keeps the cells of either half of a row's guides
+    apart besides. Each half of the control has 10 blocks; with few cells a quarter of all of them, and none is empty.
     """
     half = np.full(len(row), -1, dtype=np.int64)
     assigned_cells = np.flatnonzero(row >= 0)
@@ -51,10 +54,6 @@ def assign_halves(
     order = order[stable_order(row[order] * n_batches + batch[order], n_rows * n_batches)]
     place = _place_within(row[order])
     half[order] = place % 2
-    if guide_half is not None:
-        half[assigned_cells] = np.where(
-            guide_half[assigned_cells] >= 0, guide_half[assigned_cells], half[assigned_cells]
-        )
 
     control = order[row[order] == reference]
     halves = [control[half[control] == a] for a in (0, 1)]
@@ -64,19 +63,23 @@ def assign_halves(
         block[cells] = a * (n_blocks // 2) + np.arange(len(cells)) % (n_blocks // 2)
 
     is_control = row == reference
-    group = np.where(row >= 0, 2 * row + half, -1)
-    group[is_control] = 2 * n_rows + block[is_control] * n_batches + batch[is_control]
-    n_groups = 2 * n_rows + n_blocks * n_batches
+    n_guides = 1 if guide_half is None else 2
+    guide = np.zeros_like(half) if guide_half is None else np.where(guide_half >= 0, guide_half, half)
+    n_perturbed = 2 * n_guides * n_rows
+    group = np.where(row >= 0, (2 * row + half) * n_guides + guide, -1)
+    group[is_control] = n_perturbed + block[is_control] * n_batches + batch[is_control]
+    n_groups = n_perturbed + n_blocks * n_batches
     counts = np.bincount(group[assigned_cells] * n_batches + batch[assigned_cells], minlength=n_groups * n_batches)
     groups = np.arange(n_groups)
-    in_control = groups >= 2 * n_rows
-    block_of = np.where(in_control, (groups - 2 * n_rows) // n_batches, -1)
+    in_control = groups >= n_perturbed
+    block_of = np.where(in_control, (groups - n_perturbed) // n_batches, -1)
     return HalfAssignment(
         group=group,
-        row=np.where(in_control, reference, groups // 2),
-        half=np.where(in_control, (block_of >= n_blocks // 2).astype(np.int64), groups % 2),
+        row=np.where(in_control, reference, groups // (2 * n_guides)),
+        half=np.where(in_control, (block_of >= n_blocks // 2).astype(np.int64), groups // n_guides % 2),
         block=block_of,
-        batch=np.where(in_control, (groups - 2 * n_rows) % n_batches, -1),
+        batch=np.where(in_control, (groups - n_perturbed) % n_batches, -1),
+        guide=np.where(in_control | (n_guides == 1), -1, groups % n_guides),
         counts=counts.reshape(n_groups, n_batches).astype(np.float64),
     )
 

@@ -1,4 +1,4 @@
-"""Random sets of genes of the same expression as others."""
+"""Random sets of genes of the same expression as those that a regime leaves out."""
 
 from __future__ import annotations
 
@@ -6,24 +6,6 @@ import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.ranking import expression_bins
-
-
-def random_sets(
-    by_gene: FloatArray, control: FloatArray, members: BoolArray, n_random: int, rng: np.random.Generator
-) -> FloatArray:
-    """Sums over random sets with as many genes from each of 20 bins of expression as each set has (S, n_random).
-
-    All sets share the draws, so that none depends on which others there are.
-    """
-    bins = expression_bins(control)
-    sums = np.zeros((len(members), n_random))
-    for b in range(int(bins.max(initial=-1)) + 1):
-        genes = np.flatnonzero(bins == b)
-        n = members[:, genes].sum(axis=1)
-        shuffled = rng.permuted(np.broadcast_to(by_gene[genes], (n_random, len(genes))), axis=1)
-        summed = np.concatenate([np.zeros((n_random, 1)), np.cumsum(shuffled, axis=1)], axis=1)
-        sums += summed[:, n].T
-    return sums
 
 
 class Removals:

@@ -15,7 +15,8 @@ from scpertbias._core.arrays import FloatArray
 from scpertbias._core.ceilings import ROUNDING, Truth, correlation, row_norm
 
 Score = Callable[[FloatArray, Truth], FloatArray]
-TruthScore = Callable[[Truth], FloatArray]
+TruthScore = Callable[[Truth, FloatArray], FloatArray]
+"""Score of the truth as a prediction that has these weights on the batches of the control."""
 
 TIE_TOLERANCE = 1e-10
 DISTANCE_BLOCK = 512
@@ -69,7 +70,7 @@ def control_noise(predictions: FloatArray, truth: Truth) -> FloatArray:
     effect = row_norm(predictions - truth.control)
     result = np.where(np.isnan(effect), np.nan, np.inf)
     predicted = effect > ROUNDING * row_norm(predictions)
-    noise = truth.control_var.sum() / truth.n_control
+    noise = float(truth.of_means**2 @ truth.control_noise.sum(axis=1))
     np.divide(noise, effect**2, out=result, where=predicted)
     return result
 
@@ -110,14 +111,9 @@ def _share_farther(distances: FloatArray, own: npt.NDArray[np.intp]) -> FloatArr
     return np.asarray((farther + 0.5 * tied) / (distances.shape[1] - 1), dtype=np.float64)
 
 
-def _halves(truth: Truth, *, score: Callable[..., FloatArray], reference: str) -> FloatArray:
-    """Score the two halves with the metric's own reference, `control` or `centroid`, on both sides."""
-    return score(truth.half_1, truth.half_2, getattr(truth, reference))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One score: its names, its direction, and what the truth itself and a repeat of the experiment would get.
+    """One score: its names, its direction, and what the truth itself would get.
 
     Parameters
     ----------
@@ -133,8 +129,6 @@ class Metric:
         Score of each row; NaN where the prediction is.
     ceiling
         Score of the truth for each row, if that is known.
-    replicate
-        Score of a repeat of the experiment for each row, if that is known.
     scale_free
         Whether scores of different genes or scales may be compared.
     scaled
@@ -147,17 +141,8 @@ class Metric:
     higher_is_better: bool
     function: Score
     ceiling: TruthScore | None = None
-    replicate: TruthScore | None = None
     scale_free: bool = False
     scaled: bool = False
-
-    def skill(self, model: FloatArray, baseline: FloatArray, ceiling: FloatArray) -> ceilings.Skill:
-        """Terms of the scaled score, from the scores of the model, the baseline and the truth."""
-        if not self.scaled:
-            known = [name for name, metric in METRICS.items() if metric.scaled]
-            msg = f"No scaled score is defined for metric {self.name!r}: use one of {known}."
-            raise ValueError(msg)
-        return ceilings.skill(model, baseline, ceiling, error=not self.higher_is_better)
 
 
 def _error(
@@ -175,15 +160,14 @@ def _error(
     )
 
 
-def _correlation(function: Score, label: str, reference: str) -> Metric:
+def _correlation(function: Score, label: str, *, about_centroid: bool) -> Metric:
     return Metric(
         name=function.__name__,
         label=label,
         best=1.0,
         higher_is_better=True,
         function=function,
-        ceiling=partial(_halves, score=ceilings.correlation_ceiling, reference=reference),
-        replicate=partial(_halves, score=ceilings.replicate, reference=reference),
+        ceiling=partial(ceilings.pearson_ceiling, about_centroid=about_centroid),
         scale_free=True,
         scaled=True,
     )
@@ -200,8 +184,12 @@ METRICS: dict[str, Metric] = {
             "mean squared error of the 20 strongest genes (squared log-normalized units)",
             ceilings.mse_de20_ceiling,
         ),
-        _correlation(pearson_delta, "Pearson correlation of effects against control", "control"),
-        _correlation(pearson_delta_perturbed, "Pearson correlation of effects against the perturbed mean", "centroid"),
+        _correlation(pearson_delta, "Pearson correlation of effects against control", about_centroid=False),
+        _correlation(
+            pearson_delta_perturbed,
+            "Pearson correlation of effects against the perturbed mean",
+            about_centroid=True,
+        ),
         _error(l2_ratio, "L2 error relative to the mean baseline", ceilings.l2_ratio_ceiling, scale_free=True),
         Metric(
             name="discrimination",
@@ -237,6 +225,15 @@ def evaluate(predictions: FloatArray, truth: Truth) -> dict[str, FloatArray]:
     return scores
 
 
-def evaluate_ceilings(truth: Truth) -> dict[str, FloatArray]:
-    """Score of the truth itself for each row, by metric, for those metrics where it is known."""
-    return {name: metric.ceiling(truth) for name, metric in METRICS.items() if metric.ceiling is not None}
+def evaluate_ceilings(truth: Truth, predicted: FloatArray) -> dict[str, FloatArray]:
+    """Score of the truth itself for each row, by metric, for those metrics where it is known.
+
+    Parameters
+    ----------
+    truth
+        What predictions are compared with.
+    predicted
+        Weights of the predictions on the batches of the control (S): :attr:`Truth.of_means` or
+        :attr:`Truth.of_changes`.
+    """
+    return {n: metric.ceiling(truth, predicted) for n, metric in METRICS.items() if metric.ceiling is not None}

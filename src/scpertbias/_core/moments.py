@@ -6,6 +6,7 @@ Rows are groups of cells (perturbation × split). Everything after the pass over
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -15,39 +16,123 @@ from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Covariates:
-    """Moments of the covariates, about each row's own mean and, with batches, about the batch's control mean.
+    """Moments of k covariates of the cells, centered as the genes are.
 
-    ``mean`` (R, k), ``half`` (2, R, k), ``blocks`` (K, k), ``ss`` (R, k, k) sums of squares, ``cross`` (R, k, G) sums
-    of products with the genes.
+    ``mean`` (R, k), ``half`` (2, R, k), ``control_half`` (2, S, k), ``blocks`` (K, k) as those of :class:`Moments`;
+    ``by_row`` (R, S, k) raw means by row and batch; ``ss`` (R, k, k) sums of squares and ``cross`` (R, k, G) sums of
+    products with the genes, about each row's raw mean; ``control_ss`` (S, k, k) and ``control_cross`` (S, k, G) the same
+    for the control of each batch, about its mean.
     """
 
     mean: FloatArray
     half: FloatArray
+    control_half: FloatArray
+    by_row: FloatArray
     blocks: FloatArray
     ss: FloatArray
+    control_ss: FloatArray
     cross: FloatArray
+    control_cross: FloatArray
+
+    def columns(self, keep: IntArray) -> Covariates:
+        """Keep some covariates."""
+        return Covariates(
+            mean=self.mean[:, keep],
+            half=self.half[:, :, keep],
+            control_half=self.control_half[:, :, keep],
+            by_row=self.by_row[:, :, keep],
+            blocks=self.blocks[:, keep],
+            ss=self.ss[:, keep][:, :, keep],
+            control_ss=self.control_ss[:, keep][:, :, keep],
+            cross=self.cross[:, keep],
+            control_cross=self.control_cross[:, keep],
+        )
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Moments of R rows on G genes.
+    """Moments of R rows on G genes, in S batches.
 
-    ``n`` (R,) cells, ``mean`` (R, G), ``var`` (R, G) unbiased over cells (NaN under two cells), ``half`` (2, R, G)
-    means of two disjoint halves (NaN where empty), ``n_half`` (2, R), ``blocks`` (K, G) means of the control blocks
-    (the first K/2 are control half 1), ``n_blocks`` (K,), ``reference`` the row of the control, ``depth_slopes`` (2, G)
-    those of the genes on log depth within each control half, None where no depth is known.
+    ``counts`` (2, R, S) cells by half and batch. ``mean`` (R, G): the control mean plus the effect, which is the raw mean
+    less the control means of the row's own batches. ``half`` (2, R, G): the mean of the control half plus the effect in
+    that half, less the *control half's* means of the row's own batches (NaN where empty), so that the two halves share
+    no cell. ``var`` (R, G): unbiased variance of cells within batches (NaN under two cells). ``control_half`` (2, S, G)
+    means and ``control_var`` (S, G) variance of the control by batch. ``blocks`` (K, G): means of the control blocks
+    about the mean of their half and batch (the first K/2 are control half 1), ``n_blocks`` (K, S) their cells.
+    ``reference`` is the row of the control; ``depth_slopes`` (2, G) are those of the genes on log depth within each
+    control half, None where no depth is known. ``guide_half`` (2, R, G) are as
+    ``half`` of either half of a row's guides, with ``n_guide_half`` (2, R) cells, None without guides. ``value_sums`` (2, R, G) are the sums of the cells' values and of their
+    squares before covariates were regressed, None where ``mean`` and ``var`` are of those values.
     """
 
-    n: FloatArray
+    counts: FloatArray
     mean: FloatArray
     var: FloatArray
     half: FloatArray
-    n_half: FloatArray
+    control_half: FloatArray
+    control_var: FloatArray
     blocks: FloatArray
     n_blocks: FloatArray
     reference: int
     covariates: Covariates | None = None
     depth_slopes: FloatArray | None = None
+    value_sums: FloatArray | None = None
+    guide_half: FloatArray | None = None
+    n_guide_half: FloatArray | None = None
+
+    @cached_property
+    def n(self) -> FloatArray:
+        """Cells of each row (R,)."""
+        n: FloatArray = self.counts.sum(axis=(0, 2))
+        return n
+
+    @cached_property
+    def n_half(self) -> FloatArray:
+        """Cells of each half of a row (2, R)."""
+        n_half: FloatArray = self.counts.sum(axis=2)
+        return n_half
+
+    @cached_property
+    def weights(self) -> FloatArray:
+        """Share of each batch in the cells of a row (R, S); NaN without cells."""
+        return shares(self.counts.sum(axis=0))
+
+    @cached_property
+    def half_weights(self) -> FloatArray:
+        """Share of each batch in the cells of a half (2, R, S); NaN without cells."""
+        return np.stack([shares(counts) for counts in self.counts])
+
+    @cached_property
+    def n_control(self) -> FloatArray:
+        """Control cells of each batch (S,)."""
+        n_control: FloatArray = self.counts[:, self.reference].sum(axis=0)
+        return n_control
+
+    @cached_property
+    def control_batch(self) -> FloatArray:
+        """Control mean of each batch (S, G); 0 where a batch has none."""
+        return control_by_batch(self.control_half, self.counts[:, self.reference])
+
+    @property
+    def raw_mean(self) -> FloatArray:
+        """Mean of the cells of each row, batches included (R, G)."""
+        raw: FloatArray = self.mean + self.weights @ (self.control_batch - self.control)
+        return raw
+
+    @property
+    def raw_var(self) -> FloatArray:
+        """Unbiased variance of the cells of each row about their raw mean, batches included (R, G)."""
+        raw: FloatArray = self.var + _between(
+            self.counts.sum(axis=0), self.control_batch, self.control_var, self.n_control
+        )
+        return raw
+
+    @property
+    def noise(self) -> FloatArray:
+        """Sampling variance of each effect, the control's included (R, G)."""
+        of_control = self.weights**2 @ _per_cell(self.control_var, self.n_control)
+        noise: FloatArray = self.var / np.where(self.n > 0, self.n, np.nan)[:, None] + of_control
+        return noise
 
     @property
     def control(self) -> FloatArray:
@@ -57,27 +142,36 @@ class Moments:
 
     @property
     def pooled_var(self) -> FloatArray:
-        """Pooled within-row variance (G,): Σ(n−1)s² / Σ(n−1)."""
+        """Pooled variance within rows and batches of the control (G,): Σ(n−1)s² / Σ(n−1)."""
         freedom = np.maximum(self.n - 1, 0)
-        if freedom.sum() == 0:
+        freedom[self.reference] = 0
+        of_control = np.maximum(self.n_control - 1, 0)
+        total = freedom.sum() + of_control.sum()
+        if total == 0:
             return np.full(self.mean.shape[1], np.nan)
-        # Σ_r (n_r − 1) s²_r / Σ_r (n_r − 1) (G,)
-        pooled: FloatArray = freedom @ np.where(freedom[:, None] > 0, self.var, 0.0) / freedom.sum()
+        pooled: FloatArray = freedom @ np.where(freedom[:, None] > 0, self.var, 0.0)
+        pooled += of_control @ np.where(of_control[:, None] > 0, self.control_var, 0.0)
+        pooled /= total
         return pooled
 
-    def genes(self, keep: BoolArray | IntArray) -> Moments:
+    def genes(self, keep: BoolArray | IntArray | slice) -> Moments:
         """Keep some genes."""
         covariates = self.covariates
         if covariates is not None:
-            covariates = replace(covariates, cross=covariates.cross[:, :, keep])
+            cross, control_cross = covariates.cross[:, :, keep], covariates.control_cross[:, :, keep]
+            covariates = replace(covariates, cross=cross, control_cross=control_cross)
         return replace(
             self,
             mean=self.mean[:, keep],
             var=self.var[:, keep],
             half=self.half[:, :, keep],
+            control_half=self.control_half[:, :, keep],
+            control_var=self.control_var[:, keep],
             blocks=self.blocks[:, keep],
             depth_slopes=None if self.depth_slopes is None else self.depth_slopes[:, keep],
             covariates=covariates,
+            value_sums=None if self.value_sums is None else self.value_sums[:, :, keep],
+            guide_half=None if self.guide_half is None else self.guide_half[:, :, keep],
         )
 
     def merge(self, codes: IntArray, n_rows: int) -> Moments:
@@ -85,23 +179,91 @@ class Moments:
         if np.array_equal(codes, np.arange(n_rows)):
             return replace(self, covariates=None)
         weight = csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_rows, len(codes)))
+        counts = np.stack([weight @ part for part in self.counts])
+        # Effects are linear in the cells, and so are those of halves: each is a mean weighted by its cells.
+        raw_mean, raw_var = self.raw_mean, self.raw_var
         n, mean = _weighted(weight, self.n, self.mean)
-        # Sums of squares within the merged rows, and between them (R, G)
-        within = weight @ np.nan_to_num(self.var * np.maximum(self.n - 1, 0)[:, None])
-        between = weight @ (self.n[:, None] * (self.mean - mean[codes]) ** 2)
+        _, raw = _weighted(weight, self.n, raw_mean)
+        within = weight @ np.nan_to_num(raw_var * np.maximum(self.n - 1, 0)[:, None])
+        between = weight @ (self.n[:, None] * np.nan_to_num(raw_mean - raw[codes]) ** 2)
         with np.errstate(invalid="ignore", divide="ignore"):
             var = np.where(n[:, None] > 1, (within + between) / (n[:, None] - 1), np.nan)
-        halves = [_weighted(weight, self.n_half[a], self.half[a]) for a in (0, 1)]
+        halves = [_weighted(weight, self.n_half[a], self.half[a])[1] for a in (0, 1)]
+        guide_half = n_guide_half = None
+        if self.guide_half is not None and self.n_guide_half is not None:
+            guides = [_weighted(weight, self.n_guide_half[a], self.guide_half[a]) for a in (0, 1)]
+            n_guide_half, guide_half = (np.stack(parts) for parts in zip(*guides, strict=True))
         return replace(
             self,
-            n=n,
+            counts=counts,
+            guide_half=guide_half,
+            n_guide_half=n_guide_half,
             mean=mean,
-            var=var,
-            half=np.stack([h[1] for h in halves]),
-            n_half=np.stack([h[0] for h in halves]),
+            var=within_batches(var, counts.sum(axis=0), self.control_batch, self.control_var, self.n_control),
+            half=np.stack(halves),
             reference=int(codes[self.reference]),
             covariates=None,
+            value_sums=None if self.value_sums is None else np.stack([weight @ part for part in self.value_sums]),
         )
+
+
+def control_by_batch(control_half: FloatArray, n_control: FloatArray) -> FloatArray:
+    """Control mean of each batch (S, G) from those of the halves (2, S, G) and their cells (2, S); 0 without any."""
+    # Σ_a n^a_0b c^a_b, over the halves of the control (S, G)
+    totals = np.einsum("as,asg->sg", n_control, np.nan_to_num(control_half))
+    by_batch: FloatArray = totals / np.maximum(n_control.sum(axis=0), 1)[:, None]
+    return by_batch
+
+
+def center(
+    raw: FloatArray, raw_half: FloatArray, counts: FloatArray, control_half: FloatArray, reference: int
+) -> dict[str, FloatArray]:
+    """Center means (R, G) and half means (2, R, G) by the control of each row's batches, halves by their own half."""
+    n_control = counts[:, reference]
+    by_batch = control_by_batch(control_half, n_control)
+    in_control = n_control.sum(axis=0) / n_control.sum()
+    half = np.empty_like(raw_half)
+    for a in (0, 1):
+        own = np.nan_to_num(control_half[a])
+        half[a] = raw_half[a] - shares(counts[a]) @ (own - in_control @ own)
+    return {"mean": raw - shares(counts.sum(axis=0)) @ (by_batch - in_control @ by_batch), "half": half}
+
+
+def within_batches(
+    raw_var: FloatArray, counts: FloatArray, control_batch: FloatArray, control_var: FloatArray, n_control: FloatArray
+) -> FloatArray:
+    """Variance of cells within batches (R, G) from the unbiased one about the raw mean of each row (R, G).
+
+    ``counts`` (R, S) are the cells by row and batch; ``control_batch`` and ``control_var`` (S, G) are mean and variance of
+    the control by batch, of ``n_control`` (S,) cells.
+    """
+    if counts.shape[1] == 1:
+        return raw_var
+    return raw_var - _between(counts, control_batch, control_var, n_control)
+
+
+def _between(
+    counts: FloatArray, control_batch: FloatArray, control_var: FloatArray, n_control: FloatArray
+) -> FloatArray:
+    """Part of the raw variance that lies between the batches of a row, without the noise of their control means."""
+    n, w = counts.sum(axis=1), shares(counts)
+    about = control_batch - control_batch.mean(axis=0)  # any origin gives the same, a near one keeps the digits
+    # Σ_b w_b c_b² − (Σ_b w_b c_b)² − Σ_b w_b (1 − w_b) s²_0b / n_0b (R, G)
+    squares = w @ about**2 - (w @ about) ** 2 - (w * (1 - w)) @ _per_cell(control_var, n_control)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        between: FloatArray = squares * np.where(n > 1, n / (n - 1), np.nan)[:, None]
+    return between
+
+
+def _per_cell(control_var: FloatArray, n_control: FloatArray) -> FloatArray:
+    """Sampling variance of the control mean of each batch (S, G); 0 where a batch has no control."""
+    return np.nan_to_num(control_var) / np.maximum(n_control, 1)[:, None]
+
+
+def shares(counts: FloatArray) -> FloatArray:
+    """Shares of the columns in each row; NaN in a row without cells."""
+    totals = counts.sum(axis=1, keepdims=True)
+    return counts / np.where(totals > 0, totals, np.nan)
 
 
 def _weighted(weight: csr_array, n: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -111,66 +273,6 @@ def _weighted(weight: csr_array, n: FloatArray, mean: FloatArray) -> tuple[Float
         return total, (weight @ (n[:, None] * np.where(n[:, None] > 0, mean, 0.0))) / total[:, None]
 
 
-@dataclass(frozen=True)
-class Slopes:
-    """A linear fit of genes on covariates: ``slopes`` (k, G), ``center`` (k,) and the genes' means ``middle`` (G,)."""
-
-    slopes: FloatArray
-    center: FloatArray
-    middle: FloatArray
-
-
-def regress_out(moments: Moments, *, rows: BoolArray, add_intercept: bool = True) -> tuple[Moments, Slopes]:
-    """Take the linear part of the covariates out of every moment, as if it had been taken out of every cell.
-
-    Slopes are those of a least-squares fit, intercept included, on the cells of ``rows`` (with batches: within
-    batches). The covariates are centered at the mean of those cells.
-
-    Returns
-    -------
-    The moments of the residuals (with the intercept if asked for), and the fit.
-    """
-    covariates = moments.covariates
-    if covariates is None:
-        msg = "These moments hold no covariates."
-        raise ValueError(msg)
-    n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
-    # Means of the covariates (k,) and genes (G,) over the cells of the rows
-    center, middle = n @ c / n.sum(), n @ x / n.sum()
-    away = c - center
-    # Squares of the covariates: within rows, plus between rows Σ_r n_r a_r a_rᵀ (k, k)
-    ss = covariates.ss[rows].sum(axis=0) + np.einsum("r,ri,rj->ij", n, away, away)
-    # Products with the genes: within rows, plus between rows Σ_r n_r a_r (x_r − x̄)ᵀ (k, G)
-    cross = covariates.cross[rows].sum(axis=0) + np.einsum("r,ri,rg->ig", n, away, x - middle)
-    slopes = _solve(ss, cross)
-    shift = 0.0 if add_intercept else middle
-    freedom = np.maximum(moments.n - 1, 1)[:, None]
-    # 2 b_g · c_rg, products of a row's covariates with each gene, times the slopes (R, G)
-    explained = 2 * np.einsum("ig,rig->rg", slopes, covariates.cross)
-    # Less b_gᵀ S_r b_g, the squares of the fitted values within the row (R, G)
-    explained -= np.einsum("ig,rij,jg->rg", slopes, covariates.ss, slopes)
-    residual = replace(
-        moments,
-        mean=moments.mean - (covariates.mean - center) @ slopes - shift,
-        var=np.maximum(moments.var - explained / freedom, 0.0),
-        half=moments.half - (covariates.half - center) @ slopes - shift,
-        blocks=moments.blocks - (covariates.blocks - center) @ slopes - shift,
-        covariates=None,
-        depth_slopes=None,
-    )
-    return residual, Slopes(slopes, center, middle)
-
-
-def _solve(ss: FloatArray, cross: FloatArray) -> FloatArray:
-    """Solve the normal equations; covariates that say the same share the slope, a constant one gets none."""
-    size = np.sqrt(ss.diagonal())
-    size = np.where(size > 0, size, 1.0)
-    correlation = ss / np.outer(size, size)
-    # C⁺ (Xᵀy), C the correlations of the covariates (k, G)
-    slopes: FloatArray = np.linalg.pinv(correlation, rcond=1e-10, hermitian=True) @ (cross / size[:, None])
-    return slopes / size[:, None]
-
-
 def standardize(moments: Moments, *, center: FloatArray, scale: FloatArray) -> Moments:
     """Apply (x − center) / scale to every moment, gene by gene."""
     return replace(
@@ -178,7 +280,10 @@ def standardize(moments: Moments, *, center: FloatArray, scale: FloatArray) -> M
         mean=(moments.mean - center) / scale,
         var=moments.var / scale**2,
         half=(moments.half - center) / scale,
-        blocks=(moments.blocks - center) / scale,
+        control_half=(moments.control_half - center) / scale,
+        control_var=moments.control_var / scale**2,
+        blocks=moments.blocks / scale,
+        guide_half=None if moments.guide_half is None else (moments.guide_half - center) / scale,
         covariates=None,
         depth_slopes=None if moments.depth_slopes is None else moments.depth_slopes / scale,
     )

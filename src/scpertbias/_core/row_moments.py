@@ -10,7 +10,7 @@ from scipy import sparse
 from scpertbias._core.accumulators import GroupSums
 from scpertbias._core.arrays import FloatArray, IntArray
 from scpertbias._core.halves import HalfAssignment
-from scpertbias._core.moments import Covariates, Moments
+from scpertbias._core.moments import Covariates, Moments, center, control_by_batch, within_batches
 
 SLAB = 512
 """Genes that are folded together."""
@@ -47,87 +47,160 @@ class MomentAccumulator:
         covariates: FloatArray | None = None,
     ) -> None:
         self.assignment, self.row, self.n_rows, self.reference, self.batch = assignment, row, n_rows, reference, batch
-        self.centered: FloatArray | None = None
+        self.covariates: FloatArray | None = None
         self.deviations: FloatArray | None = None
         if covariates is not None:
-            self.centered = _center_covariates(covariates, row, reference, batch, assignment.counts.shape[1])
-            self.deviations = _within_rows(self.centered, row, n_rows)
+            self.covariates = np.where((row >= 0)[:, None], covariates, 0.0)
+            self.deviations = _within_rows(self.covariates, row, n_rows)
         self.sums = GroupSums.empty(len(assignment.row), n_genes, 0 if covariates is None else covariates.shape[1])
 
     def moments(self) -> Moments:
-        """Return the moments of the rows, each cell centered by its batch's control mean; some genes at a time."""
-        n_genes, n_blocks = self.sums.mean.shape[1], int(self.assignment.block.max()) + 1
-        n_half = sum_by(self.sums.n, self._half_row(), 2 * self.n_rows).reshape(2, self.n_rows)
-        out = {
-            "mean": np.empty((self.n_rows, n_genes)),
-            "var": np.empty((self.n_rows, n_genes)),
-            "half": np.empty((2, self.n_rows, n_genes)),
-            "blocks": np.empty((n_blocks, n_genes)),
-            "cross": np.empty((self.n_rows, self.sums.cross.shape[1], n_genes)),
+        """Return the moments of the rows, each half centered by its own control in each batch; some genes at a time."""
+        counts = self._counts()
+        n_genes, n_batches = self.sums.mean.shape[1], counts.shape[2]
+        n_blocks, k = int(self.assignment.block.max()) + 1, self.sums.cross.shape[1]
+        shapes = {
+            "mean": (self.n_rows,),
+            "var": (self.n_rows,),
+            "half": (2, self.n_rows),
+            "control_half": (2, n_batches),
+            "control_var": (n_batches,),
+            "blocks": (n_blocks,),
+            "cross": (self.n_rows, k),
+            "control_cross": (n_batches, k),
         }
+        if (self.assignment.guide >= 0).any():
+            shapes["guide_half"] = (2, self.n_rows)
+        out = {name: np.empty((*shape, n_genes)) for name, shape in shapes.items()}
         for start in range(0, n_genes, SLAB):
             genes = slice(start, start + SLAB)
-            for name, values in self._fold(genes, n_half, n_blocks).items():
+            for name, values in self._fold(genes, counts, n_blocks).items():
                 out[name][..., genes] = values
-        cross = out.pop("cross")
+        cross, control_cross = out.pop("cross"), out.pop("control_cross")
         return Moments(
-            n=n_half.sum(axis=0),
-            n_half=n_half,
-            n_blocks=sum_by(self.sums.n, self.assignment.block, n_blocks),
+            counts=counts,
+            n_blocks=sum_by(self.assignment.counts, self.assignment.block, n_blocks),
             reference=self.reference,
-            covariates=self._covariates(cross),
+            covariates=self._covariates(counts, cross, control_cross),
+            n_guide_half=self._guide_counts(counts).sum(axis=2) if "guide_half" in out else None,
             **out,
         )
 
     def _half_row(self) -> IntArray:
         return self.assignment.half * self.n_rows + self.assignment.row
 
-    def _fold(self, genes: slice, n_half: FloatArray, n_blocks: int) -> dict[str, FloatArray]:
+    def _counts(self) -> FloatArray:
+        """Cells by half, row and batch (2, R, S)."""
+        counts = sum_by(self.assignment.counts, self._half_row(), 2 * self.n_rows)
+        return counts.reshape(2, self.n_rows, -1)
+
+    def _guide_row(self) -> IntArray:
+        """Guide half and row of each perturbed group as one code, −1 for the others."""
+        guide = self.assignment.guide
+        return np.where(guide >= 0, guide * self.n_rows + self.assignment.row, -1)
+
+    def _guide_counts(self, counts: FloatArray) -> FloatArray:
+        """Cells by guide half, row and batch (2, R, S); of the control by its halves of cells."""
+        of_guides = sum_by(self.assignment.counts, self._guide_row(), 2 * self.n_rows).reshape(counts.shape)
+        of_guides[:, self.reference] = counts[:, self.reference]
+        return of_guides
+
+    def _control_half_batch(self) -> IntArray:
+        """Half and batch of each control group as one code, −1 for the others."""
+        n_batches = self.assignment.counts.shape[1]
+        return np.where(self.assignment.batch >= 0, self.assignment.half * n_batches + self.assignment.batch, -1)
+
+    def _fold(self, genes: slice, counts: FloatArray, n_blocks: int) -> dict[str, FloatArray]:
         """Fold the groups of some genes."""
-        assignment, n_rows, n_batches = self.assignment, self.n_rows, self.assignment.counts.shape[1]
+        assignment, n_rows, n_batches = self.assignment, self.n_rows, counts.shape[2]
         sums = self.sums.genes(genes)
-        half_row = self._half_row()
-        batch_means, control_mean = _control_by_batch(sums, assignment)
-        half = sum_by(sums.mean, half_row, 2 * n_rows, weights=sums.n)
+        n_control = counts[:, self.reference]
+        control_half = sum_by(sums.mean, self._control_half_batch(), 2 * n_batches, weights=sums.n)
+        control_half = _divide(control_half, n_control.ravel()).reshape(2, n_batches, -1)
+        control = control_by_batch(control_half, n_control)
+        raw_half = sum_by(sums.mean, self._half_row(), 2 * n_rows, weights=sums.n).reshape(2, n_rows, -1)
+        n = counts.sum(axis=(0, 2))
+        raw = _divide(raw_half[0] + raw_half[1], n)
+        for a in (0, 1):
+            _divide(raw_half[a], counts[a].sum(axis=1))
         blocks = sum_by(sums.mean, assignment.block, n_blocks, weights=sums.n)
-        n = n_half.sum(axis=0)
-        mean = raw = _divide(half[:n_rows] + half[n_rows:], n)
-        if n_batches > 1:
-            offset = batch_means - control_mean
-            # Cells per batch times the batch offsets: what centering takes from each sum (rows, G)
-            half -= sum_by(assignment.counts, half_row, 2 * n_rows) @ offset
-            blocks -= sum_by(assignment.counts, assignment.block, n_blocks) @ offset
-            mean = _divide(half[:n_rows] + half[n_rows:], n)
+        in_blocks = sum_by(assignment.counts, assignment.block, n_blocks)
+        for a in (0, 1):  # the first half of the blocks is of control half 1
+            part = slice(a * n_blocks // 2, (a + 1) * n_blocks // 2)
+            blocks[part] -= in_blocks[part] @ np.nan_to_num(control_half[a])
+        control_var = _variance(sums, assignment.batch, n_control.sum(axis=0), control)
+        centered = center(raw, raw_half, counts, control_half, self.reference)
         moments = {
-            "mean": mean,
-            "var": _variance(sums, assignment.row, n, raw),
-            "half": _divide(half, n_half.ravel()).reshape(2, n_rows, -1),
-            "blocks": _divide(blocks, sum_by(sums.n, assignment.block, n_blocks)),
+            **centered,
+            **self._fold_guides(sums, counts, raw, raw_half, control_half),
+            "var": within_batches(
+                _variance(sums, assignment.row, n, raw), counts.sum(axis=0), control, control_var, n_control.sum(axis=0)
+            ),
+            "control_half": control_half,
+            "control_var": control_var,
+            "blocks": _divide(blocks, in_blocks.sum(axis=1)),
         }
-        if self.deviations is not None:
-            # Σ x·d was taken on raw x: less the batch means it is that of centered x.
-            k = self.deviations.shape[1]
-            joint = np.where(self.row >= 0, self.row * n_batches + self.batch, -1)
-            by_batch = sum_by(self.deviations, joint, n_rows * n_batches).reshape(n_rows, n_batches, k)
-            moments["cross"] = sum_by(sums.cross, assignment.row, n_rows) - by_batch.transpose(0, 2, 1) @ batch_means
+        if self.deviations is not None and self.covariates is not None:
+            moments["cross"] = sum_by(sums.cross, assignment.row, n_rows)
+            # Σ(z − z̄_0)x of the control's cells in a batch, brought to the mean of z in that batch.
+            offset = self._covariate_means()[2] - _group_means(self.covariates, self.row, n_rows)[self.reference]
+            moments["control_cross"] = sum_by(sums.cross, assignment.batch, n_batches)
+            moments["control_cross"] -= (n_control.sum(axis=0)[:, None] * offset)[:, :, None] * control[:, None, :]
         return moments
 
-    def _covariates(self, cross: FloatArray) -> Covariates | None:
-        """Moments of the covariates themselves, beside those with the genes."""
-        if self.centered is None or self.deviations is None:
+    def _fold_guides(
+        self, sums: GroupSums, counts: FloatArray, raw: FloatArray, raw_half: FloatArray, control_half: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Fold the guide halves of some genes, each about its own half of the control; empty without guides."""
+        if not (self.assignment.guide >= 0).any():
+            return {}
+        of_guides = self._guide_counts(counts)
+        means = sum_by(sums.mean, self._guide_row(), 2 * self.n_rows, weights=sums.n).reshape(raw_half.shape)
+        for a in (0, 1):
+            _divide(means[a], of_guides[a].sum(axis=1))
+        means[:, self.reference] = raw_half[:, self.reference]
+        return {"guide_half": center(raw, means, of_guides, control_half, self.reference)["half"]}
+
+    def _covariate_means(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Means of the covariates by control half and batch (2, S, k), by row and batch (R, S, k), by control batch."""
+        values, n_batches = np.asarray(self.covariates), self.assignment.counts.shape[1]
+        half = np.where(self.row >= 0, self.assignment.half[np.maximum(self.assignment.group, 0)], -1)
+        is_control = self.row == self.reference
+        by_half = _group_means(values, np.where(is_control, half * n_batches + self.batch, -1), 2 * n_batches)
+        joint = np.where(self.row >= 0, self.row * n_batches + self.batch, -1)
+        by_row = np.nan_to_num(_group_means(values, joint, self.n_rows * n_batches)).reshape(self.n_rows, n_batches, -1)
+        return by_half.reshape(2, n_batches, -1), by_row, by_row[self.reference]
+
+    def _covariates(self, counts: FloatArray, cross: FloatArray, control_cross: FloatArray) -> Covariates | None:
+        """Moments of the covariates themselves, centered as the genes are, beside those with the genes."""
+        if self.covariates is None or self.deviations is None:
             return None
-        in_row, group = self.row >= 0, np.maximum(self.assignment.group, 0)
-        half = np.where(in_row, self.assignment.half[group], -1)
-        block = np.where(in_row, self.assignment.block[group], -1)
-        products = self.deviations[:, :, None] * self.deviations[:, None, :]
+        group = np.maximum(self.assignment.group, 0)
+        half = np.where(self.row >= 0, self.assignment.half[group], -1)
+        block = np.where(self.row >= 0, self.assignment.block[group], -1)
+        by_control_half, by_row, by_control = self._covariate_means()
+        raw = _group_means(self.covariates, self.row, self.n_rows)
+        raw_half = np.stack(
+            [_group_means(self.covariates, np.where(half == a, self.row, -1), self.n_rows) for a in (0, 1)]
+        )
+        in_batch = np.where(
+            (self.row == self.reference)[:, None],
+            self.covariates - by_control_half[np.maximum(half, 0), np.maximum(self.batch, 0)],
+            0.0,
+        )
+        away = np.where(
+            (self.row == self.reference)[:, None], self.covariates - by_control[np.maximum(self.batch, 0)], 0.0
+        )
+        is_control = np.where(self.row == self.reference, self.batch, -1)
         return Covariates(
-            mean=_group_means(self.centered, self.row, self.n_rows),
-            half=np.stack(
-                [_group_means(self.centered, np.where(half == a, self.row, -1), self.n_rows) for a in (0, 1)]
-            ),
-            blocks=_group_means(self.centered, block, int(self.assignment.block.max()) + 1),
-            ss=sum_by(products, self.row, self.n_rows),
+            **center(raw, raw_half, counts, by_control_half, self.reference),
+            control_half=by_control_half,
+            by_row=by_row,
+            blocks=_group_means(in_batch, block, int(self.assignment.block.max()) + 1),
+            ss=sum_by(_products(self.deviations), self.row, self.n_rows),
+            control_ss=sum_by(_products(away), is_control, counts.shape[2]),
             cross=cross,
+            control_cross=control_cross,
         )
 
 
@@ -165,14 +238,6 @@ def _divide(total: FloatArray, n: FloatArray) -> FloatArray:
     return total
 
 
-def _control_by_batch(sums: GroupSums, assignment: HalfAssignment) -> tuple[FloatArray, FloatArray]:
-    """Control mean of each batch (S, G) and of all control cells (G,)."""
-    n_batches = assignment.counts.shape[1]
-    totals = sum_by(sums.mean, assignment.batch, n_batches, weights=sums.n)
-    cells = sum_by(sums.n, assignment.batch, n_batches)
-    return totals / np.maximum(cells, 1)[:, None], totals.sum(axis=0) / max(cells.sum(), 1)
-
-
 def _variance(sums: GroupSums, to: IntArray, n: FloatArray, mean: FloatArray) -> FloatArray:
     """Unbiased variance over the cells of a row about its raw mean, the between-batch part included."""
     away = sums.mean - mean[to]
@@ -185,14 +250,8 @@ def _variance(sums: GroupSums, to: IntArray, n: FloatArray, mean: FloatArray) ->
     return m2
 
 
-def _center_covariates(
-    covariates: FloatArray, row: IntArray, reference: int, batch: IntArray, n_batches: int
-) -> FloatArray:
-    """Covariates less their batch's control mean, plus the control mean."""
-    control = np.where(row == reference, batch, -1)
-    means = np.nan_to_num(_group_means(covariates, control, n_batches))
-    centered = covariates - means[np.maximum(batch, 0)] + covariates[row == reference].mean(axis=0)
-    return np.where((row >= 0)[:, None], centered, 0.0)
+def _products(values: FloatArray) -> FloatArray:
+    return values[:, :, None] * values[:, None, :]
 
 
 def _group_means(values: FloatArray, code: IntArray, n_groups: int) -> FloatArray:

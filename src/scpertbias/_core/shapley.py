@@ -10,7 +10,6 @@ from math import factorial
 import numpy as np
 
 from scpertbias._core.arrays import FloatArray
-from scpertbias._core.axes import Effects
 
 NO_AXIS = 0.1
 """Two half estimates of a direction with a smaller cosine show no direction."""
@@ -31,10 +30,10 @@ class Basis:
     energy: FloatArray
 
     @classmethod
-    def of(cls, effects: Effects, axes_1: FloatArray, axes_2: FloatArray) -> Basis:
-        """Take the products."""
+    def of(cls, half: FloatArray, axes_1: FloatArray, axes_2: FloatArray) -> Basis:
+        """Take the products of effects in two halves (2, P, G) with the directions (J, G)."""
         # Σ_p (D1_p·u2_i)(D2_p·u1_j) (J, J)
-        energy = (effects.first @ axes_2.T).T @ (effects.second @ axes_1.T)
+        energy = (half[0] @ axes_2.T).T @ (half[1] @ axes_1.T)
         # u1_i·u2_j, u1_i·u1_j and u2_i·u2_j (J, J)
         return cls(axes_1 @ axes_2.T, (axes_1 @ axes_1.T, axes_2 @ axes_2.T), energy)
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-from scpertbias._core.resampling import NO_ROOM, ratios
+from scpertbias._core.resampling import (
+    MIN_PERTURBATIONS,
+    Estimate,
+    effective_number,
+    jackknifed,
+    mean_of,
+    ratio_bounds,
+)
 
 MIN_FOLD = 5
 ROUNDING = 1e-9
@@ -15,13 +23,17 @@ COLLAPSED = 0.999
 NO_VARIANCE = "no reproducible variance between perturbations"
 
 
-class SpreadRatio(NamedTuple):
-    """Root of the ratio of two sums of variances, with its interval; ``reason`` says why something is NaN."""
+@dataclass(frozen=True)
+class ObservedMeans:
+    """Observed means (P, G) and their noise: ``own`` (P, G) of their cells, ``control`` (S, G) of the control by batch.
 
-    estimate: float
-    low: float
-    high: float
-    reason: str
+    ``weights`` (P, S) are the shares of the batches in the cells of each perturbation.
+    """
+
+    means: FloatArray
+    own: FloatArray
+    weights: FloatArray
+    control: FloatArray
 
 
 class Spread(NamedTuple):
@@ -32,17 +44,17 @@ class Spread(NamedTuple):
     predicted
         Variance of the predictions, by gene.
     observed
-        Covariance of the two halves of the data, by gene: their variance without noise.
+        Variance of the data without noise, by gene.
     reliable
-        Whether that covariance exceeds twice its standard error, by gene.
+        Whether that exceeds twice its standard error, by gene.
     ratio
-        Root of the ratio of the sums, with its interval.
+        Root of the ratio of the sums over genes, with its interval.
     """
 
     predicted: FloatArray
     observed: FloatArray
     reliable: BoolArray
-    ratio: SpreadRatio
+    ratio: Estimate
 
 
 def groups_of_folds(fold: IntArray) -> IntArray:
@@ -68,39 +80,75 @@ def is_constant(values: FloatArray, groups: IntArray) -> bool:
     return bool(shared and not deviations(values, groups).any())
 
 
-def spread(
-    predictions: FloatArray, half_1: FloatArray, half_2: FloatArray, groups: IntArray, weights: IntArray
-) -> Spread:
-    """Compare the variance of predictions between perturbations with that of the data.
+def spread(predictions: FloatArray, observed: ObservedMeans, groups: IntArray) -> Spread:
+    """Compare the variance of predictions between perturbations with that of the data, without noise.
 
-    Both are taken about the mean of the group (perturbations x genes, one group for each row of `groups`): the fits of
-    different folds have different means, which is a difference between fits and not between perturbations.
+    Both are taken about the mean of the group (one for each row of `groups`): the fits of different folds have different
+    means, which is a difference between fits and not between perturbations.
 
     Parameters
     ----------
-    predictions, half_1, half_2
-        Predictions and the two halves of the data, perturbations x genes.
+    predictions
+        Perturbations x genes.
+    observed
+        Of the same perturbations.
     groups
         Group of each perturbation.
-    weights
-        Resamples of the perturbations, from :func:`scpertbias._core.resampling.bootstrap_weights`.
     """
     freedom = len(groups) - len(np.unique(groups))
-    squares = deviations(predictions, groups) ** 2
-    products = deviations(half_1, groups) * deviations(half_2, groups)
     if freedom < 2:
         nothing = np.full(predictions.shape[1], np.nan)
-        none = SpreadRatio(np.nan, np.nan, np.nan, "fewer than 3 perturbations")
+        none = Estimate(len(groups), np.nan, np.nan, reason="fewer than 3 perturbations")
         return Spread(nothing, nothing, np.zeros(len(nothing), dtype=bool), none)
-    covariance = products.sum(axis=0) / freedom
-    # The standard error of a mean of products; their number is what is left after centering.
-    error = products.std(axis=0, ddof=1) * np.sqrt(len(groups)) / freedom
-    columns = squares.sum(axis=1)[:, None], products.sum(axis=1)[:, None]
-    squared = ratios(*columns, weights.astype(np.float64, order="F"))
-    estimate, low, high = (float(np.sqrt(value[0])) for value in (squared.estimate, squared.low, squared.high))
-    reason = str(squared.reason[0])
-    ratio = SpreadRatio(estimate, low, high, NO_VARIANCE if reason == NO_ROOM else reason)
-    return Spread(squares.sum(axis=0) / freedom, covariance, covariance > 2 * error, ratio)
+    squares, away = deviations(predictions, groups) ** 2, deviations(observed.means, groups)
+    weights_away = deviations(observed.weights, groups)
+    _, code, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    member = (code[:, None] == np.arange(len(sizes))).astype(np.float64)
+    size = sizes[code].astype(np.float64)[:, None]
+    # Noise of x_p − mean: (1 − 2/m) v_p + Σ_q v_q / m² of the own cells, Σ_b (w_pb − mean)² s²_0b / n_0b of the control
+    noise = (1 - 2 / size) * observed.own + (member @ (member.T @ observed.own)) / size**2
+    noise += weights_away**2 @ observed.control
+    terms = away**2 - noise
+    # The standard error of a mean of terms; their number is what is left after centering.
+    error = terms.std(axis=0, ddof=1) * np.sqrt(len(groups)) / freedom
+    variance = terms.sum(axis=0) / freedom
+    fixed = away**2 - weights_away**2 @ observed.control
+    ratio = _ratio(squares.sum(axis=1), terms.sum(axis=1), fixed.sum(axis=1), observed.own.sum(axis=1), code)
+    return Spread(squares.sum(axis=0) / freedom, variance, variance > 2 * error, ratio)
+
+
+def _ratio(
+    squares: FloatArray, terms: FloatArray, fixed: FloatArray, own_noise: FloatArray, code: IntArray
+) -> Estimate:
+    """Root of the ratio of sums of squared deviations; the jackknife centers anew without each perturbation.
+
+    Parameters
+    ----------
+    squares, terms
+        Squared deviations of predictions, and those of the data without noise, summed over genes (P).
+    fixed
+        Squared deviations of the data without the noise of the control only (P).
+    own_noise
+        Sampling variance of the own cells, summed over genes (P).
+    code
+        Group of each perturbation.
+    """
+    n, total = len(terms), float(terms.sum())
+    room = mean_of(terms)
+    if not total > 0 or (n >= MIN_PERTURBATIONS and not room.low > 0):
+        return Estimate(n, room.n_effective, np.nan, reason=NO_VARIANCE)
+    size = np.bincount(code)[code].astype(np.float64)
+    # Without p, the sum of squares about the mean falls by m/(m − 1) of its own: a group of one falls to 0.
+    grow = np.divide(size, size - 1, out=np.ones(n), where=size > 1)
+    group_noise = np.bincount(code, weights=own_noise)[code]
+    left = np.divide(1, size - 1, out=np.zeros(n), where=size > 1)
+    before, after = group_noise * (1 - 1 / size), (group_noise - own_noise) * (1 - left)
+    below = total - grow * fixed + before - after
+    with np.errstate(divide="ignore", invalid="ignore"):
+        without_one = (squares.sum() - grow * squares) / below
+    squared = jackknifed(float(squares.sum()) / total, without_one, effective_number(terms), ratio_bounds)
+    estimate, low, high = (float(np.sqrt(np.maximum(x, 0.0))) for x in (squared.estimate, squared.low, squared.high))
+    return replace(squared, estimate=estimate, low=low, high=high)
 
 
 class Collapse(NamedTuple):

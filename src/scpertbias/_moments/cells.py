@@ -212,19 +212,12 @@ def _hashes(adata: AnnData, seed: int) -> npt.NDArray[np.uint64]:
 
 
 def _guide_halves(adata: AnnData, guide_key: str | None, codes: IntArray) -> IntArray | None:
-    """Assign the guides of each perturbation to halves alternately, in the order of their names.
-
-    A control with one guide is assigned by cells (−1): without two control halves no perturbation has an effect.
-    """
+    """Assign the guides of each perturbation to halves alternately, in the order of their names; not of the control."""
     if guide_key is None:
         return None
     guide = _validate.column(adata, guide_key, argument="guide_key").astype(object)
     frame = pd.DataFrame({"code": codes, "guide": guide.where(guide.notna(), "").astype(str).to_numpy()})
-    half = (frame.groupby("code")["guide"].rank(method="dense").to_numpy(np.int64) - 1) % 2
-    if not half[codes == 0].any():
-        info(f"the control has one guide in obs[{guide_key!r}]: its halves are of cells, not of guides")
-        half[codes == 0] = -1
-    return half
+    return (frame.groupby("code")["guide"].rank(method="dense").to_numpy(np.int64) - 1) % 2
 
 
 def _normalization(

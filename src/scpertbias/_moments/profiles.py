@@ -14,11 +14,13 @@ from anndata import AnnData
 
 from .. import _keys, _store, _validate
 from .._core.arrays import FloatArray, IntArray
+from .._core.detection import value_sums
 from .._core.moments import Covariates, Moments
 from .screen import Screen
 
 TARGET_MEASURED = "target_measured"
-_N_HALF = "obsm/n_half"
+_N_HALVES = ("obsm/n_half_1", "obsm/n_half_2")
+_N_GUIDES = "obsm/n_guide_half"
 _DEFAULTS = {"groupby": "perturbation", "reference": None, "batch_key": None, "min_cells": 20, "gene_symbols": None}
 
 
@@ -26,10 +28,15 @@ def write(screen: Screen, var: pd.DataFrame) -> AnnData:
     """Make an AnnData of profiles that carries the moments of a screen."""
     obs = _obs(screen)
     profiles = AnnData(X=screen.moments.mean, obs=obs, var=var.copy())
-    _store.put_profile_slots(profiles, {**_slots(screen.moments, ""), _N_HALF: screen.moments.n_half.T})
+    counts = dict(zip(_N_HALVES, screen.moments.counts, strict=True))
+    _store.put_profile_slots(profiles, {**_slots(screen.moments, ""), **counts})
     record = {**screen.record, "n_blocks": screen.moments.n_blocks}
-    if screen.moments.covariates is not None:
-        record["covariates_blocks"] = screen.moments.covariates.blocks
+    if (c := screen.moments.covariates) is not None:
+        record |= {
+            "covariates_blocks": c.blocks,
+            "covariates_control_half": c.control_half.reshape(len(c.control_half), -1),
+            "covariates_control_ss": c.control_ss.reshape(len(c.control_ss), -1),
+        }
     _store.put(profiles, **{_keys.PROFILES: record})
     return profiles
 
@@ -83,7 +90,15 @@ def _slots(moments: Moments, prefix: str) -> dict[str, FloatArray]:
         f"layers/{prefix}half_2": moments.half[1],
         f"layers/{prefix}{_keys.VAR}": moments.var,
         f"varm/{prefix}{_keys.CONTROL_BLOCKS}": moments.blocks.T,
+        f"varm/{prefix}{_keys.CONTROL_HALVES[0]}": moments.control_half[0].T,
+        f"varm/{prefix}{_keys.CONTROL_HALVES[1]}": moments.control_half[1].T,
+        f"varm/{prefix}{_keys.CONTROL_VAR}": moments.control_var.T,
     }
+    if moments.guide_half is not None and moments.n_guide_half is not None:
+        slots |= {
+            f"layers/{prefix}{name}": half for name, half in zip(_keys.GUIDE_HALVES, moments.guide_half, strict=True)
+        }
+        slots[_N_GUIDES] = moments.n_guide_half.T
     if moments.depth_slopes is not None:
         slots[f"varm/{prefix}{_keys.DEPTH_SLOPES}"] = moments.depth_slopes.T
     c = moments.covariates
@@ -92,6 +107,8 @@ def _slots(moments: Moments, prefix: str) -> dict[str, FloatArray]:
         slots["obsm/covariates"] = c.mean
         slots["obsm/covariates_half_1"], slots["obsm/covariates_half_2"] = c.half
         slots["obsm/covariates_ss"] = c.ss.reshape(len(c.ss), -1)
+        slots["obsm/covariates_by_batch"] = c.by_row.reshape(len(c.by_row), -1)
+        slots[f"varm/{_keys.CONTROL_CROSS}"] = c.control_cross.reshape(-1, c.control_cross.shape[2]).T
     return slots
 
 
@@ -101,29 +118,10 @@ def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Scree
     _agree(record, data)
     names, targets, perturbation = _names(adata, record)
     prefix = _prefix(adata, record, layer)
-    mean = _store.matrix(adata, None if prefix == "" else layer)
-    halves = [_store.profile_slot(adata, f"layers/{prefix}{h}") for h in _keys.HALVES]
-    blocks = _store.profile_slot(adata, f"varm/{prefix}{_keys.CONTROL_BLOCKS}")
-    var = _store.profile_slot(adata, f"layers/{prefix}{_keys.VAR}")
-    n_half = _store.profile_slot(adata, _N_HALF)
-    if halves[0] is None or halves[1] is None or blocks is None or var is None or n_half is None:
-        msg = (
-            "These profiles have lost their halves, variances or control blocks; make them again with spb.pp.profiles."
-        )
-        raise ValueError(msg)
-    depth = _store.profile_slot(adata, f"varm/{prefix}{_keys.DEPTH_SLOPES}")
-    moments = Moments(
-        n=adata.obs["n_cells"].to_numpy(np.float64),
-        mean=np.asarray(mean, dtype=np.float64),
-        var=var,
-        half=np.stack([halves[0], halves[1]]),
-        n_half=n_half.T,
-        blocks=blocks.T,
-        n_blocks=np.asarray(record["n_blocks"], dtype=np.float64),
-        reference=int(np.flatnonzero(perturbation == 0)[0]),
-        covariates=_covariates(adata, record) if prefix == "" else None,
-        depth_slopes=None if depth is None else depth.T,
-    )
+    reference = int(np.flatnonzero(perturbation == 0)[0])
+    moments = _read_moments(adata, record, layer, prefix, reference)
+    if prefix:  # How many cells carry a gene is known of the values that the profiles were made of.
+        moments = replace(moments, value_sums=value_sums(_read_moments(adata, record, None, "", reference)))
     split_key, split = _split(adata, record, str(data["split_key"]), perturbation)
     symbols, _ = _validate.gene_symbols(adata, record.get("gene_symbols"))
     reason = adata.obs["reason"].astype(object).to_numpy(str)
@@ -139,6 +137,38 @@ def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Scree
         reason=np.where((split == "") & (reason == ""), "no split", reason),
         codes=perturbation,
         record={**record, "layer": layer if prefix else record.get("layer"), "split_key": split_key},
+    )
+
+
+def _read_moments(adata: AnnData, record: Mapping[str, Any], layer: str | None, prefix: str, reference: int) -> Moments:
+    """Return the moments of the slots of one prefix."""
+    mean = _store.matrix(adata, None if prefix == "" else layer)
+    slots = [f"layers/{prefix}{name}" for name in (*_keys.HALVES, _keys.VAR)]
+    slots += [f"varm/{prefix}{name}" for name in (_keys.CONTROL_BLOCKS, *_keys.CONTROL_HALVES, _keys.CONTROL_VAR)]
+    arrays = [array for slot in (*slots, *_N_HALVES) if (array := _store.profile_slot(adata, slot)) is not None]
+    if len(arrays) < len(slots) + len(_N_HALVES):
+        msg = (
+            "These profiles have lost their halves, variances, control or counts; make them again with spb.pp.profiles."
+        )
+        raise ValueError(msg)
+    half_1, half_2, var, blocks, control_1, control_2, control_var, n_half_1, n_half_2 = arrays
+    depth = _store.profile_slot(adata, f"varm/{prefix}{_keys.DEPTH_SLOPES}")
+    guides = [_store.profile_slot(adata, f"layers/{prefix}{name}") for name in _keys.GUIDE_HALVES]
+    n_guides = _store.profile_slot(adata, _N_GUIDES)
+    return Moments(
+        guide_half=None if guides[0] is None or guides[1] is None else np.stack([guides[0], guides[1]]),
+        n_guide_half=None if n_guides is None else n_guides.T,
+        counts=np.stack([n_half_1, n_half_2]),
+        mean=np.asarray(mean, dtype=np.float64),
+        var=var,
+        half=np.stack([half_1, half_2]),
+        control_half=np.stack([control_1.T, control_2.T]),
+        control_var=control_var.T,
+        blocks=blocks.T,
+        n_blocks=np.asarray(record["n_blocks"], dtype=np.float64),
+        reference=reference,
+        covariates=_covariates(adata, record) if prefix == "" else None,
+        depth_slopes=None if depth is None else depth.T,
     )
 
 
@@ -177,17 +207,24 @@ def _covariates(adata: AnnData, record: Mapping[str, Any]) -> Covariates | None:
     if mean is None:
         return None
     k = mean.shape[1]
-    halves = [_store.profile_slot(adata, f"obsm/covariates_{h}") for h in _keys.HALVES]
-    ss = _store.profile_slot(adata, "obsm/covariates_ss")
-    cross = [_store.profile_slot(adata, f"layers/{_keys.CROSS}_{j + 1}") for j in range(k)]
-    if ss is None or any(a is None for a in (*halves, *cross)):
+    slots = ["obsm/covariates_ss", "obsm/covariates_by_batch", f"varm/{_keys.CONTROL_CROSS}"]
+    slots += [f"obsm/covariates_{half}" for half in _keys.HALVES]
+    slots += [f"layers/{_keys.CROSS}_{j + 1}" for j in range(k)]
+    arrays = [array for slot in slots if (array := _store.profile_slot(adata, slot)) is not None]
+    if len(arrays) < len(slots):
         return None
+    ss, by_batch, control_cross, half_1, half_2, *cross = arrays
+    n_batches = by_batch.shape[1] // k
     return Covariates(
         mean=mean,
-        half=np.stack([h for h in halves if h is not None]),
+        half=np.stack([half_1, half_2]),
+        control_half=np.asarray(record["covariates_control_half"], dtype=np.float64).reshape(2, n_batches, k),
+        by_row=by_batch.reshape(len(mean), n_batches, k),
         blocks=np.asarray(record["covariates_blocks"], dtype=np.float64),
         ss=ss.reshape(len(mean), k, k),
-        cross=np.stack([c for c in cross if c is not None], axis=1),
+        control_ss=np.asarray(record["covariates_control_ss"], dtype=np.float64).reshape(n_batches, k, k),
+        cross=np.stack(cross, axis=1),
+        control_cross=control_cross.T.reshape(n_batches, k, -1),
     )
 
 

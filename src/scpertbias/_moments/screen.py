@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .._core.arrays import BoolArray, IntArray
+from .._core.detection import Detection, detect
 from .._core.moments import Moments
 
 
@@ -64,3 +65,10 @@ class Screen:
             used=self.used[first],
             reason=self.reason[first],
         )
+
+    @cached_property
+    def detection(self) -> Detection:
+        """What became of each perturbation, in the order of ``names``; all its splits are taken together."""
+        merged, column = self.merged, self.column_of()
+        targets = [np.array([column[g] for g in genes if g in column], dtype=np.int64) for genes in self.targets]
+        return detect(merged.moments, merged.used, targets)

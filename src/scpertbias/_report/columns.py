@@ -15,10 +15,14 @@ DESCRIBED = _of("described", "model", "unseen", "citation", "n_unpredicted")
 FINDINGS = _of("check", "check", "status", "detail")
 PERTURBATIONS = (
     *_of("perturbations", "perturbation", "kind", "n_cells", "reproducibility", "effect", "response_share"),
-    *_of("perturbations", "mt", "ribo", "systematic", "target_gene", "target_z", "top_genes"),
+    *_of("perturbations", "q", "mt", "ribo", "systematic", "target_gene", "target_log_change", "target_z", "target_q"),
+    *_of("perturbations", "top_genes"),
     *(replace(column, label="remark", form="aside") for column in _of("check", "detail")),
 )
-RESPONSE = _of("confounding", "axis", "kind", "share", "null", "p", "on_systematic", "n_genes", "top_genes", "note")
+RESPONSE = _of(
+    "confounding",
+    *("axis", "kind", "share", "typical", "null", "p", "on_systematic", "carriers", "n_genes", "top_genes", "note"),
+)
 SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "q", "note")
 REGIMES = _of("retraining", "model", "regime", "n", "full", "retrained", "gain", "q", "note")
 PLANTED = _of("planted", "quantity", "planted", "found")

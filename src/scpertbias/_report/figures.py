@@ -58,8 +58,9 @@ FIGURES = (
         "confounding",
         lambda data: pl.confounding(data, return_fig=True),
         "Share of the response on each axis",
-        "A tick shows what random sets of equally expressed genes carry; a set is filled where no more than 5 % of them "
-        "carry as much. Sets and directions overlap and are never added up.",
+        "A tick shows the share of random sets of equally expressed genes in no set; a set is filled where its share is "
+        "beyond theirs. A cross shows the share in a typical perturbation. Sets and directions overlap and are never "
+        "added up.",
     ),
     Figure(
         "l2",

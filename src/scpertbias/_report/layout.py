@@ -26,7 +26,18 @@ METRICS = (
 SPECIFIC_METRICS = ("l2", "pearson_delta_perturbed")
 TEXTS = ("text", "line", "prose", "aside", "status", "flag", "name")
 WARNING_FIRST = {"warning": 0, "note": 1, "ok": 2}
-OPTIONAL = ("detail", "note", "ribo", "mt", "target_gene", "target_z", "collapsed_to", "shift_seed")
+OPTIONAL = (
+    "detail",
+    "note",
+    "ribo",
+    "mt",
+    "target_gene",
+    "target_log_change",
+    "target_z",
+    "target_q",
+    "collapsed_to",
+    "shift_seed",
+)
 """Columns that are left out of the page where they say nothing."""
 
 

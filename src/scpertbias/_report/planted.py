@@ -29,19 +29,18 @@ def planted_table(
     inert = dict(zip(names, np.asarray(truth["inert"], dtype=bool), strict=True))
     used = used[used["perturbation"].isin(inert)]
     without = used["perturbation"].map(inert).to_numpy(bool)
-    reproducible = (used["status"] == "ok").to_numpy()
+    detected = (used["status"] == "ok").to_numpy()
     rows = [
         (
             "perturbations without any effect",
             f"{count(without.sum())} of {count(len(used))}",
-            f"{count((without & ~reproducible).sum())} of them have no reproducible effect, "
-            f"{count((without & reproducible).sum())} seem to have one",
+            f"in {count((without & ~detected).sum())} of them none is detected, in {count((without & detected).sum())} one is",
         ),
         (
             "perturbations with an effect",
             f"{count((~without).sum())} of {count(len(used))}",
-            f"{count((~without & reproducible).sum())} of them have a reproducible effect, "
-            f"{count((~without & ~reproducible).sum())} are too weak to show one",
+            f"in {count((~without & detected).sum())} of them it is detected, {count((~without & ~detected).sum())} are too "
+            "weak for that",
         ),
         *_knockdown(truth, used, without),
         *_energy(truth, used, names),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .attribution import MODEL_A, MODEL_B
+from .scores import N_EFFECTIVE
 from .table import CI_HIGH, CI_LOW, METRIC, MODEL, NOTE, REGIME, Column, N, P, Q, Table
 
 OF_BOTH = replace(
@@ -21,6 +22,7 @@ RETRAINING = Table(
         REGIME,
         METRIC,
         OF_BOTH,
+        N_EFFECTIVE,
         Column(
             "full",
             "float64",

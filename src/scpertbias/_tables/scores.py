@@ -27,14 +27,25 @@ def _sentence(label: str) -> str:
 
 
 def _beside(name: str, metric: Metric) -> list[Column]:
-    """Return the columns that stand beside a score: its ceiling and its baseline."""
+    """Return the columns that stand beside a score: its ceiling and its baseline, of ``l2`` also that one's ceiling."""
     columns = [Column(f"{name}_ceiling", "float64", f"Ceiling of ``{name}``.")] if metric.ceiling else []
     if name != "l2_ratio":  # that of the baseline is 1
         columns.append(Column(f"{name}_baseline", "float64", f"``{name}`` of the baseline."))
+    if name == "l2":
+        text = "Ceiling of ``l2`` for the baseline; differs from ``l2_ceiling`` for predictions given as changes."
+        columns.append(Column("l2_baseline_ceiling", "float64", text))
     return columns
 
 
 HELD_OUT = replace(N, sentence="Held-out perturbations.", tip=True)
+
+N_EFFECTIVE = Column(
+    "n_effective",
+    "float64",
+    "Perturbations of equal weight on which the estimate would rest as much; under 20, or where ``n`` is under 50, its "
+    "interval is approximate.",
+    label="effective n",
+)
 
 SCORES = Table(
     "scores",
@@ -96,6 +107,7 @@ SUMMARY = Table(
             "ceiling.",
         ),
         HELD_OUT,
+        N_EFFECTIVE,
         Column(
             "estimate",
             "float64",

@@ -211,8 +211,8 @@ N_CELLS = Column("n_cells", "int64", "Cells of the perturbation.", label="cells"
 REPRODUCIBILITY = Column(
     "reproducibility",
     "float64",
-    "What a repeat of the experiment would correlate (2r/(1+r) of the correlation between halves).",
-    tip="what a repeat of the experiment would correlate",
+    "Expected cosine of its effect with that of a repeat of the experiment of the same size, 0 to 1.",
+    tip="expected cosine of its effect with that of a repeat of the experiment",
 )
 RESPONSE_SHARE = Column(
     "response_share",

@@ -13,13 +13,11 @@ from matplotlib.lines import Line2D
 from mudata import MuData
 
 from .._docs import docs
-from ..tl._confounding import note_codes
 from ._base import axes, finish, one_regime
 
 KINDS = {"genes": "gene sets", "direction": "directions"}
 SHADES = {"genes": "#0072B2", "direction": "#D55E00"}
 MARKERS = {"genes": "o", "direction": "D"}
-SIGNIFICANT = 0.05
 N_NAMED = 3
 
 
@@ -34,10 +32,11 @@ def confounding(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw the share of the response on each axis, with its interval.
+    """Draw the share of the response of this screen on each axis, with its interval.
 
-    Gene sets and directions are apart, as they overlap. A tick shows what random sets of equally expressed genes carry;
-    a set is filled where no more than 5 %% of them carry as much. At the right, the genes that count most.
+    Gene sets and directions are apart, as they overlap. A tick shows the share of random sets of equally expressed genes
+    in no set; a set is filled where its share is beyond theirs. A cross shows the share in a typical perturbation. At the
+    right, the genes that count most.
 
     Parameters
     ----------
@@ -91,7 +90,7 @@ def confounding(
     ax.set_yticks(ticks, labels)
     ax.set_ylim(y - 0.8, -0.8)
     ax.axvline(0, color="black", linewidth=0.8)
-    ax.set_xlabel("share of the response (noise-corrected squared effects; 95 % interval)")
+    ax.set_xlabel("share of the response (noise-corrected squared effect; 95 % interval)")
     for place, text in zip(ticks, top_genes, strict=True):
         ax.annotate(
             text,
@@ -112,8 +111,6 @@ def _title(table: pd.DataFrame, n: int, regime: str | None) -> str:
     title = f"{n} perturbations"
     if np.isfinite(effective):
         title += f" ({effective:.0f} effective)"
-    if any("approximate_interval" in note_codes(note) for note in table["note"]):
-        title += ", intervals approximate"
     return title + (f", regime {regime}" if regime else "")
 
 
@@ -130,7 +127,7 @@ def _draw(ax: Axes, y: float, row: Any, shade: str) -> None:
         return
     if np.isfinite(row.ci_low):
         ax.hlines(y, row.ci_low, row.ci_high, colors=shade, linewidth=2.0, zorder=2)
-    filled = row.kind == "direction" or row.p < SIGNIFICANT
+    filled = row.kind == "direction" or (pd.notna(row.beyond) and bool(row.beyond))
     ax.plot(
         row.share,
         y,
@@ -144,18 +141,21 @@ def _draw(ax: Axes, y: float, row: Any, shade: str) -> None:
     )
     if np.isfinite(row.null):
         ax.plot(row.null, y, marker="|", markersize=13, markeredgewidth=2.2, color="black", zorder=4)
+    if np.isfinite(row.typical):
+        ax.plot(row.typical, y, marker="x", markersize=6, markeredgewidth=1.5, color="0.35", linestyle="none", zorder=4)
 
 
 def _legend(ax: Axes, shades: Mapping[str, str]) -> None:
     style: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 1.5}
     genes: dict[str, Any] = {"marker": "o", "markeredgecolor": shades["genes"], **style}
     handles = [
-        Line2D([], [], markerfacecolor=shades["genes"], label="set, p < 0.05", **genes),
-        Line2D([], [], markerfacecolor="white", label="set, p ≥ 0.05 or none", **genes),
+        Line2D([], [], markerfacecolor=shades["genes"], label="set, beyond random sets", **genes),
+        Line2D([], [], markerfacecolor="white", label="set, not beyond or not tested", **genes),
         Line2D([], [], color="black", marker="|", markersize=12, linestyle="none", label="random sets, mean"),
+        Line2D([], [], color="0.35", marker="x", markersize=6, label="set, typical perturbation", **style),
         Line2D([], [], marker="D", color=shades["direction"], linestyle="none", label="direction"),
     ]
     ax.legend(
-        handles=handles, frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4,
+        handles=handles, frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3,
         columnspacing=1.2, handletextpad=0.3,
     )  # fmt: skip

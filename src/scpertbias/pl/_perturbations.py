@@ -17,10 +17,11 @@ from ._base import axes, finish
 
 STYLES = {
     "specific": ("o", "#0072B2"),
-    "reproducible": ("o", "#0072B2"),
-    "mostly shared axis": ("s", "#E69F00"),
-    "target in a confounder set": ("^", "#D55E00"),
-    "not reproducible": ("x", "#777777"),
+    "mostly shared": ("s", "#E69F00"),
+    "targets a confounder gene": ("^", "#D55E00"),
+    "weak": ("D", "#56B4E9"),
+    "target gene only": ("v", "#777777"),
+    "not detected": ("x", "#777777"),
     "too few cells": ("+", "#777777"),
 }
 LINE = ("x", "+")  # markers that are lines
@@ -97,7 +98,7 @@ def perturbations(
     ax.set_ylim(-0.03 * (top or 1.0), 1.06 * (top or 1.0))
     ax.set_xlim(min(-0.05, float(visible["reproducibility"].min()) - 0.05) if len(visible) else 0.0, 1.03)
     ax.axvline(0, color="0.85", linewidth=0.8, zorder=0)
-    ax.set_xlabel("reproducibility (what a repeat of the experiment would correlate)")
+    ax.set_xlabel("reproducibility (expected cosine with a repeat of the experiment)")
     ax.set_ylabel("effect without noise\n(log-normalized units)")
     missing = len(table) - len(visible)
     ax.set_title(f"{len(visible)} perturbations" + (f", {missing} without an effect to show" if missing else ""),

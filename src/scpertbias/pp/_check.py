@@ -9,15 +9,16 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _keys, _moments, _store, _tables, _validate
-from .._core.ceilings import reproducibility
+from .._core.arrays import FloatArray
+from .._core.detection import FDR, reproducibility_of_halves
+from .._core.moments import Moments
 from .._docs import docs
 from .._log import added, some
 from ._annotate import marked, masks
 from ._profiles import LIKELY_BATCHES
 
-REPRODUCIBLE, HALF = 0.3, 0.5
+REPRODUCIBLE = 0.3
 MOST = 0.8
-N_TOP = 5
 N_NAMED = 8
 # No mean of log1p values is above this, not even where cells are scaled to a million counts.
 LARGEST_LOG = 14.0
@@ -92,7 +93,7 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
         *_batch_findings(screen, adata),
         *_gene_findings(screen, adata),
         *(_split_findings(screen) if n_folds is None else [("split", "ok", _folds_detail(n_folds))]),
-        *_response_findings(per),
+        *_response_findings(per, known=screen.detection.response_known),
     ]
     general = pd.DataFrame(rows, columns=["check", "status", "detail"])
     table = pd.concat([general, per.assign(check="perturbation")], ignore_index=True)
@@ -103,30 +104,30 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
 
 
 def perturbations(screen: _moments.Screen) -> pd.DataFrame:
-    """Return one row a perturbation: cells, reproducibility, noise-corrected squared effect, strongest genes."""
-    merged = screen.merged
-    m = merged.moments
-    halves = m.half - m.half[:, :1]
-    # D1_p · D2_p: squared effect without noise (P,)
-    energy = np.einsum("pg,pg->p", halves[0], halves[1])
-    se = np.sqrt(m.pooled_var * (1 / m.n[:, None] + 1 / m.n[0]))
-    z = np.divide(m.mean - m.control, se, out=np.zeros_like(m.mean), where=se > 0)
-    repeat = reproducibility(halves[0], halves[1])
-    counted = merged.used & (np.arange(len(m.n)) > 0)
-    total = np.nansum(energy[counted])
-    top = np.argsort(-np.abs(z), axis=1, kind="stable")[:, :N_TOP]
+    """Return one row a perturbation: cells, reproducibility, noise-corrected squared effect, whether it is detected, top genes."""
+    merged, detection = screen.merged, screen.detection
+    repeat, energy, counted = detection.reproducibility, detection.squared_effect, detection.counted
+    total = energy[counted].sum()
+    between_guides = _between_guides(merged.moments)
     rows = []
     for p in range(1, len(merged.names)):
-        status, detail = _status(merged.used[p], str(merged.reason[p]), repeat[p])
+        status, detail = _status(screen, p)
         rows.append(
             {
                 "perturbation": merged.names[p],
                 "status": status,
-                "n_cells": int(m.n[p]),
+                "n_cells": int(merged.moments.n[p]),
                 "reproducibility": repeat[p],
+                "reproducibility_guides": between_guides[p],
                 "squared_effect": energy[p],
                 "response_share": energy[p] / total if counted[p] and total > 0 else np.nan,
-                "top_genes": " ".join(f"{merged.symbols[g]}{'↑' if z[p, g] > 0 else '↓'}" for g in top[p]),
+                "p": detection.p[p],
+                "q": detection.q[p],
+                "top_genes": " ".join(
+                    f"{merged.symbols[g]}{'↑' if rises else '↓'}"
+                    for g, rises in zip(detection.top[p], detection.rises[p], strict=True)
+                    if g >= 0
+                ),
                 "detail": detail,
             }
         )
@@ -137,17 +138,30 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("perturbation", ignore_index=True)
 
 
+def _between_guides(moments: Moments) -> FloatArray:
+    """Return the reproducibility between the halves of each perturbation's guides; NaN without ``guide_key``."""
+    if moments.guide_half is None:
+        return np.full(len(moments.n), np.nan)
+    first, second = moments.guide_half - moments.guide_half[:, [moments.reference]]
+    return reproducibility_of_halves(first, second)
+
+
 def _without_cells(screen: _moments.Screen) -> list[str]:
     """Return the perturbations whose cells were all left out (no control in their batches, no split)."""
     return [str(name) for name in screen.record.get("left_out_perturbations", [])]
 
 
-def _status(used: bool, reason: str, repeat: float) -> tuple[str, str]:
-    if not used:
-        return "warning", f"{LEFT_OUT}: {reason}"
-    if not repeat >= REPRODUCIBLE:
-        return "note", f"no reproducible effect (reproducibility under {REPRODUCIBLE})"
-    return "ok", ""
+def _status(screen: _moments.Screen, p: int) -> tuple[str, str]:
+    """Return how serious it is, and what it is: left out, not detected, or nothing."""
+    detection = screen.detection
+    if not screen.merged.used[p]:
+        return "warning", f"{LEFT_OUT}: {screen.merged.reason[p]}"
+    if not detection.counted[p]:
+        return "warning", f"{LEFT_OUT}: no cells in one of its halves"
+    if detection.detected[p]:
+        return "ok", ""
+    only = ", only of its own gene" if detection.own_q[p] <= FDR else ""
+    return "note", f"no effect detected{only} (q above {FDR})"
 
 
 def _label_findings(screen: _moments.Screen) -> list[Finding]:
@@ -250,15 +264,12 @@ def _folds_detail(n_folds: int) -> str:
     return f"cross-fitted in {n_folds} folds: every perturbation is predicted by fits that never saw it"
 
 
-def _response_findings(per: pd.DataFrame) -> list[Finding]:
+def _response_findings(per: pd.DataFrame, *, known: bool) -> list[Finding]:
     used = per[per["status"] != "warning"]
-    weak, partly = (int((~(used["reproducibility"] >= limit)).sum()) for limit in (REPRODUCIBLE, HALF))
-    detail = (
-        f"{weak} of {len(used)} perturbations have no reproducible effect (reproducibility under {REPRODUCIBLE}), "
-        f"{partly} of {len(used)} less than half of one (under {HALF})"
-    )
-    rows = [("response", "warning" if weak > len(used) / 4 else "ok", detail)]
-    if weak == len(used) or used["response_share"].isna().all():
+    n = int((used["q"] <= FDR).sum())
+    detail = f"the effect of {n} of {len(used)} perturbations is detected (q of {FDR} or less)"
+    rows = [("response", "warning" if len(used) - n > len(used) / 4 else "ok", detail)]
+    if not known:
         return [
             *rows,
             ("response", "warning", "the screen shows no reproducible response: no model can be judged on it"),

@@ -57,7 +57,8 @@ def profiles(
         Numeric columns of ``obs`` whose moments are kept, so that :func:`scpertbias.pp.regress_mt_ribo` works on the
         profiles.
     guide_key
-        Column of ``obs`` with guides: the two halves of each perturbation are then alternating guides, not cells.
+        Column of ``obs`` with guides: :func:`scpertbias.pp.check` then also compares the two halves of each
+        perturbation's guides (``reproducibility_guides``).
     chunk_memory
         Gigabytes of cells held at a time where they are not in memory. The moments come on top: about 50 bytes for each
         perturbation and gene, and 40 more for each covariate.

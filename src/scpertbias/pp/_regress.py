@@ -11,9 +11,10 @@ import numpy.typing as npt
 from anndata import AnnData
 
 from .. import _moments, _store, _validate
-from .._core.arrays import BoolArray, FloatArray
+from .._core.arrays import BoolArray
+from .._core.covariates import Slopes, covariate_products, regress_out
 from .._core.halves import assign_halves
-from .._core.moments import Covariates, Moments, Slopes, regress_out
+from .._core.moments import Moments
 from .._core.residuals import residuals
 from .._core.row_moments import row_moments
 from .._docs import docs
@@ -57,8 +58,9 @@ def regress_mt_ribo(
         Numeric columns of ``obs``, all regressed jointly. One that is constant where the slopes are fitted, or a linear
         combination of others, is left out with a warning.
     fit_on
-        ``"control"``, ``"train"`` (training cells, control included) or ``"all"`` cells; on cells without batches ``"all"``
-        takes those without a label too.
+        ``"control"``, or ``"train"`` (training cells, control included): the slopes are those within perturbations and
+        batches, so that no effect counts as one of a covariate. ``"all"``: all cells with one intercept, as
+        :func:`scanpy.pp.regress_out` does (on cells without batches, those without a label too).
     add_intercept
         Whether to keep each gene's mean, so that values stay on the log-normalized scale.
     %(cells)s
@@ -140,14 +142,19 @@ def regress_profiles(
         )
         raise ValueError(msg)
     return _regress_moments(
-        screen.moments, available, requested, _fit_rows(screen, fit_on), add_intercept=add_intercept
+        screen.moments,
+        available,
+        requested,
+        _fit_rows(screen, fit_on),
+        add_intercept=add_intercept,
+        between=fit_on == "all",
     )
 
 
 def varying(screen: _moments.Screen, fit_on: str) -> list[int]:
     """Return which of the covariates that profiles hold could be regressed out."""
     c, rows = screen.moments.covariates, _fit_rows(screen, fit_on)
-    return [] if c is None else _independent(screen.moments.n[rows], c, range(c.mean.shape[1]), rows)
+    return [] if c is None else _independent(screen.moments, range(c.mean.shape[1]), rows, between=fit_on == "all")
 
 
 def _fit_rows(screen: _moments.Screen, fit_on: str) -> BoolArray:
@@ -157,13 +164,19 @@ def _fit_rows(screen: _moments.Screen, fit_on: str) -> BoolArray:
 
 
 def _regress_moments(
-    moments: Moments, available: list[str], requested: list[str], rows: BoolArray, *, add_intercept: bool = True
+    moments: Moments,
+    available: list[str],
+    requested: list[str],
+    rows: BoolArray,
+    *,
+    add_intercept: bool = True,
+    between: bool,
 ) -> tuple[Moments, Fit]:
     """Regress out the wanted covariates but for those that are constant, or a combination of others, in the rows."""
     if moments.covariates is None:
         msg = "These moments hold no covariates."
         raise ValueError(msg)
-    chosen = _independent(moments.n[rows], moments.covariates, [available.index(c) for c in requested], rows)
+    chosen = _independent(moments, [available.index(c) for c in requested], rows, between=between)
     if not chosen:
         msg = f"`covariates`: none of {requested} varies in the cells that the slopes are fitted on."
         raise ValueError(msg)
@@ -173,16 +186,17 @@ def _regress_moments(
             f"Covariates that are constant, or repeat others, in the cells that the slopes are fitted on were left out: "
             f"{[c for c in requested if c not in names]}."
         )
-    residual, slopes = regress_out(_select(moments, chosen), rows=rows, add_intercept=add_intercept)
+    residual, slopes = regress_out(_select(moments, chosen), rows=rows, add_intercept=add_intercept, between=between)
     return residual, Fit(names, slopes)
 
 
-def _independent(n: FloatArray, c: Covariates, candidates: Sequence[int], rows: BoolArray) -> list[int]:
+def _independent(moments: Moments, candidates: Sequence[int], rows: BoolArray, *, between: bool) -> list[int]:
     """Return the covariates that vary over the cells of some rows, each beyond those before it."""
-    mean = c.mean[rows]
-    center = n @ mean / n.sum()
-    # Squares of the covariates: within rows, plus between rows Σ_r n_r a_r a_rᵀ (k, k)
-    ss = c.ss[rows].sum(axis=0) + np.einsum("r,ri,rj->ij", n, mean - center, mean - center)
+    c, n = moments.covariates, moments.n[rows]
+    if c is None:
+        return []
+    center = n @ c.mean[rows] / n.sum()
+    ss, _ = covariate_products(moments, c, rows, between=between)
     chosen: list[int] = []
     for j in candidates:
         if ss[j, j] <= n.sum() * (CONSTANT * center[j]) ** 2:
@@ -200,18 +214,7 @@ def _select(moments: Moments, chosen: Sequence[int]) -> Moments:
     c = moments.covariates
     if c is None or list(chosen) == list(range(c.mean.shape[1])):
         return moments
-    pick = np.asarray(chosen)
-    return replace(
-        moments,
-        covariates=replace(
-            c,
-            mean=c.mean[:, pick],
-            half=c.half[:, :, pick],
-            blocks=c.blocks[:, pick],
-            ss=c.ss[:, pick][:, :, pick],
-            cross=c.cross[:, pick],
-        ),
-    )
+    return replace(moments, covariates=c.columns(np.asarray(chosen)))
 
 
 def _as_names(covariates: str | Sequence[str]) -> list[str]:
@@ -234,7 +237,7 @@ def _fit_cells(adata: AnnData, covariates: list[str], fit_on: str, data: dict[st
     one = np.zeros(adata.n_obs, dtype=np.int64)
     assignment = assign_halves(one, 1, 0, np.arange(adata.n_obs, dtype=np.uint64), batch=one, n_batches=1)
     moments = row_moments(x, assignment, one, 1, 0, batch=one, covariates=values)
-    return _regress_moments(moments, covariates, covariates, np.ones(1, dtype=bool))[1]
+    return _regress_moments(moments, covariates, covariates, np.ones(1, dtype=bool), between=True)[1]
 
 
 def _residuals(adata: AnnData, fit: Fit, layer: str | None, *, add_intercept: bool) -> npt.NDArray[np.float32]:

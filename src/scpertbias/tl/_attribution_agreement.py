@@ -14,12 +14,10 @@ from .. import _moments, _results, _store, _tables
 from .._core.arrays import FloatArray
 from .._core.attribution import Agreement, agreement, gene_permutations, rank_attributions
 from .._core.ranking import expression_bins
-from .._core.resampling import bootstrap_weights, means
+from .._core.resampling import mean_of
 from .._docs import docs
 from .._log import added, info
 from ._attribution_check import stored_attributions
-
-N_BOOT = 1000
 
 
 @docs.dedent
@@ -120,30 +118,29 @@ def attribution_agreement_table(
     permutations = gene_permutations(expression_bins(screen.moments.control), n_perm, rng)
     names = np.array(screen.names)[1:]
     keys = rng.random((n_perm, len(names)))
-    weights = bootstrap_weights(len(names), N_BOOT, rng).astype(np.float64)
     of_model = {name: rank_attributions(values[1:], k) for name, values in attributions.items()}
     frames = []
     for a, b in combinations(of_model, 2):
         result = agreement(of_model[a], of_model[b], k=k, permutations=permutations, keys=keys)
         if np.isnan(result.spearman).all():
             info(f"{a} and {b} have attributions that differ between genes for no common perturbation")
-        frames.append(_frame(names, result, weights, k / len(screen.genes)).assign(model_a=a, model_b=b))
+        frames.append(_frame(names, result, k / len(screen.genes)).assign(model_a=a, model_b=b))
     if not frames:
         return _tables.empty("attribution_agreement")
     return pd.concat(frames, ignore_index=True)[_tables.columns("attribution_agreement")]
 
 
-def _frame(names: npt.NDArray[np.str_], result: Agreement, weights: FloatArray, chance: float) -> pd.DataFrame:
+def _frame(names: npt.NDArray[np.str_], result: Agreement, chance: float) -> pd.DataFrame:
     """Make the rows of one pair: the mean, then the perturbations that both have attributions for."""
     in_both = np.isfinite(result.spearman)
-    mean = means(result.spearman[in_both, None], weights[:, in_both])
+    mean = mean_of(result.spearman[in_both])
     overlap = float(result.overlap[in_both].mean()) if in_both.any() else np.nan
     no_values = np.full(int(in_both.sum()), np.nan)
     columns = {
         "perturbation": ("", names[in_both]),
-        "spearman": (mean.estimate[0], result.spearman[in_both]),
-        "ci_low": (mean.low[0], no_values),
-        "ci_high": (mean.high[0], no_values),
+        "spearman": (mean.estimate, result.spearman[in_both]),
+        "ci_low": (mean.low, no_values),
+        "ci_high": (mean.high, no_values),
         "overlap": (overlap, result.overlap[in_both]),
         "p": (result.mean_p, result.p[in_both]),
         "p_specific": (result.mean_p_specific, result.p_specific[in_both]),

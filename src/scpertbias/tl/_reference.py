@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .._core.arrays import FloatArray, IntArray
-from .._core.ceilings import Truth, reproducibility
+from .._core.arrays import BoolArray, FloatArray, IntArray
+from .._core.ceilings import Truth
+from .._core.detection import reproducibility
+from .._core.noise import noise_parts, squared_effects
 from .._models import additive
 from .._models._base import Problem, problem
 from .._moments import Screen
@@ -60,56 +62,89 @@ def reference(
     perturbation = scored.perturbation[rows]
     fold = np.array([-1 if folds is None else folds.get(screen.names[p], -1) for p in perturbation], dtype=np.int64)
     split = scored.split[rows] if folds is None else np.where(fold >= 0, "test", "train")
-    centroid, baseline = _baselines(screen, perturbation, folds, unseen)
+    means = _baselines(screen, perturbation, folds, unseen, genes)
     groups = np.unique(split, return_inverse=True)[1] if folds is None else fold
     pooled = m.pooled_var[genes]
     var = m.var[np.ix_(rows, genes)]
-    control = scored.moments.reference
-    halves = m.half[:, rows][:, :, genes] - m.half[:, control, genes][:, None]
     targets = {gene for p in perturbation for gene in screen.targets[p]}
     truth = Truth(
         observed=m.mean[np.ix_(rows, genes)],
-        half_1=m.half[0][np.ix_(rows, genes)],
-        half_2=m.half[1][np.ix_(rows, genes)],
         var=np.where(np.isfinite(var), var, pooled),
         n_cells=m.n[rows],
+        weights=m.weights[rows],
         control=m.control[genes],
-        control_var=m.var[control, genes],
-        n_control=float(m.n[control]),
-        centroid=centroid[:, genes],
+        control_var=np.nan_to_num(m.control_var[:, genes]),
+        n_control=m.n_control,
+        centroid=means.centroid,
+        centroid_weights=means.weights,
+        centroid_noise=means.noise,
         groups=groups.astype(np.int64),
         target_columns=np.isin(screen.symbols[genes], list(targets)),
         pooled_var=pooled,
     )
     return Reference(
         truth=truth,
-        baseline=baseline[:, genes],
+        baseline=means.baseline,
         rows=rows.astype(np.int64),
         genes=genes,
         perturbation=perturbation,
         split=split,
         fold=fold,
-        reproducibility=reproducibility(halves[0], halves[1]),
+        reproducibility=reproducibility(squared_effects(m, rows), noise_parts(m, rows).total),
     )
 
 
+@dataclass(frozen=True)
+class _TrainingMeans:
+    """For R rows the mean of the perturbations that their models were trained on, and the baseline (R × genes).
+
+    ``weights`` (R × batches) are the mean shares of the batches in those perturbations, ``noise`` (R,) is the sampling
+    variance of the mean of their own cells, summed over genes.
+    """
+
+    centroid: FloatArray
+    baseline: FloatArray
+    weights: FloatArray
+    noise: FloatArray
+
+
 def _baselines(
-    screen: Screen, perturbation: IntArray, folds: Mapping[str, int] | None, unseen: Collection[str] | None
-) -> tuple[FloatArray, FloatArray]:
-    """Return for each row the mean of the perturbations that its models were trained on, and the baseline."""
-    if unseen is not None:
-        train_rows = ~np.isin(screen.names, list(unseen))[screen.perturbation] & (screen.split != "val")
-        return _baseline(problem(screen, train_rows), perturbation)
-    if folds is None:
-        return _baseline(problem(screen, screen.split == "train"), perturbation)
-    fold = np.array([folds.get(name, -1) for name in screen.names])
-    centroid = np.empty((len(perturbation), len(screen.genes)))
-    baseline = np.empty_like(centroid)
-    for r in np.unique(fold[perturbation]):
-        held_out = fold[perturbation] == r
-        train = np.ones(len(screen.perturbation), dtype=bool) if r < 0 else fold[screen.perturbation] != r
-        centroid[held_out], baseline[held_out] = _baseline(problem(screen, train), perturbation[held_out])
-    return centroid, baseline
+    screen: Screen,
+    perturbation: IntArray,
+    folds: Mapping[str, int] | None,
+    unseen: Collection[str] | None,
+    genes: IntArray,
+) -> _TrainingMeans:
+    """Return what the models of each row were trained on, as means."""
+    n, fold = len(perturbation), np.array([-1 if folds is None else folds.get(name, -1) for name in screen.names])
+    by_row = np.full(n, -1) if unseen is not None else fold[perturbation]
+    shape = (n, len(genes))
+    means = _TrainingMeans(np.empty(shape), np.empty(shape), np.empty((n, len(screen.moments.n_control))), np.empty(n))
+    for r in np.unique(by_row):
+        if unseen is not None:
+            train = ~np.isin(screen.names, list(unseen))[screen.perturbation] & (screen.split != "val")
+        elif folds is None:
+            train = screen.split == "train"
+        else:
+            train = np.ones(len(screen.perturbation), dtype=bool) if r < 0 else fold[screen.perturbation] != r
+        rows, trained = by_row == r, problem(screen, train)
+        centroid, baseline = _baseline(trained, perturbation[rows])
+        means.centroid[rows], means.baseline[rows] = centroid[:, genes], baseline[:, genes]
+        means.weights[rows], means.noise[rows] = _noise_of_mean(screen, train, genes)
+    return means
+
+
+def _noise_of_mean(screen: Screen, train: BoolArray, genes: IntArray) -> tuple[FloatArray, float]:
+    """Return the weights of the unweighted mean of some perturbations on the batches, and its own noise over genes."""
+    m = screen.moments
+    rows = train & screen.used & (screen.perturbation > 0) & (m.n > 0)
+    names, code = np.unique(screen.perturbation[rows], return_inverse=True)
+    counts, n = m.counts[:, rows].sum(axis=0), m.n[rows]
+    cells = np.bincount(code, weights=n)[code]
+    var = m.var[rows][:, genes]
+    # Σ_q w_qb / Q and Σ_q (t_q / n_q) / Q²; cells of one perturbation may lie in several rows
+    own = float(np.sum(n / cells**2 * np.where(np.isfinite(var), var, m.pooled_var[genes]).sum(axis=1)))
+    return (counts / cells[:, None]).sum(axis=0) / len(names), own / len(names) ** 2
 
 
 def _baseline(trained: Problem, perturbation: IntArray) -> tuple[FloatArray, FloatArray]:

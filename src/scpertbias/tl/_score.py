@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from .._docs import docs
 from .._log import added
 from .._moments import Screen
 from ._reference import Reference, reference
-from ._summary import summarize
+from ._summary import noise_a2, summarize
 
 CROSS_FITTED = {"cross_fitted": True}
 """The record of a model that an audit has fitted, as far as what it has seen goes."""
@@ -28,8 +28,6 @@ def score(
     models: str | Sequence[str] | None = None,
     *,
     n_top_genes: int = 1000,
-    n_boot: int = 1000,
-    rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
     """Score predictions perturbation by perturbation, beside the baseline and the ceiling, with intervals.
@@ -42,9 +40,6 @@ def score(
     %(models)s
     n_top_genes
         Scores are over so many genes of highest mean in control.
-    n_boot
-        Resamples of perturbations for the intervals.
-    %(rng)s
     %(copy)s
 
     Returns
@@ -84,9 +79,10 @@ def score(
     folds = _results.folds(adata, records)
     truth = reference(screen, n_top_genes=n_top_genes, folds=folds)
     predictions = {key: _results.predictions(adata, key, screen).to_numpy(np.float64) for key in records}
-    scores = score_table(screen, truth, [(key, "full", table) for key, table in predictions.items()])
+    tables = [(key, "full", table) for key, table in predictions.items()]
+    scores = score_table(screen, truth, tables, changes=_results.changes(records))
     scores = mark_held_out(scores, records, screen, folds)
-    summary = summarize(scores, n_boot=n_boot, rng=rng, constant=_results.constant(records))
+    summary = summarize(scores, a2=noise_a2(screen), constant=_results.constant(records))
     adata = adata.copy() if copy else adata
     _store.put(adata, scores=scores, summary=summary)
     added(
@@ -97,34 +93,42 @@ def score(
 
 
 def score_table(
-    screen: Screen, reference: Reference, predictions: Iterable[tuple[str, str, FloatArray]]
+    screen: Screen,
+    reference: Reference,
+    predictions: Iterable[tuple[str, str, FloatArray]],
+    *,
+    changes: Collection[str] = (),
 ) -> pd.DataFrame:
     """Score predictions on the rows of a reference: one row a model and row.
 
-    Each prediction is (model, regime that it was trained on, perturbations × genes of the screen).
+    Each prediction is (model, regime that it was trained on, perturbations × genes of the screen). Those of ``changes``
+    were given as changes against control, which has a ceiling of its own.
     """
-    ceilings = evaluate_ceilings(reference.truth)
-    baseline = evaluate(reference.baseline, reference.truth)
+    truth = reference.truth
+    baseline, of_means = evaluate(reference.baseline, truth), evaluate_ceilings(truth, truth.of_means)
+    of_changes = evaluate_ceilings(truth, truth.of_changes) if changes else of_means
     common = {
         "perturbation": np.array(screen.names)[reference.perturbation],
         "split": reference.split,
         "fold": reference.fold,
-        "n_cells": reference.truth.n_cells.astype(np.int64),
+        "n_cells": truth.n_cells.astype(np.int64),
     }
-    references = {f"{name}_ceiling": ceilings[name] for name in METRICS if name in ceilings}
-    references |= {f"{name}_baseline": baseline[name] for name in METRICS if name != "l2_ratio"}
+    references = {f"{name}_baseline": baseline[name] for name in METRICS if name != "l2_ratio"}
+    references |= {"l2_baseline_ceiling": of_means["l2"]}
     frames = []
     for model, trained_on, table in predictions:
-        scores = evaluate(table[np.ix_(reference.perturbation, reference.genes)], reference.truth)
+        scores = evaluate(table[np.ix_(reference.perturbation, reference.genes)], truth)
         noise = scores.pop("control_noise")
-        columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, references)}
+        ceilings = of_changes if model in changes else of_means
+        beside = references | {f"{name}_ceiling": values for name, values in ceilings.items()}
+        columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, beside)}
         frames.append(pd.DataFrame({**columns, "control_noise": noise, "reproducibility": reference.reproducibility}))
     return pd.concat(frames, ignore_index=True)
 
 
 def _side_by_side(scores: Mapping[str, FloatArray], references: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """All scores, then for each its ceiling and baseline."""
-    order = [f"{name}{suffix}" for name in METRICS for suffix in ("_ceiling", "_baseline")]
+    """All scores, then for each its ceiling and baseline, and the ceiling of the baseline where it is one of its own."""
+    order = [f"{name}{suffix}" for name in METRICS for suffix in ("_ceiling", "_baseline", "_baseline_ceiling")]
     return {**scores, **{key: references[key] for key in order if key in references}}
 
 

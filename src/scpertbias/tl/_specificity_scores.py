@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from .._core.arrays import FloatArray, IntArray
-from .._core.axes import Effects, Resamples, half_effects, resample
-from .._core.confounding import NO_RESPONSE, is_known
+from .._core.axes import Effects, Resamples, half_effects, is_known, resample
+from .._core.confounding import NO_RESPONSE
 from .._core.mismatch import Mismatch, mismatch, only_drift, permutations
 from .._core.resampling import MIN_PERTURBATIONS
 from .._core.shapley import NO_AXIS

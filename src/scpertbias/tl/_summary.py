@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +12,22 @@ import pandas as pd
 from .. import _tables
 from .._core.arrays import FloatArray
 from .._core.metrics import METRICS
+from .._core.noise import SURE, counted_rows, noise_shape
 from .._core.resampling import (
     MIN_PERTURBATIONS,
-    Columns,
+    TOO_FEW,
+    Estimate,
     average_within,
     benjamini_hochberg,
-    bootstrap_weights,
-    means,
-    ratios,
+    complement,
+    linear_bounds,
+    log_bounds,
+    mean_of,
+    mean_share,
+    ratio_bounds,
+    ratio_of_sums,
 )
+from .._moments import Screen
 from ..pp._check import REPRODUCIBLE
 
 SUBSETS = ("all", "common", "reproducible")
@@ -37,13 +44,19 @@ class _Subset:
     model: str
     name: str
     table: dict[str, FloatArray]
+    constant: bool
+
+
+def noise_a2(screen: Screen) -> float:
+    """Return how concentrated the sampling noise of a screen is: one over its effective number of genes."""
+    moments = screen.merged.moments
+    return noise_shape(moments, counted_rows(moments, screen.merged.used)).a2_raised
 
 
 def summarize(
     scores: pd.DataFrame,
     *,
-    n_boot: int,
-    rng: int | np.random.Generator | None,
+    a2: float,
     constant: Collection[str] = (),
     common: Collection[str] | None = None,
 ) -> pd.DataFrame:
@@ -51,21 +64,21 @@ def summarize(
 
     Subsets: ``all`` held-out perturbations that the model predicts, those that all models predict (``common``, unless
     given), and of all the ``reproducible`` ones. Each comparison with the baseline is paired, on the perturbations of
-    that row. ``constant`` names the models that predict one and the same for all unseen perturbations.
+    that row. ``a2`` is that of :func:`noise_a2`; ``constant`` names the models that predict one and the same for all
+    unseen perturbations.
     """
     held_out = scores[scores["split"] == "test"]
     names = np.unique(held_out["perturbation"].to_numpy(str))
-    weights = bootstrap_weights(len(names), n_boot, np.random.default_rng(rng)).astype(np.float64)
     tables = {str(model): averaged(frame, names) for model, frame in held_out.groupby("model", sort=False)}
     if not tables:
         return _tables.empty("summary")
     shared = np.isin(names, sorted(predicted_by_all(held_out) if common is None else common))
-    subsets = []
+    rows = []
     for model, table in tables.items():
         for name, keep in zip(SUBSETS, (True, shared, table["reproducibility"] >= REPRODUCIBLE), strict=True):
             values = {c: np.where(keep & np.isfinite(table["l2"]), v, np.nan) for c, v in table.items()}
-            subsets.append(_Subset(model, name, values))
-    return with_q(pd.DataFrame(_rows(subsets, weights, set(constant)), columns=_tables.columns("summary")))
+            rows += _rows(_Subset(model, name, values, constant=model in constant), a2)
+    return with_q(pd.DataFrame(rows, columns=_tables.columns("summary")))
 
 
 def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
@@ -92,39 +105,46 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _rows(subsets: list[_Subset], weights: FloatArray, constant: set[str]) -> list[dict[str, object]]:
-    """Return the rows of all subsets, from one set of columns for each kind of estimate."""
-    scaled = [name for name, metric in METRICS.items() if metric.scaled]
-    values = np.column_stack([p.table[name] for p in subsets for name in METRICS])
-    baselines = np.column_stack([_baseline(p.table, name) for p in subsets for name in METRICS])
-    mean, difference = means(values, weights), means(values - baselines, weights)
-    terms = [
-        METRICS[name].skill(p.table[name], p.table[f"{name}_baseline"], p.table[f"{name}_ceiling"])
-        for p in subsets
-        for name in scaled
-    ]
-    skill = ratios(
-        np.column_stack([t.numerator for t in terms]), np.column_stack([t.denominator for t in terms]), weights
-    )
+def _rows(subset: _Subset, a2: float) -> list[dict[str, object]]:
+    """Return the rows of a subset: each score, and below it the scaled one where there is one."""
     rows = []
-    for i, subset in enumerate(subsets):
-        for j, name in enumerate(METRICS):
-            k = i * len(METRICS) + j
-            same = _same(name, values[:, k], baselines[:, k])
-            note = _note(name, subset, int(mean.n[k]), constant=subset.model in constant)
-            rows.append(
-                {**_labels(subset, name), **_plain(subset.table, name, mean, difference, k, same=same), "note": note}
-            )
-            if name in scaled:
-                s = i * len(scaled) + scaled.index(name)
-                rows.append(
-                    {
-                        **_labels(subset, f"{name}_skill"),
-                        **_scaled(skill, s, same=same),
-                        "note": skill.reason[s] or note,
-                    }
-                )
+    for name, metric in METRICS.items():
+        values, baseline = subset.table[name], _baseline(subset.table, name)
+        same, mean = _same(name, values, baseline), _mean(name, values, constant=subset.constant)
+        note = _note(name, subset, mean.n)
+        plain = _plain(subset.table, name, mean, mean_of(values - baseline), same=same)
+        rows.append({**_labels(subset, name), **plain, "note": note})
+        if metric.scaled:
+            skill = _l2_skill(subset.table, a2) if name == "l2" else _pearson_skill(subset.table, name)
+            rows.append({**_labels(subset, f"{name}_skill"), **_scaled(skill, same=same), "note": skill.reason or note})
     return rows
+
+
+def _mean(name: str, values: FloatArray, *, constant: bool) -> Estimate:
+    if name != "discrimination":
+        return mean_of(values, log_bounds if name == "l2_ratio" else linear_bounds)
+    mean = mean_share(values)
+    # The mean of any constant prediction is 0.5 whatever the perturbations are: it does not vary.
+    return replace(mean, low=np.nan, high=np.nan) if constant else mean
+
+
+def _l2_skill(table: Mapping[str, FloatArray], a2: float) -> Estimate:
+    """Scale squared errors between the mean baseline (0) and the ceiling (1), each without its own noise."""
+    noise = table["l2_baseline_ceiling"] ** 2
+    terms = table["l2"] ** 2 - table["l2_ceiling"] ** 2, table["l2_baseline"] ** 2 - noise
+    known = np.isfinite(terms[0]) & np.isfinite(terms[1])
+    room = bool(terms[1][known].sum() >= SURE * np.sqrt(2 * a2 * np.sum(noise[known] ** 2)))
+    return complement(ratio_of_sums(*terms, ratio_bounds, room=room))
+
+
+def _pearson_skill(table: Mapping[str, FloatArray], name: str) -> Estimate:
+    """Scale correlations between the mean baseline (0) and the ceiling (1)."""
+    gain, most = (table[key] - table[f"{name}_baseline"] for key in (name, f"{name}_ceiling"))
+    most = np.where(np.isfinite(gain), most, np.nan)
+    room = mean_of(most)
+    if room.n < MIN_PERTURBATIONS:
+        return Estimate(room.n, np.nan, np.nan, reason=TOO_FEW)
+    return ratio_of_sums(gain, most, linear_bounds, room=room.low > 0)
 
 
 def _labels(subset: _Subset, metric: str) -> dict[str, object]:
@@ -132,29 +152,31 @@ def _labels(subset: _Subset, metric: str) -> dict[str, object]:
 
 
 def _plain(
-    table: Mapping[str, FloatArray], name: str, mean: Columns, difference: Columns, k: int, *, same: bool
+    table: Mapping[str, FloatArray], name: str, mean: Estimate, difference: Estimate, *, same: bool
 ) -> dict[str, object]:
     ceiling = table.get(f"{name}_ceiling")
     sign = 1.0 if METRICS[name].higher_is_better else -1.0  # positive is better, whatever the metric
     return {
-        "n": int(mean.n[k]),
-        "estimate": mean.estimate[k],
-        "ci_low": mean.low[k],
-        "ci_high": mean.high[k],
+        "n": mean.n,
+        "n_effective": mean.n_effective,
+        "estimate": mean.estimate,
+        "ci_low": mean.low,
+        "ci_high": mean.high,
         "ceiling": np.nan if ceiling is None else average(np.where(np.isfinite(table[name]), ceiling, np.nan)),
-        "difference_to_mean": 0.0 if same else sign * difference.estimate[k],
-        "p": np.nan if same else difference.p[k],
+        "difference_to_mean": 0.0 if same else sign * difference.estimate,
+        "p": np.nan if same else difference.p,
         "q": np.nan,
     }
 
 
-def _scaled(skill: Columns, k: int, *, same: bool) -> dict[str, object]:
-    estimate = 0.0 if same and np.isfinite(skill.estimate[k]) else skill.estimate[k]
+def _scaled(skill: Estimate, *, same: bool) -> dict[str, object]:
+    estimate = 0.0 if same and np.isfinite(skill.estimate) else skill.estimate
     return {
-        "n": int(skill.n[k]),
+        "n": skill.n,
+        "n_effective": skill.n_effective,
         "estimate": estimate,
-        "ci_low": skill.low[k],
-        "ci_high": skill.high[k],
+        "ci_low": skill.low,
+        "ci_high": skill.high,
         "ceiling": 1.0,
         "difference_to_mean": estimate,
         "p": np.nan,
@@ -181,14 +203,14 @@ def average(values: FloatArray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _note(name: str, subset: _Subset, n: int, *, constant: bool) -> str:
+def _note(name: str, subset: _Subset, n: int) -> str:
     table = subset.table
     if name == "discrimination" and n == 0 and np.isfinite(table["l2"]).any():
         return SMALL_FOLDS
     notes = [f"{n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
-    if constant and name == "pearson_delta_perturbed":
+    if subset.constant and name == "pearson_delta_perturbed":
         notes.append(OFFSET)
-    if constant and name == "discrimination":
+    if subset.constant and name == "discrimination":
         notes.append(ONE_PREDICTION)
     noise = average(np.where(np.isfinite(table[name]), table["control_noise"], np.nan))
     if name == "pearson_delta" and noise > NOISY:

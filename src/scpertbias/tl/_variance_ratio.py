@@ -10,8 +10,8 @@ from anndata import AnnData
 
 from .. import _store, _tables
 from .._core.arrays import FloatArray
-from .._core.resampling import bootstrap_weights
-from .._core.variance import Collapse, Spread, collapse, spread
+from .._core.noise import counted_rows
+from .._core.variance import Collapse, ObservedMeans, Spread, collapse, spread
 from .._docs import docs
 from .._log import added
 from .._models._base import CONSTANT
@@ -24,8 +24,6 @@ def variance_ratio(
     adata: AnnData,
     models: str | Sequence[str] | None = None,
     *,
-    n_boot: int = 1000,
-    rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
     """Compare how much predictions vary between held-out perturbations with how much the perturbations do.
@@ -37,9 +35,6 @@ def variance_ratio(
     ----------
     %(adata)s
     %(models)s
-    n_boot
-        Resamples of perturbations for the interval.
-    %(rng)s
     %(copy)s
 
     Returns
@@ -72,9 +67,7 @@ def variance_ratio(
     (0.0, 'mean')
     """
     inputs = read_inputs(adata, models, need_models=True)
-    table = variance_ratio_table(
-        inputs.screen, inputs.predictions, folds=inputs.folds, n_boot=n_boot, constant=inputs.constant, rng=rng
-    )
+    table = variance_ratio_table(inputs.screen, inputs.predictions, folds=inputs.folds, constant=inputs.constant)
     adata = adata.copy() if copy else adata
     _store.put(adata, variance_ratio=table)
     added("'variance_ratio', a row for each model, and for each model and gene (adata.uns['scpertbias'])")
@@ -86,9 +79,7 @@ def variance_ratio_table(
     predictions: Mapping[str, FloatArray],
     *,
     folds: Mapping[str, int] | None = None,
-    n_boot: int = 1000,
     constant: Sequence[str] = (),
-    rng: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
     """Return the table of :func:`variance_ratio`.
 
@@ -100,28 +91,27 @@ def variance_ratio_table(
         By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
     folds
         Fold of each perturbation, if models are cross-fitted.
-    n_boot
-        Resamples of perturbations.
     constant
         Models known to predict the same for every unseen perturbation.
-    rng
-        Seed or generator.
     """
     merged = screen.merged
     held_out = common(screen, predictions, folds, constant)
     m = merged.moments
-    halves = m.half[:, held_out.rows]
-    # Those with a single cell have no halves; predictions are compared where the data have both.
-    halved = np.isfinite(halves).all(axis=(0, 2))
-    weights = bootstrap_weights(int(halved.sum()), n_boot, np.random.default_rng(rng))
+    counted = np.isin(held_out.rows, counted_rows(m, merged.used))
+    rows = held_out.rows[counted]
+    observed = ObservedMeans(
+        means=m.mean[rows],
+        own=m.var[rows] / m.n[rows, None],
+        weights=m.weights[rows],
+        control=np.nan_to_num(m.control_var) / np.maximum(m.n_control, 1)[:, None],
+    )
     screens, genes = [], []
     for name, table in held_out.predictions.items():
-        centered = held_out.centered(name)[halved]
-        spreads = spread(centered, halves[0, halved], halves[1, halved], held_out.groups[halved], weights)
+        spreads = spread(held_out.centered(name)[counted], observed, held_out.groups[counted])
         nearest = collapse(table, held_out.mean, m.control)
         note = CONSTANT if name in held_out.constant else ""
-        screens.append(_screen_row(name, spreads, nearest, int(halved.sum()), note))
-        genes.append(_gene_rows(name, spreads, int(halved.sum()), screen))
+        screens.append(_screen_row(name, spreads, nearest, len(rows), note))
+        genes.append(_gene_rows(name, spreads, len(rows), screen))
     if not screens:
         return _tables.empty("variance_ratio")
     return pd.concat([pd.DataFrame(screens), *genes], ignore_index=True)[_tables.columns("variance_ratio")].fillna(

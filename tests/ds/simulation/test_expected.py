@@ -67,6 +67,6 @@ def test_does_not_depend_on_threads(spread):
 def test_shares_by_hand():
     delta = np.array([[3.0, 0.0, 4.0], [3.0, 0.0, -4.0]])
     assert gene_set_share(delta, np.array([True, False, False])) == pytest.approx(18 / 50)
-    assert systematic_share(delta) == pytest.approx(18 / 50)
+    assert systematic_share(delta) == pytest.approx(2 * 7**2 / 25 / 50)  # (9 − 16)² / 25 of each
     assert np.isnan(systematic_share(np.zeros((2, 3))))
     assert np.isnan(gene_set_share(np.zeros((2, 3)), np.array([True, True, False])))

@@ -16,9 +16,15 @@ def texts(tables, card=None):
 
 @pytest.mark.parametrize(("low", "kind", "said"), [(1.52, "worse", True), (1.0, "worse", False), (1.52, "none", False)])
 def test_a_model_above_the_ceiling_may_have_seen_the_answer(tables, low, kind, said):
-    card = [{"model": "theirs", "n": 100, "kind": kind, "skill": 1.83, "ci_low": low, "ci_high": 2.39}]
+    card = [
+        {"model": "theirs", "n": 100, "n_effective": 40.0, "kind": kind, "skill": 1.83, "ci_low": low, "ci_high": 2.39}
+    ]
     assert texts(
-        tables, [*card, {"model": "x", "n": 100, "kind": "worse", "skill": 1.1, "ci_low": 0.9, "ci_high": 1.3}]
+        tables,
+        [
+            *card,
+            {"model": "x", "n": 100, "n_effective": 40.0, "kind": "worse", "skill": 1.1, "ci_low": 0.9, "ci_high": 1.3},
+        ],
     ) == (
         [
             "theirs comes closer to what was measured than the truth itself would (183 % [152, 239] of the way, n = 100): "
@@ -87,7 +93,7 @@ def test_degenerate_attributions(tables, flag, said):
 
 @pytest.mark.parametrize(("model", "said"), [("scgpt (no pretraining)", True), ("scgpt", False)])
 def test_a_model_without_its_pretraining_is_no_verdict_on_it(tables, model, said):
-    found = texts(tables, [{"model": model, "n": 100, "kind": "worse"}])
+    found = texts(tables, [{"model": model, "n": 100, "n_effective": 40.0, "kind": "worse"}])
     assert found == (
         [
             "Trained from scratch, without a published checkpoint: scgpt (no pretraining); nothing here is a verdict on what "
@@ -114,15 +120,27 @@ def test_what_was_left_out_and_why(tables):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([("x", 49)], "Under 50 held-out perturbations (down to 49) intervals are approximate: those of all models."),
-        ([("x", 50)], None),
         (
-            [("x", 150), ("y", 27)],
+            [("x", 49, 40.0)],
+            "Under 50 held-out perturbations (down to 49) intervals are approximate: those of all models.",
+        ),
+        ([("x", 50, 40.0)], None),
+        (
+            [("x", 150, 40.0), ("y", 27, 20.0)],
             "Under 50 held-out perturbations (down to 27) intervals are approximate: those of y.",
+        ),
+        (
+            [("x", 150, 19.4), ("y", 150, 20.0)],
+            "Where under 20 in effect carry the error of the mean (down to 19) intervals are approximate: those of x.",
+        ),
+        (
+            [("x", 150, 12.0), ("y", 30, 25.0)],
+            "Under 50 held-out perturbations (down to 30) or where under 20 in effect carry the error of the mean (down to "
+            "12) intervals are approximate: those of all models.",
         ),
     ],
 )
 def test_intervals_of_few_perturbations_are_approximate(tables, rows, said):
-    card = [{"model": model, "n": n, "kind": "worse"} for model, n in rows]
+    card = [{"model": model, "n": n, "n_effective": effective, "kind": "worse"} for model, n, effective in rows]
     assert texts(tables, card) == ([said] if said else [])
     assert texts(tables, [{**row, "kind": "none"} for row in card]) == []

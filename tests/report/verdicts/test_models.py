@@ -21,8 +21,11 @@ FIT, MISFIT, UNTOLD = (
 )
 
 
-def skill(model="x", *, metric="l2_skill", n=100, estimate=0.2, low=0.1, high=0.3, note="", ceiling=1.0):
+def skill(
+    model="x", *, metric="l2_skill", n=100, n_effective=40.0, estimate=0.2, low=0.1, high=0.3, note="", ceiling=1.0
+):
     row = {"model": model, "regime": "full", "subset": "all", "metric": metric, "n": n, "estimate": estimate}
+    row["n_effective"] = n_effective
     return {**row, "ci_low": low, "ci_high": high, "note": note, "ceiling": ceiling}
 
 

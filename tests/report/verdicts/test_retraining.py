@@ -15,6 +15,7 @@ def retrained(model="x", *, n=100, gain=0.0, low=0.0, high=0.0, regime="no_mt_ri
         "regime": regime,
         "metric": "l2_ratio",
         "n": n,
+        "n_effective": 40.0,
         "gain": gain,
         "ci_low": low,
         "ci_high": high,

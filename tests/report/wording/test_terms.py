@@ -1,8 +1,10 @@
-from scpertbias._report.wording.terms import gains, genes_of, rows_of, sample_size, shares, verb, without
+from scpertbias._report.wording.terms import gains, genes_of, rows_of, sample_size, sample_sizes, shares, verb, without
 
 
 def test_an_interval_of_few_is_approximate():
     assert (sample_size(49), sample_size(50)) == ("n = 49, approximate", "n = 50")
+    assert (sample_size(150, 19.9), sample_size(150, 20)) == ("n = 150, approximate", "n = 150")
+    assert sample_sizes({"n": [60, 60], "n_effective": [30.0, 12.0]}) == ["n = 60", "n = 60, approximate"]
 
 
 def test_gains_have_interval_and_n():

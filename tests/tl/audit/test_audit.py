@@ -121,7 +121,7 @@ def test_perturbations_and_numbers_of_genes(mdata):
 
 
 def test_score_on_a_modality_agrees(mdata):
-    again = spb.tl.score(mdata["no_mt"], n_boot=100, copy=True)
+    again = spb.tl.score(mdata["no_mt"], copy=True)
     scores = spb.get.scores(mdata)
     mine = scores[(scores["regime"] == "no_mt") & (scores["trained_on"] == "no_mt")].drop(columns="regime")
     other = spb.get.scores(again).assign(trained_on="no_mt")
@@ -443,3 +443,16 @@ def test_cells_that_are_not_in_memory(mdata, cells, net, tmp_path, counts):
     for name, table in here.uns["scpertbias"].items():
         if isinstance(table, pd.DataFrame):
             pd.testing.assert_frame_equal(there.uns["scpertbias"][name], table, rtol=1e-6, atol=1e-9, obj=name)
+
+
+def test_changes_that_lie_in_cells_stay_changes():
+    cells = spb.ds.simulate(1500, 60, 6, rng=1, keep_counts=False)
+    names = sorted(set(cells.obs["perturbation"].astype(str)) - {"non-targeting"})
+    effects = pd.DataFrame(np.random.default_rng(0).normal(0, 0.1, (6, 60)), names, cells.var_names)
+    spb.tl.add_predictions(cells, effects, key_added="theirs", kind="delta", test=names[:3])
+    mdata = spb.tl.audit(cells, models=("mean", "theirs"), n_boot=10, n_random=0, n_folds=2, regimes=("full",))
+    predicted = spb.get.predictions(mdata["full"], "theirs")
+    np.testing.assert_allclose(predicted.loc[names] - predicted.loc["non-targeting"], effects, atol=1e-5)
+    scores = spb.get.scores(mdata).query("split == 'test'").set_index(["model", "perturbation"])
+    for name in names[:3]:
+        assert scores.loc[("theirs", name), "l2_ceiling"] > scores.loc[("mean", name), "l2_ceiling"]

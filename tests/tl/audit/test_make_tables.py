@@ -47,7 +47,7 @@ def test_recurrence_is_asked_in_every_regime(mdata):
 @pytest.mark.parametrize("name", ["recurrence", "variance_ratio", "specificity"])
 def test_the_answer_is_that_of_the_question_alone(mdata, name):
     alone = mdata["full"].copy()
-    getattr(spb.tl, name)(alone, **({"n_boot": 50} if name != "recurrence" else {}))
+    getattr(spb.tl, name)(alone, **({"n_boot": 50} if name == "specificity" else {}))
     together = getattr(spb.get, name)(mdata).query("regime == 'full'").drop(columns="regime").reset_index(drop=True)
     pd.testing.assert_frame_equal(together, getattr(spb.get, name)(alone), check_like=True)
 
@@ -127,7 +127,7 @@ def test_one_family_and_one_common_set_over_regimes():
     screen, folds, fits = setting()
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
     scores = score_regimes({"full": screen, "no_mt": screen}, predictions, folds, n_top_genes=20)
-    table = summaries(scores, fits, NONE, n_boot=200, rng=0)
+    table = summaries(scores, {"full": screen, "no_mt": screen}, fits, NONE)
     assert list(table.columns[:4]) == ["model", "regime", "subset", "metric"]
     for _, rows in table.groupby("model"):
         np.testing.assert_allclose(rows["q"], benjamini_hochberg(rows["p"].to_numpy()))
@@ -137,7 +137,7 @@ def test_one_family_and_one_common_set_over_regimes():
     assert common["n"].tolist() == [10, 10, 10]
     noted = table[table["note"].str.contains("one prediction")]
     assert set(noted["model"]) == {"b"}
-    assert summaries(None, fits, NONE, n_boot=1, rng=0) is None
+    assert summaries(None, {}, fits, NONE) is None
 
 
 def test_errors_of_external_models_are_of_what_they_have_not_seen():
@@ -146,7 +146,7 @@ def test_errors_of_external_models_are_of_what_they_have_not_seen():
     predictions["full"]["theirs"] = predictions["full"]["a"]
     screens = {"full": screen, "no_mt": screen}
     records = {**NONE, "full": {"theirs": {"test": np.array(screen.names[4:7])}}}
-    table = errors_table(screens, only_unseen(predictions, screens, records, folds), folds)
+    table = errors_table(screens, only_unseen(predictions, screens, records, folds), folds, records)
     last = table[table["n_genes"] == 30].set_index(["regime", "model", "subset"])["n"].to_dict()
     assert last == {
         ("full", "a", "all"): 12,
@@ -158,4 +158,4 @@ def test_errors_of_external_models_are_of_what_they_have_not_seen():
         ("no_mt", "a", "all"): 12,
         ("no_mt", "a", "common"): 12,
     }
-    assert errors_table({"full": screen}, {"full": {}}, folds) is None
+    assert errors_table({"full": screen}, {"full": {}}, folds, NONE) is None

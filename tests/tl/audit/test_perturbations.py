@@ -1,10 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import norm, rankdata
 
 import scpertbias as spb
 from scpertbias import _moments
+from scpertbias._core import detection
+from scpertbias._core.detection import z_scores
+from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias.pp._check import findings
 from scpertbias.tl._audit.perturbations import KINDS, perturbations_table
 from scpertbias.tl._confounding import confounding_table, measured_sets
@@ -27,7 +30,7 @@ def check(screen, profiles):
 
 @pytest.fixture(scope="module")
 def confounding(screen, profiles):
-    return confounding_table(screen, measured_sets(profiles, screen), n_random=10, n_boot=10, rng=0)
+    return confounding_table(screen, measured_sets(profiles, screen), n_random=10, rng=0)
 
 
 def test_numbers_are_those_of_the_check(screen, check):
@@ -44,10 +47,14 @@ def test_own_gene(screen, check):
     table = perturbations_table(screen, check).set_index("perturbation")
     m = screen.merged.moments
     p, g = screen.names.index("JAK2"), list(screen.genes).index("JAK2")
-    z = (m.mean[p] - m.control) / np.sqrt(m.pooled_var * (1 / m.n[p] + 1 / m.n[0]))
+    z = z_scores(m, np.array([p]))[0]
+    rank = rankdata(np.abs(z), nan_policy="omit")[g]
     assert table.loc["JAK2", "target_gene"] == "JAK2"
     assert table.loc["JAK2", "target_z"] == pytest.approx(z[g])
-    assert table.loc["JAK2", "target_percentile"] == pytest.approx((rankdata(np.abs(z))[g] - 0.5) / len(z))
+    assert table.loc["JAK2", "target_log_change"] == pytest.approx(m.mean[p, g] - m.control[g])
+    assert table.loc["JAK2", "target_percentile"] == pytest.approx((rank - 0.5) / np.isfinite(z).sum())
+    q = benjamini_hochberg(2 * norm.sf(np.abs(table["target_z"].where(table["kind"] != "too few cells"))))
+    np.testing.assert_allclose(table["target_q"], q)
     assert table.loc["BRD4", "target_gene"] == ""
     assert np.isnan(table.loc["BRD4", "target_z"])
 
@@ -58,7 +65,7 @@ def test_own_gene_where_no_target_is_measured():
     screen = _moments.of(adata, batch_key="bio_rep")
     table = perturbations_table(screen, findings(screen, adata))
     assert set(table["target_gene"]) == {""}
-    for column in ("target_z", "target_percentile"):
+    for column in ("target_z", "target_percentile", "target_log_change", "target_q"):
         assert table[column].dtype == np.float64
         assert table[column].isna().all()
 
@@ -74,9 +81,14 @@ def test_of_several_targets_the_one_that_moved_least():
 def test_words_without_axes(screen, check):
     kinds = perturbations_table(screen, check).set_index("perturbation")["kind"]
     assert kinds["SPI1"] == "too few cells"
-    assert kinds["ATF2"] == "not reproducible"
-    assert kinds["STAT1"] == "reproducible"
+    assert kinds["ATF2"] == "not detected"
+    assert kinds["STAT1"] == "specific"
     assert set(kinds) <= set(KINDS)
+
+
+def test_words_are_those_that_the_table_declares():
+    words = ("TOO_FEW_CELLS", "NOT_DETECTED", "TARGET_ONLY", "IN_CONFOUNDER_SET", "MOSTLY_SHARED", "SPECIFIC", "WEAK")
+    assert tuple(getattr(detection, word) for word in words) == KINDS
 
 
 def test_words_and_shares_with_axes(screen, check, confounding):
@@ -86,9 +98,9 @@ def test_words_and_shares_with_axes(screen, check, confounding):
         np.testing.assert_allclose(table.loc[["STAT1", "IFNGR2"], axis], single[axis][["STAT1", "IFNGR2"]])
     assert np.isnan(table.loc["ATF2", "systematic"])
     shared = single["systematic"].reindex(table.index) > 0.5
-    reproducible = table["kind"].isin(["specific", "mostly shared axis"])
-    assert (table.loc[reproducible, "kind"] == np.where(shared, KINDS[3], KINDS[4])[reproducible]).all()
-    assert set(table.loc[reproducible, "kind"]) == {"specific", "mostly shared axis"}
+    sorted_kinds = table["kind"].isin(["specific", "mostly shared"])
+    assert (table.loc[sorted_kinds, "kind"] == np.where(shared, "mostly shared", "specific")[sorted_kinds]).all()
+    assert set(table.loc[sorted_kinds, "kind"]) == {"specific", "mostly shared"}
 
 
 def test_of_an_audit_the_full_regime_is_read(screen, check, confounding):
@@ -99,13 +111,27 @@ def test_of_an_audit_the_full_regime_is_read(screen, check, confounding):
     )
 
 
+def test_a_program_is_no_confounder_and_no_technical_set(screen, check, confounding):
+    """A set of the user is a program: it may hold the whole effect of a perturbation."""
+    mine = (confounding["level"] == "perturbation") & (confounding["axis"] == "p53")
+    program = confounding[mine].assign(axis="interferon", share=0.9, n_target=1)
+    both = pd.concat([confounding, program], ignore_index=True)
+    pd.testing.assert_frame_equal(
+        perturbations_table(screen, check, both), perturbations_table(screen, check, confounding)
+    )
+    technical = both.replace({"axis": {"interferon": "heat_shock_2", "heat_shock": "unused", "p53": "heat_shock"}})
+    technical.loc[technical["axis"] == "heat_shock", "share"] = 0.9
+    kinds = perturbations_table(screen, check, technical)["kind"]
+    assert "specific" not in set(kinds)
+
+
 def test_a_target_in_a_set(screen, check, confounding):
     changed = confounding.copy()
     mine = (changed["level"] == "perturbation") & (changed["perturbation"] == "STAT1") & (changed["axis"] == "p53")
     changed.loc[mine, "n_target"] = 1
     kinds = perturbations_table(screen, check, changed).set_index("perturbation")["kind"]
-    assert kinds["STAT1"] == "target in a confounder set"
-    assert "target in a confounder set" not in set(kinds.drop("STAT1"))
+    assert kinds["STAT1"] == "targets a confounder gene"
+    assert "targets a confounder gene" not in set(kinds.drop("STAT1"))
 
 
 @pytest.mark.parametrize("name", ["RPS6", "mt-Nd1"])
@@ -114,5 +140,5 @@ def test_a_mitochondrial_or_ribosomal_target_that_is_not_measured(name):
     adata.obs["perturbation"] = adata.obs["perturbation"].astype(str).replace({"STAT1": name})
     screen = _moments.of(adata, batch_key="bio_rep")
     kinds = perturbations_table(screen, findings(screen, adata)).set_index("perturbation")["kind"]
-    assert kinds[name] == "target in a confounder set"
-    assert list(kinds).count("target in a confounder set") == 1
+    assert kinds[name] == "targets a confounder gene"
+    assert list(kinds).count("targets a confounder gene") == 1

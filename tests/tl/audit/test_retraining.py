@@ -27,7 +27,7 @@ def scores(n=12, noise=0.0):
 
 
 def test_gain_is_full_less_retrained():
-    table = retraining_table(scores(), n_boot=100, rng=0).set_index("model")
+    table = retraining_table(scores()).set_index("model")
     assert table.loc["moved", "gain"] == pytest.approx(0.1)
     assert table.loc["moved", "full"] - table.loc["moved", "retrained"] == pytest.approx(0.1)
     assert table.loc["moved", "p"] < 0.05
@@ -37,7 +37,7 @@ def test_gain_is_full_less_retrained():
 
 @pytest.mark.parametrize("noise", [0.0, 1e-13])
 def test_rounding_is_no_gain(noise):
-    row = retraining_table(scores(noise=noise), n_boot=100, rng=0).set_index("model").loc["still"]
+    row = retraining_table(scores(noise=noise)).set_index("model").loc["still"]
     assert (row[["gain", "ci_low", "ci_high"]] == 0).all()
     assert np.isnan(row["p"])
     assert row["note"] == UNCHANGED
@@ -48,7 +48,7 @@ def test_pairs_are_what_both_predict():
     moved = frame["model"] == "moved"
     frame.loc[moved & (frame["trained_on"] == "full") & (frame["perturbation"] == "p00"), "l2_ratio"] = np.nan
     frame.loc[moved & (frame["trained_on"] == "no_mt") & (frame["perturbation"] == "p01"), "l2_ratio"] = np.nan
-    row = retraining_table(frame, n_boot=100, rng=0).set_index("model").loc["moved"]
+    row = retraining_table(frame).set_index("model").loc["moved"]
     kept = frame[moved & ~frame["perturbation"].isin(["p00", "p01"])]
     assert row["n"] == 10
     assert row["full"] == pytest.approx(kept.loc[kept["trained_on"] == "full", "l2_ratio"].mean())
@@ -56,7 +56,7 @@ def test_pairs_are_what_both_predict():
 
 
 def test_few_perturbations_get_no_interval():
-    row = retraining_table(scores(n=9), n_boot=100, rng=0).set_index("model").loc["moved"]
+    row = retraining_table(scores(n=9)).set_index("model").loc["moved"]
     assert row["gain"] == pytest.approx(0.1)
     assert np.isnan(row[["ci_low", "ci_high", "p", "q"]].to_numpy(float)).all()
 
@@ -64,8 +64,8 @@ def test_few_perturbations_get_no_interval():
 def test_what_was_never_retrained_is_not_compared():
     frame = scores()
     frame = frame[(frame["trained_on"] == "full") | (frame["model"] == "moved")]
-    assert list(retraining_table(frame, n_boot=10, rng=0)["model"]) == ["moved"]
-    assert retraining_table(frame.iloc[:0], n_boot=10, rng=0).empty
+    assert list(retraining_table(frame)["model"]) == ["moved"]
+    assert retraining_table(frame.iloc[:0]).empty
 
 
 def test_full_models_are_scored_on_the_genes_of_the_regime():
@@ -113,7 +113,7 @@ def scores_ranking(**errors):
 
 
 def table(**errors):
-    return ranking_table(scores_ranking(**errors), n_boot=200, rng=0)
+    return ranking_table(scores_ranking(**errors))
 
 
 NOISE = np.random.default_rng(0).normal(0, 0.05, N)
@@ -150,6 +150,6 @@ def test_each_pair_is_compared_on_what_both_predict_before_and_after():
 def test_models_that_were_not_retrained_are_not_ranked():
     brought = scores_ranking(a=(1.0, 1.0), b=(0.5, 0.5))
     brought = brought[(brought["model"] == "a") | (brought["trained_on"] == "full")]
-    found = ranking_table(brought, n_boot=10, rng=0)
+    found = ranking_table(brought)
     assert found.empty
     assert list(found.columns) == columns("ranking")

@@ -10,8 +10,8 @@ import pandas as pd
 from ..numbers import known
 
 MIN_HELD_OUT = 10
-FEW = 50
-"""Under so many perturbations intervals are approximate."""
+MANY, FEW = 50, 20
+"""Intervals of fewer perturbations, or of fewer in effect, are approximate."""
 BASELINE = "mean"
 YES, PARTLY, NO, INCONCLUSIVE = "yes", "partly", "no", "inconclusive"
 """What a verdict may be; ``inconclusive`` where the data do not allow one."""
@@ -50,6 +50,11 @@ def columns(rows: pd.DataFrame, *names: str) -> Facts:
 def is_judged(row: pd.Series, value: str) -> bool:
     """Whether a row rests on enough perturbations, with a value and an interval."""
     return bool(row["n"] >= MIN_HELD_OUT and known(row[value], row["ci_low"], row["ci_high"]))
+
+
+def is_approximate(n: float, n_effective: float) -> bool:
+    """Whether an interval rests on so few perturbations, in number or in effect, that it is approximate."""
+    return bool(n < MANY or n_effective < FEW)
 
 
 def judged_rows(rows: pd.DataFrame, value: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ..._keys import NO_PRETRAINING
-from .base import FEW, Statement, columns
+from .base import FEW, MANY, Statement, columns, is_approximate
 from .scorecard import Standing, above_ceiling
 from .screen import scan, shifted_rows
 
@@ -50,7 +50,7 @@ def cautions(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> list[Sta
 def _above_ceiling(card: pd.DataFrame) -> list[Statement]:
     """Return the models above the ceiling: no score shows whether a model has seen the answer, but this hints at it."""
     rows = above_ceiling(card)
-    keys = ("model", "n", "skill", "ci_low", "ci_high")
+    keys = ("model", "n", "n_effective", "skill", "ci_low", "ci_high")
     return [
         Statement("above_ceiling", {key: r[key] for key in keys}, rows[rows["model"] == r["model"]])
         for _, r in rows.iterrows()
@@ -86,8 +86,14 @@ def _left_out(regimes: pd.DataFrame, models: pd.DataFrame) -> list[Statement]:
 
 
 def _few(card: pd.DataFrame) -> list[Statement]:
-    """Return the models whose intervals rest on few perturbations."""
+    """Return the models whose intervals rest on few perturbations, in number or in effect."""
     judged = card[card["kind"] != Standing.NONE]
-    few = judged[judged["n"] < FEW]
-    facts = {**columns(few, "model", "n"), "few": FEW, "all_models": len(few) == len(judged)}
+    approximate = [is_approximate(r["n"], r["n_effective"]) for _, r in judged.iterrows()]
+    few = judged[pd.Series(approximate, index=judged.index, dtype=bool)]
+    facts = {
+        **columns(few, "model", "n", "n_effective"),
+        "many": MANY,
+        "few": FEW,
+        "all_models": len(few) == len(judged),
+    }
     return [Statement("few_perturbations", facts, few)] if len(few) else []

@@ -38,9 +38,8 @@ ALWAYS = ("mt", "ribo")
 REST = "other"
 MUCH = 0.25
 FEW_EFFECTIVE = 20
-"""Effective perturbations under which an axis is that of a few."""
+"""Effective perturbations on the axis under which it is that of a few."""
 PART = 0.1
-LEVEL = 0.05
 AT_MOST = 5
 
 
@@ -68,7 +67,7 @@ def on_systematic(confounding: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_usable(axis: pd.DataFrame) -> bool:
-    """Whether a sentence may rest on the axis: it has a share with an interval, and its halves agree (cosine of 0.3)."""
+    """Whether a sentence may rest on the axis: it has a share with an interval, and two estimates of it agree."""
     if axis.empty:
         return False
     row = axis.iloc[0]
@@ -76,11 +75,10 @@ def is_usable(axis: pd.DataFrame) -> bool:
 
 
 def beyond_random(sets: pd.DataFrame) -> pd.DataFrame:
-    """Return the gene sets that carry more than random ones, adjusted for the number of sets (Bonferroni)."""
+    """Return the gene sets that carry more than random ones, the largest share first."""
     if sets.empty:
         return sets
-    with_p = sets[sets["p"].notna() & sets["ci_low"].notna()]
-    beyond = with_p[(with_p["p"] * len(with_p) < LEVEL) & (with_p["ci_low"] > with_p["null"])]
+    beyond = sets[sets["beyond"].astype("boolean").fillna(value=False).to_numpy(bool)]
     return beyond.sort_values("share", ascending=False, kind="stable")
 
 
@@ -91,7 +89,6 @@ def _verdict(axis: pd.DataFrame, beyond: pd.DataFrame, sets: pd.DataFrame, share
     if len(beyond):
         much = beyond["ci_low"].iloc[0] >= MUCH
         facts = columns(beyond, "axis", "share", "ci_low", "ci_high", "null")
-        facts["approximate"] = [_is_approximate(row) for _, row in beyond.iterrows()]
         verdict, kind = (YES, "sets_carry_much") if much else (PARTLY, "sets_carry_some")
         return Verdict(NAME, verdict, kind, facts, beyond)
     if usable and axis["ci_high"].iloc[0] < MUCH and len(sets):
@@ -108,8 +105,8 @@ def _verdict(axis: pd.DataFrame, beyond: pd.DataFrame, sets: pd.DataFrame, share
 def _large_axis(axis: pd.DataFrame, sets: pd.DataFrame) -> Verdict:
     """Return which gene sets the shared axis is made of, and whether it is that of a few perturbations."""
     row = axis.iloc[0]
-    few = bool(row["n_effective"] < FEW_EFFECTIVE)
-    facts = {**_share(row), "n_effective": row["n_effective"], "of_few_perturbations": few}
+    few = bool(row["n_axis"] < FEW_EFFECTIVE)
+    facts = {**_share(row), "n_axis": row["n_axis"], "carriers": row["carriers"].split(), "of_few_perturbations": few}
     parts = sets[sets["on_systematic"] >= PART].sort_values("on_systematic", ascending=False) if len(sets) else sets
     if parts.empty:
         return Verdict(NAME, YES, "axis_not_confounders", {**facts, "top_genes": _genes(row, 3)}, axis)
@@ -118,8 +115,10 @@ def _large_axis(axis: pd.DataFrame, sets: pd.DataFrame) -> Verdict:
 
 
 def _without_axis(axis: pd.DataFrame) -> bool:
-    """Whether there is a response, and no axis of it that its halves agree on."""
-    return len(axis) > 0 and not note_codes(axis["note"].iloc[0]).isdisjoint({"weak_axis", "no_reproducible_axis"})
+    """Whether there is a response, no axis of it is measurable, and little of it is one shift of all perturbations."""
+    if axis.empty or "no_measurable_axis" not in note_codes(axis["note"].iloc[0]):
+        return False
+    return bool(axis["common_ci_high"].iloc[0] < MUCH)
 
 
 def _are_small(sets: pd.DataFrame) -> bool:
@@ -150,7 +149,7 @@ def _axis(axis: pd.DataFrame) -> list[Statement]:
     row = axis.iloc[0]
     if is_usable(axis):
         return [Statement("axis_genes", {"top_genes": _genes(row, AT_MOST)}, axis)]
-    problems = sorted(note_codes(row["note"]) - {"approximate_interval"}) or ["no_interval"]
+    problems = sorted(note_codes(row["note"])) or ["no_interval"]
     return [Statement("axis_unusable", {"problem": problems[0]}, axis)]
 
 
@@ -160,15 +159,11 @@ def _depth(shares: pd.DataFrame) -> list[Statement]:
 
 
 def _share(row: pd.Series) -> Facts:
-    return {**{key: row[key] for key in ("share", "ci_low", "ci_high")}, "approximate": _is_approximate(row)}
+    return {key: row[key] for key in ("share", "ci_low", "ci_high")}
 
 
 def _set(row: pd.Series) -> Facts:
     return {**{key: row[key] for key in ("axis", "null", "p")}, **_share(row)}
-
-
-def _is_approximate(row: pd.Series) -> bool:
-    return "approximate_interval" in note_codes(row["note"])
 
 
 def _genes(row: pd.Series, at_most: int) -> list[str]:

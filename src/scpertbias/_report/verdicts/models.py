@@ -78,7 +78,9 @@ def _verdict(card: pd.DataFrame) -> Verdict:
     if len(shared):
         return Verdict(NAME, PARTLY, "only_what_is_shared", _skills(shared), shared)
     if len(sure):
-        return Verdict(NAME, NO, "none_closer", {"n": int(sure["n"].max())}, sure)
+        most = sure.loc[sure["n"].idxmax()]
+        facts = {"n": int(most["n"]), "n_effective": float(most["n_effective"])}
+        return Verdict(NAME, NO, "none_closer", facts, sure)
     if card.empty:  # the baseline has no row: all others are held beside it
         return Verdict(NAME, INCONCLUSIVE, "only_baseline")
     return Verdict(NAME, INCONCLUSIVE, "too_few_held_out", {}, card)
@@ -86,14 +88,14 @@ def _verdict(card: pd.DataFrame) -> Verdict:
 
 def _skills(rows: pd.DataFrame) -> Facts:
     """Return how far models come on the way from the mean to the truth, and which of them are above the ceiling."""
-    facts = columns(rows, "model", "n", "skill", "ci_low", "ci_high")
+    facts = columns(rows, "model", "n", "n_effective", "skill", "ci_low", "ci_high")
     return {**facts, "above_ceiling": above_ceiling(rows)["model"].tolist()}
 
 
 def _closer(card: pd.DataFrame) -> list[Statement]:
     """Return which models are better or worse than the mean baseline, by what share of the way to the ceiling."""
     statements = [
-        Statement(CLOSER[sign], columns(rows, "model", "n", "skill", "ci_low", "ci_high"), rows)
+        Statement(CLOSER[sign], columns(rows, "model", "n", "n_effective", "skill", "ci_low", "ci_high"), rows)
         for sign, rows in by_sign(card[card["kind"] != Standing.NONE]).items()
         if len(rows)
     ]
@@ -116,7 +118,8 @@ def _weak_as_strong(card: pd.DataFrame, summary: pd.DataFrame) -> list[Statement
     rows = rows[pd.Series(differs, index=rows.index, dtype=bool)]
     if rows.empty:
         return []
-    return [Statement("weak_as_strong", columns(rows, "model", "n", "estimate", "ci_low", "ci_high"), rows)]
+    facts = columns(rows, "model", "n", "n_effective", "estimate", "ci_low", "ci_high")
+    return [Statement("weak_as_strong", facts, rows)]
 
 
 def _compared(card: pd.DataFrame, specificity: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -194,7 +197,7 @@ def baseline_correlation(summary: pd.DataFrame, scores: pd.DataFrame) -> list[St
     r = rows.iloc[0]
     if not is_judged(r, "estimate"):
         return []
-    facts = {key: r[key] for key in ("n", "estimate", "ci_low", "ci_high", "ceiling")}
+    facts = {key: r[key] for key in ("n", "n_effective", "estimate", "ci_low", "ci_high", "ceiling")}
     return [Statement("correlation_of_mean", facts, rows)]
 
 

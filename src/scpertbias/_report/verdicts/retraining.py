@@ -96,7 +96,7 @@ def _better(regime: str, better: pd.DataFrame, random: pd.DataFrame) -> Verdict:
 
 
 def _changes(regime: str, rows: pd.DataFrame) -> Statement:
-    facts = columns(rows, "model", "change", "n", "gain", "ci_low", "ci_high")
+    facts = columns(rows, "model", "change", "n", "n_effective", "gain", "ci_low", "ci_high")
     facts |= {"regime": regime, "negligible": TINY, "min_n": MIN_HELD_OUT}
     return Statement("changes_by_retraining", facts, rows)
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pandas as pd
 
 from ..._keys import OBSERVED
-from ...pp._check import MOST, REPRODUCIBLE, strongest
+from ...pp._check import MOST, strongest
 from ...tl._target_response import MIN_TARGETS
 from .base import NO, PARTLY, YES, Statement, Verdict, columns
 from .confounding import is_usable, on_systematic
 
 NAME = "screen"
-KINDS = ("all_reproducible", "some_reproducible", "none_reproducible")
+KINDS = ("all_detected", "some_detected", "none_detected")
 STATEMENTS = (
     "kinds_of_perturbations",
     "few_carry_response",
@@ -22,27 +22,30 @@ STATEMENTS = (
     "alignment_untested",
     "alignment_in_place",
 )
-TOO_FEW_CELLS, NOT_REPRODUCIBLE = "too few cells", "not reproducible"
+TOO_FEW_CELLS, NOT_DETECTED, TARGET_ONLY = "too few cells", "not detected", "target gene only"
 COUNTED = {
     "n_specific": "specific",
-    "n_shared_axis": "mostly shared axis",
-    "n_in_confounder_set": "target in a confounder set",
+    "n_shared": "mostly shared",
+    "n_in_confounder_set": "targets a confounder gene",
+    "n_weak": "weak",
 }
+FDR = 0.05
 MOVES = 3.0
 
 
 def screen_verdict(tables: Mapping[str, pd.DataFrame]) -> Verdict:
-    """Return how many perturbations have an effect that a repeat would show, and of which kind they are."""
+    """Return in how many perturbations an effect is detected, and of which kind they are."""
     table = tables["perturbations"]
     used = table[table["kind"] != TOO_FEW_CELLS]
-    good = used[used["kind"] != NOT_REPRODUCIBLE]
-    facts = {"n_reproducible": len(good), "n": len(used), "min_reproducibility": REPRODUCIBLE}
+    good = used[~used["kind"].isin((NOT_DETECTED, TARGET_ONLY))]
+    n_own = int((used["kind"] == TARGET_ONLY).sum())
+    facts = {"n_detected": len(good), "n": len(used), "n_target_only": n_own, "max_q": FDR}
     if good.empty:
-        verdict = Verdict(NAME, NO, "none_reproducible", facts)
+        verdict = Verdict(NAME, NO, "none_detected", facts)
     elif len(good) == len(used):
-        verdict = Verdict(NAME, YES, "all_reproducible", facts)
+        verdict = Verdict(NAME, YES, "all_detected", facts)
     else:
-        verdict = Verdict(NAME, PARTLY, "some_reproducible", facts)
+        verdict = Verdict(NAME, PARTLY, "some_detected", facts)
     sentences = [*_kinds(good, tables["confounding"]), *_few(used, good), *_targets(used), *_alignment(tables)]
     return replace(verdict, sentences=tuple(sentences))
 
@@ -59,11 +62,11 @@ def _few(used: pd.DataFrame, good: pd.DataFrame) -> list[Statement]:
 
 
 def _kinds(good: pd.DataFrame, confounding: pd.DataFrame) -> list[Statement]:
-    """Return of which kind the reproducible ones are, unless that rests on an axis that must not be used."""
+    """Return of which kind the detected ones are, unless that rests on an axis that must not be used."""
     counts = {name: int((good["kind"] == kind).sum()) for name, kind in COUNTED.items()}
     if not sum(counts.values()) or not is_usable(on_systematic(confounding)):
         return []
-    return [Statement("kinds_of_perturbations", {"n_reproducible": len(good), **counts})]
+    return [Statement("kinds_of_perturbations", {"n_detected": len(good), **counts})]
 
 
 def _targets(used: pd.DataFrame) -> list[Statement]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..numbers import by_words, fixed, fixed_interval, interval, known, listed, number, percent
-from .terms import Facts, gains, rows_of, sample_size, shares, verb, without
+from .terms import Facts, gains, rows_of, sample_size, sample_sizes, shares, verb, without
 
 CLOSER = "closer to the truth than the mean of the other perturbations"
 
@@ -15,15 +15,15 @@ def _best(f: Facts) -> int:
 
 
 def _ways(f: Facts) -> str:
-    ways = zip(shares(f, "skill"), f["n"], strict=True)
-    return by_words(f["model"], [f"{way} ({sample_size(n)})" for way, n in ways])
+    ways = zip(shares(f, "skill"), sample_sizes(f), strict=True)
+    return by_words(f["model"], [f"{way} ({size})" for way, size in ways])
 
 
 def _far(f: Facts) -> str:
     """Return how far the best of them comes on the way from the mean to the truth."""
     i, ways = _best(f), shares(f, "skill")
     best = "" if len(set(ways)) == 1 else f" for {f['model'][i]}"
-    return f"{CLOSER} ({ways[i]} of the way{best}, {sample_size(f['n'][i])})"
+    return f"{CLOSER} ({ways[i]} of the way{best}, {sample_sizes(f)[i]})"
 
 
 def _too_good(f: Facts) -> str:
@@ -68,9 +68,10 @@ def _collapsed(f: Facts) -> str:
 
 def _correlation_of_mean(f: Facts) -> str:
     ceiling = f"; ceiling {number(f['ceiling'])}" if known(f["ceiling"]) else ""
+    size = sample_size(f["n"], f["n_effective"])
     return (
         f"The mean baseline, which knows nothing of the perturbation at hand, already correlates {number(f['estimate'])} "
-        f"{interval(f['ci_low'], f['ci_high'])} with the observed effects (pearson_delta, {sample_size(f['n'])}{ceiling}): a model's "
+        f"{interval(f['ci_low'], f['ci_high'])} with the observed effects (pearson_delta, {size}{ceiling}): a model's "
         "pearson_delta counts only beyond that"
     )
 
@@ -107,7 +108,7 @@ def _changes_by_retraining(f: Facts) -> str:
         "unclear": "no change can be told for",
         "none": "there is no verdict on",
     }
-    names = ("model", "change", "n", "gain", "ci_low", "ci_high")
+    names = ("model", "change", "n", "n_effective", "gain", "ci_low", "ci_high")
     parts = []
     for change, lead in leads.items():
         rows = [r for r in rows_of(f, *names) if r["change"] == change]
@@ -198,7 +199,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         f"{listed(f['model'])}: {_far(f)}, and better on the own perturbation than on others{_too_good(f)}"
     ),
     "only_what_is_shared": _only_what_is_shared,
-    "none_closer": lambda f: f"None: no model can be told to come {CLOSER} ({sample_size(f['n'])})",
+    "none_closer": lambda f: f"None: no model can be told to come {CLOSER} ({sample_size(f['n'], f['n_effective'])})",
     "weak_as_strong": lambda f: (
         "With weak perturbations counted as much as strong ones (l2_ratio), the error is this many times that of the mean "
         f"baseline: {gains(f, 'estimate')}"

@@ -9,21 +9,20 @@ from ..numbers import by_words, count, known, listed, number, percent, percent_i
 from .terms import AXIS_PROBLEMS, DEGENERATE, Facts, genes_of, rows_of, sample_size
 
 
-def _reproducible(f: Facts) -> str:
-    return (
-        f"{f['n_reproducible']} of {f['n']} perturbations have an effect that a repeat of the experiment would show "
-        f"(reproducibility of {f['min_reproducibility']:g} or more)"
-    )
+def _detected(f: Facts) -> str:
+    own = f"; in {f['n_target_only']} more only the own gene changes" if f["n_target_only"] else ""
+    return f"An effect is detected in {f['n_detected'] or 'none'} of {f['n']} perturbations (q of {f['max_q']:g} or less){own}"
 
 
 def _kinds_of_perturbations(f: Facts) -> str:
     words = {
         "n_specific": "are specific (the effect is mostly their own)",
-        "n_shared_axis": "move mostly along a shared axis",
-        "n_in_confounder_set": "target a gene of a confounder set",
+        "n_shared": "move mostly along the shared axis or in one technical gene set",
+        "n_in_confounder_set": "target a confounder gene",
+        "n_weak": "are too weak to be sorted",
     }
     parts = listed([f"{f[name]} {text}" for name, text in words.items() if f[name]])
-    return f"Of these {f['n_reproducible']}, {parts}; judge models on specific ones"
+    return f"Of these {f['n_detected']}, {parts}; judge models on specific ones"
 
 
 def _few_carry_response(f: Facts) -> str:
@@ -62,35 +61,32 @@ def _share(f: Facts) -> str:
     return f"{percent(f['share'])} {percent_interval(f['ci_low'], f['ci_high'])}"
 
 
-def _approximately(f: Facts, lead: str = "") -> str:
-    words = f"{lead}approximate interval" if lead else " (approximate interval)"
-    return words if f["approximate"] else ""
-
-
 def _large_axis(f: Facts) -> str:
     if "sets" in f:
         sets = [f"{genes_of(r['sets'])} ({percent(r['on_systematic'])})" for r in rows_of(f, "sets", "on_systematic")]
         source = f"made of {listed(sets)}"
     else:
         source = f"not made of confounder genes but led by {listed(f['top_genes'])}"
-    few = f"; it is in effect the response of {f['n_effective']:.0f} perturbations" if f["of_few_perturbations"] else ""
-    share = f"{_share(f)} of the response{_approximately(f)}"
+    few = f"; it is in effect the response of {f['n_axis']:.0f} perturbations" if f["of_few_perturbations"] else ""
+    if few and len(f["carriers"]) <= MAX_CARRIERS:
+        few += f" (most of it: {listed(f['carriers'])})"
+    share = f"{_share(f)} of the response"
     return f"Yes: {share} lies on one axis that perturbations share, {source}{few}"
 
 
 def _sets_carry(lead: str, f: Facts) -> str:
     sets = [
-        f"{genes_of(r['axis'])} ({_share(r)}, random {percent(r['null'])}{_approximately(r, '; ')})"
-        for r in rows_of(f, "axis", "share", "ci_low", "ci_high", "null", "approximate")
+        f"{genes_of(r['axis'])} ({_share(r)}, random {percent(r['null'])})"
+        for r in rows_of(f, "axis", "share", "ci_low", "ci_high", "null")
     ]
     return f"{lead}: more of the response than random sets of equally expressed genes is carried by {listed(sets)}"
 
 
 def _set_share(f: Facts, aside: str = "") -> str:
     if known(f["null"], f["p"]):
-        random = f"random sets of equally expressed genes {percent(f['null'])} (p = {number(f['p'])}{_approximately(f, ', ')})"
+        random = f"random sets of equally expressed genes {percent(f['null'])} (p = {number(f['p'])})"
     else:
-        random = f"no random sets can be compared{_approximately(f)}"
+        random = "no random sets can be compared"
     return f"{upper(genes_of(f['axis']))} carry {_share(f)} of the response{aside}; {random}"
 
 
@@ -100,7 +96,7 @@ def _set_share(f: Facts, aside: str = "") -> str:
 def _above_ceiling(f: Facts) -> str:
     return (
         f"{f['model']} comes closer to what was measured than the truth itself would ({percent(f['skill'])} "
-        f"{percent_interval(f['ci_low'], f['ci_high'])} of the way, {sample_size(f['n'])}): has it seen these perturbations?"
+        f"{percent_interval(f['ci_low'], f['ci_high'])} of the way, {sample_size(f['n'], f['n_effective'])}): has it seen these perturbations?"
     )
 
 
@@ -120,16 +116,19 @@ def _check_warning(f: Facts) -> str:
 
 def _few_perturbations(f: Facts) -> str:
     those = "all models" if f["all_models"] else listed(f["model"])
-    return (
-        f"Under {f['few']} held-out perturbations (down to {min(f['n'])}) intervals are approximate: those of {those}"
-    )
+    fewest, effective = min(f["n"]), min(f["n_effective"])
+    reasons = [f"under {f['many']} held-out perturbations (down to {fewest})"] if fewest < f["many"] else []
+    if effective < f["few"]:
+        reasons.append(f"where under {f['few']} in effect carry the error of the mean (down to {effective:.0f})")
+    return f"{upper(' or '.join(reasons))} intervals are approximate: those of {those}"
 
 
+MAX_CARRIERS = 5
 RANDOM = "random sets of equally expressed genes"
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
-    "all_reproducible": _reproducible,
-    "some_reproducible": _reproducible,
-    "none_reproducible": _reproducible,
+    "all_detected": _detected,
+    "some_detected": _detected,
+    "none_detected": _detected,
     "kinds_of_perturbations": _kinds_of_perturbations,
     "few_carry_response": _few_carry_response,
     "response_of_target_genes": _response_of_target_genes,
@@ -142,11 +141,11 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "sets_carry_much": lambda f: _sets_carry("Yes", f),
     "sets_carry_some": lambda f: _sets_carry("In part", f),
     "no_axis_no_sets": lambda f: (
-        f"No sign of it: no confounder gene set carries more than {RANDOM}, and the halves of the data agree on no axis that "
-        "perturbations share"
+        f"No sign of it: no confounder gene set carries more than {RANDOM}, and no axis that perturbations "
+        "share is measurable"
     ),
     "small_axis_no_sets": lambda f: (
-        f"No: only {_share(f)} of the response{_approximately(f)} lies on one axis that perturbations share, and no "
+        f"No: only {_share(f)} of the response lies on one axis that perturbations share, and no "
         f"confounder gene set carries more than {RANDOM}"
     ),
     "no_response": lambda f: "This cannot be told: the perturbations show no reproducible response",
@@ -165,7 +164,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         f"Nothing is said of the axis that all perturbations share: {AXIS_PROBLEMS[f['problem']]}"
     ),
     "axis_genes": lambda f: f"The genes that move most along the shared axis are {listed(f['top_genes'])}",
-    "depth_share": lambda f: f"Sequencing depth carries {_share(f)} of the response{_approximately(f)}",
+    "depth_share": lambda f: f"Sequencing depth carries {_share(f)} of the response",
     "above_ceiling": _above_ceiling,
     "values_shifted": _values_shifted,
     "check_warning": _check_warning,

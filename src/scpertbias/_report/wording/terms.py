@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..numbers import by_words, fixed, fixed_interval, percent, percent_interval
-from ..verdicts.base import FEW
+from ..verdicts.base import is_approximate
 from ..verdicts.scorecard import Standing
 
 Facts = Mapping[str, Any]
@@ -50,6 +50,7 @@ WITHOUT = {
 }
 AXIS_PROBLEMS = {
     "weak_axis": "weak axis: its share may be up to 0.06 too high",
+    "no_measurable_axis": "no axis is measurable",
     "no_reproducible_axis": "no reproducible axis",
     "no_reproducible_response": "no reproducible response",
     "no_interval": "its share has no interval",
@@ -62,9 +63,15 @@ DEGENERATE = {
 }
 
 
-def sample_size(n: float) -> str:
+def sample_size(n: float, n_effective: float = float("nan")) -> str:
     """Return the number of perturbations that an interval rests on, and whether it is approximate."""
-    return f"n = {int(n)}, approximate" if n < FEW else f"n = {int(n)}"
+    return f"n = {int(n)}, approximate" if is_approximate(n, n_effective) else f"n = {int(n)}"
+
+
+def sample_sizes(f: Facts) -> list[str]:
+    """Return the same of each model; the effective numbers are known of some estimates only."""
+    effective = f.get("n_effective", [float("nan")] * len(f["n"]))
+    return [sample_size(n, e) for n, e in zip(f["n"], effective, strict=True)]
 
 
 def rows_of(f: Facts, *names: str) -> list[dict[str, Any]]:
@@ -74,10 +81,8 @@ def rows_of(f: Facts, *names: str) -> list[dict[str, Any]]:
 
 def gains(f: Facts, value: str) -> str:
     """Return the models with their gains, intervals and n."""
-    ways = [
-        f"{fixed(r[value])} {fixed_interval(r['ci_low'], r['ci_high'])} ({sample_size(r['n'])})"
-        for r in rows_of(f, value, "ci_low", "ci_high", "n")
-    ]
+    rows = zip(rows_of(f, value, "ci_low", "ci_high"), sample_sizes(f), strict=True)
+    ways = [f"{fixed(r[value])} {fixed_interval(r['ci_low'], r['ci_high'])} ({size})" for r, size in rows]
     return by_words(f["model"], ways)
 
 

@@ -91,12 +91,15 @@ def _expect_gene(mean: float, size: float, others: float, variance: float) -> fl
 
 
 def systematic_share(delta: FloatArray) -> float:
-    """Share of the energy of all effects that lies on their mean direction; NaN where there is no effect."""
-    mean = delta.mean(axis=0)
+    """Share of the energy of all effects that lies on the summed effect of the others; NaN where there is no effect."""
     energy = float((delta**2).sum())
     if energy == 0:
         return float("nan")
-    return float(((delta @ mean) ** 2).sum() / (mean @ mean) / energy)
+    others = delta.sum(axis=0) - delta
+    size = (others**2).sum(axis=1)
+    # (δ_p · u_p)² / (u_p · u_p), u_p the effects of all but p (P,)
+    own = np.divide((delta * others).sum(axis=1) ** 2, size, out=np.zeros(len(delta)), where=size > 0)
+    return float(own.sum() / energy)
 
 
 def gene_set_share(delta: FloatArray, members: BoolArray) -> float:

@@ -250,8 +250,16 @@ def _split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dic
     to_fit = [name for name in models if name not in stored_models]
     if isinstance(adata, AnnData) and _store.profiles_record(adata) is not None:
         return to_fit, {}
-    tables = {name: _results.predictions(adata, name) for name in stored_models}
-    return to_fit, {name: {"predictions": tables[name], "test": records[name].get("test")} for name in stored_models}
+    return to_fit, {name: _arguments_of(adata, name, records[name]) for name in stored_models}
+
+
+def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what :func:`add_predictions` takes; changes against control stay changes, as their ceiling is another one."""
+    arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test")}
+    if not _results.changes({name: record}):
+        return arguments
+    control = _moments.of(adata, **_results.agreed_data({name: record})).moments.control
+    return {**arguments, "predictions": arguments["predictions"] - control, "kind": "delta"}
 
 
 def _add_external(

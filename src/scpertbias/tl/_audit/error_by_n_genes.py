@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,11 @@ SUBSETS = ("all", "common")
 
 
 def error_by_n_genes_table(
-    screen: Screen, predictions: Mapping[str, FloatArray], *, folds: Mapping[str, int] | None
+    screen: Screen,
+    predictions: Mapping[str, FloatArray],
+    *,
+    folds: Mapping[str, int] | None,
+    changes: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return the median L2 errors over the genes of highest mean in control: one row per model, subset and number of genes.
 
@@ -34,6 +38,8 @@ def error_by_n_genes_table(
         By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
     folds
         Fold of each perturbation, if models are cross-fitted; else the perturbations of the test split are held out.
+    changes
+        Models whose predictions are changes against control.
     """
     all_genes = np.arange(len(screen.genes), dtype=np.int64)
     reference_rows = reference(screen, n_top_genes=len(all_genes), folds=folds, genes=all_genes)
@@ -42,18 +48,22 @@ def error_by_n_genes_table(
     sizes = gene_numbers(len(order))
 
     def cumulated(squares: FloatArray) -> FloatArray:
-        return np.sqrt(np.cumsum(squares[:, order], axis=1)[:, sizes - 1])
+        return np.cumsum(squares[:, order], axis=1)[:, sizes - 1]
 
-    ceiling = cumulated(truth.noise)
-    baseline, center = (cumulated((x - truth.observed) ** 2) for x in (reference_rows.baseline, truth.centroid))
+    ceilings = [np.sqrt(np.maximum(cumulated(truth.noise(x)), 0.0)) for x in (truth.of_means, truth.of_changes)]
+    baseline, center = (
+        np.sqrt(cumulated((x - truth.observed) ** 2)) for x in (reference_rows.baseline, truth.centroid)
+    )
     center = np.where(center > 0, center, np.nan)
     errors = {
-        name: cumulated((t[reference_rows.perturbation] - truth.observed) ** 2) for name, t in predictions.items()
+        name: np.sqrt(cumulated((t[reference_rows.perturbation] - truth.observed) ** 2))
+        for name, t in predictions.items()
     }
     predicted = {name: held_out & np.isfinite(error[:, -1]) for name, error in errors.items()}
     common = np.logical_and.reduce([rows for rows in predicted.values() if rows.any()] or [held_out])
     frames = []
     for name, error in errors.items():
+        ceiling = ceilings[name in changes]
         columns = {
             "l2": error,
             "l2_baseline": baseline,

@@ -20,7 +20,7 @@ from ...pp._regimes import removed
 from .._coupling import coupling_table
 from .._lazy import Tables
 from .._score import CROSS_FITTED, mark_held_out
-from .._summary import predicted_by_all, summarize, with_q
+from .._summary import noise_a2, predicted_by_all, summarize, with_q
 from .cross_fit import Fits, Variant
 from .deep_models import trained_in
 from .error_by_n_genes import error_by_n_genes_table
@@ -55,7 +55,6 @@ def make_tables(
 ) -> dict[str, pd.DataFrame | None]:
     """Return all tables of an audit by name: scores and what is made of them, the answers, and what models there are."""
     screens, folds, fits, records = results.screens, results.folds, results.fits, results.records
-    draws: dict[str, Any] = {"n_boot": settings.n_boot, "rng": settings.rng}
     random_removals = random_table(results, settings, confounders=removed(results.profiles, "no_mt_ribo"))
     check = findings(screens[FULL], results.profiles, n_folds=len(set(folds.values())))
     return {
@@ -63,11 +62,11 @@ def make_tables(
         "perturbations": perturbations_table(screens[FULL], check, of_regime(answers["confounding"], FULL)),
         "models": models_table(fits, results.models, folds, screens, records),
         "scores": scores,
-        "summary": summaries(scores, fits, records, **draws),
-        "retraining": None if scores is None else retraining_table(scores, **draws),
-        "ranking": None if scores is None else ranking_table(scores, **draws),
+        "summary": summaries(scores, screens, fits, records),
+        "retraining": None if scores is None else retraining_table(scores),
+        "ranking": None if scores is None else ranking_table(scores),
         "random_removals": random_removals,
-        "error_by_n_genes": errors_table(screens, results.unseen, folds),
+        "error_by_n_genes": errors_table(screens, results.unseen, folds, records),
         "models_left_out": left_out_table(fits, failures),
         **answers,
     }
@@ -123,7 +122,8 @@ def score_models(
     if not predictions["full"]:
         return None
     unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in records["full"].items()}
-    scores = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen)
+    changes = _results.changes(records["full"])
+    scores = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen, changes=changes)
     return mark_held_out(scores, records["full"], screens["full"], folds)
 
 
@@ -200,11 +200,9 @@ def left_out_table(fits: Mapping[str, Fits], failures: Sequence[tuple[str, str, 
 
 def summaries(
     scores: pd.DataFrame | None,
+    screens: Mapping[str, _moments.Screen],
     fits: Mapping[str, Fits],
     records: Records,
-    *,
-    n_boot: int,
-    rng: int | np.random.Generator | None,
 ) -> pd.DataFrame | None:
     """Summarize each regime by the models trained in it; ``common`` is what all predict in all regimes."""
     if scores is None:
@@ -214,7 +212,7 @@ def summaries(
     parts = []
     for regime, frame in own.groupby("regime", sort=False):
         constant = constant_models(fits[str(regime)], records[str(regime)])
-        part = summarize(frame, n_boot=n_boot, rng=rng, constant=constant, common=common)
+        part = summarize(frame, a2=noise_a2(screens[str(regime)]), constant=constant, common=common)
         part.insert(1, "regime", str(regime))
         parts.append(part)
     return with_q(pd.concat(parts, ignore_index=True))
@@ -224,12 +222,14 @@ def errors_table(
     screens: Mapping[str, Screen],
     unseen: Mapping[str, Mapping[str, FloatArray]],
     folds: Mapping[str, int],
+    records: Records,
 ) -> pd.DataFrame | None:
     """Return the errors by number of genes, in each regime those of the models trained in it."""
     parts = []
     for regime, predictions in unseen.items():
         if predictions:
-            part = error_by_n_genes_table(screens[regime], predictions, folds=folds)
+            changes = _results.changes(records[regime])
+            part = error_by_n_genes_table(screens[regime], predictions, folds=folds, changes=changes)
             part.insert(1, "regime", regime)
             parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else None

@@ -78,7 +78,7 @@ class Question(NamedTuple):
 def _confounding(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
     screen = results.screens[regime]
     sets = measured_sets(results.profiles, screen, settings.sets)
-    return confounding_table(screen, sets, n_boot=settings.n_boot, rng=settings.rng)
+    return confounding_table(screen, sets, rng=settings.rng)
 
 
 def _recurrence(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
@@ -93,8 +93,7 @@ def _target_response(results: AuditResults, regime: str, settings: AuditSettings
 
 
 def _variance_ratio(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
-    draws: dict[str, Any] = {"n_boot": settings.n_boot, "rng": settings.rng}
-    table = partial(variance_ratio_table, results.screens[regime], **draws, **results.model_facts(regime))
+    table = partial(variance_ratio_table, results.screens[regime], **results.model_facts(regime))
     return _by_coverage(results.unseen[regime], table)
 
 

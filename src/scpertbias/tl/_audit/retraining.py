@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, groupby
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ... import _tables
 from ..._core.arrays import FloatArray, IntArray
-from ..._core.resampling import Columns, bootstrap_weights, means
+from ..._core.resampling import Estimate, mean_of
 from ..._keys import NEGLIGIBLE
 from ..._moments import Screen
 from .._reference import Reference, reference
@@ -33,15 +32,17 @@ def score_regimes(
     *,
     n_top_genes: int,
     unseen: Mapping[str, Sequence[str]] | None = None,
+    changes: Collection[str] = (),
 ) -> pd.DataFrame:
     """Score each regime's models on its own genes, and the full models there too.
 
     ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
-    holds what models that keep one split have not seen; the others are cross-fitted.
+    holds what models that keep one split have not seen; the others are cross-fitted. Predictions of ``changes`` are
+    changes against control.
     """
     full, frames = screens["full"], []
     for regime, screen in screens.items():
-        references = References(screen, folds, n_top_genes, unseen or {})
+        references = References(screen, folds, n_top_genes, unseen or {}, changes)
         on_genes: Iterable[ModelPredictions]
         on_genes = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
         columns = full.genes.get_indexer(screen.genes)
@@ -51,7 +52,7 @@ def score_regimes(
             )
         tables = references.scores(on_genes)
         if regime == "regressed":
-            of_full = References(full, folds, n_top_genes, unseen or {}, genes=columns[references.genes])
+            of_full = References(full, folds, n_top_genes, unseen or {}, changes, genes=columns[references.genes])
             tables += of_full.scores((name, "full", table) for name, table in predictions["full"].items())
         frames += [frame.assign(regime=regime) for frame in tables]
     scores = pd.concat(frames, ignore_index=True)
@@ -66,6 +67,7 @@ class References:
     folds: Mapping[str, int]
     n_top_genes: int
     unseen: Mapping[str, Sequence[str]]
+    changes: Collection[str]
     genes: IntArray | None = None
 
     def __post_init__(self) -> None:
@@ -75,7 +77,7 @@ class References:
     def scores(self, predictions: Iterable[ModelPredictions]) -> list[pd.DataFrame]:
         """Score models in their order; those that follow each other and were trained on the same share a reference."""
         return [
-            score_table(self.screen, self._of(unseen), models)
+            score_table(self.screen, self._of(unseen), models, changes=self.changes)
             for unseen, models in groupby(predictions, key=lambda model: self._unseen(model[0]))
         ]
 
@@ -90,46 +92,41 @@ class References:
         return self._by_unseen[unseen]
 
 
-def retraining_table(
-    scores: pd.DataFrame, *, n_boot: int, rng: int | np.random.Generator | None, metric: str = "l2_ratio"
-) -> pd.DataFrame:
+def retraining_table(scores: pd.DataFrame, metric: str = "l2_ratio") -> pd.DataFrame:
     """Compare each regime with the full model on that regime's own genes, perturbation by perturbation.
 
     ``full`` is the score of the model trained on all genes, ``retrained`` that of the model trained in the regime,
     ``gain`` full − retrained (positive: retraining helps), on the perturbations that both predict.
     """
-    names, pairs_by_regime = score_pairs(scores, metric)
-    weights = bootstrap_weights(len(names), n_boot, np.random.default_rng(rng)).astype(np.float64)
-    pairs = [(model, regime, *pair) for regime, models in pairs_by_regime.items() for model, pair in models.items()]
-    if not pairs:
-        return _tables.empty("retraining")
-    gain = means(np.column_stack([full - retrained for _, _, full, retrained in pairs]), weights)
     rows = []
-    for k, (model, regime, full, retrained) in enumerate(pairs):
-        same = bool(gain.n[k]) and float(np.nanmax(np.abs(full - retrained))) <= NO_GAIN
-        rows.append(
-            {
-                "model": model,
-                "regime": regime,
-                "metric": metric,
-                "n": int(gain.n[k]),
-                "full": average(full),
-                "retrained": average(retrained),
-                "gain": 0.0 if same else gain.estimate[k],
-                "ci_low": 0.0 if same and np.isfinite(gain.low[k]) else gain.low[k],
-                "ci_high": 0.0 if same and np.isfinite(gain.high[k]) else gain.high[k],
-                "p": np.nan if same else gain.p[k],
-                "q": np.nan,
-                "note": UNCHANGED if same else "",
-            }
-        )
+    for regime, models in score_pairs(scores, metric).items():
+        for model, (full, retrained) in models.items():
+            gain = mean_of(full - retrained)
+            same = bool(gain.n) and float(np.nanmax(np.abs(full - retrained))) <= NO_GAIN
+            rows.append(
+                {
+                    "model": model,
+                    "regime": regime,
+                    "metric": metric,
+                    "n": gain.n,
+                    "n_effective": np.nan if same else gain.n_effective,
+                    "full": average(full),
+                    "retrained": average(retrained),
+                    "gain": 0.0 if same else gain.estimate,
+                    "ci_low": 0.0 if same and np.isfinite(gain.low) else gain.low,
+                    "ci_high": 0.0 if same and np.isfinite(gain.high) else gain.high,
+                    "p": np.nan if same else gain.p,
+                    "q": np.nan,
+                    "note": UNCHANGED if same else "",
+                }
+            )
+    if not rows:
+        return _tables.empty("retraining")
     return with_q(pd.DataFrame(rows, columns=_tables.columns("retraining")))
 
 
-def score_pairs(
-    scores: pd.DataFrame, metric: str
-) -> tuple[npt.NDArray[np.str_], dict[str, dict[str, tuple[FloatArray, FloatArray]]]]:
-    """Return the held-out perturbations, and by regime and model their scores before and after retraining.
+def score_pairs(scores: pd.DataFrame, metric: str) -> dict[str, dict[str, tuple[FloatArray, FloatArray]]]:
+    """Return by regime and model the scores of the held-out perturbations before and after retraining.
 
     Both are on the genes of the regime, and NaN where either is not known.
     """
@@ -144,19 +141,17 @@ def score_pairs(
         both = np.isfinite(post_hoc) & np.isfinite(retrained)
         pair = np.where(both, post_hoc, np.nan), np.where(both, retrained, np.nan)
         pairs.setdefault(str(regime), {})[str(model)] = pair
-    return names, pairs
+    return pairs
 
 
-def ranking_table(
-    scores: pd.DataFrame, *, n_boot: int, rng: int | np.random.Generator | None, metric: str = "l2_ratio"
-) -> pd.DataFrame:
+def ranking_table(scores: pd.DataFrame, metric: str = "l2_ratio") -> pd.DataFrame:
     """Compare each two models before and after retraining, on the regime's genes and the perturbations of both.
 
     ``full`` is the mean of a − b of the models trained on all genes, ``retrained`` that of the models trained in the
     regime (negative: a is closer to the truth). ``order`` is ``kept`` or ``reversed`` where both intervals leave out 0,
     ``same`` where both hold nothing but differences under 0.0005, else ``undetermined``.
     """
-    names, score_of = score_pairs(scores, metric)
+    score_of = score_pairs(scores, metric)
     pairs = [
         (regime, a, b, score_of[regime][a], score_of[regime][b])
         for regime in score_of
@@ -164,32 +159,30 @@ def ranking_table(
     ]
     if not pairs:
         return _tables.empty("ranking")
-    weights = bootstrap_weights(len(names), n_boot, np.random.default_rng(rng)).astype(np.float64)
-    before, after = (
-        means(np.column_stack([first[when] - second[when] for *_, first, second in pairs]), weights) for when in (0, 1)
-    )
-    rows = [
-        {
-            "regime": regime,
-            "model_a": a,
-            "model_b": b,
-            "metric": metric,
-            "n": int(before.n[k]),
-            **_columns("full", before, k),
-            **_columns("retrained", after, k),
-            "order": _order(before, after, k),
-        }
-        for k, (regime, a, b, _, _) in enumerate(pairs)
-    ]
+    rows = []
+    for regime, a, b, first, second in pairs:
+        before, after = (mean_of(first[when] - second[when]) for when in (0, 1))
+        rows.append(
+            {
+                "regime": regime,
+                "model_a": a,
+                "model_b": b,
+                "metric": metric,
+                "n": before.n,
+                **_columns("full", before),
+                **_columns("retrained", after),
+                "order": _order(before, after),
+            }
+        )
     return pd.DataFrame(rows, columns=_tables.columns("ranking"))
 
 
-def _columns(name: str, means: Columns, k: int) -> dict[str, float]:
-    return {name: means.estimate[k], f"{name}_ci_low": means.low[k], f"{name}_ci_high": means.high[k]}
+def _columns(name: str, mean: Estimate) -> dict[str, float]:
+    return {name: mean.estimate, f"{name}_ci_low": mean.low, f"{name}_ci_high": mean.high}
 
 
-def _order(before: Columns, after: Columns, k: int) -> str:
-    ends = np.array([before.low[k], before.high[k], after.low[k], after.high[k]])
+def _order(before: Estimate, after: Estimate) -> str:
+    ends = np.array([before.low, before.high, after.low, after.high])
     if not np.isfinite(ends).all():
         return "undetermined"
     if np.abs(ends).max() < NEGLIGIBLE:

@@ -231,7 +231,7 @@ def test_beside_the_linear_models_on_a_simulated_screen():
     for function in (spb.tl.fit_mean, spb.tl.fit_ridge, spb.tl.fit_bilinear):
         function(adata)
     spb.tl.fit_two_stage(adata, ring, axis="perturbations")
-    spb.tl.score(adata, n_boot=20)
+    spb.tl.score(adata)
     scores = spb.get.scores(adata).query("split == 'test'").pivot(index="perturbation", columns="model", values="l2")
     assert list(scores.columns) == ["bilinear", "gears", "mean", "ridge", "two_stage"]
     assert list(scores.index) == names[:2]
@@ -266,7 +266,7 @@ def test_held_out_doubles_of_norman_beside_mean_and_additive():
     assert history["val_mse_de20"].min() < history["val_mse_de20"].iloc[0]
     spb.tl.fit_mean(adata)
     spb.tl.fit_additive(adata)
-    spb.tl.score(adata, n_boot=20)
+    spb.tl.score(adata)
     scores = spb.get.scores(adata).query("split == 'test'").pivot(index="perturbation", columns="model", values="l2")
     assert scores.loc[both].notna().all().all()
     assert scores["gears"].notna().sum() > len(both)

@@ -1,0 +1,45 @@
+"""How much a statistic varies because the control that all effects share is a sample of cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scpertbias._core.arrays import FloatArray
+from scpertbias._core.moments import Moments
+from scpertbias._core.noise import block_freedom
+
+
+@dataclass(frozen=True)
+class ControlBlocks:
+    """Blocks of control cells in each half.
+
+    ``means`` (2, K/2, G) are those of the blocks about the mean of their half and batches, ``scale`` (2, K/2, S) is what
+    the square of each counts in the variance of the control mean of each batch; it is NaN where the blocks are too few.
+    """
+
+    means: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def of(cls, moments: Moments) -> ControlBlocks:
+        """Take the blocks of the moments."""
+        half_of_blocks = len(moments.n_blocks) // 2
+        cells = moments.n_blocks.sum(axis=1).reshape(2, half_of_blocks)
+        in_half = moments.counts[:, moments.reference]
+        per_cell = np.divide(1.0, in_half, out=np.zeros_like(in_half), where=in_half > 0)
+        freedom = block_freedom(moments)
+        per_cell = per_cell / np.where(freedom > 1e-9, freedom, np.nan)[:, None]
+        return cls(
+            moments.blocks.reshape(2, half_of_blocks, moments.mean.shape[1]), cells[:, :, None] * per_cell[:, None]
+        )
+
+    def variance(self, gradient: FloatArray) -> float:
+        """Variance of a statistic from its derivatives by the control means of each half and batch (2, S, G)."""
+        # β_k · V^a_b, each block along the derivatives of its half (2, K/2, S)
+        return self.variance_along(np.einsum("akg,asg->aks", self.means, gradient))
+
+    def variance_along(self, products: FloatArray) -> float:
+        """Variance of a statistic from the products of the blocks with its derivatives (2, K/2, S)."""
+        return float(np.sum(self.scale * products**2)) if self.scale.size else float("nan")

@@ -1,0 +1,122 @@
+"""Take the linear part of covariates out of moments, as if it had been taken out of every cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scpertbias._core.arrays import BoolArray, FloatArray
+from scpertbias._core.detection import value_sums
+from scpertbias._core.moments import Covariates, Moments, control_by_batch, shares, within_batches
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """A linear fit of genes on covariates: ``slopes`` (k, G), ``center`` (k,) and the genes' means ``middle`` (G,)."""
+
+    slopes: FloatArray
+    center: FloatArray
+    middle: FloatArray
+
+
+def regress_out(
+    moments: Moments, *, rows: BoolArray, add_intercept: bool = True, between: bool = False
+) -> tuple[Moments, Slopes]:
+    """Take the linear part of the covariates out of every moment, as if it had been taken out of every cell.
+
+    Slopes are those of a least-squares fit on the cells of ``rows``, about the mean of each row and batch. The covariates
+    are centered at the mean of those cells. With ``between`` what lies between the rows counts too, as in a fit with one
+    intercept for all cells.
+
+    Returns
+    -------
+    The moments of the residuals (with the intercept if asked for), and the fit.
+    """
+    covariates = moments.covariates
+    if covariates is None:
+        msg = "These moments hold no covariates."
+        raise ValueError(msg)
+    n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
+    middle_of_covariates, middle = n @ c / n.sum(), n @ x / n.sum()
+    slopes = _solve(*covariate_products(moments, covariates, rows, between=between))
+    shift = 0.0 if add_intercept else middle
+
+    def rest(values: FloatArray, of_covariates: FloatArray) -> FloatArray:
+        left: FloatArray = values - (of_covariates - middle_of_covariates) @ slopes - shift
+        return left
+
+    control_half = rest(moments.control_half, covariates.control_half)
+    n_control = moments.counts[:, moments.reference]
+    of_control = _left_variance(
+        moments.control_var, slopes, covariates.control_cross, covariates.control_ss, moments.n_control
+    )
+    raw_var = _left_variance(moments.raw_var, slopes, covariates.cross, covariates.ss, moments.n)
+    residual = replace(
+        moments,
+        mean=rest(moments.mean, covariates.mean),
+        var=within_batches(
+            raw_var,
+            moments.counts.sum(axis=0),
+            control_by_batch(control_half, n_control),
+            of_control,
+            moments.n_control,
+        ),
+        half=rest(moments.half, covariates.half),
+        control_half=control_half,
+        control_var=of_control,
+        blocks=moments.blocks - covariates.blocks @ slopes,
+        covariates=None,
+        depth_slopes=None,
+        value_sums=value_sums(moments),
+        guide_half=None,  # the covariates of guide halves are not kept
+        n_guide_half=None,
+    )
+    return residual, Slopes(slopes, middle_of_covariates, middle)
+
+
+def covariate_products(
+    moments: Moments, covariates: Covariates, rows: BoolArray, *, between: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Sums of squares (k, k) and of products with the genes (k, G), about the mean of each row and batch.
+
+    With ``between`` those of the rows about their common mean are added.
+    """
+    ss, cross = covariates.ss[rows].sum(axis=0), covariates.cross[rows].sum(axis=0)
+    counts = moments.counts.sum(axis=0)[rows]
+    # Mean of the covariates of each row: Σ_b w_rb z̄_rb (R, k)
+    raw = np.einsum("rs,rsk->rk", shares(counts), covariates.by_row[rows])
+    away = covariates.by_row[rows] - raw[:, None]
+    # What lies between the batches of a row goes: of the genes it is that of the control.
+    # Squares of the covariates between the batches of the rows: Σ n_rb a_rb a_rbᵀ (k, k)
+    ss = ss - np.einsum("rs,rsi,rsj->ij", counts, away, away)
+    # Their products with the control means of these batches: Σ n_rb a_rb c_bᵀ (k, G)
+    cross = cross - np.einsum("rs,rsi->si", counts, away).T @ moments.control_batch
+    if between:
+        n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
+        apart = c - n @ c / n.sum()
+        # Squares between rows: Σ n_r a_r a_rᵀ (k, k)
+        ss = ss + np.einsum("r,ri,rj->ij", n, apart, apart)
+        # Products between rows: Σ n_r a_r (x̄_r − x̄)ᵀ (k, G)
+        cross = cross + np.einsum("r,ri,rg->ig", n, apart, x - n @ x / n.sum())
+    return ss, cross
+
+
+def _left_variance(var: FloatArray, slopes: FloatArray, cross: FloatArray, ss: FloatArray, n: FloatArray) -> FloatArray:
+    """Variance that the linear part of the covariates leaves: s² − (2 β·Σzx − β·Σzz·β) / (n − 1), not below 0."""
+    # 2 b_g · c_rg, products of a row's covariates with each gene, times the slopes (R, G)
+    explained = 2 * np.einsum("ig,rig->rg", slopes, cross)
+    # Less b_gᵀ S_r b_g, the squares of the fitted values within the row (R, G)
+    explained -= np.einsum("ig,rij,jg->rg", slopes, ss, slopes)
+    left: FloatArray = np.maximum(var - explained / np.maximum(n - 1, 1)[:, None], 0.0)
+    return left
+
+
+def _solve(ss: FloatArray, cross: FloatArray) -> FloatArray:
+    """Solve the normal equations; covariates that say the same share the slope, a constant one gets none."""
+    size = np.sqrt(ss.diagonal())
+    size = np.where(size > 0, size, 1.0)
+    correlation = ss / np.outer(size, size)
+    # C⁺ (Xᵀy), C the correlations of the covariates (k, G)
+    slopes: FloatArray = np.linalg.pinv(correlation, rcond=1e-10, hermitian=True) @ (cross / size[:, None])
+    return slopes / size[:, None]

@@ -1,0 +1,82 @@
+"""The response of a screen: effects of its perturbations, their energy without noise, and whether there is any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.control_variance import ControlBlocks
+from scpertbias._core.moments import Moments
+from scpertbias._core.noise import SURE, NoiseParts, NoiseShape, noise_parts, null_error
+from scpertbias._core.resampling import effective_number
+
+
+@dataclass(frozen=True)
+class Response:
+    """Effects of P perturbations on G genes, and their noise.
+
+    ``effect`` (P, G) and ``half`` (2, P, G) are the effects in all cells and in the halves, ``gene_noise`` (P, G) is the
+    sampling variance of the effects and ``parts`` its sum over genes. ``n_half`` (2, P) are the cells of the halves and
+    ``half_weights`` (2, P, S) the shares of the batches in them. ``vector`` (P,) is the noise vector in ``shape`` that is
+    of the same cells as an effect, −1 for none. ``blocks`` are those of the control.
+    """
+
+    effect: FloatArray
+    half: FloatArray
+    gene_noise: FloatArray
+    parts: NoiseParts
+    n_half: FloatArray
+    half_weights: FloatArray
+    vector: IntArray
+    shape: NoiseShape
+    blocks: ControlBlocks
+
+    @classmethod
+    def of(cls, moments: Moments, rows: IntArray, shape: NoiseShape) -> Response:
+        """Take the effects of some rows of the moments, which need cells in both halves."""
+        place = np.full(len(moments.n), -1)
+        place[shape.row[shape.row >= 0]] = np.flatnonzero(shape.row >= 0)
+        return cls(
+            effect=moments.mean[rows] - moments.control,
+            half=moments.half[:, rows] - moments.half[:, [moments.reference]],
+            gene_noise=moments.noise[rows],
+            parts=noise_parts(moments, rows),
+            n_half=moments.n_half[:, rows],
+            half_weights=moments.half_weights[:, rows],
+            vector=place[rows],
+            shape=shape,
+            blocks=ControlBlocks.of(moments),
+        )
+
+    @cached_property
+    def gene_energy(self) -> FloatArray:
+        """Squared effect on each gene without noise (P, G); may be negative."""
+        return self.effect**2 - self.gene_noise
+
+    @cached_property
+    def energy(self) -> FloatArray:
+        """Squared effect of each perturbation without noise (P,); may be negative."""
+        # |Δ_p|² − N_p (P,)
+        energy: FloatArray = np.einsum("pg,pg->p", self.effect, self.effect) - self.parts.total
+        return energy
+
+    @property
+    def n_effective(self) -> float:
+        """Number of perturbations, all alike, that would account for the response."""
+        return effective_number(self.energy)
+
+    @cached_property
+    def known(self) -> bool:
+        """Whether the summed squared effect is more than noise."""
+        return self.is_known(np.ones(len(self.energy), dtype=np.bool_))
+
+    def is_known(self, keep: BoolArray) -> bool:
+        """Whether the summed squared effect of some perturbations is at least ``SURE`` standard errors above 0."""
+        if not keep.any():
+            return False
+        parts = self.parts
+        some = NoiseParts(parts.own[keep], parts.control, parts.weights[keep], parts.n[keep], parts.n_control)
+        return float(self.energy[keep].sum()) >= SURE * null_error(some, self.shape.a2_raised)
