@@ -20,9 +20,17 @@ def screen():
         [np.zeros(G), rng.gamma(2, 0.5, (P, 1)) * np.linspace(-1, 1, G) + 0.2 * rng.standard_normal((P, G))]
     )
     half = 3 + true + 0.1 * rng.standard_normal((2, P + 1, G))
-    blocks = half[:, :1].repeat(4, axis=1).reshape(8, G) + 0.1 * rng.standard_normal((8, G))
-    n = np.full(P + 1, 50.0)
-    moments = Moments(n, half.mean(axis=0), np.ones((P + 1, G)), half, np.tile(n / 2, (2, 1)), blocks, np.ones(8), 0)
+    moments = Moments(
+        counts=np.full((2, P + 1, 1), 25.0),
+        mean=half.mean(axis=0),
+        var=np.ones((P + 1, G)),
+        half=half,
+        control_half=half[:, :1],
+        control_var=np.ones((1, G)),
+        blocks=0.1 * rng.standard_normal((8, G)),
+        n_blocks=np.ones((8, 1)),
+        reference=0,
+    )
     names = ("control", *(f"P{i:02d}" for i in range(P)))
     genes = pd.Index([f"G{g:02d}" for g in range(G)])
     split = np.array(["train"] * 21 + ["test"] * 10)

@@ -77,6 +77,11 @@ def of_each(own: FloatArray, response: Response) -> FloatArray:
     return share
 
 
+def cut_share(share: float, low: float) -> float:
+    """Return a share cut to [0, 1] where its interval is: an estimate lies in its own interval."""
+    return float(np.clip(share, 0.0, 1.0)) if np.isfinite(low) else share
+
+
 # -- gene sets -----------------------------------------------------------------------------------------------------
 
 

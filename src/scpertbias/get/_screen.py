@@ -49,7 +49,7 @@ def check(
     >>> adata = spb.ds.papalexi_2021()
     >>> spb.pp.check(adata, batch_key="bio_rep")
     >>> spb.get.check(adata, perturbation="IFNGR1")["top_genes"].item()
-    'PSMB9↓ STAT1↓ UBE2L6↓ JAK2↓ TNFRSF14↓'
+    'PSMB9↓ STAT1↓ JAK2↓ UBE2L6↓ TNFRSF14↓'
     """
     table = _tables.read(data, "check")
     return select(table, check=check, status=status, perturbation=perturbation)

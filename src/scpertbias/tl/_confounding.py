@@ -11,7 +11,7 @@ from anndata import AnnData
 
 from .. import _moments, _store, _tables, _validate, ds
 from .._core.arrays import BoolArray, FloatArray
-from .._core.confounding import Share, gene_set_shares
+from .._core.confounding import Share, cut_share, gene_set_shares
 from .._core.confounding import note_codes as note_codes
 from .._core.directions import N_PARTS, direction_shares
 from .._core.gene_sets import gene_draws
@@ -97,8 +97,8 @@ def confounding(
     >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.confounding(profiles)
     >>> table = spb.get.confounding(profiles)
-    >>> table[table["level"] == "screen"].set_index("axis")["share"].drop("other").idxmax()
-    'systematic'
+    >>> float(table[table["level"] == "screen"].set_index("axis")["share"]["systematic"].round(2))
+    0.71
     """
     _validate.cells_or_profiles(adata)
     data = {
@@ -272,19 +272,14 @@ class _Writer:
         return " ".join(f"{self.screen.symbols[g]}{'↑' if sign[g] > 0 else '↓'}" for g in order if weights[g] != 0)
 
 
-def _within(share: float, low: float) -> float:
-    """Return a share cut to [0, 1] where its interval is: an estimate lies in its own interval."""
-    return float(np.clip(share, 0.0, 1.0)) if np.isfinite(low) else share
-
-
 def _numbers(share: Share) -> dict[str, object]:
     """Return the columns that an axis has for the whole response."""
     shares_something = np.isfinite(share.common.share)
     return {
-        "share": _within(share.share, share.low),
+        "share": cut_share(share.share, share.low),
         "ci_low": share.low,
         "ci_high": share.high,
-        "typical": _within(share.typical.share, share.typical.low),
+        "typical": cut_share(share.typical.share, share.typical.low),
         "typical_ci_low": share.typical.low,
         "typical_ci_high": share.typical.high,
         "null": share.null.share,
@@ -296,7 +291,7 @@ def _numbers(share: Share) -> dict[str, object]:
         "on_systematic": share.on_systematic,
         "share_without": share.share_without,
         "n_axis": share.n_axis,
-        "common": _within(share.common.share, share.common.low),
+        "common": cut_share(share.common.share, share.common.low),
         "common_ci_low": share.common.low,
         "common_ci_high": share.common.high,
         "common_exists": share.common.exists if shares_something else pd.NA,

@@ -63,7 +63,7 @@ def variance_ratio(
     >>> spb.tl.fit_mean(profiles)
     >>> spb.tl.variance_ratio(profiles)
     >>> table = spb.get.variance_ratio(profiles, level="screen")
-    >>> table["ratio"].item(), table["collapsed_to"].item()
+    >>> table["sd_predicted"].item(), table["collapsed_to"].item()
     (0.0, 'mean')
     """
     inputs = read_inputs(adata, models, need_models=True)
