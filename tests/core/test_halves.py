@@ -4,55 +4,7 @@ import pytest
 from scpertbias._core.halves import assign_halves
 from scpertbias._core.row_moments import row_moments
 
-N, G, R, S = 600, 7, 5, 3
-
-
-class Cells:
-    """Cells with rows (0 is the control), batches and covariates; every batch shifts genes and covariates."""
-
-    def __init__(self, seed=0, n=N, batches=S):
-        rng = np.random.default_rng(seed)
-        self.row = rng.choice(R, n, p=[0.4, 0.2, 0.2, 0.1, 0.1]).astype(np.int64)
-        self.row[rng.choice(n, n // 20, replace=False)] = -1
-        self.batch = rng.integers(0, batches, n)
-        self.n_batches = batches
-        self.hashes = rng.integers(2**64, size=n, dtype=np.uint64)
-        self.c = rng.normal(size=(n, 2)) + 0.5 * self.batch[:, None]
-        self.x = rng.gamma(2.0, size=(n, G)) + 0.3 * self.batch[:, None] + self.c @ rng.normal(size=(2, G)) * 0.5
-        self.x += 0.2 * np.maximum(self.row, 0)[:, None]
-
-    def assign_halves(self, **kwargs):
-        return assign_halves(self.row, R, 0, self.hashes, batch=self.batch, n_batches=self.n_batches, **kwargs)
-
-    def row_moments(self, x=None, covariates=False, **kwargs):
-        return row_moments(
-            self.x if x is None else x,
-            self.assign_halves(**kwargs),
-            self.row,
-            R,
-            0,
-            batch=self.batch,
-            covariates=self.c if covariates else None,
-        )
-
-    def take(self, index):
-        other = object.__new__(Cells)
-        other.__dict__ = {k: v[index] if isinstance(v, np.ndarray) else v for k, v in self.__dict__.items()}
-        return other
-
-    def centered(self, values):
-        """Each cell less the control mean of its batch, plus the control mean."""
-        control = self.row == 0
-        out = values.copy()
-        for b in range(self.n_batches):
-            out[self.batch == b] -= values[control & (self.batch == b)].mean(axis=0)
-        return out + values[control].mean(axis=0)
-
-    def parts(self):
-        """Half and block of each cell."""
-        assignment = self.assign_halves()
-        group = assignment.group
-        return np.where(group >= 0, assignment.half[group], -1), np.where(group >= 0, assignment.block[group], -1)
+from .cells import Cells, N, R, S
 
 
 @pytest.mark.parametrize("guide", [False, True])

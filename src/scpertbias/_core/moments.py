@@ -60,9 +60,9 @@ class Moments:
     means and ``control_var`` (S, G) variance of the control by batch. ``blocks`` (K, G): means of the control blocks
     about the mean of their half and batch (the first K/2 are control half 1), ``n_blocks`` (K, S) their cells.
     ``reference`` is the row of the control; ``depth_slopes`` (2, G) are those of the genes on log depth within each
-    control half, None where no depth is known. ``guide_half`` (2, R, G) are as
-    ``half`` of either half of a row's guides, with ``n_guide_half`` (2, R) cells, None without guides. ``value_sums`` (2, R, G) are the sums of the cells' values and of their
-    squares before covariates were regressed, None where ``mean`` and ``var`` are of those values.
+    control half, None where no depth is known. ``guide_half`` (2, R, G) are as ``half``, of either half of a row's
+    guides, with ``n_guide_half`` (2, R) cells, None without guides. ``value_sums`` (2, R, G) are the sums of the cells'
+    values and of their squares before covariates were regressed, None where ``mean`` and ``var`` are of those values.
     """
 
     counts: FloatArray
