@@ -21,7 +21,20 @@ PERTURBATIONS = (
 )
 RESPONSE = _of(
     "confounding",
-    *("axis", "kind", "share", "typical", "null", "p", "on_systematic", "carriers", "n_genes", "top_genes", "note"),
+    *(
+        "axis",
+        "set_class",
+        "kind",
+        "share",
+        "typical",
+        "null",
+        "p",
+        "on_systematic",
+        "carriers",
+        "n_genes",
+        "top_genes",
+        "note",
+    ),
 )
 SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "q", "note")
 REGIMES = _of("retraining", "model", "regime", "n", "full", "retrained", "gain", "q", "note")

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from .._tables import Column
+from ..tl._gene_sets import notable
 from . import columns as columns_of
 from .numbers import GAP, TINY, count, fixed, fixed_interval, interval, known, number, percent, percent_interval
 from .verdicts.recurrence import beyond_the_data, tested_genes
@@ -89,7 +90,8 @@ def _perturbations(tables: Tables) -> pd.DataFrame:
 
 
 def _response(tables: Tables) -> pd.DataFrame:
-    return _of_full(tables["confounding"], level="screen")
+    table = _of_full(tables["confounding"], level="screen")
+    return notable(table) if len(table) else table
 
 
 def _summary(tables: Tables) -> pd.DataFrame:

@@ -75,8 +75,8 @@ def audit(
         Gene network of the graph models (``source``, ``target``, optional ``weight``); by default co-expression in
         control cells. On profiles, graph models are left out without one.
     sets
-        Gene sets whose share of the response is asked (``source``, ``target``); by default
-        :func:`scpertbias.ds.confounder_sets`.
+        Gene sets (``source``, ``target``) whose share of the response is computed beside
+        :func:`scpertbias.ds.confounder_sets` and :func:`scpertbias.ds.hallmark`.
     models
         Names of models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the perturbations
         axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. GEARS and scGPT are trained from the cells

@@ -10,11 +10,11 @@ from ... import _tables, ds
 from ..._core.detection import categories
 from ..._moments import Screen
 from ...pp._annotate import SPECIES, masks
+from .._gene_sets import OTHER, TECHNICAL
 
 KINDS = tuple(_tables.TABLES["perturbations"].pick("kind")[0].values)
-SYSTEMATIC, OTHER = "systematic", "other"
+SYSTEMATIC = "systematic"
 AXES = ("mt", "ribo", SYSTEMATIC)
-TECHNICAL = ("mt", "ribo", "heat_shock", "upr_isr", "histone")
 MAJORITY = 0.5
 
 
