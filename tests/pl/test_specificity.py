@@ -14,7 +14,7 @@ def profiles():
     made = spb.pp.profiles(adata, batch_key="bio_rep")
     spb.tl.fit_mean(made)
     spb.tl.fit_no_change(made)
-    ask(made, n_boot=50, n_perm=50)
+    ask(made, n_perm=50)
     return made
 
 

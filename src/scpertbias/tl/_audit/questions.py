@@ -103,8 +103,8 @@ def _specificity(results: AuditResults, regime: str, settings: AuditSettings) ->
         results.screens[regime],
         results.unseen[regime],
         n_top_genes=settings.n_top_genes,
-        n_boot=settings.n_boot,
         rng=settings.rng,
+        one_split=_results.one_split(results.records[regime]),
         **results.model_facts(regime),
     )
 
