@@ -10,6 +10,7 @@ from scpertbias._core.halves import assign_halves
 from scpertbias._core.noise import counted_rows, noise_shape
 from scpertbias._core.row_moments import row_moments
 from scpertbias._core.specific_skill import off_axis, specific_skill
+from scpertbias._core.variance import ObservedMeans, spread
 
 SCREENS = {
     "no_batch": {"shape": "one_batch", "plant": "axis"},
@@ -92,6 +93,22 @@ def test_specific_skill(pair, model):
         values = (estimate.estimate, estimate.low, estimate.high)
         np.testing.assert_allclose(values, [expected[key] for key in keys], **TOLERANCE, err_msg=name)
     assert score.category == (oracle.specific_words(expected) if np.isfinite(expected["low"]) else "")
+
+
+def test_variance_ratio(pair):
+    ours, theirs = pair.ours, pair.theirs
+    predicted = 0.7 * theirs.mean_star + 0.02 * np.random.default_rng(4).standard_normal(theirs.effect.shape)
+    expected = oracle.variance_ratio(predicted, oracle.gram(theirs))
+    observed = ObservedMeans(
+        means=ours.mean[1:],
+        own=ours.var[1:] / ours.n[1:, None],
+        weights=ours.weights[1:],
+        control=np.nan_to_num(ours.control_var) / np.maximum(ours.n_control, 1)[:, None],
+        a2=noise_shape(ours, counted_rows(ours, np.ones(13, dtype=bool))).a2_raised,
+    )
+    ratio = spread(predicted, observed, np.zeros(12, dtype=np.int64)).ratio
+    values = (ratio.estimate, ratio.low, ratio.high)
+    np.testing.assert_allclose(values, [expected[key] for key in ("value", "low", "high")], **TOLERANCE)
 
 
 def test_nested_batches_without_effect_have_no_squared_effect():

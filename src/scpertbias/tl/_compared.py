@@ -94,7 +94,8 @@ class HeldOut:
     """Held-out perturbations that all models predict.
 
     ``rows`` index ``screen.names``; ``groups`` say which rows are centered together (one fold, or all), ``mean`` (rows ×
-    genes) is that of the perturbations that the fits of each row were trained on. ``predictions`` (rows × genes) are
+    genes) is that of the perturbations that the fits of each row were trained on; models in ``own_mean`` are not
+    cross-fitted, and have one of their own. ``predictions`` (rows × genes) are
     made each time they are asked for: of a large screen one model's fill much memory.
     """
 
@@ -102,6 +103,7 @@ class HeldOut:
     groups: IntArray
     training: Training
     mean: FloatArray
+    own_mean: Mapping[str, FloatArray]
     predictions: Mapping[str, FloatArray]
     constant: tuple[str, ...]
     several_fits: bool
@@ -115,7 +117,8 @@ class HeldOut:
         values = self.predictions[model]
         if model in self.constant:
             return np.zeros_like(values)
-        return deviations(values - self.mean if self.several_fits else values, self.groups)
+        several_fits = self.several_fits and model not in self.own_mean
+        return deviations(values - self.mean if several_fits else values, self.groups)
 
 
 def common(
@@ -124,11 +127,13 @@ def common(
     folds: Mapping[str, int] | None,
     constant: Sequence[str] = (),
     test: Collection[str] | None = None,
+    one_split: Mapping[str, Collection[str] | None] | None = None,
 ) -> HeldOut:
     """Return the held-out perturbations that all models predict; models that predict none are left out.
 
     Rows of predictions are those of ``screen.names``; those that a model has seen are NaN. Without any model: all
-    perturbations that are used. ``test`` is that of :func:`training`.
+    perturbations that are used. ``test`` is that of :func:`training`; ``one_split`` has it for the models that are not
+    cross-fitted beside others that are.
     """
     usable = np.zeros(len(screen.names), dtype=bool)
     usable[screen.perturbation[screen.used]] = True
@@ -148,11 +153,20 @@ def common(
         rows=rows,
         groups=groups,
         training=trained,
-        mean=trained.mean(trained.screen.moments.mean),
+        mean=_mean_of(trained),
+        own_mean={
+            name: _mean_of(training(screen, rows, None, unseen))
+            for name, unseen in (one_split or {}).items()
+            if folds is not None and name in known
+        },
         predictions=tables,
         constant=tuple(name for name, table in tables.items() if predicts_one_constant(name, table, fold, constant)),
         several_fits=len(np.unique(groups)) < len(np.unique(fold)),
     )
+
+
+def _mean_of(trained: Training) -> FloatArray:
+    return trained.mean(trained.screen.moments.mean)
 
 
 def _rows_of(predictions: Mapping[str, FloatArray], name: str, rows: IntArray) -> FloatArray:

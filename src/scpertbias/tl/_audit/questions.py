@@ -61,6 +61,10 @@ class AuditResults:
         """Return what a question about the models of a regime takes beside their predictions."""
         return {"folds": self.folds, "constant": constant_models(self.fits[regime], self.records[regime])}
 
+    def one_split(self, regime: str) -> dict[str, list[str] | None]:
+        """Return the models of a regime that are not cross-fitted, with what they have not seen."""
+        return _results.one_split(self.records[regime])
+
 
 class Question(NamedTuple):
     """A question: the table of its answers, the regimes in which it is asked, and the function that answers in one.
@@ -86,6 +90,7 @@ def _confounding(results: AuditResults, regime: str, settings: AuditSettings) ->
 def _recurrence(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
     screen = results.screens[regime]
     table = partial(recurrence_table, screen, k=min(K, len(screen.genes)), **results.model_facts(regime))
+    table = partial(table, one_split=results.one_split(regime))
     return _by_coverage(results.unseen[regime], table)
 
 
@@ -96,6 +101,7 @@ def _target_response(results: AuditResults, regime: str, settings: AuditSettings
 
 def _variance_ratio(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
     table = partial(variance_ratio_table, results.screens[regime], **results.model_facts(regime))
+    table = partial(table, one_split=results.one_split(regime))
     return _by_coverage(results.unseen[regime], table)
 
 
@@ -105,7 +111,7 @@ def _specificity(results: AuditResults, regime: str, settings: AuditSettings) ->
         results.unseen[regime],
         n_top_genes=settings.n_top_genes,
         rng=settings.rng,
-        one_split=_results.one_split(results.records[regime]),
+        one_split=results.one_split(regime),
         **results.model_facts(regime),
     )
 
