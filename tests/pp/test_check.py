@@ -55,7 +55,11 @@ def test_real_screen_strongest_genes(real):
             "warning",
             "the effect of 14 of 25 perturbations is detected (q of 0.05 or less)",
         ),
-        ("response", "warning", "5 of 25 perturbations carry 80 % of the response: STAT1, JAK2, IFNGR2, IFNGR1, SMAD4"),
+        (
+            "response",
+            "warning",
+            "5 of 25 perturbations account for 80% of the response: STAT1, JAK2, IFNGR2, IFNGR1, SMAD4",
+        ),
     ],
 )
 def test_real_screen_findings(real, check, status, words):

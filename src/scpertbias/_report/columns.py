@@ -36,6 +36,7 @@ RESPONSE = _of(
         "note",
     ),
 )
+BALANCE = _of("balance", "column", "status", "share", "p", "untested", "n_levels", "within", "note")
 SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "q", "note")
 REGIMES = _of("retraining", "model", "regime", "n", "full", "retrained", "gain", "q", "note")
 PLANTED = _of("planted", "quantity", "planted", "found")
@@ -51,9 +52,7 @@ SPECIFICITY = (
     *_of("specificity", "model", "metric", "n", "score", "mismatched", "specific_gain", "q", "ceiling_gain"),
     *_of("specificity", "axis_only", "score_half", "note"),
 )
-RECURRENCE = _of(
-    "recurrence", "model", "symbol", "count", "n_perturbations", "excess", "excess_ci_low", "expected", "q"
-)
+RECURRENCE = _of("recurrence", "model", "symbol", "count", "n_perturbations", "excess", "excess_ci_low", "expected")
 VARIANCE = _of(
     "variance_ratio", "model", "n_perturbations", "ratio", "cosine_mean", "cosine_control", "collapsed_to", "note"
 )

@@ -71,6 +71,22 @@ def provenance(data: MuData) -> dict[str, Any]:
     }
 
 
+def screen_size(data: MuData) -> dict[str, Any]:
+    """Return how many cells, genes and batches a screen has, the fewest controls in one, and what was adopted as a batch."""
+    profiles, full = _store.profiles_record(data["full"]) or {}, data["full"]
+    in_profiles = int(full.obs["n_cells"][full.obs["used"]].sum()) if "used" in full.obs else 0
+    controls = np.atleast_2d(np.asarray(profiles.get("n_blocks", np.zeros((1, 1))))).sum(axis=0)
+    n_cells = int(profiles.get("n_cells", in_profiles))
+    return {
+        "n_cells": n_cells,
+        "n_left_out": n_cells - in_profiles,
+        "n_genes": int(full.n_vars),
+        "n_batches": len(controls),
+        "fewest_controls": int(controls[controls > 0].min(initial=controls.max())),
+        "adopted": _texts(_store.root(data).get("audit", {}).get("adopted")),
+    }
+
+
 def remarks(data: MuData) -> tuple[list[str], list[str]]:
     """Return the notes of an audit, and the warnings that were given while it ran."""
     notes = _store.root(data).get("audit", {}).get("notes")

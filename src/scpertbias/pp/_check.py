@@ -275,7 +275,7 @@ def _response_findings(per: pd.DataFrame, *, known: bool) -> list[Finding]:
             ("response", "warning", "the screen shows no reproducible response: no model can be judged on it"),
         ]
     few = strongest(used["response_share"])
-    detail = f"{len(few)} of {len(used)} perturbations carry {100 * MOST:.0f} % of the response"
+    detail = f"{len(few)} of {len(used)} perturbations account for {100 * MOST:.0f}% of the response"
     first = some(used.loc[few, "perturbation"].tolist(), N_NAMED)
     return [*rows, ("response", "warning" if len(few) <= len(used) / 4 else "ok", f"{detail}: {first}")]
 

@@ -11,6 +11,7 @@ from anndata import AnnData
 
 from .. import ds
 from .._core.arrays import BoolArray
+from .._core.gene_sets import MIN_SET as MIN_SET
 from .._moments import Screen
 from ..pp._annotate import SPECIES
 
@@ -75,7 +76,7 @@ def overlapped(sets: Sequence[GeneSet], beyond: Sequence[bool], shares: Sequence
     """
     order = [i for i in np.argsort(-np.asarray(shares), kind="stable") if beyond[i]]
     order.sort(key=lambda i: sets[i].set_class != "technical")
-    instead, leading = [""] * len(sets), []
+    instead, leading = [""] * len(sets), list[int]()
     for i in order:
         for j in leading:
             common = int((sets[i].measured & sets[j].measured).sum())

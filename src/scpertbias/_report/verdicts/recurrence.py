@@ -1,4 +1,4 @@
-"""Which genes do models put on top whatever is perturbed? More than in the data, and beyond chance."""
+"""Which genes do models predict for too many perturbations? More often than in the data."""
 
 from __future__ import annotations
 
@@ -8,30 +8,34 @@ from dataclasses import replace
 import pandas as pd
 
 from ..._keys import OBSERVED
-from .base import BASELINE, INCONCLUSIVE, MIN_HELD_OUT, NO, YES, Facts, Statement, Verdict
+from .base import BASELINE, INCONCLUSIVE, MIN_HELD_OUT, NO, YES, Facts, Statement, Verdict, response_known
 
 NAME = "recurrence"
-KINDS = ("only_baseline", "only_constants", "genes_recur", "no_gene_recurs")
-STATEMENTS = ("genes_of_models", "no_gene_recurs")
+KINDS = ("only_baseline", "no_response", "only_constants", "genes_recur", "no_gene_recurs")
+STATEMENTS = ("genes_of_models", "no_gene_of_models")
 AT_MOST = 5
-LEVEL = 0.05
+SCALE = "centered"
+"""The scale on which a null screen has no gene that recurs."""
 
 
 def recurrence_verdict(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -> Verdict | None:
-    """Return the genes that models put on top more often than the data and than chance do; None without models.
+    """Return the genes that models rank among the strongest more often than the data do; None without models.
 
     ``sets`` are the confounder sets, by which the genes are counted.
     """
     if tables["summary"].empty:
         return None
-    table = tested_genes(tables["recurrence"])
+    if (tables["summary"]["model"] == BASELINE).all():
+        return Verdict(NAME, INCONCLUSIVE, "only_baseline")
+    if response_known(tables["confounding"]) is False:
+        return Verdict(NAME, INCONCLUSIVE, "no_response")
+    table = tested_genes(tables)
     if table.empty:
-        alone = (tables["summary"]["model"] == BASELINE).all()
-        return Verdict(NAME, INCONCLUSIVE, "only_baseline" if alone else "only_constants")
+        return Verdict(NAME, INCONCLUSIVE, "only_constants", {"min_n": MIN_HELD_OUT})
     beyond = beyond_the_data(table)
     quiet = _without_genes(table[~table["model"].isin(beyond["model"])])
     if beyond.empty:
-        return Verdict(NAME, NO, quiet[0].kind, quiet[0].facts, quiet[0].rows)
+        return Verdict(NAME, NO, "no_gene_recurs", quiet[0].facts, quiet[0].rows)
     genes = (
         beyond.groupby("symbol", sort=False)["excess"].sum().sort_values(ascending=False, kind="stable").index.tolist()
     )
@@ -40,19 +44,22 @@ def recurrence_verdict(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -
     return replace(verdict, sentences=(*_of_models(beyond, sets), *quiet))
 
 
-def tested_genes(recurrence: pd.DataFrame) -> pd.DataFrame:
-    """Return the genes of models that were tested against chance on enough perturbations, in the full screen by z."""
-    if recurrence.empty:
-        return recurrence
-    table = recurrence[(recurrence["regime"] == "full") & (recurrence["by"] == "z") & (recurrence["model"] != OBSERVED)]
-    return table[table["q"].notna() & (table["n_perturbations"] >= MIN_HELD_OUT)]
+def tested_genes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the genes of models that differ between perturbations, on enough of them, in the full screen.
+
+    They are counted by the effects beyond the mean of the perturbed, where a constant prediction has none. Without a
+    reproducible response a model's own loadings recur, so nothing is tested.
+    """
+    table = tables["recurrence"]
+    table = table[(table["regime"] == "full") & (table["by"] == SCALE) & (table["model"] != OBSERVED)]
+    if response_known(tables["confounding"]) is False:
+        return table.iloc[:0]
+    return table[(table["count"] > 0) & (table["n_perturbations"] >= MIN_HELD_OUT)]
 
 
 def beyond_the_data(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the genes beyond chance whose count is beyond that of the data by its interval, most often first."""
-    if table.empty:
-        return table
-    beyond = table[(table["q"] < LEVEL) & (table["excess_ci_low"] > 0)]
+    """Return the genes whose count exceeds that of the data by its interval, most often first."""
+    beyond = table[table["excess_ci_low"] > 0]
     return beyond.sort_values(["excess", "count"], ascending=False, kind="stable")
 
 
@@ -79,7 +86,6 @@ def _genes(rows: pd.DataFrame, sets: pd.DataFrame) -> Facts:
         "count": first["count"].tolist(),
         "count_in_data": [round(n) for n in (first["count"] - first["excess"]).tolist()],
         "n_perturbations": rows["n_perturbations"].iloc[0],
-        "max_q": LEVEL,
         **_in_sets(rows["symbol"].tolist(), sets),
     }
 
@@ -98,5 +104,5 @@ def _without_genes(table: pd.DataFrame) -> list[Statement]:
     if table.empty:
         return []
     n = sorted({int(n) for n in table["n_perturbations"]})
-    facts = {"model": [str(m) for m in dict.fromkeys(table["model"])], "n_perturbations": n, "max_q": LEVEL}
-    return [Statement("no_gene_recurs", facts)]
+    facts = {"model": [str(m) for m in dict.fromkeys(table["model"])], "n_perturbations": n}
+    return [Statement("no_gene_of_models", facts)]
