@@ -26,6 +26,9 @@ REGRESSED = "regressed"
 REGIMES = (FULL, *WITHOUT_GENES, REGRESSED)
 """Feature regimes: all genes, without mitochondrial, also without ribosomal ones, with their programs regressed out."""
 
+LIKELY_BATCHES = "likely_batches"
+"""Columns of ``obs`` that look like batches, which nothing takes into account."""
+
 SPLITS = ("train", "val", "test")
 
 MISSING, LABEL, SMALL_BATCH = "missing", "label", "small_batch"

@@ -139,6 +139,13 @@ def test_cells_may_come_in_parts_and_genes_too(screen):
         np.testing.assert_allclose(whole.quality(row, 3, 0).slopes, other.quality(row, 3, 0).slopes, atol=1e-12)
 
 
+def test_a_column_without_a_level_to_keep(screen):
+    x, half, batch, _, row, levels = screen
+    control = ControlSums(half, batch, [levels[0], np.full(len(half), -1)], quality={}, n_genes=7)
+    control.add(x, slice(None), None, scale=None, columns=None)
+    assert control.kept_levels(row, 3, 0).column.tolist() == [0] * 6
+
+
 def test_nothing_is_kept_without_columns(screen):
     x, half, batch, _, row, _ = screen
     control = ControlSums(half, batch, [], quality={}, n_genes=7)

@@ -108,7 +108,8 @@ class ControlSums:
         to[code[code >= 0]] = level[code >= 0]
         n = sum_by(sums.n, to, n_levels)
         mean = sum_by(sums.mean, to, n_levels, weights=sums.n) / n[:, None]
-        away = sums.n[:, None] * (sums.mean - mean[to]) ** 2 + sums.m2
+        here = np.flatnonzero(to >= 0)
+        away = sums.n[here, None] * (sums.mean[here] - mean[to[here]]) ** 2 + sums.m2[here]
         by_row = counts.reshape(n_rows, n_levels).astype(np.float64)
         return Levels(
             column=np.full(n_levels, column),
@@ -116,7 +117,7 @@ class ControlSums:
             counts=by_row,
             n_control=by_row[reference],
             mean=mean,
-            var=sum_by(away, to, n_levels) / (n - 1)[:, None],
+            var=sum_by(away, to[here], n_levels) / (n - 1)[:, None],
         )
 
     def quality(self, row: IntArray, n_rows: int, reference: int) -> Quality | None:
@@ -132,19 +133,17 @@ class ControlSums:
         """Slopes within halves and batches (2, k, G), NaN where a measure does not vary in a half."""
         known = np.isfinite(self.values).all(axis=1)
         n_groups = 2 * self.n_batches
-        at = np.where((self.half >= 0) & known, self.half * self.n_batches + self.batch, -1)
-        values = np.nan_to_num(self.values)
+        member = np.flatnonzero((self.half >= 0) & known)
+        at, values = self.half[member] * self.n_batches + self.batch[member], self.values[member]
         middle = np.nan_to_num(group_means(values, at, n_groups))
-        away = np.where((at >= 0)[:, None], values - middle[np.maximum(at, 0)], 0.0)
-        spread = sum_by(away**2, at, n_groups).reshape(2, self.n_batches, -1).sum(axis=1)
-        code, sums = self.codes[0], self.sums[0]
+        spread = sum_by((values - middle[at]) ** 2, at, n_groups).reshape(2, self.n_batches, -1).sum(axis=1)
+        sums = self.sums[0]
         to = np.full(len(sums.n), -1, dtype=np.int64)
-        member = (code >= 0) & (at >= 0)
-        to[code[member]] = at[member]
+        to[self.codes[0][member]] = at
         # Σ z x − z̄ Σ x, by half and batch (2 S, k, G)
         cross = sum_by(sums.cross, to, n_groups)
         cross -= middle[:, :, None] * sum_by(sums.mean, to, n_groups, weights=sums.n)[:, None]
-        n = np.bincount(at[at >= 0], minlength=n_groups).reshape(2, -1).sum(axis=1)
+        n = np.bincount(at, minlength=n_groups).reshape(2, -1).sum(axis=1)
         spread[spread <= 1e-12 * np.maximum(n, 1)[:, None]] = np.nan
         slopes: FloatArray = cross.reshape(2, self.n_batches, *cross.shape[1:]).sum(axis=1) / spread[:, :, None]
         return slopes
@@ -184,12 +183,11 @@ def _numbered(code: IntArray, control: BoolArray) -> IntArray:
 
 def _mean_var(values: FloatArray, code: IntArray, n_groups: int) -> tuple[FloatArray, FloatArray]:
     """Mean and unbiased variance of each group (groups, k), of the values that are known."""
-    mean, var = np.full((2, n_groups, values.shape[1]), np.nan)
-    for j in range(values.shape[1]):
-        at = np.where(np.isfinite(values[:, j]), code, -1)
-        one = np.nan_to_num(values[:, [j]])
-        mean[:, [j]] = group_means(one, at, n_groups)
-        n = np.bincount(at[at >= 0], minlength=n_groups)
-        away = np.where((at >= 0)[:, None], one - mean[np.maximum(at, 0)][:, [j]], 0.0)
-        var[:, [j]] = sum_by(away**2, at, n_groups) / np.where(n > 1, n - 1, np.nan)[:, None]
+    mean, var = np.empty((2, n_groups, values.shape[1]))
+    for j, column in enumerate(values.T):
+        member = (code >= 0) & np.isfinite(column)
+        at, one = code[member], column[member]
+        n = np.bincount(at, minlength=n_groups)
+        mean[:, j] = np.bincount(at, one, n_groups) / np.where(n > 0, n, np.nan)
+        var[:, j] = np.bincount(at, (one - mean[at, j]) ** 2, n_groups) / np.where(n > 1, n - 1, np.nan)
     return mean, var

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -229,7 +230,7 @@ def sum_by(values: FloatArray, to: IntArray, n_groups: int, weights: FloatArray 
     weight = np.ones(len(member)) if weights is None else weights[member]
     indicator = sparse.csr_array((weight, (to[member], member)), shape=(n_groups, len(to)))
     # Indicator of the groups (n_groups, n) times the entries
-    out = np.asarray(indicator @ values.reshape(len(to), -1), dtype=np.float64)
+    out = np.asarray(indicator @ values.reshape(len(to), prod(values.shape[1:])), dtype=np.float64)
     return out.reshape(n_groups, *values.shape[1:])
 
 

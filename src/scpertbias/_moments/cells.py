@@ -36,6 +36,7 @@ def read(
     rng: int | np.random.Generator | None,
     chunk_memory: float | None,
     genes: BoolArray | None = None,
+    tested: bool = False,
 ) -> Screen:
     """Take the moments of the cells, of all or some genes, in one pass."""
     x = _store.matrix(adata, layer)
@@ -46,7 +47,6 @@ def read(
     labels, symbols, symbols_key = _labels(adata, data["groupby"], data["reference"], data["gene_symbols"])
     warn_if_guides(labels.names[1:], data["groupby"])
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
-    _warn_batches(adata, data["batch_key"])
     split = _splits(adata, data["split_key"], labels)
     codes, left_out, kinds = _leave_out(labels, batch, batch_names, split)
     codes, codes_with_cells = _compress(codes)
@@ -79,7 +79,7 @@ def read(
         "rng": seed if isinstance(rng, int | np.integer) else None,
         "n_cells": int(adata.n_obs),
         "batch_names": batch_names,
-        **_columns_record(looked_at),
+        **_columns_record(adata, looked_at, tested=tested, has_batches=bool(data["batch_key"])),
         **_left_out_record(left_out, kinds, sorted(set(labels.names) - set(names))),
     }
     return Screen(
@@ -109,12 +109,17 @@ def _data_record(data: dict[str, Any], labels: Labels, symbols_key: str | None) 
     }
 
 
-def _columns_record(columns: Sequence[obs_columns.ObsColumn]) -> dict[str, Any]:
+def _columns_record(
+    adata: AnnData, columns: Sequence[obs_columns.ObsColumn], *, tested: bool, has_batches: bool
+) -> dict[str, Any]:
     """Return the columns of ``obs`` that were looked at for balance, how many levels each has, and what it is."""
+    names_of_tested = [column.name for column in columns if tested and column.status == obs_columns.TESTED]
     return {
         "obs_columns": [column.name for column in columns],
         "obs_columns_levels": np.array([column.n_levels for column in columns], dtype=np.int64),
         "obs_columns_status": [column.status for column in columns],
+        "tested_columns": names_of_tested,
+        _keys.LIKELY_BATCHES: [] if has_batches else _likely_batches(adata, names_of_tested),
     }
 
 
@@ -151,12 +156,15 @@ def _labels(
     return parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist()), symbols, key
 
 
-def _warn_batches(adata: AnnData, batch_key: str | Sequence[str] | None) -> None:
-    if batch_key is None and (likely := _validate.likely_batches(adata)):
+def _likely_batches(adata: AnnData, tested: Sequence[str]) -> list[str]:
+    """Name the columns that look like batches, without those whose balance is tested, and warn of them."""
+    likely = [name for name in _validate.likely_batches(adata) if name not in tested]
+    if likely:
         warn(
             f"obs holds {likely}, which look like batches, and `batch_key` was not given: differences between batches then "
             f"count as effects of perturbations. Pass batch_key={likely[0]!r}."
         )
+    return likely
 
 
 def _splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:

@@ -88,22 +88,21 @@ def _examined(name: str, code: IntArray, label: IntArray, batch: IntArray) -> Ob
     """Say whether a column can be tested; None where it has nothing to do with balance."""
     counts = label >= 0
     known = counts & (code >= 0)
-    present, numbered = np.unique(code[known], return_inverse=True)
-    if not 2 <= len(present) <= counts.sum() / CELLS_PER_LEVEL:
+    present = np.bincount(code[known]) > 0
+    n_levels, n_labels = int(present.sum()), int(label.max()) + 1
+    if not 2 <= n_levels <= counts.sum() / CELLS_PER_LEVEL:
         return None
-    levels = np.full(len(code), -1, dtype=np.int64)
-    levels[known] = numbered
-    table = np.zeros((int(label.max()) + 1, len(present)))
-    np.add.at(table, (label[known], levels[known]), 1)
+    levels = np.where(known, (np.cumsum(present) - 1)[np.maximum(code, 0)], -1)
+    table = np.bincount(label[known] * n_levels + levels[known], minlength=n_labels * n_levels).reshape(n_labels, -1)
     if _determined(table):
-        return ObsColumn(name, len(present), LABELS, np.full(len(code), -1))
+        return ObsColumn(name, n_levels, LABELS, np.full(len(code), -1))
     level, several = _with_controls(levels, label == 0, batch)
     if several:
-        return ObsColumn(name, len(present), TESTED, level)
+        return ObsColumn(name, n_levels, TESTED, level)
     # Only its name tells a batch from what perturbations do, and a batch need not be separable within batches.
     untested = (level[label > 0] < 0).mean() if (label > 0).any() else 0.0
     if _validate.BATCH_WORDS.match(name) and untested > UNTESTED:
-        return ObsColumn(name, len(present), INSEPARABLE, level)
+        return ObsColumn(name, n_levels, INSEPARABLE, level)
     return None
 
 
