@@ -30,7 +30,7 @@ NOTES = [
     (_check, "LEFT_OUT"),
 ]
 WORDS = {"text", "note", "detail", "reason", "notes", "warnings", "provenance"}
-AUDIT = {"models": ("mean", "no_change", "ridge", "grn_linear", "bilinear"), "n_boot": 50, "n_random": 2}
+AUDIT = {"models": ("mean", "no_change", "ridge", "grn_linear", "bilinear"), "n_random": 2}
 
 
 def without_words(value):

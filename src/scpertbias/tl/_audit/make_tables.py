@@ -144,7 +144,7 @@ def store_results(
     audit = {name: value for name, value in results.screens[FULL].record.items() if name in _results.DATA}
     audit |= {"adopted_columns": results.screens[FULL].record.get("adopted_columns", [])}
     audit |= {"n_folds": len(set(results.folds.values()))}
-    audit |= {name: getattr(settings, name) for name in ("n_top_genes", "n_boot", "n_random", "fit_on")}
+    audit |= {name: getattr(settings, name) for name in ("n_top_genes", "n_random", "fit_on")}
     audit |= {"rng": rng if isinstance(rng, int) else None, "notes": notes}
     _store.put(mdata, **tables, coupling=coupling, audit=audit)
     for regime, profiles in mdata.mod.items() if not keep else ():
