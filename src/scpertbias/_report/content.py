@@ -19,7 +19,7 @@ from .provenance import provenance, remarks, screen_size, title_of
 from .tables import NAMES, plain, plain_records, read
 from .verdicts import cautions, models, recurrence, retraining, screen, shared, technical
 from .verdicts.base import Statement, Verdict
-from .verdicts.scorecard import Standing, scorecard
+from .verdicts.scorecard import Standing, evaluated, scorecard
 from .wording import card_words, sentence
 from .wording.terms import QUESTIONS
 
@@ -177,12 +177,12 @@ def answer(tables: Mapping[str, pd.DataFrame], constant: Collection[str], size: 
         shared.shared_verdict(tables),
         technical.technical_verdict(tables),
         models.models_verdict(tables, card),
-        retraining.retraining_verdict(tables),
+        retraining.retraining_verdict(evaluated(tables, card)),
         recurrence.recurrence_verdict(tables, confounder_sets()),
     )
     later = {
         "scores": models.baseline_correlation(tables["summary"], tables["scores"]),
-        "specificity": models.collapsed_models(tables["variance_ratio"]),
+        "specificity": models.collapsed_models(evaluated(tables, card)["variance_ratio"]),
     }
     return {
         "answer": [verdict_record(verdict) for verdict in verdicts if verdict is not None],

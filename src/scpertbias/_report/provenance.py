@@ -82,7 +82,7 @@ def screen_size(data: MuData) -> dict[str, Any]:
         "n_genes": int(full.n_vars),
         "n_batches": len(controls),
         "fewest_controls": int(controls[controls > 0].min(initial=controls.max())),
-        "adopted": _texts(_store.root(data).get("audit", {}).get("adopted")),
+        "adopted": _texts(_store.root(data).get("audit", {}).get("adopted_columns")),
     }
 
 

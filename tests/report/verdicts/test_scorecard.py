@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts.scorecard import SPECIFIC_SKILL, TONES, Standing, above_ceiling, scorecard
+from scpertbias._report.verdicts.scorecard import SPECIFIC_SKILL, TONES, Standing, above_ceiling, evaluated, scorecard
 from scpertbias._report.wording import card_words
 from scpertbias._report.wording.terms import CONSTANT, STANDINGS, UNLINKED
 
@@ -74,6 +74,16 @@ def test_a_graph_model_whose_network_links_nothing_is_not_evaluated(tables):
     assert rows["kind"].tolist() == [Standing.BETTER, Standing.UNLINKED]
     assert rows["note"].iloc[1] == UNLINKED
     assert card(tables, skill(name)).loc[0, "kind"] == Standing.BETTER
+
+
+def test_what_is_not_evaluated_is_in_no_table(tables):
+    name = "grn_linear_perturbations"
+    rows = card(tables, skill(name), skill("x"), constant={name})
+    tables["ranking"] = pd.DataFrame({"model_a": ["x", name], "model_b": ["y", "x"], "n": 1})
+    rest = evaluated(tables, rows)
+    assert rest["summary"]["model"].tolist() == ["x"]
+    assert rest["ranking"]["model_b"].tolist() == ["y"]
+    assert len(rest["confounding"]) == len(tables["confounding"])
 
 
 def test_specific_first_and_those_without_a_verdict_last(tables):

@@ -98,11 +98,11 @@ def test_a_program_is_named_once_and_those_that_it_stands_for_not_at_all(tables)
     rows = [program(), program(0.6, 0.5, 0.7, "HALLMARK_COMPLEMENT", part_of=PROGRAM), program(0.3, 0.2, 0.4, "mine")]
     made, said = ask(tables, *rows)
     assert made["text"].startswith(
-        "No, a biological program. Genes of the Hallmark set interferon gamma response account for 67% (95% CI 65–70)"
+        "No, a biological program. Genes of the set Hallmark interferon gamma response account for 67% (95% CI 65–70)"
     )
-    assert [t for t in said if t.startswith("A program beyond")] == [
-        "A program beyond random genes of similar expression: genes of the set mine (30%, 95% CI 20–40)."
-    ]
+    assert said[-1] == (
+        "A program that accounts for more of the response than random genes of similar expression: mine (30%, 95% CI 20–40)."
+    )
 
 
 def test_mitochondrial_and_ribosomal_genes_are_always_spoken_of(tables):

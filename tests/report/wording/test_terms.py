@@ -56,7 +56,7 @@ def test_lists_of_facts_are_rows():
 
 def test_sets_have_names_for_people():
     assert (genes_of("mt"), genes_of("mine")) == ("mitochondrial genes", "genes of the set mine")
-    assert genes_of("HALLMARK_P53_PATHWAY") == "genes of the Hallmark set p53 pathway"
+    assert genes_of("HALLMARK_P53_PATHWAY") == "genes of the set Hallmark p53 pathway"
     assert (without("no_mt"), without("mine")) == ("without mitochondrial genes", "mine")
 
 

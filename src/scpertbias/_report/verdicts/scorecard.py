@@ -110,6 +110,17 @@ def assessed(card: pd.DataFrame) -> pd.DataFrame:
     return card[~card["kind"].isin((Standing.NONE, Standing.UNLINKED))]
 
 
+def evaluated(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the tables without the rows of models that are not evaluated as their network has no link."""
+    unlinked = card.loc[card["kind"] == Standing.UNLINKED, "model"]
+
+    def rest(table: pd.DataFrame) -> pd.DataFrame:
+        of_model = [table[column].isin(unlinked) for column in ("model", "model_a", "model_b") if column in table]
+        return table[~pd.concat(of_model, axis=1).any(axis=1)] if of_model else table
+
+    return {name: rest(table) for name, table in tables.items()}
+
+
 def _row(
     skill: pd.Series, tables: Mapping[str, pd.DataFrame], constant: Collection[str], known_response: bool
 ) -> dict[str, object]:

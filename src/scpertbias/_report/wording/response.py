@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..numbers import listed, p_text, percent, upper
-from .terms import Facts, genes_of, plural, rows_of, share, some_names
+from .terms import Facts, genes_of, plural, rows_of, set_name, share, some_names
 
 ACTION_ON_AXIS = "Judge models by specific skill, which leaves this axis out"
 RANDOM = "random genes of similar expression"
@@ -83,11 +83,11 @@ def _set_share(words: str, f: Facts) -> str:
 
 def _programs(f: Facts) -> str:
     programs = [
-        f"{genes_of(r['axis'])} ({share(r).replace(' (', ', ').removesuffix(')')})"
+        f"{set_name(r['axis'])} ({share(r).replace(' (', ', ').removesuffix(')')})"
         for r in rows_of(f, "axis", "share", "ci_low", "ci_high")
     ]
-    lead = "A program beyond" if len(programs) == 1 else "Programs beyond"
-    return f"{lead} random genes of similar expression: {listed(programs)}"
+    lead = "A program that accounts" if len(programs) == 1 else "Programs that account"
+    return f"{lead} for more of the response than {RANDOM}: {some_names(programs)}"
 
 
 def _differs(what: str, f: Facts) -> str:

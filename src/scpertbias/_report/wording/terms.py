@@ -91,10 +91,17 @@ def estimates(f: Facts, value: str, of: str = "model", low: str = "ci_low", high
     return "; ".join(f"{listed(models)} ({words})" for words, models in groups.items())
 
 
+def set_name(axis: str) -> str:
+    """Return what a gene set is called."""
+    if axis.startswith(HALLMARK):
+        return f"Hallmark {axis.removeprefix(HALLMARK).replace('_', ' ').lower()}"
+    return GENES.get(axis, axis)
+
+
 def genes_of(axis: str) -> str:
     """Return what the genes of a set are called."""
     if axis.startswith(HALLMARK):
-        return f"genes of the Hallmark set {axis.removeprefix(HALLMARK).replace('_', ' ').lower()}"
+        return f"genes of the set {set_name(axis)}"
     return GENES.get(axis, f"genes of the set {axis}")
 
 
