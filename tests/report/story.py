@@ -11,7 +11,7 @@ import scpertbias as spb
 from scpertbias import pl
 from scpertbias._report.content import content
 from scpertbias._report.layout import card_rows, views
-from scpertbias._report.verdicts.recurrence import beyond_the_data
+from scpertbias._report.verdicts.recurrence import beyond_the_data, tested_genes
 from scpertbias._report.verdicts.technical import beyond_random
 
 MUCH, PART = 0.25, 0.1
@@ -208,7 +208,7 @@ def genes_recur_as_the_table_has_them(s):
         return False
     shown = len(s.shown["recurrence"]["rows"])
     return (s.verdict["recurrence"] == "yes") != bool(shown) or (
-        s.verdict["recurrence"] == "no" and len(beyond_the_data(s.of("recurrence", by="centered"))) > 0
+        s.verdict["recurrence"] == "no" and len(beyond_the_data(tested_genes(s.tables))) > 0
     )
 
 

@@ -126,16 +126,12 @@ def test_numbers_of_the_scorecard_as_text():
 def test_constant_predictions_are_one_row():
     one = {"ci_low": -0.1, "ci_high": 0.1, "n_recurring": NAN, "n": 40}
     one |= {f"{name}_{part}": NAN for name in ("specific", "regime") for part in ("skill", "gain", "ci_low", "ci_high")}
-    rows = [
-        ("right", "x", 0.2),
-        ("constant", "a", 0.01),
-        ("constant", "b", -0.12),
-        ("worse", "y", -0.3),
-        ("none", "z", 0.5),
-    ]
+    rows = [("right", "x", 0.2), ("unlinked", "u", 0.0), ("constant", "a", 0.01), ("constant", "b", -0.12)]
+    rows += [("worse", "y", -0.3), ("none", "z", 0.5)]
     card = pd.DataFrame([{**one, "kind": kind, "model": model, "skill": skill} for kind, model, skill in rows])
     shown_rows = card_rows(card)
-    assert [row["model"] for row in shown_rows] == ["x", "y", "a, b", "z"]
+    assert [row["model"] for row in shown_rows] == ["x", "y", "a, b", "u", "z"]
+    assert (shown_rows[3]["way"], shown_rows[3]["bar"]) == (["–"], "")
     assert (shown_rows[2]["way"], shown_rows[2]["bar"]) == (["−12% to 1.0%"], "")
     same = card_rows(card.assign(skill=0.0))
     assert same[2]["way"] == ["0%", "(−10 to 10)"]

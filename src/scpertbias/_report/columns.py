@@ -43,7 +43,9 @@ PLANTED = _of("planted", "quantity", "planted", "found")
 SPECIFIC_SKILL = (
     *_of("specificity", "model", "n", "category"),
     *(
-        replace(c, label="specific skill [95 %]", form="interval", tip="0: what all perturbations share; 1: the truth")
+        replace(
+            c, label="specific skill (95% CI)", form="interval", tip="0: what all perturbations share; 1: the truth"
+        )
         for c in _of("specificity", "score")
     ),
     *_of("specificity", "note"),

@@ -215,6 +215,9 @@ def views(
 LEAST, MOST, WIDTH, HEIGHT = -0.6, 1.1, 120.0, 18.0
 
 
+WITHOUT_VERDICT = (Standing.NONE, Standing.UNLINKED)
+
+
 def card_rows(card: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the scorecard's rows with their numbers as text; constant predictions are one row, named together."""
     constant = card["kind"] == Standing.CONSTANT
@@ -227,10 +230,14 @@ def card_rows(card: pd.DataFrame) -> list[dict[str, Any]]:
     folded = {**_card_row(first), "model": ", ".join(card.loc[constant, "model"]), "n": card.loc[constant, "n"].max()}
     if len(ends) > 1:
         folded |= {"bar": "", "way": [f"{percent(skills.min())} to {percent(skills.max())}"]}
-    return [*(r for r in rows if r["kind"] != Standing.NONE), folded, *(r for r in rows if r["kind"] == Standing.NONE)]
+    last = [row for row in rows if row["kind"] in WITHOUT_VERDICT]
+    return [*(row for row in rows if row["kind"] not in WITHOUT_VERDICT), folded, *last]
 
 
 def _card_row(row: dict[str, Any]) -> dict[str, Any]:
+    if row["kind"] == Standing.UNLINKED:
+        nothing = [GAP]
+        return {**row, "bar": "", "way": nothing, "specific": nothing, "recurring": GAP, "retrained": nothing}
     return {
         **row,
         "bar": bar(row["skill"], row["ci_low"], row["ci_high"]),

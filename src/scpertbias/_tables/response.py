@@ -54,7 +54,7 @@ CONFOUNDING = Table(
             "float64",
             "Share of the response of this screen (summed squared effects) on this axis alone, free of sampling noise; "
             "cut to 0 and 1 where it has an interval. Of the shared axis: missing where no axis is measurable.",
-            label="share [95 %]",
+            label="share (95% CI)",
             form="percent_interval",
             tip="of the response of this screen, on this axis alone, without noise",
         ),

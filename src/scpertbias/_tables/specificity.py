@@ -57,7 +57,7 @@ SPECIFICITY = Table(
             "specific_gain",
             "float64",
             "Difference of the two; positive if the own predictions are better.",
-            label="gain [95 %]",
+            label="gain (95% CI)",
             form="interval",
             tip="positive: own predictions are better",
         ),
@@ -183,7 +183,7 @@ VARIANCE_RATIO = Table(
             "float64",
             "Ratio of predicted to observed variance, summed over genes; of one gene the ratio of standard deviations, "
             "where its covariance exceeds twice its standard error.",
-            label="variance ratio [95 %]",
+            label="variance ratio (95% CI)",
             form="interval",
             tip="predicted to observed variance between perturbations",
         ),
