@@ -88,7 +88,7 @@ CALLS: dict[str, tuple[Callable, Callable[[Any], pd.DataFrame], dict[str, Any]]]
     "tl.audit": (
         spb.tl.audit,
         spb.get.summary,
-        {"models": ("mean", "ridge"), "regimes": ("full",), "covariates": ["stress"], "n_boot": 20, "n_random": 0},
+        {"models": ("mean", "ridge"), "regimes": ("full",), "covariates": ["stress"], "n_random": 0},
     ),
 }
 READ_LABELS = [name for name in CALLS if name not in {"pp.annotate_confounders", "pp.exclude_confounders"}]

@@ -87,6 +87,12 @@ def constant(records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(name for name, record in records.items() if record.get("constant"))
 
 
+def one_split(records: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str] | None]:
+    """Return the models that are not cross-fitted, with what their makers say that they have not seen (None: nothing)."""
+    tests = {name: record.get("test") for name, record in records.items() if not record.get("cross_fitted")}
+    return {name: None if test is None else [str(p) for p in np.asarray(test)] for name, test in tests.items()}
+
+
 def changes(records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the models whose predictions are changes, added to the control mean of the data."""
     params = {name: record.get("params", {}) for name, record in records.items() if record.get("kind") == "external"}

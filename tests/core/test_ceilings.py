@@ -154,11 +154,6 @@ def test_truth_scores_ceiling_of_strongest_genes_if_they_are_no_winners_of_noise
     assert abs(difference.mean()) < 0.1 * ceiling.mean()
 
 
-def halves_of_correlation(r: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    basis = np.linalg.qr(np.c_[np.ones(50), rng.normal(size=(50, 2))])[0][:, 1:]
-    return basis[None, :, 0], (r * basis[:, 0] + np.sqrt(1 - r**2) * basis[:, 1])[None]
-
-
 def test_no_response_has_no_ceiling(rng):
     _, truth = simulate(rng, "one batch", n_rows=4, n_genes=30)
     nothing = replace(truth, observed=np.tile(truth.control, (4, 1)))

@@ -69,7 +69,6 @@ def of_few():
         batch_key="bio_rep",
         models=("mean", "bilinear"),
         regimes=("full",),
-        n_boot=10,
         n_random=0,
     )
 

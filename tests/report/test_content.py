@@ -169,7 +169,7 @@ def test_schema_lists_every_kind():
 def test_schema_describes_every_column_of_the_page_and_of_the_tables(audit):
     described = json.loads(schema())["properties"]["tables"]["properties"]
     for name, shown, *_ in LAID_OUT:
-        table = {"findings": "check"}.get(name, name)
+        table = {"findings": "check", "specific_skill": "specificity"}.get(name, name)
         extra = {"detail"} if name == "perturbations" else set()  # from the check, beside each perturbation
         assert {c.name for c in shown} - extra <= set(described[table]["items"]["properties"]), name
     for name, table in read(audit).items():

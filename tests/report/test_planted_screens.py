@@ -62,9 +62,7 @@ def said(adata, *, brought=True, models=("mean", "ridge"), **asked):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return Said(
-            spb.tl.audit(
-                adata, models=models, regimes=("full", "no_mt_ribo"), predictions=given, n_boot=200, n_random=0, **asked
-            )
+            spb.tl.audit(adata, models=models, regimes=("full", "no_mt_ribo"), predictions=given, n_random=0, **asked)
         )
 
 
@@ -183,11 +181,7 @@ def test_a_model_that_leans_on_the_confounders_is_found_out(planted_models, conf
     adata = spb.ds.simulate(4_000, 250, 40, axis_strength=0.6, inert_fraction=0.0, rng=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        found = Said(
-            spb.tl.audit(
-                adata, models=("mean", *planted_models), regimes=("full", "no_mt_ribo"), n_boot=200, n_random=5
-            )
-        )
+        found = Said(spb.tl.audit(adata, models=("mean", *planted_models), regimes=("full", "no_mt_ribo"), n_random=5))
     assert found.verdict["retraining"] == "yes"
     assert found.text["retraining"].startswith(
         "Yes: leaner does better without mitochondrial and ribosomal genes, and more so"
@@ -267,7 +261,7 @@ def test_batches_that_were_not_given_and_genes_that_are_not_there(panel):
 def _audited_alone(adata, **asked):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return spb.tl.audit(adata, models=(), n_boot=100, **asked)
+        return spb.tl.audit(adata, models=(), **asked)
 
 
 def test_attributions_that_say_nothing(small_audit):

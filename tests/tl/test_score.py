@@ -222,7 +222,7 @@ def test_how_many_targets_of_a_combination_were_seen():
     assert str(scores.dtype) == "Int64"
     assert scores["mean"].dropna().to_dict() == {pairs[0]: 2, pairs[1]: 1, pairs[2]: 0}
     assert scores["told"].dropna().to_dict() == {pairs[3]: 0}  # f is of val, and e was held out
-    crossed = spb.tl.audit(adata, models=("mean",), regimes=("full",), n_folds=5, n_random=0, n_boot=20)
+    crossed = spb.tl.audit(adata, models=("mean",), regimes=("full",), n_folds=5, n_random=0)
     table = spb.get.scores(crossed).set_index("perturbation")
     fold = table["fold"]
     hit = {name: set(name.split("+")) for name in table.index}

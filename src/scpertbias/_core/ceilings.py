@@ -153,8 +153,8 @@ class Truth:
         Parameters
         ----------
         predicted
-            Weights on the batches of the control that the truth has in the place of `predicted` (S): :attr:`of_means`
-            or :attr:`of_changes`. An observed effect shares the noise of the control of its own batches; a predicted
+            Weights on the batches of the control that the truth has in the place of `predicted` (S, or R x S):
+            :attr:`of_means` or :attr:`of_changes`. An observed effect shares the noise of the control of its own batches; a predicted
             mean has that of the batches of the control instead, a predicted change none.
         """
         noise: FloatArray = self.own_noise + (self.weights - predicted) ** 2 @ self.control_noise
@@ -240,23 +240,3 @@ def pearson_ceiling(truth: Truth, predicted: FloatArray, *, about_centroid: bool
     product = response + (in_observed * in_prediction) @ by_batch
     np.divide(product, np.sqrt(np.maximum(square, 0.0)), out=score, where=square > 0)
     return np.clip(score, 0.0, 1.0)
-
-
-def replicate(half_1: FloatArray, half_2: FloatArray, reference: FloatArray) -> FloatArray:
-    """Correlation that a repeat of the experiment would reach: 2r / (1 + r), with 0 where r is not positive.
-
-    Parameters
-    ----------
-    half_1, half_2
-        Means of the two halves of the cells, rows x genes; NaN where there are none.
-    reference
-        What the metric subtracts from both sides, the same for both halves.
-    """
-    r = np.maximum(correlation(half_1, half_2, reference), 0.0)
-    return 2.0 * r / (1.0 + r)
-
-
-def correlation_ceiling(half_1: FloatArray, half_2: FloatArray, reference: FloatArray) -> FloatArray:
-    """Correlation of the truth with the observed means: the root of :func:`replicate`."""
-    score: FloatArray = np.sqrt(replicate(half_1, half_2, reference))
-    return score

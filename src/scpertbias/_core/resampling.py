@@ -1,8 +1,4 @@
-"""Intervals and p-values of what is estimated over perturbations: the jackknife, and resamples.
-
-The jackknife leaves out one perturbation at a time. A resample is a row of counts, one for each perturbation, so that
-every bootstrap is a product with a matrix of weights.
-"""
+"""Intervals and p-values of what is estimated over perturbations, by the jackknife, which leaves out one at a time."""
 
 from __future__ import annotations
 
@@ -23,49 +19,6 @@ NORMAL = float(norm.ppf((1 + CONFIDENCE) / 2))
 MIN_FREEDOM = 2.0
 NO_ROOM = "no room between baseline and ceiling"
 TOO_FEW = f"fewer than {MIN_PERTURBATIONS} perturbations"
-
-
-def bootstrap_weights(n: int, n_boot: int, rng: np.random.Generator) -> IntArray:
-    """How often each of `n` perturbations occurs in each of `n_boot` resamples with replacement (n_boot x n)."""
-    if n == 0:
-        return np.zeros((n_boot, 0), dtype=np.int64)
-    drawn = rng.integers(n, size=(n_boot, n))
-    drawn += n * np.arange(n_boot)[:, None]
-    return np.bincount(drawn.ravel(), minlength=n_boot * n).reshape(n_boot, n)
-
-
-def interval(draws: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
-    """Percentile interval of the finite draws along the first axis.
-
-    Parameters
-    ----------
-    draws
-        Draws x anything.
-    level
-        Coverage, between 0 and 1.
-
-    Returns
-    -------
-    Lower and upper bounds, without the first axis; NaN where no draw is finite.
-    """
-    if not 0 < level < 1:
-        msg = f"`level` must lie between 0 and 1, found {level}."
-        raise ValueError(msg)
-    if draws.shape[0] == 0:
-        empty = np.full(draws.shape[1:], np.nan)
-        return empty, empty.copy()
-    ordered = np.sort(np.where(np.isfinite(draws), draws, np.nan), axis=0)  # NaN go last
-    last = np.maximum(np.isfinite(ordered).sum(axis=0) - 1, 0)
-
-    def quantile(probability: float) -> FloatArray:
-        position = np.asarray(probability * last)
-        below = np.floor(position).astype(np.intp)
-        above = np.minimum(below + 1, last)
-        low = np.take_along_axis(ordered, below[None], axis=0)[0]
-        high = np.take_along_axis(ordered, above[None], axis=0)[0]
-        return np.asarray(low + (high - low) * (position - below), dtype=np.float64)
-
-    return quantile((1 - level) / 2), quantile((1 + level) / 2)
 
 
 def average_within(values: FloatArray, codes: IntArray, n: int) -> FloatArray:

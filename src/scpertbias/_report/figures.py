@@ -93,8 +93,9 @@ FIGURES = (
         "specificity",
         "specificity",
         lambda data: pl.specificity(data, return_fig=True),
-        "Score on own and on mismatched perturbations, by model",
-        "The line from the open to the filled point is what a model gains by knowing which perturbation is which.",
+        "Specific skill, by model",
+        "At 0 a model predicts nothing beyond what all perturbations share, at 1 it is as good as the truth. Lines are 95% "
+        "intervals.",
     ),
     Figure(
         "recurrence",

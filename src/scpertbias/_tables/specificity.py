@@ -9,6 +9,8 @@ from .table import CI_HIGH, CI_LOW, GENE, METRIC, MODEL, NOTE, SYMBOL, Column, P
 
 N_PERTURBATIONS = Column("n_perturbations", "int64", "Held-out perturbations.", tip=True)
 
+PERTURBATION_SPECIFIC = "perturbation-specific"
+
 SPECIFICITY = Table(
     "specificity",
     "spb.tl.specificity",
@@ -18,12 +20,26 @@ SPECIFICITY = Table(
         MODEL,
         replace(
             METRIC,
-            sentence="Name of the score: ``l2`` (log-normalized units; lower is better), ``pearson_delta``, "
-            "``pearson_delta_perturbed``, ``off_axis`` (correlation of the parts of predicted and observed effects off "
-            "the mean direction of the training perturbations) or ``off_share`` (share of the squared predicted effects "
-            "off that axis).",
+            sentence="Name of the score. ``specific_skill``: how much of the effects off the shared axes a model predicts "
+            "(0: nothing, 1: as much as the truth). ``specific_slope``: the factor by which predictions there fit best. "
+            "``specific_fitted``: the specific skill with that factor. ``l2`` (log-normalized units; lower is better), "
+            "``pearson_delta``, ``pearson_delta_perturbed``, ``off_axis`` (correlation of predicted and observed effects "
+            "off the mean effect of the training perturbations). ``off_share``: share of the squared predicted effects "
+            "off that axis.",
         ),
         HELD_OUT,
+        Column(
+            "category",
+            "str",
+            "What the intervals of the specific skill, its slope and its fit show; empty in other rows, and where there "
+            "is no interval.",
+            values={
+                PERTURBATION_SPECIFIC: "the specific skill is above 0.05",
+                "right direction, wrong size": "it is not, but would be with the right factor",
+                "not specific": "neither",
+                "": "",
+            },
+        ),
         Column(
             "score",
             "float64",
@@ -47,8 +63,8 @@ SPECIFICITY = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95 % interval of the gain (of ``off_share``: of the score); missing if there is "
-            "none (under ten perturbations).",
+            sentence="Lower end of the 95 % interval of the gain, in ``specific_*`` rows of the score; missing if there "
+            "is none (``off_share``; under ten perturbations).",
         ),
         CI_HIGH,
         replace(P, sentence="p by permutation of predictions among perturbations."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -97,7 +97,14 @@ def recurrence(
         "gene_symbols": gene_symbols,
     }
     inputs = read_inputs(adata, models, data, need_models=False)
-    table = recurrence_table(inputs.screen, inputs.predictions, folds=inputs.folds, k=k, constant=inputs.constant)
+    table = recurrence_table(
+        inputs.screen,
+        inputs.predictions,
+        folds=inputs.folds,
+        k=k,
+        constant=inputs.constant,
+        one_split=inputs.one_split,
+    )
     adata = adata.copy() if copy else adata
     _store.put(adata, recurrence=table)
     added("'recurrence', a row for each model, scale and gene (adata.uns['scpertbias'])")
@@ -111,6 +118,7 @@ def recurrence_table(
     folds: Mapping[str, int] | None = None,
     k: int = 5,
     constant: Sequence[str] = (),
+    one_split: Mapping[str, Collection[str] | None] | None = None,
 ) -> pd.DataFrame:
     """Return the table of :func:`recurrence`.
 
@@ -126,9 +134,11 @@ def recurrence_table(
         How many genes of each perturbation.
     constant
         Models known to predict the same for every unseen perturbation.
+    one_split
+        Models that are not cross-fitted, with the perturbations that they have not seen (None: the split says so).
     """
     merged = screen.merged
-    held_out = common(screen, predictions, folds, constant)
+    held_out = common(screen, predictions, folds, constant, one_split=one_split)
     base, mean, half = _effects_of(merged, held_out)
     bins = expression_bins(base.control)
     counts = {by: {OBSERVED: count_top(*data_effects(by, mean, half, base), bins, k)} for by in BY}

@@ -55,7 +55,6 @@ def audit(
     target_sum: float = 1e4,
     n_folds: int | None = None,
     n_top_genes: int = 1000,
-    n_boot: int = 1000,
     n_random: int = 20,
     keep_predictions: bool = True,
     n_jobs: int | None = None,
@@ -110,8 +109,6 @@ def audit(
         Folds; by default 5, with 25 perturbations or fewer one fold each.
     n_top_genes
         Scores are over so many genes of highest mean in control.
-    n_boot
-        Resamples of perturbations for the intervals.
     n_random
         Random removals of as many other genes of the same expression, beside the regime without the most genes; 0: none.
     keep_predictions
@@ -174,7 +171,6 @@ def audit(
         target_sum=target_sum,
         n_folds=n_folds,
         n_top_genes=n_top_genes,
-        n_boot=n_boot,
         n_random=n_random,
         keep_predictions=keep_predictions,
         n_jobs=n_jobs,

@@ -143,7 +143,7 @@ def store_results(
         coupling = coupling_table(mdata, results.net, in_sample=in_sample)
     audit = {name: value for name, value in results.screens[FULL].record.items() if name in _results.DATA}
     audit |= {"n_folds": len(set(results.folds.values()))}
-    audit |= {name: getattr(settings, name) for name in ("n_top_genes", "n_boot", "n_random", "fit_on")}
+    audit |= {name: getattr(settings, name) for name in ("n_top_genes", "n_random", "fit_on")}
     audit |= {"rng": rng if isinstance(rng, int) else None, "notes": notes}
     _store.put(mdata, **tables, coupling=coupling, audit=audit)
     for regime, profiles in mdata.mod.items() if not keep else ():

@@ -59,6 +59,10 @@ class AuditResults:
         """Return what a question about the models of a regime takes beside their predictions."""
         return {"folds": self.folds, "constant": constant_models(self.fits[regime], self.records[regime])}
 
+    def one_split(self, regime: str) -> dict[str, list[str] | None]:
+        """Return the models of a regime that are not cross-fitted, with what they have not seen."""
+        return _results.one_split(self.records[regime])
+
 
 class Question(NamedTuple):
     """A question: the table of its answers, the regimes in which it is asked, and the function that answers in one.
@@ -84,6 +88,7 @@ def _confounding(results: AuditResults, regime: str, settings: AuditSettings) ->
 def _recurrence(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
     screen = results.screens[regime]
     table = partial(recurrence_table, screen, k=min(K, len(screen.genes)), **results.model_facts(regime))
+    table = partial(table, one_split=results.one_split(regime))
     return _by_coverage(results.unseen[regime], table)
 
 
@@ -94,6 +99,7 @@ def _target_response(results: AuditResults, regime: str, settings: AuditSettings
 
 def _variance_ratio(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
     table = partial(variance_ratio_table, results.screens[regime], **results.model_facts(regime))
+    table = partial(table, one_split=results.one_split(regime))
     return _by_coverage(results.unseen[regime], table)
 
 
@@ -102,8 +108,8 @@ def _specificity(results: AuditResults, regime: str, settings: AuditSettings) ->
         results.screens[regime],
         results.unseen[regime],
         n_top_genes=settings.n_top_genes,
-        n_boot=settings.n_boot,
         rng=settings.rng,
+        one_split=results.one_split(regime),
         **results.model_facts(regime),
     )
 

@@ -37,7 +37,6 @@ class AuditSettings:
     target_sum: float = 1e4
     n_folds: int | None = None
     n_top_genes: int = 1000
-    n_boot: int = 1000
     n_random: int = 20
     keep_predictions: bool = True
     n_jobs: int | None = None
