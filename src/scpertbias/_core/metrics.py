@@ -47,9 +47,9 @@ def l2_ratio(predictions: FloatArray, truth: Truth) -> FloatArray:
 
 def mse_de20(predictions: FloatArray, truth: Truth) -> FloatArray:
     """Mean squared error over the 20 genes of strongest observed effect."""
-    error = np.take_along_axis(predictions - truth.observed, truth.top_effects, axis=1)
     # A prediction with any gap is no prediction, whichever genes are looked at.
-    return np.where(np.isnan(predictions).any(axis=1), np.nan, (error**2).mean(axis=1))
+    gaps = np.isnan(predictions).any(axis=1)
+    return np.where(gaps, np.nan, truth.over_strongest((predictions - truth.observed) ** 2))
 
 
 def pearson_delta(predictions: FloatArray, truth: Truth) -> FloatArray:

@@ -12,6 +12,7 @@ from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.ceilings import Truth
 from .._core.detection import reproducibility
 from .._core.noise import noise_parts, squared_effects
+from .._core.z_scores import z_scores
 from .._models import additive
 from .._models._base import Problem, problem
 from .._moments import Screen
@@ -80,7 +81,7 @@ def reference(
         centroid_noise=means.noise,
         groups=groups.astype(np.int64),
         target_columns=np.isin(screen.symbols[genes], list(targets)),
-        pooled_var=pooled,
+        z=z_scores(m, rows)[:, genes],
     )
     return Reference(
         truth=truth,
