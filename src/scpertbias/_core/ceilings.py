@@ -211,36 +211,6 @@ def mse_de20_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
     return truth.over_strongest(truth.noise(predicted))
 
 
-def pearson_ceiling(truth: Truth, predicted: FloatArray, *, about_centroid: bool) -> FloatArray:
-    """Correlation of the truth with the observed means, about the control or about the training mean.
-
-    The noise of the reference is on both sides and raises the correlation, that of the control also where it is in the
-    observed effect and in the prediction; all other noise lowers it.
-
-    Parameters
-    ----------
-    truth
-        What predictions are scored against.
-    predicted
-        Weights of the truth, as a prediction, on the batches of the control (S).
-    about_centroid
-        Whether the reference is the training mean, not the control.
-    """
-    reference = truth.centroid if about_centroid else truth.control
-    weights = truth.centroid_weights if about_centroid else np.zeros_like(truth.weights)
-    shared = truth.centroid_noise if about_centroid else np.zeros(len(truth.observed))
-    by_batch = truth.control_noise.sum(axis=1)
-    size = row_norm(truth.observed - reference) ** 2
-    in_observed, in_prediction = truth.weights - weights, predicted - weights
-    noise = truth.own_noise.sum(axis=1) + in_observed**2 @ by_batch + shared
-    response = np.maximum(size - noise, 0.0) + shared
-    square = (response + in_prediction**2 @ by_batch) * size
-    score = np.zeros(len(size))
-    product = response + (in_observed * in_prediction) @ by_batch
-    np.divide(product, np.sqrt(np.maximum(square, 0.0)), out=score, where=square > 0)
-    return np.clip(score, 0.0, 1.0)
-
-
 def replicate(half_1: FloatArray, half_2: FloatArray, reference: FloatArray) -> FloatArray:
     """Correlation that a repeat of the experiment would reach: 2r / (1 + r), with 0 where r is not positive.
 

@@ -87,7 +87,9 @@ def reproducibility_of_halves(first: FloatArray, second: FloatArray) -> FloatArr
     return repeat
 
 
-def detect(moments: Moments, used: BoolArray, targets: Sequence[IntArray]) -> Detection:
+def detect(
+    moments: Moments, used: BoolArray, targets: Sequence[IntArray], shape: NoiseShape | None = None
+) -> Detection:
     """Test every row of merged moments.
 
     Parameters
@@ -98,13 +100,15 @@ def detect(moments: Moments, used: BoolArray, targets: Sequence[IntArray]) -> De
         Which rows count (R,).
     targets
         Columns of the measured targets of each row.
+    shape
+        Noise of the rows that count, if it is known already.
     """
     counted = np.zeros(len(moments.n), dtype=np.bool_)
     counted[counted_rows(moments, used)] = True
+    shape = noise_shape(moments, np.flatnonzero(counted)) if shape is None else shape
     has_noise = moments.n > 1
     has_noise[moments.reference] = False
     rows = np.flatnonzero(has_noise)
-    shape = noise_shape(moments, np.flatnonzero(counted))
     z = z_scores(moments, rows)
     columns: dict[str, FloatArray] = {name: np.full(len(counted), np.nan) for name in _NUMBERS}
     columns["squared_effect"][rows] = squared_effects(moments, rows)

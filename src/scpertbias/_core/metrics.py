@@ -13,6 +13,7 @@ from scipy.spatial.distance import cdist
 from scpertbias._core import ceilings
 from scpertbias._core.arrays import FloatArray
 from scpertbias._core.ceilings import ROUNDING, Truth, correlation, row_norm
+from scpertbias._core.pearson_ceilings import pearson_ceiling
 
 Score = Callable[[FloatArray, Truth], FloatArray]
 TruthScore = Callable[[Truth, FloatArray], FloatArray]
@@ -167,7 +168,7 @@ def _correlation(function: Score, label: str, *, about_centroid: bool) -> Metric
         best=1.0,
         higher_is_better=True,
         function=function,
-        ceiling=partial(ceilings.pearson_ceiling, about_centroid=about_centroid),
+        ceiling=partial(pearson_ceiling, about_centroid=about_centroid),
         scale_free=True,
         scaled=True,
     )

@@ -207,9 +207,9 @@ def _run(
         folds = make_folds(screens["full"], settings.n_folds, settings.rng)
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
         results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
-        scores = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
+        scored = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
         answers = ask_questions(results, settings)
-        tables = make_tables(results, scores, answers, settings, failures)
+        tables = make_tables(results, scored, answers, settings, failures)
         store_results(mdata, results, tables, settings, notes)
     del screens, fits, results  # before regimes are added
     return add_regimes(mdata, plan, fit_on=settings.fit_on)
@@ -256,7 +256,7 @@ def _split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dic
 def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what :func:`add_predictions` takes; changes against control stay changes, as their ceiling is another one."""
     arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test")}
-    if not _results.changes({name: record}):
+    if not _results.are_changes(record):
         return arguments
     control = _moments.of(adata, **_results.agreed_data({name: record})).moments.control
     return {**arguments, "predictions": arguments["predictions"] - control, "kind": "delta"}
