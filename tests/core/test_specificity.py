@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from scpertbias._core.axes import Effects, energy_on_direction, energy_on_genes, resample
-from scpertbias._core.ceilings import correlation
+from scpertbias._core.ceilings import correlation, correlation_ceiling
 from scpertbias._core.specificity import (
     METRICS,
     HeldOutData,
@@ -46,6 +46,11 @@ def make(seed=0, *, noise=0.3):
         axes=axes,
         fit=fit,
         pool=fit,
+        known_ceilings={
+            "l2": np.full(N, noise * np.sqrt(G / 2)),
+            "pearson_delta": correlation_ceiling(*half, np.broadcast_to(control, (N, G))),
+            "pearson_delta_perturbed": correlation_ceiling(*half, mean),
+        },
     )
     blocks = tuple(0.1 * rng.standard_normal((4, G)) for _ in (0, 1))
     blocks = tuple(b - b.mean(axis=0) for b in blocks)

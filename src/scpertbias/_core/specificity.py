@@ -7,7 +7,7 @@ scored beside the models.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -30,7 +30,8 @@ class HeldOutData:
     ``observed`` (n, G) and ``half`` (2, n, G) are means of cells, ``control`` (G,) and ``control_half`` (2, G) those of
     the control, ``mean`` (n, G) the unweighted mean of the training perturbations, ``noise`` (n,) the summed sampling
     variance of the observed means. ``axes`` (2, F, G) are the mean half effects of the training perturbations of F fits,
-    ``fit`` (n,) says which. ``pool`` (n,) are the groups within which predictions are given to others.
+    ``fit`` (n,) says which. ``pool`` (n,) are the groups within which predictions are given to others. ``known_ceilings``
+    are those of the scores that have a closed form (n,).
     """
 
     observed: FloatArray
@@ -42,6 +43,7 @@ class HeldOutData:
     axes: FloatArray
     fit: IntArray
     pool: IntArray
+    known_ceilings: Mapping[str, FloatArray]
 
     @cached_property
     def shift(self) -> FloatArray:
@@ -96,13 +98,10 @@ def own_scores(metric: str, predictions: FloatArray, data: HeldOutData) -> Float
 
 def ceilings(metric: str, data: HeldOutData) -> FloatArray:
     """Score of the truth itself on each perturbation."""
-    if metric == "l2":
-        return np.sqrt(data.noise)
-    if metric == "off_axis":
-        first, second = (data.off(h - data.control) for h in data.half)
-        return correlation_ceiling(first, second, np.zeros_like(first))
-    reference = np.broadcast_to(data.control, data.mean.shape) if metric == "pearson_delta" else data.mean
-    return correlation_ceiling(data.half[0], data.half[1], reference)
+    if metric != "off_axis":
+        return data.known_ceilings[metric]
+    first, second = (data.off(h - data.control) for h in data.half)
+    return correlation_ceiling(first, second, np.zeros_like(first))
 
 
 def ceiling_matrix(metric: str, data: HeldOutData) -> FloatArray:

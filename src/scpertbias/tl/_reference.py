@@ -14,6 +14,7 @@ from .._core.ceilings import Truth
 from .._core.control_derivatives import Derivative, ceiling_derivatives, score_derivatives
 from .._core.control_variance import ControlBlocks
 from .._core.detection import reproducibility
+from .._core.metrics import evaluate_ceilings
 from .._core.noise import NoiseShape, noise_parts, squared_effects
 from .._core.z_scores import z_scores
 from .._models import additive
@@ -125,6 +126,19 @@ def reference(
         reproducibility=reproducibility(squared_effects(m, rows), noise_parts(m, rows).total),
         detected=screen.detection.detected[perturbation],
     )
+
+
+def truth_ceilings(
+    screen: Screen, perturbations: IntArray, folds: Mapping[str, int] | None, genes: IntArray
+) -> dict[str, FloatArray]:
+    """Return what the truth, as predicted means, would score on some held-out perturbations, by metric."""
+    made = reference(screen, n_top_genes=len(genes), folds=folds, genes=genes)
+    ceilings = evaluate_ceilings(made.truth, made.truth.of_means)
+    # Of several rows that of the test split, which comes last here.
+    order = np.argsort(made.split == "test", kind="stable")
+    place = dict(zip(made.perturbation[order].tolist(), order.tolist(), strict=True))
+    rows = [place[p] for p in perturbations.tolist()]
+    return {name: values[rows] for name, values in ceilings.items()}
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from .._keys import OBSERVED
 from .._models._base import CONSTANT
 from .._moments import Screen
 from ._compared import HeldOut, predicts_one_constant
-from ._reference import score_genes
+from ._reference import score_genes, truth_ceilings
 
 OFF_SHARE = "off_share"
 NO_AXIS_NOTE = "no reproducible axis"
@@ -180,6 +180,7 @@ def make_scorer(
         axes=axes,
         fit=fit,
         pool=held_out.groups[has_halves],
+        known_ceilings=truth_ceilings(screen, rows, folds, genes),
     )
     resamples = resample(effects, n_boot, rng) if len(rows) and n_boot else None
     empty = np.zeros((0, len(rows)))
