@@ -106,10 +106,15 @@ def control_weights(records: Mapping[str, Mapping[str, Any]], screen: _moments.S
         if record.get("kind") == "external":
             of_model = np.zeros(len(n_control)) if are_changes(record) else n_control / n_control.sum()
             weights[name] = np.tile(of_model, (len(screen.names), 1))
-            if (of_cells := record.get(BATCH_WEIGHTS)) is not None:
-                place = {str(p): i for i, p in enumerate(record["perturbations"])}
-                weights[name] = np.asarray(of_cells, dtype=np.float64)[[place[p] for p in screen.names]]
+            if record.get(BATCH_WEIGHTS) is not None:
+                weights[name] = batch_weights(record).loc[list(screen.names)].to_numpy()
     return weights
+
+
+def batch_weights(record: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the shares of the batches in the predicted cells of an external model (perturbations × batches)."""
+    names = [str(name) for name in record["perturbations"]]
+    return pd.DataFrame(np.asarray(record[BATCH_WEIGHTS], dtype=np.float64), index=names)
 
 
 def folds(adata: AnnData, records: Mapping[str, Mapping[str, Any]]) -> dict[str, int] | None:
