@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray
-from scpertbias._core.detection import value_sums
 from scpertbias._core.moments import Covariates, Moments, control_by_batch, shares, within_batches
+from scpertbias._core.z_scores import value_sums
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from anndata import AnnData
 
 from .. import _keys, _store, _validate
 from .._core.arrays import FloatArray, IntArray
-from .._core.detection import value_sums
 from .._core.moments import Covariates, Moments
+from .._core.z_scores import value_sums
 from .screen import Screen
 
 TARGET_MEASURED = "target_measured"

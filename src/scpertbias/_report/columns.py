@@ -39,7 +39,7 @@ SPECIFICITY = (
     *_of("specificity", "axis_only", "score_half", "note"),
 )
 RECURRENCE = _of(
-    "recurrence", "model", "symbol", "count", "n_perturbations", "excess", "excess_ci_low", "expected", "q"
+    "recurrence", "model", "symbol", "count", "n_perturbations", "excess", "excess_ci_low", "excess_ci_high", "expected"
 )
 VARIANCE = _of(
     "variance_ratio", "model", "n_perturbations", "ratio", "cosine_mean", "cosine_control", "collapsed_to", "note"

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def _recurrence(data: MuData) -> MplFigure:
-    """Draw the mean baseline and the models that were tested, each on the perturbations that it predicts."""
+    """Draw the mean baseline and the models that are no constant, each on the perturbations that it predicts."""
     table = get.recurrence(data)
-    table = table[(table["regime"] == "full") & (table["by"] == "z")]
-    drawn_rows = ((table["model"] == "mean") | table["q"].notna()) & (table["model"] != OBSERVED)
+    table = table[(table["regime"] == "full") & (table["by"] == "centered")]
+    drawn_rows = ((table["model"] == "mean") | table["n_effective_genes"].notna()) & (table["model"] != OBSERVED)
     models = list(dict.fromkeys(table.loc[drawn_rows, "model"]))
-    figure: MplFigure = pl.recurrence(data, "z", models=models, return_fig=True)
+    figure: MplFigure = pl.recurrence(data, models=models, return_fig=True)
     return figure
 
 

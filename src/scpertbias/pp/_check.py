@@ -17,7 +17,6 @@ from .._log import added, some
 from ._annotate import marked, masks
 from ._profiles import LIKELY_BATCHES
 
-REPRODUCIBLE = 0.3
 MOST = 0.8
 N_NAMED = 8
 # No mean of log1p values is above this, not even where cells are scaled to a million counts.

@@ -132,17 +132,18 @@ def test_retraining_and_recurrence_are_counted(tables):
         {
             "model": "x",
             "regime": "full",
-            "by": "z",
+            "by": "centered",
             "symbol": s,
             "count": 9,
             "excess": 5.0,
-            "excess_ci_low": 1.0,
-            "q": q,
+            "excess_ci_low": low,
+            "n_effective_genes": 9.0,
             "n_perturbations": 20,
         }
-        for s, q in (("A", 0.01), ("B", 0.2))
+        for s, low in (("A", 1.0), ("B", -1.0))
     ]
     tables["recurrence"] = pd.DataFrame(genes)
+    tables["confounding"] = pd.DataFrame([{"regime": "full", "level": "screen", "note": ""}])
     (row,) = card(tables, skill()).to_dict("records")
     assert (row["regime"], row["regime_gain"], row["n_recurring"]) == ("no_mt_ribo", 0.2, 1)
 

@@ -60,6 +60,12 @@ def of_screen(confounding: pd.DataFrame) -> pd.DataFrame:
     return confounding[(confounding["regime"] == "full") & (confounding["level"] == "screen")]
 
 
+def is_response_known(confounding: pd.DataFrame) -> bool:
+    """Whether the response of the full screen is more than noise."""
+    shares = of_screen(confounding)
+    return len(shares) > 0 and not any("no_reproducible_response" in note_codes(note) for note in shares["note"])
+
+
 def on_systematic(confounding: pd.DataFrame) -> pd.DataFrame:
     """Return the row of the axis that all perturbations share (none, if it was not asked)."""
     table = of_screen(confounding)

@@ -132,7 +132,7 @@ def _row(
     if specific_skill is not None:
         beyond = specific_skill[["score", "ci_low", "ci_high"]].to_numpy(np.float64)
     row |= dict(zip(("specific_skill", "specific_skill_ci_low", "specific_skill_ci_high"), beyond, strict=True))
-    return row | {"n_recurring": _n_recurring(tables["recurrence"], model)} | _retrained(tables["retraining"], model)
+    return row | {"n_recurring": _n_recurring(tables, model)} | _retrained(tables["retraining"], model)
 
 
 def _specific(specificity: pd.DataFrame, model: str, metric: str) -> pd.Series | None:
@@ -173,11 +173,9 @@ def _gains(row: pd.Series | None) -> bool:
     return row is not None and is_judged(row, "specific_gain") and bool(row["ci_low"] > 0)
 
 
-def _n_recurring(recurrence: pd.DataFrame, model: str) -> float:
-    if recurrence.empty:
-        return float("nan")
-    table = tested_genes(recurrence)
-    table = table[table["model"] == model]
+def _n_recurring(tables: Mapping[str, pd.DataFrame], model: str) -> float:
+    table = tested_genes(tables)
+    table = table[table["model"] == model] if len(table) else table
     return float(len(beyond_the_data(table))) if len(table) else float("nan")
 
 

@@ -171,15 +171,13 @@ def _genes_of_models(f: Facts) -> str:
     more = f" and {f['n_genes'] - len(genes)} more" if f["n_genes"] > len(genes) else ""
     return (
         f"Among the five strongest predicted by {listed(f['model'])}: {', '.join(genes)}{more}, of {f['n_perturbations']} "
-        f"perturbations (q < {f['max_q']}){_in_sets(f)}"
+        f"perturbations{_in_sets(f)}"
     )
 
 
 def _no_gene_recurs(f: Facts) -> str:
     n = listed([str(n) for n in f["n_perturbations"]])
-    return (
-        f"No gene recurs more than in the data in the predictions of {listed(f['model'])} (q < {f['max_q']}; n = {n})"
-    )
+    return f"No gene recurs more often than in the data in the predictions of {listed(f['model'])} (n = {n})"
 
 
 OWN_UNTOLD = "Whether predictions fit their own perturbation better than a wrong one cannot be told:"
@@ -241,6 +239,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "only_constants": lambda f: (
         "This cannot be told: no model predicts more than one constant for ten held-out perturbations"
     ),
+    "recurrence_without_response": lambda f: "This cannot be told: the perturbations show no reproducible response",
     "genes_recur": _genes_recur,
     "no_gene_recurs": _no_gene_recurs,
     "genes_of_models": _genes_of_models,

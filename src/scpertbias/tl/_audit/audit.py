@@ -203,9 +203,9 @@ def _run(
         folds = make_folds(screens["full"], settings.n_folds, settings.rng)
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
         results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
-        scores = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
+        scored = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
         answers = ask_questions(results, settings)
-        tables = make_tables(results, scores, answers, settings, failures)
+        tables = make_tables(results, scored, answers, settings, failures)
         store_results(mdata, results, tables, settings, notes)
     del screens, fits, results  # before regimes are added
     return add_regimes(mdata, plan, fit_on=settings.fit_on)
@@ -252,7 +252,9 @@ def _split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dic
 def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what :func:`add_predictions` takes; changes against control stay changes, as their ceiling is another one."""
     arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test")}
-    if not _results.changes({name: record}):
+    if record.get(_results.BATCH_WEIGHTS) is not None:
+        return {**arguments, _results.BATCH_WEIGHTS: _results.batch_weights(record)}
+    if not _results.are_changes(record):
         return arguments
     control = _moments.of(adata, **_results.agreed_data({name: record})).moments.control
     return {**arguments, "predictions": arguments["predictions"] - control, "kind": "delta"}
@@ -263,7 +265,11 @@ def _add_external(
 ) -> None:
     """Add external predictions to the profiles; of all models there something must say what they have not seen."""
     for name, arguments in external.items():
-        add_predictions(profiles, key_added=name, **arguments)
+        weights = arguments.get(_results.BATCH_WEIGHTS)
+        add_predictions(profiles, key_added=name, **{k: v for k, v in arguments.items() if k != _results.BATCH_WEIGHTS})
+        if weights is not None:
+            names = _store.models(profiles)[name]["perturbations"]
+            _store.add_to_model(profiles, name, **{_results.BATCH_WEIGHTS: weights.loc[names].to_numpy()})
     _check_held_out(profiles, external, {model.name for model in models}, split_key)
 
 
