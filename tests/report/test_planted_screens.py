@@ -125,7 +125,7 @@ def test_which_model_is_to_be_trusted(confounded, clean, null):
     assert confounded.models["axis"] == "better than the mean, along the shared axis only"
     assert confounded.models["wrong"] == confounded.models["stuck"] == "worse than the mean"
     assert confounded.models["ridge"] == "one prediction for all"
-    assert clean.models["oracle"] == "better than the mean, tells perturbations apart", "no axis to be right beyond"
+    assert clean.models["oracle"] == "better than the mean, right about what is specific"
     assert clean.models["wrong"] == "worse than the mean"
     assert null.verdict["models"] in ("no", "inconclusive")
 
@@ -140,9 +140,6 @@ def test_models_are_told_apart_from_the_mean(confounded):
 def test_whether_predictions_fit_their_own_perturbation(confounded):
     assert "oracle" in confounded.about("models", "Predictions fit their own perturbation better than a wrong one")
     assert "oracle" in confounded.about("models", "Off the axis that perturbations share they do so too")
-    shares = confounded.about("models", "Of the predicted effects this share lies off that axis")
-    along = shares.split("axis ")[-1].split("]")[0]
-    assert "−" in along, f"the interval of the model that knows the axis alone holds 0: {along}"
 
 
 def test_what_retraining_changes_of_models_that_solve_genes_apart(confounded):
