@@ -132,11 +132,11 @@ def truth_ceilings(
     screen: Screen, perturbations: IntArray, folds: Mapping[str, int] | None, genes: IntArray
 ) -> dict[str, FloatArray]:
     """Return what the truth, as predicted means, would score on some held-out perturbations, by metric."""
-    made = reference(screen, n_top_genes=len(genes), folds=folds, genes=genes)
-    ceilings = evaluate_ceilings(made.truth, made.truth.of_means)
+    of_rows = reference(screen, n_top_genes=len(genes), folds=folds, genes=genes)
+    ceilings = evaluate_ceilings(of_rows.truth, of_rows.truth.of_means)
     # Of several rows that of the test split, which comes last here.
-    order = np.argsort(made.split == "test", kind="stable")
-    place = dict(zip(made.perturbation[order].tolist(), order.tolist(), strict=True))
+    order = np.argsort(of_rows.split == "test", kind="stable")
+    place = dict(zip(of_rows.perturbation[order].tolist(), order.tolist(), strict=True))
     rows = [place[p] for p in perturbations.tolist()]
     return {name: values[rows] for name, values in ceilings.items()}
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ..._core.gene_sets import MISMATCH
-from ...tl._confounding import note_codes
+from ...tl._confounding import MISMATCH, note_codes
 from ..numbers import known
 from .base import INCONCLUSIVE, NO, PARTLY, YES, Facts, Statement, Verdict, columns
 
