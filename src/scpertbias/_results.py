@@ -123,6 +123,13 @@ def batch_weights(record: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(np.asarray(record[BATCH_WEIGHTS], dtype=np.float64), index=names)
 
 
+def copy_batch_weights(adata: AnnData, key: str, record: Mapping[str, Any]) -> None:
+    """Copy the shares of the batches of predicted cells from the record of a model stored elsewhere, if it has any."""
+    if record.get(BATCH_WEIGHTS) is not None:
+        names = [str(name) for name in _store.models(adata)[key]["perturbations"]]
+        _store.add_to_model(adata, key, **{BATCH_WEIGHTS: batch_weights(record).reindex(names).fillna(0.0).to_numpy()})
+
+
 def folds(adata: AnnData, records: Mapping[str, Mapping[str, Any]]) -> dict[str, int] | None:
     """Return the fold of each perturbation if any of the models is cross-fitted."""
     if not any(record.get("cross_fitted") for record in records.values()) or FOLD not in adata.obs:

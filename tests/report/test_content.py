@@ -77,7 +77,7 @@ def test_screen_alone():
 def test_json_holds_what_the_page_shows_of_long_tables(audit):
     tables = strict(to_json(audit))["tables"]
     assert {r["level"] for r in tables["confounding"]} == {r["level"] for r in tables["variance_ratio"]} == {"screen"}
-    assert {(r["by"], r["regime"]) for r in tables["recurrence"]} == {("z", "full")}
+    assert {(r["by"], r["regime"]) for r in tables["recurrence"]} == {("centered", "full")}
     assert {r["level"] for r in tables["target_response"]} == {"scan"}
     assert len(tables["perturbations"]) == len(spb.get.perturbations(audit))
 

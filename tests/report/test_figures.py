@@ -65,7 +65,7 @@ def test_raster_parts_are_inline():
 def test_models_counted_on_other_perturbations_say_how_many(audit):
     table = read(audit)["recurrence"]
     alone = table[(table["model"] == "ridge") & (table["regime"] == "full")].assign(
-        model="few", n_perturbations=3, q=0.5
+        model="few", n_perturbations=3, n_effective_genes=7.0
     )
     _store.put(audit, recurrence=pd.concat([table, alone], ignore_index=True))
     svg = next(f["svg"] for f in figures(audit, read(audit))["recurrence"])

@@ -14,6 +14,7 @@ from .._core.arrays import BoolArray, FloatArray
 from .._core.confounding import Share, cut_share, gene_set_shares
 from .._core.confounding import note_codes as note_codes
 from .._core.directions import N_PARTS, direction_shares
+from .._core.gene_sets import MISMATCH as MISMATCH
 from .._core.gene_sets import gene_draws
 from .._core.noise import SURE
 from .._core.response import Response

@@ -251,9 +251,7 @@ def _split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dic
 
 def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what :func:`add_predictions` takes; changes against control stay changes, as their ceiling is another one."""
-    arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test")}
-    if record.get(_results.BATCH_WEIGHTS) is not None:
-        return {**arguments, _results.BATCH_WEIGHTS: _results.batch_weights(record)}
+    arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test"), "record": record}
     if not _results.are_changes(record):
         return arguments
     control = _moments.of(adata, **_results.agreed_data({name: record})).moments.control
@@ -261,15 +259,13 @@ def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[
 
 
 def _add_external(
-    profiles: AnnData, external: Mapping[str, Mapping[str, Any]], models: Collection[Variant], split_key: str
+    profiles: AnnData, external: Mapping[str, dict[str, Any]], models: Collection[Variant], split_key: str
 ) -> None:
     """Add external predictions to the profiles; of all models there something must say what they have not seen."""
     for name, arguments in external.items():
-        weights = arguments.get(_results.BATCH_WEIGHTS)
-        add_predictions(profiles, key_added=name, **{k: v for k, v in arguments.items() if k != _results.BATCH_WEIGHTS})
-        if weights is not None:
-            names = _store.models(profiles)[name]["perturbations"]
-            _store.add_to_model(profiles, name, **{_results.BATCH_WEIGHTS: weights.loc[names].to_numpy()})
+        record = arguments.pop("record", {})
+        add_predictions(profiles, key_added=name, **arguments)
+        _results.copy_batch_weights(profiles, name, record)
     _check_held_out(profiles, external, {model.name for model in models}, split_key)
 
 
