@@ -93,6 +93,7 @@ def balance(
         layer=layer,
         split_key=split_key,
         gene_symbols=gene_symbols,
+        tested=True,
     )
     if TESTED in screen.record["obs_columns_status"] and screen.moments.levels is None:
         msg = (
