@@ -44,7 +44,7 @@ def audit(
     fit_on: str = "control",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    batch_key: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = "auto",
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -96,7 +96,7 @@ def audit(
     fit_on
         Cells that the regression is fitted on: ``"control"``, or ``"train"``, which also sees perturbations that some
         fold holds out.
-    %(cells)s
+    %(cells_of_audit)s
     guide_key
         Column of ``obs`` with guides; see :func:`scpertbias.pp.profiles`.
     normalize
@@ -128,11 +128,11 @@ def audit(
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
     in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``perturbations``,
-    ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
+    ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
     ``error_by_n_genes``; ``recurrence`` and
     ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
     ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes. Beside them
-    ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters and notes).
+    ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters, ``adopted_columns`` and notes).
 
     Raises
     ------

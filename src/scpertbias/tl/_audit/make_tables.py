@@ -143,6 +143,7 @@ def store_results(
         in_sample = {regime: fits.in_sample for regime, fits in results.fits.items()}
         coupling = coupling_table(mdata, results.net, in_sample=in_sample)
     audit = {name: value for name, value in results.screens[FULL].record.items() if name in _results.DATA}
+    audit |= {"adopted_columns": results.screens[FULL].record.get("adopted_columns", [])}
     audit |= {"n_folds": len(set(results.folds.values()))}
     audit |= {name: getattr(settings, name) for name in ("n_top_genes", "n_random", "fit_on")}
     audit |= {"rng": rng if isinstance(rng, int) else None, "notes": notes}

@@ -18,6 +18,7 @@ from ..._moments import Screen
 from ...pp._regimes import REGIMES, REGRESSED
 from .._attribution_agreement import attribution_agreement_table
 from .._attribution_check import attribution_check_table
+from .._balance import balance_table
 from .._confounding import confounding_table, measured_sets
 from .._lazy import Tables
 from .._recurrence import recurrence_table
@@ -126,6 +127,10 @@ def _attribution_agreement(results: AuditResults, regime: str, settings: AuditSe
     return attribution_agreement_table(screen, sizes, k=k, rng=settings.rng) if len(sizes) > 1 else None
 
 
+def _balance(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
+    return balance_table(results.screens[regime], rng=settings.rng)
+
+
 QUESTIONS = (
     Question("confounding", WITH_ALL_GENES, _confounding),
     Question("recurrence", REGIMES, _recurrence),
@@ -134,6 +139,7 @@ QUESTIONS = (
     Question("specificity", (FULL,), _specificity, of_models=True),
     Question("attribution_check", (FULL,), _attribution_check, of_models=True, regime_column=0),
     Question("attribution_agreement", (FULL,), _attribution_agreement, of_models=True, regime_column=0),
+    Question("balance", (FULL,), _balance),
 )
 
 
