@@ -202,7 +202,7 @@ def test_which_genes_recur(confounded, clean, null):
         stuck = [t for t in screen.sentences["recurrence"] if " stuck:" in t]
         assert len(stuck) == 1
         assert "oracle" not in screen.text["recurrence"].split(":")[1], "the truth does not recur beyond the data"
-        assert "oracle" in screen.about("recurrence", "No gene recurs more than in the data")
+        assert "oracle" in screen.about("recurrence", "No gene recurs more often than in the data")
     assert null.verdict["recurrence"] == "inconclusive"
 
 
