@@ -135,7 +135,7 @@ RECURRENCE = Table(
         Column(
             "excess_ci_low",
             "float64",
-            "Lower end of the 95 % interval of ``excess`` (Agresti–Caffo).",
+            "Lower end of the 95 % interval of ``excess`` (Agresti–Caffo), for all genes at once (Bonferroni).",
             label="at least",
             tip="lower end of its 95 % interval",
         ),

@@ -176,7 +176,7 @@ def _frames(
     observed = counts[OBSERVED].count
     frames = []
     for name, result in counts.items():
-        low, high = excess_interval(result.count, observed, n)
+        low, high = excess_interval(result.count, observed, n, int(on_top.sum()))
         is_data = name == OBSERVED
         untested = is_data and by == "z" and bool(np.isnan(result.p).all())
         frames.append(
