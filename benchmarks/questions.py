@@ -16,6 +16,7 @@ OF_PROFILES = (
     "recurrence",
     "variance_ratio",
     "confounding",
+    "balance",
     "specificity",
     "target_response",
     "attribution_agreement",

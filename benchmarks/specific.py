@@ -1,9 +1,9 @@
 """Which models are called perturbation-specific on screens of known truth: ``python -m benchmarks.specific``.
 
 Models predict the held-out perturbations of screens with a shared axis and effects of their own: the true effects (as
-means and as changes), half of each, twice each, those of other perturbations, and their parts along the shared axis. The table gives the rate of
-each category of ``specific_skill`` with its standard error, the mean skill, and how often its interval includes 1.
-Models keep one split; beside a cross-fitted model they are in an audit with folds.
+means and as changes), half of each, twice each, those of other perturbations, and their parts along the shared axis. The
+table gives the rate of each category of ``specific_skill`` with its standard error, the mean skill, and how often its
+interval includes 1. Models keep one split; beside a cross-fitted model they are in an audit with folds.
 """
 
 import argparse

@@ -84,6 +84,7 @@ CALLS: dict[str, tuple[Callable, Callable[[Any], pd.DataFrame], dict[str, Any]]]
     "tl.score": (_scored, lambda table: table, {}),
     "tl.recurrence": (spb.tl.recurrence, spb.get.recurrence, {}),
     "tl.confounding": (spb.tl.confounding, spb.get.confounding, {"n_random": 50}),
+    "tl.balance": (spb.tl.balance, spb.get.balance, {"n_random": 50}),
     "tl.target_response": (spb.tl.target_response, spb.get.target_response, {}),
     "tl.audit": (
         spb.tl.audit,

@@ -104,7 +104,7 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
 
 
 def test_warnings_are_notes_and_are_listed(screen, tmp_path, capsys):
-    code, _, err = run(capsys, "audit", screen, "--models", "mean", "--out", "out")
+    code, _, err = run(capsys, "audit", screen, "--batch", "none", "--models", "mean", "--out", "out")
     assert code == 0, err
     found = json.loads((tmp_path / "out" / "audit.json").read_text())
     (warned,) = [w for w in found["warnings"] if "gem_group" in w]

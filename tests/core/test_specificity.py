@@ -47,7 +47,7 @@ def make(seed=0, *, noise=0.3):
         centroid_noise=np.zeros(N),
         groups=fit,
         target_columns=np.zeros(G, dtype=bool),
-        pooled_var=np.ones(G),
+        z=np.zeros((N, G)),
     )
     return HeldOutData(truth=truth, half=half, control_half=control_half, axes=axes, fit=fit), true
 

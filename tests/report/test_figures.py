@@ -65,7 +65,7 @@ def test_raster_parts_are_inline():
 def test_models_counted_on_other_perturbations_say_how_many(audit):
     table = read(audit)["recurrence"]
     of_ridge = table[(table["model"] == "ridge") & (table["regime"] == "full")]
-    alone = of_ridge.assign(model="few", n_perturbations=3, count=2)
+    alone = of_ridge.assign(model="few", n_perturbations=3, count=2, n_effective_genes=2.0)
     _store.put(audit, recurrence=pd.concat([table, alone], ignore_index=True))
     svg = next(f["svg"] for f in figures(audit, read(audit))["recurrence"])
     assert ">observed<" in svg

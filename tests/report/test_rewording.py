@@ -19,7 +19,7 @@ NOTES = [
         (confounding, name)
         for name in ("NO_RESPONSE", "NO_MEASURABLE_AXIS", "NO_REPRODUCIBLE_AXIS", "WEAK", "NO_GENES", "TOO_FEW_GENES")
     ),
-    *((directions, name) for name in ("TOO_FEW", "NO_DEPTH")),
+    *((directions, name) for name in ("TOO_FEW", "NO_DEPTH", "NO_INTERVAL")),
     (_base, "CONSTANT"),
     *((_summary, name) for name in ("ONE_PREDICTION", "OFFSET", "SMALL_FOLDS")),
     *((_specificity_scores, name) for name in ("NO_EFFECT",)),

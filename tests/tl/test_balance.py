@@ -12,7 +12,7 @@ from scpertbias import _moments
 from scpertbias.get._screen import balance as stored
 from scpertbias.tl._balance import balance, balance_table, to_adopt
 
-pytestmark = pytest.mark.filterwarnings("ignore:obs holds")
+pytestmark = pytest.mark.filterwarnings("ignore:obs holds")  # where the batch is not tested, or cannot be
 
 
 def table_of(adata, **kwargs):
@@ -115,6 +115,11 @@ def test_columns_that_labels_determine(nested):
     row = table_of(adata).loc["guide"]
     assert row["status"] == "determined by the labels"
     assert row[["share", "p", "untested"]].isna().all()
+
+
+def test_nobody_is_warned_of_a_column_that_is_tested(nested, recwarn):
+    balance(nested.copy(), n_random=10)
+    assert not [w for w in recwarn if "look like batches" in str(w.message)]
 
 
 def test_a_known_response_is_needed():

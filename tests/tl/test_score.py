@@ -192,7 +192,7 @@ def test_columns_and_gaps():
     table = np.tile(screen.moments.control, (len(screen.names), 1))
     gaps = table.copy()
     gaps[truth.perturbation[0]] = np.nan
-    scores = score_table(screen, truth, [("a", "full", table), ("b", "no_mt", gaps)])
+    scores = score_table(screen, truth, [("a", "full", table), ("b", "no_mt", gaps)]).table
     assert list(scores.columns[:6]) == ["model", "perturbation", "split", "fold", "n_cells", "trained_on"]
     for name in METRICS:
         assert (f"{name}_ceiling" in scores) == (name != "discrimination")

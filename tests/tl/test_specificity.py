@@ -161,3 +161,16 @@ def test_real_screen():
 def test_no_model():
     with pytest.raises(KeyError, match="No model is stored"):
         specificity(spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep"))
+
+
+def test_ceilings_are_those_of_the_summary():
+    adata = spb.ds.papalexi_2021()
+    spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
+    profiles = spb.pp.profiles(adata, batch_key="bio_rep")
+    spb.tl.fit_mean(profiles)
+    spb.tl.score(profiles)
+    spb.tl.specificity(profiles, n_perm=20)
+    summary = spb.get.summary(profiles, models="mean", subset="all").set_index("metric")["ceiling"]
+    table = spb.get.specificity(profiles, models="mean").set_index("metric")["ceiling"]
+    for metric in ("l2", "pearson_delta", "pearson_delta_perturbed"):
+        assert table[metric] == pytest.approx(summary[metric], rel=1e-9)

@@ -6,7 +6,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 from scpertbias._core.moments import Moments
-from scpertbias._core.noise import counted_rows, noise_shape
 from scpertbias._moments.screen import Screen
 from scpertbias.tl._compared import common
 from scpertbias.tl._specificity_scores import OFF_SHARE, SKILLS, make_scorer
@@ -53,9 +52,7 @@ def screen():
 
 def stage_of(screen, folds, table):
     held = common(screen, {"model": table}, folds)
-    m = screen.moments
-    shape = noise_shape(m, counted_rows(m, screen.used))
-    return make_scorer(screen, held, G, 20, shape, np.random.default_rng(0))
+    return make_scorer(screen, held, G, 20, np.random.default_rng(0))
 
 
 def test_axes_are_those_of_the_training_perturbations(screen):

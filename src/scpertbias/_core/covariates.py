@@ -8,8 +8,8 @@ import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray
 from scpertbias._core.cell_columns import Covariates
-from scpertbias._core.detection import value_sums
 from scpertbias._core.moments import Moments, control_by_batch, shares, within_batches
+from scpertbias._core.z_scores import value_sums
 
 
 @dataclass(frozen=True)

@@ -118,9 +118,10 @@ def ratio_bounds(estimate: float, error: float, quantile: float) -> tuple[float,
     return min(a, c), max(b, d)
 
 
-def mean_of(values: FloatArray, bounds: Transformation = linear_bounds) -> Estimate:
+def mean_of(values: FloatArray, bounds: Transformation = linear_bounds, *, shared: float = 0.0) -> Estimate:
     """Mean over perturbations with the interval and the p of Student's t; NaN are left out.
 
+    ``shared`` is a variance of the mean that all perturbations have in common, as from their control.
     Infinite values are not left out, as a diverged model would look better for it: their mean has no interval.
     """
     known = values[~np.isnan(values)]
@@ -135,7 +136,7 @@ def mean_of(values: FloatArray, bounds: Transformation = linear_bounds) -> Estim
     n_effective = squares**2 / float(np.sum(away**4)) if squares > 0 else np.nan
     if n < MIN_PERTURBATIONS:
         return Estimate(n, n_effective, estimate, reason=TOO_FEW)
-    error = float(np.sqrt(squares / (n - 1) / n))
+    error = float(np.sqrt(squares / (n - 1) / n + shared))
     low, high = bounds(estimate, error, t_quantile(n - 1))
     return Estimate(n, n_effective, estimate, low, high, _p_value(estimate, error, n - 1))
 
@@ -147,7 +148,7 @@ def _p_value(estimate: float, error: float, freedom: float) -> float:
 
 
 def ratio_of_sums(
-    numerators: FloatArray, denominators: FloatArray, bounds: Transformation, *, room: bool = True
+    numerators: FloatArray, denominators: FloatArray, bounds: Transformation, *, room: bool = True, shared: float = 0.0
 ) -> Estimate:
     """Ratio of two sums over perturbations with the interval of the jackknife; those with a term that is not finite are left out.
 
@@ -160,10 +161,12 @@ def ratio_of_sums(
         return Estimate(n, n_effective, np.nan, reason=NO_ROOM if n else TOO_FEW)
     with np.errstate(divide="ignore", invalid="ignore"):
         without_one = (above.sum() - above) / (total - below)
-    return jackknifed(float(above.sum()) / total, without_one, n_effective, bounds)
+    return jackknifed(float(above.sum()) / total, without_one, n_effective, bounds, shared=shared)
 
 
-def jackknifed(estimate: float, without_one: FloatArray, n_effective: float, bounds: Transformation) -> Estimate:
+def jackknifed(
+    estimate: float, without_one: FloatArray, n_effective: float, bounds: Transformation, *, shared: float = 0.0
+) -> Estimate:
     """Estimate with the interval of the jackknife: t with ``n_effective`` − 1 degrees of freedom.
 
     Parameters
@@ -176,11 +179,14 @@ def jackknifed(estimate: float, without_one: FloatArray, n_effective: float, bou
         From :func:`effective_number`.
     bounds
         Bounds of the interval.
+    shared
+        Variance that all perturbations have in common, as from their control.
     """
     n = len(without_one)
     if n < MIN_PERTURBATIONS:
         return Estimate(n, n_effective, estimate, reason=TOO_FEW)
-    low, high = bounds(estimate, jackknife_error(without_one), t_quantile(n_effective - 1))
+    error = float(np.hypot(jackknife_error(without_one), np.sqrt(shared)))
+    low, high = bounds(estimate, error, t_quantile(n_effective - 1))
     return Estimate(n, n_effective, estimate, low, high)
 
 

@@ -14,7 +14,8 @@ from functools import cached_property
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-from scpertbias._core.ceilings import ROUNDING, Truth, correlation, l2_ceiling, pearson_ceiling, row_norm
+from scpertbias._core.ceilings import ROUNDING, Truth, correlation, l2_ceiling, row_norm
+from scpertbias._core.pearson_ceilings import pearson_ceiling
 from scpertbias._core.specific_skill import off, unit_rows
 
 METRICS = ("l2", "pearson_delta", "pearson_delta_perturbed", "off_axis")

@@ -14,8 +14,8 @@ from anndata import AnnData
 
 from .. import _keys, _store, _validate
 from .._core.arrays import FloatArray, IntArray
-from .._core.detection import value_sums
 from .._core.moments import Moments
+from .._core.z_scores import value_sums
 from . import profile_columns
 from .screen import Screen
 

@@ -54,7 +54,9 @@ SPECIFICITY = (
     *_of("specificity", "model", "metric", "n", "score", "mismatched", "specific_gain", "q", "ceiling_gain"),
     *_of("specificity", "axis_only", "score_half", "note"),
 )
-RECURRENCE = _of("recurrence", "model", "symbol", "count", "n_perturbations", "excess", "excess_ci_low", "expected")
+RECURRENCE = _of(
+    "recurrence", "model", "symbol", "count", "n_perturbations", "excess", "excess_ci_low", "excess_ci_high", "expected"
+)
 VARIANCE = _of(
     "variance_ratio", "model", "n_perturbations", "ratio", "cosine_mean", "cosine_control", "collapsed_to", "note"
 )

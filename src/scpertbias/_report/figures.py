@@ -26,7 +26,7 @@ def _recurrence(data: MuData) -> MplFigure:
     """Draw the models that differ between perturbations, each on the perturbations that it predicts."""
     table = get.recurrence(data)
     table = table[(table["regime"] == "full") & (table["by"] == SCALE) & (table["model"] != OBSERVED)]
-    models = list(dict.fromkeys(table.loc[table["count"] > 0, "model"]))
+    models = list(dict.fromkeys(table.loc[table["n_effective_genes"].notna(), "model"]))
     figure: MplFigure = pl.recurrence(data, SCALE, models=models, return_fig=True)
     return figure
 

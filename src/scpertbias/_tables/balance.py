@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .table import NOTE, Column, P, Table
+from .table import NOTE, Column, N, P, Table
 
 BALANCE = Table(
     "balance",
@@ -23,6 +23,7 @@ BALANCE = Table(
                 "mt_percent": "percentage of mitochondrial counts",
             },
         ),
+        N,
         Column("n_levels", "int64", "Number of levels; 0 for depth and mitochondrial counts.", label="levels"),
         Column(
             "share",

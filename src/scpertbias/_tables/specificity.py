@@ -96,8 +96,7 @@ RECURRENCE = Table(
     "spb.tl.recurrence",
     "In how many perturbations each gene is among the strongest.",
     "One row per model (``observed`` among them), scale and gene. Genes that are never among the strongest are left "
-    "out. A model that predicts the same for every unseen perturbation has the same genes on top everywhere by "
-    "construction (and none once centered), so it gets no p.",
+    "out. Only the data have p: what all predictions of a model share is a property of the model.",
     (
         MODEL,
         Column(
@@ -106,9 +105,9 @@ RECURRENCE = Table(
             "Scale of the effects.",
             values={
                 "delta": "difference from control",
-                "z": "in standard errors",
-                "centered": "z of the difference from the mean of the perturbed, for a model from that of its own "
-                "predictions",
+                "z": "the same in standard errors",
+                "centered": "difference from the mean over perturbations (of a model: over its predictions) in standard "
+                "errors; rely on this one",
             },
         ),
         GENE,
@@ -136,16 +135,16 @@ RECURRENCE = Table(
         Column(
             "excess_ci_low",
             "float64",
-            "Lower end of the 95 % interval of ``excess``: the observed count is one of noisy data, and a model without "
-            "noise has somewhat more of the same genes.",
+            "Lower end of the 95 % interval of ``excess`` (Agresti–Caffo), for all genes at once (Bonferroni).",
             label="at least",
             tip="lower end of its 95 % interval",
         ),
-        P,
+        Column("excess_ci_high", "float64", "Upper end of that interval.", label="at most"),
+        replace(P, sentence="p of the observed count; missing for models and for ``delta``."),
         replace(
             Q,
-            sentence="p adjusted over the genes (Benjamini–Hochberg); missing for ``delta``, where noisy genes "
-            "recur in any screen.",
+            sentence="p adjusted over the genes (Benjamini–Hochberg); for ``z`` only where there are at least five "
+            "controls per cell of a perturbation.",
         ),
         Column("n_effective_genes", "float64", "Effective number of genes that the strongest are spread over."),
         NOTE,

@@ -16,7 +16,6 @@ from .._docs import docs
 from .._log import added, some
 from ._annotate import marked, masks
 
-REPRODUCIBLE = 0.3
 MOST = 0.8
 N_NAMED = 8
 # No mean of log1p values is above this, not even where cells are scaled to a million counts.

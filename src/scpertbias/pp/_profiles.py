@@ -73,6 +73,11 @@ def profiles(
         Unbiased variance over cells.
     ``varm['control_blocks']``
         Means of 20 blocks of control cells (genes × blocks).
+    ``obsm['levels']``, ``varm['control_by_level']``, ``varm['control_var_by_level']``
+        For :func:`scpertbias.tl.balance`: cells by level of every column of ``obs`` that can be tested, and mean and
+        variance of the control cells in each level.
+    ``obsm['quality']``, ``obsm['quality_var']``
+        Mean and variance of log depth and of the percentage of mitochondrial counts, where they are known.
     ``obs``
         ``perturbation``, ``split``, ``n_cells``, ``is_reference``, ``n_targets``, ``target_measured``, ``used``,
         ``reason`` (why a row is not used).

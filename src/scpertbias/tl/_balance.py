@@ -78,9 +78,8 @@ def balance(
     --------
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
-    >>> profiles = spb.pp.profiles(adata)
-    >>> spb.tl.balance(profiles)
-    >>> spb.get.balance(profiles, column="bio_rep")["status"].item()
+    >>> spb.tl.balance(adata)
+    >>> spb.get.balance(adata, column="bio_rep")["status"].item()
     'noted'
     """
     _validate.cells_or_profiles(adata)
@@ -93,6 +92,7 @@ def balance(
         layer=layer,
         split_key=split_key,
         gene_symbols=gene_symbols,
+        tested=True,
     )
     if TESTED in screen.record["obs_columns_status"] and screen.moments.levels is None:
         msg = (
@@ -118,7 +118,7 @@ def balance_table(
     table = pd.DataFrame(rows, columns=_tables.columns("balance"))
     rank = {status: i for i, status in enumerate(_tables.TABLES["balance"].pick("status")[0].values)}
     order = np.lexsort((-table["share"].fillna(-np.inf), table["status"].map(rank), table["kind"] != "column"))
-    return table.iloc[order].reset_index(drop=True).astype({"outcome": "boolean", "n_levels": np.int64})
+    return table.iloc[order].reset_index(drop=True).astype({"outcome": "boolean", "n": np.int64, "n_levels": np.int64})
 
 
 class _Tester:
@@ -242,6 +242,7 @@ class _Tester:
         return {
             "column": column,
             "kind": kind,
+            "n": len(self.rows),
             "n_levels": n_levels,
             "share": one.share,
             "null": one.null,

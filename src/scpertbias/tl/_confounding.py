@@ -15,7 +15,7 @@ from .._core.confounding import Share, cut_share, gene_set_shares
 from .._core.confounding import note_codes as note_codes
 from .._core.directions import N_PARTS, direction_shares
 from .._core.gene_sets import MIN_SET, enough_draws, gene_draws
-from .._core.noise import SURE, noise_shape
+from .._core.noise import SURE
 from .._core.response import Response
 from .._docs import docs
 from .._log import added
@@ -143,7 +143,7 @@ def confounding_table(
     fold_rng, null_rng = np.random.default_rng(rng).spawn(2)
     m, detection = screen.merged.moments, screen.detection
     rows = np.flatnonzero(detection.counted)
-    response = Response.of(m, rows, noise_shape(m, rows))
+    response = Response.of(m, rows, screen.noise_shape)
     targets = [set(screen.targets[p]) for p in rows]
     targeted = np.array([[not t.isdisjoint(s.symbols) for t in targets] for s in sets], dtype=bool)
     members, pools = (np.array([getattr(s, name) for s in sets], dtype=bool) for name in ("measured", "pool"))

@@ -10,7 +10,6 @@ from anndata import AnnData
 
 from .. import _store, _tables
 from .._core.arrays import FloatArray
-from .._core.noise import counted_rows, noise_shape
 from .._core.resampling import benjamini_hochberg
 from .._docs import docs
 from .._log import added
@@ -141,8 +140,6 @@ def specificity_table(
     """
     seed = int(np.random.default_rng(rng).integers(2**63))
     one_split = one_split or {}
-    m = screen.merged.moments
-    shape = noise_shape(m, counted_rows(m, screen.merged.used))
     scorers: dict[object, SpecificityScorer] = {}
 
     def scorer_on(name: str, table: FloatArray) -> SpecificityScorer | None:
@@ -153,7 +150,7 @@ def specificity_table(
             return None
         key = held_out.rows.tobytes(), *(rows.tobytes() for rows in held_out.training.rows)
         if key not in scorers:
-            scorers[key] = make_scorer(screen, held_out, n_top_genes, n_perm, shape, np.random.default_rng(seed))
+            scorers[key] = make_scorer(screen, held_out, n_top_genes, n_perm, np.random.default_rng(seed))
         return scorers[key]
 
     rows: list[dict[str, object]] = []

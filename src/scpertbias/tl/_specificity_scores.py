@@ -11,7 +11,7 @@ from .._core.arrays import FloatArray, IntArray
 from .._core.ceilings import Truth
 from .._core.confounding import NO_RESPONSE
 from .._core.mismatch import Mismatch, mismatch, only_drift, permutations
-from .._core.noise import NoiseShape, response_known
+from .._core.noise import response_known
 from .._core.resampling import MIN_PERTURBATIONS, TOO_FEW
 from .._core.shapley import NO_AXIS
 from .._core.specific_skill import off_axis, specific_skill
@@ -28,6 +28,7 @@ from .._core.specificity import (
     own_scores,
     score_matrix,
 )
+from .._core.z_scores import z_scores
 from .._keys import OBSERVED
 from .._models._base import CONSTANT
 from .._moments import Screen
@@ -163,7 +164,7 @@ class SpecificityScorer:
 
 
 def make_scorer(
-    screen: Screen, held_out: HeldOut, n_top_genes: int, n_perm: int, shape: NoiseShape, rng: np.random.Generator
+    screen: Screen, held_out: HeldOut, n_top_genes: int, n_perm: int, rng: np.random.Generator
 ) -> SpecificityScorer:
     """Take from the screen what models are judged by on some held-out perturbations."""
     m = screen.merged.moments
@@ -184,7 +185,7 @@ def make_scorer(
         centroid_noise=_noise_of_means(trained, genes)[fit],
         groups=held_out.groups[has_halves],
         target_columns=np.zeros(len(genes), dtype=np.bool_),
-        pooled_var=pooled,
+        z=z_scores(m, rows)[:, genes],
     )
     data = HeldOutData(
         truth=truth,
@@ -199,8 +200,8 @@ def make_scorer(
         rows=rows,
         several_fits=held_out.several_fits,
         permuted=permutations(truth.groups, n_perm, rng),
-        a2=shape.a2_raised,
-        known=response_known(m, rows, shape),
+        a2=screen.noise_shape.a2_raised,
+        known=response_known(m, rows, screen.noise_shape),
     )
 
 

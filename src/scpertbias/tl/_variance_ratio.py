@@ -17,7 +17,6 @@ from .._log import added
 from .._models._base import CONSTANT
 from .._moments import Screen
 from ._compared import common, read_inputs
-from ._summary import noise_a2
 
 
 @docs.dedent
@@ -114,7 +113,7 @@ def variance_ratio_table(
         own=m.var[rows] / m.n[rows, None],
         weights=m.weights[rows],
         control=np.nan_to_num(m.control_var) / np.maximum(m.n_control, 1)[:, None],
-        a2=noise_a2(screen),
+        a2=screen.noise_shape.a2_raised,
     )
     screens, genes = [], []
     for name, table in held_out.predictions.items():

@@ -109,7 +109,7 @@ def test_specific_skill_retraining_and_recurrence_stand_on_the_card(tables):
     tables["recurrence"] = pd.DataFrame(
         [
             {"model": "x", "regime": "full", "by": "centered", "symbol": s, "count": 9, "excess": 5.0, "excess_ci_low": low,
-             "n_perturbations": 20, "q": NAN}
+             "n_perturbations": 20, "n_effective_genes": 9.0}
             for s, low in (("A", 1.0), ("B", -1.0))
         ]
     )  # fmt: skip

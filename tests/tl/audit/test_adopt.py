@@ -12,6 +12,9 @@ from scpertbias import _moments
 from scpertbias.get._screen import balance as balance_of
 from scpertbias.get._screen import check as check_of
 from scpertbias.tl._audit.audit import audit as run_audit
+from scpertbias.tl._audit.cross_fit import Variant
+from scpertbias.tl._audit.prepare import prepare
+from scpertbias.tl._audit.settings import AuditSettings
 
 
 def drawn(seed, shape, plant="none", **changes):
@@ -104,6 +107,15 @@ def test_two_columns_are_adopted_at_most(nested):
     assert table.loc[adopted[1], "within"] == adopted[0]
     (left,) = set(added) - set(adopted)
     assert table.loc[left, "within"] == " × ".join(adopted)
+
+
+def test_models_of_cells_are_trained_within_the_column(nested):
+    ready = prepare(nested, [Variant("deep", "gears", {})], None, AuditSettings(covariates=()))
+    assert ready.data["batch_key"] == ["batch"]
+    assert list(_moments.of(ready.profiles).record["batch_key"]) == ["batch"]
+    off = prepare(nested, [], None, AuditSettings(covariates=(), batch_key="batch"))
+    assert list(_moments.of(off.profiles).record["batch_key"]) == ["batch"]
+    assert off.notes == []
 
 
 def test_profiles_only_warn(nested):

@@ -14,7 +14,6 @@ NAME = "recurrence"
 KINDS = ("only_baseline", "no_response", "only_constants", "genes_recur", "no_gene_recurs")
 STATEMENTS = ("genes_of_models", "no_gene_of_models")
 AT_MOST = 5
-LEVEL = 0.05
 SCALE = "centered"
 """The scale on which a null screen has no gene that recurs."""
 
@@ -49,22 +48,18 @@ def tested_genes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the genes of models that differ between perturbations, on enough of them, in the full screen.
 
     They are counted by the effects beyond the mean of the perturbed, where a constant prediction has none. Without a
-    reproducible response a model's own loadings recur, so nothing is tested. ``in_data`` marks genes that recur in the data
-    beyond chance: a model without noise has them more often, and rightly.
+    reproducible response a model's own loadings recur, so nothing is tested.
     """
     table = tables["recurrence"]
-    table = table[(table["regime"] == "full") & (table["by"] == SCALE)]
-    recurrent = table.loc[(table["model"] == OBSERVED) & (table["q"] < LEVEL), "symbol"]
-    table = table[table["model"] != OBSERVED]
-    table = table.assign(in_data=table["symbol"].isin(recurrent))
+    table = table[(table["regime"] == "full") & (table["by"] == SCALE) & (table["model"] != OBSERVED)]
     if response_known(tables["confounding"]) is False:
         return table.iloc[:0]
-    return table[(table["count"] > 0) & (table["n_perturbations"] >= MIN_HELD_OUT)]
+    return table[table["n_effective_genes"].notna() & (table["n_perturbations"] >= MIN_HELD_OUT)]
 
 
 def beyond_the_data(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the genes whose count exceeds that of the data by its interval, most often first; none that recur in the data."""
-    beyond = table[(table["excess_ci_low"] > 0) & ~table["in_data"]]
+    """Return the genes whose count exceeds that of the data by its interval, most often first."""
+    beyond = table[table["excess_ci_low"] > 0]
     return beyond.sort_values(["excess", "count"], ascending=False, kind="stable")
 
 

@@ -203,9 +203,9 @@ def _run(
         folds = make_folds(screens["full"], settings.n_folds, settings.rng)
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
         results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
-        scores = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
+        scored = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
         answers = ask_questions(results, settings)
-        tables = make_tables(results, scores, answers, settings, failures)
+        tables = make_tables(results, scored, answers, settings, failures)
         store_results(mdata, results, tables, settings, notes)
     del screens, fits, results  # before regimes are added
     return add_regimes(mdata, plan, fit_on=settings.fit_on)
@@ -251,19 +251,21 @@ def _split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dic
 
 def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what :func:`add_predictions` takes; changes against control stay changes, as their ceiling is another one."""
-    arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test")}
-    if not _results.changes({name: record}):
+    arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test"), "record": record}
+    if not _results.are_changes(record):
         return arguments
     control = _moments.of(adata, **_results.agreed_data({name: record})).moments.control
     return {**arguments, "predictions": arguments["predictions"] - control, "kind": "delta"}
 
 
 def _add_external(
-    profiles: AnnData, external: Mapping[str, Mapping[str, Any]], models: Collection[Variant], split_key: str
+    profiles: AnnData, external: Mapping[str, dict[str, Any]], models: Collection[Variant], split_key: str
 ) -> None:
     """Add external predictions to the profiles; of all models there something must say what they have not seen."""
     for name, arguments in external.items():
+        record = arguments.pop("record", {})
         add_predictions(profiles, key_added=name, **arguments)
+        _results.copy_batch_weights(profiles, name, record)
     _check_held_out(profiles, external, {model.name for model in models}, split_key)
 
 
