@@ -469,7 +469,7 @@ def test_cells_in_no_batch_of_the_data_are_left_out():
 def test_batches_of_predicted_cells_go_along_into_an_audit():
     data, predicted, _ = cells_in_batches()
     spb.tl.add_predictions(data, predicted, key_added="perfect", batch_key="batch")
-    options = {"batch_key": "batch", "covariates": (), "regimes": ("full",), "n_boot": 10, "n_random": 0}
+    options = {"batch_key": "batch", "covariates": (), "regimes": ("full",), "n_random": 0}
     mdata = spb.tl.audit(data, models=("mean", "perfect"), **options)
     direct = spb.tl.audit(data, models=("mean",), predictions={"perfect": predicted}, **options)
     a, b = (spb.get.scores(m, models="perfect", split="test").set_index("perturbation") for m in (mdata, direct))
