@@ -287,7 +287,7 @@ def many() -> ad.AnnData:
     labels = np.repeat([f"T{i:05d}" for i in range(20_000)], 2)
     labels = np.concatenate([np.repeat("control", 40), labels])
     obs = pd.DataFrame({"perturbation": labels}, index=[f"cell{i}" for i in range(len(labels))])
-    return ad.AnnData(rng.gamma(2.0, size=(len(labels), 6)), obs=obs)
+    return ad.AnnData(rng.gamma(2.0, 0.4, size=(len(labels), 6)), obs=obs)
 
 
 NO_WORD = ("", "nan", "NaN", None, np.nan, "unassigned", " Multiplet ", "none", "ambiguous")
@@ -404,7 +404,7 @@ CASES: dict[str, Case] = {
     "gene names with '/', spaces and markup": Case(genes({"GENE8": "GENE8 </b>/1"}), renamed={"GENE8 </b>/1": "GENE8"}),
     "Ensembl ids, symbols in var": Case(changed(ensembl), renamed=ENSEMBL),
     "Ensembl ids, no symbols": Case(genes({name: key for key, name in ENSEMBL.items()})),
-    "mouse": Case(genes(MOUSE)),
+    "mouse": Case(genes(MOUSE), renamed={v: k for k, v in MOUSE.items()}),
     "mouse, with species='mouse'": Case(
         genes(MOUSE), renamed={v: k for k, v in MOUSE.items()}, given={"species": "mouse"}
     ),

@@ -11,7 +11,10 @@ from .._core.accumulators import GroupSums
 from .._core.arrays import FloatArray, IntArray
 from .._core.depth import Depth
 from .._core.sums import row_sums
-from .._validate import Scale
+from .._scale import Scale
+
+TOTAL = 0.5
+"""Sizes that are smaller than the counts of the cells by more than this are no totals."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,28 @@ class Normalization:
         if n := int(((size < 0) | ((size == 0) & (totals > 0))).sum()):
             msg = f"`size_factors`: {self.named} is not positive in {n} cells that hold counts."
             raise ValueError(msg)
+        _check_totals(size, totals, self.target_sum, self.named)
         return np.divide(self.target_sum, size, out=np.zeros_like(size), where=size > 0), size
+
+
+def _check_totals(size: FloatArray, totals: FloatArray, target_sum: float, named: str) -> None:
+    """Refuse sizes that are no totals where counts are scaled to one: they would become all but binary.
+
+    Those of scran have a mean of 1, and are for a ``target_sum`` of 1; totals of all genes may be far above those here.
+    """
+    cells = (size > 0) & (totals > 0)
+    if target_sum == 1 or not cells.any():
+        return
+    typical, total = float(np.median(size[cells])), float(np.median(totals[cells]))
+    if typical >= TOTAL * total:
+        return
+    factors = " Pass target_sum=1 for factors with a mean of 1, as those of scran; or make" if typical < 20 else " Make"
+    msg = (
+        f"`size_factors`: {named} (median {typical:.3g}) is far below the counts of the cells (median {total:.4g}), so it is "
+        f"no total, and counts would be scaled up to {target_sum * total / typical:.2g}.{factors} them totals by "
+        f"multiplying with {total / typical:.4g}."
+    )
+    raise ValueError(msg)
 
 
 @dataclass(frozen=True)
@@ -61,12 +85,14 @@ class CellBatch:
 
     def read(self, x: Any, sums: GroupSums, depth: Depth | None, rows: slice, genes: slice | None = None) -> None:
         """Add the values of these cells, which lie at ``rows``, to the sums; of ``genes`` only where given."""
-        self.check.add(x)
+        self.check.add(x, whole_cells=genes is None)
         to = self.columns
         if genes is not None and to is not None:
             start, to = int((to[: genes.start] >= 0).sum()), to[genes]
             x, genes = x[:, np.flatnonzero(to >= 0)], slice(start, start + int((to >= 0).sum()))
         scale, size = (None, self.size) if self.normalization is None else self.normalization.of(x)
+        if self.normalization is not None and size is not None and (genes is None or not genes.start):
+            self.check.add_sizes(size)
         _put(sums, genes, x, self.group, scale, self.deviations, to)
         if depth is not None and size is not None:
             code, log_size = depth.add_sizes(rows, size)

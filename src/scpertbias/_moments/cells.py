@@ -10,15 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from .. import _keys, _store, _validate
+from .. import _genes, _keys, _validate
 from .._core.arrays import BoolArray, IntArray
 from .._core.depth import Depth
 from .._core.halves import assign_halves
 from .._core.row_moments import MomentAccumulator
 from .._labels import NO_LABEL, Labels, parse, warn_if_guides
-from .._log import info, warn
-from . import streaming
-from .batch import Normalization
+from .._log import info, some, warn
+from . import streaming, values
 from .screen import Screen
 
 MIN_BATCH_CONTROLS = 10
@@ -39,15 +38,13 @@ def read(
     genes: BoolArray | None = None,
 ) -> Screen:
     """Take the moments of the cells, of all or some genes, in one pass."""
-    x = _store.matrix(adata, layer)
-    may_be_negative = _store.layer_record(adata, layer) is not None
-    check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative)
+    x, check = values.values_of(adata, layer, normalize)
+    adata, x, genes, others = values.only_genes(adata, x, genes)
     if 0 in x.shape:
         check.finish()
     labels, symbols, symbols_key = _labels(adata, data["groupby"], data["reference"], data["gene_symbols"])
-    warn_if_guides(labels.names[1:], data["groupby"])
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
-    _warn_batches(adata, data["batch_key"])
+    _warn_of_names(adata, data, labels, symbols, symbols_key)
     split = _splits(adata, data["split_key"], labels)
     codes, left_out, kinds = _leave_out(labels, batch, batch_names, split)
     codes, codes_with_cells = _compress(codes)
@@ -56,17 +53,16 @@ def read(
     used, reason = _usable(row, perturbation, data["min_cells"])
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
     hashes, guides = _hashes(adata, seed), _guide_halves(adata, guide_key, codes)
-    n_rows, n_genes = len(perturbation), adata.n_vars if genes is None else int(genes.sum())
+    n_rows, n_genes = len(perturbation), int(genes.sum())
     assignment = assign_halves(row, n_rows, 0, hashes, batch=batch, n_batches=len(batch_names), guide_half=guides)
-    normalization = _normalization(adata, normalize, size_factors, target_sum)
-    values = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
-    genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
+    normalized = values.normalization(adata, normalize, size_factors, target_sum)
+    z = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
     columns = None if genes.all() else np.where(genes, np.cumsum(genes) - 1, -1)
-    accumulator = MomentAccumulator(assignment, row, n_rows, 0, batch=batch, n_genes=n_genes, covariates=values)
-    size = _validate.depth(adata) if normalization is None else None
+    accumulator = MomentAccumulator(assignment, row, n_rows, 0, batch=batch, n_genes=n_genes, covariates=z)
+    size = _validate.depth(adata) if normalized is None else None
     half = np.where(codes == 0, assignment.half[assignment.group], -1)
-    depth = None if normalization is None and size is None else Depth(half, batch, n_genes)
-    settings = streaming.ReadSettings(depth, size, normalization, check, chunk_memory, columns)
+    depth = None if normalized is None and size is None else Depth(half, batch, n_genes)
+    settings = streaming.ReadSettings(depth, size, normalized, check, chunk_memory, columns)
     moments = streaming.moments(x, accumulator, settings)
     record = {
         **_data_record(data, labels, symbols_key),
@@ -76,6 +72,10 @@ def read(
         "normalize": normalize,
         "size_factors": size_factors,
         "target_sum": float(target_sum),
+        **check.record(),
+        **values.other_total(adata, check.record()["mean_size"], normalize, size_factors),
+        "left_out_feature": list(others),
+        "left_out_feature_n": np.array(list(others.values()), dtype=np.int64),
         "rng": seed if isinstance(rng, int | np.integer) else None,
         "n_cells": int(adata.n_obs),
         "batch_names": batch_names,
@@ -88,7 +88,7 @@ def read(
         perturbation=perturbation,
         split=split_of_row,
         genes=adata.var_names[genes],
-        symbols=symbols[genes],
+        symbols=_genes.one_each(symbols[genes], adata.var_names[genes], moments.control),
         used=used,
         reason=reason,
         codes=codes,
@@ -138,11 +138,35 @@ def _labels(
 ) -> tuple[Labels, npt.NDArray[np.str_], str | None]:
     symbols, key = _validate.gene_symbols(adata, gene_symbols)
     values = _validate.column(adata, groupby, argument="groupby")
-    return parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist()), symbols, key
+    labels = parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist())
+    _check_patterns(reference, labels.controls, symbols.tolist())
+    return labels, symbols, key
 
 
-def _warn_batches(adata: AnnData, batch_key: str | Sequence[str] | None) -> None:
-    if batch_key is None and (likely := _validate.likely_batches(adata)):
+def _check_patterns(reference: str | Sequence[str] | None, controls: Sequence[str], symbols: Sequence[str]) -> None:
+    """Refuse a pattern for the control that takes perturbations of measured genes too: ``NT*`` takes NTRK1 and NTS."""
+    if reference is None:
+        return
+    names = np.atleast_1d(np.asarray(reference)).astype(str).tolist()
+    by_pattern = [label for label in controls if label not in names]
+    genes = set(symbols).intersection(by_pattern) | set(_genes.named_like_guides(by_pattern, symbols))
+    if genes:
+        rest = [label for label in controls if label not in genes]
+        msg = (
+            f"`reference` {names} also takes {some(sorted(genes))}, which are named like measured genes. Pass a narrower "
+            f"pattern or the list of the controls ({some(rest) or 'by their names'})."
+        )
+        raise ValueError(msg)
+
+
+def _warn_of_names(
+    adata: AnnData, data: dict[str, Any], labels: Labels, symbols: npt.NDArray[np.str_], symbols_key: str | None
+) -> None:
+    """Warn of labels, genes and columns that are named like something else."""
+    warn_if_guides(labels.names[1:], data["groupby"])
+    if text := _genes.ids_without_symbols(adata.var_names, symbols, symbols_key):
+        warn(f"{text}.")
+    if data["batch_key"] is None and (likely := _validate.likely_batches(adata)):
         warn(
             f"obs holds {likely}, which look like batches, and `batch_key` was not given: differences between batches then "
             f"count as effects of perturbations. Pass batch_key={likely[0]!r}."
@@ -218,24 +242,6 @@ def _guide_halves(adata: AnnData, guide_key: str | None, codes: IntArray) -> Int
     guide = _validate.column(adata, guide_key, argument="guide_key").astype(object)
     frame = pd.DataFrame({"code": codes, "guide": guide.where(guide.notna(), "").astype(str).to_numpy()})
     return (frame.groupby("code")["guide"].rank(method="dense").to_numpy(np.int64) - 1) % 2
-
-
-def _normalization(
-    adata: AnnData, normalize: bool, size_factors: str | None, target_sum: float
-) -> Normalization | None:
-    """Return how raw counts are normalized, or None where values are log-normalized already."""
-    if not normalize:
-        if size_factors is not None:
-            msg = "`size_factors` was given without normalize=True; values that are log-normalized already need none."
-            raise ValueError(msg)
-        return None
-    if target_sum <= 0:
-        msg = f"`target_sum` is {target_sum}; it must be positive."
-        raise ValueError(msg)
-    size = None
-    if size_factors is not None:
-        size = _validate.numeric_columns(adata, [size_factors], argument="size_factors")[:, 0]
-    return Normalization(target_sum, size, f"obs[{size_factors!r}]")
 
 
 def _usable(row: IntArray, perturbation: IntArray, min_cells: int) -> tuple[BoolArray, npt.NDArray[np.str_]]:

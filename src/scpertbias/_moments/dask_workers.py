@@ -18,7 +18,7 @@ from .._core.chunks import by_genes, in_memory
 from .._core.depth import Depth
 
 if TYPE_CHECKING:
-    from .._validate import Scale
+    from .._scale import Scale
     from .batch import CellBatch
 
 

@@ -126,5 +126,5 @@ def profiles_of(
     )
     # Profiles no longer hold the columns of the cells; pp.check speaks of them.
     likely = _validate.likely_batches(adata) if batch_key is None else []
-    var = adata.var if genes is None else adata.var.loc[genes]
-    return write_profiles(replace(screen, record={**screen.record, LIKELY_BATCHES: likely}), var)
+    record = {**screen.record, LIKELY_BATCHES: likely}
+    return write_profiles(replace(screen, record=record), adata.var.loc[screen.genes])

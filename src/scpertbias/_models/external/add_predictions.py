@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from ... import _moments, _store, _validate
+from ... import _genes, _moments, _store, _validate
 from ..._core.arrays import FloatArray
 from ..._docs import docs
 from ..._log import added, info
@@ -122,6 +122,7 @@ def add_predictions(
     _validate.cells_or_profiles(adata)
     _store.check_key(adata, key_added)
     _validate.memory(adata)
+    _genes.refuse_others(adata)
     screen = _moments.of(
         adata,
         groupby=groupby,
