@@ -316,26 +316,3 @@ def test_record():
 def test_guides_as_perturbations_warn():
     with pytest.warns(UserWarning, match="looks like guides"):
         _moments.of(make(sizes=(("ctrl", 40), ("A_g1", 30), ("A_g2", 30))))
-
-
-def with_controls(controls, targets=("NTRK1", "NTS", "STAT1")):
-    adata = make(sizes=[*((name, 60) for name in controls), *((name, 30) for name in targets)])
-    adata.var_names = ["NTRK1", "NTS", "STAT1", "G4"]
-    return adata
-
-
-@pytest.mark.parametrize("pattern", ["NT*", ["NT*"], "N*", ["NT_1", "NT[!_]*"]])
-def test_a_pattern_that_takes_measured_genes_is_refused(pattern):
-    with pytest.raises(ValueError, match=r"`reference` .* also takes NTRK1, NTS, which are named like measured genes"):
-        _moments.of(with_controls(("NT_1", "NT_2")), reference=pattern)
-
-
-def test_a_pattern_that_takes_guides_of_measured_genes_is_refused():
-    with pytest.raises(ValueError, match=r"also takes NTRK1_g1.*list of the controls \(NT_1\)"):
-        _moments.of(with_controls(("NT_1",), targets=("NTRK1_g1", "STAT1")), reference="NT*")
-
-
-@pytest.mark.parametrize(("reference", "n"), [("NT_*", 120), (["NT_1", "NTS"], 90), (None, 120), ("NTS", 30)])
-def test_genes_are_controls_where_they_are_asked_for(reference, n):
-    screen = _moments.of(with_controls(("NT_1", "NT_2")), reference=reference)
-    assert screen.moments.n[0] == n

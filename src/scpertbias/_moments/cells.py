@@ -16,7 +16,7 @@ from .._core.depth import Depth
 from .._core.halves import assign_halves
 from .._core.row_moments import MomentAccumulator
 from .._labels import NO_LABEL, Labels, parse, warn_if_guides
-from .._log import info, some, warn
+from .._log import info, warn
 from . import streaming, values
 from .screen import Screen
 
@@ -138,25 +138,7 @@ def _labels(
 ) -> tuple[Labels, npt.NDArray[np.str_], str | None]:
     symbols, key = _validate.gene_symbols(adata, gene_symbols)
     values = _validate.column(adata, groupby, argument="groupby")
-    labels = parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist())
-    _check_patterns(reference, labels.controls, symbols.tolist())
-    return labels, symbols, key
-
-
-def _check_patterns(reference: str | Sequence[str] | None, controls: Sequence[str], symbols: Sequence[str]) -> None:
-    """Refuse a pattern for the control that takes perturbations of measured genes too: ``NT*`` takes NTRK1 and NTS."""
-    if reference is None:
-        return
-    names = np.atleast_1d(np.asarray(reference)).astype(str).tolist()
-    by_pattern = [label for label in controls if label not in names]
-    genes = set(symbols).intersection(by_pattern) | set(_genes.named_like_guides(by_pattern, symbols))
-    if genes:
-        rest = [label for label in controls if label not in genes]
-        msg = (
-            f"`reference` {names} also takes {some(sorted(genes))}, which are named like measured genes. Pass a narrower "
-            f"pattern or the list of the controls ({some(rest) or 'by their names'})."
-        )
-        raise ValueError(msg)
+    return parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist()), symbols, key
 
 
 def _warn_of_names(

@@ -18,7 +18,7 @@ from .._base import CONSTANT, model
 from .._fit import DATA
 from .matching import by_perturbation, perturbation_codes
 from .readers import read, table_rows
-from .scale import KINDS, check_scale
+from .scale import KINDS, ObservedMeans, check_control, check_scale
 
 
 @model("external", unseen="whatever its maker says", attribution="as given", citation="")
@@ -62,12 +62,12 @@ def add_predictions(
     kind
         ``"expression"``: log-normalized, on the scale of the data. ``"delta"``: change against control, added to the
         control mean of the data. ``"log2fc"``: log2 fold change l, taken to ``log1p(expm1(c) * 2**l)``, where c is
-        the control mean of the data in natural log1p units: an approximation, because c is the mean of logarithms,
-        not the logarithm of the mean that the fold change refers to.
+        the control mean of the data in natural log1p units (data in log2 are taken there and back): an approximation,
+        because c is the mean of logarithms, not the logarithm of the mean that the fold change refers to.
     control
         Control that predicted changes start from. ``"observed"``: that of the data. ``"predicted"``: the predictions
         contain the control, and their difference to it is added to the control mean of the data, which takes out an
-        offset that all of them share. (The control of the data is not named here: it is the one that
+        offset that all of them share, but neither another base nor another sum of the normalization. (The control of the data is not named here: it is the one that
         the profiles or the models already stored were made with, else found by its wording.)
     gene_names
         Names of the predicted genes in their order; needed where columns have none, or numbers only.
@@ -137,14 +137,19 @@ def add_predictions(
     values = by_perturbation(rows, screen, gene_names)
     signed = _store.layer_record(adata, screen.record.get("layer")) is not None
     allow_offset = control == "predicted"
+    reference = ObservedMeans(
+        screen.moments.control, screen.merged.moments.mean[1:], screen.names[1:], float(screen.record["log_base"])
+    )
     check_scale(
         values[1:],
-        screen.moments.control,
+        reference,
         kind,
         are_integers=rows.are_integers,
         signed=signed,
         allow_offset=allow_offset,
     )
+    if kind == "expression" and not signed and not allow_offset and np.isfinite(values[0]).all():
+        check_control(values[0], screen.moments.noise[screen.moments.reference], reference)
     values = _expression(values, screen, kind=kind, control=control)
     importance = None if attributions is None else _attributions(attributions, screen)
     held_out = None if test is None else _held_out(test, screen)
@@ -193,7 +198,8 @@ def _expression(values: FloatArray, screen: _moments.Screen, *, kind: str, contr
     if kind == "delta":
         values = mean + values
     elif kind == "log2fc":
-        values = np.log1p(np.expm1(mean) * np.exp2(values))
+        unit = np.log(float(screen.record["log_base"]))  # of the data: ln 2 where they are log2
+        values = np.log1p(np.expm1(mean * unit) * np.exp2(values)) / unit
     return np.vstack([mean if np.isnan(values[0]).any() else values[0], values[1:]])
 
 
