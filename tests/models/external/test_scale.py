@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scpertbias._models.external.scale import ObservedMeans, check_control, check_scale
+from scpertbias._models.external.scale import ScreenMeans, check_control, check_scale
 
 RNG = np.random.default_rng(0)
 N_GENES = 200
@@ -34,7 +34,7 @@ OBSERVED = means(logged)
 CONTROL, EXPRESSION = OBSERVED[0], OBSERVED[1:]
 DELTA = EXPRESSION - CONTROL
 NAMES = [f"TGT{i}" for i in range(8)]
-DATA = ObservedMeans(CONTROL, EXPRESSION, NAMES)
+DATA = ScreenMeans(CONTROL, EXPRESSION, NAMES)
 OTHERS = {
     "logarithms to base 2": means(lambda k: np.log2(1 + normalized(k)))[1:],
     "logarithms to base 10": means(lambda k: np.log10(1 + normalized(k)))[1:],
@@ -118,7 +118,7 @@ def test_what_the_message_proposes_passes():
 
 def test_natural_logarithms_where_the_data_are_log2():
     values = means(lambda k: np.log2(1 + normalized(k)))
-    data = ObservedMeans(values[0], values[1:], NAMES, base=2.0)
+    data = ScreenMeans(values[0], values[1:], NAMES, base=2.0)
     check(values[1:], data=data)
     with pytest.raises(
         ValueError, match=r"slope of 0.693 .*base e have; those of the data are to base 2. Multiply .* 1.443"
@@ -164,7 +164,7 @@ def test_not_changes():
 
 
 def test_data_below_zero_tell_nothing():
-    below = ObservedMeans(-CONTROL, -EXPRESSION, NAMES)
+    below = ScreenMeans(-CONTROL, -EXPRESSION, NAMES)
     check(-EXPRESSION, signed=True)
     check(-EXPRESSION, data=below)
     with pytest.raises(ValueError, match="needs log-normalized"):
@@ -176,7 +176,7 @@ def test_a_strong_response_of_a_small_panel_is_not_shuffled():
     control = rng.gamma(2.0, 0.5, 25)
     observed = (control + rng.normal(0, 0.8, (8, 25))).clip(0)
     assert min(np.corrcoef(row, control)[0, 1] for row in observed) < 0.6
-    check(observed, data=ObservedMeans(control, observed, NAMES))
+    check(observed, data=ScreenMeans(control, observed, NAMES))
 
 
 NOISE = np.full(N_GENES, 0.02**2)

@@ -18,7 +18,7 @@ from .._base import CONSTANT, model
 from .._fit import DATA
 from .matching import by_perturbation, perturbation_codes
 from .readers import read, table_rows
-from .scale import KINDS, ObservedMeans, check_control, check_scale
+from .scale import KINDS, ScreenMeans, check_control, check_scale
 
 
 @model("external", unseen="whatever its maker says", attribution="as given", citation="")
@@ -137,7 +137,7 @@ def add_predictions(
     values = by_perturbation(rows, screen, gene_names)
     signed = _store.layer_record(adata, screen.record.get("layer")) is not None
     allow_offset = control == "predicted"
-    reference = ObservedMeans(
+    reference = ScreenMeans(
         screen.moments.control, screen.merged.moments.mean[1:], screen.names[1:], float(screen.record["log_base"])
     )
     check_scale(

@@ -27,7 +27,7 @@ MUCH = 0.05  # than this share of the squared effects, is off
 
 
 @dataclass(frozen=True)
-class ObservedMeans:
+class ScreenMeans:
     """What predictions are compared with: the ``control`` mean (G,) of the data, and their ``observed`` means (P, G).
 
     ``names`` are those of the P perturbations; the values are logarithms to ``base``.
@@ -41,7 +41,7 @@ class ObservedMeans:
 
 def check_scale(
     values: FloatArray,
-    reference: ObservedMeans,
+    reference: ScreenMeans,
     kind: str,
     *,
     are_integers: bool,
@@ -67,7 +67,7 @@ def check_scale(
     """
     rows = np.isfinite(values).all(axis=1)
     values = values[rows]
-    reference = ObservedMeans(
+    reference = ScreenMeans(
         reference.control,
         reference.observed[rows],
         [reference.names[i] for i in np.flatnonzero(rows).tolist()],
@@ -103,7 +103,7 @@ def check_scale(
         raise ValueError(msg)
 
 
-def _check_expression(values: FloatArray, reference: ObservedMeans, *, are_integers: bool, allow_offset: bool) -> None:
+def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integers: bool, allow_offset: bool) -> None:
     whole = np.all(values == np.round(values), axis=1) & (values.max(axis=1) >= 2) & (np.ptp(values, axis=1) > 0)
     if are_integers or whole.any():
         which = "whole numbers only" if are_integers else f"whole numbers in {_rows(whole, reference)}"
@@ -150,7 +150,7 @@ def _check_expression(values: FloatArray, reference: ObservedMeans, *, are_integ
             raise ValueError(msg)
 
 
-def _check_scales(values: FloatArray, reference: ObservedMeans, *, allow_offset: bool) -> None:
+def _check_scales(values: FloatArray, reference: ScreenMeans, *, allow_offset: bool) -> None:
     """Refuse rows that are far nearer to the data once these are taken to another base, or to another total."""
     observed, base = reference.observed, reference.base
     with np.errstate(over="ignore"):
@@ -190,7 +190,7 @@ def _check_scales(values: FloatArray, reference: ObservedMeans, *, allow_offset:
     _check_slope(values, observed, plain, reference)
 
 
-def _check_slope(values: FloatArray, observed: FloatArray, plain: FloatArray, reference: ObservedMeans) -> None:
+def _check_slope(values: FloatArray, observed: FloatArray, plain: FloatArray, reference: ScreenMeans) -> None:
     """Refuse rows that are far nearer to the data once these are stretched."""
     x, y = (v - v.mean(axis=1, keepdims=True) for v in (values, observed))
     size = (y**2).sum(axis=1)
@@ -211,7 +211,7 @@ def _base_text(base: float) -> str:
     return "e" if abs(base - np.e) < 1e-6 else f"{base:g}"
 
 
-def check_control(predicted: FloatArray, noise: FloatArray, reference: ObservedMeans) -> None:
+def check_control(predicted: FloatArray, noise: FloatArray, reference: ScreenMeans) -> None:
     """Warn where the predicted control is not that of the data: every predicted change holds the difference.
 
     ``noise`` (G,) is the variance of the control mean of the data.
@@ -246,7 +246,7 @@ def _correlation(values: FloatArray, control: FloatArray) -> FloatArray:
     return np.divide(x @ c, size, out=np.zeros_like(size), where=size > 0)
 
 
-def _rows(which: BoolArray, reference: ObservedMeans) -> str:
+def _rows(which: BoolArray, reference: ScreenMeans) -> str:
     """Name rows for a message."""
     n = int(which.sum())
     if n == len(which):
