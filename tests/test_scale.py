@@ -156,6 +156,7 @@ def test_record():
     assert record == {
         "scale": "ln",
         "scale_sum": 1e4,
+        "scale_sums": [1e4],
         "not_normalized": False,
         "log_base": float(np.e),
         "n_shallow": 0,

@@ -160,6 +160,7 @@ class Scale:
         return {
             "scale": self.rows.scale or "",
             "scale_sum": float("nan") if target_sum is None else float(f"{target_sum:.3g}"),
+            "scale_sums": [float(f"{s:.2g}") for s in self.rows.target_sums] if self.rows.scale == scales.LN else [],
             "not_normalized": self.rows.not_normalized,
             "log_base": self.log_base,
             "n_shallow": self.n_shallow,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,9 @@ def is_lazy(adata: AnnData) -> bool:
 
 def log_base(adata: AnnData) -> float | None:
     """Return the base of the logarithms that scanpy noted, None where it noted none."""
-    base = dict(adata.uns.get("log1p", {})).get("base")
-    return None if base is None else float(base)
+    stated = adata.uns.get("log1p")
+    base = stated.get("base") if isinstance(stated, Mapping) else None
+    return float(base) if isinstance(base, Real) and base > 1 else None
 
 
 def light(adata: AnnData, layer: str | None) -> AnnData:

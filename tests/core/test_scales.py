@@ -102,6 +102,29 @@ def test_two_scales_in_one_matrix_are_both_seen():
     assert seen(mixed).scales == pytest.approx({scales.LN: 0.7, scales.LOG2: 0.3})
 
 
+@pytest.mark.parametrize("targets", [(1e4,), (1e4, 1e6), (1e3, 2e3, 1e4)])
+def test_sums_of_several_sources(targets):
+    k = counts(90 * len(targets))
+    total = np.repeat(targets, 90)[:, None]
+    rows = seen(np.log1p(normalized(k) / 1e4 * total))
+    assert rows.scale == scales.LN
+    np.testing.assert_allclose(rows.target_sums, targets, rtol=0.02)
+    assert (rows.target_sum(scales.LN) is None) == (len(targets) > 1)
+
+
+def test_sums_that_are_many():
+    assert seen(np.log1p(counts())).target_sums == []
+    assert seen(np.log1p(normalized(counts()))[:, ::2]).target_sums == []
+
+
+@pytest.mark.parametrize("digits", [1, 2, 3])
+def test_rounding_is_no_scale(digits):
+    """Logarithms in a file of few digits lie on a grid, as counts do."""
+    rows = seen(np.round(np.log1p(normalized(counts())), digits))
+    assert rows.scale in (None, scales.LN)
+    assert not set(rows.scales) - {scales.LN}
+
+
 def test_joined_is_as_seen_together():
     k = np.log1p(normalized(counts()))
     first, second = seen(k[:20]), seen(k[20:])

@@ -58,6 +58,13 @@ def test_logs_of_counts_as_they_are():
     assert detail.startswith("counts were logged without being normalized")
 
 
+def test_sources_that_were_normalized_to_different_sums():
+    adata = logged(screen())
+    adata.X[::3] = logged(screen(), 1e6).X[::3]
+    (detail,) = warnings_of(adata, "scale")
+    assert detail.startswith("cells were normalized to different sums (10000, 1e+06)")
+
+
 def test_cells_of_next_to_no_counts():
     adata = screen()
     adata.X[:3] = 0

@@ -41,7 +41,13 @@ def scale_findings(screen: Screen) -> list[Finding]:
     rows = [("scale", "ok", origin)]
     if record.get("not_normalized"):
         detail = "counts were logged without being normalized: differences of depth between cells count as effects"
-        rows.append(("scale", "warning", f"{detail}. Run sc.pp.normalize_total before sc.pp.log1p"))
+        advice = (
+            "Run sc.pp.normalize_total before sc.pp.log1p, unless the counts were corrected for depth (SCTransform)"
+        )
+        rows.append(("scale", "warning", f"{detail}. {advice}"))
+    if len(sums := [float(s) for s in record.get("scale_sums", ())]) > 1:
+        detail = f"cells were normalized to different sums ({', '.join(f'{s:g}' for s in sums)})"
+        rows.append(("scale", "warning", f"{detail}: normalize all sources alike before they are joined"))
     if n := int(record.get("n_shallow", 0)):
         detail = f"{n} cells hold fewer than {MIN_COUNTS} counts and were scaled up like all others"
         rows.append(("scale", "warning", f"{detail}. Remove them with sc.pp.filter_cells"))
