@@ -61,7 +61,7 @@ class CellBatch:
     """What is known of some cells before their values are read.
 
     ``group`` (−1: none) is each cell's group, ``deviations`` are those of the covariates, ``size`` is the depth (None: that
-    of the normalization); ``check`` looks at the values.
+    of the normalization); ``check`` looks at the values, which are those of ``whole_cells`` or of some genes.
     """
 
     group: IntArray
@@ -70,6 +70,7 @@ class CellBatch:
     size: FloatArray | None
     check: Scale
     columns: IntArray | None = None
+    whole_cells: bool = True
 
     def __getitem__(self, rows: slice) -> CellBatch:
         """Return some of the cells."""
@@ -81,17 +82,18 @@ class CellBatch:
             size=_some(self.size, rows),
             check=self.check,
             columns=self.columns,
+            whole_cells=self.whole_cells,
         )
 
     def read(self, x: Any, sums: GroupSums, depth: Depth | None, rows: slice, genes: slice | None = None) -> None:
         """Add the values of these cells, which lie at ``rows``, to the sums; of ``genes`` only where given."""
-        self.check.add(x, whole_cells=genes is None)
+        self.check.add(x, whole_cells=self.whole_cells and genes is None)
         to = self.columns
         if genes is not None and to is not None:
             start, to = int((to[: genes.start] >= 0).sum()), to[genes]
             x, genes = x[:, np.flatnonzero(to >= 0)], slice(start, start + int((to >= 0).sum()))
         scale, size = (None, self.size) if self.normalization is None else self.normalization.of(x)
-        if self.normalization is not None and size is not None and (genes is None or not genes.start):
+        if self.normalization is not None and size is not None and self.whole_cells and not (genes and genes.start):
             self.check.add_sizes(size)
         _put(sums, genes, x, self.group, scale, self.deviations, to)
         if depth is not None and size is not None:

@@ -223,7 +223,8 @@ def _read_genes(x: Any, cells: CellBatch, sums: GroupSums, depth: Depth | None) 
             columns = None if cells.columns is None else _shifted(cells.columns[edges[i] : edges[i + 1]])
             n_genes = edges[i + 1] - edges[i] if columns is None else int((columns >= 0).sum())
             empty = None if depth is None else depth.subset(everyone, n_genes)
-            here, whole = replace(cells, columns=columns), [slice(0, len(sums.n))]
+            here = replace(cells, columns=columns, whole_cells=False)
+            whole = [slice(0, len(sums.n))]
             tasks.append(
                 dask.delayed(_partition_moments)(
                     [[blocks[i]]], here, everyone, empty, sums.cross.shape[1], n_genes, whole

@@ -51,7 +51,7 @@ def normalization(adata: AnnData, normalize: bool, size_factors: str | None, tar
 
 def other_total(adata: AnnData, mean_size: float, normalize: bool, size_factors: str | None) -> dict[str, Any]:
     """Return the column of ``obs`` that is named like a total and is far from those that the counts here have."""
-    if not normalize:
+    if not normalize or not np.isfinite(mean_size):
         return {}
     if size_factors not in (None, _keys.OWN_TOTAL):
         return {"n_shallow": 0}  # the size factors say how deep the cells are
