@@ -206,7 +206,7 @@ def test_layers_of_profiles(profiles, screen, tmp_path, form):
 
 
 def test_the_layer_that_profiles_were_made_of(cells):
-    cells.layers["logged"] = cells.X * 2
+    cells.layers["logged"] = cells.X / 2
     screen = _moments.of(cells, groupby="gene", batch_key="batch", layer="logged")
     profiles = stored_profiles.write(screen, cells.var)
     check(_moments.of(profiles).moments, screen.moments)

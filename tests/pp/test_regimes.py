@@ -103,7 +103,9 @@ def test_an_error_when_asked_for_by_name(cells, without, regime, reason):
 def test_what_equals_an_earlier_one_depends_on_what_is_there(cells):
     profiles = made_of(cells, RIBO)
     assert list(spb.pp.regimes(profiles, "no_mt_ribo").mod) == ["full", "no_mt_ribo"]
-    with pytest.raises(ValueError, match="'no_mt' cannot be made.*equals 'no_mt_ribo'"):
+    with pytest.raises(
+        ValueError, match="'no_mt' cannot be made.*equals the regime without mitochondrial and ribosomal genes"
+    ):
         spb.pp.regimes(profiles, ["no_mt_ribo", "no_mt"])
 
 

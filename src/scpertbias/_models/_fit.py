@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _moments, _store, _validate
+from .. import _genes, _moments, _store, _validate
 from .._log import added, info, warn
 from .._results import DATA
 from ..pp import coexpression_net
@@ -34,6 +34,7 @@ def fit(
     _validate.cells_or_profiles(adata)
     _store.check_key(adata, key_added)
     _validate.memory(adata)
+    _genes.refuse_others(adata)
     screen = _moments.of(adata, **data)
     graphs = _graphs(adata, screen, net, data) if "net" in specs()[kind].needs else None
     train, val = screen.split == "train", screen.split == "val"

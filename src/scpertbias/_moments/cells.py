@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from .. import _keys, _store, _validate
+from .. import _genes, _keys, _validate
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.cell_columns import DEPTH, MT_PERCENT
 from .._core.control_sums import ControlSums, log_depth
@@ -18,7 +18,7 @@ from .._core.halves import assign_halves
 from .._core.row_moments import MomentAccumulator
 from .._labels import NO_LABEL, Labels, parse, warn_if_guides
 from .._log import info, warn
-from . import obs_columns, streaming
+from . import obs_columns, streaming, values
 from .batch import Normalization
 from .screen import Screen
 
@@ -39,14 +39,13 @@ def read(
     tested: bool = False,
 ) -> Screen:
     """Take the moments of the cells, of all or some genes, in one pass."""
-    x = _store.matrix(adata, layer)
-    may_be_negative = _store.layer_record(adata, layer) is not None
-    check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative)
+    x, check = values.values_of(adata, layer, normalize)
+    adata, x, genes, others = values.only_genes(adata, x, genes)
     if 0 in x.shape:
         check.finish()
     labels, symbols, symbols_key = _labels(adata, data["groupby"], data["reference"], data["gene_symbols"])
-    warn_if_guides(labels.names[1:], data["groupby"])
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
+    _warn_of_names(adata, data, labels, symbols, symbols_key)
     split = _splits(adata, data["split_key"], labels)
     codes, left_out, kinds = _leave_out(labels, batch, batch_names, split)
     codes, codes_with_cells = _compress(codes)
@@ -55,18 +54,18 @@ def read(
     used, reason = _usable(row, perturbation, data["min_cells"])
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
     hashes, guides = _hashes(adata, seed), _guide_halves(adata, guide_key, codes)
-    n_rows, n_genes = len(perturbation), adata.n_vars if genes is None else int(genes.sum())
+    n_rows, n_genes = len(perturbation), int(genes.sum())
     assignment = assign_halves(row, n_rows, 0, hashes, batch=batch, n_batches=len(batch_names), guide_half=guides)
-    normalization = _normalization(adata, normalize, size_factors, target_sum)
-    values = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
-    genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
+    normalized = values.normalization(adata, normalize, size_factors, target_sum)
+    z = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
     columns = None if genes.all() else np.where(genes, np.cumsum(genes) - 1, -1)
-    accumulator = MomentAccumulator(assignment, row, n_rows, 0, batch=batch, n_genes=n_genes, covariates=values)
+    accumulator = MomentAccumulator(assignment, row, n_rows, 0, batch=batch, n_genes=n_genes, covariates=z)
     half = np.where(codes == 0, assignment.half[assignment.group], -1)
     looked_at = obs_columns.examine(adata.obs, codes, batch, leave_out=_read_by(data, guide_key))
-    levels = obs_columns.levels(looked_at)
-    control = ControlSums(half, batch, levels, quality=_quality(adata, normalization), n_genes=n_genes)
-    settings = streaming.ReadSettings(control, normalization, check, chunk_memory, columns)
+    control = ControlSums(
+        half, batch, obs_columns.levels(looked_at), quality=_quality(adata, normalized), n_genes=n_genes
+    )
+    settings = streaming.ReadSettings(control, normalized, check, chunk_memory, columns)
     moments = streaming.moments(x, accumulator, settings)
     record = {
         **_data_record(data, labels, symbols_key),
@@ -76,6 +75,9 @@ def read(
         "normalize": normalize,
         "size_factors": size_factors,
         "target_sum": float(target_sum),
+        **check.record(),
+        **values.other_total(adata, check.record()["mean_size"], normalize, size_factors),
+        **values.features_record(others),
         "rng": seed if isinstance(rng, int | np.integer) else None,
         "n_cells": int(adata.n_obs),
         "batch_names": batch_names,
@@ -89,7 +91,7 @@ def read(
         perturbation=perturbation,
         split=split_of_row,
         genes=adata.var_names[genes],
-        symbols=symbols[genes],
+        symbols=_genes.one_each(symbols[genes], adata.var_names[genes], moments.control),
         used=used,
         reason=reason,
         codes=codes,
@@ -154,6 +156,15 @@ def _labels(
     symbols, key = _validate.gene_symbols(adata, gene_symbols)
     values = _validate.column(adata, groupby, argument="groupby")
     return parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist()), symbols, key
+
+
+def _warn_of_names(
+    adata: AnnData, data: dict[str, Any], labels: Labels, symbols: npt.NDArray[np.str_], symbols_key: str | None
+) -> None:
+    """Warn of labels and genes that are named like something else."""
+    warn_if_guides(labels.names[1:], data["groupby"])
+    if text := _genes.ids_without_symbols(adata.var_names, symbols, symbols_key):
+        warn(f"{text}.")
 
 
 def _likely_batches(adata: AnnData, tested: Sequence[str]) -> list[str]:
@@ -236,24 +247,6 @@ def _guide_halves(adata: AnnData, guide_key: str | None, codes: IntArray) -> Int
     guide = _validate.column(adata, guide_key, argument="guide_key").astype(object)
     frame = pd.DataFrame({"code": codes, "guide": guide.where(guide.notna(), "").astype(str).to_numpy()})
     return (frame.groupby("code")["guide"].rank(method="dense").to_numpy(np.int64) - 1) % 2
-
-
-def _normalization(
-    adata: AnnData, normalize: bool, size_factors: str | None, target_sum: float
-) -> Normalization | None:
-    """Return how raw counts are normalized, or None where values are log-normalized already."""
-    if not normalize:
-        if size_factors is not None:
-            msg = "`size_factors` was given without normalize=True; values that are log-normalized already need none."
-            raise ValueError(msg)
-        return None
-    if target_sum <= 0:
-        msg = f"`target_sum` is {target_sum}; it must be positive."
-        raise ValueError(msg)
-    size = None
-    if size_factors is not None:
-        size = _validate.numeric_columns(adata, [size_factors], argument="size_factors")[:, 0]
-    return Normalization(target_sum, size, f"obs[{size_factors!r}]")
 
 
 def _read_by(data: dict[str, Any], guide_key: str | None) -> set[str]:

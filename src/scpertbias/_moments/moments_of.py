@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from anndata import AnnData
 
-from .. import _store, _validate
+from .. import _genes, _scale, _store, _validate
 from .._core.arrays import BoolArray, FloatArray
 from .._core.sums import column_sums
 from .cells import cell_codes
@@ -82,11 +82,12 @@ def control_mean(
     if _store.profiles_record(adata) is not None:
         screen = of(adata)
         return screen.moments.control, screen.targets, screen.symbols
+    _genes.refuse_others(adata)
     codes, targets, symbols = cell_codes(
         adata, groupby=groupby, reference=reference, gene_symbols=gene_symbols, split_key=split_key
     )
     x = _store.matrix(adata, layer)
-    _validate.numbers(x, layer=layer)
+    _scale.numbers(x, layer=layer)
     control = x[codes == 0]
     mean = column_sums(control) / control.shape[0]
     if not np.isfinite(mean).all():

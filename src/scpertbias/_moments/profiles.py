@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from .. import _keys, _store, _validate
+from .. import _genes, _keys, _store, _validate
 from .._core.arrays import FloatArray, IntArray
 from .._core.moments import Moments
 from .._core.z_scores import value_sums
@@ -117,7 +117,7 @@ def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Scree
         perturbation=perturbation,
         split=split,
         genes=adata.var_names,
-        symbols=symbols,
+        symbols=_genes.one_each(symbols, adata.var_names, moments.control),
         used=adata.obs["used"].to_numpy(bool) & (split != ""),
         reason=np.where((split == "") & (reason == ""), "no split", reason),
         codes=perturbation,

@@ -43,8 +43,8 @@ class Screen:
         return self.names[0]
 
     def column_of(self) -> dict[str, int]:
-        """Column of each gene symbol (the first where a symbol repeats)."""
-        return {symbol: i for i, symbol in reversed(list(enumerate(self.symbols.tolist())))}
+        """Column of each gene symbol."""
+        return {symbol: i for i, symbol in enumerate(self.symbols.tolist())}
 
     def digest(self) -> str:
         """Digest of all that a fit on these moments depends on."""

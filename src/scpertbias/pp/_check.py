@@ -14,15 +14,10 @@ from .._core.detection import FDR, reproducibility_of_halves
 from .._core.moments import Moments
 from .._docs import docs
 from .._log import added, some
-from ._annotate import marked, masks
+from ._input_findings import N_NAMED, Finding, gene_findings, scale_findings
 
 MOST = 0.8
-N_NAMED = 8
-# No mean of log1p values is above this, not even where cells are scaled to a million counts.
-LARGEST_LOG = 14.0
 LEFT_OUT = "left out"
-
-Finding = tuple[str, str, str]
 
 
 @docs.dedent
@@ -87,9 +82,9 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
     per = perturbations(screen)
     rows = [
         *_label_findings(screen),
-        *_scale_findings(screen),
+        *scale_findings(screen),
         *_batch_findings(screen),
-        *_gene_findings(screen, adata),
+        *gene_findings(screen, adata),
         *(_split_findings(screen) if n_folds is None else [("split", "ok", _folds_detail(n_folds))]),
         *_response_findings(per, known=screen.detection.response_known),
     ]
@@ -191,26 +186,6 @@ def _label_findings(screen: _moments.Screen) -> list[Finding]:
     return rows
 
 
-def _scale_findings(screen: _moments.Screen) -> list[Finding]:
-    control = screen.moments.control
-    low, high = float(control.min()), float(control.max())
-    if screen.record.get("normalize"):
-        origin = f"raw counts, normalized on the fly to log1p({float(screen.record['target_sum']):g} × count / size)"
-    else:
-        origin = f"means of control cells from {low:.2g} to {high:.3g}"
-    if low < 0:
-        return [
-            (
-                "scale",
-                "note",
-                f"{origin}; negative values: scores are not comparable with those of log-normalized values",
-            )
-        ]
-    if high > LARGEST_LOG:
-        return [("scale", "warning", f"{origin}; too large for log-normalized values: was sc.pp.log1p left out?")]
-    return [("scale", "ok", origin)]
-
-
 def _batch_findings(screen: _moments.Screen) -> list[Finding]:
     batches = screen.record.get("batch_key")
     if batches is not None and len(batches):
@@ -225,20 +200,6 @@ def _batch_findings(screen: _moments.Screen) -> list[Finding]:
     if len(tested := list(map(str, screen.record.get("tested_columns", [])))):
         return [("batches", "ok", f"`batch_key` was not given; balance over {', '.join(tested)} is tested")]
     return [("batches", "ok", "`batch_key` was not given, and no column of obs looks like a batch")]
-
-
-def _gene_findings(screen: _moments.Screen, adata: AnnData) -> list[Finding]:
-    rows = []
-    mouse = masks(screen.symbols, species="mouse")
-    for key, name in (("mt", "mitochondrial (MT-)"), ("ribo", "ribosomal")):
-        n = int(marked(adata, key, screen.symbols).sum())
-        hint = "; the names look like those of mouse: spb.pp.annotate_confounders(adata, species='mouse')"
-        detail = f"{n or 'no'} {name} genes are measured{'' if n or not mouse[key].any() else hint}"
-        rows.append(("genes", "ok" if n else "warning", detail))
-    targets = {gene for genes in screen.targets for gene in genes}
-    n = len(targets.intersection(screen.symbols.tolist()))
-    rows.append(("genes", "ok" if n else "note", f"{n} of {len(targets)} perturbed genes are measured"))
-    return rows
 
 
 def _split_findings(screen: _moments.Screen) -> list[Finding]:

@@ -9,7 +9,7 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from .. import _moments, _store, _validate
+from .. import _genes, _moments, _store, _validate
 from .._core.arrays import BoolArray, IntArray
 from .._core.coexpression import correlation, strongest
 from .._docs import docs
@@ -85,6 +85,7 @@ def coexpression_net(
     if _store.profiles_record(adata) is not None:
         msg = "`adata` holds profiles; co-expression needs cells. Call spb.pp.coexpression_net on the cells."
         raise ValueError(msg)
+    _genes.refuse_others(adata)
     _check_edges(threshold, n_top)
     codes, targets, symbols = _moments.cell_codes(
         adata, groupby=groupby, reference=reference, gene_symbols=gene_symbols, split_key=split_key

@@ -126,4 +126,4 @@ def profiles_of(
         f"profiles: {adata.n_obs - n_out} cells in {len(screen.names)} groups, control {screen.reference!r}"
         + (f"; {n_out} cells left out" if n_out else "")
     )
-    return write_profiles(screen, adata.var if genes is None else adata.var.loc[genes])
+    return write_profiles(screen, adata.var.loc[screen.genes])

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from anndata import AnnData
 
-from .. import _moments, _store, _validate
+from .. import _genes, _moments, _store, _validate
 from .._core.arrays import BoolArray
 from .._core.covariates import Slopes, covariate_products, regress_out
 from .._core.halves import assign_halves
@@ -93,6 +93,7 @@ def regress_mt_ribo(
     """
     _validate.cells_or_profiles(adata)
     _validate.choice(fit_on, FIT_ON, argument="fit_on")
+    _genes.refuse_others(adata)
     requested = _as_names(covariates)
     record = {"kind": "regressed", "covariates": requested, "fit_on": fit_on, "add_intercept": add_intercept}
     data: dict[str, Any] = {

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from anndata import AnnData
 from scipy import sparse
 
-from .. import _moments, _store, _validate
+from .. import _genes, _moments, _store, _validate
 from .._core.arrays import FloatArray
 from .._core.moments import standardize as standardize_moments
 from .._core.moments import total_mean_var
@@ -68,6 +68,7 @@ def standardize(
     """
     _validate.cells_or_profiles(adata)
     _store.check_key(adata, key_added)
+    _genes.refuse_others(adata)
     screen = _moments.of(
         adata,
         groupby=groupby,
