@@ -175,9 +175,8 @@ def test_without_splits_all_is_train(caplog):
 
 def test_cell_codes():
     adata = make(split=np.r_[["test"] * 60, ["train"] * 30, ["test"] * 30])
-    codes, targets, symbols = cell_codes(
-        adata, groupby="perturbation", reference=None, gene_symbols=None, split_key="split"
-    )
+    data = {"groupby": "perturbation", "reference": None, "combination_sep": None, "label_map": None}
+    codes, targets, symbols = cell_codes(adata, {**data, "gene_symbols": None, "split_key": "split"})
     expected = adata.obs["perturbation"].map({"ctrl": 0, "A": 1, "B": -1, "C": -1})
     assert codes.tolist() == expected.tolist()
     assert targets == ((), ("A",), ("B",), ("C",))

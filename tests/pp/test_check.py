@@ -157,8 +157,8 @@ def test_labels(make_cells):
     cells.obs["perturbation"] = labels
     assert said(cells, "labels") == [
         ("ok", "control: 'control', 90 cells"),
-        ("note", "3 cells left out: no label"),
         ("note", "25 cells left out: label 'unassigned'"),
+        ("note", "3 cells left out: no label"),
         ("warning", "1 of 4 perturbations have under 20 cells and are left out: MYC"),
         ("ok", "1 of 4 perturbations are combinations"),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from .._core.arrays import BoolArray, IntArray
 from .._core.depth import Depth
 from .._core.halves import assign_halves
 from .._core.row_moments import MomentAccumulator
-from .._labels import NO_LABEL, Labels, parse, warn_if_guides
+from .._labels import NO_LABEL, SEVERAL, Labels, announce, parse, stored_map
 from .._log import info, warn
 from . import streaming
 from .batch import Normalization
@@ -44,8 +44,8 @@ def read(
     check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative)
     if 0 in x.shape:
         check.finish()
-    labels, symbols, symbols_key = _labels(adata, data["groupby"], data["reference"], data["gene_symbols"])
-    warn_if_guides(labels.names[1:], data["groupby"])
+    labels, symbols, symbols_key = read_labels(adata, data)
+    announce(labels, data["groupby"])
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
     _warn_batches(adata, data["batch_key"])
     split = _splits(adata, data["split_key"], labels)
@@ -93,6 +93,7 @@ def read(
         reason=reason,
         codes=codes,
         record=record,
+        labels=labels.table,
     )
 
 
@@ -119,26 +120,28 @@ def _left_out_record(left_out: dict[str, int], kinds: dict[str, str], perturbati
 
 
 def cell_codes(
-    adata: AnnData,
-    *,
-    groupby: str,
-    reference: str | Sequence[str] | None,
-    gene_symbols: str | None,
-    split_key: str,
+    adata: AnnData, data: Mapping[str, Any]
 ) -> tuple[IntArray, tuple[tuple[str, ...], ...], npt.NDArray[np.str_]]:
     """Return the label code of each training cell (0 control, −1 any other cell), the targets, the gene symbols."""
     _validate.cells_or_profiles(adata, lazy=True)  # only tables are read
-    labels, symbols, _ = _labels(adata, groupby, reference, gene_symbols)
-    train = _splits(adata, split_key, labels) == _keys.SPLITS.index("train")
+    labels, symbols, _ = read_labels(adata, data)
+    train = _splits(adata, data["split_key"], labels) == _keys.SPLITS.index("train")
     return np.where(train, labels.codes, -1), labels.targets, symbols
 
 
-def _labels(
-    adata: AnnData, groupby: str, reference: str | Sequence[str] | None, gene_symbols: str | None
-) -> tuple[Labels, npt.NDArray[np.str_], str | None]:
-    symbols, key = _validate.gene_symbols(adata, gene_symbols)
-    values = _validate.column(adata, groupby, argument="groupby")
-    return parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist()), symbols, key
+def read_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.NDArray[np.str_], str | None]:
+    """Return the labels of the cells, the gene symbols, and the column of ``var`` that these are in."""
+    symbols, key = _validate.gene_symbols(adata, data["gene_symbols"])
+    labels = parse(
+        _validate.column(adata, data["groupby"], argument="groupby"),
+        groupby=data["groupby"],
+        reference=data["reference"],
+        combination_sep=data["combination_sep"],
+        label_map=stored_map(data["label_map"]),
+        symbols=symbols.tolist(),
+        ids=None if key is None else adata.var_names,
+    )
+    return labels, symbols, key
 
 
 def _warn_batches(adata: AnnData, batch_key: str | Sequence[str] | None) -> None:
@@ -162,7 +165,7 @@ def _leave_out(
 ) -> tuple[IntArray, dict[str, int], dict[str, str]]:
     """Return codes with −1 for every cell that cannot count, and by reason how many were left out, and its kind."""
     codes, left_out = labels.codes.copy(), dict(labels.dropped)
-    kinds = {reason: _keys.MISSING if reason == NO_LABEL else _keys.LABEL for reason in left_out}
+    kinds = {reason: _keys.MISSING if reason in (NO_LABEL, SEVERAL) else _keys.LABEL for reason in left_out}
 
     def drop(cells: BoolArray, reason: str, kind: str) -> None:
         n = int((cells & (codes >= 0)).sum())

@@ -80,6 +80,12 @@ def _findings(tables: Tables) -> pd.DataFrame:
     return tables["check"][tables["check"]["check"] != "perturbation"]
 
 
+def _labels(tables: Tables) -> pd.DataFrame:
+    """Return the labels but those that are a measured gene, which need no explanation, the largest first."""
+    table = tables["labels"]
+    return table[table["reason"] != "a measured gene"].sort_values("n_cells", ascending=False, kind="stable")
+
+
 def _perturbations(tables: Tables) -> pd.DataFrame:
     """Return what became of each perturbation, with the remark of the check where it says more than the kind."""
     check = tables["check"][tables["check"]["check"] == "perturbation"].set_index("perturbation")["detail"]
@@ -124,6 +130,7 @@ def _history(table: pd.DataFrame) -> list[Column]:
 
 LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFrame]], ...] = (
     ("findings", columns_of.FINDINGS, "What the check of the screen found", _findings),
+    ("labels", columns_of.LABELS, "What the labels mean, but those that name a measured gene", _labels),
     ("perturbations", columns_of.PERTURBATIONS, "Every perturbation, before any model", _perturbations),
     ("confounding", columns_of.RESPONSE, "Shares of the response", _response),
     ("summary", columns_of.SUMMARY, "Scores on held-out perturbations, all genes", _summary),

@@ -15,6 +15,7 @@ from .._core.resampling import benjamini_hochberg
 from .._core.target_response import MIN_TARGETS, N_BLOCKS, Scan, block_bounds, scan
 from .._docs import docs
 from .._keys import OBSERVED
+from .._labels import LabelMap
 from .._log import added, warn
 from .._models._base import CONSTANT
 from .._moments import Screen
@@ -35,6 +36,8 @@ def target_response(
     n_perm: int = 1000,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -95,6 +98,8 @@ def target_response(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

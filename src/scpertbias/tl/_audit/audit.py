@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from ... import _held_out, _moments, _results, _store
 from ..._docs import docs
-from ..._log import warn
+from ..._labels import LabelMap, stored_map
+from ..._log import warn, warn_once
 from ..._models._base import closed_forms, from_cells
 from ..._models.external.add_predictions import add_predictions
 from ...pp._regimes import plan_regimes
@@ -44,6 +45,8 @@ def audit(
     fit_on: str = "control",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -117,12 +120,11 @@ def audit(
     keep_predictions
         Whether to store predictions and attributions, or tables only.
     n_jobs
-        Fits and random removals that run at once; by default that of ``joblib.parallel_config``, else
-        ``scanpy.settings.n_jobs``. They run on threads, or on the backend that ``joblib.parallel_config`` names
-        (``"loky"``, ``"dask"``); no result depends on either.
+        Fits and random removals that run at once, on threads or the backend that ``joblib.parallel_config`` names; by
+        default its number, else ``scanpy.settings.n_jobs``. No result depends on either.
     cache
-        Folder in which every finished fit and removal, and every epoch of a training, is kept. An audit that was interrupted, or is asked for again with
-        other models or regimes, does not repeat what is there; nothing else is read from it.
+        Folder in which every finished fit and removal, and every epoch of a training, is kept. An audit that was
+        interrupted, or runs again with other models, does not repeat what is there; nothing else is read from it.
     chunk_memory
         Gigabytes of cells held at a time where they are not in memory; see :func:`scpertbias.pp.profiles`.
     %(rng)s
@@ -130,18 +132,16 @@ def audit(
     Returns
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
-    in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``perturbations``,
-    ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
-    ``error_by_n_genes``; ``recurrence`` and
-    ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
-    ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes. Beside them
-    ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters and notes).
+    in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``labels``, ``perturbations``,
+    ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and ``error_by_n_genes``;
+    ``recurrence`` and ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``,
+    ``target_response``, ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes.
+    Beside them ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters and notes).
 
     Raises
     ------
     ValueError
-        If a model, a parameter of one or a regime is not known, a regime asked for cannot be defined, ``fit_on="all"``,
-        ``cache`` is a file, or the input is on the wrong scale.
+        If an argument is not known or cannot be met, ``cache`` is a file, or the input is on the wrong scale.
 
     References
     ----------
@@ -163,6 +163,8 @@ def audit(
         fit_on=fit_on,
         groupby=groupby,
         reference=reference,
+        combination_sep=combination_sep,
+        label_map=stored_map(label_map),
         batch_key=batch_key,
         min_cells=min_cells,
         layer=layer,
@@ -182,7 +184,8 @@ def audit(
         chunk_memory=chunk_memory,
         rng=rng,
     )
-    return _run(adata, net, models, model_params or {}, predictions or {}, settings)
+    with warn_once():
+        return _run(adata, net, models, model_params or {}, predictions or {}, settings)
 
 
 def _run(
