@@ -160,6 +160,8 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "regimes": args.regimes,
         "covariates": args.covariates,
         "reference": args.reference,
+        "combination_sep": args.combination_sep,
+        "label_map": args.label_map,
         "batch_key": args.batch,
         "guide_key": args.guide,
         "gene_symbols": args.gene_symbols,

@@ -141,6 +141,13 @@ def _audit(command: argparse.ArgumentParser) -> None:
         help="column of obs that names each cell's perturbation (%(default)s)",
     )
     add("--reference", **repeatable, help="the control: a name or a pattern such as 'non-targeting*'; repeatable")
+    add("--combination-sep", metavar="TEXT", help="what separates the parts of a combination; by default found")
+    add(
+        "--label-map",
+        metavar="FILE",
+        help="what labels mean: .csv or .tsv with label and target; 'targets' pools the guides of a target, 'single' leaves "
+        "out cells with several targets",
+    )
     add("--batch", **repeatable, help="column of obs with batches, donors or cell lines; repeatable")
     add("--guide", metavar="COLUMN", help="column of obs with guides, whose two halves are then compared")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")

@@ -11,17 +11,20 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _keys, _store, _validate
+from .._columns import WORDS, likely_batches, say_likely
 from .._core.arrays import BoolArray, IntArray
 from .._core.depth import Depth
 from .._core.halves import assign_halves
 from .._core.row_moments import MomentAccumulator
 from .._labels import NO_LABEL, SEVERAL, Labels, announce, parse, stored_map
-from .._log import info, warn
+from .._log import info, some, warn
 from . import streaming
 from .batch import Normalization
 from .screen import Screen
 
 MIN_BATCH_CONTROLS = 10
+LIKELY_BATCHES = "likely_batches"
+FEW_REPLICATES = 10
 
 
 def read(
@@ -47,13 +50,13 @@ def read(
     labels, symbols, symbols_key = read_labels(adata, data)
     announce(labels, data["groupby"])
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
-    _warn_batches(adata, data["batch_key"])
+    likely = _warn_batches(adata, data, labels.codes)
     split = _splits(adata, data["split_key"], labels)
     codes, left_out, kinds = _leave_out(labels, batch, batch_names, split)
     codes, codes_with_cells = _compress(codes)
     names = tuple(labels.names[i] for i in codes_with_cells)
     row, perturbation, split_of_row = _rows(codes, split)
-    used, reason = _usable(row, perturbation, data["min_cells"])
+    used, reason = _usable(row, perturbation, data["min_cells"], left_out, kinds)
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
     hashes, guides = _hashes(adata, seed), _guide_halves(adata, guide_key, codes)
     n_rows, n_genes = len(perturbation), adata.n_vars if genes is None else int(genes.sum())
@@ -79,6 +82,7 @@ def read(
         "rng": seed if isinstance(rng, int | np.integer) else None,
         "n_cells": int(adata.n_obs),
         "batch_names": batch_names,
+        LIKELY_BATCHES: [f"{name} ({WORDS[kind]})" for name, kind in likely.items()],
         **_left_out_record(left_out, kinds, sorted(set(labels.names) - set(names))),
     }
     return Screen(
@@ -144,12 +148,18 @@ def read_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.ND
     return labels, symbols, key
 
 
-def _warn_batches(adata: AnnData, batch_key: str | Sequence[str] | None) -> None:
-    if batch_key is None and (likely := _validate.likely_batches(adata)):
+def _warn_batches(adata: AnnData, data: Mapping[str, Any], codes: IntArray) -> dict[str, str]:
+    """Warn of columns that could be batches, where none was named; return them."""
+    if data["batch_key"] is not None:
+        return {}
+    likely = likely_batches(adata.obs, codes, data["groupby"])
+    if likely:
         warn(
-            f"obs holds {likely}, which look like batches, and `batch_key` was not given: differences between batches then "
-            f"count as effects of perturbations. Pass batch_key={likely[0]!r}."
+            f"{say_likely(likely)} may change the control, and `batch_key` was not given: differences between their levels "
+            f"then count as effects of perturbations. Pass batch_key={next(iter(likely))!r}. If effects themselves differ "
+            "between cell lines, times or doses, analyze each level apart."
         )
+    return likely
 
 
 def _splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:
@@ -241,13 +251,28 @@ def _normalization(
     return Normalization(target_sum, size, f"obs[{size_factors!r}]")
 
 
-def _usable(row: IntArray, perturbation: IntArray, min_cells: int) -> tuple[BoolArray, npt.NDArray[np.str_]]:
+def _usable(
+    row: IntArray, perturbation: IntArray, min_cells: int, left_out: Mapping[str, int], kinds: Mapping[str, str]
+) -> tuple[BoolArray, npt.NDArray[np.str_]]:
     """Return which rows enter fits and scores, and why the others do not."""
     n = np.bincount(perturbation, weights=np.bincount(row[row >= 0], minlength=len(perturbation)))[perturbation]
     used = (n >= min_cells) | (perturbation == 0)
     if not used[perturbation > 0].any():
         most = int(n[perturbation > 0].max(initial=0))
-        msg = f"No perturbation has min_cells={min_cells} cells (the largest has {most}); lower min_cells."
+        small = [reason for reason, kind in kinds.items() if kind == _keys.SMALL_BATCH]
+        if most == 0 and small:
+            msg = (
+                f"No batch holds both control and perturbed cells ({some(small)}), so that no cell can be compared with a "
+                "control of its own batch. Name another column, or leave batch_key out: differences between the batches "
+                "then count as effects."
+            )
+        else:
+            msg = f"No perturbation has min_cells={min_cells} cells (the largest has {most}); lower min_cells."
+            if 0 < most < FEW_REPLICATES:
+                msg += (
+                    " If the rows are replicates of bulk samples or sums over cells: single cells are needed, as noise and "
+                    "ceilings are estimated from the variance over cells within a perturbation."
+                )
         raise ValueError(msg)
     few = [f"{int(k)} cells, fewer than min_cells={min_cells}" for k in n]
     return used, np.where(used, "", few)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,6 @@ from .._docs import docs
 from .._labels import LabelMap
 from .._log import info
 from .._moments.profiles import write as write_profiles
-
-LIKELY_BATCHES = "likely_batches"
 
 
 @docs.dedent
@@ -127,7 +124,5 @@ def profiles_of(
         f"profiles: {adata.n_obs - n_out} cells in {len(screen.names)} groups, control {screen.reference!r}"
         + (f"; {n_out} cells left out" if n_out else "")
     )
-    # Profiles no longer hold the columns of the cells; pp.check speaks of them.
-    likely = _validate.likely_batches(adata) if batch_key is None else []
     var = adata.var if genes is None else adata.var.loc[genes]
-    return write_profiles(replace(screen, record={**screen.record, LIKELY_BATCHES: likely}), var)
+    return write_profiles(screen, var)
