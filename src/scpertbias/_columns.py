@@ -35,7 +35,8 @@ _ROLES = (
             "sample(s|id|name)?|origident|pools?(id)?|chips?|channels?|dataset(s|id|name)?|experiments?(id)?|"
             "sequencingrun|study(id)?|well(s|id)?|flowcell|stimulation|stim|screen|sublibrary|hash(tag|id)?|htoid"),
     (DEPTH, "totalcounts|ncounts|numis|ncountrna|umicount|umis|nfeaturerna|ngenes(bycounts)?|ngene|log1p.*"),
-    (COVARIATE, "(pct|percent|p|perc|frac|fraction|prop).*(mt|mito|ribo|rp|rb).*|mt(frac|ratio|percent)|sscore|g2mscore|.*score"),
+    (COVARIATE, "(pct|percent|p|perc|frac|fraction|prop)(counts?|umis?|reads?)?(in|of)?(mt|mito|mitochondrial|ribo|ribosomal|rp|rb|hb)"
+            "(rna|genes)?|(mt|mito|ribo)(frac|fraction|ratio|percent|pct)|sscore|g2mscore|.*score"),
 )  # fmt: skip
 _COMPILED = tuple((role, re.compile(pattern)) for role, pattern in _ROLES)
 WORDS = {
