@@ -25,6 +25,7 @@ from .screen import Screen
 MIN_BATCH_CONTROLS = 10
 LIKELY_BATCHES = "likely_batches"
 FEW_REPLICATES = 10
+REPEATED = 0.2
 
 
 def read(
@@ -49,6 +50,7 @@ def read(
         check.finish()
     labels, symbols, symbols_key = read_labels(adata, data)
     announce(labels, data["groupby"])
+    _refuse_repeated_cells(adata, labels, data["groupby"])
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
     likely = _warn_batches(adata, data, labels.codes)
     split = _splits(adata, data["split_key"], labels)
@@ -146,6 +148,22 @@ def read_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.ND
         ids=None if key is None else adata.var_names,
     )
     return labels, symbols, key
+
+
+def _refuse_repeated_cells(adata: AnnData, labels: Labels, groupby: str) -> None:
+    """Refuse cells that stand in several rows, one for each of their guides: no row is a cell of one perturbation."""
+    if adata.obs_names.is_unique:
+        return
+    pairs = pd.DataFrame({"cell": adata.obs_names, "code": labels.codes})[labels.codes >= 0].drop_duplicates()
+    n = pairs["cell"].nunique()
+    several = int((pairs["cell"].value_counts() > 1).sum())
+    if several > REPEATED * n:
+        msg = (
+            f"{several} of {n} cells occur under several labels of obs[{groupby!r}], as where each guide of a cell has a row "
+            "of its own (high multiplicity of infection). Keep the cells with one guide: "
+            "adata = adata[~adata.obs_names.duplicated(keep=False)].copy()."
+        )
+        raise ValueError(msg)
 
 
 def _warn_batches(adata: AnnData, data: Mapping[str, Any], codes: IntArray) -> dict[str, str]:

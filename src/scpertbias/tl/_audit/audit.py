@@ -286,10 +286,8 @@ def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Coll
         return
     screen = _moments.of(profiles, split_key=split_key)
     for name in [name for name, record in records.items() if not _held_out.unseen(record, screen, None)]:
-        msg = (
-            f"nothing says which perturbations {name!r} has not seen: no perturbation is 'test' in the split column "
-            f"({split_key!r}), so it cannot be judged"
-        )
+        why = _held_out.why_all_seen(screen, split_key)
+        msg = f"nothing says which perturbations {name!r} has not seen: {why}, so it cannot be judged"
         if name not in external:
             warn(f"{msg}; it is in none of the scores.")
             continue
