@@ -46,7 +46,8 @@ def test_nothing_is_said_of_one_label_a_target(labels):
 def test_labels_like_the_control_are_named():
     text = said(["TFORF1-mCherry", "STAT1", "NT_1", "NT_2"])
     assert "'TFORF1-mCherry' (1 cells) hold a word for a control, but the control is 'NT_1', 'NT_2'" in text
-    assert said(["AAVS1", "NT"], reference="NT")
+    assert said(["AAVS1", "NT"], reference="NT") == ""
+    assert "'NT_2', 'NT_3' (2 cells) hold a word" in said(["NT_1", "NT_2", "NT_3", "STAT1"], reference="NT_1")
 
 
 def test_most_cells_left_out_is_said():

@@ -15,6 +15,7 @@ from .words import MISSING, control_word
 # Words that are no gene, even where something measured has that name (as the features of guides do).
 _NEVER_A_GENE = frozenset({"control", "non-targeting"})
 NEGATIVE = "negative"
+NAMED = "named by reference"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _by_reference(
         msg = f"`reference` {missing or patterns} matches no label of obs[{groupby!r}]; it holds {some_labels(counts)}.{hint}"
         raise ValueError(msg)
     labels = [label for label in candidates if label in controls]
-    return Controls(labels, dict.fromkeys(labels, "named by reference"))
+    return Controls(labels, dict.fromkeys(labels, NAMED))
 
 
 def nearest(names: Iterable[str], candidates: Sequence[str], n: int = 3) -> list[str]:

@@ -8,9 +8,9 @@ import pandas as pd
 
 from .._core.arrays import IntArray
 from .._log import info, some, warn
-from .control import NEGATIVE
+from .control import NAMED, NEGATIVE
 from .forms import CLASS, CLONE, DOSE, GUIDE, TIME
-from .words import holds_control_word
+from .words import control_word, holds_control_word
 
 NO_LABEL = "no label"
 SEVERAL = "several targets"
@@ -150,13 +150,18 @@ def _parts_of_targets(table: pd.DataFrame, groupby: str) -> list[str]:
 def _control_like(table: pd.DataFrame, groupby: str) -> list[str]:
     rows = table[table["meaning"].isin([TARGET, *PARTS]) & (table["reason"] == "not a measured gene")]
     held = [str(label) for label in rows["label"] if holds_control_word(label)]
+    control = table[table["meaning"] == CONTROL]
+    if (
+        control["reason"].eq(NAMED).any()
+    ):  # whoever names the control has seen other words, but may have missed siblings
+        words = set(map(control_word, control["label"])) - {None}
+        held = [label for label in held if control_word(label) in words]
     if not held:
         return []
     n = int(rows.loc[rows["label"].isin(held), "n_cells"].sum())
-    controls = table.loc[table["meaning"] == CONTROL, "label"]
     return [
         f"obs[{groupby!r}]: {some(map(repr, held))} ({n} cells) hold a word for a control, but the control is "
-        f"{some(map(repr, controls), 3)}. If they belong to it, pass reference= the list of all its labels."
+        f"{some(map(repr, control['label']), 3)}. If they belong to it, pass reference= the list of all its labels."
     ]
 
 

@@ -54,7 +54,7 @@ _AFTER = (
 # Words one after the other, the control's first: what is not wholly made of them is no control.
 _WORD = re.compile(
     "|".join(f"(?P<w{i}>{pattern.replace(' ', ' ?')})" for i, pattern in enumerate(_CONTROL.values()))
-    + f"|(?P<around>{_AFTER}|{_BEFORE}|#| )"
+    + f"|(?P<around>{_AFTER}|{_BEFORE}|#|\\+| )"
 )
 _KEYS = tuple(_CONTROL)
 # A number directly behind one of these makes it a gene (WT1) or another word.
@@ -104,5 +104,6 @@ def _normalized(label: str) -> str:
     sign = text[-1:] if text[-1:] in ("+", "-") else ""
     text = re.sub(r"(?:(?<=aavs)[\W_]*1|(?<=rosa)[\W_]*26)(?!\d)", "§", text)
     text = re.sub(r"\d+", "#", text)
-    text = re.sub(r"[^\w#§]+|_+", " ", text).strip()
+    # A plus stays, so that ctrl+A is not read as ctrl_A, the first of several controls.
+    text = re.sub(r" *\+ *", "+", re.sub(r"[^\w#§+]+|_+", " ", text).strip(" +"))
     return f"{text}{sign}" if text else ""
