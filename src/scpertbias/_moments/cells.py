@@ -49,8 +49,7 @@ def read(
     if 0 in x.shape:
         check.finish()
     labels, symbols, symbols_key = read_labels(adata, data)
-    announce(labels, data["groupby"])
-    _refuse_repeated_cells(adata, labels, data["groupby"])
+    _check_labels(adata, labels, data["groupby"])
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
     likely = _warn_batches(adata, data, labels.codes)
     split = _splits(adata, data["split_key"], labels)
@@ -150,8 +149,9 @@ def read_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.ND
     return labels, symbols, key
 
 
-def _refuse_repeated_cells(adata: AnnData, labels: Labels, groupby: str) -> None:
-    """Refuse cells that stand in several rows, one for each of their guides: no row is a cell of one perturbation."""
+def _check_labels(adata: AnnData, labels: Labels, groupby: str) -> None:
+    """Say what was understood, and refuse cells that stand in several rows, one for each of their guides."""
+    announce(labels, groupby)
     if adata.obs_names.is_unique:
         return
     pairs = pd.DataFrame({"cell": adata.obs_names, "code": labels.codes})[labels.codes >= 0].drop_duplicates()
