@@ -85,6 +85,17 @@ def test_lists_of_guides_are_refused_with_what_can_be_done(separator):
     assert (kept.codes > 0).sum() >= single
 
 
+def test_labels_split_at_a_dash_are_named():
+    text = said(["STAT1-JAK2", "STAT1", "JAK2", "NT"])
+    assert "'STAT1-JAK2' were split at '-' into several targets, but names of single genes hold it too" in text
+    assert said(["STAT1-JAK2", "STAT1", "JAK2", "NT"], combination_sep="+") == ""
+
+
+@pytest.mark.parametrize("label", ["STAT1-MDP1", "MDP1-STAT1", "GAS5-AS1"])
+def test_a_readthrough_is_no_guide(label):
+    assert said([label, "STAT1", "GAS5", "NT"]) == ""
+
+
 def test_designed_combinations_are_not_refused():
     announce(read(["STAT1+JAK2"] * 30 + ["STAT1+MYC"] * 30 + ["STAT1"] * 10 + ["NT"] * 30), "gene")
 

@@ -24,7 +24,7 @@ def checked(labels, **data):
 
 
 def test_the_control_and_combinations():
-    rows = checked(["NT"] * 40 + ["STAT1"] * 30 + ["JAK2-STAT1"] * 30)
+    rows = checked(["NT"] * 40 + ["STAT1"] * 30 + ["JAK2+STAT1"] * 30)
     assert rows["detail"].tolist() == ["control: 'NT', 40 cells", "1 of 2 perturbations are combinations"]
 
 

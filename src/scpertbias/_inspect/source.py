@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,9 @@ def of_anndata(adata: Any) -> Source:
         n_obs=adata.n_obs,
         n_vars=adata.n_vars,
         var_names=lambda: var.index.astype(str),
-        obs={str(c): (lambda c=c: obs[c]) for c in obs.columns},
-        var={str(c): (lambda c=c: var[c]) for c in var.columns},
-        matrices={name: (lambda x=x: _of_array(x, adata.n_obs)) for name, x in matrices.items()},
+        obs={str(c): partial(obs.__getitem__, c) for c in obs.columns},
+        var={str(c): partial(var.__getitem__, c) for c in var.columns},
+        matrices={name: partial(_of_array, x, adata.n_obs) for name, x in matrices.items()},
         made_here=_store.profiles_record(adata) is not None,
     )
 
@@ -178,9 +179,9 @@ def _index_name(table: Any) -> str:
 def _columns(table: Any) -> dict[str, Callable[[], pd.Series]]:
     """Return the columns of a table by name, each read when asked for."""
     if hasattr(table, "dtype"):  # as anndata wrote before 0.7
-        return {name: (lambda n=name: _series(table[n])) for name in (table.dtype.names or ())[1:]}
+        return {name: partial(_series, table[name]) for name in (table.dtype.names or ())[1:]}
     order = [name.decode() if isinstance(name, bytes) else str(name) for name in table.attrs.get("column-order", table)]
-    return {name: (lambda n=name: _column(table, n)) for name in order if name in table and name != "__categories"}
+    return {name: partial(_column, table, name) for name in order if name in table and name != "__categories"}
 
 
 def _column(table: Any, name: str) -> pd.Series:

@@ -50,6 +50,8 @@ _BEGINNING = re.compile(
 )
 # Genes of their own: an antisense or divergent transcript is named after its neighbor.
 _NEIGHBOR = re.compile(r"^-(?:AS|IT|OT|DT)\d*$")
+# And so is a readthrough (NEDD8-MDP1), or a pair with a gene that is not measured.
+_ANOTHER_GENE = re.compile(r"^-[A-Z][A-Z0-9]{2,}$")
 _MOST_COUNTERS = 20
 
 
@@ -127,7 +129,7 @@ def _meaning_of_numbers(
     n_shared = sum(len(values[stem]) for stem in shared)
     # Names that count up (enhancer_1, enhancer_2) are not guides of an "enhancer": several targets, each with a few.
     counts_guides = len(others) > 1 and 2 * n_shared > n_labels
-    out = {}
+    out: dict[str, str] = {}
     for stem, by_label in values.items():
         measured = canonical(stem) is not None
         if _are_doses(list(by_label.values()), alone=not measured):
@@ -165,7 +167,8 @@ def _by_shared_gene(
             cuts = [match.start() for match in re.finditer(r"[ _.\-(]", label)][:8]
             for end in [label[:cut] for cut in reversed(cuts)] + [label[cut + 1 :] for cut in cuts]:
                 gene = canonical(end.strip())
-                if gene is not None and not _NEIGHBOR.match(label[len(end) :]):
+                rest = label[len(end) :] if label.startswith(end) else f"-{label[: -len(end)].rstrip('-')}"
+                if gene is not None and not _NEIGHBOR.match(rest) and not _ANOTHER_GENE.match(rest):
                     ends[label] = end.strip()
                     break
     n_sharing: dict[str, int] = defaultdict(int)

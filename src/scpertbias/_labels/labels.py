@@ -118,6 +118,7 @@ def cautions(table: pd.DataFrame, groupby: str) -> list[str]:
     return [
         *_negative(table, groupby),
         *_parts_of_targets(table, groupby),
+        *_dashes(table, groupby),
         *_control_like(table, groupby),
         *_mostly_left_out(table, groupby),
     ]
@@ -145,6 +146,14 @@ def _parts_of_targets(table: pd.DataFrame, groupby: str) -> list[str]:
         "spb.pp.split and the audit hold out all labels of a target together; another split over them leaks the target. "
         "Pool them with label_map='targets', or pass this column as guide_key beside a column of targets."
     ]
+
+
+def _dashes(table: pd.DataFrame, groupby: str) -> list[str]:
+    dashed = table.loc[table["reason"] == "split at '-'", "label"].tolist()
+    return [
+        f"obs[{groupby!r}]: {some(map(repr, dashed), 3)} were split at '-' into several targets, but names of single genes "
+        "hold it too, as readthroughs do. If they are single targets, pass label_map= with them, or combination_sep='+'."
+    ] * bool(dashed)
 
 
 def _control_like(table: pd.DataFrame, groupby: str) -> list[str]:
