@@ -1,10 +1,12 @@
 """Labels of parts of a target, and real labels of all kinds with their meaning."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.labels.real_labels import GENES, IDS, SCREENS
 
-from scpertbias._labels import MEANINGS, parse
+import scpertbias as spb
+from scpertbias._labels import MEANINGS, cautions, parse
 
 
 def expected(screen):
@@ -39,3 +41,15 @@ def test_there_are_many_of_every_kind():
     meanings = pd.Series([meaning for screen in SCREENS for _, meaning, _ in expected(screen)]).value_counts()
     assert meanings.sum() >= 150
     assert set(meanings.index) == set(MEANINGS)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 1.0])
+def test_no_symbol_of_a_gene_is_anything_else(share):
+    """Some thousand symbols as labels, of which some are measured: each is a target, and nothing is said."""
+    genes = sorted({*spb.ds.hallmark()["target"], *spb.ds.confounder_sets()["target"]})
+    assert len(genes) > 4_000
+    rng = np.random.default_rng(0)
+    measured = [gene for gene in genes if rng.random() < share]
+    labels = parse(pd.Series([*genes, "NTC"]), groupby="gene", symbols=measured)
+    assert labels.table["meaning"].value_counts().to_dict() == {"target": len(genes), "control": 1}
+    assert cautions(labels.table, "gene") == []

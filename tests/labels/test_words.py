@@ -56,7 +56,7 @@ def test_a_word_for_the_control_in_a_label_is_seen(label):
     assert not is_control_word(label)
 
 
-@pytest.mark.parametrize("label", ["STAT1", "NTRK1", "CTRLX", "controlled", "A" * 300 + "_ctrl"])
+@pytest.mark.parametrize("label", ["STAT1", "NTRK1", "NT5E", "NT5C3A", "CTRLX", "controlled", "A" * 300 + "_ctrl"])
 def test_other_labels_hold_none(label):
     assert not holds_control_word(label)
 

@@ -60,7 +60,7 @@ _KEYS = tuple(_CONTROL)
 # A number directly behind one of these makes it a gene (WT1) or another word.
 _NOT_A_CONTROL = re.compile(r"(?:wt|nc|ev|scr)#.*|.*[+-]$")
 _HOLDS = re.compile(
-    r"(?<![a-z])(?:non[ -]?targ\w*|controls?|ctrls?|negctrl|ntc?|scrambled?|safe ?harbou?r|aavs§|dmso|untreated|"
+    r"(?<![a-z])(?:non[ -]?targ\w*|controls?|ctrls?|negctrl|ntc?(?!#)|scrambled?|safe ?harbou?r|aavs§|dmso|untreated|"
     r"unperturbed|lacz|e?gfp|luciferase|mcherry)(?![a-z])"
 )
 _LONGEST = 120
