@@ -354,6 +354,23 @@ CASES: dict[str, Case] = {
     "labels that look like guides": Case(
         relabeled({"SPI1": "JAK2_g1", "STAT2": "JAK2_g2", "STAT3": "MYC_g1", "MYC": "MYC_g2"})
     ),
+    "combinations joined by ' || ' or '/'": Case(
+        relabeled({"SPI1": "JAK2 || MYC", "STAT2": "MYC/STAT1"}), like=relabeled(COMBINED)
+    ),
+    "words of guide assigners (negative, multiple, …)": Case(
+        unlabeled(("negative", "multiple", "doublet", "no_guide")), like=without_every_seventh
+    ),
+    "labels that list many guides": Case(
+        column(
+            lambda v: [
+                label
+                if label == "control"
+                else ";".join(f"{t}_g{(i * k) % 97}" for k, t in enumerate(TARGETS[i % 3 :], 1))
+                for i, label in enumerate(v)
+            ]
+        )
+    ),
+    "a pattern that also takes a measured gene": Case(relabeled({"control": "JAK_1"}), given={"reference": "JAK*"}),
     "no control": Case(relabeled({"control": "GENE1"})),
     "a control of another name, with reference=": Case(
         relabeled({"control": "wild type"}), renamed={"wild type": "control"}, given={"reference": "wild type"}

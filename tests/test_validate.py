@@ -171,12 +171,6 @@ def test_missing_batches(adata):
         _validate.batch_codes(adata, ["batch", "lane"])
 
 
-def test_likely_batches(adata):
-    adata.obs["lane"] = 1  # one level
-    adata.obs["sample_id"] = [f"s{i}" for i in range(40)]  # one a cell
-    assert _validate.likely_batches(adata) == ["batch", "donor"]
-
-
 def test_split_codes(adata):
     adata.obs["split"] = pd.Categorical(["train", "val", "test", None] * 10)
     adata.obs["text"] = ["test", "", "val", "train"] * 10

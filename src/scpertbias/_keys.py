@@ -7,6 +7,7 @@ ROOT = "scpertbias"
 
 MODELS = "models"
 PROFILES = "profiles"
+LABELS = "labels"
 LAYERS = "layers"
 
 HALVES = ("half_1", "half_2")

@@ -73,6 +73,11 @@ def assembled(
     return cells
 
 
+def layer_names(adata: AnnData) -> list[str]:
+    """Return the names of all layers."""
+    return [str(name) for name in adata.layers]
+
+
 def has_layer(adata: AnnData, key: str) -> bool:
     """Whether a layer of that name exists."""
     return key in adata.layers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,15 +13,11 @@ from anndata import AnnData
 from mudata import MuData
 
 from . import _genes, _keys, _store
+from ._columns import SYMBOL_COLUMNS
 from ._core.arrays import FloatArray, IntArray
 from ._labels import is_control_word
 from ._scale import Scale
 
-BATCH_WORDS = re.compile(
-    r"^(batch(es)?|gem_?group|bio_?rep|replicate|donor(_?id)?|patient|lane|plate|cell_?line|library|sample(_?id)?|"
-    r"orig\.?ident|pool|chip|channel)$",
-    re.IGNORECASE,
-)
 MIN_CONTROL_CELLS = 20
 DEPTH_COLUMNS = ("total_counts", "n_counts", "ncounts", "n_umis", "nCount_RNA", "UMI_count")
 MT_COLUMNS = (
@@ -34,10 +29,6 @@ MT_COLUMNS = (
     "percent_mito",
     "pct_mito",
     "mito_frac",
-)
-SYMBOL_COLUMNS = (
-    *("gene_symbols", "gene_symbol", "gene_name", "gene_names", "feature_name", "symbol", "symbols", "Symbol"),
-    *("SYMBOL", "hgnc_symbol", "gene_short_name", "gene", "Gene", "genes", "name"),
 )
 
 
@@ -164,15 +155,6 @@ def split_codes(adata: AnnData, split_key: str) -> IntArray:
         raise ValueError(msg)
     of_level = [_keys.SPLITS.index(level) if level else -1 for level in levels]
     return np.array([*of_level, -1], dtype=np.int64)[column.codes]
-
-
-def likely_batches(adata: AnnData) -> list[str]:
-    """Name the ``obs`` columns that look like batches, with two levels or more."""
-    return [
-        str(c)
-        for c in adata.obs.columns
-        if BATCH_WORDS.match(str(c)) and 1 < adata.obs[c].nunique() <= max(2, adata.n_obs // 20)
-    ]
 
 
 def gene_symbols(adata: AnnData, key: str | None) -> tuple[npt.NDArray[np.str_], str | None]:

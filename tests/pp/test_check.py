@@ -161,8 +161,8 @@ def test_labels(make_cells):
     cells.obs["perturbation"] = labels
     assert said(cells, "labels") == [
         ("ok", "control: 'control', 90 cells"),
-        ("note", "3 cells left out: no label"),
         ("note", "25 cells left out: label 'unassigned'"),
+        ("note", "3 cells left out: no label"),
         ("warning", "1 of 4 perturbations have under 20 cells and are left out: MYC"),
         ("ok", "1 of 4 perturbations are combinations"),
     ]
@@ -177,15 +177,17 @@ def test_labels(make_cells):
 
 
 def test_batches_that_were_not_given(cells):
-    assert said(cells, "batches") == [("ok", "`batch_key` was not given, and no column of obs looks like a batch")]
+    assert said(cells, "batches") == [
+        ("ok", "`batch_key` was not given, and no column of obs looks like a batch that could be used")
+    ]
     cells.obs["batch"] = cells.obs.pop("run")
-    with pytest.warns(UserWarning, match="look like batches"):
+    with pytest.warns(UserWarning, match="may change the control"):
         (finding,) = said(cells, "batches")
     assert finding == (
         "warning",
-        "obs holds batch and `batch_key` was not given: differences between batches count as effects",
+        "batch (a batch): `batch_key` was not given, so differences between their levels count as effects",
     )
-    with pytest.warns(UserWarning, match="look like batches"):
+    with pytest.warns(UserWarning, match="may change the control"):
         profiles = spb.pp.profiles(cells)
     assert said(profiles, "batches") == [finding], "profiles remember it"
     assert said(spb.pp.profiles(cells, batch_key="batch"), "batches")[0][1].endswith("own batch (2 batches)")

@@ -22,7 +22,7 @@ class Screen:
     """Moments with the words that go with them; one row for each perturbation and split.
 
     ``perturbation`` indexes ``names`` for each row; the reference is ``names[0]``. ``codes`` says which name each
-    row of the AnnData belongs to (−1: none). ``record`` says how the moments were made.
+    row of the AnnData belongs to (−1: none). ``record`` says how the moments were made, ``labels`` what each label was understood to mean.
     """
 
     moments: Moments
@@ -36,6 +36,7 @@ class Screen:
     reason: npt.NDArray[np.str_]
     codes: IntArray
     record: dict[str, Any]
+    labels: pd.DataFrame | None = None
 
     @property
     def reference(self) -> str:

@@ -13,6 +13,7 @@ def _of(table: str, *names: str) -> tuple[Column, ...]:
 
 DESCRIBED = _of("described", "model", "unseen", "citation", "n_unpredicted")
 FINDINGS = _of("check", "check", "status", "detail")
+LABELS = _of("labels", "label", "meaning", "targets", "n_cells", "reason")
 PERTURBATIONS = (
     *_of("perturbations", "perturbation", "kind", "n_cells", "reproducibility", "effect", "response_share"),
     *_of("perturbations", "q", "mt", "ribo", "systematic", "target_gene", "target_log_change", "target_z", "target_q"),

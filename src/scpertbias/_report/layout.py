@@ -96,6 +96,12 @@ def _findings(tables: Tables) -> pd.DataFrame:
     return tables["check"][tables["check"]["check"] != "perturbation"]
 
 
+def _labels(tables: Tables) -> pd.DataFrame:
+    """Return the labels but those that are a measured gene, which need no explanation, the largest first."""
+    table = tables["labels"]
+    return table[table["reason"] != "a measured gene"].sort_values("n_cells", ascending=False, kind="stable")
+
+
 def _perturbations(tables: Tables) -> pd.DataFrame:
     """Return what became of each perturbation, with the remark of the check where it says more than the kind."""
     check = tables["check"][tables["check"]["check"] == "perturbation"].set_index("perturbation")["detail"]
@@ -148,6 +154,7 @@ def _history(table: pd.DataFrame) -> list[Column]:
 
 LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFrame]], ...] = (
     ("findings", columns_of.FINDINGS, "Findings of the check", _findings),
+    ("labels", columns_of.LABELS, "Meaning of the labels (without those that name a measured gene)", _labels),
     ("perturbations", columns_of.PERTURBATIONS, "All perturbations", _perturbations),
     ("confounding", columns_of.RESPONSE, "Shares of the response", _response),
     ("balance", columns_of.BALANCE, "Balance of cells between perturbations and control", _balance),

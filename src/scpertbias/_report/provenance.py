@@ -18,6 +18,8 @@ PACKAGES = ("scpertbias", "numpy", "scipy", "pandas", "anndata", "scanpy", "muda
 PARAMETERS = (
     "groupby",
     "reference",
+    "combination_sep",
+    "label_map",
     "batch_key",
     "min_cells",
     "layer",

@@ -13,6 +13,7 @@ from .. import _genes, _moments, _store, _validate
 from .._core.arrays import BoolArray, IntArray
 from .._core.coexpression import correlation, strongest
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import info
 
 CELLS = ("control", "train")
@@ -28,6 +29,8 @@ def coexpression_net(
     max_cells: int = 5000,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -87,9 +90,15 @@ def coexpression_net(
         raise ValueError(msg)
     _genes.refuse_others(adata)
     _check_edges(threshold, n_top)
-    codes, targets, symbols = _moments.cell_codes(
-        adata, groupby=groupby, reference=reference, gene_symbols=gene_symbols, split_key=split_key
-    )
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    codes, targets, symbols = _moments.cell_codes(adata, data)
     x = _store.matrix(adata, layer)
     _validate.scale(x, layer=layer, normalize=False, may_be_negative=_store.layer_record(adata, layer) is not None)
     chosen = np.flatnonzero(_usable(codes, targets, min_cells)[codes] if cells == "train" else codes == 0)

@@ -18,6 +18,7 @@ from .._core.moments import Moments
 from .._core.residuals import residuals
 from .._core.row_moments import row_moments
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import added, warn
 from .._moments.profiles import write_layer
 
@@ -37,6 +38,8 @@ def regress_mt_ribo(
     add_intercept: bool = True,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -99,6 +102,8 @@ def regress_mt_ribo(
     data: dict[str, Any] = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

@@ -18,8 +18,10 @@ from .._core.gene_sets import MIN_SET, enough_draws, gene_draws
 from .._core.noise import SURE
 from .._core.response import Response
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import added
 from .._moments import Screen
+from .._results import DATA
 from ._compared import data_of_models
 from ._gene_sets import GeneSet, measured_sets, overlapped
 
@@ -36,6 +38,8 @@ def confounding(
     n_random: int | None = None,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -101,15 +105,7 @@ def confounding(
     0.71
     """
     _validate.cells_or_profiles(adata)
-    data = {
-        "groupby": groupby,
-        "reference": reference,
-        "batch_key": batch_key,
-        "min_cells": min_cells,
-        "layer": layer,
-        "split_key": split_key,
-        "gene_symbols": gene_symbols,
-    }
+    data = {name: value for name, value in locals().items() if name in DATA}
     records = _store.models(adata)
     screen = _moments.of(adata, **(data_of_models(records, data) if records else data))
     gene_sets = measured_sets(adata, screen, sets)

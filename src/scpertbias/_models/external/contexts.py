@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from ..._columns import BATCH, role
 from ..._core.arrays import BoolArray
 from ..._log import info, some
-from ..._validate import BATCH_WORDS
 
 CONTEXT = re.compile(
     r"(cell[_ .]?(line|type)s?|celltypes?|tissue|organ|organism|species|genotype|sex|donor([_ .]?id)?|"
@@ -61,4 +61,4 @@ def _crosses(values: pd.Series, labels: pd.Series, column: str) -> bool:
     if CONTEXT.fullmatch(str(column)):
         return True
     one_row_each = not pairs.duplicated().any() and pairs["level"].nunique() < pairs["label"].nunique()
-    return one_row_each and not BATCH_WORDS.match(str(column))
+    return one_row_each and role(str(column)) != BATCH

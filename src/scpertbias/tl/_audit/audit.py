@@ -13,6 +13,8 @@ from mudata import MuData
 from threadpoolctl import threadpool_limits
 
 from ..._docs import docs
+from ..._labels import LabelMap, stored_map
+from ..._log import warn_once
 from ...pp._regimes import plan_regimes
 from .cross_fit import Variant, cross_fit_all, make_folds, variants
 from .deep_models import train_deep
@@ -41,6 +43,8 @@ def audit(
     fit_on: str = "control",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = "auto",
     min_cells: int = 20,
     layer: str | None = None,
@@ -111,12 +115,11 @@ def audit(
     keep_predictions
         Whether to store predictions and attributions, or tables only.
     n_jobs
-        Fits and random removals that run at once; by default that of ``joblib.parallel_config``, else
-        ``scanpy.settings.n_jobs``. They run on threads, or on the backend that ``joblib.parallel_config`` names
-        (``"loky"``, ``"dask"``); no result depends on either.
+        Fits and random removals that run at once, on threads or the backend that ``joblib.parallel_config`` names; by
+        default its number, else ``scanpy.settings.n_jobs``. No result depends on either.
     cache
-        Folder in which every finished fit and removal, and every epoch of a training, is kept. An audit that was interrupted, or is asked for again with
-        other models or regimes, does not repeat what is there; nothing else is read from it.
+        Folder in which every finished fit and removal, and every epoch of a training, is kept. An audit that was
+        interrupted, or runs again with other models, does not repeat what is there; nothing else is read from it.
     chunk_memory
         Gigabytes of cells held at a time where they are not in memory; see :func:`scpertbias.pp.profiles`.
     %(rng)s
@@ -124,7 +127,7 @@ def audit(
     Returns
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
-    in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``perturbations``,
+    in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``labels``, ``perturbations``,
     ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
     ``error_by_n_genes``; ``recurrence`` and
     ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
@@ -134,8 +137,7 @@ def audit(
     Raises
     ------
     ValueError
-        If a model, a parameter of one or a regime is not known, a regime asked for cannot be defined, ``fit_on="all"``,
-        ``cache`` is a file, or the input is on the wrong scale.
+        If an argument is not known or cannot be met, ``cache`` is a file, or the input is on the wrong scale.
 
     References
     ----------
@@ -157,6 +159,8 @@ def audit(
         fit_on=fit_on,
         groupby=groupby,
         reference=reference,
+        combination_sep=combination_sep,
+        label_map=stored_map(label_map),
         batch_key=batch_key,
         min_cells=min_cells,
         layer=layer,
@@ -175,7 +179,8 @@ def audit(
         chunk_memory=chunk_memory,
         rng=rng,
     )
-    return _run(adata, net, models, model_params or {}, predictions or {}, settings)
+    with warn_once():
+        return _run(adata, net, models, model_params or {}, predictions or {}, settings)
 
 
 def _run(

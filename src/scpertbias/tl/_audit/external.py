@@ -52,18 +52,6 @@ def add_external(
     _check_held_out(profiles, external, {model.name for model in models}, split_key)
 
 
-def _why_none(screen: _moments.Screen, split_key: str) -> str:
-    """Say why no perturbation counts as unseen."""
-    test = set(screen.perturbation[(screen.split == "test") & (screen.perturbation > 0)].tolist())
-    if not test:
-        return f"no perturbation is 'test' in the split column ({split_key!r}), so it cannot be judged"
-    train = set(screen.perturbation[screen.split == "train"].tolist())
-    return (
-        f"{len(test & train)} of {len(test)} test perturbations have training cells too, so the split column "
-        f"({split_key!r}) is one of cells and a model may have seen every perturbation"
-    )
-
-
 def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Collection[str], split_key: str) -> None:
     """Refuse models of which nothing says what they have not seen; those that lie in profiles are only named.
 
@@ -76,7 +64,8 @@ def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Coll
         return
     screen = _moments.of(profiles, split_key=split_key)
     for name in [name for name, record in records.items() if not _held_out.unseen(record, screen, None)]:
-        msg = f"nothing says which perturbations {name!r} has not seen: {_why_none(screen, split_key)}"
+        why = _held_out.why_all_seen(screen, split_key)
+        msg = f"nothing says which perturbations {name!r} has not seen: {why}, so it cannot be judged"
         if name not in external:
             warn(f"{msg}; it is in none of the scores.")
             continue

@@ -217,13 +217,11 @@ def _read_totals(cells: AnnData, settings: AuditSettings, from_counts: Sequence[
 
 def _control(cells: AnnData, data: dict[str, Any]) -> BoolArray:
     """Return which cells are training cells of the control."""
-    keys = ("groupby", "reference", "gene_symbols", "split_key")
-    return _moments.cell_codes(cells, **{k: data[k] for k in keys})[0] == 0
+    return _moments.cell_codes(cells, data)[0] == 0
 
 
 def _highest(cells: AnnData, cell_totals: Totals, data: dict[str, Any]) -> BoolArray:
-    keys = ("groupby", "reference", "gene_symbols", "split_key")
-    _, targets, symbols = _moments.cell_codes(cells, **{k: data[k] for k in keys})
+    _, targets, symbols = _moments.cell_codes(cells, data)
     return highest(cells, cell_totals.mean, targets, symbols, n_top_genes=MAX_GENES)
 
 
@@ -264,7 +262,7 @@ def _net(
     )
     if settings.normalize:
         control_cells, layer = _logged(control_cells, layer, size_factors, settings.target_sum), None
-    keys = ("groupby", "reference", "gene_symbols", "split_key", "min_cells")
+    keys = ("groupby", "reference", "combination_sep", "label_map", "gene_symbols", "split_key", "min_cells")
     return pp.coexpression_net(control_cells, **{k: settings.data[k] for k in keys}, layer=layer)
 
 
