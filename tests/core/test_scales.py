@@ -133,5 +133,12 @@ def test_joined_is_as_seen_together():
 
 
 def test_values_that_say_nothing():
-    for x in (np.full((50, 9), 1.5), np.zeros((50, 9)), np.ones((50, 9)), np.zeros((0, 4)), np.eye(50)):
+    for x in (
+        np.full((50, 9), 1.5),
+        np.full((50, 9), 3.0),
+        np.zeros((50, 9)),
+        np.ones((50, 9)),
+        np.zeros((0, 4)),
+        np.eye(50),
+    ):
         assert seen(x).scale is None

@@ -62,8 +62,11 @@ class RowScales:
         if not rows.size:
             return
         whole = np.all(rows == np.round(rows), axis=1)
-        # Rows of few values, or of zeros and ones, could be anything.
-        rows = rows[((rows > 0).sum(axis=1) >= MIN_DISTINCT) & ~(whole & (rows[:, -1] < 2))]
+        smallest = np.where(rows > 0, rows, np.inf).min(axis=1)
+        # Rows of few values, of zeros and ones, or of one value throughout could be anything.
+        rows = rows[
+            ((rows > 0).sum(axis=1) >= MIN_DISTINCT) & ~(whole & ((rows[:, -1] < 2) | (rows[:, -1] == smallest)))
+        ]
         if not len(rows):
             return
         self.n += len(rows)
