@@ -39,7 +39,7 @@ def screens(draw, *, min_genes: int = 2, min_perturbations: int = 2, ties: bool 
     labels = np.repeat(["control", *targets], [draw(st.integers(24, 44)), *sizes])
     x = np.log1p(rng.gamma(2.0, size=(len(labels), n_genes)) * np.exp(rng.normal(0, 2, n_genes)))
     x[rng.random(x.shape) < draw(st.sampled_from([0.0, 0.5, 0.95] if ties else [0.0]))] = 0
-    x += draw(st.sampled_from([0.0, 0.0, 3.0] if ties else [0.0]))
+    x += draw(st.sampled_from([0.0, 0.0, 3.3] if ties else [0.0]))
     x = x.astype(draw(st.sampled_from([np.float32, np.float64])))
     x[0, 0] += 0.125  # never whole numbers only, which would be counts
     part = dict(zip(sorted(targets), rng.permutation(["train", "train", "val", "test", "train", "test"]), strict=False))
