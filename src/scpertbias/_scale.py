@@ -180,7 +180,7 @@ class Scale:
         scale, counts = self.rows.scale, self.whole and self.high > 1
         if scale == scales.TWICE:
             return "logged_twice"
-        largest = LARGEST_LOG / np.log(self.log_base)
+        largest = LARGEST_LOG / min(1.0, np.log(self.log_base))  # no lower limit for base 10
         if self.normalize:
             if scale in scales.BASES:
                 return "logs"

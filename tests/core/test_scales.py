@@ -132,6 +132,18 @@ def test_joined_is_as_seen_together():
     assert first == seen(k[:20], k[20:])
 
 
+def test_a_constant_gene_is_no_constant_total():
+    values = np.column_stack([np.random.default_rng(0).gamma(1.0, 0.5, (60, 8)), np.full(60, 7.5)])
+    assert seen(values).scale is None
+
+
 def test_values_that_say_nothing():
-    for x in (np.full((50, 9), 1.5), np.zeros((50, 9)), np.ones((50, 9)), np.zeros((0, 4)), np.eye(50)):
+    for x in (
+        np.full((50, 9), 1.5),
+        np.full((50, 9), 3.0),
+        np.zeros((50, 9)),
+        np.ones((50, 9)),
+        np.zeros((0, 4)),
+        np.eye(50),
+    ):
         assert seen(x).scale is None

@@ -37,6 +37,7 @@ EXACT = 0.01
 MOST = 0.9
 ROUNDED = 1000
 MAX_SUMS = 4
+PEAK = 0.5
 NEARLY_LINEAR = 0.5
 
 
@@ -45,7 +46,8 @@ class RowScales:
     """What the rows looked at so far say: how many are on each scale, and the totals that each inverse gives them.
 
     ``rest`` is the largest value in rows that are not counts; ``unit`` counts the rows whose smallest value stands for a
-    whole count, as in logarithms of counts that were not normalized; ``sums`` counts rows by the logarithm of their total.
+    whole count, as in logarithms of counts that were not normalized; ``sums`` counts rows by the logarithm of their total,
+    ``peaked`` names the inverses under which one gene is most of a row.
     """
 
     n: int = 0
@@ -53,6 +55,7 @@ class RowScales:
     totals: dict[str, tuple[float, float]] = field(default_factory=dict)
     rest: float = -np.inf
     unit: int = 0
+    peaked: set[str] = field(default_factory=set)
     sums: Counter[int] = field(default_factory=Counter)
 
     def add(self, x: Any, *, whole_cells: bool = True) -> None:
@@ -62,8 +65,11 @@ class RowScales:
         if not rows.size:
             return
         whole = np.all(rows == np.round(rows), axis=1)
-        # Rows of few values, or of zeros and ones, could be anything.
-        rows = rows[((rows > 0).sum(axis=1) >= MIN_DISTINCT) & ~(whole & (rows[:, -1] < 2))]
+        smallest = np.where(rows > 0, rows, np.inf).min(axis=1)
+        # Rows of few values, of zeros and ones, or of one value throughout could be anything.
+        rows = rows[
+            ((rows > 0).sum(axis=1) >= MIN_DISTINCT) & ~(whole & ((rows[:, -1] < 2) | (rows[:, -1] == smallest)))
+        ]
         if not len(rows):
             return
         self.n += len(rows)
@@ -87,6 +93,8 @@ class RowScales:
             unknown = unknown & ~multiples  # where values are small, every scale is nearly linear
             if whole_cells:
                 total = linear.sum(axis=1)
+                if (linear.max(axis=1) > PEAK * total).any():
+                    self.peaked.add(name)
                 if name == LN:
                     self.sums.update(np.round(np.log(total) / EXACT).astype(int).tolist())
                 low, high = self.totals.get(name, (np.inf, -np.inf))
@@ -96,6 +104,7 @@ class RowScales:
         """Take over what another one saw."""
         self.n, self.rest, self.unit = self.n + other.n, max(self.rest, other.rest), self.unit + other.unit
         self.sums.update(other.sums)
+        self.peaked |= other.peaked
         for name, n in other.on.items():
             self.on[name] = self.on.get(name, 0) + n
         for name, (low, high) in other.totals.items():
@@ -119,7 +128,8 @@ class RowScales:
         first = next(iter(self.scales.items()), ("", 0.0))
         if first[1] >= MOST:
             return first[0]
-        constant = [name for name in self.totals if self.target_sum(name) is not None]
+        # A total that one gene makes is constant where that gene is.
+        constant = [name for name in self.totals if self.target_sum(name) is not None and name not in self.peaked]
         if self.on.get(COUNTS) or not constant or (len(constant) > 1 and self.rest > NEARLY_LINEAR):
             return None
         return constant[0]
