@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [claim.name for claim in CLAIMS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.truth", description="Measure what may be claimed.")
     parser.add_argument("--claims", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--shapes", nargs="+", metavar="NAME", help="shapes of screens (default: all of a claim)")
     parser.add_argument("--screens", type=int, help="screens per condition (default: as many as the claim names)")
     parser.add_argument("--part", type=float, default=1.0, help="part of the screens (default: all)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     state = package_state()
     for claim in CLAIMS:
         for condition in claim.conditions if claim.name in options.claims else ():
+            if options.shapes and condition.shape not in options.shapes:
+                continue
             n = math.ceil(options.part * (options.screens or claim.screens(condition)))
             Records(claim, condition, options.cache).run(state, range(n), jobs=options.jobs)
             print(f"{claim.name} {condition}: {n} screens", flush=True)

@@ -54,7 +54,10 @@ def aim(condition: Condition, quantity: str) -> Aim:
 
 CLAIM = Claim(
     "itself",
-    tuple(Condition(s, "gamma", N_TEST) for s in ("one_batch", "nested", "uneven", "nested_few", "uneven_few")),
+    (
+        *(Condition(s, "gamma", N_TEST) for s in ("one_batch", "nested", "uneven", "nested_few", "uneven_few")),
+        *(Condition(s, "pareto", N_TEST) for s in ("one_batch", "uneven")),
+    ),
     measure,
     aim,
     lambda condition: 150,
