@@ -109,48 +109,50 @@ SHAPE_LABELS = {
     "nested_few": "nested, 15 controls per batch",
     "uneven_few": "uneven, 15 controls per batch",
 }
-TAIL_LABELS = {"gamma": "similar", "pareto": "heavy-tailed"}
+TAIL_LABELS = {"none": "none", "gamma": "light tails", "pareto": "heavy tails"}
 
 
 def displays(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the tables of the documentation by name; what misses its aim is bold."""
-    shapes = [s for s in SHAPE_LABELS if s in set(frame["shape"])]
     frame = frame.assign(
         text=[_text(row) for row in frame.itertuples()],
-        label=pd.Categorical(frame["shape"].map(SHAPE_LABELS), [SHAPE_LABELS[s] for s in shapes]),
+        label=frame["shape"].map(SHAPE_LABELS),
         effects=frame["tails"].map(TAIL_LABELS),
     )
     of = {str(name): part for name, part in frame.groupby("claim", sort=False)}
     tables = {}
-    for name in ("null", "power"):
-        if name in of:
-            tables[name] = _pivot(of[name], ["label"], "quantity").rename(columns={"label": "screens"})
+    if "null" in of:
+        tables["null"] = _pivot(of["null"], {"label": "screens without effects"}, "quantity")
+    if "power" in of:
+        parts = of["power"]["quantity"].str.split(": ", n=1, expand=True)
+        power = of["power"].assign(kind=parts[0], quantity=parts[1])
+        tables["power"] = _pivot(power, {"label": "screens", "kind": "effects"}, "quantity")
     if "itself" in of:
-        tables["itself"] = _pivot(of["itself"], ["quantity"], "label")
-    coverage = pd.concat([of[name] for name in ("shares", "scores") if name in of] or [frame.iloc[:0]])
+        heavy = np.where(of["itself"]["tails"] == "pareto", ", heavy tails", "")
+        by = of["itself"].assign(where=of["itself"]["label"] + heavy)
+        tables["itself"] = _pivot(by, {"quantity": "the truth as prediction"}, "where")
+    coverage = pd.concat([frame.iloc[:0], *(of[name] for name in ("shares", "scores") if name in of)])
     if len(coverage):
         keys = ["quantity", "effects", "n_perturbations"]
         both = coverage.groupby(keys, sort=False)["text"].agg(" / ".join).reset_index()
-        tables["coverage"] = _pivot(both, ["quantity", "effects"], "n_perturbations")
+        tables["coverage"] = _pivot(both, {"quantity": "interval of", "effects": "effects"}, "n_perturbations")
     return tables
 
 
-def _pivot(frame: pd.DataFrame, index: list[str], columns: str) -> pd.DataFrame:
+def _pivot(frame: pd.DataFrame, index: dict[str, str], columns: str) -> pd.DataFrame:
     """Return the texts with a row per value of some columns, and a column per value of another, in their order."""
-    frame = frame.astype({columns: str})
+    frame = frame.astype(dict.fromkeys([*index, columns], str))
     order = list(dict.fromkeys(frame[columns]))
-    wide = frame.pivot(index=index, columns=columns, values="text")[order].fillna("")
-    first = frame[index].astype(str).drop_duplicates()
-    return wide.reset_index().astype(str).merge(first, on=index, how="right")[[*index, *order]]
+    wide = frame.pivot(index=list(index), columns=columns, values="text")[order].fillna("–")
+    rows = pd.MultiIndex.from_frame(frame[list(index)].drop_duplicates())
+    wide = wide.reindex(rows if len(index) > 1 else rows.get_level_values(0))
+    return wide.reset_index().rename(columns=index).rename_axis(columns=None)
 
 
 def _text(row) -> str:
     """Return an estimate as the documentation shows it: in percent, but of ratios to a ceiling."""
     if not np.isfinite(row.estimate):
         return "–"
-    text = (
-        f"{row.estimate:.3f}"
-        if "ceiling" in row.quantity
-        else f"{100 * row.estimate:.{1 if row.claim == 'null' else 0}f}"
-    )
+    digits = 1 if row.claim in ("null", "power") and row.estimate < 0.1 else 0
+    text = f"{row.estimate:.3f}" if "ceiling" in row.quantity else f"{100 * row.estimate:.{digits}f}"
     return f"**{text}**" if row.holds == NO else text

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.truth import __main__ as command
-from benchmarks.truth import table
+from benchmarks.truth import null, table
 from benchmarks.truth.records import Claim, Condition, Records
 
 SMALL, LARGE = Condition("one_batch", "gamma", 12), Condition("nested", "gamma", 12)
@@ -106,3 +106,42 @@ def test_the_command_measures_what_is_asked_for(tmp_path, capsys):
     assert command.main(arguments) == 0
     assert "null small_panel-none-12: 1 screens" in capsys.readouterr().out
     assert len(list(tmp_path.iterdir())) == len(command.null.CLAIM.conditions)
+
+
+# -- what is documented ---------------------------------------------------------------------------------------------
+
+
+def test_the_documented_table_has_every_condition_and_enough_screens():
+    frame = table.read()
+    assert list(frame.columns) == table.COLUMNS
+    at = set(frame[table.KEY[:4]].itertuples(index=False, name=None))
+    assert at == {(c.name, k.shape, k.tails, k.n) for c in command.CLAIMS for k in c.conditions}
+    headline = frame[(frame["quantity"] == null.ANY) & frame["shape"].isin(null.HEADLINE)]
+    assert (headline["n_screens"] >= 500).all()
+    assert not frame["commit"].str.endswith("+").any()
+    assert not frame.duplicated(table.KEY).any()
+
+
+def test_documented_verdicts_follow_from_the_estimates():
+    frame = table.read()
+    for row in frame[frame["aim"].ne("") & frame["n_screens"].gt(0)].itertuples():
+        aim = tuple(float(bound) for bound in row.aim.split(" to "))
+        assert row.holds == table.verdict(row.estimate, row.standard_error, aim), row
+
+
+def test_tables_of_the_documentation_are_made_from_it():
+    for name, expected in table.displays(table.read()).items():
+        shown = pd.read_csv(table.DOCS / f"truth_{name}.csv", dtype=str, keep_default_na=False)
+        pd.testing.assert_frame_equal(shown, expected.astype(str).set_axis(shown.columns, axis=1), check_dtype=False)
+
+
+def test_what_misses_its_aim_is_bold():
+    row = dict.fromkeys(table.COLUMNS, "") | {"claim": "shares", "tails": "pareto", "n_perturbations": 12}
+    frame = pd.DataFrame(
+        [
+            {**row, "shape": "one_batch", "quantity": "l2", "estimate": 0.95, "holds": table.YES},
+            {**row, "shape": "uneven", "quantity": "l2", "estimate": 0.8, "holds": table.NO},
+        ]
+    )
+    (line,) = table.displays(frame)["coverage"].to_dict("records")
+    assert line == {"interval of": "l2", "effects": "heavy tails", "12": "95 / **80**"}
