@@ -53,6 +53,12 @@ class Population:
         """Names of the genes."""
         return self.world.genes.index
 
+    @property
+    def control_weights(self) -> Array:
+        """Batches of the control."""
+        cells = self.world.cells.iloc[0].to_numpy(float)
+        return cells / cells.sum()
+
     def names(self, rows: NDArray[np.int64]) -> list[str]:
         """Names of perturbations."""
         return [str(name) for name in self.world.cells.index[1 + rows]]
@@ -73,10 +79,14 @@ class Population:
         """Draw cells of a control and of some perturbations, normalized."""
         return screens.normalize(self.part(rows).draw(seed))
 
+    def draw_control(self, seed: int) -> Array:
+        """Return means of the control in batches (B × G), in cells of their own."""
+        adata = self.draw(np.empty(0, dtype=np.int64), 2 * 10**9 + seed)
+        return batch_means(adata, [screens.CONTROL])[0]
+
     def observed(self, control: Array) -> Array:
         """Return the means of all perturbations as a screen sees them that has this control (B × G; P × G)."""
-        share = self.world.cells.iloc[0].to_numpy(float)
-        return share / share.sum() @ control + self.means - self.weights @ control
+        return self.control_weights @ control + self.means - self.weights @ control
 
 
 @lru_cache(maxsize=N_POPULATIONS)

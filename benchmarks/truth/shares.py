@@ -14,7 +14,7 @@ import pandas as pd
 import scpertbias as spb
 from benchmarks import screens
 
-from .population import N_POPULATIONS, SIZE, Array, Population, batch_means, population
+from .population import N_POPULATIONS, SIZE, Population, population
 from .records import Aim, Claim, Condition, Values
 from .shapes import batch_key
 
@@ -61,7 +61,7 @@ def typical_shares(people: Population) -> dict[str, float]:
     """Share of each set in a typical perturbation, by its definition, over the population."""
     # Σ_p ω_p (energy on the set) / Σ_p ω_p (energy), ω_p = 1 / max(|Δ_p|², N_p)
     n_cells = people.world.cells.to_numpy(float)[1:].sum(axis=1, keepdims=True)
-    controls = np.array([_control(people, seed) for seed in range(N_CONTROLS)])
+    controls = np.array([people.draw_control(seed) for seed in range(N_CONTROLS)])
     of_control = controls.var(axis=0, ddof=1)
     of_each = np.arange(len(people.effects)) % N_CONTROLS
     effects = people.means - np.einsum("pb,pbg->pg", people.weights, controls[of_each])
@@ -71,12 +71,6 @@ def typical_shares(people: Population) -> dict[str, float]:
     total = weight @ energy.sum(axis=1)
     member = people.world.genes["set"].astype(str)
     return {name: float(weight @ energy[:, (member == name).to_numpy()].sum(axis=1) / total) for name in SETS}
-
-
-def _control(people: Population, seed: int) -> Array:
-    """Means of the control in batches, in cells of their own."""
-    adata = people.draw(np.empty(0, dtype=np.int64), 2 * 10**9 + seed)
-    return batch_means(adata, [screens.CONTROL])[0]
 
 
 def aim(condition: Condition, quantity: str) -> Aim:

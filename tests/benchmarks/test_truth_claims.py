@@ -106,7 +106,7 @@ def test_few_heavy_tailed_perturbations_hold_most_of_the_response(people):
 
 def test_the_typical_share_without_noise_is_the_mean_share(people, monkeypatch):
     control = people.world.truth["means_by_batch"][0]
-    monkeypatch.setattr(shares, "_control", lambda *_: control)
+    monkeypatch.setattr(population.Population, "draw_control", lambda *_: control)
     means_, still = people.weights @ control + people.effects, np.zeros_like(people.variances)
     exact = population.Population(people.world, people.effects, people.control, means_, still, people.weights)
     ribo = (people.world.genes["set"] == "ribo").to_numpy()
@@ -117,11 +117,31 @@ def test_the_typical_share_without_noise_is_the_mean_share(people, monkeypatch):
 def test_true_scores_of_half_the_effect(people):
     adata = people.draw(np.arange(40), 1)
     mean = people.control + people.effects[:30].mean(axis=0)
-    true = scores._Truth(people, people.control + 0.5 * people.effects, mean, adata)
+    true = scores._Truth(people, people.control + 0.5 * people.effects, mean, np.arange(30), adata)
     rows = np.arange(30, 40)
     assert true.of("variance_ratio", rows) == pytest.approx(0.5)
     missed = 0.25 * np.square(people.effects).sum() / np.square(people.control + people.effects - mean).sum()
     assert true.of("l2_skill", rows) == pytest.approx(1 - missed)
-    whole = scores._Truth(people, people.control + people.effects, mean, adata)
-    for name in ("pearson_delta_skill", "pearson_delta_perturbed_skill", "specific_skill", "specific_slope"):
+    whole = scores._Truth(people, people.control + people.effects, mean, np.arange(30), adata)
+    for name in ("pearson_delta_perturbed_skill", "specific_skill", "specific_slope"):
         assert whole.of(name, rows) == pytest.approx(1, abs=1e-3), name
+
+
+def test_the_true_skill_of_a_correlation_is_that_of_every_pair(people):
+    adata = people.draw(np.arange(40), 1)
+    by_batch = population.batch_means(adata, ["control"])[0]
+    train = people.observed(by_batch)[:30].mean(axis=0)
+    predicted = people.control + scores.predicted_effects(people.effects)
+    true = scores._Truth(people, predicted, train, np.arange(30), adata)
+    gain, room = 0.0, 0.0
+    for seed in range(scores.N_CONTROLS):
+        by_batch = people.draw_control(seed)
+        observed, c = people.observed(by_batch), people.control_weights @ by_batch
+        mean = observed[:30].mean(axis=0)
+        for p in range(N):
+            score, lowest, best = (
+                np.corrcoef(x - c, observed[p] - c)[0, 1]
+                for x in (predicted[p], mean, people.control + people.effects[p])
+            )
+            gain, room = gain + score - lowest, room + best - lowest
+    assert true.of("pearson_delta_skill", np.arange(30, 40)) == pytest.approx(gain / room, abs=2e-3)
