@@ -16,6 +16,7 @@ OF_PROFILES = (
     "recurrence",
     "variance_ratio",
     "confounding",
+    "balance",
     "specificity",
     "target_response",
     "attribution_agreement",
@@ -28,7 +29,7 @@ def run(adata: AnnData, *, pairs: int = MIN_PAIRS) -> list[Row]:
     del pairs
     net = spb.pp.coexpression_net(adata)
     regimes = ("full", "no_mt", "no_mt_ribo")
-    mdata = spb.tl.audit(adata, net, models=MODELS, regimes=regimes, n_random=0, n_boot=10)
+    mdata = spb.tl.audit(adata, net, models=MODELS, regimes=regimes, n_random=0)
     took = {name: seconds(lambda name=name: getattr(spb.tl, name)(mdata["full"])) for name in OF_PROFILES}
     took["coupling"] = seconds(lambda: spb.tl.coupling(mdata, net))
     parts = ", ".join(f"{name} {value:.1f}" for name, value in took.items())

@@ -7,7 +7,10 @@ import pytest
 from benchmarks import oracle, screens
 
 from scpertbias._core.halves import assign_halves
+from scpertbias._core.noise import counted_rows, noise_shape
 from scpertbias._core.row_moments import row_moments
+from scpertbias._core.specific_skill import off_axis, specific_skill
+from scpertbias._core.variance import ObservedMeans, spread
 
 SCREENS = {
     "no_batch": {"shape": "one_batch", "plant": "axis"},
@@ -58,6 +61,54 @@ def test_moments(pair):
         ("weights of the batches", ours.weights[1:], theirs.w),
     ):
         np.testing.assert_allclose(one, other, **TOLERANCE, err_msg=name)
+
+
+FOLD = np.arange(12) % 3
+PREDICTIONS = {
+    "truth_and_noise": lambda effects, rng: effects + 0.05 * rng.standard_normal(effects.shape),
+    "half_size": lambda effects, rng: 0.5 * effects,
+    "wrong": lambda effects, rng: effects[rng.permutation(len(effects))],
+    "shared": lambda effects, rng: np.outer(np.arange(len(effects)), effects.mean(axis=0)),
+}
+
+
+@pytest.mark.parametrize("model", PREDICTIONS)
+def test_specific_skill(pair, model):
+    ours, theirs = pair.ours, pair.theirs
+    effects = theirs.effect
+    predicted = PREDICTIONS[model](effects, np.random.default_rng(3))
+    means, weights = (
+        np.stack([values[fold != FOLD].mean(axis=0) for fold in FOLD]) for values in (theirs.mean_star, theirs.w)
+    )
+    shape = oracle.noise_shape(theirs)
+    expected = oracle.specific_skill(theirs, shape, np.arange(12), predicted + theirs.c, means, weights)
+    control_noise = np.nan_to_num(ours.control_var) / np.maximum(ours.n_control, 1)[:, None]
+    noise = ours.var[1:] / ours.n[1:, None] + (ours.weights[1:] - weights) ** 2 @ control_noise
+    parts = off_axis(predicted + theirs.c, ours.mean[1:], ours.control, means, noise)
+    a2 = noise_shape(ours, counted_rows(ours, np.ones(13, dtype=bool))).a2_raised
+    score = specific_skill(parts, a2)
+    for name in ("skill", "slope", "fitted"):
+        estimate = getattr(score, name)
+        keys = (name, "low" if name == "skill" else f"{name}_low", "high" if name == "skill" else f"{name}_high")
+        values = (estimate.estimate, estimate.low, estimate.high)
+        np.testing.assert_allclose(values, [expected[key] for key in keys], **TOLERANCE, err_msg=name)
+    assert score.category == (oracle.specific_words(expected) if np.isfinite(expected["low"]) else "")
+
+
+def test_variance_ratio(pair):
+    ours, theirs = pair.ours, pair.theirs
+    predicted = 0.7 * theirs.mean_star + 0.02 * np.random.default_rng(4).standard_normal(theirs.effect.shape)
+    expected = oracle.variance_ratio(predicted, oracle.gram(theirs))
+    observed = ObservedMeans(
+        means=ours.mean[1:],
+        own=ours.var[1:] / ours.n[1:, None],
+        weights=ours.weights[1:],
+        control=np.nan_to_num(ours.control_var) / np.maximum(ours.n_control, 1)[:, None],
+        a2=noise_shape(ours, counted_rows(ours, np.ones(13, dtype=bool))).a2_raised,
+    )
+    ratio = spread(predicted, observed, np.zeros(12, dtype=np.int64)).ratio
+    values = (ratio.estimate, ratio.low, ratio.high)
+    np.testing.assert_allclose(values, [expected[key] for key in ("value", "low", "high")], **TOLERANCE)
 
 
 def test_nested_batches_without_effect_have_no_squared_effect():

@@ -30,6 +30,8 @@ SHARED_DEFAULTS = {
 OTHER_DEFAULTS = {
     # here the reference is the one that the brought effects are relative to, not the control's name
     ("tl.add_predictions", "reference"): "observed",
+    # an audit looks for batches with which labels are confounded
+    ("tl.audit", "batch_key"): "auto",
 }
 PLOT_DEFAULTS = {"ax": None, "palette": None, "figsize": None, "show": None, "return_fig": False}
 FIRST = {"adata", "mdata", "data"}

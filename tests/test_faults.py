@@ -33,7 +33,7 @@ DRIVER = """
     mode, root = "", Path(sys.argv[1])
     out = root / "out"
     adata = spb.ds.simulate(400, 30, 4, rng=1, keep_counts=False)
-    mdata = spb.tl.audit(adata, models=(), regimes=("full",), covariates=(), n_boot=5)
+    mdata = spb.tl.audit(adata, models=(), regimes=("full",), covariates=())
     page = page_module.render(mdata)
     (root / "x.h5ad").touch()
     # What takes time and changes no file is done once.
@@ -185,7 +185,7 @@ KILLED_WITH_A_CACHE = """
 
     adata = spb.ds.simulate(400, 30, 4, rng=1, keep_counts=False)
     sys.addaudithook(hook)
-    spb.tl.audit(adata, models=("mean", "ridge"), covariates=(), n_boot=5, n_random=0, cache=sys.argv[1])
+    spb.tl.audit(adata, models=("mean", "ridge"), covariates=(), n_random=0, cache=sys.argv[1])
 """
 
 
@@ -198,7 +198,7 @@ def test_a_killed_audit_goes_on_from_its_cache(tmp_path):
     assert done.returncode != 0
     assert (len(list(cache.glob("*.npz"))), len(list(cache.glob("*.part")))) == (1, 1), done.stderr[-2000:]
     adata = spb.ds.simulate(400, 30, 4, rng=1, keep_counts=False)
-    given = {"models": ("mean", "ridge"), "covariates": (), "n_boot": 5, "n_random": 0}
+    given = {"models": ("mean", "ridge"), "covariates": (), "n_random": 0}
     without = spb.tl.audit(adata, **given)
     resumed = spb.tl.audit(adata, **given, cache=cache)
     for path in list(cache.glob("*.npz"))[::2]:

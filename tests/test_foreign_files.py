@@ -56,7 +56,7 @@ def whole(tmp_path_factory, screen, profiles):
     spb.pp.coexpression_net(screen, threshold=0).to_csv(folder / "net.csv", index=False)
     (folder / "sets.gmt").write_text("one set\tfrom\t" + "\t".join(profiles.var_names[:9]) + "\n", encoding="utf-8")
     (folder / "sets.gmt.gz").write_bytes(gzip.compress((folder / "sets.gmt").read_bytes()))
-    mdata = spb.tl.audit(screen, models=("mean",), regimes=("full",), n_boot=5, n_random=0, covariates=())
+    mdata = spb.tl.audit(screen, models=("mean",), regimes=("full",), n_random=0, covariates=())
     _compat.write_h5mu(mdata, str(folder / "audit.h5mu"))
     return folder
 

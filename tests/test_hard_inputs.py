@@ -84,11 +84,12 @@ CALLS: dict[str, tuple[Callable, Callable[[Any], pd.DataFrame], dict[str, Any]]]
     "tl.score": (_scored, lambda table: table, {}),
     "tl.recurrence": (spb.tl.recurrence, spb.get.recurrence, {}),
     "tl.confounding": (spb.tl.confounding, spb.get.confounding, {"n_random": 50}),
+    "tl.balance": (spb.tl.balance, spb.get.balance, {"n_random": 50}),
     "tl.target_response": (spb.tl.target_response, spb.get.target_response, {}),
     "tl.audit": (
         spb.tl.audit,
         spb.get.summary,
-        {"models": ("mean", "ridge"), "regimes": ("full",), "covariates": ["stress"], "n_boot": 20, "n_random": 0},
+        {"models": ("mean", "ridge"), "regimes": ("full",), "covariates": ["stress"], "n_random": 0},
     ),
 }
 READ_LABELS = [name for name in CALLS if name not in {"pp.annotate_confounders", "pp.exclude_confounders"}]

@@ -74,7 +74,6 @@ def audited(names: tuple[str, ...]):
         predictions={names[2]: table + 0.01},
         regimes=("full", "no_mt"),
         covariates=(),
-        n_boot=20,
         n_random=0,
     )
     return adata, mdata

@@ -150,7 +150,6 @@ def audited(adata, **given):
         covariates=["stress"],
         batch_key="gem_group",
         regimes=("full", "no_mt_ribo", "regressed"),
-        n_boot=10,
         n_random=0,
         **given,
     )

@@ -273,7 +273,7 @@ def test_p_of_specific_gain():
         matrix = rng.normal(size=(12, 12)) + rng.normal(size=(12, 1)) + rng.normal(size=12)
         pool = np.repeat([0, 1, 2], [6, 5, 1])
         permuted = mismatch.permutations(pool, 99, rng)
-        p.append(mismatch.mismatch(matrix, pool, np.empty((0, 12)), permuted, error=bool(i % 2)).p)
+        p.append(mismatch.mismatch(matrix, pool, permuted, error=bool(i % 2)).p)
     assert_super_uniform(p)
 
 

@@ -48,7 +48,6 @@ def test_an_audit_that_kept_only_tables_says_how_to_have_those_of_models(cells, 
         cells,
         models=("mean", "ridge"),
         predictions=predictions,
-        n_boot=10,
         n_random=0,
         n_folds=2,
         keep_predictions=False,
@@ -60,7 +59,7 @@ def test_an_audit_that_kept_only_tables_says_how_to_have_those_of_models(cells, 
 
 
 def test_an_audit_that_kept_its_models_is_not_said_to_have_none(cells):
-    mdata = spb.tl.audit(cells, models=("mean", "no_change"), n_boot=10, n_random=0, n_folds=2)
+    mdata = spb.tl.audit(cells, models=("mean", "no_change"), n_random=0, n_folds=2)
     assert spb.get.coupling(mdata)["model"].nunique() == 2
     with pytest.raises(KeyError, match=r"Run spb\.tl\.attribution_agreement first"):
         spb.pl.attribution_agreement(mdata)

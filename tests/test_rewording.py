@@ -23,7 +23,6 @@ def audited():
         models=("no_change", "mean", "ridge", "grn_linear", "bilinear"),
         predictions={"theirs": spb.get.predictions(profiles, "ridge")},
         min_cells=100,
-        n_boot=20,
         n_random=2,
     )
     stored = mdata.uns["scpertbias"]

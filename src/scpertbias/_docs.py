@@ -60,9 +60,14 @@ show
 return_fig
     Whether to return the figure.""",
 )
-docs.params["cells"] = "\n".join(
-    docs.params[name]
-    for name in ("groupby", "reference", "batch_key", "min_cells", "layer", "split_key", "gene_symbols")
+_CELLS = ("groupby", "reference", "batch_key", "min_cells", "layer", "split_key", "gene_symbols")
+docs.params["cells"] = "\n".join(docs.params[name] for name in _CELLS)
+docs.params["cells_of_audit"] = docs.params["cells"].replace(
+    docs.params["batch_key"],
+    f"""\
+{docs.params["batch_key"]} By default, columns with which labels are confounded are adopted, at most two
+    (:func:`scpertbias.tl.balance` tests them); each takes another pass over the cells. ``None``: no batches. Profiles stay as
+    they are, and a warning names the column.""",
 )
 docs.params["stored"] = """\
 Returns ``None`` if ``copy=False``, else the changed copy."""

@@ -13,7 +13,8 @@ HALVES = ("half_1", "half_2")
 GUIDE_HALVES = ("guide_half_1", "guide_half_2")
 VAR = "var"
 CONTROL_BLOCKS = "control_blocks"
-DEPTH_SLOPES = "depth_slopes"
+CONTROL_LEVELS = "control_by_level"
+CONTROL_LEVELS_VAR = "control_var_by_level"
 CONTROL_HALVES = ("control_half_1", "control_half_2")
 CONTROL_VAR = "control_var"
 CONTROL_CROSS = "control_cross"
@@ -24,6 +25,9 @@ WITHOUT_GENES = ("no_mt", "no_mt_ribo")
 REGRESSED = "regressed"
 REGIMES = (FULL, *WITHOUT_GENES, REGRESSED)
 """Feature regimes: all genes, without mitochondrial, also without ribosomal ones, with their programs regressed out."""
+
+LIKELY_BATCHES = "likely_batches"
+"""Columns of ``obs`` that look like batches, which nothing takes into account."""
 
 SPLITS = ("train", "val", "test")
 

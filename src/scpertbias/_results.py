@@ -11,11 +11,12 @@ from anndata import AnnData
 from mudata import MuData
 
 from . import _moments, _store
-from ._core.arrays import IntArray
+from ._core.arrays import FloatArray, IntArray
 from ._labels import parse
 
 DATA = ("groupby", "reference", "batch_key", "min_cells", "layer", "split_key", "gene_symbols")
 FOLD = "fold"
+BATCH_WEIGHTS = "batch_weights"
 
 
 def model_records(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, dict[str, Any]]:
@@ -87,12 +88,46 @@ def constant(records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(name for name, record in records.items() if record.get("constant"))
 
 
-def changes(records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the models whose predictions are changes, added to the control mean of the data."""
-    params = {name: record.get("params", {}) for name, record in records.items() if record.get("kind") == "external"}
-    return tuple(
-        name for name, p in params.items() if p.get("kind") in ("delta", "log2fc") or p.get("control") == "predicted"
-    )
+def one_split(records: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str] | None]:
+    """Return the models that are not cross-fitted, with what their makers say that they have not seen (None: nothing)."""
+    tests = {name: record.get("test") for name, record in records.items() if not record.get("cross_fitted")}
+    return {name: None if test is None else [str(p) for p in np.asarray(test)] for name, test in tests.items()}
+
+
+def are_changes(record: Mapping[str, Any]) -> bool:
+    """Whether the predictions of an external model are changes, added to the control mean of the data."""
+    params = record.get("params", {})
+    return params.get("kind") in ("delta", "log2fc") or params.get("control") == "predicted"
+
+
+def control_weights(records: Mapping[str, Mapping[str, Any]], screen: _moments.Screen) -> dict[str, FloatArray]:
+    """Return by external model the control weights of its predictions (perturbations × batches).
+
+    Predictions share them with observed effects: the shares of the batches in the control if they are means, none if
+    they are changes, and those of their own cells where these lie in batches.
+    """
+    n_control = screen.moments.n_control
+    weights = {}
+    for name, record in records.items():
+        if record.get("kind") == "external":
+            of_model = np.zeros(len(n_control)) if are_changes(record) else n_control / n_control.sum()
+            weights[name] = np.tile(of_model, (len(screen.names), 1))
+            if record.get(BATCH_WEIGHTS) is not None:
+                weights[name] = batch_weights(record).loc[list(screen.names)].to_numpy()
+    return weights
+
+
+def batch_weights(record: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the shares of the batches in the predicted cells of an external model (perturbations × batches)."""
+    names = [str(name) for name in record["perturbations"]]
+    return pd.DataFrame(np.asarray(record[BATCH_WEIGHTS], dtype=np.float64), index=names)
+
+
+def copy_batch_weights(adata: AnnData, key: str, record: Mapping[str, Any]) -> None:
+    """Copy the shares of the batches of predicted cells from the record of a model stored elsewhere, if it has any."""
+    if record.get(BATCH_WEIGHTS) is not None:
+        names = [str(name) for name in _store.models(adata)[key]["perturbations"]]
+        _store.add_to_model(adata, key, **{BATCH_WEIGHTS: batch_weights(record).reindex(names).fillna(0.0).to_numpy()})
 
 
 def folds(adata: AnnData, records: Mapping[str, Mapping[str, Any]]) -> dict[str, int] | None:

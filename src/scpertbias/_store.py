@@ -196,6 +196,12 @@ def put_model(
     put(adata, **{_keys.MODELS: stored, _keys.LAYERS: layers or None})
 
 
+def add_to_model(adata: AnnData, key: str, **facts: Any) -> None:
+    """Add facts to the record of a stored model."""
+    stored = models(adata)
+    put(adata, **{_keys.MODELS: {**stored, key: {**stored[key], **plain(facts)}}})
+
+
 def drop_model(adata: AnnData, key: str) -> None:
     """Remove a model."""
     entries = root(adata)

@@ -26,6 +26,16 @@ BATCH_WORDS = re.compile(
 MIN_CONTROL_CELLS = 20
 CHUNK = 1 << 20
 DEPTH_COLUMNS = ("total_counts", "n_counts", "ncounts", "n_umis", "nCount_RNA", "UMI_count")
+MT_COLUMNS = (
+    "pct_counts_mt",
+    "p_mito",
+    "percent.mt",
+    "percent_mt",
+    "percent.mito",
+    "percent_mito",
+    "pct_mito",
+    "mito_frac",
+)
 SYMBOL_COLUMNS = ("gene_symbols", "gene_symbol", "gene_name", "feature_name")
 
 
@@ -110,9 +120,19 @@ def numeric_columns(adata: AnnData, keys: Sequence[str], *, argument: str) -> Fl
 
 def depth(adata: AnnData) -> FloatArray | None:
     """Return the depth of each cell from the first ``obs`` column that is named like one, or None."""
-    for key in DEPTH_COLUMNS:
+    values = _first_numeric(adata, DEPTH_COLUMNS)
+    return None if values is None else np.nan_to_num(values, posinf=0.0)
+
+
+def mt_percent(adata: AnnData) -> FloatArray | None:
+    """Return the percentage of MT counts of each cell from the first ``obs`` column that is named like one, or None."""
+    return _first_numeric(adata, MT_COLUMNS)
+
+
+def _first_numeric(adata: AnnData, names: Sequence[str]) -> FloatArray | None:
+    for key in names:
         if key in adata.obs.columns and pd.api.types.is_numeric_dtype(adata.obs[key]):
-            return np.nan_to_num(adata.obs[key].to_numpy(np.float64), posinf=0.0)
+            return adata.obs[key].to_numpy(np.float64, na_value=np.nan)
     return None
 
 

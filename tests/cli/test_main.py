@@ -15,7 +15,8 @@ from scipy import sparse
 
 import scpertbias as spb
 from scpertbias._cli import main as cli
-from scpertbias._cli.main import main
+from scpertbias._cli.main import _audit_arguments, main
+from scpertbias._cli.options import parser
 from scpertbias._report import schema
 
 TARGETS = ["STAT1", "JAK2", "IRF1", "STAT1;JAK2", "GENE7", "<b>GENE8</b>"]
@@ -103,7 +104,7 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
 
 
 def test_warnings_are_notes_and_are_listed(screen, tmp_path, capsys):
-    code, _, err = run(capsys, "audit", screen, "--models", "mean", "--out", "out")
+    code, _, err = run(capsys, "audit", screen, "--batch", "none", "--models", "mean", "--out", "out")
     assert code == 0, err
     found = json.loads((tmp_path / "out" / "audit.json").read_text())
     (warned,) = [w for w in found["warnings"] if "gem_group" in w]
@@ -200,7 +201,8 @@ def test_wrong_usage_is_refused_before_anything_is_read(argv, words, capsys):
 
 ANSWER = """
 import sys, time
-from scpertbias._cli.main import main
+from scpertbias._cli.main import _audit_arguments, main
+from scpertbias._cli.options import parser
 try:
     main(sys.argv[1:])
 finally:
@@ -269,6 +271,15 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
         "cache": Path("parts"),
         "keep_predictions": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "batch_key"),
+    [("", "auto"), ("--batch auto", "auto"), ("--batch none", None), ("--batch auto --batch s", ["auto", "s"])],
+)
+def test_batches_are_found_unless_columns_are_named(options, batch_key):
+    args = parser().parse_args(["audit", "x.h5ad", *options.split()])
+    assert _audit_arguments(args)["batch_key"] == batch_key
 
 
 def test_brought_predictions_are_scored_where_held_out(tenx, screen, tmp_path, capsys):

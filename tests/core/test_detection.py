@@ -6,59 +6,20 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, norm, rankdata
 
-from scpertbias._core.covariates import regress_out
 from scpertbias._core.detection import (
     Detection,
     categories,
     detect,
-    n_carrying,
     p_of_effects,
     p_of_strongest,
     reproducibility,
-    value_sums,
-    z_errors,
     z_of_effects,
-    z_scores,
 )
-from scpertbias._core.halves import assign_halves
 from scpertbias._core.noise import NoiseShape, noise_shape, squared_effects
-from scpertbias._core.row_moments import row_moments
 
-P = 8
-ROWS = np.arange(1, P + 1)
-SHAPES = {
-    "one batch": {"n_batches": 1},
-    "nested": {"nested": True},
-    "uneven": {"uneven": True},
-    "few controls": {"n_control": 31},
-    "30 genes": {"n_genes": 30},
-    "heavy tails": {"heavy": True},
-}
+from .log_counts import ROWS, SHAPES, Cells, P, draw, moments_of
+
 TARGETS = [np.array(t, dtype=np.int64) for t in ([], [3], [5], [7], [1, 2], [], [9], [11], [13])]
-
-
-def draw(
-    seed, *, n_batches=3, nested=False, uneven=False, n_control=150, n_genes=60, heavy=False, effect=0.0, cells=25
-):
-    """Draw log counts (cells × genes) with correlated states, batch shifts and effects; rows 0 (control) to P."""
-    rng = np.random.default_rng(seed)
-    row = np.r_[np.zeros(n_control, dtype=np.int64), 1 + np.arange(P * cells) % P]
-    batch = rng.choice(n_batches, size=len(row), p=[0.6, 0.3, 0.1][:n_batches] if uneven else None)
-    batch[row == 0] = np.arange(n_control) % n_batches
-    if nested:
-        batch[row > 0] = row[row > 0] % n_batches
-    state = rng.standard_t(2.5, size=(len(row), 1)) if heavy else rng.normal(size=(len(row), 1))
-    log_rate = rng.normal(-0.5, 1.5, size=n_genes) + np.clip(state, -9, 9) @ rng.normal(0, 0.3, size=(1, n_genes))
-    log_rate += rng.normal(0, 0.5, size=(n_batches, n_genes))[batch]
-    log_rate += effect * np.vstack([np.zeros(n_genes), rng.normal(size=(P, n_genes))])[row]
-    return np.log1p(rng.poisson(np.exp(log_rate))), row, batch
-
-
-def moments_of(x, row, batch, seed=0, covariates=None):
-    hashes = np.random.default_rng(seed).integers(2**64, size=len(row), dtype=np.uint64)
-    n_rows = int(row.max()) + 1
-    assignment = assign_halves(row, n_rows, 0, hashes, batch=batch, n_batches=int(batch.max()) + 1)
-    return row_moments(x, assignment, row, n_rows, 0, batch=batch, covariates=covariates)
 
 
 def adjusted(p):
@@ -70,61 +31,6 @@ def adjusted(p):
     return q
 
 
-class Cells:
-    """The definitions, one perturbation and one batch at a time, on single cells."""
-
-    def __init__(self, x, row, batch):
-        self.x, self.row, self.batch = x, row, batch
-        self.batches = range(batch.max() + 1)
-        self.control = [x[(row == 0) & (batch == b)] for b in self.batches]
-        self.means = np.array([c.mean(axis=0) for c in self.control])
-        self.vars = np.array([c.var(axis=0, ddof=1) for c in self.control])
-        self.n_control = np.array([len(c) for c in self.control])
-        self.var = np.array([self.within(p) for p in ROWS])
-        n = np.bincount(row)[1:]
-        self.pooled = ((n - 1) @ self.var + (self.n_control - 1) @ self.vars) / (
-            (n - 1).sum() + (self.n_control - 1).sum()
-        )
-
-    def weights(self, p):
-        return np.array([((self.row == p) & (self.batch == b)).sum() for b in self.batches]) / (self.row == p).sum()
-
-    def within(self, p):
-        n, w = (self.row == p).sum(), self.weights(p)
-        between = n * (w @ (self.means - w @ self.means) ** 2)
-        between -= n * (w * (1 - w) / self.n_control) @ self.vars
-        return self.x[self.row == p].var(axis=0, ddof=1) - between / (n - 1)
-
-    def effect(self, p):
-        return self.x[self.row == p].mean(axis=0) - self.weights(p) @ self.means
-
-    def error(self, p):
-        n, w = (self.row == p).sum(), self.weights(p)
-        own = np.maximum(self.var[p - 1], self.pooled) / n
-        return np.sqrt(
-            own + sum(w[b] ** 2 * np.maximum(self.vars[b], self.pooled) / self.n_control[b] for b in self.batches)
-        )
-
-    def carrying(self, p):
-        values = self.x[self.row == p]
-        squares = (values**2).sum(axis=0)
-        return np.where(squares > 0, values.sum(axis=0) ** 2 / np.where(squares > 0, squares, 1), 0)
-
-    def z(self, p):
-        error = self.error(p)
-        z = self.effect(p) / np.where(error > 0, error, np.nan)
-        return np.where(self.carrying(p) + self.carrying(0) < 10 - 1e-8, np.nan, z)
-
-    def z_effect(self, p, targets, a2):
-        genes = np.setdiff1d(np.arange(self.x.shape[1]), targets)
-        n, w = (self.row == p).sum(), self.weights(p)
-        own = self.var[p - 1, genes].sum() / n
-        control = w**2 * self.vars[:, genes].sum(axis=1) / self.n_control
-        noise = own + control.sum()
-        scale = noise**2 + own**2 / (n - 1) + (control**2 / (self.n_control - 1)).sum()
-        return ((self.effect(p)[genes] ** 2).sum() - noise) / np.sqrt(2 * a2 * scale)
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_all_is_as_from_single_cells(shape):
     x, row, batch = draw(1, **SHAPES[shape], effect=0.3)
@@ -133,8 +39,6 @@ def test_all_is_as_from_single_cells(shape):
     detection = detect(moments, np.ones(P + 1, dtype=bool), TARGETS)
     z = np.array([cells.z(p) for p in ROWS])
     assert np.isnan(z).any()
-    np.testing.assert_allclose(z_scores(moments, ROWS), z, rtol=1e-8, atol=1e-12)
-    np.testing.assert_allclose(z_errors(moments, ROWS), [cells.error(p) for p in ROWS], rtol=1e-8)
     z_effect = np.array([cells.z_effect(p, TARGETS[p], noise.a2_raised) for p in ROWS])
     np.testing.assert_allclose(detection.z_effect[1:], z_effect, rtol=1e-8)
     np.testing.assert_allclose(z_of_effects(moments, ROWS, noise, TARGETS), z_effect, rtol=1e-8)
@@ -183,43 +87,6 @@ def test_reproducibility_is_the_cosine_with_a_repeat():
     assert np.mean(cosines) == pytest.approx(
         reproducibility(np.array([effect @ effect]), np.array([400 * noise]))[0], abs=0.01
     )
-
-
-def test_cells_that_carry_a_gene():
-    values = np.array([[1.0, 1, 1, 0, 0], [5, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 2, 1, 2, 2]]).T
-    sums = np.stack([values.sum(axis=0), (values**2).sum(axis=0)])[:, None]
-    np.testing.assert_allclose(n_carrying(sums)[0], [3, 1, 0, 64 / 14])
-
-
-def test_a_gene_that_few_cells_carry_cannot_lead():
-    """One large value in one cell, or the same in cells of both, below ten in all."""
-    x, row, batch = draw(3, n_batches=1)
-    x[:, 0] = 0
-    x[np.flatnonzero(row == 1)[:8], 0] = 30.0
-    assert np.isnan(z_scores(moments_of(x, row, batch), ROWS)[0, 0])
-    x[np.flatnonzero(row == 1)[:12], 0] = 30.0
-    assert z_scores(moments_of(x, row, batch), ROWS)[0, 0] > 4
-    assert 0 in detect(moments_of(x, row, batch), np.ones(P + 1, bool), TARGETS).top[1]
-
-
-def test_where_values_can_be_negative_no_gene_is_too_rare():
-    x, row, batch = draw(4)
-    assert not np.isnan(z_scores(moments_of(x - 0.5, row, batch), ROWS)).any()
-
-
-def test_regressed_values_keep_the_count_of_cells_that_carry_a_gene():
-    x, row, batch = draw(5)
-    z = np.random.default_rng(0).normal(size=(len(row), 1))
-    moments = moments_of(x, row, batch, covariates=z)
-    residual, _ = regress_out(moments, rows=np.ones(P + 1, dtype=bool))
-    np.testing.assert_allclose(residual.value_sums, value_sums(moments))
-    np.testing.assert_array_equal(
-        np.isnan(z_scores(residual, ROWS)), np.isnan(z_scores(replace(moments, covariates=None), ROWS))
-    )
-    codes = np.r_[0, 1 + np.arange(P) // 2]
-    merged = residual.merge(codes, P // 2 + 1)
-    np.testing.assert_allclose(merged.value_sums, value_sums(moments_of(x, codes[row], batch)), atol=1e-9)
-    np.testing.assert_allclose(merged.genes(np.arange(3)).value_sums, merged.value_sums[:, :, :3])
 
 
 def test_rows_that_do_not_count_have_numbers_but_no_p():

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from scpertbias._core.confounding import NO_REPRODUCIBLE_AXIS, NO_RESPONSE, WEAK
-from scpertbias._core.directions import NO_DEPTH, TOO_FEW, direction_shares, energy_along
+from scpertbias._core.directions import NO_DEPTH, NO_INTERVAL, TOO_FEW, direction_shares, energy_along
 
 from .conftest import planted
 
@@ -40,6 +40,7 @@ def test_directions_by_hand(response):
         expected += ((d1[fold == f] @ v) * (d2[fold == f] @ v)).sum()
     assert shares["leading_2"].share == pytest.approx(expected / total)
     assert np.isnan([share.low for name, share in shares.items() if name != "systematic"]).all()
+    assert [share.note for share in shares.values()] == ["", *[NO_INTERVAL] * 6]
     assert shares["systematic"].low < shares["systematic"].share < shares["systematic"].high
     # depth is nearly the shared axis here: together they take no more than either, and share it
     both = shares["systematic"].shapley + shares["depth"].shapley + shares["leading_1"].shapley
@@ -57,7 +58,7 @@ def test_depth_that_the_halves_do_not_share(response):
     noise[1] -= noise[0] * (noise[0] @ noise[1]) / (noise[0] @ noise[0])
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
     weak = direction_shares(response, np.stack([noise[0], 0.2 * noise[0] + noise[1]]), fold)["depth"]
-    assert weak.note == WEAK
+    assert weak.note == f"{NO_INTERVAL}; {WEAK}"
     assert np.isfinite(weak.share)
 
 

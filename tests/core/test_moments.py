@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from scpertbias._core.cell_columns import Covariates
 from scpertbias._core.halves import assign_halves
-from scpertbias._core.moments import Covariates, Moments, standardize, total_mean_var
+from scpertbias._core.moments import Moments, standardize, total_mean_var
 from scpertbias._core.row_moments import row_moments
 
 N, G = 400, 5

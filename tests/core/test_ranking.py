@@ -8,19 +8,22 @@ from scpertbias._core.ranking import expression_bins, percentiles, top_mask
 
 
 def naive_top(row: np.ndarray, k: int) -> set[int]:
-    if np.isnan(row).any() or (row == row[0]).all():
+    known = [g for g in range(len(row)) if not np.isnan(row[g])]
+    if len({row[g] for g in known}) < 2:
         return set()
-    return set(sorted(range(len(row)), key=lambda g: (-row[g], g))[:k])
+    return set(sorted(known, key=lambda g: (-row[g], g))[:k])
 
 
 @pytest.mark.parametrize("k", [1, 3, 5, 40])
 def test_top_is_that_of_a_sort_with_ties_by_column(k):
     rng = np.random.default_rng(0)
     values = rng.integers(0, 6, size=(200, 40)).astype(float)  # six levels in forty genes: ties everywhere
-    values[3], values[4, 7] = 2.0, np.nan
+    values[3], values[4, 7], values[5], values[6, 2:] = 2.0, np.nan, np.nan, np.nan
+    values[6, :2] = 1.0, 2.0
     marked = top_mask(values, k)
     assert [set(np.flatnonzero(row)) for row in marked] == [naive_top(row, k) for row in values]
-    assert not marked[[3, 4]].any()
+    assert not marked[[3, 5]].any()
+    assert marked[6].sum() == min(k, 2)
 
 
 @pytest.mark.parametrize("k", [0, 41])
@@ -38,6 +41,11 @@ def test_percentiles_are_mid_ranks_with_mean_one_half():
     np.testing.assert_allclose(found.mean(axis=1), 0.5)
     np.testing.assert_allclose(percentiles(np.zeros((1, 7))), 0.5)
     np.testing.assert_allclose(found[0], (rankdata(values[0]) - 0.5) / 30)
+
+
+def test_nan_have_no_percentile_and_do_not_count():
+    values = np.array([[3.0, np.nan, 1, 2], [np.nan] * 4])
+    np.testing.assert_allclose(percentiles(values), [[5 / 6, np.nan, 1 / 6, 1 / 2], [np.nan] * 4])
 
 
 def test_bins_are_of_equal_size_and_ordered():

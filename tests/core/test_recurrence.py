@@ -6,18 +6,22 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from scpertbias._core.moments import Moments
 from scpertbias._core.ranking import expression_bins, top_mask
 from scpertbias._core.recurrence import (
-    Baselines,
-    data_effects,
+    EffectScale,
     effective_number,
-    least_excess,
+    excess_interval,
+    observed_effects,
     poisson_binomial_tail,
-    predicted_effects,
     recurrence,
     upper_tail,
+    z_is_tested,
 )
 from scpertbias._core.resampling import benjamini_hochberg
+from scpertbias._core.z_scores import scaled, undetectable, z_errors
+
+from .log_counts import ROWS, SHAPES, Cells, P, draw, moments_of
 
 
 def enumerated_tail(probabilities: np.ndarray) -> np.ndarray:
@@ -82,7 +86,7 @@ def test_p_is_the_larger_of_the_repeats():
     assert np.isnan(recurrence(values, [], bins, 5).p).all()
 
 
-def test_sign_does_not_matter_and_gaps_count_for_nothing():
+def test_sign_does_not_matter_and_rows_without_values_count_for_nothing():
     rng = np.random.default_rng(4)
     values = rng.normal(size=(30, 50))
     bins = np.zeros(50, dtype=np.int64)
@@ -101,6 +105,25 @@ def test_effective_number():
     assert np.isnan(effective_number(np.zeros(3, dtype=np.int64)))
 
 
+def screen_of(half, control_half, var, n_cells, n_control):
+    """Moments of one batch from the means of the halves of the cells."""
+    n_rows, n_genes = half.shape[1:]
+    counts = np.full((2, n_rows + 1, 1), n_cells / 2)
+    counts[:, 0] = n_control / 2
+    halves = np.concatenate([control_half[:, None], half], axis=1)
+    return Moments(
+        counts=counts,
+        mean=halves.mean(axis=0),
+        var=np.tile(var, (n_rows + 1, 1)),
+        half=halves,
+        control_half=control_half[:, None],
+        control_var=var[None],
+        blocks=np.zeros((0, n_genes)),
+        n_blocks=np.zeros((0, 1)),
+        reference=0,
+    )
+
+
 def null_screen(rng, n_rows=100, n_genes=600, n_cells=30, n_control=3000):
     """Means of halves without any effect; cells are correlated by five factors of unequal size."""
     control_mean = rng.gamma(1.0, size=n_genes)
@@ -108,46 +131,68 @@ def null_screen(rng, n_rows=100, n_genes=600, n_cells=30, n_control=3000):
     loading = rng.normal(size=(5, n_genes)) * np.array([1.0, 0.7, 0.5, 0.3, 0.3])[:, None]
 
     def draw(n, size):
-        return (rng.normal(size=(*size, n_genes)) + rng.normal(size=(*size, 5)) @ loading) * scale / np.sqrt(n)
+        return 9 + (rng.normal(size=(*size, n_genes)) + rng.normal(size=(*size, 5)) @ loading) * scale / np.sqrt(n)
 
-    half, control = draw(n_cells / 2, (2, n_rows)), draw(n_control / 2, (2,))
-    sd = scale * np.sqrt(1 + (loading**2).sum(axis=0))
-    base = Baselines(control.mean(axis=0), control, half.mean(axis=(0, 1)), half.mean(axis=1), sd)
-    return half, base, expression_bins(control_mean)
-
-
-def called(effects, bins):
-    return (benjamini_hochberg(recurrence(*effects, bins, 5).p) < 0.05).any()
+    var = scale**2 * (1 + (loading**2).sum(axis=0))
+    moments = screen_of(draw(n_cells / 2, (2, n_rows)), draw(n_control / 2, (2,)), var, n_cells, n_control)
+    return moments, expression_bins(control_mean)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_control", [300, 3000, 30_000])
-def test_null_screens_call_nothing(n_control):
-    """Correlated noise; ten controls per cell of a perturbation put the same genes on top everywhere."""
-    rng = np.random.default_rng(5)
-    names = ["observed z", "observed centered", "mean z", "control z", "shrunken z", "mean centered", "one control"]
-    calls = dict.fromkeys(names, 0)
-    for _ in range(200):
-        half, base, bins = null_screen(rng, n_control=n_control)
-        full = half.mean(axis=0)
-        mean, control = np.tile(base.perturbed, (len(full), 1)), np.tile(base.control, (len(full), 1))
-        still = np.zeros_like(full)
-        tried = [data_effects(by, full, half, base) for by in ("z", "centered")]
-        tried += [predicted_effects("z", x, still, base) for x in (mean, control, control + 0.1 * (mean - control))]
-        tried += [predicted_effects("centered", mean, still, base), (tried[0][0], [tried[0][0]])]
-        for name, effects in zip(names, tried, strict=True):
-            calls[name] += called(effects, bins)
-    one_control = calls.pop("one control")
-    assert max(calls.values()) <= 15, calls
-    if n_control == 300:
-        assert one_control > 30, "with one control the same screens do call genes; if not, this test shows nothing"
+@pytest.mark.parametrize(("n_control", "tested"), [(60, False), (150, True), (300, True)])
+def test_null_screens_call_nothing(n_control, tested):
+    """Correlated noise, which few controls put into all effects: by ``z`` they are tested from five per cell."""
+    rng, rows, perturbed = np.random.default_rng(5), np.arange(1, 101), np.arange(101) > 0
+    calls = {"z": 0, "centered": 0}
+    for _ in range(100):
+        moments, bins = null_screen(rng, n_control=n_control)
+        assert z_is_tested(moments, rows) == tested
+        for by in calls:
+            effects = observed_effects(by, moments, rows, perturbed)
+            calls[by] += bool((benjamini_hochberg(recurrence(*effects, bins, 5).p) < 0.05).any())
+    assert calls["centered"] <= 2, calls
+    assert calls["z"] <= 8 if tested else calls["z"] > 10, calls
 
 
-def test_least_excess_by_hand_and_its_coverage():
+@pytest.mark.parametrize("shape", SHAPES)
+def test_effects_are_those_of_single_cells(shape):
+    x, row, batch = draw(1, **SHAPES[shape], effect=0.3)
+    cells, moments = Cells(x, row, batch), moments_of(x, row, batch)
+    rows, perturbed = ROWS[2:], np.arange(P + 1) > 0
+    effect = np.array([cells.effect(p) for p in ROWS])
+    error = np.array([cells.error(p) for p in ROWS])
+    z = np.array([cells.z(p) for p in ROWS])
+    with np.errstate(invalid="ignore"):
+        centered = np.where(np.isnan(z), np.nan, (effect - effect.mean(axis=0)) / error)
+    expected = {"delta": np.where(undetectable(moments, ROWS), np.nan, effect), "z": z, "centered": centered}
+    for by, values in expected.items():
+        found, repeats = observed_effects(by, moments, rows, perturbed)
+        np.testing.assert_allclose(found, values[2:], rtol=1e-8, atol=1e-10)
+        assert len(repeats) == (0 if by == "delta" else 2)
+        for a, repeat in enumerate(repeats):
+            about = moments.half[a, 0] if by == "z" else moments.half[a, 1:].mean(axis=0)
+            half = scaled(moments.half[a, rows] - about, z_errors(moments, rows, a))
+            np.testing.assert_allclose(repeat, np.where(np.isnan(found), np.nan, half))
+        predicted = EffectScale.of(moments, rows).apply(by, np.ones(values[2:].shape))
+        np.testing.assert_array_equal(np.isnan(predicted), np.isnan(values[2:]))
+
+
+def test_controls_are_counted_by_batch():
+    x, row, batch = draw(1, nested=True, n_control=150)
+    moments = moments_of(x, row, batch)  # 50 controls a batch, 25 cells of each perturbation
+    assert not z_is_tested(moments, ROWS)
+    x, row, batch = draw(1, nested=True, n_control=375)
+    assert z_is_tested(moments_of(x, row, batch), ROWS)
+    assert not z_is_tested(moments, ROWS[:0])
+
+
+def test_interval_of_an_excess_by_hand_and_its_coverage():
     first, second = 13 / 22, 4 / 22  # 12 and 3 of 20, a success and a failure added
-    by_hand = 20 * (first - second - stats.norm.ppf(0.975) * np.sqrt((first * (9 / 22) + second * (18 / 22)) / 22))
-    assert least_excess(np.array([12]), np.array([3]), 20)[0] == pytest.approx(by_hand)
+    width = stats.norm.ppf(0.975) * np.sqrt((first * (9 / 22) + second * (18 / 22)) / 22)
+    by_hand = 20 * (first - second - width), 20 * (first - second + width)
+    assert np.concatenate(excess_interval(np.array([12]), np.array([3]), 20)) == pytest.approx(by_hand)
     rng = np.random.default_rng(0)
     for n, p, q in ((25, 0.3, 0.3), (60, 0.6, 0.2), (150, 0.05, 0.05), (55, 0.95, 0.9)):
-        a, b = rng.binomial(n, [[p], [q]], size=(2, 20_000))
-        assert (least_excess(a, b, n) <= n * (p - q)).mean() > 0.965, "one-sided 97.5 %"
+        low, high = excess_interval(*rng.binomial(n, [[p], [q]], size=(2, 20_000)), n)
+        assert (low <= n * (p - q)).mean() > 0.965, "one-sided 97.5 %"
+        assert (high >= n * (p - q)).mean() > 0.965, "one-sided 97.5 %"

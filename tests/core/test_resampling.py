@@ -1,4 +1,4 @@
-"""Intervals of the jackknife and of resamples, p-values and their adjustment."""
+"""Intervals of the jackknife, p-values and their adjustment."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from scpertbias._core.resampling import (
     Estimate,
     average_within,
     benjamini_hochberg,
-    bootstrap_weights,
     complement,
-    interval,
     linear_bounds,
     log_bounds,
     logit_bounds,
@@ -31,42 +29,6 @@ from scpertbias._core.resampling import (
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(2)
-
-
-def test_weights_are_counts_of_draws_with_replacement(rng):
-    weights = bootstrap_weights(30, 4000, rng)
-    assert weights.shape == (4000, 30)
-    assert (weights.sum(axis=1) == 30).all()
-    assert weights.mean(axis=0) == pytest.approx(np.ones(30), abs=0.1)
-    assert (weights == 0).mean() == pytest.approx((1 - 1 / 30) ** 30, abs=0.005)
-    assert weights.var() == pytest.approx(1 - 1 / 30, abs=0.02)
-    assert np.cov(weights[:, 0], weights[:, 1])[0, 1] == pytest.approx(-1 / 30, abs=0.06)
-
-
-def test_weights_depend_on_the_seed_alone():
-    first, again, other = (bootstrap_weights(20, 50, np.random.default_rng(seed)) for seed in (5, 5, 6))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-    assert bootstrap_weights(0, 7, np.random.default_rng(0)).shape == (7, 0)
-
-
-@pytest.mark.parametrize("level", [0.5, 0.95])
-def test_interval_is_the_percentile_of_finite_draws(rng, level):
-    draws = rng.normal(size=(201, 3, 2))
-    draws[::3, 0, 0] = np.nan
-    draws[5, 1, 1] = np.inf
-    draws[:, 2, 1] = np.nan
-    draws[1:, 2, 0] = np.nan
-    low, high = interval(draws, level)
-    for index in np.ndindex(3, 2):
-        finite = draws[(slice(None), *index)]
-        finite = finite[np.isfinite(finite)]
-        expected = np.percentile(finite, [50 - 50 * level, 50 + 50 * level]) if finite.size else [np.nan, np.nan]
-        np.testing.assert_allclose([low[index], high[index]], expected)
-    assert [float(bound) for bound in interval(draws[:, 1, 0], level)] == pytest.approx([low[1, 0], high[1, 0]])
-    assert np.isnan(interval(np.empty((0, 2)))[0]).all()
-    with pytest.raises(ValueError, match="`level` must lie between 0 and 1, found 95"):
-        interval(draws, 95)
 
 
 def brute_force(above, below, bounds):

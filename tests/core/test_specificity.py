@@ -6,27 +6,26 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from scpertbias._core.axes import Effects, energy_on_direction, energy_on_genes, resample
-from scpertbias._core.ceilings import correlation
+from scpertbias._core.ceilings import Truth, correlation
 from scpertbias._core.specificity import (
     METRICS,
     HeldOutData,
-    as_effects,
     axes_agree,
     axis_only,
     ceiling_matrix,
     ceilings,
     half_scores,
+    observed_off_share,
     off_share,
     own_scores,
     score_matrix,
 )
 
-N, G = 14, 40
+N, G, N_CELLS = 14, 40, 20
 
 
 def make(seed=0, *, noise=0.3):
-    """A data of two fits, and the effects that it is made of."""
+    """A data of two fits, and the means that it is made of; the control and the training means have no noise."""
     rng = np.random.default_rng(seed)
     fit = np.arange(N) % 2
     control_half = 5 + noise * rng.standard_normal((2, G)) / 3
@@ -35,30 +34,22 @@ def make(seed=0, *, noise=0.3):
     half = true + noise * rng.standard_normal((2, N, G))
     mean = (5 + np.stack([axis + 0.1 * rng.standard_normal(G) for _ in (0, 1)]))[fit]
     axes = axis + 0.1 * rng.standard_normal((2, 2, G))
-    control = control_half.mean(axis=0)
-    data = HeldOutData(
+    truth = Truth(
         observed=half.mean(axis=0),
-        half=half,
-        control=control,
-        control_half=control_half,
-        mean=mean,
-        noise=np.full(N, G * noise**2 / 2),
-        axes=axes,
-        fit=fit,
-        pool=fit,
+        var=np.full((N, G), N_CELLS * noise**2 / 2),
+        n_cells=np.full(N, N_CELLS),
+        weights=np.ones((N, 1)),
+        control=control_half.mean(axis=0),
+        control_var=np.zeros((1, G)),
+        n_control=np.array([100.0]),
+        centroid=mean,
+        centroid_weights=np.ones((N, 1)),
+        centroid_noise=np.zeros(N),
+        groups=fit,
+        target_columns=np.zeros(G, dtype=bool),
+        z=np.zeros((N, G)),
     )
-    blocks = tuple(0.1 * rng.standard_normal((4, G)) for _ in (0, 1))
-    blocks = tuple(b - b.mean(axis=0) for b in blocks)
-    effects = Effects(
-        first=half[0] - control_half[0],
-        second=half[1] - control_half[1],
-        mean=data.observed,
-        control=control_half,
-        n_half=np.full((2, N), 20.0),
-        blocks=blocks,
-        n_blocks=(np.ones(4), np.ones(4)),
-    )
-    return data, effects, true
+    return HeldOutData(truth=truth, half=half, control_half=control_half, axes=axes, fit=fit), true
 
 
 def one_score(metric, prediction, data, p):
@@ -77,7 +68,7 @@ def one_score(metric, prediction, data, p):
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_matrix_is_every_prediction_on_every_perturbation(metric):
-    data, _, true = make()
+    data, true = make()
     predictions = true + 0.5 * np.random.default_rng(1).standard_normal((N, G))
     matrix = score_matrix(metric, predictions, data)
     for p in range(N):
@@ -89,17 +80,17 @@ def test_matrix_is_every_prediction_on_every_perturbation(metric):
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_within_a_fold_predictions_are_exchanged_as_they_are(metric):
-    data, _, true = make(2)
+    data, true = make(2)
     matrix = score_matrix(metric, true, data)
     assert matrix[2, 6] == pytest.approx(one_score(metric, true[6], data, 2))
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_baselines_score_the_same_for_every_perturbation(metric):
-    data, _, _ = make(3)
+    data, _ = make(3)
     for constant in (data.mean, np.tile(data.control, (N, 1)), data.mean.astype(np.float32).astype(float)):
         matrix = score_matrix(metric, constant, data)
-        same = data.pool[:, None] == data.pool
+        same = data.fit[:, None] == data.fit
         gap = np.where(same, matrix - matrix.diagonal()[:, None], 0)
         assert np.abs(gap).max() < 1e-10
     if metric in ("pearson_delta_perturbed", "off_axis"):
@@ -112,7 +103,7 @@ def test_baselines_score_the_same_for_every_perturbation(metric):
 def test_ceiling_is_what_the_truth_scores(metric):
     own, matrices, found, expected = [], [], [], []
     for seed in range(150):
-        data, _, true = make(seed)
+        data, true = make(seed)
         found.append(ceilings(metric, data).mean())
         expected.append(own_scores(metric, true, data).mean())
         own.append(ceiling_matrix(metric, data))
@@ -123,7 +114,7 @@ def test_ceiling_is_what_the_truth_scores(metric):
 
 
 def test_axis_only_takes_nothing_from_the_half_it_is_scored_on():
-    data, _, _ = make(4)
+    data, _ = make(4)
     for_1, for_2 = axis_only(data)
     (c1, c2), (h1, h2) = data.control_half, data.half
     u1, u2 = data.axes[:, data.fit[3]]
@@ -141,25 +132,24 @@ def test_axis_only_takes_nothing_from_the_half_it_is_scored_on():
 
 
 def test_off_share_by_hand():
-    data, effects, true = make(5)
-    found = off_share(effects, data, resample(effects, 300, np.random.default_rng(0)))
-    u1, u2 = data.axes[:, data.fit]
-    on = (effects.first * u2).sum(axis=1) * (effects.second * u1).sum(axis=1) / (u1 * u2).sum(axis=1)
-    assert found.share == pytest.approx(1 - on.sum() / effects.energy.sum())
-    assert found.low < found.share < found.high
-    assert_allclose(energy_on_direction(effects, *data.axes, data.fit).own, on)
-    predicted = as_effects(true, effects)
-    assert_allclose(predicted.first, true - data.control_half[0])
-    assert_allclose(energy_on_genes(predicted).own, predicted.energy)
-    along = 5 + np.outer(np.arange(1, N + 1), data.axes.mean(axis=(0, 1)))
-    assert abs(off_share(as_effects(along, effects), data, None).share) < 0.02
+    data, true = make(5)
+    unit = (data.mean - data.control) / np.linalg.norm(data.mean - data.control, axis=1)[:, None]
+    effects = true - data.control
+    on = (effects * unit).sum(axis=1) ** 2
+    assert off_share(true, data) == pytest.approx(1 - on.sum() / (effects**2).sum())
+    along = data.control + np.arange(1, N + 1)[:, None] * unit
+    assert off_share(along, data) < 1e-12
+    assert np.isnan(off_share(np.tile(data.control.astype(np.float32), (N, 1)).astype(float), data))
 
 
-def test_no_effect_has_no_share_off_the_axis():
-    data, effects, _ = make(6)
-    nothing = as_effects(np.tile(data.control, (N, 1)), effects)
-    assert np.isnan(off_share(nothing, data, None).share)
-    assert np.isnan(off_share(nothing, data, resample(effects, 50, np.random.default_rng(0))).share)
+def test_observed_off_share_is_that_of_the_truth():
+    estimates, expected = [], []
+    for seed in range(100):
+        data, true = make(seed)
+        data = replace(data, truth=replace(data.truth, control=np.full(G, 5.0)))
+        estimates.append(observed_off_share(data))
+        expected.append(off_share(true, data))
+    assert np.mean(estimates) == pytest.approx(np.mean(expected), abs=0.005)
 
 
 def test_axes_agree_by_cosine():

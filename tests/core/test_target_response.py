@@ -38,6 +38,22 @@ def test_means_and_expectation_by_hand():
                 assert np.isnan(found.percentile[i, j])
 
 
+def test_genes_without_a_rank_are_left_out():
+    rng = np.random.default_rng(5)
+    ranks, rows, columns = screen(rng, n_targets=40, n_genes=53)
+    ranks[rng.random(ranks.shape) < 0.2] = np.nan
+    ranks[:, columns[3]] = np.nan
+    found = scan(ranks, rows, columns, max_shift=2, n_perm=100, rng=rng)
+    for j, shift in enumerate(found.shifts):
+        inside = [n for n, c in enumerate(columns) if 0 <= c + shift < 53]
+        own = [ranks[rows[n], columns[n] + shift] for n in inside]
+        assert found.n_targets[0, j] == np.sum(~np.isnan(own)) < 40
+        assert found.percentile[0, j] == pytest.approx(np.nanmean(own))
+        any_row = [np.nanmean(ranks[:, columns[n] + shift]) for n, x in zip(inside, own, strict=True) if x == x]
+        assert found.expected[0, j] == pytest.approx(np.mean(any_row))
+    assert np.isfinite(found.p[0]).all()
+
+
 def test_p_by_permuting_by_hand():
     rng = np.random.default_rng(1)
     ranks, rows, columns = screen(rng, n_targets=30, n_genes=60, strength=0.2)

@@ -27,7 +27,7 @@ def screen(rng, n_rows=300, n_genes=80, noise=0.7, signal=1.0, n_batches=3):
     true = rng.normal(size=(n_rows, n_genes)) * size + rng.normal(size=n_genes)
     weights, control = rng.dirichlet(np.ones(n_batches), size=n_rows), np.full((n_batches, n_genes), (noise / 4) ** 2)
     means = true + noise * rng.normal(size=true.shape) - weights @ (np.sqrt(control) * rng.normal(size=control.shape))
-    return true, ObservedMeans(means, np.full(true.shape, noise**2), weights, control), size
+    return true, ObservedMeans(means, np.full(true.shape, noise**2), weights, control, 1 / n_genes), size
 
 
 def brute_force(predicted, observed, groups):
@@ -153,7 +153,7 @@ def test_nothing_reproducible_and_too_few():
     assert np.isfinite(result.ratio.estimate)
     assert np.isnan(result.ratio.low)
     assert "fewer than 10" in result.ratio.reason
-    one = ObservedMeans(observed.means[:1], observed.own[:1], observed.weights[:1], observed.control)
+    one = ObservedMeans(observed.means[:1], observed.own[:1], observed.weights[:1], observed.control, observed.a2)
     result = spread(true[:1], one, groups[:1])
     assert np.isnan(result.ratio.estimate)
     assert not result.reliable.any()

@@ -25,7 +25,7 @@ def profiles(cells):
 
 @pytest.fixture(scope="module")
 def mdata(cells):
-    return spb.tl.audit(cells, models=("no_change", "ridge"), n_boot=20)
+    return spb.tl.audit(cells, models=("no_change", "ridge"))
 
 
 def test_predictions_are_the_layer(profiles):
@@ -145,7 +145,7 @@ def test_cells_and_profiles_agree():
 
 def test_of_an_audit_every_perturbation_was_held_out():
     adata = spb.ds.simulate(900, 60, 6, rng=1)
-    mdata = spb.tl.audit(adata, models=("mean",), regimes=("full", "no_mt"), n_boot=10, n_random=0)
+    mdata = spb.tl.audit(adata, models=("mean",), regimes=("full", "no_mt"), n_random=0)
     real, predicted = spb.get.cell_eval(mdata, "mean", regime="no_mt")
     assert real.shape == predicted.shape == (7, mdata["no_mt"].n_vars)
     assert np.ptp(predicted.X[1:], axis=0).max() > 0  # each is the prediction of another fit

@@ -22,7 +22,7 @@ def profiles():
 
 
 def test_regimes_that_could_not_be_made(profiles):
-    table = regimes_left_out(spb.tl.audit(profiles, models=("mean",), n_boot=10, n_random=0))
+    table = regimes_left_out(spb.tl.audit(profiles, models=("mean",), n_random=0))
     assert table["regime"].tolist() == ["no_mt_ribo", "regressed"]
     assert "no ribosomal gene" in table["reason"][0]
     assert not any(isinstance(dtype, pd.CategoricalDtype) for dtype in table.dtypes)
@@ -34,7 +34,7 @@ def test_regimes_without_an_audit(profiles):
 
 
 def test_models_that_could_not_be_fitted(profiles):
-    table = models_left_out(spb.tl.audit(profiles, models=("mean", "grn_linear"), n_boot=10, n_random=0))
+    table = models_left_out(spb.tl.audit(profiles, models=("mean", "grn_linear"), n_random=0))
     assert list(table.columns) == ["model", "regime", "reason"]
     assert set(table["model"]) == {"grn_linear", "grn_linear_perturbations"}
     assert set(table["regime"]) == {"full", "no_mt"}
@@ -42,7 +42,7 @@ def test_models_that_could_not_be_fitted(profiles):
 
 
 def test_none_left_out(profiles):
-    table = models_left_out(spb.tl.audit(profiles, models=("mean",), n_boot=10, n_random=0))
+    table = models_left_out(spb.tl.audit(profiles, models=("mean",), n_random=0))
     assert table.empty
     assert list(table.columns) == ["model", "regime", "reason"]
 

@@ -16,7 +16,7 @@ def test_table():
     spb.tl.fit_mean(profiles)
     with pytest.raises(KeyError, match=r"spb\.tl\.specificity"):
         specificity(profiles)
-    ask(profiles, n_boot=10, n_perm=10)
+    ask(profiles, n_perm=10)
     table = specificity(profiles)
     assert table["model"].unique().tolist() == ["observed", "mean"]
     assert table["note"].map(type).eq(str).all()

@@ -20,10 +20,9 @@ def test_counts_are_scaled_by_their_totals_or_by_sizes_given():
 def test_some_cells_keep_what_is_known_of_each():
     size = np.array([1.0, 2.0, 3.0])
     cells = CellBatch(
-        np.array([0, 1, 2]), size[:, None], Normalization(1.0, size, "n"), None, Scale(layer=None, normalize=True)
+        np.array([0, 1, 2]), size[:, None], Normalization(1.0, size, "n"), Scale(layer=None, normalize=True)
     )
     some = cells[slice(1, 3)]
     assert some.group.tolist() == [1, 2]
     assert some.deviations.tolist() == [[2], [3]]
     assert some.normalization.size.tolist() == [2, 3]
-    assert some.size is None

@@ -23,7 +23,9 @@ COVARIATES = ["pct_counts_mt", "pct_counts_ribo"]
 
 @pytest.fixture(scope="module")
 def cells():
-    return spb.ds.simulate(3000, 60, 8, n_batches=2, rng=3)
+    adata = spb.ds.simulate(3000, 60, 8, n_batches=2, rng=3)
+    adata.obs["lot"] = np.random.default_rng(0).choice(["a", "b", "c"], adata.n_obs)
+    return adata
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,7 @@ def client():
 
 def same(found, expected):
     np.testing.assert_allclose(found.X, expected.X, rtol=1e-9)
+    assert set(found.varm) == set(expected.varm)
     for slot in ("layers", "varm", "obsm"):
         for key, values in getattr(expected, slot).items():
             np.testing.assert_allclose(getattr(found, slot)[key], values, rtol=1e-8, atol=1e-9, err_msg=key)
@@ -60,6 +63,21 @@ def test_the_numbers_are_those_in_memory(client, cells, expected, chunks):
     assert dask_workers.has_client(lazy(cells, chunks).X)
     found = spb.pp.profiles(lazy(cells, chunks), batch_key="gem_group", covariates=COVARIATES, chunk_memory=3e-4)
     same(found, expected)
+
+
+def test_levels_and_depth_of_raw_counts(client, cells, monkeypatch):
+    """The depth of raw counts is known on the workers alone; columns that make many levels are summed apart."""
+    monkeypatch.setattr("scpertbias._core.control_sums.MOST_GROUPS", 1)
+    counts = ad.AnnData(cells.layers["counts"], obs=cells.obs, var=cells.var)
+    expected = spb.pp.profiles(counts, batch_key="gem_group", normalize=True)
+    assert {"control_by_level", "depth_slopes", "mt_percent_slopes"} <= set(expected.varm)
+    for chunks in ((500, -1), (-1, 11)):
+        there = ad.AnnData(da.from_array(counts.X.toarray(), chunks=chunks), obs=cells.obs, var=cells.var)
+        found = spb.pp.profiles(there, batch_key="gem_group", normalize=True, chunk_memory=3e-4)
+        same(found, expected)
+        ours, theirs = (a.uns["scpertbias"]["profiles"] for a in (found, expected))
+        for key in ("quality_control_mean", "quality_control_var", "levels_n_control"):
+            np.testing.assert_allclose(ours[key], theirs[key], rtol=1e-9, err_msg=key)
 
 
 def test_cells_that_lie_on_the_cluster_are_read_there(client, cells, expected):

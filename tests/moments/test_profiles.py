@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from scpertbias import _moments
-from scpertbias._core.detection import value_sums
 from scpertbias._core.moments import standardize
+from scpertbias._core.z_scores import value_sums
 from scpertbias._moments import profiles as stored_profiles
 
 ARRAYS = ("n", "mean", "var", "half", "n_half", "blocks", "n_blocks")

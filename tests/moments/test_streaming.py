@@ -19,6 +19,9 @@ COVARIATES = ["pct_counts_mt", "pct_counts_ribo"]
 @pytest.fixture(scope="module")
 def cells():
     adata = spb.ds.simulate(2500, 60, 8, n_batches=2, rng=3)
+    rng = np.random.default_rng(0)
+    adata.obs["lot"] = rng.choice(["a", "b", "c"], adata.n_obs)
+    adata.obs["lane"] = rng.integers(0, 4, adata.n_obs)
     adata.layers["columns"] = adata.X.tocsc()
     adata.layers["dense"] = adata.X.toarray()
     return adata
@@ -64,6 +67,12 @@ def same(found, expected, tol=1e-9):
     assert found.obs["n_cells"].tolist() == expected.obs["n_cells"].tolist()
     ours, theirs = (a.uns["scpertbias"]["profiles"] for a in (found, expected))
     assert ours.keys() == theirs.keys()
+    assert list(theirs["obs_columns"]) == ["guide", "lot", "lane"]
+    for key in ("obs_columns", "obs_columns_status"):
+        assert list(ours[key]) == list(theirs[key])
+    for key in theirs:
+        if key.startswith(("levels_", "quality_", "covariates_")):
+            np.testing.assert_allclose(ours[key], theirs[key], rtol=tol, atol=tol, err_msg=key)
 
 
 def opened(path, how):
@@ -84,6 +93,13 @@ def test_profiles_are_those_of_cells_in_memory(stored, expected, name, how):
     for chunk_memory in (0.5, 2e-5):
         found = pseudobulk(adata, covariates=COVARIATES, chunk_memory=chunk_memory)
         same(found, expected)
+
+
+def test_levels_and_depth_are_kept(expected):
+    assert expected.obsm["levels"].shape == (9, 14)  # three lots and four lanes in two batches
+    assert expected.varm["control_by_level"].shape == (60, 14)
+    assert expected.varm["mt_percent_slopes"].shape == expected.varm["depth_slopes"].shape == (60, 2)
+    assert expected.obsm["quality"].shape == (9, 2)
 
 
 @pytest.mark.parametrize("name", ["counts", "counts_csc"])

@@ -70,7 +70,7 @@ def test_a_model_keeps_its_color():
 
 @pytest.fixture(scope="module")
 def mdata():
-    return spb.tl.audit(spb.ds.simulate(1500, 40, 8, rng=0), models=("no_change", "mean"), n_boot=10)
+    return spb.tl.audit(spb.ds.simulate(1500, 40, 8, rng=0), models=("no_change", "mean"))
 
 
 def test_scores_of_a_regime_are_those_trained_in_it(mdata):

@@ -9,7 +9,7 @@ from scpertbias.pl._error_by_n_genes import error_by_n_genes
 @pytest.fixture(scope="module")
 def mdata():
     adata = spb.ds.papalexi_2021()
-    return spb.tl.audit(adata, batch_key="bio_rep", models=("no_change", "mean", "bilinear"), n_random=0, n_boot=10)
+    return spb.tl.audit(adata, batch_key="bio_rep", models=("no_change", "mean", "bilinear"), n_random=0)
 
 
 def line(ax, label):

@@ -15,7 +15,6 @@ def mdata():
         batch_key="bio_rep",
         covariates=["p_mito"],
         models=("mean", "ridge", "bilinear"),
-        n_boot=20,
         n_random=3,
     )
 
@@ -61,9 +60,7 @@ def test_models_are_chosen(mdata):
 
 
 def test_without_random_removals():
-    mdata = spb.tl.audit(
-        spb.ds.papalexi_2021(), batch_key="bio_rep", models=("ridge", "bilinear"), n_random=0, n_boot=10
-    )
+    mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("ridge", "bilinear"), n_random=0)
     ax = retraining(mdata, show=False)
     assert not ax.patches
     assert not any("random" in t.get_text() for t in [*ax.texts, *ax.get_legend().get_texts()])
@@ -71,7 +68,7 @@ def test_without_random_removals():
 
 
 def test_nothing_retrained():
-    mdata = spb.tl.audit(spb.ds.simulate(600, 60, 4, rng=1), models=("mean",), regimes=("full",), n_boot=10)
+    mdata = spb.tl.audit(spb.ds.simulate(600, 60, 4, rng=1), models=("mean",), regimes=("full",))
     with pytest.raises(KeyError, match="Nothing was retrained"):
         spb.pl.retraining(mdata)
 

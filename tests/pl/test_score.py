@@ -116,7 +116,7 @@ def test_what_is_returned(profiles, monkeypatch):
 
 
 def test_regime():
-    mdata = spb.tl.audit(spb.ds.simulate(1500, 40, 8, rng=0), models=("no_change", "mean"), n_boot=10)
+    mdata = spb.tl.audit(spb.ds.simulate(1500, 40, 8, rng=0), models=("no_change", "mean"))
     ax = spb.pl.score(mdata, "l2", models="no_change", regime="no_mt", show=False)
     scores = spb.get.scores(mdata)
     mine = scores[(scores["model"] == "no_change") & (scores["regime"] == "no_mt") & (scores["trained_on"] == "no_mt")]

@@ -77,7 +77,7 @@ def test_screen_alone():
 def test_json_holds_what_the_page_shows_of_long_tables(audit):
     tables = strict(to_json(audit))["tables"]
     assert {r["level"] for r in tables["confounding"]} == {r["level"] for r in tables["variance_ratio"]} == {"screen"}
-    assert {(r["by"], r["regime"]) for r in tables["recurrence"]} == {("z", "full")}
+    assert {(r["by"], r["regime"]) for r in tables["recurrence"]} == {("centered", "full")}
     assert {r["level"] for r in tables["target_response"]} == {"scan"}
     assert len(tables["perturbations"]) == len(spb.get.perturbations(audit))
 
@@ -169,7 +169,7 @@ def test_schema_lists_every_kind():
 def test_schema_describes_every_column_of_the_page_and_of_the_tables(audit):
     described = json.loads(schema())["properties"]["tables"]["properties"]
     for name, shown, *_ in LAID_OUT:
-        table = {"findings": "check"}.get(name, name)
+        table = {"findings": "check", "specific_skill": "specificity"}.get(name, name)
         extra = {"detail"} if name == "perturbations" else set()  # from the check, beside each perturbation
         assert {c.name for c in shown} - extra <= set(described[table]["items"]["properties"]), name
     for name, table in read(audit).items():

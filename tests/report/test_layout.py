@@ -74,6 +74,8 @@ def test_views_show_the_full_screen_alone(audit):
     assert len({r["axis"] for r in response}) == len(response)
     assert {r["metric"] for r in shown(made["specificity"])} == {"l2", "pearson_delta_perturbed"}
     assert len(made["specificity"]["rows"]) == 2 * tables["specificity"]["model"].nunique()
+    skills = shown(made["specific_skill"])
+    assert {r["model"]: r["category"] for r in skills} == dict.fromkeys(("no_change", "mean", "ridge"), "not specific")
     assert [r["model"] for r in shown(made["variance_ratio"])] == ["no_change", "mean", "ridge"]
     assert shown(made["variance_ratio"])[2]["collapsed_to"] == "mean"
     assert [r["flag"] for r in shown(made["attribution_check"])] == tables["attribution_check"]["flag"].tolist()

@@ -163,7 +163,7 @@ def test_screen_alone_has_no_scores(tmp_path):
 
 def test_two_attributions_are_compared(tmp_path):
     adata = spb.ds.simulate(900, 120, 6, rng=1)
-    mdata = spb.tl.audit(adata, models=("mean", "ridge", "grn_linear"), regimes=("full",), n_boot=50)
+    mdata = spb.tl.audit(adata, models=("mean", "ridge", "grn_linear"), regimes=("full",))
     report(mdata, tmp_path / "x.html")
     text = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert 'id="table-attribution_agreement"' in text

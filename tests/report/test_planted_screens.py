@@ -62,9 +62,7 @@ def said(adata, *, brought=True, models=("mean", "ridge"), **asked):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return Said(
-            spb.tl.audit(
-                adata, models=models, regimes=("full", "no_mt_ribo"), predictions=given, n_boot=200, n_random=0, **asked
-            )
+            spb.tl.audit(adata, models=models, regimes=("full", "no_mt_ribo"), predictions=given, n_random=0, **asked)
         )
 
 
@@ -127,7 +125,7 @@ def test_which_model_is_to_be_trusted(confounded, clean, null):
     assert confounded.models["axis"] == "better than the mean, along the shared axis only"
     assert confounded.models["wrong"] == confounded.models["stuck"] == "worse than the mean"
     assert confounded.models["ridge"] == "one prediction for all"
-    assert clean.models["oracle"] == "better than the mean, tells perturbations apart", "no axis to be right beyond"
+    assert clean.models["oracle"] == "better than the mean, right about what is specific"
     assert clean.models["wrong"] == "worse than the mean"
     assert null.verdict["models"] in ("no", "inconclusive")
 
@@ -142,9 +140,6 @@ def test_models_are_told_apart_from_the_mean(confounded):
 def test_whether_predictions_fit_their_own_perturbation(confounded):
     assert "oracle" in confounded.about("models", "Predictions fit their own perturbation better than a wrong one")
     assert "oracle" in confounded.about("models", "Off the axis that perturbations share they do so too")
-    shares = confounded.about("models", "Of the predicted effects this share lies off that axis")
-    along = shares.split("axis ")[-1].split("]")[0]
-    assert "−" in along, f"the interval of the model that knows the axis alone holds 0: {along}"
 
 
 def test_what_retraining_changes_of_models_that_solve_genes_apart(confounded):
@@ -183,11 +178,7 @@ def test_a_model_that_leans_on_the_confounders_is_found_out(planted_models, conf
     adata = spb.ds.simulate(4_000, 250, 40, axis_strength=0.6, inert_fraction=0.0, rng=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        found = Said(
-            spb.tl.audit(
-                adata, models=("mean", *planted_models), regimes=("full", "no_mt_ribo"), n_boot=200, n_random=5
-            )
-        )
+        found = Said(spb.tl.audit(adata, models=("mean", *planted_models), regimes=("full", "no_mt_ribo"), n_random=5))
     assert found.verdict["retraining"] == "yes"
     assert found.text["retraining"].startswith(
         "Yes: leaner does better without mitochondrial and ribosomal genes, and more so"
@@ -211,7 +202,7 @@ def test_which_genes_recur(confounded, clean, null):
         stuck = [t for t in screen.sentences["recurrence"] if " stuck:" in t]
         assert len(stuck) == 1
         assert "oracle" not in screen.text["recurrence"].split(":")[1], "the truth does not recur beyond the data"
-        assert "oracle" in screen.about("recurrence", "No gene recurs more than in the data")
+        assert "oracle" in screen.about("recurrence", "No gene recurs more often than in the data")
     assert null.verdict["recurrence"] == "inconclusive"
 
 
@@ -255,7 +246,7 @@ def test_values_beside_their_gene_names_are_seen(panel):
 def test_batches_that_were_not_given_and_genes_that_are_not_there(panel):
     few = panel[:, ~panel.var_names.str.match("RP[SL]|MT-")].copy()
     few.uns = dict(panel.uns)
-    found = Said(_audited_alone(few))
+    found = Said(_audited_alone(few, batch_key=None))
     assert any("gem_group" in t and "`batch_key` was not given" in t for t in found.cautions)
     assert any("mitochondrial" in t for t in found.cautions)
     assert found.about("confounding", "What mitochondrial genes carry cannot be asked")
@@ -267,7 +258,7 @@ def test_batches_that_were_not_given_and_genes_that_are_not_there(panel):
 def _audited_alone(adata, **asked):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return spb.tl.audit(adata, models=(), n_boot=100, **asked)
+        return spb.tl.audit(adata, models=(), **asked)
 
 
 def test_attributions_that_say_nothing(small_audit):

@@ -26,7 +26,7 @@ def test_audit_made_in_python(audit):
     assert found["n_cells"] == 1500
     assert found["genes"] == {name: a.n_vars for name, a in audit.mod.items()}
     assert found["parameters"]["reference"] == ["non-targeting"]
-    assert found["parameters"]["n_boot"] == 100
+    assert found["parameters"]["n_top_genes"] == 1000
     assert found["parameters"]["target_sum"] is None, "nothing was normalized"
     assert remarks(audit) == ([], [])
     assert title_of(audit) is None

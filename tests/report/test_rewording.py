@@ -19,10 +19,10 @@ NOTES = [
         (confounding, name)
         for name in ("NO_RESPONSE", "NO_MEASURABLE_AXIS", "NO_REPRODUCIBLE_AXIS", "WEAK", "NO_GENES", "TOO_FEW_GENES")
     ),
-    *((directions, name) for name in ("TOO_FEW", "NO_DEPTH")),
+    *((directions, name) for name in ("TOO_FEW", "NO_DEPTH", "NO_INTERVAL")),
     (_base, "CONSTANT"),
     *((_summary, name) for name in ("ONE_PREDICTION", "OFFSET", "SMALL_FOLDS")),
-    *((_specificity_scores, name) for name in ("NO_AXIS_NOTE", "NO_EFFECT")),
+    *((_specificity_scores, name) for name in ("NO_EFFECT",)),
     *((resampling, name) for name in ("NO_ROOM", "TOO_FEW")),
     *((_coupling, name) for name in ("NO_CHANGE", "NO_ROWS")),
     (variance, "NO_VARIANCE"),
@@ -30,7 +30,7 @@ NOTES = [
     (_check, "LEFT_OUT"),
 ]
 WORDS = {"text", "note", "detail", "reason", "notes", "warnings", "provenance"}
-AUDIT = {"models": ("mean", "no_change", "ridge", "grn_linear", "bilinear"), "n_boot": 50, "n_random": 2}
+AUDIT = {"models": ("mean", "no_change", "ridge", "grn_linear", "bilinear"), "n_random": 2}
 
 
 def without_words(value):

@@ -15,7 +15,6 @@ def stored():
         batch_key="bio_rep",
         covariates=["p_mito"],
         models=("no_change", "mean", "ridge", "grn_linear", "bilinear"),
-        n_boot=50,
         n_random=2,
     )
     spb.tl.coupling(mdata)

@@ -1,11 +1,14 @@
 """Which rows the questions look at: held out, predicted by all, centered fold by fold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import scpertbias as spb
-from scpertbias.tl._compared import common, read_inputs
+from scpertbias import _moments
+from scpertbias.tl._compared import common, read_inputs, training
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +126,34 @@ def test_nothing_held_out(cells):
     spb.tl.fit_mean(adata)
     with pytest.raises(ValueError, match="No perturbation is held out"):
         read_inputs(adata, None, need_models=True)
+
+
+def test_what_keeps_one_split_has_its_own_training_mean(cells):
+    """Beside cross-fitted models nothing of their folds enters: the perturbations outside `test` are what it has seen."""
+    audit = spb.tl.audit(cells, models=("mean",), regimes=("full",), n_folds=15)
+    profiles = audit["full"]
+    names = profiles.obs.loc[profiles.obs["used"] & ~profiles.obs["is_reference"], "perturbation"].astype(str).tolist()
+    spb.tl.add_predictions(profiles, brought(profiles, names[:12]), key_added="other", test=names[:12])
+    inputs = read_inputs(profiles, None, need_models=True)
+    assert inputs.one_split == {"other": names[:12]}
+    screen, m = inputs.screen, inputs.screen.merged.moments
+    seen = [screen.names.index(name) for name in names[12:]]
+    shared = common(screen, inputs.predictions, inputs.folds, one_split=inputs.one_split)
+    assert shared.several_fits
+    np.testing.assert_allclose(shared.own_mean["other"], np.tile(m.mean[seen].mean(axis=0), (12, 1)))
+    values = shared.predictions["other"]
+    np.testing.assert_allclose(shared.centered("other"), values - values.mean(axis=0))
+    assert not common(screen, inputs.predictions, inputs.folds).own_mean
+
+
+@pytest.mark.parametrize("test", [None, "all"])
+def test_training_where_nothing_says_what_was_seen(profiles, test):
+    """It is then all that is not predicted, or all."""
+    screen = _moments.of(profiles)
+    rows = np.arange(1, 6) if test is None else np.arange(1, len(screen.names))
+    split = np.where(screen.split == "train", "val", screen.split)
+    trained = training(replace(screen, split=split), rows, None, None if test is None else list(screen.names))
+    expected = set(range(6, len(screen.names))) if test is None else set(range(1, len(screen.names)))
+    codes = trained.screen.perturbation[trained.rows[0]]
+    assert set(codes) == {p for p in expected if screen.merged.used[p]}
+    assert set(trained.fit) == {0}

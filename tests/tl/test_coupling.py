@@ -28,7 +28,6 @@ def audited(screen):
         regimes=("full", "no_mt_ribo", "regressed"),
         model_params={"two_stage": {"n_components": 3}},
         n_folds=3,
-        n_boot=20,
     )
     coupling(mdata, net)
     return mdata
@@ -125,7 +124,7 @@ def test_tables_of_which_only_the_size_is_stored_are_not_fitted_again(tmp_path):
     names = sorted(set(cells.obs["perturbation"]) - {"non-targeting"})
     embedding = pd.DataFrame(np.random.default_rng(0).normal(size=(8, 2)), index=names)
     params = {"bilinear": {"n_components": 2, "perturbation_embedding": embedding}}
-    mdata = spb.tl.audit(cells, models=("bilinear",), model_params=params, n_boot=10, n_random=0, n_folds=2)
+    mdata = spb.tl.audit(cells, models=("bilinear",), model_params=params, n_random=0, n_folds=2)
     _compat.write_h5mu(mdata, tmp_path / "audit.h5mu")
     frame = get_coupling(coupling(_compat.read_h5mu(tmp_path / "audit.h5mu"), copy=True))
     training = frame[(frame["regime"] == "no_mt") & (frame["rows"] == "training")]

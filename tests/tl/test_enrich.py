@@ -96,12 +96,12 @@ def test_recurrent_genes(profiles, sets):
     genes = profiles.var_names
     table = pd.DataFrame(
         [
-            *(("observed", "z", g, 9 - i, 0.01) for i, g in enumerate(genes[:8])),
-            *(("observed", "z", g, 10, 0.3) for g in genes[20:25]),  # not called
-            *(("ridge", "centered", g, 3, 0.04) for g in genes[-3:]),
-            *(("ridge", "delta", g, 3, np.nan) for g in genes[-3:]),
+            *(("observed", "z", g, 9 - i, 0.01, np.nan) for i, g in enumerate(genes[:8])),
+            *(("observed", "z", g, 10, 0.3, np.nan) for g in genes[20:25]),  # not called
+            *(("ridge", "centered", g, 3, np.nan, 0.5) for g in genes[-3:]),
+            *(("ridge", "delta", g, 3, np.nan, -0.5) for g in genes[-3:]),
         ],
-        columns=["model", "by", "gene", "count", "q"],
+        columns=["model", "by", "gene", "count", "q", "excess_ci_low"],
     )
     _store.put(profiles, recurrence=table)
     enrich(profiles, sets, of="recurrence", k=5)

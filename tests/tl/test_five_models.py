@@ -39,7 +39,7 @@ def _quick():
 
 def audit(adata, **kwargs):
     sc.settings.verbosity = 0
-    asked = {"models": MODELS, "model_params": SMALL, "n_random": 0, "n_boot": 50}
+    asked = {"models": MODELS, "model_params": SMALL, "n_random": 0}
     return spb.tl.audit(adata, **{**asked, **kwargs})
 
 

@@ -7,6 +7,7 @@ import pytest
 import scpertbias as spb
 from scpertbias import _moments, _store
 from scpertbias._core.ranking import top_mask
+from scpertbias._core.z_scores import z_errors, z_scores
 from scpertbias.tl._recurrence import recurrence, recurrence_table
 
 
@@ -26,7 +27,8 @@ def audited():
 def naive_counts(effects: np.ndarray, k: int) -> np.ndarray:
     counts = np.zeros(effects.shape[1], dtype=int)
     for row in np.abs(effects):
-        counts[sorted(range(len(row)), key=lambda g: (-row[g], g))[:k]] += 1
+        known = np.flatnonzero(~np.isnan(row))
+        counts[sorted(known, key=lambda g: (-row[g], g))[:k]] += 1
     return counts
 
 
@@ -34,43 +36,50 @@ def test_counts_by_hand(audited):
     recurrence(audited, k=7)
     table = _store.table(audited, "recurrence", made_by="")
     screen = _moments.of(audited).merged
-    used = screen.used & (np.arange(len(screen.names)) > 0)
-    observed = screen.moments.mean[used]
-    predicted = spb.get.predictions(audited, "other").loc[np.array(screen.names)[used]].to_numpy()
-    c, sd = screen.moments.control, np.sqrt(screen.moments.pooled_var)
-    fold = audited.obs.set_index("perturbation")["fold"].loc[np.array(screen.names)[used]].to_numpy()
-    away = np.concatenate([predicted[fold == f] - predicted[fold == f].mean(axis=0) for f in np.unique(fold)])
+    rows = np.flatnonzero(screen.used & (np.arange(len(screen.names)) > 0))
+    m, names = screen.moments, np.array(screen.names)[rows]
+    observed, c = m.mean[rows], m.control
+    predicted = spb.get.predictions(audited, "other").loc[names].to_numpy()
+    error = np.where(np.isnan(z_scores(m, rows)), np.nan, z_errors(m, rows))
+    fold = audited.obs.set_index("perturbation")["fold"].loc[names].to_numpy()
+    away = predicted - np.array([predicted[fold == f].mean(axis=0) for f in fold])
     expected = {
-        ("observed", "delta"): observed - c,
-        ("observed", "z"): (observed - c) / sd,
-        ("observed", "centered"): (observed - observed.mean(axis=0)) / sd,
-        ("other", "delta"): predicted - c,
-        ("other", "z"): (predicted - c) / sd,
-        ("other", "centered"): away / sd,
+        ("observed", "delta"): observed - c + 0 * error,
+        ("observed", "z"): (observed - c) / error,
+        ("observed", "centered"): (observed - observed.mean(axis=0)) / error,
+        ("other", "delta"): predicted - c + 0 * error,
+        ("other", "z"): (predicted - c) / error,
+        ("other", "centered"): away / error,
     }
     for (model, by), effects in expected.items():
         found = table[(table["model"] == model) & (table["by"] == by)].set_index("gene")["count"]
         counts = pd.Series(naive_counts(effects, 7), index=audited.var_names)
         pd.testing.assert_series_equal(found, counts.loc[found.index], check_names=False, check_dtype=False)
         assert counts.drop(found.index).sum() == 0
-    assert (table["n_perturbations"] == used.sum()).all()
-    assert table.groupby(["model", "by"])["expected"].sum().max() <= 7 * used.sum() + 1e-9
+    assert (table["n_perturbations"] == len(rows)).all()
+    assert table.groupby(["model", "by"])["expected"].sum().max() <= 7 * len(rows) + 1e-9
 
 
 def test_table(audited):
     recurrence(audited)
     table = _store.table(audited, "recurrence", made_by="")
     assert table.columns.tolist() == [
-        "model", "by", "gene", "count", "n_perturbations", "expected", "excess", "excess_ci_low", "p", "q", "n_effective_genes", "note", "symbol",
+        "model", "by", "gene", "count", "n_perturbations", "expected", "excess", "excess_ci_low", "excess_ci_high", "p", "q",
+        "n_effective_genes", "note", "symbol",
     ]  # fmt: skip
     assert table["model"].unique().tolist() == ["observed", "no_change", "mean", "other"]
     assert table["by"].unique().tolist() == ["delta", "z", "centered"]
     assert not table.duplicated(["model", "by", "gene"]).any()
-    assert table[table["by"] == "delta"][["p", "q"]].isna().all(axis=None)
-    varies = table["model"].isin(["observed", "other"])
-    assert table[(table["by"] != "delta") & varies][["p", "q"]].notna().all(axis=None)
-    assert table[~varies][["p", "q"]].isna().all(axis=None)
-    assert (table["note"] == np.where(varies, "", "same prediction for every unseen perturbation")).all()
+    is_data = table["model"] == "observed"
+    tested = is_data & (table["by"] != "delta")
+    assert table.loc[tested, ["p", "q"]].notna().all(axis=None)
+    assert table.loc[~tested, ["p", "q"]].isna().all(axis=None)
+    constant = table["model"].isin(["no_change", "mean"])
+    assert (table["note"] == np.where(constant, "same prediction for every unseen perturbation", "")).all()
+    interval = table[["excess_ci_low", "excess_ci_high"]]
+    assert interval[is_data].isna().all(axis=None)
+    assert (interval["excess_ci_low"] <= table["excess"])[~is_data].all()
+    assert (table["excess"] <= interval["excess_ci_high"])[~is_data].all()
     wide = table.pivot(index=["by", "gene"], columns="model", values=["count", "excess"])
     assert wide[("excess", "observed")].isna().all()
     np.testing.assert_array_equal(
@@ -83,6 +92,19 @@ def test_table(audited):
     assert table[(table["model"] == "no_change")]["count"].sum() == 0
     centered = table[(table["model"] == "mean") & (table["by"] == "centered")]
     assert (centered["count"] == 0).all()
+
+
+def test_by_z_few_controls_are_not_tested():
+    cells = spb.ds.simulate(3_000, 100, 30, axis_strength=0.5, keep_counts=False, rng=3)
+    control = np.flatnonzero(cells.obs["perturbation"] == "control")
+    keep = np.setdiff1d(np.arange(cells.n_obs), control[200:])
+    profiles = spb.pp.profiles(cells[keep].copy())
+    recurrence(profiles)
+    table = _store.table(profiles, "recurrence", made_by="").groupby("by")
+    assert table["q"].apply(lambda q: q.notna().all()).to_dict() == {"delta": False, "z": False, "centered": True}
+    note = table["note"].first()
+    assert note["z"] == "not tested: fewer than 5 controls per cell of a perturbation"
+    assert note["centered"] == ""
 
 
 def test_copy_and_missing(audited):

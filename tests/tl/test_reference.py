@@ -99,7 +99,9 @@ def test_ceilings_equal_brute_force_from_the_cells(design, kind):
     screen = _moments.of(adata, batch_key="batch")
     made = reference(screen, n_top_genes=25, folds=None)
     table = np.tile(screen.moments.control, (len(screen.names), 1))
-    scores = score_table(screen, made, [("m", "full", table)], changes=("m",) if kind == "delta" else ())
+    of_batches = (len(screen.names), len(screen.moments.n_control))
+    weights = {"m": np.zeros(of_batches)} if kind == "delta" else None
+    scores = score_table(screen, made, [("m", "full", table)], weights=weights).table
     expected = brute_force(adata, made.genes, (lambda n: n / n.sum()) if kind == "expression" else np.zeros_like)
     for column in expected:
         np.testing.assert_allclose(
@@ -193,3 +195,39 @@ def test_combinations_are_held_against_the_sum_of_their_parts():
     np.testing.assert_allclose(made.truth.centroid, np.tile(mean, (len(made.perturbation), 1)), atol=1e-12)
     targets = set(screen.symbols[made.genes][made.truth.target_columns])
     assert targets == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("design", ["nested", "uneven"])
+def test_the_baseline_moves_with_the_control_of_its_batches(design):
+    """Batches of the control are shifted in the cells; what is fitted, and what the truth is, is made anew."""
+    adata, step = cells_of(design), 1e-4
+    combined = adata.obs["perturbation"].isin(["p02", "p05"])
+    adata.obs["perturbation"] = adata.obs["perturbation"].where(~combined, "p00+p01")
+    adata.obs["split"] = np.where(adata.obs["perturbation"].isin(["p00+p01", "p03", "p06"]), "test", "train")
+    made = reference(_moments.of(adata, batch_key="batch"), n_top_genes=30, folds=None)
+    shift = np.random.default_rng(1).normal(size=30)
+    for b, name in enumerate(sorted(set(adata.obs["batch"]))):
+        moved = adata.copy()
+        cells = ((moved.obs["perturbation"] == "control") & (moved.obs["batch"] == name)).to_numpy()
+        moved.X[cells] += step * shift
+        again = reference(_moments.of(moved, batch_key="batch"), n_top_genes=30, folds=None, genes=made.genes)
+        for after, before, weights in (
+            (again.baseline, made.baseline, made.baseline_weights),
+            (again.truth.centroid, made.truth.centroid, made.truth.centroid_weights),
+            (again.truth.observed, made.truth.observed, made.truth.weights),
+        ):
+            expected = (made.truth.of_means[b] - weights[:, [b]]) * shift[made.genes]
+            np.testing.assert_allclose((after - before) / step, expected, atol=1e-6)
+
+
+def test_control_noise_of_models_that_are_given_and_fitted(screen):
+    made = reference(screen, n_top_genes=40, folds=None)
+    rows, batches = made.truth.weights.shape
+    noise = made.control_noise(made.baseline, None)
+    of_baseline = {n: noise.variance({n: np.ones(rows)}) for n in ("l2", "l2_baseline", "pearson_delta")}
+    assert of_baseline["l2"] == pytest.approx(of_baseline["l2_baseline"])
+    still = np.tile(made.truth.control, (rows, 1))
+    as_fitted, as_given = (made.control_noise(still, w) for w in (None, np.zeros((rows, batches))))
+    assert as_fitted.variance({"l2": np.ones(rows)}) == pytest.approx(as_given.variance({"l2": np.ones(rows)}))
+    assert made.shape is screen.noise_shape
+    np.testing.assert_array_equal(made.detected, screen.detection.detected[made.perturbation])

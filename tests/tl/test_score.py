@@ -192,7 +192,7 @@ def test_columns_and_gaps():
     table = np.tile(screen.moments.control, (len(screen.names), 1))
     gaps = table.copy()
     gaps[truth.perturbation[0]] = np.nan
-    scores = score_table(screen, truth, [("a", "full", table), ("b", "no_mt", gaps)])
+    scores = score_table(screen, truth, [("a", "full", table), ("b", "no_mt", gaps)]).table
     assert list(scores.columns[:6]) == ["model", "perturbation", "split", "fold", "n_cells", "trained_on"]
     for name in METRICS:
         assert (f"{name}_ceiling" in scores) == (name != "discrimination")
@@ -222,7 +222,7 @@ def test_how_many_targets_of_a_combination_were_seen():
     assert str(scores.dtype) == "Int64"
     assert scores["mean"].dropna().to_dict() == {pairs[0]: 2, pairs[1]: 1, pairs[2]: 0}
     assert scores["told"].dropna().to_dict() == {pairs[3]: 0}  # f is of val, and e was held out
-    crossed = spb.tl.audit(adata, models=("mean",), regimes=("full",), n_folds=5, n_random=0, n_boot=20)
+    crossed = spb.tl.audit(adata, models=("mean",), regimes=("full",), n_folds=5, n_random=0)
     table = spb.get.scores(crossed).set_index("perturbation")
     fold = table["fold"]
     hit = {name: set(name.split("+")) for name in table.index}

@@ -10,6 +10,7 @@ from scpertbias._tables import columns
 from scpertbias.tl._compared import read_inputs
 from scpertbias.tl._specificity import specificity, specificity_table
 
+SKILLS = ["specific_skill", "specific_slope", "specific_fitted"]
 METRICS = ["l2", "pearson_delta", "pearson_delta_perturbed", "off_axis"]
 
 
@@ -36,20 +37,29 @@ def audited(request, cells):
     profiles = spb.tl.audit(cells, models=("no_change", "mean", "ridge"), regimes=("full",), n_folds=n_folds)["full"]
     names = cells.uns["scpertbias_truth"]["perturbations"].tolist()
     spb.tl.add_predictions(profiles, oracle(cells), key_added="oracle", test=names)
+    spb.tl.add_predictions(profiles, oracle(cells, noise=0), key_added="exact", test=names)
     return profiles
 
 
 def test_constants_gain_nothing_and_an_oracle_does(audited):
-    table = read(audited, n_perm=199, n_boot=100)
+    table = read(audited, n_perm=199)
     for model in ("no_change", "mean", "ridge"):
         rows = table.loc[[(model, m) for m in METRICS]]
         assert rows["specific_gain"].abs().max() < 1e-10, model
         assert (rows["p"] == 1).all(), model
+        skill = table.loc[(model, "specific_skill")]
+        assert skill[["score", "ci_low", "ci_high"]].tolist() == [0, 0, 0], model
+        assert skill["category"] == "not specific"
     rows = table.loc[[("oracle", m) for m in METRICS]]
     assert (rows["specific_gain"] > 0).all()
     assert (rows["ci_low"] > 0).all()
     assert (rows["p"] < 0.05).all()
     assert (rows["specific_gain"] < 1.1 * rows["ceiling_gain"]).all()
+    skill, exact = table.loc[("oracle", "specific_skill")], table.loc[("exact", "specific_skill")]
+    assert skill["category"] == "right direction, wrong size"  # noise of half the size of what it knows
+    assert exact["category"] == "perturbation-specific"
+    assert exact["ci_low"] < 1 < exact["ci_high"]
+    assert (table.drop(index="specific_skill", level="metric")["category"] == "").all()
 
 
 def test_constants_are_found_without_being_told(audited):
@@ -62,7 +72,7 @@ def test_constants_are_found_without_being_told(audited):
     for r in set(inputs.folds.values()):
         train = (fold >= 0) & (fold != r)
         weighted[fold == r] = merged.moments.n[train] @ merged.moments.mean[train] / merged.moments.n[train].sum()
-    table = specificity_table(screen, {**tables, "weighted": weighted}, folds=inputs.folds, n_perm=50, n_boot=50)
+    table = specificity_table(screen, {**tables, "weighted": weighted}, folds=inputs.folds, n_perm=50)
     table = table.set_index(["model", "metric"])
     for model in ("mean", "ridge", "weighted"):
         assert table.loc[[(model, m) for m in METRICS], "specific_gain"].abs().max() < 1e-10, model
@@ -106,13 +116,14 @@ def test_the_axis_alone(cells):
     along = np.outer(delta @ mean / (mean @ mean), mean) + truth["expected_control"]
     frame = pd.DataFrame(along, index=truth["perturbations"], columns=truth["genes"])
     spb.tl.add_predictions(profiles, frame, key_added="axis", test=truth["perturbations"].tolist())
-    table = read(profiles, n_perm=50, n_boot=50)
+    table = read(profiles, n_perm=50)
     row = table.loc[("axis", "pearson_delta")]
     assert 0.8 * row["score_half"] < row["axis_only"] < row["score_half"]  # it is made from half of the cells
     assert table.loc[("axis", "pearson_delta"), "specific_gain"] > 0  # it knows how far each moves
     # the training axis is known up to noise; off it is left what the true one differs by
     assert abs(table.loc[("axis", "off_axis"), "specific_gain"]) < table.loc[("axis", "off_axis"), "ceiling_gain"] / 2
-    assert abs(table.loc[("axis", "off_share"), "score"]) < 0.1
+    assert table.loc[("axis", "off_share"), "score"] < 0.25 * table.loc[("observed", "off_share"), "score"]
+    assert table.loc[("axis", "specific_skill"), "category"] == "not specific"
     observed = 1 - truth["share"]["systematic"]
     assert table.loc[("observed", "off_share"), "score"] == pytest.approx(observed, abs=0.1)
 
@@ -121,9 +132,9 @@ def test_models_are_judged_on_what_they_predict(cells):
     profiles = spb.tl.audit(cells, models=("mean",), regimes=("full",), n_folds=5)["full"]
     some = oracle(cells).iloc[:20]
     some = some[some.index.isin(profiles.obs.loc[profiles.obs["used"], "perturbation"])]
-    alone = read(profiles, n_perm=50, n_boot=50)
+    alone = read(profiles, n_perm=50)
     spb.tl.add_predictions(profiles, some, key_added="oracle", test=some.index.tolist())
-    table = read(profiles, n_perm=50, n_boot=50)
+    table = read(profiles, n_perm=50)
     assert table.columns.tolist() == columns("specificity")[2:]
     assert (table.loc["oracle", "n"] == len(some)).all()
     pd.testing.assert_frame_equal(table.loc[["mean"]], alone.loc[["mean"]])
@@ -139,6 +150,8 @@ def test_real_screen():
     assert (table.loc[["mean", "ridge", "no_change"]]["specific_gain"].dropna() == 0).all()
     assert table.loc[("observed", "pearson_delta_perturbed"), "specific_gain"] > 0.5
     assert table.loc[("bilinear", "l2"), "note"] == "9 perturbations: no interval, no ranking"
+    assert table.loc[[("bilinear", m) for m in SKILLS], "score"].isna().all()
+    assert table.loc[("bilinear", "specific_skill"), "category"] == ""
     assert np.isnan(table.loc[("bilinear", "l2"), "ci_low"])
     assert np.isnan(table.loc[("no_change", "off_share"), "score"])
     again = specificity(profiles, copy=True, rng=0)
@@ -148,3 +161,16 @@ def test_real_screen():
 def test_no_model():
     with pytest.raises(KeyError, match="No model is stored"):
         specificity(spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep"))
+
+
+def test_ceilings_are_those_of_the_summary():
+    adata = spb.ds.papalexi_2021()
+    spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
+    profiles = spb.pp.profiles(adata, batch_key="bio_rep")
+    spb.tl.fit_mean(profiles)
+    spb.tl.score(profiles)
+    spb.tl.specificity(profiles, n_perm=20)
+    summary = spb.get.summary(profiles, models="mean", subset="all").set_index("metric")["ceiling"]
+    table = spb.get.specificity(profiles, models="mean").set_index("metric")["ceiling"]
+    for metric in ("l2", "pearson_delta", "pearson_delta_perturbed"):
+        assert table[metric] == pytest.approx(summary[metric], rel=1e-9)

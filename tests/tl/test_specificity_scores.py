@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scpertbias._core.moments import Moments
 from scpertbias._moments.screen import Screen
 from scpertbias.tl._compared import common
-from scpertbias.tl._specificity_scores import OFF_SHARE, make_scorer
+from scpertbias.tl._specificity_scores import OFF_SHARE, SKILLS, make_scorer
 
 P, G = 30, 25
 
@@ -52,7 +52,7 @@ def screen():
 
 def stage_of(screen, folds, table):
     held = common(screen, {"model": table}, folds)
-    return make_scorer(screen, held, folds, G, 20, 30, np.random.default_rng(0))
+    return make_scorer(screen, held, G, 20, np.random.default_rng(0))
 
 
 def test_axes_are_those_of_the_training_perturbations(screen):
@@ -66,8 +66,8 @@ def test_axes_are_those_of_the_training_perturbations(screen):
             expected = m.half[a, train].mean(axis=0) - m.half[a, 0]
             assert_allclose(made.data.axes[a, made.data.fit[i]], expected)
         assert_allclose(made.data.mean[i], m.mean[train].mean(axis=0))
-    assert_allclose(made.data.noise, G / 50)
-    assert (made.data.pool == fold[made.rows]).all()
+    assert_allclose(made.data.noise.sum(axis=1), G / 50)  # the training mean has the same noise of the control
+    assert (made.data.truth.groups == fold[made.rows]).all()
 
 
 def test_one_split_trains_on_its_training_rows(screen):
@@ -76,7 +76,7 @@ def test_one_split_trains_on_its_training_rows(screen):
     assert made.rows.tolist() == list(range(21, 31))
     train = np.r_[1:5, 6:21]
     assert_allclose(made.data.axes[1, 0], screen.moments.half[1, train].mean(axis=0) - screen.moments.half[1, 0])
-    assert np.unique(made.data.pool).size == 1
+    assert np.unique(made.data.truth.groups).size == 1
 
 
 def test_rows_of_the_table(screen):
@@ -85,7 +85,8 @@ def test_rows_of_the_table(screen):
     rows = pd.DataFrame(made.model_rows("model", table, known_constant=False)).set_index("metric")
     assert rows.loc["l2", "score"] == pytest.approx(0, abs=1e-9)  # it predicts what is observed
     assert rows.loc["l2", "ceiling"] == pytest.approx(np.sqrt(G / 50))
-    assert (rows.drop(OFF_SHARE)["specific_gain"] > 0).all()
+    assert (rows.drop([OFF_SHARE, *SKILLS.values()])["specific_gain"] > 0).all()
+    assert rows.loc["specific_skill", "score"] > 1  # it fits the noise too
     observed = pd.DataFrame(made.observed_rows()).set_index("metric")
     assert rows.loc[OFF_SHARE, "ceiling"] == observed.loc[OFF_SHARE, "score"]
     constant = pd.DataFrame(made.model_rows("model", table, known_constant=True)).set_index("metric")

@@ -4,11 +4,16 @@ import pytest
 from scipy import stats
 
 from scpertbias._core.metrics import METRICS
+from scpertbias._core.noise import NoiseShape
 from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias.tl._summary import SMALL_FOLDS, predicted_by_all, summarize
 
 RNG = np.random.default_rng(0)
 A2 = 0.01
+
+
+def shape(a2=A2):
+    return NoiseShape(np.empty((0, 4)), np.empty(0, dtype=int), a2, a2, 0.0)
 
 
 def frame(model, n=20, *, better=0.0, gaps=(), **columns):
@@ -22,7 +27,7 @@ def frame(model, n=20, *, better=0.0, gaps=(), **columns):
             out[f"{name}_baseline"] = base
         out[f"{name}_ceiling"] = base + (0.3 if metric.higher_is_better else -0.3)
     out = out.drop(columns="discrimination_ceiling").assign(l2_baseline_ceiling=base - 0.3)
-    out["control_noise"], out["reproducibility"] = 0.01, np.linspace(-0.2, 0.9, n)
+    out["control_noise"], out["detected"] = 0.01, pd.array(np.arange(n) % 3 > 0, dtype="boolean")
     out.loc[list(gaps), list(METRICS)] = np.nan
     return out.assign(**columns)
 
@@ -33,25 +38,25 @@ def look(summary, model, subset="all"):
 
 def test_subsets_and_their_n():
     scores = pd.concat([frame("a", better=0.1), frame("b", better=0.2, gaps=range(6))], ignore_index=True)
-    summary = summarize(scores, a2=A2)
-    n = {(m, s): look(summary, m, s).loc["l2", "n"] for m in "ab" for s in ("all", "common", "reproducible")}
-    repeatable = scores[scores["model"] == "a"]["reproducibility"] >= 0.3
+    summary = summarize(scores, shape=shape())
+    n = {(m, s): look(summary, m, s).loc["l2", "n"] for m in "ab" for s in ("all", "common", "detected")}
+    detected = scores[scores["model"] == "a"]["detected"].to_numpy(bool)
     assert n == {
         ("a", "all"): 20,
         ("b", "all"): 14,
         ("a", "common"): 14,
         ("b", "common"): 14,
-        ("a", "reproducible"): repeatable.sum(),
-        ("b", "reproducible"): repeatable.sum(),
+        ("a", "detected"): detected.sum(),
+        ("b", "detected"): detected[6:].sum(),
     }
-    given = summarize(scores, a2=A2, common={"p00", "p01", "p19"})
+    given = summarize(scores, shape=shape(), common={"p00", "p01", "p19"})
     assert look(given, "a", "common").loc["l2", "n"] == 3
     assert look(given, "b", "common").loc["l2", "n"] == 1
 
 
 def test_baseline_and_ceiling_are_of_the_same_perturbations():
     scores = frame("b", better=0.2, gaps=range(6))
-    got = look(summarize(scores, a2=A2), "b")
+    got = look(summarize(scores, shape=shape()), "b")
     known = scores.iloc[6:]
     assert got.loc["l2", "ceiling"] == pytest.approx(known["l2_ceiling"].mean())
     assert got.loc["l2", "estimate"] + got.loc["l2", "difference_to_mean"] == pytest.approx(known["l2_baseline"].mean())
@@ -61,7 +66,7 @@ def test_baseline_and_ceiling_are_of_the_same_perturbations():
 
 
 def test_paired_differences_are_sharper_than_the_scores():
-    got = look(summarize(frame("a", better=0.1), a2=A2), "a")
+    got = look(summarize(frame("a", better=0.1), shape=shape()), "a")
     assert got.loc["l2", "ci_high"] - got.loc["l2", "ci_low"] > 0.05
     assert got.loc["l2", "p"] < 0.01
     assert got.loc["l2", "difference_to_mean"] == pytest.approx(0.1)
@@ -72,14 +77,14 @@ def test_q_is_within_a_model():
     noise = RNG.normal(0, 0.02, len(scores))
     for name in METRICS:
         scores[name] += noise
-    summary = summarize(scores, a2=A2)
+    summary = summarize(scores, shape=shape())
     for model, rows in summary.groupby("model"):
         np.testing.assert_allclose(rows["q"], benjamini_hochberg(rows["p"].to_numpy()), err_msg=model)
     assert summary["q"].notna().any()
 
 
 def test_few_perturbations_are_not_ranked():
-    got = look(summarize(frame("a", n=9, better=0.1), a2=A2), "a")
+    got = look(summarize(frame("a", n=9, better=0.1), shape=shape()), "a")
     assert got[["ci_low", "ci_high", "p", "q"]].isna().all().all()
     assert got["estimate"].drop(["pearson_delta_skill", "pearson_delta_perturbed_skill"]).notna().all()
     assert got.loc["pearson_delta_skill", "note"] == "fewer than 10 perturbations"
@@ -88,14 +93,14 @@ def test_few_perturbations_are_not_ranked():
 
 def test_small_folds_are_the_reason_why_there_is_no_discrimination():
     scores = frame("a", better=0.1).assign(discrimination=np.nan)
-    got = look(summarize(scores, a2=A2), "a")
+    got = look(summarize(scores, shape=shape()), "a")
     assert got.loc["discrimination", "n"] == 0
     assert got.loc["discrimination", "note"] == SMALL_FOLDS
 
 
 def test_notes_on_control_noise_and_on_constant_models():
     scores = frame("a", better=0.1).assign(control_noise=0.3)
-    got = look(summarize(scores, a2=A2, constant=["a"]), "a")["note"]
+    got = look(summarize(scores, shape=shape(), constant=["a"]), "a")["note"]
     assert "control noise 0.30 > 0.1" in got["pearson_delta"]
     assert got["l2"] == ""
     assert got["pearson_delta_perturbed"].startswith("one prediction for all unseen perturbations")
@@ -109,7 +114,7 @@ def test_no_room():
     enough = ((squares - noise).sum() / 3) ** 2 / (2 * (noise**2).sum())
     scores["pearson_delta_ceiling"] = scores["pearson_delta_baseline"] + 0.1 * np.tile([1, -1], 10)
     for a2, room in ((0.999 * enough, True), (1.001 * enough, False), (np.nan, False)):
-        got = look(summarize(scores, a2=a2), "a")
+        got = look(summarize(scores, shape=shape(a2)), "a")
         assert np.isfinite(got.loc["l2_skill", "estimate"]) == room
         assert (got.loc["l2_skill", "note"] == "no room between baseline and ceiling") != room
         assert got.loc["pearson_delta_skill", "note"] == "no room between baseline and ceiling"
@@ -128,7 +133,7 @@ def scattered(n=24):
 
 def test_intervals_equal_brute_force():
     scores = scattered()
-    got, known = look(summarize(scores, a2=A2), "a"), scores[scores["l2"].notna()]
+    got, known = look(summarize(scores, shape=shape()), "a"), scores[scores["l2"].notna()]
     n = len(known)
 
     def jackknife(above, below, outer):
@@ -170,7 +175,7 @@ def test_intervals_equal_brute_force():
 
 
 def test_one_prediction_has_no_interval_of_discrimination():
-    got = look(summarize(scattered(), a2=A2, constant=["a"]), "a")
+    got = look(summarize(scattered(), shape=shape(), constant=["a"]), "a")
     assert got.loc["discrimination", ["ci_low", "ci_high"]].isna().all()
     assert np.isfinite(got.loc["mae", "ci_low"])
 
@@ -180,7 +185,7 @@ def test_rounding_is_no_difference(tiny):
     scores = frame("a")
     for name in METRICS:
         scores[name] += tiny * RNG.normal(size=len(scores))
-    got = look(summarize(scores, a2=A2), "a")
+    got = look(summarize(scores, shape=shape()), "a")
     assert got["p"].isna().all()
     assert (got["difference_to_mean"] == 0).all()
 
@@ -188,7 +193,7 @@ def test_rounding_is_no_difference(tiny):
 def test_several_test_rows_count_once():
     one = frame("a", better=0.1)
     twice = pd.concat([one, one.assign(l2=one["l2"] + 0.2)], ignore_index=True)
-    got = look(summarize(twice, a2=A2), "a")
+    got = look(summarize(twice, shape=shape()), "a")
     assert got.loc["l2", "n"] == 20
     assert got.loc["l2", "estimate"] == pytest.approx(one["l2"].mean() + 0.1)
 

@@ -54,7 +54,8 @@ def test_targets_in_their_own_column(direction):
     m = screen.moments
     delta = m.mean[p, g] - m.control[g]
     assert own["delta"].iloc[7] == pytest.approx(delta)
-    assert own["z"].iloc[7] == pytest.approx(delta / np.sqrt(m.pooled_var[g] * (1 / m.n[p] + 1 / m.n[0])))
+    of_control = max(m.control_var[0, g], m.pooled_var[g]) / m.n[0]
+    assert own["z"].iloc[7] == pytest.approx(delta / np.sqrt(max(m.var[p, g], m.pooled_var[g]) / m.n[p] + of_control))
 
 
 def test_wrong_direction_finds_nothing():

@@ -160,7 +160,6 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "regimes": args.regimes,
         "covariates": args.covariates,
         "reference": args.reference,
-        "batch_key": args.batch,
         "guide_key": args.guide,
         "gene_symbols": args.gene_symbols,
         "layer": args.layer,
@@ -172,8 +171,21 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "model_params": _params(args.params or []) or None,
         "keep_predictions": False if args.tables_only else None,
     }
-    always = {"groupby": args.groupby, "min_cells": args.min_cells, "target_sum": args.target_sum, "rng": args.seed}
+    always = {
+        "batch_key": _batch_key(args.batch),
+        "groupby": args.groupby,
+        "min_cells": args.min_cells,
+        "target_sum": args.target_sum,
+        "rng": args.seed,
+    }
     return always | {key: value for key, value in options.items() if value is not None}
+
+
+def _batch_key(columns: list[str] | None) -> str | list[str] | None:
+    """Return the columns with batches: by default those that the audit finds."""
+    if columns is None or columns == ["auto"]:
+        return "auto"
+    return None if columns == ["none"] else columns
 
 
 def _write(mdata: MuData, folder: Path, say: Any) -> None:

@@ -141,7 +141,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
         help="column of obs that names each cell's perturbation (%(default)s)",
     )
     add("--reference", **repeatable, help="the control: a name or a pattern such as 'non-targeting*'; repeatable")
-    add("--batch", **repeatable, help="column of obs with batches, donors or cell lines; repeatable")
+    add("--batch", **repeatable, help="column of obs with batches; repeatable ('auto': confounded ones; or 'none')")
     add("--guide", metavar="COLUMN", help="column of obs with guides, whose two halves are then compared")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
     add("--covariates", **repeatable, help="column of obs to regress out (pct_counts_mt, pct_counts_ribo); repeatable")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
@@ -92,8 +91,8 @@ class Truth:
         Code of the split or fold of each row (R): rows of one group are told apart by `discrimination`.
     target_columns
         Genes that are the target of any row (G), which `discrimination` leaves out.
-    pooled_var
-        Pooled cell variance within groups (G).
+    z
+        Observed effects over their standard errors (R x G); NaN where too few cells carry the gene.
     """
 
     observed: FloatArray
@@ -108,14 +107,14 @@ class Truth:
     centroid_noise: FloatArray
     groups: IntArray
     target_columns: BoolArray
-    pooled_var: FloatArray
+    z: FloatArray
 
     def __post_init__(self) -> None:
         (rows, genes), batches = self.observed.shape, len(self.n_control)
         expected: dict[str, tuple[int, ...]] = dict.fromkeys(("n_cells", "groups", "centroid_noise"), (rows,))
-        expected |= dict.fromkeys(("control", "target_columns", "pooled_var"), (genes,))
+        expected |= dict.fromkeys(("control", "target_columns"), (genes,))
         expected |= dict.fromkeys(("weights", "centroid_weights"), (rows, batches))
-        expected |= {"var": (rows, genes), "control_var": (batches, genes)}
+        expected |= dict.fromkeys(("var", "z"), (rows, genes)) | {"control_var": (batches, genes)}
         for name, shape in expected.items():
             actual = getattr(self, name).shape
             if actual != shape:
@@ -153,8 +152,8 @@ class Truth:
         Parameters
         ----------
         predicted
-            Weights on the batches of the control that the truth has in the place of `predicted` (S): :attr:`of_means`
-            or :attr:`of_changes`. An observed effect shares the noise of the control of its own batches; a predicted
+            Weights on the batches of the control that the truth has in the place of `predicted` (S, or R x S):
+            :attr:`of_means` or :attr:`of_changes`. An observed effect shares the noise of the control of its own batches; a predicted
             mean has that of the batches of the control instead, a predicted change none.
         """
         noise: FloatArray = self.own_noise + (self.weights - predicted) ** 2 @ self.control_noise
@@ -167,17 +166,18 @@ class Truth:
         return np.where(error > ROUNDING * row_norm(self.observed), error, np.nan)
 
     @cached_property
-    def top_effects(self) -> npt.NDArray[np.intp]:
-        """The genes of largest absolute z of the observed effect, strongest first, ties by index (R x 20 or G)."""
-        delta = np.abs(self.observed - self.control)
-        least = np.maximum(self.pooled_var, 0.0)  # unbiased within batches, so that it may be negative
-        of_control = np.maximum(self.control_var, least) / np.maximum(self.n_control, 1)[:, None]
-        own = np.maximum(self.var, least) / self.n_cells[:, None]
-        spread = np.sqrt(own + self.weights**2 @ of_control)
-        # A gene without any variance within groups either does not differ at all, or differs for certain.
-        z = np.where(delta > ROUNDING * np.abs(self.control), np.inf, 0.0)
-        np.divide(delta, spread, out=z, where=spread > 0)
-        return np.argsort(-z, axis=1, kind="stable")[:, :N_TOP_EFFECTS]
+    def strongest(self) -> BoolArray:
+        """The 20 genes of largest absolute z of the observed effect, ties by index (R x G); of those that have one."""
+        size = np.where(np.isnan(self.z), -1.0, np.abs(self.z))
+        marked = np.zeros(size.shape, dtype=np.bool_)
+        np.put_along_axis(marked, np.argsort(-size, axis=1, kind="stable")[:, :N_TOP_EFFECTS], values=True, axis=1)
+        return marked & (size >= 0)
+
+    def over_strongest(self, values: FloatArray) -> FloatArray:
+        """Mean of values (R x G) over the genes of strongest observed effect (R); NaN without any."""
+        n = self.strongest.sum(axis=1)
+        mean: FloatArray = np.where(self.strongest, values, 0.0).sum(axis=1) / np.where(n > 0, n, np.nan)
+        return mean
 
 
 def l2_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
@@ -208,55 +208,4 @@ def mse_de20_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
 
     Weak effects are among the strongest by their noise, and then the truth itself scores a third worse than this.
     """
-    score: FloatArray = np.take_along_axis(truth.noise(predicted), truth.top_effects, axis=1).mean(axis=1)
-    return score
-
-
-def pearson_ceiling(truth: Truth, predicted: FloatArray, *, about_centroid: bool) -> FloatArray:
-    """Correlation of the truth with the observed means, about the control or about the training mean.
-
-    The noise of the reference is on both sides and raises the correlation, that of the control also where it is in the
-    observed effect and in the prediction; all other noise lowers it.
-
-    Parameters
-    ----------
-    truth
-        What predictions are scored against.
-    predicted
-        Weights of the truth, as a prediction, on the batches of the control (S).
-    about_centroid
-        Whether the reference is the training mean, not the control.
-    """
-    reference = truth.centroid if about_centroid else truth.control
-    weights = truth.centroid_weights if about_centroid else np.zeros_like(truth.weights)
-    shared = truth.centroid_noise if about_centroid else np.zeros(len(truth.observed))
-    by_batch = truth.control_noise.sum(axis=1)
-    size = row_norm(truth.observed - reference) ** 2
-    in_observed, in_prediction = truth.weights - weights, predicted - weights
-    noise = truth.own_noise.sum(axis=1) + in_observed**2 @ by_batch + shared
-    response = np.maximum(size - noise, 0.0) + shared
-    square = (response + in_prediction**2 @ by_batch) * size
-    score = np.zeros(len(size))
-    product = response + (in_observed * in_prediction) @ by_batch
-    np.divide(product, np.sqrt(np.maximum(square, 0.0)), out=score, where=square > 0)
-    return np.clip(score, 0.0, 1.0)
-
-
-def replicate(half_1: FloatArray, half_2: FloatArray, reference: FloatArray) -> FloatArray:
-    """Correlation that a repeat of the experiment would reach: 2r / (1 + r), with 0 where r is not positive.
-
-    Parameters
-    ----------
-    half_1, half_2
-        Means of the two halves of the cells, rows x genes; NaN where there are none.
-    reference
-        What the metric subtracts from both sides, the same for both halves.
-    """
-    r = np.maximum(correlation(half_1, half_2, reference), 0.0)
-    return 2.0 * r / (1.0 + r)
-
-
-def correlation_ceiling(half_1: FloatArray, half_2: FloatArray, reference: FloatArray) -> FloatArray:
-    """Correlation of the truth with the observed means: the root of :func:`replicate`."""
-    score: FloatArray = np.sqrt(replicate(half_1, half_2, reference))
-    return score
+    return truth.over_strongest(truth.noise(predicted))

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray
-from scpertbias._core.detection import value_sums
-from scpertbias._core.moments import Covariates, Moments, control_by_batch, shares, within_batches
+from scpertbias._core.cell_columns import Covariates
+from scpertbias._core.moments import Moments, control_by_batch, shares, within_batches
+from scpertbias._core.z_scores import value_sums
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def regress_out(
         control_var=of_control,
         blocks=moments.blocks - covariates.blocks @ slopes,
         covariates=None,
-        depth_slopes=None,
+        levels=None,  # the covariates of levels are not kept
+        quality=None,
         value_sums=value_sums(moments),
         guide_half=None,  # the covariates of guide halves are not kept
         n_guide_half=None,

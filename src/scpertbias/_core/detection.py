@@ -26,12 +26,10 @@ from scpertbias._core.noise import (
     squared_effects,
 )
 from scpertbias._core.resampling import benjamini_hochberg
+from scpertbias._core.z_scores import z_scores
 
 FDR = 0.05
-MIN_DETECTING = 10.0
 N_TOP = 5
-SLAB = 512
-"""Genes that are taken together."""
 
 TOO_FEW_CELLS, NOT_DETECTED, TARGET_ONLY = "too few cells", "not detected", "target gene only"
 IN_CONFOUNDER_SET, MOSTLY_SHARED = "targets a confounder gene", "mostly shared"
@@ -89,7 +87,9 @@ def reproducibility_of_halves(first: FloatArray, second: FloatArray) -> FloatArr
     return repeat
 
 
-def detect(moments: Moments, used: BoolArray, targets: Sequence[IntArray]) -> Detection:
+def detect(
+    moments: Moments, used: BoolArray, targets: Sequence[IntArray], shape: NoiseShape | None = None
+) -> Detection:
     """Test every row of merged moments.
 
     Parameters
@@ -100,13 +100,15 @@ def detect(moments: Moments, used: BoolArray, targets: Sequence[IntArray]) -> De
         Which rows count (R,).
     targets
         Columns of the measured targets of each row.
+    shape
+        Noise of the rows that count, if it is known already.
     """
     counted = np.zeros(len(moments.n), dtype=np.bool_)
     counted[counted_rows(moments, used)] = True
+    shape = noise_shape(moments, np.flatnonzero(counted)) if shape is None else shape
     has_noise = moments.n > 1
     has_noise[moments.reference] = False
     rows = np.flatnonzero(has_noise)
-    shape = noise_shape(moments, np.flatnonzero(counted))
     z = z_scores(moments, rows)
     columns: dict[str, FloatArray] = {name: np.full(len(counted), np.nan) for name in _NUMBERS}
     columns["squared_effect"][rows] = squared_effects(moments, rows)
@@ -136,58 +138,6 @@ _NUMBERS = ("squared_effect", "noise", "z_effect", "p", "q", "own_effect", "own_
 
 
 # -- the strongest genes -------------------------------------------------------------------------------------------
-
-
-def z_scores(moments: Moments, rows: IntArray) -> FloatArray:
-    """Effects of rows over their standard errors (P, G); NaN where too few cells carry the gene.
-
-    The variances of a row and of the control are not below the pooled one: few cells may show none by chance.
-    """
-    n_genes = moments.mean.shape[1]
-    z = np.full((len(rows), n_genes), np.nan)
-    too_rare = np.zeros(z.shape, dtype=np.bool_)
-    negative = False
-    for start in range(0, n_genes, SLAB):
-        genes = slice(start, start + SLAB)
-        part = moments.genes(genes)
-        error = z_errors(part, rows)
-        np.divide(part.mean[rows] - part.control, error, out=z[:, genes], where=error > 0)
-        sums = value_sums(part)
-        negative |= bool((sums[0] < -1e-9 * np.sqrt(sums[1].max(initial=0.0))).any())
-        carrying = n_carrying(sums)
-        # Cells of one value each make a whole number, to rounding: that must not tip the scale.
-        too_rare[:, genes] = carrying[rows] + carrying[part.reference] < MIN_DETECTING * (1 - 1e-9)
-    if not negative:
-        z[too_rare] = np.nan
-    return z
-
-
-def z_errors(moments: Moments, rows: IntArray) -> FloatArray:
-    """Standard error of the effect of each row in each gene (P, G), no variance below the pooled one."""
-    pooled = moments.pooled_var
-    own = np.maximum(np.nan_to_num(moments.var[rows]), pooled) / moments.n[rows, None]
-    of_control = np.maximum(np.nan_to_num(moments.control_var), pooled) / np.maximum(moments.n_control, 1)[:, None]
-    errors: FloatArray = np.sqrt(own + moments.weights[rows] ** 2 @ of_control)
-    return errors
-
-
-def value_sums(moments: Moments) -> FloatArray:
-    """Sums of the values of each row's cells and of their squares (2, R, G), before covariates were regressed."""
-    if moments.value_sums is not None:
-        return moments.value_sums
-    n, mean = moments.n[:, None], np.nan_to_num(moments.raw_mean)
-    squares = n * mean**2 + np.maximum(n - 1, 0) * np.nan_to_num(moments.raw_var)
-    return np.array([n * mean, squares], dtype=np.float64)
-
-
-def n_carrying(sums: FloatArray) -> FloatArray:
-    """Effective number of cells that carry each gene, (Σx)² / Σx² (R, G)."""
-    total, squares = sums
-    # What is left of cells without the gene, after batches are taken out and put back, is rounding.
-    least = 1e-12 * squares.max(axis=0, initial=0.0)
-    n: FloatArray = np.zeros_like(squares)
-    np.divide(total**2, squares, out=n, where=squares > least)
-    return n
 
 
 def p_of_strongest(z: FloatArray, targets: IntArray) -> float:

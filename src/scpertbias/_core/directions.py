@@ -18,6 +18,7 @@ N_PARTS = 5
 WEAK_AXIS = 0.3
 TOO_FEW = "too few perturbations"
 NO_DEPTH = "no depth known"
+NO_INTERVAL = "no interval: the error of the estimated direction is not known"
 
 
 def direction_shares(
@@ -69,7 +70,7 @@ def _share(response: Response, own: FloatArray) -> Share:
     alone = of_each(own, response)
     if not response.known:
         return Share(per_perturbation=alone, note=NO_RESPONSE)
-    return Share(share=float(own.sum() / response.energy.sum()), per_perturbation=alone)
+    return Share(share=float(own.sum() / response.energy.sum()), per_perturbation=alone, note=NO_INTERVAL)
 
 
 def _of_two_estimates(response: Response, axis: FloatArray) -> Share:
@@ -79,7 +80,8 @@ def _of_two_estimates(response: Response, axis: FloatArray) -> Share:
     if agreement < NO_AXIS:
         return Share(weights=weights, note=NO_REPRODUCIBLE_AXIS)
     share = _share(response, energy_along(response.half, axis[:, None]))
-    return replace(share, weights=weights, note=share.note or (WEAK if agreement < WEAK_AXIS else ""))
+    notes = [share.note, *([WEAK] if agreement < WEAK_AXIS and share.note == NO_INTERVAL else [])]
+    return replace(share, weights=weights, note="; ".join(notes))
 
 
 def _with_shapley(

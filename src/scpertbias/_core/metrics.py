@@ -13,6 +13,7 @@ from scipy.spatial.distance import cdist
 from scpertbias._core import ceilings
 from scpertbias._core.arrays import FloatArray
 from scpertbias._core.ceilings import ROUNDING, Truth, correlation, row_norm
+from scpertbias._core.pearson_ceilings import pearson_ceiling
 
 Score = Callable[[FloatArray, Truth], FloatArray]
 TruthScore = Callable[[Truth, FloatArray], FloatArray]
@@ -47,9 +48,9 @@ def l2_ratio(predictions: FloatArray, truth: Truth) -> FloatArray:
 
 def mse_de20(predictions: FloatArray, truth: Truth) -> FloatArray:
     """Mean squared error over the 20 genes of strongest observed effect."""
-    error = np.take_along_axis(predictions - truth.observed, truth.top_effects, axis=1)
     # A prediction with any gap is no prediction, whichever genes are looked at.
-    return np.where(np.isnan(predictions).any(axis=1), np.nan, (error**2).mean(axis=1))
+    gaps = np.isnan(predictions).any(axis=1)
+    return np.where(gaps, np.nan, truth.over_strongest((predictions - truth.observed) ** 2))
 
 
 def pearson_delta(predictions: FloatArray, truth: Truth) -> FloatArray:
@@ -167,7 +168,7 @@ def _correlation(function: Score, label: str, *, about_centroid: bool) -> Metric
         best=1.0,
         higher_is_better=True,
         function=function,
-        ceiling=partial(ceilings.pearson_ceiling, about_centroid=about_centroid),
+        ceiling=partial(pearson_ceiling, about_centroid=about_centroid),
         scale_free=True,
         scaled=True,
     )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scpertbias._core.arrays import FloatArray, IntArray
-from scpertbias._core.resampling import MIN_PERTURBATIONS, interval
+from scpertbias._core.resampling import jackknifed, linear_bounds
 
 TIE = 1e-10
 
@@ -32,7 +32,7 @@ def permutations(pool: IntArray, n: int, rng: np.random.Generator) -> IntArray:
     return out
 
 
-def mismatch(matrix: FloatArray, pool: IntArray, weights: FloatArray, permuted: IntArray, *, error: bool) -> Mismatch:
+def mismatch(matrix: FloatArray, pool: IntArray, permuted: IntArray, *, error: bool) -> Mismatch:
     """Compare own scores (the diagonal) with those of the other predictions of the pool.
 
     Parameters
@@ -41,8 +41,6 @@ def mismatch(matrix: FloatArray, pool: IntArray, weights: FloatArray, permuted: 
         From :func:`score_matrix`.
     pool
         Group of each row within which predictions are exchanged; alone in it, a row is left out.
-    weights
-        Resamples of the rows (R x n).
     permuted
         From :func:`permutations`.
     error
@@ -50,35 +48,32 @@ def mismatch(matrix: FloatArray, pool: IntArray, weights: FloatArray, permuted: 
     """
     others = (pool[:, None] == pool).astype(np.float64)
     np.fill_diagonal(others, 0.0)
-    exchangeable = others.sum(axis=1) > 0
+    rows = np.flatnonzero(others.sum(axis=1) > 0)
     own = matrix.diagonal()
-    if not exchangeable.any():
+    if not len(rows):
         return Mismatch(float(own.mean()) if len(own) else np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
     sign = -1.0 if error else 1.0
-    exchanged = (matrix * others).sum(axis=1)[exchangeable] / others.sum(axis=1)[exchangeable]
-    gain = sign * float(own[exchangeable].mean() - exchanged.mean())
-    null = matrix[np.flatnonzero(exchangeable), permuted[:, exchangeable]].mean(axis=1)
+    exchanged = (matrix * others).sum(axis=1)[rows] / others.sum(axis=1)[rows]
+    gain = sign * float(own[rows].mean() - exchanged.mean())
+    null = matrix[rows, permuted[:, rows]].mean(axis=1)
     tolerance = TIE * max(1.0, float(np.abs(own).max()))
-    p = (1 + int(np.count_nonzero(sign * null >= sign * own[exchangeable].mean() - tolerance))) / (1 + len(null))
-    low = high = np.nan
-    if exchangeable.sum() >= MIN_PERTURBATIONS and len(weights):
-        low, high = map(float, interval(sign * _gain_draws(matrix, others, weights)))
-    return Mismatch(float(own[exchangeable].mean()), float(exchanged.mean()), gain, low, high, p)
+    p = (1 + int(np.count_nonzero(sign * null >= sign * own[rows].mean() - tolerance))) / (1 + len(null))
+    without_one = sign * _gains_without_one(matrix[np.ix_(rows, rows)], others[np.ix_(rows, rows)])
+    interval = jackknifed(gain, without_one, float(len(rows)), linear_bounds)
+    return Mismatch(float(own[rows].mean()), float(exchanged.mean()), gain, interval.low, interval.high, p)
 
 
-def _gain_draws(matrix: FloatArray, others: FloatArray, weights: FloatArray) -> FloatArray:
-    """Own less exchanged score in each resample; a perturbation drawn twice is not exchanged with itself."""
-    # How many others of the pool each resample holds (R, n)
-    partners = weights @ others
-    known = partners > 0
-    # Mean score of the drawn others of the pool on each perturbation (R, n)
-    exchanged = np.divide(weights @ (matrix * others).T, partners, out=np.zeros_like(partners), where=known)
-    w = weights * known
-    total = w.sum(axis=1)
-    # Σ_p w_p (own − exchanged score) (R,)
-    summed = np.einsum("rp,rp->r", w, matrix.diagonal() - exchanged)
-    draws: FloatArray = np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0)
-    return draws
+def _gains_without_one(matrix: FloatArray, others: FloatArray) -> FloatArray:
+    """Mean own less exchanged score without each perturbation (n,); without partners a row is left out too."""
+    # Mean score of the other predictions on p without that of r (p, r)
+    partners = others.sum(axis=1)[:, None] - others
+    counted = (partners > 0) & ~np.eye(len(matrix), dtype=np.bool_)
+    totals = (matrix * others).sum(axis=1)[:, None] - matrix * others
+    exchanged = np.divide(totals, partners, out=np.zeros_like(totals), where=counted)
+    gains = np.where(counted, matrix.diagonal()[:, None] - exchanged, 0.0).sum(axis=0)
+    n = counted.sum(axis=0)
+    without_one: FloatArray = np.divide(gains, n, out=np.full(len(n), np.nan), where=n > 0)
+    return without_one
 
 
 def only_drift(predictions: FloatArray, mean: FloatArray) -> bool:

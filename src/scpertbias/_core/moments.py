@@ -12,41 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-
-
-@dataclass(frozen=True)
-class Covariates:
-    """Moments of k covariates of the cells, centered as the genes are.
-
-    ``mean`` (R, k), ``half`` (2, R, k), ``control_half`` (2, S, k), ``blocks`` (K, k) as those of :class:`Moments`;
-    ``by_row`` (R, S, k) raw means by row and batch; ``ss`` (R, k, k) sums of squares and ``cross`` (R, k, G) sums of
-    products with the genes, about each row's raw mean; ``control_ss`` (S, k, k) and ``control_cross`` (S, k, G) the same
-    for the control of each batch, about its mean.
-    """
-
-    mean: FloatArray
-    half: FloatArray
-    control_half: FloatArray
-    by_row: FloatArray
-    blocks: FloatArray
-    ss: FloatArray
-    control_ss: FloatArray
-    cross: FloatArray
-    control_cross: FloatArray
-
-    def columns(self, keep: IntArray) -> Covariates:
-        """Keep some covariates."""
-        return Covariates(
-            mean=self.mean[:, keep],
-            half=self.half[:, :, keep],
-            control_half=self.control_half[:, :, keep],
-            by_row=self.by_row[:, :, keep],
-            blocks=self.blocks[:, keep],
-            ss=self.ss[:, keep][:, :, keep],
-            control_ss=self.control_ss[:, keep][:, :, keep],
-            cross=self.cross[:, keep],
-            control_cross=self.control_cross[:, keep],
-        )
+from scpertbias._core.cell_columns import DEPTH, Covariates, Levels, Quality
 
 
 @dataclass(frozen=True)
@@ -59,8 +25,8 @@ class Moments:
     no cell. ``var`` (R, G): unbiased variance of cells within batches (NaN under two cells). ``control_half`` (2, S, G)
     means and ``control_var`` (S, G) variance of the control by batch. ``blocks`` (K, G): means of the control blocks
     about the mean of their half and batch (the first K/2 are control half 1), ``n_blocks`` (K, S) their cells.
-    ``reference`` is the row of the control; ``depth_slopes`` (2, G) are those of the genes on log depth within each
-    control half, None where no depth is known. ``guide_half`` (2, R, G) are as ``half``, of either half of a row's
+    ``reference`` is the row of the control. ``levels`` and ``quality`` are what is kept of columns of ``obs`` and of depth
+    and MT %, None where nothing is. ``guide_half`` (2, R, G) are as ``half``, of either half of a row's
     guides, with ``n_guide_half`` (2, R) cells, None without guides. ``value_sums`` (2, R, G) are the sums of the cells'
     values and of their squares before covariates were regressed, None where ``mean`` and ``var`` are of those values.
     """
@@ -75,7 +41,8 @@ class Moments:
     n_blocks: FloatArray
     reference: int
     covariates: Covariates | None = None
-    depth_slopes: FloatArray | None = None
+    levels: Levels | None = None
+    quality: Quality | None = None
     value_sums: FloatArray | None = None
     guide_half: FloatArray | None = None
     n_guide_half: FloatArray | None = None
@@ -135,6 +102,11 @@ class Moments:
         return noise
 
     @property
+    def depth_slopes(self) -> FloatArray | None:
+        """Slopes of the genes on log depth within each control half (2, G), None where no depth is known."""
+        return None if self.quality is None else self.quality.slopes_on(DEPTH)
+
+    @property
     def control(self) -> FloatArray:
         """Mean of the control cells (G,)."""
         control: FloatArray = self.mean[self.reference]
@@ -168,7 +140,8 @@ class Moments:
             control_half=self.control_half[:, :, keep],
             control_var=self.control_var[:, keep],
             blocks=self.blocks[:, keep],
-            depth_slopes=None if self.depth_slopes is None else self.depth_slopes[:, keep],
+            levels=None if self.levels is None else self.levels.genes(keep),
+            quality=None if self.quality is None else self.quality.genes(keep),
             covariates=covariates,
             value_sums=None if self.value_sums is None else self.value_sums[:, :, keep],
             guide_half=None if self.guide_half is None else self.guide_half[:, :, keep],
@@ -203,6 +176,8 @@ class Moments:
             half=np.stack(halves),
             reference=int(codes[self.reference]),
             covariates=None,
+            levels=None if self.levels is None else self.levels.merge(weight),
+            quality=None if self.quality is None else self.quality.merge(weight, self.n),
             value_sums=None if self.value_sums is None else np.stack([weight @ part for part in self.value_sums]),
         )
 
@@ -285,7 +260,8 @@ def standardize(moments: Moments, *, center: FloatArray, scale: FloatArray) -> M
         blocks=moments.blocks / scale,
         guide_half=None if moments.guide_half is None else (moments.guide_half - center) / scale,
         covariates=None,
-        depth_slopes=None if moments.depth_slopes is None else moments.depth_slopes / scale,
+        levels=None,
+        quality=None if moments.quality is None else moments.quality.scale(scale),
     )
 
 

@@ -13,8 +13,10 @@ N_BINS = 20
 def top_mask(values: FloatArray, k: int) -> BoolArray:
     """Mark the k largest values of each row (rows x columns); of equal ones those that come first.
 
-    A row with NaN, and one in which no value stands out (all are equal), has no largest values.
+    NaN are never among them. A row in which no value stands out (all are equal) has no largest values.
     """
+    known = ~np.isnan(values)
+    values = np.where(known, values, -np.inf)
     n_columns = values.shape[1]
     if not 1 <= k <= n_columns:
         msg = f"`k` must lie between 1 and the number of genes, {n_columns}; found {k}."
@@ -25,14 +27,18 @@ def top_mask(values: FloatArray, k: int) -> BoolArray:
         tied = values[i] == kth[i]
         missing = k - (marked[i] & ~tied).sum()
         marked[i] &= ~tied | (np.cumsum(tied) <= missing)
-    marked[~(values.min(axis=1) < values.max(axis=1))] = False  # also where a NaN is
-    return marked
+    least = np.where(known, values, np.inf).min(axis=1)
+    marked[~(least < values.max(axis=1))] = False
+    return marked & known
 
 
 def percentiles(values: FloatArray) -> FloatArray:
-    """Percentile of each value within its row by mid-ranks: 0.5 on average, also where all are equal."""
-    ranks = rankdata(values, axis=1)
-    share: FloatArray = (ranks - 0.5) / values.shape[1]
+    """Percentile of each value within its row by mid-ranks: 0.5 on average, also where all are equal; NaN stay NaN."""
+    known = ~np.isnan(values)
+    # NaN rank behind all others, so that they do not count among them.
+    ranks = rankdata(np.where(known, values, np.inf), axis=1)
+    n = np.where(known.any(axis=1), known.sum(axis=1), np.nan)
+    share: FloatArray = np.where(known, (ranks - 0.5) / n[:, None], np.nan)
     return share
 
 

@@ -14,69 +14,62 @@ from dataclasses import dataclass
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.moments import Moments
 from scpertbias._core.ranking import top_mask
+from scpertbias._core.resampling import NORMAL
+from scpertbias._core.z_scores import scaled, undetectable, z_errors
 
 BY = ("delta", "z", "centered")
+N0_PER_N = 5.0
 
 
 @dataclass(frozen=True)
-class Baselines:
-    """What effects are relative to: the control, the mean of the perturbed, and the same two in each half of the cells.
+class EffectScale:
+    """What makes effects of P perturbations comparable over genes: standard errors (P, G), and where there are none.
 
-    ``control`` and ``perturbed`` are (G,), their halves (2, G); ``sd`` is that of single cells, by gene.
+    ``too_rare`` (P, G) are genes that too few cells carry; they are on top nowhere.
     """
 
-    control: FloatArray
-    control_half: FloatArray
-    perturbed: FloatArray
-    perturbed_half: FloatArray
-    sd: FloatArray
+    errors: FloatArray
+    too_rare: BoolArray
 
-    def z(self, effects: FloatArray) -> FloatArray:
-        """Scale effects; the factor of the cells is the same for all genes of a perturbation and is left out."""
-        return np.divide(effects, self.sd, out=np.zeros_like(effects), where=self.sd > 0)
+    @classmethod
+    def of(cls, moments: Moments, rows: IntArray, half: int | None = None) -> EffectScale:
+        """Take those of some rows, in all cells or in one half of them."""
+        return cls(z_errors(moments, rows, half), undetectable(moments, rows))
 
-
-def data_effects(by: str, mean: FloatArray, half: FloatArray, base: Baselines) -> tuple[FloatArray, list[FloatArray]]:
-    """Effects of perturbations (P x G; halves 2 x P x G), and in each half of the cells with its own half of the control."""
-    if by == "delta":
-        return mean - base.control, []
-    if by == "z":
-        return base.z(mean - base.control), [base.z(h - c) for h, c in zip(half, base.control_half, strict=True)]
-    repeats = [base.z(h - m) for h, m in zip(half, base.perturbed_half, strict=True)]
-    return base.z(mean - base.perturbed), repeats
+    def apply(self, by: str, effects: FloatArray) -> FloatArray:
+        """Effects on the scale ``by``, NaN in genes that cannot be on top."""
+        return np.where(self.too_rare, np.nan, effects if by == "delta" else scaled(effects, self.errors))
 
 
-def predicted_effects(
-    by: str, predictions: FloatArray, away: FloatArray, base: Baselines
+def observed_effects(
+    by: str, moments: Moments, rows: IntArray, perturbed: BoolArray
 ) -> tuple[FloatArray, list[FloatArray]]:
-    """Effects that a model predicts, and what they would be with other halves of the cells.
+    """Effects of some rows (P, G), and in each half of the cells, with its own half of the control.
 
-    A prediction shares with all others of its model the noise of the control that it is compared with and that of the
-    mean of the training data; one half of either is put in place of the whole. A gene must be on top by the predictions
-    as they are, too.
-
-    Parameters
-    ----------
-    by
-        One of ``delta``, ``z``, ``centered``.
-    predictions
-        Perturbations x genes.
-    away
-        The same as differences from the mean of the model's own predictions.
-    base
-        Control and mean of the perturbed.
+    ``centered`` is about the mean of the ``perturbed`` rows (R,).
     """
-    if by == "centered":
-        return base.z(away), [base.z(away)]
-    effects = predictions - base.control
-    if by == "delta":
-        return effects, []
-    repeats = [
-        base.z(predictions + (m - base.perturbed) - c)
-        for m, c in zip(base.perturbed_half, base.control_half, strict=True)
-    ]
-    return base.z(effects), [base.z(effects), *repeats]
+    halved = perturbed & (moments.n_half > 0).all(axis=0)
+    values: list[FloatArray] = []
+    for half, mean in ((None, moments.mean), (0, moments.half[0]), (1, moments.half[1])):
+        about = (
+            mean[moments.reference] if by != "centered" else mean[perturbed if half is None else halved].mean(axis=0)
+        )
+        values.append(EffectScale.of(moments, rows, half).apply(by, mean[rows] - about))
+        if by == "delta":
+            break
+    return values[0], values[1:]
+
+
+def z_is_tested(moments: Moments, rows: IntArray) -> bool:
+    """Whether controls outnumber the cells of perturbations enough for recurrence by ``z`` to be tested.
+
+    The noise of the control is in all effects alike: with few controls it puts the same genes on top of many.
+    """
+    # 1 / n_0e is the median over perturbations of Σ_b w_b² / n_0b
+    per_cell = moments.weights[rows] ** 2 @ (1 / np.maximum(moments.n_control, 1))
+    return bool(N0_PER_N * np.median(moments.n[rows]) * np.median(per_cell) <= 1) if len(rows) else False
 
 
 @dataclass(frozen=True)
@@ -107,7 +100,7 @@ def recurrence(values: FloatArray, repeats: Sequence[FloatArray], bins: IntArray
     Parameters
     ----------
     values
-        Effects, perturbations x genes; rows with NaN, or that are the same in all genes, have no strongest genes.
+        Effects, perturbations x genes; NaN are never on top, and rows that are the same in all genes have nothing on top.
     repeats
         The same effects from other halves of the data. What counts as improbable must be so in each of them; a control
         that all effects share puts the same genes on top everywhere, its halves do so with different ones. None: no p.
@@ -159,16 +152,15 @@ def poisson_binomial_tail(probabilities: FloatArray, most: int) -> FloatArray:
     return np.minimum(tail, 1.0)
 
 
-def least_excess(count: IntArray, other: IntArray, n: int) -> FloatArray:
-    """Lower end of the 95 % interval of count − other, each of n, with a success and a failure added to both.
+def excess_interval(count: IntArray, other: IntArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """95 % interval of count − other, each of n, with a success and a failure added to both.
 
-    They are taken as independent; two counts over the same perturbations go together, so that it errs to the low side.
+    They are taken as independent; two counts over the same perturbations go together, so that it is too wide.
     A. Agresti and B. Caffo, The American Statistician 54, 280-288 (2000).
     """
     first, second = (count + 1) / (n + 2), (other + 1) / (n + 2)
-    se = np.sqrt((first * (1 - first) + second * (1 - second)) / (n + 2))
-    low: FloatArray = n * (first - second - 1.959963984540054 * se)
-    return low
+    width = NORMAL * np.sqrt((first * (1 - first) + second * (1 - second)) / (n + 2))
+    return n * (first - second - width), n * (first - second + width)
 
 
 def effective_number(count: IntArray) -> float:

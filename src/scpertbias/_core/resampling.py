@@ -1,8 +1,4 @@
-"""Intervals and p-values of what is estimated over perturbations: the jackknife, and resamples.
-
-The jackknife leaves out one perturbation at a time. A resample is a row of counts, one for each perturbation, so that
-every bootstrap is a product with a matrix of weights.
-"""
+"""Intervals and p-values of what is estimated over perturbations, by the jackknife, which leaves out one at a time."""
 
 from __future__ import annotations
 
@@ -23,49 +19,6 @@ NORMAL = float(norm.ppf((1 + CONFIDENCE) / 2))
 MIN_FREEDOM = 2.0
 NO_ROOM = "no room between baseline and ceiling"
 TOO_FEW = f"fewer than {MIN_PERTURBATIONS} perturbations"
-
-
-def bootstrap_weights(n: int, n_boot: int, rng: np.random.Generator) -> IntArray:
-    """How often each of `n` perturbations occurs in each of `n_boot` resamples with replacement (n_boot x n)."""
-    if n == 0:
-        return np.zeros((n_boot, 0), dtype=np.int64)
-    drawn = rng.integers(n, size=(n_boot, n))
-    drawn += n * np.arange(n_boot)[:, None]
-    return np.bincount(drawn.ravel(), minlength=n_boot * n).reshape(n_boot, n)
-
-
-def interval(draws: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
-    """Percentile interval of the finite draws along the first axis.
-
-    Parameters
-    ----------
-    draws
-        Draws x anything.
-    level
-        Coverage, between 0 and 1.
-
-    Returns
-    -------
-    Lower and upper bounds, without the first axis; NaN where no draw is finite.
-    """
-    if not 0 < level < 1:
-        msg = f"`level` must lie between 0 and 1, found {level}."
-        raise ValueError(msg)
-    if draws.shape[0] == 0:
-        empty = np.full(draws.shape[1:], np.nan)
-        return empty, empty.copy()
-    ordered = np.sort(np.where(np.isfinite(draws), draws, np.nan), axis=0)  # NaN go last
-    last = np.maximum(np.isfinite(ordered).sum(axis=0) - 1, 0)
-
-    def quantile(probability: float) -> FloatArray:
-        position = np.asarray(probability * last)
-        below = np.floor(position).astype(np.intp)
-        above = np.minimum(below + 1, last)
-        low = np.take_along_axis(ordered, below[None], axis=0)[0]
-        high = np.take_along_axis(ordered, above[None], axis=0)[0]
-        return np.asarray(low + (high - low) * (position - below), dtype=np.float64)
-
-    return quantile((1 - level) / 2), quantile((1 + level) / 2)
 
 
 def average_within(values: FloatArray, codes: IntArray, n: int) -> FloatArray:
@@ -165,9 +118,10 @@ def ratio_bounds(estimate: float, error: float, quantile: float) -> tuple[float,
     return min(a, c), max(b, d)
 
 
-def mean_of(values: FloatArray, bounds: Transformation = linear_bounds) -> Estimate:
+def mean_of(values: FloatArray, bounds: Transformation = linear_bounds, *, shared: float = 0.0) -> Estimate:
     """Mean over perturbations with the interval and the p of Student's t; NaN are left out.
 
+    ``shared`` is a variance of the mean that all perturbations have in common, as from their control.
     Infinite values are not left out, as a diverged model would look better for it: their mean has no interval.
     """
     known = values[~np.isnan(values)]
@@ -182,7 +136,7 @@ def mean_of(values: FloatArray, bounds: Transformation = linear_bounds) -> Estim
     n_effective = squares**2 / float(np.sum(away**4)) if squares > 0 else np.nan
     if n < MIN_PERTURBATIONS:
         return Estimate(n, n_effective, estimate, reason=TOO_FEW)
-    error = float(np.sqrt(squares / (n - 1) / n))
+    error = float(np.sqrt(squares / (n - 1) / n + shared))
     low, high = bounds(estimate, error, t_quantile(n - 1))
     return Estimate(n, n_effective, estimate, low, high, _p_value(estimate, error, n - 1))
 
@@ -194,7 +148,7 @@ def _p_value(estimate: float, error: float, freedom: float) -> float:
 
 
 def ratio_of_sums(
-    numerators: FloatArray, denominators: FloatArray, bounds: Transformation, *, room: bool = True
+    numerators: FloatArray, denominators: FloatArray, bounds: Transformation, *, room: bool = True, shared: float = 0.0
 ) -> Estimate:
     """Ratio of two sums over perturbations with the interval of the jackknife; those with a term that is not finite are left out.
 
@@ -207,10 +161,12 @@ def ratio_of_sums(
         return Estimate(n, n_effective, np.nan, reason=NO_ROOM if n else TOO_FEW)
     with np.errstate(divide="ignore", invalid="ignore"):
         without_one = (above.sum() - above) / (total - below)
-    return jackknifed(float(above.sum()) / total, without_one, n_effective, bounds)
+    return jackknifed(float(above.sum()) / total, without_one, n_effective, bounds, shared=shared)
 
 
-def jackknifed(estimate: float, without_one: FloatArray, n_effective: float, bounds: Transformation) -> Estimate:
+def jackknifed(
+    estimate: float, without_one: FloatArray, n_effective: float, bounds: Transformation, *, shared: float = 0.0
+) -> Estimate:
     """Estimate with the interval of the jackknife: t with ``n_effective`` − 1 degrees of freedom.
 
     Parameters
@@ -223,11 +179,14 @@ def jackknifed(estimate: float, without_one: FloatArray, n_effective: float, bou
         From :func:`effective_number`.
     bounds
         Bounds of the interval.
+    shared
+        Variance that all perturbations have in common, as from their control.
     """
     n = len(without_one)
     if n < MIN_PERTURBATIONS:
         return Estimate(n, n_effective, estimate, reason=TOO_FEW)
-    low, high = bounds(estimate, jackknife_error(without_one), t_quantile(n_effective - 1))
+    error = float(np.hypot(jackknife_error(without_one), np.sqrt(shared)))
+    low, high = bounds(estimate, error, t_quantile(n_effective - 1))
     return Estimate(n, n_effective, estimate, low, high)
 
 

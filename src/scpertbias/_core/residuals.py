@@ -36,24 +36,30 @@ def residuals(x: Any, covariates: FloatArray, slopes: FloatArray, shift: FloatAr
     return out
 
 
-@nb.njit(parallel=True, cache=True)
+@nb.njit(parallel=True, cache=True, nogil=True)
 def _sparse(
     data: Any, indices: Any, indptr: Any, covariates: Any, slopes: Any, shift: Any, out: Any
 ) -> None:  # pragma: no cover - compiled
     for i in nb.prange(out.shape[0]):
-        line = -shift
-        for c in range(slopes.shape[0]):
-            line -= covariates[i, c] * slopes[c]
+        _linear_part(out[i], covariates[i], slopes, shift)
         for j in range(indptr[i], indptr[i + 1]):
-            line[indices[j]] += data[j]
-        out[i] = line
+            out[i, np.uint64(indices[j])] += data[j]
 
 
-@nb.njit(parallel=True, cache=True)
+@nb.njit(parallel=True, cache=True, nogil=True)
 def _dense(x: Any, covariates: Any, slopes: Any, shift: Any, out: Any) -> None:  # pragma: no cover - compiled
     for i in nb.prange(out.shape[0]):
-        line = -shift
-        for c in range(slopes.shape[0]):
-            line -= covariates[i, c] * slopes[c]
+        _linear_part(out[i], covariates[i], slopes, shift)
         for g in range(out.shape[1]):
-            out[i, g] = line[g] + x[i, g]
+            out[i, g] += x[i, g]
+
+
+@nb.njit(cache=True, nogil=True)
+def _linear_part(line: Any, covariates: Any, slopes: Any, shift: Any) -> None:  # pragma: no cover - compiled
+    # Loops over genes inside: these the compiler vectorizes.
+    for g in range(line.size):
+        line[g] = -shift[g]
+    for c in range(covariates.size):
+        value = covariates[c]
+        for g in range(line.size):
+            line[g] -= value * slopes[c, g]

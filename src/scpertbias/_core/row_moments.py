@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ from scipy import sparse
 
 from scpertbias._core.accumulators import GroupSums
 from scpertbias._core.arrays import FloatArray, IntArray
+from scpertbias._core.cell_columns import Covariates
 from scpertbias._core.halves import HalfAssignment
-from scpertbias._core.moments import Covariates, Moments, center, control_by_batch, within_batches
+from scpertbias._core.moments import Moments, center, control_by_batch, within_batches
 
 SLAB = 512
 """Genes that are folded together."""
@@ -71,7 +73,7 @@ class MomentAccumulator:
         }
         if (self.assignment.guide >= 0).any():
             shapes["guide_half"] = (2, self.n_rows)
-        out = {name: np.empty((*shape, n_genes)) for name, shape in shapes.items()}
+        out: dict[str, Any] = {name: np.empty((*shape, n_genes)) for name, shape in shapes.items()}
         for start in range(0, n_genes, SLAB):
             genes = slice(start, start + SLAB)
             for name, values in self._fold(genes, counts, n_blocks).items():
@@ -143,7 +145,7 @@ class MomentAccumulator:
         if self.deviations is not None and self.covariates is not None:
             moments["cross"] = sum_by(sums.cross, assignment.row, n_rows)
             # Σ(z − z̄_0)x of the control's cells in a batch, brought to the mean of z in that batch.
-            offset = self._covariate_means()[2] - _group_means(self.covariates, self.row, n_rows)[self.reference]
+            offset = self._covariate_means()[2] - group_means(self.covariates, self.row, n_rows)[self.reference]
             moments["control_cross"] = sum_by(sums.cross, assignment.batch, n_batches)
             moments["control_cross"] -= (n_control.sum(axis=0)[:, None] * offset)[:, :, None] * control[:, None, :]
         return moments
@@ -166,9 +168,9 @@ class MomentAccumulator:
         values, n_batches = np.asarray(self.covariates), self.assignment.counts.shape[1]
         half = np.where(self.row >= 0, self.assignment.half[np.maximum(self.assignment.group, 0)], -1)
         is_control = self.row == self.reference
-        by_half = _group_means(values, np.where(is_control, half * n_batches + self.batch, -1), 2 * n_batches)
+        by_half = group_means(values, np.where(is_control, half * n_batches + self.batch, -1), 2 * n_batches)
         joint = np.where(self.row >= 0, self.row * n_batches + self.batch, -1)
-        by_row = np.nan_to_num(_group_means(values, joint, self.n_rows * n_batches)).reshape(self.n_rows, n_batches, -1)
+        by_row = np.nan_to_num(group_means(values, joint, self.n_rows * n_batches)).reshape(self.n_rows, n_batches, -1)
         return by_half.reshape(2, n_batches, -1), by_row, by_row[self.reference]
 
     def _covariates(self, counts: FloatArray, cross: FloatArray, control_cross: FloatArray) -> Covariates | None:
@@ -179,9 +181,9 @@ class MomentAccumulator:
         half = np.where(self.row >= 0, self.assignment.half[group], -1)
         block = np.where(self.row >= 0, self.assignment.block[group], -1)
         by_control_half, by_row, by_control = self._covariate_means()
-        raw = _group_means(self.covariates, self.row, self.n_rows)
+        raw = group_means(self.covariates, self.row, self.n_rows)
         raw_half = np.stack(
-            [_group_means(self.covariates, np.where(half == a, self.row, -1), self.n_rows) for a in (0, 1)]
+            [group_means(self.covariates, np.where(half == a, self.row, -1), self.n_rows) for a in (0, 1)]
         )
         in_batch = np.where(
             (self.row == self.reference)[:, None],
@@ -196,7 +198,7 @@ class MomentAccumulator:
             **center(raw, raw_half, counts, by_control_half, self.reference),
             control_half=by_control_half,
             by_row=by_row,
-            blocks=_group_means(in_batch, block, int(self.assignment.block.max()) + 1),
+            blocks=group_means(in_batch, block, int(self.assignment.block.max()) + 1),
             ss=sum_by(_products(self.deviations), self.row, self.n_rows),
             control_ss=sum_by(_products(away), is_control, counts.shape[2]),
             cross=cross,
@@ -228,7 +230,7 @@ def sum_by(values: FloatArray, to: IntArray, n_groups: int, weights: FloatArray 
     weight = np.ones(len(member)) if weights is None else weights[member]
     indicator = sparse.csr_array((weight, (to[member], member)), shape=(n_groups, len(to)))
     # Indicator of the groups (n_groups, n) times the entries
-    out = np.asarray(indicator @ values.reshape(len(to), -1), dtype=np.float64)
+    out = np.asarray(indicator @ values.reshape(len(to), prod(values.shape[1:])), dtype=np.float64)
     return out.reshape(n_groups, *values.shape[1:])
 
 
@@ -254,12 +256,13 @@ def _products(values: FloatArray) -> FloatArray:
     return values[:, :, None] * values[:, None, :]
 
 
-def _group_means(values: FloatArray, code: IntArray, n_groups: int) -> FloatArray:
+def group_means(values: FloatArray, code: IntArray, n_groups: int) -> FloatArray:
+    """Mean of the entries of each group; −1 leaves an entry out, and a group without any is NaN."""
     n = np.bincount(code[code >= 0], minlength=n_groups).astype(np.float64)
     return _divide(sum_by(values, code, n_groups), n)
 
 
 def _within_rows(centered: FloatArray, row: IntArray, n_rows: int) -> FloatArray:
     """Covariates about their row's mean; zero for cells left out."""
-    means = _group_means(centered, row, n_rows)
+    means = group_means(centered, row, n_rows)
     return np.where((row >= 0)[:, None], centered - means[np.maximum(row, 0)], 0.0)

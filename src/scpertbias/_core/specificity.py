@@ -8,16 +8,15 @@ scored beside the models.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-from scpertbias._core.axes import Effects, Resamples, energy_on_direction, energy_on_genes
-from scpertbias._core.ceilings import ROUNDING, correlation, correlation_ceiling, row_norm
-from scpertbias._core.resampling import MIN_PERTURBATIONS, interval
+from scpertbias._core.ceilings import ROUNDING, Truth, correlation, l2_ceiling, row_norm
+from scpertbias._core.pearson_ceilings import pearson_ceiling
+from scpertbias._core.specific_skill import off, unit_rows
 
 METRICS = ("l2", "pearson_delta", "pearson_delta_perturbed", "off_axis")
 ERRORS = ("l2",)
@@ -27,21 +26,31 @@ ERRORS = ("l2",)
 class HeldOutData:
     """Held-out perturbations (n), and the perturbations that the models of each were trained on.
 
-    ``observed`` (n, G) and ``half`` (2, n, G) are means of cells, ``control`` (G,) and ``control_half`` (2, G) those of
-    the control, ``mean`` (n, G) the unweighted mean of the training perturbations, ``noise`` (n,) the summed sampling
-    variance of the observed means. ``axes`` (2, F, G) are the mean half effects of the training perturbations of F fits,
-    ``fit`` (n,) says which. ``pool`` (n,) are the groups within which predictions are given to others.
+    The ``groups`` of ``truth`` are those within which predictions are given to others, its centroid is the mean of the
+    training perturbations. ``half`` (2, n, G) and ``control_half`` (2, G) are means of half of the cells. ``axes``
+    (2, F, G) are the mean half effects of the training perturbations of F fits, ``fit`` (n,) says which.
     """
 
-    observed: FloatArray
+    truth: Truth
     half: FloatArray
-    control: FloatArray
     control_half: FloatArray
-    mean: FloatArray
-    noise: FloatArray
     axes: FloatArray
     fit: IntArray
-    pool: IntArray
+
+    @property
+    def observed(self) -> FloatArray:
+        """Observed means (n, G)."""
+        return self.truth.observed
+
+    @property
+    def control(self) -> FloatArray:
+        """Mean of the control (G,)."""
+        return self.truth.control
+
+    @property
+    def mean(self) -> FloatArray:
+        """Mean of the training perturbations of each (n, G)."""
+        return self.truth.centroid
 
     @cached_property
     def shift(self) -> FloatArray:
@@ -51,14 +60,23 @@ class HeldOutData:
     @cached_property
     def axis(self) -> FloatArray:
         """Unit direction of the mean training effect, of all cells, for each perturbation."""
-        size = row_norm(self.mean - self.control)[:, None]
-        return np.divide(self.mean - self.control, size, out=np.zeros_like(self.mean), where=size > 0)
+        return unit_rows(self.mean - self.control)
+
+    @cached_property
+    def noise(self) -> FloatArray:
+        """Sampling variance of the observed effects without what they share with the mean training effect (n, G)."""
+        return self.truth.noise(self.truth.centroid_weights)
+
+    @cached_property
+    def off_noise(self) -> FloatArray:
+        """Its sum off that direction (n,)."""
+        # Σ_g f_pg (1 − a_pg²)
+        noise: FloatArray = np.einsum("pg,pg->p", self.noise, 1 - self.axis**2)
+        return noise
 
     def off(self, effects: FloatArray) -> FloatArray:
         """Part of the effects off that direction."""
-        # d_p · a_p, the length of each effect along its axis (P,)
-        on = np.einsum("pg,pg->p", effects, self.axis)
-        return np.asarray(effects - on[:, None] * self.axis, dtype=np.float64)
+        return off(effects, self.axis)
 
 
 # -- scores of every prediction on every perturbation --------------------------------------------------------------
@@ -95,14 +113,15 @@ def own_scores(metric: str, predictions: FloatArray, data: HeldOutData) -> Float
 
 
 def ceilings(metric: str, data: HeldOutData) -> FloatArray:
-    """Score of the truth itself on each perturbation."""
+    """Score of the truth itself, as predicted means, on each perturbation."""
+    truth = data.truth
     if metric == "l2":
-        return np.sqrt(data.noise)
+        return l2_ceiling(truth, truth.of_means)
     if metric == "off_axis":
-        first, second = (data.off(h - data.control) for h in data.half)
-        return correlation_ceiling(first, second, np.zeros_like(first))
-    reference = np.broadcast_to(data.control, data.mean.shape) if metric == "pearson_delta" else data.mean
-    return correlation_ceiling(data.half[0], data.half[1], reference)
+        squares = row_norm(data.off(data.observed - data.control)) ** 2
+        response = np.divide(squares - data.off_noise, squares, out=np.zeros_like(squares), where=squares > 0)
+        return np.sqrt(np.maximum(response, 0.0))
+    return pearson_ceiling(truth, truth.of_means, about_centroid=metric == "pearson_delta_perturbed")
 
 
 def ceiling_matrix(metric: str, data: HeldOutData) -> FloatArray:
@@ -110,7 +129,7 @@ def ceiling_matrix(metric: str, data: HeldOutData) -> FloatArray:
     own = ceilings(metric, data)
     matrix = score_matrix(metric, data.observed, data)
     if metric in ERRORS:
-        matrix = np.sqrt(np.maximum(matrix**2 - data.noise, 0.0))
+        matrix = np.sqrt(np.maximum(matrix**2 - data.truth.own_noise.sum(axis=1), 0.0))
     else:
         matrix = np.clip(np.divide(matrix, own, out=np.zeros_like(matrix), where=own > 0), -1.0, 1.0)
     np.fill_diagonal(matrix, own)
@@ -174,35 +193,21 @@ def _quotient(product: FloatArray, size: FloatArray, truth: FloatArray, rounding
 # -- on and off the axis -------------------------------------------------------------------------------------------
 
 
-class OffShare(NamedTuple):
-    """Share of the energy that is off the axis, with its interval; NaN where there is no energy."""
-
-    share: float
-    low: float
-    high: float
-
-
-def off_share(effects: Effects, data: HeldOutData, resamples: Resamples | None) -> OffShare:
-    """Share of the energy of effects off the mean direction of the training perturbations."""
-    whole = energy_on_genes(effects)
-    on = energy_on_direction(effects, data.axes[0], data.axes[1], data.fit)
-    total, parallel = whole.own.sum(), on.own.sum()
-    if not total > 0:
-        return OffShare(np.nan, np.nan, np.nan)
-    if resamples is None or len(whole.own) < MIN_PERTURBATIONS:
-        return OffShare(float(1 - parallel / total), np.nan, np.nan)
-    draws = whole.draws(resamples)
-    if not interval(draws)[0] > 0:
-        return OffShare(np.nan, np.nan, np.nan)
-    ratio = np.divide(on.draws(resamples), draws, out=np.full(len(draws), np.nan), where=draws > 0)
-    low, high = interval(1 - ratio)
-    return OffShare(float(1 - parallel / total), float(low), float(high))
+def off_share(predictions: FloatArray, data: HeldOutData) -> float:
+    """Share of squared predicted effects off the mean training effect; NaN where there is no effect but rounding."""
+    effects = predictions - data.control
+    total = float(np.sum(effects**2))
+    if total <= ROUNDING**2 * float(np.sum(predictions**2)):
+        return float("nan")
+    return float(np.sum(data.off(effects) ** 2)) / total
 
 
-def as_effects(predictions: FloatArray, effects: Effects) -> Effects:
-    """Predicted effects, with either half of the control."""
-    c1, c2 = effects.control
-    return replace(effects, first=predictions - c1, second=predictions - c2, mean=predictions)
+def observed_off_share(data: HeldOutData) -> float:
+    """Share of the squared observed effects, without noise, off the mean training effect."""
+    effects = data.observed - data.control
+    total = float(np.sum(effects**2) - data.truth.noise(data.truth.of_changes).sum())
+    parts = float(np.sum(data.off(effects) ** 2) - data.off_noise.sum())
+    return parts / total if total > 0 else float("nan")
 
 
 def half_scores(metric: str, predictions: tuple[FloatArray, FloatArray], data: HeldOutData) -> FloatArray:

@@ -51,7 +51,7 @@ def scan(
     Parameters
     ----------
     ranks
-        Percentile of each gene's effect within its perturbation (perturbations x genes).
+        Percentile of each gene's effect within its perturbation (perturbations x genes); NaN where a gene has none.
     rows, columns
         Perturbation and gene of each target.
     max_shift
@@ -69,22 +69,31 @@ def scan(
     n_targets = np.zeros((len(member), len(shifts)), dtype=np.int64)
     percentile, expected = np.full(n_targets.shape, np.nan), np.full(n_targets.shape, np.nan)
     drawn = np.zeros((*n_targets.shape, n_perm))
-    average = ranks[rows].mean(axis=0) if len(rows) else np.full(n_genes, np.nan)
+    at_target = ranks[rows]
+    known = ~np.isnan(at_target)
+    average = np.where(known, at_target, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     for j, shift in enumerate(shifts):
         inside = np.flatnonzero((columns + shift >= 0) & (columns + shift < n_genes))
-        looked_at = columns[inside] + shift
-        weight = member[:, inside]
-        n_targets[:, j] = weight.sum(axis=1)
-        known = n_targets[:, j] > 0
-        weight = weight[known] / n_targets[known, j, None]
+        looked_at, weight = columns[inside] + shift, member[:, inside]
+        own = by_gene[looked_at, rows[inside]]
+        n_targets[:, j] = weight @ ~np.isnan(own)
         # Mean over the targets of each scan: what is seen, and in the average perturbation (scans,)
-        percentile[known, j] = weight @ by_gene[looked_at, rows[inside]]
-        expected[known, j] = weight @ average[looked_at]
+        percentile[:, j] = _mean_of_known(weight, own[:, None])[:, 0]
+        expected[:, j] = _mean_of_known(weight, np.where(np.isnan(own), np.nan, average[looked_at])[:, None])[:, 0]
         # Target by target, so that what is gathered lies together.
-        drawn[known, j] = weight @ np.take_along_axis(by_gene[looked_at], permuted[inside], axis=1)
+        drawn[:, j] = _mean_of_known(weight, np.take_along_axis(by_gene[looked_at], permuted[inside], axis=1))
+    drawn = np.where(np.isnan(drawn), np.nan_to_num(expected)[:, :, None], drawn)
     p, best = _maximal(percentile, expected, drawn)
     informative = member.sum(axis=1) >= MIN_TARGETS
     return Scan(shifts, n_targets, percentile, expected, np.where(informative[:, None], p, np.nan), best)
+
+
+def _mean_of_known(weight: FloatArray, values: FloatArray) -> FloatArray:
+    """Mean of values (targets x draws) over the targets of each scan (scans x draws); NaN are left out."""
+    known = ~np.isnan(values)
+    n = weight @ known
+    mean: FloatArray = (weight @ np.where(known, values, 0.0)) / np.where(n > 0, n, np.nan)
+    return mean
 
 
 def _members(columns: IntArray, n_genes: int) -> FloatArray:

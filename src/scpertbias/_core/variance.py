@@ -8,14 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-from scpertbias._core.resampling import (
-    MIN_PERTURBATIONS,
-    Estimate,
-    effective_number,
-    jackknifed,
-    mean_of,
-    ratio_bounds,
-)
+from scpertbias._core.noise import SURE
+from scpertbias._core.resampling import Estimate, effective_number, jackknifed, ratio_bounds
 
 MIN_FOLD = 5
 ROUNDING = 1e-9
@@ -27,13 +21,15 @@ NO_VARIANCE = "no reproducible variance between perturbations"
 class ObservedMeans:
     """Observed means (P, G) and their noise: ``own`` (P, G) of their cells, ``control`` (S, G) of the control by batch.
 
-    ``weights`` (P, S) are the shares of the batches in the cells of each perturbation.
+    ``weights`` (P, S) are the shares of the batches in the cells of each perturbation, ``a2`` is one over the effective
+    number of genes of the noise.
     """
 
     means: FloatArray
     own: FloatArray
     weights: FloatArray
     control: FloatArray
+    a2: float
 
 
 class Spread(NamedTuple):
@@ -113,12 +109,15 @@ def spread(predictions: FloatArray, observed: ObservedMeans, groups: IntArray) -
     error = terms.std(axis=0, ddof=1) * np.sqrt(len(groups)) / freedom
     variance = terms.sum(axis=0) / freedom
     fixed = away**2 - weights_away**2 @ observed.control
-    ratio = _ratio(squares.sum(axis=1), terms.sum(axis=1), fixed.sum(axis=1), observed.own.sum(axis=1), code)
+    # Standard error of the sum of the terms where perturbations do not differ.
+    null = float(np.sqrt(2 * observed.a2 * np.sum(noise.sum(axis=1) ** 2)))
+    above, below, own = squares.sum(axis=1), terms.sum(axis=1), observed.own.sum(axis=1)
+    ratio = _ratio(above, below, fixed.sum(axis=1), own, code, room=float(below.sum()) >= SURE * null)
     return Spread(squares.sum(axis=0) / freedom, variance, variance > 2 * error, ratio)
 
 
 def _ratio(
-    squares: FloatArray, terms: FloatArray, fixed: FloatArray, own_noise: FloatArray, code: IntArray
+    squares: FloatArray, terms: FloatArray, fixed: FloatArray, own_noise: FloatArray, code: IntArray, *, room: bool
 ) -> Estimate:
     """Root of the ratio of sums of squared deviations; the jackknife centers anew without each perturbation.
 
@@ -132,11 +131,12 @@ def _ratio(
         Sampling variance of the own cells, summed over genes (P).
     code
         Group of each perturbation.
+    room
+        Whether the perturbations differ by more than noise.
     """
     n, total = len(terms), float(terms.sum())
-    room = mean_of(terms)
-    if not total > 0 or (n >= MIN_PERTURBATIONS and not room.low > 0):
-        return Estimate(n, room.n_effective, np.nan, reason=NO_VARIANCE)
+    if not (room and total > 0):
+        return Estimate(n, effective_number(terms), np.nan, reason=NO_VARIANCE)
     size = np.bincount(code)[code].astype(np.float64)
     # Without p, the sum of squares about the mean falls by m/(m − 1) of its own: a group of one falls to 0.
     grow = np.divide(size, size - 1, out=np.ones(n), where=size > 1)

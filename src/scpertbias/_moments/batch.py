@@ -9,7 +9,7 @@ import numpy as np
 
 from .._core.accumulators import GroupSums
 from .._core.arrays import FloatArray, IntArray
-from .._core.depth import Depth
+from .._core.control_sums import ControlSums
 from .._core.sums import row_sums
 from .._validate import Scale
 
@@ -36,14 +36,12 @@ class Normalization:
 class CellBatch:
     """What is known of some cells before their values are read.
 
-    ``group`` (−1: none) is each cell's group, ``deviations`` are those of the covariates, ``size`` is the depth (None: that
-    of the normalization); ``check`` looks at the values.
+    ``group`` (−1: none) is each cell's group, ``deviations`` are those of the covariates; ``check`` looks at the values.
     """
 
     group: IntArray
     deviations: FloatArray | None
     normalization: Normalization | None
-    size: FloatArray | None
     check: Scale
     columns: IntArray | None = None
 
@@ -54,31 +52,28 @@ class CellBatch:
             group=self.group[rows],
             deviations=_some(self.deviations, rows),
             normalization=n if n is None else replace(n, size=_some(n.size, rows)),
-            size=_some(self.size, rows),
             check=self.check,
             columns=self.columns,
         )
 
-    def read(self, x: Any, sums: GroupSums, depth: Depth | None, rows: slice, genes: slice | None = None) -> None:
+    def read(self, x: Any, sums: GroupSums, control: ControlSums, rows: slice, genes: slice | None = None) -> None:
         """Add the values of these cells, which lie at ``rows``, to the sums; of ``genes`` only where given."""
         self.check.add(x)
         to = self.columns
         if genes is not None and to is not None:
             start, to = int((to[: genes.start] >= 0).sum()), to[genes]
             x, genes = x[:, np.flatnonzero(to >= 0)], slice(start, start + int((to >= 0).sum()))
-        scale, size = (None, self.size) if self.normalization is None else self.normalization.of(x)
-        _put(sums, genes, x, self.group, scale, self.deviations, to)
-        if depth is not None and size is not None:
-            code, log_size = depth.add_sizes(rows, size)
-            _put(depth.sums, genes, x, code, scale, log_size, to)
+        scale = size = None
+        if self.normalization is not None:
+            scale, size = self.normalization.of(x)
+        if genes is None:
+            sums.add(x, self.group, scale=scale, deviations=self.deviations, columns=to)
+        else:
+            sums.add_genes(genes, x, self.group, scale=scale, deviations=self.deviations)
+        if size is not None:
+            control.set_size(rows, size)
+        control.add(x, rows, genes, scale=scale, columns=to)
 
 
 def _some(values: Any, rows: slice) -> Any:
     return None if values is None else values[rows]
-
-
-def _put(sums: GroupSums, genes: slice | None, x: Any, group: IntArray, scale: Any, deviations: Any, to: Any) -> None:
-    if genes is None:
-        sums.add(x, group, scale=scale, deviations=deviations, columns=to)
-    else:
-        sums.add_genes(genes, x, group, scale=scale, deviations=deviations)

@@ -11,17 +11,16 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _keys, _store, _validate
-from .._core.arrays import BoolArray, IntArray
-from .._core.depth import Depth
+from .._core.arrays import BoolArray, FloatArray, IntArray
+from .._core.cell_columns import DEPTH, MT_PERCENT
+from .._core.control_sums import ControlSums, log_depth
 from .._core.halves import assign_halves
 from .._core.row_moments import MomentAccumulator
 from .._labels import NO_LABEL, Labels, parse, warn_if_guides
 from .._log import info, warn
-from . import streaming
+from . import obs_columns, streaming
 from .batch import Normalization
 from .screen import Screen
-
-MIN_BATCH_CONTROLS = 10
 
 
 def read(
@@ -37,6 +36,7 @@ def read(
     rng: int | np.random.Generator | None,
     chunk_memory: float | None,
     genes: BoolArray | None = None,
+    tested: bool = False,
 ) -> Screen:
     """Take the moments of the cells, of all or some genes, in one pass."""
     x = _store.matrix(adata, layer)
@@ -47,7 +47,6 @@ def read(
     labels, symbols, symbols_key = _labels(adata, data["groupby"], data["reference"], data["gene_symbols"])
     warn_if_guides(labels.names[1:], data["groupby"])
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
-    _warn_batches(adata, data["batch_key"])
     split = _splits(adata, data["split_key"], labels)
     codes, left_out, kinds = _leave_out(labels, batch, batch_names, split)
     codes, codes_with_cells = _compress(codes)
@@ -63,10 +62,11 @@ def read(
     genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
     columns = None if genes.all() else np.where(genes, np.cumsum(genes) - 1, -1)
     accumulator = MomentAccumulator(assignment, row, n_rows, 0, batch=batch, n_genes=n_genes, covariates=values)
-    size = _validate.depth(adata) if normalization is None else None
     half = np.where(codes == 0, assignment.half[assignment.group], -1)
-    depth = None if normalization is None and size is None else Depth(half, batch, n_genes)
-    settings = streaming.ReadSettings(depth, size, normalization, check, chunk_memory, columns)
+    looked_at = obs_columns.examine(adata.obs, codes, batch, leave_out=_read_by(data, guide_key))
+    levels = obs_columns.levels(looked_at)
+    control = ControlSums(half, batch, levels, quality=_quality(adata, normalization), n_genes=n_genes)
+    settings = streaming.ReadSettings(control, normalization, check, chunk_memory, columns)
     moments = streaming.moments(x, accumulator, settings)
     record = {
         **_data_record(data, labels, symbols_key),
@@ -79,6 +79,7 @@ def read(
         "rng": seed if isinstance(rng, int | np.integer) else None,
         "n_cells": int(adata.n_obs),
         "batch_names": batch_names,
+        **_columns_record(adata, looked_at, tested=tested, has_batches=bool(data["batch_key"])),
         **_left_out_record(left_out, kinds, sorted(set(labels.names) - set(names))),
     }
     return Screen(
@@ -105,6 +106,20 @@ def _data_record(data: dict[str, Any], labels: Labels, symbols_key: str | None) 
         "reference_name": labels.reference,
         "batch_key": [batch_key] if isinstance(batch_key, str) else (list(batch_key) if batch_key else None),
         "gene_symbols": symbols_key,
+    }
+
+
+def _columns_record(
+    adata: AnnData, columns: Sequence[obs_columns.ObsColumn], *, tested: bool, has_batches: bool
+) -> dict[str, Any]:
+    """Return the columns of ``obs`` that were looked at for balance, how many levels each has, and what it is."""
+    names_of_tested = [column.name for column in columns if tested and column.status == obs_columns.TESTED]
+    return {
+        "obs_columns": [column.name for column in columns],
+        "obs_columns_levels": np.array([column.n_levels for column in columns], dtype=np.int64),
+        "obs_columns_status": [column.status for column in columns],
+        "tested_columns": names_of_tested,
+        _keys.LIKELY_BATCHES: [] if has_batches else _likely_batches(adata, names_of_tested),
     }
 
 
@@ -141,12 +156,15 @@ def _labels(
     return parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist()), symbols, key
 
 
-def _warn_batches(adata: AnnData, batch_key: str | Sequence[str] | None) -> None:
-    if batch_key is None and (likely := _validate.likely_batches(adata)):
+def _likely_batches(adata: AnnData, tested: Sequence[str]) -> list[str]:
+    """Name the columns that look like batches, without those whose balance is tested, and warn of them."""
+    likely = [name for name in _validate.likely_batches(adata) if name not in tested]
+    if likely:
         warn(
             f"obs holds {likely}, which look like batches, and `batch_key` was not given: differences between batches then "
             f"count as effects of perturbations. Pass batch_key={likely[0]!r}."
         )
+    return likely
 
 
 def _splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:
@@ -174,11 +192,11 @@ def _leave_out(
     drop(split < 0, "no split", _keys.MISSING)
     if len(batch_names) > 1:
         controls = np.bincount(batch[codes == 0], minlength=len(batch_names))
-        for i in np.flatnonzero(controls < MIN_BATCH_CONTROLS).tolist():
+        for i in np.flatnonzero(controls < obs_columns.MIN_CONTROLS).tolist():
             drop(batch == i, f"batch {batch_names[i]!r} with {controls[i]} control cells", _keys.SMALL_BATCH)
     if small := [reason for reason, kind in kinds.items() if kind == _keys.SMALL_BATCH]:
         cells = sum(left_out[reason] for reason in small)
-        warn(f"{cells} cells are left out: under {MIN_BATCH_CONTROLS} control cells in {', '.join(small[:5])}.")
+        warn(f"{cells} cells are left out: under {obs_columns.MIN_CONTROLS} control cells in {', '.join(small[:5])}.")
     n_control = int((codes == 0).sum())
     if n_control < _validate.MIN_CONTROL_CELLS:
         msg = (
@@ -236,6 +254,20 @@ def _normalization(
     if size_factors is not None:
         size = _validate.numeric_columns(adata, [size_factors], argument="size_factors")[:, 0]
     return Normalization(target_sum, size, f"obs[{size_factors!r}]")
+
+
+def _read_by(data: dict[str, Any], guide_key: str | None) -> set[str]:
+    """Return the columns that say what a cell is, and not where it comes from."""
+    batch_key = data["batch_key"]
+    batches = [batch_key] if isinstance(batch_key, str) else list(batch_key or ())
+    return {data["groupby"], data["split_key"], *batches} | ({guide_key} if guide_key else set())
+
+
+def _quality(adata: AnnData, normalization: Normalization | None) -> dict[str, FloatArray]:
+    """Return the measures of quality of each cell; raw counts tell the depth only when they are read."""
+    size, mt = _validate.depth(adata) if normalization is None else np.ones(adata.n_obs), _validate.mt_percent(adata)
+    quality = {} if size is None else {DEPTH: log_depth(size)}
+    return quality if mt is None else {**quality, MT_PERCENT: np.where(np.isfinite(mt), mt, np.nan)}
 
 
 def _usable(row: IntArray, perturbation: IntArray, min_cells: int) -> tuple[BoolArray, npt.NDArray[np.str_]]:

@@ -15,7 +15,7 @@ from scipy import sparse
 from .._core.accumulators import GroupSums
 from .._core.arrays import FloatArray, IntArray
 from .._core.chunks import by_genes, in_memory
-from .._core.depth import Depth
+from .._core.control_sums import ControlSums
 
 if TYPE_CHECKING:
     from .._validate import Scale
@@ -34,12 +34,12 @@ ONE = threading.Lock()
 
 @dataclass
 class Partition:
-    """Moments of the groups ``at`` that some cells lie in, what their depth gave, and what the check saw."""
+    """Moments of the groups ``at`` that some cells lie in, sums of their control cells, and what the check saw."""
 
     at: IntArray
     sums: GroupSums
-    depth: GroupSums | None
-    sizes: list[tuple[slice, IntArray, FloatArray]]
+    control: list[GroupSums]
+    quality: list[tuple[slice, FloatArray]]
     check: Scale
 
 
@@ -56,7 +56,7 @@ def has_client(x: Any) -> bool:
     return True
 
 
-def read(x: Any, cells: CellBatch, sums: GroupSums, depth: Depth | None, *, n_bytes: float) -> None:
+def read(x: Any, cells: CellBatch, sums: GroupSums, control: ControlSums, *, n_bytes: float) -> None:
     """Read every block on the cluster, and add its moments to the sums.
 
     What a lost worker held is computed again. Each worker holds cells of ``n_bytes`` and a few copies of the moments.
@@ -64,12 +64,12 @@ def read(x: Any, cells: CellBatch, sums: GroupSums, depth: Depth | None, *, n_by
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sending large graph")  # what is known of every cell has to go there
         if by_genes(x):
-            _read_genes(x, cells, sums, depth)
+            _read_genes(x, cells, sums, control)
         else:
-            _read_cells(x.rechunk({1: -1}), cells, sums, depth, n_bytes)
+            _read_cells(x.rechunk({1: -1}), cells, sums, control, n_bytes)
 
 
-def _read_cells(x: Any, cells: CellBatch, sums: GroupSums, depth: Depth | None, n_bytes: float) -> None:
+def _read_cells(x: Any, cells: CellBatch, sums: GroupSums, control: ControlSums, n_bytes: float) -> None:
     """Take the moments of many cells at a time, and join them in a tree, some groups at a time."""
     import dask
     import dask.bag
@@ -78,23 +78,24 @@ def _read_cells(x: Any, cells: CellBatch, sums: GroupSums, depth: Depth | None, 
     slabs = _slabs(sums)
     partitions = []
     for rows, runs in _partitions(x, int(n_bytes / (x.shape[1] * 8)), _cells_per_partition(x.shape[0], len(sums.n))):
-        own_depth = None if depth is None else depth.subset(rows, n_genes)
+        own_control = control.subset(rows, n_genes)
         task = dask.delayed(_partition_moments, nout=len(slabs))
-        partitions.append(list(task(runs, cells[rows], rows, own_depth, n_deviations, n_genes, slabs)))
+        partitions.append(list(task(runs, cells[rows], rows, own_control, n_deviations, n_genes, slabs)))
     # As the reduction of a bag, each partition of which holds one item.
     wholes = [
         dask.bag.from_delayed(slab).reduction(_join, _join, split_every=2) for slab in zip(*partitions, strict=True)
     ]
     for whole in dask.compute(*wholes):
-        _take(whole, slice(0, n_genes), cells, sums, depth)
+        _take(whole, slice(0, n_genes), cells, sums, control)
 
 
-def _take(partition: Partition, genes: slice, cells: CellBatch, sums: GroupSums, depth: Depth | None) -> None:
+def _take(partition: Partition, genes: slice, cells: CellBatch, sums: GroupSums, control: ControlSums) -> None:
     sums.put(genes, partition.sums, partition.at)
     cells.check.join(partition.check)
-    if depth is not None and partition.depth is not None:
-        depth.sums.put(genes, partition.depth, np.arange(len(partition.depth.n)))
-        depth.copy_sizes(partition.sizes)
+    for own, other in zip(control.sums, partition.control, strict=False):  # only the first slab has any
+        own.put(genes, other, np.arange(len(other.n)))
+    for rows, values in partition.quality:
+        control.values[rows] = values
 
 
 def _slabs(sums: GroupSums) -> list[slice]:
@@ -159,7 +160,7 @@ def _partition_moments(
     runs: list[Any],
     cells: CellBatch,
     rows: slice,
-    depth: Depth | None,
+    control: ControlSums,
     n_deviations: int,
     n_genes: int,
     slabs: list[slice],
@@ -175,16 +176,15 @@ def _partition_moments(
         x = blocks[0] if len(blocks) == 1 else _stacked(blocks)
         here = slice(start, start + x.shape[0])
         with ONE:
-            cells[here].read(x, sums, depth, here)
+            cells[here].read(x, sums, control, here)
         start = here.stop
     edges = np.searchsorted(at, [slab.start for slab in slabs] + [slabs[-1].stop])
     by_slab: list[list[Partition]] = []
     for groups in map(slice, edges[:-1], edges[1:]):
-        partition = Partition(at[groups], sums.subset(groups), None, [], cells.check.fresh())
+        partition = Partition(at[groups], sums.subset(groups), [], [], cells.check.fresh())
         if not by_slab:  # what is not of groups goes with the first
             partition.check = cells.check
-            if depth is not None:
-                partition.depth, partition.sizes = depth.sums, [(rows, depth.code, depth.log_size)]
+            partition.control, partition.quality = control.sums, [(rows, control.values)]
         by_slab.append([partition])
     return by_slab
 
@@ -201,16 +201,17 @@ def _join(partitions: Iterable[Partition]) -> Partition:
     at = np.unique(np.concatenate([partition.at for partition in partitions]))
     _, n_deviations, n_genes = partitions[0].sums.cross.shape
     sums, check = GroupSums.empty(len(at), n_genes, n_deviations), partitions[0].check.fresh()
-    depth = None if partitions[0].depth is None else GroupSums.empty(len(partitions[0].depth.n), n_genes, 1)
+    control = [GroupSums.empty(len(one.n), n_genes, one.cross.shape[1]) for one in partitions[0].control]
     for partition in partitions:
         sums.join(partition.sums, np.searchsorted(at, partition.at))
         check.join(partition.check)
-        if depth is not None and partition.depth is not None:
-            depth.join(partition.depth, np.arange(len(depth.n)))
-    return Partition(at, sums, depth, [sizes for partition in partitions for sizes in partition.sizes], check)
+        for own, other in zip(control, partition.control, strict=True):
+            own.join(other, np.arange(len(own.n)))
+    quality = [values for partition in partitions for values in partition.quality]
+    return Partition(at, sums, control, quality, check)
 
 
-def _read_genes(x: Any, cells: CellBatch, sums: GroupSums, depth: Depth | None) -> None:
+def _read_genes(x: Any, cells: CellBatch, sums: GroupSums, control: ControlSums) -> None:
     """Blocks of whole columns need no joining; some of them are on the cluster at a time."""
     import dask
 
@@ -222,7 +223,7 @@ def _read_genes(x: Any, cells: CellBatch, sums: GroupSums, depth: Depth | None) 
         for i in some:
             columns = None if cells.columns is None else _shifted(cells.columns[edges[i] : edges[i + 1]])
             n_genes = edges[i + 1] - edges[i] if columns is None else int((columns >= 0).sum())
-            empty = None if depth is None else depth.subset(everyone, n_genes)
+            empty = control.subset(everyone, n_genes)
             here, whole = replace(cells, columns=columns), [slice(0, len(sums.n))]
             tasks.append(
                 dask.delayed(_partition_moments)(
@@ -230,7 +231,7 @@ def _read_genes(x: Any, cells: CellBatch, sums: GroupSums, depth: Depth | None) 
                 )
             )
         for ((partition,),) in dask.compute(*tasks):
-            _take(partition, slice(start, start := start + partition.sums.mean.shape[1]), cells, sums, depth)
+            _take(partition, slice(start, start := start + partition.sums.mean.shape[1]), cells, sums, control)
 
 
 def _shifted(columns: IntArray) -> IntArray:

@@ -35,10 +35,12 @@ def of(
     rng: int | np.random.Generator | None = 0,
     chunk_memory: float | None = None,
     genes: BoolArray | None = None,
+    tested: bool = False,
 ) -> Screen:
     """Read the moments that profiles carry, or take them from the cells in one pass.
 
-    With ``chunk_memory`` (gigabytes) cells need not be in memory; ``genes`` keeps some of them.
+    With ``chunk_memory`` (gigabytes) cells need not be in memory; ``genes`` keeps some of them. ``tested`` says that the caller
+    tests balance over columns of ``obs``, so that nobody is warned of those that look like batches.
     """
     _validate.cells_or_profiles(adata, lazy=chunk_memory is not None)
     data = {
@@ -63,6 +65,7 @@ def of(
         rng=rng,
         chunk_memory=chunk_memory,
         genes=genes,
+        tested=tested,
     )
 
 

@@ -14,8 +14,9 @@ from anndata import AnnData
 
 from .. import _keys, _store, _validate
 from .._core.arrays import FloatArray, IntArray
-from .._core.detection import value_sums
-from .._core.moments import Covariates, Moments
+from .._core.moments import Moments
+from .._core.z_scores import value_sums
+from . import profile_columns
 from .screen import Screen
 
 TARGET_MEASURED = "target_measured"
@@ -30,13 +31,7 @@ def write(screen: Screen, var: pd.DataFrame) -> AnnData:
     profiles = AnnData(X=screen.moments.mean, obs=obs, var=var.copy())
     counts = dict(zip(_N_HALVES, screen.moments.counts, strict=True))
     _store.put_profile_slots(profiles, {**_slots(screen.moments, ""), **counts})
-    record = {**screen.record, "n_blocks": screen.moments.n_blocks}
-    if (c := screen.moments.covariates) is not None:
-        record |= {
-            "covariates_blocks": c.blocks,
-            "covariates_control_half": c.control_half.reshape(len(c.control_half), -1),
-            "covariates_control_ss": c.control_ss.reshape(len(c.control_ss), -1),
-        }
+    record = {**screen.record, "n_blocks": screen.moments.n_blocks, **profile_columns.record(screen.moments)}
     _store.put(profiles, **{_keys.PROFILES: record})
     return profiles
 
@@ -81,7 +76,7 @@ def target_measured(profiles: AnnData) -> tuple[str, list[bool]]:
 def write_layer(profiles: AnnData, key: str, moments: Moments, record: Mapping[str, Any]) -> None:
     """Store transformed moments beside the original ones: the layer ``key`` and its halves, variances and blocks."""
     _store.put_layer(profiles, key, moments.mean, record)
-    _store.put_profile_slots(profiles, _slots(replace(moments, covariates=None), f"{key}_"))
+    _store.put_profile_slots(profiles, _slots(replace(moments, covariates=None, levels=None), f"{key}_"))
 
 
 def _slots(moments: Moments, prefix: str) -> dict[str, FloatArray]:
@@ -99,17 +94,7 @@ def _slots(moments: Moments, prefix: str) -> dict[str, FloatArray]:
             f"layers/{prefix}{name}": half for name, half in zip(_keys.GUIDE_HALVES, moments.guide_half, strict=True)
         }
         slots[_N_GUIDES] = moments.n_guide_half.T
-    if moments.depth_slopes is not None:
-        slots[f"varm/{prefix}{_keys.DEPTH_SLOPES}"] = moments.depth_slopes.T
-    c = moments.covariates
-    if c is not None:
-        slots |= {f"layers/{_keys.CROSS}_{j + 1}": c.cross[:, j] for j in range(c.cross.shape[1])}
-        slots["obsm/covariates"] = c.mean
-        slots["obsm/covariates_half_1"], slots["obsm/covariates_half_2"] = c.half
-        slots["obsm/covariates_ss"] = c.ss.reshape(len(c.ss), -1)
-        slots["obsm/covariates_by_batch"] = c.by_row.reshape(len(c.by_row), -1)
-        slots[f"varm/{_keys.CONTROL_CROSS}"] = c.control_cross.reshape(-1, c.control_cross.shape[2]).T
-    return slots
+    return slots | profile_columns.slots(moments, prefix)
 
 
 def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Screen:
@@ -152,7 +137,6 @@ def _read_moments(adata: AnnData, record: Mapping[str, Any], layer: str | None, 
         )
         raise ValueError(msg)
     half_1, half_2, var, blocks, control_1, control_2, control_var, n_half_1, n_half_2 = arrays
-    depth = _store.profile_slot(adata, f"varm/{prefix}{_keys.DEPTH_SLOPES}")
     guides = [_store.profile_slot(adata, f"layers/{prefix}{name}") for name in _keys.GUIDE_HALVES]
     n_guides = _store.profile_slot(adata, _N_GUIDES)
     return Moments(
@@ -167,8 +151,9 @@ def _read_moments(adata: AnnData, record: Mapping[str, Any], layer: str | None, 
         blocks=blocks.T,
         n_blocks=np.asarray(record["n_blocks"], dtype=np.float64),
         reference=reference,
-        covariates=_covariates(adata, record) if prefix == "" else None,
-        depth_slopes=None if depth is None else depth.T,
+        covariates=profile_columns.covariates(adata, record) if prefix == "" else None,
+        levels=profile_columns.levels(adata, record) if prefix == "" else None,
+        quality=profile_columns.quality(adata, record, prefix),
     )
 
 
@@ -200,32 +185,6 @@ def _names(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[str, ...], 
     targets = tuple(() if n_targets[n] == 0 else tuple(n.split("+")) if n_targets[n] > 1 else (n,) for n in names)
     position = {name: i for i, name in enumerate(names)}
     return names, targets, np.array([position[label] for label in labels.tolist()], dtype=np.int64)
-
-
-def _covariates(adata: AnnData, record: Mapping[str, Any]) -> Covariates | None:
-    mean = _store.profile_slot(adata, "obsm/covariates")
-    if mean is None:
-        return None
-    k = mean.shape[1]
-    slots = ["obsm/covariates_ss", "obsm/covariates_by_batch", f"varm/{_keys.CONTROL_CROSS}"]
-    slots += [f"obsm/covariates_{half}" for half in _keys.HALVES]
-    slots += [f"layers/{_keys.CROSS}_{j + 1}" for j in range(k)]
-    arrays = [array for slot in slots if (array := _store.profile_slot(adata, slot)) is not None]
-    if len(arrays) < len(slots):
-        return None
-    ss, by_batch, control_cross, half_1, half_2, *cross = arrays
-    n_batches = by_batch.shape[1] // k
-    return Covariates(
-        mean=mean,
-        half=np.stack([half_1, half_2]),
-        control_half=np.asarray(record["covariates_control_half"], dtype=np.float64).reshape(2, n_batches, k),
-        by_row=by_batch.reshape(len(mean), n_batches, k),
-        blocks=np.asarray(record["covariates_blocks"], dtype=np.float64),
-        ss=ss.reshape(len(mean), k, k),
-        control_ss=np.asarray(record["covariates_control_ss"], dtype=np.float64).reshape(n_batches, k, k),
-        cross=np.stack(cross, axis=1),
-        control_cross=control_cross.T.reshape(n_batches, k, -1),
-    )
 
 
 def _prefix(adata: AnnData, record: Mapping[str, Any], layer: str | None) -> str:

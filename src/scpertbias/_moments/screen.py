@@ -14,6 +14,7 @@ import pandas as pd
 from .._core.arrays import BoolArray, IntArray
 from .._core.detection import Detection, detect
 from .._core.moments import Moments
+from .._core.noise import NoiseShape, counted_rows, noise_shape
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,14 @@ class Screen:
         )
 
     @cached_property
+    def noise_shape(self) -> NoiseShape:
+        """How the sampling noise is spread over genes; all splits of a perturbation are taken together."""
+        merged = self.merged
+        return noise_shape(merged.moments, counted_rows(merged.moments, merged.used))
+
+    @cached_property
     def detection(self) -> Detection:
         """What became of each perturbation, in the order of ``names``; all its splits are taken together."""
         merged, column = self.merged, self.column_of()
         targets = [np.array([column[g] for g in genes if g in column], dtype=np.int64) for genes in self.targets]
-        return detect(merged.moments, merged.used, targets)
+        return detect(merged.moments, merged.used, targets, self.noise_shape)

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._core.arrays import FloatArray, IntArray
 from .._core.chunks import Chunk, by_genes, chunks, is_lazy
-from .._core.depth import Depth
+from .._core.control_sums import ControlSums
 from .._core.moments import Moments
 from .._core.row_moments import MomentAccumulator
 from .._core.sums import row_sums
@@ -31,13 +31,12 @@ CHUNK_MEMORY = 0.5
 class ReadSettings:
     """How the cells are read, beside what is known of each.
 
-    ``depth`` is the control cells' regression on their ``size`` (None: that of the normalization), None for none;
-    ``normalization`` is for raw counts; ``check`` looks at all values; ``chunk_memory`` gigabytes of cells are held at a
-    time where they are not in memory (None: ``CHUNK_MEMORY``); ``columns`` is where each gene goes (−1: nowhere).
+    ``control`` takes the sums that are of control cells alone; ``normalization`` is for raw counts; ``check`` looks at all
+    values; ``chunk_memory`` gigabytes of cells are held at a time where they are not in memory (None: ``CHUNK_MEMORY``);
+    ``columns`` is where each gene goes (−1: nowhere).
     """
 
-    depth: Depth | None
-    size: FloatArray | None
+    control: ControlSums
     normalization: Normalization | None
     check: Scale
     chunk_memory: float | None = None
@@ -47,26 +46,26 @@ class ReadSettings:
 def moments(x: Any, accumulator: MomentAccumulator, settings: ReadSettings) -> Moments:
     """Read every cell once, and return the moments of the rows."""
     chunk_memory = CHUNK_MEMORY if settings.chunk_memory is None else settings.chunk_memory
-    depth, normalization = settings.depth, settings.normalization
+    control, normalization = settings.control, settings.normalization
     if normalization is not None and normalization.size is None and by_genes(x):
         normalization = replace(normalization, size=totals(x, chunk_memory))
     cells = CellBatch(
         accumulator.assignment.group,
         accumulator.deviations,
         normalization,
-        settings.size,
         settings.check,
         settings.columns,
     )
     if dask_workers.has_client(x):
-        dask_workers.read(x, cells, accumulator.sums, depth, n_bytes=chunk_memory * 1e9)
+        dask_workers.read(x, cells, accumulator.sums, control, n_bytes=chunk_memory * 1e9)
     else:
         for chunk in progress(x, chunk_memory):
             genes = chunk.genes if by_genes(x) else None
-            cells[chunk.rows].read(chunk.x, accumulator.sums, depth, chunk.rows, genes)
+            cells[chunk.rows].read(chunk.x, accumulator.sums, control, chunk.rows, genes)
     settings.check.finish()
     moments = accumulator.moments()
-    return moments if depth is None else replace(moments, depth_slopes=depth.slopes())
+    rows = (accumulator.row, accumulator.n_rows, accumulator.reference)
+    return replace(moments, levels=control.kept_levels(*rows), quality=control.quality(*rows))
 
 
 def totals(x: Any, chunk_memory: float) -> FloatArray:

@@ -26,12 +26,20 @@ RESPONSE = _of(
 SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "q", "note")
 REGIMES = _of("retraining", "model", "regime", "n", "full", "retrained", "gain", "q", "note")
 PLANTED = _of("planted", "quantity", "planted", "found")
+SPECIFIC_SKILL = (
+    *_of("specificity", "model", "n", "category"),
+    *(
+        replace(c, label="specific skill [95 %]", form="interval", tip="0: what all perturbations share; 1: the truth")
+        for c in _of("specificity", "score")
+    ),
+    *_of("specificity", "note"),
+)
 SPECIFICITY = (
     *_of("specificity", "model", "metric", "n", "score", "mismatched", "specific_gain", "q", "ceiling_gain"),
     *_of("specificity", "axis_only", "score_half", "note"),
 )
 RECURRENCE = _of(
-    "recurrence", "model", "symbol", "count", "n_perturbations", "excess", "excess_ci_low", "expected", "q"
+    "recurrence", "model", "symbol", "count", "n_perturbations", "excess", "excess_ci_low", "excess_ci_high", "expected"
 )
 VARIANCE = _of(
     "variance_ratio", "model", "n_perturbations", "ratio", "cosine_mean", "cosine_control", "collapsed_to", "note"

@@ -38,7 +38,7 @@ ROWS = {
     "confounding": {"level": "screen"},
     "variance_ratio": {"level": "screen"},
     "target_response": {"level": "scan"},
-    "recurrence": {"regime": "full", "by": "z"},
+    "recurrence": {"regime": "full", "by": "centered"},
     "attribution_agreement": {"perturbation": ""},
 }
 """The rows of long tables that the file and the page hold."""

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def _recurrence(data: MuData) -> MplFigure:
-    """Draw the mean baseline and the models that were tested, each on the perturbations that it predicts."""
+    """Draw the mean baseline and the models that are no constant, each on the perturbations that it predicts."""
     table = get.recurrence(data)
-    table = table[(table["regime"] == "full") & (table["by"] == "z")]
-    drawn_rows = ((table["model"] == "mean") | table["q"].notna()) & (table["model"] != OBSERVED)
+    table = table[(table["regime"] == "full") & (table["by"] == "centered")]
+    drawn_rows = ((table["model"] == "mean") | table["n_effective_genes"].notna()) & (table["model"] != OBSERVED)
     models = list(dict.fromkeys(table.loc[drawn_rows, "model"]))
-    figure: MplFigure = pl.recurrence(data, "z", models=models, return_fig=True)
+    figure: MplFigure = pl.recurrence(data, models=models, return_fig=True)
     return figure
 
 
@@ -93,8 +93,9 @@ FIGURES = (
         "specificity",
         "specificity",
         lambda data: pl.specificity(data, return_fig=True),
-        "Score on own and on mismatched perturbations, by model",
-        "The line from the open to the filled point is what a model gains by knowing which perturbation is which.",
+        "Specific skill, by model",
+        "At 0 a model predicts nothing beyond what all perturbations share, at 1 it is as good as the truth. Lines are 95% "
+        "intervals.",
     ),
     Figure(
         "recurrence",

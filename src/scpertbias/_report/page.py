@@ -58,9 +58,7 @@ def report(data: MuData, path: str | Path, *, title: str | None = None, truth: p
     >>> import tempfile
     >>> from pathlib import Path
     >>> import scpertbias as spb
-    >>> mdata = spb.tl.audit(
-    ...     spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"], models=("mean",), n_boot=50
-    ... )
+    >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"], models=("mean",))
     >>> path = Path(tempfile.mkdtemp()) / "audit.html"
     >>> spb.report(mdata, path)
     >>> path.read_text(encoding="utf-8").startswith("<!doctype html>")

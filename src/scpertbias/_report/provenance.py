@@ -31,7 +31,6 @@ PARAMETERS = (
     "target_sum",
     "n_folds",
     "n_top_genes",
-    "n_boot",
 )
 
 

@@ -21,6 +21,7 @@ NAMES = (
     "regimes_left_out",
     "models",
     "perturbations",
+    "balance",
     "confounding",
     "target_response",
     "specificity",

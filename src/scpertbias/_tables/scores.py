@@ -80,6 +80,7 @@ SCORES = Table(
             "rewards the noise of the control.",
         ),
         REPRODUCIBILITY,
+        Column("detected", "boolean", "Whether an effect of the perturbation is detected (``q`` of 0.05 or less)."),
     ),
     regime_at=1,
 )
@@ -98,7 +99,7 @@ SUMMARY = Table(
             values={
                 "all": "all that the model predicts",
                 "common": "those that all models predict",
-                "reproducible": "of all those with a reproducible effect",
+                "detected": "of all those whose effect is detected",
             },
         ),
         replace(

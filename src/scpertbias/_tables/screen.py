@@ -204,7 +204,7 @@ CONFOUNDING = Table(
         replace(
             CI_LOW,
             sentence="Lower end of the 95 % interval for other cells of the same perturbations, between 0 and 1; missing "
-            "for ``depth`` and the leading directions.",
+            "for ``depth`` and the leading directions, as ``note`` says.",
         ),
         CI_HIGH,
         Column(

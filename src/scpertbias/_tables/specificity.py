@@ -9,6 +9,8 @@ from .table import CI_HIGH, CI_LOW, GENE, METRIC, MODEL, NOTE, SYMBOL, Column, P
 
 N_PERTURBATIONS = Column("n_perturbations", "int64", "Held-out perturbations.", tip=True)
 
+PERTURBATION_SPECIFIC = "perturbation-specific"
+
 SPECIFICITY = Table(
     "specificity",
     "spb.tl.specificity",
@@ -18,12 +20,26 @@ SPECIFICITY = Table(
         MODEL,
         replace(
             METRIC,
-            sentence="Name of the score: ``l2`` (log-normalized units; lower is better), ``pearson_delta``, "
-            "``pearson_delta_perturbed``, ``off_axis`` (correlation of the parts of predicted and observed effects off "
-            "the mean direction of the training perturbations) or ``off_share`` (share of the squared predicted effects "
-            "off that axis).",
+            sentence="Name of the score. ``specific_skill``: how much of the effects off the shared axes a model predicts "
+            "(0: nothing, 1: as much as the truth). ``specific_slope``: the factor by which predictions there fit best. "
+            "``specific_fitted``: the specific skill with that factor. ``l2`` (log-normalized units; lower is better), "
+            "``pearson_delta``, ``pearson_delta_perturbed``, ``off_axis`` (correlation of predicted and observed effects "
+            "off the mean effect of the training perturbations). ``off_share``: share of the squared predicted effects "
+            "off that axis.",
         ),
         HELD_OUT,
+        Column(
+            "category",
+            "str",
+            "What the intervals of the specific skill, its slope and its fit show; empty in other rows, and where there "
+            "is no interval.",
+            values={
+                PERTURBATION_SPECIFIC: "the specific skill is above 0.05",
+                "right direction, wrong size": "it is not, but would be with the right factor",
+                "not specific": "neither",
+                "": "",
+            },
+        ),
         Column(
             "score",
             "float64",
@@ -47,8 +63,8 @@ SPECIFICITY = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95 % interval of the gain (of ``off_share``: of the score); missing if there is "
-            "none (under ten perturbations).",
+            sentence="Lower end of the 95 % interval of the gain, in ``specific_*`` rows of the score; missing if there "
+            "is none (``off_share``; under ten perturbations).",
         ),
         CI_HIGH,
         replace(P, sentence="p by permutation of predictions among perturbations."),
@@ -80,8 +96,7 @@ RECURRENCE = Table(
     "spb.tl.recurrence",
     "In how many perturbations each gene is among the strongest.",
     "One row per model (``observed`` among them), scale and gene. Genes that are never among the strongest are left "
-    "out. A model that predicts the same for every unseen perturbation has the same genes on top everywhere by "
-    "construction (and none once centered), so it gets no p.",
+    "out. Only the data have p: what all predictions of a model share is a property of the model.",
     (
         MODEL,
         Column(
@@ -90,9 +105,9 @@ RECURRENCE = Table(
             "Scale of the effects.",
             values={
                 "delta": "difference from control",
-                "z": "in standard errors",
-                "centered": "z of the difference from the mean of the perturbed, for a model from that of its own "
-                "predictions",
+                "z": "the same in standard errors",
+                "centered": "difference from the mean over perturbations (of a model: over its predictions) in standard "
+                "errors; rely on this one",
             },
         ),
         GENE,
@@ -120,16 +135,16 @@ RECURRENCE = Table(
         Column(
             "excess_ci_low",
             "float64",
-            "Lower end of the 95 % interval of ``excess``: the observed count is one of noisy data, and a model without "
-            "noise has somewhat more of the same genes.",
+            "Lower end of the 95 % interval of ``excess`` (Agresti–Caffo).",
             label="at least",
             tip="lower end of its 95 % interval",
         ),
-        P,
+        Column("excess_ci_high", "float64", "Upper end of that interval.", label="at most"),
+        replace(P, sentence="p of the observed count; missing for models and for ``delta``."),
         replace(
             Q,
-            sentence="p adjusted over the genes (Benjamini–Hochberg); missing for ``delta``, where noisy genes "
-            "recur in any screen.",
+            sentence="p adjusted over the genes (Benjamini–Hochberg); for ``z`` only where there are at least five "
+            "controls per cell of a perturbation.",
         ),
         Column("n_effective_genes", "float64", "Effective number of genes that the strongest are spread over."),
         NOTE,

@@ -56,6 +56,47 @@ def check(
 
 
 @docs.dedent
+def balance(
+    data: AnnData | MuData,
+    *,
+    column: str | Sequence[str] | None = None,
+    kind: str | Sequence[str] | None = None,
+    status: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return the share of the response that the composition of the cells accounts for.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.balance` or :func:`scpertbias.tl.audit` was run on.
+    column
+        Names of columns of ``obs``; by default all rows.
+    kind
+        ``"column"``, ``"depth"`` or ``"mt_percent"``; by default all.
+    status
+        Such as ``"confounded"``; by default all.
+
+    Returns
+    -------
+    %(table_balance)s
+
+    Raises
+    ------
+    KeyError
+        If it was not run yet, or a value is not in the table.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.tl.balance(profiles)
+    >>> spb.get.balance(profiles, status="adopted")["column"].tolist()
+    ['bio_rep']
+    """
+    return select(_tables.read(data, "balance"), column=column, kind=kind, status=status)
+
+
+@docs.dedent
 def confounding(
     data: AnnData | MuData,
     *,

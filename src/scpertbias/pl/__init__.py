@@ -1,6 +1,7 @@
 """Figures."""
 
 from ._attribution_agreement import attribution_agreement
+from ._balance import balance
 from ._confounding import confounding
 from ._enrich import enrich
 from ._error_by_n_genes import error_by_n_genes
@@ -15,6 +16,7 @@ from ._variance_ratio import variance_ratio
 
 __all__ = [
     "attribution_agreement",
+    "balance",
     "confounding",
     "enrich",
     "error_by_n_genes",

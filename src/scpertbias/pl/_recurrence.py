@@ -28,7 +28,7 @@ KEY = "◆: observed, of the same n;  dotted: expected by chance\n* and bold: q 
 @docs.dedent
 def recurrence(
     data: AnnData | MuData,
-    by: str = "z",
+    by: str = "centered",
     *,
     models: str | Sequence[str] | None = None,
     regime: str | None = None,
@@ -43,16 +43,16 @@ def recurrence(
 
     The length of a bar is the share of the perturbations that the model was counted on (``n`` above its column, which
     is smaller for a model that predicts few); the diamond is the share of the same perturbations in which the observed
-    data have the gene, the dotted line what chance gives, and a star marks q < 0.05 in the row of
-    :func:`scpertbias.get.recurrence`. "not tested": no row has a q. Bars that end far beyond their diamonds are what
-    the model predicts whatever is perturbed.
+    data have the gene, the dotted line what is expected by chance. A star marks q < 0.05 in the rows of the data;
+    "not tested": they have no q. Bars that end far beyond their diamonds are what the model predicts whatever is
+    perturbed.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.recurrence` or :func:`scpertbias.tl.audit` was run on.
     by
-        ``"delta"``, ``"z"`` or ``"centered"``.
+        ``"centered"``, which is the one to rely on, ``"delta"`` or ``"z"``.
     %(models)s
     regime
         Of an audit, the regime to draw; by default ``"full"``.
@@ -103,7 +103,7 @@ def _column(rows: pd.DataFrame, name: str, by: str, color: str, n_genes: int) ->
         names=[f"{short(gene)}{' *' if star else ''}" for gene, star in zip(top["symbol"], significant, strict=True)],
         values=top["count"].to_numpy(np.float64) * percent,
         color=color,
-        subtitle=_n_text(rows),
+        subtitle=_n_text(rows, is_data=name == OBSERVED),
         note=note,
         diamonds=None if name == OBSERVED else observed * percent,
         ticks=top["expected"].to_numpy(np.float64) * percent,
@@ -111,8 +111,8 @@ def _column(rows: pd.DataFrame, name: str, by: str, color: str, n_genes: int) ->
     )
 
 
-def _n_text(rows: pd.DataFrame) -> str:
-    """Say on how many perturbations a column was counted, and whether they were tested, so that a star can be."""
+def _n_text(rows: pd.DataFrame, *, is_data: bool) -> str:
+    """Say on how many perturbations a column was counted, and of the data whether they were tested: whether a star can be."""
     if rows.empty:
         return ""
-    return f"n = {rows['n_perturbations'].iloc[0]}{', not tested' if rows['q'].isna().all() else ''}"
+    return f"n = {rows['n_perturbations'].iloc[0]}{', not tested' if is_data and rows['q'].isna().all() else ''}"

@@ -1,4 +1,4 @@
-"""What models score on their own perturbations, on each other's, and what the axis alone scores."""
+"""What models predict of each perturbation beyond what all share, and scores on own and on wrong perturbations."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ LABELS = {
     "pearson_delta_perturbed": ("Pearson correlation of effects\n(against the perturbed mean)", "higher is better"),
     "off_axis": ("Pearson correlation of effects\noff the shared axis", "higher is better"),
 }
+SKILL = "specific_skill"
+METRICS = (SKILL, *LABELS)
 ALL, HALF = -0.17, 0.22
+LOWEST = -1.25
+WRONG_SIZE = "right direction, wrong size"
 
 
 @docs.dedent
 def specificity(
     data: AnnData | MuData,
-    metric: str = "pearson_delta_perturbed",
+    metric: str = "specific_skill",
     *,
     models: str | Sequence[str] | None = None,
     regime: str | None = None,
@@ -37,17 +41,19 @@ def specificity(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw each model's score on its own perturbations beside that on the wrong ones, the ceiling, and the axis alone.
+    """Plot the specific skill of each model, or its scores on its own and on the wrong perturbations.
 
-    The line from the open to the filled point is what the model gains by knowing which perturbation is which. Beside it,
-    on one half of the cells: the model (square), and a prediction that knows only the shared axis (dashed).
+    The specific skill is 0 for a model that predicts nothing beyond the shared axes, and 1 for the truth; lines are 95%
+    intervals. Of the other metrics, the line from the open to the filled point is what a model gains by knowing which
+    perturbation is which. To its right, on half of the cells: the model (square), and a prediction that knows only the
+    shared axis (dashed).
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.specificity` or :func:`scpertbias.tl.audit` was run on.
     metric
-        One of ``l2``, ``pearson_delta``, ``pearson_delta_perturbed``, ``off_axis``.
+        One of ``specific_skill``, ``l2``, ``pearson_delta``, ``pearson_delta_perturbed``, ``off_axis``.
     %(models)s
     regime
         Of an audit, the regime to draw; by default ``"full"``.
@@ -72,32 +78,69 @@ def specificity(
     >>> spb.tl.specificity(profiles)
     >>> ax = spb.pl.specificity(profiles, "l2", show=False)
     """
-    if metric not in LABELS:
-        msg = f"`metric` is {metric!r}; it must be one of {list(LABELS)}."
+    if metric not in METRICS:
+        msg = f"`metric` is {metric!r}; it must be one of {list(METRICS)}."
         raise KeyError(msg)
-    table = one_regime(data, "specificity", regime)
-    table = table[(table["metric"] == metric) & (table["model"] != OBSERVED)]
+    whole = one_regime(data, "specificity", regime)
+    whole = whole[whole["model"] != OBSERVED]
+    table = whole[whole["metric"] == metric]
     names, all_models = chosen_models(table, models)
     new, ax = ax is None, axes(ax, figsize, (3.6 + 0.95 * len(names), 4.4))
     shades = colors(all_models, palette)
-    ticks = []
-    for x, name in enumerate(names):
-        row = next(table[table["model"] == name].itertuples())
-        _draw(ax, x, row, shades[name])
-        gain = "" if not np.isfinite(row.specific_gain) else f"\ngain {row.specific_gain:+.2f}, p = {row.p:.2g}"
-        ticks.append(f"{name.replace('_', ' ')}\nn = {row.n}{gain}")
+    rows = {str(row.model): row for row in table.itertuples()}
+    if metric == SKILL:
+        slopes = whole[whole["metric"] == "specific_slope"].set_index("model")["score"]
+        ticks = [_draw_skill(ax, x, rows[name], slopes[name], shades[name]) for x, name in enumerate(names)]
+        _decorate_skill(ax)
+    else:
+        ticks = [_draw(ax, x, rows[name], shades[name]) for x, name in enumerate(names)]
+        label, direction = LABELS[metric]
+        ax.set_ylabel(f"{label}\n({direction})")
+        _legend(ax, half=metric != "off_axis")
     ax.set_xticks(range(len(names)), ticks, rotation=35, ha="right", rotation_mode="anchor", fontsize="small")
     ax.set_xlim(-0.6, len(names) - 0.4)
-    label, direction = LABELS[metric]
-    ax.set_ylabel(f"{label}\n({direction})")
     if regime:
         ax.set_title(f"regime {regime}", fontsize="medium")
-    _legend(ax, half=metric != "off_axis")
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
-def _draw(ax: Axes, x: int, row: Any, shade: str) -> None:
+def _draw_skill(ax: Axes, x: int, row: Any, slope: float, shade: str) -> str:
+    """Draw the specific skill of a model with its interval; return the label of its tick."""
+    label = f"{row.model.replace('_', ' ')}\nn = {row.n}"
+    if not np.isfinite(row.score):
+        ax.text(x, 0.5, "no score", ha="center", va="center", fontsize="small", color="0.4")
+        return label
+    ax.vlines(x, max(row.ci_low, LOWEST), max(row.ci_high, LOWEST), colors=shade, linewidth=2.5)
+    if row.score < LOWEST:
+        ax.plot(x, LOWEST, "v", markersize=9, markerfacecolor=shade, markeredgecolor="black", zorder=3, clip_on=False)
+        ax.text(x, LOWEST + 0.07, f"{row.score:.1f}".replace("-", "−"), ha="center", va="bottom", fontsize="small")
+    else:
+        ax.plot(x, row.score, "o", markersize=8, markerfacecolor=shade, markeredgecolor="black", zorder=3)
+    size = f"\n(× {slope:.2g} fits best)" if row.category == WRONG_SIZE else ""
+    return f"{label}\n{row.category}{size}"
+
+
+def _decorate_skill(ax: Axes) -> None:
+    ax.axhline(0, color="0.45", linewidth=1.2, zorder=0)
+    ax.axhline(1, color="black", linewidth=1.6, linestyle="dotted", zorder=0)
+    for y, text in ((0, "baseline: shared axes only (0)"), (1, "ceiling: the truth (1)")):
+        ax.annotate(
+            text,
+            (1, y),
+            (5, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+        )
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(min(low, -0.25), LOWEST), max(high, 1.15))
+    ax.set_ylabel("specific skill\n(higher is better)")
+
+
+def _draw(ax: Axes, x: int, row: Any, shade: str) -> str:
+    """Draw the scores of a model on its own and on the wrong perturbations; return the label of its tick."""
     point: dict[str, Any] = {
         "marker": "o",
         "markersize": 8,
@@ -113,6 +156,8 @@ def _draw(ax: Axes, x: int, row: Any, shade: str) -> None:
         ax.plot(x + HALF, row.score_half, markerfacecolor=shade, **{**point, "marker": "s", "markersize": 6})
     if np.isfinite(row.axis_only):
         ax.hlines(row.axis_only, x + 0.08, x + 0.38, colors="black", linestyles="dashed", linewidth=1.4)
+    gain = f"\ngain {row.specific_gain:+.2f}, p = {row.p:.2g}" if np.isfinite(row.specific_gain) else ""
+    return f"{row.model.replace('_', ' ')}\nn = {row.n}{gain}"
 
 
 def _legend(ax: Axes, *, half: bool) -> None:

@@ -8,16 +8,14 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _keys, _moments, _store, _tables, _validate
+from .. import _keys, _moments, _store, _tables
 from .._core.arrays import FloatArray
 from .._core.detection import FDR, reproducibility_of_halves
 from .._core.moments import Moments
 from .._docs import docs
 from .._log import added, some
 from ._annotate import marked, masks
-from ._profiles import LIKELY_BATCHES
 
-REPRODUCIBLE = 0.3
 MOST = 0.8
 N_NAMED = 8
 # No mean of log1p values is above this, not even where cells are scaled to a million counts.
@@ -90,7 +88,7 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
     rows = [
         *_label_findings(screen),
         *_scale_findings(screen),
-        *_batch_findings(screen, adata),
+        *_batch_findings(screen),
         *_gene_findings(screen, adata),
         *(_split_findings(screen) if n_folds is None else [("split", "ok", _folds_detail(n_folds))]),
         *_response_findings(per, known=screen.detection.response_known),
@@ -213,18 +211,19 @@ def _scale_findings(screen: _moments.Screen) -> list[Finding]:
     return [("scale", "ok", origin)]
 
 
-def _batch_findings(screen: _moments.Screen, adata: AnnData) -> list[Finding]:
+def _batch_findings(screen: _moments.Screen) -> list[Finding]:
     batches = screen.record.get("batch_key")
     if batches is not None and len(batches):
         names = list(screen.record["batch_names"])
         by = " × ".join(batches)
         return [("batches", "ok", f"cells are centered by the control of their own {by} ({len(names)} batches)")]
-    likely = [*map(str, screen.record.get(LIKELY_BATCHES, [])), *_validate.likely_batches(adata)]
-    if likely:
+    if len(likely := list(map(str, screen.record.get(_keys.LIKELY_BATCHES, [])))):
         detail = (
             f"obs holds {', '.join(likely)} and `batch_key` was not given: differences between batches count as effects"
         )
         return [("batches", "warning", detail)]
+    if len(tested := list(map(str, screen.record.get("tested_columns", [])))):
+        return [("batches", "ok", f"`batch_key` was not given; balance over {', '.join(tested)} is tested")]
     return [("batches", "ok", "`batch_key` was not given, and no column of obs looks like a batch")]
 
 

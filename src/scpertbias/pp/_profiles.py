@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,6 @@ from .._core.arrays import BoolArray
 from .._docs import docs
 from .._log import info
 from .._moments.profiles import write as write_profiles
-
-LIKELY_BATCHES = "likely_batches"
 
 
 @docs.dedent
@@ -76,6 +73,11 @@ def profiles(
         Unbiased variance over cells.
     ``varm['control_blocks']``
         Means of 20 blocks of control cells (genes × blocks).
+    ``obsm['levels']``, ``varm['control_by_level']``, ``varm['control_var_by_level']``
+        For :func:`scpertbias.tl.balance`: cells by level of every column of ``obs`` that can be tested, and mean and
+        variance of the control cells in each level.
+    ``obsm['quality']``, ``obsm['quality_var']``
+        Mean and variance of log depth and of the percentage of mitochondrial counts, where they are known.
     ``obs``
         ``perturbation``, ``split``, ``n_cells``, ``is_reference``, ``n_targets``, ``target_measured``, ``used``,
         ``reason`` (why a row is not used).
@@ -124,7 +126,4 @@ def profiles_of(
         f"profiles: {adata.n_obs - n_out} cells in {len(screen.names)} groups, control {screen.reference!r}"
         + (f"; {n_out} cells left out" if n_out else "")
     )
-    # Profiles no longer hold the columns of the cells; pp.check speaks of them.
-    likely = _validate.likely_batches(adata) if batch_key is None else []
-    var = adata.var if genes is None else adata.var.loc[genes]
-    return write_profiles(replace(screen, record={**screen.record, LIKELY_BATCHES: likely}), var)
+    return write_profiles(screen, adata.var if genes is None else adata.var.loc[genes])

@@ -13,6 +13,7 @@ from .._models.two_stage import fit_two_stage
 from ._attribution_agreement import attribution_agreement
 from ._attribution_check import attribution_check
 from ._audit.audit import audit
+from ._balance import balance
 from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
@@ -28,6 +29,7 @@ __all__ = [
     "attribution_agreement",
     "attribution_check",
     "audit",
+    "balance",
     "confounding",
     "coupling",
     "enrich",

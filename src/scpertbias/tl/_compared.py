@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
@@ -34,13 +34,14 @@ class Inputs:
     """What a question is about: the screen and each model's predictions (perturbations × genes).
 
     Rows of perturbations that a model has seen are NaN. ``constant`` are models that say of themselves that they predict
-    the same for all that they have not seen.
+    the same for all that they have not seen. ``one_split`` are those that are not cross-fitted.
     """
 
     screen: Screen
     predictions: dict[str, FloatArray]
     folds: dict[str, int] | None
     constant: tuple[str, ...]
+    one_split: dict[str, list[str] | None] = field(default_factory=dict)
 
 
 def read_inputs(
@@ -64,7 +65,7 @@ def read_inputs(
             "spb.pp.split before fitting, or spb.tl.audit."
         )
         raise ValueError(msg)
-    return Inputs(screen, predictions, folds, _results.constant(records))
+    return Inputs(screen, predictions, folds, _results.constant(records), _results.one_split(records))
 
 
 def data_of_models(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,13 +94,16 @@ class HeldOut:
     """Held-out perturbations that all models predict.
 
     ``rows`` index ``screen.names``; ``groups`` say which rows are centered together (one fold, or all), ``mean`` (rows ×
-    genes) is that of the perturbations that the fits of each row were trained on. ``predictions`` (rows × genes) are
+    genes) is that of the perturbations that the fits of each row were trained on; models in ``own_mean`` are not
+    cross-fitted, and have one of their own. ``predictions`` (rows × genes) are
     made each time they are asked for: of a large screen one model's fill much memory.
     """
 
     rows: IntArray
     groups: IntArray
+    training: Training
     mean: FloatArray
+    own_mean: Mapping[str, FloatArray]
     predictions: Mapping[str, FloatArray]
     constant: tuple[str, ...]
     several_fits: bool
@@ -113,7 +117,8 @@ class HeldOut:
         values = self.predictions[model]
         if model in self.constant:
             return np.zeros_like(values)
-        return deviations(values - self.mean if self.several_fits else values, self.groups)
+        several_fits = self.several_fits and model not in self.own_mean
+        return deviations(values - self.mean if several_fits else values, self.groups)
 
 
 def common(
@@ -121,11 +126,14 @@ def common(
     predictions: Mapping[str, FloatArray],
     folds: Mapping[str, int] | None,
     constant: Sequence[str] = (),
+    test: Collection[str] | None = None,
+    one_split: Mapping[str, Collection[str] | None] | None = None,
 ) -> HeldOut:
     """Return the held-out perturbations that all models predict; models that predict none are left out.
 
     Rows of predictions are those of ``screen.names``; those that a model has seen are NaN. Without any model: all
-    perturbations that are used.
+    perturbations that are used. ``test`` is that of :func:`training`; ``one_split`` has it for the models that are not
+    cross-fitted beside others that are.
     """
     usable = np.zeros(len(screen.names), dtype=bool)
     usable[screen.perturbation[screen.used]] = True
@@ -140,14 +148,25 @@ def common(
     fold = np.array([-1 if folds is None else folds.get(screen.names[p], -1) for p in rows], dtype=np.int64)
     groups = groups_of_folds(fold)
     tables = Tables({name: partial(_rows_of, predictions, name, rows) for name in known})
+    trained = training(screen, rows, folds, test)
     return HeldOut(
         rows=rows,
         groups=groups,
-        mean=training_mean(screen, rows, folds),
+        training=trained,
+        mean=_mean_of(trained),
+        own_mean={
+            name: _mean_of(training(screen, rows, None, unseen))
+            for name, unseen in (one_split or {}).items()
+            if folds is not None and name in known
+        },
         predictions=tables,
         constant=tuple(name for name, table in tables.items() if predicts_one_constant(name, table, fold, constant)),
         several_fits=len(np.unique(groups)) < len(np.unique(fold)),
     )
+
+
+def _mean_of(trained: Training) -> FloatArray:
+    return trained.mean(trained.screen.moments.mean)
 
 
 def _rows_of(predictions: Mapping[str, FloatArray], name: str, rows: IntArray) -> FloatArray:
@@ -161,19 +180,45 @@ def predicts_one_constant(name: str, table: FloatArray, fold: IntArray, constant
     return is_constant(table, fold)
 
 
-def training_mean(screen: Screen, rows: IntArray, folds: Mapping[str, int] | None) -> FloatArray:
-    """Return for each row the unweighted mean of the perturbations that its fit was trained on."""
-    usable = screen.used & (screen.perturbation > 0) & (screen.moments.n > 0)
-    if folds is None:
-        train = screen.moments.mean[usable & (screen.split == "train")]
-        return np.tile(train.mean(axis=0) if len(train) else np.full(len(screen.genes), np.nan), (len(rows), 1))
-    fold = np.array([folds.get(name, -1) for name in screen.names])
-    merged = screen.merged
-    usable_rows = merged.used & (merged.perturbation > 0) & (merged.moments.n > 0)
-    means = {
-        r: merged.moments.mean[usable_rows & (fold != r)].mean(axis=0)
-        if (usable_rows & (fold != r)).any()
-        else merged.moments.control
-        for r in np.unique(fold[rows])
-    }
-    return np.stack([means[r] for r in fold[rows]]) if len(rows) else np.zeros((0, len(screen.genes)))
+@dataclass(frozen=True)
+class Training:
+    """What the fits of some held-out perturbations were trained on.
+
+    ``fit`` says which of F fits predicts each of them, ``rows`` (F) are the perturbations that it was trained on, as rows
+    of ``screen``.
+    """
+
+    screen: Screen
+    fit: IntArray
+    rows: tuple[IntArray, ...]
+
+    def mean(self, values: FloatArray) -> FloatArray:
+        """Unweighted mean of values by row of the screen over the training perturbations, for each held-out one."""
+        means = [values[rows].mean(axis=0) for rows in self.rows]
+        return np.stack(means)[self.fit] if means else np.zeros((0, *values.shape[1:]))
+
+
+def training(
+    screen: Screen, rows: IntArray, folds: Mapping[str, int] | None, test: Collection[str] | None = None
+) -> Training:
+    """Return what the fits that predict some perturbations were trained on.
+
+    With ``folds`` that is all but the fold of each. Else there is one fit: its maker named what it has not seen
+    (``test``), or the split column names what it has. Where neither leaves any, it is all that is not predicted, or all.
+    """
+    if folds is not None:
+        data, fold = screen.merged, np.array([folds.get(name, -1) for name in screen.names])
+        usable = data.used & (data.perturbation > 0) & (data.moments.n > 0)
+        codes, fit = np.unique(fold[rows], return_inverse=True)
+        trained = [usable & (fold[data.perturbation] != code) for code in codes]
+        return Training(data, fit.astype(np.int64), tuple(np.flatnonzero(r if r.any() else usable) for r in trained))
+    data = screen if test is None else screen.merged
+    usable = data.used & (data.perturbation > 0) & (data.moments.n > 0)
+    if test is None:
+        declared = data.split == "train"
+    else:
+        declared = ~np.isin(data.names, list(test))
+        declared &= np.isin(data.perturbation, screen.perturbation[screen.split != "val"])
+    candidates = (declared, ~np.isin(data.perturbation, rows), np.ones(len(usable), dtype=bool))
+    trained_on = next((usable & r for r in candidates if (usable & r).any()), usable)
+    return Training(data, np.zeros(len(rows), dtype=np.int64), (np.flatnonzero(trained_on),))

@@ -14,8 +14,9 @@ from .._core.arrays import BoolArray, FloatArray
 from .._core.confounding import Share, cut_share, gene_set_shares
 from .._core.confounding import note_codes as note_codes
 from .._core.directions import N_PARTS, direction_shares
+from .._core.gene_sets import MISMATCH as MISMATCH
 from .._core.gene_sets import gene_draws
-from .._core.noise import SURE, noise_shape
+from .._core.noise import SURE
 from .._core.response import Response
 from .._docs import docs
 from .._log import added
@@ -193,7 +194,7 @@ def confounding_table(
     fold_rng, null_rng = np.random.default_rng(rng).spawn(2)
     m, detection = screen.merged.moments, screen.detection
     rows = np.flatnonzero(detection.counted)
-    response = Response.of(m, rows, noise_shape(m, rows))
+    response = Response.of(m, rows, screen.noise_shape)
     targets = [set(screen.targets[p]) for p in rows]
     targeted = np.array([[not t.isdisjoint(s.symbols) for t in targets] for s in sets], dtype=bool)
     by_set = gene_set_shares(

@@ -52,8 +52,8 @@ def enrich(
     of
         ``"attributions"``: for each perturbation the ``k`` genes of largest attribution, and, as perturbation ``""``,
         those of the mean over perturbations (each scaled to sum 1). Genes without any attribution are never among them.
-        ``"recurrence"``: the ``k`` genes that come out on top most often, of those with q < 0.05 in
-        :func:`scpertbias.tl.recurrence`.
+        ``"recurrence"``: the ``k`` genes that come out on top most often in :func:`scpertbias.tl.recurrence`; of the
+        data those with q < 0.05, of a model those that exceed the data (``excess_ci_low`` above 0).
     k
         How many genes at most.
     tmin
@@ -130,7 +130,7 @@ def top_genes(size: FloatArray, k: int) -> BoolArray:
 
 
 def _recurring_genes(adata: AnnData, models: str | Sequence[str] | None, k: int) -> Lists:
-    """Return the genes that recur more often than by chance, by model and scale."""
+    """Return the genes that recur more often than by chance, of models more often than in the data, by model and scale."""
     table = _store.table(adata, "recurrence", made_by="spb.tl.recurrence")
     every = list(dict.fromkeys(table["model"]))
     names = every if models is None else [models] if isinstance(models, str) else list(models)
@@ -141,7 +141,7 @@ def _recurring_genes(adata: AnnData, models: str | Sequence[str] | None, k: int)
     records = {name: None for name in every if name in _store.models(adata)}
     key = agreed_symbols(adata, records) if records else None
     genes = np.unique(_validate.gene_symbols(adata, key)[0])
-    recurring = table[(table["q"] < RECURRENT) & table["model"].isin(names)]
+    recurring = table[((table["q"] < RECURRENT) | (table["excess_ci_low"] > 0)) & table["model"].isin(names)]
     members = {}
     for (name, by), frame in recurring.groupby(["model", "by"], sort=False):
         top = frame.sort_values(["count", "q", "gene"], ascending=[False, True, True])[column].head(k)

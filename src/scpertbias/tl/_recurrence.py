@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,12 @@ from .._core.arrays import FloatArray
 from .._core.ranking import expression_bins
 from .._core.recurrence import (
     BY,
-    Baselines,
+    N0_PER_N,
+    EffectScale,
     Recurrence,
-    data_effects,
-    least_excess,
-    predicted_effects,
+    excess_interval,
+    observed_effects,
+    z_is_tested,
 )
 from .._core.recurrence import recurrence as count_top
 from .._core.resampling import benjamini_hochberg
@@ -26,7 +27,9 @@ from .._keys import OBSERVED
 from .._log import added
 from .._models._base import CONSTANT
 from .._moments import Screen
-from ._compared import HeldOut, common, read_inputs
+from ._compared import common, read_inputs
+
+FEW_CONTROLS = f"not tested: fewer than {N0_PER_N:g} controls per cell of a perturbation"
 
 
 @docs.dedent
@@ -46,9 +49,14 @@ def recurrence(
 ) -> AnnData | None:
     """Count in how many perturbations each gene is among the strongest, as predicted, as observed and by chance.
 
-    A gene that a model puts on top far more often than the data do (``excess``), and more often than chance (``q``), is
-    what the model predicts whatever is perturbed. Without the observed count the number says nothing: some genes do
-    respond to everything. Models are counted on held-out perturbations, all on those that every one of them predicts.
+    Rely on ``centered``, the effects about their mean over perturbations. Effects against control (``delta``, ``z``) all
+    share the noise of the control, so that the same genes come out on top of many. For the data ``q`` tests whether a gene
+    is on top more often than expected by chance; by ``z`` only where there are five controls per cell of a perturbation.
+
+    Models get no ``q``: what all predictions of a model have in common is a property of the model. ``excess`` is how much
+    more often a model puts a gene on top than the data do, with its interval. Even on a screen without any response it can
+    exceed 0, so it means something only where the response is known. Models are counted on the held-out perturbations
+    that all of them predict.
 
     Where models are stored, ``groupby`` and the like are read from them.
 
@@ -84,8 +92,8 @@ def recurrence(
     >>> import scpertbias as spb
     >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.recurrence(profiles)
-    >>> spb.get.recurrence(profiles, by="z").nlargest(2, "count")["gene"].tolist()
-    ['PSMB9', 'STAT1']
+    >>> spb.get.recurrence(profiles, by="centered").nlargest(2, "count")["gene"].tolist()
+    ['STAT1', 'JAK2']
     """
     data = {
         "groupby": groupby,
@@ -97,7 +105,14 @@ def recurrence(
         "gene_symbols": gene_symbols,
     }
     inputs = read_inputs(adata, models, data, need_models=False)
-    table = recurrence_table(inputs.screen, inputs.predictions, folds=inputs.folds, k=k, constant=inputs.constant)
+    table = recurrence_table(
+        inputs.screen,
+        inputs.predictions,
+        folds=inputs.folds,
+        k=k,
+        constant=inputs.constant,
+        one_split=inputs.one_split,
+    )
     adata = adata.copy() if copy else adata
     _store.put(adata, recurrence=table)
     added("'recurrence', a row for each model, scale and gene (adata.uns['scpertbias'])")
@@ -111,6 +126,7 @@ def recurrence_table(
     folds: Mapping[str, int] | None = None,
     k: int = 5,
     constant: Sequence[str] = (),
+    one_split: Mapping[str, Collection[str] | None] | None = None,
 ) -> pd.DataFrame:
     """Return the table of :func:`recurrence`.
 
@@ -126,19 +142,24 @@ def recurrence_table(
         How many genes of each perturbation.
     constant
         Models known to predict the same for every unseen perturbation.
+    one_split
+        Models that are not cross-fitted, with the perturbations that they have not seen (None: the split says so).
     """
-    merged = screen.merged
-    held_out = common(screen, predictions, folds, constant)
-    base, mean, half = _effects_of(merged, held_out)
-    bins = expression_bins(base.control)
-    counts = {by: {OBSERVED: count_top(*data_effects(by, mean, half, base), bins, k)} for by in BY}
-    del mean, half
+    m = screen.merged.moments
+    held_out = common(screen, predictions, folds, constant, one_split=one_split)
+    perturbed = screen.merged.used & (screen.merged.perturbation > 0) & (m.n > 0)
+    bins = expression_bins(m.control)
+    counts = {}
+    for by in BY:
+        values, repeats = observed_effects(by, m, held_out.rows, perturbed)
+        tested = by != "z" or z_is_tested(m, held_out.rows)
+        counts[by] = {OBSERVED: count_top(values, repeats if tested else [], bins, k)}
+    scale = EffectScale.of(m, held_out.rows)
     for name, table in held_out.predictions.items():
-        centered = held_out.centered(name)
         for by in BY:
-            effects, repeats = predicted_effects(by, table, centered, base)
-            # One constant is one draw, not one for each perturbation: that its genes recur is no matter of chance.
-            counts[by][name] = count_top(effects, [] if name in held_out.constant else repeats, bins, k)
+            effects = held_out.centered(name) if by == "centered" else table - m.control
+            # What all predictions of a model share is the model's: no chance model is that of its counts.
+            counts[by][name] = count_top(scale.apply(by, effects), [], bins, k)
     frames = [f for by in BY for f in _frames(screen, by, counts[by], len(held_out.rows), held_out.constant)]
     table = pd.concat(frames, ignore_index=True)
     order = {name: i for i, name in enumerate((OBSERVED, *held_out.predictions))}
@@ -147,44 +168,35 @@ def recurrence_table(
     return table.loc[position, _tables.columns("recurrence")].reset_index(drop=True)
 
 
-def _effects_of(merged: Screen, held_out: HeldOut) -> tuple[Baselines, FloatArray, FloatArray]:
-    """Return what effects are relative to, and the means and halves of the perturbations that are counted."""
-    m = merged.moments
-    perturbed = merged.used & (merged.perturbation > 0) & (m.n > 0)
-    halved = perturbed & (m.n_half > 0).all(axis=0)
-    base = Baselines(
-        control=m.control,
-        control_half=m.half[:, m.reference],
-        perturbed=m.mean[perturbed].mean(axis=0),
-        perturbed_half=m.half[:, halved].mean(axis=1) if halved.any() else np.full_like(m.half[:, 0], np.nan),
-        sd=np.sqrt(m.pooled_var),
-    )
-    return base, m.mean[held_out.rows], m.half[:, held_out.rows]
-
-
 def _frames(
     screen: Screen, by: str, counts: Mapping[str, Recurrence], n: int, constant: Sequence[str]
 ) -> list[pd.DataFrame]:
     """Make the rows of one scale; genes that no model and no perturbation puts on top are left out."""
     on_top = np.any([result.count > 0 for result in counts.values()], axis=0)
     observed = counts[OBSERVED].count
-    return [
-        pd.DataFrame(
-            {
-                "model": name,
-                "by": by,
-                "gene": screen.genes[on_top].to_numpy(str),
-                "count": result.count[on_top],
-                "n_perturbations": n,
-                "expected": result.expected[on_top],
-                "excess": np.nan if name == OBSERVED else (result.count - observed)[on_top].astype(np.float64),
-                "excess_ci_low": np.nan if name == OBSERVED else least_excess(result.count, observed, n)[on_top],
-                "p": result.p[on_top],
-                "q": benjamini_hochberg(result.p)[on_top],
-                "n_effective_genes": result.effective,
-                "note": CONSTANT if name in constant else "",
-                "symbol": screen.symbols[on_top],
-            }
+    frames = []
+    for name, result in counts.items():
+        low, high = excess_interval(result.count, observed, n)
+        is_data = name == OBSERVED
+        untested = is_data and by == "z" and bool(np.isnan(result.p).all())
+        frames.append(
+            pd.DataFrame(
+                {
+                    "model": name,
+                    "by": by,
+                    "gene": screen.genes[on_top].to_numpy(str),
+                    "count": result.count[on_top],
+                    "n_perturbations": n,
+                    "expected": result.expected[on_top],
+                    "excess": np.nan if is_data else (result.count - observed)[on_top].astype(np.float64),
+                    "excess_ci_low": np.nan if is_data else low[on_top],
+                    "excess_ci_high": np.nan if is_data else high[on_top],
+                    "p": result.p[on_top],
+                    "q": benjamini_hochberg(result.p)[on_top],
+                    "n_effective_genes": result.effective,
+                    "note": CONSTANT if name in constant else FEW_CONTROLS if untested else "",
+                    "symbol": screen.symbols[on_top],
+                }
+            )
         )
-        for name, result in counts.items()
-    ]
+    return frames

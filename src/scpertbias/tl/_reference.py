@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.ceilings import Truth
+from .._core.control_derivatives import Derivative, ceiling_derivatives, score_derivatives
+from .._core.control_variance import ControlBlocks
 from .._core.detection import reproducibility
-from .._core.noise import noise_parts, squared_effects
+from .._core.noise import NoiseShape, noise_parts, squared_effects
+from .._core.z_scores import z_scores
 from .._models import additive
 from .._models._base import Problem, problem
 from .._moments import Screen
+from ._control_noise import ControlNoise, weights_of
 
 
 @dataclass(frozen=True)
@@ -22,17 +27,41 @@ class Reference:
     """The truth on some rows and genes, with the baseline that a model must beat there.
 
     ``rows`` are rows of the screen, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
-    combinations the additive prediction where there is one.
+    combinations the additive prediction where there is one. ``baseline_weights`` (R × batches) are the control weights
+    of its perturbations, ``blocks`` those of the control on these genes.
     """
 
     truth: Truth
     baseline: FloatArray
+    baseline_weights: FloatArray
+    blocks: ControlBlocks
+    shape: NoiseShape
     rows: IntArray
     genes: IntArray
     perturbation: IntArray
     split: npt.NDArray[np.str_]
     fold: IntArray
     reproducibility: FloatArray
+    detected: BoolArray
+
+    @cached_property
+    def baseline_derivatives(self) -> dict[str, Derivative]:
+        """How the scores of the baseline move with the control, by their columns."""
+        derivatives = score_derivatives(self.baseline, self.truth, self.baseline_weights, self.blocks)
+        return {f"{name}_baseline": derivative for name, derivative in derivatives.items()}
+
+    def control_noise(self, predictions: FloatArray, shares: FloatArray | None) -> ControlNoise:
+        """Return how the scores of predictions (R × G) move with the control.
+
+        ``shares`` (R × batches) are the control weights of external predictions, None of those fitted on this screen.
+        """
+        truth = self.truth
+        moving = weights_of(predictions, truth, self.baseline_weights) if shares is None else shares
+        shares = np.broadcast_to(truth.of_means, truth.weights.shape) if shares is None else shares
+        ceilings = ceiling_derivatives(truth, shares, self.blocks)
+        derivatives = score_derivatives(predictions, truth, moving, self.blocks) | self.baseline_derivatives
+        derivatives |= {f"{name}_ceiling": derivative for name, derivative in ceilings.items()}
+        return ControlNoise(truth, self.blocks, self.shape, derivatives)
 
 
 def score_genes(screen: Screen, n_top: int) -> IntArray:
@@ -80,17 +109,21 @@ def reference(
         centroid_noise=means.noise,
         groups=groups.astype(np.int64),
         target_columns=np.isin(screen.symbols[genes], list(targets)),
-        pooled_var=pooled,
+        z=z_scores(m, rows)[:, genes],
     )
     return Reference(
         truth=truth,
         baseline=means.baseline,
+        baseline_weights=means.baseline_weights,
+        blocks=ControlBlocks.of(m.genes(genes)),
+        shape=screen.noise_shape,
         rows=rows.astype(np.int64),
         genes=genes,
         perturbation=perturbation,
         split=split,
         fold=fold,
         reproducibility=reproducibility(squared_effects(m, rows), noise_parts(m, rows).total),
+        detected=screen.detection.detected[perturbation],
     )
 
 
@@ -98,13 +131,15 @@ def reference(
 class _TrainingMeans:
     """For R rows the mean of the perturbations that their models were trained on, and the baseline (R × genes).
 
-    ``weights`` (R × batches) are the mean shares of the batches in those perturbations, ``noise`` (R,) is the sampling
-    variance of the mean of their own cells, summed over genes.
+    ``weights`` (R × batches) are the mean shares of the batches in those perturbations, ``baseline_weights`` those of
+    the perturbations of the baseline. ``noise`` (R,) is the sampling variance of the mean of their own cells, summed over
+    genes.
     """
 
     centroid: FloatArray
     baseline: FloatArray
     weights: FloatArray
+    baseline_weights: FloatArray
     noise: FloatArray
 
 
@@ -118,8 +153,14 @@ def _baselines(
     """Return what the models of each row were trained on, as means."""
     n, fold = len(perturbation), np.array([-1 if folds is None else folds.get(name, -1) for name in screen.names])
     by_row = np.full(n, -1) if unseen is not None else fold[perturbation]
-    shape = (n, len(genes))
-    means = _TrainingMeans(np.empty(shape), np.empty(shape), np.empty((n, len(screen.moments.n_control))), np.empty(n))
+    shape, of_batches = (n, len(genes)), (n, len(screen.moments.n_control))
+    means = _TrainingMeans(
+        centroid=np.empty(shape),
+        baseline=np.empty(shape),
+        weights=np.empty(of_batches),
+        baseline_weights=np.empty(of_batches),
+        noise=np.empty(n),
+    )
     for r in np.unique(by_row):
         if unseen is not None:
             train = ~np.isin(screen.names, list(unseen))[screen.perturbation] & (screen.split != "val")
@@ -130,12 +171,15 @@ def _baselines(
         rows, trained = by_row == r, problem(screen, train)
         centroid, baseline = _baseline(trained, perturbation[rows])
         means.centroid[rows], means.baseline[rows] = centroid[:, genes], baseline[:, genes]
-        means.weights[rows], means.noise[rows] = _noise_of_mean(screen, train, genes)
+        weights, means.noise[rows] = _noise_of_mean(screen, train, genes)
+        # The baseline is linear in the means, and so in the shares of the batches that stand in their place.
+        shares = replace(trained, means=weights, control=np.zeros(weights.shape[1]))
+        means.weights[rows], means.baseline_weights[rows] = _baseline(shares, perturbation[rows])
     return means
 
 
 def _noise_of_mean(screen: Screen, train: BoolArray, genes: IntArray) -> tuple[FloatArray, float]:
-    """Return the weights of the unweighted mean of some perturbations on the batches, and its own noise over genes."""
+    """Return the shares of the batches in some perturbations, by name, and the own noise of their mean over genes."""
     m = screen.moments
     rows = train & screen.used & (screen.perturbation > 0) & (m.n > 0)
     names, code = np.unique(screen.perturbation[rows], return_inverse=True)
@@ -144,7 +188,9 @@ def _noise_of_mean(screen: Screen, train: BoolArray, genes: IntArray) -> tuple[F
     var = m.var[rows][:, genes]
     # Σ_q w_qb / Q and Σ_q (t_q / n_q) / Q²; cells of one perturbation may lie in several rows
     own = float(np.sum(n / cells**2 * np.where(np.isfinite(var), var, m.pooled_var[genes]).sum(axis=1)))
-    return (counts / cells[:, None]).sum(axis=0) / len(names), own / len(names) ** 2
+    weights = np.zeros((len(screen.names), counts.shape[1]))
+    np.add.at(weights, screen.perturbation[rows], counts / cells[:, None])
+    return weights, own / len(names) ** 2
 
 
 def _baseline(trained: Problem, perturbation: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,9 @@ from .._core.metrics import METRICS, evaluate, evaluate_ceilings
 from .._docs import docs
 from .._log import added
 from .._moments import Screen
+from ._control_noise import ControlNoise
 from ._reference import Reference, reference
-from ._summary import noise_a2, summarize
+from ._summary import summarize
 
 CROSS_FITTED = {"cross_fitted": True}
 """The record of a model that an audit has fitted, as far as what it has seen goes."""
@@ -80,9 +81,10 @@ def score(
     truth = reference(screen, n_top_genes=n_top_genes, folds=folds)
     predictions = {key: _results.predictions(adata, key, screen).to_numpy(np.float64) for key in records}
     tables = [(key, "full", table) for key, table in predictions.items()]
-    scores = score_table(screen, truth, tables, changes=_results.changes(records))
-    scores = mark_held_out(scores, records, screen, folds)
-    summary = summarize(scores, a2=noise_a2(screen), constant=_results.constant(records))
+    scored = score_table(screen, truth, tables, weights=_results.control_weights(records, screen))
+    scores = mark_held_out(scored.table, records, screen, folds)
+    noise = {model: noise for (_, model), noise in scored.noise.items()}
+    summary = summarize(scores, shape=screen.noise_shape, noise=noise, constant=_results.constant(records))
     adata = adata.copy() if copy else adata
     _store.put(adata, scores=scores, summary=summary)
     added(
@@ -92,21 +94,29 @@ def score(
     return adata if copy else None
 
 
+class Scored(NamedTuple):
+    """Scores, one row per model and row, and by regime and model how those of the model move with the control."""
+
+    table: pd.DataFrame
+    noise: dict[tuple[str, str], ControlNoise]
+
+
 def score_table(
     screen: Screen,
     reference: Reference,
     predictions: Iterable[tuple[str, str, FloatArray]],
     *,
-    changes: Collection[str] = (),
-) -> pd.DataFrame:
-    """Score predictions on the rows of a reference: one row a model and row.
+    weights: Mapping[str, FloatArray] | None = None,
+    with_noise: str = "full",
+) -> Scored:
+    """Score predictions on the rows of a reference.
 
-    Each prediction is (model, regime that it was trained on, perturbations × genes of the screen). Those of ``changes``
-    were given as changes against control, which has a ceiling of its own.
+    Each prediction is (model, regime that it was trained on, perturbations × genes of the screen). ``weights`` are the
+    control weights of external ones (perturbations × batches), which have a ceiling of their own. The noise of the control
+    is kept for models trained in the regime ``with_noise``.
     """
-    truth = reference.truth
+    truth, noise = reference.truth, {}
     baseline, of_means = evaluate(reference.baseline, truth), evaluate_ceilings(truth, truth.of_means)
-    of_changes = evaluate_ceilings(truth, truth.of_changes) if changes else of_means
     common = {
         "perturbation": np.array(screen.names)[reference.perturbation],
         "split": reference.split,
@@ -117,13 +127,18 @@ def score_table(
     references |= {"l2_baseline_ceiling": of_means["l2"]}
     frames = []
     for model, trained_on, table in predictions:
-        scores = evaluate(table[np.ix_(reference.perturbation, reference.genes)], truth)
-        noise = scores.pop("control_noise")
-        ceilings = of_changes if model in changes else of_means
+        values = table[np.ix_(reference.perturbation, reference.genes)]
+        scores = evaluate(values, truth)
+        control_noise = scores.pop("control_noise")
+        shares = None if weights is None or model not in weights else weights[model][reference.perturbation]
+        ceilings = of_means if shares is None else evaluate_ceilings(truth, shares)
+        if trained_on == with_noise:
+            noise[trained_on, model] = reference.control_noise(values, shares)
         beside = references | {f"{name}_ceiling": values for name, values in ceilings.items()}
         columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, beside)}
-        frames.append(pd.DataFrame({**columns, "control_noise": noise, "reproducibility": reference.reproducibility}))
-    return pd.concat(frames, ignore_index=True)
+        about = {"control_noise": control_noise, "reproducibility": reference.reproducibility}
+        frames.append(pd.DataFrame({**columns, **about, "detected": pd.array(reference.detected, dtype="boolean")}))
+    return Scored(pd.concat(frames, ignore_index=True), noise)
 
 
 def _side_by_side(scores: Mapping[str, FloatArray], references: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

@@ -1,8 +1,8 @@
-"""What is left of a model off the axis that all perturbations share?"""
+"""What does a model predict of each perturbation beyond what all of them share?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -25,18 +25,18 @@ def specificity(
     *,
     n_top_genes: int = 1000,
     n_perm: int = 1000,
-    n_boot: int = 1000,
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Ask whether models know what a perturbation does, or only the axis along which all of them move.
+    """Score what models predict of each perturbation beyond what all perturbations share.
 
-    ``specific_gain`` is what a model's predictions score on their own perturbations more than on each other's: near 0 beside
-    a good score, the model learnt what perturbations share. ``axis_only`` is what knowing that axis alone would score, to
-    be compared with ``score_half``. Each model is judged on the held-out perturbations that it predicts, beside the ceiling
-    on the same ones.
+    ``specific_skill`` is the skill on the effects off the shared axes: 0 for a model that predicts nothing there, 1 for
+    the truth, below 0 for a model that is wrong there. ``category`` says in words what it shows. The rows below compare
+    predictions on their own perturbation with the predictions of the others (``specific_gain``), and with a prediction
+    that knows only the shared axis (``axis_only``, to be compared with ``score_half``). Each model is judged on the
+    held-out perturbations that it predicts.
 
-    What was asked when the models were fitted is read from them.
+    How the screen is read follows from the stored models.
 
     Parameters
     ----------
@@ -46,8 +46,6 @@ def specificity(
         Scores are over so many genes of highest mean in control.
     n_perm
         Permutations of predictions among perturbations for ``p``.
-    n_boot
-        Resamples of perturbations for the intervals.
     %(rng)s
     %(copy)s
 
@@ -66,9 +64,15 @@ def specificity(
 
     Notes
     -----
-    Predictions are exchanged within a fold. Where folds have fewer than five perturbations they are exchanged between
-    folds, with the mean of one fold's training data put in place of the other's; a model that differs between
-    perturbations no more than that mean does is one constant, and gains nothing by definition.
+    The shared axes are the mean effect of the training perturbations, and the direction in which the predictions differ
+    most. Both are taken out of the predicted and the observed effects, so that no skill is left for knowing how far each
+    perturbation moves along them. A model that is not cross-fitted is compared with the mean of the perturbations that it
+    was trained on: those outside ``test`` of :func:`add_predictions`, or in the training split.
+
+    Predictions are exchanged within a fold, those of a model that is not cross-fitted among all. Where folds have fewer
+    than five perturbations they are exchanged between folds, with the mean of one fold's training data put in place of
+    the other's; a model that differs between perturbations no more than that mean does is one constant, and gains nothing
+    by definition.
 
     References
     ----------
@@ -82,8 +86,8 @@ def specificity(
     >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
     >>> spb.tl.fit_mean(profiles)
     >>> spb.tl.specificity(profiles)
-    >>> spb.get.specificity(profiles).set_index(["model", "metric"]).loc[("mean", "l2"), "specific_gain"].item()
-    0.0
+    >>> spb.get.specificity(profiles, metric="specific_skill")[["model", "score", "category"]].values.tolist()
+    [['mean', 0.0, 'not specific']]
     """
     inputs = read_inputs(adata, models, need_models=True)
     table = specificity_table(
@@ -91,9 +95,9 @@ def specificity(
         inputs.predictions,
         folds=inputs.folds,
         constant=inputs.constant,
+        one_split=inputs.one_split,
         n_top_genes=n_top_genes,
         n_perm=n_perm,
-        n_boot=n_boot,
         rng=rng,
     )
     adata = adata.copy() if copy else adata
@@ -108,9 +112,9 @@ def specificity_table(
     *,
     folds: Mapping[str, int] | None = None,
     constant: Sequence[str] = (),
+    one_split: Mapping[str, Collection[str] | None] | None = None,
     n_top_genes: int = 1000,
     n_perm: int = 1000,
-    n_boot: int = 1000,
     rng: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
     """Return the table of :func:`specificity`.
@@ -125,28 +129,28 @@ def specificity_table(
         Fold of each perturbation, if models are cross-fitted.
     constant
         Models known to predict the same for every unseen perturbation.
+    one_split
+        Models that are not cross-fitted, with the perturbations that they have not seen (None: the split says so).
     n_top_genes
         Scores are over so many genes.
     n_perm
         Permutations of predictions.
-    n_boot
-        Resamples of perturbations.
     rng
         Seed or generator.
     """
     seed = int(np.random.default_rng(rng).integers(2**63))
-    scorers: dict[bytes, SpecificityScorer] = {}
+    one_split = one_split or {}
+    scorers: dict[object, SpecificityScorer] = {}
 
     def scorer_on(name: str, table: FloatArray) -> SpecificityScorer | None:
-        """Return what a model is judged on; models that predict the same perturbations share it."""
-        held_out = common(screen, {name: table}, folds)
+        """Return what a model is judged on; models that predict and were trained on the same share it."""
+        test = one_split.get(name)
+        held_out = common(screen, {name: table}, None if name in one_split else folds, test=test)
         if name not in held_out.predictions:
             return None
-        key = held_out.rows.tobytes()
+        key = held_out.rows.tobytes(), *(rows.tobytes() for rows in held_out.training.rows)
         if key not in scorers:
-            scorers[key] = make_scorer(
-                screen, held_out, folds, n_top_genes, n_perm, n_boot, np.random.default_rng(seed)
-            )
+            scorers[key] = make_scorer(screen, held_out, n_top_genes, n_perm, np.random.default_rng(seed))
         return scorers[key]
 
     rows: list[dict[str, object]] = []
@@ -159,7 +163,7 @@ def specificity_table(
             rows += scorer.model_rows(name, table, known_constant=name in constant)
     table = pd.DataFrame(rows).reindex(columns=_tables.columns("specificity"))
     table["q"] = table.groupby("model")["p"].transform(lambda p: benjamini_hochberg(p.to_numpy(np.float64)))
-    return table.fillna({"note": ""})
+    return table.fillna({"category": "", "note": ""})
 
 
 def _predicted_by_any(predictions: Mapping[str, FloatArray]) -> FloatArray:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import _tables
-from .._core.arrays import FloatArray
+from .._core.arrays import FloatArray, IntArray
 from .._core.metrics import METRICS
-from .._core.noise import SURE, counted_rows, noise_shape
+from .._core.noise import SURE, NoiseShape
 from .._core.resampling import (
     MIN_PERTURBATIONS,
     TOO_FEW,
@@ -27,10 +27,9 @@ from .._core.resampling import (
     ratio_bounds,
     ratio_of_sums,
 )
-from .._moments import Screen
-from ..pp._check import REPRODUCIBLE
+from ._control_noise import ControlNoise
 
-SUBSETS = ("all", "common", "reproducible")
+SUBSETS = ("all", "common", "detected")
 NOISY = 0.1
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
@@ -39,33 +38,55 @@ SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
 
 @dataclass(frozen=True)
 class _Subset:
-    """A model on a subset: its scores by perturbation, NaN outside the subset."""
+    """A model on a subset: its scores by perturbation, NaN outside the subset; how they move with the control."""
 
     model: str
     name: str
     table: dict[str, FloatArray]
     constant: bool
+    shape: NoiseShape
+    noise: _NoiseByPerturbation | None
 
 
-def noise_a2(screen: Screen) -> float:
-    """Return how concentrated the sampling noise of a screen is: one over its effective number of genes."""
-    moments = screen.merged.moments
-    return noise_shape(moments, counted_rows(moments, screen.merged.used)).a2_raised
+@dataclass(frozen=True)
+class _NoiseByPerturbation:
+    """Control noise of the rows of a model (R), asked for by perturbation: each is the mean of its held-out rows."""
+
+    noise: ControlNoise
+    rows: IntArray
+    codes: IntArray
+
+    def of_rows(self, coefficients: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Spread coefficients of perturbations over their rows; those that are not known count for nothing."""
+        n = np.bincount(self.codes)[self.codes]
+        spread = {name: np.zeros(len(self.noise.truth.observed)) for name in coefficients}
+        for name, values in coefficients.items():
+            spread[name][self.rows] = np.nan_to_num(values)[self.codes] / n
+        return spread
+
+    def variance(self, coefficients: Mapping[str, FloatArray]) -> float:
+        """Variance of a statistic that moves by coefficients times the columns."""
+        return self.noise.variance(self.of_rows(coefficients))
+
+    def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
+        """Variance of a sum of squared errors, each counted ``squares`` times."""
+        return self.noise.variance_of_squares(self.of_rows(coefficients), self.of_rows(squares))
 
 
 def summarize(
     scores: pd.DataFrame,
     *,
-    a2: float,
+    shape: NoiseShape,
+    noise: Mapping[str, ControlNoise] | None = None,
     constant: Collection[str] = (),
     common: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Summarize held-out scores: each metric's mean with interval, its difference to the baseline, the scaled scores.
 
     Subsets: ``all`` held-out perturbations that the model predicts, those that all models predict (``common``, unless
-    given), and of all the ``reproducible`` ones. Each comparison with the baseline is paired, on the perturbations of
-    that row. ``a2`` is that of :func:`noise_a2`; ``constant`` names the models that predict one and the same for all
-    unseen perturbations.
+    given), and of all the ``detected`` ones. Each comparison with the baseline is paired, on the perturbations of that
+    row. ``shape`` is that of the noise of the screen, ``noise`` by model how its scores move with the control;
+    ``constant`` names the models that predict one and the same for all unseen perturbations.
     """
     held_out = scores[scores["split"] == "test"]
     names = np.unique(held_out["perturbation"].to_numpy(str))
@@ -75,10 +96,22 @@ def summarize(
     shared = np.isin(names, sorted(predicted_by_all(held_out) if common is None else common))
     rows = []
     for model, table in tables.items():
-        for name, keep in zip(SUBSETS, (True, shared, table["reproducibility"] >= REPRODUCIBLE), strict=True):
+        of_control = _noise_of(scores[scores["model"] == model], names, (noise or {}).get(model))
+        for name, keep in zip(SUBSETS, (True, shared, table["detected"] > 0), strict=True):
             values = {c: np.where(keep & np.isfinite(table["l2"]), v, np.nan) for c, v in table.items()}
-            rows += _rows(_Subset(model, name, values, constant=model in constant), a2)
+            subset = _Subset(model, name, values, constant=model in constant, shape=shape, noise=of_control)
+            rows += _rows(subset)
     return with_q(pd.DataFrame(rows, columns=_tables.columns("summary")))
+
+
+def _noise_of(
+    frame: pd.DataFrame, names: npt.NDArray[np.str_], noise: ControlNoise | None
+) -> _NoiseByPerturbation | None:
+    """Return the noise of a model by perturbation; the rows of its scores are those of the noise."""
+    if noise is None:
+        return None
+    rows = np.flatnonzero((frame["split"] == "test").to_numpy())
+    return _NoiseByPerturbation(noise, rows, np.searchsorted(names, frame["perturbation"].to_numpy(str)[rows]))
 
 
 def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
@@ -93,7 +126,7 @@ def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
 def averaged(frame: pd.DataFrame, names: npt.NDArray[np.str_]) -> dict[str, FloatArray]:
     """Return each numeric column by perturbation, averaged within it."""
     codes = np.searchsorted(names, frame["perturbation"].to_numpy(str))
-    numeric = frame.select_dtypes("number").columns
+    numeric = frame.select_dtypes(["number", "boolean"]).columns
     return {c: average_within(frame[c].to_numpy(np.float64), codes, len(names)) for c in numeric}
 
 
@@ -105,46 +138,70 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _rows(subset: _Subset, a2: float) -> list[dict[str, object]]:
+def _rows(subset: _Subset) -> list[dict[str, object]]:
     """Return the rows of a subset: each score, and below it the scaled one where there is one."""
     rows = []
     for name, metric in METRICS.items():
         values, baseline = subset.table[name], _baseline(subset.table, name)
-        same, mean = _same(name, values, baseline), _mean(name, values, constant=subset.constant)
+        same, shared = _same(name, values, baseline), _shared_by_mean(name, values, subset)
+        mean = _mean(name, values, constant=subset.constant, shared=shared)
         note = _note(name, subset, mean.n)
-        plain = _plain(subset.table, name, mean, mean_of(values - baseline), same=same)
+        plain = _plain(subset.table, name, mean, mean_of(values - baseline, shared=shared), same=same)
         rows.append({**_labels(subset, name), **plain, "note": note})
         if metric.scaled:
-            skill = _l2_skill(subset.table, a2) if name == "l2" else _pearson_skill(subset.table, name)
+            skill = _l2_skill(subset) if name == "l2" else _pearson_skill(subset, name)
             rows.append({**_labels(subset, f"{name}_skill"), **_scaled(skill, same=same), "note": skill.reason or note})
     return rows
 
 
-def _mean(name: str, values: FloatArray, *, constant: bool) -> Estimate:
+def _shared_by_mean(name: str, values: FloatArray, subset: _Subset) -> float:
+    """Variance that the control gives the mean of ``l2_ratio``; the means of other scores are read beside a baseline."""
+    known = np.isfinite(values)
+    if name != "l2_ratio" or subset.noise is None or not known.any():
+        return 0.0
+    return subset.noise.variance({name: known / known.sum()})
+
+
+def _mean(name: str, values: FloatArray, *, constant: bool, shared: float) -> Estimate:
     if name != "discrimination":
-        return mean_of(values, log_bounds if name == "l2_ratio" else linear_bounds)
+        return mean_of(values, log_bounds if name == "l2_ratio" else linear_bounds, shared=shared)
     mean = mean_share(values)
     # The mean of any constant prediction is 0.5 whatever the perturbations are: it does not vary.
     return replace(mean, low=np.nan, high=np.nan) if constant else mean
 
 
-def _l2_skill(table: Mapping[str, FloatArray], a2: float) -> Estimate:
+def _l2_skill(subset: _Subset) -> Estimate:
     """Scale squared errors between the mean baseline (0) and the ceiling (1), each without its own noise."""
-    noise = table["l2_baseline_ceiling"] ** 2
-    terms = table["l2"] ** 2 - table["l2_ceiling"] ** 2, table["l2_baseline"] ** 2 - noise
-    known = np.isfinite(terms[0]) & np.isfinite(terms[1])
-    room = bool(terms[1][known].sum() >= SURE * np.sqrt(2 * a2 * np.sum(noise[known] ** 2)))
-    return complement(ratio_of_sums(*terms, ratio_bounds, room=room))
+    table, noise = subset.table, subset.table["l2_baseline_ceiling"] ** 2
+    above, below = table["l2"] ** 2 - table["l2_ceiling"] ** 2, table["l2_baseline"] ** 2 - noise
+    known = np.isfinite(above) & np.isfinite(below)
+    total = float(below[known].sum())
+    room = total >= SURE * np.sqrt(2 * subset.shape.a2_raised * np.sum(noise[known] ** 2))
+    shared = 0.0
+    if room and total > 0 and subset.noise is not None:
+        ratio = float(above[known].sum()) / total
+        squares = {"l2": np.asarray(known / total), "l2_baseline": np.asarray(-ratio * known / total)}
+        # d(l2²) = 2 l2 d(l2)
+        moves = {name: np.asarray(2 * table[name] * c) for name, c in squares.items()}
+        shared = subset.noise.variance_of_squares(moves, squares)
+    return complement(ratio_of_sums(above, below, ratio_bounds, room=bool(room), shared=shared))
 
 
-def _pearson_skill(table: Mapping[str, FloatArray], name: str) -> Estimate:
+def _pearson_skill(subset: _Subset, name: str) -> Estimate:
     """Scale correlations between the mean baseline (0) and the ceiling (1)."""
-    gain, most = (table[key] - table[f"{name}_baseline"] for key in (name, f"{name}_ceiling"))
+    baseline, ceiling = f"{name}_baseline", f"{name}_ceiling"
+    gain, most = (subset.table[key] - subset.table[baseline] for key in (name, ceiling))
     most = np.where(np.isfinite(gain), most, np.nan)
     room = mean_of(most)
     if room.n < MIN_PERTURBATIONS:
         return Estimate(room.n, np.nan, np.nan, reason=TOO_FEW)
-    return ratio_of_sums(gain, most, linear_bounds, room=room.low > 0)
+    shared, known = 0.0, np.isfinite(gain) & np.isfinite(most)
+    if room.low > 0 and subset.noise is not None:
+        total = float(most[known].sum())
+        ratio = float(gain[known].sum()) / total
+        by_column = {name: 1.0, ceiling: -ratio, baseline: ratio - 1}
+        shared = subset.noise.variance({key: np.asarray(c * known / total) for key, c in by_column.items()})
+    return ratio_of_sums(gain, most, linear_bounds, room=room.low > 0, shared=shared)
 
 
 def _labels(subset: _Subset, metric: str) -> dict[str, object]:

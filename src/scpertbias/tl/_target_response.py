@@ -13,6 +13,7 @@ from .._core.arrays import FloatArray, IntArray
 from .._core.ranking import percentiles
 from .._core.resampling import benjamini_hochberg
 from .._core.target_response import MIN_TARGETS, N_BLOCKS, Scan, block_bounds, scan
+from .._core.z_scores import scaled, undetectable, z_errors
 from .._docs import docs
 from .._keys import OBSERVED
 from .._log import added, warn
@@ -149,7 +150,6 @@ def target_response_table(
     """
     seed = int(np.random.default_rng(rng).integers(2**32))
     m = screen.merged.moments
-    scale = np.sqrt(m.pooled_var)
     frames = []
     for name in (OBSERVED, *predictions):
         held_out = common(screen, {} if name == OBSERVED else {name: predictions[name]}, folds, constant)
@@ -159,8 +159,8 @@ def target_response_table(
         if name != OBSERVED and name not in held_out.predictions:
             continue
         delta = (m.mean[held_out.rows] if name == OBSERVED else held_out.predictions[name]) - m.control
-        z = np.divide(delta, scale, out=np.zeros_like(delta), where=scale > 0)
-        z /= np.sqrt(1 / m.n[held_out.rows] + 1 / m.n[m.reference])[:, None]
+        z = scaled(delta, z_errors(m, held_out.rows))
+        z[undetectable(m, held_out.rows)] = np.nan
         ranks = percentiles({"either": np.abs(z), "down": -z, "up": z}[direction])
         rows, columns = _targets(screen, held_out.rows)
         # The same permutations for every model.

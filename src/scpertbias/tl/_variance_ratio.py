@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -67,7 +67,13 @@ def variance_ratio(
     (0.0, 'mean')
     """
     inputs = read_inputs(adata, models, need_models=True)
-    table = variance_ratio_table(inputs.screen, inputs.predictions, folds=inputs.folds, constant=inputs.constant)
+    table = variance_ratio_table(
+        inputs.screen,
+        inputs.predictions,
+        folds=inputs.folds,
+        constant=inputs.constant,
+        one_split=inputs.one_split,
+    )
     adata = adata.copy() if copy else adata
     _store.put(adata, variance_ratio=table)
     added("'variance_ratio', a row for each model, and for each model and gene (adata.uns['scpertbias'])")
@@ -80,6 +86,7 @@ def variance_ratio_table(
     *,
     folds: Mapping[str, int] | None = None,
     constant: Sequence[str] = (),
+    one_split: Mapping[str, Collection[str] | None] | None = None,
 ) -> pd.DataFrame:
     """Return the table of :func:`variance_ratio`.
 
@@ -93,9 +100,11 @@ def variance_ratio_table(
         Fold of each perturbation, if models are cross-fitted.
     constant
         Models known to predict the same for every unseen perturbation.
+    one_split
+        Models that are not cross-fitted, with the perturbations that they have not seen (None: the split says so).
     """
     merged = screen.merged
-    held_out = common(screen, predictions, folds, constant)
+    held_out = common(screen, predictions, folds, constant, one_split=one_split)
     m = merged.moments
     counted = np.isin(held_out.rows, counted_rows(m, merged.used))
     rows = held_out.rows[counted]
@@ -104,11 +113,12 @@ def variance_ratio_table(
         own=m.var[rows] / m.n[rows, None],
         weights=m.weights[rows],
         control=np.nan_to_num(m.control_var) / np.maximum(m.n_control, 1)[:, None],
+        a2=screen.noise_shape.a2_raised,
     )
     screens, genes = [], []
     for name, table in held_out.predictions.items():
         spreads = spread(held_out.centered(name)[counted], observed, held_out.groups[counted])
-        nearest = collapse(table, held_out.mean, m.control)
+        nearest = collapse(table, held_out.own_mean.get(name, held_out.mean), m.control)
         note = CONSTANT if name in held_out.constant else ""
         screens.append(_screen_row(name, spreads, nearest, len(rows), note))
         genes.append(_gene_rows(name, spreads, len(rows), screen))

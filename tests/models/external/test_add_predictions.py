@@ -405,3 +405,73 @@ def test_it_is_a_registered_model():
     models = spb.tl.show_models().set_index("model")
     assert models.loc["external", "function"] == "add_predictions"
     assert not models.loc["external", "closed_form"]
+
+
+def cells_in_batches(seed=3):
+    """Perturbations unevenly spread over two batches that differ; predicted cells are the truth, in the batches of the data."""
+    rng = np.random.default_rng(seed)
+    targets = [f"T{i}" for i in range(30)]
+    genes = [*targets, *(f"G{i}" for i in range(60))]
+    shift = {"A": np.zeros(len(genes)), "B": rng.normal(0, 0.6, len(genes))}
+    base = np.log1p(rng.gamma(0.8, 1, len(genes)) + 0.2) + 1.5
+    effect = {t: rng.normal(0, 0.35, len(genes)) for t in targets} | {"control": np.zeros(len(genes))}
+    share = {t: 0.5 if t == "control" else 0.9 if i % 2 else 0.1 for i, t in enumerate(["control", *targets])}
+    rows = [
+        (t, b) for t in share for b in rng.choice(["A", "B"], 240 if t == "control" else 40, p=[share[t], 1 - share[t]])
+    ]
+    obs = pd.DataFrame(rows, columns=["perturbation", "batch"], index=[f"c{i}" for i in range(len(rows))])
+    obs["split"] = np.where(obs["perturbation"].isin(targets[10:]), "test", "train")
+    means = np.array([base + shift[b] + effect[t] for t, b in rows])
+    var = pd.DataFrame(index=genes)
+    data = ad.AnnData((means + rng.normal(0, 0.3, means.shape)).clip(0), obs=obs, var=var)
+    held_out = obs["perturbation"].isin(["control", *targets[10:]]).to_numpy()
+    predicted = ad.AnnData(means[held_out], obs=obs[held_out].drop(columns="split"), var=var)
+    return data, predicted, effect
+
+
+@pytest.mark.parametrize("form", ["cells", "profiles"])
+@pytest.mark.parametrize("control", ["observed", "predicted"])
+def test_predicted_cells_are_compared_with_the_control_of_their_batches(form, control):
+    """Perfect cells must score their ceiling, whatever batches they lie in."""
+    data, predicted, effect = cells_in_batches()
+    data = data if form == "cells" else spb.pp.profiles(data, batch_key="batch")
+    spb.tl.add_predictions(data, predicted, key_added="perfect", control=control, batch_key="batch")
+    if form == "cells":
+        spb.tl.add_predictions(data, predicted[:, ::-1].copy(), key_added="turned", control=control, batch_key="batch")
+        pd.testing.assert_frame_equal(*(spb.get.predictions(data, key) for key in ("perfect", "turned")))
+    spb.tl.score(data)
+    scores = spb.get.scores(data, models="perfect", split="test")
+    assert len(scores) == 20
+    for metric in ("pearson_delta", "pearson_delta_perturbed"):
+        assert scores[metric].mean() == pytest.approx(scores[f"{metric}_ceiling"].mean(), abs=0.01)
+    assert (scores["l2"] ** 2).mean() == pytest.approx((scores["l2_ceiling"] ** 2).mean(), rel=0.1)
+    if control == "predicted":
+        by_name = np.array([effect[name] for name in scores["perturbation"]])
+        values = spb.get.predictions(data, "perfect")
+        found = (values.loc[scores["perturbation"]] - values.loc["control"]).to_numpy()
+        np.testing.assert_allclose(found, by_name, atol=1e-5)
+
+
+def test_cells_in_no_batch_of_the_data_are_left_out():
+    data, predicted, _ = cells_in_batches()
+    profiles = spb.pp.profiles(data, batch_key="batch")
+    spb.tl.add_predictions(profiles, predicted, key_added="all")
+    more = ad.concat([predicted, predicted[:7].copy()], index_unique="-")
+    more.obs["batch"] = [*predicted.obs["batch"], *["elsewhere"] * 7]
+    with pytest.warns(UserWarning, match="7 cells are in no batch of the data and are left out"):
+        spb.tl.add_predictions(profiles, more, key_added="more")
+    pd.testing.assert_frame_equal(spb.get.predictions(profiles, "all"), spb.get.predictions(profiles, "more"))
+    without = predicted[(predicted.obs["perturbation"] != "control") | (predicted.obs["batch"] == "A")].copy()
+    with pytest.raises(ValueError, match=r"no control cells in batch \['B'\]"):
+        spb.tl.add_predictions(profiles, without, key_added="x", control="predicted")
+
+
+def test_batches_of_predicted_cells_go_along_into_an_audit():
+    data, predicted, _ = cells_in_batches()
+    spb.tl.add_predictions(data, predicted, key_added="perfect", batch_key="batch")
+    options = {"batch_key": "batch", "covariates": (), "regimes": ("full",), "n_boot": 10, "n_random": 0}
+    mdata = spb.tl.audit(data, models=("mean", "perfect"), **options)
+    direct = spb.tl.audit(data, models=("mean",), predictions={"perfect": predicted}, **options)
+    a, b = (spb.get.scores(m, models="perfect", split="test").set_index("perturbation") for m in (mdata, direct))
+    np.testing.assert_allclose(a["l2_ceiling"], b.loc[a.index, "l2_ceiling"], rtol=1e-6)
+    np.testing.assert_allclose(a["l2"], b.loc[a.index, "l2"], rtol=1e-4)

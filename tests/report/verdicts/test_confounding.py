@@ -28,6 +28,7 @@ def axis(
     beyond=None,
     n_axis=56.0,
     common_high=0.1,
+    mismatch=0.2,
 ):
     return {
         "axis": name,
@@ -39,6 +40,7 @@ def axis(
         "ci_high": high,
         "null": null,
         "p": p,
+        "mismatch": mismatch,
         "beyond": pd.NA if beyond is None else beyond,
         "on_systematic": on,
         "n_axis": n_axis,
@@ -150,6 +152,12 @@ def test_mitochondrial_and_ribosomal_genes_are_always_spoken_of(tables):
         "genes 4.6 % (p = 0.600).",
         "What ribosomal genes carry cannot be asked: none is measured.",
     ]
+
+
+@pytest.mark.parametrize("mismatch", [0.51, NAN])
+def test_sets_that_no_random_genes_match_are_not_compared_with_chance(tables, mismatch):
+    said = ask(tables, mt(0.01, 0.0, 0.02, null=0.17, beyond=False, mismatch=mismatch))[1]
+    assert "Mitochondrial genes carry 1.0 % [0, 2.0] of the response; no random sets can be compared." in said
 
 
 def test_the_axis_is_described_by_the_sets_in_it(tables):

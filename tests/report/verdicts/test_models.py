@@ -5,7 +5,7 @@ import pytest
 
 from scpertbias._report.content import statement_records, verdict_record
 from scpertbias._report.verdicts.models import baseline_correlation, collapsed_models, models_verdict
-from scpertbias._report.verdicts.scorecard import OFF_AXIS, OFF_SHARE, SPECIFIC, scorecard
+from scpertbias._report.verdicts.scorecard import OFF_AXIS, SPECIFIC, SPECIFIC_SKILL, scorecard
 from scpertbias._report.wording import card_words
 
 NAN = float("nan")
@@ -40,9 +40,9 @@ def gain(low, *, model="x", metric=SPECIFIC, n=100, value=None, note=""):
     return {**row, "ci_low": low, "ci_high": low + 0.2, "ceiling_gain": 0.606, "note": note}
 
 
-def share(low, *, model="x"):
-    row = {"model": model, "regime": "full", "metric": OFF_SHARE, "n": 100, "score": low + 0.05, "ci_low": low}
-    return {**row, "ci_high": low + 0.1, "ceiling": 0.4, "note": ""}
+def specific_skill(category, *, model="x"):
+    row = {"model": model, "regime": "full", "metric": SPECIFIC_SKILL, "n": 100, "score": 0.25, "ci_low": 0.2}
+    return {**row, "ci_high": 0.3, "category": category, "ceiling": 1.0, "note": ""}
 
 
 def ask(tables, *rows, specificity=(), constant=()):
@@ -72,9 +72,9 @@ def about(said, start):
 @pytest.mark.parametrize(
     ("rows", "specificity", "verdict", "start"),
     [
-        ([skill()], [gain(0.1), gain(0.2, metric=OFF_AXIS), share(0.2)], "yes", "x: closer to the truth than the mean of the other perturbations (20 % [10, 30] of the way, n = 100), and right about what is specific to each (off the shared axis, 0.350 [0.200, 0.400] more correlation than with the wrong"),
+        ([skill()], [gain(0.1), gain(0.2, metric=OFF_AXIS), specific_skill("perturbation-specific")], "yes", "x: closer to the truth than the mean of the other perturbations (20 % [10, 30] of the way, n = 100), and right about what is specific to each (specific skill 25 % [20, 30])"),
         ([skill()], [gain(0.1)], "yes", "x: closer to the truth than the mean of the other perturbations (20 % [10, 30] of the way, n = 100), and better on"),
-        ([skill(), skill("y", estimate=0.4)], [gain(-0.1), gain(-0.1, metric=OFF_AXIS), share(0.2)], "partly", "None fully: y and x come closer to the truth than the mean of the other perturbations (40 % [10, 30] of the way for y, n = 100), but only"),
+        ([skill(), skill("y", estimate=0.4)], [gain(-0.1), gain(-0.1, metric=OFF_AXIS), specific_skill("not specific")], "partly", "None fully: y and x come closer to the truth than the mean of the other perturbations (40 % [10, 30] of the way for y, n = 100), but only"),
         ([skill(low=-0.1)], [gain(-0.1)], "no", "None: no model can be told to come closer to the truth than the mean of the other perturbations (n = 100)."),
         ([skill(low=-0.1, n=25)], [gain(-0.1)], "no", "None: no model can be told to come closer to the truth than the mean of the other perturbations (n = 25, approximate)."),
         ([skill(n=9)], [], "inconclusive", "This cannot be told: no model has enough held-out perturbations"),
@@ -88,7 +88,11 @@ def test_whom_to_trust(tables, rows, specificity, verdict, start):
 
 @pytest.mark.parametrize(
     "specificity",
-    [[gain(0.1), gain(0.2, metric=OFF_AXIS), share(0.2)], [gain(0.1)], [gain(0.1), gain(-0.1, metric=OFF_AXIS)]],
+    [
+        [gain(0.1), gain(0.2, metric=OFF_AXIS), specific_skill("perturbation-specific")],
+        [gain(0.1)],
+        [gain(0.1), gain(-0.1, metric=OFF_AXIS)],
+    ],
 )
 @pytest.mark.parametrize(("low", "said"), [(1.1, True), (1.0, False)])
 def test_no_praise_above_the_ceiling_without_a_caution(tables, specificity, low, said):
@@ -168,15 +172,6 @@ def test_off_the_shared_axis(tables, low, start):
     _, said = ask(tables, skill(), specificity=[gain(0.1), gain(low, metric=OFF_AXIS)])
     assert len([t for t in said if t.startswith("Off the axis")]) == 1
     assert about(said, start)
-
-
-def test_how_much_lies_off_the_shared_axis(tables):
-    _, said = ask(tables, skill(), specificity=[gain(0.1), gain(0.1, metric=OFF_AXIS), share(0.2)])
-    assert about(said, "Of the predicted effects") == (
-        "Of the predicted effects this share lies off that axis: x 25 % [20, 30]; in the data 40 %."
-    )
-    _, said = ask(tables, skill(), specificity=[gain(0.1), gain(0.1, metric=OFF_AXIS)])
-    assert about(said, "Of the predicted effects") is None
 
 
 def test_constant_models_are_named(tables):

@@ -4,24 +4,27 @@ import pandas as pd
 import pytest
 
 from scpertbias._report.content import verdict_record
+from scpertbias._report.verdicts import recurrence
 from scpertbias._report.verdicts.recurrence import recurrence_verdict
 
 NAN = float("nan")
 SETS = pd.DataFrame({"source": ["mt", "ribo", "p53"], "target": ["MT-CO1", "RPL3", "P"]})
 
 
-def gene(symbol="A", *, model="x", q=0.01, count=90, excess=40.0, low=None, n=100, by="z", regime="full"):
+def gene(symbol="A", *, model="x", effective=9.0, count=90, excess=40.0, low=None, n=100, by="centered", regime="full"):
     values = {
         "count": count,
         "excess": excess,
         "excess_ci_low": excess - 10 if low is None else low,
         "n_perturbations": n,
-        "q": q,
+        "n_effective_genes": effective,
     }
     return {"model": model, "regime": regime, "by": by, "symbol": symbol, **values}
 
 
-def ask(tables, *rows):
+def ask(tables, *rows, note=""):
+    share = {"regime": "full", "level": "screen", "axis": "mt", "kind": "genes", "note": note}
+    tables["confounding"] = pd.DataFrame([share])
     tables["summary"] = pd.DataFrame([{"model": "x"}])
     tables["recurrence"] = pd.DataFrame(rows)
     found = verdict_record(recurrence_verdict(tables, SETS))
@@ -32,14 +35,14 @@ def ask(tables, *rows):
     ("row", "verdict"),
     [
         (gene(), "yes"),
-        (gene(q=0.05), "no"),
         (gene(low=0.0), "no"),
         (gene(excess=0.0), "no"),
         (gene(excess=-5.0), "no"),
-        (gene(q=NAN), "inconclusive"),
+        (gene(effective=NAN), "inconclusive"),
         (gene(n=9), "inconclusive"),
         (gene(model="observed"), "inconclusive"),
         (gene(by="delta"), "inconclusive"),
+        (gene(by="z"), "inconclusive"),
         (gene(regime="no_mt"), "inconclusive"),
     ],
 )
@@ -50,7 +53,7 @@ def test_genes_that_recur_beyond_the_truth(tables, row, verdict):
         verdict == "yes"
     )
     if verdict == "no":
-        assert found["text"] == "No gene recurs more than in the data in the predictions of x (q < 0.05; n = 100)."
+        assert found["text"] == "No gene recurs more often than in the data in the predictions of x (n = 100)."
 
 
 def test_at_most_five_genes_are_named_those_furthest_beyond_the_truth(tables):
@@ -67,9 +70,9 @@ def test_at_most_five_genes_are_named_those_furthest_beyond_the_truth(tables):
 
 
 def test_models_of_the_same_genes_are_named_together_and_quiet_ones_apart(tables):
-    _, said = ask(tables, gene(), gene(model="y"), gene(model="z", q=0.5))
+    _, said = ask(tables, gene(), gene(model="y"), gene(model="z", low=-1.0))
     assert said[0].startswith("Among the five strongest predicted by x and y:")
-    assert said[1] == "No gene recurs more than in the data in the predictions of z (q < 0.05; n = 100)."
+    assert said[1] == "No gene recurs more often than in the data in the predictions of z (n = 100)."
 
 
 def test_genes_of_confounder_sets_are_counted(tables):
@@ -82,7 +85,16 @@ def test_not_asked_without_models(tables):
     assert recurrence_verdict(tables, SETS) is None
 
 
+def test_nothing_is_said_of_a_screen_without_a_response(tables):
+    found, said = ask(tables, gene(), note="no reproducible response")
+    assert (found["verdict"], found["kind"], said) == ("inconclusive", "recurrence_without_response", [])
+    assert recurrence.tested_genes(tables).empty
+    tables["confounding"] = tables["confounding"].head(0)
+    assert recurrence_verdict(tables, SETS).kind == "recurrence_without_response"
+
+
 def test_the_baseline_alone_is_named(tables):
+    ask(tables)
     tables["summary"] = pd.DataFrame([{"model": "mean"}])
     found = verdict_record(recurrence_verdict(tables, SETS))
     assert (found["verdict"], found["text"]) == (

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts.scorecard import OFF_AXIS, OFF_SHARE, SPECIFIC, TONES, Standing, scorecard
+from scpertbias._report.verdicts.scorecard import OFF_AXIS, SPECIFIC, SPECIFIC_SKILL, TONES, Standing, scorecard
 from scpertbias._report.wording import card_words
 from scpertbias._report.wording.terms import CONSTANT, STANDINGS
 
@@ -41,47 +41,52 @@ def axis(note=""):
     }
 
 
-def share(low, *, model="x", n=100):
-    row = {"model": model, "regime": "full", "metric": OFF_SHARE, "n": n, "score": low + 0.1, "ci_low": low}
-    return {**row, "ci_high": low + 0.2, "ceiling": 0.4, "note": ""}
+def specific_skill(category, *, model="x", n=100):
+    row = {"model": model, "regime": "full", "metric": SPECIFIC_SKILL, "n": n, "score": 0.3, "ci_low": 0.2}
+    return {**row, "ci_high": 0.4, "category": category, "ceiling": 1.0, "note": ""}
 
 
-def card(tables, *rows, apart=None, off=None, off_share=None, note="", constant=()):
+def card(tables, *rows, apart=None, off=None, category=None, note="", constant=()):
     tables["summary"] = pd.DataFrame(rows)
     tables["confounding"] = pd.DataFrame([axis(note)])
     some = [gain(m, low) for m, low in ((SPECIFIC, apart), (OFF_AXIS, off)) if low is not None]
-    some += [] if off_share is None else [share(off_share)]
+    some += [] if category is None else [specific_skill(category)]
     if some:
         tables["specificity"] = pd.DataFrame(some)
     return card_words(scorecard(tables, constant))
 
 
+YES, SIZE, NO = "perturbation-specific", "right direction, wrong size", "not specific"
+
+
 @pytest.mark.parametrize(
     ("given", "apart", "off", "verdict"),
     [
-        ({}, 0.1, (0.1, 0.2), Standing.SPECIFIC),
-        ({}, 0.1, (0.1, -0.05), Standing.AXIS_ONLY),
-        ({}, 0.1, (-0.1, 0.2), Standing.AXIS_ONLY),
-        ({}, -0.1, (-0.1, 0.2), Standing.SHARED),
+        ({}, 0.1, (0.1, YES), Standing.SPECIFIC),
+        ({}, -0.1, (-0.1, YES), Standing.SPECIFIC),
+        ({}, 0.1, (0.1, NO), Standing.AXIS_ONLY),
+        ({}, 0.1, (0.1, SIZE), Standing.AXIS_ONLY),
+        ({}, -0.1, (-0.1, NO), Standing.SHARED),
+        ({}, 0.1, (0.1, ""), Standing.TELLS_APART),
         ({}, 0.1, (0.1, None), Standing.TELLS_APART),
         ({}, 0.1, (None, None), Standing.TELLS_APART),
         ({}, None, (None, None), Standing.SHARED),
-        ({"ci_low": 0.0}, 0.1, (0.1, 0.2), Standing.UNTOLD_TELLS_APART),
-        ({"ci_low": -0.1}, -0.1, (-0.1, 0.2), Standing.UNTOLD),
-        ({"ci_low": -0.3, "ci_high": 0.0}, -0.1, (-0.1, 0.2), Standing.UNTOLD),
-        ({"ci_low": -0.3, "ci_high": -0.1}, 0.1, (0.1, 0.2), Standing.WORSE),
-        ({"n": 9}, 0.1, (0.1, 0.2), Standing.NONE),
-        ({"ci_low": NAN, "ci_high": NAN}, 0.1, (0.1, 0.2), Standing.NONE),
+        ({"ci_low": 0.0}, 0.1, (0.1, YES), Standing.UNTOLD_TELLS_APART),
+        ({"ci_low": -0.1}, -0.1, (-0.1, YES), Standing.UNTOLD),
+        ({"ci_low": -0.3, "ci_high": 0.0}, -0.1, (-0.1, NO), Standing.UNTOLD),
+        ({"ci_low": -0.3, "ci_high": -0.1}, 0.1, (0.1, YES), Standing.WORSE),
+        ({"n": 9}, 0.1, (0.1, YES), Standing.NONE),
+        ({"ci_low": NAN, "ci_high": NAN}, 0.1, (0.1, YES), Standing.NONE),
     ],
 )
 def test_verdict_is_of_the_intervals_alone(tables, given, apart, off, verdict):
-    (row,) = card(tables, skill(**given), apart=apart, off=off[0], off_share=off[1]).to_dict("records")
+    (row,) = card(tables, skill(**given), apart=apart, off=off[0], category=off[1]).to_dict("records")
     assert row["kind"] == verdict
 
 
 def test_a_weak_axis_is_not_used(tables):
     (row,) = card(
-        tables, skill(), apart=0.1, off=0.1, off_share=0.2, note="weak axis: its share may be up to 0.06 too high"
+        tables, skill(), apart=0.1, off=0.1, category=NO, note="weak axis: its share may be up to 0.06 too high"
     ).to_dict("records")
     assert row["kind"] == Standing.TELLS_APART
     assert pd.isna(row["off_axis_gain"])
@@ -97,7 +102,7 @@ def test_a_weak_axis_is_not_used(tables):
     ],
 )
 def test_a_constant_model_knows_no_perturbation(tables, given, verdict):
-    (row,) = card(tables, skill(**given), apart=0.1, off=0.1, off_share=0.2, constant={"x"}).to_dict("records")
+    (row,) = card(tables, skill(**given), apart=0.1, off=0.1, category=YES, constant={"x"}).to_dict("records")
     assert (row["kind"], row["note"], row["constant"]) == (verdict, CONSTANT, True)
 
 
@@ -127,17 +132,18 @@ def test_retraining_and_recurrence_are_counted(tables):
         {
             "model": "x",
             "regime": "full",
-            "by": "z",
+            "by": "centered",
             "symbol": s,
             "count": 9,
             "excess": 5.0,
-            "excess_ci_low": 1.0,
-            "q": q,
+            "excess_ci_low": low,
+            "n_effective_genes": 9.0,
             "n_perturbations": 20,
         }
-        for s, q in (("A", 0.01), ("B", 0.2))
+        for s, low in (("A", 1.0), ("B", -1.0))
     ]
     tables["recurrence"] = pd.DataFrame(genes)
+    tables["confounding"] = pd.DataFrame([{"regime": "full", "level": "screen", "note": ""}])
     (row,) = card(tables, skill()).to_dict("records")
     assert (row["regime"], row["regime_gain"], row["n_recurring"]) == ("no_mt_ribo", 0.2, 1)
 

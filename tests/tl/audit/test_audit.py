@@ -35,7 +35,7 @@ def run(cells, net=None, **kwargs):
     )
     chosen = kwargs.get("models", MODELS)
     params = {"bilinear": {"perturbation_embedding": embedding}} if "bilinear" in chosen else {}
-    defaults = {"models": MODELS, "model_params": params, "n_folds": 4, "n_boot": 100, "n_random": 2}
+    defaults = {"models": MODELS, "model_params": params, "n_folds": 4, "n_random": 2}
     return spb.tl.audit(cells, net, **{**defaults, **kwargs})
 
 
@@ -303,7 +303,7 @@ def test_regimes_that_cannot_be():
 
 
 def test_folds_of_one_leave_no_discrimination():
-    mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("mean",), n_boot=10)
+    mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("mean",))
     row = spb.get.summary(mdata).query("metric == 'discrimination' and subset == 'all'").iloc[0]
     assert row["n"] == 0
     assert row["note"].startswith("folds of one")
@@ -360,7 +360,7 @@ def test_stored_models_are_compared_by_their_key(cells):
     names = sorted(set(cells.obs["perturbation"].astype(str)) - {"non-targeting"})
     spb.pp.split(cells, test=names[:6])
     spb.tl.fit_mean(cells, key_added="theirs")
-    mdata = spb.tl.audit(cells, models=("mean", "theirs"), n_boot=10, n_random=0, n_folds=2)
+    mdata = spb.tl.audit(cells, models=("mean", "theirs"), n_random=0, n_folds=2)
     scores = spb.get.scores(mdata).query("model == 'theirs' and regime == 'full' and split == 'test'")
     assert sorted(scores["perturbation"]) == names[:6]
     table = spb.get.predictions(mdata["full"], "theirs")
@@ -450,7 +450,7 @@ def test_changes_that_lie_in_cells_stay_changes():
     names = sorted(set(cells.obs["perturbation"].astype(str)) - {"non-targeting"})
     effects = pd.DataFrame(np.random.default_rng(0).normal(0, 0.1, (6, 60)), names, cells.var_names)
     spb.tl.add_predictions(cells, effects, key_added="theirs", kind="delta", test=names[:3])
-    mdata = spb.tl.audit(cells, models=("mean", "theirs"), n_boot=10, n_random=0, n_folds=2, regimes=("full",))
+    mdata = spb.tl.audit(cells, models=("mean", "theirs"), n_random=0, n_folds=2, regimes=("full",))
     predicted = spb.get.predictions(mdata["full"], "theirs")
     np.testing.assert_allclose(predicted.loc[names] - predicted.loc["non-targeting"], effects, atol=1e-5)
     scores = spb.get.scores(mdata).query("split == 'test'").set_index(["model", "perturbation"])

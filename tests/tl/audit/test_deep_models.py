@@ -86,7 +86,7 @@ def cells():
 
 def run(cells, **kwargs):
     CALLS.clear()
-    asked = {"models": ("mean", "ridge", "toy"), "n_folds": 4, "n_boot": 50, "n_random": 0}
+    asked = {"models": ("mean", "ridge", "toy"), "n_folds": 4, "n_random": 0}
     return spb.tl.audit(cells, **{**asked, **kwargs})
 
 

@@ -31,7 +31,7 @@ def test_every_size_is_a_score_over_so_many_genes(screen, folds):
     found = error_by_n_genes_table(screen, tables, folds=folds).set_index(["model", "subset", "n_genes"])
     for n in gene_numbers(60):
         truth = reference(screen, n_top_genes=int(n), folds=folds)
-        scores = score_table(screen, truth, [(name, "full", t) for name, t in tables.items()])
+        scores = score_table(screen, truth, [(name, "full", t) for name, t in tables.items()]).table
         for model in tables:
             mine = scores[(scores["model"] == model) & scores["l2"].notna()]
             common = mine[~mine["perturbation"].isin(screen.names[1:3])]

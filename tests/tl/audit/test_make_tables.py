@@ -26,7 +26,7 @@ QUESTIONS = (
 @pytest.fixture(scope="module")
 def mdata():
     cells = spb.ds.simulate(3000, 90, 14, rng=2)
-    return spb.tl.audit(cells, models=("no_change", "mean", "ridge", "two_stage"), n_boot=50, n_random=1, n_folds=4)
+    return spb.tl.audit(cells, models=("no_change", "mean", "ridge", "two_stage"), n_random=1, n_folds=4)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -47,7 +47,7 @@ def test_recurrence_is_asked_in_every_regime(mdata):
 @pytest.mark.parametrize("name", ["recurrence", "variance_ratio", "specificity"])
 def test_the_answer_is_that_of_the_question_alone(mdata, name):
     alone = mdata["full"].copy()
-    getattr(spb.tl, name)(alone, **({"n_boot": 50} if name == "specificity" else {}))
+    getattr(spb.tl, name)(alone)
     together = getattr(spb.get, name)(mdata).query("regime == 'full'").drop(columns="regime").reset_index(drop=True)
     pd.testing.assert_frame_equal(together, getattr(spb.get, name)(alone), check_like=True)
 
@@ -63,7 +63,7 @@ def test_coupling_takes_the_fits_at_hand(mdata):
 
 def test_tables_only_leaves_coupling_out():
     cells = spb.ds.simulate(1500, 60, 6, rng=1)
-    mdata = spb.tl.audit(cells, models=("mean", "ridge"), n_boot=10, n_random=0, n_folds=2, keep_predictions=False)
+    mdata = spb.tl.audit(cells, models=("mean", "ridge"), n_random=0, n_folds=2, keep_predictions=False)
     with pytest.raises(KeyError, match="coupling"):
         spb.get.coupling(mdata)
     assert len(spb.get.recurrence(mdata))
@@ -71,13 +71,13 @@ def test_tables_only_leaves_coupling_out():
 
 def test_threads_are_afterwards_as_before():
     before = [pool["num_threads"] for pool in threadpool_info()]
-    spb.tl.audit(spb.ds.simulate(1500, 60, 6, rng=1), models=("mean",), n_boot=10, n_random=0, n_folds=2)
+    spb.tl.audit(spb.ds.simulate(1500, 60, 6, rng=1), models=("mean",), n_random=0, n_folds=2)
     assert [pool["num_threads"] for pool in threadpool_info()] == before
 
 
 def test_the_screen_alone():
     cells = spb.ds.simulate(1500, 60, 6, rng=1)
-    mdata = spb.tl.audit(cells, models=(), n_boot=10)
+    mdata = spb.tl.audit(cells, models=())
     assert len(spb.get.confounding(mdata))
     assert set(spb.get.recurrence(mdata)["model"]) == {"observed"}
     with pytest.raises(KeyError, match="scores"):

@@ -6,8 +6,8 @@ from scipy.stats import norm, rankdata
 import scpertbias as spb
 from scpertbias import _moments
 from scpertbias._core import detection
-from scpertbias._core.detection import z_scores
 from scpertbias._core.resampling import benjamini_hochberg
+from scpertbias._core.z_scores import z_scores
 from scpertbias.pp._check import findings
 from scpertbias.tl._audit.perturbations import KINDS, perturbations_table
 from scpertbias.tl._confounding import confounding_table, measured_sets

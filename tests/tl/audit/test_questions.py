@@ -16,7 +16,7 @@ def n_genes(results, regime, settings):
 def test_a_question_is_one_row(monkeypatch, models):
     own = Question("n_genes", ("full", "no_mt", "no_mt_ribo"), n_genes)
     monkeypatch.setattr(questions, "QUESTIONS", (*QUESTIONS, own, own._replace(table="of_models", of_models=True)))
-    mdata = spb.tl.audit(spb.ds.simulate(1500, 60, 6, rng=1), models=models, n_boot=10, n_random=0, n_folds=2, rng=3)
+    mdata = spb.tl.audit(spb.ds.simulate(1500, 60, 6, rng=1), models=models, n_random=0, n_folds=2, rng=3)
     tables = mdata.uns["scpertbias"]
     assert tables["n_genes"].astype({"regime": str}).to_numpy().tolist() == [
         [3, regime, mdata[regime].n_vars] for regime in ("full", "no_mt_ribo")

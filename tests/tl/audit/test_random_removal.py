@@ -47,7 +47,7 @@ def test_the_regime_and_its_gain_are_those_of_the_regimes_table(setting):
     rows = table(setting).set_index("model")
     assert set(rows["regime"]) == {"no_mt_ribo"}
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
-    scores = score_regimes(screens, predictions, folds, n_top_genes=N_TOP)
+    scores = score_regimes(screens, predictions, folds, n_top_genes=N_TOP).table
     expected = retraining_table(scores).query("regime == 'no_mt_ribo'").set_index("model")
     np.testing.assert_allclose(rows["gain"], expected["gain"].loc[rows.index], atol=1e-12)
     assert (rows["n"] == expected["n"].loc[rows.index]).all()
@@ -69,7 +69,7 @@ def test_a_removal_is_a_regime_without_those_genes(setting):
     again = cross_fit_all({"full": full, "r": less}, models, folds, net, SETTINGS)["r"]
     here = {n: s.predictions[:, less.genes.isin(both.genes)] for n, s in again.solutions.items()}
     before = {n: s.predictions for n, s in fits["full"].solutions.items()}
-    scores = score_regimes({"full": full, "r": both}, {"full": before, "r": here}, folds, n_top_genes=N_TOP)
+    scores = score_regimes({"full": full, "r": both}, {"full": before, "r": here}, folds, n_top_genes=N_TOP).table
     expected = retraining_table(scores).set_index("model")["gain"]
     rows = table(setting, n_random=1).set_index("model")
     for model in ("grn_linear", "bilinear"):

@@ -78,7 +78,7 @@ def test_full_models_are_scored_on_the_genes_of_the_regime():
     shape = (len(names) + 1, 60)
     full = screens["full"].moments.control + rng.normal(0, 0.1, shape)
     predictions = {"full": {"m": full}, "no_mt": {}, "regressed": {"m": full}}
-    table = score_regimes(screens, predictions, folds, n_top_genes=15).set_index(
+    table = score_regimes(screens, predictions, folds, n_top_genes=15).table.set_index(
         ["regime", "trained_on", "perturbation"]
     )
     genes = [g for g in adata.var_names if not g.startswith("MT-")]

@@ -14,9 +14,10 @@ from ... import _moments, _store, _validate
 from ..._core.arrays import FloatArray
 from ..._docs import docs
 from ..._log import added, info
+from ..._results import BATCH_WEIGHTS
 from .._base import CONSTANT, model
 from .._fit import DATA
-from .matching import by_perturbation, perturbation_codes
+from .matching import by_perturbation, match_rows, perturbation_codes
 from .readers import read, table_rows
 from .scale import KINDS, check_scale
 
@@ -54,7 +55,8 @@ def add_predictions(
     predictions
         A table perturbations × genes, as :func:`scpertbias.get.predictions` gives. An AnnData of predicted cells (STATE,
         cell-eval; averaged by label) or of profiles; its labels are in the ``obs`` column ``groupby``, or in
-        ``perturbation``, ``condition``, ``target_gene``, ``gene``, …, or are its ``obs_names``. A path to such a table
+        ``perturbation``, ``condition``, ``target_gene``, ``gene``, …, or are its ``obs_names``. Cells that have the
+        ``obs`` columns of ``batch_key`` are compared with the control of their own batches, as those of the data are. A path to such a table
         (``.csv``, ``.tsv``) or AnnData (``.h5ad``); pickles are not read. A dict from label to an array over genes or
         over cells × genes (GEARS, scGPT). The name of a layer or of an ``obsm`` of ``adata`` with a prediction for
         each row (CPA), which is averaged by label.
@@ -133,23 +135,31 @@ def add_predictions(
         gene_symbols=gene_symbols,
     )
     rows = read(predictions, adata, screen, obsm=obsm)
-    values = by_perturbation(rows, screen, gene_names)
+    matched = match_rows(rows, screen, gene_names)
     signed = _store.layer_record(adata, screen.record.get("layer")) is not None
     allow_offset = control == "predicted"
     check_scale(
-        values[1:],
+        matched.values[1:],
         screen.moments.control,
         kind,
         are_integers=rows.are_integers,
         signed=signed,
         allow_offset=allow_offset,
     )
-    values = _expression(values, screen, kind=kind, control=control)
+    values, weights = matched.values, None
+    if kind == "expression" and matched.batches is not None:
+        values = values - _control_of_batches(*matched.batches, screen, control=control)
+        weights = matched.batches[0] if control == "observed" else None
+        values = _expression(values, screen, kind="delta", control=control)
+    else:
+        values = _expression(values, screen, kind=kind, control=control)
     importance = None if attributions is None else _attributions(attributions, screen)
     held_out = None if test is None else _held_out(test, screen)
     params = {"kind": kind, "control": control, "source": rows.source}
     adata = adata.copy() if copy else adata
-    _put(adata, key_added, screen, values=values, attributions=importance, test=held_out, params=params)
+    _put(
+        adata, key_added, screen, values=values, attributions=importance, test=held_out, params=params, weights=weights
+    )
     return adata if copy else None
 
 
@@ -196,6 +206,23 @@ def _expression(values: FloatArray, screen: _moments.Screen, *, kind: str, contr
     return np.vstack([mean if np.isnan(values[0]).any() else values[0], values[1:]])
 
 
+def _control_of_batches(
+    weights: FloatArray, predicted: FloatArray, screen: _moments.Screen, *, control: str
+) -> FloatArray:
+    """Return for each perturbation the control mean at the batches of its predicted cells (perturbations × genes)."""
+    means = screen.moments.control_batch if control == "observed" else predicted
+    missing = np.isnan(means).any(axis=1) & (weights > 0).any(axis=0)
+    if missing.any():
+        names = [str(name) for name in np.array(screen.record["batch_names"])[missing]]
+        msg = (
+            f"`control='predicted'`, but the predictions contain no control cells in batch {names}; pass "
+            "control='observed'."
+        )
+        raise ValueError(msg)
+    at_batches: FloatArray = weights @ np.nan_to_num(means)
+    return at_batches
+
+
 def _attributions(table: pd.DataFrame, screen: _moments.Screen) -> FloatArray:
     """Return genes × perturbations in the order of the data, NaN for perturbations without."""
     if not isinstance(table, pd.DataFrame):
@@ -220,6 +247,7 @@ def _put(
     attributions: FloatArray | None,
     test: list[str] | None,
     params: Mapping[str, str],
+    weights: FloatArray | None,
 ) -> None:
     """Store predictions with what is needed to read and compare them."""
     predicted = np.isfinite(values).all(axis=1)
@@ -236,6 +264,7 @@ def _put(
         "note": CONSTANT if constant else "",
         "cross_fitted": False,
         "test": test,
+        BATCH_WEIGHTS: weights,
     }
     _store.put_model(adata, key, rows=screen.codes, predictions=values, attributions=attributions, record=record)
     if cannot:

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..._core.arrays import FloatArray, IntArray
+from ..._core.moments import shares
 from ..._labels import UNASSIGNED, is_control_word, parse
 from ..._log import info, some, warn
 from ..._moments import Screen
@@ -25,6 +26,7 @@ class PredictionRows:
     ``labels`` names the perturbation of each row (None: the rows are those of the data), ``genes`` each column (None:
     nobody said). ``are_cells``: rows of one label are cells, to be averaged. ``are_integers``: the values are whole numbers, as
     counts are. ``hint`` says where the names of the columns may be found, ``argument`` how the caller passed them.
+    ``batch`` is the batch of the data that each cell lies in (−1: none), None where cells are in no batches.
     """
 
     values: Any
@@ -35,19 +37,58 @@ class PredictionRows:
     source: str
     hint: str = ""
     argument: str = "predictions"
+    batch: IntArray | None = None
+
+
+@dataclass(frozen=True)
+class MatchedRows:
+    """Predictions in the order of the data: perturbations × genes, NaN where nothing is predicted.
+
+    Of cells in batches ``batches`` are the shares of the batches in the cells (perturbations × batches), and the predicted
+    control of each (batches × genes); None of all others.
+    """
+
+    values: FloatArray
+    batches: tuple[FloatArray, FloatArray] | None = None
+
+
+def match_rows(rows: PredictionRows, screen: Screen, gene_names: Sequence[str] | None = None) -> MatchedRows:
+    """Put predictions in the order of the data, cells averaged; those outside the batches of the data are left out."""
+    columns = gene_columns(rows, _names(rows, gene_names), screen)
+    codes = screen.codes if rows.labels is None else _codes(rows, rows.labels, screen)
+    if rows.batch is None:
+        return MatchedRows(_means(rows, codes, screen, columns))
+    outside = (codes >= 0) & (rows.batch < 0)
+    if outside.any():
+        warn(f"`{rows.argument}`: {int(outside.sum())} cells are in no batch of the data and are left out.")
+    codes = np.where(rows.batch < 0, -1, codes)
+    known = codes >= 0
+    counts = np.zeros((len(screen.names), len(screen.moments.n_control)))
+    np.add.at(counts, (codes[known], rows.batch[known]), 1.0)
+    control = _pooled(rows.values, np.where(codes == 0, rows.batch, -1), counts.shape[1])[:, columns]
+    return MatchedRows(_means(rows, codes, screen, columns), (np.nan_to_num(shares(counts)), control))
 
 
 def by_perturbation(rows: PredictionRows, screen: Screen, gene_names: Sequence[str] | None = None) -> FloatArray:
     """Return perturbations × genes in the order of the data, NaN where nothing is predicted."""
-    columns = gene_columns(rows, _names(rows, gene_names), screen)
-    codes = screen.codes if rows.labels is None else _codes(rows, rows.labels, screen)
+    return match_rows(rows, screen, gene_names).values
+
+
+def _pooled(values: Any, codes: IntArray, n_rows: int) -> FloatArray:
+    """Mean of the rows of each code, NaN without any (n_rows × columns); −1 belongs to none."""
     keep = np.flatnonzero(codes >= 0)
-    n = np.bincount(codes[keep], minlength=len(screen.names))
-    pool = sparse.csr_array((np.ones(len(keep)), (codes[keep], keep)), shape=(len(n), len(codes)))
-    total = pool @ rows.values
-    total = (total.toarray() if sparse.issparse(total) else np.asarray(total))[:, columns]
-    values = np.full(total.shape, np.nan)
-    np.divide(total, n[:, None], out=values, where=n[:, None] > 0)
+    n = np.bincount(codes[keep], minlength=n_rows)[:, None]
+    pool = sparse.csr_array((np.ones(len(keep)), (codes[keep], keep)), shape=(n_rows, len(codes)))
+    total = pool @ values
+    total = total.toarray() if sparse.issparse(total) else np.asarray(total)
+    means = np.full(total.shape, np.nan)
+    np.divide(total, n, out=means, where=n > 0)
+    return means
+
+
+def _means(rows: PredictionRows, codes: IntArray, screen: Screen, columns: IntArray) -> FloatArray:
+    """Mean of the rows of each perturbation; one that has gaps is an error."""
+    values = _pooled(rows.values, codes, len(screen.names))[:, columns]
     gaps = ~np.isfinite(values)
     partly = gaps.any(axis=1) & ~np.isnan(values).all(axis=1)
     if partly.any():

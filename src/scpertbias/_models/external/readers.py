@@ -14,7 +14,8 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from ... import _compat, _store
+from ... import _compat, _store, _validate
+from ..._core.arrays import IntArray
 from ..._files import reading
 from ..._moments import Screen
 from ..._store import obsm as obsm_slot
@@ -31,7 +32,7 @@ FORMS = (
 
 def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) -> PredictionRows:
     """Read predictions in any of the accepted forms."""
-    own = _own(predictions, adata) if isinstance(predictions, str) else None
+    own = _own(predictions, adata, screen) if isinstance(predictions, str) else None
     source = ""
     if own is None and isinstance(predictions, str | os.PathLike):
         path = Path(predictions)
@@ -53,7 +54,7 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
     return replace(rows, source=source) if source else rows
 
 
-def _own(name: str, adata: AnnData) -> PredictionRows | None:
+def _own(name: str, adata: AnnData, screen: Screen) -> PredictionRows | None:
     """Read a layer or obsm of the data, whose rows are the data's own."""
     if _store.has_layer(adata, name):
         values, source = _store.matrix(adata, name), f"layer {name!r}"
@@ -63,7 +64,22 @@ def _own(name: str, adata: AnnData) -> PredictionRows | None:
         except KeyError:
             return None
     values, genes = _slot(values, adata.var_names)
-    return PredictionRows(values, None, genes, are_cells=True, are_integers=_are_integers(values), source=source)
+    batch = None if _store.profiles_record(adata) is not None else _batch(adata, screen)
+    return PredictionRows(
+        values, None, genes, are_cells=True, are_integers=_are_integers(values), source=source, batch=batch
+    )
+
+
+def _batch(predicted: AnnData, screen: Screen) -> IntArray | None:
+    """Return the batch of the data that each predicted cell lies in, by its name; None where that is not known."""
+    keys = [str(key) for key in screen.record["batch_key"] or ()]
+    if not keys or not set(keys) <= set(predicted.obs.columns):
+        return None
+    codes, names = _validate.batch_codes(predicted, keys)
+    of_data = pd.Index([str(name) for name in screen.record["batch_names"]])
+    place = np.append(of_data.get_indexer(names), -1)[codes]
+    has_control = np.append(screen.moments.n_control > 0, False)
+    return np.where(has_control[place], place, -1).astype(np.int64)
 
 
 def _slot(values: Any, var_names: pd.Index) -> tuple[Any, pd.Index | None]:
@@ -127,6 +143,7 @@ def _annotated(predicted: AnnData, screen: Screen, obsm: str | None) -> Predicti
         are_integers=_are_integers(values),
         source=f"AnnData {predicted.n_obs} × {predicted.n_vars}" + (f", obsm {obsm!r}" if obsm else ""),
         hint=f"; its var holds {named}" if named else "",
+        batch=_batch(predicted, screen),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ...tl._confounding import note_codes
+from ...tl._confounding import MISMATCH, note_codes
 from ..numbers import known
 from .base import INCONCLUSIVE, NO, PARTLY, YES, Facts, Statement, Verdict, columns
 
@@ -58,6 +58,12 @@ def of_screen(confounding: pd.DataFrame) -> pd.DataFrame:
     if confounding.empty:
         return confounding
     return confounding[(confounding["regime"] == "full") & (confounding["level"] == "screen")]
+
+
+def is_response_known(confounding: pd.DataFrame) -> bool:
+    """Whether the response of the full screen is more than noise."""
+    shares = of_screen(confounding)
+    return len(shares) > 0 and not any("no_reproducible_response" in note_codes(note) for note in shares["note"])
 
 
 def on_systematic(confounding: pd.DataFrame) -> pd.DataFrame:
@@ -134,9 +140,13 @@ def _sets(sets: pd.DataFrame, beyond: pd.DataFrame) -> list[Statement]:
         if row["axis"] not in ALWAYS or row["axis"] in set(beyond["axis"]):
             continue
         if known(row["share"], row["ci_low"], row["ci_high"]):
-            kind = "set_untold_from_chance" if known(row["null"]) else "set_without_random_sets"
-            kind = "set_within_chance" if known(row["null"]) and row["share"] <= row["null"] else kind
-            statements.append(Statement(kind, _set(row), sets[sets["axis"] == row["axis"]]))
+            facts = _set(row)
+            # Random sets of other expression are no chance to compare with.
+            if not (known(row["null"], row["mismatch"]) and row["mismatch"] <= MISMATCH):
+                kind, facts = "set_without_random_sets", facts | {"null": float("nan"), "p": float("nan")}
+            else:
+                kind = "set_within_chance" if row["share"] <= row["null"] else "set_untold_from_chance"
+            statements.append(Statement(kind, facts, sets[sets["axis"] == row["axis"]]))
         elif row["n_genes"] == 0:
             statements.append(Statement("set_not_measured", {"axis": row["axis"]}))
     return statements

@@ -24,7 +24,7 @@ from .base import (
     is_judged,
     judged_rows,
 )
-from .scorecard import GOOD, OFF_AXIS, OFF_SHARE, SPECIFIC, Standing, above_ceiling
+from .scorecard import GOOD, OFF_AXIS, SPECIFIC, Standing, above_ceiling
 
 NAME = "models"
 KINDS = (
@@ -48,7 +48,6 @@ STATEMENTS = (
     "off_axis_better",
     "off_axis_worse",
     "off_axis_untold",
-    "off_axis_share",
     "constant_predictions",
     "collapsed",
     "correlation_of_mean",
@@ -71,8 +70,8 @@ def _verdict(card: pd.DataFrame) -> Verdict:
     right, better = sure[sure["kind"] == Standing.SPECIFIC], sure[sure["tone"] == GOOD]
     shared = sure[sure["kind"].isin((Standing.AXIS_ONLY, Standing.SHARED))]
     if len(right):
-        off_axis = columns(right, "off_axis_gain", "off_axis_ci_low", "off_axis_ci_high")
-        return Verdict(NAME, YES, "right_about_specific", {**_skills(right), **off_axis}, right)
+        beyond = columns(right, "specific_skill", "specific_skill_ci_low", "specific_skill_ci_high")
+        return Verdict(NAME, YES, "right_about_specific", {**_skills(right), **beyond}, right)
     if len(better):
         return Verdict(NAME, YES, "tells_perturbations_apart", _skills(better), better)
     if len(shared):
@@ -141,8 +140,7 @@ def _off_axis(card: pd.DataFrame, specificity: pd.DataFrame) -> list[Statement]:
     """Return the same of what is off the shared axis; the scorecard is without it where that axis must not be used."""
     if card["off_axis_gain"].isna().all():
         return []
-    table = _compared(card, specificity, OFF_AXIS)
-    return _gains("off_axis", table) + _off_share(table["model"], specificity)
+    return _gains("off_axis", _compared(card, specificity, OFF_AXIS))
 
 
 def _gains(of: str, table: pd.DataFrame) -> list[Statement]:
@@ -153,16 +151,6 @@ def _gains(of: str, table: pd.DataFrame) -> list[Statement]:
             facts["ceiling_gain"] = rows.loc[rows["n"].idxmax(), "ceiling_gain"]
             statements.append(Statement(f"{of}_{sign}", facts, rows))
     return statements
-
-
-def _off_share(models: pd.Series, specificity: pd.DataFrame) -> list[Statement]:
-    """Return how much of what models predict lies off the shared axis at all: a correlation says nothing of size."""
-    table = specificity[(specificity["metric"] == OFF_SHARE) & (specificity["regime"] == "full")]
-    table = judged_rows(table[table["model"].isin(models)], "score")
-    if table.empty:
-        return []
-    facts = columns(table, "model", "n", "score", "ci_low", "ci_high")
-    return [Statement("off_axis_share", {**facts, "ceiling": table.loc[table["n"].idxmax(), "ceiling"]}, table)]
 
 
 def _constant(card: pd.DataFrame) -> list[Statement]:

@@ -1,4 +1,4 @@
-"""Which genes do models put on top whatever is perturbed? More than in the data, and beyond chance."""
+"""Which genes do models put on top whatever is perturbed, more often than the data do?"""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ import pandas as pd
 
 from ..._keys import OBSERVED
 from .base import BASELINE, INCONCLUSIVE, MIN_HELD_OUT, NO, YES, Facts, Statement, Verdict
+from .confounding import is_response_known
 
 NAME = "recurrence"
-KINDS = ("only_baseline", "only_constants", "genes_recur", "no_gene_recurs")
+KINDS = ("only_baseline", "only_constants", "recurrence_without_response", "genes_recur", "no_gene_recurs")
 STATEMENTS = ("genes_of_models", "no_gene_recurs")
 AT_MOST = 5
-LEVEL = 0.05
+SCALE = "centered"
 
 
 def recurrence_verdict(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -> Verdict | None:
-    """Return the genes that models put on top more often than the data and than chance do; None without models.
+    """Return the genes that models put on top more often than the data do; None without models.
 
     ``sets`` are the confounder sets, by which the genes are counted.
     """
     if tables["summary"].empty:
         return None
-    table = tested_genes(tables["recurrence"])
+    if not is_response_known(tables["confounding"]):
+        return Verdict(NAME, INCONCLUSIVE, "recurrence_without_response")
+    table = tested_genes(tables)
     if table.empty:
         alone = (tables["summary"]["model"] == BASELINE).all()
         return Verdict(NAME, INCONCLUSIVE, "only_baseline" if alone else "only_constants")
@@ -40,19 +43,23 @@ def recurrence_verdict(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -
     return replace(verdict, sentences=(*_of_models(beyond, sets), *quiet))
 
 
-def tested_genes(recurrence: pd.DataFrame) -> pd.DataFrame:
-    """Return the genes of models that were tested against chance on enough perturbations, in the full screen by z."""
-    if recurrence.empty:
-        return recurrence
-    table = recurrence[(recurrence["regime"] == "full") & (recurrence["by"] == "z") & (recurrence["model"] != OBSERVED)]
-    return table[table["q"].notna() & (table["n_perturbations"] >= MIN_HELD_OUT)]
+def tested_genes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the genes of models that vary, on enough perturbations of the full screen; none without a response.
+
+    What all predictions share is a property of the model, also where there is nothing to predict.
+    """
+    table = tables["recurrence"]
+    if table.empty or not is_response_known(tables["confounding"]):
+        return table.head(0)
+    table = table[(table["regime"] == "full") & (table["by"] == SCALE) & (table["model"] != OBSERVED)]
+    return table[table["n_effective_genes"].notna() & (table["n_perturbations"] >= MIN_HELD_OUT)]
 
 
 def beyond_the_data(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the genes beyond chance whose count is beyond that of the data by its interval, most often first."""
+    """Return the genes whose count is beyond that of the data by its interval, most often first."""
     if table.empty:
         return table
-    beyond = table[(table["q"] < LEVEL) & (table["excess_ci_low"] > 0)]
+    beyond = table[table["excess_ci_low"] > 0]
     return beyond.sort_values(["excess", "count"], ascending=False, kind="stable")
 
 
@@ -79,7 +86,6 @@ def _genes(rows: pd.DataFrame, sets: pd.DataFrame) -> Facts:
         "count": first["count"].tolist(),
         "count_in_data": [round(n) for n in (first["count"] - first["excess"]).tolist()],
         "n_perturbations": rows["n_perturbations"].iloc[0],
-        "max_q": LEVEL,
         **_in_sets(rows["symbol"].tolist(), sets),
     }
 
@@ -98,5 +104,5 @@ def _without_genes(table: pd.DataFrame) -> list[Statement]:
     if table.empty:
         return []
     n = sorted({int(n) for n in table["n_perturbations"]})
-    facts = {"model": [str(m) for m in dict.fromkeys(table["model"])], "n_perturbations": n, "max_q": LEVEL}
+    facts = {"model": [str(m) for m in dict.fromkeys(table["model"])], "n_perturbations": n}
     return [Statement("no_gene_recurs", facts)]

@@ -8,11 +8,12 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
+from ..._tables.specificity import PERTURBATION_SPECIFIC
 from .base import BASELINE, MIN_HELD_OUT, is_judged
 from .confounding import is_usable, on_systematic
 from .recurrence import beyond_the_data, tested_genes
 
-SPECIFIC, OFF_AXIS, OFF_SHARE = "pearson_delta_perturbed", "off_axis", "off_share"
+SPECIFIC, OFF_AXIS, SPECIFIC_SKILL = "pearson_delta_perturbed", "off_axis", "specific_skill"
 GOOD, MIDDLING, BAD, UNKNOWN = "good", "middling", "bad", "unknown"
 
 
@@ -57,9 +58,9 @@ COLUMNS = [
     "off_axis_gain",
     "off_axis_ci_low",
     "off_axis_ci_high",
-    "off_share",
-    "off_share_ci_low",
-    "off_share_ci_high",
+    "specific_skill",
+    "specific_skill_ci_low",
+    "specific_skill_ci_high",
     "n_recurring",
     "regime",
     "regime_gain",
@@ -74,7 +75,7 @@ def scorecard(tables: Mapping[str, pd.DataFrame], constant: Collection[str]) -> 
 
     ``skill`` is the share of the way from the mean baseline to the ceiling (``l2_skill``), ``specific_gain`` and
     ``off_axis_gain`` what a model's predictions correlate more with their own perturbations than with each other's (off
-    the axis that all share), ``off_share`` how much of the predicted effects lies off that axis, ``n_recurring`` the genes
+    the axis that all share), ``specific_skill`` the skill off the shared axes, ``n_recurring`` the genes
     that recur more than in the data, ``regime_gain`` what retraining in the widest regime without confounder genes gains.
     Gains under ten perturbations have no interval. ``constant`` names the models that predict one and the same for all
     unseen perturbations.
@@ -104,12 +105,12 @@ def _row(
     skill: pd.Series, tables: Mapping[str, pd.DataFrame], constant: Collection[str], *, usable: bool
 ) -> dict[str, object]:
     model = str(skill["model"])
-    specific, off_axis, off_share = (
-        _specific(tables["specificity"], model, metric) for metric in (SPECIFIC, OFF_AXIS, OFF_SHARE)
+    specific, off_axis, specific_skill = (
+        _specific(tables["specificity"], model, metric) for metric in (SPECIFIC, OFF_AXIS, SPECIFIC_SKILL)
     )
     if not usable:
-        off_axis = off_share = None
-    standing = _standing(skill, specific, off_axis, off_share, constant=model in constant)
+        off_axis = None
+    standing = _standing(skill, specific, off_axis, specific_skill, constant=model in constant)
     row: dict[str, object] = {
         "model": model,
         "kind": standing.value,
@@ -127,9 +128,11 @@ def _row(
             np.full(3, np.nan) if gains is None else gains[["specific_gain", "ci_low", "ci_high"]].to_numpy(np.float64)
         )
         row |= dict(zip((f"{name}_gain", f"{name}_ci_low", f"{name}_ci_high"), gain, strict=True))
-    share = np.full(3, np.nan) if off_share is None else off_share[["score", "ci_low", "ci_high"]].to_numpy(np.float64)
-    row |= dict(zip(("off_share", "off_share_ci_low", "off_share_ci_high"), share, strict=True))
-    return row | {"n_recurring": _n_recurring(tables["recurrence"], model)} | _retrained(tables["retraining"], model)
+    beyond = np.full(3, np.nan)
+    if specific_skill is not None:
+        beyond = specific_skill[["score", "ci_low", "ci_high"]].to_numpy(np.float64)
+    row |= dict(zip(("specific_skill", "specific_skill_ci_low", "specific_skill_ci_high"), beyond, strict=True))
+    return row | {"n_recurring": _n_recurring(tables, model)} | _retrained(tables["retraining"], model)
 
 
 def _specific(specificity: pd.DataFrame, model: str, metric: str) -> pd.Series | None:
@@ -144,15 +147,11 @@ def _standing(
     skill: pd.Series,
     specific: pd.Series | None,
     off_axis: pd.Series | None,
-    off_share: pd.Series | None,
+    specific_skill: pd.Series | None,
     *,
     constant: bool,
 ) -> Standing:
-    """Return the standing that the intervals allow.
-
-    A correlation says nothing of size: along a shared axis that is not known exactly, what is left off it correlates too.
-    So a model knows what is specific only if some of what it predicts lies off the axis, beyond its interval.
-    """
+    """Return the standing that the intervals allow; what a model knows of each perturbation is its category."""
     if not is_judged(skill, "estimate"):
         return Standing.NONE
     if skill["ci_high"] < 0:
@@ -162,11 +161,11 @@ def _standing(
     apart = _gains(specific)
     if skill["ci_low"] <= 0:
         return Standing.UNTOLD_TELLS_APART if apart else Standing.UNTOLD
-    if off_axis is None or off_share is None or not is_judged(off_axis, "specific_gain"):
-        return Standing.TELLS_APART if apart else Standing.SHARED
-    off = is_judged(off_share, "score") and off_share["ci_low"] > 0
-    if off and _gains(off_axis):
+    category = "" if specific_skill is None else specific_skill["category"]
+    if category == PERTURBATION_SPECIFIC:
         return Standing.SPECIFIC
+    if not category or off_axis is None or not is_judged(off_axis, "specific_gain"):
+        return Standing.TELLS_APART if apart else Standing.SHARED
     return Standing.AXIS_ONLY if apart else Standing.SHARED
 
 
@@ -174,11 +173,9 @@ def _gains(row: pd.Series | None) -> bool:
     return row is not None and is_judged(row, "specific_gain") and bool(row["ci_low"] > 0)
 
 
-def _n_recurring(recurrence: pd.DataFrame, model: str) -> float:
-    if recurrence.empty:
-        return float("nan")
-    table = tested_genes(recurrence)
-    table = table[table["model"] == model]
+def _n_recurring(tables: Mapping[str, pd.DataFrame], model: str) -> float:
+    table = tested_genes(tables)
+    table = table[table["model"] == model] if len(table) else table
     return float(len(beyond_the_data(table))) if len(table) else float("nan")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..numbers import by_words, fixed, fixed_interval, interval, known, listed, number, percent
+from ..numbers import by_words, fixed, fixed_interval, interval, known, listed, number, percent, percent_interval
 from .terms import Facts, gains, rows_of, sample_size, sample_sizes, shares, verb, without
 
 CLOSER = "closer to the truth than the mean of the other perturbations"
@@ -32,10 +32,10 @@ def _too_good(f: Facts) -> str:
 
 
 def _right_about_specific(f: Facts) -> str:
-    gain, low, high = (f[f"off_axis_{key}"][_best(f)] for key in ("gain", "ci_low", "ci_high"))
+    skill, low, high = (f[f"specific_skill{key}"][_best(f)] for key in ("", "_ci_low", "_ci_high"))
     return (
-        f"{listed(f['model'])}: {_far(f)}, and right about what is specific to each (off the shared axis, {fixed(gain)} "
-        f"{fixed_interval(low, high)} more correlation than with the wrong perturbation){_too_good(f)}"
+        f"{listed(f['model'])}: {_far(f)}, and right about what is specific to each (specific skill "
+        f"{percent(skill)} {percent_interval(low, high)}){_too_good(f)}"
     )
 
 
@@ -47,11 +47,6 @@ def _only_what_is_shared(f: Facts) -> str:
 def _own(words: str, f: Facts) -> str:
     most = f"; the truth itself gains {fixed(f['ceiling_gain'])}" if known(f["ceiling_gain"]) else ""
     return f"{words} {gains(f, 'specific_gain')}{most}"
-
-
-def _off_axis_share(f: Facts) -> str:
-    data = f"; in the data {percent(f['ceiling'])}" if known(f["ceiling"]) else ""
-    return f"Of the predicted effects this share lies off that axis: {by_words(f['model'], shares(f, 'score'))}{data}"
 
 
 def _constant_predictions(f: Facts) -> str:
@@ -176,15 +171,13 @@ def _genes_of_models(f: Facts) -> str:
     more = f" and {f['n_genes'] - len(genes)} more" if f["n_genes"] > len(genes) else ""
     return (
         f"Among the five strongest predicted by {listed(f['model'])}: {', '.join(genes)}{more}, of {f['n_perturbations']} "
-        f"perturbations (q < {f['max_q']}){_in_sets(f)}"
+        f"perturbations{_in_sets(f)}"
     )
 
 
 def _no_gene_recurs(f: Facts) -> str:
     n = listed([str(n) for n in f["n_perturbations"]])
-    return (
-        f"No gene recurs more than in the data in the predictions of {listed(f['model'])} (q < {f['max_q']}; n = {n})"
-    )
+    return f"No gene recurs more often than in the data in the predictions of {listed(f['model'])} (n = {n})"
 
 
 OWN_UNTOLD = "Whether predictions fit their own perturbation better than a wrong one cannot be told:"
@@ -218,7 +211,6 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "off_axis_better": lambda f: _own(f"{OFF_AXIS} they do so too, by", f),
     "off_axis_worse": lambda f: _own(f"{OFF_AXIS}, predictions fit a wrong perturbation better than their own:", f),
     "off_axis_untold": lambda f: _own(f"{OFF_AXIS} no such gain can be told for", f),
-    "off_axis_share": _off_axis_share,
     "constant_predictions": _constant_predictions,
     "collapsed": _collapsed,
     "correlation_of_mean": _correlation_of_mean,
@@ -247,6 +239,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "only_constants": lambda f: (
         "This cannot be told: no model predicts more than one constant for ten held-out perturbations"
     ),
+    "recurrence_without_response": lambda f: "This cannot be told: the perturbations show no reproducible response",
     "genes_recur": _genes_recur,
     "no_gene_recurs": _no_gene_recurs,
     "genes_of_models": _genes_of_models,

@@ -44,7 +44,7 @@ def audit(
     fit_on: str = "control",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
-    batch_key: str | Sequence[str] | None = None,
+    batch_key: str | Sequence[str] | None = "auto",
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -55,7 +55,6 @@ def audit(
     target_sum: float = 1e4,
     n_folds: int | None = None,
     n_top_genes: int = 1000,
-    n_boot: int = 1000,
     n_random: int = 20,
     keep_predictions: bool = True,
     n_jobs: int | None = None,
@@ -97,7 +96,7 @@ def audit(
     fit_on
         Cells that the regression is fitted on: ``"control"``, or ``"train"``, which also sees perturbations that some
         fold holds out.
-    %(cells)s
+    %(cells_of_audit)s
     guide_key
         Column of ``obs`` with guides; see :func:`scpertbias.pp.profiles`.
     normalize
@@ -110,8 +109,6 @@ def audit(
         Folds; by default 5, with 25 perturbations or fewer one fold each.
     n_top_genes
         Scores are over so many genes of highest mean in control.
-    n_boot
-        Resamples of perturbations for the intervals.
     n_random
         Random removals of as many other genes of the same expression, beside the regime without the most genes; 0: none.
     keep_predictions
@@ -131,11 +128,11 @@ def audit(
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
     in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``perturbations``,
-    ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
+    ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
     ``error_by_n_genes``; ``recurrence`` and
     ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
     ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes. Beside them
-    ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters and notes).
+    ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters, ``adopted_columns`` and notes).
 
     Raises
     ------
@@ -174,7 +171,6 @@ def audit(
         target_sum=target_sum,
         n_folds=n_folds,
         n_top_genes=n_top_genes,
-        n_boot=n_boot,
         n_random=n_random,
         keep_predictions=keep_predictions,
         n_jobs=n_jobs,
@@ -207,9 +203,9 @@ def _run(
         folds = make_folds(screens["full"], settings.n_folds, settings.rng)
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
         results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
-        scores = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
+        scored = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
         answers = ask_questions(results, settings)
-        tables = make_tables(results, scores, answers, settings, failures)
+        tables = make_tables(results, scored, answers, settings, failures)
         store_results(mdata, results, tables, settings, notes)
     del screens, fits, results  # before regimes are added
     return add_regimes(mdata, plan, fit_on=settings.fit_on)
@@ -255,19 +251,21 @@ def _split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dic
 
 def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what :func:`add_predictions` takes; changes against control stay changes, as their ceiling is another one."""
-    arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test")}
-    if not _results.changes({name: record}):
+    arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test"), "record": record}
+    if not _results.are_changes(record):
         return arguments
     control = _moments.of(adata, **_results.agreed_data({name: record})).moments.control
     return {**arguments, "predictions": arguments["predictions"] - control, "kind": "delta"}
 
 
 def _add_external(
-    profiles: AnnData, external: Mapping[str, Mapping[str, Any]], models: Collection[Variant], split_key: str
+    profiles: AnnData, external: Mapping[str, dict[str, Any]], models: Collection[Variant], split_key: str
 ) -> None:
     """Add external predictions to the profiles; of all models there something must say what they have not seen."""
     for name, arguments in external.items():
+        record = arguments.pop("record", {})
         add_predictions(profiles, key_added=name, **arguments)
+        _results.copy_batch_weights(profiles, name, record)
     _check_held_out(profiles, external, {model.name for model in models}, split_key)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ def error_by_n_genes_table(
     predictions: Mapping[str, FloatArray],
     *,
     folds: Mapping[str, int] | None,
-    changes: Collection[str] = (),
+    weights: Mapping[str, FloatArray] | None = None,
 ) -> pd.DataFrame:
     """Return the median L2 errors over the genes of highest mean in control: one row per model, subset and number of genes.
 
@@ -38,8 +38,8 @@ def error_by_n_genes_table(
         By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
     folds
         Fold of each perturbation, if models are cross-fitted; else the perturbations of the test split are held out.
-    changes
-        Models whose predictions are changes against control.
+    weights
+        Control weights of the predictions of external models (perturbations × batches).
     """
     all_genes = np.arange(len(screen.genes), dtype=np.int64)
     reference_rows = reference(screen, n_top_genes=len(all_genes), folds=folds, genes=all_genes)
@@ -50,7 +50,10 @@ def error_by_n_genes_table(
     def cumulated(squares: FloatArray) -> FloatArray:
         return np.cumsum(squares[:, order], axis=1)[:, sizes - 1]
 
-    ceilings = [np.sqrt(np.maximum(cumulated(truth.noise(x)), 0.0)) for x in (truth.of_means, truth.of_changes)]
+    def ceiling_of(shares: FloatArray) -> FloatArray:
+        return np.sqrt(np.maximum(cumulated(truth.noise(shares)), 0.0))
+
+    of_means = ceiling_of(truth.of_means)
     baseline, center = (
         np.sqrt(cumulated((x - truth.observed) ** 2)) for x in (reference_rows.baseline, truth.centroid)
     )
@@ -63,7 +66,8 @@ def error_by_n_genes_table(
     common = np.logical_and.reduce([rows for rows in predicted.values() if rows.any()] or [held_out])
     frames = []
     for name, error in errors.items():
-        ceiling = ceilings[name in changes]
+        shares = None if weights is None else weights.get(name)
+        ceiling = of_means if shares is None else ceiling_of(shares[reference_rows.perturbation])
         columns = {
             "l2": error,
             "l2_baseline": baseline,

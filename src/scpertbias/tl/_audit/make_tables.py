@@ -19,8 +19,8 @@ from ...pp._check import findings
 from ...pp._regimes import removed
 from .._coupling import coupling_table
 from .._lazy import Tables
-from .._score import CROSS_FITTED, mark_held_out
-from .._summary import noise_a2, predicted_by_all, summarize, with_q
+from .._score import CROSS_FITTED, Scored, mark_held_out
+from .._summary import predicted_by_all, summarize, with_q
 from .cross_fit import Fits, Variant
 from .deep_models import trained_in
 from .error_by_n_genes import error_by_n_genes_table
@@ -48,13 +48,14 @@ def collect_results(
 
 def make_tables(
     results: AuditResults,
-    scores: pd.DataFrame | None,
+    scored: Scored | None,
     answers: Mapping[str, pd.DataFrame],
     settings: AuditSettings,
     failures: Sequence[tuple[str, str, str]],
 ) -> dict[str, pd.DataFrame | None]:
     """Return all tables of an audit by name: scores and what is made of them, the answers, and what models there are."""
     screens, folds, fits, records = results.screens, results.folds, results.fits, results.records
+    scores = None if scored is None else scored.table
     random_removals = random_table(results, settings, confounders=removed(results.profiles, "no_mt_ribo"))
     check = findings(screens[FULL], results.profiles, n_folds=len(set(folds.values())))
     return {
@@ -62,7 +63,7 @@ def make_tables(
         "perturbations": perturbations_table(screens[FULL], check, of_regime(answers["confounding"], FULL)),
         "models": models_table(fits, results.models, folds, screens, records),
         "scores": scores,
-        "summary": summaries(scores, screens, fits, records),
+        "summary": summaries(scored, screens, fits, records),
         "retraining": None if scores is None else retraining_table(scores),
         "ranking": None if scores is None else ranking_table(scores),
         "random_removals": random_removals,
@@ -117,14 +118,14 @@ def score_models(
     records: Records,
     folds: Mapping[str, int],
     n_top_genes: int,
-) -> pd.DataFrame | None:
+) -> Scored | None:
     """Score every model in every regime; external ones are post-hoc everywhere. None where there is no model."""
     if not predictions["full"]:
         return None
     unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in records["full"].items()}
-    changes = _results.changes(records["full"])
-    scores = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen, changes=changes)
-    return mark_held_out(scores, records["full"], screens["full"], folds)
+    weights = _results.control_weights(records["full"], screens["full"])
+    scored = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen, weights=weights)
+    return scored._replace(table=mark_held_out(scored.table, records["full"], screens["full"], folds))
 
 
 def store_results(
@@ -142,8 +143,9 @@ def store_results(
         in_sample = {regime: fits.in_sample for regime, fits in results.fits.items()}
         coupling = coupling_table(mdata, results.net, in_sample=in_sample)
     audit = {name: value for name, value in results.screens[FULL].record.items() if name in _results.DATA}
+    audit |= {"adopted_columns": results.screens[FULL].record.get("adopted_columns", [])}
     audit |= {"n_folds": len(set(results.folds.values()))}
-    audit |= {name: getattr(settings, name) for name in ("n_top_genes", "n_boot", "n_random", "fit_on")}
+    audit |= {name: getattr(settings, name) for name in ("n_top_genes", "n_random", "fit_on")}
     audit |= {"rng": rng if isinstance(rng, int) else None, "notes": notes}
     _store.put(mdata, **tables, coupling=coupling, audit=audit)
     for regime, profiles in mdata.mod.items() if not keep else ():
@@ -199,20 +201,23 @@ def left_out_table(fits: Mapping[str, Fits], failures: Sequence[tuple[str, str, 
 
 
 def summaries(
-    scores: pd.DataFrame | None,
+    scored: Scored | None,
     screens: Mapping[str, _moments.Screen],
     fits: Mapping[str, Fits],
     records: Records,
 ) -> pd.DataFrame | None:
     """Summarize each regime by the models trained in it; ``common`` is what all predict in all regimes."""
-    if scores is None:
+    if scored is None:
         return None
+    scores = scored.table
     own = scores[scores["trained_on"] == scores["regime"]]
     common = predicted_by_all(own[own["split"] == "test"])
     parts = []
     for regime, frame in own.groupby("regime", sort=False):
         constant = constant_models(fits[str(regime)], records[str(regime)])
-        part = summarize(frame, a2=noise_a2(screens[str(regime)]), constant=constant, common=common)
+        noise = {model: noise for (trained_on, model), noise in scored.noise.items() if trained_on == regime}
+        shape = screens[str(regime)].noise_shape
+        part = summarize(frame, shape=shape, noise=noise, constant=constant, common=common)
         part.insert(1, "regime", str(regime))
         parts.append(part)
     return with_q(pd.concat(parts, ignore_index=True))
@@ -228,8 +233,8 @@ def errors_table(
     parts = []
     for regime, predictions in unseen.items():
         if predictions:
-            changes = _results.changes(records[regime])
-            part = error_by_n_genes_table(screens[regime], predictions, folds=folds, changes=changes)
+            weights = _results.control_weights(records[regime], screens[regime])
+            part = error_by_n_genes_table(screens[regime], predictions, folds=folds, weights=weights)
             part.insert(1, "regime", regime)
             parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from ...pp._annotate import masks
 from ...pp._check import LARGEST_LOG
 from ...pp._profiles import profiles_of
 from ...pp._select_genes import highest
+from .adopt import profiles_within_batches, warn_of_profiles
 from .cross_fit import Variant
-from .settings import DEFAULT_COVARIATES, AuditSettings
+from .settings import AUTO, DEFAULT_COVARIATES, AuditSettings
 
 MAX_GENES = 5000
 NET_CELLS = 5000
@@ -84,10 +86,11 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
     if deep:
         cells, genes = cells if genes is None else cells[:, genes].copy(), None
         _split(cells, data, deep, notes, settings.rng)
-    profiles = profiles_of(
+    make = partial(
+        profiles_of,
         cells,
         genes=genes,
-        **data,
+        **_without(data, "batch_key"),
         normalize=settings.normalize,
         size_factors=size_factors,
         target_sum=settings.target_sum,
@@ -96,6 +99,7 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
         rng=settings.rng,
         chunk_memory=settings.chunk_memory,
     )
+    profiles, data["batch_key"] = profiles_within_batches(make, settings.batch_key, rng=settings.rng, notes=notes)
     _check_logged(profiles)
     if with_net and cell_totals is not None:
         net = _net(cells, profiles, cell_totals, settings, size_factors)
@@ -138,6 +142,8 @@ def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
         msg = "`normalize=True` needs cells with raw counts; profiles hold means of log-normalized values."
         raise ValueError(msg)
     _check_logged(adata)
+    if settings.batch_key == AUTO:
+        warn_of_profiles(adata, rng=settings.rng)
     return adata.copy()
 
 

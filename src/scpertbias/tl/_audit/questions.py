@@ -18,6 +18,7 @@ from ..._moments import Screen
 from ...pp._regimes import REGIMES, REGRESSED
 from .._attribution_agreement import attribution_agreement_table
 from .._attribution_check import attribution_check_table
+from .._balance import balance_table
 from .._confounding import confounding_table, measured_sets
 from .._lazy import Tables
 from .._recurrence import recurrence_table
@@ -59,6 +60,10 @@ class AuditResults:
         """Return what a question about the models of a regime takes beside their predictions."""
         return {"folds": self.folds, "constant": constant_models(self.fits[regime], self.records[regime])}
 
+    def one_split(self, regime: str) -> dict[str, list[str] | None]:
+        """Return the models of a regime that are not cross-fitted, with what they have not seen."""
+        return _results.one_split(self.records[regime])
+
 
 class Question(NamedTuple):
     """A question: the table of its answers, the regimes in which it is asked, and the function that answers in one.
@@ -84,6 +89,7 @@ def _confounding(results: AuditResults, regime: str, settings: AuditSettings) ->
 def _recurrence(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
     screen = results.screens[regime]
     table = partial(recurrence_table, screen, k=min(K, len(screen.genes)), **results.model_facts(regime))
+    table = partial(table, one_split=results.one_split(regime))
     return _by_coverage(results.unseen[regime], table)
 
 
@@ -94,6 +100,7 @@ def _target_response(results: AuditResults, regime: str, settings: AuditSettings
 
 def _variance_ratio(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
     table = partial(variance_ratio_table, results.screens[regime], **results.model_facts(regime))
+    table = partial(table, one_split=results.one_split(regime))
     return _by_coverage(results.unseen[regime], table)
 
 
@@ -102,8 +109,8 @@ def _specificity(results: AuditResults, regime: str, settings: AuditSettings) ->
         results.screens[regime],
         results.unseen[regime],
         n_top_genes=settings.n_top_genes,
-        n_boot=settings.n_boot,
         rng=settings.rng,
+        one_split=results.one_split(regime),
         **results.model_facts(regime),
     )
 
@@ -120,6 +127,10 @@ def _attribution_agreement(results: AuditResults, regime: str, settings: AuditSe
     return attribution_agreement_table(screen, sizes, k=k, rng=settings.rng) if len(sizes) > 1 else None
 
 
+def _balance(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
+    return balance_table(results.screens[regime], rng=settings.rng)
+
+
 QUESTIONS = (
     Question("confounding", WITH_ALL_GENES, _confounding),
     Question("recurrence", REGIMES, _recurrence),
@@ -128,6 +139,7 @@ QUESTIONS = (
     Question("specificity", (FULL,), _specificity, of_models=True),
     Question("attribution_check", (FULL,), _attribution_check, of_models=True, regime_column=0),
     Question("attribution_agreement", (FULL,), _attribution_agreement, of_models=True, regime_column=0),
+    Question("balance", (FULL,), _balance),
 )
 
 

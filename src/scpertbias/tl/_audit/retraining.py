@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, groupby
 
@@ -14,8 +14,9 @@ from ..._core.arrays import FloatArray, IntArray
 from ..._core.resampling import Estimate, mean_of
 from ..._keys import NEGLIGIBLE
 from ..._moments import Screen
+from .._control_noise import ControlNoise
 from .._reference import Reference, reference
-from .._score import score_table
+from .._score import Scored, score_table
 from .._summary import average, averaged, with_q
 
 Predictions = Mapping[str, Mapping[str, FloatArray]]
@@ -32,17 +33,18 @@ def score_regimes(
     *,
     n_top_genes: int,
     unseen: Mapping[str, Sequence[str]] | None = None,
-    changes: Collection[str] = (),
-) -> pd.DataFrame:
+    weights: Mapping[str, FloatArray] | None = None,
+) -> Scored:
     """Score each regime's models on its own genes, and the full models there too.
 
     ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
-    holds what models that keep one split have not seen; the others are cross-fitted. Predictions of ``changes`` are
-    changes against control.
+    holds what models that keep one split have not seen; the others are cross-fitted. ``weights`` are the control weights
+    of external ones.
     """
     full, frames = screens["full"], []
+    noise: dict[tuple[str, str], ControlNoise] = {}
     for regime, screen in screens.items():
-        references = References(screen, folds, n_top_genes, unseen or {}, changes)
+        references = References(screen, folds, n_top_genes, unseen or {}, weights or {}, regime)
         on_genes: Iterable[ModelPredictions]
         on_genes = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
         columns = full.genes.get_indexer(screen.genes)
@@ -52,11 +54,14 @@ def score_regimes(
             )
         tables = references.scores(on_genes)
         if regime == "regressed":
-            of_full = References(full, folds, n_top_genes, unseen or {}, changes, genes=columns[references.genes])
+            genes = columns[references.genes]
+            of_full = References(full, folds, n_top_genes, unseen or {}, weights or {}, regime, genes=genes)
             tables += of_full.scores((name, "full", table) for name, table in predictions["full"].items())
-        frames += [frame.assign(regime=regime) for frame in tables]
+        frames += [scored.table.assign(regime=regime) for scored in tables]
+        for scored in tables:
+            noise |= scored.noise
     scores = pd.concat(frames, ignore_index=True)
-    return scores[["model", "regime", *(c for c in scores.columns if c not in {"model", "regime"})]]
+    return Scored(scores[["model", "regime", *(c for c in scores.columns if c not in {"model", "regime"})]], noise)
 
 
 @dataclass
@@ -67,17 +72,18 @@ class References:
     folds: Mapping[str, int]
     n_top_genes: int
     unseen: Mapping[str, Sequence[str]]
-    changes: Collection[str]
+    weights: Mapping[str, FloatArray]
+    regime: str
     genes: IntArray | None = None
 
     def __post_init__(self) -> None:
         self._by_unseen: dict[tuple[str, ...] | None, Reference] = {}
         self.genes = self._of(None).genes
 
-    def scores(self, predictions: Iterable[ModelPredictions]) -> list[pd.DataFrame]:
+    def scores(self, predictions: Iterable[ModelPredictions]) -> list[Scored]:
         """Score models in their order; those that follow each other and were trained on the same share a reference."""
         return [
-            score_table(self.screen, self._of(unseen), models, changes=self.changes)
+            score_table(self.screen, self._of(unseen), models, weights=self.weights, with_noise=self.regime)
             for unseen, models in groupby(predictions, key=lambda model: self._unseen(model[0]))
         ]
 

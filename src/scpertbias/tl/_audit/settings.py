@@ -13,6 +13,8 @@ from ... import _results, _validate
 from ..._moments.streaming import CHUNK_MEMORY
 from .jobs import Cache
 
+AUTO = "auto"
+"""Batches are found among the columns of ``obs``: those with which labels are confounded."""
 DEFAULT_COVARIATES = ("pct_counts_mt", "pct_counts_ribo")
 
 
@@ -26,7 +28,7 @@ class AuditSettings:
     fit_on: str = "control"
     groupby: str = "perturbation"
     reference: str | Sequence[str] | None = None
-    batch_key: str | Sequence[str] | None = None
+    batch_key: str | Sequence[str] | None = AUTO
     min_cells: int = 20
     layer: str | None = None
     split_key: str = "split"
@@ -37,7 +39,6 @@ class AuditSettings:
     target_sum: float = 1e4
     n_folds: int | None = None
     n_top_genes: int = 1000
-    n_boot: int = 1000
     n_random: int = 20
     keep_predictions: bool = True
     n_jobs: int | None = None
@@ -47,8 +48,9 @@ class AuditSettings:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The arguments that say how the screen is read, which every step takes."""
-        return {name: getattr(self, name) for name in _results.DATA}
+        """The arguments that say how the screen is read, which every step takes; without batches that are yet to be found."""
+        data = {name: getattr(self, name) for name in _results.DATA}
+        return {**data, "batch_key": None} if self.batch_key == AUTO else data
 
 
 def check_arguments(fit_on: str, models: Sequence[str], n_random: int) -> None:

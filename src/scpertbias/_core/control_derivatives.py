@@ -1,0 +1,126 @@
+"""How scores move with the control means that all perturbations are compared with, so that their noise can be added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from scpertbias._core.arrays import FloatArray
+from scpertbias._core.ceilings import ROUNDING, Truth, row_norm
+from scpertbias._core.control_variance import ControlBlocks
+from scpertbias._core.pearson_ceilings import CeilingTerms
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """Derivative of R numbers by the control mean of each batch, along the control blocks.
+
+    It is a sum of ``terms``: weights of the batches (R, S) times a vector over genes, of which the products with the
+    blocks (R, K) are kept.
+    """
+
+    terms: tuple[tuple[FloatArray, FloatArray], ...]
+
+    def along(self, coefficients: FloatArray) -> FloatArray:
+        """Derivative of a weighted sum of the numbers, along the blocks, by the batches (K, S)."""
+        used = coefficients != 0
+        c = coefficients[used, None]
+        total: FloatArray = np.asarray(sum(products[used].T @ (c * weights[used]) for weights, products in self.terms))
+        return total
+
+
+def variance_of(blocks: ControlBlocks, along: FloatArray) -> float:
+    """Variance of a statistic from its derivative along the blocks (K, S), half of it by either control half."""
+    return blocks.variance_along(along.reshape(2, -1, along.shape[1]) / 2)
+
+
+def score_derivatives(
+    predictions: FloatArray, truth: Truth, weights: FloatArray, blocks: ControlBlocks
+) -> dict[str, Derivative]:
+    """Return the derivatives of scores of predictions, by the name of the score.
+
+    Parameters
+    ----------
+    predictions
+        Rows x genes.
+    truth
+        What they are compared with.
+    weights
+        Weights of the control that predictions share with observed effects (R x S): they move with the control mean less
+        these weights on its batches, so that the shares of the batches in the control are a prediction that stays.
+    blocks
+        Blocks of the control on the genes of the truth.
+    """
+    along = blocks.means.reshape(-1, truth.observed.shape[1]).T
+    away, away_mean = predictions - truth.observed, truth.centroid - truth.observed
+    error, error_mean = row_norm(away), truth.centroid_l2
+    moves, moves_mean = truth.weights - weights, truth.weights - truth.centroid_weights
+    on_error = _quotient(away, error) @ along
+    of_mean = _quotient(away_mean, error_mean) @ along
+    derivatives = {
+        "l2": Derivative(((moves, on_error),)),
+        "l2_ratio": Derivative(
+            ((moves, on_error / error_mean[:, None]), (moves_mean, -of_mean * (error / error_mean**2)[:, None]))
+        ),
+    }
+    for name, about, share in (
+        ("pearson_delta", truth.control, np.zeros_like(truth.weights)),
+        ("pearson_delta_perturbed", truth.centroid, truth.centroid_weights),
+    ):
+        on_prediction, on_observed = _of_correlation(predictions, truth.observed, about)
+        derivatives[name] = Derivative(
+            ((share - weights, on_prediction @ along), (share - truth.weights, on_observed @ along))
+        )
+    return derivatives
+
+
+def ceiling_derivatives(truth: Truth, predicted: FloatArray, blocks: ControlBlocks) -> dict[str, Derivative]:
+    """Return the derivatives of the ceilings of correlations; ``predicted`` is that of :meth:`Truth.noise`."""
+    along = blocks.means.reshape(-1, truth.observed.shape[1]).T
+    derivatives = {}
+    for name, about_centroid in (("pearson_delta", False), ("pearson_delta_perturbed", True)):
+        terms = CeilingTerms.of(truth, predicted, about_centroid=about_centroid)
+        reference, share = (truth.centroid, truth.centroid_weights) if about_centroid else (truth.control, 0.0)
+        # d|v|² = 2 v · dv, and the observed effect moves against the control of its batches
+        products = 2 * terms.slope[:, None] * ((truth.observed - reference) @ along)
+        derivatives[name] = Derivative(((share - truth.weights, products),))
+    return derivatives
+
+
+def noise_of_squares(truth: Truth, terms: Mapping[str, tuple[Derivative, FloatArray]], a2: float) -> float:
+    """Variance that noise of the control alone gives a sum of squared errors, where errors are nothing else.
+
+    Parameters
+    ----------
+    truth
+        What predictions are compared with.
+    terms
+        Derivatives of errors (of ``l2``), and how much the square of each counts (R).
+    a2
+        Concentration of the noise over genes.
+    """
+    by_batch = truth.control_noise.sum(axis=1)
+    # Σ_p c_p y_pb y_pb', the form in the control means of the batches (S, S)
+    form = sum((c[:, None] * derivative.terms[0][0]).T @ derivative.terms[0][0] for derivative, c in terms.values())
+    return float(2 * a2 * by_batch @ np.asarray(form) ** 2 @ by_batch)
+
+
+def _quotient(vectors: FloatArray, size: FloatArray) -> FloatArray:
+    """Rows over their sizes; 0 where that is 0 or not known."""
+    known = (size > 0)[:, None]
+    return np.divide(vectors, size[:, None], out=np.zeros_like(vectors), where=known)
+
+
+def _of_correlation(first: FloatArray, second: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Gradients of the correlation over genes by either side (R x G); 0 where a side is constant."""
+    sides = [side - reference for side in (first, second)]
+    sides = [side - side.mean(axis=1, keepdims=True) for side in sides]
+    sizes = [row_norm(side) for side in sides]
+    rounding = ROUNDING * np.hypot(row_norm(first), row_norm(np.broadcast_to(reference, first.shape)))
+    varies = (sizes[0] > rounding) & (sizes[1] > 0)
+    u, v = (_quotient(side, np.where(varies, size, 0.0)) for side, size in zip(sides, sizes, strict=True))
+    # u · v, the correlation (R, 1)
+    r = np.einsum("rg,rg->r", u, v)[:, None]
+    return _quotient(v - r * u, np.where(varies, sizes[0], 0.0)), _quotient(u - r * v, np.where(varies, sizes[1], 0.0))

@@ -1,0 +1,77 @@
+"""The one z of an effect: over its standard error, where enough cells carry the gene for that to be known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.moments import Moments
+
+MIN_DETECTING = 10.0
+SLAB = 512
+"""Genes that are taken together."""
+
+
+def z_scores(moments: Moments, rows: IntArray) -> FloatArray:
+    """Effects of rows over their standard errors (P, G); NaN where too few cells carry the gene."""
+    z = np.full((len(rows), moments.mean.shape[1]), np.nan)
+    for start in range(0, z.shape[1], SLAB):
+        genes = slice(start, start + SLAB)
+        z[:, genes] = scaled(moments.mean[rows, genes] - moments.control[genes], z_errors(moments.genes(genes), rows))
+    z[undetectable(moments, rows)] = np.nan
+    return z
+
+
+def scaled(effects: FloatArray, errors: FloatArray) -> FloatArray:
+    """Effects over their standard errors; NaN where there is no error."""
+    z = np.full(errors.shape, np.nan)
+    np.divide(effects, errors, out=z, where=errors > 0)
+    return z
+
+
+def z_errors(moments: Moments, rows: IntArray, half: int | None = None) -> FloatArray:
+    """Standard error of the effect of each row in each gene (P, G), in all cells or in one half of them.
+
+    The variances of a row and of the control are not below the pooled one: few cells may show none by chance.
+    """
+    pooled, control = moments.pooled_var, moments.reference
+    n, weights, n_control = moments.n, moments.weights, moments.n_control
+    if half is not None:
+        n, weights, n_control = moments.n_half[half], moments.half_weights[half], moments.counts[half, control]
+    own = np.maximum(np.nan_to_num(moments.var[rows]), pooled) / np.where(n > 0, n, np.nan)[rows, None]
+    of_control = np.maximum(np.nan_to_num(moments.control_var), pooled) / np.maximum(n_control, 1)[:, None]
+    errors: FloatArray = np.sqrt(own + weights[rows] ** 2 @ of_control)
+    return errors
+
+
+def undetectable(moments: Moments, rows: IntArray) -> BoolArray:
+    """Whether too few cells of a row and of the control carry the gene (P, G); never where values can be negative."""
+    too_rare = np.zeros((len(rows), moments.mean.shape[1]), dtype=np.bool_)
+    for start in range(0, too_rare.shape[1], SLAB):
+        genes = slice(start, start + SLAB)
+        sums = value_sums(moments.genes(genes))
+        if (sums[0] < -1e-9 * np.sqrt(sums[1].max(initial=0.0))).any():
+            return np.zeros_like(too_rare)
+        carrying = n_carrying(sums)
+        # Cells of one value each make a whole number, to rounding: that must not tip the scale.
+        too_rare[:, genes] = carrying[rows] + carrying[moments.reference] < MIN_DETECTING * (1 - 1e-9)
+    return too_rare
+
+
+def value_sums(moments: Moments) -> FloatArray:
+    """Sums of the values of each row's cells and of their squares (2, R, G), before covariates were regressed."""
+    if moments.value_sums is not None:
+        return moments.value_sums
+    n, mean = moments.n[:, None], np.nan_to_num(moments.raw_mean)
+    squares = n * mean**2 + np.maximum(n - 1, 0) * np.nan_to_num(moments.raw_var)
+    return np.array([n * mean, squares], dtype=np.float64)
+
+
+def n_carrying(sums: FloatArray) -> FloatArray:
+    """Effective number of cells that carry each gene, (Σx)² / Σx² (R, G)."""
+    total, squares = sums
+    # What is left of cells without the gene, after batches are taken out and put back, is rounding.
+    least = 1e-12 * squares.max(axis=0, initial=0.0)
+    n: FloatArray = np.zeros_like(squares)
+    np.divide(total**2, squares, out=n, where=squares > least)
+    return n

@@ -1,0 +1,123 @@
+"""Columns of ``obs`` whose levels perturbations may be out of balance over, found by what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .. import _validate
+from .._core.arrays import BoolArray, IntArray
+
+MIN_CONTROLS = 10
+UNTESTED = 0.2
+CELLS_PER_LEVEL = 20
+MOST_NUMBERS = 50
+"""Whole numbers with more levels are measurements, unless the name of their column is that of a batch."""
+NEARLY_ALL = 0.99
+TESTED, LABELS, INSEPARABLE = "tested", "labels", "inseparable"
+
+
+@dataclass(frozen=True)
+class ObsColumn:
+    """A column that was looked at.
+
+    ``status`` is ``TESTED`` where enough levels have enough control cells, ``LABELS`` where the labels determine the
+    column or it determines them, ``INSEPARABLE`` where the control lies in one level of a batch and many perturbed cells in
+    others. ``level`` (cells,) numbers the levels with enough control cells, anew in each batch; −1 for all others.
+    """
+
+    name: str
+    n_levels: int
+    status: str
+    level: IntArray
+
+
+def examine(obs: pd.DataFrame, label: IntArray, batch: IntArray, *, leave_out: Collection[str]) -> list[ObsColumn]:
+    """Look at all columns of ``obs`` but some.
+
+    Parameters
+    ----------
+    obs
+        One row per cell.
+    label
+        Perturbation of each cell: 0 the control, −1 left out.
+    batch
+        Batch of each cell.
+    leave_out
+        Columns that the screen is read by: labels, guides, splits, batches.
+    """
+    columns = []
+    for name in obs.columns:
+        if str(name) in leave_out:
+            continue
+        code = _codes(obs[name], is_batch=bool(_validate.BATCH_WORDS.match(str(name))))
+        if code is not None and (column := _examined(str(name), code, label, batch)) is not None:
+            columns.append(column)
+    return columns
+
+
+def levels(columns: Iterable[ObsColumn]) -> list[IntArray]:
+    """Return the levels of each column whose cells are counted: of all but those that labels determine."""
+    return [column.level for column in columns if column.status != LABELS]
+
+
+def _codes(values: pd.Series, *, is_batch: bool) -> IntArray | None:
+    """Number the values of a column, −1 where one is missing; None for columns of measurements."""
+    kind = values.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        return values.cat.codes.to_numpy(np.int64)
+    if pd.api.types.is_float_dtype(kind):
+        known = values.dropna()
+        if not (is_batch and (known == known.round()).all()):
+            return None
+    elif pd.api.types.is_object_dtype(kind) or isinstance(kind, pd.StringDtype):
+        if pd.api.types.infer_dtype(values, skipna=True) not in ("string", "boolean", "integer"):
+            return None
+    elif not (pd.api.types.is_integer_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
+        return None
+    code, names = pd.factorize(values, sort=True)
+    if pd.api.types.is_integer_dtype(kind) and len(names) > MOST_NUMBERS and not is_batch:
+        return None
+    return code.astype(np.int64)
+
+
+def _examined(name: str, code: IntArray, label: IntArray, batch: IntArray) -> ObsColumn | None:
+    """Say whether a column can be tested; None where it has nothing to do with balance."""
+    counts = label >= 0
+    known = counts & (code >= 0)
+    present = np.bincount(code[known]) > 0
+    n_levels, n_labels = int(present.sum()), int(label.max()) + 1
+    if not 2 <= n_levels <= counts.sum() / CELLS_PER_LEVEL:
+        return None
+    levels = np.where(known, (np.cumsum(present) - 1)[np.maximum(code, 0)], -1)
+    table = np.bincount(label[known] * n_levels + levels[known], minlength=n_labels * n_levels).reshape(n_labels, -1)
+    if _determined(table):
+        return ObsColumn(name, n_levels, LABELS, np.full(len(code), -1))
+    level, several = _with_controls(levels, label == 0, batch)
+    if several:
+        return ObsColumn(name, n_levels, TESTED, level)
+    # Only its name tells a batch from what perturbations do, and a batch need not be separable within batches.
+    untested = (level[label > 0] < 0).mean() if (label > 0).any() else 0.0
+    if _validate.BATCH_WORDS.match(name) and untested > UNTESTED:
+        return ObsColumn(name, n_levels, INSEPARABLE, level)
+    return None
+
+
+def _determined(table: np.ndarray) -> bool:
+    """Whether nearly all cells of each label are in one level, the control's too, or nearly all of each level have one label."""
+    control, perturbed = table[0], table[1:]
+    by_label = [control.max() / max(control.sum(), 1), perturbed.max(axis=1).sum() / max(perturbed.sum(), 1)]
+    return min(by_label) >= NEARLY_ALL or table.max(axis=0).sum() >= NEARLY_ALL * table.sum()
+
+
+def _with_controls(levels: IntArray, control: BoolArray, batch: IntArray) -> tuple[IntArray, bool]:
+    """Number the levels of each batch with enough control cells, and say whether a batch has several of them."""
+    n_levels, n_batches = int(levels.max()) + 1, int(batch.max()) + 1
+    joint = np.where(levels >= 0, batch * n_levels + levels, -1)
+    enough = np.bincount(joint[(levels >= 0) & control], minlength=n_levels * n_batches) >= MIN_CONTROLS
+    number = np.where(enough, np.cumsum(enough) - 1, -1)
+    level = np.where(joint >= 0, number[joint], -1)
+    return level, bool(enough.reshape(n_batches, n_levels).sum(axis=1).max() > 1)
