@@ -58,7 +58,7 @@ def _intervals(profiles: AnnData, n_genes: int) -> dict[str, tuple[float, float]
     """Return the bounds of every interval that the package gives of the model and that has a true value here."""
     spb.tl.score(profiles, [MODEL, "mean"], n_top_genes=n_genes)
     spb.tl.variance_ratio(profiles, MODEL)
-    spb.tl.specificity(profiles, MODEL, n_top_genes=n_genes, n_perm=1, n_boot=1)
+    spb.tl.specificity(profiles, MODEL, n_top_genes=n_genes, n_perm=1)
     summary = spb.get.summary(profiles, models=MODEL, subset="all").set_index("metric")
     ratio = spb.get.variance_ratio(profiles, models=MODEL, level="screen")
     specificity = spb.get.specificity(profiles, models=MODEL).set_index("metric")
