@@ -57,8 +57,9 @@ try-wheel: build  ## install the wheel in an empty environment, and run the demo
 	$(WHEEL)/bin/python -m pip install $(PIP_OPTIONS) dist/*.whl
 	cd $(WHEEL) && bin/scpertbias demo
 
-nightly: $(VENV)/.test  ## what takes minutes: the long tutorials
+nightly: $(VENV)/.test  ## what takes minutes: the long tutorials, and a tenth of the screens behind docs/truth.csv
 	MPLBACKEND=agg $(BIN)/pytest -m nightly
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.truth --part 0.1 --jobs $(WORKERS) --check
 
 # The newest release of everything. Only warnings that point at this package are errors: others' deprecations are theirs.
 test-latest:  ## the tests on the newest stack: make test-latest PYTHON=python3.13

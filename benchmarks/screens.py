@@ -147,6 +147,8 @@ class Screen:
         ``none``, ``open``, ``relative`` or ``fixed``; see the head of this file.
     tails
         Sizes of perturbations: ``equal``, ``gamma``, ``lognormal`` or ``pareto`` (few carry most of the response).
+    largest_size
+        Sizes are cut to this before they are scaled; the smallest possible one of ``pareto`` is 1.
     gene_density, gene_tails
         Part of the genes that a direction moves, and whether its changes are normal or heavy (t with 3 degrees of
         freedom).
@@ -194,6 +196,7 @@ class Screen:
     state_strength: float = 0.2
     closure: Closure = "relative"
     tails: Tails = "gamma"
+    largest_size: float = float("inf")
     gene_density: float = 1.0
     gene_tails: GeneTails = "normal"
     own_strength: float = 0.0
@@ -675,7 +678,7 @@ def _effects(
     """Log-fold changes, changes of depth, the direction of the axis, and who carries what."""
     n = config.n_perturbations
     who, axis_rng, own_rng, set_rng, depth_rng = rngs
-    size = _sizes(config, who)
+    size = np.minimum(_sizes(config, who), config.largest_size)
     order = who.permutation(n)
 
     def scaled(carriers: NDArray[np.bool_]) -> Array:

@@ -126,6 +126,11 @@ def test_audit_that_left_something_out_meets_no_budget(benchmarks, monkeypatch):
         assert benchmarks.audit.is_complete(None) is complete
 
 
+def test_no_benchmark_needs_the_tests():
+    for path in (ROOT / "benchmarks").rglob("*.py"):
+        assert not re.search(r"^\s*(from|import) tests\b", path.read_text(encoding="utf-8"), re.M), path
+
+
 @pytest.mark.parametrize(
     ("ours", "difference", "met"),
     [((1.0, 1.0, 4.0), 1e-6, True), ((1.0, 4.0, 4.0), 1e-6, False), ((1.0, 1.0, 4.0), 1e-4, False)],

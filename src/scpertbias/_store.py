@@ -49,7 +49,7 @@ def log_base(adata: AnnData) -> float | None:
     """Return the base of the logarithms that scanpy noted, None where it noted none."""
     stated = adata.uns.get("log1p")
     base = stated.get("base") if isinstance(stated, Mapping) else None
-    return float(base) if isinstance(base, Real) and float(base) > 1 else None
+    return float(base) if isinstance(base, int | float | np.number) and float(base) > 1 else None
 
 
 def light(adata: AnnData, layer: str | None) -> AnnData:
