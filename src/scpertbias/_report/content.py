@@ -177,7 +177,7 @@ def answer(tables: Mapping[str, pd.DataFrame], constant: Collection[str], size: 
         shared.shared_verdict(tables),
         technical.technical_verdict(tables),
         models.models_verdict(tables, card),
-        retraining.retraining_verdict(evaluated(tables, card)),
+        retraining.retraining_verdict(evaluated(tables, card), constant),
         recurrence.recurrence_verdict(tables, confounder_sets()),
     )
     later = {

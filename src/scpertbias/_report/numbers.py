@@ -12,6 +12,7 @@ from .._keys import NEGLIGIBLE
 GAP = "–"
 SIGNIFICANT = 3
 LEAST_P, ROUGH_P = 0.001, 0.1
+ROUNDS_TO_0 = 0.005
 TINY = NEGLIGIBLE
 
 
@@ -37,7 +38,9 @@ def number(value: Any, *, digits: int = SIGNIFICANT) -> str:
 
 
 def short(value: Any) -> str:
-    """Return a number as a sentence has it, with two decimals."""
+    """Return a number as a sentence has it, with two decimals; with three where two would make it 0."""
+    if known(value) and 0 < abs(float(value)) < ROUNDS_TO_0:
+        return fixed(value)
     text = f"{value:.2f}" if known(value) else GAP
     return "0" if float(text.strip(GAP) or 1) == 0 else _minus(text)
 

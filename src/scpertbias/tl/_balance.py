@@ -221,9 +221,12 @@ class _Tester:
         )
         out = []
         for name, share in zip(quality.names, shares, strict=True):
-            noted = self.known and share.share >= PART and share.p <= P_COLUMN
-            note = f"differs between perturbations and accounts for {100 * share.share:.0f}%" if noted else ""
-            out.append(self._row(name, name, 0, share, np.nan, NOTED if noted else BALANCED, note))
+            differs = bool(share.p <= P_COLUMN)
+            note = "differs between perturbations" if differs else ""
+            if differs and self.known:
+                part = f"accounts for {100 * share.share:.0f}%" if share.share >= PART else "accounts for little"
+                note = f"{note} and {part} of the response"
+            out.append(self._row(name, name, 0, share, np.nan, NOTED if differs else BALANCED, note))
         return out
 
     def _row(

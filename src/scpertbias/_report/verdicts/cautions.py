@@ -13,6 +13,7 @@ from .scorecard import above_ceiling, assessed
 from .screen import scan, shifted_rows
 
 SEVERE = (
+    "labels_confounded",
     "cells_left_out",
     "few_controls",
     "few_genes",
@@ -79,9 +80,13 @@ def _size(screen: Mapping[str, Any]) -> list[Statement]:
 
 
 def _columns(balance: pd.DataFrame, adopted: Collection[str]) -> list[Statement]:
-    """Return the columns that were adopted as batches, and those that cannot be separated from the labels."""
+    """Return the columns with which labels are confounded, that were adopted as batches, or that cannot be separated."""
     rows = balance[(balance["kind"] == "column") & ((balance["status"] != "adopted") | balance["column"].isin(adopted))]
-    kinds = {"adopted": "column_adopted", "cannot be separated": "cannot_be_separated"}
+    kinds = {
+        "confounded": "labels_confounded",
+        "adopted": "column_adopted",
+        "cannot be separated": "cannot_be_separated",
+    }
     keys = ("column", "share", "null", "p", "untested")
     return [
         Statement(kinds[row["status"]], {key: row[key] for key in keys}, rows[rows["column"] == row["column"]])

@@ -97,7 +97,7 @@ def _verdict(card: pd.DataFrame, varying: pd.DataFrame) -> Verdict:
         if len(rows):
             return Verdict(NAME, verdict, kind, _skills(rows), rows)
     if len(sure) and sure["constant"].all():
-        return Verdict(NAME, NO, "all_constant", {"n": int(sure["n"].max()), **columns(sure, "model")}, sure)
+        return Verdict(NAME, INCONCLUSIVE, "all_constant", {"n": int(sure["n"].max()), **columns(sure, "model")}, sure)
     if len(sure):
         most = sure.loc[sure["n"].idxmax()]
         facts = {"n": int(most["n"]), "n_effective": float(most["n_effective"])}

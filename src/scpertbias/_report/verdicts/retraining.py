@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -19,6 +19,7 @@ KINDS = (
     "better_than_random",
     "better_not_than_random",
     "better_random_not_tested",
+    "only_constants_retrained",
     "nothing_changes",
     "worse",
     "no_significant_gain",
@@ -34,8 +35,11 @@ STATEMENTS = (
 GENE_REGIMES = ("no_mt_ribo", "no_mt")
 
 
-def retraining_verdict(tables: Mapping[str, pd.DataFrame]) -> Verdict | None:
-    """Return what retraining without mitochondrial and ribosomal genes changes; None without models."""
+def retraining_verdict(tables: Mapping[str, pd.DataFrame], constant: Collection[str] = ()) -> Verdict | None:
+    """Return what retraining without mitochondrial and ribosomal genes changes; None without models.
+
+    ``constant`` names the models that predict one and the same for all unseen perturbations.
+    """
     if tables["summary"].empty:
         return None
     regimes = tables["retraining"]
@@ -46,7 +50,7 @@ def retraining_verdict(tables: Mapping[str, pd.DataFrame]) -> Verdict | None:
     elif table.empty and len(regimes) and regimes["regime"].isin(GENE_REGIMES).any():
         verdict = Verdict(NAME, INCONCLUSIVE, "only_baseline_retrained")
     else:
-        verdict = _verdict(table, tables["random_removals"])
+        verdict = _verdict(table, tables["random_removals"], constant)
     details = tuple(_changes(str(regime), rows) for regime, rows in table.groupby("regime", sort=False))
     sentences = (*_ranking(tables["ranking"]), *_random(tables["random_removals"]))
     return replace(verdict, sentences=sentences, details=details)
@@ -63,8 +67,8 @@ def change(row: pd.Series) -> str:
     return "better" if row["ci_low"] > 0 else "worse" if row["ci_high"] < 0 else "unclear"
 
 
-def _verdict(table: pd.DataFrame, random: pd.DataFrame) -> Verdict:
-    """Judge the widest regime without confounder genes."""
+def _verdict(table: pd.DataFrame, random: pd.DataFrame, constant: Collection[str]) -> Verdict:
+    """Judge the widest regime without confounder genes; a constant prediction cannot show what retraining does."""
     present = [regime for regime in GENE_REGIMES if len(table) and (table["regime"] == regime).any()]
     if not present:
         return Verdict(NAME, INCONCLUSIVE, "no_regime")
@@ -72,6 +76,8 @@ def _verdict(table: pd.DataFrame, random: pd.DataFrame) -> Verdict:
     sure, better = rows[rows["change"] != "none"], rows[rows["change"] == "better"]
     if sure.empty:
         return Verdict(NAME, INCONCLUSIVE, "too_few_held_out", {}, rows)
+    if sure["model"].isin(constant).all():
+        return Verdict(NAME, INCONCLUSIVE, "only_constants_retrained", {"n_judged": len(sure)}, sure)
     if len(better):
         return _better(present[0], better, random)
     facts = {"regime": present[0], "n_models": len(rows), "n_judged": len(sure), "negligible": TINY}

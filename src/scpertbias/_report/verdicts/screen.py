@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from ..._keys import OBSERVED
-from ...pp._check import MOST, strongest
+from ...pp._check import strongest
 from ...tl._target_response import MIN_TARGETS
 from .base import NO, PARTLY, YES, Statement, Verdict, columns, response_known
 
@@ -20,6 +20,7 @@ STATEMENTS = (
     "response_of_target_genes",
     "alignment_untested",
     "alignment_in_place",
+    "alignment_inconclusive",
 )
 TOO_FEW_CELLS, NOT_DETECTED, TARGET_ONLY = "too few cells", "not detected", "target gene only"
 COUNTED = {
@@ -39,6 +40,8 @@ def screen_verdict(tables: Mapping[str, pd.DataFrame]) -> Verdict:
     good = used[~used["kind"].isin((NOT_DETECTED, TARGET_ONLY))]
     n_own = int((used["kind"] == TARGET_ONLY).sum())
     facts = {"n_detected": len(good), "n": len(used), "n_target_only": n_own, "max_q": FDR}
+    balance = tables["balance"]
+    facts["confounded_with"] = balance.loc[balance["status"] == "confounded", "column"].tolist()
     if good.empty and response_known(tables["confounding"]):
         verdict = Verdict(NAME, PARTLY, "only_together", facts)
     elif good.empty:
@@ -58,7 +61,11 @@ def _few(used: pd.DataFrame, good: pd.DataFrame) -> list[Statement]:
     rows = used.loc[strongest(used["response_share"]), ["perturbation", "response_share"]]
     if rows.empty:
         return []
-    facts = {"n": len(used), "share": MOST, **columns(rows, "perturbation", "response_share")}
+    facts = {
+        "n": len(used),
+        "share": float(rows["response_share"].sum()),
+        **columns(rows, "perturbation", "response_share"),
+    }
     return [Statement("few_perturbations_respond", facts, rows)]
 
 
@@ -86,7 +93,7 @@ def scan(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _alignment(tables: Mapping[str, pd.DataFrame]) -> list[Statement]:
-    """Return that gene labels look right, or were not tested; that they look wrong is a caution."""
+    """Return that gene labels look right, or that this is unknown; that they look wrong is a caution."""
     table = scan(tables)
     if table.empty or len(shifted_rows(table)):
         return []
@@ -95,7 +102,8 @@ def _alignment(tables: Mapping[str, pd.DataFrame]) -> list[Statement]:
     if with_p.empty:
         return [Statement("alignment_untested", {"min_targets": MIN_TARGETS})]
     here = with_p[with_p["shift"] == 0]
-    return [Statement("alignment_in_place", columns(here, "n_targets", "percentile", "expected", "p"), here)]
+    kind = "alignment_in_place" if (here["p"] <= FDR).all() else "alignment_inconclusive"
+    return [Statement(kind, columns(here, "n_targets", "percentile", "expected", "p"), here)]
 
 
 def shifted_rows(table: pd.DataFrame) -> pd.DataFrame:

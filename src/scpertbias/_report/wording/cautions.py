@@ -37,7 +37,15 @@ def _check_warning(f: Facts) -> str:
     return upper(f["detail"]) if f["detail"].startswith("no ") else f["detail"]
 
 
+def _labels_confounded(f: Facts) -> str:
+    return (
+        f"Labels are confounded with {f['column']}, whose composition accounts for {percent(f['share'])} of the response. "
+        "All verdicts below include these differences"
+    )
+
+
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
+    "labels_confounded": _labels_confounded,
     "cells_left_out": lambda f: (
         f"{percent(f['n_left_out'] / f['n_cells'])} of the cells were left out ({count(f['n_left_out'])} of "
         f"{count(f['n_cells'])}). Check labels and batches before you use a verdict"

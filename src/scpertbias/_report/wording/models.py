@@ -138,7 +138,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     ),
     "none_better": _none_better,
     "all_constant": lambda f: (
-        "No. Every assessed model predicts the same profile for all unseen perturbations "
+        "Inconclusive. Every assessed model predicts the same profile for all unseen perturbations "
         f"({sample_size(f['n'])}). Add models that distinguish perturbations"
     ),
     "better_than_mean": lambda f: _compared("Better than the mean baseline", f),

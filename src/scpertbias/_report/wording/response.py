@@ -23,14 +23,14 @@ def _axis(lead: str, f: Facts) -> str:
 
 
 def _small_axis(f: Facts) -> str:
-    return f"No. One shared axis accounts for only {share(f)} of the response. Nothing needs to be done"
+    return f"No. One shared axis accounts for only {share(f)} of the response. Scores need no correction for it"
 
 
 def _no_axis(f: Facts) -> str:
     common = {"share": f["common"], "ci_low": f["common_ci_low"], "ci_high": f["common_ci_high"]}
     return (
         f"No. No shared axis is measurable, and a shift common to all perturbations accounts for {share(common)}. "
-        "Nothing needs to be done"
+        "Scores need no correction for it"
     )
 
 
@@ -42,8 +42,14 @@ def _axis_of_sets(f: Facts) -> str:
 def _batch(f: Facts) -> str:
     return (
         f"Yes, batch. The composition of {f['column']} accounts for {percent(f['share'])} of the response, "
-        f"more than random composition ({p_text(f['p'])}). Repeat the audit with {f['column']} as the batch"
+        f"more than random composition ({p_text(f['p'])}). Repeat the audit with the column {f['column']} as batch"
     )
+
+
+def _action_on_sets(f: Facts) -> str:
+    if {f["axis"], *f["others"]} & {"mt", "ribo"}:
+        return "Compare models after retraining without mitochondrial and ribosomal genes"
+    return "Check whether these genes reflect stress of the cells rather than the perturbations"
 
 
 def _sets(lead: str, action: str, f: Facts) -> str:
@@ -134,8 +140,8 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "axis_of_sets": _axis_of_sets,
     "common_shift": lambda f: f"A shift common to all perturbations accounts for {share(f)} of the response",
     "batch": _batch,
-    "technical_sets": lambda f: _sets("Yes", "Compare models after retraining without these genes", f),
-    "technical_sets_in_part": lambda f: _sets("Partly", "Compare models after retraining without these genes", f),
+    "technical_sets": lambda f: _sets("Yes", _action_on_sets(f), f),
+    "technical_sets_in_part": lambda f: _sets("Partly", _action_on_sets(f), f),
     "depth": _depth,
     "program": lambda f: _sets("No, a biological program", "Keep these genes: they are part of the response", f),
     "no_sign": _no_sign,

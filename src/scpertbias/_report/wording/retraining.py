@@ -137,6 +137,10 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "better_random_not_tested": lambda f: _better(
         "Partly", "but random genes were not removed for comparison. Repeat with random removals", f
     ),
+    "only_constants_retrained": lambda f: (
+        f"Inconclusive. {upper(plural(f['n_judged'], 'assessed model'))} {verb([""] * f["n_judged"], "predict", "predicts")} "
+        "the same profile for all unseen perturbations, so retraining was not tested. Add models that distinguish them"
+    ),
     "nothing_changes": _no_change,
     "worse": _worse,
     "no_significant_gain": _no_significant_gain,

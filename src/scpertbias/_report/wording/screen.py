@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..numbers import number, p_text, percent
+from ..numbers import listed, number, p_text, percent
 from .terms import Facts, plural, rows_of, some_names
 
 
@@ -16,6 +16,8 @@ def _detected(lead: str, action: str, f: Facts) -> str:
         if f["n_detected"]
         else f"None of {f['n']} perturbations has"
     )
+    if f["confounded_with"] and f["n_detected"]:
+        action = f"These may be differences between levels of {listed(f['confounded_with'])}, not effects"
     return f"{lead}. {n} a detected effect (q ≤ {f['max_q']:g}).{own} {action}"
 
 
@@ -43,13 +45,13 @@ def _response_of_target_genes(f: Facts) -> str:
     return f"Knockdown can be checked for {plural(f['n_measured'], 'perturbation')} ({of_those})"
 
 
-def _alignment_in_place(f: Facts) -> str:
+def _alignment(lead: str, f: Facts) -> str:
     own = "".join(
         f" Target genes change more than {percent(r['percentile'])} of genes in their own perturbation, against "
         f"{percent(r['expected'])} in a random one ({p_text(r['p'])}, n = {r['n_targets']:.0f})"
         for r in rows_of(f, "n_targets", "percentile", "expected", "p")
     )
-    return f"Gene labels look correctly aligned.{own}"
+    return f"{lead}.{own}"
 
 
 def _labels_shifted(f: Facts) -> str:
@@ -71,6 +73,9 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "few_perturbations_respond": _few_perturbations_respond,
     "response_of_target_genes": _response_of_target_genes,
     "alignment_untested": lambda f: f"Gene labels: not tested (fewer than {f['min_targets']} measured target genes)",
-    "alignment_in_place": _alignment_in_place,
+    "alignment_in_place": lambda f: _alignment("Gene labels look correctly aligned", f),
+    "alignment_inconclusive": lambda f: _alignment(
+        "The alignment of gene labels cannot be checked, as target genes do not respond more than others", f
+    ),
     "labels_shifted": _labels_shifted,
 }
