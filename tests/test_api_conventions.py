@@ -26,8 +26,11 @@ SHARED_DEFAULTS = {
     "rng": 0,
     "split_key": "split",
     "batch_key": None,
+    "combination_sep": None,
+    "label_map": None,
 }
 OTHER_DEFAULTS = {
+    ("pp.inspect", "groupby"): None,  # it looks for the column
     # here the reference is the one that the brought effects are relative to, not the control's name
     ("tl.add_predictions", "reference"): "observed",
     # an audit looks for batches with which labels are confounded

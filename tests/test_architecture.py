@@ -25,7 +25,7 @@ READERS = ("pl", "_report", "_cli")
 ROWS = (
     ("_keys", "_log", "_docs", "_compat"),
     ("_core",),
-    ("_files", "_labels", "_serialize", "_store", "_validate"),
+    ("_columns", "_files", "_genes", "_inspect", "_labels", "_scale", "_serialize", "_store", "_validate"),
     ("_moments",),
     ("_results", "_held_out", "_tables"),
     ("ds", "pp"),

@@ -205,6 +205,35 @@ ENSEMBL = {f"ENSG{i:011d}": name for i, name in enumerate(GENES)}
 MOUSE = {g: g.replace("MT-", "mt-") if g.startswith("MT-") else g.capitalize() for g in GENES}
 
 
+SPELLED = {g: f"GRCh38_{g}".replace("MT-", "MT.") for g in GENES}
+
+
+def joined(x):
+    """Every second cell as the counts that it was made of, but for a factor."""
+    return np.where(np.arange(len(x))[:, None] % 2, x, np.round(np.expm1(x) / 50))
+
+
+def ambient(x):
+    """Counts of which the mean of the ambient RNA was taken off."""
+    k = np.expm1(x) / 20
+    return np.where(k > 0, np.maximum(k - 0.07 * k.mean(axis=0), 0.03), 0)
+
+
+def guide_captures():
+    adata = plain()
+    var = pd.DataFrame({"feature_types": ["Gene Expression"] * len(GENES) + ["CRISPR Guide Capture"] * 2})
+    var.index = [*GENES, "JAK2_sg1", "MYC_sg1"]
+    return ad.AnnData(np.hstack([adata.X, np.full((adata.n_obs, 2), 40)]), obs=adata.obs, var=var)
+
+
+def second_column(adata):
+    """A silent column with the symbol of another one."""
+    ensembl(adata)
+    var = pd.DataFrame({"gene_name": ["JAK2"]}, index=["ENSG99999999999"])
+    silent = ad.AnnData(np.zeros((adata.n_obs, 1), dtype=np.float32), obs=adata.obs, var=var)
+    return ad.concat([silent, adata], axis=1, merge="first")
+
+
 def with_parts(x):
     """CSR in which every value is stored as two halves."""
     rows = sparse.csr_matrix(x)
@@ -288,7 +317,7 @@ def many() -> ad.AnnData:
     labels = np.repeat([f"T{i:05d}" for i in range(20_000)], 2)
     labels = np.concatenate([np.repeat("control", 40), labels])
     obs = pd.DataFrame({"perturbation": labels}, index=[f"cell{i}" for i in range(len(labels))])
-    return ad.AnnData(rng.gamma(2.0, size=(len(labels), 6)), obs=obs)
+    return ad.AnnData(rng.gamma(2.0, 0.4, size=(len(labels), 6)), obs=obs)
 
 
 NO_WORD = ("", "nan", "NaN", None, np.nan, "unassigned", " Multiplet ", "none", "ambiguous")
@@ -325,6 +354,23 @@ CASES: dict[str, Case] = {
     "labels that look like guides": Case(
         relabeled({"SPI1": "JAK2_g1", "STAT2": "JAK2_g2", "STAT3": "MYC_g1", "MYC": "MYC_g2"})
     ),
+    "combinations joined by ' || ' or '/'": Case(
+        relabeled({"SPI1": "JAK2 || MYC", "STAT2": "MYC/STAT1"}), like=relabeled(COMBINED)
+    ),
+    "words of guide assigners (negative, multiple, …)": Case(
+        unlabeled(("negative", "multiple", "doublet", "no_guide")), like=without_every_seventh
+    ),
+    "labels that list many guides": Case(
+        column(
+            lambda v: [
+                label
+                if label == "control"
+                else ";".join(f"{t}_g{(i * k) % 97}" for k, t in enumerate(TARGETS[i % 3 :], 1))
+                for i, label in enumerate(v)
+            ]
+        )
+    ),
+    "a pattern that also takes a measured gene": Case(relabeled({"control": "JAK_1"}), given={"reference": "JAK*"}),
     "no control": Case(relabeled({"control": "GENE1"})),
     "a control of another name, with reference=": Case(
         relabeled({"control": "wild type"}), renamed={"wild type": "control"}, given={"reference": "wild type"}
@@ -364,6 +410,18 @@ CASES: dict[str, Case] = {
         given=COUNTS,
     ),
     "log-normalized values, with normalize=True": Case(plain, given={"normalize": True}),
+    "counts and logarithms in one matrix": Case(values(joined)),
+    "counts with fractions": Case(values(ambient)),
+    "normalized counts, not logged": Case(values(np.expm1)),
+    "proportions": Case(values(lambda x: np.expm1(x) / 1e4)),
+    "proportions, with normalize=True": Case(
+        changed(lambda a: a.layers.__setitem__("counts", np.expm1(a.X) / 1e4)), given=COUNTS
+    ),
+    "values logged twice": Case(values(np.log1p)),
+    "size factors that are no totals": Case(
+        changed(lambda a: a.obs.__setitem__("scran", np.linspace(0.5, 1.5, a.n_obs))),
+        given={**COUNTS, "size_factors": "scran"},
+    ),
     "negative values": Case(values(lambda x: x - 1)),
     "NaN": Case(values(at(1234, np.nan))),
     "infinite values": Case(values(at(3, np.inf))),
@@ -401,11 +459,16 @@ CASES: dict[str, Case] = {
     "backed by a file": Case(backed),
     "a dask array": Case(values(as_dask)),
     # genes
+    "counts of guides among the genes": Case(guide_captures),
+    "mitochondrial genes with points, and a genome before all names": Case(
+        genes(SPELLED), renamed={v: k for k, v in SPELLED.items()}
+    ),
+    "a symbol of two columns": Case(changed(second_column)),
     "gene names that repeat": Case(genes({"MYC": "JAK2"})),
     "gene names with '/', spaces and markup": Case(genes({"GENE8": "GENE8 </b>/1"}), renamed={"GENE8 </b>/1": "GENE8"}),
     "Ensembl ids, symbols in var": Case(changed(ensembl), renamed=ENSEMBL),
     "Ensembl ids, no symbols": Case(genes({name: key for key, name in ENSEMBL.items()})),
-    "mouse": Case(genes(MOUSE)),
+    "mouse": Case(genes(MOUSE), renamed={v: k for k, v in MOUSE.items()}),
     "mouse, with species='mouse'": Case(
         genes(MOUSE), renamed={v: k for k, v in MOUSE.items()}, given={"species": "mouse"}
     ),

@@ -87,3 +87,22 @@ def test_some_names():
     assert _log.some(["a", 2]) == "a, 2"
     assert _log.some("abcdef") == "a, b, c, d, e, …"
     assert _log.some(iter("abc"), 2) == "a, b, …"
+
+
+def test_a_thing_is_warned_of_once():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with _log.warn_once():
+            _log.warn("a")
+            with _log.warn_once():  # a step that does the same
+                _log.warn("a")
+                _log.warn("b")
+            _log.warn("b")
+        _log.warn("a")
+    assert [str(w.message) for w in caught] == ["a", "b", "a"]
+
+
+def test_nothing_is_said_before_scanpy_is_there():
+    code = "from scpertbias import _log; import sys; _log.info('x'); _log.added('y'); sys.exit('scanpy' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")

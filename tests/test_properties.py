@@ -37,9 +37,9 @@ def screens(draw, *, min_genes: int = 2, min_perturbations: int = 2, ties: bool 
     genes = [f"G{i:02d}" for i in range(n_genes)]
     targets = [*genes[: max(2, n_perturbations // 2)], *(f"T{i}" for i in range(n_perturbations))][:n_perturbations]
     labels = np.repeat(["control", *targets], [draw(st.integers(24, 44)), *sizes])
-    x = rng.gamma(2.0, size=(len(labels), n_genes)) * np.exp(rng.normal(0, 2, n_genes))
+    x = np.log1p(rng.gamma(2.0, size=(len(labels), n_genes)) * np.exp(rng.normal(0, 2, n_genes)))
     x[rng.random(x.shape) < draw(st.sampled_from([0.0, 0.5, 0.95] if ties else [0.0]))] = 0
-    x += draw(st.sampled_from([0.0, 0.0, 1e3] if ties else [0.0]))
+    x += draw(st.sampled_from([0.0, 0.0, 3.3] if ties else [0.0]))
     x = x.astype(draw(st.sampled_from([np.float32, np.float64])))
     x[0, 0] += 0.125  # never whole numbers only, which would be counts
     part = dict(zip(sorted(targets), rng.permutation(["train", "train", "val", "test", "train", "test"]), strict=False))

@@ -404,3 +404,21 @@ def test_light_cells_have_one_matrix_and_know_how_it_was_made(adata):
     assert light.X is None
     assert list(light.layers) == ["z"]
     assert _store.layer_record(light, "z") == {"kind": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "base"),
+    [
+        ({"base": 2}, 2.0),
+        ({"base": np.float32(10)}, 10.0),
+        ({"base": None}, None),
+        ({}, None),
+        (None, None),
+        ("ln", None),
+    ],
+)
+def test_the_base_of_the_logarithms_that_scanpy_notes(stated, base):
+    adata = AnnData(np.ones((2, 2)))
+    adata.uns["log1p"] = stated
+    assert _store.log_base(adata) == base
+    assert _store.log_base(_store.light(adata, None)) == base

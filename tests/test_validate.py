@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import scanpy as sc
 from anndata import AnnData, read_h5ad
-from scipy import sparse
 
 from scpertbias import _compat, _validate
 
@@ -172,12 +171,6 @@ def test_missing_batches(adata):
         _validate.batch_codes(adata, ["batch", "lane"])
 
 
-def test_likely_batches(adata):
-    adata.obs["lane"] = 1  # one level
-    adata.obs["sample_id"] = [f"s{i}" for i in range(40)]  # one a cell
-    assert _validate.likely_batches(adata) == ["batch", "donor"]
-
-
 def test_split_codes(adata):
     adata.obs["split"] = pd.Categorical(["train", "val", "test", None] * 10)
     adata.obs["text"] = ["test", "", "val", "train"] * 10
@@ -215,59 +208,6 @@ def test_symbols_of_ensembl_ids_are_found(adata, column):
 def test_missing_symbols(adata):
     with pytest.raises(KeyError, match=r"`gene_symbols`: there is no var\['symbol'\]; var holds \[\]"):
         _validate.gene_symbols(adata, "symbol")
-
-
-# --- scale ---
-
-LOGGED = np.random.default_rng(0).gamma(1.0, size=(30, 4))
-COUNTS = np.random.default_rng(0).poisson(3.0, (30, 4))
-FORMS = [np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_matrix]
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("layer", [None, "raw"])
-def test_scale(form, layer):
-    where = "X" if layer is None else r"layers\['raw'\]"
-    _validate.scale(form(LOGGED), layer=layer, normalize=False)
-    _validate.scale(form(COUNTS), layer=layer, normalize=True)
-    _validate.scale(form(COUNTS.astype(np.float32)), layer=layer, normalize=True)
-    _validate.scale(form(LOGGED - 1), layer=layer, normalize=False, may_be_negative=True)
-    with pytest.raises(
-        ValueError, match=where + r" looks like raw counts \(whole numbers up to \d+\).*normalize_total"
-    ):
-        _validate.scale(form(COUNTS), layer=layer, normalize=False)
-    with pytest.raises(ValueError, match=rf"`normalize=True` expects raw counts, but {where} holds other values"):
-        _validate.scale(form(LOGGED), layer=layer, normalize=True)
-    with pytest.raises(ValueError, match=where + r" holds negative values \(down to -\d.*z-scores"):
-        _validate.scale(form(LOGGED - 1), layer=layer, normalize=False)
-    for bad in (np.nan, np.inf, -np.inf):
-        broken = LOGGED.copy()
-        broken[17, 2] = bad
-        with pytest.raises(ValueError, match=where + " holds NaN or infinite values"):
-            _validate.scale(form(broken), layer=layer, normalize=False)
-
-
-def test_every_chunk_is_looked_at(monkeypatch):
-    monkeypatch.setattr(_validate, "CHUNK", 8)
-    for i in range(30):
-        x = LOGGED.copy()
-        x[i, 3] = -1
-        with pytest.raises(ValueError, match="negative"):
-            _validate.scale(x, layer=None, normalize=False)
-
-
-def test_nothing_is_a_scale():
-    with pytest.raises(ValueError, match="X holds no value"):
-        _validate.scale(sparse.csr_array((3, 3)), layer=None, normalize=False)
-
-
-def test_what_cannot_be_read_is_not_made_dense():
-    with pytest.raises(TypeError, match="X is a coo_array; dense, CSR and CSC arrays are read"):
-        _validate.scale(sparse.coo_array(LOGGED), layer=None, normalize=False)
-
-
-def test_zeros_and_ones_are_no_counts():
-    _validate.scale((LOGGED > 1).astype(float), layer=None, normalize=False)
 
 
 # --- the rest ---

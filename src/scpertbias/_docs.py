@@ -14,7 +14,14 @@ groupby
     reference="""\
 reference
     The control: a name, a list of names, or a pattern such as ``"non-targeting*"``. By default found by its wording
-    (control, ctrl, non-targeting, NT, …).""",
+    (control, ctrl, non-targeting, NT, DMSO, …).
+combination_sep
+    What separates the parts of a combination (``"+"``). By default labels are split where every part is a measured gene,
+    another label or the control; ``""``: no label is a combination.
+label_map
+    What labels mean, against every guess: a mapping of labels to targets (``"A+B"``, the name of the control, ``""`` to
+    leave out), or a CSV or TSV file with these two columns. ``"targets"`` pools guides, clones, doses and classes of the
+    same target; ``"single"`` leaves out cells with several targets (high multiplicity of infection).""",
     batch_key="""\
 batch_key
     Column or columns of ``obs`` (batch, donor, cell line): each cell is centered by the control mean of its own

@@ -36,3 +36,10 @@ def unseen_predictions(
     table = _results.predictions(adata, key, screen).to_numpy(np.float64, copy=True)  # pandas 3 gives it read-only
     table[~np.isin(screen.names, unseen(record, screen, folds))] = np.nan
     return table
+
+
+def why_all_seen(screen: _moments.Screen, split_key: str) -> str:
+    """Say why no perturbation counts as held out: none is test, or all have training cells as well."""
+    if (screen.split[screen.perturbation > 0] == "test").any():
+        return f"every perturbation with 'test' cells in obs[{split_key!r}] has training cells too (a split over cells)"
+    return f"no perturbation is 'test' in the split column ({split_key!r})"

@@ -7,6 +7,7 @@ ROOT = "scpertbias"
 
 MODELS = "models"
 PROFILES = "profiles"
+LABELS = "labels"
 LAYERS = "layers"
 
 HALVES = ("half_1", "half_2")
@@ -19,6 +20,9 @@ CONTROL_HALVES = ("control_half_1", "control_half_2")
 CONTROL_VAR = "control_var"
 CONTROL_CROSS = "control_cross"
 CROSS = "cross"
+
+OWN_TOTAL = "_scpertbias_size"
+"""Column of ``obs`` with what an audit found the counts of each cell to sum to: as if no size factors were passed."""
 
 FULL = "full"
 WITHOUT_GENES = ("no_mt", "no_mt_ribo")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
-import scanpy as sc
 from tqdm import tqdm
 
 logger = logging.getLogger("scpertbias")
@@ -18,26 +19,32 @@ logger.addHandler(logging.NullHandler())
 _BAR, _INFO, _HINT = 1, 2, 3
 
 
+def _verbosity() -> int:
+    """Return scanpy's verbosity; 0 where nothing has imported it yet, as when a file is only looked at."""
+    scanpy = sys.modules.get("scanpy")
+    return 0 if scanpy is None else int(scanpy.settings.verbosity)
+
+
 def info(message: str) -> None:
     """Say what was done, as scanpy's lines do (from verbosity 2)."""
     logger.info(message)
-    if int(sc.settings.verbosity) >= _INFO:
-        sc.logging.info(message)
+    if _verbosity() >= _INFO:
+        sys.modules["scanpy"].logging.info(message)
 
 
 def added(*slots: str) -> None:
     """Say what was stored where (from verbosity 3)."""
     message = "added\n" + "\n".join(f"    {slot}" for slot in slots)
     logger.debug(message)
-    if int(sc.settings.verbosity) >= _HINT:
-        sc.logging.hint(message)
+    if _verbosity() >= _HINT:
+        sys.modules["scanpy"].logging.hint(message)
 
 
 def progress(
     what: str, total: int | None, *, unit: str = "it", items: Iterable[Any] | None = None, **kwargs: Any
 ) -> tqdm:
     """Make a progress bar, over items if given (shown from verbosity 1)."""
-    if int(sc.settings.verbosity) < _BAR:
+    if _verbosity() < _BAR:
         return tqdm(items, total=total, disable=True)
     from tqdm import auto  # in a notebook without widgets it warns when it is imported, which our import must not do
 
@@ -50,8 +57,26 @@ def some(names: Iterable[object], n: int = 5) -> str:
     return ", ".join(listed[:n]) + (", …" if len(listed) > n else "")
 
 
+_WARNED: ContextVar[set[str] | None] = ContextVar("warned", default=None)
+
+
+@contextmanager
+def warn_once() -> Iterator[None]:
+    """Warn of each thing once for as long as this lasts, however many steps come across it."""
+    token = None if _WARNED.get() is not None else _WARNED.set(set())
+    try:
+        yield
+    finally:
+        if token is not None:
+            _WARNED.reset(token)
+
+
 def warn(message: str) -> None:
     """Warn the user; the line shown is the user's own."""
+    if (warned := _WARNED.get()) is not None:
+        if message in warned:
+            return
+        warned.add(message)
     warnings.warn(message, UserWarning, stacklevel=_depth())
 
 

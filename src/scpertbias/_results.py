@@ -12,9 +12,18 @@ from mudata import MuData
 
 from . import _moments, _store
 from ._core.arrays import FloatArray, IntArray
-from ._labels import parse
 
-DATA = ("groupby", "reference", "batch_key", "min_cells", "layer", "split_key", "gene_symbols")
+DATA = (
+    "groupby",
+    "reference",
+    "combination_sep",
+    "label_map",
+    "batch_key",
+    "min_cells",
+    "layer",
+    "split_key",
+    "gene_symbols",
+)
 FOLD = "fold"
 BATCH_WEIGHTS = "batch_weights"
 
@@ -158,10 +167,5 @@ def _names_and_codes(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[s
         screen = _moments.of(adata)
         return screen.names, screen.codes
     data = _data_of(record)
-    labels = parse(
-        adata.obs[data["groupby"]],
-        groupby=data["groupby"],
-        reference=data["reference"],
-        symbols=_moments.symbols(adata, data["gene_symbols"]),
-    )
+    labels, _, _ = _moments.read_labels(adata, data)
     return labels.names, labels.codes

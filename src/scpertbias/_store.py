@@ -45,10 +45,20 @@ def is_lazy(adata: AnnData) -> bool:
     return any(not (isinstance(x, np.ndarray) or sparse.issparse(x)) for x in arrays)
 
 
+def log_base(adata: AnnData) -> float | None:
+    """Return the base of the logarithms that scanpy noted, None where it noted none."""
+    stated = adata.uns.get("log1p")
+    base = stated.get("base") if isinstance(stated, Mapping) else None
+    return float(base) if isinstance(base, int | float | np.number) and float(base) > 1 else None
+
+
 def light(adata: AnnData, layer: str | None) -> AnnData:
     """Return an AnnData with one matrix, shared and read by nobody yet, and with tables in memory."""
     obs, var = (t.copy() if isinstance(t, pd.DataFrame) else t.to_memory() for t in (adata.obs, adata.var))
-    return assembled(matrix(adata, layer), obs, var, layer, layer_record(adata, layer))
+    cells = assembled(matrix(adata, layer), obs, var, layer, layer_record(adata, layer))
+    if (base := log_base(adata)) is not None:
+        cells.uns["log1p"] = {"base": base}
+    return cells
 
 
 def assembled(
@@ -61,6 +71,11 @@ def assembled(
     if record is not None:
         put(cells, **{_keys.LAYERS: {layer: record}})
     return cells
+
+
+def layer_names(adata: AnnData) -> list[str]:
+    """Return the names of all layers."""
+    return [str(name) for name in adata.layers]
 
 
 def has_layer(adata: AnnData, key: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,19 +11,14 @@ import pandas as pd
 import scanpy as sc
 from anndata import AnnData
 from mudata import MuData
-from scipy import sparse
 
-from . import _keys, _store
+from . import _genes, _keys, _store
+from ._columns import SYMBOL_COLUMNS
 from ._core.arrays import FloatArray, IntArray
 from ._labels import is_control_word
+from ._scale import Scale
 
-BATCH_WORDS = re.compile(
-    r"^(batch(es)?|gem_?group|bio_?rep|replicate|donor(_?id)?|patient|lane|plate|cell_?line|library|sample(_?id)?|"
-    r"orig\.?ident|pool|chip|channel)$",
-    re.IGNORECASE,
-)
 MIN_CONTROL_CELLS = 20
-CHUNK = 1 << 20
 DEPTH_COLUMNS = ("total_counts", "n_counts", "ncounts", "n_umis", "nCount_RNA", "UMI_count")
 MT_COLUMNS = (
     "pct_counts_mt",
@@ -36,7 +30,6 @@ MT_COLUMNS = (
     "pct_mito",
     "mito_frac",
 )
-SYMBOL_COLUMNS = ("gene_symbols", "gene_symbol", "gene_name", "feature_name")
 
 
 def cells_or_profiles(adata: Any, *, lazy: bool = False) -> None:
@@ -164,121 +157,31 @@ def split_codes(adata: AnnData, split_key: str) -> IntArray:
     return np.array([*of_level, -1], dtype=np.int64)[column.codes]
 
 
-def likely_batches(adata: AnnData) -> list[str]:
-    """Name the ``obs`` columns that look like batches, with two levels or more."""
-    return [
-        str(c)
-        for c in adata.obs.columns
-        if BATCH_WORDS.match(str(c)) and 1 < adata.obs[c].nunique() <= max(2, adata.n_obs // 20)
-    ]
-
-
 def gene_symbols(adata: AnnData, key: str | None) -> tuple[npt.NDArray[np.str_], str | None]:
-    """Return each gene's symbol, and the ``var`` column it came from (None: ``var_names``)."""
-    if key is None and len(adata.var_names) and adata.var_names.str.match(r"^ENS[A-Z]*G\d+").mean() > 0.5:
-        key = next((c for c in SYMBOL_COLUMNS if c in adata.var.columns), None)
+    """Return each gene's symbol, and the ``var`` column it came from (None: ``var_names``).
+
+    Of Ensembl ids without symbols those of confounder genes are known; spellings of mitochondrial genes are made one.
+    """
+    names = adata.var_names.to_numpy(object)
+    ids = key is None and _genes.are_ids(adata.var_names)
+    if ids:
+        columns = (c for c in SYMBOL_COLUMNS if c in adata.var.columns)
+        key = next((c for c in columns if not _genes.are_ids(pd.Index(adata.var[c].astype(object)))), None)
     if key is None:
-        return adata.var_names.to_numpy(str), None
+        return _genes.spelled(np.array(_genes.symbols_of_ids(names) if ids else names, dtype=str)), None
     if key not in adata.var.columns:
         msg = f"`gene_symbols`: there is no var[{key!r}]; var holds {list(adata.var.columns)}."
         raise KeyError(msg)
     symbols = adata.var[key].astype(object)
     known = symbols.notna().to_numpy() & (symbols != "").to_numpy()
-    return np.where(known, symbols.to_numpy(), adata.var_names.to_numpy(object)).astype(str), key
-
-
-class Scale:
-    """Refuses NaN, z-scores, and raw counts where log-normalized values are meant (or the reverse), as values come.
-
-    Some values that are whole say little, so counts are refused after a thousand, or in the end.
-    """
-
-    def __init__(self, *, layer: str | None, normalize: bool, may_be_negative: bool = False) -> None:
-        self.layer = layer
-        self.where = "X" if layer is None else f"layers[{layer!r}]"
-        self.normalize, self.may_be_negative = normalize, may_be_negative
-        self.high, self.whole, self.n = -np.inf, True, 0
-
-    def add(self, x: Any) -> None:
-        """Look at some of the values."""
-        if not isinstance(x, np.ndarray) and not (sparse.issparse(x) and x.format in {"csr", "csc"}):
-            msg = f"{self.where} is a {type(x).__name__}; dense, CSR and CSC arrays are read."
-            raise TypeError(msg)
-        numbers(x, layer=self.layer)
-        values = np.asarray(x) if isinstance(x, np.ndarray) else x.data
-        if values.size == 0:
-            return
-        step = max(1, CHUNK // max(1, values[:1].size))  # both passes over a chunk find it in cache
-        parts = [values[start : start + step] for start in range(0, len(values), step)]
-        low, high = float(np.min([part.min() for part in parts])), float(np.max([part.max() for part in parts]))
-        if not (np.isfinite(low) and np.isfinite(high)):
-            msg = f"{self.where} holds NaN or infinite values; remove them first."
-            raise ValueError(msg)
-        if low < 0 and not self.may_be_negative:
-            msg = (
-                f"{self.where} holds negative values (down to {low:.3g}), as z-scores do; pass log-normalized values "
-                "(spb.pp.standardize and spb.pp.regress_mt_ribo make layers that may be negative)."
-            )
-            raise ValueError(msg)
-        self.high, self.n = max(self.high, high), self.n + values.size
-        self.whole = self.whole and _all_whole(values)
-        if self.normalize or self.n >= 1000:
-            self._refuse(early=True)
-
-    def finish(self) -> None:
-        """Look at what all values were."""
-        if self.n == 0:
-            msg = f"{self.where} holds no value."
-            raise ValueError(msg)
-        self._refuse(early=False)
-
-    def fresh(self) -> Scale:
-        """Return one that has seen nothing."""
-        return Scale(layer=self.layer, normalize=self.normalize, may_be_negative=self.may_be_negative)
-
-    def join(self, other: Scale) -> None:
-        """Take over what another one saw."""
-        self.high, self.whole, self.n = max(self.high, other.high), self.whole and other.whole, self.n + other.n
-
-    def _refuse(self, *, early: bool) -> None:
-        counts = self.whole and self.high > 1
-        if counts and not self.normalize and not self.may_be_negative:
-            msg = (
-                f"{self.where} looks like raw counts (whole numbers up to {self.high:.0f}); log-normalized values are "
-                "expected. Run sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata), or pass normalize=True "
-                "to spb.pp.profiles or spb.tl.audit."
-            )
-            raise ValueError(msg)
-        if self.normalize and (not self.whole if early else not counts):
-            msg = (
-                f"`normalize=True` expects raw counts, but {self.where} holds other values (maximum {self.high:.3g}). "
-                "Leave it out if they are log-normalized already, or name the layer of the counts."
-            )
-            raise ValueError(msg)
+    return _genes.spelled(np.where(known, symbols.to_numpy(), names).astype(str)), key
 
 
 def scale(x: Any, *, layer: str | None, normalize: bool, may_be_negative: bool = False) -> None:
-    """Refuse NaN, z-scores, and raw counts where log-normalized values are meant (or the reverse)."""
+    """Refuse values that are not on the scale that is meant, of a matrix that is in memory."""
     check = Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative)
     check.add(x)
     check.finish()
-
-
-def numbers(x: Any, *, layer: str | None) -> None:
-    """Refuse text, objects, complex numbers and masked values."""
-    where = "X" if layer is None else f"layers[{layer!r}]"
-    if x.dtype.kind not in "biuf":
-        msg = f"{where} holds values of type {x.dtype}; real numbers are read: convert it with .astype(np.float32)."
-        raise TypeError(msg)
-    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
-        msg = f"{where} is a masked array, whose gaps would be read as values; fill them with .filled() or drop the cells."
-        raise ValueError(msg)
-
-
-def _all_whole(values: npt.NDArray[Any]) -> bool:
-    flat = values.ravel(order="K")
-    sample = flat[:: max(1, flat.size // 50_000)]
-    return bool(np.array_equal(sample, np.round(sample)) and np.array_equal(flat[:5000], np.round(flat[:5000])))
 
 
 def memory(adata: AnnData, *, instead: str = "Work on spb.pp.profiles(adata) instead.") -> None:

@@ -1,6 +1,8 @@
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from mudata import MuData
 
 import scpertbias as spb
 from scpertbias import _compat, _store
@@ -91,3 +93,17 @@ def test_a_matrix_above_the_memory_stays_in_the_file(screen, tmp_path, suffix, l
     expected = spb.pp.profiles(screen, layer=layer, normalize=layer == "counts")
     np.testing.assert_allclose(found.X, expected.X, rtol=1e-6, atol=1e-9)
     assert not _store.is_lazy(read_cells(path, layer=layer, memory=1.0)[0])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_modality_is_read(screen, tmp_path):
+    guides = ad.AnnData(np.ones((screen.n_obs, 3)), obs=screen.obs[[]])
+    _compat.write_h5mu(MuData({"rna": screen, "gdo": guides}), str(tmp_path / "x.h5mu"))
+    adata, _ = read_cells(tmp_path / "x.h5mu")
+    assert adata.shape == screen.shape
+    assert adata.obs["perturbation"].tolist() == screen.obs["perturbation"].tolist()
+    assert read_cells(tmp_path / "x.h5mu", modality="gdo")[0].n_vars == 3
+    on_disk, _ = read_cells(tmp_path / "x.h5mu", memory=0)
+    assert on_disk.shape == screen.shape
+    with pytest.raises(ValueError, match="there is no modality 'x'"):
+        read_cells(tmp_path / "x.h5mu", modality="x")

@@ -187,7 +187,7 @@ def test_missing_and_broken_files(screen, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["x.loom"], ".h5ad or .zarr"),
+        (["x.loom"], ".h5ad, .zarr or .h5mu"),
         (["x.h5ad", "--predictions", "y"], "NAME=FILE"),
         (["x.h5ad", "--params", "ridge"], "MODEL.NAME=VALUE"),
     ],

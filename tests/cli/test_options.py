@@ -6,7 +6,7 @@ import pytest
 import scpertbias as spb
 from scpertbias._cli.options import EXAMPLES, EXIT_CODES, parser
 
-COMMANDS = ("audit", "report", "demo", "schema")
+COMMANDS = ("inspect", "audit", "report", "demo", "schema")
 
 
 @pytest.mark.parametrize("argv", [[], *([name] for name in COMMANDS)], ids=["", *COMMANDS])

@@ -10,7 +10,7 @@ import pytest
 import zarr
 from scipy import sparse
 
-from scpertbias._core.chunks import by_genes, chunks, is_lazy
+from scpertbias._core.chunks import by_genes, chunks, is_lazy, some_columns
 
 N, G = 900, 30
 
@@ -111,3 +111,16 @@ def test_an_error_in_reading_is_raised():
 
     with pytest.raises(OSError, match="cut short"):
         list(chunks(Broken(), n_bytes=100))
+
+
+def test_some_columns_of_every_source(x, sources):
+    columns = np.array([0, 3, 4, 29])
+    for name, source in sources.items():
+        if name == "dask coo":
+            continue  # its blocks cannot be cut
+        part = some_columns(source, columns)
+        assert part.shape == (N, 4), name
+        read = [chunk.x for chunk in chunks(part, n_bytes=20_000)]
+        read = [r.toarray() if sparse.issparse(r) else np.asarray(r) for r in read]
+        axis = 1 if by_genes(part) else 0
+        np.testing.assert_array_equal(np.concatenate(read, axis=axis), x[:, columns], err_msg=name)

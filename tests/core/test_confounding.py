@@ -28,7 +28,8 @@ def shares_of(response, members=SETS, targeted=None, *, n_random=99, seed=0):
     targeted = np.zeros((len(members), len(response.energy)), bool) if targeted is None else targeted
     pools = np.array([GENES >= 30] * len(members)) & ~members
     draws = gene_draws(n_random, G, np.random.default_rng(seed))
-    return gene_set_shares(response, members, targeted, pools, control=np.linspace(1, 2, G), draws=draws)
+    dividing = np.ones(len(members), dtype=bool)
+    return gene_set_shares(response, members, targeted, pools, dividing, control=np.linspace(1, 2, G), draws=draws)
 
 
 def with_axis(seed, size=0.4, n_rows=15):

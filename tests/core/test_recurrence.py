@@ -196,3 +196,12 @@ def test_interval_of_an_excess_by_hand_and_its_coverage():
         low, high = excess_interval(*rng.binomial(n, [[p], [q]], size=(2, 20_000)), n)
         assert (low <= n * (p - q)).mean() > 0.965, "one-sided 97.5 %"
         assert (high >= n * (p - q)).mean() > 0.965, "one-sided 97.5 %"
+
+
+def test_intervals_of_many_genes_hold_together():
+    rng, n, n_genes = np.random.default_rng(0), 50, 100
+    chance = rng.uniform(0.02, 0.5, n_genes)
+    count, other = rng.binomial(n, chance, size=(2, 2_000, n_genes))
+    one_by_one, together = (excess_interval(count, other, n, k)[0] > 0 for k in (1, n_genes))
+    assert one_by_one.any(axis=1).mean() > 0.5, "one gene in forty exceeds the other count by chance"
+    assert together.any(axis=1).mean() < 0.05

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scpertbias._moments.batch import CellBatch, Normalization
-from scpertbias._validate import Scale
+from scpertbias._scale import Scale
 
 COUNTS = np.array([[1.0, 3.0], [0.0, 0.0], [2.0, 2.0]])
 

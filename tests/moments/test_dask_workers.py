@@ -121,7 +121,7 @@ def large(tmp_path_factory):
     path = tmp_path_factory.mktemp("large") / "large.h5ad"
     rng = np.random.default_rng(0)
     n_genes = 4000
-    some = rng.gamma(1.0, size=(1000, n_genes)).astype(np.float32)
+    some = rng.gamma(1.0, 0.7, size=(1000, n_genes)).astype(np.float32)
     label = rng.choice(["control", *(f"G{i}" for i in range(6))], 45_000)
     obs = pd.DataFrame({"perturbation": label}, index=[f"c{i}" for i in range(len(label))])
     ad.AnnData(obs=obs, var=pd.DataFrame(index=[f"G{i}" for i in range(n_genes)])).write_h5ad(path)

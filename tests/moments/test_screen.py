@@ -32,8 +32,11 @@ def test_rows(screen):
     assert screen.codes.tolist() == adata.obs["perturbation"].map({"ctrl": 0, "A": 1, "B": 2}).tolist()
 
 
-def test_the_first_of_two_genes_with_one_symbol(screen):
-    assert screen[0].column_of() == {"X": 0, "Y": 1, "Z": 3}
+def test_the_symbol_of_two_genes_is_that_of_higher_expression(screen):
+    screen, adata = screen
+    mean = adata.X[(adata.obs["perturbation"] == "ctrl").to_numpy()].mean(axis=0)
+    strong, weak = (0, 2) if mean[0] > mean[2] else (2, 0)
+    assert screen.column_of() == {"X": strong, "Y": 1, "Z": 3, adata.var_names[weak]: weak}
 
 
 def test_merged(screen):

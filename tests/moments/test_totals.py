@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scpertbias import _validate
+from scpertbias import _scale
 from scpertbias._moments.totals import read_totals
 
 N, G = 300, 12
@@ -28,7 +28,7 @@ def test_everything_is_that_of_the_whole(counts, form):
     rng = np.random.default_rng(1)
     sets = {"a": np.arange(G) < 3, "b": np.arange(G) % 2 == 0, "none": np.zeros(G, bool)}
     control, sample = rng.random(N) < 0.3, np.sort(rng.choice(N, 40, replace=False))
-    check = _validate.Scale(layer=None, normalize=True)
+    check = _scale.Scale(layer=None, normalize=True)
     found = read_totals(FORMS[form](counts), sets=sets, control=control, sample=sample, check=check, chunk_memory=1e-5)
     np.testing.assert_allclose(found.totals, counts.sum(axis=1))
     for name, genes in sets.items():
@@ -40,6 +40,6 @@ def test_everything_is_that_of_the_whole(counts, form):
 
 
 def test_values_are_looked_at(counts):
-    check = _validate.Scale(layer="x", normalize=False)
+    check = _scale.Scale(layer="x", normalize=False)
     with pytest.raises(ValueError, match=r"layers\['x'\] looks like raw counts"):
         read_totals(counts, sets={}, control=np.ones(N, bool), sample=np.arange(0), check=check, chunk_memory=1.0)

@@ -96,11 +96,12 @@ def marked(names, key, **kwargs) -> set[str]:
 
 
 def test_strict_names_of_human():
-    assert marked([*HUMAN_RIBO, *PREFIX_ONLY, *NEITHER], "ribo") == set(HUMAN_RIBO)
+    assert marked([*HUMAN_RIBO, *PREFIX_ONLY, *NEITHER], "ribo", species="human") == set(HUMAN_RIBO)
 
 
 def test_prefix_is_the_papers_rule():
-    assert marked([*HUMAN_RIBO, *PREFIX_ONLY, *NEITHER], "ribo", ribo="prefix") == {*HUMAN_RIBO, *PREFIX_ONLY}
+    names = [*HUMAN_RIBO, *PREFIX_ONLY, *NEITHER]
+    assert marked(names, "ribo", species="human", ribo="prefix") == {*HUMAN_RIBO, *PREFIX_ONLY}
 
 
 def test_mouse():
@@ -109,7 +110,27 @@ def test_mouse():
     assert marked(names, "ribo", species="mouse", ribo="prefix") == {*MOUSE_RIBO, *MOUSE_PREFIX_ONLY}
     mixed = ["mt-Nd1", "mt-Co1", "MT-ND1", "Mt1", "Mtor"]
     assert marked(mixed, "mt", species="mouse") == {"mt-Nd1", "mt-Co1"}
-    assert marked(mixed, "mt") == {"MT-ND1"}
+    assert marked(mixed, "mt", species="human") == {"MT-ND1"}
+
+
+def test_both_species_unless_one_is_named():
+    assert marked(["MT-ND1", "mt-Nd1", "Mt1", "MTOR"], "mt") == {"MT-ND1", "mt-Nd1"}
+    assert marked([*HUMAN_RIBO, *MOUSE_RIBO, *PREFIX_ONLY, "Mrpl3"], "ribo") == {*HUMAN_RIBO, *MOUSE_RIBO}
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["MT.CO1", "MT_CO1", "Mt-CO1", "Mt-co1", "GRCh38---MT-CO1", "hg38_MT-CO1", "mm10_mt-Co1", "GRCm39-mt-Co1"],
+)
+def test_spellings_of_mitochondrial_genes(spelling):
+    assert marked([spelling, "MTOR", "MT1X", "Mt2", "MTRNR2L1", "MT.FAKE"], "mt") == {spelling}
+
+
+def test_ensembl_ids_without_symbols():
+    ids = ["ENSG00000198804", "ENSG00000198763.3", "ENSG00000142541", "ENSG00000111640"]
+    adata = spb.pp.annotate_confounders(genes(ids), copy=True)
+    assert adata.var["mt"].tolist() == [True, True, False, False]
+    assert adata.var["ribo"].tolist() == [False, False, True, False]  # RPL13A
 
 
 @pytest.mark.parametrize("species", ["human", "mouse"])
@@ -156,7 +177,9 @@ def test_further_sets():
 
 def test_nothing_found_is_said():
     with pytest.warns(UserWarning, match="species='human'"):
-        spb.pp.annotate_confounders(genes(["mt-Nd1", "Rps6"]))
+        spb.pp.annotate_confounders(genes(["mt-Nd1", "Rps6"]), species="human")
+    with pytest.warns(UserWarning, match=r"\(for example \['A', 'B'\]\). Pass gene_symbols="):
+        spb.pp.annotate_confounders(genes(["A", "B"]))
 
 
 @pytest.mark.parametrize(

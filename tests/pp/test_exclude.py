@@ -31,7 +31,7 @@ def test_an_empty_set_warns_and_none_at_all_is_an_error(cells):
     cells.var["empty"] = False
     with pytest.warns(UserWarning, match="No measured gene is in the set 'empty'"):
         spb.pp.exclude_confounders(cells, ["mt", "empty"])
-    with pytest.raises(ValueError, match=r"no measured gene is in \['mt', 'empty'\].*species"):
+    with pytest.raises(ValueError, match=r"no measured gene is in \['mt', 'empty'\].*gene_symbols="):
         spb.pp.exclude_confounders(cells, ["mt", "empty"])
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import scpertbias as spb
+from scpertbias.pp._split import first_of_targets, folds
 
 COMBOS = ("JAK2", "MYC", "STAT1", "JAK2+MYC", "MYC+STAT1", "JAK2+STAT1")
 
@@ -188,3 +189,15 @@ def test_cells_that_are_not_in_memory(cells, tmp_path, unit):
     assert backed.var["mt"].tolist() == cells.var["mt"].tolist()
     assert backed.isbacked
     backed.file.close()
+
+
+def test_folds_are_of_targets():
+    names = ["A_1", "A_2", "B_1", "B_2", "C"]
+    first = first_of_targets(["NT", *names], [(), ("A",), ("A",), ("B",), ("B",), ("C",)])
+    assert first == {"NT": "NT", "A_1": "A_1", "A_2": "A_1", "B_1": "B_1", "B_2": "B_1", "C": "C"}
+    fold = folds(names, first, 3)
+    assert set(fold.values()) == {0, 1, 2}
+    assert fold["A_1"] == fold["A_2"]
+    assert fold["B_1"] == fold["B_2"]
+    with pytest.raises(ValueError, match="with 3 perturbations it must be between 2 and 3"):
+        folds(names, first, 4)

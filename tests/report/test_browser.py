@@ -180,7 +180,7 @@ def test_a_table_is_saved_with_all_digits(browser, small_page, small_audit):
     assert len(rows) == page.locator("#table-summary tbody tr").count()
     for row in rows:
         expected = table.loc[(row["model"], row["score"]), "estimate"]
-        assert row["estimate [95 %]"] == ("" if pd.isna(expected) else repr(float(expected)))
+        assert row["estimate (95% CI)"] == ("" if pd.isna(expected) else repr(float(expected)))
     page.close()
 
 

@@ -13,12 +13,13 @@ from scpertbias._report.content import SCHEMA, answer, content, described
 from scpertbias._report.layout import LAID_OUT
 from scpertbias._report.page import render
 from scpertbias._report.tables import read
-from scpertbias._report.verdicts import cautions, confounding, models, recurrence, retraining, screen
+from scpertbias._report.verdicts import cautions, models, recurrence, retraining, screen, shared, technical
 from scpertbias._report.verdicts.scorecard import Standing
 from scpertbias._tables import columns
 from scpertbias.tl import show_models
 
-QUESTIONS = (screen, confounding, models, retraining, recurrence)
+SIZE = {"n_cells": 1000, "n_left_out": 0, "n_genes": 200, "n_batches": 2, "fewest_controls": 40, "adopted": []}
+QUESTIONS = (screen, shared, technical, models, retraining, recurrence)
 
 
 def strict(text):
@@ -43,14 +44,14 @@ def test_json_holds_the_tables_with_all_digits(audit):
         assert (record["estimate"] is None) == pd.isna(row["estimate"])
         assert record["estimate"] is None or record["estimate"] == row["estimate"]
     assert {r["perturbation"] for r in found["drawn"]} == set(spb.get.scores(audit)["perturbation"])
-    assert any("the same for every unseen perturbation" in text for text in sentences(found))
+    assert any("the same profile for all unseen perturbations" in text for text in sentences(found))
     assert [row["model"] for row in found["scorecard"]] == ["ridge", "no_change"]
     assert found["provenance"]["parameters"]["groupby"] == "perturbation"
 
 
 def test_no_predictions_no_claim_about_constants(audit):
     del audit["full"].uns["scpertbias"]["models"]
-    assert not any("predict the same" in text for text in sentences(content(audit)))
+    assert not any("the same profile" in text for text in sentences(content(audit)))
 
 
 def test_truth_is_checked_and_kept(audit):
@@ -71,7 +72,7 @@ def test_screen_alone():
     found = strict(to_json(spb.tl.audit(adata, models=(), regimes=("full",))))
     assert found["tables"]["summary"] == []
     assert found["drawn"] == []
-    assert any("screen alone" in text for text in sentences(found))
+    assert any("the screen only" in text for text in sentences(found))
 
 
 def test_json_holds_what_the_page_shows_of_long_tables(audit):
@@ -206,13 +207,13 @@ def test_epochs_of_trained_models_are_a_table(audit, validator):
     ]
 
 
-def test_the_screen_alone_has_two_answers(tables):
+def test_the_screen_alone_has_three_answers_on_it(tables):
     tables["perturbations"] = pd.DataFrame(
         [{"perturbation": "A", "kind": "specific", "target_gene": "", "target_z": None, "response_share": 1.0}]
     )
-    found = answer(tables, ())
-    assert [a["name"] for a in found["answer"]] == ["screen", "confounding", "models"]
-    assert found["answer"][2]["text"] == "No model was fitted: this report is about the screen alone."
+    found = answer(tables, (), SIZE)
+    assert [a["name"] for a in found["answer"]] == ["screen", "shared", "technical", "models"]
+    assert found["answer"][3]["kind"] == "no_models"
     assert found["scorecard"].empty
     assert found["cautions"] == []
 

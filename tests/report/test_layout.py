@@ -29,7 +29,7 @@ def test_cells_have_text_and_a_value_to_sort_by():
     )
     laid = lay_out(table, SUMMARY, name="x", caption="X")
     assert [c.name for c in laid["columns"]] == ["model", "metric", "n", "estimate", "ceiling"]
-    assert [cell["text"] for cell in laid["rows"][0]] == ["a", "l2", "1,234", "0.312 [0.200, 0.400]", "–"]
+    assert [cell["text"] for cell in laid["rows"][0]] == ["a", "l2", "1,234", "0.312 (0.200–0.400)", "–"]
     assert [cell["sort"] for cell in laid["rows"][0]] == ["a", "l2", "1234.0", "0.31234", ""]
 
 
@@ -112,15 +112,29 @@ NAN = float("nan")
 
 def test_numbers_of_the_scorecard_as_text():
     row = {"skill": 0.144, "ci_low": 0.089, "ci_high": 0.2051, "n_recurring": 28.0}
-    row |= {f"specific_{part}": v for part, v in (("gain", 0.279), ("ci_low", 0.2456), ("ci_high", 0.315))}
-    row |= {f"off_axis_{part}": NAN for part in ("gain", "ci_low", "ci_high")}
+    row |= {f"specific_{part}": v for part, v in (("skill", 0.279), ("ci_low", 0.2456), ("ci_high", 0.315))}
+    row |= {"model": "x", "kind": "right", "n": 100}
     row |= {f"regime_{part}": 1e-9 for part in ("gain", "ci_low", "ci_high")}
     (found,) = card_rows(pd.DataFrame([row]))
-    assert found["way"] == ["14 %", "[8.9, 21]"]
-    assert found["specific"] == ["0.279", "[0.246, 0.315]"]
-    assert (found["off_axis"], found["retrained"], found["recurring"]) == (["–"], ["0"], "28")
+    assert found["way"] == ["14%", "(8.9–21)"]
+    assert found["specific"] == ["0.279", "(0.246–0.315)"]
+    assert (found["retrained"], found["recurring"]) == (["0"], "28")
     (unknown,) = card_rows(pd.DataFrame([{**row, "ci_low": NAN, "n_recurring": NAN}]))
     assert (unknown["way"], unknown["recurring"]) == (["–"], "–")
+
+
+def test_constant_predictions_are_one_row():
+    one = {"ci_low": -0.1, "ci_high": 0.1, "n_recurring": NAN, "n": 40}
+    one |= {f"{name}_{part}": NAN for name in ("specific", "regime") for part in ("skill", "gain", "ci_low", "ci_high")}
+    rows = [("right", "x", 0.2), ("unlinked", "u", 0.0), ("constant", "a", 0.01), ("constant", "b", -0.12)]
+    rows += [("worse", "y", -0.3), ("none", "z", 0.5)]
+    card = pd.DataFrame([{**one, "kind": kind, "model": model, "skill": skill} for kind, model, skill in rows])
+    shown_rows = card_rows(card)
+    assert [row["model"] for row in shown_rows] == ["x", "y", "a, b", "u", "z"]
+    assert (shown_rows[3]["way"], shown_rows[3]["bar"]) == (["–"], "")
+    assert (shown_rows[2]["way"], shown_rows[2]["bar"]) == (["−12% to 1.0%"], "")
+    same = card_rows(card.assign(skill=0.0))
+    assert same[2]["way"] == ["0%", "(−10 to 10)"]
 
 
 def test_bar_lies_between_baseline_and_ceiling():

@@ -14,8 +14,8 @@ from scpertbias._report import numbers as f
         (-0.0456, "−0.046"),
         (12.345, "12.3"),
         (1234.5, "1,234"),
-        (2.1e-8, "2e-08"),
-        (-2.1e-8, "−2e-08"),
+        (2.1e-8, "0"),
+        (-2.1e-8, "0"),
         (np.float32(0.5), "0.500"),
         (np.int64(3), "3.00"),
         (math.nan, "–"),
@@ -30,18 +30,32 @@ def test_number(value, expected):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0.273, "27 %"), (-0.476, "−48 %"), (0.0032, "0.3 %"), (0.0996, "10 %"), (-0.0001, "0 %"), (math.nan, "–")],
+    [(0.273, "27%"), (-0.476, "−48%"), (0.0032, "0.3%"), (0.0996, "10%"), (-0.0001, "0%"), (math.nan, "–")],
 )
 def test_percent(value, expected):
     assert f.percent(value) == expected
 
 
 def test_intervals():
-    assert f.interval(-0.1, 0.25) == "[−0.100, 0.250]"
-    assert f.percent_interval(-0.0044, 0.025) == "[−0.4, 2.5]"
-    assert f.fixed_interval(-0.0001, 0.0123) == "[0, 0.012]"
+    assert f.interval(-0.1, 0.25) == "−0.100 to 0.250"
+    assert f.percent_interval(-0.0044, 0.025) == "−0.4 to 2.5"
+    assert f.fixed_interval(-0.0001, 0.0123) == "0–0.012"
     for made in (f.interval, f.percent_interval, f.fixed_interval):
-        assert made(math.nan, 1.0) == "[no interval]"
+        assert made(math.nan, 1.0) == "no interval"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(2e-157, "<0.001"), (0.001, "0.001"), (0.0484, "0.048"), (0.6, "0.60"), (1, "1.00"), (math.nan, "–")],
+)
+def test_p_value(value, text):
+    assert f.p_value(value) == text
+    assert f.p_text(value) == (f"p < {text[1:]}" if text.startswith("<") else f"p = {text}")
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.254, "0.25"), (-0.001, "0"), (-0.3, "−0.30"), (math.nan, "–")])
+def test_short(value, text):
+    assert f.short(value) == text
 
 
 def test_count():

@@ -27,11 +27,11 @@ def test_planted_beside_found():
     table = planted_table(TRUTH, CHECK)
     assert list(table.columns) == ["quantity", "planted", "found"]
     assert table.to_numpy().tolist() == [
-        ["perturbations without any effect", "2 of 4", "in 1 of them none is detected, in 1 one is"],
-        ["perturbations with an effect", "2 of 4", "in 1 of them it is detected, 1 are too weak for that"],
+        ["perturbations without any effect", "2 of 4", "not detected in 1, detected in 1"],
+        ["perturbations with an effect", "2 of 4", "detected in 1, too weak in 1"],
         [
             "measured targets knocked down",
-            "2, to 20 % of their expression",
+            "2, to 20% of their expression",
             "1 have their own gene, falling, among their five strongest",
         ],
         ["squared effects, all perturbations", "10.0", "9.80, noise-corrected"],
@@ -56,6 +56,6 @@ def test_shares_beside_their_truth():
     )
     table = planted_table({**TRUTH, "share": {"mt": 0.19, "systematic": 0.6, "p53": 0.3}}, CHECK, confounding)
     assert table.to_numpy().tolist()[4:] == [
-        ["share of the response on the systematic axis", "60 %", "– [no interval]"],
-        ["share on mitochondrial genes", "19 %", "18 % [15, 20]"],
+        ["share of the response on the systematic axis", "60%", "–"],
+        ["share on mitochondrial genes", "19%", "18% (15–20)"],
     ]

@@ -10,29 +10,10 @@ import scpertbias as spb
 from scpertbias import _store
 from scpertbias._models import _base
 from scpertbias._models._base import Solution, model
-from scpertbias._report.content import answer, constant_models
-from scpertbias._report.tables import read
+
+from .story import Story
 
 pytestmark = pytest.mark.slow
-
-
-class Said:
-    """What the report says of an audit."""
-
-    def __init__(self, mdata):
-        made = answer(read(mdata), constant_models(mdata))
-        self.verdict = {one["name"]: one["verdict"] for one in made["answer"]}
-        self.text = {one["name"]: one["text"] for one in made["answer"]}
-        self.sentences = {one["name"]: [s["text"] for s in one["sentences"] + one["details"]] for one in made["answer"]}
-        self.cautions = [s["text"] for s in made["cautions"]]
-        self.remarks = [s["text"] for some in made["remarks"].values() for s in some]
-        self.models = dict(zip(made["scorecard"]["model"], made["scorecard"]["verdict"], strict=True))
-
-    def about(self, name, start):
-        """The one sentence that begins so, or nothing."""
-        found = [text for text in self.sentences[name] if text.startswith(start)]
-        assert len(found) <= 1
-        return found[0] if found else ""
 
 
 def predictions(adata):
@@ -61,7 +42,7 @@ def said(adata, *, brought=True, models=("mean", "ridge"), **asked):
     given = predictions(adata) if brought else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return Said(
+        return Story(
             spb.tl.audit(adata, models=models, regimes=("full", "no_mt_ribo"), predictions=given, n_random=0, **asked)
         )
 
@@ -94,57 +75,51 @@ def null():
 
 def test_whether_the_perturbations_worked(confounded, clean, null):
     assert confounded.verdict["screen"] in ("yes", "partly")
-    assert null.verdict["screen"] != "yes"
-    assert int(clean.text["screen"].removeprefix("An effect is detected in ").split()[0]) > 0.7 * 60
-    assert null.text["screen"].startswith("An effect is detected in none of 30")
-    assert "move mostly along the shared axis" in confounded.about("screen", "Of these ")
-    assert clean.about("screen", "Of these ") == "", "no axis to say it of"
+    assert null.kind["screen"] == "none_detected"
+    assert confounded.facts["screen"]["n_detected"] > 0.7 * 60
+    assert confounded.said["screen"]["kinds_of_perturbations"]["n_shared"] > 0
+    assert clean.said["screen"]["kinds_of_perturbations"]["n_shared"] == 0
 
 
-def test_whether_the_screen_is_confounded_and_by_what(confounded, clean, null):
-    assert confounded.verdict["confounding"] == "yes"
-    assert "lies on one axis that perturbations share, made of" in confounded.text["confounding"]
-    assert "mitochondrial genes" in confounded.text["confounding"]
-    assert "no more than chance" not in confounded.about("confounding", "Mitochondrial genes carry")
-    assert "cannot be told" not in confounded.about("confounding", "Mitochondrial genes carry")
-    assert confounded.about("confounding", "Stress-response genes (upr_isr) carry")
-    assert clean.verdict["confounding"] == "no"
-    assert "no more than chance" in clean.about("confounding", "Ribosomal genes carry")
-    assert "no random sets" in clean.about("confounding", "Mitochondrial genes carry"), (
-        "fewer than five genes are no set"
-    )
-    assert clean.about("confounding", "Stress-response genes (upr_isr) carry") == ""
-    assert null.verdict["confounding"] == "inconclusive"
-    assert "no reproducible response" in null.text["confounding"]
+def test_whether_the_response_is_shared_and_technical(confounded, clean, null):
+    assert confounded.verdict["shared"] == "yes"
+    assert "mt" in confounded.said["shared"]["axis_of_sets"]["axis"]
+    assert confounded.kind["technical"] in ("technical_sets", "technical_sets_in_part")
+    assert clean.verdict["shared"] == "no"
+    assert clean.kind["technical"] not in ("technical_sets", "technical_sets_in_part", "batch", "depth")
+    assert null.kind["shared"] == null.kind["technical"] == "no_response"
 
 
 def test_which_model_is_to_be_trusted(confounded, clean, null):
-    assert confounded.verdict["models"] == "yes"
-    assert confounded.text["models"].startswith("oracle: closer to the truth")
-    assert confounded.models["oracle"] == "better than the mean, right about what is specific"
-    assert confounded.models["axis"] == "better than the mean, along the shared axis only"
-    assert confounded.models["wrong"] == confounded.models["stuck"] == "worse than the mean"
-    assert confounded.models["ridge"] == "one prediction for all"
-    assert clean.models["oracle"] == "better than the mean, right about what is specific"
-    assert clean.models["wrong"] == "worse than the mean"
-    assert null.verdict["models"] in ("no", "inconclusive")
+    kinds = confounded.card.set_index("model")["kind"]
+    assert confounded.kind["models"] == "perturbation_specific"
+    assert confounded.facts["models"]["model"] == ["oracle"]
+    assert kinds["oracle"] == "right"
+    assert kinds["axis"] in ("shared", "better")
+    assert kinds["wrong"] == "worse"
+    assert kinds["stuck"] == "specific_alone", "right about each, but for three genes of all"
+    assert kinds["ridge"] == "constant"
+    assert clean.card.set_index("model")["kind"]["oracle"] == "right"
+    assert clean.card.set_index("model")["kind"]["wrong"] == "worse"
+    assert null.kind["models"] == "no_response"
 
 
-def test_models_are_told_apart_from_the_mean(confounded):
-    assert "axis" not in confounded.text["models"].split(":")[0]
-    assert "oracle" in confounded.about("models", "Closer to the truth than the mean baseline")
-    assert "stuck" in confounded.about("models", "Farther from the truth than the mean baseline")
-    assert "ridge predicts the same" in " ".join(confounded.sentences["models"])
-
-
-def test_whether_predictions_fit_their_own_perturbation(confounded):
-    assert "oracle" in confounded.about("models", "Predictions fit their own perturbation better than a wrong one")
-    assert "oracle" in confounded.about("models", "Off the axis that perturbations share they do so too")
+def test_models_are_compared_with_the_mean_and_with_each_other(confounded):
+    said = confounded.said["models"]
+    assert "oracle" in said["better_than_mean"]["model"]
+    assert "stuck" in said["worse_than_mean"]["model"]
+    assert said["constant_predictions"]["model"] == ["ridge"]
+    assert "oracle" in said["specific_effects"]["model"]
+    assert "axis" in said["not_specific"]["model"]
+    assert any(
+        text.startswith("On the perturbations that all models predict, oracle has a lower") for text in confounded.texts
+    )
 
 
 def test_what_retraining_changes_of_models_that_solve_genes_apart(confounded):
     assert confounded.verdict["retraining"] == "no"
-    assert "nothing changes for ridge (gain 0" in confounded.about("retraining", "Retrained without mitochondrial")
+    changes = confounded.said["retraining"]["changes_by_retraining"]
+    assert dict(zip(changes["model"], changes["change"], strict=True))["ridge"] == "same"
 
 
 @pytest.fixture
@@ -178,50 +153,33 @@ def test_a_model_that_leans_on_the_confounders_is_found_out(planted_models, conf
     adata = spb.ds.simulate(4_000, 250, 40, axis_strength=0.6, inert_fraction=0.0, rng=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        found = Said(spb.tl.audit(adata, models=("mean", *planted_models), regimes=("full", "no_mt_ribo"), n_random=5))
-    assert found.verdict["retraining"] == "yes"
-    assert found.text["retraining"].startswith(
-        "Yes: leaner does better without mitochondrial and ribosomal genes, and more so"
-    )
-    assert "a gain for leaner" in found.about("retraining", "Retrained without mitochondrial and ribosomal genes")
-    assert "nothing changes for steady" in found.about(
-        "retraining", "Retrained without mitochondrial and ribosomal genes"
-    )
-    assert "leaner gains" in found.about(
-        "retraining", "Retraining without mitochondrial and ribosomal genes helps more"
-    )
-    ranking = found.about("retraining", "The ranking changes")
-    assert "steady is before leaner if trained on all genes, and behind it if retrained" in ranking
-    assert confounded.about("retraining", "The ranking changes") == ""
-    assert confounded.verdict["retraining"] == "no"
+        found = Story(spb.tl.audit(adata, models=("mean", *planted_models), regimes=("full", "no_mt_ribo"), n_random=5))
+    assert (found.kind["retraining"], found.facts["retraining"]["model"]) == ("better_than_random", ["leaner"])
+    changes = found.said["retraining"]["changes_by_retraining"]
+    assert dict(zip(changes["model"], changes["change"], strict=True)) == {"leaner": "better", "steady": "same"}
+    assert found.said["retraining"]["more_than_random"]["model"] == ["leaner"]
+    ranking = found.said["retraining"]["ranking_reversed"]
+    assert ("steady", "leaner") in set(zip(ranking["before"], ranking["behind"], strict=True))
+    assert "ranking_reversed" not in confounded.said["retraining"]
 
 
 def test_which_genes_recur(confounded, clean, null):
-    assert confounded.verdict["recurrence"] == "yes"
-    for screen in (confounded, clean):
-        stuck = [t for t in screen.sentences["recurrence"] if " stuck:" in t]
-        assert len(stuck) == 1
-        assert "oracle" not in screen.text["recurrence"].split(":")[1], "the truth does not recur beyond the data"
-        assert "oracle" in screen.about("recurrence", "No gene recurs more often than in the data")
-    assert null.verdict["recurrence"] == "inconclusive"
+    assert null.kind["recurrence"] == "no_response"
+    assert "oracle" not in clean.facts["recurrence"].get("model", []), "the truth does not recur beyond the data"
+    assert set(confounded.facts["recurrence"].get("model", [])) <= {"axis", "oracle", "stuck", "wrong"}
 
 
 def test_the_score_that_rewards_noise_is_used_only_without_it(confounded, clean):
-    used, refused = "The mean baseline, which knows nothing", "The score pearson_delta is not used here"
-    assert any(t.startswith(used) for t in confounded.remarks)
-    assert not any(t.startswith(refused) for t in confounded.remarks)
-    assert any(t.startswith(refused) for t in clean.remarks)
-    assert not any(t.startswith(used) for t in clean.remarks)
+    refused = "Correlation with the observed effects is not used here"
+    assert not any(t.startswith(refused) for t in confounded.texts)
+    assert any(t.startswith(refused) for t in clean.texts)
 
 
 def test_few_perturbations_make_rough_intervals(confounded):
     few = said(spb.ds.simulate(2_500, 250, 25, axis_strength=0.6, specific_strength=0.3, inert_fraction=0.0, rng=1))
-    rough = "Under 50 held-out perturbations"
-    assert not any(t.startswith(rough) for t in confounded.cautions)
-    assert any(t.startswith(rough) for t in few.cautions)
-    assert "approximate" in few.text["models"]
-    assert "approximate" not in few.text["confounding"], "of this screen: other cells, not other perturbations"
-    assert "approximate" not in confounded.text["models"] + confounded.text["confounding"]
+    assert "few_perturbations" not in confounded.cautions
+    assert "few_perturbations" in few.cautions
+    assert any("approximate" in text for text in few.texts)
 
 
 @pytest.fixture(scope="module")
@@ -230,29 +188,25 @@ def panel():
     return spb.ds.simulate(4_000, 1187, 100, n_batches=2, batch_strength=0.3, keep_counts=False, rng=1)
 
 
-def test_values_beside_their_gene_names_are_seen(panel):
+def test_shifted_gene_labels_are_seen(panel):
     shifted = panel.copy()
     shifted.X = panel.X[:, np.roll(np.arange(panel.n_vars), 1)]
-    start = "Values seem to lie beside their gene names"
     moved = said(shifted, brought=False, models=(), batch_key="gem_group")
-    assert any(t.startswith(start) for t in moved.cautions)
-    assert moved.about("screen", "No shift of values") == ""
+    assert "labels_shifted" in moved.severe
+    assert "alignment_in_place" not in moved.said["screen"]
     right = said(panel.copy(), brought=False, models=(), batch_key="gem_group")
-    assert not any(t.startswith(start) for t in right.cautions)
-    assert right.about("screen", "No shift of values against gene names is proposed")
-    assert right.text["models"] == "No model was fitted: this report is about the screen alone."
+    assert "labels_shifted" not in right.severe
+    assert "alignment_in_place" in right.said["screen"]
+    assert right.kind["models"] == "no_models"
 
 
-def test_batches_that_were_not_given_and_genes_that_are_not_there(panel):
+def test_genes_that_are_not_there(panel):
     few = panel[:, ~panel.var_names.str.match("RP[SL]|MT-")].copy()
     few.uns = dict(panel.uns)
-    found = Said(_audited_alone(few, batch_key=None))
-    assert any("gem_group" in t and "`batch_key` was not given" in t for t in found.cautions)
-    assert any("mitochondrial" in t for t in found.cautions)
-    assert found.about("confounding", "What mitochondrial genes carry cannot be asked")
-    given = Said(_audited_alone(panel, batch_key="gem_group"))
-    assert not any("`batch_key` was not given" in t for t in given.cautions)
-    assert given.about("confounding", "What mitochondrial genes carry cannot be asked") == ""
+    found = Story(_audited_alone(few, batch_key="gem_group"))
+    assert any("mitochondrial" in text for text in found.texts)
+    assert "set_not_measured" in found.said["technical"]
+    assert "set_not_measured" not in Story(_audited_alone(panel, batch_key="gem_group")).said["technical"]
 
 
 def _audited_alone(adata, **asked):
@@ -264,4 +218,4 @@ def _audited_alone(adata, **asked):
 def test_attributions_that_say_nothing(small_audit):
     table = _store.table(small_audit, "attribution_check", made_by="spb.tl.audit")
     assert set(table["flag"]) == {"ok"}
-    assert not any(t.startswith("Attributions that say nothing") for t in Said(small_audit).cautions)
+    assert "degenerate_attributions" not in Story(small_audit).cautions

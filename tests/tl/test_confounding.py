@@ -8,7 +8,8 @@ import pytest
 import scpertbias as spb
 from scpertbias import _moments, _store
 from scpertbias._tables import columns
-from scpertbias.tl._confounding import confounding, confounding_table, measured_sets
+from scpertbias.tl._confounding import confounding, confounding_table
+from scpertbias.tl._gene_sets import measured_sets
 
 
 def shares(adata, **kwargs):
@@ -83,14 +84,32 @@ def test_real_screen(papalexi):
     assert strong[["ci_low", "ci_high", "null", "p"]].isna().all(axis=None)
 
 
-def test_a_pathway_of_few_is_named(papalexi):
-    hallmark = spb.ds.hallmark()
-    screen, _ = shares(papalexi, sets=hallmark)
+def test_a_program_is_named_among_the_hallmark_sets(papalexi):
+    screen, table = shares(papalexi)
     pathway = screen.loc["HALLMARK_INTERFERON_GAMMA_RESPONSE"]
     assert pathway["n_genes"] == 10
     assert pathway[["share", "ci_low", "ci_high"]].to_numpy(float) == pytest.approx([0.67, 0.65, 0.70], abs=0.02)
     assert pathway["beyond"]
-    assert screen["beyond"].sum() <= 3
+    assert (pathway["set_class"], pathway["part_of"]) == ("program", "")
+    beyond = screen[screen["beyond"].eq(True).fillna(False).astype(bool)]
+    assert "HALLMARK_INTERFERON_ALPHA_RESPONSE" not in beyond.index[beyond["part_of"] == ""], "six of the same genes"
+    assert beyond["share"].idxmax() == pathway.name
+    assert screen["set_class"].eq("program").sum() == 50 + 4
+    single = table[table["level"] == "perturbation"]
+    assert pathway.name in set(single["axis"])
+    quiet = set(screen.index[screen.index.str.startswith("HALLMARK")]) - set(beyond.index)
+    assert not quiet & set(single["axis"]), "perturbation by perturbation only where a program is beyond"
+
+
+def test_programs_leave_the_shares_of_confounder_sets_alone(papalexi):
+    screen, _ = shares(papalexi, n_random=100)
+    confounder = screen[screen.index.isin([*spb.ds.confounder_sets()["source"], "other"])]
+    assert confounder["shapley"].sum() == pytest.approx(1)
+    assert screen.loc[screen.index.str.startswith("HALLMARK"), "shapley"].isna().all()
+    assert set(confounder.index[confounder["set_class"] == "technical"]) == {
+        "mt", "ribo", "heat_shock", "upr_isr", "histone",
+    }  # fmt: skip
+    assert (screen.loc[["other", "systematic", "depth"], "set_class"] == "").all()
 
 
 def strong_perturbations(n_strong, strength, seed, *, n_perturbations=12, cells=300, control=4000, genes=600):
@@ -144,22 +163,24 @@ def test_perturbations_that_target_the_set(cells):
     profiles = spb.pp.profiles(cells)
     used = profiles.obs.loc[profiles.obs["used"] & ~profiles.obs["is_reference"], "perturbation"].astype(str)
     mine = pd.DataFrame({"source": "mine", "target": [*used.iloc[:4], *profiles.var_names[:30], "not measured"]})
-    sets = pd.concat([mine, spb.ds.confounder_sets()], ignore_index=True)
-    screen, table = shares(profiles, sets=sets, n_random=0)
+    screen, table = shares(profiles, sets=mine, n_random=0)
     hit = table[(table["axis"] == "mine") & (table["n_target"] == 1) & (table["level"] == "perturbation")]
     assert set(hit["perturbation"]) == set(used) & set(mine["target"])
     assert screen.loc["mine", "n_target"] == len(hit) >= 4
     assert screen.loc["mine", "share_without"] != screen.loc["mine", "share"]
     assert screen.loc["hemoglobin", "share_without"] == pytest.approx(screen.loc["hemoglobin", "share"])
     assert screen["p"].isna().all()
-    assert screen.loc[screen["kind"] == "genes", "shapley"].sum() == pytest.approx(1)
+    assert screen["shapley"][screen["kind"] == "genes"].sum() == pytest.approx(1)
 
 
 def test_own_sets_and_marked_genes(papalexi):
     sets = pd.DataFrame({"source": ["a", "a", "b"], "target": ["STAT1", "PSMB9", "absent"]})
     screen, _ = shares(papalexi, sets=sets, n_random=20)
-    assert list(screen.index[:3]) == ["a", "b", "other"]
+    assert list(screen.index[:2]) == ["mt", "oxphos_nuclear"], "sets of one's own come beside the bundled ones"
+    assert (screen.loc[["a", "b"], "set_class"] == "program").all()
     assert screen.loc["a", "n_genes"] == 2
+    mine, _ = shares(papalexi, sets=sets.replace("a", "mt"), n_random=20)
+    assert mine.loc["mt", ["n_genes", "set_class"]].tolist() == [2, "technical"], "one of the same name takes its place"
     assert screen.loc["a", "n_target"] == 1
     assert screen.loc["b", "note"] == "no gene of the set is measured"
     papalexi.var["mt"] = papalexi.var_names == "STAT1"

@@ -15,13 +15,14 @@ from mudata import MuData
 
 from .. import _compat, _keys, _store, _validate
 from .._files import reading
+from .._inspect.source import modality_of
 from .._moments.streaming import beginning
 from ..ds._simulation.assemble import TRUTH
 from .options import FORMATS
 
 
 def read_cells(
-    path: Path, *, layer: str | None = None, memory: float = math.inf
+    path: Path, *, layer: str | None = None, memory: float = math.inf, modality: str | None = None
 ) -> tuple[ad.AnnData, dict[str, Any] | None]:
     """Return the cells, and what was planted where spb.ds.simulate made them.
 
@@ -30,12 +31,16 @@ def read_cells(
     """
     with reading(path):
         file: Any = zarr.open_group(path, mode="r") if path.suffix == ".zarr" else h5py.File(path)
+        if path.suffix == ".h5mu":
+            file = file["mod"][modality_of(file, modality)]
         truth = ad.io.read_elem(file[f"uns/{TRUTH}"]) if f"uns/{TRUTH}" in file else None
         values = file.get("X" if layer is None else f"layers/{layer}")
         if values is not None and _gigabytes(values) > memory:
             return _on_disk(file, values, layer), truth
         if path.suffix == ".zarr":
             return ad.io.read_zarr(path), truth
+        if path.suffix == ".h5mu":
+            return ad.io.read_elem(file), truth
         file.close()
         return ad.io.read_h5ad(path), truth
 

@@ -10,11 +10,12 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .inspection import echo_inspection, print_inspection
 from .options import parser
 from .signals import StopSignal, stoppable
 
@@ -31,9 +32,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     args = parser().parse_args(argv)
     args.command_line, args.start = shlex.join(["scpertbias", *argv]), time.perf_counter()
-    runs = {"audit": _audit, "report": _report, "demo": _demo, "schema": _schema}
+    runs = {"inspect": print_inspection, "audit": _audit, "report": _report, "demo": _demo, "schema": _schema}
     try:
-        with _settings(quiet=args.quiet), stoppable():
+        # To look at a file needs neither figures nor scanpy: it answers at once.
+        with (
+            nullcontext()
+            if args.command == "inspect" or getattr(args, "dry_run", False)
+            else _settings(quiet=args.quiet),
+            stoppable(),
+        ):
             return runs[args.command](args)
     except _UsageError as err:
         print(f"scpertbias: error: {err}", file=sys.stderr)
@@ -98,6 +105,8 @@ def _audit(args: argparse.Namespace) -> int:
     from .._files import objection, whole_folder
 
     out = args.out or Path(f"{args.file.name.removesuffix(args.file.suffix)}_audit")
+    if args.dry_run:
+        return print_inspection(args)
     if why := objection(out, force=args.force):
         raise _UsageError(why)
     mdata = _audit_file(args)
@@ -116,26 +125,23 @@ def _audit(args: argparse.Namespace) -> int:
 def _audit_file(args: argparse.Namespace) -> MuData:
     """Audit a file, and store beside the tables how that was done."""
     from .. import _store, get, pp, tl
-    from .._files import one_line
     from .._report.planted import planted_table
     from .._report.provenance import sha256, versions
     from .inputs import holds_counts, read_cells, read_net, read_predictions
 
     say, start = _say(args), time.perf_counter()
+    if not args.quiet:
+        echo_inspection(args)
     say(f"reading {args.file}")
-    adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory)
+    adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
     net = None if args.net is None else read_net(args.net)
     external = {name: read_predictions(path) for name, path in args.predictions or []}
-    with warnings.catch_warnings(record=True) as records:
-        warnings.simplefilter("always")
+    with _noted(say) as notes:
         if args.species != "human":
             pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
         normalize = holds_counts(adata, args.layer)
         say("auditing" + (" raw counts, normalized on the fly" if normalize else ""))
         mdata = tl.audit(adata, net, predictions=external, normalize=normalize, **_audit_arguments(args))
-    notes = list(dict.fromkeys(one_line(w.message) for w in records))
-    for note in notes:
-        say(f"note: {note}")
     if truth is not None:
         _store.put(mdata, planted=planted_table(truth, get.check(mdata), get.confounding(mdata)))
     record = {
@@ -152,6 +158,22 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     return mdata
 
 
+@contextmanager
+def _noted(say: Any) -> Iterator[list[str]]:
+    """Collect warnings as notes, and print each once, also where an error follows."""
+    from .._files import one_line
+
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as records:
+        warnings.simplefilter("always")
+        try:
+            yield notes
+        finally:
+            notes += dict.fromkeys(one_line(w.message) for w in records)
+            for note in notes:
+                say(f"note: {note}")
+
+
 def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the audit that the command line has; the defaults are those of the function."""
     models = [] if args.models == ["none"] else args.models
@@ -160,6 +182,8 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "regimes": args.regimes,
         "covariates": args.covariates,
         "reference": args.reference,
+        "combination_sep": args.combination_sep,
+        "label_map": args.label_map,
         "guide_key": args.guide,
         "gene_symbols": args.gene_symbols,
         "layer": args.layer,

@@ -10,7 +10,8 @@ from typing import Any
 
 from .._keys import REGIMES
 
-FORMATS = (".h5ad", ".zarr")
+FORMATS = (".h5ad", ".zarr", ".h5mu")
+LOOKED_AT = (*FORMATS, ".h5")
 EXIT_CODES = """exit codes:
   0    done
   1    the data or a file are not as needed
@@ -18,9 +19,14 @@ EXIT_CODES = """exit codes:
   130  interrupted (143: asked to end); nothing is left half-written"""
 EXAMPLES = {
     "": """examples:
+  scpertbias inspect screen.h5ad
   scpertbias audit screen.h5ad --batch batch --out audit
   scpertbias report audit/audit.h5mu --out page.html
   scpertbias demo""",
+    "inspect": """examples:
+  scpertbias inspect screen.h5ad                              # what it holds, and the command that audits it
+  scpertbias inspect screen.h5ad --groupby guide --label-map targets
+  scpertbias inspect screen.h5mu --modality rna""",
     "audit": """examples:
   scpertbias audit screen.h5ad --batch batch
   scpertbias audit screen.h5ad --groupby gene --reference 'non-targeting*' --out audit
@@ -50,9 +56,20 @@ def _gigabytes(text: str) -> float:
 
 def _cells(text: str) -> Path:
     """Return the path of a file with cells."""
+    return _path(text, FORMATS)
+
+
+def _inspectable(text: str) -> Path:
+    """Return the path of a file that can be inspected."""
+    return _path(text, LOOKED_AT)
+
+
+def _path(text: str, formats: tuple[str, ...]) -> Path:
     path = Path(text)
-    if path.suffix not in FORMATS:
-        msg = f"{path.name} must end in {' or '.join(FORMATS)}"
+    if path.suffix not in formats:
+        msg = f"{path.name} must end in {', '.join(formats[:-1])} or {formats[-1]}"
+        if path.suffix == ".h5":
+            msg += "; a matrix of Cell Ranger has no labels of perturbations: add them to obs, and write an .h5ad"
         raise argparse.ArgumentTypeError(msg)
     return path
 
@@ -109,6 +126,10 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
+    look = command("inspect", "look at a file: what it holds, what its labels mean, and the command that audits it")
+    look.add_argument("file", type=_inspectable, metavar="FILE", help=f"cells: {', '.join(LOOKED_AT)}")
+    _labels(look.add_argument, groupby=None)
+    _quiet(look)
     _audit(command("audit", "audit a screen and write the report: a folder with page, JSON, tables and all results"))
     page = command("report", "render the page of an audit again, without computing anything")
     page.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
@@ -127,20 +148,39 @@ def _quiet(command: argparse.ArgumentParser) -> None:
     command.add_argument("--quiet", action="store_true", help="no progress and notes on stderr")
 
 
+def _labels(add: Any, *, groupby: str | None) -> None:
+    """Add the options that say which perturbation each cell got."""
+    default = "by default found" if groupby is None else "%(default)s"
+    add(
+        "--groupby",
+        metavar="COLUMN",
+        default=groupby,
+        help=f"column of obs that names each cell's perturbation ({default})",
+    )
+    add(
+        "--reference",
+        action="append",
+        metavar="NAME",
+        help="the control: a name or a pattern such as 'non-targeting*'; repeatable",
+    )
+    add("--combination-sep", metavar="TEXT", help="what separates the parts of a combination; by default found")
+    add(
+        "--label-map",
+        metavar="FILE",
+        help="what labels mean: .csv or .tsv with label and target; 'targets' pools the guides of a target, 'single' leaves "
+        "out cells with several targets",
+    )
+    add("--modality", metavar="NAME", help="modality of an .h5mu file (rna, gex, or the one with the most features)")
+
+
 def _audit(command: argparse.ArgumentParser) -> None:
     command.usage = "scpertbias audit FILE [option ...]"
     repeatable: dict[str, Any] = {"action": "append", "metavar": "NAME"}
     command.add_argument(
-        "file", type=_cells, metavar="FILE", help="cells: .h5ad or .zarr; raw counts are normalized on the fly"
+        "file", type=_cells, metavar="FILE", help="cells: .h5ad, .zarr or .h5mu; raw counts are normalized on the fly"
     )
     add = command.add_argument_group("the screen").add_argument
-    add(
-        "--groupby",
-        metavar="COLUMN",
-        default="perturbation",
-        help="column of obs that names each cell's perturbation (%(default)s)",
-    )
-    add("--reference", **repeatable, help="the control: a name or a pattern such as 'non-targeting*'; repeatable")
+    _labels(add, groupby="perturbation")
     add("--batch", **repeatable, help="column of obs with batches; repeatable ('auto': confounded ones; or 'none')")
     add("--guide", metavar="COLUMN", help="column of obs with guides, whose two halves are then compared")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
@@ -197,4 +237,5 @@ def _audit(command: argparse.ArgumentParser) -> None:
     add("--title", metavar="TEXT", help="title of the report")
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _audit, here")
     add("--force", action="store_true", help="replace an earlier audit in DIR")
+    add("--dry-run", action="store_true", help="print what was understood of the file, and stop")
     _quiet(command)

@@ -29,6 +29,22 @@ class Chunk:
     x: Any
 
 
+class SomeColumns:
+    """Some columns of values that are not in memory: they are cut from the rows that were read."""
+
+    def __init__(self, x: Any, columns: IntArray) -> None:
+        self._x, self._columns = x, columns
+        self.shape, self.dtype = (x.shape[0], len(columns)), x.dtype
+
+    def __getitem__(self, rows: slice) -> Any:
+        return in_memory(self._x[rows])[:, self._columns]
+
+
+def some_columns(x: Any, columns: IntArray) -> Any:
+    """Return some columns, in memory where ``x`` is."""
+    return x[:, columns] if not is_lazy(x) or hasattr(x, "to_delayed") else SomeColumns(x, columns)
+
+
 def is_lazy(x: Any) -> bool:
     """Whether the values do not lie in memory."""
     return not (isinstance(x, np.ndarray) or sparse.issparse(x))

@@ -90,6 +90,7 @@ def gene_set_shares(
     members: BoolArray,
     targeted: BoolArray,
     pools: BoolArray,
+    dividing: BoolArray,
     *,
     control: FloatArray,
     draws: npt.NDArray[np.uint16],
@@ -101,11 +102,14 @@ def gene_set_shares(
     response
         The response.
     members
-        Which genes each set holds (J, G); genes in no set should make one of their own, for `shapley` to sum to 1.
+        Which genes each set holds (J, G).
     targeted
         Which perturbations target a gene of the set (J, P).
     pools
         From which genes those are drawn that each set is compared with (J, G); from none, it is not tested.
+    dividing
+        Which sets divide the response between them (J,), that is, have a `shapley`; together they should hold all genes,
+        for it to sum to 1.
     control
         Mean of each gene in control (G,).
     draws
@@ -125,7 +129,7 @@ def gene_set_shares(
     in_screen = screen_shares(response, members[measured])
     typical = typical_shares(response, members[measured])
     tested = (members.sum(axis=1) >= MIN_SET) & pools.any(axis=1)
-    overlap = _Overlap.of(response, members)
+    overlap = _Overlap.of(response, members, dividing)
     for j, share, of_typical in zip(measured.tolist(), in_screen, typical, strict=True):
         null, beyond = SetNull(), None
         if tested[j]:
@@ -155,16 +159,16 @@ class _Overlap:
     on_systematic: FloatArray
 
     @classmethod
-    def of(cls, response: Response, members: BoolArray) -> _Overlap:
+    def of(cls, response: Response, members: BoolArray, dividing: BoolArray) -> _Overlap:
         by_gene = response.gene_energy.sum(axis=0)
         # A gene counts in equal parts for all sets that hold it
-        once = members / np.maximum(members.sum(axis=0), 1)
+        once = members / np.maximum(members[dividing].sum(axis=0), 1)
         u1, u2 = response.half.sum(axis=1)
         parts = np.full(len(members), np.nan)
         if cosine(u1, u2) >= NO_AXIS:
             # u1 · u2 on the genes of each set, over that on all genes (J,)
             parts = members @ (u1 * u2) / (u1 @ u2)
-        return cls(once @ by_gene / by_gene.sum(), parts)
+        return cls(np.where(dividing, once @ by_gene / by_gene.sum(), np.nan), parts)
 
 
 def _share_without(response: Response, own: FloatArray, targets: BoolArray) -> float:

@@ -19,6 +19,7 @@ N_NEAREST = 20
 MISMATCH = 0.5
 MIN_SET = 5
 FDR = 0.05
+MIN_DRAWS = 1_000
 OFFSET = 0.001
 ROWS_AT_ONCE = 1_000
 DRAWS_OF = 1 << 16
@@ -53,10 +54,9 @@ def screen_shares(response: Response, members: BoolArray) -> list[SetShare]:
     shares = members @ response.gene_energy.sum(axis=0) / total
     variances = _cell_variances(response, members, shares)
     result = []
-    for genes, share, variance in zip(members, shares, variances, strict=True):
-        error = float(np.sqrt(variance + _control_variance(response, genes, share, np.ones(len(response.energy)))))
-        error /= abs(total)
-        result.append(SetShare(float(share), error, *logit_bounds(float(share), error, NORMAL)))
+    variances = variances + _control_variances(response, members, shares, np.ones(len(response.energy)))
+    for share, error in zip(shares.tolist(), (np.sqrt(variances) / abs(total)).tolist(), strict=True):
+        result.append(SetShare(share, error, *logit_bounds(share, error, NORMAL)))
     return result
 
 
@@ -65,15 +65,15 @@ def typical_shares(response: Response, members: BoolArray) -> list[SetShare]:
     weight = typical_weights(response)
     whole = weight * response.energy
     total, n = float(whole.sum()), len(whole)
+    # Weighted energy of each perturbation on each set (P, J)
+    on = weight[:, None] * (response.gene_energy @ members.T)
+    shares = on.sum(axis=0) / total
+    if n < MIN_UNITS:
+        return [SetShare(share) for share in shares.tolist()]
+    from_control = _control_variances(response, members, shares, weight) / total**2
     result = []
-    for genes, on_set in zip(members, (response.gene_energy @ members.T).T, strict=True):
-        on = weight * on_set
-        share = float(on.sum()) / total
-        if n < MIN_UNITS:
-            result.append(SetShare(share))
-            continue
-        variance = jackknife_error((on.sum() - on) / (total - whole)) ** 2
-        error = float(np.sqrt(variance + _control_variance(response, genes, share, weight) / total**2))
+    for of_set, share, variance in zip(on.T, shares.tolist(), from_control.tolist(), strict=True):
+        error = float(np.sqrt(jackknife_error((of_set.sum() - of_set) / (total - whole)) ** 2 + variance))
         result.append(SetShare(share, error, *logit_bounds(share, error, t_quantile(n - 1))))
     return result
 
@@ -85,12 +85,18 @@ def typical_weights(response: Response) -> FloatArray:
     return np.asarray(1 / np.maximum(squared, response.parts.total), dtype=np.float64)
 
 
-def _control_variance(response: Response, genes: BoolArray, share: float, weight: FloatArray) -> float:
-    """Variance of Σ_p weight_p (energy on the genes less the share of all) that comes from the control."""
+def _control_variances(response: Response, members: BoolArray, shares: FloatArray, weight: FloatArray) -> FloatArray:
+    """Variance of Σ_p weight_p (energy on each set less its share of all) that comes from the control (J,)."""
     # Σ_p w_pb weight_p Δ_p, half the derivative by the control mean of each batch before genes are signed (S, G)
     by_batch = (response.parts.weights * weight[:, None]).T @ response.effect
-    signed = by_batch * (genes - share)
-    return response.blocks.variance(np.stack([signed, signed]))
+    blocks = response.blocks
+    products = np.empty((*blocks.scale.shape, len(members)))
+    for half, of_half in enumerate(blocks.means):
+        for k, block in enumerate(of_half):
+            # β_k · V_b by gene (S, G), summed over each set, less its share of the sum over all (S, J)
+            along = by_batch * block
+            products[half, k] = along @ members.T - along.sum(axis=1)[:, None] * shares
+    return np.array([blocks.variance_along(products[..., j]) for j in range(len(members))])
 
 
 def _cell_variances(response: Response, members: BoolArray, shares: FloatArray) -> FloatArray:
@@ -129,17 +135,25 @@ def _signed_squares(
 def nearest_genes(control: FloatArray, genes: BoolArray, pool: BoolArray) -> IntArray:
     """Return for each of some genes those of a pool that are nearest in log mean expression, nearest first (n, k)."""
     logs, places = log_expression(control), np.flatnonzero(pool)
+    places = places[np.argsort(logs[places], kind="stable")]
     k = min(N_NEAREST, len(places))
-    nearest = np.empty((int(genes.sum()), k), dtype=np.int64)
-    for i, gene in enumerate(np.flatnonzero(genes)):
-        nearest[i] = places[np.argsort(np.abs(logs[places] - logs[gene]), kind="stable")[:k]]
-    return nearest
+    # In the order of expression the k nearest are among the k on either side (n, 2k)
+    at = np.searchsorted(logs[places], logs[genes])[:, None] + np.arange(-k, k)
+    inside = (at >= 0) & (at < len(places))
+    beside = places[np.clip(at, 0, len(places) - 1)]
+    apart = np.where(inside, np.abs(logs[beside] - logs[genes][:, None]), np.inf)
+    return np.take_along_axis(beside, np.lexsort((beside, apart), axis=-1)[:, :k], axis=1)
 
 
 def log_expression(control: FloatArray) -> FloatArray:
     """Log of the mean expression in control, where it is not negative."""
     logs: FloatArray = np.log(np.maximum(control, 0.0) + OFFSET)
     return logs
+
+
+def enough_draws(n_sets: int) -> int:
+    """Number of draws with which one set among many can be beyond chance, with one draw to spare."""
+    return max(MIN_DRAWS, int(np.ceil(2 * n_sets / FDR)))
 
 
 def gene_draws(n_draws: int, n_genes: int, rng: np.random.Generator) -> npt.NDArray[np.uint16]:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.moments import Moments
 from scpertbias._core.ranking import top_mask
-from scpertbias._core.resampling import NORMAL
+from scpertbias._core.resampling import CONFIDENCE
 from scpertbias._core.z_scores import scaled, undetectable, z_errors
 
 BY = ("delta", "z", "centered")
@@ -152,14 +153,16 @@ def poisson_binomial_tail(probabilities: FloatArray, most: int) -> FloatArray:
     return np.minimum(tail, 1.0)
 
 
-def excess_interval(count: IntArray, other: IntArray, n: int) -> tuple[FloatArray, FloatArray]:
+def excess_interval(count: IntArray, other: IntArray, n: int, n_compared: int = 1) -> tuple[FloatArray, FloatArray]:
     """95 % interval of count − other, each of n, with a success and a failure added to both.
 
-    They are taken as independent; two counts over the same perturbations go together, so that it is too wide.
+    They are taken as independent; two counts over the same perturbations go together, so that it is too wide. With
+    ``n_compared`` genes the intervals include all their true values at once in 95 % (Bonferroni).
     A. Agresti and B. Caffo, The American Statistician 54, 280-288 (2000).
     """
     first, second = (count + 1) / (n + 2), (other + 1) / (n + 2)
-    width = NORMAL * np.sqrt((first * (1 - first) + second * (1 - second)) / (n + 2))
+    quantile = norm.isf((1 - CONFIDENCE) / 2 / max(n_compared, 1))
+    width = quantile * np.sqrt((first * (1 - first) + second * (1 - second)) / (n + 2))
     return n * (first - second - width), n * (first - second + width)
 
 

@@ -146,7 +146,7 @@ class Problem:
 
     def target_columns(self) -> IntArray:
         """Return the column of each perturbation's only target, −1 where it is not measured or there are several."""
-        column = {symbol: i for i, symbol in reversed(list(enumerate(self.symbols.tolist())))}
+        column = {symbol: i for i, symbol in enumerate(self.symbols.tolist())}
         return np.array([column.get(t[0], -1) if len(t) == 1 else -1 for t in self.targets], dtype=np.int64)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _moments, _store, _validate
-from .._log import added, info, warn
+from .. import _genes, _moments, _store, _validate
+from .._log import added, info, warn, warn_once
 from .._results import DATA
 from ..pp import coexpression_net
 from ._base import Solution, closed_form, problem, specs
@@ -34,8 +34,10 @@ def fit(
     _validate.cells_or_profiles(adata)
     _store.check_key(adata, key_added)
     _validate.memory(adata)
-    screen = _moments.of(adata, **data)
-    graphs = _graphs(adata, screen, net, data) if "net" in specs()[kind].needs else None
+    _genes.refuse_others(adata)
+    with warn_once():
+        screen = _moments.of(adata, **data)
+        graphs = _graphs(adata, screen, net, data) if "net" in specs()[kind].needs else None
     train, val = screen.split == "train", screen.split == "val"
     solution = closed_form(kind)(problem(screen, train, val=val, graphs=graphs), **params)
     adata = adata.copy() if copy else adata

@@ -8,6 +8,7 @@ import numpy as np
 from anndata import AnnData
 
 from .._docs import docs
+from .._labels import LabelMap
 from ._base import Problem, Solution, always, model
 from ._fit import fit
 
@@ -40,6 +41,8 @@ def fit_additive(
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -88,6 +91,8 @@ def fit_additive(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

@@ -11,6 +11,7 @@ from anndata import AnnData
 from .._core.arrays import FloatArray
 from .._core.bilinear import bilinear
 from .._docs import docs
+from .._labels import LabelMap
 from ._base import Problem, Solution, model
 from ._fit import fit
 
@@ -79,6 +80,8 @@ def fit_bilinear(
     perturbation_embedding: pd.DataFrame | None = None,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -140,6 +143,8 @@ def fit_bilinear(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

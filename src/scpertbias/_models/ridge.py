@@ -11,6 +11,7 @@ from anndata import AnnData
 from .. import _validate
 from .._core.solvers import ridge
 from .._docs import docs
+from .._labels import LabelMap
 from ._base import CONSTANT, Problem, Solution, always, model
 from ._fit import fit
 
@@ -53,6 +54,8 @@ def fit_ridge(
     weights: Weights = "cells",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -110,6 +113,8 @@ def fit_ridge(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

@@ -10,6 +10,7 @@ from anndata import AnnData
 
 from .._core.solvers import two_stage
 from .._docs import docs
+from .._labels import LabelMap
 from ._base import Problem, Solution, model
 from ._fit import fit
 from ._smoothing import check_words, same_for_unseen, smoothers
@@ -59,6 +60,8 @@ def fit_two_stage(
     laplacian: str = "normalized",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -123,6 +126,8 @@ def fit_two_stage(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

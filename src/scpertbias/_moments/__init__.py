@@ -1,7 +1,7 @@
 """Cells or profiles to moments: where every fit and every question starts."""
 
-from .cells import cell_codes
-from .moments_of import control_mean, of, symbols
+from .moments_of import control_mean, of
 from .screen import Screen
+from .used_cells import cell_codes, read_labels
 
-__all__ = ["Screen", "cell_codes", "control_mean", "of", "symbols"]
+__all__ = ["Screen", "cell_codes", "control_mean", "of", "read_labels"]

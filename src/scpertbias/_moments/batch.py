@@ -11,7 +11,10 @@ from .._core.accumulators import GroupSums
 from .._core.arrays import FloatArray, IntArray
 from .._core.control_sums import ControlSums
 from .._core.sums import row_sums
-from .._validate import Scale
+from .._scale import Scale
+
+TOTAL = 0.5
+"""Sizes that are smaller than the counts of the cells by more than this are no totals."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,36 @@ class Normalization:
         if n := int(((size < 0) | ((size == 0) & (totals > 0))).sum()):
             msg = f"`size_factors`: {self.named} is not positive in {n} cells that hold counts."
             raise ValueError(msg)
+        _check_totals(size, totals, self.target_sum, self.named)
         return np.divide(self.target_sum, size, out=np.zeros_like(size), where=size > 0), size
+
+
+def _check_totals(size: FloatArray, totals: FloatArray, target_sum: float, named: str) -> None:
+    """Refuse sizes that are no totals where counts are scaled to one: they would become all but binary.
+
+    Those of scran have a mean of 1, and are for a ``target_sum`` of 1; totals of all genes may be far above those here.
+    """
+    cells = (size > 0) & (totals > 0)
+    if target_sum == 1 or not cells.any():
+        return
+    typical, total = float(np.median(size[cells])), float(np.median(totals[cells]))
+    if typical >= TOTAL * total:
+        return
+    factors = " Pass target_sum=1 for factors with a mean of 1, as those of scran; or make" if typical < 20 else " Make"
+    msg = (
+        f"`size_factors`: {named} (median {typical:.3g}) is far below the counts of the cells (median {total:.4g}), so it is "
+        f"no total, and counts would be scaled up to {target_sum * total / typical:.2g}.{factors} them totals by "
+        f"multiplying with {total / typical:.4g}."
+    )
+    raise ValueError(msg)
 
 
 @dataclass(frozen=True)
 class CellBatch:
     """What is known of some cells before their values are read.
 
-    ``group`` (−1: none) is each cell's group, ``deviations`` are those of the covariates; ``check`` looks at the values.
+    ``group`` (−1: none) is each cell's group, ``deviations`` are those of the covariates; ``check`` looks at the values,
+    which are those of ``whole_cells`` or of some genes.
     """
 
     group: IntArray
@@ -44,6 +69,7 @@ class CellBatch:
     normalization: Normalization | None
     check: Scale
     columns: IntArray | None = None
+    whole_cells: bool = True
 
     def __getitem__(self, rows: slice) -> CellBatch:
         """Return some of the cells."""
@@ -54,11 +80,12 @@ class CellBatch:
             normalization=n if n is None else replace(n, size=_some(n.size, rows)),
             check=self.check,
             columns=self.columns,
+            whole_cells=self.whole_cells,
         )
 
     def read(self, x: Any, sums: GroupSums, control: ControlSums, rows: slice, genes: slice | None = None) -> None:
         """Add the values of these cells, which lie at ``rows``, to the sums; of ``genes`` only where given."""
-        self.check.add(x)
+        self.check.add(x, whole_cells=self.whole_cells and genes is None)
         to = self.columns
         if genes is not None and to is not None:
             start, to = int((to[: genes.start] >= 0).sum()), to[genes]
@@ -71,6 +98,8 @@ class CellBatch:
         else:
             sums.add_genes(genes, x, self.group, scale=scale, deviations=self.deviations)
         if size is not None:
+            if self.whole_cells and not (genes and genes.start):
+                self.check.add_sizes(size)
             control.set_size(rows, size)
         control.add(x, rows, genes, scale=scale, columns=to)
 

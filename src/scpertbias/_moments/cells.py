@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,19 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from .. import _keys, _store, _validate
+from .. import _genes, _keys, _validate
+from .._columns import WORDS, likely_batches, say_likely
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.cell_columns import DEPTH, MT_PERCENT
 from .._core.control_sums import ControlSums, log_depth
 from .._core.halves import assign_halves
 from .._core.row_moments import MomentAccumulator
-from .._labels import NO_LABEL, Labels, parse, warn_if_guides
-from .._log import info, warn
-from . import obs_columns, streaming
+from .._labels import Labels
+from .._log import warn
+from . import obs_columns, streaming, values
 from .batch import Normalization
 from .screen import Screen
+from .used_cells import check_labels, leave_out, read_labels, splits, usable
 
 
 def read(
@@ -39,34 +41,35 @@ def read(
     tested: bool = False,
 ) -> Screen:
     """Take the moments of the cells, of all or some genes, in one pass."""
-    x = _store.matrix(adata, layer)
-    may_be_negative = _store.layer_record(adata, layer) is not None
-    check = _validate.Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative)
+    x, check = values.values_of(adata, layer, normalize)
+    adata, x, genes, others = values.only_genes(adata, x, genes)
     if 0 in x.shape:
         check.finish()
-    labels, symbols, symbols_key = _labels(adata, data["groupby"], data["reference"], data["gene_symbols"])
-    warn_if_guides(labels.names[1:], data["groupby"])
+    labels, symbols, symbols_key = read_labels(adata, data)
+    check_labels(adata, labels, data["groupby"])
+    if text := _genes.ids_without_symbols(adata.var_names, symbols, symbols_key):
+        warn(f"{text}.")
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
-    split = _splits(adata, data["split_key"], labels)
-    codes, left_out, kinds = _leave_out(labels, batch, batch_names, split)
+    split = splits(adata, data["split_key"], labels)
+    codes, left_out, kinds = leave_out(labels, batch, batch_names, split)
     codes, codes_with_cells = _compress(codes)
     names = tuple(labels.names[i] for i in codes_with_cells)
     row, perturbation, split_of_row = _rows(codes, split)
-    used, reason = _usable(row, perturbation, data["min_cells"])
+    used, reason = usable(row, perturbation, data["min_cells"], left_out, kinds)
     seed = int(rng) if isinstance(rng, int | np.integer) else int(np.random.default_rng(rng).integers(2**32))
     hashes, guides = _hashes(adata, seed), _guide_halves(adata, guide_key, codes)
-    n_rows, n_genes = len(perturbation), adata.n_vars if genes is None else int(genes.sum())
+    n_rows, n_genes = len(perturbation), int(genes.sum())
     assignment = assign_halves(row, n_rows, 0, hashes, batch=batch, n_batches=len(batch_names), guide_half=guides)
-    normalization = _normalization(adata, normalize, size_factors, target_sum)
-    values = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
-    genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
+    normalized = values.normalization(adata, normalize, size_factors, target_sum)
+    z = _validate.numeric_columns(adata, covariates, argument="covariates") if len(covariates) else None
     columns = None if genes.all() else np.where(genes, np.cumsum(genes) - 1, -1)
-    accumulator = MomentAccumulator(assignment, row, n_rows, 0, batch=batch, n_genes=n_genes, covariates=values)
+    accumulator = MomentAccumulator(assignment, row, n_rows, 0, batch=batch, n_genes=n_genes, covariates=z)
     half = np.where(codes == 0, assignment.half[assignment.group], -1)
     looked_at = obs_columns.examine(adata.obs, codes, batch, leave_out=_read_by(data, guide_key))
-    levels = obs_columns.levels(looked_at)
-    control = ControlSums(half, batch, levels, quality=_quality(adata, normalization), n_genes=n_genes)
-    settings = streaming.ReadSettings(control, normalization, check, chunk_memory, columns)
+    control = ControlSums(
+        half, batch, obs_columns.levels(looked_at), quality=_quality(adata, normalized), n_genes=n_genes
+    )
+    settings = streaming.ReadSettings(control, normalized, check, chunk_memory, columns)
     moments = streaming.moments(x, accumulator, settings)
     record = {
         **_data_record(data, labels, symbols_key),
@@ -76,10 +79,13 @@ def read(
         "normalize": normalize,
         "size_factors": size_factors,
         "target_sum": float(target_sum),
+        **check.record(),
+        **values.other_total(adata, check.record()["mean_size"], normalize, size_factors),
+        **values.features_record(others),
         "rng": seed if isinstance(rng, int | np.integer) else None,
         "n_cells": int(adata.n_obs),
         "batch_names": batch_names,
-        **_columns_record(adata, looked_at, tested=tested, has_batches=bool(data["batch_key"])),
+        **_columns_record(adata, looked_at, data, labels.codes, tested=tested),
         **_left_out_record(left_out, kinds, sorted(set(labels.names) - set(names))),
     }
     return Screen(
@@ -89,11 +95,12 @@ def read(
         perturbation=perturbation,
         split=split_of_row,
         genes=adata.var_names[genes],
-        symbols=symbols[genes],
+        symbols=_genes.one_each(symbols[genes], adata.var_names[genes], moments.control),
         used=used,
         reason=reason,
         codes=codes,
         record=record,
+        labels=labels.table,
     )
 
 
@@ -110,16 +117,22 @@ def _data_record(data: dict[str, Any], labels: Labels, symbols_key: str | None) 
 
 
 def _columns_record(
-    adata: AnnData, columns: Sequence[obs_columns.ObsColumn], *, tested: bool, has_batches: bool
+    adata: AnnData,
+    columns: Sequence[obs_columns.ObsColumn],
+    data: Mapping[str, Any],
+    codes: IntArray,
+    *,
+    tested: bool,
 ) -> dict[str, Any]:
     """Return the columns of ``obs`` that were looked at for balance, how many levels each has, and what it is."""
     names_of_tested = [column.name for column in columns if tested and column.status == obs_columns.TESTED]
+    likely = _warn_batches(adata, data, codes, names_of_tested)
     return {
         "obs_columns": [column.name for column in columns],
         "obs_columns_levels": np.array([column.n_levels for column in columns], dtype=np.int64),
         "obs_columns_status": [column.status for column in columns],
         "tested_columns": names_of_tested,
-        _keys.LIKELY_BATCHES: [] if has_batches else _likely_batches(adata, names_of_tested),
+        _keys.LIKELY_BATCHES: [f"{name} ({WORDS[kind]})" for name, kind in likely.items()],
     }
 
 
@@ -133,79 +146,19 @@ def _left_out_record(left_out: dict[str, int], kinds: dict[str, str], perturbati
     }
 
 
-def cell_codes(
-    adata: AnnData,
-    *,
-    groupby: str,
-    reference: str | Sequence[str] | None,
-    gene_symbols: str | None,
-    split_key: str,
-) -> tuple[IntArray, tuple[tuple[str, ...], ...], npt.NDArray[np.str_]]:
-    """Return the label code of each training cell (0 control, −1 any other cell), the targets, the gene symbols."""
-    _validate.cells_or_profiles(adata, lazy=True)  # only tables are read
-    labels, symbols, _ = _labels(adata, groupby, reference, gene_symbols)
-    train = _splits(adata, split_key, labels) == _keys.SPLITS.index("train")
-    return np.where(train, labels.codes, -1), labels.targets, symbols
-
-
-def _labels(
-    adata: AnnData, groupby: str, reference: str | Sequence[str] | None, gene_symbols: str | None
-) -> tuple[Labels, npt.NDArray[np.str_], str | None]:
-    symbols, key = _validate.gene_symbols(adata, gene_symbols)
-    values = _validate.column(adata, groupby, argument="groupby")
-    return parse(values, groupby=groupby, reference=reference, symbols=symbols.tolist()), symbols, key
-
-
-def _likely_batches(adata: AnnData, tested: Sequence[str]) -> list[str]:
-    """Name the columns that look like batches, without those whose balance is tested, and warn of them."""
-    likely = [name for name in _validate.likely_batches(adata) if name not in tested]
+def _warn_batches(adata: AnnData, data: Mapping[str, Any], codes: IntArray, tested: Sequence[str]) -> dict[str, str]:
+    """Warn of columns that could be batches, where none was named and their balance is not tested; return them."""
+    if data["batch_key"] is not None:
+        return {}
+    likely = likely_batches(adata.obs, codes, data["groupby"])
+    likely = {name: kind for name, kind in likely.items() if name not in tested}
     if likely:
         warn(
-            f"obs holds {likely}, which look like batches, and `batch_key` was not given: differences between batches then "
-            f"count as effects of perturbations. Pass batch_key={likely[0]!r}."
+            f"{say_likely(likely)} may change the control, and `batch_key` was not given: differences between their levels "
+            f"then count as effects of perturbations. Pass batch_key={next(iter(likely))!r}. If effects themselves differ "
+            "between cell lines, times or doses, analyze each level apart."
         )
     return likely
-
-
-def _splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:
-    """Return the split of each cell; control cells are train; without the column all are."""
-    if split_key not in adata.obs.columns:
-        info(f"there is no obs[{split_key!r}]: all perturbations are used for training")
-        return np.zeros(adata.n_obs, dtype=np.int64)
-    return np.where(labels.codes == 0, 0, _validate.split_codes(adata, split_key))
-
-
-def _leave_out(
-    labels: Labels, batch: IntArray, batch_names: Sequence[str], split: IntArray
-) -> tuple[IntArray, dict[str, int], dict[str, str]]:
-    """Return codes with −1 for every cell that cannot count, and by reason how many were left out, and its kind."""
-    codes, left_out = labels.codes.copy(), dict(labels.dropped)
-    kinds = {reason: _keys.MISSING if reason == NO_LABEL else _keys.LABEL for reason in left_out}
-
-    def drop(cells: BoolArray, reason: str, kind: str) -> None:
-        n = int((cells & (codes >= 0)).sum())
-        if n:
-            left_out[reason], kinds[reason] = n, kind
-            codes[cells] = -1
-
-    drop(batch < 0, "no batch", _keys.MISSING)
-    drop(split < 0, "no split", _keys.MISSING)
-    if len(batch_names) > 1:
-        controls = np.bincount(batch[codes == 0], minlength=len(batch_names))
-        for i in np.flatnonzero(controls < obs_columns.MIN_CONTROLS).tolist():
-            drop(batch == i, f"batch {batch_names[i]!r} with {controls[i]} control cells", _keys.SMALL_BATCH)
-    if small := [reason for reason, kind in kinds.items() if kind == _keys.SMALL_BATCH]:
-        cells = sum(left_out[reason] for reason in small)
-        warn(f"{cells} cells are left out: under {obs_columns.MIN_CONTROLS} control cells in {', '.join(small[:5])}.")
-    n_control = int((codes == 0).sum())
-    if n_control < _validate.MIN_CONTROL_CELLS:
-        msg = (
-            f"The control {labels.reference!r} has {n_control} cells; at least {_validate.MIN_CONTROL_CELLS} are "
-            "needed. Pass reference= if another label is the control"
-            + (", or use fewer batches." if len(batch_names) > 1 else ".")
-        )
-        raise ValueError(msg)
-    return codes, left_out, kinds
 
 
 def _compress(codes: IntArray) -> tuple[IntArray, IntArray]:
@@ -238,24 +191,6 @@ def _guide_halves(adata: AnnData, guide_key: str | None, codes: IntArray) -> Int
     return (frame.groupby("code")["guide"].rank(method="dense").to_numpy(np.int64) - 1) % 2
 
 
-def _normalization(
-    adata: AnnData, normalize: bool, size_factors: str | None, target_sum: float
-) -> Normalization | None:
-    """Return how raw counts are normalized, or None where values are log-normalized already."""
-    if not normalize:
-        if size_factors is not None:
-            msg = "`size_factors` was given without normalize=True; values that are log-normalized already need none."
-            raise ValueError(msg)
-        return None
-    if target_sum <= 0:
-        msg = f"`target_sum` is {target_sum}; it must be positive."
-        raise ValueError(msg)
-    size = None
-    if size_factors is not None:
-        size = _validate.numeric_columns(adata, [size_factors], argument="size_factors")[:, 0]
-    return Normalization(target_sum, size, f"obs[{size_factors!r}]")
-
-
 def _read_by(data: dict[str, Any], guide_key: str | None) -> set[str]:
     """Return the columns that say what a cell is, and not where it comes from."""
     batch_key = data["batch_key"]
@@ -268,15 +203,3 @@ def _quality(adata: AnnData, normalization: Normalization | None) -> dict[str, F
     size, mt = _validate.depth(adata) if normalization is None else np.ones(adata.n_obs), _validate.mt_percent(adata)
     quality = {} if size is None else {DEPTH: log_depth(size)}
     return quality if mt is None else {**quality, MT_PERCENT: np.where(np.isfinite(mt), mt, np.nan)}
-
-
-def _usable(row: IntArray, perturbation: IntArray, min_cells: int) -> tuple[BoolArray, npt.NDArray[np.str_]]:
-    """Return which rows enter fits and scores, and why the others do not."""
-    n = np.bincount(perturbation, weights=np.bincount(row[row >= 0], minlength=len(perturbation)))[perturbation]
-    used = (n >= min_cells) | (perturbation == 0)
-    if not used[perturbation > 0].any():
-        most = int(n[perturbation > 0].max(initial=0))
-        msg = f"No perturbation has min_cells={min_cells} cells (the largest has {most}); lower min_cells."
-        raise ValueError(msg)
-    few = [f"{int(k)} cells, fewer than min_cells={min_cells}" for k in n]
-    return used, np.where(used, "", few)

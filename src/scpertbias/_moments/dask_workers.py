@@ -18,7 +18,7 @@ from .._core.chunks import by_genes, in_memory
 from .._core.control_sums import ControlSums
 
 if TYPE_CHECKING:
-    from .._validate import Scale
+    from .._scale import Scale
     from .batch import CellBatch
 
 
@@ -224,7 +224,7 @@ def _read_genes(x: Any, cells: CellBatch, sums: GroupSums, control: ControlSums)
             columns = None if cells.columns is None else _shifted(cells.columns[edges[i] : edges[i + 1]])
             n_genes = edges[i + 1] - edges[i] if columns is None else int((columns >= 0).sum())
             empty = control.subset(everyone, n_genes)
-            here, whole = replace(cells, columns=columns), [slice(0, len(sums.n))]
+            here, whole = replace(cells, columns=columns, whole_cells=False), [slice(0, len(sums.n))]
             tasks.append(
                 dask.delayed(_partition_moments)(
                     [[blocks[i]]], here, everyone, empty, sums.cross.shape[1], n_genes, whole

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from anndata import AnnData
 
-from .. import _store, _validate
+from .. import _genes, _scale, _store, _validate
 from .._core.arrays import BoolArray, FloatArray
 from .._core.sums import column_sums
-from .cells import cell_codes
+from .._labels import LabelMap, stored_map
 from .cells import read as read_cells
 from .profiles import read as read_profiles
 from .screen import Screen
+from .used_cells import cell_codes
 
 
 def of(
@@ -22,6 +24,8 @@ def of(
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -46,6 +50,8 @@ def of(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": stored_map(label_map),
         "batch_key": batch_key,
         "min_cells": min_cells,
         "split_key": split_key,
@@ -70,23 +76,16 @@ def of(
 
 
 def control_mean(
-    adata: AnnData,
-    *,
-    groupby: str,
-    reference: str | Sequence[str] | None,
-    layer: str | None,
-    split_key: str,
-    gene_symbols: str | None,
+    adata: AnnData, data: Mapping[str, Any], layer: str | None
 ) -> tuple[FloatArray, tuple[tuple[str, ...], ...], npt.NDArray[np.str_]]:
     """Return the mean of the control cells, the targets of all labels, and the gene symbols."""
     if _store.profiles_record(adata) is not None:
         screen = of(adata)
         return screen.moments.control, screen.targets, screen.symbols
-    codes, targets, symbols = cell_codes(
-        adata, groupby=groupby, reference=reference, gene_symbols=gene_symbols, split_key=split_key
-    )
+    _genes.refuse_others(adata)
+    codes, targets, symbols = cell_codes(adata, data)
     x = _store.matrix(adata, layer)
-    _validate.numbers(x, layer=layer)
+    _scale.numbers(x, layer=layer)
     control = x[codes == 0]
     mean = column_sums(control) / control.shape[0]
     if not np.isfinite(mean).all():
@@ -95,8 +94,3 @@ def control_mean(
         )
         raise ValueError(msg)
     return mean, targets, symbols
-
-
-def symbols(adata: AnnData, gene_symbols: str | None) -> npt.NDArray[np.str_]:
-    """Return the gene symbols."""
-    return _validate.gene_symbols(adata, gene_symbols)[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .. import _validate
+from .._columns import BATCH, CONTEXT, role
 from .._core.arrays import BoolArray, IntArray
 
 MIN_CONTROLS = 10
@@ -17,6 +17,7 @@ CELLS_PER_LEVEL = 20
 MOST_NUMBERS = 50
 """Whole numbers with more levels are measurements, unless the name of their column is that of a batch."""
 NEARLY_ALL = 0.99
+BATCHES = (BATCH, CONTEXT)
 TESTED, LABELS, INSEPARABLE = "tested", "labels", "inseparable"
 
 
@@ -53,7 +54,7 @@ def examine(obs: pd.DataFrame, label: IntArray, batch: IntArray, *, leave_out: C
     for name in obs.columns:
         if str(name) in leave_out:
             continue
-        code = _codes(obs[name], is_batch=bool(_validate.BATCH_WORDS.match(str(name))))
+        code = _codes(obs[name], is_batch=role(str(name)) in BATCHES)
         if code is not None and (column := _examined(str(name), code, label, batch)) is not None:
             columns.append(column)
     return columns
@@ -101,7 +102,7 @@ def _examined(name: str, code: IntArray, label: IntArray, batch: IntArray) -> Ob
         return ObsColumn(name, n_levels, TESTED, level)
     # Only its name tells a batch from what perturbations do, and a batch need not be separable within batches.
     untested = (level[label > 0] < 0).mean() if (label > 0).any() else 0.0
-    if _validate.BATCH_WORDS.match(name) and untested > UNTESTED:
+    if role(name) in BATCHES and untested > UNTESTED:
         return ObsColumn(name, n_levels, INSEPARABLE, level)
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from .. import _keys, _store, _validate
+from .. import _genes, _keys, _store, _validate
 from .._core.arrays import FloatArray, IntArray
 from .._core.moments import Moments
 from .._core.z_scores import value_sums
@@ -22,7 +23,15 @@ from .screen import Screen
 TARGET_MEASURED = "target_measured"
 _N_HALVES = ("obsm/n_half_1", "obsm/n_half_2")
 _N_GUIDES = "obsm/n_guide_half"
-_DEFAULTS = {"groupby": "perturbation", "reference": None, "batch_key": None, "min_cells": 20, "gene_symbols": None}
+_DEFAULTS = {
+    "groupby": "perturbation",
+    "reference": None,
+    "combination_sep": None,
+    "label_map": None,
+    "batch_key": None,
+    "min_cells": 20,
+    "gene_symbols": None,
+}
 
 
 def write(screen: Screen, var: pd.DataFrame) -> AnnData:
@@ -31,8 +40,14 @@ def write(screen: Screen, var: pd.DataFrame) -> AnnData:
     profiles = AnnData(X=screen.moments.mean, obs=obs, var=var.copy())
     counts = dict(zip(_N_HALVES, screen.moments.counts, strict=True))
     _store.put_profile_slots(profiles, {**_slots(screen.moments, ""), **counts})
-    record = {**screen.record, "n_blocks": screen.moments.n_blocks, **profile_columns.record(screen.moments)}
-    _store.put(profiles, **{_keys.PROFILES: record})
+    record = {
+        **screen.record,
+        "n_blocks": screen.moments.n_blocks,
+        "target_names": list(screen.names),
+        "target_genes": [json.dumps(genes, ensure_ascii=False) for genes in screen.targets],
+        **profile_columns.record(screen.moments),
+    }
+    _store.put(profiles, **{_keys.PROFILES: record, _keys.LABELS: screen.labels})
     return profiles
 
 
@@ -117,10 +132,11 @@ def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Scree
         perturbation=perturbation,
         split=split,
         genes=adata.var_names,
-        symbols=symbols,
+        symbols=_genes.one_each(symbols, adata.var_names, moments.control),
         used=adata.obs["used"].to_numpy(bool) & (split != ""),
         reason=np.where((split == "") & (reason == ""), "no split", reason),
         codes=perturbation,
+        labels=_store.table(adata, _keys.LABELS, made_by="") if _store.has_table(adata, _keys.LABELS) else None,
         record={**record, "layer": layer if prefix else record.get("layer"), "split_key": split_key},
     )
 
@@ -182,7 +198,8 @@ def _names(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[str, ...], 
         raise ValueError(msg)
     names = (reference, *sorted(set(labels.tolist()) - {reference}))
     n_targets = dict(zip(labels.tolist(), adata.obs["n_targets"].tolist(), strict=True))
-    targets = tuple(() if n_targets[n] == 0 else tuple(n.split("+")) if n_targets[n] > 1 else (n,) for n in names)
+    of_name = dict(zip(record["target_names"], map(json.loads, record["target_genes"]), strict=True))
+    targets = tuple(() if n_targets[n] == 0 else tuple(of_name.get(n, [n])) for n in names)
     position = {name: i for i, name in enumerate(names)}
     return names, targets, np.array([position[label] for label in labels.tolist()], dtype=np.int64)
 

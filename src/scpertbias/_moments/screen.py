@@ -22,7 +22,7 @@ class Screen:
     """Moments with the words that go with them; one row for each perturbation and split.
 
     ``perturbation`` indexes ``names`` for each row; the reference is ``names[0]``. ``codes`` says which name each
-    row of the AnnData belongs to (−1: none). ``record`` says how the moments were made.
+    row of the AnnData belongs to (−1: none). ``record`` says how the moments were made, ``labels`` what each label was understood to mean.
     """
 
     moments: Moments
@@ -36,6 +36,7 @@ class Screen:
     reason: npt.NDArray[np.str_]
     codes: IntArray
     record: dict[str, Any]
+    labels: pd.DataFrame | None = None
 
     @property
     def reference(self) -> str:
@@ -43,8 +44,8 @@ class Screen:
         return self.names[0]
 
     def column_of(self) -> dict[str, int]:
-        """Column of each gene symbol (the first where a symbol repeats)."""
-        return {symbol: i for i, symbol in reversed(list(enumerate(self.symbols.tolist())))}
+        """Column of each gene symbol."""
+        return {symbol: i for i, symbol in enumerate(self.symbols.tolist())}
 
     def digest(self) -> str:
         """Digest of all that a fit on these moments depends on."""

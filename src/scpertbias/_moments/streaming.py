@@ -17,7 +17,7 @@ from .._core.moments import Moments
 from .._core.row_moments import MomentAccumulator
 from .._core.sums import row_sums
 from .._log import progress as progress_bar
-from .._validate import Scale
+from .._scale import Scale
 from . import dask_workers
 from .batch import CellBatch, Normalization
 

@@ -12,7 +12,7 @@ from scipy import sparse
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.chunks import by_genes
 from .._core.sums import column_sums, row_sums
-from .._validate import Scale
+from .._scale import Scale
 from .streaming import progress
 
 
@@ -57,7 +57,7 @@ def read_totals(
     within = {name: np.zeros(x.shape[0]) for name in sets}
     samples = []
     for chunk in progress(x, chunk_memory):
-        check.add(chunk.x)
+        check.add(chunk.x, whole_cells=not by_genes(x))
         totals[chunk.rows] += row_sums(chunk.x)
         for name, genes in sets.items():
             here = np.flatnonzero(genes[chunk.genes])

@@ -13,6 +13,7 @@ def _of(table: str, *names: str) -> tuple[Column, ...]:
 
 DESCRIBED = _of("described", "model", "unseen", "citation", "n_unpredicted")
 FINDINGS = _of("check", "check", "status", "detail")
+LABELS = _of("labels", "label", "meaning", "targets", "n_cells", "reason")
 PERTURBATIONS = (
     *_of("perturbations", "perturbation", "kind", "n_cells", "reproducibility", "effect", "response_share"),
     *_of("perturbations", "q", "mt", "ribo", "systematic", "target_gene", "target_log_change", "target_z", "target_q"),
@@ -21,15 +22,31 @@ PERTURBATIONS = (
 )
 RESPONSE = _of(
     "confounding",
-    *("axis", "kind", "share", "typical", "null", "p", "on_systematic", "carriers", "n_genes", "top_genes", "note"),
+    *(
+        "axis",
+        "set_class",
+        "kind",
+        "share",
+        "typical",
+        "null",
+        "p",
+        "on_systematic",
+        "carriers",
+        "n_genes",
+        "top_genes",
+        "note",
+    ),
 )
+BALANCE = _of("balance", "column", "status", "share", "p", "untested", "n_levels", "within", "note")
 SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "q", "note")
 REGIMES = _of("retraining", "model", "regime", "n", "full", "retrained", "gain", "q", "note")
 PLANTED = _of("planted", "quantity", "planted", "found")
 SPECIFIC_SKILL = (
     *_of("specificity", "model", "n", "category"),
     *(
-        replace(c, label="specific skill [95 %]", form="interval", tip="0: what all perturbations share; 1: the truth")
+        replace(
+            c, label="specific skill (95% CI)", form="interval", tip="0: what all perturbations share; 1: the truth"
+        )
         for c in _of("specificity", "score")
     ),
     *_of("specificity", "note"),

@@ -15,20 +15,17 @@ from .._tables import SHARED, TABLES, columns, empty
 from ..ds import confounder_sets
 from ..tl import show_models
 from ..tl._show_models import unseen_by_axis
-from .provenance import provenance, remarks, title_of
+from .provenance import provenance, remarks, screen_size, title_of
 from .tables import NAMES, plain, plain_records, read
+from .verdicts import cautions, models, recurrence, retraining, screen, shared, technical
 from .verdicts.base import Statement, Verdict
-from .verdicts.cautions import cautions
-from .verdicts.confounding import confounding_verdict
-from .verdicts.models import baseline_correlation, collapsed_models, models_verdict
-from .verdicts.recurrence import recurrence_verdict
-from .verdicts.retraining import retraining_verdict
-from .verdicts.scorecard import scorecard
-from .verdicts.screen import screen_verdict
+from .verdicts.scorecard import Standing, evaluated, scorecard
 from .wording import card_words, sentence
 from .wording.terms import QUESTIONS
 
 SCHEMA = "scpertbias/audit/1"
+CHAPTERS = (screen, shared, technical, models, retraining, recurrence, cautions)
+"""The verdicts in the order of the page, and the cautions."""
 DRAWN = ("l2", "l2_ratio", "pearson_delta_perturbed")
 DRAWN_COLUMNS = [
     *("model", "perturbation", "n_cells"),
@@ -38,7 +35,7 @@ ROWS = {
     "confounding": {"level": "screen"},
     "variance_ratio": {"level": "screen"},
     "target_response": {"level": "scan"},
-    "recurrence": {"regime": "full", "by": "centered"},
+    "recurrence": {"regime": "full", "by": recurrence.SCALE},
     "attribution_agreement": {"perturbation": ""},
 }
 """The rows of long tables that the file and the page hold."""
@@ -55,7 +52,7 @@ def content(data: MuData, *, title: str | None = None, truth: pd.DataFrame | Non
     return {
         "schema": SCHEMA,
         "title": title or title_of(data) or TITLE,
-        **answer(tables, constant_models(data)),
+        **answer(tables, constant_models(data), screen_size(data)),
         "tables": {name: _of_page(name, table) for name, table in tables.items() if name != "scores"},
         "described": described(tables["models"], axes_of(data)),
         "drawn": _drawn(tables["scores"]),
@@ -89,6 +86,13 @@ def schema() -> str:
     """Return the JSON Schema of what :func:`to_json` writes."""
     skeleton = json.loads(files(__package__).joinpath("audit.schema.json").read_text(encoding="utf-8"))
     names = [name for name in (*NAMES, "training") if name != "scores"]
+    of_verdict = skeleton["properties"]["answer"]["items"]["properties"]
+    of_verdict["name"]["enum"] = list(QUESTIONS)
+    of_verdict["kind"]["enum"] = _kinds("KINDS")
+    skeleton["$defs"]["sentence"]["properties"]["kind"]["enum"] = _kinds("STATEMENTS")
+    of_card = skeleton["properties"]["scorecard"]["items"]
+    of_card["required"] = list(of_card["properties"])
+    of_card["properties"]["kind"]["enum"] = list(Standing)
     tables = {name: TABLES[name].json_schema(**ROWS.get(name, {})) for name in names}
     skeleton["properties"]["tables"] |= {"required": names, "properties": tables}
     skeleton["properties"]["described"] = TABLES["described"].json_schema()
@@ -97,6 +101,11 @@ def schema() -> str:
     skeleton["properties"]["planted"]["oneOf"].append(TABLES["planted"].json_schema())
     skeleton["$defs"]["columns"] = {column.name: column.json_schema() for column in SHARED}
     return _written(skeleton) + "\n"
+
+
+def _kinds(of: str) -> list[str]:
+    """Return the kinds of verdicts or of statements, each once."""
+    return list(dict.fromkeys(kind for chapter in CHAPTERS for kind in getattr(chapter, of, ())))
 
 
 def constant_models(data: MuData) -> set[str]:
@@ -155,28 +164,33 @@ def _plain_deep(value: Any) -> Any:
     return [_plain_deep(v) for v in value] if isinstance(value, list | tuple) else plain(value)
 
 
-def answer(tables: Mapping[str, pd.DataFrame], constant: Collection[str]) -> dict[str, Any]:
+def answer(tables: Mapping[str, pd.DataFrame], constant: Collection[str], size: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ``answer`` (questions), the ``scorecard`` of the models, ``cautions``, and ``remarks`` by section.
 
     ``tables`` are the stored tables by name (one that was not made is empty), ``constant`` the models that predict one
-    and the same for all unseen perturbations. No sentence rests on anything else.
+    and the same for all unseen perturbations, ``size`` the numbers of :func:`screen_size`. No sentence rests on anything
+    else.
     """
     card = card_words(scorecard(tables, constant))
     verdicts = (
-        screen_verdict(tables),
-        confounding_verdict(tables),
-        models_verdict(tables, card),
-        retraining_verdict(tables),
-        recurrence_verdict(tables, confounder_sets()),
+        screen.screen_verdict(tables),
+        shared.shared_verdict(tables),
+        technical.technical_verdict(tables),
+        models.models_verdict(tables, card),
+        retraining.retraining_verdict(evaluated(tables, card)),
+        recurrence.recurrence_verdict(tables, confounder_sets()),
     )
     later = {
-        "scores": baseline_correlation(tables["summary"], tables["scores"]),
-        "specificity": collapsed_models(tables["variance_ratio"]),
+        "scores": models.baseline_correlation(tables["summary"], tables["scores"]),
+        "specificity": models.collapsed_models(evaluated(tables, card)["variance_ratio"]),
     }
     return {
         "answer": [verdict_record(verdict) for verdict in verdicts if verdict is not None],
         "scorecard": card,
-        "cautions": statement_records(cautions(tables, card)),
+        "cautions": [
+            {**record, "severe": record["kind"] in cautions.SEVERE}
+            for record in statement_records(cautions.cautions(tables, card, size))
+        ],
         "remarks": {section: statement_records(statements) for section, statements in later.items()},
     }
 
@@ -207,17 +221,17 @@ def _record(statement: Verdict | Statement) -> dict[str, Any]:
     }
 
 
-def described(models: pd.DataFrame, axes: Mapping[str, str]) -> pd.DataFrame:
+def described(table: pd.DataFrame, axes: Mapping[str, str]) -> pd.DataFrame:
     """Return one row a model of the full screen: what it predicts for a perturbation that it has not seen, and whose it is.
 
     ``axes`` holds the axis of models that smooth over one; without predictions it is told by the model's name, as
     :func:`scpertbias.tl.audit` gives it.
     """
-    if models.empty:
+    if table.empty:
         return empty("described")
     known = show_models().set_index("model")
     by_axis = unseen_by_axis()
-    full = models[models["regime"] == "full"]
+    full = table[table["regime"] == "full"]
     rows = []
     for _, row in full.iterrows():
         model, kind = str(row["model"]), str(row["kind"])

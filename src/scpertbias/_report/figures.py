@@ -16,18 +16,18 @@ from mudata import MuData
 
 from .. import get, pl
 from .._keys import OBSERVED
+from .verdicts.recurrence import SCALE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
 
 def _recurrence(data: MuData) -> MplFigure:
-    """Draw the mean baseline and the models that are no constant, each on the perturbations that it predicts."""
+    """Draw the models that differ between perturbations, each on the perturbations that it predicts."""
     table = get.recurrence(data)
-    table = table[(table["regime"] == "full") & (table["by"] == "centered")]
-    drawn_rows = ((table["model"] == "mean") | table["n_effective_genes"].notna()) & (table["model"] != OBSERVED)
-    models = list(dict.fromkeys(table.loc[drawn_rows, "model"]))
-    figure: MplFigure = pl.recurrence(data, models=models, return_fig=True)
+    table = table[(table["regime"] == "full") & (table["by"] == SCALE) & (table["model"] != OBSERVED)]
+    models = list(dict.fromkeys(table.loc[table["n_effective_genes"].notna(), "model"]))
+    figure: MplFigure = pl.recurrence(data, SCALE, models=models, return_fig=True)
     return figure
 
 
@@ -49,8 +49,8 @@ FIGURES = (
         "perturbations",
         lambda data: pl.perturbations(data, return_fig=True),
         "Effect and reproducibility of every perturbation",
-        "Every dot is a perturbation, the strongest are named. Models can be judged on those that are high and to the "
-        "right, and of these on specific ones.",
+        "Every dot is a perturbation, the strongest are named. Evaluate models on perturbations at the upper right that "
+        "are perturbation-specific.",
     ),
     Figure(
         "confounding",
@@ -58,9 +58,9 @@ FIGURES = (
         "confounding",
         lambda data: pl.confounding(data, return_fig=True),
         "Share of the response on each axis",
-        "A tick shows the share of random sets of equally expressed genes in no set; a set is filled where its share is "
-        "beyond theirs. A cross shows the share in a typical perturbation. Sets and directions overlap and are never "
-        "added up.",
+        "A tick shows the share of random genes of similar expression; a set is filled where it accounts for more. A cross "
+        "shows the share in a typical perturbation. Sets and directions overlap, so shares do not add up to 100%. "
+        "Hallmark sets are drawn where they account for more than random genes.",
     ),
     Figure(
         "l2",
@@ -68,8 +68,8 @@ FIGURES = (
         "summary",
         lambda data: pl.l2(data, return_fig=True),
         "L2 error of every held-out perturbation by model",
-        "One dot is one held-out perturbation; lower is better. Compare each box with its dashed line, the mean of the "
-        "training perturbations, and with its dotted line, the error that the truth itself would get.",
+        "One dot is one held-out perturbation; lower is better. Compare each box with its dashed line (the mean "
+        "baseline) and its dotted line (the noise ceiling).",
     ),
     Figure(
         "l2_ratio",
@@ -77,7 +77,7 @@ FIGURES = (
         "summary",
         lambda data: pl.score(data, "l2_ratio", return_fig=True),
         "L2 error relative to the mean baseline, by model",
-        "Below 1 a model is closer to the truth than the mean of the training perturbations, above 1 it is farther away.",
+        "Below 1, a model has a lower error than the mean of the training perturbations.",
     ),
     Figure(
         "pearson_delta_perturbed",
@@ -85,8 +85,8 @@ FIGURES = (
         "summary",
         lambda data: pl.score(data, "pearson_delta_perturbed", return_fig=True),
         "Correlation of effects beyond the mean of the perturbed, by model",
-        "Correlation after the mean of the training perturbations is taken off both sides: what is left is what "
-        "distinguishes one perturbation from the others. The mean baseline scores 0 by construction.",
+        "Correlation after the mean of the training perturbations is subtracted from both: it measures how well a model "
+        "distinguishes perturbations. The mean baseline scores 0 by construction.",
     ),
     Figure(
         "specificity",
@@ -94,8 +94,8 @@ FIGURES = (
         "specificity",
         lambda data: pl.specificity(data, return_fig=True),
         "Specific skill, by model",
-        "At 0 a model predicts nothing beyond what all perturbations share, at 1 it is as good as the truth. Lines are 95% "
-        "intervals.",
+        "At 0, a model predicts nothing beyond what all perturbations share; 1 is the noise ceiling. Lines are 95% "
+        "confidence intervals.",
     ),
     Figure(
         "recurrence",
@@ -103,8 +103,8 @@ FIGURES = (
         "summary",
         _recurrence,
         "Genes that are most often among the five strongest, by model",
-        "Compare every bar with its diamond, the data on the same perturbations: a gene that is on top for everything in "
-        "truth too is no artifact. Of models that predict one constant, only the mean baseline is drawn.",
+        "Compare every bar with its diamond, the observed data on the same perturbations. Effects are taken beyond the mean "
+        "of the perturbed, so constant predictions are not drawn.",
     ),
     Figure(
         "attribution",
@@ -112,7 +112,7 @@ FIGURES = (
         "attribution_agreement",
         lambda data: pl.attribution_agreement(data, return_fig=True),
         "Agreement of attributions between models",
-        "Above the diagonal the Spearman correlation over genes, below it the shared part of the top genes.",
+        "Above the diagonal: Spearman correlation over genes. Below: overlap of the top genes.",
     ),
     Figure(
         "retraining",
@@ -120,8 +120,8 @@ FIGURES = (
         "retraining",
         lambda data: pl.retraining(data, return_fig=True),
         "Gain by retraining in each regime, by model",
-        "Right of 0 the retrained model is better on the same genes. A grey box is the range of the gains by removing as "
-        "many random genes: a regime inside it says nothing about its own genes.",
+        "Right of 0, the retrained model has a lower error on the same genes. A grey box is the range of improvements after "
+        "removing as many random genes: inside it, the removed genes do not matter.",
     ),
 )
 MOST_DOTS = 5_000

@@ -8,9 +8,23 @@ from typing import Any
 import pandas as pd
 
 from .._tables import Column
+from ..tl._gene_sets import notable
 from . import columns as columns_of
-from .numbers import GAP, TINY, count, fixed, fixed_interval, interval, known, number, percent, percent_interval
+from .numbers import (
+    GAP,
+    TINY,
+    count,
+    fixed,
+    fixed_interval,
+    interval,
+    known,
+    number,
+    p_value,
+    percent,
+    percent_interval,
+)
 from .verdicts.recurrence import beyond_the_data, tested_genes
+from .verdicts.scorecard import Standing
 
 Tables = Mapping[str, pd.DataFrame]
 METRICS = (
@@ -25,6 +39,7 @@ METRICS = (
 )
 SPECIFIC_METRICS = ("l2", "pearson_delta_perturbed")
 TEXTS = ("text", "line", "prose", "aside", "status", "flag", "name")
+P_VALUES = ("p", "q", "p_specific", "target_q")
 WARNING_FIRST = {"warning": 0, "note": 1, "ok": 2}
 OPTIONAL = (
     "detail",
@@ -56,12 +71,13 @@ def _cell(row: dict[str, Any], column: Column) -> dict[str, Any]:
     if column.form in ("interval", "percent_interval"):
         write, between = (number, interval) if column.form == "interval" else (percent, percent_interval)
         text = (
-            f"{write(value)} {between(row['ci_low'], row['ci_high'])}"
+            f"{write(value)} ({between(row['ci_low'], row['ci_high'])})"
             if known(row["ci_low"], row["ci_high"])
             else write(value)
         )
     else:
-        text = {"count": count, "percent": percent}.get(column.form, number)(value)
+        write = p_value if column.name in P_VALUES else number
+        text = {"count": count, "percent": percent}.get(column.form, write)(value)
     return {"text": text, "sort": repr(float(value)) if known(value) else "", "kind": "number"}
 
 
@@ -80,6 +96,12 @@ def _findings(tables: Tables) -> pd.DataFrame:
     return tables["check"][tables["check"]["check"] != "perturbation"]
 
 
+def _labels(tables: Tables) -> pd.DataFrame:
+    """Return the labels but those that are a measured gene, which need no explanation, the largest first."""
+    table = tables["labels"]
+    return table[table["reason"] != "a measured gene"].sort_values("n_cells", ascending=False, kind="stable")
+
+
 def _perturbations(tables: Tables) -> pd.DataFrame:
     """Return what became of each perturbation, with the remark of the check where it says more than the kind."""
     check = tables["check"][tables["check"]["check"] == "perturbation"].set_index("perturbation")["detail"]
@@ -89,7 +111,12 @@ def _perturbations(tables: Tables) -> pd.DataFrame:
 
 
 def _response(tables: Tables) -> pd.DataFrame:
-    return _of_full(tables["confounding"], level="screen")
+    table = _of_full(tables["confounding"], level="screen")
+    return notable(table) if len(table) else table
+
+
+def _balance(tables: Tables) -> pd.DataFrame:
+    return _of_full(tables["balance"])
 
 
 def _summary(tables: Tables) -> pd.DataFrame:
@@ -126,13 +153,20 @@ def _history(table: pd.DataFrame) -> list[Column]:
 
 
 LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFrame]], ...] = (
-    ("findings", columns_of.FINDINGS, "What the check of the screen found", _findings),
-    ("perturbations", columns_of.PERTURBATIONS, "Every perturbation, before any model", _perturbations),
+    ("findings", columns_of.FINDINGS, "Findings of the check", _findings),
+    ("labels", columns_of.LABELS, "Meaning of the labels (without those that name a measured gene)", _labels),
+    ("perturbations", columns_of.PERTURBATIONS, "All perturbations", _perturbations),
     ("confounding", columns_of.RESPONSE, "Shares of the response", _response),
+    ("balance", columns_of.BALANCE, "Balance of cells between perturbations and control", _balance),
     ("summary", columns_of.SUMMARY, "Scores on held-out perturbations, all genes", _summary),
     ("specific_skill", columns_of.SPECIFIC_SKILL, "Effects beyond what all perturbations share", _specific_skill),
-    ("specificity", columns_of.SPECIFICITY, "Own predictions against mismatched ones", _specificity),
-    ("recurrence", columns_of.RECURRENCE, "Genes that recur more than in the data", _recurrence),
+    ("specificity", columns_of.SPECIFICITY, "Scores on matched and on mismatched perturbations", _specificity),
+    (
+        "recurrence",
+        columns_of.RECURRENCE,
+        "Genes among the strongest five for more perturbations than in the data",
+        _recurrence,
+    ),
     (
         "variance_ratio",
         columns_of.VARIANCE,
@@ -142,19 +176,29 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     (
         "attribution_check",
         columns_of.ATTRIBUTION_CHECK,
-        "Do attributions say anything?",
+        "Are attributions informative?",
         lambda tables: _of_full(tables["attribution_check"]),
     ),
     (
         "attribution_agreement",
         columns_of.AGREEMENT,
-        "Do models hold the same genes responsible?",
+        "Do models attribute effects to the same genes?",
         lambda tables: _of_full(tables["attribution_agreement"], perturbation=""),
     ),
-    ("retraining", columns_of.REGIMES, "What retraining in each regime changes", lambda tables: tables["retraining"]),
-    ("ranking", columns_of.RANKING, "The order of two models before and after", lambda tables: tables["ranking"]),
-    ("random_removals", columns_of.RANDOM, "Removing random genes instead", lambda tables: tables["random_removals"]),
-    ("coupling", columns_of.COUPLING, "How far predictions of the kept genes move", lambda tables: tables["coupling"]),
+    ("retraining", columns_of.REGIMES, "Improvement by retraining in each regime", lambda tables: tables["retraining"]),
+    (
+        "ranking",
+        columns_of.RANKING,
+        "Order of each two models before and after retraining",
+        lambda tables: tables["ranking"],
+    ),
+    (
+        "random_removals",
+        columns_of.RANDOM,
+        "Removal of random genes for comparison",
+        lambda tables: tables["random_removals"],
+    ),
+    ("coupling", columns_of.COUPLING, "Change of predictions for the kept genes", lambda tables: tables["coupling"]),
 )
 
 
@@ -167,10 +211,10 @@ def views(
     }
     by_name["described"] = lay_out(described, columns_of.DESCRIBED, name="described", caption="The models")
     training = _training(tables)
-    by_name["training"] = lay_out(training, _history(training), name="training", caption="Training, epoch by epoch")
+    by_name["training"] = lay_out(training, _history(training), name="training", caption="Training by epoch")
     if planted is not None:
         by_name["planted"] = lay_out(
-            planted, columns_of.PLANTED, name="planted", caption="Planted truth and what was found"
+            planted, columns_of.PLANTED, name="planted", caption="Planted and estimated values"
         )
     return by_name
 
@@ -178,28 +222,46 @@ def views(
 LEAST, MOST, WIDTH, HEIGHT = -0.6, 1.1, 120.0, 18.0
 
 
+WITHOUT_VERDICT = (Standing.NONE, Standing.UNLINKED)
+
+
 def card_rows(card: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the scorecard's rows with their numbers as text, each with its interval if there is one."""
-    return [
-        {
-            **row,
-            "way": [percent(row["skill"]), percent_interval(row["ci_low"], row["ci_high"])]
-            if known(row["ci_low"], row["ci_high"])
-            else [GAP],
-            "specific": _gain(row, "specific"),
-            "off_axis": _gain(row, "off_axis"),
-            "recurring": f"{row['n_recurring']:.0f}" if known(row["n_recurring"]) else GAP,
-            "retrained": _gain(row, "regime"),
-        }
-        for row in card.to_dict("records")
-    ]
+    """Return the scorecard's rows with their numbers as text; constant predictions are one row, named together."""
+    constant = card["kind"] == Standing.CONSTANT
+    rows = [_card_row(row) for row in card[~constant].to_dict("records")]
+    if not constant.any():
+        return rows
+    first = card[constant].iloc[0].to_dict()
+    skills = card.loc[constant, "skill"]
+    ends = sorted({percent(skills.min()), percent(skills.max())}, key=len)
+    folded = {**_card_row(first), "model": ", ".join(card.loc[constant, "model"]), "n": card.loc[constant, "n"].max()}
+    if len(ends) > 1:
+        folded |= {"bar": "", "way": [f"{percent(skills.min())} to {percent(skills.max())}"]}
+    last = [row for row in rows if row["kind"] in WITHOUT_VERDICT]
+    return [*(row for row in rows if row["kind"] not in WITHOUT_VERDICT), folded, *last]
 
 
-def _gain(row: dict[str, Any], name: str) -> list[str]:
-    gain, low, high = (row[f"{name}_{part}"] for part in ("gain", "ci_low", "ci_high"))
-    if not known(gain, low, high):
+def _card_row(row: dict[str, Any]) -> dict[str, Any]:
+    if row["kind"] == Standing.UNLINKED:
+        nothing = [GAP]
+        return {**row, "bar": "", "way": nothing, "specific": nothing, "recurring": GAP, "retrained": nothing}
+    return {
+        **row,
+        "bar": bar(row["skill"], row["ci_low"], row["ci_high"]),
+        "way": [percent(row["skill"]), f"({percent_interval(row['ci_low'], row['ci_high'])})"]
+        if known(row["ci_low"], row["ci_high"])
+        else [GAP],
+        "specific": _estimate(row, "specific_skill", "specific"),
+        "recurring": f"{row['n_recurring']:.0f}" if known(row["n_recurring"]) else GAP,
+        "retrained": _estimate(row, "regime_gain", "regime"),
+    }
+
+
+def _estimate(row: dict[str, Any], value: str, name: str) -> list[str]:
+    estimate, low, high = row[value], row[f"{name}_ci_low"], row[f"{name}_ci_high"]
+    if not known(estimate, low, high):
         return [GAP]
-    return ["0"] if max(abs(low), abs(high)) < TINY else [fixed(gain), fixed_interval(low, high)]
+    return ["0"] if max(abs(low), abs(high)) < TINY else [fixed(estimate), f"({fixed_interval(low, high)})"]
 
 
 def bar(skill: float, low: float, high: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
 
@@ -11,6 +11,7 @@ from .._keys import NEGLIGIBLE
 
 GAP = "–"
 SIGNIFICANT = 3
+LEAST_P, ROUGH_P = 0.001, 0.1
 TINY = NEGLIGIBLE
 
 
@@ -25,42 +26,67 @@ def count(value: Any) -> str:
 
 
 def number(value: Any, *, digits: int = SIGNIFICANT) -> str:
-    """Return a number with three significant digits, at most three decimals unless it is tiny."""
+    """Return a number with three significant digits and at most three decimals."""
     if not known(value):
         return GAP
     size = abs(float(value))
-    if size == 0:
-        return "0"
     if size < TINY:
-        return _minus(f"{value:.0e}")
+        return "0"
     decimals = max(0, min(digits, digits - 1 - math.floor(math.log10(size))))
     return _minus(f"{value:,.{decimals}f}")
 
 
+def short(value: Any) -> str:
+    """Return a number as a sentence has it, with two decimals."""
+    text = f"{value:.2f}" if known(value) else GAP
+    return "0" if float(text.strip(GAP) or 1) == 0 else _minus(text)
+
+
 def fixed(value: Any) -> str:
-    """Return a number with three decimals, as a sentence has it."""
+    """Return a number with three decimals."""
     text = f"{value:.3f}" if known(value) else GAP
     return "0" if text in ("0.000", "-0.000") else _minus(text)
 
 
+def p_value(value: Any) -> str:
+    """Return a p-value; of small ones only that they are."""
+    if not known(value):
+        return GAP
+    return "<0.001" if value < LEAST_P else f"{value:.2f}" if value >= ROUGH_P else f"{value:.3f}"
+
+
+def p_text(value: Any) -> str:
+    """Return a p-value as a sentence has it."""
+    text = p_value(value)
+    return f"p {text[0]} {text[1:]}" if text.startswith("<") else f"p = {text}"
+
+
 def percent(value: Any) -> str:
-    """Return a share as percent: whole above 10 %, one decimal below."""
-    return f"{_hundredths(value)} %" if known(value) else GAP
+    """Return a share as percent: whole above 10%, one decimal below."""
+    return f"{_hundredths(value)}%" if known(value) else GAP
 
 
 def percent_interval(low: Any, high: Any) -> str:
     """Return an interval of shares in percent, the sign left to what stands before it."""
-    return f"[{_hundredths(low)}, {_hundredths(high)}]" if known(low, high) else "[no interval]"
+    return between(low, high, _hundredths)
 
 
 def interval(low: Any, high: Any) -> str:
     """Return an interval."""
-    return f"[{number(low)}, {number(high)}]" if known(low, high) else "[no interval]"
+    return between(low, high, number)
 
 
 def fixed_interval(low: Any, high: Any) -> str:
     """Return an interval with three decimals."""
-    return f"[{fixed(low)}, {fixed(high)}]" if known(low, high) else "[no interval]"
+    return between(low, high, fixed)
+
+
+def between(low: Any, high: Any, write: Callable[[Any], str]) -> str:
+    """Return an interval with its ends as ``write`` writes them."""
+    if not known(low, high):
+        return "no interval"
+    ends = write(low), write(high)
+    return (" to " if "−" in "".join(ends) else "–").join(ends)
 
 
 def listed(words: Sequence[str]) -> str:

@@ -12,15 +12,14 @@ from mudata import MuData
 from .._files import replace_file
 from .content import content
 from .figures import figures
-from .layout import bar, card_rows, views
+from .layout import card_rows, views
 from .numbers import count, with_full_stop
-from .verdicts.confounding import MUCH
-from .wording.screen import confounded
-from .wording.terms import BADGES, BADGES_OF_MODELS
+from .wording.terms import BADGES
 
 EVIDENCE = {
     "screen": ("screen", "See every perturbation"),
-    "confounding": ("response", "See all shares"),
+    "shared": ("response", "See all shares"),
+    "technical": ("response", "See all shares"),
     "models": ("scores", "See all scores"),
     "retraining": ("retraining", "See all regimes"),
     "recurrence": ("recurrence", "See all genes"),
@@ -82,11 +81,8 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
     }
     return environment.from_string(here.joinpath("template.html.j2").read_text(encoding="utf-8")).render(
         **{key: contents[key] for key in ("title", "answer", "cautions", "remarks", "notes", "warnings", "provenance")},
-        card=[
-            {**row, "bar": Markup(bar(row["skill"], row["ci_low"], row["ci_high"]))}
-            for row in card_rows(contents["scorecard"])
-        ],
-        words={"models": BADGES_OF_MODELS, "other": BADGES, "confounding": confounded(MUCH)},
+        card=[{**row, "bar": Markup(row["bar"])} for row in card_rows(contents["scorecard"])],
+        badges=BADGES,
         evidence=EVIDENCE,
         views=views(contents["tables"], contents["planted"], contents["described"]),
         left_out={
@@ -100,7 +96,7 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
 
 def _tied(text: str) -> str:
     """Return text in which a number and its unit stay on one line."""
-    for loose in ("n = ", "p = ", "q = ", "q < ", " %", " ["):
+    for loose in ("n = ", "p = ", "p < ", "q < ", "95% CI "):
         text = text.replace(loose, loose.replace(" ", "\u00a0"))
     return text
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .._tables import columns
-from .numbers import count, number, percent, percent_interval
+from .numbers import count, known, number, percent, percent_interval
 
 AXES = {
     "systematic": "share of the response on the systematic axis",
@@ -34,13 +34,12 @@ def planted_table(
         (
             "perturbations without any effect",
             f"{count(without.sum())} of {count(len(used))}",
-            f"in {count((without & ~detected).sum())} of them none is detected, in {count((without & detected).sum())} one is",
+            f"not detected in {count((without & ~detected).sum())}, detected in {count((without & detected).sum())}",
         ),
         (
             "perturbations with an effect",
             f"{count((~without).sum())} of {count(len(used))}",
-            f"in {count((~without & detected).sum())} of them it is detected, {count((~without & ~detected).sum())} are too "
-            "weak for that",
+            f"detected in {count((~without & detected).sum())}, too weak in {count((~without & ~detected).sum())}",
         ),
         *_knockdown(truth, used, without),
         *_energy(truth, used, names),
@@ -86,7 +85,10 @@ def _shares(truth: Mapping[str, Any], confounding: pd.DataFrame | None) -> list[
     rows = []
     for axis in axes:
         share, low, high = (float(value) for value in screen.loc[axis, ["share", "ci_low", "ci_high"]])
-        rows.append(
-            (AXES[axis], percent(float(truth["share"][axis])), f"{percent(share)} {percent_interval(low, high)}")
-        )
+        rows.append((AXES[axis], percent(float(truth["share"][axis])), _estimate(share, low, high)))
     return rows
+
+
+def _estimate(share: float, low: float, high: float) -> str:
+    """Return a share with its interval, if it has one."""
+    return f"{percent(share)} ({percent_interval(low, high)})" if known(low, high) else percent(share)

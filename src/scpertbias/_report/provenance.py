@@ -18,6 +18,8 @@ PACKAGES = ("scpertbias", "numpy", "scipy", "pandas", "anndata", "scanpy", "muda
 PARAMETERS = (
     "groupby",
     "reference",
+    "combination_sep",
+    "label_map",
     "batch_key",
     "min_cells",
     "layer",
@@ -67,6 +69,22 @@ def provenance(data: MuData) -> dict[str, Any]:
         "input": _readable(stored.get("input")),
         "sha256": _readable(stored.get("sha256")),
         "command": _readable(stored.get("command")),
+    }
+
+
+def screen_size(data: MuData) -> dict[str, Any]:
+    """Return how many cells, genes and batches a screen has, the fewest controls in one, and what was adopted as a batch."""
+    profiles, full = _store.profiles_record(data["full"]) or {}, data["full"]
+    in_profiles = int(full.obs["n_cells"][full.obs["used"]].sum()) if "used" in full.obs else 0
+    controls = np.atleast_2d(np.asarray(profiles.get("n_blocks", np.zeros((1, 1))))).sum(axis=0)
+    n_cells = int(profiles.get("n_cells", in_profiles))
+    return {
+        "n_cells": n_cells,
+        "n_left_out": n_cells - in_profiles,
+        "n_genes": int(full.n_vars),
+        "n_batches": len(controls),
+        "fewest_controls": int(controls[controls > 0].min(initial=controls.max())),
+        "adopted": _texts(_store.root(data).get("audit", {}).get("adopted_columns")),
     }
 
 

@@ -13,6 +13,7 @@ from .. import _store, _tables
 
 NAMES = (
     "check",
+    "labels",
     "scores",
     "summary",
     "ranking",

@@ -90,7 +90,7 @@ AGREEMENT = Table(
             "spearman",
             "float64",
             "Rank correlation over genes; missing where an attribution is the same for all genes.",
-            label="Spearman [95 %]",
+            label="Spearman (95% CI)",
             form="interval",
             tip="over genes, mean over perturbations",
         ),

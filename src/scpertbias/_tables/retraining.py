@@ -40,7 +40,7 @@ RETRAINING = Table(
             "gain",
             "float64",
             "``full`` − ``retrained``; positive if retraining helps.",
-            label="gain [95 %]",
+            label="gain (95% CI)",
             form="interval",
             tip="positive: retraining helps",
         ),

@@ -113,7 +113,7 @@ SUMMARY = Table(
             "estimate",
             "float64",
             "Mean over held-out perturbations (of a skill score the ratio of sums).",
-            label="estimate [95 %]",
+            label="estimate (95% CI)",
             form="interval",
             tip="mean over held-out perturbations, and its interval",
         ),

@@ -57,7 +57,7 @@ SPECIFICITY = Table(
             "specific_gain",
             "float64",
             "Difference of the two; positive if the own predictions are better.",
-            label="gain [95 %]",
+            label="gain (95% CI)",
             form="interval",
             tip="positive: own predictions are better",
         ),
@@ -135,7 +135,7 @@ RECURRENCE = Table(
         Column(
             "excess_ci_low",
             "float64",
-            "Lower end of the 95 % interval of ``excess`` (Agresti–Caffo).",
+            "Lower end of the 95 % interval of ``excess`` (Agresti–Caffo), for all genes at once (Bonferroni).",
             label="at least",
             tip="lower end of its 95 % interval",
         ),
@@ -182,7 +182,7 @@ VARIANCE_RATIO = Table(
             "float64",
             "Ratio of predicted to observed variance, summed over genes; of one gene the ratio of standard deviations, "
             "where its covariance exceeds twice its standard error.",
-            label="variance ratio [95 %]",
+            label="variance ratio (95% CI)",
             form="interval",
             tip="predicted to observed variance between perturbations",
         ),

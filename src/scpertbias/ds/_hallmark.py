@@ -10,14 +10,26 @@ from pathlib import Path
 import pandas as pd
 
 from .._files import reading
+from ._sets import of_species
 
 
-def hallmark() -> pd.DataFrame:
-    """Hallmark gene sets of MSigDB (human symbols), which ship with the package.
+def hallmark(species: str = "human") -> pd.DataFrame:
+    """Hallmark gene sets of MSigDB, which ship with the package.
+
+    Parameters
+    ----------
+    species
+        ``"human"`` or ``"mouse"``; mouse symbols follow from the human ones by their spelling, as those of
+        :func:`scpertbias.ds.confounder_sets`.
 
     Returns
     -------
     A tidy frame with a row for each gene of each of the 50 sets: `source` (the set) and `target` (the gene symbol).
+
+    Raises
+    ------
+    ValueError
+        If ``species`` is not known.
 
     References
     ----------
@@ -30,7 +42,7 @@ def hallmark() -> pd.DataFrame:
     >>> sets["source"].nunique()
     50
     """
-    return _bundled().copy()
+    return of_species(_bundled(), species)
 
 
 @cache

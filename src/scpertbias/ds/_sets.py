@@ -70,11 +70,15 @@ def confounder_sets(species: str = "human") -> pd.DataFrame:
     >>> sets.loc[sets["source"] == "mt", "target"].head(3).tolist()
     ['MT-ATP6', 'MT-ATP8', 'MT-CO1']
     """
-    sets = read_table("confounder_sets.csv")
+    return of_species(read_table("confounder_sets.csv"), species)
+
+
+def of_species(sets: pd.DataFrame, species: str) -> pd.DataFrame:
+    """Return a copy of sets of human genes, with the symbols of a species."""
     if species == "human":
-        return sets
+        return sets.copy()
     if species == "mouse":
-        sets["target"] = [_mouse_symbol(gene) for gene in sets["target"]]
+        sets = sets.assign(target=[_mouse_symbol(gene) for gene in sets["target"]])
         return sets.dropna(subset="target").drop_duplicates(["source", "target"]).reset_index(drop=True)
     msg = f"species must be 'human' or 'mouse', found {species!r}; for others bring your own sets."
     raise ValueError(msg)

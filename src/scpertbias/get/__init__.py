@@ -4,7 +4,7 @@ from ._attribution import attribution_agreement, attribution_check, enrich
 from ._models import attributions, cell_eval, history, models, predictions
 from ._retraining import coupling, models_left_out, random_removals, ranking, regimes_left_out, retraining
 from ._scores import error_by_n_genes, recurrence, scores, specificity, summary, variance_ratio
-from ._screen import balance, check, confounding, perturbations, target_response
+from ._screen import balance, check, confounding, labels, perturbations, target_response
 
 __all__ = [
     "attribution_agreement",
@@ -18,6 +18,7 @@ __all__ = [
     "enrich",
     "error_by_n_genes",
     "history",
+    "labels",
     "models",
     "models_left_out",
     "target_response",

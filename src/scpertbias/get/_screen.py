@@ -56,6 +56,43 @@ def check(
 
 
 @docs.dedent
+def labels(
+    data: AnnData | MuData,
+    *,
+    label: str | Sequence[str] | None = None,
+    meaning: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return what the labels of the cells were understood to mean.
+
+    Parameters
+    ----------
+    data
+        Profiles, or what :func:`scpertbias.pp.check` or :func:`scpertbias.tl.audit` was run on.
+    label
+        Labels; by default all.
+    meaning
+        Meanings; by default all.
+
+    Returns
+    -------
+    %(table_labels)s
+
+    Raises
+    ------
+    KeyError
+        If no labels were read yet, or a value is not in the table.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.get.labels(profiles)["meaning"].value_counts().to_dict()
+    {'target': 25, 'control': 1}
+    """
+    return select(_tables.read(data, "labels"), label=label, meaning=meaning)
+
+
+@docs.dedent
 def balance(
     data: AnnData | MuData,
     *,

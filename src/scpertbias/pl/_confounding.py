@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from mudata import MuData
 
 from .._docs import docs
+from ..tl._gene_sets import notable
 from ._base import axes, finish, one_regime
 
 KINDS = {"genes": "gene sets", "direction": "directions"}
@@ -36,7 +37,7 @@ def confounding(
 
     Gene sets and directions are apart, as they overlap. A tick shows the share of random sets of equally expressed genes
     in no set; a set is filled where its share is beyond theirs. A cross shows the share in a typical perturbation. At the
-    right, the genes that count most.
+    right, the genes that count most. Of the Hallmark sets those are drawn that are beyond random sets.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def confounding(
     """
     table = one_regime(data, "confounding", regime)
     n = table.loc[table["level"] == "perturbation", "perturbation"].nunique()
-    table = table[(table["level"] == "screen") & (table["n_genes"] > 0)]
+    table = notable(table[(table["level"] == "screen") & (table["n_genes"] > 0)])
     shades = {**SHADES, **(palette or {})}
     new, ax = ax is None, axes(ax, figsize, (8.4, 1.8 + 0.32 * len(table)))
     y, ticks, labels, top_genes = 0.0, [], [], []
@@ -84,7 +85,7 @@ def confounding(
             y += 1
             _draw(ax, y, row, shades[kind])
             ticks.append(y)
-            labels.append(row.axis)
+            labels.append(str(row.axis).removeprefix("HALLMARK_"))
             top_genes.append(" ".join(str(row.top_genes).split()[:N_NAMED]))
         y += 1.4
     ax.set_yticks(ticks, labels)

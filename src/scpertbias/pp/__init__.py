@@ -3,6 +3,7 @@
 from ._annotate import annotate_confounders
 from ._check import check
 from ._exclude import exclude_confounders
+from ._inspect import inspect
 from ._nets import coexpression_net, jaccard_net
 from ._profiles import profiles
 from ._regimes import regimes
@@ -16,6 +17,7 @@ __all__ = [
     "check",
     "coexpression_net",
     "exclude_confounders",
+    "inspect",
     "jaccard_net",
     "profiles",
     "regimes",

@@ -17,7 +17,8 @@ from .._log import added, warn
 
 # RPSA and its copy, S and L proteins with their paralogs (RPS4Y1, mouse Rps3a1, RPL22L1, RPL36AL), the P0 to P2 stalk.
 _STRICT_RIBO = re.compile(r"RP(SA2?|S\d+(A\d?|X|Y\d|L)?|L\d+(A|L\d?|AL)?|LP[0-2])")
-SPECIES = ("human", "mouse")
+_PREFIXES = {"human": ("MT-", "RPS", "RPL"), "mouse": ("mt-", "Rps", "Rpl")}
+SPECIES = tuple(_PREFIXES)
 RIBO = ("strict", "prefix")
 
 
@@ -26,7 +27,7 @@ def annotate_confounders(
     adata: AnnData,
     sets: pd.DataFrame | None = None,
     *,
-    species: str = "human",
+    species: str | None = None,
     ribo: str = "strict",
     gene_symbols: str | None = None,
     copy: bool = False,
@@ -42,7 +43,9 @@ def annotate_confounders(
         :func:`scpertbias.ds.confounder_sets`. Sets named ``mt`` or ``ribo`` there are ignored. A column of ``var``
         that is not boolean is never overwritten.
     species
-        ``"human"`` (``MT-``, ``RPS``/``RPL``) or ``"mouse"`` (``mt-``, ``Rps``/``Rpl``).
+        ``"human"`` (``MT-``, ``RPS``/``RPL``), ``"mouse"`` (``mt-``, ``Rps``/``Rpl``), or None for both. Names with a
+        genome before them (``GRCh38_MT-CO1``) and other spellings (``MT.CO1``) are read too, and so are the Ensembl ids
+        of human confounder genes.
     ribo
         ``"strict"``: names of cytosolic ribosomal proteins. ``"prefix"``: every name that begins with RPS or RPL, as
         the paper does; that takes kinases such as RPS6KA1 too.
@@ -70,7 +73,8 @@ def annotate_confounders(
     (5, 0)
     """
     _validate.cells_or_profiles(adata, lazy=True)  # the values are not read
-    _validate.choice(species, SPECIES, argument="species")
+    if species is not None:
+        _validate.choice(species, SPECIES, argument="species")
     _validate.choice(ribo, RIBO, argument="ribo")
     symbols, _ = _validate.gene_symbols(adata, gene_symbols)
     columns = masks(symbols, species=species, ribo=ribo, sets=sets)
@@ -81,22 +85,29 @@ def annotate_confounders(
     if not columns["mt"].any() and not columns["ribo"].any():
         warn(
             f"No mitochondrial and no ribosomal gene was found among {adata.n_vars} genes (for example "
-            f"{symbols[:3].tolist()}); check species={species!r} and gene_symbols."
+            f"{symbols[:3].tolist()}). Pass gene_symbols=, the column of var with the symbols"
+            + ("." if species is None else f", and check species={species!r}.")
         )
     added(*(f"{name!r}: {int(mask.sum())} genes (adata.var)" for name, mask in columns.items()))
     return adata if copy else None
 
 
 def masks(
-    symbols: npt.NDArray[np.str_], *, species: str = "human", ribo: str = "strict", sets: pd.DataFrame | None = None
+    symbols: npt.NDArray[np.str_],
+    *,
+    species: str | None = None,
+    ribo: str = "strict",
+    sets: pd.DataFrame | None = None,
 ) -> dict[str, BoolArray]:
-    """Return one boolean a gene for each set."""
-    mt, ribosomal = ("MT-", ("RPS", "RPL")) if species == "human" else ("mt-", ("Rps", "Rpl"))
+    """Return one boolean per gene for each set."""
+    prefixes = [_PREFIXES[name] for name in (SPECIES if species is None else (species,))]
+    mt, ribosomal = tuple(p[0] for p in prefixes), tuple(name for p in prefixes for name in p[1:])
     in_ribo = [
         symbol.startswith(ribosomal) and (ribo == "prefix" or _STRICT_RIBO.fullmatch(symbol.upper()) is not None)
         for symbol in symbols.tolist()
     ]
-    out = {"mt": np.char.startswith(symbols, mt), "ribo": np.array(in_ribo, dtype=bool)}
+    in_mt = [symbol.startswith(mt) for symbol in symbols.tolist()]
+    out = {"mt": np.array(in_mt, dtype=bool), "ribo": np.array(in_ribo, dtype=bool)}
     if sets is None:
         return out
     missing = {"source", "target"} - set(sets.columns)
@@ -110,7 +121,7 @@ def masks(
 
 
 def marked(adata: AnnData, name: str, symbols: npt.NDArray[np.str_]) -> BoolArray:
-    """Return the genes of ``var[name]``, or, for ``mt`` and ``ribo`` without such a column, those of human names."""
+    """Return the genes of ``var[name]``, or, for ``mt`` and ``ribo`` without such a column, those of their names."""
     if name not in adata.var.columns:
         by_name = masks(symbols)
         if name not in by_name:

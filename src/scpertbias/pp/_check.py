@@ -13,16 +13,13 @@ from .._core.arrays import FloatArray
 from .._core.detection import FDR, reproducibility_of_halves
 from .._core.moments import Moments
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import added, some
-from ._annotate import marked, masks
+from ._input_findings import N_NAMED, Finding, gene_findings, scale_findings
+from ._label_findings import label_findings, without_cells
 
 MOST = 0.8
-N_NAMED = 8
-# No mean of log1p values is above this, not even where cells are scaled to a million counts.
-LARGEST_LOG = 14.0
 LEFT_OUT = "left out"
-
-Finding = tuple[str, str, str]
 
 
 @docs.dedent
@@ -31,6 +28,8 @@ def check(
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -51,6 +50,7 @@ def check(
     %(stored)s Sets the following fields:
 
     %(field_check)s
+    %(field_labels)s
 
     Raises
     ------
@@ -69,6 +69,8 @@ def check(
         adata,
         groupby=groupby,
         reference=reference,
+        combination_sep=combination_sep,
+        label_map=label_map,
         batch_key=batch_key,
         min_cells=min_cells,
         layer=layer,
@@ -77,7 +79,7 @@ def check(
     )
     table = findings(screen, adata)
     adata = adata.copy() if copy else adata
-    _store.put(adata, check=table)
+    _store.put(adata, check=table, labels=screen.labels)
     added("'check', one row a perturbation and a finding (adata.uns['scpertbias'])")
     return adata if copy else None
 
@@ -86,10 +88,10 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
     """Return the table of :func:`check`; an audit holds every perturbation out in one of ``n_folds``."""
     per = perturbations(screen)
     rows = [
-        *_label_findings(screen),
-        *_scale_findings(screen),
+        *label_findings(screen),
+        *scale_findings(screen),
         *_batch_findings(screen),
-        *_gene_findings(screen, adata),
+        *gene_findings(screen, adata),
         *(_split_findings(screen) if n_folds is None else [("split", "ok", _folds_detail(n_folds))]),
         *_response_findings(per, known=screen.detection.response_known),
     ]
@@ -131,7 +133,7 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
         )
     rows += [
         {"perturbation": name, "status": "warning", "n_cells": 0, "detail": f"{LEFT_OUT}: none of its cells counts"}
-        for name in _without_cells(screen)
+        for name in without_cells(screen)
     ]
     return pd.DataFrame(rows).sort_values("perturbation", ignore_index=True)
 
@@ -142,11 +144,6 @@ def _between_guides(moments: Moments) -> FloatArray:
         return np.full(len(moments.n), np.nan)
     first, second = moments.guide_half - moments.guide_half[:, [moments.reference]]
     return reproducibility_of_halves(first, second)
-
-
-def _without_cells(screen: _moments.Screen) -> list[str]:
-    """Return the perturbations whose cells were all left out (no control in their batches, no split)."""
-    return [str(name) for name in screen.record.get("left_out_perturbations", [])]
 
 
 def _status(screen: _moments.Screen, p: int) -> tuple[str, str]:
@@ -162,55 +159,6 @@ def _status(screen: _moments.Screen, p: int) -> tuple[str, str]:
     return "note", f"no effect detected{only} (q above {FDR})"
 
 
-def _label_findings(screen: _moments.Screen) -> list[Finding]:
-    rows = [
-        (
-            "labels",
-            "ok",
-            f"control: {screen.reference!r}, {int(screen.moments.n[screen.perturbation == 0].sum())} cells",
-        )
-    ]
-    left_out = (screen.record[f"left_out_{field}"] for field in ("kind", "reason", "cells"))
-    for kind, reason, n in zip(*left_out, strict=True):
-        reason_text = f"label {reason!r}" if kind == _keys.LABEL else reason
-        status = "warning" if kind == _keys.SMALL_BATCH else "note"
-        rows.append(("labels", status, f"{int(n)} cells left out: {reason_text}"))
-    none = _without_cells(screen)
-    n_all = len(screen.names) - 1 + len(none)
-    few = sorted({screen.names[p] for p, ok in zip(screen.perturbation, screen.used, strict=True) if not ok})
-    if few:
-        least = screen.record["min_cells"]
-        detail = f"{len(few)} of {n_all} perturbations have under {least} cells and are left out"
-        rows.append(("labels", "warning", f"{detail}: {some(few, N_NAMED)}"))
-    if none:
-        detail = f"{len(none)} of {n_all} perturbations have no cell that counts: {some(none, N_NAMED)}"
-        rows.append(("labels", "warning", detail))
-    combos = sum(len(t) > 1 for t in screen.targets)
-    if combos:
-        rows.append(("labels", "ok", f"{combos} of {n_all} perturbations are combinations"))
-    return rows
-
-
-def _scale_findings(screen: _moments.Screen) -> list[Finding]:
-    control = screen.moments.control
-    low, high = float(control.min()), float(control.max())
-    if screen.record.get("normalize"):
-        origin = f"raw counts, normalized on the fly to log1p({float(screen.record['target_sum']):g} × count / size)"
-    else:
-        origin = f"means of control cells from {low:.2g} to {high:.3g}"
-    if low < 0:
-        return [
-            (
-                "scale",
-                "note",
-                f"{origin}; negative values: scores are not comparable with those of log-normalized values",
-            )
-        ]
-    if high > LARGEST_LOG:
-        return [("scale", "warning", f"{origin}; too large for log-normalized values: was sc.pp.log1p left out?")]
-    return [("scale", "ok", origin)]
-
-
 def _batch_findings(screen: _moments.Screen) -> list[Finding]:
     batches = screen.record.get("batch_key")
     if batches is not None and len(batches):
@@ -218,27 +166,11 @@ def _batch_findings(screen: _moments.Screen) -> list[Finding]:
         by = " × ".join(batches)
         return [("batches", "ok", f"cells are centered by the control of their own {by} ({len(names)} batches)")]
     if len(likely := list(map(str, screen.record.get(_keys.LIKELY_BATCHES, [])))):
-        detail = (
-            f"obs holds {', '.join(likely)} and `batch_key` was not given: differences between batches count as effects"
-        )
+        detail = f"{', '.join(likely)}: `batch_key` was not given, so differences between their levels count as effects"
         return [("batches", "warning", detail)]
     if len(tested := list(map(str, screen.record.get("tested_columns", [])))):
         return [("batches", "ok", f"`batch_key` was not given; balance over {', '.join(tested)} is tested")]
-    return [("batches", "ok", "`batch_key` was not given, and no column of obs looks like a batch")]
-
-
-def _gene_findings(screen: _moments.Screen, adata: AnnData) -> list[Finding]:
-    rows = []
-    mouse = masks(screen.symbols, species="mouse")
-    for key, name in (("mt", "mitochondrial (MT-)"), ("ribo", "ribosomal")):
-        n = int(marked(adata, key, screen.symbols).sum())
-        hint = "; the names look like those of mouse: spb.pp.annotate_confounders(adata, species='mouse')"
-        detail = f"{n or 'no'} {name} genes are measured{'' if n or not mouse[key].any() else hint}"
-        rows.append(("genes", "ok" if n else "warning", detail))
-    targets = {gene for genes in screen.targets for gene in genes}
-    n = len(targets.intersection(screen.symbols.tolist()))
-    rows.append(("genes", "ok" if n else "note", f"{n} of {len(targets)} perturbed genes are measured"))
-    return rows
+    return [("batches", "ok", "`batch_key` was not given, and no column of obs looks like a batch that could be used")]
 
 
 def _split_findings(screen: _moments.Screen) -> list[Finding]:
@@ -253,6 +185,13 @@ def _split_findings(screen: _moments.Screen) -> list[Finding]:
             f"{len(leaked)} of {len(held_out)} held-out perturbations have training cells: they are seen, not unseen"
         )
         return [("split", "warning", f"{detail} ({some(leaked, N_NAMED)})")]
+    trained = {screen.targets[p] for p in parts["train"]}
+    siblings = [screen.names[p] for p in sorted(held_out) if screen.targets[p] in trained]
+    if siblings:
+        detail = (
+            f"{len(siblings)} of {len(held_out)} held-out perturbations share their target with training perturbations"
+        )
+        return [("split", "warning", f"{detail}, as other guides or doses do ({some(siblings, N_NAMED)})")]
     both = [screen.names[p] for p in sorted(parts["val"] & parts["test"])]
     if both:
         return [("split", "warning", f"{len(both)} perturbations are in val and in test ({some(both, N_NAMED)})")]
@@ -274,7 +213,7 @@ def _response_findings(per: pd.DataFrame, *, known: bool) -> list[Finding]:
             ("response", "warning", "the screen shows no reproducible response: no model can be judged on it"),
         ]
     few = strongest(used["response_share"])
-    detail = f"{len(few)} of {len(used)} perturbations carry {100 * MOST:.0f} % of the response"
+    detail = f"{len(few)} of {len(used)} perturbations account for {100 * MOST:.0f}% of the response"
     first = some(used.loc[few, "perturbation"].tolist(), N_NAMED)
     return [*rows, ("response", "warning" if len(few) <= len(used) / 4 else "ok", f"{detail}: {first}")]
 

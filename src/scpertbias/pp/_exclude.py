@@ -63,8 +63,8 @@ def exclude_confounders(
         remove |= mask
     if not remove.any():
         msg = (
-            f"`sets`: no measured gene is in {names}; nothing would be excluded. For genes that are not human call "
-            "spb.pp.annotate_confounders(adata, species=...) first."
+            f"`sets`: no measured gene is in {names}; nothing would be excluded. Where genes go by other names, mark "
+            "them in var (spb.pp.annotate_confounders with gene_symbols= or sets=) first."
         )
         raise ValueError(msg)
     if remove.all():

@@ -9,10 +9,11 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from .. import _moments, _store, _validate
+from .. import _genes, _moments, _store, _validate
 from .._core.arrays import BoolArray, IntArray
 from .._core.coexpression import correlation, strongest
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import info
 
 CELLS = ("control", "train")
@@ -28,6 +29,8 @@ def coexpression_net(
     max_cells: int = 5000,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     min_cells: int = 20,
     layer: str | None = None,
     split_key: str = "split",
@@ -85,10 +88,17 @@ def coexpression_net(
     if _store.profiles_record(adata) is not None:
         msg = "`adata` holds profiles; co-expression needs cells. Call spb.pp.coexpression_net on the cells."
         raise ValueError(msg)
+    _genes.refuse_others(adata)
     _check_edges(threshold, n_top)
-    codes, targets, symbols = _moments.cell_codes(
-        adata, groupby=groupby, reference=reference, gene_symbols=gene_symbols, split_key=split_key
-    )
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    codes, targets, symbols = _moments.cell_codes(adata, data)
     x = _store.matrix(adata, layer)
     _validate.scale(x, layer=layer, normalize=False, may_be_negative=_store.layer_record(adata, layer) is not None)
     chosen = np.flatnonzero(_usable(codes, targets, min_cells)[codes] if cells == "train" else codes == 0)

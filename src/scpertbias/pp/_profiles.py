@@ -11,6 +11,7 @@ from anndata import AnnData
 from .. import _moments, _store, _validate
 from .._core.arrays import BoolArray
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import info
 from .._moments.profiles import write as write_profiles
 
@@ -21,6 +22,8 @@ def profiles(
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -126,4 +129,4 @@ def profiles_of(
         f"profiles: {adata.n_obs - n_out} cells in {len(screen.names)} groups, control {screen.reference!r}"
         + (f"; {n_out} cells left out" if n_out else "")
     )
-    return write_profiles(screen, adata.var if genes is None else adata.var.loc[genes])
+    return write_profiles(screen, adata.var.loc[screen.genes])

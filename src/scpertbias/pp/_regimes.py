@@ -149,7 +149,8 @@ def _why_no_genes(name: str, keep: BoolArray, earlier: Mapping[str, BoolArray]) 
     if not keep.any():
         return "no other gene is measured"
     equal_to = [other for other, genes in earlier.items() if other in WITHOUT_GENES and genes.sum() == keep.sum()]
-    return f"no ribosomal gene is measured, so it equals {equal_to[0]!r}" if equal_to else ""
+    which = "mitochondrial genes" if "no_mt" in equal_to else "mitochondrial and ribosomal genes"
+    return f"no ribosomal gene is measured, so it equals the regime without {which}" if equal_to else ""
 
 
 def _regressed(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -> AnnData:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from anndata import AnnData
 
-from .. import _moments, _store, _validate
+from .. import _genes, _moments, _store, _validate
 from .._core.arrays import BoolArray
 from .._core.covariates import Slopes, covariate_products, regress_out
 from .._core.halves import assign_halves
@@ -18,6 +18,7 @@ from .._core.moments import Moments
 from .._core.residuals import residuals
 from .._core.row_moments import row_moments
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import added, warn
 from .._moments.profiles import write_layer
 
@@ -37,6 +38,8 @@ def regress_mt_ribo(
     add_intercept: bool = True,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -93,11 +96,14 @@ def regress_mt_ribo(
     """
     _validate.cells_or_profiles(adata)
     _validate.choice(fit_on, FIT_ON, argument="fit_on")
+    _genes.refuse_others(adata)
     requested = _as_names(covariates)
     record = {"kind": "regressed", "covariates": requested, "fit_on": fit_on, "add_intercept": add_intercept}
     data: dict[str, Any] = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

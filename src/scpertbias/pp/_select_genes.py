@@ -12,6 +12,7 @@ from anndata import AnnData
 from .. import _moments, _store, _validate
 from .._core.arrays import BoolArray, FloatArray
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import info
 from .._moments.profiles import target_measured
 from ._annotate import marked, masks
@@ -25,6 +26,8 @@ def select_genes(
     sets: pd.DataFrame | None = None,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     layer: str | None = None,
     split_key: str = "split",
     gene_symbols: str | None = None,
@@ -68,39 +71,21 @@ def select_genes(
     if n_top_genes < 1:
         msg = f"`n_top_genes` is {n_top_genes}; it must be at least 1."
         raise ValueError(msg)
-    keep = chosen(
-        adata,
-        n_top_genes,
-        sets=sets,
-        groupby=groupby,
-        reference=reference,
-        layer=layer,
-        split_key=split_key,
-        gene_symbols=gene_symbols,
-    )
+    data = {
+        "groupby": groupby,
+        "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    mean, targets, symbols = _moments.control_mean(adata, data, layer)
+    keep = highest(adata, mean, targets, symbols, n_top_genes=n_top_genes, sets=sets)
     adata = adata.copy() if copy else adata
     n_before = adata.n_vars
     keep_genes(adata, keep)
     info(f"kept {adata.n_vars} of {n_before} genes: the {n_top_genes} highest in control, targets and confounders")
     return adata if copy else None
-
-
-def chosen(
-    adata: AnnData,
-    n_top_genes: int,
-    *,
-    sets: pd.DataFrame | None,
-    groupby: str,
-    reference: str | Sequence[str] | None,
-    layer: str | None,
-    split_key: str,
-    gene_symbols: str | None,
-) -> BoolArray:
-    """Return which genes :func:`select_genes` keeps."""
-    mean, targets, symbols = _moments.control_mean(
-        adata, groupby=groupby, reference=reference, layer=layer, split_key=split_key, gene_symbols=gene_symbols
-    )
-    return highest(adata, mean, targets, symbols, n_top_genes=n_top_genes, sets=sets)
 
 
 def highest(

@@ -13,7 +13,7 @@ from anndata import AnnData
 from .. import _keys, _moments, _store, _validate
 from .._core.arrays import BoolArray, FloatArray
 from .._docs import docs
-from .._labels import Labels, parse, warn_if_guides
+from .._labels import LabelMap, Labels, announce
 from .._log import added
 
 UNITS = ("perturbation", "cell", "combination")
@@ -30,6 +30,8 @@ def split(
     val: Sequence[str] | None = None,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     min_cells: int = 20,
     gene_symbols: str | None = None,
     key_added: str = "split",
@@ -92,6 +94,8 @@ def split(
     data: dict[str, Any] = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "min_cells": min_cells,
         "gene_symbols": gene_symbols,
     }
@@ -108,7 +112,10 @@ def split(
         values = np.where(labels.codes >= 0, of_name[np.maximum(labels.codes, 0)], "")
     of_code = None
     if n_folds is not None:
-        fold = folds([name for name, ok in zip(labels.names, enough, strict=True) if ok], n_folds, rng=rng)
+        same_targets = first_of_targets(labels.names, labels.targets)
+        fold = folds(
+            [name for name, ok in zip(labels.names, enough, strict=True) if ok], same_targets, n_folds, rng=rng
+        )
         of_code = np.array([fold.get(name, -1) for name in labels.names])
     adata = adata.copy() if copy else adata
     _store.put_obs(adata, key_added, _categories(values))
@@ -122,13 +129,23 @@ def split(
     return adata if copy else None
 
 
-def folds(names: Sequence[str], n_folds: int, *, rng: int | np.random.Generator | None = 0) -> dict[str, int]:
-    """Permute perturbations once and cut them into blocks: every one is held out in exactly one fold."""
-    if not 2 <= n_folds <= len(names):
-        msg = f"`n_folds` is {n_folds}; with {len(names)} perturbations it must be between 2 and {len(names)}."
+def first_of_targets(names: Sequence[str], targets: Sequence[tuple[str, ...]]) -> dict[str, str]:
+    """Return for each name the first with the same targets: the guides of a gene are held out together."""
+    first: dict[tuple[str, ...], str] = {}
+    return {name: first.setdefault(genes or (name,), name) for name, genes in zip(names, targets, strict=True)}
+
+
+def folds(
+    names: Sequence[str], same_targets: Mapping[str, str], n_folds: int, *, rng: int | np.random.Generator | None = 0
+) -> dict[str, int]:
+    """Permute targets once and cut them into blocks: every perturbation is held out in exactly one fold."""
+    groups = sorted({same_targets[name] for name in names})
+    if not 2 <= n_folds <= len(groups):
+        msg = f"`n_folds` is {n_folds}; with {len(groups)} perturbations it must be between 2 and {len(groups)}."
         raise ValueError(msg)
-    order = np.random.default_rng(rng).permutation(sorted(names))
-    return {str(name): r for r, block in enumerate(np.array_split(order, n_folds)) for name in block}
+    order = np.random.default_rng(rng).permutation(groups)
+    fold = {str(group): r for r, block in enumerate(np.array_split(order, n_folds)) for group in block}
+    return {name: fold[same_targets[name]] for name in names}
 
 
 def _fractions(fractions: Sequence[float]) -> FloatArray:
@@ -172,22 +189,14 @@ def _read_profiles(adata: AnnData, **data: Any) -> tuple[Labels, BoolArray, dict
     return labels, enough, {}
 
 
-def _read_cells(
-    adata: AnnData, *, groupby: str, reference: str | Sequence[str] | None, min_cells: int, gene_symbols: str | None
-) -> tuple[Labels, BoolArray, dict[str, str]]:
+def _read_cells(adata: AnnData, *, min_cells: int, **data: Any) -> tuple[Labels, BoolArray, dict[str, str]]:
     """Return the labels of cells, which have ``min_cells`` cells, and the name of each label as ``obs`` writes it."""
-    symbols, _ = _validate.gene_symbols(adata, gene_symbols)
-    column = _validate.column(adata, groupby, argument="groupby")
-    labels = parse(column, groupby=groupby, reference=reference, symbols=symbols)
-    warn_if_guides(labels.names[1:], groupby)
+    labels, _, _ = _moments.read_labels(adata, data)
+    announce(labels, data["groupby"])
     enough = np.bincount(labels.codes[labels.codes >= 0], minlength=len(labels.names)) >= min_cells
     enough[0] = False
-    written = pd.DataFrame({"label": column.astype(str).to_numpy(), "code": labels.codes}).drop_duplicates()
-    return (
-        labels,
-        enough,
-        {str(r): labels.names[c] for r, c in zip(written["label"], written["code"], strict=True) if c > 0},
-    )
+    live = labels.table[labels.table["targets"] != ""]
+    return labels, enough, dict(zip(live["label"].astype(str), live["name"], strict=True))
 
 
 def _listed_parts(
@@ -223,7 +232,9 @@ def _random_parts(
 ) -> npt.NDArray[np.str_]:
     """Return the part of each name by chance; names are in alphabetical order, so the order of cells does not matter."""
     of_name = np.full(len(labels.names), "train", dtype="U5")
-    can = [i for i in np.flatnonzero(enough) if unit != "combination" or len(labels.targets[i]) > 1]
+    first = first_of_targets(labels.names, labels.targets)
+    enough_of = [i for i in np.flatnonzero(enough) if unit != "combination" or len(labels.targets[i]) > 1]
+    can = list({first[labels.names[i]]: i for i in reversed(enough_of)}.values())[::-1]
     nonempty = shares > 0
     if len(can) < nonempty.sum():
         msg = (
@@ -239,7 +250,8 @@ def _random_parts(
     order = rng.permutation(can)
     of_name[order[: sizes[2]]] = "test"
     of_name[order[sizes[2] : sizes[2] + sizes[1]]] = "val"
-    return of_name
+    part_of = {first[labels.names[i]]: of_name[i] for i in can}
+    return np.array([part_of.get(first[name], "train") for name in labels.names])
 
 
 def _random_cell_parts(

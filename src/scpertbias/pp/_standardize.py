@@ -9,11 +9,12 @@ import numpy.typing as npt
 from anndata import AnnData
 from scipy import sparse
 
-from .. import _moments, _store, _validate
+from .. import _genes, _moments, _store, _validate
 from .._core.arrays import FloatArray
 from .._core.moments import standardize as standardize_moments
 from .._core.moments import total_mean_var
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import added
 from .._moments.profiles import write_layer
 
@@ -27,6 +28,8 @@ def standardize(
     *,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -68,10 +71,13 @@ def standardize(
     """
     _validate.cells_or_profiles(adata)
     _store.check_key(adata, key_added)
+    _genes.refuse_others(adata)
     screen = _moments.of(
         adata,
         groupby=groupby,
         reference=reference,
+        combination_sep=combination_sep,
+        label_map=label_map,
         batch_key=batch_key,
         min_cells=min_cells,
         layer=layer,

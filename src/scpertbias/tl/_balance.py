@@ -78,9 +78,8 @@ def balance(
     --------
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()
-    >>> profiles = spb.pp.profiles(adata)
-    >>> spb.tl.balance(profiles)
-    >>> spb.get.balance(profiles, column="bio_rep")["status"].item()
+    >>> spb.tl.balance(adata)
+    >>> spb.get.balance(adata, column="bio_rep")["status"].item()
     'noted'
     """
     _validate.cells_or_profiles(adata)

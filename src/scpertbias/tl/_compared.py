@@ -21,6 +21,8 @@ from ._lazy import Tables
 DEFAULTS = {
     "groupby": "perturbation",
     "reference": None,
+    "combination_sep": None,
+    "label_map": None,
     "batch_key": None,
     "min_cells": 20,
     "layer": None,

@@ -9,24 +9,24 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .. import _moments, _store, _tables, _validate, ds
+from .. import _moments, _store, _tables, _validate
 from .._core.arrays import BoolArray, FloatArray
 from .._core.confounding import Share, cut_share, gene_set_shares
 from .._core.confounding import note_codes as note_codes
 from .._core.directions import N_PARTS, direction_shares
-from .._core.gene_sets import MISMATCH as MISMATCH
-from .._core.gene_sets import gene_draws
+from .._core.gene_sets import MIN_SET, enough_draws, gene_draws
 from .._core.noise import SURE
 from .._core.response import Response
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import added
 from .._moments import Screen
-from ..pp._annotate import SPECIES
+from .._results import DATA
 from ._compared import data_of_models
+from ._gene_sets import GeneSet, measured_sets, overlapped
 
-MARKED = ("mt", "ribo")
-OTHER = "other"
 N_TOP = 5
+FLAGS = {"beyond": "boolean", "common_exists": "boolean"}
 TOO_WEAK = "too weak an effect for shares of its own"
 
 
@@ -35,9 +35,11 @@ def confounding(
     adata: AnnData,
     sets: pd.DataFrame | None = None,
     *,
-    n_random: int = 1000,
+    n_random: int | None = None,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -48,6 +50,7 @@ def confounding(
 ) -> AnnData | None:
     """Compute the shares of a screen's response that lie on gene sets and on directions; no model is needed.
 
+    Technical gene sets change with the state of cells, whatever is perturbed; all others are programs.
     A model that only knows an axis with a large share explains that much of the response without knowing any
     perturbation. A share is that of the axis alone, free of the noise of finitely many cells (so it may be negative).
 
@@ -66,12 +69,12 @@ def confounding(
     ----------
     %(adata)s
     sets
-        Gene sets, with columns ``source`` (name) and ``target`` (gene symbol); by default
-        :func:`scpertbias.ds.confounder_sets`, with the genes of ``var['mt']`` and ``var['ribo']`` where there are such
-        columns.
+        Further gene sets, with columns ``source`` (name) and ``target`` (gene symbol), beside
+        :func:`scpertbias.ds.confounder_sets` and :func:`scpertbias.ds.hallmark`; one of the same name takes the place of
+        a bundled set. The genes of ``mt`` and ``ribo`` are those of ``var`` where it has such columns.
     n_random
         Random sets of genes that each set is compared with; its genes are replaced by some of the nearest in mean
-        expression in control that are in no confounder set.
+        expression in control that are in no confounder set. By default 1,000, or more where many sets are tested.
     %(cells)s
     %(rng)s
     %(copy)s
@@ -102,15 +105,7 @@ def confounding(
     0.71
     """
     _validate.cells_or_profiles(adata)
-    data = {
-        "groupby": groupby,
-        "reference": reference,
-        "batch_key": batch_key,
-        "min_cells": min_cells,
-        "layer": layer,
-        "split_key": split_key,
-        "gene_symbols": gene_symbols,
-    }
+    data = {name: value for name, value in locals().items() if name in DATA}
     records = _store.models(adata)
     screen = _moments.of(adata, **(data_of_models(records, data) if records else data))
     gene_sets = measured_sets(adata, screen, sets)
@@ -121,61 +116,11 @@ def confounding(
     return adata if copy else None
 
 
-@dataclass(frozen=True)
-class GeneSet:
-    """A set of genes: which of the measured ones, the symbols of all, and from which genes its null is drawn."""
-
-    name: str
-    measured: BoolArray
-    symbols: frozenset[str]
-    pool: BoolArray
-
-
-def measured_sets(adata: AnnData, screen: Screen, sets: pd.DataFrame | None = None) -> list[GeneSet]:
-    """Return the sets with the genes that are measured, and at last ``other``, the measured genes in none."""
-    measured: dict[str, BoolArray] = {}
-    symbols_of = _symbols_of(screen, sets)
-    for name, symbols in symbols_of.items():
-        genes = np.isin(screen.symbols, sorted(symbols))
-        if sets is None and name in MARKED and name in adata.var.columns and adata.var[name].dtype == bool:
-            genes = adata.var[name].to_numpy(bool)
-        measured[name] = genes
-    confounder = np.isin(screen.symbols, _confounders(screen)["target"].to_numpy(str))
-    none = np.zeros(len(screen.genes), dtype=bool)
-    confounder |= none if sets is not None else np.any(list(measured.values()), axis=0)
-    gene_sets = [
-        GeneSet(name, genes, symbols_of[name] | frozenset(screen.symbols[genes].tolist()), ~(confounder | genes))
-        for name, genes in measured.items()
-    ]
-    rest = ~np.any([none, *measured.values()], axis=0)
-    return [*gene_sets, GeneSet(OTHER, rest, frozenset(), none)]
-
-
-def _confounders(screen: Screen) -> pd.DataFrame:
-    """Return the confounder gene sets of the species of which more genes are measured."""
-    of_species = [ds.confounder_sets(species) for species in SPECIES]
-    return max(of_species, key=lambda frame: int(np.isin(screen.symbols, frame["target"].to_numpy(str)).sum()))
-
-
-def _symbols_of(screen: Screen, sets: pd.DataFrame | None) -> dict[str, frozenset[str]]:
-    """Return the symbols of each set, in the order in which sets occur."""
-    sets = _confounders(screen) if sets is None else sets
-    missing = {"source", "target"} - set(sets.columns)
-    if missing:
-        msg = f"`sets` lacks the columns {sorted(missing)}; it holds {list(sets.columns)}."
-        raise ValueError(msg)
-    named = sets.dropna(subset=["source", "target"]).astype({"source": str, "target": str})
-    if OTHER in set(named["source"]):
-        msg = f"`sets` holds a set named {OTHER!r}, which here are the genes in no set; give it another name."
-        raise ValueError(msg)
-    return {str(name): frozenset(frame["target"]) for name, frame in named.groupby("source", sort=False)}
-
-
 def confounding_table(
     screen: Screen,
     sets: Sequence[GeneSet],
     *,
-    n_random: int = 1000,
+    n_random: int | None = None,
     rng: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
     """Return the table of :func:`confounding`.
@@ -185,9 +130,9 @@ def confounding_table(
     screen
         The screen; all splits of a perturbation are taken together.
     sets
-        From :func:`measured_sets`.
+        From :func:`scpertbias.tl._gene_sets.measured_sets`.
     n_random
-        Random sets of genes that each set is compared with.
+        Random sets of genes that each set is compared with; None: as many as the number of sets needs.
     rng
         Seed or generator.
     """
@@ -197,27 +142,41 @@ def confounding_table(
     response = Response.of(m, rows, screen.noise_shape)
     targets = [set(screen.targets[p]) for p in rows]
     targeted = np.array([[not t.isdisjoint(s.symbols) for t in targets] for s in sets], dtype=bool)
+    members, pools = (np.array([getattr(s, name) for s in sets], dtype=bool) for name in ("measured", "pool"))
+    n_tested = int(((members.sum(axis=1) >= MIN_SET) & pools.any(axis=1)).sum())
     by_set = gene_set_shares(
         response,
-        np.array([s.measured for s in sets], dtype=bool),
+        members,
         targeted.reshape(len(sets), -1),
-        np.array([s.pool for s in sets], dtype=bool),
+        pools,
+        np.array([s.confounder for s in sets], dtype=bool),
         control=m.control,
-        draws=gene_draws(n_random, len(screen.genes), null_rng),
+        draws=gene_draws(enough_draws(n_tested) if n_random is None else n_random, len(screen.genes), null_rng),
     )
+    part_of = overlapped(sets, [bool(share.beyond) for share in by_set], [share.share for share in by_set])
     fold = np.empty(len(rows), dtype=np.int64)
     fold[fold_rng.permutation(len(rows))] = np.arange(len(rows)) * min(N_PARTS, len(rows)) // max(len(rows), 1)
     by_direction = direction_shares(response, m.depth_slopes, fold)
     weak = ~(detection.z_effect[rows] >= SURE)
     writer = _Writer(screen, response, [screen.names[p] for p in rows], weak)
     frames = [
-        *(writer.frame(s.name, "genes", share, hit) for s, share, hit in zip(sets, by_set, targeted, strict=True)),
+        *(
+            writer.frame(
+                s.name,
+                "genes",
+                share,
+                hit,
+                set_class=s.set_class,
+                part_of=part,
+                each=s.confounder or s.by_user or bool(share.beyond),
+            )
+            for s, share, hit, part in zip(sets, by_set, targeted, part_of, strict=True)
+        ),
         *(writer.frame(name, "direction", share, np.zeros(len(rows), bool)) for name, share in by_direction.items()),
     ]
     table = pd.concat(frames, ignore_index=True)
     order = table["level"].map({"screen": 0, "perturbation": 1}).argsort(kind="stable")
-    table = table.iloc[order].reset_index(drop=True)[_tables.columns("confounding")]
-    return table.astype({"beyond": "boolean", "common_exists": "boolean"})
+    return table.iloc[order].reset_index(drop=True)[_tables.columns("confounding")]
 
 
 @dataclass
@@ -229,16 +188,28 @@ class _Writer:
     names: list[str]
     weak: BoolArray
 
-    def frame(self, name: str, kind: str, share: Share, n_target: BoolArray) -> pd.DataFrame:
-        """Return the row of the screen and those of the perturbations."""
+    def frame(
+        self,
+        name: str,
+        kind: str,
+        share: Share,
+        n_target: BoolArray,
+        *,
+        set_class: str = "",
+        part_of: str = "",
+        each: bool = True,
+    ) -> pd.DataFrame:
+        """Return the row of the screen and, if asked for, those of the perturbations."""
         weights = share.weights
         genes = int(np.count_nonzero(weights)) if kind == "genes" else len(self.screen.genes)
         row = {
             "axis": name,
             "kind": kind,
+            "set_class": set_class,
             "level": "screen",
             "perturbation": "",
             **_numbers(share),
+            "part_of": part_of,
             "carriers": " ".join(self.names[p] for p in share.carriers),
             "n_target": int(n_target.sum()),
             "n_effective": self.response.n_effective,
@@ -246,23 +217,25 @@ class _Writer:
             "top_genes": self._top(weights, kind),
             "note": share.note,
         }
-        if len(share.per_perturbation) == 0 or genes == 0:
-            return pd.DataFrame([row])
+        if not each or len(share.per_perturbation) == 0 or genes == 0:
+            return pd.DataFrame([row]).astype(FLAGS)
         single = pd.DataFrame(
             {
                 "axis": name,
                 "kind": kind,
+                "set_class": set_class,
                 "level": "perturbation",
                 "perturbation": self.names,
                 "share": np.where(self.weak, np.nan, share.per_perturbation),
                 "carriers": "",
+                "part_of": part_of,
                 "n_target": n_target.astype(np.int64),
                 "n_genes": genes,
                 "top_genes": "",
                 "note": np.where(self.weak, TOO_WEAK, ""),
             }
         )
-        return pd.concat([pd.DataFrame([row]), single.reindex(columns=list(row))], ignore_index=True)
+        return pd.concat([pd.DataFrame([row]), single.reindex(columns=list(row))], ignore_index=True).astype(FLAGS)
 
     def _top(self, weights: FloatArray, kind: str) -> str:
         """Name the genes that count most, with the way in which they change."""

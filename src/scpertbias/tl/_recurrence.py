@@ -24,6 +24,7 @@ from .._core.recurrence import recurrence as count_top
 from .._core.resampling import benjamini_hochberg
 from .._docs import docs
 from .._keys import OBSERVED
+from .._labels import LabelMap
 from .._log import added
 from .._models._base import CONSTANT
 from .._moments import Screen
@@ -40,6 +41,8 @@ def recurrence(
     k: int = 5,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -98,6 +101,8 @@ def recurrence(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,
@@ -176,7 +181,7 @@ def _frames(
     observed = counts[OBSERVED].count
     frames = []
     for name, result in counts.items():
-        low, high = excess_interval(result.count, observed, n)
+        low, high = excess_interval(result.count, observed, n, int(on_top.sum()))
         is_data = name == OBSERVED
         untested = is_data and by == "z" and bool(np.isnan(result.p).all())
         frames.append(

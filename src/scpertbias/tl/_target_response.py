@@ -16,6 +16,7 @@ from .._core.target_response import MIN_TARGETS, N_BLOCKS, Scan, block_bounds, s
 from .._core.z_scores import scaled, undetectable, z_errors
 from .._docs import docs
 from .._keys import OBSERVED
+from .._labels import LabelMap
 from .._log import added, warn
 from .._models._base import CONSTANT
 from .._moments import Screen
@@ -36,6 +37,8 @@ def target_response(
     n_perm: int = 1000,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -96,6 +99,8 @@ def target_response(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

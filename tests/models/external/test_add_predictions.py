@@ -129,9 +129,20 @@ def test_state_cells_in_a_file(data, table, control, tmp_path, form):
 
 
 def test_predicted_control_is_kept(profiles, table, control):
-    cells = predicted_cells(table, column="target_gene", control=control * 0.9)
+    cells = predicted_cells(table, column="target_gene", control=control * 0.98)
     spb.tl.add_predictions(profiles, cells, key_added="mine")
-    np.testing.assert_allclose(spb.get.predictions(profiles, "mine").loc[CONTROL], control * 0.9)
+    np.testing.assert_allclose(spb.get.predictions(profiles, "mine").loc[CONTROL], control * 0.98)
+
+
+def test_a_predicted_control_that_is_off_is_a_warning_once_and_for_expression_only(profiles, table, control):
+    off = table + np.random.default_rng(5).normal(0, 0.3, len(GENES)).clip(-control)
+    off.loc[CONTROL] = control + (off - table).iloc[0]
+    with pytest.warns(UserWarning, match="the predicted control is off .*Pass control='predicted'") as warned:
+        spb.tl.add_predictions(profiles, off, key_added="mine")
+    assert len(warned) == 1
+    spb.tl.add_predictions(profiles, off, key_added="mine", control="predicted")  # as it says
+    check(profiles, table)
+    spb.tl.add_predictions(profiles, off - control, key_added="changes", kind="delta")
 
 
 def test_cpa_obsm_of_the_cells(table):
@@ -213,6 +224,17 @@ def test_log2fc(data, control):
     spb.tl.add_predictions(data, pd.DataFrame(lfc, LABELS, GENES), key_added="mine", kind="log2fc")
     by_hand = [[np.log(1 + (np.exp(c) - 1) * 2**l) for c, l in zip(control, row, strict=True)] for row in lfc]
     check(data, pd.DataFrame(by_hand, LABELS, GENES))
+
+
+def test_log2fc_of_data_in_log2():
+    cells = make_cells()
+    cells.X = cells.X / np.log(2)
+    cells.uns["log1p"] = {"base": 2}
+    mean = cells.X[cells.obs["perturbation"] == CONTROL].mean(axis=0)
+    lfc = pd.DataFrame(np.random.default_rng(6).normal(0, 0.5, (len(LABELS), len(GENES))), LABELS, GENES)
+    profiles = spb.pp.profiles(cells)
+    spb.tl.add_predictions(profiles, lfc, key_added="mine", kind="log2fc")
+    check(profiles, np.log2(1 + (2**mean - 1) * 2**lfc))
 
 
 def test_predicted_reference_takes_a_shared_offset_out(data, table, control):
@@ -469,7 +491,7 @@ def test_cells_in_no_batch_of_the_data_are_left_out():
 def test_batches_of_predicted_cells_go_along_into_an_audit():
     data, predicted, _ = cells_in_batches()
     spb.tl.add_predictions(data, predicted, key_added="perfect", batch_key="batch")
-    options = {"batch_key": "batch", "covariates": (), "regimes": ("full",), "n_boot": 10, "n_random": 0}
+    options = {"batch_key": "batch", "covariates": (), "regimes": ("full",), "n_random": 0}
     mdata = spb.tl.audit(data, models=("mean", "perfect"), **options)
     direct = spb.tl.audit(data, models=("mean",), predictions={"perfect": predicted}, **options)
     a, b = (spb.get.scores(m, models="perfect", split="test").set_index("perturbation") for m in (mdata, direct))

@@ -145,14 +145,14 @@ def test_data_without_names_have_their_own_order_only():
         columns(data, ["0", "1", "2", "3", "4"])
 
 
-def test_a_repeated_symbol_is_ambiguous():
+def test_a_repeated_symbol_is_that_of_one_gene():
     cells = ad.AnnData(
         np.random.default_rng(0).random((60, 3)),
         obs=pd.DataFrame({"perturbation": np.repeat(["ctrl", "A"], 30)}, index=[f"c{i}" for i in range(60)]),
         var=pd.DataFrame({"gene_name": ["A", "B", "B"]}, index=["ENSG01", "ENSG02", "ENSG03"]),
     )
     data = _moments.of(cells)
-    with pytest.raises(ValueError, match=r"of the data repeat \(B\)"):
+    with pytest.raises(ValueError, match=r"lacks 1 of the 3 genes of the data \(ENSG0\d\)"):
         columns(data, ["A", "B", "C"])
     assert columns(data, ["ENSG03", "ENSG02", "ENSG01"]) == [2, 1, 0]
 

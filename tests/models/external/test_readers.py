@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from scpertbias import _moments
-from scpertbias._models.external.readers import read, table_rows
+from scpertbias._models.external.readers import _load, read, table_rows
 
 GENES = pd.Index(["A", "B", "C", "D"])
 PREDICTED = np.random.default_rng(1).random((3, 4))
@@ -146,3 +146,15 @@ def test_whole_numbers_are_noticed(cells):
 def test_table_of_words():
     with pytest.raises(ValueError, match=r"`attributions`: the columns \['who'\] of the table are not numbers"):
         table_rows(pd.DataFrame({"who": ["A"], "A": [1.0]}), argument="attributions")
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [(".csv", ","), (".tsv", "\t"), (".csv.gz", ",")])
+def test_a_repeated_column_of_a_file_is_refused_as_in_memory(tmp_path, suffix, separator):
+    table = pd.DataFrame(np.ones((2, 3)), index=["A", "B"], columns=["G1", "G2", "G1"])
+    path = tmp_path / f"predictions{suffix}"
+    table.to_csv(path, sep=separator)
+    with pytest.raises(ValueError, match=r"repeat in predictions\..* \(G1\)"):
+        _load(path, None)
+    table.columns = ["G1", "G2", "G1.1"]  # a name like those that pandas makes
+    table.to_csv(path, sep=separator)
+    assert _load(path, None).columns.tolist() == ["G1", "G2", "G1.1"]

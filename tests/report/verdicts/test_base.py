@@ -25,7 +25,7 @@ def test_every_interval_is_above_below_or_around_zero():
     rows = pd.DataFrame({"ci_low": [0.1, 0.0, -0.2, -0.2], "ci_high": [0.2, 0.1, 0.0, -0.1]})
     assert {sign: part.index.tolist() for sign, part in by_sign(rows).items()} == {
         "better": [0],
-        "untold": [1, 2],
+        "same": [1, 2],
         "worse": [3],
     }
 

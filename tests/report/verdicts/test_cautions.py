@@ -4,14 +4,62 @@ import pandas as pd
 import pytest
 
 from scpertbias._report.content import statement_records
-from scpertbias._report.verdicts.cautions import cautions
+from scpertbias._report.verdicts.cautions import SEVERE, STATEMENTS, cautions
 from scpertbias._report.verdicts.scorecard import COLUMNS as CARD
 
 ROWS = ["check", "perturbation", "status", "detail"]
 
 
-def texts(tables, card=None):
-    return [s["text"] for s in statement_records(cautions(tables, pd.DataFrame(card, columns=CARD)))]
+SIZE = {"n_cells": 1000, "n_left_out": 0, "n_genes": 200, "n_batches": 2, "fewest_controls": 40, "adopted": []}
+
+
+def texts(tables, card=None, **size):
+    made = cautions(tables, pd.DataFrame(card, columns=CARD), {**SIZE, **size})
+    return [s["text"] for s in statement_records(made)]
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        ({}, None),
+        ({"n_left_out": 500}, None),
+        (
+            {"n_left_out": 800},
+            "80% of the cells were left out (800 of 1,000). Check labels and batches before you use a verdict.",
+        ),
+        ({"fewest_controls": 20}, None),
+        (
+            {"fewest_controls": 12},
+            "One batch has only 12 control cells; 20 are recommended. Verdicts may change with more.",
+        ),
+        (
+            {"fewest_controls": 1, "n_batches": 1},
+            "The screen has only 1 control cell; 20 are recommended. Verdicts may change with more.",
+        ),
+        ({"n_genes": 50}, None),
+        ({"n_genes": 28}, "The panel has only 28 genes; 50 are recommended. Verdicts hold for this panel."),
+    ],
+)
+def test_small_screens_may_change_a_verdict(tables, size, said):
+    assert texts(tables, **size) == ([said] if said else [])
+    assert all(kind in STATEMENTS for kind in SEVERE)
+
+
+@pytest.mark.parametrize(
+    ("status", "adopted", "start"),
+    [
+        ("adopted", ["lot"], "Effects are computed within levels of lot."),
+        ("adopted", [], None),
+        ("cannot be separated", [], "Effects cannot be separated from lot: 30% of the perturbed cells"),
+        ("balanced", [], None),
+    ],
+)
+def test_columns_that_change_what_is_computed(tables, status, adopted, start):
+    row = {"column": "lot", "kind": "column", "status": status, "share": 0.9, "null": 0.0, "p": 0.002, "untested": 0.3}
+    tables["balance"] = pd.DataFrame([row])
+    said = texts(tables, adopted=adopted)
+    assert len(said) == (start is not None)
+    assert start is None or said[0].startswith(start)
 
 
 @pytest.mark.parametrize(("low", "kind", "said"), [(1.52, "worse", True), (1.0, "worse", False), (1.52, "none", False)])
@@ -27,8 +75,8 @@ def test_a_model_above_the_ceiling_may_have_seen_the_answer(tables, low, kind, s
         ],
     ) == (
         [
-            "theirs comes closer to what was measured than the truth itself would (183 % [152, 239] of the way, n = 100): "
-            "has it seen these perturbations?"
+            "theirs scores above the noise ceiling (183%, 95% CI 152–239, n = 100). Check that its training data exclude the "
+            "held-out perturbations."
         ]
         if said
         else []
@@ -64,7 +112,7 @@ def test_warnings_of_the_check(tables, row, said):
 @pytest.mark.parametrize(
     ("proposed", "shift", "said"), [(True, -1, True), (True, 0, False), (False, -1, False), (None, -1, False)]
 )
-def test_values_beside_their_gene_names(tables, proposed, shift, said):
+def test_values_shifted_against_their_gene_names(tables, proposed, shift, said):
     row = {
         "model": "observed",
         "level": "scan",
@@ -78,27 +126,22 @@ def test_values_beside_their_gene_names(tables, proposed, shift, said):
     tables["target_response"] = pd.DataFrame([row, {**row, "model": "ridge", "proposed": True, "shift": -1}])
     found = texts(tables)
     assert len(found) == said
-    assert not said or found[0].startswith(
-        "Values seem to lie beside their gene names: from A to Z by −1 (there 27 targets"
-    )
+    assert not said or found[0].startswith("Values seem shifted against their gene names: from A to Z by −1")
 
 
-@pytest.mark.parametrize(("flag", "said"), [("one_hot", "are one gene only"), ("zero", "are all zero"), ("ok", None)])
+@pytest.mark.parametrize(("flag", "said"), [("one_hot", "(one gene only"), ("zero", "(all zero)"), ("ok", None)])
 def test_degenerate_attributions(tables, flag, said):
     tables["attribution_check"] = pd.DataFrame([{"regime": "full", "model": "gears", "flag": flag, "detail": ""}])
     found = texts(tables)
     assert len(found) == (said is not None)
-    assert said is None or (said in found[0] and "those of gears" in found[0])
+    assert said is None or (said in found[0] and "Ignore the attributions of gears" in found[0])
 
 
 @pytest.mark.parametrize(("model", "said"), [("scgpt (no pretraining)", True), ("scgpt", False)])
 def test_a_model_without_its_pretraining_is_no_verdict_on_it(tables, model, said):
     found = texts(tables, [{"model": model, "n": 100, "n_effective": 40.0, "kind": "worse"}])
     assert found == (
-        [
-            "Trained from scratch, without a published checkpoint: scgpt (no pretraining); nothing here is a verdict on what "
-            "pretraining brings."
-        ]
+        ["scgpt (no pretraining): trained without published weights, so this audit does not evaluate pretraining."]
         if said
         else []
     )
@@ -112,8 +155,8 @@ def test_what_was_left_out_and_why(tables):
         [("no_mt_ribo", "no ribosomal gene is measured")], columns=["regime", "reason"]
     )
     assert texts(tables) == [
-        "Regime no_mt_ribo was left out: no ribosomal gene is measured.",
-        "Model y was left out (regime full and no_mt): no net.",
+        "Not run without mitochondrial and ribosomal genes: no ribosomal gene is measured.",
+        "y was left out: no net.",
     ]
 
 
@@ -122,21 +165,21 @@ def test_what_was_left_out_and_why(tables):
     [
         (
             [("x", 49, 40.0)],
-            "Under 50 held-out perturbations (down to 49) intervals are approximate: those of all models.",
+            "Intervals of all models are approximate (49 held-out perturbations; 50 are recommended).",
         ),
         ([("x", 50, 40.0)], None),
         (
             [("x", 150, 40.0), ("y", 27, 20.0)],
-            "Under 50 held-out perturbations (down to 27) intervals are approximate: those of y.",
+            "Intervals of y are approximate (27 held-out perturbations; 50 are recommended).",
         ),
         (
             [("x", 150, 19.4), ("y", 150, 20.0)],
-            "Where under 20 in effect carry the error of the mean (down to 19) intervals are approximate: those of x.",
+            "Intervals of x are approximate (effectively 19 perturbations; 20 are recommended).",
         ),
         (
             [("x", 150, 12.0), ("y", 30, 25.0)],
-            "Under 50 held-out perturbations (down to 30) or where under 20 in effect carry the error of the mean (down to "
-            "12) intervals are approximate: those of all models.",
+            "Intervals of all models are approximate (30 held-out perturbations; 50 are recommended; effectively 12 "
+            "perturbations; 20 are recommended).",
         ),
     ],
 )

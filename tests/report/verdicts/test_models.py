@@ -1,24 +1,16 @@
 """What may be said of models, each sentence in both directions, on tables made by hand."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from scpertbias._report.content import statement_records, verdict_record
 from scpertbias._report.verdicts.models import baseline_correlation, collapsed_models, models_verdict
-from scpertbias._report.verdicts.scorecard import OFF_AXIS, SPECIFIC, SPECIFIC_SKILL, scorecard
+from scpertbias._report.verdicts.scorecard import SPECIFIC_SKILL, scorecard
 from scpertbias._report.wording import card_words
 
 NAN = float("nan")
-BETTER, WORSE, SAME = (
-    "Closer to the truth than the mean",
-    "Farther from the truth than the mean",
-    "Cannot be told from the mean",
-)
-FIT, MISFIT, UNTOLD = (
-    "Predictions fit their own perturbation better",
-    "Predictions fit their own perturbation worse",
-    "Whether predictions fit",
-)
+SPECIFIC, SIZE, NOT = "perturbation-specific", "right direction, wrong size", "not specific"
 
 
 def skill(
@@ -29,160 +21,176 @@ def skill(
     return {**row, "ci_low": low, "ci_high": high, "note": note, "ceiling": ceiling}
 
 
-def gain(low, *, model="x", metric=SPECIFIC, n=100, value=None, note=""):
-    row = {
-        "model": model,
-        "regime": "full",
-        "metric": metric,
-        "n": n,
-        "specific_gain": low + 0.15 if value is None else value,
-    }
-    return {**row, "ci_low": low, "ci_high": low + 0.2, "ceiling_gain": 0.606, "note": note}
+def specific(category, *, model="x", score=0.25, slope=2.1):
+    row = {"model": model, "regime": "full", "metric": SPECIFIC_SKILL, "n": 100, "score": score, "ci_low": score - 0.05}
+    row |= {"ci_high": score + 0.05, "category": category, "note": ""}
+    return [row, {**row, "metric": "specific_slope", "score": slope, "category": ""}]
 
 
-def specific_skill(category, *, model="x"):
-    row = {"model": model, "regime": "full", "metric": SPECIFIC_SKILL, "n": 100, "score": 0.25, "ci_low": 0.2}
-    return {**row, "ci_high": 0.3, "category": category, "ceiling": 1.0, "note": ""}
-
-
-def ask(tables, *rows, specificity=(), constant=()):
+def ask(tables, *rows, category=None, specificity=(), constant=(), response=0.9):
     tables["summary"] = pd.DataFrame(rows)
-    axis = {
-        "axis": "systematic",
-        "regime": "full",
-        "level": "screen",
-        "share": 0.5,
-        "ci_low": 0.4,
-        "ci_high": 0.6,
-        "note": "",
-    }
-    tables["confounding"] = pd.DataFrame([axis])
-    if specificity:
-        tables["specificity"] = pd.DataFrame(specificity)
-    found = verdict_record(models_verdict(tables, card_words(scorecard(tables, constant))))
-    return found, [s["text"] for s in found["sentences"] + found["details"]]
-
-
-def about(said, start):
-    found = [text for text in said if text.startswith(start)]
-    assert len(found) <= 1
-    return found[0] if found else None
+    other = {"axis": "other", "regime": "full", "level": "screen", "share": response}
+    tables["confounding"] = pd.DataFrame([other])
+    some = [*specificity, *(specific(category) if category else ())]
+    if some:
+        tables["specificity"] = pd.DataFrame(some)
+    made = verdict_record(models_verdict(tables, card_words(scorecard(tables, constant))))
+    return made, {s["kind"]: s["text"] for s in made["sentences"] + made["details"]}
 
 
 @pytest.mark.parametrize(
-    ("rows", "specificity", "verdict", "start"),
+    ("given", "category", "verdict", "kind"),
     [
-        ([skill()], [gain(0.1), gain(0.2, metric=OFF_AXIS), specific_skill("perturbation-specific")], "yes", "x: closer to the truth than the mean of the other perturbations (20 % [10, 30] of the way, n = 100), and right about what is specific to each (specific skill 25 % [20, 30])"),
-        ([skill()], [gain(0.1)], "yes", "x: closer to the truth than the mean of the other perturbations (20 % [10, 30] of the way, n = 100), and better on"),
-        ([skill(), skill("y", estimate=0.4)], [gain(-0.1), gain(-0.1, metric=OFF_AXIS), specific_skill("not specific")], "partly", "None fully: y and x come closer to the truth than the mean of the other perturbations (40 % [10, 30] of the way for y, n = 100), but only"),
-        ([skill(low=-0.1)], [gain(-0.1)], "no", "None: no model can be told to come closer to the truth than the mean of the other perturbations (n = 100)."),
-        ([skill(low=-0.1, n=25)], [gain(-0.1)], "no", "None: no model can be told to come closer to the truth than the mean of the other perturbations (n = 25, approximate)."),
-        ([skill(n=9)], [], "inconclusive", "This cannot be told: no model has enough held-out perturbations"),
-    ],
-)  # fmt: skip
-def test_whom_to_trust(tables, rows, specificity, verdict, start):
-    found, _ = ask(tables, *rows, specificity=specificity)
-    assert found["verdict"] == verdict
-    assert found["text"].startswith(start)
-
-
-@pytest.mark.parametrize(
-    "specificity",
-    [
-        [gain(0.1), gain(0.2, metric=OFF_AXIS), specific_skill("perturbation-specific")],
-        [gain(0.1)],
-        [gain(0.1), gain(-0.1, metric=OFF_AXIS)],
+        ({}, SPECIFIC, "yes", "perturbation_specific"),
+        ({"low": -0.1}, SPECIFIC, "partly", "specific_not_better"),
+        ({}, SIZE, "partly", "right_direction"),
+        ({"low": -0.1}, SIZE, "partly", "right_direction"),
+        ({}, NOT, "partly", "better_along_axis"),
+        ({}, None, "partly", "better_not_assessed"),
+        ({"low": -0.1}, NOT, "no", "none_better"),
+        ({"low": -0.3, "high": -0.1}, None, "no", "none_better"),
+        ({"n": 9}, SPECIFIC, "inconclusive", "too_few_held_out"),
     ],
 )
+def test_verdict_is_of_skill_and_specific_skill(tables, given, category, verdict, kind):
+    made, _ = ask(tables, skill(**given), category=category)
+    assert (made["verdict"], made["kind"]) == (verdict, kind)
+
+
+def test_the_first_verdict_that_a_model_deserves_is_that_of_all(tables):
+    rows = [skill("a"), skill("b", low=-0.1), skill("c")]
+    made, _ = ask(tables, *rows, specificity=[*specific(NOT, model="a"), *specific(SIZE, model="b")])
+    assert (made["kind"], made["facts"]["model"]) == ("right_direction", ["b"])
+
+
+def test_nothing_is_better_where_the_response_is_not_known(tables):
+    made, said = ask(tables, skill(), category=SPECIFIC, response=NAN)
+    assert (made["verdict"], made["kind"], said) == ("inconclusive", "no_response", {})
+
+
+def test_sentences_have_numbers_and_say_what_to_do(tables):
+    assert ask(tables, skill(n=30), category=SPECIFIC)[0]["text"] == (
+        "Yes. x predicts perturbation-specific effects better than the mean baseline. The specific skill of x is 0.25 (95% CI "
+        "0.20–0.30, n = 30, approximate). Use x, and check the effects that you need."
+    )
+    assert "of x fit best when multiplied by 2.10." in ask(tables, skill(), category=SIZE)[0]["text"]
+    assert ask(tables, skill(low=-0.1), category=NOT)[0]["text"] == (
+        "No. No model predicts unseen perturbations significantly better than the mean of the training perturbations (n = 100). "
+        "Use the mean baseline."
+    )
+
+
+@pytest.mark.parametrize("category", [SPECIFIC, SIZE, NOT])
 @pytest.mark.parametrize(("low", "said"), [(1.1, True), (1.0, False)])
-def test_no_praise_above_the_ceiling_without_a_caution(tables, specificity, low, said):
-    found, _ = ask(tables, skill(estimate=1.2, low=low, high=1.3), specificity=specificity)
-    assert found["text"].endswith("; but x is above the ceiling: read with care.") == said
+def test_no_praise_above_the_ceiling_without_a_warning(tables, category, low, said):
+    made, _ = ask(tables, skill(estimate=1.2, low=low, high=1.3), category=category)
+    assert ("x is above the noise ceiling: check for leakage." in made["text"]) == said
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [(0.01, 0.3, BETTER), (0.0, 0.3, SAME), (-0.01, 0.3, SAME), (-0.3, 0.0, SAME), (-0.3, -0.01, WORSE)],
+    ("low", "high", "kind"),
+    [
+        (0.01, 0.3, "better_than_mean"),
+        (0.0, 0.3, "same_as_mean"),
+        (-0.01, 0.3, "same_as_mean"),
+        (-0.3, 0.0, "same_as_mean"),
+        (-0.3, -0.01, "worse_than_mean"),
+    ],
 )
-def test_one_sentence_of_the_interval_alone(tables, low, high, verdict):
+def test_one_sentence_of_the_interval_alone(tables, low, high, kind):
     _, said = ask(tables, skill(estimate=0.25, low=low, high=high))
-    assert [v for v in (BETTER, WORSE, SAME) if about(said, v)] == [verdict]
-    assert "n = 100" in about(said, verdict)
+    assert [k for k in said if k.endswith("_mean")] == [kind]
+    assert "x (0.25, 95% CI" in said[kind]
+    assert "n = 100" in said[kind]
 
 
-def test_share_of_the_way_with_interval_and_n_said_once_for_the_same(tables):
+def test_models_with_the_same_numbers_stand_together(tables):
     _, said = ask(tables, skill("a"), skill("b"), skill("c", estimate=0.27, low=0.213, high=0.334, n=64))
-    assert about(said, BETTER).endswith("c 27 % [21, 33] (n = 64); a and b 20 % [10, 30] (n = 100).")
+    assert said["better_than_mean"] == (
+        "Better than the mean baseline, by skill: c (0.27, 95% CI 0.21–0.33, n = 64); a and b (0.20, 95% CI 0.10–0.30, n = 100)."
+    )
 
 
 @pytest.mark.parametrize(
     ("low", "high", "said"), [(0.7, 0.9, False), (1.1, 1.3, True), (0.9, 1.1, False), (0.9, 0.9998, False)]
 )
-def test_where_weak_perturbations_count_as_much_as_strong_ones(tables, low, high, said):
+def test_where_equal_weights_change_the_verdict(tables, low, high, said):
     ratio = skill(metric="l2_ratio", estimate=0.8, low=low, high=high)
-    start = "With weak perturbations counted as much as strong ones"
-    assert bool(about(ask(tables, skill(), ratio)[1], start)) == said
-    assert bool(about(ask(tables, skill(low=-0.1), ratio)[1], start)) == (high < 0.999 or low > 1)
+    assert ("equal_weights" in ask(tables, skill(), ratio)[1]) == said
+    assert ("equal_weights" in ask(tables, skill(low=-0.1), ratio)[1]) == (high < 0.999 or low > 1)
 
 
-def test_the_baseline_is_not_judged_against_itself(tables):
-    found, said = ask(tables, skill("mean", estimate=0.0, low=0.0, high=0.0))
-    assert (found["verdict"], said) == ("inconclusive", [])
-    assert found["text"] == "This cannot be told: no model was fitted beside the mean baseline."
+@pytest.mark.parametrize(
+    ("category", "kind"), [(SPECIFIC, "specific_effects"), (SIZE, "wrong_size"), (NOT, "not_specific")]
+)
+def test_every_category_has_its_sentence(tables, category, kind):
+    _, said = ask(tables, skill(), category=category)
+    assert {"specific_effects", "wrong_size", "not_specific"} & set(said) == {kind}
+    assert "x (" in said[kind]
+
+
+def test_skill_by_correlation_stands_beside(tables):
+    row = skill(metric="pearson_delta_perturbed_skill", estimate=0.4, low=0.3, high=0.5)
+    assert "x (0.40, 95% CI 0.30–0.50, n = 100)" in ask(tables, skill(), row)[1]["pearson_skill"]
+    assert "pearson_skill" not in ask(tables, skill(), {**row, "n": 9})[1]
+
+
+def test_the_baseline_is_not_compared_with_itself(tables):
+    made, said = ask(tables, skill("mean", estimate=0.0, low=0.0, high=0.0))
+    assert (made["verdict"], made["kind"], said) == ("inconclusive", "only_baseline", {})
 
 
 def test_no_verdict_and_why(tables):
-    _, said = ask(tables, skill(n=9), skill("y", low=NAN, high=NAN, note="no room between baseline and ceiling"))
-    assert said == [
+    made, _ = ask(tables, skill(n=9), skill("y", low=NAN, high=NAN, note="no room between baseline and ceiling"))
+    assert [s["text"] for s in made["details"]] == [
         "No verdict on x: 9 held-out perturbations, 10 are needed.",
         "No verdict on y: no room between baseline and ceiling.",
     ]
 
 
-@pytest.mark.parametrize(
-    ("row", "verdicts"),
-    [
-        (gain(0.01), [FIT]),
-        (gain(0.0), [UNTOLD]),
-        (gain(-0.1), [UNTOLD]),
-        (gain(-0.3), [MISFIT]),
-        (gain(0.0, value=0.0), []),
-        (gain(0.1, n=9), []),
-        (gain(NAN), []),
-        (gain(0.1, model="observed"), []),
-        (gain(0.1, metric="l2"), []),
-    ],
-)
-def test_the_mismatch_null(tables, row, verdicts):
-    _, said = ask(tables, skill(), specificity=[row])
-    assert [v for v in (FIT, MISFIT, UNTOLD) if about(said, v)] == verdicts
-    assert any("the truth itself gains 0.606" in t for t in said) == bool(verdicts)
+def test_constant_models_are_one_sentence_and_never_better(tables):
+    made, said = ask(tables, skill(), skill("y"), constant={"x", "y", "not_scored"})
+    assert (made["verdict"], made["kind"]) == ("no", "all_constant")
+    assert said["constant_predictions"].startswith("x and y predict the same profile for every unseen perturbation")
+    assert "better_than_mean" not in said
+    assert "constant_predictions" not in ask(tables, skill())[1]
+
+
+def test_graph_models_without_links_are_left_out_with_the_reason(tables):
+    name = "two_stage_perturbations"
+    made, said = ask(tables, skill(name), skill("y", low=-0.1), constant={name})
+    assert said["graph_without_links"].startswith(f"{name} is not evaluated: the gene network links no unseen")
+    assert made["kind"] == "none_better"
 
 
 @pytest.mark.parametrize(
-    ("low", "start"),
-    [
-        (0.1, "Off the axis that perturbations share they do so too"),
-        (-0.1, "Off the axis that perturbations share no such gain"),
-        (-0.2, "Off the axis that perturbations share no such gain"),
-        (-0.21, "Off the axis that perturbations share, predictions fit a wrong perturbation better than their own: x"),
-    ],
+    ("shift", "kind"), [(-0.2, "external_better"), (0.2, "external_worse"), (0.0, "external_same")]
 )
-def test_off_the_shared_axis(tables, low, start):
-    _, said = ask(tables, skill(), specificity=[gain(0.1), gain(low, metric=OFF_AXIS)])
-    assert len([t for t in said if t.startswith("Off the axis")]) == 1
-    assert about(said, start)
-
-
-def test_constant_models_are_named(tables):
-    _, said = ask(tables, skill(), skill("y"), constant={"x", "not_scored"})
-    assert about(said, "x predicts the same for every unseen perturbation")
-    assert not [t for t in ask(tables, skill())[1] if "predicts the same" in t]
+def test_models_of_the_user_are_compared_in_pairs_where_all_predict(tables, shift, kind):
+    rng = np.random.default_rng(0)
+    full = {"split": "test", "regime": "full", "trained_on": "full"}
+    error = {"mean": np.ones(30), "ridge": rng.normal(1, 0.1, 30)}
+    error["mine"] = error["ridge"] + shift + rng.normal(0, 0.05, 30)
+    rows = [
+        {**full, "model": m, "perturbation": f"P{i}", "l2_ratio": e, "l2": NAN if m == "mine" and i < 5 else 1.0}
+        for m, errors in error.items()
+        for i, e in enumerate(errors)
+    ]
+    tables["scores"] = pd.DataFrame(rows)
+    tables["models"] = pd.DataFrame({"model": ["ridge", "mine"], "regime": "full", "kind": ["ridge", "external"]})
+    made, said = ask(tables, skill("ridge"), skill("mine"))
+    assert "ridge (" in said[kind]
+    assert "n = 25, approximate" in said[kind]
+    rows = {s["kind"]: s["facts"] for s in made["sentences"]}
+    assert "ridge" in rows[kind]["other"]
+    assert set(rows[kind]["n"]) == {25}
+    tables["models"]["kind"] = "ridge"
+    assert not [k for k in ask(tables, skill("ridge"), skill("mine"))[1] if k.startswith("external")]
 
 
 def test_no_models(tables):
-    found = verdict_record(models_verdict(tables, scorecard(tables, ())))
-    assert found["text"] == "No model was fitted: this report is about the screen alone."
+    made = verdict_record(models_verdict(tables, scorecard(tables, ())))
+    assert (made["verdict"], made["kind"]) == ("inconclusive", "no_models")
 
 
 def spread(model, to, *, ratio=0.0, n=100, regime="full"):
@@ -193,8 +201,9 @@ def spread(model, to, *, ratio=0.0, n=100, regime="full"):
 def test_collapsed_models_are_named_with_their_baseline():
     rows = [spread("mean", "mean"), spread("ridge", "mean"), spread("y", "", ratio=0.5), spread("z", "mean", n=9)]
     (said,) = statement_records(collapsed_models(pd.DataFrame([*rows, spread("w", "mean", regime="no_mt")])))
-    assert said["text"].startswith("Collapsed to the baseline mean")
-    assert said["text"].endswith("ridge 0 % [0, 0].")
+    assert said["text"] == (
+        "Nearly the same predictions as the mean baseline: ridge (0% of the observed variance, 95% CI 0–0)."
+    )
     assert collapsed_models(pd.DataFrame([spread("mean", "mean"), spread("y", "", ratio=0.5)])) == []
 
 
@@ -210,17 +219,15 @@ def test_nothing_rests_on_pearson_delta_where_the_control_is_noisy(noise, rests)
     row = skill("mean", metric="pearson_delta", estimate=0.31, low=0.2, high=0.43, ceiling=0.74)
     (said,) = statement_records(baseline_correlation(pd.DataFrame([skill(), row]), scores(*noise)))
     if rests:
-        assert said["text"].startswith("The mean baseline, which knows nothing")
-        assert "0.310 [0.200, 0.430]" in said["text"]
-        assert "n = 100" in said["text"]
+        assert said["kind"] == "correlation_of_mean"
+        assert "0.31 (95% CI 0.20–0.43, n = 100, noise ceiling 0.74)" in said["text"]
     else:
-        assert said["text"].startswith("The score pearson_delta is not used here")
+        assert said["kind"] == "correlation_of_noise"
         assert "0.31" not in said["text"]
-        assert "control noise 0.14 > 0.1" in said["text"]
+        assert "(noise 0.14, limit 0.1)" in said["text"]
 
 
 @pytest.mark.parametrize(("n", "low"), [(9, 0.2), (100, NAN)])
 def test_nothing_rests_on_a_pearson_delta_without_interval(n, low):
-    assert (
-        baseline_correlation(pd.DataFrame([skill("mean", metric="pearson_delta", n=n, low=low)]), pd.DataFrame()) == []
-    )
+    summary = pd.DataFrame([skill("mean", metric="pearson_delta", n=n, low=low)])
+    assert baseline_correlation(summary, scores(0.04)) == []

@@ -52,51 +52,56 @@ UNCLEAR = retrained(gain=0.02, low=-0.01, high=0.05)
             [BETTER],
             [removal()],
             "yes",
-            "Yes: x does better without mitochondrial and ribosomal genes, and more so than",
+            "Yes. x improves when retrained without mitochondrial and ribosomal genes, more than",
         ),
         (
             [BETTER],
             [removal(high=0.05)],
             "partly",
-            "In part: x does better without mitochondrial and ribosomal genes, but not",
+            "Partly. x improves when retrained without mitochondrial and ribosomal genes, but not",
         ),
-        ([BETTER], [], "partly", "other genes were not removed in their place"),
-        ([BETTER], [removal(p=NAN)], "partly", "other genes were not removed in their place"),
-        ([WORSE], [], "no", "No: without mitochondrial and ribosomal genes, x does worse, and no model better"),
-        ([retrained()], [], "no", "the error of no model changes by as much as 0.0005"),
+        ([BETTER], [], "partly", "random genes were not removed for comparison"),
+        ([BETTER], [removal(p=NAN)], "partly", "random genes were not removed for comparison"),
+        (
+            [WORSE],
+            [],
+            "no",
+            "No. Retrained without mitochondrial and ribosomal genes, x gets worse and no assessed model improves",
+        ),
+        ([retrained()], [], "no", "changes no relative error by 0.0005 or more (1 assessed model)"),
         (
             [retrained(), retrained("y", n=5, gain=-0.097, low=NAN, high=NAN)],
             [],
             "no",
-            "the error of no model with a verdict changes by as much as 0.0005",
+            "changes no relative error by 0.0005 or more (1 assessed model)",
         ),
-        ([WORSE, retrained("y", n=5)], [], "no", "x does worse, and no model with a verdict better"),
+        ([WORSE, retrained("y", n=5)], [], "no", "x gets worse and no assessed model improves"),
         (
             [retrained(gain=3e-4, low=1e-4, high=1e-3), retrained("y")],
             [],
             "inconclusive",
-            "nothing changes for 1 of 2 models, and the intervals of the others hold changes below 0.0005",
+            "(nothing changes for 1 of 2 models); for the others the change is below 0.0005",
         ),
         (
             [UNCLEAR, retrained("y")],
             [],
             "inconclusive",
-            "nothing changes for 1 of 2 models, and the intervals of the others hold 0",
+            "(nothing changes for 1 of 2 models); for the others the interval includes 0",
         ),
-        ([retrained(n=9)], [], "inconclusive", "no model has enough held-out perturbations"),
-        ([retrained(low=NAN, high=NAN)], [], "inconclusive", "no model has enough held-out perturbations"),
+        ([retrained(n=9)], [], "inconclusive", "No model has enough held-out perturbations"),
+        ([retrained(low=NAN, high=NAN)], [], "inconclusive", "No model has enough held-out perturbations"),
         (
             [retrained("mean", gain=0.05, low=0.03, high=0.07)],
             [],
             "inconclusive",
-            "no model was retrained beside the mean",
+            "No model besides the mean baseline was retrained",
         ),
-        ([], [], "inconclusive", "no regime without confounder genes"),
+        ([], [], "inconclusive", "No feature regime without confounder genes"),
         (
             [retrained(gain=0.05, low=0.03, high=0.07, regime="regressed")],
             [],
             "inconclusive",
-            "no regime without confounder genes",
+            "No feature regime without confounder genes",
         ),
         (
             [retrained(), retrained(gain=0.05, low=0.03, high=0.07, regime="no_mt")],
@@ -115,16 +120,19 @@ def test_verdict_is_of_the_widest_regime_and_of_random_genes(tables, rows, rando
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (retrained(gain=0.02, low=0.01, high=0.03), "a gain for x 0.020 [0.010, 0.030] (n = 100)"),
-        (retrained(gain=-0.02, low=-0.03, high=-0.01), "a loss for x −0.020 [−0.030, −0.010] (n = 100)"),
-        (UNCLEAR, "no change can be told for x 0.020 [−0.010, 0.050] (n = 100)"),
-        (retrained(gain=3e-4, low=1e-4, high=1e-3), "no change can be told for x 0 [0, 0.001] (n = 100)"),
-        (retrained(gain=-3e-4, low=-1e-3, high=-1e-4), "no change can be told for x 0 [−0.001, 0] (n = 100)"),
-        (retrained(), "nothing changes for x (gain 0; n = 100)"),
-        (retrained(gain=2e-8, low=1e-8, high=3e-8), "nothing changes for x (gain below 0.0005; n = 100)"),
-        (retrained(gain=0.02, low=0.01, high=0.03, n=9), "there is no verdict on x"),
-        (retrained(gain=0.02, low=0.01, high=0.03, n=49), "a gain for x 0.020 [0.010, 0.030] (n = 49, approximate)"),
-        (retrained(low=NAN, high=NAN, n=0), "there is no verdict on x"),
+        (retrained(gain=0.02, low=0.01, high=0.03), "an improvement for x (0.02, 95% CI 0.01–0.03, n = 100)"),
+        (retrained(gain=-0.02, low=-0.03, high=-0.01), "a loss for x (−0.02, 95% CI −0.03 to −0.01, n = 100)"),
+        (UNCLEAR, "no significant change for x (0.02, 95% CI −0.01 to 0.05, n = 100)"),
+        (retrained(gain=3e-4, low=1e-4, high=1e-3), "no significant change for x (0, 95% CI 0–0, n = 100)"),
+        (retrained(gain=-3e-4, low=-1e-3, high=-1e-4), "no significant change for x (0, 95% CI 0–0, n = 100)"),
+        (retrained(), "no change for x (below 0.0005, n = 100)"),
+        (retrained(gain=2e-8, low=1e-8, high=3e-8), "no change for x (below 0.0005, n = 100)"),
+        (retrained(gain=0.02, low=0.01, high=0.03, n=9), "no verdict on x"),
+        (
+            retrained(gain=0.02, low=0.01, high=0.03, n=49),
+            "an improvement for x (0.02, 95% CI 0.01–0.03, n = 49, approximate)",
+        ),
+        (retrained(low=NAN, high=NAN, n=0), "no verdict on x"),
     ],
 )
 def test_what_retraining_changes(tables, row, expected):
@@ -144,11 +152,11 @@ def test_every_regime_has_its_sentence(tables):
 @pytest.mark.parametrize(
     ("row", "verdict"),
     [
-        (removal(), "helps more"),
-        (removal(gain=0.02), "cannot be told"),
-        (removal(gain=3e-4, low=-0.01, high=1e-4), "cannot be told"),
-        (removal(gain=0.01), "cannot be told"),
-        (removal(gain=-0.01, low=-0.5, high=-0.1), "cannot be told"),
+        (removal(), "improve more than"),
+        (removal(gain=0.02), "improve no more than"),
+        (removal(gain=3e-4, low=-0.01, high=1e-4), "improve no more than"),
+        (removal(gain=0.01), "improve no more than"),
+        (removal(gain=-0.01, low=-0.5, high=-0.1), "improve no more than"),
         (removal(n=9), None),
         (removal(p=NAN), None),
         (removal(gain=NAN), None),
@@ -159,10 +167,10 @@ def test_retraining_against_random_genes(tables, row, verdict):
     said = ask(tables, random=[row])[1]
     assert len(said) == (verdict is not None)
     if verdict:
-        assert said[0].startswith("Retraining without mitochondrial and ribosomal genes")
-        assert verdict in said[0]
-        assert ("rests on a gain above all 20 removals" in said[0]) == (verdict == "helps more")
-        assert "(n = 100; the range of 20)" in said[0]
+        assert said[0].startswith(
+            f"Without mitochondrial and ribosomal genes, models {verdict} without as many random genes"
+        )
+        assert "for 20 random removals, range" in said[0]
 
 
 @pytest.mark.parametrize(
@@ -170,20 +178,20 @@ def test_retraining_against_random_genes(tables, row, verdict):
     [
         (
             [pair("reversed"), pair("kept")],
-            "The ranking changes: without mitochondrial and ribosomal genes, a is before b if trained on all genes, and behind "
-            "it if retrained (n = 100).",
+            "Retraining changes the ranking of models: a ranks before b when trained on all genes and behind it when retrained "
+            "without mitochondrial and ribosomal genes (n = 100).",
         ),
-        ([pair("reversed", full=0.1)], "b is before a if trained on all genes"),
+        ([pair("reversed", full=0.1)], "b ranks before a when trained on all genes"),
         (
             [pair("kept"), pair("undetermined"), pair("kept", regime="no_mt")],
-            "does not change the ranking: where two models are told apart before and after, the order is the same (pairs: 1 of 2 "
+            "does not change the ranking. Pairs of models that differ significantly before and after keep their order (1 of 2 "
             "without mitochondrial and ribosomal genes, 1 of 1 without mitochondrial genes).",
         ),
-        ([pair("undetermined"), pair("same")], "Whether retraining changes the ranking cannot be told"),
+        ([pair("undetermined"), pair("same")], "Whether retraining changes the ranking is inconclusive"),
         ([pair("reversed", n=9)], None),
     ],
 )
-def test_the_ranking_changes_only_where_both_orders_are_told(tables, rows, text):
+def test_the_ranking_changes_only_where_both_orders_are_significant(tables, rows, text):
     said = [t for t in ask(tables, ranking=rows)[1] if "ranking" in t]
     assert len(said) == (text is not None)
     assert text is None or text in said[0]
@@ -192,7 +200,7 @@ def test_the_ranking_changes_only_where_both_orders_are_told(tables, rows, text)
 def test_the_baseline_alone_is_not_a_missing_regime(tables):
     for rows in ([], [retrained("mean")]):
         found, said = ask(tables, *rows, models=["mean"])
-        assert found["text"] == "This cannot be told: no model was fitted beside the mean baseline."
+        assert found["text"] == "Inconclusive. Only the mean baseline was fitted. Add models to compare with it."
         assert (found["verdict"], said) == ("inconclusive", [])
 
 

@@ -1,151 +1,126 @@
-"""The verdict on a model: of its intervals alone, in every direction, on tables made by hand."""
+"""The verdict on a model: of its intervals and its category alone, in every direction, on tables made by hand."""
 
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts.scorecard import OFF_AXIS, SPECIFIC, SPECIFIC_SKILL, TONES, Standing, scorecard
+from scpertbias._report.verdicts.scorecard import SPECIFIC_SKILL, TONES, Standing, above_ceiling, evaluated, scorecard
 from scpertbias._report.wording import card_words
-from scpertbias._report.wording.terms import CONSTANT, STANDINGS
+from scpertbias._report.wording.terms import CONSTANT, STANDINGS, UNLINKED
 
 NAN = float("nan")
+SPECIFIC, SIZE, NOT = "perturbation-specific", "right direction, wrong size", "not specific"
 
 
 def skill(model="x", *, n=100, estimate=0.2, low=0.1, high=0.3, note="", **other):
     row = {"model": model, "regime": "full", "subset": "all", "metric": "l2_skill", "n": n, "estimate": estimate}
-    row["n_effective"] = 40.0
-    return {**row, "ci_low": low, "ci_high": high, "note": note, **other}
+    return {**row, "n_effective": 40.0, "ci_low": low, "ci_high": high, "note": note, **other}
 
 
-def gain(metric, low, *, model="x", n=100):
-    row = {
-        "model": model,
-        "regime": "full",
-        "metric": metric,
-        "n": n,
-        "specific_gain": low + 0.1,
-        "ci_low": low,
-        "ci_high": low + 0.2,
-    }
-    return {**row, "ceiling_gain": 0.6, "note": ""}
+def specific(category, *, model="x", metric=SPECIFIC_SKILL, score=0.3):
+    row = {"model": model, "regime": "full", "metric": metric, "category": category, "n": 100, "score": score}
+    return {**row, "ci_low": score - 0.1, "ci_high": score + 0.1}
 
 
-def axis(note=""):
-    return {
-        "axis": "systematic",
-        "regime": "full",
-        "level": "screen",
-        "share": 0.5,
-        "ci_low": 0.4,
-        "ci_high": 0.6,
-        "note": note,
-    }
-
-
-def specific_skill(category, *, model="x", n=100):
-    row = {"model": model, "regime": "full", "metric": SPECIFIC_SKILL, "n": n, "score": 0.3, "ci_low": 0.2}
-    return {**row, "ci_high": 0.4, "category": category, "ceiling": 1.0, "note": ""}
-
-
-def card(tables, *rows, apart=None, off=None, category=None, note="", constant=()):
+def card(tables, *rows, category="", constant=(), response=0.9):
     tables["summary"] = pd.DataFrame(rows)
-    tables["confounding"] = pd.DataFrame([axis(note)])
-    some = [gain(m, low) for m, low in ((SPECIFIC, apart), (OFF_AXIS, off)) if low is not None]
-    some += [] if category is None else [specific_skill(category)]
-    if some:
-        tables["specificity"] = pd.DataFrame(some)
+    other = {"axis": "other", "regime": "full", "level": "screen", "share": response}
+    tables["confounding"] = pd.DataFrame([other])
+    if category:
+        tables["specificity"] = pd.DataFrame([specific(category), specific("", metric="specific_slope", score=2.0)])
     return card_words(scorecard(tables, constant))
 
 
-YES, SIZE, NO = "perturbation-specific", "right direction, wrong size", "not specific"
+@pytest.mark.parametrize(
+    ("given", "category", "standing"),
+    [
+        ({}, SPECIFIC, Standing.RIGHT),
+        ({}, SIZE, Standing.DIRECTION),
+        ({}, NOT, Standing.SHARED),
+        ({}, "", Standing.BETTER),
+        ({"low": 0.0}, SPECIFIC, Standing.SPECIFIC_ALONE),
+        ({"low": -0.3, "high": -0.1}, SPECIFIC, Standing.SPECIFIC_ALONE),
+        ({"low": 0.0}, SIZE, Standing.DIRECTION_ALONE),
+        ({"low": 0.0}, NOT, Standing.SAME),
+        ({"low": -0.3, "high": 0.0}, NOT, Standing.SAME),
+        ({"low": -0.3, "high": -0.1}, NOT, Standing.WORSE),
+        ({"low": -0.3, "high": -0.1}, "", Standing.WORSE),
+        ({"n": 9}, SPECIFIC, Standing.NONE),
+        ({"low": NAN, "high": NAN}, SPECIFIC, Standing.NONE),
+    ],
+)
+def test_a_standing_is_of_skill_and_category_alone(tables, given, category, standing):
+    (row,) = card(tables, skill(**given), category=category).to_dict("records")
+    assert row["kind"] == standing
+    assert row["verdict"] == STANDINGS[standing]
+
+
+def test_without_a_response_no_model_has_a_standing(tables):
+    (row,) = card(tables, skill(), category=SPECIFIC, response=NAN).to_dict("records")
+    assert (row["kind"], row["tone"]) == (Standing.NONE, "unknown")
 
 
 @pytest.mark.parametrize(
-    ("given", "apart", "off", "verdict"),
-    [
-        ({}, 0.1, (0.1, YES), Standing.SPECIFIC),
-        ({}, -0.1, (-0.1, YES), Standing.SPECIFIC),
-        ({}, 0.1, (0.1, NO), Standing.AXIS_ONLY),
-        ({}, 0.1, (0.1, SIZE), Standing.AXIS_ONLY),
-        ({}, -0.1, (-0.1, NO), Standing.SHARED),
-        ({}, 0.1, (0.1, ""), Standing.TELLS_APART),
-        ({}, 0.1, (0.1, None), Standing.TELLS_APART),
-        ({}, 0.1, (None, None), Standing.TELLS_APART),
-        ({}, None, (None, None), Standing.SHARED),
-        ({"ci_low": 0.0}, 0.1, (0.1, YES), Standing.UNTOLD_TELLS_APART),
-        ({"ci_low": -0.1}, -0.1, (-0.1, YES), Standing.UNTOLD),
-        ({"ci_low": -0.3, "ci_high": 0.0}, -0.1, (-0.1, NO), Standing.UNTOLD),
-        ({"ci_low": -0.3, "ci_high": -0.1}, 0.1, (0.1, YES), Standing.WORSE),
-        ({"n": 9}, 0.1, (0.1, YES), Standing.NONE),
-        ({"ci_low": NAN, "ci_high": NAN}, 0.1, (0.1, YES), Standing.NONE),
-    ],
+    ("given", "standing"),
+    [({"low": -0.1}, Standing.CONSTANT), ({}, Standing.CONSTANT), ({"low": -0.3, "high": -0.1}, Standing.WORSE)],
 )
-def test_verdict_is_of_the_intervals_alone(tables, given, apart, off, verdict):
-    (row,) = card(tables, skill(**given), apart=apart, off=off[0], category=off[1]).to_dict("records")
-    assert row["kind"] == verdict
+def test_a_constant_model_knows_no_perturbation(tables, given, standing):
+    (row,) = card(tables, skill(**given), category=SPECIFIC, constant={"x"}).to_dict("records")
+    assert (row["kind"], row["note"], row["constant"]) == (standing, CONSTANT, True)
 
 
-def test_a_weak_axis_is_not_used(tables):
-    (row,) = card(
-        tables, skill(), apart=0.1, off=0.1, category=NO, note="weak axis: its share may be up to 0.06 too high"
-    ).to_dict("records")
-    assert row["kind"] == Standing.TELLS_APART
-    assert pd.isna(row["off_axis_gain"])
-    assert row["specific_gain"] == pytest.approx(0.2)
+def test_a_graph_model_whose_network_links_nothing_is_not_evaluated(tables):
+    name = "grn_linear_perturbations"
+    rows = card(tables, skill(name), skill("x"), constant={name})
+    assert rows["kind"].tolist() == [Standing.BETTER, Standing.UNLINKED]
+    assert rows["note"].iloc[1] == UNLINKED
+    assert card(tables, skill(name)).loc[0, "kind"] == Standing.BETTER
 
 
-@pytest.mark.parametrize(
-    ("given", "verdict"),
-    [
-        ({"ci_low": -0.1}, Standing.CONSTANT),
-        ({}, Standing.CONSTANT),
-        ({"ci_low": -0.3, "ci_high": -0.1}, Standing.WORSE),
-    ],
-)
-def test_a_constant_model_knows_no_perturbation(tables, given, verdict):
-    (row,) = card(tables, skill(**given), apart=0.1, off=0.1, category=YES, constant={"x"}).to_dict("records")
-    assert (row["kind"], row["note"], row["constant"]) == (verdict, CONSTANT, True)
+def test_what_is_not_evaluated_is_in_no_table(tables):
+    name = "grn_linear_perturbations"
+    rows = card(tables, skill(name), skill("x"), constant={name})
+    tables["ranking"] = pd.DataFrame({"model_a": ["x", name], "model_b": ["y", "x"], "n": 1})
+    rest = evaluated(tables, rows)
+    assert rest["summary"]["model"].tolist() == ["x"]
+    assert rest["ranking"]["model_b"].tolist() == ["y"]
+    assert len(rest["confounding"]) == len(tables["confounding"])
 
 
-def test_best_first_and_those_without_a_verdict_last(tables):
+def test_specific_first_and_those_without_a_verdict_last(tables):
     rows = [skill("a", estimate=0.1), skill("b", estimate=0.3), skill("c", estimate=0.9, n=9), skill("mean")]
-    found = card(tables, *rows)
-    assert found["model"].tolist() == ["b", "a", "c"]
-    assert found["note"].iloc[2] == "9 held-out perturbations, 10 are needed"
+    ordered = card(tables, *rows, skill("x", estimate=0.05), category=SPECIFIC)
+    assert ordered["model"].tolist() == ["x", "b", "a", "c"]
+    assert ordered["note"].iloc[3] == "9 held-out perturbations, 10 are needed"
 
 
 def test_other_subsets_regimes_and_scores_are_not_looked_at(tables):
     other = skill(low=-0.9, high=-0.8)
-    found = card(
-        tables, skill(), {**other, "subset": "common"}, {**other, "regime": "no_mt"}, {**other, "metric": "l2"}
-    )
-    assert found["kind"].tolist() == [Standing.SHARED]
+    rows = card(tables, skill(), {**other, "subset": "common"}, {**other, "regime": "no_mt"}, {**other, "metric": "l2"})
+    assert rows["kind"].tolist() == [Standing.BETTER]
 
 
-def test_retraining_and_recurrence_are_counted(tables):
+def test_specific_skill_retraining_and_recurrence_stand_on_the_card(tables):
     tables["retraining"] = pd.DataFrame(
         [
             {"model": "x", "regime": regime, "metric": "l2_ratio", "gain": g, "ci_low": g, "ci_high": g}
             for regime, g in (("no_mt", 0.1), ("no_mt_ribo", 0.2))
         ]
     )
-    genes = [
-        {
-            "model": "x",
-            "regime": "full",
-            "by": "centered",
-            "symbol": s,
-            "count": 9,
-            "excess": 5.0,
-            "excess_ci_low": low,
-            "n_effective_genes": 9.0,
-            "n_perturbations": 20,
-        }
-        for s, low in (("A", 1.0), ("B", -1.0))
-    ]
-    tables["recurrence"] = pd.DataFrame(genes)
-    tables["confounding"] = pd.DataFrame([{"regime": "full", "level": "screen", "note": ""}])
-    (row,) = card(tables, skill()).to_dict("records")
+    tables["recurrence"] = pd.DataFrame(
+        [
+            {"model": "x", "regime": "full", "by": "centered", "symbol": s, "count": 9, "excess": 5.0, "excess_ci_low": low,
+             "n_perturbations": 20, "n_effective_genes": 9.0}
+            for s, low in (("A", 1.0), ("B", -1.0))
+        ]
+    )  # fmt: skip
+    (row,) = card(tables, skill(), category=SIZE).to_dict("records")
     assert (row["regime"], row["regime_gain"], row["n_recurring"]) == ("no_mt_ribo", 0.2, 1)
+    assert (row["specific_skill"], row["specific_slope"], row["category"]) == (0.3, 2.0, SIZE)
+
+
+def test_models_above_the_ceiling(tables):
+    rows = card(tables, skill("x", low=1.01, high=1.2), skill("y", low=0.9, high=1.2), skill("z", low=1.1, n=9))
+    assert above_ceiling(rows)["model"].tolist() == ["x"]
 
 
 def test_no_models_no_card(tables):

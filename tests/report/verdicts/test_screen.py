@@ -14,24 +14,10 @@ def perturbation(name, kind="specific", *, target_gene="", target_z=NAN, respons
     return {**row, "response_share": response_share}
 
 
-def axis(note=""):
-    return {
-        "axis": "systematic",
-        "regime": "full",
-        "level": "screen",
-        "share": 0.5,
-        "ci_low": 0.4,
-        "ci_high": 0.6,
-        "note": note,
-    }
-
-
-WEAK_AXIS = "weak axis: its share may be up to 0.06 too high"  # nothing is said of kinds then
-
-
-def ask(tables, *rows, note=WEAK_AXIS, target_response=()):
+def ask(tables, *rows, response=NAN, target_response=()):
     tables["perturbations"] = pd.DataFrame(rows)
-    tables["confounding"] = pd.DataFrame([axis(note)])
+    other = {"axis": "other", "regime": "full", "level": "screen", "share": response}
+    tables["confounding"] = pd.DataFrame([other])
     if target_response:
         tables["target_response"] = pd.DataFrame(target_response)
     found = verdict_record(screen_verdict(tables))
@@ -41,21 +27,27 @@ def ask(tables, *rows, note=WEAK_AXIS, target_response=()):
 @pytest.mark.parametrize(
     ("kinds", "verdict", "text"),
     [
-        (["specific", "mostly shared", "targets a confounder gene", "weak"], "yes", "4 of 4"),
-        (["specific", "not detected"], "partly", "1 of 2"),
-        (["specific", "target gene only"], "partly", "1 of 2"),
-        (["not detected", "not detected"], "no", "none of 2"),
-        (["specific", "too few cells"], "yes", "1 of 1"),
+        (["specific", "mostly shared", "targets a confounder gene", "weak"], "yes", "4 of 4 perturbations have"),
+        (["specific", "not detected"], "partly", "1 of 2 perturbations have"),
+        (["specific", "target gene only"], "partly", "1 of 2 perturbations have"),
+        (["not detected", "not detected"], "no", "None of 2 perturbations has"),
+        (["specific", "too few cells"], "yes", "1 of 1 perturbations have"),
     ],
 )
 def test_in_how_many_an_effect_is_detected(tables, kinds, verdict, text):
     found, _ = ask(tables, *(perturbation(str(i), kind) for i, kind in enumerate(kinds)))
     assert found["verdict"] == verdict
-    own = "; in 1 more only the own gene changes" if "target gene only" in kinds else ""
-    assert found["text"] == f"An effect is detected in {text} perturbations (q of 0.05 or less){own}."
+    assert f"{text} a detected effect (q ≤ 0.05)." in found["text"]
+    assert ("In 1 more, only the target gene changes." in found["text"]) == ("target gene only" in kinds)
 
 
-def test_kinds_are_counted_unless_the_axis_is_weak(tables):
+def test_effects_that_are_detected_only_together_are_no_failure(tables):
+    rows = [perturbation("a", "not detected"), perturbation("b", "not detected")]
+    assert ask(tables, *rows)[0]["kind"] == "none_detected"
+    assert ask(tables, *rows, response=0.9)[0]["kind"] == "only_together"
+
+
+def test_categories_are_counted(tables):
     rows = [
         perturbation("a", "specific"),
         perturbation("b", "specific"),
@@ -63,15 +55,12 @@ def test_kinds_are_counted_unless_the_axis_is_weak(tables):
         perturbation("e", "weak"),
         perturbation("d", "not detected"),
     ]
-    _, said = ask(tables, *rows, note="")
-    assert (
-        "Of these 4, 2 are specific (the effect is mostly their own), 1 move mostly along the shared axis or in one technical "
-        "gene set and 1 are too weak to be sorted; judge models on specific ones." in said
-    )
     _, said = ask(tables, *rows)
-    assert not [t for t in said if t.startswith("Of these")]
-    _, said = ask(tables, perturbation("a", "not detected"), note="")
-    assert not [t for t in said if t.startswith("Of these")]
+    assert said == [
+        "The detected perturbations are sorted into categories (2 perturbation-specific, 1 mostly shared or technical, 1 too "
+        "weak to sort)."
+    ]
+    assert ask(tables, perturbation("a", "not detected"))[1] == []
 
 
 def test_own_genes_are_counted_by_direction(tables):
@@ -81,17 +70,19 @@ def test_own_genes_are_counted_by_direction(tables):
         perturbation("c", target_gene="c", target_z=1.0),
     ]
     _, said = ask(tables, *rows, perturbation("d"))
-    assert "Of the 3 whose own gene is measured, it falls in 1 and rises in 1 (|z| above 3)." in said
-    assert not ask(tables, perturbation("d"))[1]
+    assert (
+        "Knockdown can be checked for 3 perturbations (in 1 the target gene decreases, in 1 it increases; |z| > 3)."
+    ) in said
+    assert not [t for t in ask(tables, perturbation("d"))[1] if t.startswith("Knockdown")]
 
 
 def test_few_perturbations_that_carry_the_response_are_named(tables):
     rows = [perturbation(name, response_share=share) for name, share in (("a", 0.3), ("b", 0.6), ("c", 0.1))]
     found, said = ask(tables, *rows, perturbation("d", "too few cells", response_share=9.0))
-    assert said == ["2 of 3 perturbations carry 80 % of the response: b, a."]
-    assert found["sentences"][0]["facts"]["perturbation"] == ["b", "a"]
+    assert said[-1] == "b and a account for most of the response (80%, 2 of 3 perturbations)."
+    assert found["sentences"][-1]["facts"]["perturbation"] == ["b", "a"]
     assert ask(tables, *(perturbation(r["perturbation"], "not detected", response_share=0.4) for r in rows))[1] == []
-    assert ask(tables, perturbation("a"))[1] == []
+    assert not [t for t in ask(tables, perturbation("a"))[1] if "most of the response" in t]
 
 
 def at(shift=0, *, proposed=False, p=0.001, model="observed", block="all"):
@@ -112,14 +103,15 @@ def at(shift=0, *, proposed=False, p=0.001, model="observed", block="all"):
 @pytest.mark.parametrize(
     ("rows", "start"),
     [
-        ([at(-1), at(0, proposed=True)], "No shift of values against gene names is proposed: in their own"),
-        ([at(-1), at(0)], "No shift"),
+        ([at(-1), at(0, proposed=True)], "Gene labels look correctly aligned. Target genes change"),
+        ([at(-1), at(0)], "Gene labels look"),
         ([at(-1, proposed=True), at(0)], None),
-        ([at(0, p=NAN, proposed=None)], "Whether values lie beside"),
+        ([at(0, p=NAN, proposed=None)], "Gene labels: not tested"),
     ],
 )
 def test_one_sentence_on_shifted_values(tables, rows, start):
     _, said = ask(tables, perturbation("a"), target_response=[*rows, at(-1, proposed=True, model="ridge")])
+    said = [t for t in said if t.startswith("Gene labels")]
     assert len(said) == (start is not None)
     assert start is None or said[0].startswith(start)
     assert len(shifted_rows(scan(tables))) == (start is None)

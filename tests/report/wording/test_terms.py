@@ -1,29 +1,68 @@
-from scpertbias._report.wording.terms import gains, genes_of, rows_of, sample_size, sample_sizes, shares, verb, without
+import pytest
+
+from scpertbias._report.verdicts import cautions, models, recurrence, retraining, screen, shared, technical
+from scpertbias._report.wording import CHAPTERS, TEMPLATES, terms
+from scpertbias._report.wording.terms import (
+    QUESTIONS,
+    estimates,
+    genes_of,
+    plural,
+    rows_of,
+    sample_size,
+    share,
+    some_names,
+    verb,
+    without,
+)
+
+QUESTIONED = (screen, shared, technical, models, retraining, recurrence)
+
+
+def test_every_kind_has_one_template():
+    kinds = {kind for v in (*QUESTIONED, cautions) for kind in (*getattr(v, "KINDS", ()), *v.STATEMENTS)}
+    assert kinds == set(TEMPLATES)
+    assert sum(len(chapter.TEMPLATES) for chapter in CHAPTERS) == len(TEMPLATES), "no kind in two chapters"
+    assert list(QUESTIONS) == [v.NAME for v in QUESTIONED]
+
+
+@pytest.mark.parametrize("v", QUESTIONED, ids=lambda v: v.NAME)
+def test_no_kind_is_both_a_verdict_and_a_statement(v):
+    assert not set(v.KINDS) & set(v.STATEMENTS)
 
 
 def test_an_interval_of_few_is_approximate():
     assert (sample_size(49), sample_size(50)) == ("n = 49, approximate", "n = 50")
     assert (sample_size(150, 19.9), sample_size(150, 20)) == ("n = 150, approximate", "n = 150")
-    assert sample_sizes({"n": [60, 60], "n_effective": [30.0, 12.0]}) == ["n = 60", "n = 60, approximate"]
 
 
-def test_gains_have_interval_and_n():
-    facts = {"model": ["x"], "n": [12], "gain": [-0.1], "ci_low": [-0.2], "ci_high": [0.0]}
-    assert gains(facts, "gain") == "x −0.100 [−0.200, 0] (n = 12, approximate)"
+def test_estimates_have_interval_and_n():
+    facts = {"model": ["x", "y"], "n": [12, 60], "gain": [-0.1, 0.2], "ci_low": [-0.2, 0.1], "ci_high": [0.0, 0.3]}
+    assert estimates(facts, "gain") == (
+        "x (−0.10, 95% CI −0.20 to 0, n = 12, approximate); y (0.20, 95% CI 0.10–0.30, n = 60)"
+    )
+    assert "n = 60, approximate" in estimates({**facts, "n_effective": [30.0, 12.0]}, "gain")
 
 
 def test_shares_have_their_interval():
-    assert shares({"skill": [0.2], "ci_low": [0.1], "ci_high": [0.3]}, "skill") == ["20 % [10, 30]"]
+    facts = {"share": 0.2, "ci_low": 0.1, "ci_high": 0.3}
+    assert share(facts) == "20% (95% CI 10–30)"
+    assert share({**facts, "n": 20, "n_effective": 15.0}) == "20% (95% CI 10–30, n = 20, approximate)"
+    assert share({**facts, "ci_low": float("nan")}) == "20%"
 
 
 def test_lists_of_facts_are_rows():
     assert rows_of({"a": [1, 2], "b": [3, 4], "c": 0}, "a", "b") == [{"a": 1, "b": 3}, {"a": 2, "b": 4}]
 
 
-def test_names_without_words_stay():
+def test_sets_have_names_for_people():
     assert (genes_of("mt"), genes_of("mine")) == ("mitochondrial genes", "genes of the set mine")
+    assert genes_of("HALLMARK_P53_PATHWAY") == "genes of the set Hallmark p53 pathway"
     assert (without("no_mt"), without("mine")) == ("without mitochondrial genes", "mine")
 
 
-def test_one_does_and_two_do():
+def test_grammar():
     assert (verb(["a"], "do", "does"), verb(["a", "b"], "do", "does")) == ("does", "do")
+    assert (plural(1, "gene"), plural(2, "gene")) == ("1 gene", "2 genes")
+    assert some_names("abcdefg") == "a, b, c, d, e and 2 more"
+    assert some_names("abcde") == "a, b, c, d and e"
+    assert set(terms.BADGES) == {"yes", "partly", "no", "inconclusive"}

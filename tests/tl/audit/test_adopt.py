@@ -27,9 +27,7 @@ def nested():
 
 
 def audited(adata, **kwargs):
-    return run_audit(
-        adata, **{"models": ("mean", "ridge"), "regimes": ["full"], "n_boot": 10, "n_folds": 2, "n_random": 0, **kwargs}
-    )
+    return run_audit(adata, **{"models": ("mean", "ridge"), "regimes": ["full"], "n_folds": 2, "n_random": 0, **kwargs})
 
 
 def test_a_confounded_column_is_adopted(nested):

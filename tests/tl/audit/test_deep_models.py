@@ -24,6 +24,8 @@ def fit_toy(
     resume=False,
     groupby="perturbation",
     reference=None,
+    combination_sep=None,
+    label_map=None,
     batch_key=None,
     min_cells=20,
     layer=None,
@@ -37,6 +39,8 @@ def fit_toy(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

@@ -10,7 +10,8 @@ from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias._core.z_scores import z_scores
 from scpertbias.pp._check import findings
 from scpertbias.tl._audit.perturbations import KINDS, perturbations_table
-from scpertbias.tl._confounding import confounding_table, measured_sets
+from scpertbias.tl._confounding import confounding_table
+from scpertbias.tl._gene_sets import measured_sets
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from ... import _keys, _moments, _store, _validate
+from ... import _genes, _keys, _moments, _store, _validate
 from ..._core.arrays import BoolArray, Float32Array, IntArray
 from ..._core.sums import column_sums
 from ..._moments import Screen
@@ -100,6 +100,7 @@ def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> TrainingC
         )
         raise ValueError(msg)
     _validate.memory(adata, instead=FEWER)
+    _genes.refuse_others(adata)
     screen = _moments.of(adata, **data)
     means = problem(screen, screen.split == "train", val=screen.split == "val")
     usable = np.zeros(len(screen.names) + 1, dtype=bool)  # the last is for the code −1

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from ... import _moments, _store, _validate
+from ... import _genes, _moments, _store, _validate
 from ..._core.arrays import FloatArray
 from ..._docs import docs
 from ..._log import added, info
 from ..._results import BATCH_WEIGHTS
 from .._base import CONSTANT, model
 from .._fit import DATA
-from .matching import by_perturbation, match_rows, perturbation_codes
+from .matching import MatchedRows, by_perturbation, match_rows, perturbation_codes
 from .readers import read, table_rows
-from .scale import KINDS, check_scale
+from .scale import KINDS, ScreenMeans, check_control, check_scale
 
 
 @model("external", unseen="whatever its maker says", attribution="as given", citation="")
@@ -64,12 +64,12 @@ def add_predictions(
     kind
         ``"expression"``: log-normalized, on the scale of the data. ``"delta"``: change against control, added to the
         control mean of the data. ``"log2fc"``: log2 fold change l, taken to ``log1p(expm1(c) * 2**l)``, where c is
-        the control mean of the data in natural log1p units: an approximation, because c is the mean of logarithms,
-        not the logarithm of the mean that the fold change refers to.
+        the control mean of the data in natural log1p units (data in log2 are taken there and back): an approximation,
+        because c is the mean of logarithms, not the logarithm of the mean that the fold change refers to.
     control
         Control that predicted changes start from. ``"observed"``: that of the data. ``"predicted"``: the predictions
         contain the control, and their difference to it is added to the control mean of the data, which takes out an
-        offset that all of them share. (The control of the data is not named here: it is the one that
+        offset that all of them share, but neither another base nor another sum of the normalization. (The control of the data is not named here: it is the one that
         the profiles or the models already stored were made with, else found by its wording.)
     gene_names
         Names of the predicted genes in their order; needed where columns have none, or numbers only.
@@ -124,6 +124,7 @@ def add_predictions(
     _validate.cells_or_profiles(adata)
     _store.check_key(adata, key_added)
     _validate.memory(adata)
+    _genes.refuse_others(adata)
     screen = _moments.of(
         adata,
         groupby=groupby,
@@ -137,22 +138,8 @@ def add_predictions(
     rows = read(predictions, adata, screen, obsm=obsm)
     matched = match_rows(rows, screen, gene_names)
     signed = _store.layer_record(adata, screen.record.get("layer")) is not None
-    allow_offset = control == "predicted"
-    check_scale(
-        matched.values[1:],
-        screen.moments.control,
-        kind,
-        are_integers=rows.are_integers,
-        signed=signed,
-        allow_offset=allow_offset,
-    )
-    values, weights = matched.values, None
-    if kind == "expression" and matched.batches is not None:
-        values = values - _control_of_batches(*matched.batches, screen, control=control)
-        weights = matched.batches[0] if control == "observed" else None
-        values = _expression(values, screen, kind="delta", control=control)
-    else:
-        values = _expression(values, screen, kind=kind, control=control)
+    values, weights = _checked(matched, screen, kind, control, are_integers=rows.are_integers, signed=signed)
+    values = _expression(values, screen, kind=kind, control=control)
     importance = None if attributions is None else _attributions(attributions, screen)
     held_out = None if test is None else _held_out(test, screen)
     params = {"kind": kind, "control": control, "source": rows.source}
@@ -161,6 +148,27 @@ def add_predictions(
         adata, key_added, screen, values=values, attributions=importance, test=held_out, params=params, weights=weights
     )
     return adata if copy else None
+
+
+def _checked(
+    matched: MatchedRows, screen: _moments.Screen, kind: str, control: str, *, are_integers: bool, signed: bool
+) -> tuple[FloatArray, FloatArray | None]:
+    """Return the predicted values as if their cells lay in the batches of the control, and the weights of their batches.
+
+    Their scale is checked; the weights are None where predictions do not come in batches.
+    """
+    values, weights = matched.values, None
+    reference = ScreenMeans(
+        screen.moments.control, screen.merged.moments.mean[1:], screen.names[1:], float(screen.record["log_base"])
+    )
+    if kind == "expression" and matched.batches is not None:
+        values = reference.control + values - _control_of_batches(*matched.batches, screen, control=control)
+        weights = matched.batches[0] if control == "observed" else None
+    allow_offset = control == "predicted"
+    check_scale(values[1:], reference, kind, are_integers=are_integers, signed=signed, allow_offset=allow_offset)
+    if kind == "expression" and not signed and not allow_offset and np.isfinite(values[0]).all():
+        check_control(values[0], screen.moments.noise[screen.moments.reference], reference)
+    return values, weights
 
 
 def _check_control(control: str) -> None:
@@ -202,7 +210,8 @@ def _expression(values: FloatArray, screen: _moments.Screen, *, kind: str, contr
     if kind == "delta":
         values = mean + values
     elif kind == "log2fc":
-        values = np.log1p(np.expm1(mean) * np.exp2(values))
+        unit = np.log(float(screen.record["log_base"]))  # of the data: ln 2 where they are log2
+        values = np.log1p(np.expm1(mean * unit) * np.exp2(values)) / unit
     return np.vstack([mean if np.isnan(values[0]).any() else values[0], values[1:]])
 
 

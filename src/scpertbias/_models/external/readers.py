@@ -17,8 +17,10 @@ from scipy import sparse
 from ... import _compat, _store, _validate
 from ..._core.arrays import IntArray
 from ..._files import reading
+from ..._log import some
 from ..._moments import Screen
 from ..._store import obsm as obsm_slot
+from .contexts import rows_of_one_context
 from .matching import SHOWN, PredictionRows, digits, match
 
 LABEL_COLUMNS = ("perturbation", "condition", "target_gene", "gene", "perturbation_name", "pert", "pert_name", "target")
@@ -43,7 +45,7 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
     if own is not None:
         return own
     if isinstance(predictions, AnnData):
-        rows = _annotated(predictions, screen, obsm)
+        rows = _annotated(predictions, adata, screen, obsm)
     elif isinstance(predictions, pd.DataFrame):
         rows = table_rows(predictions)
     elif isinstance(predictions, Mapping):
@@ -111,7 +113,21 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
     with reading(path):
         if separator is None:
             return ad.read_h5ad(path)
-        return pd.read_csv(path, sep=separator, index_col=0, **_compat.EXACT_CSV)
+        repeats = _repeated_names(path, separator)
+        table = pd.read_csv(path, sep=separator, index_col=0, **_compat.EXACT_CSV)
+    if repeats:
+        msg = (
+            f"Gene names of `predictions` repeat in {path.name} ({some(repeats)}), so they do not say which is meant. Keep "
+            "one column of each."
+        )
+        raise ValueError(msg)
+    return table
+
+
+def _repeated_names(path: Path, separator: str) -> list[str]:
+    """Return names that the header of a table holds more than once: pandas numbers them in silence."""
+    header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0, 1:]
+    return sorted(set(header[header.duplicated()].dropna()))
 
 
 def _no_slot(adata: AnnData, name: str) -> str:
@@ -125,19 +141,24 @@ def _no_slot(adata: AnnData, name: str) -> str:
     return " ".join(messages)
 
 
-def _annotated(predicted: AnnData, screen: Screen, obsm: str | None) -> PredictionRows:
-    """Read an AnnData of predicted cells or profiles."""
+def _annotated(predicted: AnnData, adata: AnnData, screen: Screen, obsm: str | None) -> PredictionRows:
+    """Read an AnnData of predicted cells or profiles, of the context of the data."""
     predicted = predicted.to_memory() if predicted.isbacked else predicted
     if obsm is None and predicted.X is None:
         msg = "`predictions` has no X; pass obsm=, the name of the slot that holds the predictions."
         raise ValueError(msg)
+    labels = _labels_of(predicted, screen)
+    context = rows_of_one_context(predicted, labels, match(labels, screen) >= 0, adata)
+    if not context.all():
+        predicted = predicted[context].copy()
+        labels = [label for label, row in zip(labels, context, strict=True) if row]
     values, genes = (
         (predicted.X, predicted.var_names) if obsm is None else _slot(obsm_slot(predicted, obsm), predicted.var_names)
     )
     named = [str(c) for c in predicted.var.columns if not pd.api.types.is_numeric_dtype(predicted.var[c])]
     return PredictionRows(
         values,
-        _labels_of(predicted, screen),
+        labels,
         genes,
         are_cells=True,
         are_integers=_are_integers(values),

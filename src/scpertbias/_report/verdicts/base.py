@@ -7,12 +7,16 @@ from typing import Any
 
 import pandas as pd
 
+from ...tl._gene_sets import OTHER
 from ..numbers import known
 
+MUCH, PART, P_COLUMN = 0.25, 0.1, 0.01
+"""A share of the response that decides a verdict, one that decides half of it, and how small p must be for a column."""
 MIN_HELD_OUT = 10
 MANY, FEW = 50, 20
 """Intervals of fewer perturbations, or of fewer in effect, are approximate."""
 BASELINE = "mean"
+SYSTEMATIC = "systematic"
 YES, PARTLY, NO, INCONCLUSIVE = "yes", "partly", "no", "inconclusive"
 """What a verdict may be; ``inconclusive`` where the data do not allow one."""
 
@@ -42,6 +46,24 @@ class Verdict:
     details: tuple[Statement, ...] = ()
 
 
+def of_screen(confounding: pd.DataFrame) -> pd.DataFrame:
+    """Return the shares of the whole response, in the full screen."""
+    if confounding.empty:
+        return confounding
+    return confounding[(confounding["regime"] == "full") & (confounding["level"] == "screen")]
+
+
+def shared_axis(confounding: pd.DataFrame) -> pd.DataFrame:
+    """Return the row of the axis that perturbations share (none, if no share was computed)."""
+    return of_screen(confounding).loc[lambda table: table["axis"] == SYSTEMATIC]
+
+
+def response_known(confounding: pd.DataFrame) -> bool | None:
+    """Whether the summed effect of all perturbations is more than noise; None where it was not computed."""
+    rest = of_screen(confounding).loc[lambda table: table["axis"] == OTHER]
+    return None if rest.empty else known(rest["share"].iloc[0])
+
+
 def columns(rows: pd.DataFrame, *names: str) -> Facts:
     """Return columns as facts: a list of each, by its name."""
     return {name: rows[name].tolist() for name in names}
@@ -64,9 +86,9 @@ def judged_rows(rows: pd.DataFrame, value: str) -> pd.DataFrame:
 
 
 def by_sign(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows whose interval is above 0 (``better``), below (``worse``), and that includes it (``untold``)."""
+    """Return the rows whose interval is above 0 (``better``), below (``worse``), and that includes it (``same``)."""
     return {
         "better": rows[rows["ci_low"] > 0],
         "worse": rows[rows["ci_high"] < 0],
-        "untold": rows[(rows["ci_low"] <= 0) & (rows["ci_high"] >= 0)],
+        "same": rows[(rows["ci_low"] <= 0) & (rows["ci_high"] >= 0)],
     }

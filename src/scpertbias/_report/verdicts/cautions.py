@@ -1,19 +1,29 @@
-"""What a reader must know before believing a sentence: about the data, the models, the intervals."""
+"""What a reader must know before believing a verdict: about the data, the models, the intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import pandas as pd
 
 from ..._keys import NO_PRETRAINING
 from .base import FEW, MANY, Statement, columns, is_approximate
-from .scorecard import Standing, above_ceiling
+from .scorecard import above_ceiling, assessed
 from .screen import scan, shifted_rows
 
-STATEMENTS = (
+SEVERE = (
+    "cells_left_out",
+    "few_controls",
+    "few_genes",
+    "column_adopted",
+    "cannot_be_separated",
+    "labels_shifted",
     "above_ceiling",
-    "values_shifted",
+)
+"""Those that may change a verdict: the page has them before the verdicts."""
+STATEMENTS = (
+    *SEVERE,
     "check_warning",
     "degenerate_attributions",
     "no_pretraining",
@@ -23,15 +33,23 @@ STATEMENTS = (
 )
 CHECKS = ("labels", "scale", "batches", "genes", "split")
 DEGENERATE = ("zero", "constant", "one_hot", "shared")
+MOST_LEFT_OUT, FEW_CONTROLS, FEW_GENES = 0.5, 20, 50
+"""Cells left out, controls in a batch and genes with which verdicts are to be read with care."""
 
 
-def cautions(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> list[Statement]:
-    """Return what is too good, what the check warns of, misaligned values, degenerate attributions, what was left out."""
+def cautions(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame, screen: Mapping[str, Any]) -> list[Statement]:
+    """Return what may change a verdict, and what the check warns of, what was left out, and which intervals are approximate.
+
+    ``screen`` holds the numbers of cells, of cells left out, of genes and of batches, the fewest controls in a batch, and
+    the columns that were adopted as batches.
+    """
     check = tables["check"]
     warnings = check[check["check"].isin(CHECKS) & (check["status"] == "warning")]
     return [
-        *_above_ceiling(card),
+        *_size(screen),
+        *_columns(tables["balance"], screen["adopted"]),
         *_shifted(scan(tables)),
+        *_above_ceiling(card),
         *(
             Statement(
                 "check_warning",
@@ -44,6 +62,30 @@ def cautions(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> list[Sta
         *_no_pretraining(card),
         *_left_out(tables["regimes_left_out"], tables["models_left_out"]),
         *_few(card),
+    ]
+
+
+def _size(screen: Mapping[str, Any]) -> list[Statement]:
+    """Return where most cells were left out, or controls or genes are few."""
+    statements = []
+    if screen["n_left_out"] > MOST_LEFT_OUT * screen["n_cells"]:
+        statements.append(Statement("cells_left_out", {key: screen[key] for key in ("n_left_out", "n_cells")}))
+    if screen["fewest_controls"] < FEW_CONTROLS:
+        facts = {"fewest_controls": screen["fewest_controls"], "n_batches": screen["n_batches"], "enough": FEW_CONTROLS}
+        statements.append(Statement("few_controls", facts))
+    if screen["n_genes"] < FEW_GENES:
+        statements.append(Statement("few_genes", {"n_genes": screen["n_genes"], "enough": FEW_GENES}))
+    return statements
+
+
+def _columns(balance: pd.DataFrame, adopted: Collection[str]) -> list[Statement]:
+    """Return the columns that were adopted as batches, and those that cannot be separated from the labels."""
+    rows = balance[(balance["kind"] == "column") & ((balance["status"] != "adopted") | balance["column"].isin(adopted))]
+    kinds = {"adopted": "column_adopted", "cannot be separated": "cannot_be_separated"}
+    keys = ("column", "share", "null", "p", "untested")
+    return [
+        Statement(kinds[row["status"]], {key: row[key] for key in keys}, rows[rows["column"] == row["column"]])
+        for _, row in rows[rows["status"].isin(tuple(kinds))].iterrows()
     ]
 
 
@@ -60,12 +102,12 @@ def _above_ceiling(card: pd.DataFrame) -> list[Statement]:
 def _shifted(table: pd.DataFrame) -> list[Statement]:
     rows = shifted_rows(table)
     facts = columns(rows, "first", "last", "shift", "n_targets", "percentile", "expected", "q") if len(rows) else {}
-    return [Statement("values_shifted", facts, rows)] if len(rows) else []
+    return [Statement("labels_shifted", facts, rows)] if len(rows) else []
 
 
 def _attributions(check: pd.DataFrame) -> list[Statement]:
     """Return the models whose attributions rank no genes, or are of no perturbation in particular."""
-    rows = check[check["flag"].isin(DEGENERATE) & (check["regime"] == "full")] if len(check) else check
+    rows = check[check["flag"].isin(DEGENERATE) & (check["regime"] == "full")]
     return [Statement("degenerate_attributions", columns(rows, "model", "flag"), rows)] if len(rows) else []
 
 
@@ -79,7 +121,7 @@ def _left_out(regimes: pd.DataFrame, models: pd.DataFrame) -> list[Statement]:
         Statement("regime_left_out", {"regime": r["regime"], "reason": r["reason"]}, regimes)
         for _, r in regimes.iterrows()
     ]
-    for (model, reason), rows in models.groupby(["model", "reason"], sort=False) if len(models) else []:
+    for (model, reason), rows in models.groupby(["model", "reason"], sort=False):
         facts = {"model": model, **columns(rows, "regime"), "reason": reason}
         statements.append(Statement("model_left_out", facts, rows))
     return statements
@@ -87,7 +129,7 @@ def _left_out(regimes: pd.DataFrame, models: pd.DataFrame) -> list[Statement]:
 
 def _few(card: pd.DataFrame) -> list[Statement]:
     """Return the models whose intervals rest on few perturbations, in number or in effect."""
-    judged = card[card["kind"] != Standing.NONE]
+    judged = assessed(card)
     approximate = [is_approximate(r["n"], r["n_effective"]) for _, r in judged.iterrows()]
     few = judged[pd.Series(approximate, index=judged.index, dtype=bool)]
     facts = {

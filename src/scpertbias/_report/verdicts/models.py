@@ -1,4 +1,4 @@
-"""Which model would one trust? What beats the mean of the other perturbations, and for the right reason."""
+"""Can any model predict an unseen perturbation? What is better than the mean of the others, and specific."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ..._keys import OBSERVED
-from ...tl._summary import NOISY
+from ...tl._summary import NOISY, paired_differences
 from ..numbers import TINY, known
 from .base import (
     BASELINE,
@@ -23,79 +22,103 @@ from .base import (
     columns,
     is_judged,
     judged_rows,
+    response_known,
 )
-from .scorecard import GOOD, OFF_AXIS, SPECIFIC, Standing, above_ceiling
+from .scorecard import SPECIFIC, WRONG_SIZE, Standing, above_ceiling, assessed
 
 NAME = "models"
 KINDS = (
     "no_models",
-    "right_about_specific",
-    "tells_perturbations_apart",
-    "only_what_is_shared",
-    "none_closer",
+    "perturbation_specific",
+    "specific_not_better",
+    "right_direction",
+    "better_along_axis",
+    "better_not_assessed",
+    "none_better",
+    "all_constant",
     "only_baseline",
     "too_few_held_out",
+    "no_response",
 )
 STATEMENTS = (
-    "weak_as_strong",
-    "closer_than_mean",
-    "farther_than_mean",
-    "untold_from_mean",
+    "better_than_mean",
+    "worse_than_mean",
+    "same_as_mean",
     "no_verdict",
-    "own_better",
-    "own_worse",
-    "own_untold",
-    "off_axis_better",
-    "off_axis_worse",
-    "off_axis_untold",
+    "specific_effects",
+    "wrong_size",
+    "not_specific",
+    "pearson_skill",
+    "equal_weights",
+    "external_better",
+    "external_worse",
+    "external_same",
     "constant_predictions",
+    "graph_without_links",
     "collapsed",
     "correlation_of_mean",
     "correlation_of_noise",
 )
-CLOSER = {"better": "closer_than_mean", "worse": "farther_than_mean", "untold": "untold_from_mean"}
+BY_STANDING = (
+    (YES, "perturbation_specific", (Standing.RIGHT,)),
+    (PARTLY, "specific_not_better", (Standing.SPECIFIC_ALONE,)),
+    (PARTLY, "right_direction", (Standing.DIRECTION, Standing.DIRECTION_ALONE)),
+    (PARTLY, "better_along_axis", (Standing.SHARED,)),
+    (PARTLY, "better_not_assessed", (Standing.BETTER,)),
+)
+"""Verdicts, the first of which a model deserves is that of all."""
+COMPARED = {"better": "better_than_mean", "worse": "worse_than_mean", "same": "same_as_mean"}
+CATEGORIES = {SPECIFIC: "specific_effects", WRONG_SIZE: "wrong_size", "not specific": "not_specific"}
+PEARSON_SKILL = "pearson_delta_perturbed_skill"
+EXTERNAL = "external"
 
 
 def models_verdict(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> Verdict:
-    """Return the models that beat the mean baseline, and whether they know which perturbation is which."""
+    """Return whether any model is more accurate than the mean baseline, and specific to the perturbation."""
     if tables["summary"].empty:
         return Verdict(NAME, INCONCLUSIVE, "no_models")
-    specificity = tables["specificity"]
-    details = (*_closer(card), *_own(card, specificity), *_off_axis(card, specificity), *_constant(card))
-    return replace(_verdict(card), sentences=tuple(_weak_as_strong(card, tables["summary"])), details=details)
+    if response_known(tables["confounding"]) is False:
+        return Verdict(NAME, INCONCLUSIVE, "no_response", {}, card)
+    varying = card[~card["constant"].astype(bool)]
+    details = (
+        *_accuracy(varying),
+        *_categories(varying),
+        *_pearson(varying, tables["summary"]),
+        *_equal_weights(card, tables["summary"]),
+        *_constant(card),
+    )
+    return replace(_verdict(card, varying), sentences=_external(card, tables), details=details)
 
 
-def _verdict(card: pd.DataFrame) -> Verdict:
-    sure = card[card["kind"] != Standing.NONE]
-    right, better = sure[sure["kind"] == Standing.SPECIFIC], sure[sure["tone"] == GOOD]
-    shared = sure[sure["kind"].isin((Standing.AXIS_ONLY, Standing.SHARED))]
-    if len(right):
-        beyond = columns(right, "specific_skill", "specific_skill_ci_low", "specific_skill_ci_high")
-        return Verdict(NAME, YES, "right_about_specific", {**_skills(right), **beyond}, right)
-    if len(better):
-        return Verdict(NAME, YES, "tells_perturbations_apart", _skills(better), better)
-    if len(shared):
-        return Verdict(NAME, PARTLY, "only_what_is_shared", _skills(shared), shared)
+def _verdict(card: pd.DataFrame, varying: pd.DataFrame) -> Verdict:
+    sure = assessed(card)
+    for verdict, kind, standings in BY_STANDING:
+        rows = varying[varying["kind"].isin(standings)]
+        if len(rows):
+            return Verdict(NAME, verdict, kind, _skills(rows), rows)
+    if len(sure) and sure["constant"].all():
+        return Verdict(NAME, NO, "all_constant", {"n": int(sure["n"].max()), **columns(sure, "model")}, sure)
     if len(sure):
         most = sure.loc[sure["n"].idxmax()]
         facts = {"n": int(most["n"]), "n_effective": float(most["n_effective"])}
-        return Verdict(NAME, NO, "none_closer", facts, sure)
-    if card.empty:  # the baseline has no row: all others are held beside it
+        return Verdict(NAME, NO, "none_better", facts, sure)
+    if card.empty:  # the baseline has no row: all others are compared with it
         return Verdict(NAME, INCONCLUSIVE, "only_baseline")
     return Verdict(NAME, INCONCLUSIVE, "too_few_held_out", {}, card)
 
 
 def _skills(rows: pd.DataFrame) -> Facts:
-    """Return how far models come on the way from the mean to the truth, and which of them are above the ceiling."""
-    facts = columns(rows, "model", "n", "n_effective", "skill", "ci_low", "ci_high")
-    return {**facts, "above_ceiling": above_ceiling(rows)["model"].tolist()}
+    """Return skill and specific skill of some models, and which of them are above the ceiling."""
+    names = ("model", "n", "n_effective", "skill", "ci_low", "ci_high")
+    specific = ("specific_skill", "specific_ci_low", "specific_ci_high", "specific_slope")
+    return {**columns(rows, *names, *specific), "above_ceiling": above_ceiling(rows)["model"].tolist()}
 
 
-def _closer(card: pd.DataFrame) -> list[Statement]:
-    """Return which models are better or worse than the mean baseline, by what share of the way to the ceiling."""
+def _accuracy(card: pd.DataFrame) -> list[Statement]:
+    """Return which models are better or worse than the mean baseline, by their skill, and on which there is no verdict."""
     statements = [
-        Statement(CLOSER[sign], columns(rows, "model", "n", "n_effective", "skill", "ci_low", "ci_high"), rows)
-        for sign, rows in by_sign(card[card["kind"] != Standing.NONE]).items()
+        Statement(COMPARED[sign], columns(rows, "model", "n", "n_effective", "skill", "ci_low", "ci_high"), rows)
+        for sign, rows in by_sign(assessed(card)).items()
         if len(rows)
     ]
     for _, row in card[card["kind"] == Standing.NONE].iterrows():
@@ -104,64 +127,63 @@ def _closer(card: pd.DataFrame) -> list[Statement]:
     return statements
 
 
-def _weak_as_strong(card: pd.DataFrame, summary: pd.DataFrame) -> list[Statement]:
-    """Return where counting weak perturbations as much as strong ones changes the verdict."""
+def _categories(card: pd.DataFrame) -> list[Statement]:
+    """Return the models of each category of specificity, with their specific skill and slope."""
+    judged = assessed(card)
+    return [
+        Statement(kind, _skills(rows), rows)
+        for category, kind in CATEGORIES.items()
+        if len(rows := judged[judged["category"] == category])
+    ]
+
+
+def _pearson(card: pd.DataFrame, summary: pd.DataFrame) -> list[Statement]:
+    """Return the skill by correlation beyond the mean, of the models that have a standing."""
+    own = summary[(summary["subset"] == "all") & (summary["regime"] == "full") & (summary["metric"] == PEARSON_SKILL)]
+    judged = assessed(card)["model"]
+    rows = judged_rows(own[own["model"].isin(judged)], "estimate")
+    names = ("model", "n", "n_effective", "estimate", "ci_low", "ci_high")
+    return [Statement("pearson_skill", columns(rows, *names), rows)] if len(rows) else []
+
+
+def _equal_weights(card: pd.DataFrame, summary: pd.DataFrame) -> list[Statement]:
+    """Return the models on which skill and the mean relative error, to which weak perturbations add as much, disagree."""
     own = summary[(summary["subset"] == "all") & (summary["regime"] == "full") & (summary["metric"] == "l2_ratio")]
-    rows = judged_rows(own[own["model"].isin(card["model"])], "estimate")
-    by_skill = card.set_index("model")
-    differs = []
-    for _, r in rows.iterrows():
-        side = -1 if r["ci_low"] > 1 + TINY else 1 if r["ci_high"] < 1 - TINY else 0
-        low, high = by_skill.loc[r["model"], ["ci_low", "ci_high"]]
-        differs.append(side != 0 and side != (1 if low > 0 else -1 if high < 0 else 0))
-    rows = rows[pd.Series(differs, index=rows.index, dtype=bool)]
-    if rows.empty:
-        return []
-    facts = columns(rows, "model", "n", "n_effective", "estimate", "ci_low", "ci_high")
-    return [Statement("weak_as_strong", facts, rows)]
+    rows = judged_rows(own[own["model"].isin(assessed(card)["model"])], "estimate")
+    skill = card.set_index("model")[["ci_low", "ci_high"]].reindex(rows["model"])
+    better = (rows["ci_high"] < 1 - TINY).to_numpy(), (skill["ci_low"] > 0).to_numpy()
+    worse = (rows["ci_low"] > 1 + TINY).to_numpy(), (skill["ci_high"] < 0).to_numpy()
+    rows = rows[(better[0] & ~better[1]) | (worse[0] & ~worse[1])]
+    names = ("model", "n", "n_effective", "estimate", "ci_low", "ci_high")
+    return [Statement("equal_weights", columns(rows, *names), rows)] if len(rows) else []
 
 
-def _compared(card: pd.DataFrame, specificity: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return what models that differ between perturbations gain over their own predictions for the wrong ones."""
-    if specificity.empty:
-        return specificity
-    table = specificity[(specificity["metric"] == metric) & (specificity["regime"] == "full")]
-    table = table[~table["model"].isin((OBSERVED, BASELINE)) & table["model"].isin(card["model"])]
-    table = judged_rows(table, "specific_gain")
-    # The gain of one prediction for all is exactly 0.
-    return table[table["specific_gain"] != 0]
-
-
-def _own(card: pd.DataFrame, specificity: pd.DataFrame) -> list[Statement]:
-    return _gains("own", _compared(card, specificity, SPECIFIC))
-
-
-def _off_axis(card: pd.DataFrame, specificity: pd.DataFrame) -> list[Statement]:
-    """Return the same of what is off the shared axis; the scorecard is without it where that axis must not be used."""
-    if card["off_axis_gain"].isna().all():
-        return []
-    return _gains("off_axis", _compared(card, specificity, OFF_AXIS))
-
-
-def _gains(of: str, table: pd.DataFrame) -> list[Statement]:
+def _external(card: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> tuple[Statement, ...]:
+    """Compare the user's own models with all others, paired, on the perturbations that all predict."""
+    models = tables["models"]
+    external = models.loc[(models["kind"] == EXTERNAL) & (models["regime"] == "full"), "model"]
+    judged = assessed(card).loc[lambda rows: ~rows["constant"].astype(bool), "model"]
     statements = []
-    for sign, rows in by_sign(table).items():
-        if len(rows):
-            facts = columns(rows, "model", "n", "specific_gain", "ci_low", "ci_high")
-            facts["ceiling_gain"] = rows.loc[rows["n"].idxmax(), "ceiling_gain"]
-            statements.append(Statement(f"{of}_{sign}", facts, rows))
-    return statements
+    for model in external[external.isin(judged)]:
+        others = [other for other in [BASELINE, *judged] if other != model]
+        table = judged_rows(paired_differences(tables["scores"], model, others), "difference")
+        for sign, rows in by_sign(table).items():
+            if len(rows):
+                facts = columns(rows, "other", "n", "n_effective", "difference", "ci_low", "ci_high")
+                statements.append(Statement(f"external_{sign}", {"model": model, **facts}, rows))
+    return tuple(statements)
 
 
 def _constant(card: pd.DataFrame) -> list[Statement]:
-    rows = card[card["constant"].astype(bool) & (card["kind"] != Standing.NONE)]
-    return [Statement("constant_predictions", columns(rows, "model"), rows)] if len(rows) else []
+    """Return the models that predict one and the same, and of which it is the network that links nothing."""
+    constant = assessed(card).loc[lambda rows: rows["constant"].astype(bool)]
+    parts = {"constant_predictions": constant, "graph_without_links": card[card["kind"] == Standing.UNLINKED]}
+    names = ("model", "n", "n_effective", "skill", "ci_low", "ci_high")
+    return [Statement(kind, columns(rows, *names), rows) for kind, rows in parts.items() if len(rows)]
 
 
 def collapsed_models(variance_ratio: pd.DataFrame) -> list[Statement]:
-    """Return which models have fallen back to a baseline."""
-    if variance_ratio.empty:
-        return []
+    """Return which models predict the same as a baseline."""
     table = variance_ratio[(variance_ratio["level"] == "screen") & (variance_ratio["regime"] == "full")]
     table = table[(table["collapsed_to"] != "") & (table["collapsed_to"] != table["model"])]
     table = judged_rows(table.assign(n=table["n_perturbations"]), "ratio")
@@ -172,9 +194,7 @@ def collapsed_models(variance_ratio: pd.DataFrame) -> list[Statement]:
 
 
 def baseline_correlation(summary: pd.DataFrame, scores: pd.DataFrame) -> list[Statement]:
-    """Return what the mean baseline alone correlates, or that this correlation cannot be used here."""
-    if summary.empty:
-        return []
+    """Return the correlation of the mean baseline alone, or that this correlation cannot be used here."""
     own = summary[(summary["subset"] == "all") & (summary["regime"] == "full") & (summary["model"] == BASELINE)]
     rows = own[own["metric"] == "pearson_delta"]
     if rows.empty:
@@ -191,8 +211,6 @@ def baseline_correlation(summary: pd.DataFrame, scores: pd.DataFrame) -> list[St
 
 def _control_noise(scores: pd.DataFrame) -> float:
     """Return how noisy the control is where the mean baseline is scored, as the summary of its scores has it."""
-    if scores.empty:
-        return float("nan")
     own = scores[(scores["model"] == BASELINE) & (scores["split"] == "test") & (scores["regime"] == "full")]
     own = own[(own["trained_on"] == "full") & own["pearson_delta"].map(known)]
     return float(own.groupby("perturbation")["control_noise"].mean().mean())

@@ -1,4 +1,4 @@
-"""Which genes do models put on top whatever is perturbed, more often than the data do?"""
+"""Which genes do models predict for too many perturbations? More often than in the data."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from dataclasses import replace
 import pandas as pd
 
 from ..._keys import OBSERVED
-from .base import BASELINE, INCONCLUSIVE, MIN_HELD_OUT, NO, YES, Facts, Statement, Verdict
-from .confounding import is_response_known
+from .base import BASELINE, INCONCLUSIVE, MIN_HELD_OUT, NO, YES, Facts, Statement, Verdict, response_known
 
 NAME = "recurrence"
-KINDS = ("only_baseline", "only_constants", "recurrence_without_response", "genes_recur", "no_gene_recurs")
-STATEMENTS = ("genes_of_models", "no_gene_recurs")
+KINDS = ("only_baseline", "no_response", "only_constants", "genes_recur", "no_gene_recurs")
+STATEMENTS = ("genes_of_models", "no_gene_of_models")
 AT_MOST = 5
 SCALE = "centered"
+"""The scale on which a null screen has no gene that recurs."""
 
 
 def recurrence_verdict(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -> Verdict | None:
-    """Return the genes that models put on top more often than the data do; None without models.
+    """Return the genes that models rank among the strongest more often than the data do; None without models.
 
     ``sets`` are the confounder sets, by which the genes are counted.
     """
     if tables["summary"].empty:
         return None
-    if not is_response_known(tables["confounding"]):
-        return Verdict(NAME, INCONCLUSIVE, "recurrence_without_response")
+    if (tables["summary"]["model"] == BASELINE).all():
+        return Verdict(NAME, INCONCLUSIVE, "only_baseline")
+    if response_known(tables["confounding"]) is False:
+        return Verdict(NAME, INCONCLUSIVE, "no_response")
     table = tested_genes(tables)
     if table.empty:
-        alone = (tables["summary"]["model"] == BASELINE).all()
-        return Verdict(NAME, INCONCLUSIVE, "only_baseline" if alone else "only_constants")
+        return Verdict(NAME, INCONCLUSIVE, "only_constants", {"min_n": MIN_HELD_OUT})
     beyond = beyond_the_data(table)
     quiet = _without_genes(table[~table["model"].isin(beyond["model"])])
     if beyond.empty:
-        return Verdict(NAME, NO, quiet[0].kind, quiet[0].facts, quiet[0].rows)
+        return Verdict(NAME, NO, "no_gene_recurs", quiet[0].facts, quiet[0].rows)
     genes = (
         beyond.groupby("symbol", sort=False)["excess"].sum().sort_values(ascending=False, kind="stable").index.tolist()
     )
@@ -44,21 +45,20 @@ def recurrence_verdict(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -
 
 
 def tested_genes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the genes of models that vary, on enough perturbations of the full screen; none without a response.
+    """Return the genes of models that differ between perturbations, on enough of them, in the full screen.
 
-    What all predictions share is a property of the model, also where there is nothing to predict.
+    They are counted by the effects beyond the mean of the perturbed, where a constant prediction has none. Without a
+    reproducible response a model's own loadings recur, so nothing is tested.
     """
     table = tables["recurrence"]
-    if table.empty or not is_response_known(tables["confounding"]):
-        return table.head(0)
     table = table[(table["regime"] == "full") & (table["by"] == SCALE) & (table["model"] != OBSERVED)]
+    if response_known(tables["confounding"]) is False:
+        return table.iloc[:0]
     return table[table["n_effective_genes"].notna() & (table["n_perturbations"] >= MIN_HELD_OUT)]
 
 
 def beyond_the_data(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the genes whose count is beyond that of the data by its interval, most often first."""
-    if table.empty:
-        return table
+    """Return the genes whose count exceeds that of the data by its interval, most often first."""
     beyond = table[table["excess_ci_low"] > 0]
     return beyond.sort_values(["excess", "count"], ascending=False, kind="stable")
 
@@ -105,4 +105,4 @@ def _without_genes(table: pd.DataFrame) -> list[Statement]:
         return []
     n = sorted({int(n) for n in table["n_perturbations"]})
     facts = {"model": [str(m) for m in dict.fromkeys(table["model"])], "n_perturbations": n}
-    return [Statement("no_gene_recurs", facts)]
+    return [Statement("no_gene_of_models", facts)]

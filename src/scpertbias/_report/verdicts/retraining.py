@@ -1,4 +1,4 @@
-"""Do models lean on the confounders? What retraining without them changes, and whether other genes would do as well."""
+"""Does retraining without confounder genes help, and more than without random genes?"""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ KINDS = (
     "better_random_not_tested",
     "nothing_changes",
     "worse",
-    "no_gain_told",
+    "no_significant_gain",
 )
 STATEMENTS = (
     "ranking_reversed",
     "ranking_kept",
-    "ranking_untold",
+    "ranking_inconclusive",
     "more_than_random",
     "not_more_than_random",
     "changes_by_retraining",
@@ -53,7 +53,7 @@ def retraining_verdict(tables: Mapping[str, pd.DataFrame]) -> Verdict | None:
 
 
 def change(row: pd.Series) -> str:
-    """Return in a word what retraining changes, if the interval allows it."""
+    """Return what retraining changes, if the interval allows a verdict."""
     if not is_judged(row, "gain"):
         return "none"
     if max(abs(row["ci_low"]), abs(row["ci_high"])) < TINY:
@@ -82,11 +82,11 @@ def _verdict(table: pd.DataFrame, random: pd.DataFrame) -> Verdict:
         return Verdict(NAME, NO, "worse", {**facts, **columns(worse, "model")}, worse)
     rest = sure[sure["change"] != "same"]
     facts |= {"n_same": len(same), "others_include_0": bool(((rest["ci_low"] <= 0) & (rest["ci_high"] >= 0)).all())}
-    return Verdict(NAME, INCONCLUSIVE, "no_gain_told", facts, sure)
+    return Verdict(NAME, INCONCLUSIVE, "no_significant_gain", facts, sure)
 
 
 def _better(regime: str, better: pd.DataFrame, random: pd.DataFrame) -> Verdict:
-    """Hold what gets better against the removal of random genes."""
+    """Compare what gets better with the removal of random genes."""
     beyond = better[better["model"].isin(more_than_random(random)["model"])]
     if len(beyond):
         return Verdict(NAME, YES, "better_than_random", {"regime": regime, **columns(beyond, "model")}, beyond)
@@ -102,7 +102,7 @@ def _changes(regime: str, rows: pd.DataFrame) -> Statement:
 
 
 def _ranking(ranking: pd.DataFrame) -> list[Statement]:
-    """Return whether retraining turns the order of two models round, where both orders are told."""
+    """Return whether retraining reverses the order of two models, where both orders are significant."""
     known_n = ranking[ranking["n"] >= MIN_HELD_OUT] if len(ranking) else ranking
     if known_n.empty:
         return []
@@ -113,7 +113,7 @@ def _ranking(ranking: pd.DataFrame) -> list[Statement]:
         facts = {**columns(turned, "regime", "n"), "before": first.tolist(), "behind": second.tolist()}
         return [Statement("ranking_reversed", facts, turned)]
     if same.empty:
-        return [Statement("ranking_untold", {}, known_n)]
+        return [Statement("ranking_inconclusive", {}, known_n)]
     counts = {str(regime): len(rows) for regime, rows in same.groupby("regime", sort=False)}
     n_pairs = [int((known_n["regime"] == regime).sum()) for regime in counts]
     facts = {"regime": list(counts), "n_kept": list(counts.values()), "n_pairs": n_pairs}

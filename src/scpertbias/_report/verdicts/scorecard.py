@@ -1,4 +1,4 @@
-"""The models in one table: where each stands, and the few numbers that rests on."""
+"""The models in one table: how accurate and how specific each is, and the few numbers that rests on."""
 
 from __future__ import annotations
 
@@ -9,36 +9,44 @@ import numpy as np
 import pandas as pd
 
 from ..._tables.specificity import PERTURBATION_SPECIFIC
-from .base import BASELINE, MIN_HELD_OUT, is_judged
-from .confounding import is_usable, on_systematic
+from .base import BASELINE, MIN_HELD_OUT, is_judged, response_known
 from .recurrence import beyond_the_data, tested_genes
 
-SPECIFIC, OFF_AXIS, SPECIFIC_SKILL = "pearson_delta_perturbed", "off_axis", "specific_skill"
+SPECIFIC_SKILL, SLOPE = "specific_skill", "specific_slope"
+SPECIFIC, WRONG_SIZE = PERTURBATION_SPECIFIC, "right direction, wrong size"
 GOOD, MIDDLING, BAD, UNKNOWN = "good", "middling", "bad", "unknown"
 
 
-class Standing(StrEnum):
-    """Where a model stands: what it is better at than the mean baseline."""
+ON_PERTURBATIONS = "_perturbations"
+"""What the name of a graph model ends with that spreads what it learns over the network of perturbed genes."""
 
-    SPECIFIC = "specific"
-    TELLS_APART = "tells_apart"
-    AXIS_ONLY = "axis_only"
+
+class Standing(StrEnum):
+    """Where a model stands: whether it is more accurate than the mean baseline, and whether it is specific."""
+
+    RIGHT = "right"
+    DIRECTION = "direction"
     SHARED = "shared"
-    UNTOLD_TELLS_APART = "untold_tells_apart"
-    UNTOLD = "untold"
+    BETTER = "better"
+    SPECIFIC_ALONE = "specific_alone"
+    DIRECTION_ALONE = "direction_alone"
+    SAME = "same"
     CONSTANT = "constant"
+    UNLINKED = "unlinked"
     WORSE = "worse"
     NONE = "none"
 
 
 TONES = {
-    Standing.SPECIFIC: GOOD,
-    Standing.TELLS_APART: GOOD,
-    Standing.AXIS_ONLY: MIDDLING,
+    Standing.RIGHT: GOOD,
+    Standing.DIRECTION: MIDDLING,
     Standing.SHARED: MIDDLING,
-    Standing.UNTOLD_TELLS_APART: MIDDLING,
-    Standing.UNTOLD: BAD,
+    Standing.BETTER: MIDDLING,
+    Standing.SPECIFIC_ALONE: MIDDLING,
+    Standing.DIRECTION_ALONE: MIDDLING,
+    Standing.SAME: BAD,
     Standing.CONSTANT: BAD,
+    Standing.UNLINKED: UNKNOWN,
     Standing.WORSE: BAD,
     Standing.NONE: UNKNOWN,
 }
@@ -52,15 +60,11 @@ COLUMNS = [
     "skill",
     "ci_low",
     "ci_high",
-    "specific_gain",
+    "specific_skill",
     "specific_ci_low",
     "specific_ci_high",
-    "off_axis_gain",
-    "off_axis_ci_low",
-    "off_axis_ci_high",
-    "specific_skill",
-    "specific_skill_ci_low",
-    "specific_skill_ci_high",
+    "specific_slope",
+    "category",
     "n_recurring",
     "regime",
     "regime_gain",
@@ -68,50 +72,66 @@ COLUMNS = [
     "regime_ci_high",
     "note",
 ]
+RETRAINED = ("regime", "regime_gain", "regime_ci_low", "regime_ci_high")
 
 
 def scorecard(tables: Mapping[str, pd.DataFrame], constant: Collection[str]) -> pd.DataFrame:
-    """Return one row a model, best first; the mean baseline, beside which they are held, is left out.
+    """Return one row per model, best first; the mean baseline, with which they are compared, is left out.
 
-    ``skill`` is the share of the way from the mean baseline to the ceiling (``l2_skill``), ``specific_gain`` and
-    ``off_axis_gain`` what a model's predictions correlate more with their own perturbations than with each other's (off
-    the axis that all share), ``specific_skill`` the skill off the shared axes, ``n_recurring`` the genes
-    that recur more than in the data, ``regime_gain`` what retraining in the widest regime without confounder genes gains.
-    Gains under ten perturbations have no interval. ``constant`` names the models that predict one and the same for all
-    unseen perturbations.
+    ``skill`` is how far a model is on the way from the mean baseline to the noise ceiling (``l2_skill``),
+    ``specific_skill`` the same off the shared axis, with its ``category`` and the ``specific_slope`` by which the effects
+    would fit best. ``n_recurring`` counts the genes that recur more than in the data, ``regime_gain`` is what retraining in
+    the widest regime without confounder genes gains. ``constant`` names the models that predict the same for all unseen
+    perturbations. Where the screen has no reproducible response no model has a standing.
     """
     summary = tables["summary"]
     if summary.empty:
         return pd.DataFrame(columns=COLUMNS)
     own = summary[(summary["subset"] == "all") & (summary["regime"] == "full") & (summary["metric"] == "l2_skill")]
-    usable = is_usable(on_systematic(tables["confounding"]))
-    rows = [_row(r, tables, constant, usable=usable) for _, r in own[own["model"] != BASELINE].iterrows()]
+    known_response = response_known(tables["confounding"]) is not False
+    rows = [_row(r, tables, constant, known_response) for _, r in own[own["model"] != BASELINE].iterrows()]
     table = pd.DataFrame(rows, columns=COLUMNS)
     # What has a verdict first, then by how far a model comes.
     order = (
-        table.assign(known=table["kind"] != Standing.NONE)
-        .sort_values(["known", "skill"], ascending=False, kind="stable")
+        table.assign(known=table.index.isin(assessed(table).index), specific=table["kind"] == Standing.RIGHT)
+        .sort_values(["known", "specific", "skill"], ascending=False, kind="stable")
         .index
     )
     return table.loc[order].reset_index(drop=True)
 
 
 def above_ceiling(card: pd.DataFrame) -> pd.DataFrame:
-    """Return the models whose whole interval is nearer to what was measured than the truth itself would be."""
-    return card[(card["ci_low"] > 1) & (card["kind"] != Standing.NONE)]
+    """Return the models whose whole interval is above the noise ceiling."""
+    return assessed(card).loc[lambda rows: rows["ci_low"] > 1]
+
+
+def assessed(card: pd.DataFrame) -> pd.DataFrame:
+    """Return the models with a verdict."""
+    return card[~card["kind"].isin((Standing.NONE, Standing.UNLINKED))]
+
+
+def evaluated(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the tables without the rows of models that are not evaluated as their network has no link."""
+    unlinked = card.loc[card["kind"] == Standing.UNLINKED, "model"]
+
+    def rest(table: pd.DataFrame) -> pd.DataFrame:
+        of_model = [table[column].isin(unlinked) for column in ("model", "model_a", "model_b") if column in table]
+        return table[~pd.concat(of_model, axis=1).any(axis=1)] if of_model else table
+
+    return {name: rest(table) for name, table in tables.items()}
 
 
 def _row(
-    skill: pd.Series, tables: Mapping[str, pd.DataFrame], constant: Collection[str], *, usable: bool
+    skill: pd.Series, tables: Mapping[str, pd.DataFrame], constant: Collection[str], known_response: bool
 ) -> dict[str, object]:
     model = str(skill["model"])
-    specific, off_axis, specific_skill = (
-        _specific(tables["specificity"], model, metric) for metric in (SPECIFIC, OFF_AXIS, SPECIFIC_SKILL)
-    )
-    if not usable:
-        off_axis = None
-    standing = _standing(skill, specific, off_axis, specific_skill, constant=model in constant)
-    row: dict[str, object] = {
+    specific, slope = (_specificity(tables["specificity"], model, metric) for metric in (SPECIFIC_SKILL, SLOPE))
+    category = "" if specific is None else str(specific["category"])
+    standing = _standing(skill, category, constant=model in constant) if known_response else Standing.NONE
+    if model in constant and model.endswith(ON_PERTURBATIONS) and standing != Standing.NONE:
+        standing = Standing.UNLINKED
+    missing = [np.nan] * 3
+    return {
         "model": model,
         "kind": standing.value,
         "tone": TONES[standing],
@@ -121,74 +141,53 @@ def _row(
         "skill": skill["estimate"],
         "ci_low": skill["ci_low"],
         "ci_high": skill["ci_high"],
+        **dict(
+            zip(
+                ("specific_skill", "specific_ci_low", "specific_ci_high"),
+                missing if specific is None else specific[["score", "ci_low", "ci_high"]].tolist(),
+                strict=True,
+            )
+        ),
+        "specific_slope": np.nan if slope is None else slope["score"],
+        "category": category,
+        "n_recurring": _n_recurring(tables, model),
+        **_retrained(tables["retraining"], model),
         "note": str(skill["note"]) if standing == Standing.NONE and skill["n"] >= MIN_HELD_OUT else "",
     }
-    for name, gains in (("specific", specific), ("off_axis", off_axis)):
-        gain = (
-            np.full(3, np.nan) if gains is None else gains[["specific_gain", "ci_low", "ci_high"]].to_numpy(np.float64)
-        )
-        row |= dict(zip((f"{name}_gain", f"{name}_ci_low", f"{name}_ci_high"), gain, strict=True))
-    beyond = np.full(3, np.nan)
-    if specific_skill is not None:
-        beyond = specific_skill[["score", "ci_low", "ci_high"]].to_numpy(np.float64)
-    row |= dict(zip(("specific_skill", "specific_skill_ci_low", "specific_skill_ci_high"), beyond, strict=True))
-    return row | {"n_recurring": _n_recurring(tables, model)} | _retrained(tables["retraining"], model)
 
 
-def _specific(specificity: pd.DataFrame, model: str, metric: str) -> pd.Series | None:
-    if specificity.empty:
-        return None
+def _specificity(specificity: pd.DataFrame, model: str, metric: str) -> pd.Series | None:
     own = (specificity["model"] == model) & (specificity["metric"] == metric) & (specificity["regime"] == "full")
     rows = specificity[own]
     return rows.iloc[0] if len(rows) else None
 
 
-def _standing(
-    skill: pd.Series,
-    specific: pd.Series | None,
-    off_axis: pd.Series | None,
-    specific_skill: pd.Series | None,
-    *,
-    constant: bool,
-) -> Standing:
-    """Return the standing that the intervals allow; what a model knows of each perturbation is its category."""
+def _standing(skill: pd.Series, category: str, *, constant: bool) -> Standing:
+    """Return the standing that the intervals of skill and specific skill allow."""
     if not is_judged(skill, "estimate"):
         return Standing.NONE
-    if skill["ci_high"] < 0:
-        return Standing.WORSE
+    better, worse = skill["ci_low"] > 0, skill["ci_high"] < 0
     if constant:
-        return Standing.CONSTANT
-    apart = _gains(specific)
-    if skill["ci_low"] <= 0:
-        return Standing.UNTOLD_TELLS_APART if apart else Standing.UNTOLD
-    category = "" if specific_skill is None else specific_skill["category"]
-    if category == PERTURBATION_SPECIFIC:
-        return Standing.SPECIFIC
-    if not category or off_axis is None or not is_judged(off_axis, "specific_gain"):
-        return Standing.TELLS_APART if apart else Standing.SHARED
-    return Standing.AXIS_ONLY if apart else Standing.SHARED
-
-
-def _gains(row: pd.Series | None) -> bool:
-    return row is not None and is_judged(row, "specific_gain") and bool(row["ci_low"] > 0)
+        return Standing.WORSE if worse else Standing.CONSTANT
+    if category == SPECIFIC:
+        return Standing.RIGHT if better else Standing.SPECIFIC_ALONE
+    if category == WRONG_SIZE:
+        return Standing.DIRECTION if better else Standing.DIRECTION_ALONE
+    if better:
+        return Standing.SHARED if category else Standing.BETTER
+    return Standing.WORSE if worse else Standing.SAME
 
 
 def _n_recurring(tables: Mapping[str, pd.DataFrame], model: str) -> float:
     table = tested_genes(tables)
-    table = table[table["model"] == model] if len(table) else table
+    table = table[table["model"] == model]
     return float(len(beyond_the_data(table))) if len(table) else float("nan")
 
 
 def _retrained(regimes: pd.DataFrame, model: str) -> dict[str, object]:
-    rows = regimes[(regimes["model"] == model) & (regimes["metric"] == "l2_ratio")] if len(regimes) else regimes
+    rows = regimes[(regimes["model"] == model) & (regimes["metric"] == "l2_ratio")]
     for regime in ("no_mt_ribo", "no_mt"):
-        own = rows[rows["regime"] == regime] if len(rows) else rows
+        own = rows[rows["regime"] == regime]
         if len(own):
-            r = own.iloc[0]
-            return {
-                "regime": regime,
-                "regime_gain": r["gain"],
-                "regime_ci_low": r["ci_low"],
-                "regime_ci_high": r["ci_high"],
-            }
-    return {"regime": "", "regime_gain": np.nan, "regime_ci_low": np.nan, "regime_ci_high": np.nan}
+            return dict(zip(RETRAINED, own.iloc[0][["regime", "gain", "ci_low", "ci_high"]].tolist(), strict=True))
+    return dict(zip(RETRAINED, ["", np.nan, np.nan, np.nan], strict=True))

@@ -10,14 +10,13 @@ import pandas as pd
 from ..._keys import OBSERVED
 from ...pp._check import MOST, strongest
 from ...tl._target_response import MIN_TARGETS
-from .base import NO, PARTLY, YES, Statement, Verdict, columns
-from .confounding import is_usable, on_systematic
+from .base import NO, PARTLY, YES, Statement, Verdict, columns, response_known
 
 NAME = "screen"
-KINDS = ("all_detected", "some_detected", "none_detected")
+KINDS = ("all_detected", "some_detected", "only_together", "none_detected")
 STATEMENTS = (
     "kinds_of_perturbations",
-    "few_carry_response",
+    "few_perturbations_respond",
     "response_of_target_genes",
     "alignment_untested",
     "alignment_in_place",
@@ -40,31 +39,33 @@ def screen_verdict(tables: Mapping[str, pd.DataFrame]) -> Verdict:
     good = used[~used["kind"].isin((NOT_DETECTED, TARGET_ONLY))]
     n_own = int((used["kind"] == TARGET_ONLY).sum())
     facts = {"n_detected": len(good), "n": len(used), "n_target_only": n_own, "max_q": FDR}
-    if good.empty:
+    if good.empty and response_known(tables["confounding"]):
+        verdict = Verdict(NAME, PARTLY, "only_together", facts)
+    elif good.empty:
         verdict = Verdict(NAME, NO, "none_detected", facts)
     elif len(good) == len(used):
         verdict = Verdict(NAME, YES, "all_detected", facts)
     else:
         verdict = Verdict(NAME, PARTLY, "some_detected", facts)
-    sentences = [*_kinds(good, tables["confounding"]), *_few(used, good), *_targets(used), *_alignment(tables)]
+    sentences = [*_kinds(good), *_few(used, good), *_targets(used), *_alignment(tables)]
     return replace(verdict, sentences=tuple(sentences))
 
 
 def _few(used: pd.DataFrame, good: pd.DataFrame) -> list[Statement]:
-    """Return the perturbations that carry most of the response, if there is one."""
+    """Return the perturbations that account for most of the response, if there is one."""
     if good.empty:
         return []
     rows = used.loc[strongest(used["response_share"]), ["perturbation", "response_share"]]
     if rows.empty:
         return []
     facts = {"n": len(used), "share": MOST, **columns(rows, "perturbation", "response_share")}
-    return [Statement("few_carry_response", facts, rows)]
+    return [Statement("few_perturbations_respond", facts, rows)]
 
 
-def _kinds(good: pd.DataFrame, confounding: pd.DataFrame) -> list[Statement]:
-    """Return of which kind the detected ones are, unless that rests on an axis that must not be used."""
+def _kinds(good: pd.DataFrame) -> list[Statement]:
+    """Return of which kind the detected ones are."""
     counts = {name: int((good["kind"] == kind).sum()) for name, kind in COUNTED.items()}
-    if not sum(counts.values()) or not is_usable(on_systematic(confounding)):
+    if not sum(counts.values()):
         return []
     return [Statement("kinds_of_perturbations", {"n_detected": len(good), **counts})]
 
@@ -79,13 +80,13 @@ def _targets(used: pd.DataFrame) -> list[Statement]:
 
 
 def scan(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the scan for values that lie beside their gene names, in the observed data."""
+    """Return the scan for shifted gene labels, in the observed data."""
     table = tables["target_response"]
     return table[(table["model"] == OBSERVED) & (table["level"] == "scan")] if len(table) else table
 
 
 def _alignment(tables: Mapping[str, pd.DataFrame]) -> list[Statement]:
-    """Return that values lie under their gene names, or that it was not tested; that they do not is a caution."""
+    """Return that gene labels look right, or were not tested; that they look wrong is a caution."""
     table = scan(tables)
     if table.empty or len(shifted_rows(table)):
         return []

@@ -1,6 +1,6 @@
 """Every sentence about an audit: one template for each kind of verdict and statement, written from the facts alone.
 
-``screen.py`` and ``models.py`` hold the templates, ``terms.py`` what questions, verdicts, genes and regimes are called.
+``terms.py`` holds what questions, verdicts, genes and regimes are called, the other files the templates by question.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import pandas as pd
 from ..numbers import with_full_stop
 from ..verdicts.base import MIN_HELD_OUT
 from ..verdicts.scorecard import Standing
-from . import models, screen
-from .terms import CONSTANT, STANDINGS, Facts
+from . import cautions, models, response, retraining, screen
+from .terms import CONSTANT, STANDINGS, UNLINKED, Facts
 
-TEMPLATES = {**screen.TEMPLATES, **models.TEMPLATES}
+CHAPTERS = (screen, response, models, retraining, cautions)
+TEMPLATES = {kind: template for chapter in CHAPTERS for kind, template in chapter.TEMPLATES.items()}
 
 
 def sentence(kind: str, facts: Facts) -> str:
@@ -31,8 +32,10 @@ def card_words(card: pd.DataFrame) -> pd.DataFrame:
 
 
 def _card_note(row: pd.Series) -> str:
+    if row["kind"] == Standing.UNLINKED:
+        return UNLINKED
     if row["kind"] != Standing.NONE:
         return CONSTANT if row["constant"] else ""
     if row["n"] < MIN_HELD_OUT:
         return f"{row['n']} held-out perturbations, {MIN_HELD_OUT} are needed"
-    return str(row["note"]) or "the interval is not defined"
+    return str(row["note"]) or "no interval, or no reproducible response"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..numbers import by_words, fixed, fixed_interval, percent, percent_interval
+from ..numbers import between, known, listed, percent, percent_interval, short
 from ..verdicts.base import is_approximate
 from ..verdicts.scorecard import Standing
 
@@ -13,54 +13,53 @@ Facts = Mapping[str, Any]
 
 QUESTIONS = {
     "screen": "Did the perturbations work?",
-    "confounding": "Is this screen confounded, and by what?",
-    "models": "Which model would you trust on a perturbation it has not seen?",
-    "retraining": "Do models do better without the confounders?",
-    "recurrence": "Which genes do models predict whatever is perturbed?",
+    "shared": "Do the perturbations share one response?",
+    "technical": "Is the response technical?",
+    "models": "Can any model predict an unseen perturbation?",
+    "retraining": "Does retraining without confounder genes help?",
+    "recurrence": "Do models predict the same genes for too many perturbations?",
 }
-BADGES = {"yes": "yes", "partly": "in part", "no": "no", "inconclusive": "not told"}
-BADGES_OF_MODELS = {**BADGES, "yes": "found", "partly": "none fully", "no": "none"}
+BADGES = {"yes": "Yes", "partly": "Partly", "no": "No", "inconclusive": "Inconclusive"}
 STANDINGS = {
-    Standing.SPECIFIC: "better than the mean, right about what is specific",
-    Standing.TELLS_APART: "better than the mean, tells perturbations apart",
-    Standing.AXIS_ONLY: "better than the mean, along the shared axis only",
-    Standing.SHARED: "better than the mean, by what all perturbations share",
-    Standing.UNTOLD_TELLS_APART: "not told from the mean, tells perturbations apart",
-    Standing.UNTOLD: "not told from the mean",
-    Standing.CONSTANT: "one prediction for all",
+    Standing.RIGHT: "better than the mean, and perturbation-specific",
+    Standing.DIRECTION: "better than the mean; right direction, wrong size",
+    Standing.SHARED: "better than the mean, along the shared axis only",
+    Standing.BETTER: "better than the mean; specificity not assessed",
+    Standing.SPECIFIC_ALONE: "perturbation-specific, but not better than the mean",
+    Standing.DIRECTION_ALONE: "right direction, wrong size; not better than the mean",
+    Standing.SAME: "not significantly different from the mean",
+    Standing.CONSTANT: "constant prediction",
+    Standing.UNLINKED: "not evaluated: the network has no link",
     Standing.WORSE: "worse than the mean",
     Standing.NONE: "no verdict",
 }
+UNLINKED = "the gene network links no unseen perturbation to a training perturbation"
 CONSTANT = "same prediction for every unseen perturbation"
 GENES = {
     "mt": "mitochondrial genes",
     "ribo": "ribosomal genes",
-    "oxphos_nuclear": "nuclear genes of the respiratory chain",
+    "oxphos_nuclear": "nuclear respiratory-chain genes",
     "cell_cycle": "cell-cycle genes",
     "histone": "histone genes",
     "heat_shock": "heat-shock genes",
-    "upr_isr": "stress-response genes (upr_isr)",
-    "p53": "target genes of p53",
+    "upr_isr": "unfolded-protein-response genes",
+    "p53": "p53 target genes",
     "hemoglobin": "hemoglobin genes",
 }
+HALLMARK = "HALLMARK_"
 WITHOUT = {
     "no_mt": "without mitochondrial genes",
     "no_mt_ribo": "without mitochondrial and ribosomal genes",
     "regressed": "with the covariates regressed out",
 }
-AXIS_PROBLEMS = {
-    "weak_axis": "weak axis: its share may be up to 0.06 too high",
-    "no_measurable_axis": "no axis is measurable",
-    "no_reproducible_axis": "no reproducible axis",
-    "no_reproducible_response": "no reproducible response",
-    "no_interval": "its share has no interval",
-}
+BASELINES = {"mean": "the mean baseline", "no_change": "the prediction of no change"}
 DEGENERATE = {
     "zero": "all zero",
     "constant": "the same for every gene",
     "one_hot": "one gene only for each perturbation",
     "shared": "the same for every perturbation",
 }
+MOST_NAMED = 5
 
 
 def sample_size(n: float, n_effective: float = float("nan")) -> str:
@@ -68,34 +67,41 @@ def sample_size(n: float, n_effective: float = float("nan")) -> str:
     return f"n = {int(n)}, approximate" if is_approximate(n, n_effective) else f"n = {int(n)}"
 
 
-def sample_sizes(f: Facts) -> list[str]:
-    """Return the same of each model; the effective numbers are known of some estimates only."""
-    effective = f.get("n_effective", [float("nan")] * len(f["n"]))
-    return [sample_size(n, e) for n, e in zip(f["n"], effective, strict=True)]
-
-
 def rows_of(f: Facts, *names: str) -> list[dict[str, Any]]:
     """Return lists of facts side by side, as the rows that they came from."""
     return [dict(zip(names, values, strict=True)) for values in zip(*(f[name] for name in names), strict=True)]
 
 
-def gains(f: Facts, value: str) -> str:
-    """Return the models with their gains, intervals and n."""
-    rows = zip(rows_of(f, value, "ci_low", "ci_high"), sample_sizes(f), strict=True)
-    ways = [f"{fixed(r[value])} {fixed_interval(r['ci_low'], r['ci_high'])} ({size})" for r, size in rows]
-    return by_words(f["model"], ways)
+def share(f: Facts) -> str:
+    """Return a share of the response in percent, with its interval if it has one."""
+    if not known(f["ci_low"], f["ci_high"]):
+        return percent(f["share"])
+    size = f", {sample_size(f['n'], f['n_effective'])}" if "n_effective" in f else ""
+    return f"{percent(f['share'])} (95% CI {percent_interval(f['ci_low'], f['ci_high'])}{size})"
 
 
-def shares(f: Facts, value: str) -> list[str]:
-    """Return the share of each model, in percent with its interval."""
-    return [
-        f"{percent(r[value])} {percent_interval(r['ci_low'], r['ci_high'])}"
-        for r in rows_of(f, value, "ci_low", "ci_high")
-    ]
+def estimates(f: Facts, value: str, of: str = "model", low: str = "ci_low", high: str = "ci_high") -> str:
+    """Return models with their estimates, intervals and n; models with the same ones stand together."""
+    effective = f.get("n_effective", [float("nan")] * len(f["n"]))
+    groups: dict[str, list[str]] = {}
+    for i, model in enumerate(f[of]):
+        ends = between(f[low][i], f[high][i], short)
+        words = f"{short(f[value][i])}, 95% CI {ends}, {sample_size(f['n'][i], effective[i])}"
+        groups.setdefault(words, []).append(model)
+    return "; ".join(f"{listed(models)} ({words})" for words, models in groups.items())
+
+
+def set_name(axis: str) -> str:
+    """Return what a gene set is called."""
+    if axis.startswith(HALLMARK):
+        return f"Hallmark {axis.removeprefix(HALLMARK).replace('_', ' ').lower()}"
+    return GENES.get(axis, axis)
 
 
 def genes_of(axis: str) -> str:
     """Return what the genes of a set are called."""
+    if axis.startswith(HALLMARK):
+        return f"genes of the set {set_name(axis)}"
     return GENES.get(axis, f"genes of the set {axis}")
 
 
@@ -104,6 +110,17 @@ def without(regime: str) -> str:
     return WITHOUT.get(regime, regime)
 
 
+def some_names(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return listed([*names[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])])
+
+
 def verb(models: Sequence[str], plural: str, singular: str) -> str:
     """Return the verb that goes with some models."""
     return singular if len(models) == 1 else plural
+
+
+def plural(n: int, thing: str) -> str:
+    """Return a number of things."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"

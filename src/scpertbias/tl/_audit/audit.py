@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,13 @@ from anndata import AnnData
 from mudata import MuData
 from threadpoolctl import threadpool_limits
 
-from ... import _held_out, _moments, _results, _store
 from ..._docs import docs
-from ..._log import warn
-from ..._models._base import closed_forms, from_cells
-from ..._models.external.add_predictions import add_predictions
+from ..._labels import LabelMap, stored_map
+from ..._log import warn_once
 from ...pp._regimes import plan_regimes
 from .cross_fit import Variant, cross_fit_all, make_folds, variants
 from .deep_models import train_deep
+from .external import add_external, split_stored
 from .jobs import Cache
 from .make_tables import collect_results, make_tables, score_models, store_results
 from .prepare import prepare
@@ -44,6 +43,8 @@ def audit(
     fit_on: str = "control",
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = "auto",
     min_cells: int = 20,
     layer: str | None = None,
@@ -74,8 +75,8 @@ def audit(
         Gene network of the graph models (``source``, ``target``, optional ``weight``); by default co-expression in
         control cells. On profiles, graph models are left out without one.
     sets
-        Gene sets whose share of the response is asked (``source``, ``target``); by default
-        :func:`scpertbias.ds.confounder_sets`.
+        Gene sets (``source``, ``target``) whose share of the response is computed beside
+        :func:`scpertbias.ds.confounder_sets` and :func:`scpertbias.ds.hallmark`.
     models
         Names of models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the perturbations
         axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. GEARS and scGPT are trained from the cells
@@ -114,12 +115,11 @@ def audit(
     keep_predictions
         Whether to store predictions and attributions, or tables only.
     n_jobs
-        Fits and random removals that run at once; by default that of ``joblib.parallel_config``, else
-        ``scanpy.settings.n_jobs``. They run on threads, or on the backend that ``joblib.parallel_config`` names
-        (``"loky"``, ``"dask"``); no result depends on either.
+        Fits and random removals that run at once, on threads or the backend that ``joblib.parallel_config`` names; by
+        default its number, else ``scanpy.settings.n_jobs``. No result depends on either.
     cache
-        Folder in which every finished fit and removal, and every epoch of a training, is kept. An audit that was interrupted, or is asked for again with
-        other models or regimes, does not repeat what is there; nothing else is read from it.
+        Folder in which every finished fit and removal, and every epoch of a training, is kept. An audit that was
+        interrupted, or runs again with other models, does not repeat what is there; nothing else is read from it.
     chunk_memory
         Gigabytes of cells held at a time where they are not in memory; see :func:`scpertbias.pp.profiles`.
     %(rng)s
@@ -127,7 +127,7 @@ def audit(
     Returns
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
-    in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``perturbations``,
+    in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``labels``, ``perturbations``,
     ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
     ``error_by_n_genes``; ``recurrence`` and
     ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
@@ -137,8 +137,7 @@ def audit(
     Raises
     ------
     ValueError
-        If a model, a parameter of one or a regime is not known, a regime asked for cannot be defined, ``fit_on="all"``,
-        ``cache`` is a file, or the input is on the wrong scale.
+        If an argument is not known or cannot be met, ``cache`` is a file, or the input is on the wrong scale.
 
     References
     ----------
@@ -160,6 +159,8 @@ def audit(
         fit_on=fit_on,
         groupby=groupby,
         reference=reference,
+        combination_sep=combination_sep,
+        label_map=stored_map(label_map),
         batch_key=batch_key,
         min_cells=min_cells,
         layer=layer,
@@ -178,7 +179,8 @@ def audit(
         chunk_memory=chunk_memory,
         rng=rng,
     )
-    return _run(adata, net, models, model_params or {}, predictions or {}, settings)
+    with warn_once():
+        return _run(adata, net, models, model_params or {}, predictions or {}, settings)
 
 
 def _run(
@@ -192,7 +194,7 @@ def _run(
     """Do an audit, step by step."""
     models, external = _plan_models(adata, model_names, model_params, predictions)
     audit_input = prepare(adata, models, net, settings)
-    _add_external(audit_input.profiles, external, models, settings.split_key)
+    add_external(audit_input.profiles, external, models, settings.split_key)
     plan = plan_regimes(audit_input.profiles, settings.regimes, fit_on=settings.fit_on)
     mdata, screens = make_screens(audit_input.profiles, plan, models, settings)
     failures = train_deep(audit_input, mdata, models, net, settings)
@@ -221,7 +223,7 @@ def _plan_models(
 
     External are ``predictions``, and those of ``model_names`` that are stored in cells.
     """
-    to_fit, external = _split_stored(adata, model_names)
+    to_fit, external = split_stored(adata, model_names)
     models = variants(to_fit, model_params)
     external |= {name: {"predictions": table} for name, table in predictions.items()}
     duplicates = sorted(set(external) & {model.name for model in models})
@@ -229,67 +231,3 @@ def _plan_models(
         msg = f"`predictions`: {duplicates} are names of models that the audit fits; give them other names."
         raise ValueError(msg)
     return models, external
-
-
-def _split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
-    """Return the models to fit, and of those stored in the data what :func:`add_predictions` needs to take them over."""
-    records = _store.models(adata) if isinstance(adata, AnnData) else {}
-    stored_models = [name for name in models if name in records and name not in closed_forms()]
-    model_kinds = [*closed_forms(), *from_cells()]
-    unknown = [name for name in models if name not in records and name not in model_kinds]
-    if unknown:
-        msg = (
-            f"`models`: {unknown} are not known; there are {model_kinds}, and stored in the data {list(records)}. Other "
-            "models' predictions go to predictions=."
-        )
-        raise ValueError(msg)
-    to_fit = [name for name in models if name not in stored_models]
-    if isinstance(adata, AnnData) and _store.profiles_record(adata) is not None:
-        return to_fit, {}
-    return to_fit, {name: _arguments_of(adata, name, records[name]) for name in stored_models}
-
-
-def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what :func:`add_predictions` takes; changes against control stay changes, as their ceiling is another one."""
-    arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test"), "record": record}
-    if not _results.are_changes(record):
-        return arguments
-    control = _moments.of(adata, **_results.agreed_data({name: record})).moments.control
-    return {**arguments, "predictions": arguments["predictions"] - control, "kind": "delta"}
-
-
-def _add_external(
-    profiles: AnnData, external: Mapping[str, dict[str, Any]], models: Collection[Variant], split_key: str
-) -> None:
-    """Add external predictions to the profiles; of all models there something must say what they have not seen."""
-    for name, arguments in external.items():
-        record = arguments.pop("record", {})
-        add_predictions(profiles, key_added=name, **arguments)
-        _results.copy_batch_weights(profiles, name, record)
-    _check_held_out(profiles, external, {model.name for model in models}, split_key)
-
-
-def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Collection[str], split_key: str) -> None:
-    """Refuse models of which nothing says what they have not seen; those that lie in profiles are only named.
-
-    What the audit fits anew takes the place of what lies there.
-    """
-    records = {
-        name: r for name, r in _store.models(profiles).items() if name not in fitted and not r.get("cross_fitted")
-    }
-    if not records:
-        return
-    screen = _moments.of(profiles, split_key=split_key)
-    for name in [name for name, record in records.items() if not _held_out.unseen(record, screen, None)]:
-        msg = (
-            f"nothing says which perturbations {name!r} has not seen: no perturbation is 'test' in the split column "
-            f"({split_key!r}), so it cannot be judged"
-        )
-        if name not in external:
-            warn(f"{msg}; it is in none of the scores.")
-            continue
-        msg = (
-            f"`predictions`: {msg}. Say in obs[{split_key!r}] what it was trained on ('train', 'val', 'test'; see "
-            "spb.pp.split), or add it to profiles with spb.tl.add_predictions(…, test=[…])."
-        )
-        raise ValueError(msg)

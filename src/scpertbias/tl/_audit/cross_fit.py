@@ -18,6 +18,7 @@ from ..._models._base import Problem, Solution, closed_form, closed_forms, from_
 from ..._models._net import graphs_of
 from ..._models._smoothing import smoothers
 from ..._moments import Screen
+from ...pp._split import first_of_targets
 from ...pp._split import folds as assign_folds
 from .jobs import Arrays, Job, JobKey, digest, run
 from .low_memory import Spill, SpilledSolution
@@ -112,12 +113,14 @@ def _defaults(kind: str) -> dict[str, Any]:
 def make_folds(screen: Screen, n_folds: int | None, rng: int | np.random.Generator | None) -> dict[str, int]:
     """Return the fold of every perturbation that is used; few perturbations get one fold each."""
     names = sorted({screen.names[p] for p in screen.perturbation[screen.used] if p > 0})
-    if len(names) < 2:
-        msg = f"{len(names)} perturbation has min_cells cells; an audit needs at least 2."
+    same_targets = first_of_targets(screen.names, screen.targets)
+    if len({same_targets[name] for name in names}) < 2:
+        msg = f"{len(names)} perturbation has min_cells cells; an audit needs at least 2 targets."
         raise ValueError(msg)
     if n_folds is None:
-        n_folds = len(names) if len(names) <= FEW_PERTURBATIONS else N_FOLDS
-    return assign_folds(names, n_folds, rng=rng)
+        n_targets = len({same_targets[name] for name in names})
+        n_folds = n_targets if n_targets <= FEW_PERTURBATIONS else N_FOLDS
+    return assign_folds(names, same_targets, n_folds, rng=rng)
 
 
 def cross_fit_all(

@@ -147,7 +147,7 @@ def store_results(
     audit |= {"n_folds": len(set(results.folds.values()))}
     audit |= {name: getattr(settings, name) for name in ("n_top_genes", "n_random", "fit_on")}
     audit |= {"rng": rng if isinstance(rng, int) else None, "notes": notes}
-    _store.put(mdata, **tables, coupling=coupling, audit=audit)
+    _store.put(mdata, **tables, labels=results.screens[FULL].labels, coupling=coupling, audit=audit)
     for regime, profiles in mdata.mod.items() if not keep else ():
         for name, record in results.records[regime].items():
             if "regime" in record:  # trained here: its predictions were read from where they are stored

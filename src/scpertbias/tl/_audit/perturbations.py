@@ -9,12 +9,12 @@ import pandas as pd
 from ... import _tables, ds
 from ..._core.detection import categories
 from ..._moments import Screen
-from ...pp._annotate import SPECIES, masks
+from ...pp._annotate import masks
+from .._gene_sets import OTHER, TECHNICAL
 
 KINDS = tuple(_tables.TABLES["perturbations"].pick("kind")[0].values)
-SYSTEMATIC, OTHER = "systematic", "other"
+SYSTEMATIC = "systematic"
 AXES = ("mt", "ribo", SYSTEMATIC)
-TECHNICAL = ("mt", "ribo", "heat_shock", "upr_isr", "histone")
 MAJORITY = 0.5
 
 
@@ -80,9 +80,7 @@ def _of_marked_targets(screen: Screen) -> list[str]:
     genes = np.array(sorted({gene for targets in screen.targets for gene in targets}), dtype=str)
     if not len(genes):
         return []
-    confounder_genes = {
-        g for species in SPECIES for mask in masks(genes, species=species).values() for g in genes[mask]
-    }
+    confounder_genes = {g for mask in masks(genes).values() for g in genes[mask]}
     return [name for name, targets in zip(screen.names, screen.targets, strict=True) if confounder_genes & set(targets)]
 
 

@@ -12,12 +12,11 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from ... import _moments, _store, _validate, pp
+from ... import _genes, _keys, _moments, _scale, _store, _validate, pp
 from ..._core.arrays import BoolArray
 from ..._log import info
 from ..._moments.totals import Totals, read_totals
 from ...pp._annotate import masks
-from ...pp._check import LARGEST_LOG
 from ...pp._profiles import profiles_of
 from ...pp._select_genes import highest
 from .adopt import profiles_within_batches, warn_of_profiles
@@ -27,7 +26,6 @@ from .settings import AUTO, DEFAULT_COVARIATES, AuditSettings
 MAX_GENES = 5000
 NET_CELLS = 5000
 FRACTIONS = (0.8, 0.1, 0.1)
-_SIZE = "_scpertbias_size"
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,7 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
             raise ValueError(msg)
         return AuditInput(_copy_of_profiles(adata, settings), net)
     data = settings.data
-    notes: list[str] = []
-    cells = _store.light(adata, data["layer"])
+    cells, notes = _only_genes(_store.light(adata, data["layer"]))
     _check_cells(cells, data, deep, lazy=_store.is_lazy(adata))
     from_counts, covariates = _missing_covariates(cells, settings)
     _check_columns(cells, [c for c in covariates if c not in from_counts], settings)
@@ -100,7 +97,6 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
         chunk_memory=settings.chunk_memory,
     )
     profiles, data["batch_key"] = profiles_within_batches(make, settings.batch_key, rng=settings.rng, notes=notes)
-    _check_logged(profiles)
     if with_net and cell_totals is not None:
         net = _net(cells, profiles, cell_totals, settings, size_factors)
     if not deep:
@@ -109,6 +105,16 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
         cells = _logged(cells, data["layer"], size_factors, settings.target_sum)
         data["layer"] = None
     return AuditInput(profiles, net, cells, data, covariates, notes)
+
+
+def _only_genes(cells: AnnData) -> tuple[AnnData, list[str]]:
+    """Leave out columns that are not genes, and note it; of cells in a file only profiles can."""
+    genes, others = _genes.are_genes(cells)
+    if not others:
+        return cells, []
+    if _store.is_lazy(cells):
+        _genes.refuse_others(cells)
+    return cells[:, genes].copy(), [f"columns that are not genes were left out: {_genes.described(others)}"]
 
 
 def _add_totals(
@@ -123,10 +129,10 @@ def _add_totals(
         notes.append(f"{', '.join(from_counts)} were computed from the counts")
     size_factors = settings.size_factors
     if size_factors is None:
-        cells.obs[_SIZE] = totals
+        cells.obs[_keys.OWN_TOTAL] = totals
     by = f"obs[{size_factors!r}]" if size_factors else "each cell's total"
     notes.append(f"raw counts were normalized on the fly: log1p({settings.target_sum:g} × count / {by})")
-    return _SIZE if size_factors is None else size_factors
+    return _keys.OWN_TOTAL if size_factors is None else size_factors
 
 
 def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
@@ -141,22 +147,9 @@ def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
     if settings.normalize:
         msg = "`normalize=True` needs cells with raw counts; profiles hold means of log-normalized values."
         raise ValueError(msg)
-    _check_logged(adata)
     if settings.batch_key == AUTO:
         warn_of_profiles(adata, rng=settings.rng)
     return adata.copy()
-
-
-def _check_logged(profiles: AnnData) -> None:
-    """Refuse means that no logarithm of an expression has: one gene would be most of every score."""
-    control = np.asarray(_store.matrix(profiles, None)[profiles.obs["is_reference"].to_numpy(bool)])
-    low, high = float(control.min()), float(control.max())
-    if low >= 0 and high > LARGEST_LOG:
-        msg = (
-            f"Means of control cells go up to {high:.4g}, too large for log-normalized values: was sc.pp.log1p left out? "
-            "Run sc.pp.log1p(adata), or pass raw counts with normalize=True."
-        )
-        raise ValueError(msg)
 
 
 def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -212,20 +205,23 @@ def _read_totals(cells: AnnData, settings: AuditSettings, from_counts: Sequence[
         sets=sets,
         control=control,
         sample=sample if with_net else sample[:0],
-        check=_validate.Scale(layer=layer, normalize=settings.normalize, may_be_negative=negative),
+        check=_scale.Scale(
+            layer=layer,
+            normalize=settings.normalize,
+            may_be_negative=negative,
+            log_base=_store.log_base(cells),
+        ),
         chunk_memory=settings.chunk_memory,
     )
 
 
 def _control(cells: AnnData, data: dict[str, Any]) -> BoolArray:
     """Return which cells are training cells of the control."""
-    keys = ("groupby", "reference", "gene_symbols", "split_key")
-    return _moments.cell_codes(cells, **{k: data[k] for k in keys})[0] == 0
+    return _moments.cell_codes(cells, data)[0] == 0
 
 
 def _highest(cells: AnnData, cell_totals: Totals, data: dict[str, Any]) -> BoolArray:
-    keys = ("groupby", "reference", "gene_symbols", "split_key")
-    _, targets, symbols = _moments.cell_codes(cells, **{k: data[k] for k in keys})
+    _, targets, symbols = _moments.cell_codes(cells, data)
     return highest(cells, cell_totals.mean, targets, symbols, n_top_genes=MAX_GENES)
 
 
@@ -266,7 +262,7 @@ def _net(
     )
     if settings.normalize:
         control_cells, layer = _logged(control_cells, layer, size_factors, settings.target_sum), None
-    keys = ("groupby", "reference", "gene_symbols", "split_key", "min_cells")
+    keys = ("groupby", "reference", "combination_sep", "label_map", "gene_symbols", "split_key", "min_cells")
     return pp.coexpression_net(control_cells, **{k: settings.data[k] for k in keys}, layer=layer)
 
 

@@ -19,7 +19,8 @@ from ...pp._regimes import REGIMES, REGRESSED
 from .._attribution_agreement import attribution_agreement_table
 from .._attribution_check import attribution_check_table
 from .._balance import balance_table
-from .._confounding import confounding_table, measured_sets
+from .._confounding import confounding_table
+from .._gene_sets import measured_sets
 from .._lazy import Tables
 from .._recurrence import recurrence_table
 from .._specificity import specificity_table

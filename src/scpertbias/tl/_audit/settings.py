@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ... import _results, _validate
+from ..._labels import LabelMap
 from ..._moments.streaming import CHUNK_MEMORY
 from .jobs import Cache
 
@@ -28,6 +29,8 @@ class AuditSettings:
     fit_on: str = "control"
     groupby: str = "perturbation"
     reference: str | Sequence[str] | None = None
+    combination_sep: str | None = None
+    label_map: LabelMap | None = None
     batch_key: str | Sequence[str] | None = AUTO
     min_cells: int = 20
     layer: str | None = None

@@ -14,6 +14,7 @@ from anndata import AnnData
 from .... import _store, _validate
 from ...._core.attribution import output_gene
 from ...._docs import docs
+from ...._labels import LabelMap
 from ...._log import info, some, warn
 from ....pp import coexpression_net
 from ..._base import Solution, model
@@ -71,6 +72,8 @@ def fit_gears(
     resume: bool = False,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -165,6 +168,8 @@ def fit_gears(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

@@ -12,6 +12,7 @@ from anndata import AnnData
 from .... import _store, _validate
 from ...._docs import docs
 from ...._keys import NO_PRETRAINING
+from ...._labels import LabelMap
 from ..._base import model
 from ..._fit import store
 from ..data import read as read_cells
@@ -83,6 +84,8 @@ def fit_scgpt(
     resume: bool = False,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -192,6 +195,8 @@ def fit_scgpt(
     data = {
         "groupby": groupby,
         "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": label_map,
         "batch_key": batch_key,
         "min_cells": min_cells,
         "layer": layer,

@@ -1,0 +1,37 @@
+"""What a file holds, printed: by itself, or before it is audited."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def print_inspection(args: argparse.Namespace) -> int:
+    """Print what a file holds; return the exit code."""
+    from .._inspect import as_text
+
+    print(as_text(_rows(args)))
+    return 0
+
+
+def echo_inspection(args: argparse.Namespace) -> None:
+    """Print the same in brief on stderr; what is wrong with the file is for the audit to say."""
+    from .._inspect import as_text
+
+    try:
+        text = as_text(_rows(args), brief=True)
+    except (KeyError, ValueError, TypeError, OSError):
+        return
+    print(text, file=sys.stderr, flush=True)
+
+
+def _rows(args: argparse.Namespace) -> pd.DataFrame:
+    """Return what the file holds, with the labels as the options read them."""
+    from .._inspect import inspect
+
+    names = ("groupby", "reference", "combination_sep", "label_map", "modality")
+    return inspect(args.file, **{name: getattr(args, name) for name in names})

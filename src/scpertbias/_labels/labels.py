@@ -1,0 +1,186 @@
+"""What was understood of a column of labels, and what to warn of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from .._core.arrays import IntArray
+from .._log import info, some, warn
+from .control import NAMED, NEGATIVE
+from .forms import CLASS, CLONE, DOSE, GUIDE, TIME
+from .words import control_word, holds_control_word
+
+NO_LABEL = "no label"
+SEVERAL = "several targets"
+CONTROL, TARGET, COMBINATION, UNASSIGNED_LABEL = "control", "target", "combination", "unassigned"
+COLUMNS = ("label", "meaning", "name", "targets", "n_cells", "reason")
+PARTS = (GUIDE, CLONE, DOSE, TIME, CLASS)
+"""Meanings of labels that are a part of a target's cells."""
+MEANINGS = (CONTROL, TARGET, COMBINATION, *PARTS, UNASSIGNED_LABEL)
+FEW_CELLS, ENOUGH_CELLS = 5, 20
+_PLURAL = {
+    GUIDE: "guides",
+    CLONE: "clones",
+    DOSE: "doses",
+    TIME: "time points",
+    CLASS: "classes of cells (such as KO and NP)",
+}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of n cells, read once.
+
+    ``codes`` (n,) index ``names``, −1 where a cell is left out; ``targets`` are the genes of each name; the reference
+    is ``names[0]``, and ``controls`` are the labels that it stands for; ``dropped`` counts the cells left out by reason.
+    ``table`` says of each label what it means and why (``COLUMNS``).
+    """
+
+    codes: IntArray
+    names: tuple[str, ...]
+    targets: tuple[tuple[str, ...], ...]
+    controls: tuple[str, ...] = ()
+    dropped: dict[str, int] = field(default_factory=dict)
+    table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(COLUMNS)))
+
+    @property
+    def reference(self) -> str:
+        """The control's name."""
+        return self.names[0]
+
+
+def left_out(table: pd.DataFrame) -> dict[str, int]:
+    """Return the cells that are left out by reason, the most first."""
+    rows = table[table["meaning"] == UNASSIGNED_LABEL]
+    reasons = [
+        SEVERAL if r == SEVERAL else str(l).strip() or NO_LABEL
+        for l, r in zip(rows["label"], rows["reason"], strict=True)
+    ]
+    cells = rows["n_cells"].groupby(reasons).sum()
+    return {str(reason): int(n) for reason, n in sorted(cells.items(), key=lambda item: (-item[1], item[0]))}
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Return in one line how many labels have which meaning, and how many cells are left out."""
+    n = table["meaning"].value_counts()
+    counts = [f"{n[m]} {_plural(m, int(n[m]))}" for m in MEANINGS if m in n.index and m != UNASSIGNED_LABEL]
+    cells = left_out(table)
+    reasons = ", ".join(f"{reason!r} {k}" for reason, k in cells.items())
+    total = f"{sum(cells.values())} of {table['n_cells'].sum()}"
+    return ", ".join(counts) + (f"; {total} cells left out ({reasons})" if cells else "")
+
+
+def shared_targets(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the targets with several names of which one is a part of them, and these names."""
+    live = table[(table["targets"] != "")].drop_duplicates("name")
+    parts = set(table.loc[table["meaning"].isin(PARTS), "name"])
+    by_targets = live.groupby("targets", sort=True)["name"].agg(sorted)
+    return {
+        str(targets): names for targets, names in by_targets.items() if len(names) > 1 and not parts.isdisjoint(names)
+    }
+
+
+def _plural(meaning: str, n: int) -> str:
+    plural = {CONTROL: "control labels", TIME: "time points", CLASS: "classes"}
+    return plural.get(meaning, f"{meaning}s") if n > 1 else meaning
+
+
+def announce(labels: Labels, groupby: str) -> None:
+    """Log what was understood, and warn of guesses that change results."""
+    info(f"obs[{groupby!r}]: {summary(labels.table)}")
+    if refusal := high_multiplicity(labels.table, groupby):
+        raise ValueError(refusal)
+    for message in cautions(labels.table, groupby):
+        warn(message)
+
+
+def high_multiplicity(table: pd.DataFrame, groupby: str) -> str | None:
+    """Say why labels that list the many guides of each cell cannot be read as perturbations, or return None."""
+    live = table[table["targets"] != ""]
+    several = live[live["targets"].str.contains("+", regex=False) & (live["meaning"] == COMBINATION)]
+    n, n_several = int(live["n_cells"].sum()), int(several["n_cells"].sum())
+    if 2 * n_several <= n or n_several >= FEW_CELLS * several["name"].nunique():
+        return None
+    single = live.drop(several.index).groupby("targets")["n_cells"].sum()
+    return (
+        f"obs[{groupby!r}] lists several guides per cell (high multiplicity of infection): {n_several} of {n} perturbed cells "
+        f"are under {several['name'].nunique()} combinations of targets. So few cells of each have no mean to compare with "
+        "the control, and effects of single guides would need a regression over all of them, which is not done here. "
+        f"label_map='single' analyzes the {int(single.sum())} cells with one target ({int((single >= ENOUGH_CELLS).sum())} "
+        f"targets have {ENOUGH_CELLS} of them or more)."
+    )
+
+
+def cautions(table: pd.DataFrame, groupby: str) -> list[str]:
+    """Return what a user should know of a column of labels before any number is read."""
+    return [
+        *_negative(table, groupby),
+        *_parts_of_targets(table, groupby),
+        *_dashes(table, groupby),
+        *_control_like(table, groupby),
+        *_mostly_left_out(table, groupby),
+    ]
+
+
+def _negative(table: pd.DataFrame, groupby: str) -> list[str]:
+    negative = table.loc[table["reason"].str.endswith(f"({NEGATIVE})"), "label"].tolist()
+    return [
+        f"obs[{groupby!r}]: {some(map(repr, negative))} is taken as the control. Guide assigners call cells without a guide "
+        "so; if these are such cells, pass reference= the control."
+    ] * bool(negative)
+
+
+def _parts_of_targets(table: pd.DataFrame, groupby: str) -> list[str]:
+    shared = shared_targets(table)
+    if not shared:
+        return []
+    names = {name for of_target in shared.values() for name in of_target}
+    meanings = set(table.loc[table["name"].isin(names), "meaning"])
+    kinds = [_PLURAL[meaning] for meaning in PARTS if meaning in meanings]
+    target, examples = next(iter(shared.items()))
+    return [
+        f"obs[{groupby!r}] looks like {' and '.join(kinds)}, not targets: {len(names)} labels share {len(shared)} "
+        f"target{'s' if len(shared) > 1 else ''} ({some(map(repr, examples), 3)} of {target!r}). They stay apart, and "
+        "spb.pp.split and the audit hold out all labels of a target together; another split over them leaks the target. "
+        "Pool them with label_map='targets', or pass this column as guide_key beside a column of targets."
+    ]
+
+
+def _dashes(table: pd.DataFrame, groupby: str) -> list[str]:
+    dashed = table.loc[table["reason"] == "split at '-'", "label"].tolist()
+    return [
+        f"obs[{groupby!r}]: {some(map(repr, dashed), 3)} were split at '-' into several targets, but names of single genes "
+        "hold it too, as readthroughs do. If they are single targets, pass label_map= with them, or combination_sep='+'."
+    ] * bool(dashed)
+
+
+def _control_like(table: pd.DataFrame, groupby: str) -> list[str]:
+    rows = table[table["meaning"].isin([TARGET, *PARTS]) & (table["reason"] == "not a measured gene")]
+    held = [str(label) for label in rows["label"] if holds_control_word(label)]
+    control = table[table["meaning"] == CONTROL]
+    if (
+        control["reason"].eq(NAMED).any()
+    ):  # whoever names the control has seen other words, but may have missed siblings
+        words = set(map(control_word, control["label"])) - {None}
+        held = [label for label in held if control_word(label) in words]
+    if not held:
+        return []
+    n = int(rows.loc[rows["label"].isin(held), "n_cells"].sum())
+    return [
+        f"obs[{groupby!r}]: {some(map(repr, held))} ({n} cells) hold a word for a control, but the control is "
+        f"{some(map(repr, control['label']), 3)}. If they belong to it, pass reference= the list of all its labels."
+    ]
+
+
+def _mostly_left_out(table: pd.DataFrame, groupby: str) -> list[str]:
+    cells, total = left_out(table), int(table["n_cells"].sum())
+    out = sum(cells.values())
+    if not out or 2 * out < total:
+        return []
+    reasons = ", ".join(f"{reason!r}: {n}" for reason, n in cells.items())
+    return [
+        f"{out} of {total} cells ({100 * out / total:.0f}%) are left out by their label in obs[{groupby!r}] ({reasons}). "
+        "Check that groupby= names the right column."
+    ]

@@ -1,0 +1,64 @@
+"""Predictions for several cell lines, doses or times under the same labels: those of the data's own, or none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from ..._columns import BATCH, role
+from ..._core.arrays import BoolArray
+from ..._log import info, some
+
+CONTEXT = re.compile(
+    r"(cell[_ .]?(line|type)s?|celltypes?|tissue|organ|organism|species|genotype|sex|donor([_ .]?id)?|"
+    r"patient([_ .]?id)?|individual|time([_ .]?points?)?|day|hours?|dose([_ .]?(val|value))?|dosage|concentration|treatment|"
+    r"stimulation|stimulus|cytokine|condition|dataset|study|context|covariate)",
+    re.IGNORECASE,
+)
+MAX_LEVELS = 50
+
+
+def rows_of_one_context(predicted: AnnData, labels: Sequence[str], known: BoolArray, data: AnnData) -> BoolArray:
+    """Return which predicted rows are of the context of the data; refuse where nothing says which that is.
+
+    ``known`` are the rows whose label is one of the data. A column of contexts is one with such a name, or one of which
+    every label has one row for each of several levels.
+    """
+    keep = np.ones(predicted.n_obs, dtype=bool)
+    text = pd.Series(list(labels), dtype=object)
+    for column in predicted.obs.columns:
+        values = predicted.obs[column].astype(object)
+        values = values.where(values.notna(), "").astype(str).reset_index(drop=True)
+        rows = known & keep
+        levels = sorted(set(values[rows]))
+        if not 1 < len(levels) <= MAX_LEVELS or values.equals(text) or not _crosses(values[rows], text[rows], column):
+            continue
+        own = set(data.obs[column].dropna().astype(str)) if column in data.obs.columns else set()
+        shared = own & set(levels)
+        if len(shared) == 1 and len(own) == 1:
+            (level,) = shared
+            keep &= (values == level).to_numpy()
+            info(f"predictions for {column} {level!r} are taken, as the data are of it")
+        elif len(shared) < 2 or own != set(levels):
+            msg = (
+                f"`predictions` has rows for several levels of {column!r} under the same labels ({some(levels)}), and "
+                "nothing says which the data are; their mean would be a prediction of none. Pass those of one: "
+                f"predictions[predictions.obs[{str(column)!r}].astype(str) == {levels[0]!r}]."
+            )
+            raise ValueError(msg)
+    return keep
+
+
+def _crosses(values: pd.Series, labels: pd.Series, column: str) -> bool:
+    """Whether a label has rows on several levels, in a column that is named like a context or has one row for each."""
+    pairs = pd.DataFrame({"label": labels, "level": values})
+    if not (pairs.groupby("label")["level"].nunique() > 1).any():
+        return False
+    if CONTEXT.fullmatch(str(column)):
+        return True
+    one_row_each = not pairs.duplicated().any() and pairs["level"].nunique() < pairs["label"].nunique()
+    return one_row_each and role(str(column)) != BATCH

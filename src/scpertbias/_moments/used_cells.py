@@ -1,0 +1,130 @@
+"""Which cells count: what their labels mean, their split, and what is left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from anndata import AnnData
+
+from .. import _keys, _validate
+from .._core.arrays import BoolArray, IntArray
+from .._labels import NO_LABEL, SEVERAL, Labels, announce, parse, stored_map
+from .._log import info, some, warn
+from .obs_columns import MIN_CONTROLS
+
+FEW_REPLICATES = 10
+REPEATED = 0.2
+
+
+def cell_codes(
+    adata: AnnData, data: Mapping[str, Any]
+) -> tuple[IntArray, tuple[tuple[str, ...], ...], npt.NDArray[np.str_]]:
+    """Return the label code of each training cell (0 control, −1 any other cell), the targets, the gene symbols."""
+    _validate.cells_or_profiles(adata, lazy=True)  # only tables are read
+    labels, symbols, _ = read_labels(adata, data)
+    train = splits(adata, data["split_key"], labels) == _keys.SPLITS.index("train")
+    return np.where(train, labels.codes, -1), labels.targets, symbols
+
+
+def read_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.NDArray[np.str_], str | None]:
+    """Return the labels of the cells, the gene symbols, and the column of ``var`` that these are in."""
+    symbols, key = _validate.gene_symbols(adata, data["gene_symbols"])
+    labels = parse(
+        _validate.column(adata, data["groupby"], argument="groupby"),
+        groupby=data["groupby"],
+        reference=data["reference"],
+        combination_sep=data["combination_sep"],
+        label_map=stored_map(data["label_map"]),
+        symbols=symbols.tolist(),
+        ids=None if key is None else adata.var_names,
+    )
+    return labels, symbols, key
+
+
+def check_labels(adata: AnnData, labels: Labels, groupby: str) -> None:
+    """Say what was understood, and refuse cells that stand in several rows, one for each of their guides."""
+    announce(labels, groupby)
+    if adata.obs_names.is_unique:
+        return
+    pairs = pd.DataFrame({"cell": adata.obs_names, "code": labels.codes})[labels.codes >= 0].drop_duplicates()
+    n = pairs["cell"].nunique()
+    several = int((pairs["cell"].value_counts() > 1).sum())
+    if several > REPEATED * n:
+        msg = (
+            f"{several} of {n} cells occur under several labels of obs[{groupby!r}], as where each guide of a cell has a row "
+            "of its own (high multiplicity of infection). Keep the cells with one guide: "
+            "adata = adata[~adata.obs_names.duplicated(keep=False)].copy()."
+        )
+        raise ValueError(msg)
+
+
+def splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:
+    """Return the split of each cell; control cells are train; without the column all are."""
+    if split_key not in adata.obs.columns:
+        info(f"there is no obs[{split_key!r}]: all perturbations are used for training")
+        return np.zeros(adata.n_obs, dtype=np.int64)
+    return np.where(labels.codes == 0, 0, _validate.split_codes(adata, split_key))
+
+
+def leave_out(
+    labels: Labels, batch: IntArray, batch_names: Sequence[str], split: IntArray
+) -> tuple[IntArray, dict[str, int], dict[str, str]]:
+    """Return codes with −1 for every cell that cannot count, and by reason how many were left out, and its kind."""
+    codes, left_out = labels.codes.copy(), dict(labels.dropped)
+    kinds = {reason: _keys.MISSING if reason in (NO_LABEL, SEVERAL) else _keys.LABEL for reason in left_out}
+
+    def drop(cells: BoolArray, reason: str, kind: str) -> None:
+        n = int((cells & (codes >= 0)).sum())
+        if n:
+            left_out[reason], kinds[reason] = n, kind
+            codes[cells] = -1
+
+    drop(batch < 0, "no batch", _keys.MISSING)
+    drop(split < 0, "no split", _keys.MISSING)
+    if len(batch_names) > 1:
+        controls = np.bincount(batch[codes == 0], minlength=len(batch_names))
+        for i in np.flatnonzero(controls < MIN_CONTROLS).tolist():
+            drop(batch == i, f"batch {batch_names[i]!r} with {controls[i]} control cells", _keys.SMALL_BATCH)
+    if small := [reason for reason, kind in kinds.items() if kind == _keys.SMALL_BATCH]:
+        cells = sum(left_out[reason] for reason in small)
+        warn(f"{cells} cells are left out: under {MIN_CONTROLS} control cells in {', '.join(small[:5])}.")
+    n_control = int((codes == 0).sum())
+    if n_control < _validate.MIN_CONTROL_CELLS:
+        msg = (
+            f"The control {labels.reference!r} has {n_control} cells; at least {_validate.MIN_CONTROL_CELLS} are "
+            "needed. Pass reference= if another label is the control"
+            + (", or use fewer batches." if len(batch_names) > 1 else ".")
+        )
+        raise ValueError(msg)
+    return codes, left_out, kinds
+
+
+def usable(
+    row: IntArray, perturbation: IntArray, min_cells: int, left_out: Mapping[str, int], kinds: Mapping[str, str]
+) -> tuple[BoolArray, npt.NDArray[np.str_]]:
+    """Return which rows enter fits and scores, and why the others do not."""
+    n = np.bincount(perturbation, weights=np.bincount(row[row >= 0], minlength=len(perturbation)))[perturbation]
+    used = (n >= min_cells) | (perturbation == 0)
+    if not used[perturbation > 0].any():
+        most = int(n[perturbation > 0].max(initial=0))
+        small = [reason for reason, kind in kinds.items() if kind == _keys.SMALL_BATCH]
+        if most == 0 and small:
+            msg = (
+                f"No batch holds both control and perturbed cells ({some(small)}), so that no cell can be compared with a "
+                "control of its own batch. Name another column, or leave batch_key out: differences between the batches "
+                "then count as effects."
+            )
+        else:
+            msg = f"No perturbation has min_cells={min_cells} cells (the largest has {most}); lower min_cells."
+            if 0 < most < FEW_REPLICATES:
+                msg += (
+                    " If the rows are replicates of bulk samples or sums over cells: single cells are needed, as noise and "
+                    "ceilings are estimated from the variance over cells within a perturbation."
+                )
+        raise ValueError(msg)
+    few = [f"{int(k)} cells, fewer than min_cells={min_cells}" for k in n]
+    return used, np.where(used, "", few)

@@ -1,0 +1,64 @@
+"""Sentences about what must be known before one believes a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..numbers import by_words, count, listed, percent, percent_interval, upper
+from .terms import DEGENERATE, Facts, plural, sample_size, without
+
+
+def _above_ceiling(f: Facts) -> str:
+    return (
+        f"{f['model']} scores above the noise ceiling ({percent(f['skill'])}, 95% CI "
+        f"{percent_interval(f['ci_low'], f['ci_high'])}, {sample_size(f['n'], f['n_effective'])}). Check that its training "
+        "data exclude the held-out perturbations"
+    )
+
+
+def _few_perturbations(f: Facts) -> str:
+    those = "all models" if f["all_models"] else listed(f["model"])
+    fewest, effective = min(f["n"]), min(f["n_effective"])
+    reasons = [f"{fewest} held-out perturbations; {f['many']} are recommended"] if fewest < f["many"] else []
+    if effective < f["few"]:
+        reasons.append(f"effectively {effective:.0f} perturbations; {f['few']} are recommended")
+    return f"Intervals of {those} are approximate ({'; '.join(reasons)})"
+
+
+def _cannot_be_separated(f: Facts) -> str:
+    return (
+        f"Effects cannot be separated from {f['column']}: {percent(f['untested'])} of the perturbed cells are in levels "
+        "without enough control cells"
+    )
+
+
+def _check_warning(f: Facts) -> str:
+    # A capital where the text begins with a word, and not with a name.
+    return upper(f["detail"]) if f["detail"].startswith("no ") else f["detail"]
+
+
+TEMPLATES: dict[str, Callable[[Facts], str]] = {
+    "cells_left_out": lambda f: (
+        f"{percent(f['n_left_out'] / f['n_cells'])} of the cells were left out ({count(f['n_left_out'])} of "
+        f"{count(f['n_cells'])}). Check labels and batches before you use a verdict"
+    ),
+    "few_controls": lambda f: (
+        f"{'One batch has' if f['n_batches'] > 1 else 'The screen has'} only "
+        f"{plural(f['fewest_controls'], 'control cell')}; {f['enough']} are recommended. Verdicts may change with more"
+    ),
+    "few_genes": lambda f: (
+        f"The panel has only {plural(f['n_genes'], 'gene')}; {f['enough']} are recommended. Verdicts hold for this panel"
+    ),
+    "cannot_be_separated": _cannot_be_separated,
+    "above_ceiling": _above_ceiling,
+    "check_warning": _check_warning,
+    "degenerate_attributions": lambda f: (
+        f"Ignore the attributions of {by_words(f['model'], [f'({DEGENERATE[flag]})' for flag in f['flag']])}"
+    ),
+    "no_pretraining": lambda f: (
+        f"{listed(f['model'])}: trained without published weights, so this audit does not evaluate pretraining"
+    ),
+    "regime_left_out": lambda f: f"Not run {without(f['regime'])}: {f['reason']}",
+    "model_left_out": lambda f: f"{f['model']} was left out: {f['reason']}",
+    "few_perturbations": _few_perturbations,
+}

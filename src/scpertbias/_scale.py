@@ -1,0 +1,231 @@
+"""The scale of the values: what is read, what is refused, and what takes values to a scale that is read.
+
+Every problem has its fixes, all of which are stated in the error. A test applies each of them to values of each kind: what
+one message proposes is never refused by another.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from ._core import scales
+from ._core.arrays import FloatArray
+from ._core.scales import LARGEST_LOG, RowScales
+
+CHUNK = 1 << 20
+MIN_COUNTS = 10
+"""A cell of fewer counts says next to nothing, and is scaled up like all others."""
+EARLY = 1000
+"""Values after which the scale is judged while more are to come: a few whole numbers say little."""
+
+FIXES = {
+    "normalize": "pass normalize=True to spb.pp.profiles or spb.tl.audit",
+    "log_normalize": "run sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata) and leave normalize=True out",
+    "as_they_are": "leave normalize=True out if they are log-normalized already",
+    "counts": "pass the layer of the raw counts",
+    "logs": "pass log-normalized values",
+    "unlog": "undo one of the two logarithms, adata.X = np.expm1(adata.X), and leave normalize=True out",
+    "one_scale": (
+        "take each source to log-normalized values before they are joined (sc.pp.normalize_total, sc.pp.log1p on its raw "
+        "counts), and leave normalize=True out"
+    ),
+    "base": "state it in adata.uns['log1p'] = {'base': 2} if they are logarithms to base 2",
+    "finite": "remove them first",
+}
+# Problem (how it is stated), and the fixes.
+PROBLEMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "not_finite": ("{where} holds NaN or infinite values", ("finite",)),
+    "negative": (
+        "{where} holds negative values (down to {low:.3g}), as z-scores do (spb.pp.standardize and spb.pp.regress_mt_ribo "
+        "make layers that may be negative)",
+        ("logs",),
+    ),
+    "mixed": ("{where} holds cells on different scales: {shares}", ("one_scale",)),
+    "counts": (
+        "{where} looks like raw counts (whole numbers up to {high:.0f}); log-normalized values are expected",
+        ("log_normalize", "normalize"),
+    ),
+    "proportions": (
+        "{where} holds proportions (every cell sums to 1); log-normalized values are expected",
+        ("log_normalize", "normalize"),
+    ),
+    "linear": (
+        "{where} holds normalized counts that were not logged (values up to {high:.4g}); log-normalized values are expected",
+        ("log_normalize", "normalize"),
+    ),
+    "too_large": (
+        "{where} holds values up to {high:.4g}, too large for log-normalized values (log1p of a million is 13.8). Counts "
+        "that a correction for ambient RNA made fractions are counts",
+        ("log_normalize", "normalize", "base"),
+    ),
+    "logged_twice": ("{where} was logged twice", ("unlog",)),
+    "logs": ("`normalize=True` expects raw counts, but {where} is log-normalized already", ("as_they_are", "counts")),
+    "not_counts": (
+        "`normalize=True` expects raw counts, but {where} holds other values (maximum {high:.3g})",
+        ("as_they_are", "counts", "log_normalize"),
+    ),
+}
+WORDS = {
+    scales.COUNTS: "raw counts",
+    scales.LINEAR: "normalized counts, not logged",
+    scales.LN: "natural logarithms",
+    scales.LOG2: "logarithms to base 2",
+    scales.LOG10: "logarithms to base 10",
+    scales.TWICE: "values logged twice",
+    "": "other values",
+}
+
+
+class Scale:
+    """Refuses NaN, z-scores, and values on another scale than is meant, as values come: by value and by cell."""
+
+    def __init__(
+        self, *, layer: str | None, normalize: bool, may_be_negative: bool = False, log_base: float | None = None
+    ) -> None:
+        self.layer = layer
+        self.where = "X" if layer is None else f"layers[{layer!r}]"
+        self.normalize, self.may_be_negative, self.stated_base = normalize, may_be_negative, log_base
+        self.low, self.high, self.whole, self.n = np.inf, -np.inf, True, 0
+        self.rows = RowScales()
+        self.n_sized, self.size_sum, self.n_shallow = 0, 0.0, 0
+
+    def add(self, x: Any, *, whole_cells: bool = True) -> None:
+        """Look at some of the values; ``whole_cells`` says whether they are all those of some cells."""
+        if not isinstance(x, np.ndarray) and not (sparse.issparse(x) and x.format in {"csr", "csc"}):
+            msg = f"{self.where} is a {type(x).__name__}; dense, CSR and CSC arrays are read."
+            raise TypeError(msg)
+        numbers(x, layer=self.layer)
+        values = np.asarray(x) if isinstance(x, np.ndarray) else x.data
+        if values.size == 0:
+            return
+        step = max(1, CHUNK // max(1, values[:1].size))  # both passes over a chunk find it in cache
+        parts = [values[start : start + step] for start in range(0, len(values), step)]
+        self.low = float(np.min([self.low, *(part.min() for part in parts)]))  # of NumPy: NaN stays NaN
+        self.high = float(np.max([self.high, *(part.max() for part in parts)]))
+        self.n += values.size
+        self.whole = self.whole and _all_whole(values)
+        self._refuse(("not_finite", "negative"))
+        if not self.may_be_negative:
+            self.rows.add(x, whole_cells=whole_cells)
+        if self.n >= EARLY:
+            self._refuse(early=True)
+
+    def add_sizes(self, size: FloatArray) -> None:
+        """Look at what counts of some cells are divided by."""
+        positive = size[size > 0]
+        self.n_sized, self.size_sum = self.n_sized + len(positive), self.size_sum + float(positive.sum())
+        self.n_shallow += int((positive < MIN_COUNTS).sum())
+
+    def finish(self) -> None:
+        """Look at what all values were."""
+        if self.n == 0:
+            msg = (
+                f"{self.where} holds no value: no cell, no gene or zeros alone. Pass cells with expression, or name the "
+                "layer that holds it (layer=)."
+            )
+            raise ValueError(msg)
+        self._refuse()
+
+    def fresh(self) -> Scale:
+        """Return one that has seen nothing."""
+        return Scale(
+            layer=self.layer,
+            normalize=self.normalize,
+            may_be_negative=self.may_be_negative,
+            log_base=self.stated_base,
+        )
+
+    def join(self, other: Scale) -> None:
+        """Take over what another one saw."""
+        self.low, self.high = float(np.minimum(self.low, other.low)), float(np.maximum(self.high, other.high))
+        self.whole, self.n = self.whole and other.whole, self.n + other.n
+        self.rows.join(other.rows)
+        self.n_sized, self.size_sum = self.n_sized + other.n_sized, self.size_sum + other.size_sum
+        self.n_shallow += other.n_shallow
+
+    @property
+    def log_base(self) -> float:
+        """Base of the logarithms: that of the values where they show it, else the one stated, else e."""
+        if self.normalize:
+            return float(np.e)
+        return scales.BASES.get(self.rows.scale or "", self.stated_base or float(np.e))
+
+    def record(self) -> dict[str, Any]:
+        """Return what is known of the values, for a record."""
+        target_sum = self.rows.target_sum(self.rows.scale or "")
+        return {
+            "scale": self.rows.scale or "",
+            "scale_sum": float("nan") if target_sum is None else float(f"{target_sum:.3g}"),
+            "scale_sums": [float(f"{s:.2g}") for s in self.rows.target_sums] if self.rows.scale == scales.LN else [],
+            "not_normalized": self.rows.not_normalized,
+            "log_base": self.log_base,
+            "n_shallow": self.n_shallow,
+            "mean_size": self.size_sum / self.n_sized if self.n_sized else float("nan"),
+        }
+
+    def problem(self, *, early: bool = False) -> str | None:
+        """Return what is wrong with the values so far, a key of ``PROBLEMS``; ``early``: more are to come."""
+        if not (np.isfinite(self.low) and np.isfinite(self.high)):
+            return "not_finite"
+        if self.may_be_negative:
+            return None
+        if self.low < 0:
+            return "negative"
+        if self._shares():
+            return "mixed"
+        scale, counts = self.rows.scale, self.whole and self.high > 1
+        if scale == scales.TWICE:
+            return "logged_twice"
+        largest = LARGEST_LOG / min(1.0, np.log(self.log_base))  # no lower limit for base 10
+        if self.normalize:
+            if scale in scales.BASES:
+                return "logs"
+            counts = counts or (early and self.whole)
+            return None if counts or scale == scales.LINEAR or self.high > LARGEST_LOG else "not_counts"
+        if counts:
+            return "counts"
+        if scale == scales.LINEAR:
+            total = self.rows.target_sum(scale)
+            return "proportions" if total is not None and abs(total - 1) < scales.EXACT else "linear"
+        return "too_large" if self.high > largest else None
+
+    def _shares(self) -> dict[str, float]:
+        """Return the share of the cells on each scale where there are several, none where there is one."""
+        shares = self.rows.scales
+        rest = 1 - sum(shares.values())
+        # Between counts, other values are fractions of counts where they are too large for logarithms.
+        if set(shares) == {scales.COUNTS} and rest * self.rows.n > 1 and self.rows.rest <= LARGEST_LOG:
+            shares = {**shares, "": rest}
+        return shares if len(shares) > 1 else {}
+
+    def _refuse(self, problems: tuple[str, ...] | None = None, *, early: bool = False) -> None:
+        problem = self.problem(early=early)
+        if problem is None or (problems is not None and problem not in problems):
+            return
+        text, fixes = PROBLEMS[problem]
+        shares = ", ".join(f"{100 * share:.0f}% {WORDS[name]}" for name, share in self._shares().items())
+        text = text.format(where=self.where, low=self.low, high=self.high, shares=shares)
+        advice = "; or ".join(FIXES[fix] for fix in fixes)
+        msg = f"{text}. {advice[0].upper()}{advice[1:]}."
+        raise ValueError(msg)
+
+
+def numbers(x: Any, *, layer: str | None) -> None:
+    """Refuse text, objects, complex numbers and masked values."""
+    where = "X" if layer is None else f"layers[{layer!r}]"
+    if x.dtype.kind not in "biuf":
+        msg = f"{where} holds values of type {x.dtype}; real numbers are read: convert it with .astype(np.float32)."
+        raise TypeError(msg)
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        msg = f"{where} is a masked array, whose gaps would be read as values; fill them with .filled() or drop the cells."
+        raise ValueError(msg)
+
+
+def _all_whole(values: npt.NDArray[Any]) -> bool:
+    flat = values.ravel(order="K")
+    sample = flat[:: max(1, flat.size // 50_000)]
+    return bool(np.array_equal(sample, np.round(sample)) and np.array_equal(flat[:5000], np.round(flat[:5000])))

@@ -1,0 +1,125 @@
+"""What the values and the genes of a screen are, and what of them its reader should know."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .. import _genes, _keys, _validate
+from .._log import some
+from .._moments import Screen
+from .._scale import MIN_COUNTS, WORDS
+from ._annotate import marked
+
+Finding = tuple[str, str, str]
+N_NAMED = 8
+PANEL = 500
+"""Fewer genes than these are a panel, not a transcriptome."""
+DOMINANT = 0.2
+"""A gene with such a share of the counts moves all others when it moves."""
+
+
+# -- values --------------------------------------------------------------------------------------------------------
+
+
+def scale_findings(screen: Screen) -> list[Finding]:
+    """Return what scale the values are on, and what is odd about it."""
+    record, control = screen.record, screen.moments.control
+    low, high = float(control.min()), float(control.max())
+    if record.get("normalize"):
+        origin = f"raw counts, normalized on the fly to log1p({float(record['target_sum']):g} × count / size)"
+    else:
+        scale = str(record.get("scale", ""))
+        total = float(record.get("scale_sum", np.nan))
+        every = f"; every cell sums to {total:g}" if np.isfinite(total) else ""
+        words = f"{WORDS[scale]} of counts{every}; " if scale else ""
+        origin = f"{words}means of control cells from {low:.2g} to {high:.3g}"
+    if low < 0:
+        detail = f"{origin}; negative values: scores are not comparable with those of log-normalized values"
+        return [("scale", "note", detail)]
+    rows = [("scale", "ok", origin)]
+    if record.get("not_normalized"):
+        detail = "counts were logged without being normalized: differences of depth between cells count as effects"
+        advice = (
+            "Run sc.pp.normalize_total before sc.pp.log1p, unless the counts were corrected for depth (SCTransform)"
+        )
+        rows.append(("scale", "warning", f"{detail}. {advice}"))
+    if len(sums := [float(s) for s in record.get("scale_sums", ())]) > 1:
+        detail = f"cells were normalized to different sums ({', '.join(f'{s:g}' for s in sums)})"
+        rows.append(("scale", "warning", f"{detail}: normalize all sources alike before they are joined"))
+    if n := int(record.get("n_shallow", 0)):
+        detail = f"{n} cells hold fewer than {MIN_COUNTS} counts and were scaled up like all others"
+        rows.append(("scale", "warning", f"{detail}. Remove them with sc.pp.filter_cells"))
+    if column := str(record.get("other_total", "")):
+        totals = (
+            f"{float(record['other_total_mean']):.4g}, while the counts here sum to {float(record['mean_size']):.4g}"
+        )
+        detail = f"obs[{column!r}] is on average {totals} per cell"
+        rows.append(("scale", "warning", f"{detail}. Pass size_factors={column!r} if it is the total of all genes"))
+    return rows
+
+
+# -- genes ---------------------------------------------------------------------------------------------------------
+
+
+def gene_findings(screen: Screen, adata: AnnData) -> list[Finding]:
+    """Return which genes are measured: confounders, targets, symbols that repeat, panels, what is not a gene."""
+    rows: list[Finding] = []
+    kinds, n_of = screen.record.get("left_out_feature", ()), screen.record.get("left_out_feature_n", ())
+    if others := {str(kind): int(n) for kind, n in zip(kinds, n_of, strict=True)}:
+        rows.append(("genes", "note", f"columns that are not genes were left out: {_genes.described(others)}"))
+    hint = _genes.ids_without_symbols(screen.genes, screen.symbols, screen.record.get("gene_symbols"))
+    for key, name in (("mt", "mitochondrial (MT-)"), ("ribo", "ribosomal")):
+        n = int(marked(adata, key, screen.symbols).sum())
+        rows.append(("genes", "ok" if n else "warning", f"{n or 'no'} {name} genes are measured"))
+    if hint:
+        rows.append(("genes", "warning", hint))
+    targets = {gene for genes in screen.targets for gene in genes}
+    n = len(targets.intersection(screen.symbols.tolist()))
+    rows.append(("genes", "ok" if n else "note", f"{n} of {len(targets)} perturbed genes are measured"))
+    return [*rows, *_name_findings(screen, adata, targets), *_closure_findings(screen)]
+
+
+def _name_findings(screen: Screen, adata: AnnData, targets: set[str]) -> list[Finding]:
+    rows: list[Finding] = []
+    symbols, key = _validate.gene_symbols(adata, screen.record.get("gene_symbols"))
+    names = adata.var_names.to_numpy(str) if key is None else adata.var[key].astype(str).to_numpy(str)
+    other = (names != symbols) & ~adata.var_names.isin(symbols) & (not _genes.are_ids(names))
+    if other.any():
+        first = f"{names[other][0]} is read as {symbols[other][0]}"
+        detail = f"{int(other.sum())} names look like genes in another spelling, or have a genome as prefix: {first}"
+        rows.append(("genes", "note", detail))
+    repeated = sorted(set(symbols[pd.Series(symbols).duplicated().to_numpy()].tolist()))
+    if repeated:
+        detail = f"{len(repeated)} symbols have several columns, of which that of highest expression counts"
+        rows.append(("genes", "note", f"{detail}: {some(repeated, N_NAMED)}"))
+    if guides := _genes.named_like_guides(screen.genes.astype(str), targets):
+        detail = f"{len(guides)} columns are named like guides of the targets; leave them out if they are no genes"
+        rows.append(("genes", "warning", f"{detail}: {some(guides, N_NAMED)}"))
+    return rows
+
+
+def _closure_findings(screen: Screen) -> list[Finding]:
+    """Return what normalization by the total of the measured genes does: where one gene rises, all others fall."""
+    record, control = screen.record, screen.moments.control
+    if record.get("normalize"):
+        own_totals = record.get("size_factors") in (None, _keys.OWN_TOTAL)
+        total = float(record["target_sum"]) if own_totals else np.nan
+    else:
+        total = float(record.get("scale_sum", np.nan))
+    if not np.isfinite(total) or control.min() < 0:
+        return []
+    rows: list[Finding] = []
+    advice = "Normalize by the total of the transcriptome (size_factors=)"
+    if len(control) < PANEL:
+        detail = (
+            f"{len(control)} genes are measured and cells are normalized by their sum: when one rises, all others fall"
+        )
+        rows.append(("genes", "warning", f"{detail}. {advice}"))
+    shares = np.expm1(control * np.log(float(record["log_base"]))) / total
+    gene = int(np.argmax(shares))
+    if shares[gene] > DOMINANT:
+        detail = f"{screen.symbols[gene]} has {100 * shares[gene]:.0f}% of the counts of control cells"
+        rows.append(("genes", "warning", f"{detail}: when it moves, normalization moves all others. {advice}"))
+    return rows

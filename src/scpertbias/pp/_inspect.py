@@ -1,0 +1,70 @@
+"""What a file or an AnnData holds, before anything is computed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from anndata import AnnData
+
+from .. import _validate
+from .._docs import docs
+from .._inspect import inspect as rows_of
+from .._labels import LabelMap
+
+
+@docs.dedent
+def inspect(
+    data: AnnData | str | os.PathLike[str],
+    *,
+    groupby: str | None = None,
+    reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
+    modality: str | None = None,
+) -> pd.DataFrame:
+    """Look at cells before anything is computed: scale, columns of ``obs``, what labels mean, what would be left out.
+
+    Only tables and a sample of rows are read. On the command line ``scpertbias inspect FILE`` prints the same.
+
+    Parameters
+    ----------
+    data
+        Cells, or a file with cells (``.h5ad``, ``.zarr``, ``.h5mu``, the ``.h5`` of Cell Ranger).
+    groupby
+        Column of ``obs`` that names each cell's perturbation; by default the one that looks most like it.
+    %(reference)s
+    modality
+        Modality of an ``.h5mu`` file; by default ``rna``, ``gex``, or the one with the most features.
+
+    Returns
+    -------
+    One row per thing: ``about`` (``data``, ``values``, ``genes``, ``obs``, ``labels``, ``left out``, ``note``,
+    ``problem`` or ``command``), its ``name``, what it is taken for (``guess``), and ``detail``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such column or modality.
+    ValueError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> rows = spb.pp.inspect(spb.ds.papalexi_2021())
+    >>> rows[rows["about"] == "obs"].set_index("name")["guess"].loc[["perturbation", "guide", "bio_rep"]].tolist()
+    ['perturbation', 'guide', 'batch (a batch)']
+    """
+    if not isinstance(data, str | os.PathLike):
+        _validate.cells_or_profiles(data, lazy=True)
+    return rows_of(
+        data if isinstance(data, AnnData) else Path(data),
+        groupby=groupby,
+        reference=reference,
+        combination_sep=combination_sep,
+        label_map=label_map,
+        modality=modality,
+    )

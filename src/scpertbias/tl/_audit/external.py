@@ -1,0 +1,76 @@
+"""Models that the audit does not fit: predictions that are passed, or that lie in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from anndata import AnnData
+
+from ... import _held_out, _moments, _results, _store
+from ..._log import warn
+from ..._models._base import closed_forms, from_cells
+from ..._models.external.add_predictions import add_predictions
+from .cross_fit import Variant
+
+
+def split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """Return the models to fit, and of those stored in the data what :func:`add_predictions` needs to take them over."""
+    records = _store.models(adata) if isinstance(adata, AnnData) else {}
+    stored_models = [name for name in models if name in records and name not in closed_forms()]
+    model_kinds = [*closed_forms(), *from_cells()]
+    unknown = [name for name in models if name not in records and name not in model_kinds]
+    if unknown:
+        msg = (
+            f"`models`: {unknown} are not known; there are {model_kinds}, and stored in the data {list(records)}. Other "
+            "models' predictions go to predictions=."
+        )
+        raise ValueError(msg)
+    to_fit = [name for name in models if name not in stored_models]
+    if isinstance(adata, AnnData) and _store.profiles_record(adata) is not None:
+        return to_fit, {}
+    return to_fit, {name: _arguments_of(adata, name, records[name]) for name in stored_models}
+
+
+def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what :func:`add_predictions` takes; changes against control stay changes, as their ceiling is another one."""
+    arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test"), "record": record}
+    if not _results.are_changes(record):
+        return arguments
+    control = _moments.of(adata, **_results.agreed_data({name: record})).moments.control
+    return {**arguments, "predictions": arguments["predictions"] - control, "kind": "delta"}
+
+
+def add_external(
+    profiles: AnnData, external: Mapping[str, dict[str, Any]], models: Collection[Variant], split_key: str
+) -> None:
+    """Add external predictions to the profiles; of all models there something must say what they have not seen."""
+    for name, arguments in external.items():
+        record = arguments.pop("record", {})
+        add_predictions(profiles, key_added=name, **arguments)
+        _results.copy_batch_weights(profiles, name, record)
+    _check_held_out(profiles, external, {model.name for model in models}, split_key)
+
+
+def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Collection[str], split_key: str) -> None:
+    """Refuse models of which nothing says what they have not seen; those that lie in profiles are only named.
+
+    What the audit fits anew takes the place of what lies there.
+    """
+    records = {
+        name: r for name, r in _store.models(profiles).items() if name not in fitted and not r.get("cross_fitted")
+    }
+    if not records:
+        return
+    screen = _moments.of(profiles, split_key=split_key)
+    for name in [name for name, record in records.items() if not _held_out.unseen(record, screen, None)]:
+        why = _held_out.why_all_seen(screen, split_key)
+        msg = f"nothing says which perturbations {name!r} has not seen: {why}, so it cannot be judged"
+        if name not in external:
+            warn(f"{msg}; it is in none of the scores.")
+            continue
+        msg = (
+            f"`predictions`: {msg}. Say in obs[{split_key!r}] what it was trained on ('train', 'val', 'test'; see "
+            "spb.pp.split), or add it to profiles with spb.tl.add_predictions(…, test=[…])."
+        )
+        raise ValueError(msg)

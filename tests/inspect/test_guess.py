@@ -1,0 +1,77 @@
+"""What values, genes and columns look like."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scpertbias._inspect.guess import columns, gene_names, levels_of, scale
+from scpertbias._inspect.source import Matrix
+
+RNG = np.random.default_rng(0)
+COUNTS = RNG.poisson(2.0, (200, 50)) * 1.0
+SHARES = COUNTS / COUNTS.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "guess", "detail"),
+    [
+        (COUNTS, "raw counts", "whole numbers, 0 to"),
+        (np.log1p(1e4 * SHARES), "log-normalized", "every row sums to 10000 before the logarithm"),
+        (np.log2(1 + 1e4 * SHARES), "log-normalized", "before the logarithm, base 2"),
+        (np.log1p(COUNTS * RNG.uniform(1, 2, (200, 1))), "log-normalized", "0 to"),
+        (1e4 * SHARES, "normalized, not logged", "every row sums to 10000"),
+        (SHARES, "proportions", "every row sums to 1"),
+        (COUNTS * RNG.uniform(1, 20, (200, 1)), "not logged", "fractional counts"),
+        (COUNTS - 2.5, "scaled or residuals", "negative values"),
+        (np.minimum(COUNTS, 1), "binary", "0 to 1"),
+        (np.full((3, 3), np.nan), "not finite", "NaN"),
+        (np.zeros((0, 5)), "empty", "no value"),
+        (np.zeros((5, 5)), "binary", "0 to 0"),
+        (COUNTS[:, :1], "raw counts", "whole numbers"),
+    ],
+)
+def test_scale(values, guess, detail):
+    found_guess, found_detail = scale(Matrix("dense", "float64", values))
+    assert found_guess == guess
+    assert detail in found_detail
+
+
+def test_genes():
+    symbols = gene_names(pd.Index(["MT-CO1", "mt-Nd1", "RPL3", "STAT1", "RPS6KA1"]), {})
+    assert (symbols.key, symbols.detail) == (None, "symbols; 2 mitochondrial and 2 ribosomal by name")
+    ids = pd.Index([f"ENSG{i:011d}.2" for i in range(3)])
+    named = gene_names(ids, {"gene_name": lambda: pd.Series(["MT-CO1", None, "STAT1"])})
+    assert named.key == "gene_name"
+    assert named.symbols.tolist() == ["MT-CO1", ids[1], "STAT1"]
+    assert gene_names(ids, {}).detail.startswith("Ensembl ids without symbols")
+
+
+def obs(**more):
+    rng = np.random.default_rng(1)
+    gene = rng.choice(["NT", "STAT1", "JAK2", "MYC"], 400)
+    guide = [f"{g}_sg{k}" for g, k in zip(gene, rng.integers(1, 4, 400), strict=True)]
+    frame = pd.DataFrame(
+        {
+            "barcode": [f"c{i}" for i in range(400)],
+            "sg": guide,
+            "tgt": gene,
+            "lane": rng.choice(["a", "b"], 400),
+            **more,
+        }
+    )
+    return {name: (lambda name=name: frame[name]) for name in frame}
+
+
+def test_the_column_of_perturbations_and_that_of_guides():
+    genes = gene_names(pd.Index(["STAT1", "JAK2", "MYC"]), {})
+    guess = columns(obs(), genes, 400, None)
+    assert (guess.groupby, guess.guide) == ("tgt", "sg")
+    assert guess.candidates[0] == "tgt"
+    assert columns(obs(), genes, 400, "sg").guide is None
+    assert columns({}, genes, 400, None).groupby is None
+    without = {name: read for name, read in obs().items() if name in ("barcode", "lane")}
+    assert columns(without, genes, 400, None).groupby is None
+
+
+def test_levels_are_counted():
+    assert levels_of(pd.Series(["a", "b", "a", None])).to_dict() == {"a": 2, "b": 1}

@@ -1,0 +1,137 @@
+"""Is the response technical? The rules of METRICS 9 (b), the first that holds, on tables made by hand."""
+
+import pandas as pd
+import pytest
+
+from scpertbias._report.content import verdict_record
+from scpertbias._report.verdicts.technical import technical_verdict
+
+NAN = float("nan")
+PROGRAM = "HALLMARK_INTERFERON_GAMMA_RESPONSE"
+
+
+def row(axis, share=0.1, low=0.05, high=0.2, *, set_class="technical", beyond=False, n_genes=13, null=0.04, **other):
+    return {
+        "axis": axis, "kind": "genes", "regime": "full", "level": "screen", "share": share, "ci_low": low, "ci_high": high,
+        "set_class": set_class, "beyond": beyond, "part_of": "", "null": null, "p": 0.0005 if beyond else 0.6,
+        "n_genes": n_genes, **other,
+    }  # fmt: skip
+
+
+def program(share=0.67, low=0.65, high=0.7, axis=PROGRAM, **other):
+    return row(axis, share, low, high, set_class="program", **{"beyond": True, **other})
+
+
+def column(status="balanced", share=0.0, *, name="lot", kind="column", p=0.5, untested=0.0, **other):
+    return {
+        "column": name, "regime": "full", "kind": kind, "n_levels": 3, "share": share, "null": 0.01, "p": p,
+        "untested": untested, "outcome": False, "status": status, "within": "", "note": "", **other,
+    }  # fmt: skip
+
+
+def depth(share=0.15, p=0.001, kind="depth"):
+    return column("noted", share, name=kind, kind=kind, p=p)
+
+
+REST = row("other", 0.9, 0.8, 0.95, set_class="", beyond=None)
+MT, BATCH = row("mt"), column("confounded", 0.9, p=0.003)
+
+
+def ask(tables, *rows, balance=(column(),), rest=REST):
+    tables["confounding"] = pd.DataFrame([*rows, rest]).astype({"beyond": "boolean"})
+    if balance:
+        tables["balance"] = pd.DataFrame(balance)
+    made = verdict_record(technical_verdict(tables))
+    return made, [s["text"] for s in made["sentences"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "balance", "verdict", "kind"),
+    [
+        ([MT], [column()], "no", "no_sign"),
+        ([row("mt", 0.4, 0.3, 0.5, beyond=True), program()], [BATCH], "yes", "batch"),
+        ([row("mt", 0.4, 0.25, 0.5, beyond=True)], [column()], "yes", "technical_sets"),
+        ([row("mt", 0.4, 0.24, 0.5, beyond=True)], [column()], "partly", "technical_sets_in_part"),
+        ([MT, program()], [column(), depth()], "partly", "depth"),
+        ([MT, program()], [column(), depth(share=0.09)], "no", "program"),
+        ([MT, program()], [column(), depth(p=0.02)], "no", "program"),
+        ([MT, program()], [column(), depth(kind="mt_percent")], "no", "program"),
+        ([MT, program()], [column("adopted", 0.9, p=0.003)], "no", "program"),
+        ([MT, program(beyond=False)], [column()], "no", "no_sign"),
+        ([MT, program(0.02, 0.01, 0.03)], [column()], "no", "no_sign"),
+        ([row("mt", 0.3, 0.2, 0.25)], [column()], "inconclusive", "large_sets"),
+        ([row("mt", n_genes=4)], [column()], "inconclusive", "not_tested"),
+        ([MT], [], "inconclusive", "not_tested"),
+        ([MT], [column("outcome", 0.5, p=0.001)], "inconclusive", "not_tested"),
+        ([MT], [column("cannot be separated", NAN, p=NAN)], "inconclusive", "not_tested"),
+        ([MT], [column("noted", 0.05, p=0.001)], "no", "no_sign"),
+    ],
+)
+def test_the_first_rule_that_holds(tables, rows, balance, verdict, kind):
+    made, _ = ask(tables, *rows, balance=balance)
+    assert (made["verdict"], made["kind"]) == (verdict, kind)
+
+
+def test_without_a_response_nothing_is_technical(tables):
+    assert ask(tables, MT, rest={**REST, "share": NAN})[0]["kind"] == "no_response"
+    tables["confounding"] = tables["confounding"].iloc[:0]
+    assert technical_verdict(tables).kind == "not_computed"
+
+
+def test_sentences_have_numbers_and_say_what_to_do(tables):
+    assert ask(tables, MT, balance=[BATCH])[0]["text"] == (
+        "Yes, batch. The composition of lot accounts for 90% of the response, more than random composition (p = 0.003). Repeat "
+        "the audit with lot as the batch."
+    )
+    sets = [row("mt", 0.4, 0.3, 0.5, beyond=True), row("ribo", 0.2, 0.1, 0.3, beyond=True)]
+    assert ask(tables, *sets)[0]["text"] == (
+        "Yes. Mitochondrial genes account for 40% (95% CI 30–50) of the response, more than random genes of similar expression "
+        "(4.0%). So do ribosomal genes. Compare models after retraining without these genes."
+    )
+    assert ask(tables, row("mt", n_genes=0), balance=[column("outcome")])[0]["text"] == (
+        "Inconclusive. Not tested: no technical gene set has enough measured genes and no column of the cell table could be "
+        "tested for balance. Add what is missing to the input."
+    )
+
+
+def test_a_program_is_named_once_and_those_that_it_stands_for_not_at_all(tables):
+    rows = [program(), program(0.6, 0.5, 0.7, "HALLMARK_COMPLEMENT", part_of=PROGRAM), program(0.3, 0.2, 0.4, "mine")]
+    made, said = ask(tables, *rows)
+    assert made["text"].startswith(
+        "No, a biological program. Genes of the set Hallmark interferon gamma response account for 67% (95% CI 65–70)"
+    )
+    assert said[-1] == (
+        "A program that accounts for more of the response than random genes of similar expression: mine (30%, 95% CI 20–40)."
+    )
+
+
+def test_mitochondrial_and_ribosomal_genes_are_always_spoken_of(tables):
+    _, said = ask(tables, MT, row("ribo", NAN, NAN, NAN, n_genes=0), row("histone"))
+    assert said == [
+        "Balanced between perturbations and control: lot.",
+        "Mitochondrial genes account for 10% (95% CI 5.0–20) of the response, not significantly more than random genes of "
+        "similar expression (4.0%, p = 0.60).",
+        "Ribosomal genes: not assessed (none measured).",
+    ]
+    assert not [t for t in ask(tables, row("mt", null=NAN))[1] if "random" in t]
+
+
+@pytest.mark.parametrize(
+    ("given", "start"),
+    [
+        (
+            column("adopted", 0.9, p=0.003),
+            "Effects are computed within levels of lot. Its composition otherwise accounts",
+        ),
+        (
+            column("outcome", 0.3, p=0.003),
+            "The composition of lot accounts for 30% of the response (p = 0.003); as an outcome",
+        ),
+        (depth(), "Sequencing depth differs between perturbations and accounts for 15%"),
+        (depth(kind="mt_percent"), "The percentage of mitochondrial counts differs"),
+    ],
+)
+def test_columns_and_quality_are_spoken_of(tables, given, start):
+    assert any(t.startswith(start) for t in ask(tables, MT, balance=[given])[1])
+    quiet = {**given, "p": 0.5, "status": "balanced"}
+    assert not any(t.startswith(start) for t in ask(tables, MT, balance=[quiet])[1])

@@ -1,0 +1,42 @@
+"""Predictions that an audit takes over: something must say what their model has not seen."""
+
+import numpy as np
+import pytest
+
+import scpertbias as spb
+from scpertbias.tl._audit.external import add_external
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return spb.ds.simulate(900, 40, 6, rng=1)
+
+
+def table(cells):
+    profiles = spb.pp.profiles(cells)
+    spb.tl.fit_mean(profiles)
+    return spb.get.predictions(profiles, "mean")
+
+
+def test_no_split(cells):
+    external = {"x": {"predictions": table(cells)}}
+    with pytest.raises(ValueError, match=r"no perturbation is 'test' in the split column \('split'\).*spb.pp.split"):
+        add_external(spb.pp.profiles(cells), external, [], "split")
+
+
+def test_a_split_of_cells_is_refused_for_what_it_is(cells):
+    cells = cells.copy()
+    cells.obs["split"] = np.random.default_rng(0).choice(["train", "test"], cells.n_obs)
+    external = {"x": {"predictions": table(cells)}}
+    message = r"6 of 6 test perturbations have training cells too, so the split column \('split'\) is one of cells"
+    with pytest.raises(ValueError, match=message) as error:
+        add_external(spb.pp.profiles(cells), external, [], "split")
+    assert "no perturbation is 'test'" not in str(error.value)
+
+
+def test_a_split_of_perturbations_is_taken(cells):
+    cells = cells.copy()
+    spb.pp.split(cells, fractions=(0.5, 0.0, 0.5))
+    profiles = spb.pp.profiles(cells)
+    add_external(profiles, {"x": {"predictions": table(cells)}}, [], "split")
+    assert "x" in profiles.layers
