@@ -134,6 +134,8 @@ def displays(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     coverage = pd.concat([frame.iloc[:0], *(of[name] for name in ("shares", "scores") if name in of)])
     if len(coverage):
         keys = ["quantity", "effects", "n_perturbations"]
+        order = {name: i for i, name in enumerate(dict.fromkeys(coverage["quantity"]))}
+        coverage = coverage.sort_values("quantity", key=lambda column: column.map(order), kind="stable")
         both = coverage.groupby(keys, sort=False)["text"].agg(" / ".join).reset_index()
         tables["coverage"] = _pivot(both, {"quantity": "interval of", "effects": "effects"}, "n_perturbations")
     return tables

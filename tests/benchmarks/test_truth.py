@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -133,6 +134,14 @@ def test_tables_of_the_documentation_are_made_from_it():
     for name, expected in table.displays(table.read()).items():
         shown = pd.read_csv(table.DOCS / f"truth_{name}.csv", dtype=str, keep_default_na=False)
         pd.testing.assert_frame_equal(shown, expected.astype(str).set_axis(shown.columns, axis=1), check_dtype=False)
+
+
+def test_the_page_names_what_misses_its_aim():
+    frame, page = table.read(), (table.DOCS / "null_ceiling_interval.md").read_text(encoding="utf-8")
+    text = page[page.index("### Intervals") :]
+    for quantity in frame.loc[frame["holds"] == table.NO, "quantity"]:
+        name = re.sub(r"^\w+: | over its ceiling$|_skill( holds 1)?$", "", quantity)
+        assert f"`{name}`" in text, quantity
 
 
 def test_what_misses_its_aim_is_bold():
