@@ -49,7 +49,7 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
     elif isinstance(predictions, pd.DataFrame):
         rows = table_rows(predictions)
     elif isinstance(predictions, Mapping):
-        rows = _by_label(predictions)
+        rows = _by_label(predictions, sep=screen.record.get("combination_sep") or "+")
     else:
         msg = f"`predictions` is a {type(predictions).__name__}; expected is {FORMS}."
         raise TypeError(msg)
@@ -209,12 +209,12 @@ def table_rows(table: pd.DataFrame, *, argument: str = "predictions") -> Predict
     )
 
 
-def _by_label(predictions: Mapping[Any, Any]) -> PredictionRows:
-    """Read a dict from label to one array over genes, or to an array cells × genes."""
+def _by_label(predictions: Mapping[Any, Any], *, sep: str) -> PredictionRows:
+    """Read a dict from label (``sep`` joins a tuple) to one array over genes, or to an array cells × genes."""
     if not predictions:
         msg = "`predictions` is an empty dict."
         raise ValueError(msg)
-    labels = ["+".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in predictions]
+    labels = [sep.join(map(str, key)) if isinstance(key, tuple) else str(key) for key in predictions]
     if all(isinstance(value, pd.Series) for value in predictions.values()):
         table = pd.DataFrame(dict(enumerate(predictions.values()))).T
         return replace(table_rows(table), labels=labels, source=f"dict of {len(labels)} labels")
