@@ -110,9 +110,16 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
     if separator is None and not name.endswith(".h5ad"):
         msg = f"`predictions`: {path.name} is of no known kind; .h5ad, .csv and .tsv are read."
         raise ValueError(msg)
+    if separator is not None:
+        return read_table(path)
     with reading(path):
-        if separator is None:
-            return ad.read_h5ad(path)
+        return ad.read_h5ad(path)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV or TSV perturbations × genes, whose first column names the perturbations."""
+    separator = next((sep for suffix, sep in SEPARATORS.items() if path.name.lower().endswith(suffix)), ",")
+    with reading(path):
         repeats = _repeated_names(path, separator)
         table = pd.read_csv(path, sep=separator, index_col=0, **_compat.EXACT_CSV)
     if repeats:
