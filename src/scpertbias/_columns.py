@@ -53,7 +53,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Levels:
+class LevelCounts:
     """A column's levels: how many, how many hold enough controls, and the share of perturbed cells that these leave out."""
 
     n: int
@@ -73,20 +73,20 @@ def role(name: str) -> str:
     return next((role for role, pattern in _COMPILED if pattern.fullmatch(bare)), OTHER)
 
 
-def levels(values: pd.Series, codes: IntArray) -> Levels:
+def levels(values: pd.Series, codes: IntArray) -> LevelCounts:
     """Compare a column with the labels of the same cells (0: the control, −1: none)."""
     known = values.notna().to_numpy() & (codes >= 0)
     level, names = pd.factorize(values[known])
     code = codes[known]
     if not len(names):
-        return Levels(0, 0, 1.0, of_labels=False)
+        return LevelCounts(0, 0, 1.0, of_labels=False)
     controls = np.bincount(level[code == 0], minlength=len(names))
     perturbed = np.bincount(level[code > 0], minlength=len(names))
     enough = controls >= MIN_CONTROLS
     pairs = np.unique(np.stack([level, code]), axis=1)
     # Every perturbation in one level, and no level without a perturbation of its own: the column repeats the labels.
     of_labels = len(names) > 2 and pairs.shape[1] <= max(len(names), len(np.unique(code)))
-    return Levels(
+    return LevelCounts(
         n=len(names),
         n_tested=int(enough.sum()),
         untested=float(perturbed[~enough].sum() / max(perturbed.sum(), 1)),

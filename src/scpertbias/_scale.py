@@ -78,6 +78,20 @@ WORDS = {
     scales.TWICE: "values logged twice",
     "": "other values",
 }
+LOGGED = "log-normalized"
+GUESSES = {
+    "not_finite": "NaN or infinite values",
+    "negative": "scaled or residuals",
+    "mixed": "cells on different scales",
+    "counts": WORDS[scales.COUNTS],
+    "proportions": "proportions",
+    "linear": WORDS[scales.LINEAR],
+    "too_large": "too large for logarithms",
+    "logged_twice": WORDS[scales.TWICE],
+}
+"""What values with a problem are called where they are only looked at."""
+NORMALIZED = tuple(GUESSES[name] for name in ("counts", "linear", "proportions", "too_large"))
+"""Those that ``normalize=True`` takes to logarithms, the best first."""
 
 
 class Scale:
@@ -94,6 +108,13 @@ class Scale:
         self.n_sized, self.size_sum, self.n_shallow = 0, 0.0, 0
 
     def add(self, x: Any, *, whole_cells: bool = True) -> None:
+        """Look at some of the values, and refuse what can be refused already."""
+        self.look(x, whole_cells=whole_cells)
+        self._refuse(("not_finite", "negative"))
+        if self.n >= EARLY:
+            self._refuse(early=True)
+
+    def look(self, x: Any, *, whole_cells: bool = True) -> None:
         """Look at some of the values; ``whole_cells`` says whether they are all those of some cells."""
         if not isinstance(x, np.ndarray) and not (sparse.issparse(x) and x.format in {"csr", "csc"}):
             msg = f"{self.where} is a {type(x).__name__}; dense, CSR and CSC arrays are read."
@@ -108,11 +129,8 @@ class Scale:
         self.high = float(np.max([self.high, *(part.max() for part in parts)]))
         self.n += values.size
         self.whole = self.whole and _all_whole(values)
-        self._refuse(("not_finite", "negative"))
-        if not self.may_be_negative:
+        if not self.may_be_negative and self.low >= 0 and np.isfinite(self.high):
             self.rows.add(x, whole_cells=whole_cells)
-        if self.n >= EARLY:
-            self._refuse(early=True)
 
     def add_sizes(self, size: FloatArray) -> None:
         """Look at what counts of some cells are divided by."""
@@ -193,6 +211,24 @@ class Scale:
             return "proportions" if total is not None and abs(total - 1) < scales.EXACT else "linear"
         return "too_large" if self.high > largest else None
 
+    def guess(self) -> str:
+        """Return what the values are called: one of ``GUESSES``, or log-normalized."""
+        problem = self.problem()
+        return LOGGED if problem is None else GUESSES[problem]
+
+    def figures(self) -> str:
+        """Return the figures that say what the values are."""
+        span = f"{self.low:.3g} to {self.high:.3g}"
+        if self.problem() == "mixed":
+            return f"{span}: {self._stated_shares()}"
+        scale = self.rows.scale or ""
+        total = self.rows.target_sum(scale)
+        words = f"; {WORDS[scale]} of counts" if scale in scales.BASES else ""
+        return span + words + ("" if total is None else f"; every cell sums to {total:g}")
+
+    def _stated_shares(self) -> str:
+        return ", ".join(f"{100 * share:.0f}% {WORDS[name]}" for name, share in self._shares().items())
+
     def _shares(self) -> dict[str, float]:
         """Return the share of the cells on each scale where there are several, none where there is one."""
         shares = self.rows.scales
@@ -207,8 +243,7 @@ class Scale:
         if problem is None or (problems is not None and problem not in problems):
             return
         text, fixes = PROBLEMS[problem]
-        shares = ", ".join(f"{100 * share:.0f}% {WORDS[name]}" for name, share in self._shares().items())
-        text = text.format(where=self.where, low=self.low, high=self.high, shares=shares)
+        text = text.format(where=self.where, low=self.low, high=self.high, shares=self._stated_shares())
         advice = "; or ".join(FIXES[fix] for fix in fixes)
         msg = f"{text}. {advice[0].upper()}{advice[1:]}."
         raise ValueError(msg)

@@ -71,6 +71,13 @@ def test_it_does_not_depend_on_the_target_sum_or_on_the_genes_that_are_left(name
     assert scale == name or (target == 1.0 and scale in (scales.LINEAR, None))
 
 
+@pytest.mark.parametrize("total", [50, 100, 500, 1000, 2000])
+def test_totals_that_divide_the_target_leave_whole_numbers_that_are_no_counts(total):
+    k = np.random.default_rng(0).multinomial(total, np.full(40, 1 / 40), 60).astype(float)
+    assert seen(k).scale == scales.COUNTS
+    assert seen(normalized(k)).scale == scales.LINEAR
+
+
 def test_size_factors_of_any_kind_leave_multiples():
     k, factor = counts(), np.random.default_rng(1).lognormal(0, 0.5, 60)
     rows = seen(np.log1p(k / factor[:, None]))

@@ -6,6 +6,7 @@ import pytest
 
 from scpertbias._inspect.guess import columns, gene_names, levels_of, scale
 from scpertbias._inspect.source import Matrix
+from scpertbias._scale import LOGGED, NORMALIZED, Scale
 
 RNG = np.random.default_rng(0)
 COUNTS = RNG.poisson(2.0, (200, 50)) * 1.0
@@ -15,25 +16,41 @@ SHARES = COUNTS / COUNTS.sum(axis=1, keepdims=True)
 @pytest.mark.parametrize(
     ("values", "guess", "detail"),
     [
-        (COUNTS, "raw counts", "whole numbers, 0 to"),
-        (np.log1p(1e4 * SHARES), "log-normalized", "every row sums to 10000 before the logarithm"),
-        (np.log2(1 + 1e4 * SHARES), "log-normalized", "before the logarithm, base 2"),
+        (COUNTS, "raw counts", "0 to"),
+        (np.log1p(1e4 * SHARES), "log-normalized", "natural logarithms of counts; every cell sums to 10000"),
+        (np.log2(1 + 1e4 * SHARES), "log-normalized", "logarithms to base 2 of counts; every cell sums to 10000"),
         (np.log1p(COUNTS * RNG.uniform(1, 2, (200, 1))), "log-normalized", "0 to"),
-        (1e4 * SHARES, "normalized, not logged", "every row sums to 10000"),
-        (SHARES, "proportions", "every row sums to 1"),
-        (COUNTS * RNG.uniform(1, 20, (200, 1)), "not logged", "fractional counts"),
-        (COUNTS - 2.5, "scaled or residuals", "negative values"),
-        (np.minimum(COUNTS, 1), "binary", "0 to 1"),
-        (np.full((3, 3), np.nan), "not finite", "NaN"),
+        (1e4 * SHARES, "normalized counts, not logged", "every cell sums to 10000"),
+        (SHARES, "proportions", "every cell sums to 1"),
+        (COUNTS * RNG.uniform(1, 20, (200, 1)), "normalized counts, not logged", "0 to"),
+        (COUNTS * RNG.uniform(5, 20, COUNTS.shape), "too large for logarithms", "0 to"),
+        (np.log1p(np.log1p(1e4 * SHARES)), "values logged twice", "0 to"),
+        (np.vstack([COUNTS[:80], np.log1p(1e4 * SHARES)]), "cells on different scales", "29% raw counts"),
+        (COUNTS - 2.5, "scaled or residuals", "-2.5 to"),
+        (np.full((3, 3), np.nan), "NaN or infinite values", "nan"),
         (np.zeros((0, 5)), "empty", "no value"),
-        (np.zeros((5, 5)), "binary", "0 to 0"),
-        (COUNTS[:, :1], "raw counts", "whole numbers"),
+        (COUNTS[:, :1], "raw counts", "0 to"),
     ],
 )
 def test_scale(values, guess, detail):
     found_guess, found_detail = scale(Matrix("dense", "float64", values))
     assert found_guess == guess
     assert detail in found_detail
+
+
+@pytest.mark.parametrize("values", [COUNTS, SHARES, np.log1p(1e4 * SHARES), COUNTS - 2.5, 3.7 * COUNTS])
+def test_an_audit_judges_the_scale_alike(values):
+    guess, _ = scale(Matrix("dense", "float64", values))
+    readable = []
+    for normalize in (True, False):
+        check = Scale(layer=None, normalize=normalize)
+        try:
+            check.add(values)
+            check.finish()
+        except ValueError:
+            continue
+        readable.append(normalize)
+    assert readable == ([True] if guess in NORMALIZED else [False] if guess == LOGGED else [])
 
 
 def test_genes():

@@ -16,6 +16,7 @@ from mudata import MuData
 from .. import _compat, _keys, _store, _validate
 from .._files import reading
 from .._inspect.source import modality_of
+from .._models.external.readers import read_table
 from .._moments.streaming import beginning
 from ..ds._simulation.assemble import TRUTH
 from .options import FORMATS
@@ -72,12 +73,13 @@ def read_audit(path: Path) -> MuData:
 
 def read_net(path: Path) -> pd.DataFrame:
     """Return a net from CSV or TSV."""
-    return _frame(path, index=None)
+    with reading(path):
+        return pd.read_csv(path, sep="\t" if path.suffix in (".tsv", ".txt") else ",")
 
 
 def read_predictions(path: Path) -> ad.AnnData | pd.DataFrame:
     """Return another model's predictions: an AnnData, or a table whose first column names the perturbation."""
-    return read_cells(path)[0] if path.suffix in FORMATS else _frame(path, index=0)
+    return read_cells(path)[0] if path.suffix in FORMATS else read_table(path)
 
 
 def holds_counts(adata: ad.AnnData, layer: str | None) -> bool:
@@ -87,8 +89,3 @@ def holds_counts(adata: ad.AnnData, layer: str | None) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _frame(path: Path, *, index: int | None) -> pd.DataFrame:
-    with reading(path):
-        return pd.read_csv(path, sep="\t" if path.suffix in (".tsv", ".txt") else ",", index_col=index)

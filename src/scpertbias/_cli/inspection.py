@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from .flags import in_flags
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,7 +16,7 @@ def print_inspection(args: argparse.Namespace) -> int:
     """Print what a file holds; return the exit code."""
     from .._inspect import as_text
 
-    print(as_text(_rows(args)))
+    print(in_flags(as_text(_rows(args))))
     return 0
 
 
@@ -26,7 +28,7 @@ def echo_inspection(args: argparse.Namespace) -> None:
         text = as_text(_rows(args), brief=True)
     except (KeyError, ValueError, TypeError, OSError):
         return
-    print(text, file=sys.stderr, flush=True)
+    print(in_flags(text), file=sys.stderr, flush=True)
 
 
 def _rows(args: argparse.Namespace) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .flags import in_flags
 from .inspection import echo_inspection, print_inspection
 from .options import parser
 from .signals import StopSignal, stoppable
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, KeyError, ValueError, TypeError) as err:
         from .._files import one_line
 
-        print(f"scpertbias: error: {one_line(err)}", file=sys.stderr)
+        print(f"scpertbias: error: {in_flags(one_line(err))}", file=sys.stderr)
         return BAD_DATA
     except StopSignal as stop:
         print("scpertbias: interrupted; nothing is left half-written", file=sys.stderr)
@@ -117,7 +118,7 @@ def _audit(args: argparse.Namespace) -> int:
         msg = f"{out} cannot be written ({err}); what it held before is as it was"
         raise OSError(msg) from err
     for line in _answer_lines(mdata):
-        print(line)
+        print(in_flags(line))
     print(*(f"  {out / name}" for name in ("audit.html", "audit.json", "audit.h5mu", "tables")), sep="\n")
     return OK
 
@@ -135,7 +136,8 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     say(f"reading {args.file}")
     adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
     net = None if args.net is None else read_net(args.net)
-    external = {name: read_predictions(path) for name, path in args.predictions or []}
+    how = {"kind": args.kind, "control": args.control, "obsm": args.obsm, "test": args.test}
+    external = {name: {"predictions": read_predictions(path), **how} for name, path in args.predictions or []}
     with _noted(say) as notes:
         if args.species != "human":
             pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
@@ -169,7 +171,7 @@ def _noted(say: Any) -> Iterator[list[str]]:
         try:
             yield notes
         finally:
-            notes += dict.fromkeys(one_line(w.message) for w in records)
+            notes += dict.fromkeys(in_flags(one_line(w.message)) for w in records)
             for note in notes:
                 say(f"note: {note}")
 
@@ -198,6 +200,7 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
     always = {
         "batch_key": _batch_key(args.batch),
         "groupby": args.groupby,
+        "split_key": args.split_key,
         "min_cells": args.min_cells,
         "target_sum": args.target_sum,
         "rng": args.seed,

@@ -32,6 +32,7 @@ EXAMPLES = {
   scpertbias audit screen.h5ad --groupby gene --reference 'non-targeting*' --out audit
   scpertbias audit screen.h5ad --models none                  # the screen alone, no model
   scpertbias audit screen.h5ad --predictions gears=gears.h5ad --predictions mine=mine.csv
+  scpertbias audit screen.h5ad --predictions mine=deltas.csv --kind delta --split-key set
   scpertbias audit screen.h5ad --models mean --models ridge --params ridge.alpha=1.0
   scpertbias audit screen.h5ad --n-jobs 8 --cache parts       # an audit that was interrupted goes on""",
     "report": """examples:
@@ -182,6 +183,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
     add = command.add_argument_group("the screen").add_argument
     _labels(add, groupby="perturbation")
     add("--batch", **repeatable, help="column of obs with batches; repeatable ('auto': confounded ones; or 'none')")
+    add("--split-key", metavar="COLUMN", default="split", help="column of obs with train, val and test (%(default)s)")
     add("--guide", metavar="COLUMN", help="column of obs with guides, whose two halves are then compared")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
     add("--covariates", **repeatable, help="column of obs to regress out (pct_counts_mt, pct_counts_ribo); repeatable")
@@ -213,6 +215,13 @@ def _audit(command: argparse.ArgumentParser) -> None:
     )
     add("--predictions", type=_prediction, action="append", metavar="NAME=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
         "(perturbations × genes, first column the perturbation); repeatable")  # fmt: skip
+    add("--kind", choices=("expression", "delta", "log2fc"), default="expression",
+        help="what --predictions are: expression, or changes against control (%(default)s)")  # fmt: skip
+    add("--control", choices=("observed", "predicted"), default="observed",
+        help="control that predicted changes start from (%(default)s)")  # fmt: skip
+    add("--obsm", metavar="NAME", help="slot of a predicted .h5ad to read instead of its X")
+    add("--test", action="append", metavar="NAME",
+        help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip
     add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
     add("--regimes", action="append", metavar="NAME", help=f"{', '.join(REGIMES)}; repeatable")
     add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")

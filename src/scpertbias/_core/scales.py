@@ -31,6 +31,7 @@ LARGEST_LOG = 14.0
 N_SAMPLED, FEWEST, MOST_ROWS = 2_000_000, 64, 256
 """Values of the rows of one part that are looked at closely, and the number of rows at least and at most."""
 MIN_DISTINCT = 5
+MIN_FACTOR = 5
 MIN_ROWS = 10
 LARGEST_MULTIPLE = 64
 EXACT = 0.01
@@ -73,15 +74,18 @@ class RowScales:
         if not len(rows):
             return
         self.n += len(rows)
-        unknown = ~np.all(rows == np.round(rows), axis=1)
+        whole = np.all(rows == np.round(rows), axis=1)
+        # Counts are no multiples of a whole number, as they are once divided by a total such as 100.
+        scaled = whole & (np.gcd.reduce(np.where(whole[:, None], rows, 0).astype(np.int64), axis=1) >= MIN_FACTOR)
+        unknown = ~whole | scaled
         self._count(COUNTS, ~unknown)
-        rows, unknown = rows[unknown], unknown[unknown]
+        rows, scaled, unknown = rows[unknown], scaled[unknown], unknown[unknown]
         if not len(rows):
             return
         self.rest = max(self.rest, float(rows.max()))
         new = np.diff(rows, axis=1, prepend=0.0) > 0
         # What was rounded to a few digits lies on a grid of its own.
-        unknown &= ~np.all(np.abs(rows * ROUNDED - np.round(rows * ROUNDED)) < 1e-3, axis=1)
+        unknown &= scaled | ~np.all(np.abs(rows * ROUNDED - np.round(rows * ROUNDED)) < 1e-3, axis=1)
         for name, inverse in INVERSES.items():
             with np.errstate(over="ignore", invalid="ignore"):
                 linear = inverse(rows)

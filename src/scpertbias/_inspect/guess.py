@@ -11,48 +11,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .._columns import GUIDE, LABEL, SYMBOL_COLUMNS, role
+from .._columns import GUIDE, LABEL, SPLIT, SYMBOL_COLUMNS, role
+from .._keys import SPLITS
 from .._labels import is_control_word, parse, unassigned_word
+from .._scale import Scale
 from .source import Matrix
 
-COUNTS, LOGGED = "raw counts", "log-normalized"
 _ENSEMBL = re.compile(r"^ENS[A-Z]*G\d+")
-_CONSTANT = 0.01
 _MOST_LEVELS = 50_000
 
 
 def scale(matrix: Matrix) -> tuple[str, str]:
-    """Return what the values of a matrix look like, and the figures that say so."""
-    x = matrix.rows
-    if not x.size:
+    """Return what the values of a matrix are, by the rules of an audit, and the figures that say so."""
+    if not matrix.rows.size:
         return "empty", "no value"
-    if not np.isfinite(x).all():
-        return "not finite", "NaN or infinite values"
-    low, high = float(x.min()), float(x.max())
-    span = f"{low:.3g} to {high:.3g}"
-    if low < 0:
-        return "scaled or residuals", f"negative values ({span})"
-    if np.array_equal(x, np.round(x)):
-        return (COUNTS, f"whole numbers, {span}") if high > 1 else ("binary", span)
-    whole_rows = x.shape[1] > 1
-    sums = x.sum(axis=1)
-    if whole_rows and _constant(sums):
-        return (
-            "proportions" if abs(sums[0] - 1) < _CONSTANT else "normalized, not logged"
-        ), f"every row sums to {sums[0]:.6g}"
-    if high > np.log1p(1e6):
-        return "not logged", f"{span}: fractional counts, or sc.pp.log1p left out"
-    for base, word in ((np.e, ""), (2.0, ", base 2"), (10.0, ", base 10")):
-        totals = (np.power(base, x) - 1).sum(axis=1)
-        if whole_rows and _constant(totals):
-            return LOGGED, f"{span}; every row sums to {totals[0]:.6g} before the logarithm{word}"
-    return LOGGED, span
-
-
-def _constant(sums: npt.NDArray[np.float64]) -> bool:
-    """Whether all sums are the same, but for cells without a count."""
-    sums = sums[sums > 0]
-    return len(sums) > 1 and float(np.ptp(sums)) <= _CONSTANT * float(np.median(sums))
+    check = Scale(layer=None, normalize=False)
+    check.look(matrix.rows, whole_cells=matrix.rows.shape[1] > 1)
+    return check.guess(), check.figures()
 
 
 @dataclass(frozen=True)
@@ -103,11 +78,20 @@ def columns(obs: Mapping[str, Any], genes: GeneNames, n: int, groupby: str | Non
     if groupby is None and candidates:
         groupby = candidates[0]
     guide = None
+    roles |= {name: SPLIT for name, column in values.items() if is_split(column)}
     if groupby is not None and groupby in values:
         roles[groupby] = LABEL
         nested = [c for c in values if c != groupby and _is_guide(values[c], values[groupby], roles[c])]
         guide = next((c for c in nested if roles[c] == GUIDE), nested[0] if nested else None)
     return Columns(values, roles, groupby, guide, candidates)
+
+
+def is_split(values: pd.Series) -> bool:
+    """Whether a column says which cells train and which test."""
+    if pd.api.types.is_numeric_dtype(values):
+        return False
+    levels = {str(level) for level in levels_of(values).index}
+    return {SPLITS[0], SPLITS[-1]} <= levels <= set(SPLITS)
 
 
 def levels_of(values: pd.Series) -> pd.Series:

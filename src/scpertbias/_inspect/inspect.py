@@ -11,10 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from .._columns import COVARIATE, DEPTH, MIN_CONTROLS, OUTCOME, WORDS, levels, likely_batches
+from .._columns import COVARIATE, DEPTH, MIN_CONTROLS, OUTCOME, SPLIT, WORDS, levels, likely_batches
 from .._labels import LabelMap, Labels, cautions, high_multiplicity, left_out, stored_map, summary
 from .._log import some
-from .guess import COUNTS, LOGGED, Columns, GeneNames, columns, gene_names, label_table, levels_of, scale
+from .._scale import LOGGED, NORMALIZED
+from .guess import Columns, GeneNames, columns, gene_names, is_split, label_table, levels_of, scale
 from .source import Source, of_anndata, opened
 
 COLUMNS = ("about", "name", "guess", "detail")
@@ -132,7 +133,7 @@ def _column(name: str, guess: Columns, labels: Labels | None, batches: Mapping[s
         return "perturbation", text
     if name == guess.guide:
         return "guide", text
-    if kind in (COVARIATE, DEPTH, OUTCOME, "split"):
+    if kind in (COVARIATE, DEPTH, OUTCOME, SPLIT):
         return kind, text
     if name in batches:
         return f"batch ({WORDS[batches[name]]})", text
@@ -170,7 +171,7 @@ def _labels(labels: Labels, groupby: str) -> list[Row]:
 
 
 def _scale_problems(scales: Mapping[str, tuple[str, str]]) -> list[str]:
-    if not scales or any(guessed in (COUNTS, LOGGED) for guessed, _ in scales.values()):
+    if not scales or any(guessed in (*NORMALIZED, LOGGED) for guessed, _ in scales.values()):
         return []
     kinds = ", ".join(f"{name}: {guessed}" for name, (guessed, _) in scales.items())
     return [f"No matrix holds raw counts or log-normalized values ({kinds}); an audit needs one of these."]
@@ -205,9 +206,13 @@ def _command(
             words += ["--batch", name]
     if guess.guide is not None:
         words += ["--guide", guess.guide]
+    splits = [name for name, values in guess.values.items() if is_split(values)]
+    if splits and "split" not in splits:  # which is the default
+        words += ["--split-key", splits[0]]
     # Counts are the better start where both are there: totals are then those of the data.
-    best = [name for kind in (COUNTS, LOGGED) for name, (guessed, _) in scales.items() if guessed == kind]
-    if best and scales.get("X", ("",))[0] not in (COUNTS, LOGGED):
+    usable = (*NORMALIZED, LOGGED)
+    best = [name for kind in usable for name, (guessed, _) in scales.items() if guessed == kind]
+    if best and scales.get("X", ("",))[0] not in usable:
         words += ["--layer", best[0].removeprefix("layers/")]
     if genes.key is not None:
         words += ["--gene-symbols", genes.key]

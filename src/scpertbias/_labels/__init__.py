@@ -14,7 +14,7 @@ from .labels import (
     summary,
 )
 from .overrules import MODES, LabelMap, stored_map
-from .parse import parse
+from .parse import Genes, parse
 from .words import UNASSIGNED, is_control_word, unassigned_word
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "NO_LABEL",
     "SEVERAL",
     "UNASSIGNED",
+    "Genes",
     "LabelMap",
     "Labels",
     "announce",

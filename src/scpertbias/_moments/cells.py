@@ -45,10 +45,7 @@ def read(
     adata, x, genes, others = values.only_genes(adata, x, genes)
     if 0 in x.shape:
         check.finish()
-    labels, symbols, symbols_key = read_labels(adata, data)
-    check_labels(adata, labels, data["groupby"])
-    if text := _genes.ids_without_symbols(adata.var_names, symbols, symbols_key):
-        warn(f"{text}.")
+    labels, symbols, symbols_key = _checked_labels(adata, data)
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
     split = splits(adata, data["split_key"], labels)
     codes, left_out, kinds = leave_out(labels, batch, batch_names, split)
@@ -66,14 +63,12 @@ def read(
     accumulator = MomentAccumulator(assignment, row, n_rows, 0, batch=batch, n_genes=n_genes, covariates=z)
     half = np.where(codes == 0, assignment.half[assignment.group], -1)
     looked_at = obs_columns.examine(adata.obs, codes, batch, leave_out=_read_by(data, guide_key))
-    control = ControlSums(
-        half, batch, obs_columns.levels(looked_at), quality=_quality(adata, normalized), n_genes=n_genes
-    )
+    levels, quality = obs_columns.levels(looked_at), _quality(adata, normalized)
+    control = ControlSums(half, batch, levels, quality=quality, n_genes=n_genes)
     settings = streaming.ReadSettings(control, normalized, check, chunk_memory, columns)
     moments = streaming.moments(x, accumulator, settings)
     record = {
-        **_data_record(data, labels, symbols_key),
-        "layer": layer,
+        **_data_record({**data, "layer": layer}, labels, symbols_key),
         "covariates": list(covariates),
         "guide_key": guide_key,
         "normalize": normalize,
@@ -102,6 +97,15 @@ def read(
         record=record,
         labels=labels.table,
     )
+
+
+def _checked_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.NDArray[np.str_], str | None]:
+    """Return labels and symbols as ``read_labels`` does; say what was understood, and what is missing."""
+    labels, symbols, symbols_key = read_labels(adata, data)
+    check_labels(adata, labels, data["groupby"])
+    if text := _genes.ids_without_symbols(adata.var_names, symbols, symbols_key):
+        warn(f"{text}.")
+    return labels, symbols, symbols_key
 
 
 def _data_record(data: dict[str, Any], labels: Labels, symbols_key: str | None) -> dict[str, Any]:

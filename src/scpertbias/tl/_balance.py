@@ -16,6 +16,7 @@ from .._core.balance import N_RANDOM, BalanceShare, composition, quality_shares
 from .._core.cell_columns import DEPTH, MT_PERCENT, Levels
 from .._core.moments import Moments, within_batches
 from .._docs import docs
+from .._labels import LabelMap
 from .._log import added
 from .._moments import Screen
 from .._moments.obs_columns import LABELS, TESTED, UNTESTED
@@ -35,6 +36,8 @@ def balance(
     n_random: int = N_RANDOM,
     groupby: str = "perturbation",
     reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -87,6 +90,8 @@ def balance(
         adata,
         groupby=groupby,
         reference=reference,
+        combination_sep=combination_sep,
+        label_map=label_map,
         batch_key=batch_key,
         min_cells=min_cells,
         layer=layer,

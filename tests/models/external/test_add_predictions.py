@@ -497,3 +497,30 @@ def test_batches_of_predicted_cells_go_along_into_an_audit():
     a, b = (spb.get.scores(m, models="perfect", split="test").set_index("perturbation") for m in (mdata, direct))
     np.testing.assert_allclose(a["l2_ceiling"], b.loc[a.index, "l2_ceiling"], rtol=1e-6)
     np.testing.assert_allclose(a["l2"], b.loc[a.index, "l2"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("of_profiles", [True, False])
+def test_labels_are_read_as_stored_models_read_them(table, of_profiles):
+    cells = make_cells()
+    names = {"IRF1": "g1", "JAK2": "g2", "IRF1+STAT1": "IRF1~STAT1"}
+    cells.obs["perturbation"] = [names.get(label, label) for label in cells.obs["perturbation"]]
+    how = {"label_map": {"g1": "IRF1", "g2": "JAK2"}, "combination_sep": "~"}
+    if of_profiles:
+        adata = spb.pp.profiles(cells, **how)
+    else:
+        adata = cells
+        spb.tl.fit_mean(adata, **how)
+    raw = table.rename(index=names)
+    for key, predictions in (("by_name", table), ("by_label", raw), ("by_tuple", _of_tuples(table))):
+        spb.tl.add_predictions(adata, predictions, key_added=key)
+        check(adata, table, key)
+    spb.tl.fit_mean(adata, key_added="again", **({} if of_profiles else how))
+    spb.tl.score(adata, ["by_label", "again"])
+    said = {} if of_profiles else {"label_map": {"g1": "JAK2", "g2": "IRF1"}}
+    spb.tl.add_predictions(adata, raw, key_added="other", **said)
+    swapped = table.rename(index={"IRF1": "JAK2", "JAK2": "IRF1"}) if said else table
+    check(adata, swapped, "other")
+
+
+def _of_tuples(table: pd.DataFrame) -> dict:
+    return {tuple(reversed(label.split("+"))): row for label, row in table.iterrows()}

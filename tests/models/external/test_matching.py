@@ -72,6 +72,48 @@ def test_controls_of_any_name():
     assert match(["plain", "A", "mock x", data.reference, "other"], data).tolist() == [0, 1, 0, 0, -1]
 
 
+@pytest.mark.filterwarnings("ignore:obs.* looks like guides")
+@pytest.mark.parametrize(
+    ("options", "label", "meant"),
+    [
+        ({"label_map": {"g17": "A", "g18": "B"}}, "g17", "A"),
+        ({"label_map": {"g17": "A", "g18": "B"}}, "A", "A"),
+        ({"label_map": {"g17": "A", "g18": "B"}}, "g18+g17", None),
+        ({"label_map": {"g17": "A+B", "g18": "B"}}, "B_A", "A+B"),
+        ({"label_map": {"g17": "", "g18": "B"}}, "g17", None),
+        ({"label_map": {"g17": "ctrl", "g18": "B"}}, "g17", 0),
+        ({"label_map": {"g17": "ctrl", "g18": "B"}}, "control", 0),
+        ({"combination_sep": "~"}, "C~A", "A+C"),
+        ({"combination_sep": "~"}, "A+C", "A+C"),
+        ({"combination_sep": "~"}, "ctrl~A", "A"),
+        ({"combination_sep": ""}, "C+A", None),
+        ({}, "C", None),  # two guides of the data hit it
+        ({"label_map": "targets"}, "C_sg1", "C"),
+        ({"label_map": "targets"}, "C_sg3", "C"),
+        ({"label_map": "single"}, "A~C", None),
+    ],
+)
+def test_labels_mean_what_they_mean_in_the_data(options, label, meant):
+    data = screen(("ctrl", "A", "g17", "g18", "A~C", "C_sg1", "C_sg2"), **options)
+    expected = 0 if meant == 0 else -1 if meant is None else data.names.index(meant)
+    assert match(["B", label], data)[1] == expected
+
+
+@pytest.mark.parametrize(
+    "label", ["ENSG00000000001", "ENSG00000000001.7", "A", "A+ENSG00000000002", "ctrl_ENSG00000000001"]
+)
+def test_labels_may_be_ids(label):
+    genes = ["ENSG00000000001", "ENSG00000000002.3"]
+    x = np.random.default_rng(0).random((120, 2))
+    cells = ad.AnnData(x, var=pd.DataFrame({"gene_symbols": ["A", "B"]}, index=genes))
+    cells.obs_names = [f"c{i}" for i in range(120)]
+    for of_data in (["ctrl", "A", "B", "A+B"], ["ctrl", genes[0], genes[1], f"{genes[0]}_{genes[1]}"]):
+        cells.obs["perturbation"] = np.repeat(of_data, 30)
+        data = _moments.of(cells)
+        (code,) = match([label], data)
+        assert data.targets[code] == (("A", "B") if label.endswith("2") else ("A",))
+
+
 def test_known_labels_warn_of_the_others():
     data = screen()
     with pytest.warns(UserWarning, match="`test`: 2 labels .* C, TP53"):

@@ -13,6 +13,7 @@ from anndata import AnnData
 from ... import _genes, _moments, _store, _validate
 from ..._core.arrays import FloatArray
 from ..._docs import docs
+from ..._labels import LabelMap, stored_map
 from ..._log import added, info
 from ..._results import BATCH_WEIGHTS
 from .._base import CONSTANT, model
@@ -36,6 +37,8 @@ def add_predictions(
     test: Sequence[str] | None = None,
     attributions: pd.DataFrame | None = None,
     groupby: str = "perturbation",
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
     batch_key: str | Sequence[str] | None = None,
     min_cells: int = 20,
     layer: str | None = None,
@@ -45,8 +48,8 @@ def add_predictions(
 ) -> AnnData | None:
     """Add the predictions of any other model, so that they are audited like the models of this package.
 
-    Genes and perturbations are matched by name, never by position. Labels are read as those of the cells are: ``A_B``,
-    ``B+A`` and ``A+ctrl`` are understood. Genes in the wrong order and values on the wrong scale are refused, as far as
+    Genes and perturbations are matched by name, never by position. Labels are read as those of the cells were, also
+    with their ``combination_sep`` and ``label_map``: ``A_B``, ``B+A`` and ``A+ctrl`` are understood. Genes in the wrong order and values on the wrong scale are refused, as far as
     the control of the data can tell (not on a layer with negative values).
 
     Parameters
@@ -80,6 +83,11 @@ def add_predictions(
     attributions
         Table genes × perturbations: how much each gene matters to the model for each perturbation.
     %(groupby)s
+    combination_sep
+        What separates the parts of a combination; by default as the profiles or the models already stored have it.
+    label_map
+        What labels mean, of the cells and of the predictions; by default as the profiles or the models already stored
+        have it.
     %(batch_key)s
     %(min_cells)s
     %(layer)s
@@ -128,7 +136,7 @@ def add_predictions(
     screen = _moments.of(
         adata,
         groupby=groupby,
-        reference=_control(adata, groupby),
+        **_reading(adata, groupby, combination_sep=combination_sep, label_map=stored_map(label_map)),
         batch_key=batch_key,
         min_cells=min_cells,
         layer=layer,
@@ -180,19 +188,15 @@ def _check_control(control: str) -> None:
         raise ValueError(msg)
 
 
-def _control(adata: AnnData, groupby: str) -> list[str] | None:
-    """Return the control that stored models of the same cells were fitted with (None: profiles know, or find it)."""
+def _reading(adata: AnnData, groupby: str, **requested: str | None) -> dict[str, Any]:
+    """Return how labels are read: as requested, else as stored models of the same cells read them (profiles know)."""
     if _store.profiles_record(adata) is not None:
-        return None
+        return requested
     stored = (record.get("data", {}) for record in _store.models(adata).values())
-    return next(
-        (
-            [str(v) for v in d["reference"]]
-            for d in stored
-            if d.get("groupby") == groupby and d.get("reference") is not None
-        ),
-        None,
-    )
+    first = next((data for data in stored if data.get("groupby") == groupby and data.get("reference") is not None), {})
+    reference = first.get("reference")
+    as_before = {key: first.get(key) if value is None else value for key, value in requested.items()}
+    return {"reference": None if reference is None else [str(v) for v in reference], **as_before}
 
 
 def _expression(values: FloatArray, screen: _moments.Screen, *, kind: str, control: str) -> FloatArray:

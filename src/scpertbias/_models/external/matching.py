@@ -12,7 +12,7 @@ from scipy import sparse
 
 from ..._core.arrays import FloatArray, IntArray
 from ..._core.moments import shares
-from ..._labels import UNASSIGNED, is_control_word, parse
+from ..._labels import UNASSIGNED, Genes, is_control_word, parse
 from ..._log import info, some, warn
 from ..._moments import Screen
 
@@ -105,22 +105,47 @@ def _means(rows: PredictionRows, codes: IntArray, screen: Screen, columns: IntAr
 
 
 def match(labels: Sequence[str], screen: Screen) -> IntArray:
-    """Return which perturbation of the data each label means, read by the rules for cells; −1: none, 0: control."""
+    """Return which perturbation of the data each label means; −1: none, 0: control.
+
+    A label of the data means what it means there, any other is read beside those of the data and by the same rules.
+    """
     position = {name: i for i, name in enumerate(screen.names)}
-    position |= {str(control): 0 for control in screen.record["reference"]}
-    unmatched = [label for label in dict.fromkeys(labels) if label not in position]
+    of_data = _labels_of_data(screen)
+    code_of = {label: position.get(name, -1) for label, name in of_data.items()} | position
+    code_of |= {str(control): 0 for control in screen.record["reference"]}
+    unmatched = [label for label in dict.fromkeys(labels) if label not in code_of]
+    not_measured = sorted({gene for targets in screen.targets for gene in targets}.difference(screen.symbols.tolist()))
+    sep = screen.record.get("combination_sep")
+    controls = [label for label in unmatched if is_control_word(label) and not (sep and sep in label)]
+    symbols, ids = ([*names.astype(str), *not_measured] for names in (screen.symbols, screen.genes))
     labels_read = parse(
-        pd.Series([screen.reference, *unmatched], dtype=object),
+        pd.Series([*of_data, *unmatched], dtype=object),
         groupby="predictions",
-        reference=[screen.reference, *(label for label in unmatched if is_control_word(label))],
-        symbols={*screen.symbols.tolist(), *(gene for targets in screen.targets for gene in targets)},
+        reference=[*map(str, screen.record["reference"]), *controls],
+        combination_sep=sep,
+        label_map=screen.record.get("label_map"),
+        symbols=symbols,
+        ids=ids,
     )
-    code_of = {
-        label: -1 if code < 0 else 0 if code == 0 else position.get(labels_read.names[code], -1)
-        for label, code in zip(unmatched, labels_read.codes[1:].tolist(), strict=True)
-    }
-    code_of |= position
+    genes = Genes(symbols, ids)
+
+    def by_symbols(name: str) -> str:
+        return "+".join(sorted(genes.symbol(part) or part for part in name.split("+")))
+
+    by_symbol = {by_symbols(name): i for i, name in enumerate(screen.names)}
+    for label, code in zip(unmatched, labels_read.codes[len(of_data) :].tolist(), strict=True):
+        code_of[label] = code if code <= 0 else by_symbol.get(by_symbols(labels_read.names[code]), -1)
     return np.array([code_of[label] for label in labels], dtype=np.int64)
+
+
+def _labels_of_data(screen: Screen) -> dict[str, str]:
+    """Return the labels of the data, each with the name of its perturbation; "" where its cells are left out."""
+    table = screen.labels
+    return (
+        {name: name for name in screen.names}
+        if table is None
+        else dict(zip(table["label"], table["name"], strict=True))
+    )
 
 
 def perturbation_codes(labels: Sequence[str], screen: Screen, *, argument: str) -> IntArray:

@@ -49,7 +49,7 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
     elif isinstance(predictions, pd.DataFrame):
         rows = table_rows(predictions)
     elif isinstance(predictions, Mapping):
-        rows = _by_label(predictions)
+        rows = _by_label(predictions, sep=screen.record.get("combination_sep") or "+")
     else:
         msg = f"`predictions` is a {type(predictions).__name__}; expected is {FORMS}."
         raise TypeError(msg)
@@ -110,9 +110,16 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
     if separator is None and not name.endswith(".h5ad"):
         msg = f"`predictions`: {path.name} is of no known kind; .h5ad, .csv and .tsv are read."
         raise ValueError(msg)
+    if separator is not None:
+        return read_table(path)
     with reading(path):
-        if separator is None:
-            return ad.read_h5ad(path)
+        return ad.read_h5ad(path)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV or TSV perturbations × genes, whose first column names the perturbations."""
+    separator = next((sep for suffix, sep in SEPARATORS.items() if path.name.lower().endswith(suffix)), ",")
+    with reading(path):
         repeats = _repeated_names(path, separator)
         table = pd.read_csv(path, sep=separator, index_col=0, **_compat.EXACT_CSV)
     if repeats:
@@ -209,12 +216,12 @@ def table_rows(table: pd.DataFrame, *, argument: str = "predictions") -> Predict
     )
 
 
-def _by_label(predictions: Mapping[Any, Any]) -> PredictionRows:
-    """Read a dict from label to one array over genes, or to an array cells × genes."""
+def _by_label(predictions: Mapping[Any, Any], *, sep: str) -> PredictionRows:
+    """Read a dict from label (``sep`` joins a tuple) to one array over genes, or to an array cells × genes."""
     if not predictions:
         msg = "`predictions` is an empty dict."
         raise ValueError(msg)
-    labels = ["+".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in predictions]
+    labels = [sep.join(map(str, key)) if isinstance(key, tuple) else str(key) for key in predictions]
     if all(isinstance(value, pd.Series) for value in predictions.values()):
         table = pd.DataFrame(dict(enumerate(predictions.values()))).T
         return replace(table_rows(table), labels=labels, source=f"dict of {len(labels)} labels")

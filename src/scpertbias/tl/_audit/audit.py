@@ -84,8 +84,8 @@ def audit(
         on its test perturbations. Also keys of models that are stored in ``adata``, which are then not fitted again;
         those of profiles are compared in any case. ``()``: the screen alone.
     predictions
-        Other models' predictions by name, each as :func:`scpertbias.tl.add_predictions` takes them. They are held out
-        where the split column says ``test``.
+        Other models' predictions by name, each as :func:`scpertbias.tl.add_predictions` takes them, or a dict of its
+        arguments: ``{"predictions": table, "kind": "delta"}``. They are held out where the split column says ``test``.
     regimes
         See :func:`scpertbias.pp.regimes`. By default all four; those that the data cannot define are left out, with
         the reason. One asked for by name that cannot be defined is an error.
@@ -225,7 +225,10 @@ def _plan_models(
     """
     to_fit, external = split_stored(adata, model_names)
     models = variants(to_fit, model_params)
-    external |= {name: {"predictions": table} for name, table in predictions.items()}
+    external |= {
+        name: dict(given) if isinstance(given, Mapping) and "predictions" in given else {"predictions": given}
+        for name, given in predictions.items()
+    }
     duplicates = sorted(set(external) & {model.name for model in models})
     if duplicates:
         msg = f"`predictions`: {duplicates} are names of models that the audit fits; give them other names."

@@ -1,0 +1,73 @@
+"""Messages of functions in the words of the command line: arguments as flags."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+
+FLAGS = {
+    "groupby": "--groupby",
+    "reference": "--reference",
+    "combination_sep": "--combination-sep",
+    "label_map": "--label-map",
+    "batch_key": "--batch",
+    "guide_key": "--guide",
+    "split_key": "--split-key",
+    "gene_symbols": "--gene-symbols",
+    "covariates": "--covariates",
+    "layer": "--layer",
+    "min_cells": "--min-cells",
+    "target_sum": "--target-sum",
+    "size_factors": "--size-factors",
+    "models": "--models",
+    "model_params": "--params",
+    "predictions": "--predictions",
+    "kind": "--kind",
+    "control": "--control",
+    "obsm": "--obsm",
+    "test": "--test",
+    "net": "--net",
+    "regimes": "--regimes",
+    "n_folds": "--n-folds",
+    "n_random": "--n-random",
+    "n_jobs": "--n-jobs",
+    "cache": "--cache",
+    "modality": "--modality",
+}
+_NAMES = "|".join(FLAGS)
+_TEXT = r"""'[^']*'|"[^"]*\""""
+_VALUE = rf"(?:=({_TEXT}|\[[^\]]*\]|[\w.+-]*\w|…)?)"
+_ALONE = r"(?<![\w.['\"-])"
+_ARGUMENT = re.compile(
+    r"[\w.]+\([^()]*\)"  # a call of Python stays as it is
+    rf"|`({_NAMES}){_VALUE}?`|{_ALONE}({_NAMES}){_VALUE}"
+    rf"|{_ALONE}([a-z]+_[a-z]+)(?![\w'\"(=\]])"  # without a value where the name is no English word
+)
+
+
+def in_flags(text: str) -> str:
+    """Return a message with flags in the place of arguments; calls of Python keep theirs."""
+    return _ARGUMENT.sub(_flag, text)
+
+
+def _flag(match: re.Match[str]) -> str:
+    quoted, quoted_value, name, value, bare = match.groups()
+    flag = FLAGS.get(quoted or name or bare)
+    if flag is None:
+        return match[0]
+    return " ".join([flag] if not (text := quoted_value or value) else _with_value(flag, text))
+
+
+def _with_value(flag: str, text: str) -> list[str]:
+    """Return a flag with its value, once for each of a list."""
+    if text == "…":
+        return [flag]
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    if value is None:
+        return [flag, "none"]
+    values = value if isinstance(value, list) else [value]
+    return [f"{flag} {shlex.quote(str(one))}" for one in values]

@@ -1,0 +1,38 @@
+"""Messages name flags where the functions that they come from name arguments."""
+
+import argparse
+
+import pytest
+
+from scpertbias._cli.flags import FLAGS, in_flags
+from scpertbias._cli.options import parser
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Pool them with label_map='targets', or pass it.", "Pool them with --label-map targets, or pass it."),
+        ("`label_map` names no label", "--label-map names no label"),
+        ("Pass batch_key='gem group'.", "Pass --batch 'gem group'."),
+        ("leave batch_key out: x", "leave --batch out: x"),
+        ("`kind='delta'`; pass kind='log2fc'", "--kind delta; pass --kind log2fc"),
+        ("Pass reference=['a', 'b*'].", "Pass --reference a --reference 'b*'."),
+        ("Pass size_factors=, the column", "Pass --size-factors, the column"),
+        ("Pass target_sum=1 for factors", "Pass --target-sum 1 for factors"),
+        ("`control='predicted'`, but", "--control predicted, but"),
+        ("batch_key=None", "--batch none"),
+        ("or name the layer that holds it (layer=).", "or name the layer that holds it (--layer)."),
+        ("the control of the models and a test layer", "the control of the models and a test layer"),
+        ("obs['split_key'] and var[\"gene_symbols\"]", "obs['split_key'] and var[\"gene_symbols\"]"),
+        ("names of 'gene_symbols' in my_column", "names of 'gene_symbols' in my_column"),
+        ("sc.pp.normalize_total(adata, target_sum=1e4)", "sc.pp.normalize_total(adata, target_sum=1e4)"),
+    ],
+)
+def test_arguments_become_flags(text, expected):
+    assert in_flags(text) == expected
+
+
+def test_every_flag_is_an_option():
+    (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    options = {option for action in commands.choices["audit"]._actions for option in action.option_strings}
+    assert set(FLAGS.values()) <= options
