@@ -242,6 +242,9 @@ def contradictions(mdata):
     return [pair.__name__ for pair in CONTRADICTIONS if pair(story)]
 
 
+CONTROLS = ("control", "non-targeting")
+
+
 def random_audit(seed):
     """Run an audit of a small random screen of either generator, with random options."""
     rng = np.random.default_rng(seed)
@@ -282,9 +285,12 @@ def random_audit(seed):
 
 
 def _predictions(adata, rng):
-    """Predict half of the perturbations by their own means, somewhat wrong, and hold them out."""
-    names = [name for name in adata.obs["perturbation"].unique() if name not in ("control", "non-targeting")]
+    """Predict half of the perturbations by their own effects, of another size, and hold them out."""
+    names = [name for name in adata.obs["perturbation"].unique() if name not in CONTROLS]
     test = names[: max(2, len(names) // 2)]
     adata.obs["split"] = np.where(adata.obs["perturbation"].isin(test), "test", "train")
-    means = [np.asarray(adata.X[(adata.obs["perturbation"] == name).to_numpy()].mean(axis=0)).ravel() for name in test]
-    return pd.DataFrame(np.array(means) * rng.uniform(0.8, 1.1), test, adata.var_names)
+    control, *means = (
+        np.asarray(adata.X[adata.obs["perturbation"].isin(group).to_numpy()].mean(axis=0)).ravel()
+        for group in (CONTROLS, *([name] for name in test))
+    )
+    return pd.DataFrame(control + (np.array(means) - control) * rng.uniform(0.5, 1.2), test, adata.var_names)

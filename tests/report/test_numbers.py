@@ -53,7 +53,9 @@ def test_p_value(value, text):
     assert f.p_text(value) == (f"p < {text[1:]}" if text.startswith("<") else f"p = {text}")
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.254, "0.25"), (-0.001, "0"), (-0.3, "−0.30"), (math.nan, "–")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.254, "0.25"), (-0.001, "−0.001"), (-0.0001, "0"), (-0.3, "−0.30"), (math.nan, "–")]
+)
 def test_short(value, text):
     assert f.short(value) == text
 

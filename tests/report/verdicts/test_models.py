@@ -150,7 +150,7 @@ def test_no_verdict_and_why(tables):
 
 def test_constant_models_are_one_sentence_and_never_better(tables):
     made, said = ask(tables, skill(), skill("y"), constant={"x", "y", "not_scored"})
-    assert (made["verdict"], made["kind"]) == ("no", "all_constant")
+    assert (made["verdict"], made["kind"]) == ("inconclusive", "all_constant")
     assert said["constant_predictions"].startswith("x and y predict the same profile for every unseen perturbation")
     assert "better_than_mean" not in said
     assert "constant_predictions" not in ask(tables, skill())[1]

@@ -79,7 +79,7 @@ def test_own_genes_are_counted_by_direction(tables):
 def test_few_perturbations_that_carry_the_response_are_named(tables):
     rows = [perturbation(name, response_share=share) for name, share in (("a", 0.3), ("b", 0.6), ("c", 0.1))]
     found, said = ask(tables, *rows, perturbation("d", "too few cells", response_share=9.0))
-    assert said[-1] == "b and a account for most of the response (80%, 2 of 3 perturbations)."
+    assert said[-1] == "b and a account for most of the response (90%, 2 of 3 perturbations)."
     assert found["sentences"][-1]["facts"]["perturbation"] == ["b", "a"]
     assert ask(tables, *(perturbation(r["perturbation"], "not detected", response_share=0.4) for r in rows))[1] == []
     assert not [t for t in ask(tables, perturbation("a"))[1] if "most of the response" in t]

@@ -81,12 +81,12 @@ def test_without_a_response_nothing_is_technical(tables):
 def test_sentences_have_numbers_and_say_what_to_do(tables):
     assert ask(tables, MT, balance=[BATCH])[0]["text"] == (
         "Yes, batch. The composition of lot accounts for 90% of the response, more than random composition (p = 0.003). Repeat "
-        "the audit with lot as the batch."
+        "the audit with the column lot as batch."
     )
     sets = [row("mt", 0.4, 0.3, 0.5, beyond=True), row("ribo", 0.2, 0.1, 0.3, beyond=True)]
     assert ask(tables, *sets)[0]["text"] == (
         "Yes. Mitochondrial genes account for 40% (95% CI 30–50) of the response, more than random genes of similar expression "
-        "(4.0%). So do ribosomal genes. Compare models after retraining without these genes."
+        "(4.0%). So do ribosomal genes. Compare models after retraining without mitochondrial and ribosomal genes."
     )
     assert ask(tables, row("mt", n_genes=0), balance=[column("outcome")])[0]["text"] == (
         "Inconclusive. Not tested: no technical gene set has enough measured genes and no column of the cell table could be "

@@ -21,6 +21,14 @@ def _no_change(f: Facts) -> str:
     )
 
 
+def _only_constants(f: Facts) -> str:
+    n = f["n_judged"]
+    return (
+        f"Inconclusive. {upper(plural(n, 'assessed model'))} {'predicts' if n == 1 else 'predict'} the same profile for all "
+        "unseen perturbations, so retraining was not tested. Add models that distinguish perturbations"
+    )
+
+
 def _worse(f: Facts) -> str:
     models = f["model"]
     return (
@@ -137,10 +145,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "better_random_not_tested": lambda f: _better(
         "Partly", "but random genes were not removed for comparison. Repeat with random removals", f
     ),
-    "only_constants_retrained": lambda f: (
-        f"Inconclusive. {upper(plural(f['n_judged'], 'assessed model'))} {verb([""] * f["n_judged"], "predict", "predicts")} "
-        "the same profile for all unseen perturbations, so retraining was not tested. Add models that distinguish them"
-    ),
+    "only_constants_retrained": _only_constants,
     "nothing_changes": _no_change,
     "worse": _worse,
     "no_significant_gain": _no_significant_gain,
