@@ -111,12 +111,12 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
         msg = f"`predictions`: {path.name} is of no known kind; .h5ad, .csv and .tsv are read."
         raise ValueError(msg)
     if separator is not None:
-        return read_table(path)
+        return read_delimited(path)
     with reading(path):
         return ad.read_h5ad(path)
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_delimited(path: Path) -> pd.DataFrame:
     """Read a CSV or TSV perturbations × genes, whose first column names the perturbations."""
     separator = next((sep for suffix, sep in SEPARATORS.items() if path.name.lower().endswith(suffix)), ",")
     with reading(path):
