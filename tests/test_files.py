@@ -4,10 +4,12 @@ import shutil
 import tokenize
 import zlib
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from scpertbias import _files
-from scpertbias._files import objection, one_line, reading, replace_file, whole_folder
+from scpertbias._files import objection, one_line, read_predicted, reading, replace_file, whole_folder
 
 
 def test_one_line():
@@ -148,3 +150,15 @@ def test_file_is_replaced_whole(tmp_path):
     replace_file(path, "new")
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.tsv", "p.txt", "p.csv.gz", "P.TSV.GZ"])
+def test_tables_of_predictions_are_exact_and_name_genes_once(name, tmp_path):
+    table = pd.DataFrame([[0.1 + 0.2, np.nan]], index=["A"], columns=["G1", "G2"])
+    sep = "," if ".csv" in name else "\t"
+    table.to_csv(tmp_path / name, sep=sep, compression="gzip" if name.lower().endswith("gz") else None)
+    pd.testing.assert_frame_equal(read_predicted(tmp_path / name), table, check_exact=True)
+    table.columns = ["G1", "G1"]
+    table.to_csv(tmp_path / "twice.csv")
+    with pytest.raises(ValueError, match=r"repeat in twice.csv \(G1\)"):
+        read_predicted(tmp_path / "twice.csv")

@@ -357,6 +357,19 @@ CASES: dict[str, Case] = {
     "combinations joined by ' || ' or '/'": Case(
         relabeled({"SPI1": "JAK2 || MYC", "STAT2": "MYC/STAT1"}), like=relabeled(COMBINED)
     ),
+    "combinations joined by '~', with combination_sep='~'": Case(
+        relabeled({"SPI1": "JAK2~MYC", "STAT2": "MYC~STAT1"}),
+        like=relabeled(COMBINED),
+        given={"combination_sep": "~"},
+    ),
+    "other labels, with label_map=": Case(
+        relabeled({"JAK2": "g1", "MYC": "g2", "control": "none of them"}),
+        given={"label_map": {"g1": "JAK2", "g2": "MYC", "none of them": "control"}},
+    ),
+    "guides, with label_map='targets'": Case(
+        column(lambda v: [x if x == "control" else f"{x}_sg{i % 2 + 1}" for i, x in enumerate(v)]),
+        given={"label_map": "targets"},
+    ),
     "words of guide assigners (negative, multiple, …)": Case(
         unlabeled(("negative", "multiple", "doublet", "no_guide")), like=without_every_seventh
     ),

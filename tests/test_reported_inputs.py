@@ -244,6 +244,22 @@ def test_replicates_of_bulk_are_told_that_cells_are_needed():
         spb.pp.profiles(bulk, normalize=True)
 
 
+@pytest.mark.parametrize(
+    ("labels", "targets"),
+    [
+        (("TGT0_10uM", "TGT0_1uM", "TGT1_10uM", "TGT1_1uM"), {"TGT0", "TGT1"}),
+        (("TGT0_clone1", "TGT0_clone2", "TGT1_clone1", "TGT1_clone2"), {"TGT0", "TGT1"}),
+        (("Vorinostat_10", "Vorinostat_100", "JQ1_10", "JQ1_100"), {"Vorinostat", "JQ1"}),
+    ],
+)
+def test_doses_and_clones_share_their_target(cells, labels, targets):
+    of = dict(zip(TARGETS[:4], labels, strict=True))
+    profiles, said = read(relabeled(cells, lambda label, _: of.get(label, label)))
+    assert len(profiles) == 5
+    assert "4 labels share 2 targets" in said
+    assert set(spb.get.labels(profiles).set_index("label").loc[list(labels), "targets"]) == targets
+
+
 # -- features and genes --------------------------------------------------------------------------------------------
 
 
@@ -382,6 +398,32 @@ def test_normalized_counts_and_proportions_give_what_counts_give():
         np.testing.assert_allclose(spb.pp.profiles(scaled, normalize=True).X, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("normalize", [False, True])
+def test_spike_ins_move_nothing(normalize):
+    plain = counts()
+    spikes = np.random.default_rng(0).poisson(50, (plain.n_obs, 4)).astype(np.float32)
+    adata = ad.AnnData(
+        np.hstack([plain.X, spikes]),
+        obs=plain.obs,
+        var=pd.DataFrame(index=[*plain.var_names, *(f"ERCC-0000{i}" for i in range(4))]),
+    )
+    if not normalize:
+        plain, adata.X = logged(plain), np.hstack([logged(plain).X, np.log1p(spikes)])
+    profiles = spb.pp.profiles(adata, normalize=normalize)
+    np.testing.assert_allclose(profiles.X, spb.pp.profiles(plain, normalize=normalize).X, rtol=1e-5)
+
+
+@pytest.mark.parametrize("total", [100, 1000])
+def test_cells_of_round_totals_are_one_scale(total):
+    rng, plain = np.random.default_rng(0), counts(n_genes=60)
+    x = np.array([rng.multinomial(total, row / row.sum()) for row in plain.X.astype(float)], dtype=np.float32)
+    expected = spb.pp.profiles(ad.AnnData(x, plain.obs, plain.var), normalize=True)
+    adata = ad.AnnData(x * np.float32(1e4 / total), plain.obs, plain.var)
+    with pytest.raises(ValueError, match="normalized counts that were not logged"):
+        spb.pp.profiles(adata)
+    np.testing.assert_allclose(spb.pp.profiles(adata, normalize=True).X, expected.X, rtol=1e-5)
+
+
 # -- columns ------------------------------------------------------------------------------------------------------------
 
 
@@ -411,14 +453,45 @@ def test_controls_in_a_library_of_their_own(cells, tmp_path, capsys):
 )
 def test_columns_that_may_change_the_control_are_named_once(cells, column):
     adata = relabeled(cells, lambda label, _: label, **{column: np.tile(["a", "b"], cells.n_obs)[: cells.n_obs]})
-    quick = {"models": ("mean", "grn_linear"), "regimes": ("full",), "covariates": (), "n_random": 0, "n_boot": 10}
+    quick = {"models": ("mean", "grn_linear"), "regimes": ("full",), "covariates": (), "n_random": 0}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        spb.tl.audit(adata, normalize=True, **quick)
+        spb.tl.audit(adata, normalize=True, batch_key=None, **quick)
     said = [str(w.message) for w in caught if "may change the control" in str(w.message)]
     assert len(said) == 1
     assert f"obs[{column!r}]" in said[0]
     assert "analyze each level apart" in said[0]
+
+
+@pytest.mark.parametrize("of_control", ["one level each", "few in one"])
+def test_columns_that_cannot_be_used_are_not_proposed(cells, of_control):
+    control = (cells.obs["perturbation"] == "control").to_numpy()
+    donor = np.where(control, "a", np.tile(["a", "b"], cells.n_obs)[: cells.n_obs])
+    if of_control == "few in one":
+        donor[np.flatnonzero(control)[:9]] = "b"
+    _, said = read(relabeled(cells, lambda label, _: label, donor=donor))
+    assert said == ""
+    donor[np.flatnonzero(control)[:10]] = "b"
+    _, said = read(relabeled(cells, lambda label, _: label, donor=donor))
+    assert "obs['donor']" in said
+
+
+def test_wells_with_one_guide_each_are_not_proposed(cells):
+    _, said = read(relabeled(cells, lambda label, _: label, well=[f"w_{x}" for x in cells.obs["perturbation"]]))
+    assert said == ""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_nothing_is_reproducible_in_batches_of_few_controls(seed):
+    rng = np.random.default_rng(seed)
+    rows = [(f"b{b}", "control") for b in range(6) for _ in range(20)]
+    rows += [(f"b{p // 5}", f"G{p}") for p in range(30) for _ in range(40)]
+    obs = pd.DataFrame(rows, columns=["batch", "perturbation"], index=[f"c{i}" for i in range(len(rows))])
+    x = rng.poisson(rng.gamma(0.5, 4, 500) + 0.2, (len(obs), 500)).astype(np.float32)
+    adata = ad.AnnData(x, obs, pd.DataFrame(index=[f"GENE{i}" for i in range(500)]))
+    profiles = spb.pp.profiles(adata, batch_key="batch", normalize=True)
+    spb.pp.check(profiles)
+    assert (spb.get.check(profiles, check="perturbation")["reproducibility"] >= 0.3).sum() <= 2
 
 
 # -- predictions ---------------------------------------------------------------------------------------------------
@@ -504,3 +577,55 @@ def test_a_split_of_cells_is_named(screen):
         ValueError, match=r"every perturbation with 'test' cells in obs\['split'\] has training cells too"
     ):
         spb.tl.audit(cells, predictions={"x": means(screen).drop("control")}, **QUICK)
+
+
+def test_predictions_by_id_and_in_another_order(screen):
+    table = means(screen).drop("control")
+    ids = {gene: f"ENSG{i:011d}" for i, gene in enumerate(screen.var_names)}
+    cells = screen.copy()
+    cells.var["gene_name"] = cells.var_names.to_numpy()
+    cells.var_names = [ids[gene] for gene in cells.var_names]
+    profiles = spb.pp.profiles(cells)
+    of_ids = table.rename(index=lambda label: f"{ids[label]}.3", columns=ids).iloc[::-1, ::-1]
+    for predictions in (table, of_ids):
+        assert (scored(profiles, predictions)["l2_ratio"] < 1e-6).all()
+
+
+def test_one_row_of_changes_among_expression(screen):
+    table = means(screen)
+    table.loc["TGT2"] -= table.loc["control"]
+    with pytest.raises(ValueError, match=r"`predictions`.*TGT2"):
+        scored(spb.pp.profiles(screen), table)
+
+
+# -- the logic of the audit ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("net", [[("G1", "G2"), ("G3", "G4")], []])
+def test_models_of_a_net_that_touches_no_perturbed_gene_are_not_assessed(screen, net):
+    edges = pd.DataFrame(net, columns=["source", "target"], dtype=object)
+    quick = QUICK | {"models": ("mean", "ridge", "grn_linear", "two_stage")}
+    mdata = spb.tl.audit(screen, edges, **quick)
+    graph_models = ("grn_linear_perturbations", "two_stage_perturbations")
+    left_out = set(spb.get.models_left_out(mdata)["model"])
+    stored = mdata["full"].uns["scpertbias"]["models"]
+    for name in graph_models:
+        assert name in left_out or stored[name]["constant"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_strong_responses_that_are_orthogonal_share_no_axis(seed):
+    rng = np.random.default_rng(seed)
+    effect = np.zeros((12, 600))
+    for p, block in enumerate(np.array_split(rng.permutation(600), 12)):
+        effect[p, block] = rng.normal(0, 1, len(block)) * (3.0 if p < 3 else 0.05)
+    labels = ["control"] * 2000 + [f"G{p}" for p in range(12) for _ in range(150)]
+    y = rng.uniform(0.3, 2, 600) + rng.normal(0, 0.5, (len(labels), 600))
+    y[2000:] += np.repeat(effect, 150, axis=0)
+    obs = pd.DataFrame({"perturbation": labels}, index=[f"c{i}" for i in range(len(labels))])
+    profiles = spb.pp.profiles(
+        ad.AnnData(np.clip(y, 0, None), obs, pd.DataFrame(index=[f"GENE{i}" for i in range(600)]))
+    )
+    spb.tl.confounding(profiles)
+    row = spb.get.confounding(profiles).query("level == 'screen' and axis == 'systematic'").iloc[0]
+    assert not np.isfinite(row["share"]) or (row["share"] <= 0.1 and row["ci_low"] <= row["share"] <= row["ci_high"])

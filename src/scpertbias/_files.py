@@ -9,8 +9,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import h5py
+import pandas as pd
+
+from ._log import some
 
 HDF5 = (".h5ad", ".h5mu")
+SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t", ".txt": "\t"}
 
 
 def one_line(err: object) -> str:
@@ -53,6 +57,24 @@ def _elsewhere(group: h5py.Group) -> Iterator[str]:
                 yield from _elsewhere(item)
             elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
                 yield str(item.name)
+
+
+def read_predicted(path: Path) -> pd.DataFrame:
+    """Read a table of predictions, CSV or TSV, whose first column names the perturbations and whose others are genes."""
+    from . import _compat  # which imports mudata: a look at a file needs none
+
+    separator = next((sep for suffix, sep in SEPARATORS.items() if path.name.lower().endswith(suffix)), ",")
+    with reading(path):
+        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0, 1:]
+        table = pd.read_csv(path, sep=separator, index_col=0, **_compat.EXACT_CSV)
+    repeats = sorted(set(header[header.duplicated()].dropna()))  # which pandas numbers in silence
+    if repeats:
+        msg = (
+            f"Gene names of `predictions` repeat in {path.name} ({some(repeats)}), so they do not say which is meant. Keep "
+            "one column of each."
+        )
+        raise ValueError(msg)
+    return table
 
 
 FILES = ("audit.html", "audit.json", "audit.h5mu")

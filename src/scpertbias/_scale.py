@@ -195,7 +195,8 @@ class Scale:
             return "negative"
         if self._shares():
             return "mixed"
-        scale, counts = self.rows.scale, self.whole and self.high > 1
+        scale = self.rows.scale
+        counts = self.whole and self.high > 1 and scale != scales.LINEAR
         if scale == scales.TWICE:
             return "logged_twice"
         largest = LARGEST_LOG / min(1.0, np.log(self.log_base))  # no lower limit for base 10

@@ -14,9 +14,8 @@ import zarr
 from mudata import MuData
 
 from .. import _compat, _keys, _store, _validate
-from .._files import reading
+from .._files import read_predicted, reading
 from .._inspect.source import modality_of
-from .._models.external.readers import read_table
 from .._moments.streaming import beginning
 from ..ds._simulation.assemble import TRUTH
 from .options import FORMATS
@@ -79,7 +78,7 @@ def read_net(path: Path) -> pd.DataFrame:
 
 def read_predictions(path: Path) -> ad.AnnData | pd.DataFrame:
     """Return another model's predictions: an AnnData, or a table whose first column names the perturbation."""
-    return read_cells(path)[0] if path.suffix in FORMATS else read_table(path)
+    return read_cells(path)[0] if path.suffix in FORMATS else read_predicted(path)
 
 
 def holds_counts(adata: ad.AnnData, layer: str | None) -> bool:

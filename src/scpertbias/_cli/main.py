@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .flags import in_flags
 from .inspection import echo_inspection, print_inspection
-from .options import parser
+from .options import model_params, parser
 from .signals import StopSignal, stoppable
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     say(f"reading {args.file}")
     adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
     net = None if args.net is None else read_net(args.net)
-    how = {"kind": args.kind, "control": args.control, "obsm": args.obsm, "test": args.test}
+    how = {name: vars(args)[name] for name in ("kind", "control", "obsm", "test")}
     external = {name: {"predictions": read_predictions(path), **how} for name, path in args.predictions or []}
     with _noted(say) as notes:
         if args.species != "human":
@@ -194,7 +194,7 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "n_random": args.n_random,
         "n_jobs": args.n_jobs,
         "cache": args.cache,
-        "model_params": _params(args.params or []) or None,
+        "model_params": model_params(args.params or []) or None,
         "keep_predictions": False if args.tables_only else None,
     }
     always = {
@@ -266,14 +266,6 @@ def _demo(args: argparse.Namespace) -> int:
         print()
     print(f"The demo took {time.perf_counter() - start:.0f} s. Open the two audit.html in a browser.")
     return OK
-
-
-def _params(triples: Sequence[tuple[str, str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the parameters by model."""
-    by_model: dict[str, dict[str, Any]] = {}
-    for model, name, value in triples:
-        by_model.setdefault(model, {})[name] = value
-    return by_model
 
 
 def _answer_lines(mdata: MuData) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,32 @@ def _labels(add: Any, *, groupby: str | None) -> None:
     add("--modality", metavar="NAME", help="modality of an .h5mu file (rna, gex, or the one with the most features)")
 
 
+def _models(command: argparse.ArgumentParser) -> None:
+    """Add the options of models, those to fit and those of others."""
+    add = command.add_argument_group("the models").add_argument
+    add("--models", action="append", metavar="NAME", help="models to fit, 'none' for the screen alone; repeatable")
+    add(
+        "--params",
+        type=_parameter,
+        action="append",
+        metavar="MODEL.NAME=VALUE",
+        help="parameter of a model's fit; repeatable",
+    )
+    add("--predictions", type=_prediction, action="append", metavar="NAME=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
+        "(perturbations × genes, first column the perturbation); repeatable")  # fmt: skip
+    add("--kind", choices=("expression", "delta", "log2fc"), default="expression",
+        help="what --predictions are: expression, or changes against control (%(default)s)")  # fmt: skip
+    add("--control", choices=("observed", "predicted"), default="observed",
+        help="control that predicted changes start from (%(default)s)")  # fmt: skip
+    add("--obsm", metavar="NAME", help="slot of a predicted .h5ad to read instead of its X")
+    add("--test", action="append", metavar="NAME",
+        help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip
+    add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
+    add("--regimes", action="append", metavar="NAME", help=f"{', '.join(REGIMES)}; repeatable")
+    add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
+    add("--n-random", type=int, metavar="N", help="random removals of genes beside the regimes (20)")
+
+
 def _audit(command: argparse.ArgumentParser) -> None:
     command.usage = "scpertbias audit FILE [option ...]"
     repeatable: dict[str, Any] = {"action": "append", "metavar": "NAME"}
@@ -204,28 +231,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
     )
     add("--size-factors", metavar="COLUMN", help="column of obs with each cell's size, for raw counts")
     add("--species", choices=("human", "mouse"), default="human", help="names of MT and RP genes (%(default)s)")
-    add = command.add_argument_group("the models").add_argument
-    add("--models", action="append", metavar="NAME", help="models to fit, 'none' for the screen alone; repeatable")
-    add(
-        "--params",
-        type=_parameter,
-        action="append",
-        metavar="MODEL.NAME=VALUE",
-        help="parameter of a model's fit; repeatable",
-    )
-    add("--predictions", type=_prediction, action="append", metavar="NAME=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
-        "(perturbations × genes, first column the perturbation); repeatable")  # fmt: skip
-    add("--kind", choices=("expression", "delta", "log2fc"), default="expression",
-        help="what --predictions are: expression, or changes against control (%(default)s)")  # fmt: skip
-    add("--control", choices=("observed", "predicted"), default="observed",
-        help="control that predicted changes start from (%(default)s)")  # fmt: skip
-    add("--obsm", metavar="NAME", help="slot of a predicted .h5ad to read instead of its X")
-    add("--test", action="append", metavar="NAME",
-        help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip
-    add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
-    add("--regimes", action="append", metavar="NAME", help=f"{', '.join(REGIMES)}; repeatable")
-    add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
-    add("--n-random", type=int, metavar="N", help="random removals of genes beside the regimes (20)")
+    _models(command)
     add = command.add_argument_group("running and writing").add_argument
     add("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (%(default)s)")
     add("--n-jobs", type=int, metavar="N", help="fits to run at a time; no result depends on it (scanpy's setting)")
@@ -248,3 +254,11 @@ def _audit(command: argparse.ArgumentParser) -> None:
     add("--force", action="store_true", help="replace an earlier audit in DIR")
     add("--dry-run", action="store_true", help="print what was understood of the file, and stop")
     _quiet(command)
+
+
+def model_params(triples: Sequence[tuple[str, str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the parameters by model."""
+    by_model: dict[str, dict[str, Any]] = {}
+    for model, name, value in triples:
+        by_model.setdefault(model, {})[name] = value
+    return by_model

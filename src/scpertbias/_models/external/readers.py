@@ -14,10 +14,9 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from ... import _compat, _store, _validate
+from ... import _store, _validate
 from ..._core.arrays import IntArray
-from ..._files import reading
-from ..._log import some
+from ..._files import SEPARATORS, read_predicted, reading
 from ..._moments import Screen
 from ..._store import obsm as obsm_slot
 from .contexts import rows_of_one_context
@@ -25,7 +24,6 @@ from .matching import SHOWN, PredictionRows, digits, match
 
 LABEL_COLUMNS = ("perturbation", "condition", "target_gene", "gene", "perturbation_name", "pert", "pert_name", "target")
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy", ".npz")
-SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 FORMS = (
     "a DataFrame (perturbations × genes), an AnnData, a path to .h5ad, .csv or .tsv, a dict from label to array, or the "
     "name of a layer or obsm of adata"
@@ -111,30 +109,9 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
         msg = f"`predictions`: {path.name} is of no known kind; .h5ad, .csv and .tsv are read."
         raise ValueError(msg)
     if separator is not None:
-        return read_table(path)
+        return read_predicted(path)
     with reading(path):
         return ad.read_h5ad(path)
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV or TSV perturbations × genes, whose first column names the perturbations."""
-    separator = next((sep for suffix, sep in SEPARATORS.items() if path.name.lower().endswith(suffix)), ",")
-    with reading(path):
-        repeats = _repeated_names(path, separator)
-        table = pd.read_csv(path, sep=separator, index_col=0, **_compat.EXACT_CSV)
-    if repeats:
-        msg = (
-            f"Gene names of `predictions` repeat in {path.name} ({some(repeats)}), so they do not say which is meant. Keep "
-            "one column of each."
-        )
-        raise ValueError(msg)
-    return table
-
-
-def _repeated_names(path: Path, separator: str) -> list[str]:
-    """Return names that the header of a table holds more than once: pandas numbers them in silence."""
-    header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0, 1:]
-    return sorted(set(header[header.duplicated()].dropna()))
 
 
 def _no_slot(adata: AnnData, name: str) -> str:

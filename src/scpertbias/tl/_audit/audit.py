@@ -226,8 +226,8 @@ def _plan_models(
     to_fit, external = split_stored(adata, model_names)
     models = variants(to_fit, model_params)
     external |= {
-        name: dict(given) if isinstance(given, Mapping) and "predictions" in given else {"predictions": given}
-        for name, given in predictions.items()
+        name: dict(value) if isinstance(value, Mapping) and "predictions" in value else {"predictions": value}
+        for name, value in predictions.items()
     }
     duplicates = sorted(set(external) & {model.name for model in models})
     if duplicates:
