@@ -161,7 +161,7 @@ def test_failure_leaves_the_earlier_audit_whole(screen, tmp_path, capsys, monkey
         (["--layer", "scaled"], "scaled"),
         (["--net", "no.csv"], "no.csv does not exist"),
         (["--predictions", "x=no.csv"], "no.csv does not exist"),
-        (["--min-cells", "500"], "min_cells"),
+        (["--min-cells", "500"], "--min-cells"),
     ],
 )
 def test_bad_data_is_one_line(screen, tmp_path, capsys, options, words):
@@ -247,7 +247,7 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
     run(capsys, "audit", screen, *options.split())
     brought = asked.pop("predictions")
     assert list(brought) == ["gears"]
-    assert brought["gears"].loc["STAT1", "JAK2"] == 1
+    assert brought["gears"]["predictions"].loc["STAT1", "JAK2"] == 1
     assert len(asked.pop("net")) == 1
     assert asked == {
         "mouse": True,

@@ -12,7 +12,9 @@ from scpertbias import _moments
 from scpertbias.get._screen import balance as stored
 from scpertbias.tl._balance import balance, balance_table, to_adopt
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*`batch_key` was not given")  # where the batch is not tested, or cannot be
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*`batch_key` was not given"
+)  # where the batch is not tested, or cannot be
 
 
 def table_of(adata, **kwargs):

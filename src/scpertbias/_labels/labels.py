@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,7 +16,6 @@ from .words import control_word, holds_control_word
 NO_LABEL = "no label"
 SEVERAL = "several targets"
 CONTROL, TARGET, COMBINATION, UNASSIGNED_LABEL = "control", "target", "combination", "unassigned"
-COLUMNS = ("label", "meaning", "name", "targets", "n_cells", "reason")
 PARTS = (GUIDE, CLONE, DOSE, TIME, CLASS)
 """Meanings of labels that are a part of a target's cells."""
 MEANINGS = (CONTROL, TARGET, COMBINATION, *PARTS, UNASSIGNED_LABEL)
@@ -27,6 +27,20 @@ _PLURAL = {
     TIME: "time points",
     CLASS: "classes of cells (such as KO and NP)",
 }
+
+
+class LabelRow(NamedTuple):
+    """One label: what it means, the perturbation that its cells belong to, its targets, and why."""
+
+    label: str
+    meaning: str
+    name: str
+    targets: str
+    n_cells: int
+    reason: str
+
+
+COLUMNS = LabelRow._fields
 
 
 @dataclass(frozen=True)
