@@ -193,7 +193,9 @@ def _reading(adata: AnnData, groupby: str, **requested: str | None) -> dict[str,
     if _store.profiles_record(adata) is not None:
         return requested
     stored = (record.get("data", {}) for record in _store.models(adata).values())
-    first = next((data for data in stored if data.get("groupby") == groupby and data.get("reference") is not None), {})
+    first: Mapping[str, Any] = next(
+        (data for data in stored if data.get("groupby") == groupby and data.get("reference") is not None), {}
+    )
     reference = first.get("reference")
     as_before = {key: first.get(key) if value is None else value for key, value in requested.items()}
     return {"reference": None if reference is None else [str(v) for v in reference], **as_before}
