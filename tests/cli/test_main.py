@@ -242,17 +242,20 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
         "--groupby g --reference a --reference b* --batch s --batch t --guide u --gene-symbols gene_name --covariates c "
         "--min-cells 5 --predictions gears=p.csv --net net.csv --models mean --regimes full --n-folds 3 "
         "--target-sum 100 --size-factors f --species mouse --seed 7 --params ridge.alpha=1.5 --params ridge.coding=reference "
-        "--n-random 4 --n-jobs 2 --cache parts --tables-only"
+        "--n-random 4 --n-jobs 2 --cache parts --tables-only --kind delta --control predicted --obsm pred --test STAT1 "
+        "--split-key set"
     )
     run(capsys, "audit", screen, *options.split())
     brought = asked.pop("predictions")
     assert list(brought) == ["gears"]
-    assert brought["gears"]["predictions"].loc["STAT1", "JAK2"] == 1
+    assert brought["gears"].pop("predictions").loc["STAT1", "JAK2"] == 1
+    assert brought["gears"] == {"kind": "delta", "control": "predicted", "obsm": "pred", "test": ["STAT1"]}
     assert len(asked.pop("net")) == 1
     assert asked == {
         "mouse": True,
         "normalize": True,
         "groupby": "g",
+        "split_key": "set",
         "reference": ["a", "b*"],
         "batch_key": ["s", "t"],
         "guide_key": "u",

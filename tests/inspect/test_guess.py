@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scpertbias._inspect.guess import columns, gene_names, levels_of, scale
+from scpertbias._inspect.guess import columns, gene_names, is_split, levels_of, scale
 from scpertbias._inspect.source import Matrix
 from scpertbias._scale import LOGGED, NORMALIZED, Scale
 
@@ -92,3 +92,13 @@ def test_the_column_of_perturbations_and_that_of_guides():
 
 def test_levels_are_counted():
     assert levels_of(pd.Series(["a", "b", "a", None])).to_dict() == {"a": 2, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [(["train", "test"], True), (["train", "val", "test"], True), (["train", "x", "test"], False), (["test"], False)],
+)
+def test_a_column_of_train_and_test_is_a_split(levels, expected):
+    assert is_split(pd.Series(levels * 3)) == expected
+    assert is_split(pd.Series(levels * 3, dtype="category")) == expected
+    assert not is_split(pd.Series([0, 1]))

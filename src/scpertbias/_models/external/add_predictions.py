@@ -193,7 +193,7 @@ def _reading(adata: AnnData, groupby: str, **requested: str | None) -> dict[str,
     if _store.profiles_record(adata) is not None:
         return requested
     stored = (record.get("data", {}) for record in _store.models(adata).values())
-    first: dict[str, Any] = next(
+    first: Mapping[str, Any] = next(
         (data for data in stored if data.get("groupby") == groupby and data.get("reference") is not None), {}
     )
     reference = first.get("reference")
