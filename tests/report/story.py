@@ -11,6 +11,7 @@ import scpertbias as spb
 from scpertbias import pl
 from scpertbias._report.content import content
 from scpertbias._report.layout import card_rows, views
+from scpertbias._report.verdicts.base import PART
 from scpertbias._report.verdicts.recurrence import beyond_the_data, tested_genes
 from scpertbias._report.verdicts.technical import beyond_random
 
@@ -114,7 +115,8 @@ def shared_by_all_by_one(s):
 def no_sign_with_a_sign(s):
     if s.kind["technical"] != "no_sign":
         return False
-    return bool(len(beyond_random(s.sets, "technical"))) or (s.of("balance")["status"] == "confounded").any()
+    large = beyond_random(s.sets, "technical")["share"] >= PART
+    return bool(large.any()) or (s.of("balance")["status"] == "confounded").any()
 
 
 def batch_is_in_the_table_and_not_adopted(s):
@@ -143,7 +145,7 @@ def named_sets_are_beyond(s):
 
 
 def program_with_a_technical_set(s):
-    return s.kind["technical"] == "program" and len(beyond_random(s.sets, "technical")) > 0
+    return s.kind["technical"] == "program" and bool((beyond_random(s.sets, "technical")["share"] >= PART).any())
 
 
 def marks_of_the_figure_are_those_of_the_table(s):

@@ -52,6 +52,7 @@ def ask(tables, *rows, balance=(column(),), rest=REST):
         ([row("mt", 0.4, 0.3, 0.5, beyond=True), program()], [BATCH], "yes", "batch"),
         ([row("mt", 0.4, 0.25, 0.5, beyond=True)], [column()], "yes", "technical_sets"),
         ([row("mt", 0.4, 0.24, 0.5, beyond=True)], [column()], "partly", "technical_sets_in_part"),
+        ([row("mt", 0.03, 0.02, 0.04, beyond=True)], [column()], "no", "no_sign"),
         ([MT, program()], [column(), depth()], "partly", "depth"),
         ([MT, program()], [column(), depth(share=0.09)], "no", "program"),
         ([MT, program()], [column(), depth(p=0.02)], "no", "program"),

@@ -84,7 +84,9 @@ def _of_columns(balance: pd.DataFrame) -> Verdict | None:
 
 
 def _of_technical_sets(sets: pd.DataFrame) -> Verdict | None:
+    """Return the technical sets of much or a part of the response; the page lists those of less without a verdict."""
     beyond = beyond_random(sets, "technical")
+    beyond = beyond[beyond["share"] >= PART]
     if beyond.empty:
         return None
     large = beyond[beyond["ci_low"] >= MUCH]
