@@ -24,7 +24,7 @@ def same(ours, theirs):
 
 @pytest.mark.parametrize("form", ["memory", "h5ad", "zarr"])
 @pytest.mark.parametrize("batch_key", [None, "gem_group"])
-@pytest.mark.filterwarnings("ignore:obs holds")
+@pytest.mark.filterwarnings("ignore:.*`batch_key` was not given")
 def test_read_back(cells, tmp_path, form, batch_key):
     expected = _moments.of(cells, batch_key=batch_key).moments
     profiles = spb.pp.profiles(cells, batch_key=batch_key)

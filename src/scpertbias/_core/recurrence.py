@@ -163,7 +163,7 @@ def excess_interval(count: IntArray, other: IntArray, n: int, n_compared: int = 
     first, second = (count + 1) / (n + 2), (other + 1) / (n + 2)
     quantile = norm.isf((1 - CONFIDENCE) / 2 / max(n_compared, 1))
     width = quantile * np.sqrt((first * (1 - first) + second * (1 - second)) / (n + 2))
-    return n * (first - second - width), n * (first - second + width)
+    return np.maximum(n * (first - second - width), -n), np.minimum(n * (first - second + width), n)
 
 
 def effective_number(count: IntArray) -> float:
