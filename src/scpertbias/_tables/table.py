@@ -78,7 +78,9 @@ class Column:
         if self.values and only is not None:
             parts.append(f"Always ``{only}`` here.")
         elif self.values:
-            values = (f"``{value}``{f' ({why})' if why else ''}" for value, why in self.values.items())
+            # An empty literal is no markup.
+            named = ((f"``{value}``" if value else "empty", why) for value, why in self.values.items())
+            values = (f"{name}{f' ({why})' if why else ''}" for name, why in named)
             parts.append(f"Values: {', '.join(values)}.")
         return " ".join(parts)
 
