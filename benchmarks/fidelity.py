@@ -96,7 +96,7 @@ def profiles() -> ad.AnnData:
     noise = np.random.default_rng(0).normal(0, 0.05, screen.shape)
     noisy = pd.DataFrame(np.maximum(screen.to_df() + noise, 0.0), index=screen.obs_names, columns=screen.var_names)
     noisy.index = screen.obs["perturbation"].astype(str)
-    spb.tl.add_predictions(screen, noisy, key_added="noisy")
+    spb.tl.add_predictions(screen, noisy[~screen.obs["is_reference"].to_numpy(bool)], key_added="noisy")
     spb.tl.score(screen, n_top_genes=screen.n_vars)
     return screen
 
@@ -294,7 +294,7 @@ def _cell_eval() -> tuple[pd.DataFrame, pd.DataFrame]:
         index=screen.obs["perturbation"].astype(str),
         columns=screen.var_names,
     )
-    spb.tl.add_predictions(screen, noisy, key_added="noisy")
+    spb.tl.add_predictions(screen, noisy[~screen.obs["is_reference"].to_numpy(bool)], key_added="noisy")
     spb.tl.score(screen, "noisy", n_top_genes=screen.n_vars)
     ours = spb.get.scores(screen, split="test").set_index("perturbation")
     real, predicted = spb.get.cell_eval(screen, "noisy")

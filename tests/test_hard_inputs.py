@@ -598,8 +598,11 @@ def test_outcome(row: Row) -> None:
         assert len(said) == len(wanted), (call, said)
         assert all(text in said[0] for text in wanted), (call, said)
         if SAME in row.outcome:
-            assert_same(as_in_the_plain_screen(answer, case.renamed), expected(call, case.like))
-        assert len(answer), call
+            same, wanted_answer = as_in_the_plain_screen(answer, case.renamed), expected(call, case.like)
+            if case.renamed and call == "tl.confounding":  # which target a set is known by their names
+                same, wanted_answer = (f.drop(columns=["share_without", "n_target"]) for f in (same, wanted_answer))
+            assert_same(same, wanted_answer)
+        assert len(answer) or call == "tl.balance", call  # a screen may hold no column to test
 
 
 def test_every_case_has_its_row_and_every_row_its_case() -> None:

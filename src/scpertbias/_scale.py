@@ -187,7 +187,7 @@ class Scale:
 
     def problem(self, *, early: bool = False) -> str | None:
         """Return what is wrong with the values so far, a key of ``PROBLEMS``; ``early``: more are to come."""
-        if not (np.isfinite(self.low) and np.isfinite(self.high)):
+        if self.n and not (np.isfinite(self.low) and np.isfinite(self.high)):
             return "not_finite"
         if self.may_be_negative:
             return None

@@ -31,7 +31,7 @@ LARGEST_LOG = 14.0
 N_SAMPLED, FEWEST, MOST_ROWS = 2_000_000, 64, 256
 """Values of the rows of one part that are looked at closely, and the number of rows at least and at most."""
 MIN_DISTINCT = 5
-MIN_FACTOR = 5
+MIN_FACTOR, MIN_VALUES = 5, 8
 MIN_ROWS = 10
 LARGEST_MULTIPLE = 64
 EXACT = 0.01
@@ -76,7 +76,10 @@ class RowScales:
         self.n += len(rows)
         whole = np.all(rows == np.round(rows), axis=1)
         # Counts are no multiples of a whole number, as they are once divided by a total such as 100.
-        scaled = whole & (np.gcd.reduce(np.where(whole[:, None], rows, 0).astype(np.int64), axis=1) >= MIN_FACTOR)
+        factor = np.gcd.reduce(np.where(whole[:, None], rows, 0).astype(np.int64), axis=1)
+        # Of few values any number may be a factor, and of few cells.
+        scaled = whole & (factor >= MIN_FACTOR) & ((rows > 0).sum(axis=1) >= MIN_VALUES)
+        scaled &= scaled.sum() > PEAK * whole.sum()
         unknown = ~whole | scaled
         self._count(COUNTS, ~unknown)
         rows, scaled, unknown = rows[unknown], scaled[unknown], unknown[unknown]

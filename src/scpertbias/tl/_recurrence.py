@@ -13,7 +13,6 @@ from .._core.arrays import FloatArray
 from .._core.ranking import expression_bins
 from .._core.recurrence import (
     BY,
-    N0_PER_N,
     EffectScale,
     Recurrence,
     excess_interval,
@@ -30,7 +29,7 @@ from .._models._base import CONSTANT
 from .._moments import Screen
 from ._compared import common, read_inputs
 
-FEW_CONTROLS = f"not tested: fewer than {N0_PER_N:g} controls per cell of a perturbation"
+FEW_CONTROLS = "not tested: fewer than five controls per cell of a perturbation"
 
 
 @docs.dedent
