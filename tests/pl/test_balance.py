@@ -20,7 +20,7 @@ def profiles():
     adata.obs["leiden"] = adata.obs["batch"]
     adata.obs["guide"] = adata.obs["perturbation"].astype(str) + "_1"
     adata.obs["donor"] = [f"d{i % 145}" for i in range(adata.n_obs)]
-    with pytest.warns(UserWarning, match="look like batches"):
+    with pytest.warns(UserWarning, match="may change the control"):
         profiles = spb.pp.profiles(adata)
     run_balance(profiles, n_random=100)
     return profiles
