@@ -21,7 +21,7 @@ from scpertbias._report import schema
 
 TARGETS = ["STAT1", "JAK2", "IRF1", "STAT1;JAK2", "GENE7", "<b>GENE8</b>"]
 FAST = ["--models", "mean", "--models", "ridge", "--regimes", "full", "--quiet"]
-FILES = ["audit.h5mu", "audit.html", "audit.json", "tables"]
+FILES = ["audit.h5mu", "audit.html", "audit.json", "config.toml", "tables"]
 
 
 @pytest.fixture(scope="session")
@@ -300,6 +300,18 @@ def test_brought_predictions_are_scored_where_held_out(tenx, screen, tmp_path, c
     theirs = scores[(scores["model"] == "theirs") & (scores["split"] == "test") & scores["l2"].notna()]
     assert sorted(theirs["perturbation"]) == ["GENE7", "IRF1"]
     assert "theirs" in (tmp_path / "out" / "audit.html").read_text()
+
+
+def test_the_config_of_an_audit_repeats_it(screen, tmp_path, capsys):
+    assert (
+        run(capsys, "audit", screen, *FAST, "--batch", "gem_group", "--params", "ridge.alpha=5", "--out", "a")[0] == 0
+    )
+    code, _, err = run(capsys, "audit", screen, "--quiet", "--config", "a/config.toml", "--out", "b")
+    assert (code, err) == (0, "")
+    first, second = (json.loads((tmp_path / out / "audit.json").read_text(encoding="utf-8")) for out in "ab")
+    assert first["tables"] == second["tables"]
+    assert first["provenance"]["parameters"] == second["provenance"]["parameters"]
+    assert (tmp_path / "a" / "config.toml").read_text() == (tmp_path / "b" / "config.toml").read_text()
 
 
 def test_cells_that_stay_on_disk_give_the_same(screen, tmp_path, capsys):

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .config import as_toml, parsed
 from .flags import in_flags
 from .inspection import echo_inspection, print_inspection
-from .options import model_params, parser
+from .options import model_params
 from .signals import StopSignal, stoppable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ SIMULATED = (20_000, 1187, 150)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    args = parser().parse_args(argv)
+    args = parsed(argv)
     args.command_line, args.start = shlex.join(["scpertbias", *argv]), time.perf_counter()
     runs = {"inspect": print_inspection, "audit": _audit, "report": _report, "demo": _demo, "schema": _schema}
     try:
@@ -103,7 +104,7 @@ def _schema(_args: argparse.Namespace) -> int:
 
 
 def _audit(args: argparse.Namespace) -> int:
-    from .._files import objection, whole_folder
+    from .._files import FILES, TABLES, objection, whole_folder
 
     out = args.out or Path(f"{args.file.name.removesuffix(args.file.suffix)}_audit")
     if args.dry_run:
@@ -114,12 +115,13 @@ def _audit(args: argparse.Namespace) -> int:
     try:
         with whole_folder(out) as folder:
             _write(mdata, folder, _say(args))
+            (folder / "config.toml").write_text(as_toml(args), encoding="utf-8")
     except OSError as err:
         msg = f"{out} cannot be written ({err}); what it held before is as it was"
         raise OSError(msg) from err
     for line in _answer_lines(mdata):
         print(in_flags(line))
-    print(*(f"  {out / name}" for name in ("audit.html", "audit.json", "audit.h5mu", "tables")), sep="\n")
+    print(*(f"  {out / name}" for name in (*FILES, TABLES)), sep="\n")
     return OK
 
 
@@ -259,7 +261,7 @@ def _demo(args: argparse.Namespace) -> int:
         ds.simulate_net(simulated, degree=20, noise=0.1).to_csv(path, index=False)
     for name, options in runs.items():
         argv = ["audit", str(args.out / f"{name}.h5ad"), *options, "--out", str(args.out / name), "--force"]
-        audit = parser().parse_args([*argv, *(["--quiet"] if args.quiet else [])])
+        audit = parsed([*argv, *(["--quiet"] if args.quiet else [])])
         audit.command_line, audit.start = shlex.join(["scpertbias", *argv]), start
         print(f"$ {audit.command_line}", flush=True)
         _audit(audit)
