@@ -60,8 +60,10 @@ def test_what_is_written_repeats_the_audit(config, flags):
 
 
 def test_where_to_write_is_not_stored():
-    args = parsed(["audit", "x.h5ad", "--out", "o", "--force", "--quiet", "--dry-run"])
-    assert not {"out", "force", "quiet", "dry-run", "config", "file", "help"} & set(tomllib.loads(as_toml(args)))
+    args = parsed(["audit", "x.h5ad", "--out", "o", "--force", "--quiet", "--dry-run", "-v"])
+    assert not {"out", "force", "quiet", "dry-run", "verbose", "config", "file", "help"} & set(
+        tomllib.loads(as_toml(args))
+    )
 
 
 def test_flags_win(config):

@@ -13,7 +13,13 @@ from .flags import LISTS
 from .options import as_name, parser
 
 NO_KEYS = {"command", "file", "config"}
-NOT_STORED = {"out", "force", "dry_run", "quiet"}  # where it is written and what is printed, not what is computed
+NOT_STORED = {
+    "out",
+    "force",
+    "dry_run",
+    "quiet",
+    "verbose",
+}  # where it is written and what is printed, not what is computed
 REPEATABLE = {*LISTS, "--reference", "--test", "--params", "--predictions"}
 
 

@@ -30,6 +30,8 @@ FLAGS = {
     "obsm": "--obsm",
     "test": "--test",
     "net": "--net",
+    "sets": "--sets",
+    "n_top_genes": "--n-top-genes",
     "regimes": "--regimes",
     "n_folds": "--n-folds",
     "n_random": "--n-random",

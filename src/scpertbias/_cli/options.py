@@ -220,6 +220,8 @@ def _models(command: argparse.ArgumentParser) -> None:
     add("--test", action="append", metavar="NAME",
         help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip
     add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
+    add("--sets", type=Path, metavar="FILE", help="gene sets to look for: .csv or .tsv with source, target")
+    add("--n-top-genes", type=int, metavar="N", help="genes of highest mean in control that scores are over (1000)")
     add("--regimes", **NAMES, help=f"{', '.join(REGIMES)}; repeatable, or with commas")
     add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
     add("--n-random", type=int, metavar="N", help="random removals of genes beside the regimes (20)")
@@ -281,6 +283,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _audit, here")
     add("--force", action="store_true", help="replace an earlier audit in DIR")
     add("--dry-run", action="store_true", help="print what was understood of the file, and stop")
+    add("-v", "--verbose", action="store_true", help="print all that the page says of each verdict, and its cautions")
     _quiet(command)
 
 
