@@ -77,7 +77,7 @@ def read_predicted(path: Path) -> pd.DataFrame:
     return table
 
 
-FILES = ("audit.html", "audit.json", "audit.h5mu")
+FILES = ("audit.html", "audit.json", "audit.h5mu", "config.toml")
 TABLES = "tables"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from mudata import MuData
 from . import _genes, _keys, _store
 from ._columns import SYMBOL_COLUMNS
 from ._core.arrays import FloatArray, IntArray
-from ._labels import is_control_word
+from ._labels import is_control_word, nearest
 from ._scale import Scale
 
 MIN_CONTROL_CELLS = 20
@@ -65,16 +65,26 @@ def cells_or_profiles(adata: Any, *, lazy: bool = False) -> None:
 
 def column(adata: AnnData, key: str, *, argument: str) -> pd.Series:
     """Return a column of ``obs``; where it is missing, say which columns could have been meant."""
-    if key in adata.obs.columns:
-        return adata.obs[key]
-    if argument == "groupby":
-        likely = [c for c in adata.obs.columns if _holds_control(adata.obs[c])]
-        hint = (
-            f"Columns that hold a control-like label: {likely}." if likely else f"obs holds {list(adata.obs.columns)}."
-        )
-    else:
-        hint = f"obs holds {list(adata.obs.columns)}."
-    msg = f"`{argument}`: there is no obs[{key!r}]. {hint}"
+    refuse_missing(adata, {argument: [key]})
+    return adata.obs[key]
+
+
+def refuse_missing(adata: AnnData, keys: Mapping[str, Sequence[str]]) -> None:
+    """Refuse the columns that ``obs`` lacks, by argument: all at once, each with a name that is spelled like it."""
+    held = list(adata.obs.columns)
+    lacking = [(argument, key) for argument, names in keys.items() for key in names if key not in held]
+    if not lacking:
+        return
+    near = [nearest([str(key)], list(map(str, held)), 1) for _, key in lacking]
+    parts = [
+        f"`{argument}`: there is no obs[{key!r}]" + (f" (did you mean {names[0]!r}?)" if names else "")
+        for (argument, key), names in zip(lacking, near, strict=True)
+    ]
+    likely = [c for c in held if _holds_control(adata.obs[c])] if lacking[0][0] == "groupby" else []
+    hint = f" Columns that hold a control-like label: {likely}." if likely else ""
+    if not likely or len(lacking) > 1:
+        hint += f" obs holds {held}."
+    msg = f"{'; '.join(parts)}.{hint}"
     raise KeyError(msg)
 
 

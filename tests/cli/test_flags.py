@@ -14,6 +14,8 @@ from scpertbias._cli.options import parser
         ("Pool them with label_map='targets', or pass it.", "Pool them with --label-map targets, or pass it."),
         ("`label_map` names no label", "--label-map names no label"),
         ("Pass batch_key='gem group'.", "Pass --batch 'gem group'."),
+        ("Pass batch_key='gem, group'.", "Pass --batch '\"gem, group\"'."),
+        ("Pass reference='a, b'.", "Pass --reference 'a, b'."),
         ("leave batch_key out: x", "leave --batch out: x"),
         ("`kind='delta'`; pass kind='log2fc'", "--kind delta; pass --kind log2fc"),
         ("Pass reference=['a', 'b*'].", "Pass --reference a --reference 'b*'."),

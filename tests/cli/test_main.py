@@ -14,14 +14,16 @@ import pytest
 from scipy import sparse
 
 import scpertbias as spb
+from scpertbias import _compat
 from scpertbias._cli import main as cli
-from scpertbias._cli.main import _audit_arguments, main
+from scpertbias._cli.main import _answer_lines, _audit_arguments, main
 from scpertbias._cli.options import parser
 from scpertbias._report import schema
 
 TARGETS = ["STAT1", "JAK2", "IRF1", "STAT1;JAK2", "GENE7", "<b>GENE8</b>"]
 FAST = ["--models", "mean", "--models", "ridge", "--regimes", "full", "--quiet"]
-FILES = ["audit.h5mu", "audit.html", "audit.json", "tables"]
+PRINTED = ["audit.html", "audit.json", "audit.h5mu", "config.toml", "tables"]
+FILES = ["audit.h5mu", "audit.html", "audit.json", "config.toml", "tables"]
 
 
 @pytest.fixture(scope="session")
@@ -95,11 +97,13 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
     assert made["parameters"]["normalize"] is True
     assert made["parameters"]["batch_key"] == ["gem_group"]
     assert any("normalized on the fly" in note for note in found["notes"])
+    verdicts = [line for one in found["answer"] for line in (one["question"], f"  {one['text']}")]
+    assert out.splitlines() == [*verdicts, *(f"  {Path('out') / name}" for name in PRINTED)]
+    lines = _answer_lines(_compat.read_h5mu(str(tmp_path / "out" / "audit.h5mu")), verbose=True)
     for one in found["answer"]:
-        assert f"{one['question']}\n  {one['text']}\n" in out
-        assert all(f"  - {said['text']}\n" in out for said in one["sentences"] + one["details"])
-    assert "10 are needed" in out or "enough held-out perturbations" in out
-    assert "audit.html" in out
+        assert all(f"  - {said['text']}" in lines for said in one["sentences"] + one["details"])
+    assert all(f"  - {said['text']}" in lines for said in found["cautions"])
+    assert len(lines) > len(verdicts) + len(found["cautions"])
     assert "reading screen.h5ad" in err
 
 
@@ -173,6 +177,32 @@ def test_bad_data_is_one_line(screen, tmp_path, capsys, options, words):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["screen.h5ad"]
 
 
+def test_all_columns_that_are_missing_are_named_at_once(screen, capsys):
+    argv = [
+        "--groupby",
+        "pertubation",
+        "--batch",
+        "gemgroup",
+        "--batch",
+        "lane",
+        "--guide",
+        "Gem_Group",
+        "--covariates",
+        "x",
+    ]
+    code, _, err = run(capsys, "audit", screen, "--quiet", *argv)
+    assert code == 1
+    for words in (
+        "--groupby: there is no obs['pertubation'] (did you mean 'perturbation'?)",
+        "--batch: there is no obs['gemgroup'] (did you mean 'gem_group'?)",
+        "--batch: there is no obs['lane'];",
+        "--guide: there is no obs['Gem_Group'] (did you mean 'gem_group'?)",
+        "--covariates: there is no obs['x'].",
+        "obs holds ['perturbation', 'gem_group']",
+    ):
+        assert words in err
+
+
 def test_missing_and_broken_files(screen, tmp_path, capsys):
     code, _, err = run(capsys, "audit", "none.h5ad", "--quiet")
     assert (code, err) == (1, "scpertbias: error: none.h5ad does not exist\n")
@@ -237,13 +267,14 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
 
     monkeypatch.setattr("scpertbias.tl.audit", audit)
     pd.DataFrame({"source": ["STAT1"], "target": ["JAK2"]}).to_csv("net.csv", index=False)
+    pd.DataFrame({"source": ["mine"] * 2, "target": ["A", "B"]}).to_csv("sets.csv", index=False)
     pd.DataFrame([[1.0]], index=["STAT1"], columns=["JAK2"]).to_csv("p.csv")
     options = (
         "--groupby g --reference a --reference b* --batch s --batch t --guide u --gene-symbols gene_name --covariates c "
         "--min-cells 5 --predictions gears=p.csv --net net.csv --models mean --regimes full --n-folds 3 "
         "--target-sum 100 --size-factors f --species mouse --seed 7 --params ridge.alpha=1.5 --params ridge.coding=reference "
         "--n-random 4 --n-jobs 2 --cache parts --tables-only --kind delta --control predicted --obsm pred --test STAT1 "
-        "--split-key set"
+        "--split-key set --sets sets.csv --n-top-genes 30"
     )
     run(capsys, "audit", screen, *options.split())
     brought = asked.pop("predictions")
@@ -251,6 +282,7 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
     assert brought["gears"].pop("predictions").loc["STAT1", "JAK2"] == 1
     assert brought["gears"] == {"kind": "delta", "control": "predicted", "obsm": "pred", "test": ["STAT1"]}
     assert len(asked.pop("net")) == 1
+    assert asked.pop("sets")["target"].tolist() == ["A", "B"]
     assert asked == {
         "mouse": True,
         "normalize": True,
@@ -270,6 +302,7 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
         "rng": 7,
         "model_params": {"ridge": {"alpha": 1.5, "coding": "reference"}},
         "n_random": 4,
+        "n_top_genes": 30,
         "n_jobs": 2,
         "cache": Path("parts"),
         "keep_predictions": False,
@@ -300,6 +333,25 @@ def test_brought_predictions_are_scored_where_held_out(tenx, screen, tmp_path, c
     theirs = scores[(scores["model"] == "theirs") & (scores["split"] == "test") & scores["l2"].notna()]
     assert sorted(theirs["perturbation"]) == ["GENE7", "IRF1"]
     assert "theirs" in (tmp_path / "out" / "audit.html").read_text()
+
+
+def test_the_config_of_an_audit_repeats_it(screen, tmp_path, capsys):
+    assert (
+        run(capsys, "audit", screen, *FAST, "--batch", "gem_group", "--params", "ridge.alpha=5", "--out", "a")[0] == 0
+    )
+    code, _, err = run(capsys, "audit", screen, "--quiet", "--config", "a/config.toml", "--out", "b")
+    assert (code, err) == (0, "")
+    first, second = (json.loads((tmp_path / out / "audit.json").read_text(encoding="utf-8")) for out in "ab")
+    assert first["tables"] == second["tables"]
+    assert first["provenance"]["parameters"] == second["provenance"]["parameters"]
+    assert (tmp_path / "a" / "config.toml").read_text() == (tmp_path / "b" / "config.toml").read_text()
+
+
+def test_sets_of_ones_own(screen, tmp_path, capsys):
+    pd.DataFrame({"source": "mine", "target": [f"GENE{i}" for i in range(20)]}).to_csv("sets.csv", index=False)
+    code, _, err = run(capsys, "audit", screen, *FAST, "--batch", "gem_group", "--sets", "sets.csv", "--out", "out")
+    assert code == 0, err
+    assert "mine" in set(pd.read_csv(tmp_path / "out" / "tables" / "confounding.csv")["axis"])
 
 
 def test_cells_that_stay_on_disk_give_the_same(screen, tmp_path, capsys):

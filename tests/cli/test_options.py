@@ -4,7 +4,7 @@ import shlex
 import pytest
 
 import scpertbias as spb
-from scpertbias._cli.options import EXAMPLES, EXIT_CODES, parser
+from scpertbias._cli.options import EXAMPLES, EXIT_CODES, as_name, parser
 
 COMMANDS = ("inspect", "audit", "report", "demo", "schema")
 
@@ -43,6 +43,39 @@ def test_usage(argv, capsys):
         parser().parse_args(argv)
     assert stopped.value.code == 2
     assert "usage: scpertbias" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["models", "regimes", "batch", "covariates"])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["a,b"], ["a", "b"]),
+        (["a, b", "c"], ["a", "b", "c"]),
+        (['"a,b",c'], ["a,b", "c"]),
+        (['a "b"'], ['a "b"']),
+    ],
+)
+def test_names_with_commas(flag, words, expected):
+    argv = [f"--{flag}={word}" for word in words]
+    assert vars(parser().parse_args(["audit", "x.h5ad", *argv]))[flag] == expected
+
+
+@pytest.mark.parametrize("text", ["", "a,", "a\nb,\nc"])
+def test_an_empty_name_is_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args(["audit", "x.h5ad", "--models", text])
+    assert "argument --models" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["reference", "test"])
+def test_labels_keep_their_commas(flag):
+    args = vars(parser().parse_args(["audit", "x.h5ad", f"--{flag}", "A,B", f"--{flag}", "C"]))
+    assert args[flag] == ["A,B", "C"]
+
+
+@pytest.mark.parametrize("text", ["a", "a,b", 'a"b', '"a", b', '"'])
+def test_a_name_is_written_so_that_it_is_read(text):
+    assert parser().parse_args(["audit", "x.h5ad", f"--batch={as_name(text)}"]).batch == [text]
 
 
 def test_defaults_are_those_of_the_audit():

@@ -6,6 +6,8 @@ import ast
 import re
 import shlex
 
+from .options import as_name
+
 FLAGS = {
     "groupby": "--groupby",
     "reference": "--reference",
@@ -28,6 +30,8 @@ FLAGS = {
     "obsm": "--obsm",
     "test": "--test",
     "net": "--net",
+    "sets": "--sets",
+    "n_top_genes": "--n-top-genes",
     "regimes": "--regimes",
     "n_folds": "--n-folds",
     "n_random": "--n-random",
@@ -35,6 +39,7 @@ FLAGS = {
     "cache": "--cache",
     "modality": "--modality",
 }
+LISTS = ("--models", "--regimes", "--batch", "--covariates")  # a comma separates their names
 _NAMES = "|".join(FLAGS)
 _TEXT = r"""'[^']*'|"[^"]*\""""
 _VALUE = rf"(?:=({_TEXT}|\[[^\]]*\]|[\w.+-]*\w|…)?)"
@@ -70,4 +75,5 @@ def _with_value(flag: str, text: str) -> list[str]:
     if value is None:
         return [flag, "none"]
     values = value if isinstance(value, list) else [value]
-    return [f"{flag} {shlex.quote(str(one))}" for one in values]
+    words = [as_name(str(one)) if flag in LISTS else str(one) for one in values]
+    return [f"{flag} {shlex.quote(word)}" for word in words]

@@ -71,7 +71,7 @@ def read_audit(path: Path) -> MuData:
 
 
 def read_net(path: Path) -> pd.DataFrame:
-    """Return a net from CSV or TSV."""
+    """Return a net, or gene sets, from CSV or TSV."""
     with reading(path):
         return pd.read_csv(path, sep="\t" if path.suffix in (".tsv", ".txt") else ",")
 

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .config import as_toml, parsed
 from .flags import in_flags
 from .inspection import echo_inspection, print_inspection
-from .options import model_params, parser
+from .options import model_params
 from .signals import StopSignal, stoppable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ SIMULATED = (20_000, 1187, 150)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    args = parser().parse_args(argv)
+    args = parsed(argv)
     args.command_line, args.start = shlex.join(["scpertbias", *argv]), time.perf_counter()
     runs = {"inspect": print_inspection, "audit": _audit, "report": _report, "demo": _demo, "schema": _schema}
     try:
@@ -103,7 +104,7 @@ def _schema(_args: argparse.Namespace) -> int:
 
 
 def _audit(args: argparse.Namespace) -> int:
-    from .._files import objection, whole_folder
+    from .._files import FILES, TABLES, objection, whole_folder
 
     out = args.out or Path(f"{args.file.name.removesuffix(args.file.suffix)}_audit")
     if args.dry_run:
@@ -114,12 +115,13 @@ def _audit(args: argparse.Namespace) -> int:
     try:
         with whole_folder(out) as folder:
             _write(mdata, folder, _say(args))
+            (folder / "config.toml").write_text(as_toml(args), encoding="utf-8")
     except OSError as err:
         msg = f"{out} cannot be written ({err}); what it held before is as it was"
         raise OSError(msg) from err
-    for line in _answer_lines(mdata):
+    for line in _answer_lines(mdata, verbose=args.verbose):
         print(in_flags(line))
-    print(*(f"  {out / name}" for name in ("audit.html", "audit.json", "audit.h5mu", "tables")), sep="\n")
+    print(*(f"  {out / name}" for name in (*FILES, TABLES)), sep="\n")
     return OK
 
 
@@ -135,7 +137,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
         echo_inspection(args)
     say(f"reading {args.file}")
     adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
-    net = None if args.net is None else read_net(args.net)
+    net, sets = (None if path is None else read_net(path) for path in (args.net, args.sets))
     how = {name: vars(args)[name] for name in ("kind", "control", "obsm", "test")}
     external = {name: {"predictions": read_predictions(path), **how} for name, path in args.predictions or []}
     with _noted(say) as notes:
@@ -143,7 +145,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
             pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
         normalize = holds_counts(adata, args.layer)
         say("auditing" + (" raw counts, normalized on the fly" if normalize else ""))
-        mdata = tl.audit(adata, net, predictions=external, normalize=normalize, **_audit_arguments(args))
+        mdata = tl.audit(adata, net, sets=sets, predictions=external, normalize=normalize, **_audit_arguments(args))
     if truth is not None:
         _store.put(mdata, planted=planted_table(truth, get.check(mdata), get.confounding(mdata)))
     record = {
@@ -192,6 +194,7 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "n_folds": args.n_folds,
         "size_factors": args.size_factors,
         "n_random": args.n_random,
+        "n_top_genes": args.n_top_genes,
         "n_jobs": args.n_jobs,
         "cache": args.cache,
         "model_params": model_params(args.params or []) or None,
@@ -259,7 +262,7 @@ def _demo(args: argparse.Namespace) -> int:
         ds.simulate_net(simulated, degree=20, noise=0.1).to_csv(path, index=False)
     for name, options in runs.items():
         argv = ["audit", str(args.out / f"{name}.h5ad"), *options, "--out", str(args.out / name), "--force"]
-        audit = parser().parse_args([*argv, *(["--quiet"] if args.quiet else [])])
+        audit = parsed([*argv, *(["--quiet"] if args.quiet else [])])
         audit.command_line, audit.start = shlex.join(["scpertbias", *argv]), start
         print(f"$ {audit.command_line}", flush=True)
         _audit(audit)
@@ -268,19 +271,16 @@ def _demo(args: argparse.Namespace) -> int:
     return OK
 
 
-def _answer_lines(mdata: MuData) -> list[str]:
-    """Return the answer's sentences, and of a simulated screen what was planted and found."""
+def _answer_lines(mdata: MuData, *, verbose: bool) -> list[str]:
+    """Return the verdicts, with ``verbose`` all that is said of them, and of a simulated screen what was planted."""
     from .._report.content import content
 
     page = content(mdata)
     lines = []
     for one in page["answer"]:
-        lines += [
-            one["question"],
-            f"  {one['text']}",
-            *(f"  - {sentence['text']}" for sentence in one["sentences"] + one["details"]),
-        ]
-    if page["cautions"]:
+        lines += [one["question"], f"  {one['text']}"]
+        lines += [f"  - {sentence['text']}" for sentence in one["sentences"] + one["details"] if verbose]
+    if page["cautions"] and verbose:
         lines += ["Read with care", *(f"  - {sentence['text']}" for sentence in page["cautions"])]
     planted = [] if page["planted"] is None else page["planted"].to_dict("records")
     return lines + [f"Planted, {row['quantity']}: {row['planted']}. Found: {row['found']}." for row in planted]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ EXAMPLES = {
   scpertbias audit screen.h5ad --models none                  # the screen alone, no model
   scpertbias audit screen.h5ad --predictions gears=gears.h5ad --predictions mine=mine.csv
   scpertbias audit screen.h5ad --predictions mine=deltas.csv --kind delta --split-key set
-  scpertbias audit screen.h5ad --models mean --models ridge --params ridge.alpha=1.0
+  scpertbias audit screen.h5ad --models mean,ridge --params ridge.alpha=1.0
   scpertbias audit screen.h5ad --n-jobs 8 --cache parts       # an audit that was interrupted goes on""",
     "report": """examples:
   scpertbias report audit/audit.h5mu --out page.html
@@ -76,6 +77,23 @@ def _path(text: str, formats: tuple[str, ...]) -> Path:
     return path
 
 
+def _names(text: str) -> list[str]:
+    """Return names that commas separate; double quotes hold a name with a comma together."""
+    try:
+        names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True))]
+    except csv.Error as err:
+        raise argparse.ArgumentTypeError(str(err)) from err
+    if not names or "" in names:
+        msg = f"{text!r}: a name is empty"
+        raise argparse.ArgumentTypeError(msg)
+    return names
+
+
+def as_name(text: str) -> str:
+    """Return a name as one element of names with commas."""
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"') else text
+
+
 def _prediction(text: str) -> tuple[str, Path]:
     """Return a model's name and the file of its predictions."""
     name, _, path = text.partition("=")
@@ -98,6 +116,10 @@ def _parameter(text: str) -> tuple[str, str, Any]:
         return model, key, value
 
 
+# Labels and patterns may hold a comma: --reference and --test stay one value a flag.
+NAMES: dict[str, Any] = {"action": "extend", "type": _names, "metavar": "NAME"}
+
+
 class _Version(argparse.Action):
     """Print the version, which is looked up only when it is asked for."""
 
@@ -108,8 +130,8 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of ``scpertbias``; the namespace holds ``command``, ``quiet`` and the options."""
+def parser(defaults: Mapping[str, Any] | None = None) -> argparse.ArgumentParser:
+    """Return the parser of ``scpertbias``, with other defaults of an audit where given."""
     top = argparse.ArgumentParser(
         prog="scpertbias",
         description="Ask of a Perturb-seq screen what prediction models learn from it.",
@@ -132,7 +154,9 @@ def parser() -> argparse.ArgumentParser:
     look.add_argument("file", type=_inspectable, metavar="FILE", help=f"cells: {', '.join(LOOKED_AT)}")
     _labels(look.add_argument, groupby=None)
     _quiet(look)
-    _audit(command("audit", "audit a screen and write the report: a folder with page, JSON, tables and all results"))
+    audit = command("audit", "audit a screen and write the report: a folder with page, JSON, tables and all results")
+    _audit(audit)
+    audit.set_defaults(**defaults or {})
     page = command("report", "render the page of an audit again, without computing anything")
     page.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
     page.add_argument("--out", type=Path, metavar="FILE.html", help="page to write; default: FILE's name with .html")
@@ -178,7 +202,7 @@ def _labels(add: Any, *, groupby: str | None) -> None:
 def _models(command: argparse.ArgumentParser) -> None:
     """Add the options of models, those to fit and those of others."""
     add = command.add_argument_group("the models").add_argument
-    add("--models", action="append", metavar="NAME", help="models to fit, 'none' for the screen alone; repeatable")
+    add("--models", **NAMES, help="models to fit, 'none' for the screen alone; repeatable, or with commas")
     add(
         "--params",
         type=_parameter,
@@ -196,24 +220,29 @@ def _models(command: argparse.ArgumentParser) -> None:
     add("--test", action="append", metavar="NAME",
         help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip
     add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
-    add("--regimes", action="append", metavar="NAME", help=f"{', '.join(REGIMES)}; repeatable")
+    add("--sets", type=Path, metavar="FILE", help="gene sets to look for: .csv or .tsv with source, target")
+    add("--n-top-genes", type=int, metavar="N", help="genes of highest mean in control that scores are over (1000)")
+    add("--regimes", **NAMES, help=f"{', '.join(REGIMES)}; repeatable, or with commas")
     add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
     add("--n-random", type=int, metavar="N", help="random removals of genes beside the regimes (20)")
 
 
 def _audit(command: argparse.ArgumentParser) -> None:
     command.usage = "scpertbias audit FILE [option ...]"
-    repeatable: dict[str, Any] = {"action": "append", "metavar": "NAME"}
     command.add_argument(
         "file", type=_cells, metavar="FILE", help="cells: .h5ad, .zarr or .h5mu; raw counts are normalized on the fly"
     )
     add = command.add_argument_group("the screen").add_argument
     _labels(add, groupby="perturbation")
-    add("--batch", **repeatable, help="column of obs with batches; repeatable ('auto': confounded ones; or 'none')")
+    add(
+        "--batch",
+        **NAMES,
+        help="columns of obs with batches; repeatable, or with commas ('auto': confounded ones; or 'none')",
+    )
     add("--split-key", metavar="COLUMN", default="split", help="column of obs with train, val and test (%(default)s)")
     add("--guide", metavar="COLUMN", help="column of obs with guides, whose two halves are then compared")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
-    add("--covariates", **repeatable, help="column of obs to regress out (pct_counts_mt, pct_counts_ribo); repeatable")
+    add("--covariates", **NAMES, help="columns of obs to regress out (pct_counts_mt); repeatable, or with commas")
     add("--layer", metavar="NAME", help="layer to read instead of X")
     add(
         "--min-cells",
@@ -233,6 +262,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
     add("--species", choices=("human", "mouse"), default="human", help="names of MT and RP genes (%(default)s)")
     _models(command)
     add = command.add_argument_group("running and writing").add_argument
+    add("--config", type=Path, metavar="FILE", help="options from TOML, as DIR/config.toml has them; flags win")
     add("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (%(default)s)")
     add("--n-jobs", type=int, metavar="N", help="fits to run at a time; no result depends on it (scanpy's setting)")
     add(
@@ -253,6 +283,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _audit, here")
     add("--force", action="store_true", help="replace an earlier audit in DIR")
     add("--dry-run", action="store_true", help="print what was understood of the file, and stop")
+    add("-v", "--verbose", action="store_true", help="print all that the page says of each verdict, and its cautions")
     _quiet(command)
 
 

@@ -203,7 +203,7 @@ def _command(
         words += ["--label-map", label_map]
     for name, kind in batches.items():
         if kind == "batch" and name == next(iter(batches)):
-            words += ["--batch", name]
+            words += ["--batch", f'"{name}"' if "," in name else name]
     if guess.guide is not None:
         words += ["--guide", guess.guide]
     splits = [name for name, values in guess.values.items() if is_split(values)]

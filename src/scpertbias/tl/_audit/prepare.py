@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -63,7 +63,7 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
         return AuditInput(_copy_of_profiles(adata, settings), net)
     data = settings.data
     cells, notes = _only_genes(_store.light(adata, data["layer"]))
-    _check_cells(cells, data, deep, lazy=_store.is_lazy(adata))
+    _check_cells(cells, settings, deep, lazy=_store.is_lazy(adata))
     from_counts, covariates = _missing_covariates(cells, settings)
     _check_columns(cells, [c for c in covariates if c not in from_counts], settings)
     cell_totals = None
@@ -156,13 +156,22 @@ def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {k: v for k, v in data.items() if k not in keys}
 
 
-def _check_cells(cells: AnnData, data: Mapping[str, Any], deep: Sequence[str], *, lazy: bool) -> None:
+def _check_cells(cells: AnnData, settings: AuditSettings, deep: Sequence[str], *, lazy: bool) -> None:
     """Refuse what cannot be read, before columns are added that are not the caller's: errors list those that there are."""
     if deep and lazy:
         msg = f"`models`: {list(deep)} are trained from cells in memory; load these with adata.to_memory()."
         raise ValueError(msg)
-    _validate.column(cells, data["groupby"], argument="groupby")
-    _validate.batch_codes(cells, data["batch_key"])
+    batch_key = settings.data["batch_key"]
+    columns = {
+        "groupby": [settings.data["groupby"]],
+        "batch_key": [batch_key] if isinstance(batch_key, str) else batch_key or (),
+        "guide_key": [settings.guide_key] if settings.guide_key is not None else (),
+        "size_factors": [settings.size_factors] if settings.size_factors is not None else (),
+        # Those of quality control may be computed, or have the call that makes them named.
+        "covariates": [name for name in settings.covariates if not name.startswith("pct_counts_")],
+    }
+    _validate.refuse_missing(cells, columns)
+    _validate.batch_codes(cells, batch_key)
 
 
 def _check_columns(cells: AnnData, covariates: Sequence[str], settings: AuditSettings) -> None:
