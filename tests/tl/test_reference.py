@@ -46,7 +46,7 @@ def cells_of(design, seed=0, n_genes=30):
     means = rng.gamma(1, 1, n_genes) * np.exp(0.4 * rng.normal(size=(n_batches, 1, n_genes))) + 0.3 * rng.gamma(
         1, 1, (1, 15, n_genes)
     )
-    x = means[batch, codes] * rng.lognormal(0, 1.2, (len(labels), n_genes)) / 60 + 0.01  # within the range of logarithms
+    x = 0.01 + means[batch, codes] * rng.lognormal(0, 1.2, (len(labels), n_genes)) / 60
     obs = pd.DataFrame(
         {"perturbation": labels, "batch": batch.astype(str)}, index=[f"c{i}" for i in range(len(labels))]
     )

@@ -280,8 +280,8 @@ def _answer_lines(mdata: MuData, *, verbose: bool) -> list[str]:
     for one in page["answer"]:
         lines += [one["question"], f"  {one['text']}"]
         lines += [f"  - {sentence['text']}" for sentence in one["sentences"] + one["details"] if verbose]
-    if page["cautions"] and verbose:
-        lines += ["Read with care", *(f"  - {sentence['text']}" for sentence in page["cautions"])]
+    if cautions := [caution for caution in page["cautions"] if verbose or caution["severe"]]:
+        lines += ["Read with care", *(f"  - {caution['text']}" for caution in cautions)]
     planted = [] if page["planted"] is None else page["planted"].to_dict("records")
     return lines + [f"Planted, {row['quantity']}: {row['planted']}. Found: {row['found']}." for row in planted]
 
