@@ -154,3 +154,12 @@ def test_values_that_say_nothing():
         np.eye(50),
     ):
         assert seen(x).scale is None
+
+
+def test_counts_of_which_a_few_cells_have_a_common_factor_are_counts():
+    x = np.random.default_rng(0).poisson(4, (100, 30)).astype(float)
+    x[:5] *= 6
+    rows = scales.RowScales()
+    rows.add(x)
+    assert rows.scale == scales.COUNTS
+    assert rows.on.get(scales.LINEAR, 0) == 0

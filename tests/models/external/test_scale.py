@@ -131,6 +131,12 @@ def test_a_sum_that_is_nearly_that_of_the_data_is_a_warning():
         check(means(lambda k: np.log1p(normalized(k, 6e3)))[1:])
 
 
+def test_another_sum_of_one_row_is_the_prediction_of_a_model():
+    values = EXPRESSION.copy()
+    values[3] = np.log1p(np.expm1(values[3]) * 1.6)
+    check(values)  # a warning would be an error
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
