@@ -132,9 +132,10 @@ def test_a_sum_that_is_nearly_that_of_the_data_is_a_warning():
 
 
 def test_another_sum_of_one_row_is_the_prediction_of_a_model():
-    values = EXPRESSION.copy()
+    observed = np.concatenate([EXPRESSION, EXPRESSION])
+    values = observed.copy()
     values[3] = np.log1p(np.expm1(values[3]) * 1.6)
-    check(values)  # a warning would be an error
+    check(values, data=ScreenMeans(CONTROL, observed, (*NAMES, *NAMES)))  # a warning would be an error
 
 
 @pytest.mark.parametrize(
