@@ -39,7 +39,7 @@ DRIVER = """
     # What takes time and changes no file is done once.
     cli._audit_file = lambda args: mdata
     page_module.render = lambda *args, **kwargs: page
-    cli._answer_lines = lambda mdata: []
+    cli._answer_lines = lambda *args, **kwargs: []
     # Two tables are as many moments as all of them.
     tables.read, every_table = lambda data: dict(list(every_table(data).items())[:2]), tables.read
 

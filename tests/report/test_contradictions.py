@@ -19,9 +19,9 @@ def _said(name, kind, **facts):
     return lambda story: story.said[name].update({kind: facts})
 
 
-def _column(table, column, value):
+def _columns(table, **values):
     def spoil(story):
-        story.tables[table] = story.tables[table].assign(**{column: value})
+        story.tables[table] = story.tables[table].assign(**values)
 
     return spoil
 
@@ -48,21 +48,21 @@ SPOILED = {
     "categories_add_up": _said(
         "screen", "kinds_of_perturbations", n_specific=99, n_shared=0, n_in_confounder_set=0, n_weak=0
     ),
-    "mostly_shared_without_anything_shared": _column("perturbations", "kind", "mostly shared"),
+    "mostly_shared_without_anything_shared": _columns("perturbations", kind="mostly shared"),
     "shared_verdict_is_that_of_the_row": _verdict("shared", "yes", "axis_of_some"),
     "no_sign_with_a_sign": lambda story: (
         _verdict("technical", "no", "no_sign")(story),
-        _column("confounding", "beyond", True)(story),
+        _columns("confounding", beyond=True, share=0.5)(story),
     ),
-    "batch_is_in_the_table_and_not_adopted": _column("balance", "status", "confounded"),
+    "batch_is_in_the_table_and_not_adopted": _columns("balance", status="confounded"),
     "adopted_columns_are_a_caution": _caution("column_adopted", severe=True),
     "named_sets_are_beyond": lambda story: (
         _verdict("technical", "no", "program", axis="mt")(story),
-        _column("confounding", "beyond", False)(story),
+        _columns("confounding", beyond=False)(story),
     ),
     "program_with_a_technical_set": lambda story: (
         _verdict("technical", "no", "program", axis="mt")(story),
-        _column("confounding", "beyond", True)(story),
+        _columns("confounding", beyond=True, share=0.5)(story),
     ),
     "marks_of_the_figure_are_those_of_the_table": lambda story: story.tables.update(
         confounding=story.tables["confounding"].assign(

@@ -103,7 +103,7 @@ def test_by_z_few_controls_are_not_tested():
     table = _store.table(profiles, "recurrence", made_by="").groupby("by")
     assert table["q"].apply(lambda q: q.notna().all()).to_dict() == {"delta": False, "z": False, "centered": True}
     note = table["note"].first()
-    assert note["z"] == "not tested: fewer than 5 controls per cell of a perturbation"
+    assert note["z"] == "not tested: fewer than five controls per cell of a perturbation"
     assert note["centered"] == ""
 
 
