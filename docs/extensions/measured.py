@@ -24,7 +24,8 @@ class Measured(SphinxDirective):
         names = [line.strip() for line in self.content if line.strip()]
         missing = set(names) - {row[0] for row in rows}
         if missing:
-            raise self.error(f"{path.name} has no row {sorted(missing)}")
+            message = f"{path.name} has no row {sorted(missing)}"
+            raise self.error(message)
         table = [head, *(row for row in rows if row[0] in names)]
         lines = ["| " + " | ".join(row) + " |" for row in table]
         lines.insert(1, "|" + "---|" * len(head))
