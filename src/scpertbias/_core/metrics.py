@@ -114,7 +114,7 @@ def _share_farther(distances: FloatArray, own: npt.NDArray[np.intp]) -> FloatArr
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One score: its names, its direction, and what the truth itself would get.
+    """One score: its names, its direction, and its ceiling.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ METRICS: dict[str, Metric] = {
 
 
 def evaluate(predictions: FloatArray, truth: Truth) -> dict[str, FloatArray]:
-    """Score predictions by every metric, with `control_noise` beside them.
+    """Score predictions by every metric, and return `control_noise`, too.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def evaluate(predictions: FloatArray, truth: Truth) -> dict[str, FloatArray]:
 
 
 def evaluate_ceilings(truth: Truth, predicted: FloatArray) -> dict[str, FloatArray]:
-    """Score of the truth itself for each row, by metric, for those metrics where it is known.
+    """Ceiling for each row, by metric, for metrics where it is known.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ from ._gene_sets import GeneSet, measured_sets, overlapped
 
 N_TOP = 5
 FLAGS = {"beyond": "boolean", "common_exists": "boolean"}
-TOO_WEAK = "too weak an effect for shares of its own"
+TOO_WEAK = "effect too weak for separate shares"
 
 
 @docs.dedent
@@ -112,7 +112,7 @@ def confounding(
     table = confounding_table(screen, gene_sets, n_random=n_random, rng=rng)
     adata = adata.copy() if copy else adata
     _store.put(adata, confounding=table)
-    added("'confounding', a row for each axis, and for each axis and perturbation (adata.uns['scpertbias'])")
+    added("'confounding', one row per axis, and per axis and perturbation (adata.uns['scpertbias'])")
     return adata if copy else None
 
 
@@ -132,7 +132,7 @@ def confounding_table(
     sets
         From :func:`scpertbias.tl._gene_sets.measured_sets`.
     n_random
-        Number of random sets for comparison; None: as needed for the number of sets.
+        Number of random sets for comparison; None: enough for the number of sets.
     rng
         Seed or generator.
     """

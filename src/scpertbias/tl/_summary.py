@@ -33,7 +33,7 @@ SUBSETS = ("all", "common", "detected")
 NOISY = 0.1
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
-SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
+SMALL_FOLDS = "folds of one or two perturbations: discrimination is undefined"
 
 
 @dataclass(frozen=True)

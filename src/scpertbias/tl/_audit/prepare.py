@@ -57,8 +57,8 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
     if _store.profiles_record(adata) is not None:
         if deep:
             msg = (
-                f"`models`: {list(deep)} are trained from cells, but these are profiles. Audit the cells, or bring the "
-                "models' predictions: predictions={name: table}."
+                f"`models`: {list(deep)} are trained on cells, but these are profiles. Audit the cells, or add the "
+                f"predictions of the models: predictions={{name: table}}."
             )
             raise ValueError(msg)
         return AuditInput(_copy_of_profiles(adata, settings), net)
@@ -141,12 +141,12 @@ def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
     record = _moments.of(adata, **_without(settings.data, "layer")).record
     if settings.layer not in (None, record.get("layer")):
         msg = (
-            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}; an audit works on "
-            "that (its regime 'regressed' regresses by itself)."
+            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}; an audit uses "
+            f"that layer (its regime 'regressed' includes the regression)."
         )
         raise ValueError(msg)
     if settings.normalize:
-        msg = "`normalize=True` needs cells with raw counts; profiles hold means of log-normalized values."
+        msg = "`normalize=True` needs cells with raw counts; profiles contain means of log-normalized values."
         raise ValueError(msg)
     if settings.batch_key == AUTO:
         warn_of_profiles(adata, rng=settings.rng)
@@ -160,7 +160,7 @@ def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
 def _check_cells(cells: AnnData, settings: AuditSettings, deep: Sequence[str], *, lazy: bool) -> None:
     """Refuse unreadable input before columns are added, so that errors list the columns of the user."""
     if deep and lazy:
-        msg = f"`models`: {list(deep)} are trained from cells in memory; load these with adata.to_memory()."
+        msg = f"`models`: {list(deep)} are trained on cells in memory; load them with adata.to_memory()."
         raise ValueError(msg)
     batch_key = settings.data["batch_key"]
     columns = {
@@ -250,7 +250,7 @@ def _split(
     shares = " / ".join(f"{100 * share:.0f}" for share in FRACTIONS)
     notes.append(
         f"{', '.join(deep)}: trained on one split of the perturbations, {shares} % train / validation / test, made "
-        f"here because obs holds no {data['split_key']!r}"
+        f"because obs has no {data['split_key']!r}"
     )
 
 
