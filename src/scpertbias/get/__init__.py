@@ -1,4 +1,4 @@
-"""Read what is stored."""
+"""Read stored results."""
 
 from ._attribution import attribution_agreement, attribution_check, enrich
 from ._models import attributions, cell_eval, history, models, predictions

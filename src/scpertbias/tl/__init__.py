@@ -1,4 +1,4 @@
-"""Models and questions."""
+"""Models and tests."""
 
 from .._models.additive import fit_additive
 from .._models.bilinear import fit_bilinear

@@ -1,4 +1,4 @@
-"""What predictions are compared with: held-out rows, score genes, baseline and ceiling."""
+"""Reference for predictions: held-out rows, score genes, baseline and ceiling."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ._control_noise import ControlNoise, weights_of
 
 @dataclass(frozen=True)
 class Reference:
-    """The truth on some rows and genes, with the baseline that a model must beat there.
+    """The observed effects on some rows and genes, with the baseline.
 
     ``rows`` are rows of the screen, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
     combinations the additive prediction where there is one. ``baseline_weights`` (R × batches) are the control weights
@@ -46,12 +46,12 @@ class Reference:
 
     @cached_property
     def baseline_derivatives(self) -> dict[str, Derivative]:
-        """How the scores of the baseline move with the control, by their columns."""
+        """Derivatives of the scores of the baseline by the control, by column."""
         derivatives = score_derivatives(self.baseline, self.truth, self.baseline_weights, self.blocks)
         return {f"{name}_baseline": derivative for name, derivative in derivatives.items()}
 
     def control_noise(self, predictions: FloatArray, shares: FloatArray | None) -> ControlNoise:
-        """Return how the scores of predictions (R × G) move with the control.
+        """Return the derivatives of the scores of predictions (R × G) by the control.
 
         ``shares`` (R × batches) are the control weights of external predictions, None of those fitted on this screen.
         """
@@ -78,10 +78,10 @@ def reference(
     genes: IntArray | None = None,
     unseen: Collection[str] | None = None,
 ) -> Reference:
-    """Make the truth of a screen: rows of its own splits, or with ``folds`` every perturbation, held out once.
+    """Make the reference of a screen: rows of its splits, or with ``folds`` every perturbation, held out once.
 
-    The baseline of a row is that of what the models of its fold were trained on. For a model that keeps one split,
-    beside cross-fitted ones, ``unseen`` names what it has not seen: its baseline has not seen that either.
+    The baseline of a row is the mean of the training perturbations of its fold. For a model with one split, ``unseen``
+    names what it has not seen; its baseline excludes these, too.
     """
     genes = score_genes(screen, n_top_genes) if genes is None else genes
     has_several_rows = len(np.unique(screen.perturbation)) < len(screen.perturbation)
@@ -150,7 +150,7 @@ def _baselines(
     unseen: Collection[str] | None,
     genes: IntArray,
 ) -> _TrainingMeans:
-    """Return what the models of each row were trained on, as means."""
+    """Return the training means of the models of each row."""
     n, fold = len(perturbation), np.array([-1 if folds is None else folds.get(name, -1) for name in screen.names])
     by_row = np.full(n, -1) if unseen is not None else fold[perturbation]
     shape, of_batches = (n, len(genes)), (n, len(screen.moments.n_control))
@@ -179,7 +179,7 @@ def _baselines(
 
 
 def _noise_of_mean(screen: Screen, train: BoolArray, genes: IntArray) -> tuple[FloatArray, float]:
-    """Return the shares of the batches in some perturbations, by name, and the own noise of their mean over genes."""
+    """Return the shares of the batches in some perturbations, by name, and the noise of their mean over genes."""
     m = screen.moments
     rows = train & screen.used & (screen.perturbation > 0) & (m.n > 0)
     names, code = np.unique(screen.perturbation[rows], return_inverse=True)

@@ -1,4 +1,4 @@
-"""What the scores of many perturbations say of a model."""
+"""Summary of the scores of many perturbations."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
 
 @dataclass(frozen=True)
 class _Subset:
-    """A model on a subset: its scores by perturbation, NaN outside the subset; how they move with the control."""
+    """A model on a subset: its scores by perturbation (NaN outside the subset), and their control noise."""
 
     model: str
     name: str
@@ -50,14 +50,14 @@ class _Subset:
 
 @dataclass(frozen=True)
 class _NoiseByPerturbation:
-    """Control noise of the rows of a model (R), asked for by perturbation: each is the mean of its held-out rows."""
+    """Control noise of the rows of a model (R), by perturbation: each is the mean of its held-out rows."""
 
     noise: ControlNoise
     rows: IntArray
     codes: IntArray
 
     def of_rows(self, coefficients: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        """Spread coefficients of perturbations over their rows; those that are not known count for nothing."""
+        """Distribute coefficients of perturbations over their rows; unknown ones count as 0."""
         n = np.bincount(self.codes)[self.codes]
         spread = {name: np.zeros(len(self.noise.truth.observed)) for name in coefficients}
         for name, values in coefficients.items():
@@ -65,7 +65,7 @@ class _NoiseByPerturbation:
         return spread
 
     def variance(self, coefficients: Mapping[str, FloatArray]) -> float:
-        """Variance of a statistic that moves by coefficients times the columns."""
+        """Variance of a statistic that changes by coefficients times the columns."""
         return self.noise.variance(self.of_rows(coefficients))
 
     def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
@@ -81,7 +81,7 @@ def summarize(
     constant: Collection[str] = (),
     common: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """Summarize held-out scores: each metric's mean with interval, its difference to the baseline, the scaled scores.
+    """Summarize held-out scores: mean with interval, difference from the baseline, and skill scores.
 
     Subsets: ``all`` held-out perturbations that the model predicts, those that all models predict (``common``, unless
     given), and of all the ``detected`` ones. Each comparison with the baseline is paired, on the perturbations of that
@@ -115,7 +115,7 @@ def _noise_of(
 
 
 def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
-    """Return the perturbations that every model of a table predicts (of an audit, in every regime)."""
+    """Return the perturbations that every model of a table predicts (for an audit, in every regime)."""
     known = held_out[np.isfinite(held_out["l2"])]
     by = ["model", "regime"] if "regime" in held_out.columns else ["model"]
     predicted = [set(frame["perturbation"]) for _, frame in known.groupby(by, sort=False)]
@@ -126,7 +126,7 @@ def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
 def paired_differences(scores: pd.DataFrame, model: str, others: Collection[str]) -> pd.DataFrame:
     """Compare a model with others by the error relative to the mean baseline, on the perturbations that all of them predict.
 
-    ``difference`` is other − model, so positive where the model is better.
+    ``difference`` is other − model, so it is positive if the model is better.
     """
     full = scores[(scores["split"] == "test") & (scores["regime"] == "full") & (scores["trained_on"] == "full")]
     full = full[full["model"].isin([model, *others])]
@@ -156,7 +156,7 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows(subset: _Subset) -> list[dict[str, object]]:
-    """Return the rows of a subset: each score, and below it the scaled one where there is one."""
+    """Return the rows of a subset: each score, followed by its skill score if defined."""
     rows = []
     for name, metric in METRICS.items():
         values, baseline = subset.table[name], _baseline(subset.table, name)
@@ -172,7 +172,7 @@ def _rows(subset: _Subset) -> list[dict[str, object]]:
 
 
 def _shared_by_mean(name: str, values: FloatArray, subset: _Subset) -> float:
-    """Variance that the control gives the mean of ``l2_ratio``; the means of other scores are read beside a baseline."""
+    """Variance of the mean of ``l2_ratio`` due to the control; other means are compared with a baseline."""
     known = np.isfinite(values)
     if name != "l2_ratio" or subset.noise is None or not known.any():
         return 0.0
@@ -263,7 +263,7 @@ def _baseline(table: Mapping[str, FloatArray], name: str) -> FloatArray:
 
 
 def _same(name: str, values: FloatArray, baseline: FloatArray) -> bool:
-    """Whether a model is the baseline, up to the rounding of layers that were stored as float32."""
+    """Whether a model equals the baseline, up to the rounding of float32 layers."""
     known = np.isfinite(values) & np.isfinite(baseline)
     if not known.any():
         return False
@@ -272,7 +272,7 @@ def _same(name: str, values: FloatArray, baseline: FloatArray) -> bool:
 
 
 def average(values: FloatArray) -> float:
-    """Mean of the finite values, NaN if there is none."""
+    """Mean of the finite values, or NaN."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
 
