@@ -87,20 +87,16 @@ def scene(both, kind):
         rng.dirichlet(np.ones(len(t.n_0b)), held.sum()) if kind == "cells" else None,
     )
     predictions = m.mean[rows] + rng.normal(0, 0.05, (len(rows), len(t.c)))
-    truth = Truth(
-        observed=m.mean[rows][:, genes],
-        var=m.var[rows][:, genes],
-        n_cells=m.n[rows],
-        weights=m.weights[rows],
-        control=m.control[genes],
-        control_var=m.control_var[:, genes],
-        n_control=m.n_control,
+    truth = Truth.of(
+        m,
+        rows,
+        genes,
+        noise_shape(m, both.rows),
         centroid=np.tile(m.mean[both.rows[train]][:, genes].mean(axis=0), (len(rows), 1)),
         centroid_weights=np.tile(m.weights[both.rows[train]].mean(axis=0), (len(rows), 1)),
         centroid_noise=np.full(len(rows), own),
         groups=np.zeros(len(rows), dtype=np.int64),
         target_columns=np.zeros(len(genes), dtype=np.bool_),
-        z=z_scores(m, rows)[:, genes],
     )
     return SimpleNamespace(
         truth=truth,
@@ -126,15 +122,15 @@ def test_scores_and_ceilings(both, kind):
             close(found[name], expected[name], name)
     close(s.truth.centroid_l2, expected["l2_mean"])
     ceilings = evaluate_ceilings(s.truth, s.weights)
-    part = oracle.restrict_genes(t, s.genes)
+    part, phi = oracle.restrict_genes(t, s.genes), oracle.centered_share(oracle.noise_shape(t), s.genes)
     noise = oracle.truth_noise(part, s.held, s.weights)
     close(ceilings["l2"], np.sqrt(np.maximum(noise.sum(axis=1), 0)))
     for i, p in enumerate(s.held):
         close(
             [ceilings["pearson_delta"][i], ceilings["pearson_delta_perturbed"][i]],
             [
-                oracle.pearson_ceiling(part, p, s.weights[i], part.c, np.zeros(len(t.n_0b)), 0.0),
-                oracle.pearson_ceiling(part, p, s.weights[i], s.mean, s.omega, s.own),
+                oracle.pearson_ceiling(part, p, s.weights[i], part.c, np.zeros(len(t.n_0b)), 0.0, phi),
+                oracle.pearson_ceiling(part, p, s.weights[i], s.mean, s.omega, s.own, phi),
             ],
         )
 

@@ -52,6 +52,7 @@ class Screen:
             groups=np.zeros(N_ROWS, dtype=np.int64),
             target_columns=np.zeros(N_GENES, dtype=np.bool_),
             z=np.zeros((N_ROWS, N_GENES)),
+            centered_share=0.8,
         )
         if self.given_as == "means":
             return truth, self.predicted, np.tile(self.share, (N_ROWS, 1))

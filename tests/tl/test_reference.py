@@ -54,8 +54,11 @@ def cells_of(design, seed=0, n_genes=30):
     return ad.AnnData(x, obs=obs, var=pd.DataFrame(index=[f"g{i:02d}" for i in range(n_genes)]))
 
 
-def brute_force(adata, genes, w_hat):
-    """l2 and the two Pearson ceilings of every perturbation, from the cells (w_hat: control weights by batch)."""
+def brute_force(adata, genes, w_hat, phi):
+    """l2 and the two Pearson ceilings of every perturbation, from the cells.
+
+    ``w_hat`` are the control weights by batch, ``phi`` is what centering leaves of noise.
+    """
     x, labels, batch = adata.X[:, genes], adata.obs["perturbation"].to_numpy(), adata.obs["batch"].to_numpy()
     batches, is_control = sorted(set(batch)), labels == "control"
     n_0b = np.array([np.sum(is_control & (batch == b)) for b in batches])
@@ -81,12 +84,13 @@ def brute_force(adata, genes, w_hat):
         row = {"l2_ceiling": np.sqrt(f)}
         abouts = {"pearson_delta": (c, 0 * omega, 0.0), "pearson_delta_perturbed": (mean, omega, t_r)}
         for metric, (reference_, o, t) in abouts.items():
-            a = np.sum((star[name] - reference_) ** 2)
-            e = max(a - s2[name].sum() / n[name] - (w[name] - o) ** 2 @ tau - t, 0) + t
+            a = len(genes) * np.var(star[name] - reference_)
+            t, tau_c = phi * t, phi * tau
+            e = max(a - phi * s2[name].sum() / n[name] - (w[name] - o) ** 2 @ tau_c - t, 0) + t
             y = w_hat(n_0b) - o
-            root = (e + y**2 @ tau) * a
+            root = (e + y**2 @ tau_c) * a
             row[f"{metric}_ceiling"] = (
-                np.clip((e + ((w[name] - o) * y) @ tau) / np.sqrt(root), 0, 1) if root > 0 else 0.0
+                np.clip((e + ((w[name] - o) * y) @ tau_c) / np.sqrt(root), 0, 1) if root > 0 else 0.0
             )
         rows[name] = row
     return pd.DataFrame(rows).T
@@ -102,12 +106,13 @@ def test_ceilings_equal_brute_force_from_the_cells(design, kind):
     of_batches = (len(screen.names), len(screen.moments.n_control))
     weights = {"m": np.zeros(of_batches)} if kind == "delta" else None
     scores = score_table(screen, made, [("m", "full", table)], weights=weights).table
-    expected = brute_force(adata, made.genes, (lambda n: n / n.sum()) if kind == "expression" else np.zeros_like)
+    w_hat, phi = (lambda n: n / n.sum()) if kind == "expression" else np.zeros_like, made.truth.centered_share
+    expected = brute_force(adata, made.genes, w_hat, phi)
     for column in expected:
         np.testing.assert_allclose(
             scores.set_index("perturbation")[column], expected[column], rtol=1e-6, err_msg=column
         )
-    baseline = brute_force(adata, made.genes, lambda n: n / n.sum())["l2_ceiling"]
+    baseline = brute_force(adata, made.genes, lambda n: n / n.sum(), phi)["l2_ceiling"]
     np.testing.assert_allclose(scores.set_index("perturbation")["l2_baseline_ceiling"], baseline, rtol=1e-6)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scpertbias._core.arrays import FloatArray
-from scpertbias._core.ceilings import ROUNDING, Truth, row_norm
+from scpertbias._core.ceilings import ROUNDING, Truth, centered, row_norm
 from scpertbias._core.control_variance import ControlBlocks
 from scpertbias._core.pearson_ceilings import CeilingTerms
 
@@ -84,7 +84,7 @@ def ceiling_derivatives(truth: Truth, predicted: FloatArray, blocks: ControlBloc
         terms = CeilingTerms.of(truth, predicted, about_centroid=about_centroid)
         reference, share = (truth.centroid, truth.centroid_weights) if about_centroid else (truth.control, 0.0)
         # d|v|² = 2 v · dv, and the observed effect moves against the control of its batches
-        products = 2 * terms.slope[:, None] * ((truth.observed - reference) @ along)
+        products = 2 * terms.slope[:, None] * (centered(truth.observed - reference) @ along)
         derivatives[name] = Derivative(((share - truth.weights, products),))
     return derivatives
 
@@ -116,7 +116,7 @@ def _quotient(vectors: FloatArray, size: FloatArray) -> FloatArray:
 def _of_correlation(first: FloatArray, second: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Gradients of the correlation over genes by either side (R x G); 0 where a side is constant."""
     sides = [side - reference for side in (first, second)]
-    sides = [side - side.mean(axis=1, keepdims=True) for side in sides]
+    sides = [centered(side) for side in sides]
     sizes = [row_norm(side) for side in sides]
     rounding = ROUNDING * np.hypot(row_norm(first), row_norm(np.broadcast_to(reference, first.shape)))
     varies = (sizes[0] > rounding) & (sizes[1] > 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scpertbias._core.arrays import FloatArray
-from scpertbias._core.ceilings import Truth, row_norm
+from scpertbias._core.ceilings import Truth, centered, row_norm
 
 
 def pearson_ceiling(truth: Truth, predicted: FloatArray, *, about_centroid: bool) -> FloatArray:
@@ -33,7 +33,8 @@ class CeilingTerms:
     """What the ceiling of a correlation is made of (R): the squared observed effect ``size``, its ``noise`` and terms.
 
     ``shared`` is the own noise of the reference, ``product`` and ``square`` are what noise of the control adds to the
-    product with the prediction and to the square of the prediction.
+    product with the prediction and to the square of the prediction. All are of values that are centered over genes, as
+    the correlation is: a shift of all genes in common is nothing to it.
     """
 
     size: FloatArray
@@ -47,12 +48,13 @@ class CeilingTerms:
         """Take them from the truth; see :func:`pearson_ceiling`."""
         reference = truth.centroid if about_centroid else truth.control
         weights = truth.centroid_weights if about_centroid else np.zeros_like(truth.weights)
-        shared = truth.centroid_noise if about_centroid else np.zeros(len(truth.observed))
-        by_batch = truth.control_noise.sum(axis=1)
+        phi = truth.centered_share
+        shared = phi * truth.centroid_noise if about_centroid else np.zeros(len(truth.observed))
+        by_batch = phi * truth.control_noise.sum(axis=1)
         in_observed, in_prediction = truth.weights - weights, predicted - weights
         return cls(
-            size=row_norm(truth.observed - reference) ** 2,
-            noise=truth.own_noise.sum(axis=1) + in_observed**2 @ by_batch + shared,
+            size=row_norm(centered(truth.observed - reference)) ** 2,
+            noise=phi * truth.own_noise.sum(axis=1) + in_observed**2 @ by_batch + shared,
             shared=shared,
             product=(in_observed * in_prediction) @ by_batch,
             square=in_prediction**2 @ by_batch,

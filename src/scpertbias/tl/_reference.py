@@ -15,7 +15,6 @@ from .._core.control_derivatives import Derivative, ceiling_derivatives, score_d
 from .._core.control_variance import ControlBlocks
 from .._core.detection import reproducibility
 from .._core.noise import NoiseShape, noise_parts, squared_effects
-from .._core.z_scores import z_scores
 from .._models import additive
 from .._models._base import Problem, problem
 from .._moments import Screen
@@ -93,23 +92,17 @@ def reference(
     split = scored.split[rows] if folds is None else np.where(fold >= 0, "test", "train")
     means = _baselines(screen, perturbation, folds, unseen, genes)
     groups = np.unique(split, return_inverse=True)[1] if folds is None else fold
-    pooled = m.pooled_var[genes]
-    var = m.var[np.ix_(rows, genes)]
     targets = {gene for p in perturbation for gene in screen.targets[p]}
-    truth = Truth(
-        observed=m.mean[np.ix_(rows, genes)],
-        var=np.where(np.isfinite(var), var, pooled),
-        n_cells=m.n[rows],
-        weights=m.weights[rows],
-        control=m.control[genes],
-        control_var=np.nan_to_num(m.control_var[:, genes]),
-        n_control=m.n_control,
+    truth = Truth.of(
+        m,
+        rows,
+        genes,
+        screen.noise_shape,
         centroid=means.centroid,
         centroid_weights=means.weights,
         centroid_noise=means.noise,
         groups=groups.astype(np.int64),
         target_columns=np.isin(screen.symbols[genes], list(targets)),
-        z=z_scores(m, rows)[:, genes],
     )
     return Reference(
         truth=truth,
