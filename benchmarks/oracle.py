@@ -996,7 +996,7 @@ def unshared_score(moments, shape, p, predicted, predicted_row_weights, referenc
     side_y = weights_mean_star(part, p) - reference_row_weights
     shared = phi * np.sum(side_x * side_y * rows.v)
     norm = np.sqrt(a @ a) * np.sqrt(b @ b)
-    return ((a @ b - shared) / norm, a @ b / norm) if norm > 0 else (0.0, 0.0)
+    return ((a @ b - shared) / norm, a @ b / norm) if min(a @ a, b @ b) > 1e-20 else (0.0, 0.0)
 
 
 def l2_skill(l2, l2_baseline, noise, noise_baseline, shape, extra_variance=0.0):

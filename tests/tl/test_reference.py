@@ -5,6 +5,7 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _moments
+from scpertbias._core.correlations import NoiseWeights
 from scpertbias.tl._reference import reference, score_genes
 from scpertbias.tl._score import score_table
 
@@ -217,7 +218,7 @@ def test_the_baseline_moves_with_the_control_of_its_batches(design):
         moved.X[cells] += step * shift
         again = reference(_moments.of(moved, batch_key="batch"), n_top_genes=30, folds=None, genes=made.genes)
         for after, before, weights in (
-            (again.baseline, made.baseline, made.baseline_weights),
+            (again.baseline, made.baseline, made.held_by_baseline.control),
             (again.truth.centroid, made.truth.centroid, made.truth.centroid_weights),
             (again.truth.observed, made.truth.observed, made.truth.weights),
         ):
@@ -227,12 +228,13 @@ def test_the_baseline_moves_with_the_control_of_its_batches(design):
 
 def test_control_noise_of_models_that_are_given_and_fitted(screen):
     made = reference(screen, n_top_genes=40, folds=None)
-    rows, batches = made.truth.weights.shape
-    noise = made.control_noise(made.baseline, None)
+    rows = len(made.rows)
+    noise = made.control_noise(made.baseline, made.held_by_baseline, made.truth.of_means)
     of_baseline = {n: noise.variance({n: np.ones(rows)}) for n in ("l2", "l2_baseline", "pearson_delta")}
     assert of_baseline["l2"] == pytest.approx(of_baseline["l2_baseline"])
-    still = np.tile(made.truth.control, (rows, 1))
-    as_fitted, as_given = (made.control_noise(still, w) for w in (None, np.zeros((rows, batches))))
-    assert as_fitted.variance({"l2": np.ones(rows)}) == pytest.approx(as_given.variance({"l2": np.ones(rows)}))
+    as_control = NoiseWeights(np.zeros_like(made.truth.weights), np.zeros(rows))
+    moved = made.control_noise(made.baseline, as_control, made.truth.of_means)
+    assert moved.variance({"l2": np.ones(rows)}) > of_baseline["l2"] + 1e-6
+    assert moved.variance({"l2_baseline": np.ones(rows)}) == of_baseline["l2_baseline"]
     assert made.shape is screen.noise_shape
     np.testing.assert_array_equal(made.detected, screen.detection.detected[made.perturbation])

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from scpertbias._core.correlations import CORRELATIONS
 from scpertbias._core.metrics import METRICS
 from scpertbias._core.noise import NoiseShape
 from scpertbias._core.resampling import benjamini_hochberg
@@ -86,7 +87,7 @@ def test_q_is_within_a_model():
 def test_few_perturbations_are_not_ranked():
     got = look(summarize(frame("a", n=9, better=0.1), shape=shape()), "a")
     assert got[["ci_low", "ci_high", "p", "q"]].isna().all().all()
-    assert got["estimate"].drop(["pearson_delta_skill", "pearson_delta_perturbed_skill"]).notna().all()
+    assert got["estimate"].drop([f"{name}_skill" for name in CORRELATIONS]).notna().all()
     assert got.loc["pearson_delta_skill", "note"] == "fewer than 10 perturbations"
     assert got.loc["l2", "note"] == "9 perturbations: no interval, no ranking"
 

@@ -36,7 +36,14 @@ def centered(values: FloatArray) -> FloatArray:
     return less_mean
 
 
-def correlation(first: FloatArray, second: FloatArray, reference: FloatArray | float = 0.0) -> FloatArray:
+def correlation(
+    first: FloatArray,
+    second: FloatArray,
+    reference: FloatArray | float = 0.0,
+    *,
+    shared: FloatArray | None = None,
+    cosine: bool = False,
+) -> FloatArray:
     """Pearson correlation over genes of `first - reference` with `second - reference`, row by row.
 
     A side that is constant over genes, up to the rounding of what was subtracted, gives 0. A side with NaN gives NaN.
@@ -47,6 +54,10 @@ def correlation(first: FloatArray, second: FloatArray, reference: FloatArray | f
         Rows x genes.
     reference
         Shared by both sides; anything that broadcasts to rows x genes.
+    shared
+        Part of the product of both sides that is left out (R); then the result is not cut to [−1, 1].
+    cosine
+        Whether sides are not centered over genes.
 
     Returns
     -------
@@ -55,7 +66,7 @@ def correlation(first: FloatArray, second: FloatArray, reference: FloatArray | f
     sides, constant = [], np.zeros(first.shape[0], dtype=np.bool_)
     reference_rows = np.broadcast_to(np.asarray(reference, dtype=np.float64), first.shape)
     for side in (first, second):
-        about = centered(side - reference)
+        about = side - reference if cosine else centered(side - reference)
         norm = row_norm(about)
         # The rounding error of a difference has the size of its terms, not of the difference.
         constant |= norm <= ROUNDING * np.hypot(row_norm(side), row_norm(reference_rows))
@@ -64,10 +75,10 @@ def correlation(first: FloatArray, second: FloatArray, reference: FloatArray | f
     norms = left_norm * right_norm
     known = ~np.isnan(norms)
     # x_i · y_i of the centered sides
-    products = np.einsum("ij,ij->i", left, right)
+    products = np.einsum("ij,ij->i", left, right) - (0.0 if shared is None else shared)
     result = np.where(known, 0.0, np.nan)
     np.divide(products, norms, out=result, where=known & ~constant & (norms > 0))
-    return np.clip(result, -1.0, 1.0)
+    return np.clip(result, -1.0, 1.0) if shared is None else result
 
 
 @dataclass(frozen=True)

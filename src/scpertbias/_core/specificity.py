@@ -15,6 +15,7 @@ import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.ceilings import ROUNDING, Truth, centered, correlation, l2_ceiling, row_norm
+from scpertbias._core.correlations import CORRELATIONS
 from scpertbias._core.pearson_ceilings import pearson_ceiling
 from scpertbias._core.specific_skill import off, unit_rows
 
@@ -122,7 +123,7 @@ def ceilings(metric: str, data: HeldOutData) -> FloatArray:
         noise = truth.centered_share * data.off_noise
         response = np.divide(squares - noise, squares, out=np.zeros_like(squares), where=squares > 0)
         return np.sqrt(np.maximum(response, 0.0))
-    return pearson_ceiling(truth, truth.of_means, about_centroid=metric == "pearson_delta_perturbed")
+    return pearson_ceiling(truth, truth.of_means, CORRELATIONS[metric])
 
 
 def ceiling_matrix(metric: str, data: HeldOutData) -> FloatArray:
