@@ -18,6 +18,7 @@ from .._core.resampling import (
     Estimate,
     average_within,
     benjamini_hochberg,
+    is_approximate,
     linear_bounds,
     log_bounds,
     mean_of,
@@ -27,9 +28,14 @@ from ._control_noise import ControlNoise
 from ._skills import NoiseByPerturbation, Subset, l2_skill, pearson_skill
 
 SUBSETS = ("all", "common", "detected")
-NOISY = 0.1
+NOISY, INFLATED = 0.1, 0.05
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
+BESIDE = {
+    "control_noise": (NOISY, "control noise {:.2f} > {}: rewards the noise of the control"),
+    "inflation": (INFLATED, "inflation {:.2f} > {}: read pearson_delta_unshared"),
+}
+APPROXIMATE = "approximate interval"
 SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
 
 
@@ -123,13 +129,13 @@ def _rows(subset: Subset) -> list[dict[str, object]]:
         values, baseline = subset.table[name], _baseline(subset.table, name)
         same, shared = _same(name, values, baseline), _shared_by_mean(name, values, subset)
         mean = _mean(name, values, constant=subset.constant, shared=shared)
-        note = _note(name, subset, mean.n)
         difference = mean_of(values - baseline, shared=_shared_by_difference(name, values - baseline, subset, shared))
         plain = _plain(subset.table, name, mean, difference, same=same)
-        rows.append({**_labels(subset, name), **plain, "note": note})
+        rows.append({**_labels(subset, name), **plain, "note": _note(name, subset, mean)})
         if metric.scaled:
             skill = l2_skill(subset) if name == "l2" else pearson_skill(subset, name)
-            rows.append({**_labels(subset, f"{name}_skill"), **_scaled(skill, same=same), "note": skill.reason or note})
+            note = skill.reason or _note(name, subset, skill)
+            rows.append({**_labels(subset, f"{name}_skill"), **_scaled(skill, same=same), "note": note})
     return rows
 
 
@@ -214,8 +220,8 @@ def average(values: FloatArray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _note(name: str, subset: Subset, n: int) -> str:
-    table = subset.table
+def _note(name: str, subset: Subset, mean: Estimate) -> str:
+    table, n = subset.table, mean.n
     if name == "discrimination" and n == 0 and np.isfinite(table["l2"]).any():
         return SMALL_FOLDS
     notes = [f"{n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
@@ -223,7 +229,9 @@ def _note(name: str, subset: Subset, n: int) -> str:
         notes.append(OFFSET)
     if subset.constant and name == "discrimination":
         notes.append(ONE_PREDICTION)
-    noise = average(np.where(np.isfinite(table[name]), table["control_noise"], np.nan))
-    if name == "pearson_delta" and noise > NOISY:
-        notes.append(f"control noise {noise:.2f} > {NOISY}: rewards the noise of the control")
+    if np.isfinite(mean.low) and is_approximate(n, mean.n_effective):
+        notes.append(APPROXIMATE)
+    if name == "pearson_delta":
+        beside = {key: average(np.where(np.isfinite(table[name]), table[key], np.nan)) for key in BESIDE}
+        notes += [text.format(beside[key], limit) for key, (limit, text) in BESIDE.items() if beside[key] > limit]
     return "; ".join(notes)
