@@ -275,3 +275,58 @@ def test_truth_reaches_its_ceiling_however_it_is_given(n_control, where):
         for metric in ("l2_skill", "pearson_delta_skill", "pearson_delta_perturbed_skill"):
             assert mean.loc[(name, metric), "ci_low"] < 1 < mean.loc[(name, metric), "ci_high"]
     assert mean.loc[("changes", "l2"), "ceiling"] > 1.05 * mean.loc[("means", "l2"), "ceiling"]
+
+
+# -- without shared noise --------------------------------------------------------------------------------------------
+
+
+def null_profiles(seed):
+    """A screen on which nothing responds, with few controls in three batches."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(["control", *(f"p{i:02d}" for i in range(24))], [60, *[25] * 24])
+    batch = rng.integers(3, size=len(labels))
+    x = (
+        rng.gamma(2, 0.5, (len(labels), 60))
+        + rng.gamma(1, 0.3, (3, 60))[batch]
+        + 0.1 * rng.gamma(1, 1, (len(labels), 1))
+    )
+    obs = pd.DataFrame(
+        {"perturbation": labels, "batch": batch.astype(str)}, index=[f"c{i}" for i in range(len(labels))]
+    )
+    obs["split"] = np.where((obs["perturbation"] > "p11") & (labels != "control"), "test", "train")
+    adata = ad.AnnData(x, obs=obs, var=pd.DataFrame(index=[f"g{i:02d}" for i in range(60)]))
+    return spb.pp.profiles(adata, batch_key="batch")
+
+
+def test_what_was_fitted_on_the_same_cells_scores_nothing_without_shared_noise():
+    parts = []
+    for seed in range(6):
+        profiles = null_profiles(seed)
+        spb.tl.fit_mean(profiles)
+        spb.tl.fit_ridge(profiles)
+        spb.tl.fit_no_change(profiles)
+        table = spb.get.predictions(profiles, "mean")
+        changes = (table - table.loc["control"]).drop(index="control")
+        spb.tl.add_predictions(profiles, changes, key_added="same", kind="delta")
+        spb.tl.add_predictions(profiles, changes, key_added="elsewhere", kind="delta", fitted_on="other")
+        spb.tl.score(profiles)
+        parts.append(spb.get.scores(profiles).assign(seed=seed))
+    scores = pd.concat(parts)
+    of = (
+        scores[scores["split"] == "test"]
+        .groupby("model")[["pearson_delta", "pearson_delta_unshared", "inflation"]]
+        .mean()
+    )
+    assert (of.loc[["mean", "ridge", "same"], "pearson_delta"] > 0.25).all()
+    assert (of.loc[["mean", "ridge", "same"], "pearson_delta_unshared"].abs() < 0.1).all()
+    np.testing.assert_allclose(of["inflation"], of["pearson_delta"] - of["pearson_delta_unshared"], atol=1e-12)
+    assert of.loc["same"].to_numpy() == pytest.approx(of.loc["mean"].to_numpy(), abs=1e-6)
+    # Changes that were predicted elsewhere hold no noise of this screen
+    np.testing.assert_allclose(of.loc["elsewhere", "inflation"], 0, atol=1e-12)
+    perturbed = scores[scores["split"] == "test"].groupby("model")["pearson_delta_perturbed_unshared"].mean()
+    assert abs(perturbed["no_change"]) < 0.05
+    summary = spb.get.summary(profiles, subset="all").set_index(["model", "metric"])
+    assert summary.loc[("ridge", "pearson_delta_unshared_skill"), "note"] == "no reproducible response"
+    seen = scores[scores["split"] != "test"]
+    assert seen[["pearson_delta_unshared", "cosine_delta_unshared", "inflation"]].isna().all().all()
+    assert seen["pearson_delta"].notna().all()
