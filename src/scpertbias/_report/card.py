@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from .numbers import GAP, TINY, between, fixed, fixed_interval, known, short
+from .numbers import GAP, TINY, between, fixed, known, short
 from .verdicts.scorecard import Standing
 
 LEAST, MOST, WIDTH, HEIGHT = -0.6, 1.1, 120.0, 18.0
@@ -51,7 +51,8 @@ def _estimate(row: dict[str, Any], value: str, name: str) -> list[str]:
     estimate, low, high = row[value], row[f"{name}_ci_low"], row[f"{name}_ci_high"]
     if not known(estimate, low, high):
         return [GAP]
-    return ["0"] if max(abs(low), abs(high)) < TINY else [fixed(estimate), f"({fixed_interval(low, high)})"]
+    write = short if name == "specific" else fixed
+    return ["0"] if max(abs(low), abs(high)) < TINY else [write(estimate), f"({between(low, high, write)})"]
 
 
 def bar(skill: float, low: float, high: float) -> str:

@@ -13,13 +13,13 @@ from ..tl._effects import Effects
 from .charts.drawing import Drawing
 from .charts.spec import tip
 from .packed import NOT_A_GENE, packed_numbers, packed_table
-from .wording.terms import axis_name
+from .wording.terms import LEADING, axis_name
 
 N_GENES = 20
 FACTS = (
     ("n_cells", "cells", "count", ""),
     ("reproducibility", "reproducibility", "", "Expected cosine of its effect with that of a repeat of the experiment"),
-    ("null", "without an effect", "", "Reproducibility that 95% of perturbations without an effect do not reach"),
+    ("null", "if no effect, below", "", "Reproducibility that 95% of perturbations without any effect do not reach"),
     ("q", "q of any effect", "p", "Benjamini–Hochberg over perturbations; at most 0.05: detected"),
     ("effect", "length of the effect", "", "Root of the squared effect, corrected for noise"),
     ("response_share", "share of the response", "percent", "Of the squared effects of the whole screen"),
@@ -42,6 +42,7 @@ def explore(d: Drawing, cells_needed: pd.DataFrame | None = None) -> dict[str, A
     rows = table.sort_values("response_share", ascending=False, kind="stable").reset_index(drop=True)
     rows = rows[[c for c in rows.columns if c not in ("regime", "top_genes")]]
     facts = [{**tip(name, title, form=form), "tip": words} for name, title, form, words in FACTS]
+    rows["target_gene"] = rows["target_gene"].replace("", "not measured")
     if d.effects is not None:
         rows["null"] = d.effects.null_reproducibility
         rows["knockdown"] = _knockdown(rows, d.effects)
@@ -76,6 +77,8 @@ def _with_cells_needed(rows: pd.DataFrame, needed: pd.DataFrame | None) -> tuple
 def _with_axes(rows: pd.DataFrame, d: Drawing) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """Return the rows with the share of each on every axis that has one, the largest on average first."""
     table = d.of_full("confounding", level="perturbation")
+    # Leading directions are those of the screen; of one perturbation they tell no more than the shared axis.
+    table = table[~table["axis"].str.startswith(LEADING)]
     if table.empty:
         return rows, []
     wide = table.pivot_table(index="perturbation", columns="axis", values="share", aggfunc="first")

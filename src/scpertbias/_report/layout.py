@@ -53,6 +53,7 @@ OPTIONAL = (
 """Columns that are left out of the page where they say nothing."""
 
 
+MOST_CARRIERS = 5
 CONSTANT_FLAG = "constant prediction"
 KEYS = ("perturbation", "model", "model_a", "model_b", "symbol")
 """Columns whose names are highlighted on the whole page."""
@@ -122,7 +123,13 @@ def _response(tables: Tables) -> pd.DataFrame:
     if table.empty:
         return table
     axis = table.loc[table["axis"] == SYSTEMATIC, "share"]
+    table = table.assign(carriers=[" ".join(_first_carriers(str(names).split())) for names in table["carriers"]])
     return notable(table if axis.notna().any() else table.assign(on_systematic=float("nan")))
+
+
+def _first_carriers(names: list[str]) -> list[str]:
+    more = len(names) - MOST_CARRIERS
+    return [*names[:MOST_CARRIERS], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _balance(tables: Tables) -> pd.DataFrame:

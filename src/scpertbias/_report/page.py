@@ -95,11 +95,11 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
     css, js = style(), script()
     return _template(names).render(
         **{key: contents[key] for key in ("title", "answer", "cautions", "remarks", "notes", "warnings", "provenance")},
-        strip=strip(contents, shown_tables),
+        strip=[{**tile, "picture": Markup(tile["picture"])} for tile in strip(contents, shown_tables)],
         severe_line=severe(contents["cautions"]),
         understood=understood(tables["check"], contents["provenance"], screen_size(data), tables["models"]),
         planted=contents["planted"] is not None,
-        card=[{**row, "bar": Markup(row["bar"])} for row in card_rows(card)],  # noqa: S704  (drawn by the package)
+        card=[{**row, "bar": Markup(row["bar"])} for row in card_rows(card)],
         unlinked=unlinked,
         badges=BADGES,
         tones={**{name: {**tones, "inconclusive": "unknown"} for name, tones in TONES.items()}, "recurrence": RECURRENCE},
@@ -186,7 +186,7 @@ def _template(names: Collection[str]) -> Any:
         readable=_readable,
         sentence=with_full_stop,
         quoted=lambda text: quote(text, safe=""),
-        breakable=lambda text: Markup(escape(text).replace("_", "_<wbr>")),
+        breakable=lambda text: Markup(str(escape(text)).replace("_", "_<wbr>")),
         tied=lambda text: _linked(_tied(text), linked),
     )
     return environment.get_template("page.html.j2")

@@ -67,7 +67,11 @@ def _picture(verdict: Mapping[str, Any], tables: Mapping[str, Any], card: Any) -
         row = card.iloc[0]
         return _dot(row["specific_skill"], row["specific_ci_low"], row["specific_ci_high"], ("0", "1"), 0.0, 1.0)
     if verdict["name"] == "retraining" and len(tables["retraining"]):
-        row = tables["retraining"].assign(size=tables["retraining"]["gain"].abs()).nlargest(1, "size").iloc[0]
+        rows = tables["retraining"]
+        rows = rows[(rows["regime"] == facts.get("regime")) & (rows["metric"] == "l2_ratio")]
+        if rows.empty:
+            return ""
+        row = rows.loc[rows["gain"].abs().idxmax()] if rows["gain"].notna().any() else rows.iloc[0]
         most = max(abs(row["ci_low"]), abs(row["ci_high"]), 0.02) if known(row["ci_low"], row["ci_high"]) else 0.0
         return _dot(row["gain"], row["ci_low"], row["ci_high"], ("worse", "better"), -most, most) if most else ""
     return ""

@@ -35,13 +35,14 @@ def understood(
     symbols = provenance["parameters"]["gene_symbols"]
     lines.append({"label": "Gene symbols", "items": [_item(f"column {symbols}" if symbols else "the names of the genes")]})
     if network := _network(provenance["command"], models):
-        lines.append({"label": "Gene network", "items": [_item(network)]})
+        lines.append({"label": "Gene network", "items": [{"text": network, "status": "ok"}]})
     lines.append({"label": "Left out", "items": [_left_out(size)]})
     return lines
 
 
 def _item(text: str, status: str = "ok") -> dict[str, str]:
-    return {"text": upper(text) if text[:1].islower() and "`" not in text.split()[0] else text, "status": status}
+    words = text.replace("`", "")
+    return {"text": words if "`" in text[:1] else upper(words), "status": status}
 
 
 def _left_out(size: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ...tl._effects import Effects
-from ..numbers import known, number
+from ..numbers import known, number, short
 from ..verdicts.scorecard import Standing
 
 KIND_COLORS = {
@@ -31,7 +31,7 @@ SET_COLORS = {
     "p53": "#5fa7a0",
     "hemoglobin": "#a8414f",
 }
-REST = "#c5cad2"
+REST, REST_OF = "var(--rest)", "#7b828c"
 OBSERVED_COLOR, BASELINE_COLOR, CEILING_COLOR = "var(--ink)", "#7b828c", "#2a9d6f"
 
 
@@ -84,7 +84,7 @@ class Drawing:
 
     def of_names(self, names: list[str]) -> dict[str, str]:
         """Return the color of each name, of several together that of the first."""
-        return {name: self.colors.get(name.split(", ")[0], REST) for name in names}
+        return {name: REST_OF if ", " in name else self.colors.get(name, REST_OF) for name in names}
 
 
 def estimate(value: float, low: float, high: float) -> str:
@@ -92,6 +92,6 @@ def estimate(value: float, low: float, high: float) -> str:
     if not known(value):
         return "–"
     if not known(low, high):
-        return number(value)
-    ends = (number(low), number(high))
-    return f"{number(value)} ({(' to ' if '−' in ''.join(ends) else '–').join(ends)})"
+        return short(value)
+    ends = (short(low), short(high))
+    return f"{short(value)} ({(' to ' if '−' in ''.join(ends) else '–').join(ends)})"

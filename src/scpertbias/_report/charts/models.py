@@ -16,7 +16,7 @@ QUADRANTS = (
     "no better than the mean",
     "accurate but generic",
 )
-LEAST_SKILL = -1.0
+LEAST_SKILL, LEAST_PREDICTED = -1.0, 0.2
 SKILL_REFS = [line(0, "mean baseline"), line(1, "noise ceiling")]
 
 
@@ -197,19 +197,21 @@ def boxes(d: Drawing) -> list[Chart]:
 def comparison(d: Drawing) -> list[Chart]:
     """Return paired differences of relative error on the perturbations that all models predict."""
     scores = d.scores()
+    scores = scores[scores["l2_ratio"].notna()] if len(scores) else scores
     models = [model for model in d.order() if model in set(scores["model"])] if len(scores) else []
     if len(models) < 3:
         return []
     sets = scores.groupby("model")["perturbation"].agg(set)
     # A model of very few perturbations would leave none to compare the others on.
-    models = [model for model in models if len(sets[model]) >= 0.2 * max(map(len, sets))]
+    few = [model for model in models if len(sets[model]) < LEAST_PREDICTED * max(map(len, sets))]
+    models = [model for model in models if model not in few]
     common = set.intersection(*(sets[model] for model in models))
     scores = scores[scores["model"].isin(models) & scores["perturbation"].isin(common)]
     parts = [paired_differences(scores, model, [o for o in models if o != model]) for model in models]
     table = pd.concat(parts, ignore_index=True).rename(columns={"model": "reference", "other": "model"})
-    table[["difference", "ci_low", "ci_high"]] = -table[["difference", "ci_high", "ci_low"]].to_numpy()
     table["text"] = [estimate(r["difference"], r["ci_low"], r["ci_high"]) for r in table.to_dict("records")]
     table["n_text"] = [f"{int(n)}" for n in table["n"]]
+    left_out = f" Left out, as they predict few: {', '.join(few)}." if few else ""
     first = "mean" if "mean" in models else models[0]
     options = {
         "names": "model",
@@ -228,7 +230,7 @@ def comparison(d: Drawing) -> list[Chart]:
             "rows",
             "Paired comparison of models",
             f"Differences on the {len(common)} perturbations that all drawn models predict, each counted equally. Left of 0, "
-            "a model has a lower error than the reference.",
+            f"a model has a lower error than the reference.{left_out}",
             "spb.pl.comparison(mdata)",
             table,
             ["model"],

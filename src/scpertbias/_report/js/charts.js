@@ -10,7 +10,8 @@ function legend(spec, names, width, left = 4) {
     if (x + w > width && x > left) [x, y] = [left, y + 18];
     if (shape === "tick") group.append(draw("line", { x1: x + 5, x2: x + 5, y1: y - 10, y2: y, stroke: color, "stroke-width": 2 }));
     else if (shape === "ring") group.append(draw("circle", { cx: x + 5, cy: y - 4, r: 4, class: "ring", stroke: color }));
-    else if (shape === "box") group.append(draw("rect", { x, y: y - 9, width: 10, height: 10, fill: color }));
+    else if (shape === "diamond") group.append(draw("path", { d: diamondAt(x + 5, y - 4), fill: color }));
+    else if (shape === "box" || shape === "bar") group.append(draw("rect", { x, y: y - 9, width: 10, height: 10, fill: color }));
     else if (shape === "cross") group.append(draw("path", { d: crossAt(x + 5, y - 4), stroke: color, class: "cross" }));
     else group.append(draw("circle", { cx: x + 5, cy: y - 4, r: 4.5, fill: color }));
     group.append(letters(x + 15, y, name, { size: LETTER }));
@@ -26,9 +27,11 @@ CHARTS.scatter = (spec, width, chosen = {}) => {
   const { x, y } = spec;
   const use = Array.from(c[x.field], (_, i) => i).filter((i) => known(c[x.field][i]) && known(c[y.field][i])
     && (!spec.choose || !chosen[spec.choose] || c[spec.choose][i] === chosen[spec.choose]));
-  const names = spec.legend ? [...new Set(use.map((i) => c[spec.color][i]))].map((name) => ({ name, color: shadeOf(spec, name) })) : [];
+  // Under 500 px names that all must be read stand above the dots.
+  const listed = spec.always && width < 500;
+  const names = spec.legend || listed ? [...new Set(use.map((i) => c[spec.color][i]))].map((name) => ({ name, color: shadeOf(spec, name) })) : [];
   const key = legend(spec, names, width);
-  const height = spec.height && width >= NARROW ? spec.height : Math.min(width * 0.85, spec.small ?? 400);
+  const height = spec.height && width >= NARROW ? spec.height : Math.min(width * 0.85, spec.small ?? 400) + (listed ? key.height : 0);
   const [left, right, bottom, top] = [spec.left ?? 46, 14, 44, 26 + key.height];
   const svg = canvas(width, height, spec.label);
   key.group.setAttribute("transform", "translate(0 0)");
@@ -45,7 +48,11 @@ CHARTS.scatter = (spec, width, chosen = {}) => {
     const [low, high] = [Math.max(sx.low, sy.low), Math.min(sx.high, sy.high)];
     if (high > low) svg.append(draw("line", { x1: sx(low), y1: sy(low), x2: sx(high), y2: sy(high), class: "reference" }));
   }
-  const dots = use.map((i) => ({ i, x: sx(c[x.field][i]), y: sy(c[y.field][i]), keys: keysOf(spec, c, i), name: c[spec.text]?.[i] }));
+  const dots = use.map((i) => ({ i, x: sx(c[x.field][i]), y: sy(c[y.field][i]), keys: keysOf(spec, c, i), name: listed ? "" : c[spec.text]?.[i], crossed: spec.always }));
+  const lined = dots.flatMap(({ i, x: px, y: py }) => [
+    known(c[x.low]?.[i]) && { x: sx(c[x.low][i]), y: py - 2, w: sx(c[x.high][i]) - sx(c[x.low][i]), h: 4 },
+    known(c[y.low]?.[i]) && { x: px - 2, y: sy(c[y.high][i]), w: 4, h: sy(c[y.low][i]) - sy(c[y.high][i]) },
+  ].filter(Boolean));
   const radius = spec.radius ?? (use.length > 400 ? 2.5 : use.length > 60 ? 3.5 : 5);
   for (const dot of dots) {
     const color = spec.color ? shadeOf(spec, c[spec.color][dot.i]) : "var(--accent)";
@@ -56,7 +63,7 @@ CHARTS.scatter = (spec, width, chosen = {}) => {
     group.append(draw("circle", { cx: dot.x, cy: dot.y, r: radius, class: "dot" }));
     svg.append(group);
   }
-  nameDots(svg, dots, { x: left, y: top - 6, w: width - left - 4, h: height - bottom - top + 6 }, { always: spec.always });
+  nameDots(svg, dots, { x: left, y: top - 6, w: width - left - 4, h: height - bottom - top + 6 }, { always: spec.always, obstacles: lined });
   return svg;
 };
 function quadrants(svg, spec, sx, sy) {
@@ -75,7 +82,7 @@ function quadrants(svg, spec, sx, sy) {
       else lines.push(word);
     }
     if (lines.some((line) => wide(line, size) > room) || lines.length * 15 > y2 - y1) return;
-    lines.forEach((line, n) => svg.append(letters(last ? x2 - 8 : x1 + 8, k < 2 ? y1 + 17 + 15 * n : y2 - 9 - 15 * (lines.length - 1 - n), line,
+    lines.forEach((line, n) => svg.append(letters(last ? x2 - 8 : x1 + 8, k < 2 ? Math.max(y1, sy(1)) + 17 + 15 * n : y2 - 9 - 15 * (lines.length - 1 - n), line,
       { size, anchor: last ? "end" : "start", kind: k === 1 ? "corner-name best" : "corner-name" })));
   });
 }
@@ -85,14 +92,14 @@ CHARTS.rows = (spec, width, chosen = {}) => {
   const c = columnsOf(spec.rows);
   let use = Array.from(c[spec.names], (_, i) => i).filter((i) => !spec.choose || !chosen[spec.choose] || c[spec.choose][i] === chosen[spec.choose]);
   if (spec.most) use = use.slice(0, spec.most);
-  const narrow = width < NARROW;
+  const narrow = width < (spec.narrow ?? NARROW);
   const names = use.map((i) => c[spec.names][i]);
   const texts = spec.texts ?? [];
   const textWidths = texts.map((t) => Math.max(wide(t.title, SMALL), ...use.map((i) => wide(c[t.field][i] ?? ""))) + 14);
   const left = narrow ? 10 : Math.min(Math.max(90, ...names.map((n) => wide(n) + 18)), width * 0.32);
   const right = narrow ? 14 : textWidths.reduce((a, b) => a + b, 12);
   const step = narrow ? 42 : spec.step ?? 26;
-  const key = legend(spec, (spec.series ?? []).filter((s) => s.title && spec.series.length > 1).map((s) => ({ name: s.title, color: s.color ?? "var(--ink)", shape: s.shape })), width);
+  const key = legend(spec, (spec.series ?? []).filter((s) => s.title && spec.series.length > 1).map((s) => ({ name: s.title, color: s.color ?? "var(--accent)", shape: s.shape })), width);
   const groups = spec.group ? [...new Set(use.map((i) => c[spec.group][i]))] : [];
   const top = key.height + (spec.x.refs?.some((r) => r.label) || texts.length ? 24 : 10);
   const height = top + use.length * step + groups.length * 26 + 44;
@@ -243,7 +250,6 @@ CHARTS.heat = (spec, width, chosen = {}) => {
   const values = heatValues(spec, layers, chosen);
   const left = Math.min(Math.max(...rows.map((n) => wide(n, SMALL))) + 12, width < NARROW ? 110 : 190);
   const room = Math.max(Math.floor((width - left - 10) / 14), 4);
-  const sizes = Object.groupBy ? null : null;
   const counts = new Map();
   for (const g of groups) counts.set(g, (counts.get(g) ?? 0) + 1);
   const share = Math.min(1, room / columns.length);
@@ -255,7 +261,7 @@ CHARTS.heat = (spec, width, chosen = {}) => {
   });
   const cell = spec.square ? Math.min(46, (width - left - 10) / use.length) : Math.min(Math.max((width - left - 10) / use.length, 12), 26);
   const step = spec.square ? Math.min(cell, 34) : 16;
-  const names = Math.min(Math.max(...use.map((j) => wide(columns[j], SMALL))) + 10, 120);
+  const names = Math.min(Math.max(...use.map((j) => wide(columns[j], SMALL))) + 10, 160);
   const grouped = counts.size > 1;
   const top = (grouped ? 24 : 4) + names;
   const height = top + rows.length * step + 30;
@@ -283,7 +289,7 @@ CHARTS.heat = (spec, width, chosen = {}) => {
       if (!known(v)) return;
       svg.append(mark(draw("rect", { x, y, width: cell - 1, height: step - 1, class: v < 0 ? "low" : "high", "fill-opacity": Math.min(Math.abs(v) / most, 1).toFixed(3) }), r * columns.length + j,
         { [spec.rowKey]: name, [spec.columnKey]: columns[j] }));
-      if (spec.square && cell > 30) svg.append(letters(x + cell / 2, y + step / 2 + 4, number(v), { size: SMALL, anchor: "middle", kind: "in-cell" }));
+      if (spec.square && cell > 30) svg.append(letters(x + cell / 2, y + step / 2 + 4, number(v), { size: SMALL, anchor: "middle", kind: Math.abs(v) / most > 0.6 ? "in-cell full" : "in-cell" }));
     });
   });
   svg.append(letters(left, height - 8, `red: ${spec.positive}, blue: ${spec.negative}; full color at ±${number(most)}`, { size: SMALL, kind: "soft", room: width - left }));

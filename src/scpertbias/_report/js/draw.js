@@ -46,14 +46,21 @@ function extent(values, limits = [null, null], include = []) {
   const room = (high - low) * 0.04;
   return [limits?.[0] ?? low - room, limits?.[1] ?? high + room];
 }
-function written(axis) { return axis.percent ? percent : number; }
+// Ticks have as many decimals as their step.
+function written(axis, ticks) {
+  if (axis.percent) return percent;
+  const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
+  const decimals = clamp(Math.ceil(-Math.log10(step) - 1e-9), 0, 6) + (/^[1-9]*25/.test(String(step).replace(/[0.]/g, "")) && step < 1 ? 1 : 0);
+  return (v) => (Math.abs(v) < step * 1e-6 ? "0" : Math.abs(v) >= 1000 ? number(v) : minus(v.toFixed(decimals)));
+}
 
 function axisBelow(svg, scale, y, axis, top) {
   const ticks = steps(scale.low, scale.high, clamp((scale.to - scale.from) / 90, 2, 9));
+  const write = written(axis, ticks);
   const group = draw("g", { class: "axis" });
   for (const tick of ticks) {
     group.append(draw("line", { x1: scale(tick), x2: scale(tick), y1: top, y2: y, class: "grid" }));
-    group.append(letters(scale(tick), y + 15, written(axis)(tick), { size: SMALL, anchor: "middle", kind: "soft" }));
+    group.append(letters(scale(tick), y + 15, write(tick), { size: SMALL, anchor: "middle", kind: "soft" }));
   }
   group.append(draw("line", { x1: scale.from, x2: scale.to, y1: y, y2: y, class: "rule" }));
   group.append(letters((scale.from + scale.to) / 2, y + 33, axis.title, { anchor: "middle", room: scale.to - scale.from + 60 }));
@@ -61,9 +68,11 @@ function axisBelow(svg, scale, y, axis, top) {
 }
 function axisBeside(svg, scale, x, axis, right) {
   const group = draw("g", { class: "axis" });
-  for (const tick of steps(scale.low, scale.high, clamp((scale.from - scale.to) / 55, 2, 8))) {
+  const ticks = steps(scale.low, scale.high, clamp((scale.from - scale.to) / 55, 2, 8));
+  const write = written(axis, ticks);
+  for (const tick of ticks) {
     group.append(draw("line", { x1: x, x2: right, y1: scale(tick), y2: scale(tick), class: "grid" }));
-    group.append(letters(x - 7, scale(tick) + 4, written(axis)(tick), { size: SMALL, anchor: "end", kind: "soft" }));
+    group.append(letters(x - 7, scale(tick) + 4, write(tick), { size: SMALL, anchor: "end", kind: "soft" }));
   }
   group.append(draw("line", { x1: x, x2: x, y1: scale.to, y2: scale.from, class: "rule" }));
   group.append(letters(4, scale.to - 10, axis.title, { room: right - 8 }));
@@ -100,7 +109,7 @@ function nameDots(svg, dots, bounds, { always = false, obstacles = [] } = {}) {
   for (const dot of dots) boxes.push({ x: dot.x - 4, y: dot.y - 4, w: 8, h: 8 });
   for (const dot of dots.filter((d) => d.name)) {
     const w = wide(dot.name, LETTER) + 2;
-    const offsets = [[9, 4], [-9 - w, 4], [-w / 2, -10], [-w / 2, 19]];
+    const offsets = dot.crossed ? [[9, -9], [9, 18], [-9 - w, -9], [-9 - w, 18]] : [[9, 4], [-9 - w, 4], [-w / 2, -10], [-w / 2, 19]];
     if (always) for (let k = 1; k < 9; k += 1) offsets.push([12, 4 + 17 * k], [12, 4 - 17 * k], [-12 - w, 4 + 17 * k], [-12 - w, 4 - 17 * k]);
     const place = offsets.find(([dx, dy]) => free({ x: dot.x + dx, y: dot.y + dy - 11, w, h: 14 }));
     if (!place) continue;

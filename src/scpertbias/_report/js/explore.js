@@ -39,17 +39,17 @@ function topGenes(i, width) {
   if (!gene.length) return null;
   return chartIn({
     chart: "rows", name: "top", label: "Strongest genes", rows: { gene, effect, error, low, high, text: effect.map((v, n) => `${number(v)} ± ${number(error[n])}`) },
-    names: "gene", keys: ["gene"], tips: [...EFFECT_TIPS, { field: "error", title: "standard error" }], series: [{ field: "effect", low: "low", high: "high" }], texts: [{ field: "text", title: "effect ± SE" }], step: 20,
+    names: "gene", keys: ["gene"], tips: [...EFFECT_TIPS, { field: "error", title: "standard error" }], series: [{ field: "effect", low: "low", high: "high" }], texts: [{ field: "text", title: "effect ± SE" }], step: 19, narrow: 300,
     x: { title: "change of mean log expression", refs: [{ at: 0 }] },
   }, width);
 }
 function shares(i, width) {
   const c = columnsOf(EXPLORE.rows);
-  const use = EXPLORE.axes.filter((axis) => known(c[axis.field]?.[i]));
+  const use = EXPLORE.axes.filter((axis) => known(c[axis.field]?.[i])).sort((a, b) => c[b.field][i] - c[a.field][i]).slice(0, 12);
   if (!use.length) return make("p", {}, "Not estimated: the effect is too weak, or no share was stored.");
   return chartIn({
-    chart: "rows", name: "shares", label: "Share of the effect on each axis", rows: { name: use.map((a) => a.title), share: use.map((a) => c[a.field][i]) },
-    names: "name", tips: [{ field: "name" }, { field: "share", title: "share", form: "percent" }], series: [{ field: "share", shape: "bar", color: "var(--accent)" }], step: 22,
+    chart: "rows", name: "shares", label: "Share of the effect on each axis", rows: { name: use.map((a) => a.title), share: use.map((a) => c[a.field][i]), text: use.map((a) => percent(c[a.field][i])) },
+    names: "name", tips: [{ field: "name" }, { field: "share", title: "share", form: "percent" }], series: [{ field: "share", shape: "bar", color: "var(--accent)" }], texts: [{ field: "text", title: "share" }], step: 22, narrow: 400,
     x: { title: "share of the squared effect", percent: true, domain: [null, null], include: [0, 1] },
   }, width);
 }
