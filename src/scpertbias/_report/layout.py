@@ -268,5 +268,10 @@ def _flag_constants(view: dict[str, Any], constant: Collection[str]) -> dict[str
     rows = []
     for row in view["rows"]:
         is_constant = set(row[0]["text"].split(", ")) <= set(constant) and row[1]["text"] == "ok"
-        rows.append([{**c, "text": CONSTANT_FLAG, "sort": CONSTANT_FLAG} if is_constant and c["kind"] == "flag" else c for c in row])
+        rows.append(
+            [
+                {**c, "text": CONSTANT_FLAG, "sort": CONSTANT_FLAG} if is_constant and c["kind"] == "flag" else c
+                for c in row
+            ]
+        )
     return {**view, "rows": rows}

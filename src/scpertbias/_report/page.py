@@ -102,7 +102,10 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
         card=[{**row, "bar": Markup(row["bar"])} for row in card_rows(card)],
         unlinked=unlinked,
         badges=BADGES,
-        tones={**{name: {**tones, "inconclusive": "unknown"} for name, tones in TONES.items()}, "recurrence": RECURRENCE},
+        tones={
+            **{name: {**tones, "inconclusive": "unknown"} for name, tones in TONES.items()},
+            "recurrence": RECURRENCE,
+        },
         glossary=GLOSSARY,
         explorable=frozenset(names),
         charts=figures,

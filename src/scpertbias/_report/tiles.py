@@ -92,7 +92,9 @@ def _ends(left: str, right: str) -> str:
 
 def _rect(kind: str, x1: float, x2: float, height: float = 9.0) -> str:
     y = BAR_Y - height / 2
-    return f'<rect class="{kind}" x="{x1:.1f}" y="{y:.1f}" width="{max(x2 - x1, 0.5):.1f}" height="{height:.0f}" rx="2"/>'
+    return (
+        f'<rect class="{kind}" x="{x1:.1f}" y="{y:.1f}" width="{max(x2 - x1, 0.5):.1f}" height="{height:.0f}" rx="2"/>'
+    )
 
 
 def _parts(counts: Sequence[float], total: float) -> str:
@@ -102,7 +104,9 @@ def _parts(counts: Sequence[float], total: float) -> str:
     places = [0.0]
     for n in counts:
         places.append(places[-1] + n / total)
-    bars = [_rect(kind, _at(a), _at(b)) for kind, a, b in zip(("one", "two"), places[:-1], places[1:], strict=True) if b > a]
+    bars = [
+        _rect(kind, _at(a), _at(b)) for kind, a, b in zip(("one", "two"), places[:-1], places[1:], strict=True) if b > a
+    ]
     return _svg(_rect("rest", 2, WIDTH - 2), *bars, _ends("0%", "100%"))
 
 

@@ -113,7 +113,12 @@ def _predicted(adata: AnnData, rows: IntArray) -> Mapping[str, FloatArray]:
 
 
 def _effects_of(
-    adata: AnnData, name: str, record: Mapping[str, Any], screen: Screen, folds: Mapping[str, int] | None, rows: IntArray
+    adata: AnnData,
+    name: str,
+    record: Mapping[str, Any],
+    screen: Screen,
+    folds: Mapping[str, int] | None,
+    rows: IntArray,
 ) -> FloatArray:
     table = _held_out.unseen_predictions(adata, name, record, screen, folds)
     return np.asarray(table[rows] - screen.moments.control, dtype=np.float64)

@@ -105,7 +105,9 @@ def retraining(d: Drawing) -> list[Chart]:
         parts += [{**row, "set": without(regime)} for row in rows.to_dict("records")]
     for part in parts:
         key = (part["model"], part["regime"])
-        part["random_min"], part["random_max"] = random.loc[key, ["random_min", "random_max"]] if key in random.index else (np.nan, np.nan)
+        part["random_min"], part["random_max"] = (
+            random.loc[key, ["random_min", "random_max"]] if key in random.index else (np.nan, np.nan)
+        )
         ends = f" ({fixed_interval(part['ci_low'], part['ci_high'])})" if known(part["ci_low"], part["ci_high"]) else ""
         part["text"] = fixed(part["gain"]) + ("" if ends == " (0–0)" else ends)
         part["n_text"] = f"{part['n']:.0f}"
@@ -117,14 +119,33 @@ def retraining(d: Drawing) -> list[Chart]:
         "color": "model",
         "colors": d.of_names(rows["model"].tolist()),
         "series": [
-            {"field": "gain", "low": "random_min", "high": "random_max", "shape": "box", "title": "random genes removed", "color": REST},
+            {
+                "field": "gain",
+                "low": "random_min",
+                "high": "random_max",
+                "shape": "box",
+                "title": "random genes removed",
+                "color": REST,
+            },
             {"field": "gain", "low": "ci_low", "high": "ci_high", "title": "gain by retraining"},
         ],
         "texts": [{"field": "text", "title": "gain (95% CI)"}, {"field": "n_text", "title": "n"}],
         "x": {"title": "reduction of relative error (right is better)", "refs": [line(0)]},
     }
     tips = [tip("model"), tip("set", "retrained"), tip("gain", "gain", interval=("ci_low", "ci_high"))]
-    shown_columns = ["model", "regime", "set", "gain", "ci_low", "ci_high", "random_min", "random_max", "n", "text", "n_text"]
+    shown_columns = [
+        "model",
+        "regime",
+        "set",
+        "gain",
+        "ci_low",
+        "ci_high",
+        "random_min",
+        "random_max",
+        "n",
+        "text",
+        "n_text",
+    ]
     return [
         Chart(
             "retraining",

@@ -28,13 +28,18 @@ def shares(d: Drawing) -> list[Chart]:
         {
             "axis": [axis_name(axis) for axis in table["axis"]],
             "kind": ["Gene sets" if kind == "genes" else "Directions" for kind in table["kind"]],
-            **{name: table[name].to_numpy(np.float64) for name in ("share", "ci_low", "ci_high", "null", "typical", "p")},
+            **{
+                name: table[name].to_numpy(np.float64)
+                for name in ("share", "ci_low", "ci_high", "null", "typical", "p")
+            },
             "beyond": [int(value) for value in beyond],
             "top_genes": table["top_genes"].astype(str).to_numpy(),
         }
     )
     rows["text"] = [
-        f"{percent(r['share'])} ({percent_interval(r['ci_low'], r['ci_high'])})" if np.isfinite(r["ci_low"]) else percent(r["share"])
+        f"{percent(r['share'])} ({percent_interval(r['ci_low'], r['ci_high'])})"
+        if np.isfinite(r["ci_low"])
+        else percent(r["share"])
         for r in rows.to_dict("records")
     ]
     rows["genes"] = [" ".join(text.split()[:3]) for text in rows["top_genes"]]
@@ -42,12 +47,24 @@ def shares(d: Drawing) -> list[Chart]:
         "names": "axis",
         "group": "kind",
         "series": [
-            {"field": "share", "low": "ci_low", "high": "ci_high", "filled": "beyond", "title": "share; filled: more than random genes"},
+            {
+                "field": "share",
+                "low": "ci_low",
+                "high": "ci_high",
+                "filled": "beyond",
+                "title": "share; filled: more than random genes",
+            },
             {"field": "null", "shape": "tick", "title": "random genes", "color": REST},
             {"field": "typical", "shape": "cross", "title": "typical perturbation", "color": "#7b828c"},
         ],
         "texts": [{"field": "text", "title": "share (95% CI)"}, {"field": "genes", "title": "strongest genes"}],
-        "x": {"title": "share of the response", "percent": True, "domain": [None, None], "include": [0], "refs": [line(0)]},
+        "x": {
+            "title": "share of the response",
+            "percent": True,
+            "domain": [None, None],
+            "include": [0],
+            "refs": [line(0)],
+        },
     }
     return [
         Chart(
@@ -139,7 +156,10 @@ def heatmap(d: Drawing) -> list[Chart]:
             "rows": [effects.names[i] for i in rows],
             "columns": effects.symbols[genes].tolist(),
             "groups": groups,
-            "layers": {name: [round(float(v), 4) if np.isfinite(v) else None for v in values] for name, values in layers.items()},
+            "layers": {
+                name: [round(float(v), 4) if np.isfinite(v) else None for v in values]
+                for name, values in layers.items()
+            },
         },
         "rowKey": "perturbation",
         "columnKey": "gene",

@@ -27,7 +27,11 @@ def perturbations(d: Drawing) -> list[Chart]:
     rows["named"] = _named(rows)
     options = {
         "x": {"field": "effect", "title": "length of the effect, without noise", "domain": [0, None]},
-        "y": {"field": "reproducibility", "title": "reproducibility (expected cosine with a repeat)", "domain": [0, 1.04]},
+        "y": {
+            "field": "reproducibility",
+            "title": "reproducibility (expected cosine with a repeat)",
+            "domain": [0, 1.04],
+        },
         "color": "kind",
         "colors": KIND_COLORS,
         "legend": True,
@@ -62,7 +66,9 @@ def embedding(d: Drawing) -> list[Chart]:
         return []
     places, explained = d.effects.embedding()
     rows = pd.DataFrame({"perturbation": d.effects.names, "first": places[:, 0], "second": places[:, 1]})
-    known_rows = d.tables["perturbations"][["perturbation", "kind", "n_cells", "reproducibility", "effect", "response_share"]]
+    known_rows = d.tables["perturbations"][
+        ["perturbation", "kind", "n_cells", "reproducibility", "effect", "response_share"]
+    ]
     rows = rows.merge(known_rows, on="perturbation", how="left").fillna({"kind": "not detected"})
     rows["named"] = _named(rows)
     titles = [f"component {i + 1} ({percent(share)} of the variance)" for i, share in enumerate(explained)]

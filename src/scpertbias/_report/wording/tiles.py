@@ -91,7 +91,9 @@ def _specific(words: str, action: str, f: Facts) -> tuple[str, str, str]:
 
 def _better(words: str, action: str, f: Facts) -> tuple[str, str, str]:
     i = _best(f, "skill")
-    text = f"It beats the mean, {words} (skill {short(f['skill'][i])}, {between(f['ci_low'][i], f['ci_high'][i], short)})."
+    text = (
+        f"It beats the mean, {words} (skill {short(f['skill'][i])}, {between(f['ci_low'][i], f['ci_high'][i], short)})."
+    )
     return f["model"][i], text, "Check for leakage." if f["above_ceiling"] else action
 
 
@@ -125,7 +127,11 @@ WORDS: dict[tuple[str, str], Words] = {
     ("shared", "axis_not_measurable"): lambda f: ("", "Too little of the response has a measurable axis.", ADD),
     ("shared", "wide_interval"): lambda f: ("", f"One axis holds {_share(f)} of the response: too uncertain.", ADD),
     ("shared", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
-    ("shared", "not_computed"): lambda f: ("", "Shares of the response were not computed.", "Repeat the audit with them."),
+    ("shared", "not_computed"): lambda f: (
+        "",
+        "Shares of the response were not computed.",
+        "Repeat the audit with them.",
+    ),
     ("technical", "batch"): lambda f: (
         "Yes, batch",
         f"The composition of {f['column']} holds {percent(f['share'])} of the response.",
@@ -151,9 +157,17 @@ WORDS: dict[tuple[str, str], Words] = {
         "Add what is missing.",
     ),
     ("technical", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
-    ("technical", "not_computed"): lambda f: ("", "Shares of the response were not computed.", "Repeat the audit with them."),
+    ("technical", "not_computed"): lambda f: (
+        "",
+        "Shares of the response were not computed.",
+        "Repeat the audit with them.",
+    ),
     ("models", "no_models"): lambda f: ("Not tested", "No model was fitted.", "Add models."),
-    ("models", "only_baseline"): lambda f: ("Not tested", "Only the mean baseline was fitted.", "Add models to compare."),
+    ("models", "only_baseline"): lambda f: (
+        "Not tested",
+        "Only the mean baseline was fitted.",
+        "Add models to compare.",
+    ),
     ("models", "too_few_held_out"): lambda f: ("", "Too few held-out perturbations for an interval.", "Hold out more."),
     ("models", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
     ("models", "perturbation_specific"): lambda f: _specific(
@@ -178,16 +192,32 @@ WORDS: dict[tuple[str, str], Words] = {
         "Add models that distinguish them.",
     ),
     ("retraining", "only_baseline"): lambda f: ("Not tested", "Only the mean baseline was fitted.", "Add models."),
-    ("retraining", "only_baseline_retrained"): lambda f: ("Not tested", "Only the mean baseline was retrained.", "Add models."),
-    ("retraining", "no_regime"): lambda f: ("Not tested", "No confounder genes could be left out.", "Measure such genes."),
-    ("retraining", "too_few_held_out"): lambda f: ("", "Too few held-out perturbations for an interval.", "Hold out more."),
-    ("retraining", "better_than_random"): lambda f: _gain("more than without random genes", "Leave these genes out.", f),
+    ("retraining", "only_baseline_retrained"): lambda f: (
+        "Not tested",
+        "Only the mean baseline was retrained.",
+        "Add models.",
+    ),
+    ("retraining", "no_regime"): lambda f: (
+        "Not tested",
+        "No confounder genes could be left out.",
+        "Measure such genes.",
+    ),
+    ("retraining", "too_few_held_out"): lambda f: (
+        "",
+        "Too few held-out perturbations for an interval.",
+        "Hold out more.",
+    ),
+    ("retraining", "better_than_random"): lambda f: _gain(
+        "more than without random genes", "Leave these genes out.", f
+    ),
     ("retraining", "better_not_than_random"): lambda f: _gain("but no more than without random genes", "Keep them.", f),
-    ("retraining", "better_random_not_tested"): lambda f: _gain("random genes were not tested", "Test random removals.", f),
+    ("retraining", "better_random_not_tested"): lambda f: _gain(
+        "random genes were not tested", "Test random removals.", f
+    ),
     ("retraining", "only_constants_retrained"): lambda f: (
         "Not tested",
-        "Constant predictions cannot show it.",
-        "Add models that distinguish perturbations.",
+        "All assessed models are constant predictions, which cannot show it.",
+        "Add models that distinguish them.",
     ),
     ("retraining", "nothing_changes"): lambda f: ("", f"No error changes {without(f['regime'])}.", "Keep these genes."),
     ("retraining", "worse"): _worse,
@@ -201,7 +231,11 @@ WORDS: dict[tuple[str, str], Words] = {
 SHORT_CAUTIONS: dict[str, Callable[[Facts], str]] = {
     "labels_confounded": lambda f: f"labels are confounded with {f['column']}",
     "cells_left_out": lambda f: f"{percent(f['n_left_out'] / f['n_cells'])} of the cells were left out",
-    "few_controls": lambda f: f"only {f['fewest_controls']} control cells in a batch" if f["n_batches"] > 1 else f"only {f['fewest_controls']} control cells",
+    "few_controls": lambda f: (
+        f"only {f['fewest_controls']} control cells in a batch"
+        if f["n_batches"] > 1
+        else f"only {f['fewest_controls']} control cells"
+    ),
     "few_genes": lambda f: f"only {f['n_genes']} genes",
     "column_adopted": lambda f: f"{f['column']} was adopted as batch",
     "cannot_be_separated": lambda f: f"effects cannot be separated from {f['column']}",
