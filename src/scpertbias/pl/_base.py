@@ -1,8 +1,8 @@
-"""What all plots share: axes, colors of models, showing and returning."""
+"""What all plots share: axes, the models to draw, showing and returning."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -15,23 +15,9 @@ from matplotlib.text import Text
 from mudata import MuData
 
 from .. import get
-from .._keys import OBSERVED
+from .._keys import MODEL_COLUMNS, OBSERVED
 from .._log import some
-from ..get._select import MODELS, select
-
-OKABE_ITO = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#F0E442",
-    "#999999",
-    "#000000",
-    "#882255",
-)
-"""Okabe & Ito's colors, told apart also by the color-blind, and two more."""
+from ..get._select import select
 
 
 def axes(ax: Axes | None, figsize: tuple[float, float] | None, default: tuple[float, float]) -> Axes:
@@ -54,41 +40,35 @@ def finish(ax: Axes, *, new: bool, show: bool | None, return_fig: bool) -> Any:
     return None if show else ax
 
 
-def colors(models: Sequence[str], palette: Mapping[str, str] | None) -> dict[str, str]:
-    """Return a color for each model, whichever order they are stored in, and whichever of them are drawn."""
-    default = {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(sorted(models))}
-    return {**default, **(palette or {})}
-
-
 def one_regime(data: AnnData | MuData, name: str, regime: str | None) -> pd.DataFrame:
     """Return the rows of one regime of a table, by default ``"full"``; without an audit there is none to choose."""
     table: pd.DataFrame = getattr(get, name)(data)
     return select(table, regime="full" if regime is None and "regime" in table else regime)
 
 
-def chosen_models(table: pd.DataFrame, models: str | Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """Return the models to draw, and all models of a table; the observed data are none."""
-    columns = [column for column in MODELS if column in table]
+def chosen_models(table: pd.DataFrame, models: str | Sequence[str] | None) -> list[str]:
+    """Return the models to draw, by default all of a table; the observed data are none."""
+    columns = [column for column in MODEL_COLUMNS if column in table]
     all_models = [name for name in dict.fromkeys(table[columns].to_numpy().T.ravel()) if name != OBSERVED]
     if models is None:
-        return all_models, all_models
+        return all_models
     names = [models] if isinstance(models, str) else [name for name in models if name != OBSERVED]
     if missing := [name for name in names if name not in all_models]:
         msg = f"`models`: there is no {some(map(repr, missing))}; there are {all_models}."
         raise KeyError(msg)
-    return names, all_models
+    return names
 
 
 def held_out_scores(
     data: AnnData | MuData, models: str | Sequence[str] | None, regime: str | None
-) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """Return the scores of held-out perturbations of one regime, the models to draw, and all models."""
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the scores of held-out perturbations of one regime, and the models to draw."""
     scores = one_regime(data, "scores", regime)
     if "regime" in scores:
         scores = scores[scores["trained_on"] == scores["regime"]]
-    names, all_models = chosen_models(scores, models)
+    names = chosen_models(scores, models)
     held_out = scores[scores["split"] == "test"]
     if held_out.empty:
         msg = "No held-out perturbation was scored: no row is in the test split. See spb.pp.split."
         raise ValueError(msg)
-    return held_out, names, all_models
+    return held_out, names

@@ -13,7 +13,8 @@ from mudata import MuData
 
 from .._docs import docs
 from .._keys import OBSERVED
-from ._base import axes, chosen_models, colors, finish, one_regime
+from ._base import axes, chosen_models, finish, one_regime
+from ._colors import colors
 
 LABELS = {
     "l2": ("L2 error (log-normalized units)", "lower is better"),
@@ -84,9 +85,9 @@ def specificity(
     whole = one_regime(data, "specificity", regime)
     whole = whole[whole["model"] != OBSERVED]
     table = whole[whole["metric"] == metric]
-    names, all_models = chosen_models(table, models)
+    names = chosen_models(table, models)
     new, ax = ax is None, axes(ax, figsize, (3.6 + 0.95 * len(names), 4.4))
-    shades = colors(all_models, palette)
+    shades = colors(data, palette)
     rows = {str(row.model): row for row in table.itertuples()}
     if metric == SKILL:
         slopes = whole[whole["metric"] == "specific_slope"].set_index("model")["score"]

@@ -1,0 +1,53 @@
+"""The color of each model: the same in every figure and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from anndata import AnnData
+from matplotlib.colors import is_color_like, to_hex
+from mudata import MuData
+
+from .. import _results, _store
+from .._log import some
+
+KNOWN = {
+    "no_change": "#A8A8A8",
+    "mean": "#606060",
+    "ridge": "#0072B2",
+    "bilinear": "#E69F00",
+    "grn_linear": "#330099",
+    "grn_linear_perturbations": "#9900FF",
+    "two_stage": "#997755",
+    "two_stage_perturbations": "#770000",
+    "additive": "#550055",
+    "gears": "#D55E00",
+    "scgpt": "#56B4E9",
+}
+"""Colors of the models of this package: Okabe & Ito's, and those farthest from them to the color-blind."""
+OTHERS = ("#77BB55", "#7755DD", "#BB0000", "#335533", "#BB77FF", "#BB0099", "#550077")
+"""Colors of models from elsewhere: told apart from the others, and from each other, also by the color-blind."""
+
+
+def model_colors(data: AnnData | MuData) -> dict[str, str]:
+    """Return the color of each model, and keep it in ``uns["model_colors"]``, where users can set it.
+
+    A model of this package has a fixed color. Others take the next free one, and keep it when models are added.
+    """
+    stored = _store.model_colors(data)
+    if wrong := {name: color for name, color in stored.items() if not is_color_like(color)}:
+        msg = f"`uns['model_colors']`: {some(map(repr, wrong))} have no color that matplotlib knows: {list(wrong.values())}."
+        raise ValueError(msg)
+    shades = {name: to_hex(color).upper() for name, color in stored.items()}
+    new = sorted(name for name in _results.model_names(data) if name not in shades)
+    shades |= {name: KNOWN[name] for name in new if name in KNOWN}
+    free = [color for color in OTHERS if color not in shades.values()] or OTHERS
+    shades |= {name: free[i % len(free)] for i, name in enumerate(name for name in new if name not in KNOWN)}
+    if shades != stored:
+        _store.put_model_colors(data, shades)
+    return shades
+
+
+def colors(data: AnnData | MuData, palette: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the color of each model in one figure, for which a palette overrules those that are kept."""
+    return {**model_colors(data), **(palette or {})}
