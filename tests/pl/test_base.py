@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias.pl._base import axes, chosen_models, finish, held_out_scores, one_regime
+from scpertbias.pl._base import alike, axes, chosen_models, finish, held_out_scores, names_of, one_regime
 
 
 @pytest.fixture
@@ -103,3 +103,15 @@ def test_table_of_a_regime():
     assert chosen_models(table, ["observed", "mean"]) == ["mean"]
     with pytest.raises(KeyError, match=r"there is no 'gears'; there are \['mean'\]"):
         chosen_models(table, "gears")
+
+
+def test_models_of_the_same_values_are_one_group():
+    values = {
+        "a": np.array([1.0, np.nan]),
+        "b": np.array([1.05, np.nan]),
+        "c": np.array([1.0, 2.0]),
+        "mean": np.ones(2),
+    }
+    assert alike(values, 0.1) == [["a", "b"], ["c"], ["mean"]]
+    assert alike({**values, "mean": values["a"]}, 0.01) == [["mean", "a"], ["b"], ["c"]]
+    assert names_of(["grn_linear", "mean"], 10) == "grn\nlinear,\nmean"

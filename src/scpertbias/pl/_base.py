@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import scanpy as sc
 from anndata import AnnData
@@ -17,7 +20,11 @@ from mudata import MuData
 from .. import get
 from .._keys import MODEL_COLUMNS, OBSERVED
 from .._log import some
-from ..get._select import select
+from ..get._select import modality, select
+from ..tl._effects import Effects, effects
+
+FloatArray = npt.NDArray[np.float64]
+BASELINE = "mean"
 
 
 def axes(ax: Axes | None, figsize: tuple[float, float] | None, default: tuple[float, float]) -> Axes:
@@ -72,3 +79,43 @@ def held_out_scores(
         msg = "No held-out perturbation was scored: no row is in the test split. See spb.pp.split."
         raise ValueError(msg)
     return held_out, names
+
+
+def alike(values: Mapping[str, FloatArray], tolerance: float) -> list[list[str]]:
+    """Return models in groups of the same values, to a tolerance: each is drawn as one, as the mean baseline if it is there."""
+    groups: list[list[str]] = []
+    for name, own in values.items():
+        for group in groups:
+            if np.allclose(own, values[group[0]], rtol=0.0, atol=tolerance, equal_nan=True):
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    return [sorted(group, key=lambda name: name != BASELINE) for group in groups]
+
+
+def names_of(models: Sequence[str], width: int = 30) -> str:
+    """Return the names of models that are drawn as one, in lines."""
+    return textwrap.fill(", ".join(models).replace("_", " "), width)
+
+
+def stored_effects(data: AnnData | MuData, regime: str | None) -> Effects:
+    """Return observed and predicted effects of a regime; without profiles there are none."""
+    observed = effects(modality(data, regime))
+    if observed is None:
+        msg = "There are no effects to draw: profiles are needed, as spb.pp.profiles makes or spb.tl.audit keeps."
+        raise ValueError(msg)
+    return observed
+
+
+def effects_of_models(
+    data: AnnData | MuData, regime: str | None, models: str | Sequence[str] | None
+) -> tuple[Effects, dict[str, FloatArray]]:
+    """Return the effects of a regime, and the predicted ones of the models to draw (NaN where a model has seen them)."""
+    observed = stored_effects(data, regime)
+    names = list(observed.predicted) if models is None else [models] if isinstance(models, str) else list(models)
+    if missing := [name for name in names if name not in observed.predicted]:
+        hint = " This audit kept only tables." if not observed.predicted else ""
+        msg = f"`models`: no predictions of {some(map(repr, missing))} are stored; there are those of {list(observed.predicted)}.{hint}"
+        raise KeyError(msg)
+    return observed, {name: observed.predicted[name] for name in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from anndata import AnnData
 from matplotlib.colors import is_color_like, to_hex
@@ -29,6 +29,21 @@ OTHERS = ("#77BB55", "#7755DD", "#BB0000", "#335533", "#BB77FF", "#BB0099", "#55
 """Colors of models from elsewhere: told apart from the others, and from each other, also by the color-blind."""
 
 
+SETS = {
+    "mt": ("mitochondrial", "#D55E00"),
+    "ribo": ("ribosomal", "#E69F00"),
+    "heat_shock": ("heat shock", "#882255"),
+    "upr_isr": ("unfolded-protein and stress response", "#CC79A7"),
+    "histone": ("histones", "#8C510A"),
+    "oxphos_nuclear": ("nuclear respiratory chain", "#F0C987"),
+    "cell_cycle": ("cell cycle", "#0072B2"),
+    "p53": ("p53 targets", "#009E73"),
+    "hemoglobin": ("hemoglobin", "#770000"),
+    "other": ("other genes", "#D0D0D0"),
+}
+PROGRAMS = ("#332288", "#56B4E9", "#44AA99", "#117733", "#999933")
+
+
 def model_colors(data: AnnData | MuData) -> dict[str, str]:
     """Return the color of each model, and keep it in ``uns["model_colors"]``, where users can set it.
 
@@ -51,3 +66,15 @@ def model_colors(data: AnnData | MuData) -> dict[str, str]:
 def colors(data: AnnData | MuData, palette: Mapping[str, str] | None) -> dict[str, str]:
     """Return the color of each model in one figure, for which a palette overrules those that are kept."""
     return {**model_colors(data), **(palette or {})}
+
+
+def set_names(sets: Iterable[str]) -> dict[str, str]:
+    """Return the name of each gene set in plain words."""
+    return {s: SETS[s][0] if s in SETS else s.replace("_", " ").capitalize() for s in sets}
+
+
+def set_colors(sets: Iterable[str], palette: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the color of each gene set: confounder sets have fixed ones, programs take others in order."""
+    programs = [s for s in sets if s not in SETS]
+    colors = {s: SETS[s][1] for s in SETS} | {s: PROGRAMS[i % len(PROGRAMS)] for i, s in enumerate(programs)}
+    return {**colors, **(palette or {})}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from .. import _tables
@@ -32,11 +33,11 @@ def composition_table(screen: Screen, sets: Sequence[GeneSet], confounding: pd.D
     rows = np.flatnonzero(detection.counted)
     response = Response.of(moments, rows, screen.noise_shape)
     weak = ~((detection.z_effect[rows] >= SURE) & (response.energy > 0))
-    total, free = response.energy.sum(), np.ones(len(screen.genes), dtype=bool)
+    group_of, total = gene_groups(sets, confounding), response.energy.sum()
+    set_class = {s.name: s.set_class for s in sets}
     parts = []
-    for group in (*_in_order(sets, confounding), next(s for s in sets if s.name == OTHER)):
-        genes = free if group.name == OTHER else free & group.measured
-        free = free & ~genes
+    for group in dict.fromkeys(s.name for s in in_order(sets, confounding)):
+        genes = group_of == group
         if not genes.any():
             continue
         energy = response.gene_energy[:, genes].sum(axis=1)
@@ -44,8 +45,8 @@ def composition_table(screen: Screen, sets: Sequence[GeneSet], confounding: pd.D
             pd.DataFrame(
                 {
                     "perturbation": [screen.names[row] for row in rows],
-                    "group": group.name,
-                    "set_class": group.set_class,
+                    "group": group,
+                    "set_class": set_class[group],
                     "share": np.where(weak, np.nan, energy / np.where(weak, 1.0, response.energy)),
                     "response_share": energy / total if response.known else np.nan,
                     "n_genes": int(genes.sum()),
@@ -56,14 +57,24 @@ def composition_table(screen: Screen, sets: Sequence[GeneSet], confounding: pd.D
     return pd.concat(parts, ignore_index=True)[_tables.columns("composition")]
 
 
-def _in_order(sets: Sequence[GeneSet], confounding: pd.DataFrame) -> list[GeneSet]:
-    """Return technical sets, then those that are beyond chance, the largest share first, then the other confounder sets."""
-    screen = confounding[confounding["level"] == "screen"].set_index("axis")
+def gene_groups(sets: Sequence[GeneSet], confounding: pd.DataFrame | None) -> npt.NDArray[np.str_]:
+    """Return the one group of each gene (G,): the first set that holds it."""
+    groups = np.full(len(sets[0].measured), OTHER, dtype=object)
+    for group in reversed(in_order(sets, confounding)):
+        groups[group.measured] = group.name
+    return groups.astype(str)
+
+
+def in_order(sets: Sequence[GeneSet], confounding: pd.DataFrame | None) -> list[GeneSet]:
+    """Return technical sets, then those beyond chance, the largest share first, the other confounder sets, and the rest."""
+    table = _tables.empty("confounding") if confounding is None else confounding
+    screen = table[table["level"] == "screen"].set_index("axis")
     leading = screen["beyond"].eq(True).fillna(False).astype(bool) & (screen["part_of"] == "")
     share = {s.name: float(screen["share"].get(s.name, np.nan)) for s in sets}
-    of_use = [s for s in sets if s.name != OTHER and (s.confounder or leading.get(s.name, False))]
+    of_use = [s for s in sets if s.confounder or leading.get(s.name, False)]
 
-    def place(group: GeneSet) -> tuple[bool, bool, float]:
-        return group.set_class != "technical", not leading.get(group.name, False), -np.nan_to_num(share[group.name])
+    def place(group: GeneSet) -> tuple[bool, bool, bool, float]:
+        rest, technical = group.name == OTHER, group.set_class == "technical"
+        return rest, not technical, not leading.get(group.name, False), -np.nan_to_num(share[group.name])
 
     return sorted(of_use, key=place)
