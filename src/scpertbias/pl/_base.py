@@ -39,12 +39,17 @@ def finish(ax: Axes, *, new: bool, show: bool | None, return_fig: bool) -> Any:
     show = (sc.settings.autoshow and new and not return_fig) if show is None else show
     for text in ax.findobj(Text):
         text.set_parse_math(False)  # names are no formulas, though they may hold $
-    figure = ax.figure
     if show and new:
         plt.show()
     if return_fig:
-        return figure if isinstance(figure, Figure) else figure.figure
+        return whole_figure(ax)
     return None if show else ax
+
+
+def whole_figure(ax: Axes) -> Figure:
+    """Return the figure of axes, also of those in a part of it."""
+    figure = ax.figure
+    return figure if isinstance(figure, Figure) else figure.figure
 
 
 def one_regime(data: AnnData | MuData, name: str, regime: str | None) -> pd.DataFrame:

@@ -91,7 +91,7 @@ def embedding(
         rows = of_row == kind
         edge: dict[str, Any] = {} if marker in LINE else {"edgecolors": "black", "linewidths": 0.5}
         color, label = (palette or {}).get(kind, color), f"{kind} ({rows.sum()})" if kind else ""
-        ax.scatter(*places[rows].T, marker=marker, color=color, s=32, label=label, zorder=3, **edge)
+        ax.scatter(places[rows, 0], places[rows, 1], marker=marker, color=color, s=32, label=label, zorder=3, **edge)
     for row in _named(places, np.argsort(-effects.squared_effect, kind="stable"), n_names):
         ax.annotate(effects.names[row], places[row], (4, 4), textcoords="offset points", fontsize=8, zorder=4)
     for line in (ax.axhline, ax.axvline):

@@ -15,7 +15,7 @@ from mudata import MuData
 from .. import _results, _store
 from .._docs import docs
 from ..get._select import modality
-from ._base import axes, chosen_models, finish, one_regime
+from ._base import axes, chosen_models, finish, one_regime, whole_figure
 from ._colors import colors
 
 SKILL, SPECIFIC = "l2_skill", "specific_skill"
@@ -197,8 +197,9 @@ def _mark(ax: Axes, rows: pd.DataFrame, shade: Mapping[str, str]) -> None:
 
 def _names(ax: Axes, groups: Sequence[pd.DataFrame]) -> None:
     """Name each mark at its right, or at its left where there is more room; no name is over another."""
-    ax.figure.draw_without_rendering()
-    points = 72 / ax.figure.dpi
+    figure = whole_figure(ax)
+    figure.draw_without_rendering()
+    points = 72 / figure.dpi
     right = ax.transAxes.transform((1, 1))[0] * points
     taken: list[tuple[float, float, float, float]] = []
     for rows in groups:
