@@ -17,6 +17,7 @@ from mudata import MuData
 
 from .. import _store, _tables
 from .._files import replace_file
+from ..pl._colors import model_colors
 from ..tl._effects import effects
 from .card import card_rows
 from .charts.all_charts import charts
@@ -37,7 +38,6 @@ from .wording.terms import BADGES, without
 
 SCRIPTS = ("core", "draw", "charts", "figure", "tables", "explore", "main")
 """The parts of the page's script, in ``js/``, in the order in which they are joined."""
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#8c564b", "#7f4fc9", "#5b7f2a", "#c0392b")
 
 
 def report(data: MuData, path: str | Path, *, title: str | None = None, truth: pd.DataFrame | None = None) -> None:
@@ -87,7 +87,7 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
     shown_tables = evaluated(tables, card)
     constant = frozenset(constant_models(data))
     unlinked = card.loc[card["kind"] == Standing.UNLINKED, "model"].tolist()
-    drawing = Drawing(shown_tables, card, constant, colors_of(tables), effects(data["full"]), frozenset(unlinked))
+    drawing = Drawing(shown_tables, card, constant, model_colors(data), effects(data["full"]), frozenset(unlinked))
     figures = charts(drawing)
     needed = _tables.read(data, "cells_needed") if _store.has_table(data, "cells_needed") else None
     explored = explore(drawing, needed)
@@ -147,12 +147,6 @@ def _data(
             "citation": citation(version),
         },
     }
-
-
-def colors_of(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Return a color for each model, the same whichever are drawn."""
-    models = sorted(set(tables["models"]["model"])) if len(tables["models"]) else []
-    return {model: PALETTE[i % len(PALETTE)] for i, model in enumerate(models)}
 
 
 def style() -> str:

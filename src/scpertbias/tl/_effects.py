@@ -28,7 +28,7 @@ class Effects:
     """Effects of P perturbations in G genes, as differences from the control, with their standard errors.
 
     ``predicted`` holds those of each model, made when they are asked for: NaN in rows that the model has seen or cannot
-    predict. ``gene_set`` names the first confounder set of each gene.
+    predict. ``gene_set`` names the first confounder set of each gene. ``squared_effect`` (P,) is without noise.
     """
 
     names: tuple[str, ...]
@@ -39,6 +39,7 @@ class Effects:
     control: FloatArray
     predicted: Mapping[str, FloatArray]
     gene_set: npt.NDArray[np.str_]
+    squared_effect: FloatArray
     null_reproducibility: float
 
     @cached_property
@@ -102,6 +103,7 @@ def effects(adata: AnnData) -> Effects | None:
         control=moments.control,
         predicted=_predicted(adata, rows),
         gene_set=_first_sets(adata, screen),
+        squared_effect=screen.detection.squared_effect[rows],
         null_reproducibility=wide / (1 + wide),
     )
 

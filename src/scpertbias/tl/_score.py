@@ -15,6 +15,7 @@ from .._core.metrics import METRICS, evaluate, evaluate_ceilings
 from .._docs import docs
 from .._log import added
 from .._moments import Screen
+from ._comparison import comparison_table
 from ._control_noise import ControlNoise
 from ._reference import Reference, reference
 from ._summary import summarize
@@ -49,6 +50,7 @@ def score(
 
     %(field_scores)s
     %(field_summary)s
+    %(field_comparison)s
 
     Raises
     ------
@@ -86,10 +88,11 @@ def score(
     noise = {model: noise for (_, model), noise in scored.noise.items()}
     summary = summarize(scores, shape=screen.noise_shape, noise=noise, constant=_results.constant(records))
     adata = adata.copy() if copy else adata
-    _store.put(adata, scores=scores, summary=summary)
+    _store.put(adata, scores=scores, summary=summary, comparison=comparison_table(scores))
     added(
         "'scores', a row for each model, perturbation and split (adata.uns['scpertbias'])",
         "'summary', a row for each model and metric (adata.uns['scpertbias'])",
+        "'comparison', a row for each pair of models and metric (adata.uns['scpertbias'])",
     )
     return adata if copy else None
 

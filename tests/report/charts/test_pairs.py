@@ -5,46 +5,30 @@ import pytest
 from scpertbias._report.charts.pairs import comparison, effect_size, specificity
 
 
-def scores(**errors):
-    """Held-out scores of models by relative error."""
-    parts = [
-        pd.DataFrame(
-            {"model": model, "perturbation": [f"P{i}" for i in range(len(values))], "l2": values, "l2_ratio": values}
-        )
-        for model, values in errors.items()
-    ]
-    return pd.concat(parts, ignore_index=True).assign(regime="full", trained_on="full", split="test")
-
-
-def with_scores(drawing, table):
-    card = pd.DataFrame({"model": [m for m in table["model"].unique() if m != "mean"]}).assign(kind="same")
-    return type(drawing)(**{**drawing.__dict__, "tables": {**drawing.tables, "scores": table}, "card": card})
+def with_pairs(drawing, **differences):
+    """A drawing with stored differences of pairs of models, positive where the first is better."""
+    pairs = pd.DataFrame(
+        [
+            {"model_a": a, "model_b": b, "n": n, "difference": value, "ci_low": value - 0.1, "ci_high": value + 0.1}
+            for (a, b), (value, n) in ((key.split("__"), value) for key, value in differences.items())
+        ]
+    ).assign(regime="full", metric="l2_ratio")
+    models = sorted({*pairs["model_a"], *pairs["model_b"]} - {"mean"})
+    card = pd.DataFrame({"model": models}).assign(kind="same")
+    return type(drawing)(**{**drawing.__dict__, "tables": {**drawing.tables, "comparison": pairs}, "card": card})
 
 
 def test_left_of_zero_is_a_lower_error_than_the_reference(drawing):
-    rng = np.random.default_rng(0)
-    noise = rng.normal(0, 0.01, 20)
-    table = scores(good=0.8 + noise, bad=1.2 - noise, mean=np.ones(20))
-    (chart,) = comparison(with_scores(drawing, table))
+    (chart,) = comparison(with_pairs(drawing, good__mean=(0.2, 20), bad__mean=(-0.2, 20), good__bad=(0.4, 15)))
     rows = chart.rows.set_index(["reference", "model"])
-    assert rows.loc[("mean", "good"), "difference"] == pytest.approx(-0.2, abs=0.01)
-    assert rows.loc[("mean", "good"), "ci_low"] < rows.loc[("mean", "good"), "ci_high"] < 0
-    assert rows.loc[("good", "bad"), "difference"] == pytest.approx(0.4, abs=0.02)
-    assert set(rows["n"]) == {20}
-
-
-def test_all_are_compared_on_the_perturbations_that_all_predict(drawing):
-    half = np.r_[np.full(10, 0.9), np.full(10, np.nan)]
-    few = np.r_[np.full(2, 0.9), np.full(18, np.nan)]
-    table = scores(a=np.full(20, 0.9), half=half, few=few, mean=np.ones(20))
-    (chart,) = comparison(with_scores(drawing, table))
-    assert set(chart.rows["n"]) == {10}
-    assert "few" not in set(chart.rows["model"])
-    assert "Left out, as they predict few: few." in chart.reading
+    assert rows.loc[("mean", "good"), ["difference", "ci_low", "ci_high"]].tolist() == pytest.approx([-0.2, -0.3, -0.1])
+    assert rows.loc[("good", "mean"), "difference"] == pytest.approx(0.2)
+    assert rows.loc[("good", "bad"), "difference"] == pytest.approx(0.4)
+    assert rows.loc[("bad", "good"), ["difference", "n"]].tolist() == pytest.approx([-0.4, 15])
 
 
 def test_two_models_are_no_comparison(drawing):
-    assert comparison(with_scores(drawing, scores(a=np.ones(20), mean=np.ones(20)))) == []
+    assert comparison(with_pairs(drawing, a__mean=(0.1, 20))) == []
 
 
 def test_specific_skill_is_joined_with_that_of_the_best_size(drawing):

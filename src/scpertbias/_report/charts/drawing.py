@@ -20,17 +20,6 @@ KIND_COLORS = {
     "not detected": "#9aa1ab",
     "too few cells": "#c3c8cf",
 }
-SET_COLORS = {
-    "mt": "#c8553d",
-    "ribo": "#e9a03b",
-    "heat_shock": "#8f5aa8",
-    "upr_isr": "#c76b98",
-    "histone": "#7a6a53",
-    "oxphos_nuclear": "#d98d7a",
-    "cell_cycle": "#3f8fb5",
-    "p53": "#5fa7a0",
-    "hemoglobin": "#a8414f",
-}
 REST, REST_OF = "var(--rest)", "#7b828c"
 OBSERVED_COLOR, BASELINE_COLOR, CEILING_COLOR = "var(--ink)", "#7b828c", "#2a9d6f"
 

@@ -5,31 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ...tl._summary import paired_differences
 from .drawing import Drawing, estimate
 from .spec import Chart, line, tip
 
-LEAST_PREDICTED = 0.2
-
 
 def comparison(d: Drawing) -> list[Chart]:
-    """Return paired differences of relative error on the perturbations that all models predict."""
-    scores = d.scores()
-    scores = scores[scores["l2_ratio"].notna()] if len(scores) else scores
-    models = [model for model in d.order() if model in set(scores["model"])] if len(scores) else []
+    """Return paired differences of relative error on the perturbations that both models predict."""
+    pairs = d.of_full("comparison", metric="l2_ratio")
+    pairs = pairs[pairs["model_a"].isin(d.order()) & pairs["model_b"].isin(d.order()) & (pairs["n"] > 0)]
+    names = {*pairs["model_a"], *pairs["model_b"]}
+    models = [model for model in d.order() if model in names]
     if len(models) < 3:
         return []
-    sets = scores.groupby("model")["perturbation"].agg(set)
-    # A model of very few perturbations would leave none to compare the others on.
-    few = [model for model in models if len(sets[model]) < LEAST_PREDICTED * max(map(len, sets))]
-    models = [model for model in models if model not in few]
-    common = set.intersection(*(sets[model] for model in models))
-    scores = scores[scores["model"].isin(models) & scores["perturbation"].isin(common)]
-    parts = [paired_differences(scores, model, [o for o in models if o != model]) for model in models]
-    table = pd.concat(parts, ignore_index=True).rename(columns={"model": "reference", "other": "model"})
+    columns = ["reference", "model", "n", "difference", "ci_low", "ci_high"]
+    first = pairs.rename(columns={"model_a": "reference", "model_b": "model"})[columns]
+    turned = {"difference": -pairs["difference"], "ci_low": -pairs["ci_high"], "ci_high": -pairs["ci_low"]}
+    second = pairs.assign(**turned).rename(columns={"model_b": "reference", "model_a": "model"})[columns]
+    table = pd.concat([first, second], ignore_index=True)
+    table = table.sort_values("model", key=lambda s: s.map(models.index), kind="stable").reset_index(drop=True)
     table["text"] = [estimate(r["difference"], r["ci_low"], r["ci_high"]) for r in table.to_dict("records")]
     table["n_text"] = [f"{int(n)}" for n in table["n"]]
-    left_out = f" Left out, as they predict few: {', '.join(few)}." if few else ""
     first = "mean" if "mean" in models else models[0]
     options = {
         "names": "model",
@@ -51,8 +46,8 @@ def comparison(d: Drawing) -> list[Chart]:
             "scores",
             "rows",
             "Paired comparison of models",
-            f"Differences on the {len(common)} perturbations that all drawn models predict, each counted equally. Left of 0, "
-            f"a model has a lower error than the reference.{left_out}",
+            "Differences on the perturbations that both models predict, each counted equally. Left of 0, a model has a lower "
+            "error than the reference.",
             "spb.pl.comparison(mdata)",
             table,
             ["model"],
