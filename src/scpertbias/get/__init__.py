@@ -1,6 +1,8 @@
 """Read stored results."""
 
 from ._attribution import attribution_agreement, attribution_check, enrich
+from ._comparison import comparison
+from ._composition import composition
 from ._models import attributions, cell_eval, history, models, predictions
 from ._retraining import coupling, models_left_out, random_removals, ranking, regimes_left_out, retraining
 from ._scores import error_by_n_genes, recurrence, scores, specificity, summary, variance_ratio
@@ -13,6 +15,8 @@ __all__ = [
     "balance",
     "cell_eval",
     "check",
+    "comparison",
+    "composition",
     "confounding",
     "coupling",
     "enrich",

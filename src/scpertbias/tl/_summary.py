@@ -90,23 +90,6 @@ def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
     return set.intersection(*predicted) if predicted and len(predicted) == n_expected else set()
 
 
-def paired_differences(scores: pd.DataFrame, model: str, others: Collection[str]) -> pd.DataFrame:
-    """Compare a model with others by the error relative to the mean baseline, on the perturbations that all of them predict.
-
-    ``difference`` is other − model, so it is positive if the model is better.
-    """
-    full = scores[(scores["split"] == "test") & (scores["regime"] == "full") & (scores["trained_on"] == "full")]
-    full = full[full["model"].isin([model, *others])]
-    full = full[full["perturbation"].isin(predicted_by_all(full))]
-    by_model = full.groupby(["perturbation", "model"])["l2_ratio"].mean().unstack("model")
-    rows = []
-    for other in others:
-        mean = mean_of((by_model[other] - by_model[model]).to_numpy(np.float64) if len(by_model) else np.empty(0))
-        bounds = {"difference": mean.estimate, "ci_low": mean.low, "ci_high": mean.high}
-        rows.append({"model": model, "other": other, "n": mean.n, "n_effective": mean.n_effective, **bounds})
-    return pd.DataFrame(rows)
-
-
 def averaged(frame: pd.DataFrame, names: npt.NDArray[np.str_]) -> dict[str, FloatArray]:
     """Return each numeric column by perturbation, averaged within it."""
     codes = np.searchsorted(names, frame["perturbation"].to_numpy(str))

@@ -17,7 +17,10 @@ from ..._models._fit import store
 from ..._moments import Screen
 from ...pp._check import findings
 from ...pp._regimes import removed
+from .._comparison import comparison_table
+from .._composition import composition_table
 from .._coupling import coupling_table
+from .._gene_sets import measured_sets
 from .._lazy import Tables
 from .._score import CROSS_FITTED, Scored, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
@@ -58,11 +61,15 @@ def make_tables(
     scores = None if scored is None else scored.table
     random_removals = random_table(results, settings, confounders=removed(results.profiles, "no_mt_ribo"))
     check = findings(screens[FULL], results.profiles, n_folds=len(set(folds.values())))
+    shares = of_regime(answers["confounding"], FULL)
+    gene_sets = measured_sets(results.profiles, screens[FULL], settings.sets)
     return {
         "check": check,
-        "perturbations": perturbations_table(screens[FULL], check, of_regime(answers["confounding"], FULL)),
+        "perturbations": perturbations_table(screens[FULL], check, shares),
+        "composition": composition_table(screens[FULL], gene_sets, shares),
         "models": models_table(fits, results.models, folds, screens, records),
         "scores": scores,
+        "comparison": None if scores is None else comparison_table(scores),
         "summary": summaries(scored, screens, fits, records),
         "retraining": None if scores is None else retraining_table(scores),
         "ranking": None if scores is None else ranking_table(scores),

@@ -163,9 +163,9 @@ def ask_questions(results: AuditResults, settings: AuditSettings) -> dict[str, p
     return tables
 
 
-def of_regime(table: pd.DataFrame | None, regime: str) -> pd.DataFrame | None:
+def of_regime(table: pd.DataFrame, regime: str) -> pd.DataFrame:
     """Return the rows of one regime, without its column."""
-    return None if table is None else table[table["regime"] == regime].drop(columns="regime")
+    return table[table["regime"] == regime].drop(columns="regime")
 
 
 def _by_coverage(
