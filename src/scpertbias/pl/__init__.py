@@ -5,6 +5,7 @@ from ._balance import balance
 from ._confounding import confounding
 from ._enrich import enrich
 from ._error_by_n_genes import error_by_n_genes
+from ._metric import metric
 from ._perturbations import perturbations
 from ._recurrence import recurrence
 from ._retraining import retraining
@@ -21,6 +22,7 @@ __all__ = [
     "enrich",
     "error_by_n_genes",
     "l2",
+    "metric",
     "target_response",
     "perturbations",
     "recurrence",
