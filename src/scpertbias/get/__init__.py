@@ -1,6 +1,7 @@
 """Read what is stored."""
 
 from ._attribution import attribution_agreement, attribution_check, enrich
+from ._de import de
 from ._metrics import metric
 from ._models import attributions, cell_eval, history, models, predictions
 from ._retraining import coupling, models_left_out, random_removals, ranking, regimes_left_out, retraining
@@ -16,6 +17,7 @@ __all__ = [
     "check",
     "confounding",
     "coupling",
+    "de",
     "enrich",
     "error_by_n_genes",
     "history",
