@@ -162,15 +162,6 @@ class Observations:
         effect: FloatArray = self.effect - self.weights @ (control - self.control_batch)
         return effect
 
-    def size(self, effect: FloatArray) -> FloatArray:
-        """Return the size of effects without noise, over their size with it (P x 1)."""
-        # |Δ_p|² (P,)
-        squares = np.einsum("pg,pg->p", effect, effect)
-        # Never nothing: a function may have no value for a constant, and the noise alone has a direction.
-        true = np.maximum(squares - self.noise, NEGLIGIBLE * squares)
-        size: FloatArray = np.sqrt(np.divide(true, squares, out=np.zeros_like(true), where=squares > 0))
-        return size[:, None]
-
     def errors(self, halves: FloatArray, shared: FloatArray, *, uses_control: bool) -> FloatArray:
         """Return errors of the observed effects of the size that a score meets, from the differences of the halves (P x G).
 
@@ -202,7 +193,7 @@ class Observations:
     ) -> FloatArray:
         """Score the matched truth: the observed effect at its size without noise, seen with errors of the right size."""
         effect = self.observed(control_by_batch(halves, self.n_control_half))
-        truth, errors = self.size(effect) * effect, self.errors(halves, shared, uses_control=uses_control)
+        truth, errors = noise_free(effect, self.noise), self.errors(halves, shared, uses_control=uses_control)
         others = [other for _, other in self.pairs(halves, uses_control=uses_control)]
         # What a truth given as means and the control share is an error of the control alone.
         apart = 0.0 * self.shares if uses_control else np.broadcast_to(shared, self.weights.shape).mean(axis=0)
@@ -222,6 +213,16 @@ class Observations:
             scores.append(function(control + self.half[a], control + self.half[b], control))
         mean: FloatArray = np.mean(scores, axis=0)
         return mean
+
+
+def noise_free(effect: FloatArray, noise: FloatArray) -> FloatArray:
+    """Return effects (P x G) at the size that they have without noise (P,), in their own direction."""
+    # |Δ_p|² (P,)
+    squares = np.einsum("pg,pg->p", effect, effect)
+    # Never nothing: a function may have no value for a constant, and the noise alone has a direction.
+    true = np.maximum(squares - noise, NEGLIGIBLE * squares)
+    size: FloatArray = np.sqrt(np.divide(true, squares, out=np.zeros_like(true), where=squares > 0))
+    return size[:, None] * effect
 
 
 def exchanged(prediction: Prediction, mean: Prediction, order: IntArray) -> Prediction:

@@ -26,6 +26,7 @@ NAMES = (
     "confounding",
     "target_response",
     "specificity",
+    "probes",
     "recurrence",
     "variance_ratio",
     "attribution_check",

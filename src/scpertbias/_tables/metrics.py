@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._core.probes import PROBES
 from .scores import HELD_OUT
-from .table import CI_HIGH, CI_LOW, METRIC, MODEL, NOTE, Column, P, Table
+from .table import CI_HIGH, CI_LOW, METRIC, MODEL, NOTE, Column, N, P, Table
 
 BASELINE = Column("baseline", "float64", "Mean score of the mean baseline.", label="mean baseline")
 SCALED = Column(
@@ -48,4 +49,38 @@ METRIC_TABLE = Table(
     ),
 )
 
-TABLES = (METRIC_TABLE,)
+PROBES_TABLE = Table(
+    "probes",
+    "spb.tl.probes",
+    "What each fact about a perturbation is worth by each metric.",
+    "One row per probe and metric. Probes are made from half of the cells of a perturbation and judged by the other half.",
+    (
+        Column(
+            "probe",
+            "str",
+            "What the prediction knows of the perturbation, and nothing else.",
+            form="name",
+            values=PROBES,
+        ),
+        replace(METRIC, sentence="Name of the score or of the function."),
+        replace(N, sentence="Perturbations that both probe and truth have a score on.", tip=True),
+        Column("score", "float64", "Mean score of the probe."),
+        replace(BASELINE, sentence="Mean score of the mean baseline; 0.5 for ranks among perturbations."),
+        Column("truth", "float64", "Mean score of the truth, observed with the noise of half of the cells.", tip=True),
+        replace(
+            SCALED,
+            sentence="Score on the scale from the mean baseline (0) to the truth (1); missing where there is no room between "
+            "them.",
+            tip="0: the mean baseline; 1: the truth",
+        ),
+        replace(
+            CI_LOW,
+            sentence="Lower end of the 95 % interval of ``scaled`` over perturbations; missing if there is none.",
+        ),
+        CI_HIGH,
+        NOTE,
+    ),
+    regime_at=0,
+)
+
+TABLES = (METRIC_TABLE, PROBES_TABLE)

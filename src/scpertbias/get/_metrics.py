@@ -55,3 +55,41 @@ def metric(
     [['mean', 'error', 0.0]]
     """
     return select(_tables.read(data, "metric"), models=models, metric=metric)
+
+
+@docs.dedent
+def probes(
+    data: AnnData | MuData,
+    *,
+    probe: str | Sequence[str] | None = None,
+    metric: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return what each fact about a perturbation is worth by each metric.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.probes` or :func:`scpertbias.tl.audit` was run on.
+    probe
+        Name or names of probes; by default all.
+    metric
+        Name or names of metrics; by default all.
+
+    Returns
+    -------
+    %(table_probes)s
+
+    Raises
+    ------
+    KeyError
+        If no probe was scored yet, or a value is not in the table.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.tl.probes(profiles, metrics="mse")
+    >>> spb.get.probes(profiles, probe=["replicate_flipped", "mean"])["scaled"].round().tolist()
+    [0.0, -3.0]
+    """
+    return select(_tables.read(data, "probes"), probe=probe, metric=metric)

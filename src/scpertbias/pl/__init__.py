@@ -7,6 +7,7 @@ from ._enrich import enrich
 from ._error_by_n_genes import error_by_n_genes
 from ._metric import metric
 from ._perturbations import perturbations
+from ._probes import probes
 from ._recurrence import recurrence
 from ._retraining import retraining
 from ._score import l2, score
@@ -25,6 +26,7 @@ __all__ = [
     "metric",
     "target_response",
     "perturbations",
+    "probes",
     "recurrence",
     "retraining",
     "score",
