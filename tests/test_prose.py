@@ -37,7 +37,9 @@ MOST_WORDS, MOST_LONG = 30, 10
 def prose_of_page(text):
     """The paragraphs, items and cells of a Markdown page, without code."""
     text = re.sub(r"^---\n.*?^---\n", "", text, flags=re.S)
-    text = re.sub(r"^(```+|:::+).*?$(.*?)^\1\s*$", lambda m: m[2] if "glossary" in m[0][:20] else "", text, flags=re.M | re.S)
+    text = re.sub(
+        r"^(```+|:::+).*?$(.*?)^\1\s*$", lambda m: m[2] if "glossary" in m[0][:20] else "", text, flags=re.M | re.S
+    )
     text = re.sub(r"\$\$.*?\$\$", "", text, flags=re.S)
     for part in re.split(r"\n\s*\n|\n(?=[ ]*(?:[-*]|\d+\.|:::|#|>) ?)|\|", text):
         if words := " ".join(part.split()):
@@ -110,7 +112,13 @@ def test_few_long_sentences_on_the_pages():
 
 
 def test_the_patterns_find_what_they_ban():
-    for bad in ("This cannot be told.", "one row a model", "57 % of it", "It is no artifact", "a null beside every number"):
+    for bad in (
+        "This cannot be told.",
+        "one row a model",
+        "57 % of it",
+        "It is no artifact",
+        "a null beside every number",
+    ):
         assert dialect(bad), bad
     for good in ("There is no control.", "one row per model", "57% of it", "It is not an artifact", "`a beside b`"):
         assert not dialect(good), good

@@ -28,6 +28,7 @@ NAMES = (
     "composition",
     "target_response",
     "specificity",
+    "probes",
     "recurrence",
     "variance_ratio",
     "attribution_check",

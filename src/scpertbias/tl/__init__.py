@@ -17,6 +17,8 @@ from ._balance import balance
 from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
+from ._metric import metric
+from ._probes import probes
 from ._recurrence import recurrence
 from ._score import score
 from ._show_models import show_models
@@ -42,6 +44,8 @@ __all__ = [
     "fit_ridge",
     "fit_scgpt",
     "fit_two_stage",
+    "metric",
+    "probes",
     "target_response",
     "recurrence",
     "score",

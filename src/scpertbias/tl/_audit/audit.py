@@ -134,7 +134,7 @@ def audit(
     ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
     ``error_by_n_genes``; ``recurrence`` and
     ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
-    ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes; ``regimes_left_out``,
+    ``probes``, ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes; ``regimes_left_out``,
     ``models_left_out`` and ``audit`` (parameters, ``adopted_columns`` and notes).
 
     Raises
