@@ -22,6 +22,8 @@ NAMES = (
     "regimes_left_out",
     "models",
     "perturbations",
+    "cells_needed",
+    "power",
     "balance",
     "confounding",
     "target_response",

@@ -6,6 +6,7 @@ from ._confounding import confounding
 from ._enrich import enrich
 from ._error_by_n_genes import error_by_n_genes
 from ._perturbations import perturbations
+from ._power import power
 from ._recurrence import recurrence
 from ._retraining import retraining
 from ._score import l2, score
@@ -23,6 +24,7 @@ __all__ = [
     "l2",
     "target_response",
     "perturbations",
+    "power",
     "recurrence",
     "retraining",
     "score",

@@ -19,6 +19,7 @@ from ...pp._check import findings
 from ...pp._regimes import removed
 from .._coupling import coupling_table
 from .._lazy import Tables
+from .._power import cells_needed_table, power_table
 from .._score import CROSS_FITTED, Scored, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
 from .cross_fit import Fits, Variant
@@ -61,6 +62,8 @@ def make_tables(
     return {
         "check": check,
         "perturbations": perturbations_table(screens[FULL], check, of_regime(answers["confounding"], FULL)),
+        "power": power_table(screens[FULL]),
+        "cells_needed": cells_needed_table(screens[FULL]),
         "models": models_table(fits, results.models, folds, screens, records),
         "scores": scores,
         "summary": summaries(scored, screens, fits, records),
