@@ -86,7 +86,7 @@ def cells_needed(
     >>> import scpertbias as spb
     >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     >>> spb.tl.power(profiles)
-    >>> spb.get.cells_needed(profiles, status="more controls")["perturbation"].tolist()
-    ['TNFRSF14']
+    >>> spb.get.cells_needed(profiles, status="more controls")["perturbation"].item()
+    'TNFRSF14'
     """
     return select(_tables.read(data, "cells_needed"), level=level, perturbation=perturbation, status=status)

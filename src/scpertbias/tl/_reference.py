@@ -13,6 +13,7 @@ from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.ceilings import Truth
 from .._core.control_derivatives import Derivative, ceiling_derivatives, score_derivatives
 from .._core.control_variance import ControlBlocks
+from .._core.de_truth import DeTruth
 from .._core.detection import reproducibility
 from .._core.noise import NoiseShape, noise_parts, squared_effects
 from .._core.z_scores import z_scores
@@ -26,7 +27,7 @@ from ._control_noise import ControlNoise, weights_of
 class Reference:
     """The truth on some rows and genes, with the baseline that a model must beat there.
 
-    ``rows`` are rows of the screen, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
+    ``rows`` are rows of ``screen``, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
     combinations the additive prediction where there is one. ``baseline_weights`` (R × batches) are the control weights
     of its perturbations, ``blocks`` those of the control on these genes.
     """
@@ -43,6 +44,13 @@ class Reference:
     fold: IntArray
     reproducibility: FloatArray
     detected: BoolArray
+    screen: Screen
+
+    @cached_property
+    def changes(self) -> DeTruth:
+        """What predicted changes are judged by."""
+        targets = self.screen.target_genes(self.rows)[:, self.genes]
+        return DeTruth.of(self.screen.moments, self.rows, self.genes, self.truth.z, targets)
 
     @cached_property
     def baseline_derivatives(self) -> dict[str, Derivative]:
@@ -124,6 +132,7 @@ def reference(
         fold=fold,
         reproducibility=reproducibility(squared_effects(m, rows), noise_parts(m, rows).total),
         detected=screen.detection.detected[perturbation],
+        screen=scored,
     )
 
 

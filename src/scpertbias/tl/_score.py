@@ -11,11 +11,11 @@ from anndata import AnnData
 
 from .. import _held_out, _moments, _results, _store, _validate
 from .._core.arrays import FloatArray
-from .._core.metrics import METRICS, evaluate, evaluate_ceilings
+from .._core.metrics import ALL_METRICS, evaluate, evaluate_ceilings
 from .._docs import docs
 from .._log import added
 from .._moments import Screen
-from ._control_noise import ControlNoise
+from ._control_noise import ControlNoise, weights_of
 from ._reference import Reference, reference
 from ._summary import summarize
 
@@ -115,15 +115,17 @@ def score_table(
     control weights of external ones (perturbations × batches), which have a ceiling of their own. The noise of the control
     is kept for models trained in the regime ``with_noise``.
     """
-    truth, noise = reference.truth, {}
+    truth, changes, noise = reference.truth, reference.changes, {}
     baseline, of_means = evaluate(reference.baseline, truth), evaluate_ceilings(truth, truth.of_means)
+    baseline |= changes.scores(reference.baseline, reference.baseline_weights)
+    of_changes = changes.ceilings()
     common = {
         "perturbation": np.array(screen.names)[reference.perturbation],
         "split": reference.split,
         "fold": reference.fold,
         "n_cells": truth.n_cells.astype(np.int64),
     }
-    references = {f"{name}_baseline": baseline[name] for name in METRICS if name != "l2_ratio"}
+    references = {f"{name}_baseline": baseline[name] for name in ALL_METRICS if name != "l2_ratio"}
     references |= {"l2_baseline_ceiling": of_means["l2"]}
     frames = []
     for model, trained_on, table in predictions:
@@ -131,19 +133,21 @@ def score_table(
         scores = evaluate(values, truth)
         control_noise = scores.pop("control_noise")
         shares = None if weights is None or model not in weights else weights[model][reference.perturbation]
-        ceilings = of_means if shares is None else evaluate_ceilings(truth, shares)
+        moving = weights_of(values, truth, reference.baseline_weights) if shares is None else shares
+        scores |= changes.scores(values, moving)
+        ceilings = (of_means if shares is None else evaluate_ceilings(truth, shares)) | of_changes
         if trained_on == with_noise:
             noise[trained_on, model] = reference.control_noise(values, shares)
         beside = references | {f"{name}_ceiling": values for name, values in ceilings.items()}
         columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, beside)}
-        about = {"control_noise": control_noise, "reproducibility": reference.reproducibility}
+        about = {"control_noise": control_noise, "reproducibility": reference.reproducibility, "n_de": changes.n_called}
         frames.append(pd.DataFrame({**columns, **about, "detected": pd.array(reference.detected, dtype="boolean")}))
     return Scored(pd.concat(frames, ignore_index=True), noise)
 
 
 def _side_by_side(scores: Mapping[str, FloatArray], references: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """All scores, then for each its ceiling and baseline, and the ceiling of the baseline where it is one of its own."""
-    order = [f"{name}{suffix}" for name in METRICS for suffix in ("_ceiling", "_baseline", "_baseline_ceiling")]
+    order = [f"{name}{suffix}" for name in ALL_METRICS for suffix in ("_ceiling", "_baseline", "_baseline_ceiling")]
     return {**scores, **{key: references[key] for key in order if key in references}}
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from .. import _tables
 from .._core.arrays import FloatArray, IntArray
-from .._core.metrics import METRICS
+from .._core.de import DE_METRICS, LEAST_CALLS
+from .._core.metrics import ALL_METRICS
 from .._core.noise import SURE, NoiseShape
 from .._core.resampling import (
     MIN_PERTURBATIONS,
@@ -33,6 +34,7 @@ SUBSETS = ("all", "common", "detected")
 NOISY = 0.1
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
+NO_CALLS = f"no perturbation has {LEAST_CALLS} differentially expressed genes"
 SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
 
 
@@ -158,15 +160,17 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
 def _rows(subset: _Subset) -> list[dict[str, object]]:
     """Return the rows of a subset: each score, and below it the scaled one where there is one."""
     rows = []
-    for name, metric in METRICS.items():
+    for name, metric in ALL_METRICS.items():
         values, baseline = subset.table[name], _baseline(subset.table, name)
-        same, shared = _same(name, values, baseline), _shared_by_mean(name, values, subset)
+        # Scores that count genes may jump by rounding
+        compared = (subset.table["l2"], subset.table["l2_baseline"]) if name in DE_METRICS else (values, baseline)
+        same, shared = _same(name, *compared), _shared_by_mean(name, values, subset)
         mean = _mean(name, values, constant=subset.constant, shared=shared)
         note = _note(name, subset, mean.n)
         plain = _plain(subset.table, name, mean, mean_of(values - baseline, shared=shared), same=same)
         rows.append({**_labels(subset, name), **plain, "note": note})
         if metric.scaled:
-            skill = _l2_skill(subset) if name == "l2" else _pearson_skill(subset, name)
+            skill = _l2_skill(subset) if name == "l2" else _skill(subset, name)
             rows.append({**_labels(subset, f"{name}_skill"), **_scaled(skill, same=same), "note": skill.reason or note})
     return rows
 
@@ -204,16 +208,16 @@ def _l2_skill(subset: _Subset) -> Estimate:
     return complement(ratio_of_sums(above, below, ratio_bounds, room=bool(room), shared=shared))
 
 
-def _pearson_skill(subset: _Subset, name: str) -> Estimate:
-    """Scale correlations between the mean baseline (0) and the ceiling (1)."""
-    baseline, ceiling = f"{name}_baseline", f"{name}_ceiling"
-    gain, most = (subset.table[key] - subset.table[baseline] for key in (name, ceiling))
+def _skill(subset: _Subset, name: str) -> Estimate:
+    """Scale scores between the mean baseline (0) and the ceiling (1)."""
+    baseline, ceiling, sign = f"{name}_baseline", f"{name}_ceiling", _sign(name)
+    gain, most = (sign * (subset.table[key] - subset.table[baseline]) for key in (name, ceiling))
     most = np.where(np.isfinite(gain), most, np.nan)
     room = mean_of(most)
     if room.n < MIN_PERTURBATIONS:
         return Estimate(room.n, np.nan, np.nan, reason=TOO_FEW)
     shared, known = 0.0, np.isfinite(gain) & np.isfinite(most)
-    if room.low > 0 and subset.noise is not None:
+    if room.low > 0 and subset.noise is not None and name not in DE_METRICS:
         total = float(most[known].sum())
         ratio = float(gain[known].sum()) / total
         by_column = {name: 1.0, ceiling: -ratio, baseline: ratio - 1}
@@ -229,7 +233,6 @@ def _plain(
     table: Mapping[str, FloatArray], name: str, mean: Estimate, difference: Estimate, *, same: bool
 ) -> dict[str, object]:
     ceiling = table.get(f"{name}_ceiling")
-    sign = 1.0 if METRICS[name].higher_is_better else -1.0  # positive is better, whatever the metric
     return {
         "n": mean.n,
         "n_effective": mean.n_effective,
@@ -237,7 +240,7 @@ def _plain(
         "ci_low": mean.low,
         "ci_high": mean.high,
         "ceiling": np.nan if ceiling is None else average(np.where(np.isfinite(table[name]), ceiling, np.nan)),
-        "difference_to_mean": 0.0 if same else sign * difference.estimate,
+        "difference_to_mean": 0.0 if same else _sign(name) * difference.estimate,
         "p": np.nan if same else difference.p,
         "q": np.nan,
     }
@@ -258,6 +261,11 @@ def _scaled(skill: Estimate, *, same: bool) -> dict[str, object]:
     }
 
 
+def _sign(name: str) -> float:
+    """Return what makes positive differences better, whatever the metric."""
+    return 1.0 if ALL_METRICS[name].higher_is_better else -1.0
+
+
 def _baseline(table: Mapping[str, FloatArray], name: str) -> FloatArray:
     return np.ones_like(table[name]) if name == "l2_ratio" else table[f"{name}_baseline"]
 
@@ -267,7 +275,7 @@ def _same(name: str, values: FloatArray, baseline: FloatArray) -> bool:
     known = np.isfinite(values) & np.isfinite(baseline)
     if not known.any():
         return False
-    absolute = 1e-6 if METRICS[name].higher_is_better else 1e-12
+    absolute = 1e-6 if ALL_METRICS[name].higher_is_better else 1e-12
     return bool(np.allclose(values[known], baseline[known], rtol=1e-5, atol=absolute))
 
 
@@ -281,6 +289,8 @@ def _note(name: str, subset: _Subset, n: int) -> str:
     table = subset.table
     if name == "discrimination" and n == 0 and np.isfinite(table["l2"]).any():
         return SMALL_FOLDS
+    if name in DE_METRICS and n == 0:
+        return NO_CALLS
     notes = [f"{n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
     if subset.constant and name == "pearson_delta_perturbed":
         notes.append(OFFSET)
