@@ -101,6 +101,7 @@ class DeMetric:
     higher_is_better: bool
     ceiling: bool = True
     scaled: bool = True
+    unshared: bool = False
 
 
 DE_METRICS: Mapping[str, DeMetric] = {

@@ -75,6 +75,12 @@ SCORES = Table(
         *(Column(name, "float64", f"{_sentence(metric.label)}.") for name, metric in ALL_METRICS.items()),
         *(column for name, metric in ALL_METRICS.items() for column in _beside(name, metric)),
         Column(
+            "inflation",
+            "float64",
+            "What noise that predicted and observed effects share adds to ``pearson_delta``; above 0.05 read "
+            "``pearson_delta_unshared``.",
+        ),
+        Column(
             "control_noise",
             "float64",
             "Share of the predicted effect that sampling of the control alone would make; above 0.1 ``pearson_delta`` "

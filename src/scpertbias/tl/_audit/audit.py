@@ -205,7 +205,7 @@ def _run(
         folds = make_folds(screens["full"], settings.n_folds, settings.rng)
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
         results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
-        scored = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
+        scored = score_models(results, settings.n_top_genes)
         answers = ask_questions(results, settings)
         tables = make_tables(results, scored, answers, settings, failures)
         store_results(mdata, results, tables, settings, notes)

@@ -115,19 +115,21 @@ def only_unseen(
     }
 
 
-def score_models(
-    screens: Mapping[str, _moments.Screen],
-    predictions: Mapping[str, Mapping[str, Any]],
-    records: Records,
-    folds: Mapping[str, int],
-    n_top_genes: int,
-) -> Scored | None:
+def score_models(results: AuditResults, n_top_genes: int) -> Scored | None:
     """Score every model in every regime; external ones are post-hoc everywhere. None where there is no model."""
+    screens, predictions, records, folds = results.screens, results.predictions, results.records, results.folds
     if not predictions["full"]:
         return None
+    held: dict[tuple[str, str], FloatArray | None] = {}
+    for regime, screen in screens.items():
+        of_models = {name: solution.noise_weights for name, solution in results.fits[regime].solutions.items()}
+        of_models |= _results.noise_weights(records[regime], screen)
+        held |= {(regime, name): table for name, table in of_models.items()}
     unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in records["full"].items()}
     weights = _results.control_weights(records["full"], screens["full"])
-    scored = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen, weights=weights)
+    scored = score_regimes(
+        screens, predictions, folds, n_top_genes=n_top_genes, held=held, unseen=unseen, weights=weights
+    )
     return scored._replace(table=mark_held_out(scored.table, records["full"], screens["full"], folds))
 
 
@@ -219,8 +221,9 @@ def summaries(
     for regime, frame in own.groupby("regime", sort=False):
         constant = constant_models(fits[str(regime)], records[str(regime)])
         noise = {model: noise for (trained_on, model), noise in scored.noise.items() if trained_on == regime}
-        shape = screens[str(regime)].noise_shape
-        part = summarize(frame, shape=shape, noise=noise, constant=constant, common=common)
+        screen = screens[str(regime)]
+        shape, known = screen.noise_shape, screen.detection.response_known
+        part = summarize(frame, shape=shape, known=known, noise=noise, constant=constant, common=common)
         part.insert(1, "regime", str(regime))
         parts.append(part)
     return with_q(pd.concat(parts, ignore_index=True))
