@@ -23,6 +23,8 @@ NAMES = (
     "regimes_left_out",
     "models",
     "perturbations",
+    "cells_needed",
+    "power",
     "balance",
     "confounding",
     "composition",

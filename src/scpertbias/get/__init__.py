@@ -6,6 +6,7 @@ from ._composition import composition
 from ._de import de
 from ._metrics import metric, probes
 from ._models import attributions, cell_eval, history, models, predictions
+from ._power import cells_needed, power
 from ._retraining import coupling, models_left_out, random_removals, ranking, regimes_left_out, retraining
 from ._scores import error_by_n_genes, recurrence, scores, specificity, summary, variance_ratio
 from ._screen import balance, check, confounding, labels, perturbations, target_response
@@ -16,6 +17,7 @@ __all__ = [
     "attributions",
     "balance",
     "cell_eval",
+    "cells_needed",
     "check",
     "comparison",
     "composition",
@@ -31,6 +33,7 @@ __all__ = [
     "models_left_out",
     "target_response",
     "perturbations",
+    "power",
     "predictions",
     "probes",
     "random_removals",

@@ -14,6 +14,7 @@ from ._map import map
 from ._metric import metric
 from ._perturbation import perturbation
 from ._perturbations import perturbations
+from ._power import power
 from ._probes import probes
 from ._recurrence import recurrence
 from ._retraining import retraining
@@ -40,6 +41,7 @@ __all__ = [
     "metric",
     "perturbations",
     "probes",
+    "power",
     "recurrence",
     "retraining",
     "score",

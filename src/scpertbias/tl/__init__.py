@@ -18,6 +18,7 @@ from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
 from ._metric import metric
+from ._power import power
 from ._probes import probes
 from ._recurrence import recurrence
 from ._score import score
@@ -46,6 +47,7 @@ __all__ = [
     "fit_two_stage",
     "metric",
     "probes",
+    "power",
     "target_response",
     "recurrence",
     "score",

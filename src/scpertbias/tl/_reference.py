@@ -14,6 +14,7 @@ from .._core.ceilings import Truth
 from .._core.control_derivatives import Derivative, ceiling_derivatives, score_derivatives
 from .._core.control_variance import ControlBlocks
 from .._core.correlations import NoiseWeights
+from .._core.de_truth import DeTruth
 from .._core.detection import reproducibility
 from .._core.noise import NoiseShape, noise_parts, squared_effects
 from .._models import additive
@@ -26,7 +27,7 @@ from ._control_noise import ControlNoise
 class Reference:
     """The observed effects on some rows and genes, with the baseline.
 
-    ``rows`` are rows of the screen, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
+    ``rows`` are rows of ``screen``, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
     combinations the additive prediction where there is one. ``held_by_baseline`` is the noise of the screen that it holds,
     ``blocks`` those of the control on these genes.
     """
@@ -43,6 +44,13 @@ class Reference:
     fold: IntArray
     reproducibility: FloatArray
     detected: BoolArray
+    screen: Screen
+
+    @cached_property
+    def changes(self) -> DeTruth:
+        """What predicted changes are judged by."""
+        targets = self.screen.target_genes(self.rows)[:, self.genes]
+        return DeTruth.of(self.screen.moments, self.rows, self.genes, self.truth.z, targets)
 
     @cached_property
     def baseline_derivatives(self) -> dict[str, Derivative]:
@@ -116,6 +124,7 @@ def reference(
         fold=fold,
         reproducibility=reproducibility(squared_effects(m, rows), noise_parts(m, rows).total),
         detected=screen.detection.detected[perturbation],
+        screen=scored,
     )
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from .. import _tables
 from .._core.arrays import FloatArray
-from .._core.metrics import METRICS
+from .._core.de import DE_METRICS, LEAST_CALLS
+from .._core.metrics import ALL_METRICS
 from .._core.noise import NoiseShape
 from .._core.resampling import (
     MIN_PERTURBATIONS,
@@ -25,7 +26,7 @@ from .._core.resampling import (
     mean_share,
 )
 from ._control_noise import ControlNoise
-from ._skills import NoiseByPerturbation, Subset, l2_skill, pearson_skill
+from ._skills import NoiseByPerturbation, Subset, l2_skill, linear_skill, sign_of
 
 SUBSETS = ("all", "common", "detected")
 NOISY, INFLATED = 0.1, 0.05
@@ -36,6 +37,7 @@ BESIDE = {
     "inflation": (INFLATED, "inflation {:.2f} > {}: read pearson_delta_unshared"),
 }
 APPROXIMATE = "approximate interval"
+NO_CALLS = f"no perturbation has {LEAST_CALLS} differentially expressed genes"
 SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
 
 
@@ -108,24 +110,31 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
 def _rows(subset: Subset) -> list[dict[str, object]]:
     """Return the rows of a subset: each score, and below it the scaled one where there is one."""
     rows = []
-    for name, metric in METRICS.items():
+    for name, metric in ALL_METRICS.items():
         values, baseline = subset.table[name], _baseline(subset.table, name)
-        same, shared = _same(name, values, baseline), _shared_by_mean(name, values, subset)
+        # Scores that count genes may jump by rounding
+        compared = (subset.table["l2"], subset.table["l2_baseline"]) if name in DE_METRICS else (values, baseline)
+        same, shared = _same(name, *compared), _shared_by_mean(name, values, subset)
         mean = _mean(name, values, constant=subset.constant, shared=shared)
         difference = mean_of(values - baseline, shared=_shared_by_difference(name, values - baseline, subset, shared))
         plain = _plain(subset.table, name, mean, difference, same=same)
         rows.append({**_labels(subset, name), **plain, "note": _note(name, subset, mean)})
         if metric.scaled:
-            skill = l2_skill(subset) if name == "l2" else pearson_skill(subset, name)
-            note = skill.reason or _note(name, subset, skill)
-            rows.append({**_labels(subset, f"{name}_skill"), **_scaled(skill, same=same), "note": note})
+            skill = l2_skill(subset) if name == "l2" else linear_skill(subset, name)
+            rows.append(
+                {
+                    **_labels(subset, f"{name}_skill"),
+                    **_scaled(skill, same=same),
+                    "note": skill.reason or _note(name, subset, skill),
+                }
+            )
     return rows
 
 
 def _shared_by_mean(name: str, values: FloatArray, subset: Subset) -> float:
     """Variance that the control gives the mean of a score; those that are read beside a baseline have none."""
     known = np.isfinite(values)
-    if not (name == "l2_ratio" or METRICS[name].unshared) or subset.noise is None or not known.any():
+    if not (name == "l2_ratio" or ALL_METRICS[name].unshared) or subset.noise is None or not known.any():
         return 0.0
     return subset.noise.variance({name: known / known.sum()})
 
@@ -133,7 +142,7 @@ def _shared_by_mean(name: str, values: FloatArray, subset: Subset) -> float:
 def _shared_by_difference(name: str, difference: FloatArray, subset: Subset, of_mean: float) -> float:
     """Variance that the control gives the mean difference to the baseline, which of ``l2_ratio`` is 1."""
     known = np.isfinite(difference)
-    if not METRICS[name].unshared or subset.noise is None or not known.any():
+    if not ALL_METRICS[name].unshared or subset.noise is None or not known.any():
         return of_mean
     weight = known / known.sum()
     return subset.noise.variance({name: weight, f"{name}_baseline": -weight})
@@ -155,7 +164,6 @@ def _plain(
     table: Mapping[str, FloatArray], name: str, mean: Estimate, difference: Estimate, *, same: bool
 ) -> dict[str, object]:
     ceiling = table.get(f"{name}_ceiling")
-    sign = 1.0 if METRICS[name].higher_is_better else -1.0  # positive is better, whatever the metric
     return {
         "n": mean.n,
         "n_effective": mean.n_effective,
@@ -163,7 +171,7 @@ def _plain(
         "ci_low": mean.low,
         "ci_high": mean.high,
         "ceiling": np.nan if ceiling is None else average(np.where(np.isfinite(table[name]), ceiling, np.nan)),
-        "difference_to_mean": 0.0 if same else sign * difference.estimate,
+        "difference_to_mean": 0.0 if same else sign_of(name) * difference.estimate,
         "p": np.nan if same else difference.p,
         "q": np.nan,
     }
@@ -193,7 +201,7 @@ def _same(name: str, values: FloatArray, baseline: FloatArray) -> bool:
     known = np.isfinite(values) & np.isfinite(baseline)
     if not known.any():
         return False
-    absolute = 1e-6 if METRICS[name].higher_is_better else 1e-12
+    absolute = 1e-6 if ALL_METRICS[name].higher_is_better else 1e-12
     return bool(np.allclose(values[known], baseline[known], rtol=1e-5, atol=absolute))
 
 
@@ -207,6 +215,8 @@ def _note(name: str, subset: Subset, mean: Estimate) -> str:
     table, n = subset.table, mean.n
     if name == "discrimination" and n == 0 and np.isfinite(table["l2"]).any():
         return SMALL_FOLDS
+    if name in DE_METRICS and n == 0:
+        return NO_CALLS
     notes = [f"{n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
     if subset.constant and name == "pearson_delta_perturbed":
         notes.append(OFFSET)

@@ -131,7 +131,7 @@ def audit(
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
     in ``varm``. Tables in ``uns['scpertbias']``, read with :mod:`scpertbias.get`: ``check``, ``labels``,
     ``perturbations``,
-    ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
+    ``power``, ``cells_needed``, ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
     ``error_by_n_genes``; ``recurrence`` and
     ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
     ``probes``, ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes; ``regimes_left_out``,

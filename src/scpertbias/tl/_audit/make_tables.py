@@ -22,6 +22,7 @@ from .._composition import composition_table
 from .._coupling import coupling_table
 from .._gene_sets import measured_sets
 from .._lazy import Tables
+from .._power import cells_needed_table, power_table
 from .._score import CROSS_FITTED, Scored, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
 from .cross_fit import Fits, Variant
@@ -67,6 +68,8 @@ def make_tables(
         "check": check,
         "perturbations": perturbations_table(screens[FULL], check, shares),
         "composition": composition_table(screens[FULL], gene_sets, shares),
+        "power": power_table(screens[FULL]),
+        "cells_needed": cells_needed_table(screens[FULL]),
         "models": models_table(fits, results.models, folds, screens, records),
         "scores": scores,
         "comparison": None if scores is None else comparison_table(scores),
