@@ -60,7 +60,7 @@ regime
 ax
     Axes to plot in; by default a new figure.
 palette
-    Colors of the models: a mapping from model to color.
+    Colors of the models: a mapping from model to color. By default those in ``uns["model_colors"]``, where they are kept.
 figsize
     Width and height in inches.
 show

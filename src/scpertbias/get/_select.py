@@ -9,9 +9,9 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
+from .._keys import MODEL_COLUMNS
 from .._log import some
 
-MODELS = ("model", "model_a", "model_b")
 N_LISTED = 20
 
 
@@ -25,7 +25,7 @@ def select(table: pd.DataFrame, **values: str | Sequence[str] | None) -> pd.Data
         if value is None:
             continue
         names = [value] if isinstance(value, str) else list(value)
-        columns = [c for c in (MODELS if parameter == "models" else (parameter,)) if c in table]
+        columns = [c for c in (MODEL_COLUMNS if parameter == "models" else (parameter,)) if c in table]
         if not columns:
             msg = f"`{parameter}` was given, but this table is not from an audit."
             raise ValueError(msg)

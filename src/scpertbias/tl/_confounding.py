@@ -23,11 +23,11 @@ from .._log import added
 from .._moments import Screen
 from .._results import DATA
 from ._compared import data_of_models
+from ._composition import TOO_WEAK, composition_table
 from ._gene_sets import GeneSet, measured_sets, overlapped
 
 N_TOP = 5
 FLAGS = {"beyond": "boolean", "common_exists": "boolean"}
-TOO_WEAK = "effect too weak for separate shares"
 
 
 @docs.dedent
@@ -84,6 +84,7 @@ def confounding(
     %(stored)s Sets the following field:
 
     %(field_confounding)s
+    %(field_composition)s
 
     Raises
     ------
@@ -111,8 +112,11 @@ def confounding(
     gene_sets = measured_sets(adata, screen, sets)
     table = confounding_table(screen, gene_sets, n_random=n_random, rng=rng)
     adata = adata.copy() if copy else adata
-    _store.put(adata, confounding=table)
-    added("'confounding', one row per axis, and per axis and perturbation (adata.uns['scpertbias'])")
+    _store.put(adata, confounding=table, composition=composition_table(screen, gene_sets, table))
+    added(
+        "'confounding', one row per axis, and per axis and perturbation (adata.uns['scpertbias'])",
+        "'composition', one row per perturbation and group of genes (adata.uns['scpertbias'])",
+    )
     return adata if copy else None
 
 

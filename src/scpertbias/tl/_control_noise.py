@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._core.arrays import FloatArray
-from .._core.ceilings import ROUNDING, Truth, row_norm
+from .._core.ceilings import Truth
 from .._core.control_derivatives import (
     Derivative,
     noise_of_squares,
@@ -50,13 +50,3 @@ class ControlNoise:
         from_errors = self.variance(coefficients) - 2 * noise_of_squares(self.truth, terms, self.shape.a2)
         alone = noise_of_squares(self.truth, terms, self.shape.a2_raised)
         return max(from_errors, 0.0) + alone if np.isfinite(from_errors) else float("nan")
-
-
-def weights_of(predictions: FloatArray, truth: Truth, baseline_weights: FloatArray) -> FloatArray:
-    """Return the control weights that predictions fitted on this screen share with observed effects.
-
-    Such predictions vary with the control like the mean of the training perturbations.
-    """
-    away = row_norm(predictions - truth.control)
-    is_control = away <= ROUNDING * row_norm(predictions)
-    return np.where(is_control[:, None], 0.0, baseline_weights)

@@ -131,10 +131,10 @@ def audit(
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
     in ``varm``. Tables in ``uns['scpertbias']``, read with :mod:`scpertbias.get`: ``check``, ``labels``,
     ``perturbations``,
-    ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
+    ``power``, ``cells_needed``, ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
     ``error_by_n_genes``; ``recurrence`` and
     ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
-    ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes; ``regimes_left_out``,
+    ``probes``, ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes; ``regimes_left_out``,
     ``models_left_out`` and ``audit`` (parameters, ``adopted_columns`` and notes).
 
     Raises
@@ -208,7 +208,7 @@ def _run(
         folds = make_folds(screens["full"], settings.n_folds, settings.rng)
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
         results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
-        scored = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
+        scored = score_models(results, settings.n_top_genes)
         answers = ask_questions(results, settings)
         tables = make_tables(results, scored, answers, settings, failures)
         store_results(mdata, results, tables, settings, notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,9 @@ import pandas as pd
 from ... import _results
 from ..._core.arrays import BoolArray, FloatArray
 from ..._log import info, progress
-from ..._models._base import Problem, Solution, closed_form, closed_forms, from_cells, problem, specs
+from ..._models._base import Problem, Solution, closed_forms, from_cells, problem, specs
 from ..._models._net import graphs_of
+from ..._models._noise_weights import closed_form
 from ..._models._smoothing import smoothers
 from ..._moments import Screen
 from ...pp._split import first_of_targets
@@ -160,6 +161,16 @@ def _before_any_fit(screen: Screen) -> FloatArray:
     return predictions
 
 
+def _fill(
+    table: FloatArray, name: str, by_fold: Mapping[str, Arrays | str], rows: Mapping[str, BoolArray]
+) -> FloatArray:
+    """Fill the rows of each fold with what its fit says of them."""
+    for fold, arrays in by_fold.items():
+        if not isinstance(arrays, str):
+            table[rows[fold]] = arrays[name]
+    return table
+
+
 def _make_jobs(
     screens: Mapping[str, Screen],
     models: Sequence[Variant],
@@ -182,6 +193,8 @@ def _make_jobs(
         for fold, rows in fits.items():
             train = rows if fold == ALL_PERTURBATIONS else ~rows
             training = problem(screen, train[screen.perturbation], graphs=graphs)
+            if fold == ALL_PERTURBATIONS:
+                training = replace(training, noise=None)  # which only scores need
             for model in models:
                 inputs = [screen_digest, model.kind, model.params, net_digest if model.needs_net else None, rows]
                 work = partial(_fit, model, training, rows, coefficients=fold == ALL_PERTURBATIONS)
@@ -212,6 +225,8 @@ def _fit(model: Variant, training: Problem, rows: BoolArray, *, coefficients: bo
         "note": np.array(solution.note),
         "constant": np.array(solution.constant),
     }
+    if solution.noise_weights is not None:
+        arrays["noise_weights"] = solution.noise_weights[rows]
     if coefficients:
         arrays |= {f"chosen/{name}": np.array(value) for name, value in solution.chosen.items()}
         if solution.coef is not None:
@@ -242,14 +257,14 @@ def _assemble(
         note = notes.pop() if len(notes) == 1 else ""
         constant = all(bool(arrays["constant"]) for arrays in by_fold.values() if not isinstance(arrays, str))
         chosen = {k.removeprefix("chosen/"): a.item() for k, a in on_all.items() if k.startswith("chosen/")}
+        noise_weights = np.full((len(screen.names), len(screen.moments.n_control) + 1), np.nan)
+        facts: dict[str, Any] = {"note": note, "chosen": chosen, "constant": constant}
+        facts |= {"noise_weights": _fill(noise_weights, "noise_weights", by_fold, rows_of_folds)}
         if spill is not None:
-            fits.solutions[model.name] = spill.solution((regime, model.name), note, chosen, constant=constant)
+            fits.solutions[model.name] = spill.solution((regime, model.name), **facts)
             continue
-        predictions = _before_any_fit(screen)
-        for fold, arrays in by_fold.items():
-            if not isinstance(arrays, str):
-                predictions[rows_of_folds[fold]] = arrays["predictions"]
-        fits.solutions[model.name] = Solution(predictions, on_all.get("coef"), note, chosen, constant)
+        predictions = _fill(_before_any_fit(screen), "predictions", by_fold, rows_of_folds)
+        fits.solutions[model.name] = Solution(predictions, on_all.get("coef"), **facts)
         if "predictions" in on_all:
             fits.in_sample[model.name] = on_all["predictions"]
     return fits

@@ -35,6 +35,7 @@ def split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict
 def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments of :func:`add_predictions`; changes against control stay changes, as their ceiling differs."""
     arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test"), "record": record}
+    arguments |= {"fitted_on": record.get("params", {}).get("fitted_on", _results.THIS)}
     if not _results.are_changes(record):
         return arguments
     control = _moments.of(adata, **_results.agreed_data({name: record})).moments.control

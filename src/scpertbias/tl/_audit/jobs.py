@@ -22,7 +22,7 @@ from ..._log import info
 Arrays = dict[str, npt.NDArray[Any]]
 JobKey = tuple[str, ...]
 
-FORMAT = 2
+FORMAT = 3
 """To be raised with every change to what a job computes or how it is written: earlier files are then not read."""
 
 

@@ -17,8 +17,12 @@ from ..._models._fit import store
 from ..._moments import Screen
 from ...pp._check import findings
 from ...pp._regimes import removed
+from .._comparison import comparison_table
+from .._composition import composition_table
 from .._coupling import coupling_table
+from .._gene_sets import measured_sets
 from .._lazy import Tables
+from .._power import cells_needed_table, power_table
 from .._score import CROSS_FITTED, Scored, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
 from .cross_fit import Fits, Variant
@@ -58,11 +62,17 @@ def make_tables(
     scores = None if scored is None else scored.table
     random_removals = random_table(results, settings, confounders=removed(results.profiles, "no_mt_ribo"))
     check = findings(screens[FULL], results.profiles, n_folds=len(set(folds.values())))
+    shares = of_regime(answers["confounding"], FULL)
+    gene_sets = measured_sets(results.profiles, screens[FULL], settings.sets)
     return {
         "check": check,
-        "perturbations": perturbations_table(screens[FULL], check, of_regime(answers["confounding"], FULL)),
+        "perturbations": perturbations_table(screens[FULL], check, shares),
+        "composition": composition_table(screens[FULL], gene_sets, shares),
+        "power": power_table(screens[FULL]),
+        "cells_needed": cells_needed_table(screens[FULL]),
         "models": models_table(fits, results.models, folds, screens, records),
         "scores": scores,
+        "comparison": None if scores is None else comparison_table(scores),
         "summary": summaries(scored, screens, fits, records),
         "retraining": None if scores is None else retraining_table(scores),
         "ranking": None if scores is None else ranking_table(scores),
@@ -112,19 +122,21 @@ def only_unseen(
     }
 
 
-def score_models(
-    screens: Mapping[str, _moments.Screen],
-    predictions: Mapping[str, Mapping[str, Any]],
-    records: Records,
-    folds: Mapping[str, int],
-    n_top_genes: int,
-) -> Scored | None:
-    """Score every model in every regime; external ones are not retrained. None without a model."""
+def score_models(results: AuditResults, n_top_genes: int) -> Scored | None:
+    """Score every model in every regime; external ones are post-hoc everywhere. None where there is no model."""
+    screens, predictions, records, folds = results.screens, results.predictions, results.records, results.folds
     if not predictions["full"]:
         return None
+    held: dict[tuple[str, str], FloatArray | None] = {}
+    for regime, screen in screens.items():
+        of_models = {name: solution.noise_weights for name, solution in results.fits[regime].solutions.items()}
+        of_models |= _results.noise_weights(records[regime], screen)
+        held |= {(regime, name): table for name, table in of_models.items()}
     unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in records["full"].items()}
     weights = _results.control_weights(records["full"], screens["full"])
-    scored = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen, weights=weights)
+    scored = score_regimes(
+        screens, predictions, folds, n_top_genes=n_top_genes, held=held, unseen=unseen, weights=weights
+    )
     return scored._replace(table=mark_held_out(scored.table, records["full"], screens["full"], folds))
 
 
@@ -216,8 +228,9 @@ def summaries(
     for regime, frame in own.groupby("regime", sort=False):
         constant = constant_models(fits[str(regime)], records[str(regime)])
         noise = {model: noise for (trained_on, model), noise in scored.noise.items() if trained_on == regime}
-        shape = screens[str(regime)].noise_shape
-        part = summarize(frame, shape=shape, noise=noise, constant=constant, common=common)
+        screen = screens[str(regime)]
+        shape, known = screen.noise_shape, screen.detection.response_known
+        part = summarize(frame, shape=shape, known=known, noise=noise, constant=constant, common=common)
         part.insert(1, "regime", str(regime))
         parts.append(part)
     return with_q(pd.concat(parts, ignore_index=True))

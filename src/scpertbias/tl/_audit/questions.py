@@ -22,6 +22,8 @@ from .._balance import balance_table
 from .._confounding import confounding_table
 from .._gene_sets import measured_sets
 from .._lazy import Tables
+from .._probe_data import can_probe
+from .._probes import probes_table
 from .._recurrence import recurrence_table
 from .._specificity import specificity_table
 from .._target_response import target_response_table
@@ -132,6 +134,13 @@ def _balance(results: AuditResults, regime: str, settings: AuditSettings) -> pd.
     return balance_table(results.screens[regime], rng=settings.rng)
 
 
+def _probes(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame | None:
+    screen = results.screens[regime]
+    if not can_probe(screen, results.folds):
+        return None
+    return probes_table(screen, folds=results.folds, rng=settings.rng)
+
+
 QUESTIONS = (
     Question("confounding", WITH_ALL_GENES, _confounding),
     Question("recurrence", REGIMES, _recurrence),
@@ -141,6 +150,7 @@ QUESTIONS = (
     Question("attribution_check", (FULL,), _attribution_check, of_models=True, regime_column=0),
     Question("attribution_agreement", (FULL,), _attribution_agreement, of_models=True, regime_column=0),
     Question("balance", (FULL,), _balance),
+    Question("probes", (FULL,), _probes, regime_column=0),
 )
 
 
@@ -163,9 +173,9 @@ def ask_questions(results: AuditResults, settings: AuditSettings) -> dict[str, p
     return tables
 
 
-def of_regime(table: pd.DataFrame | None, regime: str) -> pd.DataFrame | None:
+def of_regime(table: pd.DataFrame, regime: str) -> pd.DataFrame:
     """Return the rows of one regime, without its column."""
-    return None if table is None else table[table["regime"] == regime].drop(columns="regime")
+    return table[table["regime"] == regime].drop(columns="regime")
 
 
 def _by_coverage(

@@ -32,19 +32,20 @@ def score_regimes(
     folds: Mapping[str, int],
     *,
     n_top_genes: int,
+    held: Mapping[tuple[str, str], FloatArray | None] | None = None,
     unseen: Mapping[str, Sequence[str]] | None = None,
     weights: Mapping[str, FloatArray] | None = None,
 ) -> Scored:
     """Score the models of each regime, and the full models, on the genes of the regime.
 
-    ``regressed`` has the genes of ``full`` but other values, so the full models are compared with the values of
-    ``full``. ``unseen`` contains the unseen perturbations of models with one split; the others are cross-fitted.
-    ``weights`` are the control weights of external models.
+    ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
+    holds what models that keep one split have not seen; the others are cross-fitted. ``held`` and ``weights`` are those of
+    :func:`score_table`.
     """
     full, frames = screens["full"], []
     noise: dict[tuple[str, str], ControlNoise] = {}
     for regime, screen in screens.items():
-        references = References(screen, folds, n_top_genes, unseen or {}, weights or {}, regime)
+        references = References(screen, folds, n_top_genes, held, unseen or {}, weights or {}, regime)
         on_genes: Iterable[ModelPredictions]
         on_genes = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
         columns = full.genes.get_indexer(screen.genes)
@@ -55,7 +56,7 @@ def score_regimes(
         tables = references.scores(on_genes)
         if regime == "regressed":
             genes = columns[references.genes]
-            of_full = References(full, folds, n_top_genes, unseen or {}, weights or {}, regime, genes=genes)
+            of_full = References(full, folds, n_top_genes, held, unseen or {}, weights or {}, regime, genes=genes)
             tables += of_full.scores((name, "full", table) for name, table in predictions["full"].items())
         frames += [scored.table.assign(regime=regime) for scored in tables]
         for scored in tables:
@@ -71,6 +72,7 @@ class References:
     screen: Screen
     folds: Mapping[str, int]
     n_top_genes: int
+    held: Mapping[tuple[str, str], FloatArray | None] | None
     unseen: Mapping[str, Sequence[str]]
     weights: Mapping[str, FloatArray]
     regime: str
@@ -83,7 +85,14 @@ class References:
     def scores(self, predictions: Iterable[ModelPredictions]) -> list[Scored]:
         """Score models in their order; those that follow each other and were trained on the same share a reference."""
         return [
-            score_table(self.screen, self._of(unseen), models, weights=self.weights, with_noise=self.regime)
+            score_table(
+                self.screen,
+                self._of(unseen),
+                models,
+                held=self.held,
+                weights=self.weights,
+                with_noise=self.regime,
+            )
             for unseen, models in groupby(predictions, key=lambda model: self._unseen(model[0]))
         ]
 
