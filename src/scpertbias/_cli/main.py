@@ -126,7 +126,7 @@ def _audit(args: argparse.Namespace) -> int:
 
 
 def _audit_file(args: argparse.Namespace) -> MuData:
-    """Audit a file, and store beside the tables how that was done."""
+    """Audit a file, and store the settings with the tables."""
     from .. import _store, get, pp, tl
     from .._report.planted import planted_table
     from .._report.provenance import sha256, versions
@@ -245,7 +245,7 @@ def _demo(args: argparse.Namespace) -> int:
         own = {*runs, *(f"{name}.h5ad" for name in runs), "simulated_net.csv"}
         foreign = [p.name for p in sorted(args.out.iterdir()) if p.name not in own]
         if foreign:
-            msg = f"{args.out} holds files that are no demo's ({', '.join(foreign[:3])}); choose another --out"
+            msg = f"{args.out} contains files not created by the demo ({', '.join(foreign[:3])}); choose another --out"
             raise _UsageError(msg)
     for name in runs:
         if why := objection(args.out / name, force=True):

@@ -15,10 +15,8 @@ from .._keys import REGIMES
 FORMATS = (".h5ad", ".zarr", ".h5mu")
 LOOKED_AT = (*FORMATS, ".h5")
 EXIT_CODES = """exit codes:
-  0    done
-  1    the data or a file are not as needed
-  2    wrong usage, or output refused
-  130  interrupted (143: asked to end); nothing is left half-written"""
+  0    done 1    invalid input data or file 2    wrong usage, or output refused 130  interrupted (143: asked to end);
+  nothing is left half-written"""
 EXAMPLES = {
     "": """examples:
   scpertbias inspect screen.h5ad
@@ -52,7 +50,7 @@ def _gigabytes(text: str) -> float:
     """Return a number that is not negative (0: cells are always read in parts)."""
     value = float(text)
     if not value >= 0:
-        msg = f"{text} is no amount of memory, in gigabytes"
+        msg = f"{text} is not an amount of memory in gigabytes"
         raise argparse.ArgumentTypeError(msg)
     return value
 
@@ -121,7 +119,7 @@ NAMES: dict[str, Any] = {"action": "extend", "type": _names, "metavar": "NAME"}
 
 
 class _Version(argparse.Action):
-    """Print the version, which is looked up only when it is asked for."""
+    """Print the version, which is looked up on demand."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from .. import __version__
@@ -189,7 +187,7 @@ def _labels(add: Any, *, groupby: str | None) -> None:
         metavar="NAME",
         help="the control: a name or a pattern such as 'non-targeting*'; repeatable",
     )
-    add("--combination-sep", metavar="TEXT", help="what separates the parts of a combination; by default found")
+    add("--combination-sep", metavar="TEXT", help="separator of the parts of a combination; by default inferred")
     add(
         "--label-map",
         metavar="FILE",
@@ -224,7 +222,7 @@ def _models(command: argparse.ArgumentParser) -> None:
     add("--n-top-genes", type=int, metavar="N", help="genes of highest mean in control that scores are over (1000)")
     add("--regimes", **NAMES, help=f"{', '.join(REGIMES)}; repeatable, or with commas")
     add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
-    add("--n-random", type=int, metavar="N", help="random removals of genes beside the regimes (20)")
+    add("--n-random", type=int, metavar="N", help="random removals of genes, for comparison with the regimes (20)")
 
 
 def _audit(command: argparse.ArgumentParser) -> None:
@@ -240,7 +238,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
         help="columns of obs with batches; repeatable, or with commas ('auto': confounded ones; or 'none')",
     )
     add("--split-key", metavar="COLUMN", default="split", help="column of obs with train, val and test (%(default)s)")
-    add("--guide", metavar="COLUMN", help="column of obs with guides, whose two halves are then compared")
+    add("--guide", metavar="COLUMN", help="column of obs with guides; compares two halves of the guides")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
     add("--covariates", **NAMES, help="columns of obs to regress out (pct_counts_mt); repeatable, or with commas")
     add("--layer", metavar="NAME", help="layer to read instead of X")
@@ -263,7 +261,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
     _models(command)
     add = command.add_argument_group("running and writing").add_argument
     add("--config", type=Path, metavar="FILE", help="options from TOML, as DIR/config.toml has them; flags win")
-    add("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (%(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="random seed (%(default)s)")
     add("--n-jobs", type=int, metavar="N", help="fits to run at a time; no result depends on it (scanpy's setting)")
     add(
         "--cache",

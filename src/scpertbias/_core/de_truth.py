@@ -19,7 +19,7 @@ ORDERS = ((0, 1), (1, 0))
 
 @dataclass(frozen=True)
 class DeTruth:
-    """Observed changes of P perturbations on G genes, and what the truth itself would score.
+    """Observed changes of P perturbations on G genes, and the scores of a perfect prediction.
 
     ``observed`` are the changes against each half of the control, ``control_shift`` (2, S, G) the means of the halves less
     that of all control cells of the batch. ``control`` (G,) is the mean of all control cells. ``truth`` (P, G) are the observed changes, shrunk to their size without noise;

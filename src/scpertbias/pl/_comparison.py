@@ -37,32 +37,32 @@ def comparison(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the paired difference of each model to one of them, on the held-out perturbations that both predict.
+    """Plot paired differences between models, on the held-out perturbations that both predict.
 
-    Right of 0 a model is better than the reference, whatever the score; lines are 95%% intervals. A filled mark has an
+    Right of 0, a model is better than the reference, for every score; lines are 95%% intervals. A filled mark has an
     interval without 0.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.score`, or the result of :func:`scpertbias.tl.audit`.
     reference
         The model that the others are compared with.
     metric
         ``"l2_ratio"``, ``"pearson_delta_perturbed"`` or ``"discrimination"``.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If the metric, a model or the regime is not there.
+        If the metric, a model or the regime does not exist.
 
     Examples
     --------

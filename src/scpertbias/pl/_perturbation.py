@@ -51,14 +51,14 @@ def perturbation(
         Name of the perturbation.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     n_genes
-        How many genes to draw.
+        Number of genes to plot.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def _scores(data: AnnData | MuData, perturbation: str, regime: str | None) -> di
 
 
 def _title(data: AnnData | MuData, effects: Effects, row: int, regime: str | None, *, unseen: bool) -> str:
-    """Return what became of the perturbation, where that is stored, and that no model is drawn if so."""
+    """Return the category of the perturbation, if stored, and a note if no model is drawn."""
     name = effects.names[row]
     parts = [name]
     if _store.has_table(data, "perturbations"):
