@@ -130,7 +130,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     from .. import _store, get, pp, tl
     from .._report.planted import planted_table
     from .._report.provenance import sha256, versions
-    from .inputs import holds_counts, read_cells, read_net, read_predictions
+    from .inputs import holds_counts, predictions_by_model, read_cells, read_net
 
     say, start = _say(args), time.perf_counter()
     if not args.quiet:
@@ -139,7 +139,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
     net, sets = (None if path is None else read_net(path) for path in (args.net, args.sets))
     how = {name: vars(args)[name] for name in ("kind", "control", "obsm", "test")}
-    external = {name: {"predictions": read_predictions(path), **how} for name, path in args.predictions or []}
+    external = predictions_by_model(args.predictions or [], how)
     with _noted(say) as notes:
         if args.species != "human":
             pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)

@@ -210,8 +210,8 @@ def _models(command: argparse.ArgumentParser) -> None:
         metavar="MODEL.NAME=VALUE",
         help="parameter of a model's fit; repeatable",
     )
-    add("--predictions", type=_prediction, action="append", metavar="NAME=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
-        "(perturbations × genes, first column the perturbation); repeatable")  # fmt: skip
+    add("--predictions", type=_prediction, action="append", metavar="NAME[@REGIME]=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
+        "(perturbations × genes, first column the perturbation); NAME@no_mt where it was trained again; repeatable")  # fmt: skip
     add("--kind", choices=("expression", "delta", "log2fc"), default="expression",
         help="what --predictions are: expression, or changes against control (%(default)s)")  # fmt: skip
     add("--control", choices=("observed", "predicted"), default="observed",

@@ -16,6 +16,7 @@ from ..._docs import docs
 from ..._labels import LabelMap, stored_map
 from ..._log import warn_once
 from ...pp._regimes import plan_regimes
+from .by_regime import Arguments, Retrained, add_retrained, split_predictions
 from .cross_fit import Variant, cross_fit_all, make_folds, variants
 from .deep_models import train_deep
 from .external import add_external, split_stored
@@ -86,6 +87,8 @@ def audit(
     predictions
         Other models' predictions by name, each as :func:`scpertbias.tl.add_predictions` takes them, or a dict of its
         arguments: ``{"predictions": table, "kind": "delta"}``. They are held out where the split column says ``test``.
+        Of a model that was trained again, a dict by regime: ``{"full": …, "no_mt_ribo": …}``; ``"full#2"`` is another
+        seed, ``"random_1"``, … are without random genes (:func:`scpertbias.pp.write_regimes` writes the cells of each).
     regimes
         See :func:`scpertbias.pp.regimes`. By default all four; those that the data cannot define are left out, with
         the reason. One asked for by name that cannot be defined is an error.
@@ -192,11 +195,12 @@ def _run(
     settings: AuditSettings,
 ) -> MuData:
     """Do an audit, step by step."""
-    models, external = _plan_models(adata, model_names, model_params, predictions)
+    models, external, retrained = _plan_models(adata, model_names, model_params, predictions)
     audit_input = prepare(adata, models, net, settings)
     add_external(audit_input.profiles, external, models, settings.split_key)
     plan = plan_regimes(audit_input.profiles, settings.regimes, fit_on=settings.fit_on)
-    mdata, screens = make_screens(audit_input.profiles, plan, models, settings)
+    mdata, screens = make_screens(audit_input.profiles, plan, models, settings, retrained=bool(retrained))
+    without_random = add_retrained(mdata, retrained, plan)
     failures = train_deep(audit_input, mdata, models, net, settings)
     net, notes = audit_input.net, audit_input.notes
     del audit_input  # and with it the cells
@@ -204,7 +208,7 @@ def _run(
     with threadpool_limits(1, user_api="blas"):  # small systems: more threads only wait for each other
         folds = make_folds(screens["full"], settings.n_folds, settings.rng)
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
-        results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
+        results = collect_results(mdata, screens, closed_form_models, net, folds, fits, without_random)
         scored = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
         answers = ask_questions(results, settings)
         tables = make_tables(results, scored, answers, settings, failures)
@@ -218,19 +222,17 @@ def _plan_models(
     model_names: Sequence[str],
     model_params: Mapping[str, Mapping[str, Any]],
     predictions: Mapping[str, Any],
-) -> tuple[list[Variant], dict[str, dict[str, Any]]]:
-    """Return the models to fit, and of external ones what :func:`add_predictions` takes.
+) -> tuple[list[Variant], dict[str, Arguments], dict[str, Retrained]]:
+    """Return the models to fit, of external ones what :func:`add_predictions` takes, and what of them was trained again.
 
     External are ``predictions``, and those of ``model_names`` that are stored in cells.
     """
     to_fit, external = split_stored(adata, model_names)
     models = variants(to_fit, model_params)
-    external |= {
-        name: dict(value) if isinstance(value, Mapping) and "predictions" in value else {"predictions": value}
-        for name, value in predictions.items()
-    }
+    predicted, retrained = split_predictions(predictions)
+    external |= predicted
     duplicates = sorted(set(external) & {model.name for model in models})
     if duplicates:
         msg = f"`predictions`: {duplicates} are names of models that the audit fits; give them other names."
         raise ValueError(msg)
-    return models, external
+    return models, external, retrained

@@ -38,12 +38,14 @@ def collect_results(
     net: pd.DataFrame | None,
     folds: Mapping[str, int],
     fits: Mapping[str, Fits],
+    without_random: Mapping[str, Mapping[int, FloatArray]] | None = None,
 ) -> AuditResults:
     """Put the cross-fitted models together with those that lie in the profiles: external, or trained in a regime."""
     records = {regime: trained_in(mdata[regime], regime) if regime in mdata.mod else {} for regime in screens}
     predictions = _predictions(mdata, screens, fits, records)
     unseen = only_unseen(predictions, screens, records, folds)
-    return AuditResults(mdata[FULL], screens, models, net, folds, fits, records, predictions, unseen)
+    without_random = without_random or {}
+    return AuditResults(mdata[FULL], screens, models, net, folds, fits, records, predictions, unseen, without_random)
 
 
 def make_tables(
@@ -119,11 +121,11 @@ def score_models(
     folds: Mapping[str, int],
     n_top_genes: int,
 ) -> Scored | None:
-    """Score every model in every regime; external ones are post-hoc everywhere. None where there is no model."""
+    """Score every model in every regime, and those of ``full`` post-hoc everywhere. None where there is no model."""
     if not predictions["full"]:
         return None
     unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in records["full"].items()}
-    weights = _results.control_weights(records["full"], screens["full"])
+    weights = {regime: _results.control_weights(of_regime, screens[regime]) for regime, of_regime in records.items()}
     scored = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen, weights=weights)
     return scored._replace(table=mark_held_out(scored.table, records["full"], screens["full"], folds))
 
@@ -139,7 +141,8 @@ def store_results(
     keep, rng = settings.keep_predictions, settings.rng
     _store_models(mdata, results)
     coupling = None
-    if keep and results.models and len(results.screens) > 1:
+    retrained = any(results.records[regime] for regime in results.screens if regime != FULL)
+    if keep and (results.models or retrained) and len(results.screens) > 1:
         in_sample = {regime: fits.in_sample for regime, fits in results.fits.items()}
         coupling = coupling_table(mdata, results.net, in_sample=in_sample)
     audit = {name: value for name, value in results.screens[FULL].record.items() if name in _results.DATA}

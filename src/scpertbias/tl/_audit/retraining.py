@@ -33,13 +33,13 @@ def score_regimes(
     *,
     n_top_genes: int,
     unseen: Mapping[str, Sequence[str]] | None = None,
-    weights: Mapping[str, FloatArray] | None = None,
+    weights: Mapping[str, Mapping[str, FloatArray]] | None = None,
 ) -> Scored:
     """Score each regime's models on its own genes, and the full models there too.
 
     ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
     holds what models that keep one split have not seen; the others are cross-fitted. ``weights`` are the control weights
-    of external ones.
+    of external ones, by the regime that they were trained in.
     """
     full, frames = screens["full"], []
     noise: dict[tuple[str, str], ControlNoise] = {}
@@ -72,7 +72,7 @@ class References:
     folds: Mapping[str, int]
     n_top_genes: int
     unseen: Mapping[str, Sequence[str]]
-    weights: Mapping[str, FloatArray]
+    weights: Mapping[str, Mapping[str, FloatArray]]
     regime: str
     genes: IntArray | None = None
 
@@ -83,8 +83,10 @@ class References:
     def scores(self, predictions: Iterable[ModelPredictions]) -> list[Scored]:
         """Score models in their order; those that follow each other and were trained on the same share a reference."""
         return [
-            score_table(self.screen, self._of(unseen), models, weights=self.weights, with_noise=self.regime)
-            for unseen, models in groupby(predictions, key=lambda model: self._unseen(model[0]))
+            score_table(
+                self.screen, self._of(unseen), models, weights=self.weights.get(trained_on), with_noise=self.regime
+            )
+            for (unseen, trained_on), models in groupby(predictions, lambda model: (self._unseen(model[0]), model[1]))
         ]
 
     def _unseen(self, name: str) -> tuple[str, ...] | None:
