@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from .flags import LISTS
-from .options import as_name, parser
+from .options import parser
+from .values import as_name
 
 NO_KEYS = {"command", "file", "config"}
 NOT_STORED = {

@@ -6,7 +6,7 @@ import ast
 import re
 import shlex
 
-from .options import as_name
+from .values import as_name
 
 FLAGS = {
     "groupby": "--groupby",

@@ -20,7 +20,7 @@ from .._inspect.source import modality_of
 from .._keys import FULL
 from .._moments.streaming import beginning
 from ..ds._simulation.assemble import TRUTH
-from .options import FORMATS
+from .values import FORMATS
 
 
 def read_cells(
@@ -58,6 +58,12 @@ def _on_disk(file: Any, values: Any, layer: str | None) -> ad.AnnData:
     x = values if hasattr(values, "dtype") else ad.io.sparse_dataset(values)
     key = f"uns/{_keys.ROOT}/{_keys.LAYERS}/{layer}"
     record = ad.io.read_elem(file[key]) if key in file else None
+    if layer is None and "layers/counts" in file:  # beside log-normalized values, for what is exported
+        counts = file["layers/counts"]
+        counts = counts if hasattr(counts, "dtype") else ad.io.sparse_dataset(counts)
+        return ad.AnnData(
+            X=x, obs=ad.io.read_elem(file["obs"]), var=ad.io.read_elem(file["var"]), layers={"counts": counts}
+        )
     return _store.assembled(x, ad.io.read_elem(file["obs"]), ad.io.read_elem(file["var"]), layer, record)
 
 

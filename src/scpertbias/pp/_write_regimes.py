@@ -16,7 +16,7 @@ from anndata import AnnData
 from .. import _genes, _keys, _moments, _store, _validate
 from .._core.arrays import BoolArray
 from .._docs import docs
-from .._files import whole_folder
+from .._files import BESIDE_CELLS, whole_folder
 from .._labels import LabelMap, stored_map
 from .._log import info, warn_once
 from .._moments.profiles import write as write_profiles
@@ -36,7 +36,7 @@ from ._regime_tables import (
 from ._regimes import RegimePlan, plan_regimes
 from ._regress import regress_profiles
 
-CHECKSUMS, PERTURBATIONS, SPLITS, SETS = "SHA256SUMS", "perturbations_to_predict.csv", "splits.csv", "gene_sets.csv"
+CHECKSUMS, PERTURBATIONS, SPLITS, SETS = BESIDE_CELLS
 SPARSE = (_keys.FULL, *_keys.WITHOUT_GENES)
 """Regimes that are written unless others are named: those whose values stay sparse."""
 
