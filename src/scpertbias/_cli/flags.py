@@ -38,6 +38,8 @@ FLAGS = {
     "n_jobs": "--n-jobs",
     "cache": "--cache",
     "modality": "--modality",
+    "command": "--train",
+    "time_limit": "--train-time-limit",
 }
 LISTS = ("--models", "--regimes", "--batch", "--covariates")  # a comma separates their names
 _NAMES = "|".join(FLAGS)

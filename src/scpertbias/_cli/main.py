@@ -162,7 +162,11 @@ def _audit_file(args: argparse.Namespace) -> MuData:
 
 def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the audit that the command line has; the defaults are those of the function."""
+    from ..tl._audit.audit import MODELS
+
     models = [] if args.models == ["none"] else args.models
+    if args.train:
+        models = [*(MODELS if models is None else models), *_trained(args)]
     options = {
         "models": models,
         "regimes": args.regimes,
@@ -191,6 +195,16 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "rng": args.seed,
     }
     return always | {key: value for key, value in options.items() if value is not None}
+
+
+def _trained(args: argparse.Namespace) -> list[Any]:
+    """Return the models of --train."""
+    from .. import tl
+
+    options = {name: getattr(args, name) for name in ("kind", "control")}
+    options |= {"folds": args.train_folds, "n_random": args.train_random, "shell": args.train_shell}
+    options |= {"time_limit": args.train_time_limit, "train_only": not args.train_all_cells}
+    return [tl.external_model(name, command=command, **options) for name, command in args.train]
 
 
 def _write(mdata: MuData, folder: Path, say: Any) -> None:

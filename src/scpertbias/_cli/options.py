@@ -32,6 +32,8 @@ EXAMPLES = {
   scpertbias audit screen.h5ad --models none                  # the screen alone, no model
   scpertbias audit screen.h5ad --predictions gears=gears.h5ad --predictions mine=mine.csv
   scpertbias audit screen.h5ad --predictions mine=deltas.csv --kind delta --split-key set
+  scpertbias audit screen.h5ad --predictions mine=full.csv --predictions mine@no_mt_ribo=retrained.csv
+  scpertbias audit screen.h5ad --cache parts --train mine='python train.py --cells {cells} --out {predictions}'
   scpertbias audit screen.h5ad --models mean,ridge --params ridge.alpha=1.0
   scpertbias audit screen.h5ad --n-jobs 8 --cache parts       # an audit that was interrupted goes on""",
     "export": """examples:
@@ -210,12 +212,30 @@ def _models(command: argparse.ArgumentParser) -> None:
     add("--predictions", type=prediction, action="append", metavar="NAME[@REGIME]=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
         "(perturbations × genes, first column the perturbation); NAME@no_mt where it was trained again; repeatable")  # fmt: skip
     add("--kind", choices=("expression", "delta", "log2fc"), default="expression",
-        help="what --predictions are: expression, or changes against control (%(default)s)")  # fmt: skip
+        help="what --predictions and --train are: expression, or changes against control (%(default)s)")  # fmt: skip
     add("--control", choices=("observed", "predicted"), default="observed",
         help="control that predicted changes start from (%(default)s)")  # fmt: skip
     add("--obsm", metavar="NAME", help="slot of a predicted .h5ad to read instead of its X")
     add("--test", action="append", metavar="NAME",
         help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip
+    add("--train", type=train_command, action="append", metavar="NAME=COMMAND",
+        help="a model of your own, trained in every regime: {cells}, {perturbations}, {predictions}, {seed}, {regime}, {fold} "
+        "and {folder} in the command are filled in; repeatable")  # fmt: skip
+    add("--train-folds", action="store_true", help="cross-fit the models of --train over the folds")
+    add(
+        "--train-random",
+        type=int,
+        metavar="N",
+        default=0,
+        help="trainings of --train without random genes (%(default)s)",
+    )
+    add("--train-shell", action="store_true", help="pass the commands of --train to a shell")
+    add("--train-time-limit", type=float, metavar="SECONDS", help="time after which a training of --train is stopped")
+    add(
+        "--train-all-cells",
+        action="store_true",
+        help="leave held-out cells in the files of --train, marked 'test' in split",
+    )
     add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
     add("--sets", type=Path, metavar="FILE", help="gene sets to look for: .csv or .tsv with source, target")
     add("--n-top-genes", type=int, metavar="N", help="genes of highest mean in control that scores are over (1000)")

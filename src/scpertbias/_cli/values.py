@@ -67,6 +67,15 @@ def prediction(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
+def command(text: str) -> tuple[str, str]:
+    """Return a model's name and the command that trains it."""
+    name, _, words = text.partition("=")
+    if not name or not words:
+        msg = f"{text}: NAME=COMMAND is expected, as in mine='python train.py --cells {{cells}} --out {{predictions}}'"
+        raise argparse.ArgumentTypeError(msg)
+    return name, words
+
+
 def parameter(text: str) -> tuple[str, str, Any]:
     """Return model, name and value of a parameter; a value is read as JSON, and as text where it is none."""
     name, equals, value = text.partition("=")

@@ -17,6 +17,7 @@ from ._balance import balance
 from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
+from ._external_model import external_model
 from ._recurrence import recurrence
 from ._score import score
 from ._show_models import show_models
@@ -33,6 +34,7 @@ __all__ = [
     "confounding",
     "coupling",
     "enrich",
+    "external_model",
     "fit_additive",
     "fit_bilinear",
     "fit_no_change",

@@ -234,6 +234,8 @@ def _unseen(record: Mapping[str, Any], full: RegimeFits) -> BoolArray:
 
 def _cannot_refit(record: Mapping[str, Any], full: RegimeFits) -> str:
     """Return why a model cannot be fitted again from what is stored; empty if it can."""
+    if record["kind"] not in closed_forms():
+        return "training rows need a training on all perturbations, and it was trained without each fold only"
     if "net" in specs()[record["kind"]].needs and full.graphs() is None:
         return "training rows need the net: pass net="
     tables = [str(name) for name in record.get("tables", [])]

@@ -13,9 +13,11 @@ from mudata import MuData
 from threadpoolctl import threadpool_limits
 
 from ..._docs import docs
+from ..._keys import FULL
 from ..._labels import LabelMap, stored_map
 from ..._log import warn_once
 from ...pp._regimes import plan_regimes
+from .._external_model import ExternalModel
 from .by_regime import Arguments, Retrained, add_retrained, split_predictions
 from .cross_fit import Variant, cross_fit_all, make_folds, variants
 from .deep_models import train_deep
@@ -26,6 +28,7 @@ from .prepare import prepare
 from .questions import ask_questions
 from .regimes import add_regimes, make_screens
 from .settings import DEFAULT_COVARIATES, AuditSettings, check_arguments
+from .train_external import train_external
 
 MODELS = ("no_change", "mean", "ridge", "grn_linear", "two_stage", "bilinear")
 
@@ -36,7 +39,7 @@ def audit(
     net: pd.DataFrame | None = None,
     *,
     sets: pd.DataFrame | None = None,
-    models: Sequence[str] = MODELS,
+    models: Sequence[str | ExternalModel] = MODELS,
     predictions: Mapping[str, Any] | None = None,
     regimes: Sequence[str] | None = None,
     model_params: Mapping[str, Mapping[str, Any]] | None = None,
@@ -83,7 +86,8 @@ def audit(
         axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. GEARS and scGPT are trained from the cells
         of every regime, on the split in ``obs`` (where there is none, 80 / 10 / 10 % of the perturbations), and compared
         on its test perturbations. Also keys of models that are stored in ``adata``, which are then not fitted again;
-        those of profiles are compared in any case. ``()``: the screen alone.
+        those of profiles are compared in any case. A model of your own is what
+        :func:`scpertbias.tl.external_model` returns: it is trained in every regime. ``()``: the screen alone.
     predictions
         Other models' predictions by name, each as :func:`scpertbias.tl.add_predictions` takes them, or a dict of its
         arguments: ``{"predictions": table, "kind": "delta"}``. They are held out where the split column says ``test``.
@@ -189,26 +193,33 @@ def audit(
 def _run(
     adata: AnnData,
     net: pd.DataFrame | None,
-    model_names: Sequence[str],
+    model_names: Sequence[str | ExternalModel],
     model_params: Mapping[str, Mapping[str, Any]],
     predictions: Mapping[str, Any],
     settings: AuditSettings,
 ) -> MuData:
     """Do an audit, step by step."""
-    models, external, retrained = _plan_models(adata, model_names, model_params, predictions)
-    audit_input = prepare(adata, models, net, settings)
+    models, to_train, external, retrained = _plan_models(adata, model_names, model_params, predictions)
+    audit_input = prepare(adata, models, net, settings, to_train)
     add_external(audit_input.profiles, external, models, settings.split_key)
     plan = plan_regimes(audit_input.profiles, settings.regimes, fit_on=settings.fit_on)
-    mdata, screens = make_screens(audit_input.profiles, plan, models, settings, retrained=bool(retrained))
+    in_regimes = bool(retrained or to_train)
+    mdata, screens = make_screens(audit_input.profiles, plan, models, settings, retrained=in_regimes)
     without_random = add_retrained(mdata, retrained, plan)
     failures = train_deep(audit_input, mdata, models, net, settings)
+    folds = make_folds(screens["full"], settings.n_folds, settings.rng)
+    if audit_input.source is not None:
+        trained = train_external(audit_input.source, mdata, plan, to_train, folds, settings)
+        add_external(mdata[FULL], {name: one.full for name, one in trained.items()}, models, settings.split_key)
+        without_random |= add_retrained(mdata, {name: one.retrained for name, one in trained.items()}, plan)
+        failures += [(name, *failure) for name, one in trained.items() for failure in one.failures]
     net, notes = audit_input.net, audit_input.notes
     del audit_input  # and with it the cells
     closed_form_models = [model for model in models if not model.from_cells]
     with threadpool_limits(1, user_api="blas"):  # small systems: more threads only wait for each other
-        folds = make_folds(screens["full"], settings.n_folds, settings.rng)
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
-        results = collect_results(mdata, screens, closed_form_models, net, folds, fits, without_random)
+        over_folds = [model.name for model in to_train if model.folds]
+        results = collect_results(mdata, screens, closed_form_models, net, folds, fits, without_random, over_folds)
         scored = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
         answers = ask_questions(results, settings)
         tables = make_tables(results, scored, answers, settings, failures)
@@ -219,20 +230,22 @@ def _run(
 
 def _plan_models(
     adata: AnnData,
-    model_names: Sequence[str],
+    model_names: Sequence[str | ExternalModel],
     model_params: Mapping[str, Mapping[str, Any]],
     predictions: Mapping[str, Any],
-) -> tuple[list[Variant], dict[str, Arguments], dict[str, Retrained]]:
-    """Return the models to fit, of external ones what :func:`add_predictions` takes, and what of them was trained again.
+) -> tuple[list[Variant], list[ExternalModel], dict[str, Arguments], dict[str, Retrained]]:
+    """Return the models to fit and to train, of external ones what :func:`add_predictions` takes, and what was trained again.
 
     External are ``predictions``, and those of ``model_names`` that are stored in cells.
     """
-    to_fit, external = split_stored(adata, model_names)
+    to_train = [model for model in model_names if isinstance(model, ExternalModel)]
+    to_fit, external = split_stored(adata, [name for name in model_names if isinstance(name, str)])
     models = variants(to_fit, model_params)
     predicted, retrained = split_predictions(predictions)
     external |= predicted
-    duplicates = sorted(set(external) & {model.name for model in models})
+    names = [*(model.name for model in models), *(model.name for model in to_train)]
+    duplicates = sorted({name for name in names if names.count(name) > 1} | (set(external) & set(names)))
     if duplicates:
         msg = f"`predictions`: {duplicates} are names of models that the audit fits; give them other names."
         raise ValueError(msg)
-    return models, external, retrained
+    return models, to_train, external, retrained

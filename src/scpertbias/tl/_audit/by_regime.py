@@ -146,7 +146,9 @@ def _add(adata: AnnData, name: str, regime: str, arguments: Arguments, full: Ann
     of_full = _store.models(full)[name]
     if arguments.get("test") is None:
         arguments = {**arguments, "test": of_full.get("test")}
+    cross_fitted, arguments = _cross_fitted(arguments)
     _named(f"{name}@{regime}", lambda: add_predictions(adata, key_added=name, **arguments))
+    _store.add_to_model(adata, name, cross_fitted=cross_fitted)
     record = _store.models(adata)[name]
     unseen = [_held_out.unseen(one, _moments.of(full), None) for one in (of_full, record)]
     if unseen[0] != unseen[1]:
@@ -155,9 +157,14 @@ def _add(adata: AnnData, name: str, regime: str, arguments: Arguments, full: Ann
     _store.add_to_model(adata, name, regime=regime)
 
 
+def _cross_fitted(arguments: Arguments) -> tuple[bool, Arguments]:
+    """Return whether predictions are cross-fitted, and what :func:`add_predictions` takes of the arguments."""
+    return arguments.get("cross_fitted", False), {k: v for k, v in arguments.items() if k != "cross_fitted"}
+
+
 def _predicted(adata: AnnData, name: str, training: str, arguments: Arguments) -> FloatArray:
     """Return predictions as they would be stored (perturbations × genes)."""
-    part = adata.copy()
+    part, (_, arguments) = adata.copy(), _cross_fitted(arguments)
     _named(f"{name}@{training}", lambda: add_predictions(part, key_added=name, **arguments))
     return _results.predictions(part, name, _moments.of(part)).to_numpy(np.float64)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -39,9 +39,10 @@ def collect_results(
     folds: Mapping[str, int],
     fits: Mapping[str, Fits],
     without_random: Mapping[str, Mapping[int, FloatArray]] | None = None,
+    cross_fitted: Collection[str] = (),
 ) -> AuditResults:
     """Put the cross-fitted models together with those that lie in the profiles: external, or trained in a regime."""
-    records = {regime: trained_in(mdata[regime], regime) if regime in mdata.mod else {} for regime in screens}
+    records = {r: trained_in(mdata[r], r, cross_fitted) if r in mdata.mod else {} for r in screens}
     predictions = _predictions(mdata, screens, fits, records)
     unseen = only_unseen(predictions, screens, records, folds)
     without_random = without_random or {}
@@ -124,7 +125,8 @@ def score_models(
     """Score every model in every regime, and those of ``full`` post-hoc everywhere. None where there is no model."""
     if not predictions["full"]:
         return None
-    unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in records["full"].items()}
+    one_split = {name: record for name, record in records["full"].items() if not record.get("cross_fitted")}
+    unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in one_split.items()}
     weights = {regime: _results.control_weights(of_regime, screens[regime]) for regime, of_regime in records.items()}
     scored = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen, weights=weights)
     return scored._replace(table=mark_held_out(scored.table, records["full"], screens["full"], folds))
