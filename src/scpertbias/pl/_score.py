@@ -217,7 +217,7 @@ def _decorate(ax: Axes, metric: str, ticks: list[str], held_out: pd.DataFrame, r
     else:
         handles.append(Line2D([], [], color="black", linestyle="dashed", label="baseline (training\nmean), median"))
     if f"{metric}_ceiling" in held_out:
-        handles.append(Line2D([], [], color="black", linestyle="dotted", label="ceiling (the truth\nitself), median"))
+        handles.append(Line2D([], [], color="black", linestyle="dotted", label="ceiling (perfect\nprediction), median"))
     if _markers(metric)[0]:
         for face, kind in (("none", "plain"), ("black", "without shared noise")):
             marker = Line2D([], [], color="black", marker="o", linestyle="none", markersize=4, label=kind)
