@@ -67,7 +67,7 @@ def prepare(
         if from_cells := [*deep, *(model.name for model in external)]:
             msg = (
                 f"`models`: {from_cells} are trained on cells, but these are profiles. Audit the cells, or add the "
-                f"predictions of the models: predictions={name: table}."
+                f"predictions of the models: predictions={{name: table}}."
             )
             raise ValueError(msg)
         return AuditInput(_copy_of_profiles(adata, settings), net)
