@@ -80,7 +80,7 @@ def read_predicted(path: Path) -> pd.DataFrame:
 
 CARD = ("DATACARD.md", "datacard.json")
 BESIDE_CELLS = ("SHA256SUMS", "perturbations_to_predict.csv", "splits.csv", "gene_sets.csv")
-"""What an export holds beside the cells of each regime and its card."""
+"""Files of an export, except the cells of each regime and its card."""
 FILES = ("audit.html", "audit.json", "audit.h5mu", "config.toml")
 TABLES = "tables"
 
