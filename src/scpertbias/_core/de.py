@@ -94,14 +94,14 @@ class ObservedChanges:
 
 @dataclass(frozen=True)
 class DeMetric:
-    """What a score of differential expression is called, and which way is better; all have a ceiling and are scaled."""
+    """What a score of differential expression is called, and which way is better; all have a ceiling and share no noise."""
 
     label: str
     best: float
     higher_is_better: bool
     ceiling: bool = True
     scaled: bool = True
-    unshared: bool = False
+    unshared: bool = True
 
 
 DE_METRICS: Mapping[str, DeMetric] = {
