@@ -28,7 +28,11 @@ def frame(model, n=20, *, better=0.0, gaps=(), **columns):
             out[f"{name}_baseline"] = base
         out[f"{name}_ceiling"] = base + (0.3 if metric.higher_is_better else -0.3)
     out = out.drop(columns="discrimination_ceiling").assign(l2_baseline_ceiling=base - 0.3)
-    out["control_noise"], out["detected"] = 0.01, pd.array(np.arange(n) % 3 > 0, dtype="boolean")
+    out["inflation"], out["control_noise"], out["detected"] = (
+        0.01,
+        0.01,
+        pd.array(np.arange(n) % 3 > 0, dtype="boolean"),
+    )
     out.loc[list(gaps), list(ALL_METRICS)] = np.nan
     return out.assign(**columns)
 
@@ -102,12 +106,28 @@ def test_small_folds_are_the_reason_why_there_is_no_discrimination():
 
 
 def test_notes_on_control_noise_and_on_constant_models():
-    scores = frame("a", better=0.1).assign(control_noise=0.3)
+    scores = frame("a", n=60, better=0.1).assign(control_noise=0.3, inflation=0.08)
     got = look(summarize(scores, shape=shape(), constant=["a"]), "a")["note"]
     assert "control noise 0.30 > 0.1" in got["pearson_delta"]
-    assert got["l2"] == ""
+    assert "inflation 0.08 > 0.05: read pearson_delta_unshared" in got["pearson_delta"]
+    assert got["l2"] == got["pearson_delta_unshared"] == ""
     assert got["pearson_delta_perturbed"].startswith("one prediction for all unseen perturbations")
     assert got["discrimination"] == "one prediction for all unseen perturbations"
+
+
+def test_intervals_of_few_perturbations_in_number_or_in_effect_are_labeled():
+    """With heavy tails a few perturbations make most of an error: its interval is too narrow, and says so."""
+    many, few = frame("a", n=60, better=0.1), frame("b", n=49, better=0.1)
+    heavy = frame("c", n=60, better=0.1)
+    heavy.loc[0, "l2"] += 20
+    notes = {}
+    for scores in (many, few, heavy):
+        model = scores["model"].iloc[0]
+        notes[model] = look(summarize(scores, shape=shape()), model)["note"]
+    assert notes["a"]["l2"] == notes["c"]["mae"] == notes["a"]["l2_skill"] == ""
+    assert notes["b"]["l2"] == notes["b"]["l2_skill"] == notes["c"]["l2"] == "approximate interval"
+    none = look(summarize(frame("a", n=9), shape=shape()), "a")["note"]
+    assert not none.str.contains("approximate").any()
 
 
 def test_no_room():

@@ -1,4 +1,4 @@
-"""What noise of the control does to statistics of scores: all perturbations are compared with the same control."""
+"""Effect of control noise on statistics of scores: all perturbations are compared with the same control."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class ControlNoise:
     drawn_rows: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def variance(self, coefficients: Mapping[str, FloatArray]) -> float:
-        """Variance of a statistic that moves by coefficients (R) times the columns."""
+        """Variance of a statistic that changes by coefficients (R) times the columns."""
         if self.draws.keys() >= coefficients.keys():
             return variance_over_draws(self.draws, self.drawn_rows, coefficients)
         along = np.asarray(sum(self.derivatives[name].along(c) for name, c in coefficients.items()))
         return variance_of(self.blocks, along)
 
     def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
-        """Variance of a sum of squared errors: what errors multiply, and noise of the control alone.
+        """Variance of a sum of squared errors: products with errors, and control noise alone.
 
         Parameters
         ----------
         coefficients
             As for :meth:`variance`.
         squares
-            How much the square of each error counts (R).
+            Weight of each squared error (R).
         """
         terms = {name: (self.derivatives[name], c) for name, c in squares.items()}
         # The errors themselves hold this noise: the first term has it twice too often.

@@ -17,6 +17,7 @@ from .._core.metrics import ALL_METRICS, METRICS, evaluate, evaluate_ceilings
 from .._docs import docs
 from .._log import added
 from .._moments import Screen
+from ._comparison import comparison_table
 from ._control_noise import ControlNoise
 from ._reference import Reference, reference
 from ._summary import summarize
@@ -52,6 +53,7 @@ def score(
 
     %(field_scores)s
     %(field_summary)s
+    %(field_comparison)s
 
     Raises
     ------
@@ -91,10 +93,11 @@ def score(
     known, constant = screen.detection.response_known, _results.constant(records)
     summary = summarize(scores, shape=screen.noise_shape, known=known, noise=noise, constant=constant)
     adata = adata.copy() if copy else adata
-    _store.put(adata, scores=scores, summary=summary)
+    _store.put(adata, scores=scores, summary=summary, comparison=comparison_table(scores))
     added(
         "'scores', a row for each model, perturbation and split (adata.uns['scpertbias'])",
         "'summary', a row for each model and metric (adata.uns['scpertbias'])",
+        "'comparison', a row for each pair of models and metric (adata.uns['scpertbias'])",
     )
     return adata if copy else None
 

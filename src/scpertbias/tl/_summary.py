@@ -1,4 +1,4 @@
-"""What the scores of many perturbations say of a model."""
+"""Summary of the scores of many perturbations."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from .._core.resampling import (
     Estimate,
     average_within,
     benjamini_hochberg,
+    is_approximate,
     linear_bounds,
     log_bounds,
     mean_of,
@@ -28,9 +29,14 @@ from ._control_noise import ControlNoise
 from ._skills import NoiseByPerturbation, Subset, l2_skill, linear_skill, sign_of
 
 SUBSETS = ("all", "common", "detected")
-NOISY = 0.1
+NOISY, INFLATED = 0.1, 0.05
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
+BESIDE = {
+    "control_noise": (NOISY, "control noise {:.2f} > {}: rewards the noise of the control"),
+    "inflation": (INFLATED, "inflation {:.2f} > {}: read pearson_delta_unshared"),
+}
+APPROXIMATE = "approximate interval"
 NO_CALLS = f"no perturbation has {LEAST_CALLS} differentially expressed genes"
 SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
 
@@ -44,7 +50,7 @@ def summarize(
     constant: Collection[str] = (),
     common: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """Summarize held-out scores: each metric's mean with interval, its difference to the baseline, the scaled scores.
+    """Summarize held-out scores: mean with interval, difference from the baseline, and skill scores.
 
     Subsets: ``all`` held-out perturbations that the model predicts, those that all models predict (``common``, unless
     given), and of all the ``detected`` ones. Each comparison with the baseline is paired, on the perturbations of that
@@ -78,29 +84,12 @@ def _noise_of(
 
 
 def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
-    """Return the perturbations that every model of a table predicts (of an audit, in every regime)."""
+    """Return the perturbations that every model of a table predicts (for an audit, in every regime)."""
     known = held_out[np.isfinite(held_out["l2"])]
     by = ["model", "regime"] if "regime" in held_out.columns else ["model"]
     predicted = [set(frame["perturbation"]) for _, frame in known.groupby(by, sort=False)]
     n_expected = len(held_out[by].drop_duplicates())
     return set.intersection(*predicted) if predicted and len(predicted) == n_expected else set()
-
-
-def paired_differences(scores: pd.DataFrame, model: str, others: Collection[str]) -> pd.DataFrame:
-    """Compare a model with others by the error relative to the mean baseline, on the perturbations that all of them predict.
-
-    ``difference`` is other − model, so positive where the model is better.
-    """
-    full = scores[(scores["split"] == "test") & (scores["regime"] == "full") & (scores["trained_on"] == "full")]
-    full = full[full["model"].isin([model, *others])]
-    full = full[full["perturbation"].isin(predicted_by_all(full))]
-    by_model = full.groupby(["perturbation", "model"])["l2_ratio"].mean().unstack("model")
-    rows = []
-    for other in others:
-        mean = mean_of((by_model[other] - by_model[model]).to_numpy(np.float64) if len(by_model) else np.empty(0))
-        bounds = {"difference": mean.estimate, "ci_low": mean.low, "ci_high": mean.high}
-        rows.append({"model": model, "other": other, "n": mean.n, "n_effective": mean.n_effective, **bounds})
-    return pd.DataFrame(rows)
 
 
 def averaged(frame: pd.DataFrame, names: npt.NDArray[np.str_]) -> dict[str, FloatArray]:
@@ -127,13 +116,18 @@ def _rows(subset: Subset) -> list[dict[str, object]]:
         compared = (subset.table["l2"], subset.table["l2_baseline"]) if name in DE_METRICS else (values, baseline)
         same, shared = _same(name, *compared), _shared_by_mean(name, values, subset)
         mean = _mean(name, values, constant=subset.constant, shared=shared)
-        note = _note(name, subset, mean.n)
         difference = mean_of(values - baseline, shared=_shared_by_difference(name, values - baseline, subset, shared))
         plain = _plain(subset.table, name, mean, difference, same=same)
-        rows.append({**_labels(subset, name), **plain, "note": note})
+        rows.append({**_labels(subset, name), **plain, "note": _note(name, subset, mean)})
         if metric.scaled:
             skill = l2_skill(subset) if name == "l2" else linear_skill(subset, name)
-            rows.append({**_labels(subset, f"{name}_skill"), **_scaled(skill, same=same), "note": skill.reason or note})
+            rows.append(
+                {
+                    **_labels(subset, f"{name}_skill"),
+                    **_scaled(skill, same=same),
+                    "note": skill.reason or _note(name, subset, skill),
+                }
+            )
     return rows
 
 
@@ -203,7 +197,7 @@ def _baseline(table: Mapping[str, FloatArray], name: str) -> FloatArray:
 
 
 def _same(name: str, values: FloatArray, baseline: FloatArray) -> bool:
-    """Whether a model is the baseline, up to the rounding of layers that were stored as float32."""
+    """Whether a model equals the baseline, up to the rounding of float32 layers."""
     known = np.isfinite(values) & np.isfinite(baseline)
     if not known.any():
         return False
@@ -212,13 +206,13 @@ def _same(name: str, values: FloatArray, baseline: FloatArray) -> bool:
 
 
 def average(values: FloatArray) -> float:
-    """Mean of the finite values, NaN if there is none."""
+    """Mean of the finite values, or NaN."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _note(name: str, subset: Subset, n: int) -> str:
-    table = subset.table
+def _note(name: str, subset: Subset, mean: Estimate) -> str:
+    table, n = subset.table, mean.n
     if name == "discrimination" and n == 0 and np.isfinite(table["l2"]).any():
         return SMALL_FOLDS
     if name in DE_METRICS and n == 0:
@@ -228,7 +222,9 @@ def _note(name: str, subset: Subset, n: int) -> str:
         notes.append(OFFSET)
     if subset.constant and name == "discrimination":
         notes.append(ONE_PREDICTION)
-    noise = average(np.where(np.isfinite(table[name]), table["control_noise"], np.nan))
-    if name == "pearson_delta" and noise > NOISY:
-        notes.append(f"control noise {noise:.2f} > {NOISY}: rewards the noise of the control")
+    if np.isfinite(mean.low) and is_approximate(n, mean.n_effective):
+        notes.append(APPROXIMATE)
+    if name == "pearson_delta":
+        beside = {key: average(np.where(np.isfinite(table[name]), table[key], np.nan)) for key in BESIDE}
+        notes += [text.format(beside[key], limit) for key, (limit, text) in BESIDE.items() if beside[key] > limit]
     return "; ".join(notes)
