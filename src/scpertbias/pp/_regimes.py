@@ -117,6 +117,8 @@ def make_regimes(
         else:
             modalities[name] = profiles[:, keep].copy()
             _store.put_obs(modalities[name], *target_measured(modalities[name]))
+            for model in _store.models(modalities[name]):  # predictions of the full model, on the genes that are left
+                _store.add_to_model(modalities[name], model, regime="full")
     mdata = _compat.mudata(modalities)
     _store.put(mdata, regimes_left_out=left_out_table(plan))
     return mdata

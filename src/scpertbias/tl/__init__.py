@@ -17,6 +17,7 @@ from ._balance import balance
 from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
+from ._external_model import external_model
 from ._metric import metric
 from ._power import power
 from ._probes import probes
@@ -36,6 +37,7 @@ __all__ = [
     "confounding",
     "coupling",
     "enrich",
+    "external_model",
     "fit_additive",
     "fit_bilinear",
     "fit_no_change",

@@ -111,9 +111,15 @@ def coupling_table(
     of_regime = {r: None if r in OTHER_VALUES else RegimeFits(mdata, r, net, at_hand.get(r, {})) for r in others}
     rows = []
     for model in models:  # outside: the full model is fitted once for all regimes
-        regimes = [regime for regime in others if model in _store.models(mdata[regime])]
+        regimes = [regime for regime in others if _trained_in(mdata[regime], model, regime)]
         rows += [row for regime in regimes for row in _rows(model, regime, full, of_regime[regime])]
     return pd.DataFrame(rows, columns=_tables.columns("coupling"))
+
+
+def _trained_in(adata: AnnData, model: str, regime: str) -> bool:
+    """Whether a model was trained in a regime: predictions of the full model may lie there, too, and say so."""
+    record = _store.models(adata).get(model)
+    return record is not None and record.get("regime", regime) == regime
 
 
 class RegimeFits:
@@ -229,6 +235,8 @@ def _unseen(record: Mapping[str, Any], full: RegimeFits) -> BoolArray:
 
 def _cannot_refit(record: Mapping[str, Any], full: RegimeFits) -> str:
     """Return why a model cannot be fitted again from what is stored; empty if it can."""
+    if record["kind"] not in closed_forms():
+        return "training rows need a training on all perturbations, and it was trained without each fold only"
     if "net" in specs()[record["kind"]].needs and full.graphs() is None:
         return "training rows need the net: pass net="
     tables = [str(name) for name in record.get("tables", [])]

@@ -48,7 +48,9 @@ def add_external(
     """Add external predictions to the profiles; the held-out perturbations of all models must be known."""
     for name, arguments in external.items():
         record = arguments.pop("record", {})
+        cross_fitted = arguments.pop("cross_fitted", False)
         add_predictions(profiles, key_added=name, **arguments)
+        _store.add_to_model(profiles, name, cross_fitted=cross_fitted)
         _results.copy_batch_weights(profiles, name, record)
     _check_held_out(profiles, external, {model.name for model in models}, split_key)
 
