@@ -19,7 +19,7 @@ from scpertbias._core.z_scores import scaled
 
 LEAST_CALLS = 5
 SMALLEST = 1.95
-"""A z of less has a p above 0.05, whatever the rounding."""
+"""A smaller z has a p above 0.05, rounding included."""
 NO_CHANGE = 1e-12
 
 
@@ -127,7 +127,7 @@ def de_scores(predicted: Sequence[FloatArray], observed: Sequence[ObservedChange
     Parameters
     ----------
     predicted
-        Predicted changes, one array for each comparison; a row with NaN is no prediction.
+        Predicted changes, one array for each comparison; a row with NaN is not a prediction.
     observed
         What each is compared with.
 

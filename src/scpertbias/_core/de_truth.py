@@ -19,7 +19,7 @@ ORDERS = ((0, 1), (1, 0))
 
 @dataclass(frozen=True)
 class DeTruth:
-    """Observed changes of P perturbations on G genes, and what the truth itself would score.
+    """Observed changes of P perturbations on G genes, and the scores of the true changes.
 
     ``change`` (P, G) are the changes against all control cells, ``errors`` (2, P, G) their standard errors against either
     half (NaN in genes that are not judged), ``targets`` (P, G) the own targets and ``weights`` (P, S) the shares of the

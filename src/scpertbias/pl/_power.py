@@ -33,7 +33,7 @@ def power(
 ) -> Any:
     """Draw the expected reproducibility of effects by number of cells.
 
-    Bold is the screen, with its 95 %% interval; each other line is a perturbation. Dots mark the cells that there are, dashed
+    Bold is the screen, with its 95%% interval; each other line is a perturbation. Dots mark the cells that there are, dashed
     lines the targets of :func:`scpertbias.tl.power`.
 
     Parameters
