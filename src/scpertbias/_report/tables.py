@@ -27,6 +27,7 @@ NAMES = (
     "target_response",
     "specificity",
     "probes",
+    "calibration",
     "recurrence",
     "variance_ratio",
     "attribution_check",

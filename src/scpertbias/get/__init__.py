@@ -2,7 +2,7 @@
 
 from ._attribution import attribution_agreement, attribution_check, enrich
 from ._de import de
-from ._metrics import metric, probes
+from ._metrics import calibration, metric, probes
 from ._models import attributions, cell_eval, history, models, predictions
 from ._retraining import coupling, models_left_out, random_removals, ranking, regimes_left_out, retraining
 from ._scores import error_by_n_genes, recurrence, scores, specificity, summary, variance_ratio
@@ -14,6 +14,7 @@ __all__ = [
     "attributions",
     "balance",
     "cell_eval",
+    "calibration",
     "check",
     "confounding",
     "coupling",

@@ -2,6 +2,7 @@
 
 from ._attribution_agreement import attribution_agreement
 from ._balance import balance
+from ._calibration import calibration
 from ._confounding import confounding
 from ._enrich import enrich
 from ._error_by_n_genes import error_by_n_genes
@@ -19,6 +20,7 @@ from ._variance_ratio import variance_ratio
 __all__ = [
     "attribution_agreement",
     "balance",
+    "calibration",
     "confounding",
     "enrich",
     "error_by_n_genes",
