@@ -64,12 +64,10 @@ def light(adata: AnnData, layer: str | None) -> AnnData:
 def assembled(
     x: Any, obs: pd.DataFrame, var: pd.DataFrame, layer: str | None, record: Mapping[str, Any] | None
 ) -> AnnData:
-    """Return an AnnData with one matrix, in ``X`` or in a layer that this package made as ``record`` says."""
-    if layer is None:
-        return AnnData(X=x, obs=obs, var=var)
-    cells = AnnData(obs=obs, var=var, layers={layer: x})
+    """Return an AnnData with one matrix, in ``X`` or in a layer, that this package made as ``record`` says."""
+    cells = AnnData(X=x, obs=obs, var=var) if layer is None else AnnData(obs=obs, var=var, layers={layer: x})
     if record is not None:
-        put(cells, **{_keys.LAYERS: {layer: record}})
+        put(cells, **{_keys.LAYERS: {"X" if layer is None else layer: record}})
     return cells
 
 
@@ -114,13 +112,23 @@ def profiles_record(adata: AnnData) -> dict[str, Any] | None:
 
 
 def layer_record(adata: AnnData, layer: str | None) -> dict[str, Any] | None:
-    """Return how this package made a layer, or None if it did not."""
-    return root(adata).get(_keys.LAYERS, {}).get(layer) if layer is not None else None
+    """Return how this package made a layer (or ``X``, of a file that it wrote), or None if it did not."""
+    record = root(adata).get(_keys.LAYERS, {}).get("X" if layer is None else layer)
+    return None if record is None else dict(record)
 
 
 def models(adata: AnnData) -> dict[str, dict[str, Any]]:
     """Return the records of the stored models."""
     return {str(k): dict(v) for k, v in root(adata).get(_keys.MODELS, {}).items()}
+
+
+def model_colors(data: AnnData | MuData) -> dict[str, str]:
+    """Return the colors of models that are kept, or that users have set."""
+    colors = data.uns.get(_keys.MODEL_COLORS, {})
+    if not isinstance(colors, Mapping):
+        msg = f"`uns[{_keys.MODEL_COLORS!r}]` is a {type(colors).__name__}; a mapping from model to color is needed."
+        raise TypeError(msg)
+    return {str(name): str(color) for name, color in colors.items()}
 
 
 def has_table(data: AnnData | MuData, name: str) -> bool:
@@ -171,6 +179,12 @@ def put(data: AnnData | MuData, **entries: Any) -> None:
             new[name] = plain(value)
     with _quiet():
         data.uns[_keys.ROOT] = new
+
+
+def put_model_colors(data: AnnData | MuData, colors: Mapping[str, str]) -> None:
+    """Keep the colors of models; a view stays a view, and keeps none."""
+    if not data.is_view:
+        data.uns[_keys.MODEL_COLORS] = plain(dict(colors))
 
 
 def put_layer(adata: AnnData, key: str, values: Any, record: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scpertbias._core.de import DE_SCORES, ObservedChanges, de_scores
+from scpertbias._core.de import DE_SCORES, ObservedChanges, called, de_scores
 from scpertbias._core.de_truth import DeTruth
 from scpertbias._core.z_scores import z_scores
 
@@ -47,7 +47,7 @@ def test_predictions_hold_the_half_that_they_are_not_judged_by():
     weights = np.random.default_rng(1).dirichlet(np.ones(3), size=P)
     by_half = [predicted - weights @ truth.control_shift[a] for a in (0, 1)]
     expected = de_scores(by_half, truth.observed[::-1])
-    scores = truth.scores(predicted, weights)
+    scores = truth.scores(truth.control + predicted, weights)
     assert np.isfinite(scores["de_auprc"]).any()
     for name in DE_SCORES:
         np.testing.assert_allclose(scores[name], expected[name])
@@ -97,4 +97,23 @@ def test_noise_alone_has_no_ceiling_and_a_row_of_one_cell_no_score():
     assert all(np.isnan(values[2]) for values in truth.ceilings().values())
     none = truth_of(moments_of(x, row, batch))
     assert sum(o.n_called.sum() for o in none.observed) < 10
-    assert np.isnan(none.scores(none.truth, np.zeros((P, 1)))["de_auprc"]).all()
+    assert np.isnan(none.scores(none.control + none.truth, np.zeros((P, 1)))["de_auprc"]).all()
+
+
+def test_no_change_is_no_change_also_in_single_precision():
+    x, row, batch = draw(8, effect=0.8)
+    truth = truth_of(moments_of(x, row, batch))
+    control = np.tile(truth.control, (P, 1)).astype(np.float32).astype(np.float64)
+    assert (control != truth.control).any()
+    scores = truth.scores(control, np.zeros((P, 3)))
+    assert [set(values[np.isfinite(values)]) for values in scores.values()] == [{0.5}, {0.0}, {0.0}, {1.0}]
+
+
+def test_calls_against_all_control_cells():
+    x, row, batch = draw(8, effect=0.8)
+    moments = moments_of(x, row, batch)
+    targets = np.zeros((P, len(GENES)), dtype=bool)
+    targets[:, :5] = True
+    calls = called(z_scores(moments, ROWS)[:, GENES])
+    np.testing.assert_array_equal(truth_of(moments).n_called, calls.sum(axis=1))
+    np.testing.assert_array_equal(truth_of(moments, targets=targets).n_called, calls[:, 5:].sum(axis=1))

@@ -6,17 +6,20 @@ them: changes against one half of the control by changes against the other half.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.de_kernels import score_rows
 from scpertbias._core.detection import FDR
 from scpertbias._core.z_scores import scaled
 
 LEAST_CALLS = 5
+SMALLEST = 1.95
+"""A z of less has a p above 0.05, whatever the rounding."""
 NO_CHANGE = 1e-12
 
 
@@ -41,13 +44,19 @@ def q_values(z: FloatArray) -> FloatArray:
 
 
 def called(z: FloatArray) -> BoolArray:
-    """Whether the q of a z is below 0.05, without the q of all others."""
-    p = np.where(np.isnan(z), 2.0, p_values(z))  # above any p, and so after all of them
-    rising, n = np.sort(p, axis=1), np.maximum((~np.isnan(z)).sum(axis=1, keepdims=True), 1)
-    passes = rising * n / np.minimum(np.arange(1, p.shape[1] + 1), n) < FDR
-    last = p.shape[1] - 1 - np.argmax(passes[:, ::-1], axis=1)
-    limit = np.where(passes.any(axis=1), rising[np.arange(len(p)), last], -1.0)
-    return np.asarray(p <= limit[:, None], dtype=np.bool_)
+    """Whether the q of a z is below 0.05, without the q of all others: only a p below 0.05 can be."""
+    calls = np.zeros(z.shape, dtype=np.bool_)
+    row, gene = np.nonzero(np.abs(z) > SMALLEST)
+    p = p_values(z[row, gene])
+    order = np.argsort(row + p)  # by row and then by p, which is below 1
+    row, gene, p = row[order], gene[order], p[order]
+    n_candidates, n = np.bincount(row, minlength=len(z)), (~np.isnan(z)).sum(axis=1)
+    rank = np.arange(1, len(p) + 1) - (np.cumsum(n_candidates) - n_candidates)[row]
+    limit = np.full(len(z), -1.0)
+    passes = p * n[row] / rank < FDR
+    np.maximum.at(limit, row[passes], p[passes])
+    calls[row, gene] = p <= limit[row]
+    return calls
 
 
 @dataclass(frozen=True)
@@ -83,71 +92,37 @@ class ObservedChanges:
         return ObservedChanges(self.change[rows], self.error[rows], self.called[rows])
 
 
-def flattened(predicted: FloatArray) -> FloatArray:
-    """Predicted changes with those below rounding set to 0."""
-    return np.where(np.abs(predicted) < NO_CHANGE, 0.0, predicted)
+@dataclass(frozen=True)
+class DeMetric:
+    """What a score of differential expression is called, and which way is better; all have a ceiling and are scaled."""
+
+    label: str
+    best: float
+    higher_is_better: bool
+    ceiling: bool = True
+    scaled: bool = True
+    unshared: bool = False
 
 
-def de_direction(predicted: FloatArray, observed: ObservedChanges) -> FloatArray:
-    """Share of the called genes that are predicted to change in the observed direction; no change counts half."""
-    # 1 where the signs agree, 0 where they differ, 1/2 where no change is predicted
-    agree = (1 + np.sign(predicted) * np.sign(observed.change)) / 2
-    share: FloatArray = np.where(observed.called, agree, 0.0).sum(axis=1) / observed.n_called
-    return share
+DE_METRICS: Mapping[str, DeMetric] = {
+    "de_direction": DeMetric("share of differentially expressed genes in the right direction", 1.0, True),
+    "de_auprc": DeMetric("average precision of differentially expressed genes in the right direction", 1.0, True),
+    "de_spearman": DeMetric("rank correlation over differentially expressed genes", 1.0, True),
+    "de_nmae": DeMetric("absolute error over differentially expressed genes relative to no change", 0.0, False),
+}
 
 
-def de_nmae(predicted: FloatArray, observed: ObservedChanges) -> FloatArray:
-    """Absolute error over the called genes, relative to that of predicting no change."""
-    away, size = (
-        np.where(observed.called, np.abs(x), 0.0).sum(axis=1) for x in (predicted - observed.change, observed.change)
-    )
-    ratio: FloatArray = away / size
-    return ratio
-
-
-def de_spearman(predicted: FloatArray, observed: ObservedChanges) -> FloatArray:
-    """Rank correlation of predicted and observed changes over the called genes; 0 where all are predicted alike."""
-    correlations = np.empty(len(predicted))
-    for i, genes in enumerate(observed.called):
-        u, v = _mid_ranks(predicted[i, genes]), _mid_ranks(observed.change[i, genes])
-        size = float(np.sqrt((u @ u) * (v @ v)))
-        correlations[i] = u @ v / size if size > 0 else 0.0
-    return correlations
-
-
-def de_auprc(predicted: FloatArray, observed: ObservedChanges) -> FloatArray:
-    """Average precision of predicted changes over standard error; a hit is a called gene in the right direction.
-
-    Recall is of all called genes. A gene that is not predicted to change has no rank.
-    """
-    precision = np.empty(len(predicted))
-    hits = observed.called & (predicted * observed.change > 0)
-    with np.errstate(invalid="ignore"):
-        sizes = np.where(predicted != 0, np.abs(predicted) / observed.error, np.nan)
-    for i, of_hits in enumerate(hits):
-        size = sizes[i]
-        genes, found_at = np.sort(size[~np.isnan(size)]), np.sort(size[of_hits])
-        # Precision at the threshold of each hit: hits at least as large, of all genes at least as large
-        n_hits = len(found_at) - np.searchsorted(found_at, found_at)
-        n_genes = len(genes) - np.searchsorted(genes, found_at)
-        precision[i] = np.sum(n_hits / n_genes)
-    average: FloatArray = precision / observed.n_called
-    return average
-
-
-def _mid_ranks(values: FloatArray) -> FloatArray:
-    """Ranks within a vector about their mean, those of equal values averaged."""
-    rising = np.sort(values)
-    twice = np.searchsorted(rising, values) + np.searchsorted(rising, values, side="right")
-    return twice.astype(np.float64) - len(values)
-
-
-DeScore = Callable[[FloatArray, ObservedChanges], FloatArray]
-DE_SCORES: Mapping[str, DeScore] = {f.__name__: f for f in (de_direction, de_auprc, de_spearman, de_nmae)}
+DE_SCORES = tuple(DE_METRICS)
 
 
 def de_scores(predicted: Sequence[FloatArray], observed: Sequence[ObservedChanges]) -> dict[str, FloatArray]:
     """Score predicted changes in each of several comparisons, and average over those with at least 5 called genes.
+
+    ``de_direction`` is the share of the called genes that are predicted to change in the observed direction; no change counts
+    half. ``de_auprc`` is the average precision of predicted changes over standard error: a hit is a called gene in the right
+    direction, recall is of all called genes, and a gene that is not predicted to change has no rank. ``de_spearman`` is the
+    rank correlation over the called genes, 0 where all are predicted alike, ``de_nmae`` the absolute error over them, relative
+    to that of predicting no change.
 
     Parameters
     ----------
@@ -161,11 +136,11 @@ def de_scores(predicted: Sequence[FloatArray], observed: Sequence[ObservedChange
     One value for each row, by score; NaN where no comparison has the calls.
     """
     n_rows = len(observed[0].change)
-    total, n = {name: np.zeros(n_rows) for name in DE_SCORES}, np.zeros(n_rows)
+    total, n = np.zeros((len(DE_SCORES), n_rows)), np.zeros(n_rows)
     for x, judged in zip(predicted, observed, strict=True):
         rows = np.flatnonzero((judged.n_called >= LEAST_CALLS) & np.isfinite(x).all(axis=1))
         n[rows] += 1
-        some, x_some = judged.rows(rows), flattened(x[rows])
-        for name, score in DE_SCORES.items():
-            total[name][rows] += score(x_some, some)
-    return {name: values / np.where(n > 0, n, np.nan) for name, values in total.items()}
+        scores, some = np.empty((len(DE_SCORES), len(rows))), judged.rows(rows)
+        score_rows(x[rows], some.change, some.error, some.called, scores, NO_CHANGE)
+        total[:, rows] += scores
+    return dict(zip(DE_SCORES, total / np.where(n > 0, n, np.nan), strict=True))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-from scpertbias._core.de import ObservedChanges, de_scores
+from scpertbias._core.ceilings import ROUNDING
+from scpertbias._core.de import ObservedChanges, called, de_scores
 from scpertbias._core.moments import Moments
 from scpertbias._core.noise import half_differences
 from scpertbias._core.z_scores import z_errors
@@ -21,14 +22,17 @@ class DeTruth:
     """Observed changes of P perturbations on G genes, and what the truth itself would score.
 
     ``observed`` are the changes against each half of the control, ``control_shift`` (2, S, G) the means of the halves less
-    that of all control cells of the batch. ``truth`` (P, G) are the observed changes, shrunk to their size without noise;
-    ``repeats`` are these with errors of the size that observed ones have, of either sign.
+    that of all control cells of the batch. ``control`` (G,) is the mean of all control cells. ``truth`` (P, G) are the observed changes, shrunk to their size without noise;
+    ``repeats`` are these with errors of the size that observed ones have, of either sign. ``n_called`` (P,) are the genes
+    that are called against all control cells.
     """
 
     observed: tuple[ObservedChanges, ObservedChanges]
     control_shift: FloatArray
+    control: FloatArray
     truth: FloatArray
     repeats: tuple[ObservedChanges, ObservedChanges]
+    n_called: IntArray
 
     @classmethod
     def of(cls, moments: Moments, rows: IntArray, genes: IntArray, z: FloatArray, targets: BoolArray) -> DeTruth:
@@ -57,14 +61,24 @@ class DeTruth:
             error[np.isnan(z) | without.any(axis=1)[:, None]] = np.nan
             observed.append(ObservedChanges.of(change - weights @ shift[half], error, targets))
             repeats.append(ObservedChanges.of(truth + sign * apart / 2, error, targets))
-        return cls((observed[0], observed[1]), shift, truth, (repeats[0], repeats[1]))
+        n_called = (called(z) & ~targets).sum(axis=1)
+        return cls(
+            (observed[0], observed[1]),
+            shift,
+            moments.control,
+            truth,
+            (repeats[0], repeats[1]),
+            n_called.astype(np.int64),
+        )
 
     def scores(self, predicted: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
-        """Score predicted changes from control (P, G), each half of the control predicting against the other.
+        """Score predicted means (P, G), each half of the control predicting against the other.
 
         ``weights`` (P, S) are the shares of the batches of the control that are in the predicted changes.
         """
-        by_half = [predicted - weights @ self.control_shift[own] for own, _ in ORDERS]
+        changes = predicted - self.control
+        changes[np.abs(changes) <= ROUNDING * np.abs(predicted)] = 0.0
+        by_half = [changes - weights @ self.control_shift[own] for own, _ in ORDERS]
         return de_scores(by_half, [self.observed[other] for _, other in ORDERS])
 
     def ceilings(self) -> dict[str, FloatArray]:

@@ -39,6 +39,14 @@ class NoiseShape:
         vectors: FloatArray = self.vectors[self.row != row]
         return vectors
 
+    def centered_share(self, genes: IntArray) -> float:
+        """Share of the squared noise on some genes that is left when each vector is centered over them (φ)."""
+        vectors = self.vectors[:, genes]
+        if not len(vectors):
+            return 1 - 1 / len(genes)  # of independent genes
+        # Σ|ν − mean|² / Σ|ν|²
+        return 1 - len(genes) * float(np.sum(vectors.mean(axis=1) ** 2)) / float(np.sum(vectors**2))
+
 
 @dataclass(frozen=True)
 class NoiseParts:

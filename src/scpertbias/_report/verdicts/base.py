@@ -11,8 +11,6 @@ from ...tl._gene_sets import OTHER
 from ..numbers import known
 
 MIN_HELD_OUT = 10
-MANY, FEW = 50, 20
-"""Intervals of fewer perturbations, or of fewer in effect, are approximate."""
 BASELINE = "mean"
 SYSTEMATIC = "systematic"
 YES, PARTLY, NO, INCONCLUSIVE = "yes", "partly", "no", "inconclusive"
@@ -70,11 +68,6 @@ def columns(rows: pd.DataFrame, *names: str) -> Facts:
 def is_judged(row: pd.Series, value: str) -> bool:
     """Whether a row rests on enough perturbations, with a value and an interval."""
     return bool(row["n"] >= MIN_HELD_OUT and known(row[value], row["ci_low"], row["ci_high"]))
-
-
-def is_approximate(n: float, n_effective: float) -> bool:
-    """Whether an interval rests on so few perturbations, in number or in effect, that it is approximate."""
-    return bool(n < MANY or n_effective < FEW)
 
 
 def judged_rows(rows: pd.DataFrame, value: str) -> pd.DataFrame:
