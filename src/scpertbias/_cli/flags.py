@@ -35,6 +35,7 @@ FLAGS = {
     "regimes": "--regimes",
     "n_folds": "--n-folds",
     "n_random": "--n-random",
+    "n_screens": "--calibrate",
     "n_jobs": "--n-jobs",
     "cache": "--cache",
     "modality": "--modality",

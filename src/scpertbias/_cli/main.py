@@ -128,6 +128,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     from .. import _store, get, pp, tl
     from .._report.planted import planted_table
     from .._report.provenance import sha256, versions
+    from .calibration import null_rates
     from .inputs import holds_counts, predictions_by_model, read_cells, read_net
 
     say, start = sayer(args), time.perf_counter()
@@ -144,6 +145,11 @@ def _audit_file(args: argparse.Namespace) -> MuData:
         normalize = holds_counts(adata, args.layer)
         say("auditing" + (" raw counts, normalized on the fly" if normalize else ""))
         mdata = tl.audit(adata, net, sets=sets, predictions=external, normalize=normalize, **_audit_arguments(args))
+        if args.calibrate:
+            say(f"auditing {args.calibrate} screens without effects, made of the control cells")
+            _store.put(
+                mdata, calibration=null_rates(adata, mdata, {**_audit_arguments(args), "normalize": normalize}, args)
+            )
     if truth is not None:
         _store.put(mdata, planted=planted_table(truth, get.check(mdata), get.confounding(mdata)))
     record = {
@@ -267,7 +273,7 @@ def _answer_lines(mdata: MuData, *, verbose: bool) -> list[str]:
     page = content(mdata)
     lines = []
     for one in page["answer"]:
-        lines += [one["question"], f"  {one['text']}"]
+        lines += [one["question"], f"  {one['text']}", *([f"  {one['calibration']}"] if one["calibration"] else [])]
         lines += [f"  - {sentence['text']}" for sentence in one["sentences"] + one["details"] if verbose]
     if cautions := [caution for caution in page["cautions"] if verbose or caution["severe"]]:
         lines += ["Read with care", *(f"  - {caution['text']}" for caution in cautions)]

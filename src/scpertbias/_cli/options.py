@@ -251,6 +251,8 @@ def _audit(command: argparse.ArgumentParser) -> None:
     _models(command)
     add = command.add_argument_group("running and writing").add_argument
     add("--config", type=Path, metavar="FILE", help="options from TOML, as DIR/config.toml has them; flags win")
+    add("--calibrate", type=int, metavar="N",
+        help="say how often each verdict is given in N screens without effects, made of the control cells")  # fmt: skip
     add("--n-jobs", type=int, metavar="N", help="fits to run at a time; no result depends on it (scanpy's setting)")
     add(
         "--cache",
