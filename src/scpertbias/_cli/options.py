@@ -10,6 +10,7 @@ from typing import Any
 
 from .._keys import REGIMES
 from .values import LOOKED_AT, cells, gigabytes, inspectable, names, parameter, prediction
+from .values import command as train_command
 
 EXIT_CODES = """exit codes:
   0    done

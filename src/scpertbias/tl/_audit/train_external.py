@@ -194,7 +194,8 @@ class Trainer:
             table, kind = stored.iloc[1:].dropna(), "expression"
         else:
             table, kind = self._by_name(model, predictions)
-        table = table[table.index.isin(perturbations[PERTURBATION])]
+        control = [] if model.folds else [self._screen.names[0]]  # of folds there would be several
+        table = table[table.index.isin([*perturbations[PERTURBATION], *control])]
         names, genes = (np.array(labels, dtype=str) for labels in (table.index, table.columns))
         return {"values": table.to_numpy(np.float64), "names": names, "genes": genes, "kind": np.array(kind)}
 
