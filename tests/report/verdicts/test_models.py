@@ -8,6 +8,7 @@ from scpertbias._report.content import statement_records, verdict_record
 from scpertbias._report.verdicts.models import baseline_correlation, collapsed_models, models_verdict
 from scpertbias._report.verdicts.scorecard import SPECIFIC_SKILL, scorecard
 from scpertbias._report.wording import card_words
+from scpertbias.tl._comparison import COMPARED, comparison_table
 
 NAN = float("nan")
 SPECIFIC, SIZE, NOT = "perturbation-specific", "right direction, wrong size", "not specific"
@@ -130,7 +131,7 @@ def test_every_category_has_its_sentence(tables, category, kind):
 
 
 def test_skill_by_correlation_stands_beside(tables):
-    row = skill(metric="pearson_delta_perturbed_skill", estimate=0.4, low=0.3, high=0.5)
+    row = skill(metric="pearson_delta_perturbed_unshared_skill", estimate=0.4, low=0.3, high=0.5)
     assert "x (0.40, 95% CI 0.30–0.50, n = 100)" in ask(tables, skill(), row)[1]["pearson_skill"]
     assert "pearson_skill" not in ask(tables, skill(), {**row, "n": 9})[1]
 
@@ -166,17 +167,17 @@ def test_graph_models_without_links_are_left_out_with_the_reason(tables):
 @pytest.mark.parametrize(
     ("shift", "kind"), [(-0.2, "external_better"), (0.2, "external_worse"), (0.0, "external_same")]
 )
-def test_models_of_the_user_are_compared_in_pairs_where_all_predict(tables, shift, kind):
+def test_models_of_the_user_are_compared_in_pairs_where_both_predict(tables, shift, kind):
     rng = np.random.default_rng(0)
     full = {"split": "test", "regime": "full", "trained_on": "full"}
     error = {"mean": np.ones(30), "ridge": rng.normal(1, 0.1, 30)}
     error["mine"] = error["ridge"] + shift + rng.normal(0, 0.05, 30)
     rows = [
-        {**full, "model": m, "perturbation": f"P{i}", "l2_ratio": e, "l2": NAN if m == "mine" and i < 5 else 1.0}
+        {**full, "model": m, "perturbation": f"P{i}", **dict.fromkeys(COMPARED, NAN if m == "mine" and i < 5 else e)}
         for m, errors in error.items()
         for i, e in enumerate(errors)
     ]
-    tables["scores"] = pd.DataFrame(rows)
+    tables["comparison"] = comparison_table(pd.DataFrame(rows))
     tables["models"] = pd.DataFrame({"model": ["ridge", "mine"], "regime": "full", "kind": ["ridge", "external"]})
     made, said = ask(tables, skill("ridge"), skill("mine"))
     assert "ridge (" in said[kind]
@@ -184,6 +185,8 @@ def test_models_of_the_user_are_compared_in_pairs_where_all_predict(tables, shif
     rows = {s["kind"]: s["facts"] for s in made["sentences"]}
     assert "ridge" in rows[kind]["other"]
     assert set(rows[kind]["n"]) == {25}
+    difference = rows[kind]["difference"][rows[kind]["other"].index("ridge")]
+    assert difference == pytest.approx(np.mean(error["ridge"][5:] - error["mine"][5:]))
     tables["models"]["kind"] = "ridge"
     assert not [k for k in ask(tables, skill("ridge"), skill("mine"))[1] if k.startswith("external")]
 
@@ -207,27 +210,15 @@ def test_collapsed_models_are_named_with_their_baseline():
     assert collapsed_models(pd.DataFrame([spread("mean", "mean"), spread("y", "", ratio=0.5)])) == []
 
 
-def scores(*noise):
-    same = {"model": "mean", "regime": "full", "trained_on": "full", "split": "test", "pearson_delta": 0.3}
-    rows = [{**same, "perturbation": str(i), "control_noise": value} for i, value in enumerate(noise)]
-    train, other = {**rows[0], "split": "train", "control_noise": 9.0}, {**rows[0], "model": "x", "control_noise": 9.0}
-    return pd.DataFrame([*rows, train, other, {**rows[0], "pearson_delta": NAN, "control_noise": 9.0}])
-
-
-@pytest.mark.parametrize(("noise", "rests"), [((0.04, 0.08), True), ((0.1, 0.1), True), ((0.04, 0.24), False)])
-def test_nothing_rests_on_pearson_delta_where_the_control_is_noisy(noise, rests):
-    row = skill("mean", metric="pearson_delta", estimate=0.31, low=0.2, high=0.43, ceiling=0.74)
-    (said,) = statement_records(baseline_correlation(pd.DataFrame([skill(), row]), scores(*noise)))
-    if rests:
-        assert said["kind"] == "correlation_of_mean"
-        assert "0.31 (95% CI 0.20–0.43, n = 100, noise ceiling 0.74)" in said["text"]
-    else:
-        assert said["kind"] == "correlation_of_noise"
-        assert "0.31" not in said["text"]
-        assert "(noise 0.14, limit 0.1)" in said["text"]
+def test_the_correlation_of_the_mean_is_that_without_shared_noise():
+    plain = skill("mean", metric="pearson_delta", estimate=0.5, low=0.45, high=0.6, ceiling=0.8)
+    row = skill("mean", metric="pearson_delta_unshared", estimate=0.31, low=0.2, high=0.43, ceiling=0.74)
+    (said,) = statement_records(baseline_correlation(pd.DataFrame([skill(), plain, row]), pd.DataFrame()))
+    assert said["kind"] == "correlation_of_mean"
+    assert "0.31 without shared noise (95% CI 0.20–0.43, n = 100, noise ceiling 0.74)" in said["text"]
 
 
 @pytest.mark.parametrize(("n", "low"), [(9, 0.2), (100, NAN)])
-def test_nothing_rests_on_a_pearson_delta_without_interval(n, low):
-    summary = pd.DataFrame([skill("mean", metric="pearson_delta", n=n, low=low)])
-    assert baseline_correlation(summary, scores(0.04)) == []
+def test_nothing_rests_on_a_correlation_without_interval(n, low):
+    summary = pd.DataFrame([skill("mean", metric="pearson_delta_unshared", n=n, low=low)])
+    assert baseline_correlation(summary, pd.DataFrame()) == []

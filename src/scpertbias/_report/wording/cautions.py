@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..numbers import by_words, count, listed, percent, percent_interval, upper
-from .terms import DEGENERATE, Facts, plural, sample_size, without
+from ..numbers import between, by_words, count, listed, percent, short, upper
+from .terms import DEGENERATE, Facts, plural, sample_size, some_names, without
 
 
 def _above_ceiling(f: Facts) -> str:
     return (
-        f"{f['model']} scores above the noise ceiling ({percent(f['skill'])}, 95% CI "
-        f"{percent_interval(f['ci_low'], f['ci_high'])}, {sample_size(f['n'], f['n_effective'])}). Check that its training "
+        f"{f['model']} scores above the noise ceiling ({short(f['skill'])}, 95% CI "
+        f"{between(f['ci_low'], f['ci_high'], short)}, {sample_size(f['n'], f['n_effective'])}). Check that its training "
         "data exclude the held-out perturbations"
     )
 
@@ -69,4 +69,8 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "regime_left_out": lambda f: f"Not run {without(f['regime'])}: {f['reason']}",
     "model_left_out": lambda f: f"{f['model']} was left out: {f['reason']}",
     "few_perturbations": _few_perturbations,
+    "shared_noise": lambda f: (
+        f"Noise of the same cells in predicted and observed effects raises the correlations of {some_names(f['model'])} by up "
+        f"to {short(max(f['inflation']))} (limit {f['max_inflation']}). Read the correlations without shared noise"
+    ),
 }
