@@ -192,6 +192,7 @@ def _export(command: argparse.ArgumentParser) -> None:
     add("--n-random", type=int, metavar="N", default=0, help="regimes without as many random genes (%(default)s)")
     add("--train-only", action="store_true", help="leave out the cells of the test perturbations")
     _memory(add)
+    add("--title", metavar="TEXT", help="name of the screen on its card; default: FILE's name")
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _regimes, here")
     add("--force", action="store_true", help="replace an earlier export in DIR")
     _quiet(command)

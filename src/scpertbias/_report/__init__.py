@@ -2,5 +2,6 @@
 
 from .content import schema, to_json
 from .page import report
+from .screen_card import data_card
 
-__all__ = ["report", "schema", "to_json"]
+__all__ = ["data_card", "report", "schema", "to_json"]
