@@ -4,9 +4,9 @@ from xml.etree import ElementTree
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from scpertbias._report.figures import FIGURES, MOST_DOTS, figures, inline_svg
 
 from scpertbias import _store, pl
-from scpertbias._report.figures import FIGURES, MOST_DOTS, figures, inline_svg
 from scpertbias._report.tables import read
 
 

@@ -38,6 +38,7 @@ FLAGS = {
     "n_jobs": "--n-jobs",
     "cache": "--cache",
     "modality": "--modality",
+    "names": "--names",
 }
 LISTS = ("--models", "--regimes", "--batch", "--covariates")  # a comma separates their names
 _NAMES = "|".join(FLAGS)

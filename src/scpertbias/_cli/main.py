@@ -19,6 +19,7 @@ from .config import as_toml, parsed
 from .flags import in_flags
 from .inspection import echo_inspection, print_inspection
 from .options import model_params
+from .pages import UsageError, render_comparison, render_report
 from .signals import StopSignal, stoppable
 
 if TYPE_CHECKING:
@@ -34,7 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     args = parsed(argv)
     args.command_line, args.start = shlex.join(["scpertbias", *argv]), time.perf_counter()
-    runs = {"inspect": print_inspection, "audit": _audit, "report": _report, "demo": _demo, "schema": _schema}
+    runs = {
+        "inspect": print_inspection,
+        "audit": _audit,
+        "report": render_report,
+        "compare": render_comparison,
+        "demo": _demo,
+        "schema": _schema,
+    }
     try:
         # To look at a file needs neither figures nor scanpy: it answers at once.
         with (
@@ -44,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stoppable(),
         ):
             return runs[args.command](args)
-    except _UsageError as err:
+    except UsageError as err:
         print(f"scpertbias: error: {err}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:  # whoever read the output has gone; what was asked for is written
@@ -63,10 +71,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
-class _UsageError(Exception):
-    """What argparse cannot see: output that would be overwritten, options that do not fit."""
-
-
 @contextmanager
 def _settings(*, quiet: bool) -> Iterator[None]:
     """No window, and progress as asked, for as long as the command runs."""
@@ -83,19 +87,6 @@ def _settings(*, quiet: bool) -> Iterator[None]:
         sc.settings.verbosity = before
 
 
-def _report(args: argparse.Namespace) -> int:
-    from .._report import report
-    from .inputs import read_audit
-
-    out = args.out or args.file.with_suffix(".html")
-    if out.exists() and not args.force:
-        msg = f"{out} exists; pass --force to replace it, or --out"
-        raise _UsageError(msg)
-    report(read_audit(args.file), out, title=args.title)
-    print(out)
-    return OK
-
-
 def _schema(_args: argparse.Namespace) -> int:
     from .._report import schema
 
@@ -110,7 +101,7 @@ def _audit(args: argparse.Namespace) -> int:
     if args.dry_run:
         return print_inspection(args)
     if why := objection(out, force=args.force):
-        raise _UsageError(why)
+        raise UsageError(why)
     mdata = _audit_file(args)
     try:
         with whole_folder(out) as folder:
@@ -246,10 +237,10 @@ def _demo(args: argparse.Namespace) -> int:
         foreign = [p.name for p in sorted(args.out.iterdir()) if p.name not in own]
         if foreign:
             msg = f"{args.out} holds files that are no demo's ({', '.join(foreign[:3])}); choose another --out"
-            raise _UsageError(msg)
+            raise UsageError(msg)
     for name in runs:
         if why := objection(args.out / name, force=True):
-            raise _UsageError(why)
+            raise UsageError(why)
     args.out.mkdir(parents=True, exist_ok=True)
     _say(args)("making the screens: one bundled, one simulated")
     with whole_file(args.out / "papalexi_2021.h5ad") as path:

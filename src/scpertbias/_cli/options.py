@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .._keys import REGIMES
+from . import pages
 
 FORMATS = (".h5ad", ".zarr", ".h5mu")
 LOOKED_AT = (*FORMATS, ".h5")
@@ -37,9 +38,8 @@ EXAMPLES = {
   scpertbias audit screen.h5ad --predictions mine=deltas.csv --kind delta --split-key set
   scpertbias audit screen.h5ad --models mean,ridge --params ridge.alpha=1.0
   scpertbias audit screen.h5ad --n-jobs 8 --cache parts       # an audit that was interrupted goes on""",
-    "report": """examples:
-  scpertbias report audit/audit.h5mu --out page.html
-  scpertbias report audit/audit.h5mu --title 'K562, day 6' --force""",
+    "report": pages.REPORT_EXAMPLES,
+    "compare": pages.COMPARE_EXAMPLES,
     "demo": """examples:
   scpertbias demo
   scpertbias demo --out elsewhere --quiet""",
@@ -158,11 +158,11 @@ def parser(defaults: Mapping[str, Any] | None = None) -> argparse.ArgumentParser
     _audit(audit)
     audit.set_defaults(**defaults or {})
     page = command("report", "render the page of an audit again, without computing anything")
-    page.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
-    page.add_argument("--out", type=Path, metavar="FILE.html", help="page to write; default: FILE's name with .html")
-    page.add_argument("--title", metavar="TEXT", help="title of the page; by default the stored one")
-    page.add_argument("--force", action="store_true", help="replace a page that exists")
+    pages.report_options(page)
     _quiet(page)
+    compare = command("compare", "put several audits side by side on one page: screens, or models of one screen")
+    pages.compare_options(compare)
+    _quiet(compare)
     demo = command("demo", "audit a real and a simulated screen")
     demo.add_argument("--out", type=Path, default=Path("scpertbias_demo"), metavar="DIR", help="default: %(default)s")
     _quiet(demo)
