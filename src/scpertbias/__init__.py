@@ -19,8 +19,10 @@ else:  # type checkers would take any name for granted
 
         if name == "__version__":
             value = metadata.version("scpertbias")
-        elif name in ("compare", "report"):
-            value = getattr(import_module("._report", __name__), name)
+        elif name == "compare":
+            from ._report import compare as value
+        elif name == "report":
+            from ._report import report as value
         elif name in __all__:
             value = import_module(f".{name}", __name__)
         else:

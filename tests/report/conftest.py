@@ -2,9 +2,13 @@
 
 import pytest
 
+import scpertbias as spb
 from scpertbias import _compat, _store
-from scpertbias._report.tables import NAMES
+from scpertbias._report.charts.drawing import Drawing
+from scpertbias._report.content import constant_models, content
+from scpertbias._report.tables import NAMES, read
 from scpertbias._tables import empty
+from scpertbias.tl._effects import effects
 
 
 @pytest.fixture
@@ -27,3 +31,12 @@ def other_models_audit():
     cells = spb.ds.simulate(1_500, 200, 12, rng=1)
     net = spb.ds.simulate_net(cells, degree=4)
     return spb.tl.audit(cells, net, models=("mean", "two_stage"), regimes=("full",), n_random=0)
+
+
+@pytest.fixture(scope="session")
+def drawing(small_audit):
+    """What the figures of the small audit are drawn from; nothing changes it."""
+    tables = read(small_audit)
+    contents = content(small_audit)
+    constant = frozenset(constant_models(small_audit))
+    return Drawing(tables, contents["scorecard"], constant, {"ridge": "#123456"}, effects(small_audit["full"]))

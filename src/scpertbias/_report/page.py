@@ -208,7 +208,7 @@ def _linked(text: str, names: Collection[str]) -> Markup:
 
 def _tied(text: str) -> str:
     """Return text in which a number and its unit stay on one line."""
-    for loose in ("n = ", "p = ", "p < ", "q < ", "95% CI "):
+    for loose in ("n = ", "p = ", "p < ", "q < ", "q ≤ ", "95% CI "):
         text = text.replace(loose, loose.replace(" ", "\u00a0"))
     return text
 

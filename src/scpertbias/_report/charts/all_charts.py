@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import models, others, response, screen
+from . import models, others, pairs, response, screen
 from .drawing import Drawing
 from .spec import Chart
 
@@ -14,10 +14,10 @@ MAKERS = (
     response.composition,
     response.heatmap,
     models.skill_forest,
-    models.comparison,
+    pairs.comparison,
     models.boxes,
-    models.specificity,
-    models.effect_size,
+    pairs.specificity,
+    pairs.effect_size,
     others.recurrence,
     others.agreement,
     others.retraining,

@@ -7,30 +7,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from ...pl._perturbations import STYLES
 from ...tl._effects import Effects
 from ..numbers import known, number, short
 from ..verdicts.scorecard import Standing
 
-KIND_COLORS = {
-    "specific": "#2a9d6f",
-    "mostly shared": "#d9822b",
-    "targets a confounder gene": "#b0588f",
-    "weak": "#5a9bd4",
-    "target gene only": "#c2a83e",
-    "not detected": "#9aa1ab",
-    "too few cells": "#c3c8cf",
-}
-SET_COLORS = {
-    "mt": "#c8553d",
-    "ribo": "#e9a03b",
-    "heat_shock": "#8f5aa8",
-    "upr_isr": "#c76b98",
-    "histone": "#7a6a53",
-    "oxphos_nuclear": "#d98d7a",
-    "cell_cycle": "#3f8fb5",
-    "p53": "#5fa7a0",
-    "hemoglobin": "#a8414f",
-}
+KIND_COLORS = {kind: color for kind, (_, color) in STYLES.items()} | {"target gene only": "#b9a044"}
 REST, REST_OF = "var(--rest)", "#7b828c"
 OBSERVED_COLOR, BASELINE_COLOR, CEILING_COLOR = "var(--ink)", "#7b828c", "#2a9d6f"
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...pl._colors import SETS, set_colors
 from ...tl._gene_sets import OTHER, notable
 from ..numbers import percent, percent_interval
 from ..wording.terms import axis_name
-from .drawing import REST, SET_COLORS, Drawing
+from .drawing import REST, Drawing
 from .spec import Chart, line, tip
 
 MOST_ROWS, MOST_GENES, GENES_PER_SET = 40, 60, 6
@@ -22,7 +23,9 @@ def shares(d: Drawing) -> list[Chart]:
     table = d.of_full("confounding", level="screen")
     if table.empty:
         return []
-    table = notable(table)
+    table = notable(table[table["share"].notna()])
+    if table.empty:
+        return []
     beyond = table["beyond"].eq(True).fillna(False).astype(bool)
     rows = pd.DataFrame(
         {
@@ -92,20 +95,22 @@ def shares(d: Drawing) -> list[Chart]:
 
 def composition(d: Drawing) -> list[Chart]:
     """Return what each response is made of: stacked shares of the gene sets, the largest known part first."""
-    table = d.of_full("confounding", level="perturbation", kind="genes")
-    if table.empty:
+    table = d.tables["composition"]
+    wide = (
+        table.pivot_table(index="perturbation", columns="group", values="share", aggfunc="first")
+        if len(table)
+        else table
+    )
+    if wide.empty:
         return []
-    wide = table.pivot_table(index="perturbation", columns="axis", values="share", aggfunc="first")
-    sets = [axis for axis in SET_COLORS if axis in wide and wide[axis].clip(lower=0).mean() >= LEAST_SHARE]
-    wide = wide.loc[wide.notna().any(axis=1), sets].clip(lower=0).fillna(0.0)
-    if wide.empty or not sets:
-        return []
-    sets.sort(key=lambda axis: -wide[axis].mean())
-    total = wide.sum(axis=1)
-    wide = wide.div(total.clip(lower=1.0), axis=0)
+    wide = wide.clip(lower=0)
+    wide = wide.div(wide.sum(axis=1), axis=0)
+    sets = [group for group in wide.mean().sort_values(ascending=False).index if group != OTHER]
+    sets = [group for group in sets if wide[group].mean() >= LEAST_SHARE]
     wide["rest"] = 1 - wide[sets].sum(axis=1)
     wide = wide.sort_values("rest", kind="stable").reset_index()
-    series = [{"field": axis, "title": axis_name(axis), "color": SET_COLORS[axis]} for axis in sets]
+    shades = set_colors(sets, None)
+    series = [{"field": group, "title": axis_name(group), "color": shades[group]} for group in sets]
     options: dict[str, Any] = {
         "names": "perturbation",
         "series": [*series, {"field": "rest", "title": "all other genes", "color": REST}],
@@ -118,8 +123,8 @@ def composition(d: Drawing) -> list[Chart]:
             "response",
             "stack",
             "Composition of each response",
-            f"Each column is a perturbation whose effect is strong enough (n = {len(wide)}). Negative estimates are drawn as 0, "
-            "and shares over 100% are scaled down.",
+            f"Each column is a perturbation whose effect is strong enough (n = {len(wide)}). Each gene counts in one "
+            "group. Negative estimates are drawn as 0.",
             "spb.pl.composition(mdata)",
             wide[["perturbation", *sets, "rest"]],
             ["perturbation"],
@@ -190,7 +195,7 @@ def _genes_by_set(d: Drawing, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
     strength = np.nansum(np.nan_to_num(d.effects.z[rows]) ** 2, axis=0)
     order = np.argsort(-strength, kind="stable")
     sets = d.effects.gene_set[order]
-    names = [name for name in SET_COLORS if (sets == name).any()]
+    names = [name for name in SETS if name != OTHER and (sets == name).any()]
     names.sort(key=lambda name: -strength[order[sets == name][:GENES_PER_SET]].mean())
     genes: list[int] = []
     groups: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ..numbers import between, known, listed, percent, percent_interval, short
+from ..numbers import between, known, listed, percent, percent_interval, short, upper
 from .terms import BADGES, WITHOUT, Facts, genes_of, set_name, without
 
 TILES = {
@@ -64,7 +64,7 @@ def _axis(word: str, f: Facts) -> tuple[str, str, str]:
 def _sets(word: str, f: Facts) -> tuple[str, str, str]:
     action = "Compare retrained models." if {f["axis"], *f["others"]} & {"mt", "ribo"} else "Check for stressed cells."
     genes = genes_of(f["axis"])
-    return word, f"{genes[:1].upper()}{genes[1:]} hold {_share(f)}; random genes {percent(f['null'])}.", action
+    return word, f"{upper(genes)} hold {_share(f)}; random genes {percent(f['null'])}.", action
 
 
 def _program(f: Facts) -> tuple[str, str, str]:
@@ -148,7 +148,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ("technical", "no_sign"): lambda f: ("No sign", "No technical gene set or cell column accounts for much.", NOTHING),
     ("technical", "large_sets"): lambda f: (
         "",
-        f"{genes_of(f['axis'])} may hold much ({_share(f)}), but so may random genes.",
+        f"{upper(genes_of(f['axis']))} may hold much ({_share(f)}), but so may random genes.",
         "Compare models without them.",
     ),
     ("technical", "not_tested"): lambda f: (
@@ -216,8 +216,8 @@ WORDS: dict[tuple[str, str], Words] = {
     ),
     ("retraining", "only_constants_retrained"): lambda f: (
         "Not tested",
-        "Constant predictions cannot show it.",
-        "Add models that distinguish perturbations.",
+        "All assessed models are constant predictions, which cannot show it.",
+        "Add models that distinguish them.",
     ),
     ("retraining", "nothing_changes"): lambda f: ("", f"No error changes {without(f['regime'])}.", "Keep these genes."),
     ("retraining", "worse"): _worse,
