@@ -6,7 +6,7 @@ import pytest
 import scpertbias as spb
 from scpertbias._cli.options import EXAMPLES, EXIT_CODES, as_name, parser
 
-COMMANDS = ("inspect", "audit", "report", "demo", "schema")
+COMMANDS = ("inspect", "audit", "report", "compare", "demo", "schema")
 
 
 @pytest.mark.parametrize("argv", [[], *([name] for name in COMMANDS)], ids=["", *COMMANDS])

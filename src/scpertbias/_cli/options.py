@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .._keys import REGIMES
-from . import pages
+from . import page_options
 
 FORMATS = (".h5ad", ".zarr", ".h5mu")
 LOOKED_AT = (*FORMATS, ".h5")
@@ -38,8 +38,8 @@ EXAMPLES = {
   scpertbias audit screen.h5ad --predictions mine=deltas.csv --kind delta --split-key set
   scpertbias audit screen.h5ad --models mean,ridge --params ridge.alpha=1.0
   scpertbias audit screen.h5ad --n-jobs 8 --cache parts       # an audit that was interrupted goes on""",
-    "report": pages.REPORT_EXAMPLES,
-    "compare": pages.COMPARE_EXAMPLES,
+    "report": page_options.REPORT_EXAMPLES,
+    "compare": page_options.COMPARE_EXAMPLES,
     "demo": """examples:
   scpertbias demo
   scpertbias demo --out elsewhere --quiet""",
@@ -158,10 +158,10 @@ def parser(defaults: Mapping[str, Any] | None = None) -> argparse.ArgumentParser
     _audit(audit)
     audit.set_defaults(**defaults or {})
     page = command("report", "render the page of an audit again, without computing anything")
-    pages.report_options(page)
+    page_options.report_options(page)
     _quiet(page)
     compare = command("compare", "put several audits side by side on one page: screens, or models of one screen")
-    pages.compare_options(compare)
+    page_options.compare_options(compare)
     _quiet(compare)
     demo = command("demo", "audit a real and a simulated screen")
     demo.add_argument("--out", type=Path, default=Path("scpertbias_demo"), metavar="DIR", help="default: %(default)s")
