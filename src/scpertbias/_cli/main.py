@@ -8,7 +8,6 @@ import shlex
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -16,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config import as_toml, parsed
+from .export import export
 from .flags import in_flags
 from .inspection import echo_inspection, print_inspection
+from .notes import UsageError, batch_columns, noted, sayer
 from .options import model_params
-from .pages import UsageError, render_comparison, render_report
+from .pages import render_comparison, render_report
 from .signals import StopSignal, stoppable
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs = {
         "inspect": print_inspection,
         "audit": _audit,
+        "export": export,
         "report": render_report,
         "compare": render_comparison,
         "demo": _demo,
@@ -105,7 +107,7 @@ def _audit(args: argparse.Namespace) -> int:
     mdata = _audit_file(args)
     try:
         with whole_folder(out) as folder:
-            _write(mdata, folder, _say(args))
+            _write(mdata, folder, sayer(args))
             (folder / "config.toml").write_text(as_toml(args), encoding="utf-8")
     except OSError as err:
         msg = f"{out} cannot be written ({err}); what it held before is as it was"
@@ -121,17 +123,17 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     from .. import _store, get, pp, tl
     from .._report.planted import planted_table
     from .._report.provenance import sha256, versions
-    from .inputs import holds_counts, read_cells, read_net, read_predictions
+    from .inputs import holds_counts, predictions_by_model, read_cells, read_net
 
-    say, start = _say(args), time.perf_counter()
+    say, start = sayer(args), time.perf_counter()
     if not args.quiet:
         echo_inspection(args)
     say(f"reading {args.file}")
     adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
     net, sets = (None if path is None else read_net(path) for path in (args.net, args.sets))
     how = {name: vars(args)[name] for name in ("kind", "control", "obsm", "test")}
-    external = {name: {"predictions": read_predictions(path), **how} for name, path in args.predictions or []}
-    with _noted(say) as notes:
+    external = predictions_by_model(args.predictions or [], how)
+    with noted(say) as notes:
         if args.species != "human":
             pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
         normalize = holds_counts(adata, args.layer)
@@ -153,25 +155,13 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     return mdata
 
 
-@contextmanager
-def _noted(say: Any) -> Iterator[list[str]]:
-    """Collect warnings as notes, and print each once, also where an error follows."""
-    from .._files import one_line
-
-    notes: list[str] = []
-    with warnings.catch_warnings(record=True) as records:
-        warnings.simplefilter("always")
-        try:
-            yield notes
-        finally:
-            notes += dict.fromkeys(in_flags(one_line(w.message)) for w in records)
-            for note in notes:
-                say(f"note: {note}")
-
-
 def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the audit that the command line has; the defaults are those of the function."""
+    from ..tl._audit.audit import MODELS
+
     models = [] if args.models == ["none"] else args.models
+    if args.train:
+        models = [*(MODELS if models is None else models), *_trained(args)]
     options = {
         "models": models,
         "regimes": args.regimes,
@@ -192,7 +182,7 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "keep_predictions": False if args.tables_only else None,
     }
     always = {
-        "batch_key": _batch_key(args.batch),
+        "batch_key": batch_columns(args.batch),
         "groupby": args.groupby,
         "split_key": args.split_key,
         "min_cells": args.min_cells,
@@ -202,11 +192,14 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
     return always | {key: value for key, value in options.items() if value is not None}
 
 
-def _batch_key(columns: list[str] | None) -> str | list[str] | None:
-    """Return the columns with batches: by default those that the audit finds."""
-    if columns is None or columns == ["auto"]:
-        return "auto"
-    return None if columns == ["none"] else columns
+def _trained(args: argparse.Namespace) -> list[Any]:
+    """Return the models of --train."""
+    from .. import tl
+
+    options = {name: getattr(args, name) for name in ("kind", "control")}
+    options |= {"folds": args.train_folds, "n_random": args.train_random, "shell": args.train_shell}
+    options |= {"time_limit": args.train_time_limit, "train_only": not args.train_all_cells}
+    return [tl.external_model(name, command=command, **options) for name, command in args.train]
 
 
 def _write(mdata: MuData, folder: Path, say: Any) -> None:
@@ -242,7 +235,7 @@ def _demo(args: argparse.Namespace) -> int:
         if why := objection(args.out / name, force=True):
             raise UsageError(why)
     args.out.mkdir(parents=True, exist_ok=True)
-    _say(args)("making the screens: one bundled, one simulated")
+    sayer(args)("making the screens: one bundled, one simulated")
     with whole_file(args.out / "papalexi_2021.h5ad") as path:
         ds.papalexi_2021().write_h5ad(path, compression="gzip")
     # Modules that share most of their program, and a good net: the graph models on the perturbations axis can learn.
@@ -275,11 +268,3 @@ def _answer_lines(mdata: MuData, *, verbose: bool) -> list[str]:
         lines += ["Read with care", *(f"  - {caution['text']}" for caution in cautions)]
     planted = [] if page["planted"] is None else page["planted"].to_dict("records")
     return lines + [f"Planted, {row['quantity']}: {row['planted']}. Found: {row['found']}." for row in planted]
-
-
-def _say(args: argparse.Namespace) -> Any:
-    def say(text: str) -> None:
-        if not args.quiet:
-            print(f"scpertbias [{time.perf_counter() - args.start:5.1f} s] {text}", file=sys.stderr, flush=True)
-
-    return say

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-
-class UsageError(Exception):
-    """What argparse cannot see: output that would be overwritten, options that do not fit."""
+from .notes import UsageError
 
 
 def render_report(args: argparse.Namespace) -> int:
