@@ -39,6 +39,7 @@ FLAGS = {
     "n_jobs": "--n-jobs",
     "cache": "--cache",
     "modality": "--modality",
+    "names": "--names",
     "command": "--train",
     "time_limit": "--train-time-limit",
 }

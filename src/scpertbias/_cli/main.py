@@ -20,6 +20,7 @@ from .flags import in_flags
 from .inspection import echo_inspection, print_inspection
 from .notes import UsageError, batch_columns, noted, sayer
 from .options import model_params
+from .pages import render_comparison, render_report
 from .signals import StopSignal, stoppable
 
 if TYPE_CHECKING:
@@ -35,8 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     args = parsed(argv)
     args.command_line, args.start = shlex.join(["scpertbias", *argv]), time.perf_counter()
-    runs = {"inspect": print_inspection, "audit": _audit, "report": _report, "demo": _demo, "schema": _schema}
-    runs["export"] = export
+    runs = {
+        "inspect": print_inspection,
+        "audit": _audit,
+        "export": export,
+        "report": render_report,
+        "compare": render_comparison,
+        "demo": _demo,
+        "schema": _schema,
+    }
     try:
         # To look at a file needs neither figures nor scanpy: it answers at once.
         with (
@@ -79,19 +87,6 @@ def _settings(*, quiet: bool) -> Iterator[None]:
             yield
     finally:
         sc.settings.verbosity = before
-
-
-def _report(args: argparse.Namespace) -> int:
-    from .._report import report
-    from .inputs import read_audit
-
-    out = args.out or args.file.with_suffix(".html")
-    if out.exists() and not args.force:
-        msg = f"{out} exists; pass --force to replace it, or --out"
-        raise UsageError(msg)
-    report(read_audit(args.file), out, title=args.title)
-    print(out)
-    return OK
 
 
 def _schema(_args: argparse.Namespace) -> int:

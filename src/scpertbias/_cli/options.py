@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .._keys import REGIMES
+from . import page_options
 from .values import LOOKED_AT, cells, gigabytes, inspectable, names, parameter, prediction
 from .values import command as train_command
 
@@ -40,9 +41,8 @@ EXAMPLES = {
   scpertbias export screen.h5ad --out regimes --train-only --n-random 20
   scpertbias export screen.h5ad --out regimes --regimes full,no_mt_ribo,regressed
   scpertbias audit regimes/full.h5ad --predictions mine=full.csv --predictions mine@no_mt_ribo=retrained.csv""",
-    "report": """examples:
-  scpertbias report audit/audit.h5mu --out page.html
-  scpertbias report audit/audit.h5mu --title 'K562, day 6' --force""",
+    "report": page_options.REPORT_EXAMPLES,
+    "compare": page_options.COMPARE_EXAMPLES,
     "demo": """examples:
   scpertbias demo
   scpertbias demo --out elsewhere --quiet""",
@@ -95,11 +95,11 @@ def parser(defaults: Mapping[str, Any] | None = None) -> argparse.ArgumentParser
     export = command("export", "write the cells of each regime for models that are trained elsewhere, and a data card")
     _export(export)
     page = command("report", "render the page of an audit again, without computing anything")
-    page.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
-    page.add_argument("--out", type=Path, metavar="FILE.html", help="page to write; default: FILE's name with .html")
-    page.add_argument("--title", metavar="TEXT", help="title of the page; by default the stored one")
-    page.add_argument("--force", action="store_true", help="replace a page that exists")
+    page_options.report_options(page)
     _quiet(page)
+    compare = command("compare", "put several audits side by side on one page: screens, or models of one screen")
+    page_options.compare_options(compare)
+    _quiet(compare)
     demo = command("demo", "audit a real and a simulated screen")
     demo.add_argument("--out", type=Path, default=Path("scpertbias_demo"), metavar="DIR", help="default: %(default)s")
     _quiet(demo)
