@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .._keys import REGIMES
+from . import page_options
 from .values import LOOKED_AT, cells, gigabytes, inspectable, names, parameter, prediction
 from .values import command as train_command
 
@@ -40,9 +41,8 @@ EXAMPLES = {
   scpertbias export screen.h5ad --out regimes --train-only --n-random 20
   scpertbias export screen.h5ad --out regimes --regimes full,no_mt_ribo,regressed
   scpertbias audit regimes/full.h5ad --predictions mine=full.csv --predictions mine@no_mt_ribo=retrained.csv""",
-    "report": """examples:
-  scpertbias report audit/audit.h5mu --out page.html
-  scpertbias report audit/audit.h5mu --title 'K562, day 6' --force""",
+    "report": page_options.REPORT_EXAMPLES,
+    "compare": page_options.COMPARE_EXAMPLES,
     "demo": """examples:
   scpertbias demo
   scpertbias demo --out elsewhere --quiet""",
@@ -95,11 +95,11 @@ def parser(defaults: Mapping[str, Any] | None = None) -> argparse.ArgumentParser
     export = command("export", "write the cells of each regime for models that are trained elsewhere, and a data card")
     _export(export)
     page = command("report", "render the page of an audit again, without computing anything")
-    page.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
-    page.add_argument("--out", type=Path, metavar="FILE.html", help="page to write; default: FILE's name with .html")
-    page.add_argument("--title", metavar="TEXT", help="title of the page; by default the stored one")
-    page.add_argument("--force", action="store_true", help="replace a page that exists")
+    page_options.report_options(page)
     _quiet(page)
+    compare = command("compare", "put several audits side by side on one page: screens, or models of one screen")
+    page_options.compare_options(compare)
+    _quiet(compare)
     demo = command("demo", "audit a real and a simulated screen")
     demo.add_argument("--out", type=Path, default=Path("scpertbias_demo"), metavar="DIR", help="default: %(default)s")
     _quiet(demo)
@@ -192,6 +192,7 @@ def _export(command: argparse.ArgumentParser) -> None:
     add("--n-random", type=int, metavar="N", default=0, help="regimes without as many random genes (%(default)s)")
     add("--train-only", action="store_true", help="leave out the cells of the test perturbations")
     _memory(add)
+    add("--title", metavar="TEXT", help="name of the screen on its card; default: FILE's name")
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _regimes, here")
     add("--force", action="store_true", help="replace an earlier export in DIR")
     _quiet(command)
@@ -251,6 +252,8 @@ def _audit(command: argparse.ArgumentParser) -> None:
     _models(command)
     add = command.add_argument_group("running and writing").add_argument
     add("--config", type=Path, metavar="FILE", help="options from TOML, as DIR/config.toml has them; flags win")
+    add("--calibrate", type=int, metavar="N",
+        help="say how often each verdict is given in N screens without effects, made of the control cells")  # fmt: skip
     add("--n-jobs", type=int, metavar="N", help="fits to run at a time; no result depends on it (scanpy's setting)")
     add(
         "--cache",

@@ -19,7 +19,7 @@ from scpertbias._core.z_scores import scaled
 
 LEAST_CALLS = 5
 SMALLEST = 1.95
-"""A smaller z has a p above 0.05, for any rounding."""
+"""A smaller z has a p above 0.05, rounding included."""
 NO_CHANGE = 1e-12
 
 
@@ -94,14 +94,14 @@ class ObservedChanges:
 
 @dataclass(frozen=True)
 class DeMetric:
-    """What a score of differential expression is called, and which way is better; all have a ceiling and are scaled."""
+    """What a score of differential expression is called, and which way is better; all have a ceiling and share no noise."""
 
     label: str
     best: float
     higher_is_better: bool
     ceiling: bool = True
     scaled: bool = True
-    unshared: bool = False
+    unshared: bool = True
 
 
 DE_METRICS: Mapping[str, DeMetric] = {

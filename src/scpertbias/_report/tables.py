@@ -31,6 +31,7 @@ NAMES = (
     "target_response",
     "specificity",
     "probes",
+    "calibration",
     "recurrence",
     "variance_ratio",
     "attribution_check",

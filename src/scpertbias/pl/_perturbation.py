@@ -92,10 +92,10 @@ def perturbation(
         observed, y, xerr=QUANTILE * errors, fmt="o", color="black", markersize=6, capsize=2.5, label="observed (95% interval)", zorder=4,
     )  # fmt: skip
     groups = alike(values, SAME * float(np.abs(observed).max(initial=0.0)))
-    told = _scores(data, perturbation, regime)
+    scores = _scores(data, perturbation, regime)
     for i, group in enumerate(groups):
         lift = SPREAD * ((i + 0.5) / len(groups) - 0.5)
-        label = "\n".join(part for part in (names_of(group), told.get(group[0], "")) if part)
+        label = "\n".join(part for part in (names_of(group), scores.get(group[0], "")) if part)
         style: dict[str, Any] = {"marker": MARKERS[i % len(MARKERS)], "linestyle": "none", "markeredgecolor": "black"}
         ax.plot(values[group[0]], y + lift, color=shade[group[0]], markersize=6.5, markeredgewidth=0.5, label=label, zorder=3, **style)  # fmt: skip
     ax.set_yticks(y, effects.symbols[genes], fontsize=9)

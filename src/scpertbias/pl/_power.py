@@ -33,8 +33,8 @@ def power(
 ) -> Any:
     """Plot the expected reproducibility of effects by number of cells.
 
-    Bold is the screen, with its 95%% interval; each other line is a perturbation. Dots mark the cells that there are,
-    dashed lines the targets of :func:`scpertbias.tl.power`.
+    Bold is the screen, with its 95%% interval; each other line is a perturbation. Dots mark the cells that there are, dashed
+    lines the targets of :func:`scpertbias.tl.power`.
 
     Parameters
     ----------

@@ -23,7 +23,9 @@ def shares(d: Drawing) -> list[Chart]:
     table = d.of_full("confounding", level="screen")
     if table.empty:
         return []
-    table = notable(table)
+    table = notable(table[table["share"].notna()])
+    if table.empty:
+        return []
     beyond = table["beyond"].eq(True).fillna(False).astype(bool)
     rows = pd.DataFrame(
         {
