@@ -20,7 +20,7 @@ from .._core.noise import NoiseShape
 
 @dataclass(frozen=True)
 class ControlNoise:
-    """Derivatives of the scores of one model by the control, row by row of its scores.
+    """Derivatives of the scores of one model by what all perturbations are compared with, row by row of its scores.
 
     ``derivatives`` are by the name of the column that holds the score, its baseline or its ceiling.
     """
@@ -31,9 +31,14 @@ class ControlNoise:
     derivatives: Mapping[str, Derivative]
 
     def variance(self, coefficients: Mapping[str, FloatArray]) -> float:
-        """Variance of a statistic that moves by coefficients (R) times the columns."""
-        along = np.asarray(sum(self.derivatives[name].along(c) for name, c in coefficients.items()))
-        return variance_of(self.blocks, along)
+        """Variance of a statistic that moves by coefficients (R) times the columns.
+
+        Training means of different folds are made of nearly the same perturbations: their noise is taken as one.
+        """
+        used = [(self.derivatives[name], c) for name, c in coefficients.items()]
+        of_control = variance_of(self.blocks, np.asarray(sum(derivative.along(c) for derivative, c in used)))
+        of_training = sum(derivative.of_training_along(c) for derivative, c in used)
+        return of_control + float(np.mean(np.square(of_training)))
 
     def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
         """Variance of a sum of squared errors: what errors multiply, and noise of the control alone.

@@ -45,9 +45,14 @@ class Reference:
     detected: BoolArray
 
     @cached_property
+    def vectors(self) -> FloatArray:
+        """Noise vectors on the genes that are scored."""
+        return self.shape.some(self.genes)
+
+    @cached_property
     def baseline_derivatives(self) -> dict[str, Derivative]:
         """How the scores of the baseline move with the control, by their columns."""
-        derivatives = score_derivatives(self.baseline, self.truth, self.held_by_baseline, self.blocks)
+        derivatives = score_derivatives(self.baseline, self.truth, self.held_by_baseline, self.blocks, self.vectors)
         return {f"{name}_baseline": derivative for name, derivative in derivatives.items()}
 
     def control_noise(self, predictions: FloatArray, held: NoiseWeights, shares: FloatArray) -> ControlNoise:
@@ -56,8 +61,8 @@ class Reference:
         ``shares`` (S, or R × S) are the control weights of the truth in their place.
         """
         truth = self.truth
-        ceilings = ceiling_derivatives(truth, shares, self.blocks)
-        derivatives = score_derivatives(predictions, truth, held, self.blocks) | self.baseline_derivatives
+        ceilings = ceiling_derivatives(truth, shares, self.blocks, self.vectors)
+        derivatives = score_derivatives(predictions, truth, held, self.blocks, self.vectors) | self.baseline_derivatives
         derivatives |= {f"{name}_ceiling": derivative for name, derivative in ceilings.items()}
         return ControlNoise(truth, self.blocks, self.shape, derivatives)
 
