@@ -1,8 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 import scpertbias as spb
-from scpertbias import _moments, _results
+from scpertbias import _compat, _moments, _results, _store
 
 
 @pytest.fixture
@@ -23,6 +24,20 @@ def test_model_records(profiles):
     del profiles.layers["ridge"]
     with pytest.raises(KeyError, match="fit them again"):
         _results.model_records(profiles, None)
+
+
+def test_names_are_those_of_stored_models_and_of_tables(profiles):
+    assert _results.model_names(profiles) == ["mean", "ridge"]
+    spb.tl.recurrence(profiles, models=["ridge"])
+    _store.drop_model(profiles, "ridge")
+    _store.put(profiles, pairs=pd.DataFrame({"model_a": ["a", ""], "model_b": ["b", "observed"]}))
+    assert _results.model_names(profiles) == ["mean", "ridge", "a", "b"]
+
+
+def test_names_of_an_audit_are_also_those_of_its_regimes(small_audit):
+    mdata = _compat.copy_mudata(small_audit)
+    _store.put(mdata, **dict.fromkeys(_store.root(mdata)))
+    assert set(_results.model_names(mdata)) == {"no_change", "mean", "ridge"}
 
 
 @pytest.fixture(scope="module")

@@ -422,3 +422,25 @@ def test_the_base_of_the_logarithms_that_scanpy_notes(stated, base):
     adata.uns["log1p"] = stated
     assert _store.log_base(adata) == base
     assert _store.log_base(_store.light(adata, None)) == base
+
+
+# --- colors of models ---
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_colors_of_models_come_back(adata, tmp_path, form):
+    _store.put_model_colors(adata, {"ridge": "#FF0000", "mine β": "#00FF00"})
+    assert _store.model_colors(again(adata, tmp_path, form)) == {"ridge": "#FF0000", "mine β": "#00FF00"}
+
+
+def test_colors_of_a_view_leave_it_a_view(adata):
+    view = adata[:2]
+    _store.put_model_colors(view, {"ridge": "#FF0000"})
+    assert view.is_view
+    assert _store.model_colors(view) == {}
+
+
+def test_colors_that_name_no_model(adata):
+    adata.uns["model_colors"] = ["red", "blue"]
+    with pytest.raises(TypeError, match=r"uns\['model_colors'\]` is a list; a mapping from model to color"):
+        _store.model_colors(adata)

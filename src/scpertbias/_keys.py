@@ -5,6 +5,9 @@ from __future__ import annotations
 ROOT = "scpertbias"
 """The one entry of ``uns`` that holds what this package stores."""
 
+MODEL_COLORS = "model_colors"
+"""The entry of ``uns`` beside it, where scanpy has its own too: the color of each model."""
+
 MODELS = "models"
 PROFILES = "profiles"
 LABELS = "labels"
@@ -40,6 +43,9 @@ MISSING, LABEL, SMALL_BATCH = "missing", "label", "small_batch"
 
 OBSERVED = "observed"
 """What the data themselves are called among the models of a table."""
+
+MODEL_COLUMNS = ("model", "model_a", "model_b")
+"""Columns of tables that name models."""
 
 NO_PRETRAINING = " (no pretraining)"
 """What the name of a foundation model without its published weights ends with."""

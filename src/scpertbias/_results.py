@@ -10,7 +10,7 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from . import _moments, _store
+from . import _keys, _moments, _store
 from ._core.arrays import FloatArray, IntArray
 
 DATA = (
@@ -50,6 +50,15 @@ def model_records(adata: AnnData, models: str | Sequence[str] | None) -> dict[st
         msg = f"`models`: the layers of {without_layer} are gone; fit them again."
         raise KeyError(msg)
     return {name: records[name] for name in names}
+
+
+def model_names(data: AnnData | MuData) -> list[str]:
+    """Return every model that is stored, here or in a regime, or that a table is about; the observed data are none."""
+    parts = [data, *data.mod.values()] if isinstance(data, MuData) else [data]
+    tables = [table for table in _store.root(data).values() if isinstance(table, pd.DataFrame)]
+    columns = [table[column] for table in tables for column in _keys.MODEL_COLUMNS if column in table]
+    names = [*(name for part in parts for name in _store.models(part)), *(name for c in columns for name in c.unique())]
+    return [str(name) for name in dict.fromkeys(names) if name not in ("", _keys.OBSERVED)]
 
 
 def table_of_models(data: AnnData | MuData, name: str) -> pd.DataFrame:

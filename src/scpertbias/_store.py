@@ -123,6 +123,15 @@ def models(adata: AnnData) -> dict[str, dict[str, Any]]:
     return {str(k): dict(v) for k, v in root(adata).get(_keys.MODELS, {}).items()}
 
 
+def model_colors(data: AnnData | MuData) -> dict[str, str]:
+    """Return the colors of models that are kept, or that users have set."""
+    colors = data.uns.get(_keys.MODEL_COLORS, {})
+    if not isinstance(colors, Mapping):
+        msg = f"`uns[{_keys.MODEL_COLORS!r}]` is a {type(colors).__name__}; a mapping from model to color is needed."
+        raise TypeError(msg)
+    return {str(name): str(color) for name, color in colors.items()}
+
+
 def has_table(data: AnnData | MuData, name: str) -> bool:
     """Whether a table is stored."""
     return isinstance(root(data).get(name), pd.DataFrame)
@@ -171,6 +180,12 @@ def put(data: AnnData | MuData, **entries: Any) -> None:
             new[name] = plain(value)
     with _quiet():
         data.uns[_keys.ROOT] = new
+
+
+def put_model_colors(data: AnnData | MuData, colors: Mapping[str, str]) -> None:
+    """Keep the colors of models; a view stays a view, and keeps none."""
+    if not data.is_view:
+        data.uns[_keys.MODEL_COLORS] = plain(dict(colors))
 
 
 def put_layer(adata: AnnData, key: str, values: Any, record: Mapping[str, Any]) -> None:

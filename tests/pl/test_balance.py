@@ -43,10 +43,11 @@ def test_every_column_is_drawn_with_its_interval(profiles):
         if np.isfinite(row["null_ci_low"]):
             assert list(intervals[y, y]) == pytest.approx([row["null_ci_low"], row["null_ci_high"]])
     texts = [text.get_text() for text in ax.texts]
-    assert any(text.startswith("confounded, 4 levels, p = 0.0099") for text in texts)
+    share = table.loc[table["status"] == "confounded", "share"].iloc[0]
+    assert any(text.startswith(f"confounded, {100 * share:.1f}%, 4 levels, p = 0.0099") for text in texts)
     assert any(text == "cannot be separated, 145 levels" for text in texts)
     assert "confounded beyond 10%, if p ≤ 0.01" in [text.get_text() for text in ax.get_legend().get_texts()]
-    assert "n = 40 perturbations" in ax.get_title()
+    assert "40 perturbations" in ax.get_title()
     assert 0.1 in [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"]
 
 

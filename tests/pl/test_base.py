@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import scpertbias as spb
 from scpertbias import _store
-from scpertbias.pl._base import axes, chosen_models, colors, finish, held_out_scores, one_regime
+from scpertbias.pl._base import alike, axes, chosen_models, finish, held_out_scores, names_of, one_regime
 
 
 @pytest.fixture
@@ -62,21 +62,15 @@ def test_given_axes_and_sizes():
     assert axes(None, None, (4, 3)).figure.get_size_inches().tolist() == [4, 3]
 
 
-def test_a_model_keeps_its_color():
-    assert colors(["a", "b"], None)["b"] == colors(["a", "b", "c"], None)["b"]
-    assert colors(["a", "b"], {"b": "red"}) == {**colors(["a", "b"], None), "b": "red"}
-    assert len(set(colors([str(i) for i in range(10)], None).values())) == 10
-
-
 @pytest.fixture(scope="module")
 def mdata():
     return spb.tl.audit(spb.ds.simulate(1500, 40, 8, rng=0), models=("no_change", "mean"))
 
 
 def test_scores_of_a_regime_are_those_trained_in_it(mdata):
-    frame, names, every = held_out_scores(mdata, ["mean"], "no_mt")
+    frame, names = held_out_scores(mdata, ["mean"], "no_mt")
     assert set(frame["trained_on"]) == {"no_mt"}
-    assert (names, every) == (["mean"], ["no_change", "mean"])
+    assert names == ["mean"]
     assert set(held_out_scores(mdata, None, None)[0]["regime"]) == {"full"}
 
 
@@ -93,11 +87,6 @@ def test_what_is_not_there(mdata):
         held_out_scores(profiles, None, "full")
 
 
-def test_a_model_keeps_its_color_in_any_order():
-    assert colors(["ridge", "mean", "no_change"], None) == colors(["no_change", "ridge", "mean"], None)
-    assert colors(["ridge", "mean"], {"ridge": "red"})["ridge"] == "red"
-
-
 def test_table_of_a_regime():
     adata = AnnData(np.zeros((1, 1)))
     table = pd.DataFrame({"model": ["observed", "mean", "mean"], "x": [1, 2, 3]})
@@ -110,7 +99,19 @@ def test_table_of_a_regime():
     assert one_regime(adata, "recurrence", "no_mt")["x"].tolist() == [3]
     with pytest.raises(KeyError, match=r"there is no 'x'; there are \['full', 'no_mt'\]"):
         one_regime(adata, "recurrence", "x")
-    assert chosen_models(table, None) == (["mean"], ["mean"])
-    assert chosen_models(table, ["observed", "mean"])[0] == ["mean"]
+    assert chosen_models(table, None) == ["mean"]
+    assert chosen_models(table, ["observed", "mean"]) == ["mean"]
     with pytest.raises(KeyError, match=r"there is no 'gears'; there are \['mean'\]"):
         chosen_models(table, "gears")
+
+
+def test_models_of_the_same_values_are_one_group():
+    values = {
+        "a": np.array([1.0, np.nan]),
+        "b": np.array([1.05, np.nan]),
+        "c": np.array([1.0, 2.0]),
+        "mean": np.ones(2),
+    }
+    assert alike(values, 0.1) == [["a", "b"], ["c"], ["mean"]]
+    assert alike({**values, "mean": values["a"]}, 0.01) == [["mean", "a"], ["b"], ["c"]]
+    assert names_of(["grn_linear", "mean"], 10) == "grn\nlinear,\nmean"

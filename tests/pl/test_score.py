@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 import scpertbias as spb
 from scpertbias._core.metrics import METRICS
+from scpertbias.pl._colors import KNOWN
 from scpertbias.pl._score import LABELS
 
 
@@ -117,7 +118,7 @@ def test_l2_is_the_l2(profiles):
 def test_palette(profiles):
     ax = spb.pl.score(profiles, models=["mean", "ridge"], palette={"ridge": "#ff0000"}, show=False)
     assert ax.patches[1].get_facecolor()[:3] == (1, 0, 0)
-    assert ax.patches[0].get_facecolor()[:3] == to_rgb("#0072B2")  # the first of three models, whichever are drawn
+    assert ax.patches[0].get_facecolor()[:3] == to_rgb(KNOWN["mean"])
 
 
 def test_what_is_returned(profiles, monkeypatch):

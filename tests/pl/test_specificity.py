@@ -19,20 +19,26 @@ def profiles():
     return made
 
 
+def numbers_of(ax):
+    """The numbers at the right, from the top."""
+    return [text.get_text() for text in sorted(ax.texts, key=lambda text: text.xy[1])]
+
+
 @pytest.mark.parametrize("metric", ["l2", "pearson_delta", "pearson_delta_perturbed", "off_axis"])
 def test_points_are_those_of_the_table(profiles, metric):
     ax = specificity(profiles, metric, show=False)
     assert isinstance(ax, Axes)
     table = _store.table(profiles, "specificity", made_by="").set_index(["model", "metric"])
-    drawn = [(round(line.get_xdata()[0]), line.get_ydata()[0]) for line in ax.lines]
-    for x, model in enumerate(["mean", "no_change"]):
+    drawn = [(round(line.get_ydata()[0]), line.get_xdata()[0]) for line in ax.lines]
+    for y, model in enumerate(["mean", "no_change"]):
         row = table.loc[(model, metric)]
         for name in ("score", "mismatched") + (("score_half",) if metric != "off_axis" else ()):
-            assert (x, row[name]) in drawn, (model, name)
-    ticks = [label.get_text() for label in ax.get_xticklabels()]
-    assert [t.split("\n")[0] for t in ticks] == ["mean", "no change"]
-    assert "n = 10" in ticks[0]
-    assert "gain +0.00, p = 1" in ticks[0]
+            assert (y, row[name]) in drawn, (model, name)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["mean", "no change"]
+    numbers = numbers_of(ax)
+    assert numbers[0].endswith("gain +0.00 (p = 1), n = 10")
+    score = table.loc[("mean", metric), "score"]
+    assert numbers[0].startswith(f"own {score:.2f}".replace("-", "−"))
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +61,24 @@ def test_the_specific_skill_comes_first(simulated):
     table = _store.table(simulated, "specificity", made_by="").set_index(["model", "metric"])
     skill = table.xs("specific_skill", level="metric")
     assert set(skill["category"]) == {"perturbation-specific", "right direction, wrong size", "not specific"}
-    assert {0.0, 1.0} <= {float(line.get_ydata()[0]) for line in ax.lines if len(line.get_xdata()) == 2}
-    points = {line.get_xdata()[0]: line.get_ydata()[0] for line in ax.lines if len(line.get_xdata()) == 1}
-    labels = [label.get_text().split("\n") for label in ax.get_xticklabels()]
-    for x, (name, n, category, *size) in enumerate(labels):
-        row = skill.loc[name.replace(" ", "_")]
-        assert (n, category) == (f"n = {row['n']}", row["category"])
-        assert bool(size) == (name == "twice")
-        assert points[x] == max(row["score"], LOWEST)
-    low, high = ax.get_ylim()
-    assert low <= min(points.values())
-    assert high > 1
-    (slope,) = (size[0] for name, _, _, *size in labels if name == "twice")
-    assert slope == f"(× {table.loc[('twice', 'specific_slope'), 'score']:.2g} fits best)"
-    assert {"baseline: shared axes only (0)", "ceiling: the truth (1)"} <= {text.get_text() for text in ax.texts}
+    assert {0.0, 1.0} <= {float(line.get_xdata()[0]) for line in ax.lines if len(line.get_xdata()) == 2}
+    points = {(line.get_ydata()[0], line.get_xdata()[0]) for line in ax.lines if len(line.get_xdata()) == 1}
+    names = [label.get_text().replace(" ", "_") for label in ax.get_yticklabels()]
+    assert set(names) == {"mean", "exact", "twice", "far_off"}
+    for y, (name, text) in enumerate(zip(names, numbers_of(ax), strict=True)):
+        row = skill.loc[name]
+        assert f"n = {row['n']}, {row['category']}" in text
+        interval = f" ({row['ci_low']:.2f} to {row['ci_high']:.2f})" if name != "mean" else ", "
+        assert text.startswith(f"{row['score']:.2f}{interval}".replace("-0", "−0"))
+        assert (y, max(row["score"], LOWEST)) in points
+        fitted = table.loc[(name, "specific_fitted"), "score"]
+        assert ((y, fitted) in points) == (fitted == fitted)
+        slope = f"(× {table.loc[(name, 'specific_slope'), 'score']:.2g} fits best)"
+        assert (slope in text) == (name == "twice")
+    left, right = ax.get_xlim()
+    assert left <= min(x for _, x in points)
+    assert right > 1
+    assert "0: shared axes only, 1: noise ceiling" in ax.get_xlabel()
 
 
 def test_without_a_score_it_says_so():
@@ -78,12 +88,12 @@ def test_without_a_score_it_says_so():
     spb.tl.add_predictions(data, means.loc[names[:5]], key_added="few", test=names[:5])
     ask(data, n_perm=5)
     ax = specificity(data, show=False)
-    assert "no score" in {text.get_text() for text in ax.texts}
+    assert numbers_of(ax) == ["no score, n = 5"]
 
 
 def test_chosen_models(profiles):
     ax = specificity(profiles, models="no_change", show=False)
-    assert len(ax.get_xticklabels()) == 1
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["no change"]
     with pytest.raises(KeyError, match="'ridge'"):
         specificity(profiles, models=["ridge"], show=False)
     with pytest.raises(KeyError, match="`metric` is 'rmse'"):

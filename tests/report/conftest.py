@@ -3,8 +3,11 @@
 import pytest
 
 from scpertbias import _compat, _store
-from scpertbias._report.tables import NAMES
+from scpertbias._report.charts.drawing import Drawing
+from scpertbias._report.content import constant_models, content
+from scpertbias._report.tables import NAMES, read
 from scpertbias._tables import empty
+from scpertbias.tl._effects import effects
 
 
 @pytest.fixture
@@ -19,3 +22,12 @@ def audit(small_audit):
 def tables():
     """The tables of an audit by name, without a row."""
     return {name: empty(name, audit=True) for name in NAMES}
+
+
+@pytest.fixture(scope="session")
+def drawing(small_audit):
+    """What the figures of the small audit are drawn from; nothing changes it."""
+    tables = read(small_audit)
+    contents = content(small_audit)
+    constant = frozenset(constant_models(small_audit))
+    return Drawing(tables, contents["scorecard"], constant, {"ridge": "#123456"}, effects(small_audit["full"]))

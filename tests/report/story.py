@@ -9,8 +9,9 @@ from benchmarks import screens
 
 import scpertbias as spb
 from scpertbias import pl
+from scpertbias._report.card import card_rows
 from scpertbias._report.content import content
-from scpertbias._report.layout import card_rows, views
+from scpertbias._report.layout import views
 from scpertbias._report.verdicts.recurrence import beyond_the_data, tested_genes
 from scpertbias._report.verdicts.technical import beyond_random
 

@@ -1,6 +1,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -8,9 +9,10 @@ import pytest
 import scpertbias as spb
 from scpertbias import _store
 from scpertbias._report import report, to_json
+from scpertbias._report.page import digest, script
 
 EVIL = "<img src=x onerror=alert(1)>"
-VOID = {"meta", "link", "img", "br", "hr", "input"}
+VOID = {"meta", "link", "img", "br", "hr", "input", "wbr"}
 
 
 class Page(HTMLParser):
@@ -42,6 +44,20 @@ class Page(HTMLParser):
         return [attrs for name, attrs in self.elements if name == tag]
 
 
+def page_data(text):
+    """The JSON that the page's script reads, as it stands in the page."""
+    return text.split('id="data">')[1].split("</script>")[0]
+
+
+def data_of(text):
+    return json.loads(page_data(text))
+
+
+def headings(text):
+    """The headings of the sections; those of the tiles are questions."""
+    return re.findall(r"<section[^>]*>\n<h2>(.*?)</h2>", text)
+
+
 @pytest.fixture
 def page(audit, tmp_path):
     report(audit, tmp_path / "x.html", title="A screen")
@@ -54,31 +70,35 @@ def test_page_loads_nothing(page):
     assert not parsed.all("link") + parsed.all("img") + parsed.all("iframe")
     assert not [a for _, a in parsed.elements if "src" in a]
     assert all(a["href"].startswith("#") for _, a in parsed.elements if "href" in a)
-    assert any("default-src 'none'" in a.get("content", "") for a in parsed.all("meta"))
+    (policy,) = (a["content"] for a in parsed.all("meta") if "default-src" in a.get("content", ""))
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in policy
+    assert not [a for _, a in parsed.elements if "style" in a or any(name.startswith("on") for name in a)]
 
 
-def test_page_is_well_made(page):
+def test_page_is_well_made(page, audit):
     parsed = Page(page)
     ids = [a["id"] for _, a in parsed.elements if "id" in a]
     assert len(ids) == len(set(ids))
-    assert {a["href"][1:] for a in parsed.all("a")} <= set(ids)
+    links = {a["href"][1:] for a in parsed.all("a")}
+    assert {link for link in links if "=" not in link} <= set(ids)
+    names = {unquote(link.removeprefix("p=")) for link in links if "=" in link}
+    assert names == set(spb.get.perturbations(audit)["perturbation"])
     assert {a["aria-labelledby"] for _, a in parsed.elements if "aria-labelledby" in a} <= set(ids)
     assert parsed.all("html")[0]["lang"] == "en"
-    bars, svgs = ([a for a in parsed.all("svg") if (a.get("class") == "bar") == bar] for bar in (True, False))
+    bars = [a for a in parsed.all("svg") if a.get("class") == "bar"]
     assert len(bars) <= 2, "constant predictions are one row"
-    assert all(a["aria-hidden"] == "true" for a in bars), "their numbers stand beside them"
-    assert len(svgs) == 8
-    assert all(a["role"] == "img" and a["aria-label"] for a in svgs)
-    assert {a["aria-describedby"] for a in svgs} <= set(ids)
+    assert all(a["aria-hidden"] == "true" for a in parsed.all("svg")), "their numbers stand beside them"
+    figures = [a["data-figure"] for a in parsed.all("figure")]
+    assert len(figures) == len(set(figures)) > 10
+    assert set(figures) == set(data_of(page)["figures"])
     data = [a for a in parsed.all("table") if a["class"] == "data"]
-    heads = len(re.findall(r'<th scope="col"[^>]*><button', page))
-    assert len(parsed.all("button")) == heads + len(data) > 20, "a heading sorts, and each table can be saved"
-    headings = re.findall(r"<h2>(.*?)</h2>", page)
-    assert headings == [
-        "Summary",
+    assert {f"tools-{a['id']}" for a in data} <= set(ids)
+    assert headings(page) == [
+        "What was understood of the input",
         "The screen",
         "Components of the response",
-        "Scores",
+        "Models",
         "Are predictions specific to the perturbation?",
         "Over-predicted genes",
         "Attributions",
@@ -132,7 +152,8 @@ def test_names_are_never_markup(audit, tmp_path):
     report(audit, path, title=f"</title>{EVIL}", truth=truth)
     parsed = Page(path.read_text(encoding="utf-8"))
     assert not parsed.all("img")
-    assert len(parsed.all("script")) == 1
+    assert len(parsed.all("script")) == 2
+    assert "<" not in page_data(path.read_text(encoding="utf-8"))
     assert "".join(parsed.text).count(EVIL) > 12
 
 
@@ -152,8 +173,8 @@ def test_screen_alone_has_no_scores(tmp_path):
     report(mdata, tmp_path / "x.html")
     text = (tmp_path / "x.html").read_text(encoding="utf-8")
     Page(text)
-    assert re.findall(r"<h2>(.*?)</h2>", text) == [
-        "Summary",
+    assert headings(text) == [
+        "What was understood of the input",
         "The screen",
         "Components of the response",
         "Provenance",
@@ -167,8 +188,7 @@ def test_two_attributions_are_compared(tmp_path):
     report(mdata, tmp_path / "x.html")
     text = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert 'id="table-attribution_agreement"' in text
-    assert 'aria-label="Agreement of attributions between models"' in text
-    assert "img-src data:;" in text, "the figure holds a raster image"
+    assert data_of(text)["figures"]["attribution_agreement"]["matrix"]["rows"][0] == "ridge"
 
 
 def test_failure_leaves_the_earlier_page(audit, tmp_path):
@@ -177,3 +197,32 @@ def test_failure_leaves_the_earlier_page(audit, tmp_path):
     with pytest.raises(TypeError):
         report(audit["full"], path)
     assert path.read_text() == "earlier"
+
+
+def test_the_first_screen_is_short(audit, page):
+    _, summary = page.split('<section id="answer"')
+    summary = re.sub(
+        r"<svg.*?</svg>|<details.*?</details>|<figure.*?</figure>|<[^>]+>",
+        " ",
+        summary.split("</section>")[0],
+        flags=re.S,
+    )
+    words = summary.split(">", 1)[1].split()
+    assert 30 < len(words) < 150
+    assert len([word for word in words if re.search(r"\d", word)]) < 30
+
+
+def test_names_in_sentences_open_their_perturbation(page, audit):
+    name = spb.get.perturbations(audit)["perturbation"].iloc[0]
+    assert f'<a href="#p={name}">{name}</a>' in page
+
+
+def test_the_script_is_small():
+    assert 20_000 < len(script().encode()) < 60_000
+    assert "//" not in script().replace("\\/\\/", "")
+
+
+def test_the_hashes_are_those_of_what_the_page_holds(page):
+    for tag in ("style", "script"):
+        text = page.split(f"<{tag}>")[1].split(f"</{tag}>")[0]
+        assert f"{tag}-src 'sha256-{digest(text)}'" in page

@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 
 import scpertbias as spb
-from scpertbias import _moments
+from scpertbias import _moments, _results
+from scpertbias._core.de import DE_METRICS
 from scpertbias._core.metrics import METRICS
+from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias.tl._reference import reference
 from scpertbias.tl._score import score_table
 
@@ -61,6 +63,39 @@ def test_scores_equal_those_computed_by_hand(profiles):
             assert got["pearson_delta_perturbed"] == pytest.approx(np.corrcoef(x - mean, y - mean)[0, 1])
             assert got["split"] == "test"
             assert got["trained_on"] == "full"
+
+
+def test_scores_of_differential_expression(profiles):
+    scores = spb.get.scores(profiles)
+    called = spb.get.de(profiles, q_below=None)
+    genes = set(profiles.var_names[np.argsort(-row(profiles, "non-targeting"))[:40]])
+    of_genes = called[called["gene"].isin(genes)]
+    q = of_genes.groupby("perturbation")["p"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
+    n_de = ((q < 0.05) & ~of_genes["is_target"].astype(bool)).groupby(of_genes["perturbation"]).sum()
+    assert scores[list(DE_METRICS)].isna().all(axis=1)[scores["split"] != "test"].all()  # seen: it shares their noise
+    one = scores[(scores["model"] == "mean") & (scores["split"] == "test")].set_index("perturbation")
+    assert one["n_de"].to_dict() == n_de[one.index].to_dict()
+    assert one["de_auprc"].notna().sum() >= 5
+    for name in DE_METRICS:
+        np.testing.assert_allclose(one[name], one[f"{name}_baseline"])
+        nothing = scores.loc[scores["model"] == "no_change", name].dropna()
+        assert set(nothing) == {{"de_direction": 0.5, "de_nmae": 1.0}.get(name, 0.0)}
+        # What is scored has calls against both halves, or one: about as many as against all
+        assert (one.loc[one[name].notna(), "n_de"] >= 3).all()
+    ceilings = one[[f"{name}_ceiling" for name in DE_METRICS]].dropna()
+    assert (ceilings["de_direction_ceiling"] > 0.9).all()
+
+
+def test_changes_of_a_model_hold_the_control_that_it_was_fitted_on(profiles):
+    screen = _moments.of(profiles)
+    scored = reference(screen, n_top_genes=40, folds=None)
+    table = spb.get.predictions(profiles, "ridge").to_numpy()[np.ix_(scored.perturbation, scored.genes)]
+    held = _results.noise_weights(_results.model_records(profiles, "ridge"), screen)["ridge"]
+    expected = scored.changes.scores(table, held[scored.perturbation, :-1])
+    got = spb.get.scores(profiles, models="ridge")
+    test = (got["split"] == "test").to_numpy()
+    for name in DE_METRICS:
+        np.testing.assert_allclose(got[name][test], expected[name][test])
 
 
 def test_summary_is_that_of_the_held_out_scores(profiles):

@@ -6,7 +6,7 @@ import pytest
 from scpertbias._core.confounding import NO_RESPONSE
 from scpertbias._core.correlations import CORRELATIONS
 from scpertbias._core.noise import NoiseShape
-from scpertbias.tl._skills import NoiseByPerturbation, Subset, l2_skill, pearson_skill
+from scpertbias.tl._skills import NoiseByPerturbation, Subset, l2_skill, linear_skill
 
 N = 20
 SHAPE = NoiseShape(np.empty((0, 4)), np.empty(0, dtype=int), 0.01, 0.01, 0.0)
@@ -33,7 +33,7 @@ def subset(name, *, known=True, **slopes):
 
 @pytest.mark.parametrize("name", CORRELATIONS)
 def test_without_a_response_what_is_unshared_has_no_ceiling(name):
-    there, absent = pearson_skill(subset(name), name), pearson_skill(subset(name, known=False), name)
+    there, absent = linear_skill(subset(name), name), linear_skill(subset(name, known=False), name)
     assert 0.2 < there.estimate < 0.6
     if CORRELATIONS[name].unshared:
         assert np.isnan(absent.estimate)
@@ -45,7 +45,7 @@ def test_without_a_response_what_is_unshared_has_no_ceiling(name):
 def test_noise_of_the_control_widens_the_interval_by_the_derivative_of_the_ratio():
     name = "pearson_delta_unshared"
     slopes = {name: 0.3, f"{name}_ceiling": 0.2, f"{name}_baseline": 0.1}
-    alone, moved = pearson_skill(subset(name), name), pearson_skill(subset(name, **slopes), name)
+    alone, moved = linear_skill(subset(name), name), linear_skill(subset(name, **slopes), name)
     table, step = subset(name).table, 1e-6
 
     def ratio(size):
@@ -57,7 +57,7 @@ def test_noise_of_the_control_widens_the_interval_by_the_derivative_of_the_ratio
     derivative = (ratio(step) - ratio(-step)) / (2 * step)
     quantile = (alone.high - alone.low) / 2
     width = (moved.high - moved.low) / 2
-    unit = pearson_skill(subset(name, **{key: value / derivative for key, value in slopes.items()}), name)
+    unit = linear_skill(subset(name, **{key: value / derivative for key, value in slopes.items()}), name)
     # width² = (t se)² + (t derivative)², and of a derivative of 1 that is (t se)² + t²
     t_squared = ((unit.high - unit.low) / 2) ** 2 - quantile**2
     assert width**2 - quantile**2 == pytest.approx(t_squared * derivative**2, rel=1e-3)
@@ -71,4 +71,4 @@ def test_few_perturbations_and_no_room_are_reasons():
     assert skill.reason == "no room between baseline and ceiling"
     few = subset("pearson_delta")
     few.table["pearson_delta"][9:] = np.nan
-    assert pearson_skill(few, "pearson_delta").reason == "fewer than 10 perturbations"
+    assert linear_skill(few, "pearson_delta").reason == "fewer than 10 perturbations"

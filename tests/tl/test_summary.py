@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scpertbias._core.correlations import CORRELATIONS
-from scpertbias._core.metrics import METRICS
+from scpertbias._core.de import DE_METRICS
+from scpertbias._core.metrics import ALL_METRICS
 from scpertbias._core.noise import NoiseShape
-from scpertbias._core.resampling import benjamini_hochberg
-from scpertbias.tl._summary import SMALL_FOLDS, predicted_by_all, summarize
+from scpertbias._core.resampling import NO_ROOM, benjamini_hochberg
+from scpertbias.tl._summary import NO_CALLS, SMALL_FOLDS, predicted_by_all, summarize
 
 RNG = np.random.default_rng(0)
 A2 = 0.01
@@ -21,7 +21,7 @@ def frame(model, n=20, *, better=0.0, gaps=(), **columns):
     """Scores of a model that is better than its baseline by a constant."""
     base = np.random.default_rng(1).uniform(0.5, 1, n)
     out = pd.DataFrame({"model": model, "perturbation": [f"p{i:02d}" for i in range(n)], "split": "test"})
-    for name, metric in METRICS.items():
+    for name, metric in ALL_METRICS.items():
         gain = better if metric.higher_is_better else -better
         out[name] = (1.0 if name == "l2_ratio" else base) + gain
         if name != "l2_ratio":
@@ -33,7 +33,7 @@ def frame(model, n=20, *, better=0.0, gaps=(), **columns):
         0.01,
         pd.array(np.arange(n) % 3 > 0, dtype="boolean"),
     )
-    out.loc[list(gaps), list(METRICS)] = np.nan
+    out.loc[list(gaps), list(ALL_METRICS)] = np.nan
     return out.assign(**columns)
 
 
@@ -80,7 +80,7 @@ def test_paired_differences_are_sharper_than_the_scores():
 def test_q_is_within_a_model():
     scores = pd.concat([frame("a", better=0.1), frame("b", better=0.0)], ignore_index=True)
     noise = RNG.normal(0, 0.02, len(scores))
-    for name in METRICS:
+    for name in ALL_METRICS:
         scores[name] += noise
     summary = summarize(scores, shape=shape())
     for model, rows in summary.groupby("model"):
@@ -91,7 +91,9 @@ def test_q_is_within_a_model():
 def test_few_perturbations_are_not_ranked():
     got = look(summarize(frame("a", n=9, better=0.1), shape=shape()), "a")
     assert got[["ci_low", "ci_high", "p", "q"]].isna().all().all()
-    assert got["estimate"].drop([f"{name}_skill" for name in CORRELATIONS]).notna().all()
+    scaled = [f"{name}_skill" for name, metric in ALL_METRICS.items() if metric.scaled and name != "l2"]
+    assert got["estimate"].drop(scaled).notna().all()
+    assert got.loc[scaled, "estimate"].isna().all()
     assert got.loc["pearson_delta_skill", "note"] == "fewer than 10 perturbations"
     assert got.loc["l2", "note"] == "9 perturbations: no interval, no ranking"
 
@@ -144,11 +146,11 @@ def test_no_room():
 def scattered(n=24):
     """Scores of a model that differ from the baseline by more here and less there, some not at all known."""
     scores, rng = frame("a", n), np.random.default_rng(3)
-    for name in METRICS:
+    for name in ALL_METRICS:
         scores[name] += rng.normal(-0.1, 0.05, n)
     scores["l2_baseline_ceiling"] *= rng.uniform(0.8, 1, n)
     scores["discrimination"] = rng.beta(3, 1, n)
-    scores.loc[[2, 7], list(METRICS)] = np.nan
+    scores.loc[[2, 7], list(ALL_METRICS)] = np.nan
     return scores
 
 
@@ -204,7 +206,7 @@ def test_one_prediction_has_no_interval_of_discrimination():
 @pytest.mark.parametrize("tiny", [0.0, 1e-7])
 def test_rounding_is_no_difference(tiny):
     scores = frame("a")
-    for name in METRICS:
+    for name in ALL_METRICS:
         scores[name] += tiny * RNG.normal(size=len(scores))
     got = look(summarize(scores, shape=shape()), "a")
     assert got["p"].isna().all()
@@ -230,3 +232,31 @@ def test_predicted_by_all_goes_over_regimes():
     )
     assert predicted_by_all(scores) == {"p00", "p03"}
     assert predicted_by_all(pd.concat([scores, frame("c", n=4, gaps=range(4)).assign(regime="full")])) == set()
+
+
+def test_scores_of_differential_expression_are_scaled_in_their_direction():
+    got = look(summarize(frame("a", better=0.15), shape=shape()), "a")
+    for name in DE_METRICS:
+        assert got.loc[f"{name}_skill", "estimate"] == pytest.approx(0.5)  # half of the 0.3 to the ceiling
+        assert got.loc[f"{name}_skill", "ci_low"] > 0.4
+        assert got.loc[name, "difference_to_mean"] == pytest.approx(0.15)
+    no_ceiling = frame("a", better=0.15)
+    no_ceiling["de_nmae_ceiling"] = no_ceiling["de_nmae_baseline"]
+    assert look(summarize(no_ceiling, shape=shape()), "a").loc["de_nmae_skill", "note"] == NO_ROOM
+
+
+def test_perturbations_without_calls_are_the_reason_why_there_is_no_score():
+    scores = frame("a").assign(de_auprc=np.nan)
+    scores.loc[:4, "de_spearman"] = np.nan
+    got = look(summarize(scores, shape=shape()), "a")
+    assert got.loc["de_auprc", "note"] == NO_CALLS
+    assert np.isnan(got.loc["de_auprc_skill", "estimate"])
+    assert got.loc["de_spearman", "n"] == 15
+
+
+def test_the_mean_itself_is_no_different_where_scores_of_genes_jump():
+    scores = frame("a")
+    scores["de_auprc"] += 1e-3  # genes of equal size in another order
+    got = look(summarize(scores, shape=shape()), "a")
+    assert got.loc["de_auprc", "difference_to_mean"] == 0
+    assert np.isnan(got.loc["de_auprc", "p"])

@@ -14,6 +14,7 @@ from scpertbias._core import ceilings
 from scpertbias._core.arrays import FloatArray
 from scpertbias._core.ceilings import ROUNDING, Truth, correlation, row_norm
 from scpertbias._core.correlations import CORRELATIONS, NoiseWeights, unshared_correlation
+from scpertbias._core.de import DE_METRICS, DeMetric
 from scpertbias._core.pearson_ceilings import pearson_ceiling
 
 Score = Callable[[FloatArray, Truth], FloatArray] | Callable[[FloatArray, Truth, NoiseWeights], FloatArray]
@@ -219,6 +220,10 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
+
+
+ALL_METRICS: dict[str, Metric | DeMetric] = {**METRICS, **DE_METRICS}
+"""Those of means and those of differential expression."""
 
 
 def evaluate(predictions: FloatArray, truth: Truth, held: NoiseWeights) -> dict[str, FloatArray]:

@@ -126,14 +126,20 @@ def noise_shape(moments: Moments, rows: IntArray) -> NoiseShape:
     return NoiseShape(vectors, row, a2, a2 * factor, max(a3, 0.0) * factor**1.5)
 
 
-def _row_vectors(moments: Moments, rows: IntArray) -> FloatArray:
-    """Differences of the halves of rows (P, G), each half about the control of its batches."""
+def half_differences(moments: Moments, rows: IntArray) -> FloatArray:
+    """Differences of the halves of rows (P, G), each half about all control cells of its batches."""
     apart = np.zeros((len(rows), moments.mean.shape[1]))
     for a, sign in ((0, 1.0), (1, -1.0)):
         # The effect in a half has its own half of the control, which goes: Σ_b w^a_pb (c^a_b − c_b)
         of_control = np.nan_to_num(moments.control_half[a]) - moments.control_batch
         effects = moments.half[a, rows] - moments.half[a, moments.reference]
         apart += sign * (effects + moments.half_weights[a, rows] @ of_control)
+    return apart
+
+
+def _row_vectors(moments: Moments, rows: IntArray) -> FloatArray:
+    """Differences of the halves of rows (P, G), scaled to an expected square of 1."""
+    apart = half_differences(moments, rows)
     scale = np.sqrt((1 / moments.n_half[:, rows]).sum(axis=0) * moments.var[rows].sum(axis=1))
     apart /= scale[:, None]
     return apart

@@ -47,6 +47,13 @@ class Screen:
         """Column of each gene symbol."""
         return {symbol: i for i, symbol in enumerate(self.symbols.tolist())}
 
+    def target_genes(self, rows: IntArray) -> BoolArray:
+        """Whether each gene is a target of each of some rows (rows × genes)."""
+        column, marked = self.column_of(), np.zeros((len(rows), len(self.genes)), dtype=np.bool_)
+        for i, p in enumerate(self.perturbation[rows].tolist()):
+            marked[i, [column[gene] for gene in self.targets[p] if gene in column]] = True
+        return marked
+
     def digest(self) -> str:
         """Digest of all that a fit on these moments depends on."""
         m = self.moments

@@ -38,8 +38,8 @@ RESPONSE = _of(
     ),
 )
 BALANCE = _of("balance", "column", "status", "share", "p", "untested", "n_levels", "within", "note")
-SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "q", "note")
-REGIMES = _of("retraining", "model", "regime", "n", "full", "retrained", "gain", "q", "note")
+SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "note")
+REGIMES = _of("retraining", "model", "regime", "n", "full", "retrained", "gain", "note")
 PLANTED = _of("planted", "quantity", "planted", "found")
 SPECIFIC_SKILL = (
     *_of("specificity", "model", "n", "category"),
@@ -52,7 +52,7 @@ SPECIFIC_SKILL = (
     *_of("specificity", "note"),
 )
 SPECIFICITY = (
-    *_of("specificity", "model", "metric", "n", "score", "mismatched", "specific_gain", "q", "ceiling_gain"),
+    *_of("specificity", "model", "metric", "n", "score", "mismatched", "specific_gain", "ceiling_gain"),
     *_of("specificity", "axis_only", "score_half", "note"),
 )
 RECURRENCE = _of(
@@ -71,3 +71,13 @@ COUPLING = _of("coupling", "model", "regime", "rows", "n", "shift", "shift_seed"
 RANKING = _of("ranking", "model_a", "model_b", "regime", "n", "full", "retrained", "order")
 TRAINING = _of("training", "model", "regime", "epoch", "best")
 """Beside these come the columns of the model's own history: losses, learning rate, seconds, memory."""
+
+EXTRA = {
+    "perturbations": ("target_q", "mt", "ribo", "detail"),
+    "confounding": ("kind", "on_systematic", "n_genes"),
+    "specificity": ("ceiling_gain", "axis_only", "score_half"),
+    "recurrence": ("expected", "excess_ci_high"),
+    "variance_ratio": ("cosine_control",),
+    "random_removals": ("n_genes", "random_mean"),
+}
+"""Columns that the page hides at first; its script shows them on request."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,10 +12,7 @@ from ..tl._gene_sets import notable
 from . import columns as columns_of
 from .numbers import (
     GAP,
-    TINY,
     count,
-    fixed,
-    fixed_interval,
     interval,
     known,
     number,
@@ -23,8 +20,8 @@ from .numbers import (
     percent,
     percent_interval,
 )
+from .verdicts.base import SYSTEMATIC
 from .verdicts.recurrence import beyond_the_data, tested_genes
-from .verdicts.scorecard import Standing
 
 Tables = Mapping[str, pd.DataFrame]
 METRICS = (
@@ -56,18 +53,28 @@ OPTIONAL = (
 """Columns that are left out of the page where they say nothing."""
 
 
+MOST_CARRIERS = 5
+CONSTANT_FLAG = "constant prediction"
+KEYS = ("perturbation", "model", "model_a", "model_b", "symbol")
+"""Columns whose names are highlighted on the whole page."""
+
+
 def lay_out(table: pd.DataFrame, columns: Sequence[Column], *, name: str, caption: str) -> dict[str, Any]:
-    """Return a table as the page shows it: text and sort value of every cell."""
+    """Return a table as the page shows it: text and sort value of every cell, and the names that each row is about."""
     columns = [c for c in columns if c.name in table.columns]
     columns = [c for c in columns if c.name not in OPTIONAL or any(_has_value(v) for v in table[c.name])]
-    rows = [[_cell(row, column) for column in columns] for row in table.to_dict("records")]
-    return {"name": name, "caption": caption, "columns": columns, "rows": rows}
+    records = table.to_dict("records")
+    rows = [[_cell(row, column) for column in columns] for row in records]
+    keys = ["|".join(str(row[k]) for k in KEYS if row.get(k)).replace(", ", "|") for row in records]
+    extra = columns_of.EXTRA.get(name, ())
+    return {"name": name, "caption": caption, "columns": columns, "rows": rows, "keys": keys, "extra": extra}
 
 
 def _cell(row: dict[str, Any], column: Column) -> dict[str, Any]:
     value = row[column.name]
     if column.form in TEXTS:
-        return {"text": str(value) or GAP, "sort": str(WARNING_FIRST.get(str(value), value)), "kind": column.form}
+        kind = "perturbation" if column.name == "perturbation" and value else column.form
+        return {"text": str(value) or GAP, "sort": str(WARNING_FIRST.get(str(value), value)), "kind": kind}
     if column.form in ("interval", "percent_interval"):
         write, between = (number, interval) if column.form == "interval" else (percent, percent_interval)
         text = (
@@ -111,8 +118,18 @@ def _perturbations(tables: Tables) -> pd.DataFrame:
 
 
 def _response(tables: Tables) -> pd.DataFrame:
+    """Return the shares of the response; what part of the shared axis a set is, only where that axis is measurable."""
     table = _of_full(tables["confounding"], level="screen")
-    return notable(table) if len(table) else table
+    if table.empty:
+        return table
+    axis = table.loc[table["axis"] == SYSTEMATIC, "share"]
+    table = table.assign(carriers=[" ".join(_first_carriers(str(names).split())) for names in table["carriers"]])
+    return notable(table if axis.notna().any() else table.assign(on_systematic=float("nan")))
+
+
+def _first_carriers(names: list[str]) -> list[str]:
+    more = len(names) - MOST_CARRIERS
+    return [*names[:MOST_CARRIERS], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _balance(tables: Tables) -> pd.DataFrame:
@@ -203,12 +220,17 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
 
 
 def views(
-    tables: dict[str, pd.DataFrame], planted: pd.DataFrame | None, described: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame],
+    planted: pd.DataFrame | None,
+    described: pd.DataFrame,
+    constant: Collection[str] = (),
 ) -> dict[str, dict[str, Any]]:
-    """Return the tables of the page."""
+    """Return the tables of the page; rows of ``constant`` models that read the same are one."""
     by_name = {
-        name: lay_out(rows(tables), columns, name=name, caption=caption) for name, columns, caption, rows in LAID_OUT
+        name: folded(lay_out(rows(tables), columns, name=name, caption=caption), constant)
+        for name, columns, caption, rows in LAID_OUT
     }
+    by_name["attribution_check"] = _flag_constants(by_name["attribution_check"], constant)
     by_name["described"] = lay_out(described, columns_of.DESCRIBED, name="described", caption="The models")
     training = _training(tables)
     by_name["training"] = lay_out(training, _history(training), name="training", caption="Training by epoch")
@@ -219,67 +241,37 @@ def views(
     return by_name
 
 
-LEAST, MOST, WIDTH, HEIGHT = -0.6, 1.1, 120.0, 18.0
+def folded(view: dict[str, Any], constant: Collection[str]) -> dict[str, Any]:
+    """Return a table in which the rows of constant models that differ in the name alone are one row, with all names."""
+    at = next((i for i, column in enumerate(view["columns"]) if column.name == "model"), None)
+    if at is None or not constant:
+        return view
+    rows: list[list[dict[str, Any]]] = []
+    keys: list[str] = []
+    first: dict[tuple[str, ...], int] = {}
+    for row, key in zip(view["rows"], view["keys"], strict=True):
+        words = tuple(cell["text"] for i, cell in enumerate(row) if i != at)
+        if row[at]["text"] in constant and words in first:
+            i = first[words]
+            rows[i][at] = {**rows[i][at], "text": f"{rows[i][at]['text']}, {row[at]['text']}"}
+            keys[i] = f"{keys[i]}|{key}"
+            continue
+        if row[at]["text"] in constant:
+            first[words] = len(rows)
+        rows.append(list(row))
+        keys.append(key)
+    return {**view, "rows": rows, "keys": keys}
 
 
-WITHOUT_VERDICT = (Standing.NONE, Standing.UNLINKED)
-
-
-def card_rows(card: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the scorecard's rows with their numbers as text; constant predictions are one row, named together."""
-    constant = card["kind"] == Standing.CONSTANT
-    rows = [_card_row(row) for row in card[~constant].to_dict("records")]
-    if not constant.any():
-        return rows
-    first = card[constant].iloc[0].to_dict()
-    skills = card.loc[constant, "skill"]
-    ends = sorted({percent(skills.min()), percent(skills.max())}, key=len)
-    folded = {**_card_row(first), "model": ", ".join(card.loc[constant, "model"]), "n": card.loc[constant, "n"].max()}
-    if len(ends) > 1:
-        folded |= {"bar": "", "way": [f"{percent(skills.min())} to {percent(skills.max())}"]}
-    last = [row for row in rows if row["kind"] in WITHOUT_VERDICT]
-    return [*(row for row in rows if row["kind"] not in WITHOUT_VERDICT), folded, *last]
-
-
-def _card_row(row: dict[str, Any]) -> dict[str, Any]:
-    if row["kind"] == Standing.UNLINKED:
-        nothing = [GAP]
-        return {**row, "bar": "", "way": nothing, "specific": nothing, "recurring": GAP, "retrained": nothing}
-    return {
-        **row,
-        "bar": bar(row["skill"], row["ci_low"], row["ci_high"]),
-        "way": [percent(row["skill"]), f"({percent_interval(row['ci_low'], row['ci_high'])})"]
-        if known(row["ci_low"], row["ci_high"])
-        else [GAP],
-        "specific": _estimate(row, "specific_skill", "specific"),
-        "recurring": f"{row['n_recurring']:.0f}" if known(row["n_recurring"]) else GAP,
-        "retrained": _estimate(row, "regime_gain", "regime"),
-    }
-
-
-def _estimate(row: dict[str, Any], value: str, name: str) -> list[str]:
-    estimate, low, high = row[value], row[f"{name}_ci_low"], row[f"{name}_ci_high"]
-    if not known(estimate, low, high):
-        return [GAP]
-    return ["0"] if max(abs(low), abs(high)) < TINY else [fixed(estimate), f"({fixed_interval(low, high)})"]
-
-
-def bar(skill: float, low: float, high: float) -> str:
-    """Return a line from the interval's low to its high, with a dot, between the baseline (0) and the ceiling (1)."""
-    if not known(skill, low, high):
-        return ""
-    ends = "".join(
-        f'<line x1="{_x(v):.1f}" x2="{_x(v):.1f}" y1="1" y2="{HEIGHT - 1:.0f}" class="{c}"/>'
-        for v, c in ((0, "zero"), (1, "one"))
-    )
-    middle = HEIGHT / 2
-    return (
-        f'<svg class="bar" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" aria-hidden="true">{ends}'
-        f'<line x1="{_x(low):.1f}" x2="{_x(high):.1f}" y1="{middle}" y2="{middle}" class="range"/>'
-        f'<circle cx="{_x(skill):.1f}" cy="{middle}" r="3.5"/></svg>'
-    )
-
-
-def _x(value: float) -> float:
-    """Return the place of a share on the bar; what lies outside is drawn at its end."""
-    return WIDTH * (min(max(value, LEAST), MOST) - LEAST) / (MOST - LEAST)
+def _flag_constants(view: dict[str, Any], constant: Collection[str]) -> dict[str, Any]:
+    """Return the check of attributions; those of a constant prediction cannot explain a difference between perturbations."""
+    rows = []
+    for row in view["rows"]:
+        is_constant = set(row[0]["text"].split(", ")) <= set(constant) and row[1]["text"] == "ok"
+        rows.append(
+            [
+                {**c, "text": CONSTANT_FLAG, "sort": CONSTANT_FLAG} if is_constant and c["kind"] == "flag" else c
+                for c in row
+            ]
+        )
+    return {**view, "rows": rows}

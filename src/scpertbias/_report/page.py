@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
+from markupsafe import Markup, escape
 from mudata import MuData
 
+from .. import _store, _tables
 from .._files import replace_file
-from .content import content
-from .figures import figures
-from .layout import card_rows, views
+from ..pl._colors import model_colors
+from ..tl._effects import effects
+from .card import card_rows
+from .charts.all_charts import charts
+from .charts.drawing import Drawing
+from .content import constant_models, content
+from .explore import explore
+from .layout import views
 from .numbers import count, with_full_stop
-from .wording.terms import BADGES
+from .packed import as_script
+from .provenance import screen_size
+from .tables import read
+from .tiles import TONES, severe, strip
+from .understood import understood
+from .verdicts.scorecard import Standing, evaluated
+from .wording.glossary import GLOSSARY
+from .wording.methods import citation, methods
+from .wording.terms import BADGES, without
 
-EVIDENCE = {
-    "screen": ("screen", "See every perturbation"),
-    "shared": ("response", "See all shares"),
-    "technical": ("response", "See all shares"),
-    "models": ("scores", "See all scores"),
-    "retraining": ("retraining", "See all regimes"),
-    "recurrence": ("recurrence", "See all genes"),
-}
+SCRIPTS = ("core", "draw", "charts", "figure", "tables", "explore", "main")
+"""The parts of the page's script, in ``js/``, in the order in which they are joined."""
 
 
 def report(data: MuData, path: str | Path, *, title: str | None = None, truth: pd.DataFrame | None = None) -> None:
@@ -68,29 +82,118 @@ def report(data: MuData, path: str | Path, *, title: str | None = None, truth: p
 
 def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None = None) -> str:
     """Return the page."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
     contents = content(data, title=title, truth=truth)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(count=count, readable=_readable, sentence=with_full_stop, tied=_tied)
-    here = files(__package__)
-    svg_figures = {
-        section: [{**figure, "svg": Markup(figure["svg"])} for figure in some]
-        for section, some in figures(data, contents["tables"]).items()
-    }
-    return environment.from_string(here.joinpath("template.html.j2").read_text(encoding="utf-8")).render(
+    card, tables = contents["scorecard"], read(data)
+    shown_tables = evaluated(tables, card)
+    constant = frozenset(constant_models(data))
+    unlinked = card.loc[card["kind"] == Standing.UNLINKED, "model"].tolist()
+    drawing = Drawing(shown_tables, card, constant, model_colors(data), effects(data["full"]), frozenset(unlinked))
+    figures = charts(drawing)
+    needed = _tables.read(data, "cells_needed") if _store.has_table(data, "cells_needed") else None
+    explored = explore(drawing, needed)
+    names = [] if explored is None else tables["perturbations"]["perturbation"].tolist()
+    css, js = style(), script()
+    return _template(names).render(
         **{key: contents[key] for key in ("title", "answer", "cautions", "remarks", "notes", "warnings", "provenance")},
-        card=[{**row, "bar": Markup(row["bar"])} for row in card_rows(contents["scorecard"])],
+        strip=[{**tile, "picture": Markup(tile["picture"])} for tile in strip(contents, shown_tables)],
+        severe_line=severe(contents["cautions"]),
+        understood=understood(tables["check"], contents["provenance"], screen_size(data), tables["models"]),
+        planted=contents["planted"] is not None,
+        card=[{**row, "bar": Markup(row["bar"])} for row in card_rows(card)],
+        unlinked=unlinked,
         badges=BADGES,
-        evidence=EVIDENCE,
-        views=views(contents["tables"], contents["planted"], contents["described"]),
-        left_out={
-            name: contents["tables"][name].to_dict("records") for name in ("models_left_out", "regimes_left_out")
+        tones={
+            **{name: {**tones, "inconclusive": "unknown"} for name, tones in TONES.items()},
+            "recurrence": RECURRENCE,
         },
-        figures=svg_figures,
-        css=Markup(here.joinpath("style.css").read_text(encoding="utf-8")),
-        js=Markup(here.joinpath("page.js").read_text(encoding="utf-8")),
+        glossary=GLOSSARY,
+        explorable=frozenset(names),
+        charts=figures,
+        views=views(_of_page(contents["tables"], shown_tables), contents["planted"], contents["described"], constant),
+        left_out={name: tables[name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
+        css=Markup(css),
+        css_hash=digest(css),
+        js=Markup(js),
+        js_hash=digest(js),
+        data=Markup(as_script(_data(drawing, figures, explored, contents))),
+    )
+
+
+RECURRENCE = {"yes": "bad", "no": "good", "partly": "middling", "inconclusive": "unknown"}
+
+
+def _of_page(stored: Mapping[str, pd.DataFrame], shown_tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables that the file holds too, without the rows of models that are not evaluated."""
+    return {name: table[table.index.isin(shown_tables[name].index)] for name, table in stored.items()}
+
+
+def _data(
+    drawing: Drawing, figures: Collection[Any], explored: dict[str, Any] | None, contents: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return all that the page's script reads."""
+    provenance = contents["provenance"]
+    regimes = [without(name) for name in provenance["genes"] if name != "full"]
+    version = provenance["versions"].get("scpertbias", "")
+    matrices = [figure.options["matrix"]["columns"] for figure in figures if "matrix" in figure.options]
+    genes = [*(explored or {}).get("genes", []), *(name for columns in matrices for name in columns)]
+    return {
+        "figures": {figure.name: figure.spec() for figure in figures},
+        "explore": explored,
+        "models": drawing.order(),
+        "genes": sorted(set(genes) - set(drawing.order())),
+        "colors": dict(drawing.colors),
+        "copied": {
+            "methods": methods(provenance, len(drawing.tables["perturbations"]), drawing.order(), regimes),
+            "citation": citation(version),
+        },
+    }
+
+
+def style() -> str:
+    """Return the style sheet of the page."""
+    return files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+
+
+def script() -> str:
+    """Return the script of the page, without comments and indentation."""
+    folder = files(__package__).joinpath("js")
+    text = "\n".join(folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    lines = (line.strip() for line in text.splitlines())
+    body = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return f'"use strict";(() => {{\n{body}\n}})();'
+
+
+def digest(text: str) -> str:
+    """Return the hash by which the page's policy allows a script or style sheet."""
+    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _template(names: Collection[str]) -> Any:
+    """Return the template, whose sentences link each of some names to its perturbation."""
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    folder = files(__package__).joinpath("templates")
+    sources = {f.name: f.read_text(encoding="utf-8") for f in folder.iterdir() if f.name.endswith(".j2")}
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=DictLoader(sources)
+    )
+    linked = frozenset(name for name in names if len(name) > 2 and not name.islower())
+    environment.filters.update(
+        count=count,
+        readable=_readable,
+        sentence=with_full_stop,
+        quoted=lambda text: quote(text, safe=""),
+        breakable=lambda text: Markup(str(escape(text)).replace("_", "_<wbr>")),
+        tied=lambda text: _linked(_tied(text), linked),
+    )
+    return environment.get_template("page.html.j2")
+
+
+def _linked(text: str, names: Collection[str]) -> Markup:
+    """Return text in which names of perturbations open them."""
+    parts = re.split(r"([\w.+/-]*\w)", text)
+    return Markup("").join(
+        Markup('<a href="#p={}">{}</a>').format(quote(part, safe=""), part) if part in names else part for part in parts
     )
 
 

@@ -8,12 +8,42 @@ from mudata import MuData
 
 from .. import _store
 from .._docs import docs
-from . import attribution, balance, labels, models, response, retraining, scores, screen, specificity
+from . import (
+    attribution,
+    balance,
+    comparison,
+    composition,
+    de,
+    labels,
+    metrics,
+    models,
+    power,
+    response,
+    retraining,
+    scores,
+    screen,
+    specificity,
+)
 from .table import SHARED, Column, Table
 
 __all__ = ["SHARED", "TABLES", "Column", "Table", "columns", "empty", "read"]
 
-CHAPTERS = (screen, labels, balance, response, models, scores, specificity, attribution, retraining)
+CHAPTERS = (
+    screen,
+    labels,
+    balance,
+    response,
+    composition,
+    de,
+    power,
+    models,
+    scores,
+    comparison,
+    metrics,
+    specificity,
+    attribution,
+    retraining,
+)
 TABLES: dict[str, Table] = {table.name: table for chapter in CHAPTERS for table in chapter.TABLES}
 
 for _name, _table in TABLES.items():

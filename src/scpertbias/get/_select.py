@@ -1,4 +1,4 @@
-"""The rows of a table with the values that the caller names; the modality of one regime."""
+"""Selection of rows of a table, and of the modality of a regime."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
+from .._keys import MODEL_COLUMNS
 from .._log import some
 
-MODELS = ("model", "model_a", "model_b")
 N_LISTED = 20
 
 
 def select(table: pd.DataFrame, **values: str | Sequence[str] | None) -> pd.DataFrame:
     """Return the rows with these values, numbered anew; ``None`` keeps all.
 
-    Of a table of pairs, ``models`` keeps the pairs of two of the names, or every pair with the name if it is one.
+    In a table of pairs, ``models`` keeps pairs among the names, or all pairs with a single name.
     """
     keep = np.ones(len(table), dtype=bool)
     for parameter, value in values.items():
         if value is None:
             continue
         names = [value] if isinstance(value, str) else list(value)
-        columns = [c for c in (MODELS if parameter == "models" else (parameter,)) if c in table]
+        columns = [c for c in (MODEL_COLUMNS if parameter == "models" else (parameter,)) if c in table]
         if not columns:
             msg = f"`{parameter}` was given, but this table is not of an audit."
             raise ValueError(msg)
@@ -40,7 +40,7 @@ def select(table: pd.DataFrame, **values: str | Sequence[str] | None) -> pd.Data
 
 
 def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
-    """Return the profiles of a regime, by default ``"full"``, or the data themselves where they are not an audit."""
+    """Return the profiles of a regime, by default ``"full"``, or the data if they are not an audit."""
     if isinstance(data, MuData):
         name = "full" if regime is None else regime
         if name not in data.mod:

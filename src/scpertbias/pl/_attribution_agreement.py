@@ -70,7 +70,7 @@ def attribution_agreement(
     """
     table = one_regime(data, "attribution_agreement", regime)
     table = table[table["perturbation"] == ""]
-    names, _ = chosen_models(table, models)
+    names = chosen_models(table, models)
     spearman, overlap, words = _matrices(table, names)
     new, ax = ax is None, axes(ax, figsize, (2.6 + 1.05 * len(names), 2.2 + 0.9 * len(names)))
     values = np.where(np.triu(np.ones_like(spearman), 1) > 0, spearman, overlap)

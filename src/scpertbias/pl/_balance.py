@@ -24,6 +24,7 @@ SHADES = {
     "balanced": "#0072B2",
 }
 NAMES = {"depth": "counts per cell", "mt_percent": "% mitochondrial"}
+LEGEND_INCHES = 0.65  # below the axes
 
 
 def balance(
@@ -83,11 +84,12 @@ def balance(
     ax.axvline(0, color="black", linewidth=0.8)
     ax.axvline(PART, color="black", linewidth=1.0, linestyle="--")
     ax.margins(x=0.05)
-    ax.set_xlabel("share of the response accounted for by composition, less the share expected by chance")
+    ax.set_xlabel("share of the response accounted for by composition,\nless the share expected by chance")
     ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     n = int(table["n"].max()) if len(table) else 0
-    ax.set_title(f"Are perturbations balanced over columns of obs? (n = {n} perturbations)", fontsize="medium")
-    _legend(ax, {status: shades[status] for status in dict.fromkeys(table["status"])})
+    ax.set_title(f"{n} perturbations: balance over columns of obs", fontsize="medium")
+    below = LEGEND_INCHES / (0.42 * max(len(table), 1) + 0.4)
+    _legend(ax, {status: shades[status] for status in dict.fromkeys(table["status"])}, below)
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
@@ -98,7 +100,8 @@ def _draw(ax: Axes, y: float, row: Any, shade: str) -> None:
         ax.barh(y, row.share, height=0.6, color=shade, zorder=2)
     if np.isfinite(row.null_ci_low):
         ax.plot([row.null_ci_low, row.null_ci_high], [y, y], color="black", linewidth=2.2, marker="|", zorder=3)
-    facts = [f"{row.n_levels} levels"] if row.kind == "column" else []
+    facts = [f"{100 * row.share:.1f}%"] if np.isfinite(row.share) else []
+    facts += [f"{row.n_levels} levels"] if row.kind == "column" else []
     facts += [f"p {_p_text(row.p)}"] if np.isfinite(row.p) else []
     facts += [f"within {row.within}"] if row.within else []
     ax.annotate(
@@ -115,7 +118,7 @@ def _p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 
-def _legend(ax: Axes, shades: Mapping[str, str]) -> None:
+def _legend(ax: Axes, shades: Mapping[str, str], below: float) -> None:
     handles: list[Any] = [Patch(color=shade, label=status) for status, shade in shades.items()]
     handles += [
         Line2D([], [], color="black", linewidth=2.2, label="by chance, 95%"),
@@ -123,4 +126,6 @@ def _legend(ax: Axes, shades: Mapping[str, str]) -> None:
             [], [], color="black", linestyle="--", label=f"confounded beyond {100 * PART:.0f}%, if p ≤ {P_COLUMN:g}"
         ),
     ]
-    ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+    ax.legend(
+        handles=handles, frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -below), ncols=3
+    )

@@ -1,11 +1,14 @@
-"""What all plots share: axes, colors of models, showing and returning."""
+"""What all plots share: axes, the models to draw, showing and returning."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import scanpy as sc
 from anndata import AnnData
@@ -15,23 +18,13 @@ from matplotlib.text import Text
 from mudata import MuData
 
 from .. import get
-from .._keys import OBSERVED
+from .._keys import MODEL_COLUMNS, OBSERVED
 from .._log import some
-from ..get._select import MODELS, select
+from ..get._select import modality, select
+from ..tl._effects import Effects, effects
 
-OKABE_ITO = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#F0E442",
-    "#999999",
-    "#000000",
-    "#882255",
-)
-"""Okabe & Ito's colors, told apart also by the color-blind, and two more."""
+FloatArray = npt.NDArray[np.float64]
+BASELINE = "mean"
 
 
 def axes(ax: Axes | None, figsize: tuple[float, float] | None, default: tuple[float, float]) -> Axes:
@@ -46,18 +39,17 @@ def finish(ax: Axes, *, new: bool, show: bool | None, return_fig: bool) -> Any:
     show = (sc.settings.autoshow and new and not return_fig) if show is None else show
     for text in ax.findobj(Text):
         text.set_parse_math(False)  # names are no formulas, though they may hold $
-    figure = ax.figure
     if show and new:
         plt.show()
     if return_fig:
-        return figure if isinstance(figure, Figure) else figure.figure
+        return whole_figure(ax)
     return None if show else ax
 
 
-def colors(models: Sequence[str], palette: Mapping[str, str] | None) -> dict[str, str]:
-    """Return a color for each model, whichever order they are stored in, and whichever of them are drawn."""
-    default = {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(sorted(models))}
-    return {**default, **(palette or {})}
+def whole_figure(ax: Axes) -> Figure:
+    """Return the figure of axes, also of those in a part of it."""
+    figure = ax.figure
+    return figure if isinstance(figure, Figure) else figure.figure
 
 
 def one_regime(data: AnnData | MuData, name: str, regime: str | None) -> pd.DataFrame:
@@ -66,29 +58,69 @@ def one_regime(data: AnnData | MuData, name: str, regime: str | None) -> pd.Data
     return select(table, regime="full" if regime is None and "regime" in table else regime)
 
 
-def chosen_models(table: pd.DataFrame, models: str | Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """Return the models to draw, and all models of a table; the observed data are none."""
-    columns = [column for column in MODELS if column in table]
+def chosen_models(table: pd.DataFrame, models: str | Sequence[str] | None) -> list[str]:
+    """Return the models to draw, by default all of a table; the observed data are none."""
+    columns = [column for column in MODEL_COLUMNS if column in table]
     all_models = [name for name in dict.fromkeys(table[columns].to_numpy().T.ravel()) if name != OBSERVED]
     if models is None:
-        return all_models, all_models
+        return all_models
     names = [models] if isinstance(models, str) else [name for name in models if name != OBSERVED]
     if missing := [name for name in names if name not in all_models]:
         msg = f"`models`: there is no {some(map(repr, missing))}; there are {all_models}."
         raise KeyError(msg)
-    return names, all_models
+    return names
 
 
 def held_out_scores(
     data: AnnData | MuData, models: str | Sequence[str] | None, regime: str | None
-) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """Return the scores of held-out perturbations of one regime, the models to draw, and all models."""
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the scores of held-out perturbations of one regime, and the models to draw."""
     scores = one_regime(data, "scores", regime)
     if "regime" in scores:
         scores = scores[scores["trained_on"] == scores["regime"]]
-    names, all_models = chosen_models(scores, models)
+    names = chosen_models(scores, models)
     held_out = scores[scores["split"] == "test"]
     if held_out.empty:
         msg = "No held-out perturbation was scored: no row is in the test split. See spb.pp.split."
         raise ValueError(msg)
-    return held_out, names, all_models
+    return held_out, names
+
+
+def alike(values: Mapping[str, FloatArray], tolerance: float) -> list[list[str]]:
+    """Return models in groups of the same values, to a tolerance: each is drawn as one, as the mean baseline if it is there."""
+    groups: list[list[str]] = []
+    for name, own in values.items():
+        for group in groups:
+            if np.allclose(own, values[group[0]], rtol=0.0, atol=tolerance, equal_nan=True):
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    return [sorted(group, key=lambda name: name != BASELINE) for group in groups]
+
+
+def names_of(models: Sequence[str], width: int = 30) -> str:
+    """Return the names of models that are drawn as one, in lines."""
+    return textwrap.fill(", ".join(models).replace("_", " "), width)
+
+
+def stored_effects(data: AnnData | MuData, regime: str | None) -> Effects:
+    """Return observed and predicted effects of a regime; without profiles there are none."""
+    observed = effects(modality(data, regime))
+    if observed is None:
+        msg = "There are no effects to draw: profiles are needed, as spb.pp.profiles makes or spb.tl.audit keeps."
+        raise ValueError(msg)
+    return observed
+
+
+def effects_of_models(
+    data: AnnData | MuData, regime: str | None, models: str | Sequence[str] | None
+) -> tuple[Effects, dict[str, FloatArray]]:
+    """Return the effects of a regime, and the predicted ones of the models to draw (NaN where a model has seen them)."""
+    observed = stored_effects(data, regime)
+    names = list(observed.predicted) if models is None else [models] if isinstance(models, str) else list(models)
+    if missing := [name for name in names if name not in observed.predicted]:
+        hint = " This audit kept only tables." if not observed.predicted else ""
+        msg = f"`models`: no predictions of {some(map(repr, missing))} are stored; there are those of {list(observed.predicted)}.{hint}"
+        raise KeyError(msg)
+    return observed, {name: observed.predicted[name] for name in names}

@@ -80,7 +80,7 @@ def enrich(
     if perturbation not in set(table["perturbation"]):
         msg = f"`perturbation`: {perturbation!r} has no gene in common with any set; others are {_some(table)}."
         raise KeyError(msg)
-    names, _ = chosen_models(table, models)
+    names = chosen_models(table, models)
     rows = table[(table["perturbation"] == perturbation) & table["model"].isin(names)]
     if rows.empty:
         msg = f"`models`: none of {names} has a top gene of {perturbation!r} in any set."

@@ -11,7 +11,8 @@ from matplotlib.ticker import NullLocator, ScalarFormatter
 from mudata import MuData
 
 from .._docs import docs
-from ._base import axes, chosen_models, colors, finish, one_regime
+from ._base import axes, chosen_models, finish, one_regime
+from ._colors import colors
 from ._target_response import MARKERS
 
 N_TICKS = 6
@@ -76,8 +77,8 @@ def error_by_n_genes(
         msg = f"`subset` is {subset!r}; it must be one of {list(dict.fromkeys(table['subset']))}."
         raise KeyError(msg)
     table = table[table["subset"] == subset]
-    names, all_models = chosen_models(table, models)
-    shade = colors(all_models, palette)
+    names = chosen_models(table, models)
+    shade = colors(data, palette)
     new, ax = ax is None, axes(ax, figsize, (6.6, 4.0))
     widest = table[table["model"].isin(names)].sort_values("n", ascending=False, kind="stable")["model"].iloc[0]
     first = table[table["model"] == widest]
@@ -85,8 +86,8 @@ def error_by_n_genes(
     ax.plot(
         first["n_genes"], baseline, color="black", linestyle="dashed", linewidth=1.6, zorder=3, label="mean baseline"
     )
-    for name in names:
-        rows, i = table[table["model"] == name], all_models.index(name)
+    for i, name in enumerate(names):
+        rows = table[table["model"] == name]
         line: dict[str, Any] = {"color": shade[name], "marker": MARKERS[i % len(MARKERS)], "linewidth": 1.3}
         # Models may coincide: markers at different places show each.
         every_third: dict[str, Any] = {

@@ -13,7 +13,8 @@ from mudata import MuData
 
 from .._docs import docs
 from .._keys import OBSERVED
-from ._base import axes, chosen_models, colors, finish, one_regime
+from ._base import axes, chosen_models, finish, one_regime
+from ._colors import colors
 from ._ranked_lists import RankedList, draw, short, size
 
 SCALES = {
@@ -80,9 +81,9 @@ def recurrence(
         msg = f"`by` is {by!r}; it must be one of {list(SCALES)}."
         raise KeyError(msg)
     table = one_regime(data, "recurrence", regime)
-    names, all_models = chosen_models(table, models)
+    names = chosen_models(table, models)
     table = table[table["by"] == by]
-    shade = {OBSERVED: "#FFFFFF", **colors(all_models, palette)}
+    shade = {OBSERVED: "#FFFFFF", **colors(data, palette)}
     columns = [_column(table[table["model"] == name], name, by, shade[name], n_genes) for name in (OBSERVED, *names)]
     n_rows = max(3, *(len(column.names) for column in columns))
     new, ax = ax is None, axes(ax, figsize, size(len(columns), n_rows))

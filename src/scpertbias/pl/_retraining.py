@@ -15,9 +15,10 @@ from mudata import MuData
 from .. import _store, get
 from .._docs import docs
 from .._keys import NEGLIGIBLE
-from ._base import OKABE_ITO, axes, chosen_models, finish
+from ._base import axes, chosen_models, finish
 
 MARKERS = ("o", "s", "D", "^")
+ARM_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 SPREAD = 0.62  # of the height of a model
 
 
@@ -74,9 +75,9 @@ def retraining(
     if table.empty:
         msg = "Nothing was retrained: this audit has the regime 'full' alone."
         raise KeyError(msg)
-    names, _ = chosen_models(table, models)
+    names = chosen_models(table, models)
     arms = list(dict.fromkeys(table["regime"]))
-    shade = {**{arm: OKABE_ITO[i % len(OKABE_ITO)] for i, arm in enumerate(arms)}, **(palette or {})}
+    shade = {**{arm: ARM_COLORS[i % len(ARM_COLORS)] for i, arm in enumerate(arms)}, **(palette or {})}
     random = _random(data)
     new, ax = ax is None, axes(ax, figsize, (7.4, 2.2 + (0.22 + 0.2 * len(arms)) * len(names)))
     ax.use_sticky_edges = False

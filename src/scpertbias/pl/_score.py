@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from mudata import MuData
 
 from .._docs import docs
-from ._base import axes, colors, finish, held_out_scores
+from ._base import axes, finish, held_out_scores
+from ._colors import colors
 
 LABELS = {
     "l2": ("L2 error (log-normalized units)", "lower is better"),
@@ -96,9 +97,9 @@ def score(
         hint = skill if str(metric).endswith("_skill") else ""
         msg = f"`metric` is {metric!r}; it must be one of {list(LABELS)}.{hint}"
         raise KeyError(msg)
-    held_out, names, all_models = held_out_scores(data, models, regime)
+    held_out, names = held_out_scores(data, models, regime)
     new, ax = ax is None, axes(ax, figsize, (3.6 + 0.75 * len(names), 4.2))
-    shade = colors(all_models, palette)
+    shade = colors(data, palette)
     ticks = []
     for x, name in enumerate(names):
         frame = held_out[(held_out["model"] == name) & np.isfinite(held_out[metric])]

@@ -13,7 +13,8 @@ from mudata import MuData
 
 from .._docs import docs
 from .._keys import OBSERVED
-from ._base import axes, chosen_models, colors, finish, one_regime
+from ._base import axes, chosen_models, finish, one_regime
+from ._colors import colors
 
 LABELS = {
     "l2": ("L2 error (log-normalized units)", "lower is better"),
@@ -21,7 +22,7 @@ LABELS = {
     "pearson_delta_perturbed": ("Pearson correlation of effects\n(against the perturbed mean)", "higher is better"),
     "off_axis": ("Pearson correlation of effects\noff the shared axis", "higher is better"),
 }
-SKILL = "specific_skill"
+SKILL, SLOPE, FITTED = "specific_skill", "specific_slope", "specific_fitted"
 METRICS = (SKILL, *LABELS)
 ALL, HALF = -0.17, 0.22
 LOWEST = -1.25
@@ -43,10 +44,10 @@ def specificity(
 ) -> Any:
     """Plot the specific skill of each model, or its scores on its own and on the wrong perturbations.
 
-    The specific skill is 0 for a model that predicts nothing beyond the shared axes, and 1 for the truth; lines are 95%
-    intervals. Of the other metrics, the line from the open to the filled point is what a model gains by knowing which
-    perturbation is which. To its right, on half of the cells: the model (square), and a prediction that knows only the
-    shared axis (dashed).
+    The specific skill is 0 for a model that predicts nothing beyond the shared axes, and 1 at the noise ceiling; lines are
+    95% intervals. The ring is the skill that the model would have if its effects were of the size that fits best. Of the
+    other metrics, the line from the open to the filled point is what a model gains by knowing which perturbation is which.
+    Below it, on half of the cells: the model (square), and a prediction that knows only the shared axis (dashed).
 
     Parameters
     ----------
@@ -84,63 +85,65 @@ def specificity(
     whole = one_regime(data, "specificity", regime)
     whole = whole[whole["model"] != OBSERVED]
     table = whole[whole["metric"] == metric]
-    names, all_models = chosen_models(table, models)
-    new, ax = ax is None, axes(ax, figsize, (3.6 + 0.95 * len(names), 4.4))
-    shades = colors(all_models, palette)
+    names = chosen_models(table, models)
     rows = {str(row.model): row for row in table.itertuples()}
+    new, ax = ax is None, axes(ax, figsize, (8.6, 1.7 + 0.42 * max(len(names), 1)))
+    shade = colors(data, palette)
+    numbers = []
     if metric == SKILL:
-        slopes = whole[whole["metric"] == "specific_slope"].set_index("model")["score"]
-        ticks = [_draw_skill(ax, x, rows[name], slopes[name], shades[name]) for x, name in enumerate(names)]
+        of_size = {key: whole[whole["metric"] == key].set_index("model")["score"] for key in (SLOPE, FITTED)}
+        for y, name in enumerate(names):
+            numbers.append(
+                _draw_skill(ax, y, rows[name], {key: of_size[key].get(name) for key in of_size}, shade[name])
+            )
         _decorate_skill(ax)
     else:
-        ticks = [_draw(ax, x, rows[name], shades[name]) for x, name in enumerate(names)]
+        numbers = [_draw(ax, y, rows[name], shade[name]) for y, name in enumerate(names)]
         label, direction = LABELS[metric]
-        ax.set_ylabel(f"{label}\n({direction})")
+        ax.set_xlabel(f"{label}\n({direction})")
         _legend(ax, half=metric != "off_axis")
-    ax.set_xticks(range(len(names)), ticks, rotation=35, ha="right", rotation_mode="anchor", fontsize="small")
-    ax.set_xlim(-0.6, len(names) - 0.4)
+    ax.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    ax.set_ylim(max(len(names), 1) - 0.4, -0.6)
+    for y, text in enumerate(numbers):
+        ax.annotate(
+            text, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, annotation_clip=False
+        )
     if regime:
         ax.set_title(f"regime {regime}", fontsize="medium")
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
-def _draw_skill(ax: Axes, x: int, row: Any, slope: float, shade: str) -> str:
-    """Draw the specific skill of a model with its interval; return the label of its tick."""
-    label = f"{row.model.replace('_', ' ')}\nn = {row.n}"
+def _draw_skill(ax: Axes, y: int, row: Any, of_size: Mapping[str, float | None], shade: str) -> str:
+    """Draw the specific skill of a model, joined with that at the size which fits best; return its numbers."""
+    n = f"n = {row.n}"
     if not np.isfinite(row.score):
-        ax.text(x, 0.5, "no score", ha="center", va="center", fontsize="small", color="0.4")
-        return label
-    ax.vlines(x, max(row.ci_low, LOWEST), max(row.ci_high, LOWEST), colors=shade, linewidth=2.5)
-    if row.score < LOWEST:
-        ax.plot(x, LOWEST, "v", markersize=9, markerfacecolor=shade, markeredgecolor="black", zorder=3, clip_on=False)
-        ax.text(x, LOWEST + 0.07, f"{row.score:.1f}".replace("-", "−"), ha="center", va="bottom", fontsize="small")
-    else:
-        ax.plot(x, row.score, "o", markersize=8, markerfacecolor=shade, markeredgecolor="black", zorder=3)
-    size = f"\n(× {slope:.2g} fits best)" if row.category == WRONG_SIZE else ""
-    return f"{label}\n{row.category}{size}"
+        return f"no score, {n}"
+    point: dict[str, Any] = {"markersize": 9, "markeredgecolor": "black", "linestyle": "none", "zorder": 3}
+    at, fitted = max(row.score, LOWEST), of_size[FITTED]
+    if fitted is not None and np.isfinite(fitted):
+        ax.hlines(y, at, fitted, colors="0.6", linewidth=1.2, zorder=1)
+        ax.plot(fitted, y, "o", **{**point, "markerfacecolor": "white", "markeredgecolor": shade, "markersize": 7})
+    ax.hlines(y, max(row.ci_low, LOWEST), max(row.ci_high, LOWEST), colors=shade, linewidth=2.6, zorder=2)
+    ax.plot(at, y, "<" if row.score < LOWEST else "o", markerfacecolor=shade, clip_on=False, **point)
+    interval = f" ({row.ci_low:.2f} to {row.ci_high:.2f})" if row.ci_low < row.ci_high else ""
+    text = ", ".join(part for part in (f"{row.score:.2f}{interval}", n, row.category) if part)
+    slope = of_size[SLOPE]
+    return (f"{text}\n(× {slope:.2g} fits best)" if row.category == WRONG_SIZE else text).replace("-0", "−0")
 
 
 def _decorate_skill(ax: Axes) -> None:
-    ax.axhline(0, color="0.45", linewidth=1.2, zorder=0)
-    ax.axhline(1, color="black", linewidth=1.6, linestyle="dotted", zorder=0)
-    for y, text in ((0, "baseline: shared axes only (0)"), (1, "ceiling: the truth (1)")):
-        ax.annotate(
-            text,
-            (1, y),
-            (5, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            fontsize="small",
-        )
-    low, high = ax.get_ylim()
-    ax.set_ylim(max(min(low, -0.25), LOWEST), max(high, 1.15))
-    ax.set_ylabel("specific skill\n(higher is better)")
+    ax.axvline(0, color="0.45", linewidth=1.2, zorder=0)
+    ax.axvline(1, color="black", linewidth=1.6, linestyle="dotted", zorder=0)
+    left, right = ax.get_xlim()
+    ax.set_xlim(max(min(left, -0.25), LOWEST), max(right, 1.08))
+    ax.set_xlabel(
+        "specific skill (0: shared axes only, 1: noise ceiling)\nring: with predicted effects at the size that fits best"
+    )
 
 
-def _draw(ax: Axes, x: int, row: Any, shade: str) -> str:
-    """Draw the scores of a model on its own and on the wrong perturbations; return the label of its tick."""
+def _draw(ax: Axes, y: int, row: Any, shade: str) -> str:
+    """Draw the scores of a model on its own and on the wrong perturbations; return its numbers."""
     point: dict[str, Any] = {
         "marker": "o",
         "markersize": 8,
@@ -148,16 +151,16 @@ def _draw(ax: Axes, x: int, row: Any, shade: str) -> str:
         "linestyle": "none",
         "zorder": 3,
     }
-    ax.vlines(x + ALL, row.mismatched, row.score, colors="black", linewidth=1.5, zorder=2)
-    ax.plot(x + ALL, row.mismatched, markerfacecolor="white", **{**point, "markersize": 10})
-    ax.plot(x + ALL, row.score, markerfacecolor=shade, **point)
-    ax.hlines(row.ceiling, x - 0.42, x + 0.05, colors="black", linestyles="dotted", linewidth=1.8)
+    ax.hlines(y + ALL, row.mismatched, row.score, colors="black", linewidth=1.5, zorder=2)
+    ax.plot(row.mismatched, y + ALL, markerfacecolor="white", **{**point, "markersize": 10})
+    ax.plot(row.score, y + ALL, markerfacecolor=shade, **point)
+    ax.vlines(row.ceiling, y - 0.4, y + 0.05, colors="black", linestyles="dotted", linewidth=1.8)
     if np.isfinite(row.score_half):
-        ax.plot(x + HALF, row.score_half, markerfacecolor=shade, **{**point, "marker": "s", "markersize": 6})
+        ax.plot(row.score_half, y + HALF, markerfacecolor=shade, **{**point, "marker": "s", "markersize": 6})
     if np.isfinite(row.axis_only):
-        ax.hlines(row.axis_only, x + 0.08, x + 0.38, colors="black", linestyles="dashed", linewidth=1.4)
-    gain = f"\ngain {row.specific_gain:+.2f}, p = {row.p:.2g}" if np.isfinite(row.specific_gain) else ""
-    return f"{row.model.replace('_', ' ')}\nn = {row.n}{gain}"
+        ax.vlines(row.axis_only, y + 0.06, y + 0.38, colors="black", linestyles="dashed", linewidth=1.4)
+    gain = f", gain {row.specific_gain:+.2f} (p = {row.p:.2g})" if np.isfinite(row.specific_gain) else ""
+    return f"own {row.score:.2f}, wrong {row.mismatched:.2f}{gain}, n = {row.n}".replace("-", "−")
 
 
 def _legend(ax: Axes, *, half: bool) -> None:
@@ -165,7 +168,7 @@ def _legend(ax: Axes, *, half: bool) -> None:
     handles = [
         Line2D([], [], markerfacecolor="grey", markersize=8, label="own perturbations", **point),
         Line2D([], [], markerfacecolor="white", markersize=10, label="wrong perturbations", **point),
-        Line2D([], [], color="black", linestyle="dotted", label="ceiling (the truth itself)"),
+        Line2D([], [], color="black", linestyle="dotted", label="ceiling (the data themselves)"),
     ]
     if half:
         square = {**point, "marker": "s"}
@@ -173,4 +176,4 @@ def _legend(ax: Axes, *, half: bool) -> None:
             Line2D([], [], markerfacecolor="grey", markersize=6, label="own, on half the cells", **square),
             Line2D([], [], color="black", linestyle="dashed", label="axis alone, on half the cells"),
         ]
-    ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(0.0, -0.22), ncols=3)

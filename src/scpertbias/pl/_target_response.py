@@ -14,7 +14,8 @@ from mudata import MuData
 
 from .._docs import docs
 from .._keys import OBSERVED
-from ._base import axes, chosen_models, colors, finish, one_regime
+from ._base import axes, chosen_models, finish, one_regime
+from ._colors import colors
 
 MARKERS = ("o", "s", "^", "v", "P", "X", "d", "<", ">", "*")
 
@@ -65,13 +66,13 @@ def target_response(
     >>> ax = spb.pl.target_response(profiles, show=False)
     """
     table = one_regime(data, "target_response", regime)
-    names, all_models = chosen_models(table, models)
+    names = chosen_models(table, models)
     scan = table[(table["level"] == "scan") & table["shift"].notna()]
     if block not in set(scan["block"]):
         msg = f"`block` is {block!r}; it must be one of {list(dict.fromkeys(scan['block']))}."
         raise KeyError(msg)
     scan = scan[scan["block"] == block]
-    shade = {OBSERVED: "#000000", **colors(all_models, palette)}
+    shade = {OBSERVED: "#000000", **colors(data, palette)}
     new, ax = ax is None, axes(ax, figsize, (5.6, 3.6))
     for i, name in enumerate((OBSERVED, *names)):
         rows = scan[scan["model"] == name]

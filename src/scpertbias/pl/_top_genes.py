@@ -14,7 +14,8 @@ from .. import _moments, _results
 from .._docs import docs
 from .._keys import OBSERVED
 from ..get._select import modality
-from ._base import axes, colors, finish
+from ._base import axes, finish
+from ._colors import colors
 from ._ranked_lists import RankedList, draw, short, size
 
 
@@ -67,7 +68,6 @@ def top_genes(
     >>> ax = spb.pl.top_genes(profiles, "STAT1", show=False)
     """
     adata = modality(data, regime)
-    all_models = list(_results.model_records(adata, None))
     records = _results.model_records(adata, models)
     screen = _moments.of(adata, **_results.agreed_data(records)).merged
     if perturbation not in screen.names[1:]:
@@ -78,7 +78,7 @@ def top_genes(
     for name in records:
         effects[name] = _results.predictions(adata, name, screen).to_numpy(np.float64)[row] - screen.moments.control
     tops = {name: _strongest(values, n_genes) for name, values in effects.items()}
-    shade = {OBSERVED: "#FFFFFF", **colors(all_models, palette)}
+    shade = {OBSERVED: "#FFFFFF", **colors(data, palette)}
     columns = [_column(name, effects, tops, screen.symbols, shade[name]) for name in effects]
     n_rows = max(3, *(len(column.names) for column in columns))
     new, ax = ax is None, axes(ax, figsize, size(len(columns), n_rows))

@@ -13,7 +13,8 @@ from mudata import MuData
 
 from .._docs import docs
 from .._keys import OBSERVED
-from ._base import axes, chosen_models, colors, finish, one_regime
+from ._base import axes, chosen_models, finish, one_regime
+from ._colors import colors
 
 LEAST = 1e-3  # of the observed median: below it a model does not vary
 
@@ -64,8 +65,8 @@ def variance_ratio(
     >>> ax = spb.pl.variance_ratio(profiles, show=False)
     """
     table = one_regime(data, "variance_ratio", regime)
-    names, all_models = chosen_models(table, models)
-    shade = colors(all_models, palette)
+    names = chosen_models(table, models)
+    shade = colors(data, palette)
     genes = table[(table["level"] == "gene") & table["ratio"].notna()]
     whole = table[table["level"] == "screen"].set_index("model")
     observed = genes.drop_duplicates("gene")["sd_observed"].to_numpy(np.float64)

@@ -1,4 +1,4 @@
-"""Preprocessing: confounders, splits, profiles, nets, regimes."""
+"""Preprocessing: confounders, splits, profiles, networks, regimes."""
 
 from ._annotate import annotate_confounders
 from ._check import check

@@ -1,4 +1,4 @@
-"""What noise of the control does to statistics of scores: all perturbations are compared with the same control."""
+"""Effect of control noise on statistics of scores: all perturbations are compared with the same control."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class ControlNoise:
     derivatives: Mapping[str, Derivative]
 
     def variance(self, coefficients: Mapping[str, FloatArray]) -> float:
-        """Variance of a statistic that moves by coefficients (R) times the columns.
+        """Variance of a statistic that changes by coefficients (R) times the columns.
 
-        Training means of different folds are made of nearly the same perturbations: their noise is taken as one.
+        Training means of different folds share nearly all perturbations, so their noise counts as one.
         """
         used = [(self.derivatives[name], c) for name, c in coefficients.items()]
         of_control = variance_of(self.blocks, np.asarray(sum(derivative.along(c) for derivative, c in used)))
@@ -41,14 +41,14 @@ class ControlNoise:
         return of_control + float(np.mean(np.square(of_training)))
 
     def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
-        """Variance of a sum of squared errors: what errors multiply, and noise of the control alone.
+        """Variance of a sum of squared errors: products with errors, and control noise alone.
 
         Parameters
         ----------
         coefficients
             As for :meth:`variance`.
         squares
-            How much the square of each error counts (R).
+            Weight of each squared error (R).
         """
         terms = {name: (self.derivatives[name], c) for name, c in squares.items()}
         # The errors themselves hold this noise: the first term has it twice too often.

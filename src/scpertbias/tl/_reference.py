@@ -1,4 +1,4 @@
-"""What predictions are compared with: held-out rows, score genes, baseline and ceiling."""
+"""Reference for predictions: held-out rows, score genes, baseline and ceiling."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .._core.ceilings import Truth
 from .._core.control_derivatives import Derivative, ceiling_derivatives, score_derivatives
 from .._core.control_variance import ControlBlocks
 from .._core.correlations import NoiseWeights
+from .._core.de_truth import DeTruth
 from .._core.detection import reproducibility
 from .._core.noise import NoiseShape, noise_parts, squared_effects
 from .._models import additive
@@ -24,9 +25,9 @@ from ._control_noise import ControlNoise
 
 @dataclass(frozen=True)
 class Reference:
-    """The truth on some rows and genes, with the baseline that a model must beat there.
+    """The observed effects on some rows and genes, with the baseline.
 
-    ``rows`` are rows of the screen, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
+    ``rows`` are rows of ``screen``, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
     combinations the additive prediction where there is one. ``held_by_baseline`` is the noise of the screen that it holds,
     ``blocks`` those of the control on these genes.
     """
@@ -43,6 +44,13 @@ class Reference:
     fold: IntArray
     reproducibility: FloatArray
     detected: BoolArray
+    screen: Screen
+
+    @cached_property
+    def changes(self) -> DeTruth:
+        """What predicted changes are judged by."""
+        targets = self.screen.target_genes(self.rows)[:, self.genes]
+        return DeTruth.of(self.screen.moments, self.rows, self.genes, self.truth.z, targets)
 
     @cached_property
     def vectors(self) -> FloatArray:
@@ -81,10 +89,10 @@ def reference(
     genes: IntArray | None = None,
     unseen: Collection[str] | None = None,
 ) -> Reference:
-    """Make the truth of a screen: rows of its own splits, or with ``folds`` every perturbation, held out once.
+    """Make the reference of a screen: rows of its splits, or with ``folds`` every perturbation, held out once.
 
-    The baseline of a row is that of what the models of its fold were trained on. For a model that keeps one split,
-    beside cross-fitted ones, ``unseen`` names what it has not seen: its baseline has not seen that either.
+    The baseline of a row is the mean of the training perturbations of its fold. For a model with one split, ``unseen``
+    names what it has not seen; its baseline excludes these, too.
     """
     genes = score_genes(screen, n_top_genes) if genes is None else genes
     has_several_rows = len(np.unique(screen.perturbation)) < len(screen.perturbation)
@@ -121,6 +129,7 @@ def reference(
         fold=fold,
         reproducibility=reproducibility(squared_effects(m, rows), noise_parts(m, rows).total),
         detected=screen.detection.detected[perturbation],
+        screen=scored,
     )
 
 
@@ -148,7 +157,7 @@ def _baselines(
     unseen: Collection[str] | None,
     genes: IntArray,
 ) -> _TrainingMeans:
-    """Return what the models of each row were trained on, as means."""
+    """Return the training means of the models of each row."""
     n, fold = len(perturbation), np.array([-1 if folds is None else folds.get(name, -1) for name in screen.names])
     by_row = np.full(n, -1) if unseen is not None else fold[perturbation]
     shape, of_batches = (n, len(genes)), (n, len(screen.moments.n_control))

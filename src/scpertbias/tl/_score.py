@@ -12,10 +12,12 @@ from anndata import AnnData
 from .. import _held_out, _moments, _results, _store, _validate
 from .._core.arrays import FloatArray
 from .._core.correlations import NoiseWeights
-from .._core.metrics import METRICS, evaluate, evaluate_ceilings
+from .._core.de import DE_METRICS
+from .._core.metrics import ALL_METRICS, METRICS, evaluate, evaluate_ceilings
 from .._docs import docs
 from .._log import added
 from .._moments import Screen
+from ._comparison import comparison_table
 from ._control_noise import ControlNoise
 from ._reference import Reference, reference
 from ._summary import summarize
@@ -51,6 +53,7 @@ def score(
 
     %(field_scores)s
     %(field_summary)s
+    %(field_comparison)s
 
     Raises
     ------
@@ -90,10 +93,11 @@ def score(
     known, constant = screen.detection.response_known, _results.constant(records)
     summary = summarize(scores, shape=screen.noise_shape, known=known, noise=noise, constant=constant)
     adata = adata.copy() if copy else adata
-    _store.put(adata, scores=scores, summary=summary)
+    _store.put(adata, scores=scores, summary=summary, comparison=comparison_table(scores))
     added(
         "'scores', a row for each model, perturbation and split (adata.uns['scpertbias'])",
         "'summary', a row for each model and metric (adata.uns['scpertbias'])",
+        "'comparison', a row for each pair of models and metric (adata.uns['scpertbias'])",
     )
     return adata if copy else None
 
@@ -121,39 +125,42 @@ def score_table(
     ``weights`` are the control weights of external ones (perturbations × batches), which have a ceiling of their own. The
     noise of the control is kept for models trained in the regime ``with_noise``.
     """
-    truth, noise = reference.truth, {}
-    baseline = evaluate(reference.baseline, truth, reference.held_by_baseline)
-    of_means = evaluate_ceilings(truth, truth.of_means)
+    truth, changes, noise = reference.truth, reference.changes, {}
+    held_by_baseline = reference.held_by_baseline
+    baseline = evaluate(reference.baseline, truth, held_by_baseline)
+    baseline |= changes.scores(reference.baseline, held_by_baseline.control)
+    of_means, of_changes = evaluate_ceilings(truth, truth.of_means), changes.ceilings()
     common = {
         "perturbation": np.array(screen.names)[reference.perturbation],
         "split": reference.split,
         "fold": reference.fold,
         "n_cells": truth.n_cells.astype(np.int64),
     }
-    references = {f"{name}_baseline": baseline[name] for name in METRICS if name != "l2_ratio"}
+    references = {f"{name}_baseline": baseline[name] for name in ALL_METRICS if name != "l2_ratio"}
     references |= {"l2_baseline_ceiling": of_means["l2"]}
     frames = []
     for model, trained_on, table in predictions:
         values = table[np.ix_(reference.perturbation, reference.genes)]
         rows = (held or {}).get((trained_on, model))
         of_model = NoiseWeights.of_mean(truth) if rows is None else NoiseWeights.of_rows(rows, reference.perturbation)
-        scores = evaluate(values, truth, of_model)
+        scores = evaluate(values, truth, of_model) | changes.scores(values, of_model.control)
         control_noise, inflation = scores.pop("control_noise"), scores.pop("inflation")
         shares = None if weights is None or model not in weights else weights[model][reference.perturbation]
-        ceilings = of_means if shares is None else evaluate_ceilings(truth, shares)
+        ceilings = (of_means if shares is None else evaluate_ceilings(truth, shares)) | of_changes
         if trained_on == with_noise:
             of_truth = truth.of_means if shares is None else shares
             noise[trained_on, model] = reference.control_noise(values, of_model, of_truth)
         beside = references | {f"{name}_ceiling": values for name, values in ceilings.items()}
         columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, beside)}
         about = {"inflation": inflation, "control_noise": control_noise, "reproducibility": reference.reproducibility}
-        frames.append(pd.DataFrame({**columns, **about, "detected": pd.array(reference.detected, dtype="boolean")}))
+        of_row = {"n_de": changes.n_called, "detected": pd.array(reference.detected, dtype="boolean")}
+        frames.append(pd.DataFrame({**columns, **about, **of_row}))
     return Scored(pd.concat(frames, ignore_index=True), noise)
 
 
 def _side_by_side(scores: Mapping[str, FloatArray], references: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """All scores, then for each its ceiling and baseline, and the ceiling of the baseline where it is one of its own."""
-    order = [f"{name}{suffix}" for name in METRICS for suffix in ("_ceiling", "_baseline", "_baseline_ceiling")]
+    order = [f"{name}{suffix}" for name in ALL_METRICS for suffix in ("_ceiling", "_baseline", "_baseline_ceiling")]
     return {**scores, **{key: references[key] for key in order if key in references}}
 
 
@@ -178,7 +185,7 @@ def mark_held_out(
         scores.loc[rows, "split"] = np.where(scores.loc[rows, "perturbation"].isin(unseen), "test", others)
         n_seen[rows] = _seen_targets(scores[rows], record, screen)
     # What a model has seen holds noise of its own cells, too
-    scores.loc[scores["split"] != "test", [*UNSHARED, "inflation"]] = np.nan
+    scores.loc[scores["split"] != "test", [*UNSHARED, *DE_METRICS, "inflation"]] = np.nan
     scores.insert(scores.columns.get_loc("split") + 1, "seen_targets", pd.array(n_seen, dtype="Int64"))
     return scores
 

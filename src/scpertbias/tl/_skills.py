@@ -9,7 +9,8 @@ import numpy as np
 
 from .._core.arrays import FloatArray, IntArray
 from .._core.confounding import NO_RESPONSE
-from .._core.metrics import METRICS
+from .._core.de import DE_METRICS
+from .._core.metrics import ALL_METRICS
 from .._core.noise import SURE, NoiseShape
 from .._core.resampling import (
     MIN_PERTURBATIONS,
@@ -82,18 +83,23 @@ def l2_skill(subset: Subset) -> Estimate:
     return complement(ratio_of_sums(above, below, ratio_bounds, room=bool(room), shared=shared))
 
 
-def pearson_skill(subset: Subset, name: str) -> Estimate:
-    """Scale correlations between the mean baseline (0) and the ceiling (1); without a response there is no ceiling."""
+def sign_of(name: str) -> float:
+    """Return what makes positive differences of a score better."""
+    return 1.0 if ALL_METRICS[name].higher_is_better else -1.0
+
+
+def linear_skill(subset: Subset, name: str) -> Estimate:
+    """Scale scores between the mean baseline (0) and the ceiling (1); without a response there is no ceiling."""
     baseline, ceiling = f"{name}_baseline", f"{name}_ceiling"
-    gain, most = (subset.table[key] - subset.table[baseline] for key in (name, ceiling))
+    gain, most = (sign_of(name) * (subset.table[key] - subset.table[baseline]) for key in (name, ceiling))
     most = np.where(np.isfinite(gain), most, np.nan)
     room = mean_of(most)
     if room.n < MIN_PERTURBATIONS:
         return Estimate(room.n, np.nan, np.nan, reason=TOO_FEW)
-    if METRICS[name].unshared and not subset.known:
+    if (name in DE_METRICS or ALL_METRICS[name].unshared) and not subset.known:
         return Estimate(room.n, np.nan, np.nan, reason=NO_RESPONSE)
     shared, known = 0.0, np.isfinite(gain) & np.isfinite(most)
-    if room.low > 0 and subset.noise is not None:
+    if room.low > 0 and subset.noise is not None and name not in DE_METRICS:
         total = float(most[known].sum())
         ratio = float(gain[known].sum()) / total
         by_column = {name: 1.0, ceiling: -ratio, baseline: ratio - 1}

@@ -1,4 +1,4 @@
-"""What the scores of many perturbations say of a model."""
+"""Summary of the scores of many perturbations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pandas as pd
 
 from .. import _tables
 from .._core.arrays import FloatArray
-from .._core.metrics import METRICS
+from .._core.de import DE_METRICS, LEAST_CALLS
+from .._core.metrics import ALL_METRICS
 from .._core.noise import NoiseShape
 from .._core.resampling import (
     MIN_PERTURBATIONS,
@@ -25,7 +26,7 @@ from .._core.resampling import (
     mean_share,
 )
 from ._control_noise import ControlNoise
-from ._skills import NoiseByPerturbation, Subset, l2_skill, pearson_skill
+from ._skills import NoiseByPerturbation, Subset, l2_skill, linear_skill, sign_of
 
 SUBSETS = ("all", "common", "detected")
 NOISY, INFLATED = 0.1, 0.05
@@ -36,6 +37,7 @@ BESIDE = {
     "inflation": (INFLATED, "inflation {:.2f} > {}: read pearson_delta_unshared"),
 }
 APPROXIMATE = "approximate interval"
+NO_CALLS = f"no perturbation has {LEAST_CALLS} differentially expressed genes"
 SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
 
 
@@ -48,7 +50,7 @@ def summarize(
     constant: Collection[str] = (),
     common: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """Summarize held-out scores: each metric's mean with interval, its difference to the baseline, the scaled scores.
+    """Summarize held-out scores: mean with interval, difference from the baseline, and skill scores.
 
     Subsets: ``all`` held-out perturbations that the model predicts, those that all models predict (``common``, unless
     given), and of all the ``detected`` ones. Each comparison with the baseline is paired, on the perturbations of that
@@ -82,29 +84,12 @@ def _noise_of(
 
 
 def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
-    """Return the perturbations that every model of a table predicts (of an audit, in every regime)."""
+    """Return the perturbations that every model of a table predicts (for an audit, in every regime)."""
     known = held_out[np.isfinite(held_out["l2"])]
     by = ["model", "regime"] if "regime" in held_out.columns else ["model"]
     predicted = [set(frame["perturbation"]) for _, frame in known.groupby(by, sort=False)]
     n_expected = len(held_out[by].drop_duplicates())
     return set.intersection(*predicted) if predicted and len(predicted) == n_expected else set()
-
-
-def paired_differences(scores: pd.DataFrame, model: str, others: Collection[str]) -> pd.DataFrame:
-    """Compare a model with others by the error relative to the mean baseline, on the perturbations that all of them predict.
-
-    ``difference`` is other − model, so positive where the model is better.
-    """
-    full = scores[(scores["split"] == "test") & (scores["regime"] == "full") & (scores["trained_on"] == "full")]
-    full = full[full["model"].isin([model, *others])]
-    full = full[full["perturbation"].isin(predicted_by_all(full))]
-    by_model = full.groupby(["perturbation", "model"])["l2_ratio"].mean().unstack("model")
-    rows = []
-    for other in others:
-        mean = mean_of((by_model[other] - by_model[model]).to_numpy(np.float64) if len(by_model) else np.empty(0))
-        bounds = {"difference": mean.estimate, "ci_low": mean.low, "ci_high": mean.high}
-        rows.append({"model": model, "other": other, "n": mean.n, "n_effective": mean.n_effective, **bounds})
-    return pd.DataFrame(rows)
 
 
 def averaged(frame: pd.DataFrame, names: npt.NDArray[np.str_]) -> dict[str, FloatArray]:
@@ -125,24 +110,31 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
 def _rows(subset: Subset) -> list[dict[str, object]]:
     """Return the rows of a subset: each score, and below it the scaled one where there is one."""
     rows = []
-    for name, metric in METRICS.items():
+    for name, metric in ALL_METRICS.items():
         values, baseline = subset.table[name], _baseline(subset.table, name)
-        same, shared = _same(name, values, baseline), _shared_by_mean(name, values, subset)
+        # Scores that count genes may jump by rounding
+        compared = (subset.table["l2"], subset.table["l2_baseline"]) if name in DE_METRICS else (values, baseline)
+        same, shared = _same(name, *compared), _shared_by_mean(name, values, subset)
         mean = _mean(name, values, constant=subset.constant, shared=shared)
         difference = mean_of(values - baseline, shared=_shared_by_difference(name, values - baseline, subset, shared))
         plain = _plain(subset.table, name, mean, difference, same=same)
         rows.append({**_labels(subset, name), **plain, "note": _note(name, subset, mean)})
         if metric.scaled:
-            skill = l2_skill(subset) if name == "l2" else pearson_skill(subset, name)
-            note = skill.reason or _note(name, subset, skill)
-            rows.append({**_labels(subset, f"{name}_skill"), **_scaled(skill, same=same), "note": note})
+            skill = l2_skill(subset) if name == "l2" else linear_skill(subset, name)
+            rows.append(
+                {
+                    **_labels(subset, f"{name}_skill"),
+                    **_scaled(skill, same=same),
+                    "note": skill.reason or _note(name, subset, skill),
+                }
+            )
     return rows
 
 
 def _shared_by_mean(name: str, values: FloatArray, subset: Subset) -> float:
     """Variance that the control gives the mean of a score; those that are read beside a baseline have none."""
     known = np.isfinite(values)
-    if not (name == "l2_ratio" or METRICS[name].unshared) or subset.noise is None or not known.any():
+    if not (name == "l2_ratio" or ALL_METRICS[name].unshared) or subset.noise is None or not known.any():
         return 0.0
     return subset.noise.variance({name: known / known.sum()})
 
@@ -150,7 +142,7 @@ def _shared_by_mean(name: str, values: FloatArray, subset: Subset) -> float:
 def _shared_by_difference(name: str, difference: FloatArray, subset: Subset, of_mean: float) -> float:
     """Variance that the control gives the mean difference to the baseline, which of ``l2_ratio`` is 1."""
     known = np.isfinite(difference)
-    if not METRICS[name].unshared or subset.noise is None or not known.any():
+    if not ALL_METRICS[name].unshared or subset.noise is None or not known.any():
         return of_mean
     weight = known / known.sum()
     return subset.noise.variance({name: weight, f"{name}_baseline": -weight})
@@ -172,7 +164,6 @@ def _plain(
     table: Mapping[str, FloatArray], name: str, mean: Estimate, difference: Estimate, *, same: bool
 ) -> dict[str, object]:
     ceiling = table.get(f"{name}_ceiling")
-    sign = 1.0 if METRICS[name].higher_is_better else -1.0  # positive is better, whatever the metric
     return {
         "n": mean.n,
         "n_effective": mean.n_effective,
@@ -180,7 +171,7 @@ def _plain(
         "ci_low": mean.low,
         "ci_high": mean.high,
         "ceiling": np.nan if ceiling is None else average(np.where(np.isfinite(table[name]), ceiling, np.nan)),
-        "difference_to_mean": 0.0 if same else sign * difference.estimate,
+        "difference_to_mean": 0.0 if same else sign_of(name) * difference.estimate,
         "p": np.nan if same else difference.p,
         "q": np.nan,
     }
@@ -206,16 +197,16 @@ def _baseline(table: Mapping[str, FloatArray], name: str) -> FloatArray:
 
 
 def _same(name: str, values: FloatArray, baseline: FloatArray) -> bool:
-    """Whether a model is the baseline, up to the rounding of layers that were stored as float32."""
+    """Whether a model equals the baseline, up to the rounding of float32 layers."""
     known = np.isfinite(values) & np.isfinite(baseline)
     if not known.any():
         return False
-    absolute = 1e-6 if METRICS[name].higher_is_better else 1e-12
+    absolute = 1e-6 if ALL_METRICS[name].higher_is_better else 1e-12
     return bool(np.allclose(values[known], baseline[known], rtol=1e-5, atol=absolute))
 
 
 def average(values: FloatArray) -> float:
-    """Mean of the finite values, NaN if there is none."""
+    """Mean of the finite values, or NaN."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
 
@@ -224,6 +215,8 @@ def _note(name: str, subset: Subset, mean: Estimate) -> str:
     table, n = subset.table, mean.n
     if name == "discrimination" and n == 0 and np.isfinite(table["l2"]).any():
         return SMALL_FOLDS
+    if name in DE_METRICS and n == 0:
+        return NO_CALLS
     notes = [f"{n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
     if subset.constant and name == "pearson_delta_perturbed":
         notes.append(OFFSET)

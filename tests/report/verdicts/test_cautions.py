@@ -75,7 +75,7 @@ def test_a_model_above_the_ceiling_may_have_seen_the_answer(tables, low, kind, s
         ],
     ) == (
         [
-            "theirs scores above the noise ceiling (183%, 95% CI 152–239, n = 100). Check that its training data exclude the "
+            "theirs scores above the noise ceiling (1.83, 95% CI 1.52–2.39, n = 100). Check that its training data exclude the "
             "held-out perturbations."
         ]
         if said

@@ -8,6 +8,7 @@ from scpertbias._report.content import statement_records, verdict_record
 from scpertbias._report.verdicts.models import baseline_correlation, collapsed_models, models_verdict
 from scpertbias._report.verdicts.scorecard import SPECIFIC_SKILL, scorecard
 from scpertbias._report.wording import card_words
+from scpertbias.tl._comparison import COMPARED, comparison_table
 
 NAN = float("nan")
 SPECIFIC, SIZE, NOT = "perturbation-specific", "right direction, wrong size", "not specific"
@@ -166,17 +167,17 @@ def test_graph_models_without_links_are_left_out_with_the_reason(tables):
 @pytest.mark.parametrize(
     ("shift", "kind"), [(-0.2, "external_better"), (0.2, "external_worse"), (0.0, "external_same")]
 )
-def test_models_of_the_user_are_compared_in_pairs_where_all_predict(tables, shift, kind):
+def test_models_of_the_user_are_compared_in_pairs_where_both_predict(tables, shift, kind):
     rng = np.random.default_rng(0)
     full = {"split": "test", "regime": "full", "trained_on": "full"}
     error = {"mean": np.ones(30), "ridge": rng.normal(1, 0.1, 30)}
     error["mine"] = error["ridge"] + shift + rng.normal(0, 0.05, 30)
     rows = [
-        {**full, "model": m, "perturbation": f"P{i}", "l2_ratio": e, "l2": NAN if m == "mine" and i < 5 else 1.0}
+        {**full, "model": m, "perturbation": f"P{i}", **dict.fromkeys(COMPARED, NAN if m == "mine" and i < 5 else e)}
         for m, errors in error.items()
         for i, e in enumerate(errors)
     ]
-    tables["scores"] = pd.DataFrame(rows)
+    tables["comparison"] = comparison_table(pd.DataFrame(rows))
     tables["models"] = pd.DataFrame({"model": ["ridge", "mine"], "regime": "full", "kind": ["ridge", "external"]})
     made, said = ask(tables, skill("ridge"), skill("mine"))
     assert "ridge (" in said[kind]
@@ -184,6 +185,8 @@ def test_models_of_the_user_are_compared_in_pairs_where_all_predict(tables, shif
     rows = {s["kind"]: s["facts"] for s in made["sentences"]}
     assert "ridge" in rows[kind]["other"]
     assert set(rows[kind]["n"]) == {25}
+    difference = rows[kind]["difference"][rows[kind]["other"].index("ridge")]
+    assert difference == pytest.approx(np.mean(error["ridge"][5:] - error["mine"][5:]))
     tables["models"]["kind"] = "ridge"
     assert not [k for k in ask(tables, skill("ridge"), skill("mine"))[1] if k.startswith("external")]
 

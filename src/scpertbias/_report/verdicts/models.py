@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import pandas as pd
 
-from ...tl._summary import paired_differences
 from ..numbers import TINY
 from .base import (
     BASELINE,
@@ -159,19 +158,29 @@ def _equal_weights(card: pd.DataFrame, summary: pd.DataFrame) -> list[Statement]
 
 
 def _external(card: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> tuple[Statement, ...]:
-    """Compare the user's own models with all others, paired, on the perturbations that all predict."""
+    """Compare the user's own models with all others, paired, on the perturbations that both predict."""
     models = tables["models"]
     external = models.loc[(models["kind"] == EXTERNAL) & (models["regime"] == "full"), "model"]
     judged = assessed(card).loc[lambda rows: ~rows["constant"].astype(bool), "model"]
     statements = []
     for model in external[external.isin(judged)]:
         others = [other for other in [BASELINE, *judged] if other != model]
-        table = judged_rows(paired_differences(tables["scores"], model, others), "difference")
+        table = judged_rows(_against(tables["comparison"], model, others), "difference")
         for sign, rows in by_sign(table).items():
             if len(rows):
                 facts = columns(rows, "other", "n", "n_effective", "difference", "ci_low", "ci_high")
                 statements.append(Statement(f"external_{sign}", {"model": model, **facts}, rows))
     return tuple(statements)
+
+
+def _against(comparison: pd.DataFrame, model: str, others: Collection[str]) -> pd.DataFrame:
+    """Return the differences between a model and others by relative error; positive where the model is better."""
+    table = comparison[(comparison["regime"] == "full") & (comparison["metric"] == "l2_ratio")]
+    first = table[table["model_a"] == model].rename(columns={"model_a": "model", "model_b": "other"})
+    second = table[table["model_b"] == model].rename(columns={"model_b": "model", "model_a": "other"})
+    turned = {"difference": -second["difference"], "ci_low": -second["ci_high"], "ci_high": -second["ci_low"]}
+    rows = pd.concat([part for part in (first, second.assign(**turned)) if len(part)] or [first])
+    return rows.set_index("other", drop=False).reindex([name for name in others if name in set(rows["other"])])
 
 
 def _constant(card: pd.DataFrame) -> list[Statement]:

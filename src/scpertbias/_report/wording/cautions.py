@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..numbers import by_words, count, listed, percent, percent_interval, short, upper
+from ..numbers import between, by_words, count, listed, percent, short, upper
 from .terms import DEGENERATE, Facts, plural, sample_size, some_names, without
 
 
 def _above_ceiling(f: Facts) -> str:
     return (
-        f"{f['model']} scores above the noise ceiling ({percent(f['skill'])}, 95% CI "
-        f"{percent_interval(f['ci_low'], f['ci_high'])}, {sample_size(f['n'], f['n_effective'])}). Check that its training "
+        f"{f['model']} scores above the noise ceiling ({short(f['skill'])}, 95% CI "
+        f"{between(f['ci_low'], f['ci_high'], short)}, {sample_size(f['n'], f['n_effective'])}). Check that its training "
         "data exclude the held-out perturbations"
     )
 

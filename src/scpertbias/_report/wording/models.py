@@ -152,8 +152,8 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         f"Skill by correlation beyond the mean effect, without shared noise: {estimates(f, 'estimate')}"
     ),
     "equal_weights": lambda f: (
-        "When each perturbation counts equally, the error relative to the mean baseline (below 1 is better) is: "
-        f"{estimates(f, 'estimate')}"
+        "Skill weights strong perturbations most. When each counts equally, the error relative to the mean baseline (below 1 "
+        f"is better) is: {estimates(f, 'estimate')}"
     ),
     "external_better": lambda f: _external("has a lower relative error than", f),
     "external_worse": lambda f: _external("has a higher relative error than", f),

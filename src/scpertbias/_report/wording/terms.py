@@ -46,7 +46,21 @@ GENES = {
     "p53": "p53 target genes",
     "hemoglobin": "hemoglobin genes",
 }
+DIRECTIONS = {"systematic": "shared axis", "depth": "sequencing depth", "other": "genes in no confounder set"}
+SHORT_SETS = {
+    "mt": "mitochondrial",
+    "ribo": "ribosomal",
+    "oxphos_nuclear": "respiratory chain",
+    "cell_cycle": "cell cycle",
+    "histone": "histone",
+    "heat_shock": "heat shock",
+    "upr_isr": "unfolded protein",
+    "p53": "p53",
+    "hemoglobin": "hemoglobin",
+    "other": "all other genes",
+}
 HALLMARK = "HALLMARK_"
+LEADING = "leading_"
 WITHOUT = {
     "no_mt": "without mitochondrial genes",
     "no_mt_ribo": "without mitochondrial and ribosomal genes",
@@ -96,6 +110,15 @@ def set_name(axis: str) -> str:
     if axis.startswith(HALLMARK):
         return f"Hallmark {axis.removeprefix(HALLMARK).replace('_', ' ').lower()}"
     return GENES.get(axis, axis)
+
+
+def axis_name(axis: str, *, short: bool = False) -> str:
+    """Return what an axis, a set or a direction, is called in a figure."""
+    if short:
+        return SHORT_SETS.get(axis, axis)
+    if axis.startswith(LEADING):
+        return f"leading direction {axis.removeprefix(LEADING)}"
+    return DIRECTIONS.get(axis) or set_name(axis)
 
 
 def genes_of(axis: str) -> str:

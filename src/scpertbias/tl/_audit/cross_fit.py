@@ -1,4 +1,4 @@
-"""Predict every perturbation by a fit that never saw it."""
+"""Cross-fitting: each perturbation is predicted by a fit that excludes it."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ class Variant:
 
     @property
     def from_cells(self) -> bool:
-        """Whether it is trained from cells, which costs, so that it keeps one split."""
+        """Whether it is trained on cells, which is expensive, so that it uses one split."""
         return self.kind in from_cells()
 
     @property
     def fits_genes_separately(self) -> bool:
-        """Whether no gene's prediction depends on which other genes there are."""
+        """Whether the prediction of a gene is independent of the other genes."""
         return specs()[self.kind].fits_genes_separately(**self.params)
 
 
 @dataclass(frozen=True)
 class Fits:
-    """The cross-fitted models of one regime, and why others are left out.
+    """The cross-fitted models of one regime, and reasons for models left out.
 
-    ``in_sample`` holds the predictions of the fits on all perturbations, which are never scored.
+    ``in_sample`` contains the predictions of fits on all perturbations, which are not scored.
     """
 
     solutions: dict[str, Solution | SpilledSolution] = field(default_factory=dict)
@@ -131,10 +131,11 @@ def cross_fit_all(
     net: pd.DataFrame | None,
     settings: AuditSettings,
 ) -> dict[str, Fits]:
-    """Fit every model in every regime without each fold: row p of its predictions is that of the fit that never saw p.
+    """Fit every model in every regime without each fold: row p of its predictions is from a fit that excludes p.
 
-    Each fit is a job of its own: none depends on the order or the number of jobs. To keep predictions is also to fit
-    once on all perturbations, for the coefficients; predictions that are not kept are spilled to files as they come.
+    Each fit is a separate job, and results do not depend on the order or number of jobs. If predictions are kept, each
+    model is also fitted once on all perturbations, for the coefficients. Otherwise predictions are written to temporary
+    files.
     """
     spill = None if settings.keep_predictions else Spill()
     n_fits = len(set(folds.values())) + settings.keep_predictions
@@ -201,13 +202,13 @@ def _make_jobs(
 
 
 def _rows_of_folds(screen: Screen, folds: Mapping[str, int]) -> dict[str, BoolArray]:
-    """Return by fold which perturbations it predicts: those that it does not see."""
+    """Return the perturbations that each fold predicts: those that it does not see."""
     fold = np.array([folds.get(name, -1) for name in screen.names])
     return {str(number): fold == number for number in sorted(set(folds.values()))}
 
 
 def _make_smoothers(model: Variant, training: Problem) -> None:
-    """Make what fits over the same net share, before they are handed out: workers would each make it anew."""
+    """Compute what fits on the same net share, so that workers do not repeat it."""
     if model.needs_net and training.graphs is not None:
         smoothers(training, model.params["axis"], model.params["laplacian"])
 

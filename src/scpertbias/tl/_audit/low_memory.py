@@ -34,7 +34,7 @@ class SpilledSolution:
 
 
 class Spill:
-    """A folder of tables that are filled row by row; it is gone when nothing refers to it any more."""
+    """A temporary folder of tables that are filled row by row; it is removed when it is no longer referenced."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="scpertbias_"))

@@ -1,4 +1,4 @@
-"""From the cross-fitted models of an audit to its scores and all its tables."""
+"""Scores and tables from the cross-fitted models of an audit."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ from ..._models._fit import store
 from ..._moments import Screen
 from ...pp._check import findings
 from ...pp._regimes import removed
+from .._comparison import comparison_table
+from .._composition import composition_table
 from .._coupling import coupling_table
+from .._gene_sets import measured_sets
 from .._lazy import Tables
+from .._power import cells_needed_table, power_table
 from .._score import CROSS_FITTED, Scored, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
 from .cross_fit import Fits, Variant
@@ -39,7 +43,7 @@ def collect_results(
     folds: Mapping[str, int],
     fits: Mapping[str, Fits],
 ) -> AuditResults:
-    """Put the cross-fitted models together with those that lie in the profiles: external, or trained in a regime."""
+    """Combine the cross-fitted models with those stored in the profiles: external, or trained in a regime."""
     records = {regime: trained_in(mdata[regime], regime) if regime in mdata.mod else {} for regime in screens}
     predictions = _predictions(mdata, screens, fits, records)
     unseen = only_unseen(predictions, screens, records, folds)
@@ -53,16 +57,22 @@ def make_tables(
     settings: AuditSettings,
     failures: Sequence[tuple[str, str, str]],
 ) -> dict[str, pd.DataFrame | None]:
-    """Return all tables of an audit by name: scores and what is made of them, the answers, and what models there are."""
+    """Return all tables of an audit by name: scores, summaries, answers, and models."""
     screens, folds, fits, records = results.screens, results.folds, results.fits, results.records
     scores = None if scored is None else scored.table
     random_removals = random_table(results, settings, confounders=removed(results.profiles, "no_mt_ribo"))
     check = findings(screens[FULL], results.profiles, n_folds=len(set(folds.values())))
+    shares = of_regime(answers["confounding"], FULL)
+    gene_sets = measured_sets(results.profiles, screens[FULL], settings.sets)
     return {
         "check": check,
-        "perturbations": perturbations_table(screens[FULL], check, of_regime(answers["confounding"], FULL)),
+        "perturbations": perturbations_table(screens[FULL], check, shares),
+        "composition": composition_table(screens[FULL], gene_sets, shares),
+        "power": power_table(screens[FULL]),
+        "cells_needed": cells_needed_table(screens[FULL]),
         "models": models_table(fits, results.models, folds, screens, records),
         "scores": scores,
+        "comparison": None if scores is None else comparison_table(scores),
         "summary": summaries(scored, screens, fits, records),
         "retraining": None if scores is None else retraining_table(scores),
         "ranking": None if scores is None else ranking_table(scores),
@@ -76,7 +86,7 @@ def make_tables(
 def _predictions(
     mdata: MuData, screens: Mapping[str, Screen], fits: Mapping[str, Fits], records: Records
 ) -> dict[str, Tables]:
-    """Return every model's predictions by regime, computed when read; external ones are of the full model."""
+    """Return the predictions of every model by regime, computed on demand; external ones are those of the full model."""
 
     def of_fit(regime: str, name: str) -> Any:
         return fits[regime].solutions[name].predictions
@@ -99,7 +109,7 @@ def only_unseen(
     records: Records,
     folds: Mapping[str, int],
 ) -> dict[str, Tables]:
-    """Return the predictions, NaN where a model has seen the perturbation, for the control, and outside the folds."""
+    """Return the predictions; NaN for perturbations that a model has seen, for the control, and outside the folds."""
 
     def held_out(regime: str, name: str) -> Any:
         screen, record = screens[regime], records[regime].get(name, CROSS_FITTED)
@@ -137,7 +147,7 @@ def store_results(
     settings: AuditSettings,
     notes: Sequence[str],
 ) -> None:
-    """Store folds, models, tables and how the audit was made, and of tables only no model that it trained."""
+    """Store folds, models, tables and settings of the audit (without fitted models if only tables are kept)."""
     keep, rng = settings.keep_predictions, settings.rng
     _store_models(mdata, results)
     coupling = None
@@ -208,7 +218,7 @@ def summaries(
     fits: Mapping[str, Fits],
     records: Records,
 ) -> pd.DataFrame | None:
-    """Summarize each regime by the models trained in it; ``common`` is what all predict in all regimes."""
+    """Summarize the models trained in each regime; ``common``: perturbations that all predict in all regimes."""
     if scored is None:
         return None
     scores = scored.table
@@ -232,7 +242,7 @@ def errors_table(
     folds: Mapping[str, int],
     records: Records,
 ) -> pd.DataFrame | None:
-    """Return the errors by number of genes, in each regime those of the models trained in it."""
+    """Return the errors by number of genes, for the models trained in each regime."""
     parts = []
     for regime, predictions in unseen.items():
         if predictions:

@@ -1,4 +1,4 @@
-"""Is it these genes, or any genes of their expression? As many others are removed instead, and the models retrained."""
+"""Random removals: as many other genes of similar expression are removed, and the models retrained."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
     """Compare the widest gene regime with random removals: one row per model; None without such a regime.
 
     ``gain`` is the mean of l2_ratio(full) − l2_ratio(retrained) over the regime's genes, that of a removal the same over
-    the genes that neither it nor the regime lacks, on the perturbations that all three predict. Nothing depends on the
-    order or the number of removals: each has a generator of its own. No removal takes ``confounders``, by the full
-    screen: all mitochondrial and ribosomal genes.
+    the genes that neither it nor the regime lacks, on the perturbations that all three predict. Results do not depend
+    on the order or number of removals: each has its own generator. ``confounders`` (all mitochondrial and ribosomal
+    genes of the full screen) are not removed.
     """
     screens, fits, folds = results.screens, results.fits, results.folds
     gene_regimes = [name for name in WITHOUT_GENES if name in screens]
@@ -65,7 +65,7 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
 
 
 class RemovalResult(NamedTuple):
-    """What one removal does: each model's mean gain, and how far its genes' expression lies from the regime's."""
+    """Result of one removal: mean gain of each model, and difference in expression from the genes of the regime."""
 
     gains: dict[str, float]
     mismatch: float
@@ -86,7 +86,7 @@ class RemovalTrainer:
     seed: int
 
     def run_all(self, settings: AuditSettings) -> list[RemovalResult]:
-        """Make all removals, each a job of its own."""
+        """Run all removals, each as a separate job."""
         inputs: list[Any] = []
         if settings.cache is not None:
             net = None if self.graphs is None else self.graphs.net
@@ -183,7 +183,7 @@ def _all(screen: Screen) -> IntArray:
 
 
 def _among_all_genes(predictions: FloatArray, keep: BoolArray) -> FloatArray:
-    """Put predictions of some genes where those genes stand among all."""
+    """Put predictions of some genes at their positions among all genes."""
     values = np.full((len(predictions), len(keep)), np.nan)
     values[:, keep] = predictions
     return values
@@ -196,7 +196,7 @@ def _predicted(predictions: FloatArray) -> BoolArray:
 def _row(
     model: Variant, removals: Removals, gain: FloatArray, removal_results: Sequence[RemovalResult]
 ) -> dict[str, object]:
-    """Make a model's row; one that solves every gene apart is not tested."""
+    """Make the row of a model; one that fits each gene independently is not tested."""
     n_removals = len(removal_results)
     gains = np.array([result.gains[model.name] for result in removal_results if model.name in result.gains])
     no_gain = bool(len(gain)) and float(np.abs(gain).max()) <= NO_GAIN

@@ -1,4 +1,4 @@
-"""What retraining without some genes changes: every regime beside the full model on that regime's own genes."""
+"""Effect of retraining: every regime compared with the full model on the genes of the regime."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def score_regimes(
     unseen: Mapping[str, Sequence[str]] | None = None,
     weights: Mapping[str, FloatArray] | None = None,
 ) -> Scored:
-    """Score each regime's models on its own genes, and the full models there too.
+    """Score the models of each regime, and the full models, on the genes of the regime.
 
     ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
     holds what models that keep one split have not seen; the others are cross-fitted. ``held`` and ``weights`` are those of
@@ -67,7 +67,7 @@ def score_regimes(
 
 @dataclass
 class References:
-    """The references of a screen: its truth, with the baseline of what each model was trained on."""
+    """The references of a screen: observed effects, with the baseline for the training data of each model."""
 
     screen: Screen
     folds: Mapping[str, int]
@@ -108,7 +108,7 @@ class References:
 
 
 def retraining_table(scores: pd.DataFrame, metric: str = "l2_ratio") -> pd.DataFrame:
-    """Compare each regime with the full model on that regime's own genes, perturbation by perturbation.
+    """Compare each regime with the full model on the genes of the regime, perturbation by perturbation.
 
     ``full`` is the score of the model trained on all genes, ``retrained`` that of the model trained in the regime,
     ``gain`` full − retrained (positive: retraining helps), on the perturbations that both predict.
@@ -143,7 +143,7 @@ def retraining_table(scores: pd.DataFrame, metric: str = "l2_ratio") -> pd.DataF
 def score_pairs(scores: pd.DataFrame, metric: str) -> dict[str, dict[str, tuple[FloatArray, FloatArray]]]:
     """Return by regime and model the scores of the held-out perturbations before and after retraining.
 
-    Both are on the genes of the regime, and NaN where either is not known.
+    Both are on the genes of the regime, and NaN if either is unknown.
     """
     held_out = scores[(scores["split"] == "test") & (scores["regime"] != "full")]
     names = np.unique(held_out["perturbation"].to_numpy(str))
@@ -160,11 +160,11 @@ def score_pairs(scores: pd.DataFrame, metric: str) -> dict[str, dict[str, tuple[
 
 
 def ranking_table(scores: pd.DataFrame, metric: str = "l2_ratio") -> pd.DataFrame:
-    """Compare each two models before and after retraining, on the regime's genes and the perturbations of both.
+    """Compare pairs of models before and after retraining, on the genes of the regime and the perturbations of both.
 
     ``full`` is the mean of a − b of the models trained on all genes, ``retrained`` that of the models trained in the
-    regime (negative: a is closer to the truth). ``order`` is ``kept`` or ``reversed`` where both intervals leave out 0,
-    ``same`` where both hold nothing but differences under 0.0005, else ``undetermined``.
+    regime (negative: a is better). ``order`` is ``kept`` or ``reversed`` if both intervals exclude 0, ``same`` if both
+    contain only differences below 0.0005, otherwise ``undetermined``.
     """
     score_of = score_pairs(scores, metric)
     pairs = [

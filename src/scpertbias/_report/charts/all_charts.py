@@ -1,0 +1,29 @@
+"""All figures of the page, in the order of its sections."""
+
+from __future__ import annotations
+
+from . import models, others, pairs, response, screen
+from .drawing import Drawing
+from .spec import Chart
+
+MAKERS = (
+    models.skill_map,
+    screen.perturbations,
+    screen.embedding,
+    response.shares,
+    response.composition,
+    response.heatmap,
+    models.skill_forest,
+    pairs.comparison,
+    models.boxes,
+    pairs.specificity,
+    pairs.effect_size,
+    others.recurrence,
+    others.agreement,
+    others.retraining,
+)
+
+
+def charts(drawing: Drawing) -> list[Chart]:
+    """Return the figures for which there are rows."""
+    return [chart for maker in MAKERS for chart in maker(drawing)]

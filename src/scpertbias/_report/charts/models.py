@@ -1,0 +1,195 @@
+"""Figures about models: where each stands, and how accurate each is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..verdicts.scorecard import Standing
+from .drawing import BASELINE_COLOR, CEILING_COLOR, Drawing, estimate
+from .spec import Chart, line, tip
+
+QUADRANTS = (
+    "specific but badly scaled",
+    "right for the right reason",
+    "no better than the mean",
+    "accurate but generic",
+)
+LEAST_SKILL = -1.0
+SKILL_REFS = [line(0, "mean baseline"), line(1, "noise ceiling")]
+
+
+def skill_map(d: Drawing) -> list[Chart]:
+    """Return skill against specific skill; constant predictions that the baseline equals are one mark at the origin."""
+    card = d.card[d.card["kind"] != Standing.UNLINKED] if len(d.card) else d.card
+    if card.empty:
+        return []
+    drawn = card[card["skill"].notna() & card["specific_skill"].notna()]
+    rows = drawn[
+        ["model", "skill", "ci_low", "ci_high", "specific_skill", "specific_ci_low", "specific_ci_high", "n", "verdict"]
+    ]
+    at_origin = drawn["constant"].astype(bool) & (drawn["ci_low"] <= 0) & (drawn["ci_high"] >= 0)
+    places = ["skill", "ci_low", "ci_high", "specific_skill", "specific_ci_low", "specific_ci_high"]
+    names = ["mean", *drawn.loc[at_origin, "model"]]
+    origin = {"model": ", ".join(names), "n": int(card["n"].max()), "verdict": "constant prediction"}
+    origin |= dict.fromkeys(places, 0.0)
+    rows = pd.concat([rows[~at_origin], pd.DataFrame([origin])], ignore_index=True)
+    missing = card.loc[~card["model"].isin(drawn["model"]), "model"].tolist()
+    note = f" Not drawn, as without an interval: {', '.join(missing)}." if missing else ""
+    low = min(0.0, float(np.nanmin([rows["ci_low"].min(), -0.25])))
+    bottom = float(np.nanmin([rows["specific_ci_low"].min(), -0.25]))
+    options = {
+        "x": {
+            "field": "skill",
+            "low": "ci_low",
+            "high": "ci_high",
+            "title": "skill (0 mean baseline, 1 noise ceiling)",
+            "domain": [max(low - 0.1, LEAST_SKILL), 1.08],
+            "refs": [line(0), line(1)],
+        },
+        "y": {
+            "field": "specific_skill",
+            "low": "specific_ci_low",
+            "high": "specific_ci_high",
+            "title": "specific skill (0 none, 1 noise ceiling)",
+            "domain": [max(bottom - 0.08, LEAST_SKILL), 1.08],
+            "refs": [line(0), line(1)],
+        },
+        "quadrants": list(QUADRANTS),
+        "color": "model",
+        "colors": d.of_names(rows["model"].tolist()),
+        "text": "model",
+        "always": True,
+        "height": 400,
+        "radius": 6,
+    }
+    return [
+        Chart(
+            "map",
+            "hero",
+            "scatter",
+            "Skill and specific skill of every model",
+            f"Lines are 95% intervals.{note}",
+            "spb.pl.map(mdata)",
+            rows,
+            ["model"],
+            [
+                tip("model"),
+                tip("verdict", "verdict"),
+                tip("skill", "skill", interval=("ci_low", "ci_high")),
+                tip("specific_skill", "specific skill", interval=("specific_ci_low", "specific_ci_high")),
+                tip("n", "n", form="count"),
+            ],
+            options,
+        )
+    ]
+
+
+def skill_forest(d: Drawing) -> list[Chart]:
+    """Return the skill of every model, by error and by correlation beyond the mean."""
+    summary = d.of_full("summary", subset="all") if len(d.tables["summary"]) else d.tables["summary"]
+    own = d.ranked(summary[summary["metric"] == "l2_skill"]) if len(summary) else summary
+    own = own[own["model"] != "mean"] if len(own) else own
+    if own.empty:
+        return []
+    pearson = summary[summary["metric"] == "pearson_delta_perturbed_skill"].set_index("model")
+    columns = ["estimate", "ci_low", "ci_high"]
+    rows = own[["model", *columns, "n"]].reset_index(drop=True)
+    by_correlation = pearson.reindex(rows["model"])[columns].reset_index(drop=True)
+    varying = ~rows["model"].isin(d.constant)
+    for column in columns:
+        rows[f"correlation_{column}"] = by_correlation[column].where(varying)
+    rows = d.folded(rows, *columns, "n")
+    rows["text"] = [estimate(*(row[c] for c in columns)) for row in rows.to_dict("records")]
+    rows["n_text"] = [f"{int(n)}" for n in rows["n"]]
+    options = {
+        "names": "model",
+        "color": "model",
+        "colors": d.of_names(rows["model"].tolist()),
+        "series": [
+            {
+                "field": "correlation_estimate",
+                "low": "correlation_ci_low",
+                "high": "correlation_ci_high",
+                "shape": "ring",
+                "title": "by correlation beyond the mean",
+                "color": BASELINE_COLOR,
+            },
+            {"field": "estimate", "low": "ci_low", "high": "ci_high", "title": "by squared error (skill)"},
+        ],
+        "texts": [{"field": "text", "title": "skill (95% CI)"}, {"field": "n_text", "title": "n"}],
+        "x": {"title": "skill", "refs": SKILL_REFS, "include": [0, 1], "domain": _cut(rows, "ci_low")},
+        "step": 30,
+    }
+    return [
+        Chart(
+            "skill",
+            "scores",
+            "rows",
+            "Skill of every model",
+            "Right of 0, a model has a lower squared error than the mean baseline; 1 is the noise ceiling. Lines are 95% "
+            "intervals. The correlation of a constant prediction says nothing, so it is not drawn.",
+            'spb.pl.score(mdata, "l2_skill")',
+            rows,
+            ["model"],
+            [
+                tip("model"),
+                tip("estimate", "skill", interval=("ci_low", "ci_high")),
+                tip(
+                    "correlation_estimate",
+                    "by correlation",
+                    interval=("correlation_ci_low", "correlation_ci_high"),
+                ),
+                tip("n", "n", form="count"),
+            ],
+            options,
+        )
+    ]
+
+
+def _cut(rows: pd.DataFrame, low: str) -> list[float | None]:
+    """Return the ends of an axis of skills: a very bad model is drawn at its left end."""
+    return [max(float(np.nanmin([rows[low].min(), rows["estimate"].min(), -0.1])) - 0.05, -1.5), None]
+
+
+def boxes(d: Drawing) -> list[Chart]:
+    """Return L2 errors and correlations beyond the mean of every held-out perturbation, by model."""
+    scores = d.ranked(d.scores())
+    if scores.empty:
+        return []
+    ticks = [
+        {"field": "baseline", "title": "median of the mean baseline", "color": BASELINE_COLOR},
+        {"field": "ceiling", "title": "median noise ceiling", "color": CEILING_COLOR},
+    ]
+    readings = {
+        "l2": (
+            "L2 error of every held-out perturbation",
+            "One dot is one held-out perturbation; lower is better. Compare each box with the mean baseline and the "
+            "noise ceiling, whose error is not 0.",
+            "L2 error",
+            "spb.pl.l2(mdata)",
+        ),
+        "pearson_delta_perturbed": (
+            "Correlation of effects beyond the mean of the perturbed",
+            "The mean of the training perturbations is subtracted from both. This measures how well a model distinguishes "
+            "perturbations; the mean baseline scores 0 by construction.",
+            "correlation beyond the mean",
+            'spb.pl.score(mdata, "pearson_delta_perturbed")',
+        ),
+    }
+    charts = []
+    for metric, (label, reading, title, code) in readings.items():
+        names = {metric: "value", f"{metric}_baseline": "baseline", f"{metric}_ceiling": "ceiling"}
+        table = scores[["model", "perturbation", "n_cells", *names]].rename(columns=names)
+        options = {
+            "names": "model",
+            "value": "value",
+            "ticks": ticks if metric == "l2" else ticks[1:],
+            "x": {"title": title, "refs": [] if metric == "l2" else [line(0)]},
+        }
+        tips = [tip("perturbation"), tip("model", "model"), tip("value", title), tip("baseline", "mean baseline")]
+        tips += [tip("ceiling", "noise ceiling"), tip("n_cells", "cells", form="count")]
+        charts.append(
+            Chart(metric, "scores", "boxes", label, reading, code, table, ["model", "perturbation"], tips, options)
+        )
+    return charts

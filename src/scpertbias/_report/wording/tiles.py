@@ -1,0 +1,245 @@
+"""The strip of verdicts: a word, one short sentence, and what to do, for each kind of verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ..numbers import between, known, listed, percent, percent_interval, short, upper
+from .terms import BADGES, WITHOUT, Facts, genes_of, set_name, without
+
+TILES = {
+    "screen": "Did the perturbations work?",
+    "shared": "Is the response shared?",
+    "technical": "Is it technical?",
+    "models": "Which model to trust?",
+    "retraining": "Does retraining help?",
+}
+"""The questions of the strip; that of recurring genes stands in the evidence."""
+MOST_NAMED = 3
+ADD = "Add cells or perturbations."
+NOTHING = "Nothing to do."
+
+
+class Tile(NamedTuple):
+    """What a tile says: ``word`` is the verdict, ``action`` what to do next."""
+
+    word: str
+    text: str
+    action: str
+
+
+def tile(verdict: Mapping[str, Any]) -> Tile:
+    """Return the words of one verdict, as the file holds it."""
+    word, text, action = WORDS[verdict["name"], verdict["kind"]](verdict["facts"])
+    return Tile(word or BADGES[verdict["verdict"]], text, action)
+
+
+def _share(f: Facts) -> str:
+    if not known(f["ci_low"], f["ci_high"]):
+        return percent(f["share"])
+    return f"{percent(f['share'])} ({percent_interval(f['ci_low'], f['ci_high'])})"
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return listed([*names[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])])
+
+
+def _detected(f: Facts) -> str:
+    return f"{f['n_detected']} of {f['n']} perturbations have a detected effect."
+
+
+def _some_detected(f: Facts) -> tuple[str, str, str]:
+    if f["confounded_with"]:
+        return "", _detected(f), f"These may be differences of {f['confounded_with'][0]}."
+    return "", _detected(f), "Judge models on the specific ones."
+
+
+def _axis(word: str, f: Facts) -> tuple[str, str, str]:
+    text = f"One axis holds {_share(f)} of the response, mainly {_some(f['carriers'])}."
+    return word, text, "Judge models by specific skill."
+
+
+def _sets(word: str, f: Facts) -> tuple[str, str, str]:
+    action = "Compare retrained models." if {f["axis"], *f["others"]} & {"mt", "ribo"} else "Check for stressed cells."
+    genes = genes_of(f["axis"])
+    return word, f"{upper(genes)} hold {_share(f)}; random genes {percent(f['null'])}.", action
+
+
+def _program(f: Facts) -> tuple[str, str, str]:
+    name = set_name(f["axis"]).removeprefix("Hallmark ")
+    text = f"A program, {name}, holds {_share(f)}; random genes {percent(f['null'])}."
+    return "No", text, "Keep these genes."
+
+
+def _best(f: Facts, value: str) -> int:
+    return max(range(len(f[value])), key=lambda i: f[value][i] if known(f[value][i]) else float("-inf"))
+
+
+def _others(f: Facts) -> str:
+    n = len(f["model"]) - 1
+    return f" So {'does' if n == 1 else 'do'} {n} more." if n else ""
+
+
+def _specific(words: str, action: str, f: Facts) -> tuple[str, str, str]:
+    i = _best(f, "specific_skill")
+    ends = between(f["specific_ci_low"][i], f["specific_ci_high"][i], short)
+    text = f"{words} (specific skill {short(f['specific_skill'][i])}, {ends}).{_others(f)}"
+    return f["model"][i], text, "Check for leakage." if f["above_ceiling"] else action
+
+
+def _better(words: str, action: str, f: Facts) -> tuple[str, str, str]:
+    i = _best(f, "skill")
+    text = (
+        f"It beats the mean, {words} (skill {short(f['skill'][i])}, {between(f['ci_low'][i], f['ci_high'][i], short)})."
+    )
+    return f["model"][i], text, "Check for leakage." if f["above_ceiling"] else action
+
+
+def _model_words(f: Facts) -> str:
+    return f["model"][0] if len(f["model"]) == 1 else f"{len(f['model'])} models"
+
+
+def _gain(ending: str, action: str, f: Facts) -> tuple[str, str, str]:
+    do = "improves" if len(f["model"]) == 1 else "improve"
+    return "", f"{_model_words(f)} {do} {without(f['regime'])}, {ending}.", action
+
+
+def _worse(f: Facts) -> tuple[str, str, str]:
+    do = "gets" if len(f["model"]) == 1 else "get"
+    return "", f"{_model_words(f)} {do} worse {without(f['regime'])}.", "Keep these genes."
+
+
+NOT_TESTED = {"technical_sets": "too few technical genes are measured", "columns": "no cell column could be tested"}
+Words = Callable[[Facts], tuple[str, str, str]]
+WORDS: dict[tuple[str, str], Words] = {
+    ("screen", "all_detected"): _some_detected,
+    ("screen", "some_detected"): _some_detected,
+    ("screen", "only_together"): lambda f: ("", "No single effect is detected, but their sum exceeds noise.", ADD),
+    ("screen", "none_detected"): lambda f: ("", f"None of {f['n']} perturbations has a detected effect.", ADD),
+    ("shared", "axis_of_all"): lambda f: _axis("Yes, by all", f),
+    ("shared", "axis_of_few"): lambda f: _axis("Yes, by a few", f),
+    ("shared", "axis_of_some"): lambda f: _axis("Yes", f),
+    ("shared", "axis_in_part"): lambda f: _axis("Partly", f),
+    ("shared", "small_axis"): lambda f: ("", f"One shared axis holds only {_share(f)} of the response.", NOTHING),
+    ("shared", "no_axis"): lambda f: ("", "No shared axis is measurable.", NOTHING),
+    ("shared", "axis_not_measurable"): lambda f: ("", "Too little of the response has a measurable axis.", ADD),
+    ("shared", "wide_interval"): lambda f: ("", f"One axis holds {_share(f)} of the response: too uncertain.", ADD),
+    ("shared", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
+    ("shared", "not_computed"): lambda f: (
+        "",
+        "Shares of the response were not computed.",
+        "Repeat the audit with them.",
+    ),
+    ("technical", "batch"): lambda f: (
+        "Yes, batch",
+        f"The composition of {f['column']} holds {percent(f['share'])} of the response.",
+        f"Repeat with {f['column']} as batch.",
+    ),
+    ("technical", "technical_sets"): lambda f: _sets("Yes", f),
+    ("technical", "technical_sets_in_part"): lambda f: _sets("Partly", f),
+    ("technical", "depth"): lambda f: (
+        "Partly",
+        f"Sequencing depth accounts for {percent(f['share'])} of the response.",
+        "Regress it out, unless it is an effect.",
+    ),
+    ("technical", "program"): _program,
+    ("technical", "no_sign"): lambda f: ("No sign", "No technical gene set or cell column accounts for much.", NOTHING),
+    ("technical", "large_sets"): lambda f: (
+        "",
+        f"{upper(genes_of(f['axis']))} may hold much ({_share(f)}), but so may random genes.",
+        "Compare models without them.",
+    ),
+    ("technical", "not_tested"): lambda f: (
+        "",
+        f"Not tested: {' and '.join(NOT_TESTED[m] for m in f['missing'])}.",
+        "Add what is missing.",
+    ),
+    ("technical", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
+    ("technical", "not_computed"): lambda f: (
+        "",
+        "Shares of the response were not computed.",
+        "Repeat the audit with them.",
+    ),
+    ("models", "no_models"): lambda f: ("Not tested", "No model was fitted.", "Add models."),
+    ("models", "only_baseline"): lambda f: (
+        "Not tested",
+        "Only the mean baseline was fitted.",
+        "Add models to compare.",
+    ),
+    ("models", "too_few_held_out"): lambda f: ("", "Too few held-out perturbations for an interval.", "Hold out more."),
+    ("models", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
+    ("models", "perturbation_specific"): lambda f: _specific(
+        "It predicts specific effects better than the mean", "Check the effects that you need.", f
+    ),
+    ("models", "specific_not_better"): lambda f: _specific(
+        "It predicts specific, but not whole effects", "Check the shared part.", f
+    ),
+    ("models", "right_direction"): lambda f: _specific(
+        "Its directions are right, its sizes wrong", "Use ranks, not sizes.", f
+    ),
+    ("models", "better_along_axis"): lambda f: _better("but only along the shared axis", "Use it for that only.", f),
+    ("models", "better_not_assessed"): lambda f: _better("specificity unknown", "Hold out more perturbations.", f),
+    ("models", "none_better"): lambda f: (
+        "None",
+        f"No model predicts better than the mean of the training perturbations (n = {f['n']}).",
+        "Use the mean baseline.",
+    ),
+    ("models", "all_constant"): lambda f: (
+        "None",
+        "Every assessed model predicts one profile for all unseen perturbations.",
+        "Add models that distinguish them.",
+    ),
+    ("retraining", "only_baseline"): lambda f: ("Not tested", "Only the mean baseline was fitted.", "Add models."),
+    ("retraining", "only_baseline_retrained"): lambda f: (
+        "Not tested",
+        "Only the mean baseline was retrained.",
+        "Add models.",
+    ),
+    ("retraining", "no_regime"): lambda f: (
+        "Not tested",
+        "No confounder genes could be left out.",
+        "Measure such genes.",
+    ),
+    ("retraining", "too_few_held_out"): lambda f: (
+        "",
+        "Too few held-out perturbations for an interval.",
+        "Hold out more.",
+    ),
+    ("retraining", "better_than_random"): lambda f: _gain(
+        "more than without random genes", "Leave these genes out.", f
+    ),
+    ("retraining", "better_not_than_random"): lambda f: _gain("but no more than without random genes", "Keep them.", f),
+    ("retraining", "better_random_not_tested"): lambda f: _gain(
+        "random genes were not tested", "Test random removals.", f
+    ),
+    ("retraining", "only_constants_retrained"): lambda f: (
+        "Not tested",
+        "All assessed models are constant predictions, which cannot show it.",
+        "Add models that distinguish them.",
+    ),
+    ("retraining", "nothing_changes"): lambda f: ("", f"No error changes {without(f['regime'])}.", "Keep these genes."),
+    ("retraining", "worse"): _worse,
+    ("retraining", "no_significant_gain"): lambda f: (
+        "",
+        f"{WITHOUT.get(f['regime'], f['regime']).capitalize()}, no model improves significantly.",
+        "Keep these genes.",
+    ),
+}
+
+SHORT_CAUTIONS: dict[str, Callable[[Facts], str]] = {
+    "labels_confounded": lambda f: f"labels are confounded with {f['column']}",
+    "cells_left_out": lambda f: f"{percent(f['n_left_out'] / f['n_cells'])} of the cells were left out",
+    "few_controls": lambda f: (
+        f"only {f['fewest_controls']} control cells in a batch"
+        if f["n_batches"] > 1
+        else f"only {f['fewest_controls']} control cells"
+    ),
+    "few_genes": lambda f: f"only {f['n_genes']} genes",
+    "column_adopted": lambda f: f"{f['column']} was adopted as batch",
+    "cannot_be_separated": lambda f: f"effects cannot be separated from {f['column']}",
+    "labels_shifted": lambda f: "gene labels seem shifted",
+    "above_ceiling": lambda f: f"{f['model']} scores above the noise ceiling",
+}
+"""The severe cautions in a few words, for the line above the verdicts; their sentences stand below it."""

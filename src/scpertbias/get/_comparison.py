@@ -1,0 +1,58 @@
+"""Models compared with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from anndata import AnnData
+from mudata import MuData
+
+from .. import _tables
+from .._docs import docs
+from ._select import select
+
+
+@docs.dedent
+def comparison(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | Sequence[str] | None = None,
+    metric: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return the paired differences between models, on the held-out perturbations that both predict.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+    models
+        Names of models: pairs of two of them, or every pair with the one; by default all.
+    regime
+        Of an audit, the regime or regimes; by default all.
+    metric
+        Names of metrics; by default all that are compared.
+
+    Returns
+    -------
+    %(table_comparison)s
+
+    Raises
+    ------
+    KeyError
+        If nothing was scored yet, or a value is not in the table.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
+    >>> spb.tl.fit_mean(profiles)
+    >>> spb.tl.fit_ridge(profiles)
+    >>> spb.tl.score(profiles)
+    >>> spb.get.comparison(profiles, metric="l2_ratio")[["model_a", "model_b", "n"]].values.tolist()
+    [['mean', 'ridge', 12]]
+    """
+    return select(_tables.read(data, "comparison"), models=models, regime=regime, metric=metric)

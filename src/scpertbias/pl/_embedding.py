@@ -1,0 +1,115 @@
+"""Perturbations on the first two components of their effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from anndata import AnnData
+from matplotlib.axes import Axes
+from mudata import MuData
+
+from .. import _store, get
+from .._docs import docs
+from ._base import FloatArray, axes, finish, stored_effects
+from ._perturbations import LINE, STYLES
+
+OTHERS = ("o", "0.5")
+ROOM = (0.13, 0.035)
+"""Width and height of a name, as parts of the axes."""
+
+
+@docs.dedent
+def embedding(
+    data: AnnData | MuData,
+    *,
+    regime: str | None = None,
+    n_names: int = 12,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Plot perturbations on the first two principal components of their observed effects, colored by category.
+
+    Perturbations with similar effects lie close to each other; those without an effect lie together. The strongest are
+    named, where there is room.
+
+    Parameters
+    ----------
+    data
+        Profiles, or an audit (which knows the categories).
+    regime
+        Of an audit, the regime to draw; by default ``"full"``.
+    n_names
+        How many perturbations to name.
+    ax
+        Axes to draw in; by default a new figure.
+    palette
+        Colors of the categories: a mapping from category to color.
+    figsize
+        Width and height in inches.
+    show
+        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+    return_fig
+        Whether to return the figure.
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If the regime is not there.
+    ValueError
+        If there are no profiles, or fewer than three perturbations.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> ax = spb.pl.embedding(profiles, show=False)
+    """
+    effects = stored_effects(data, regime)
+    n = len(effects.names)
+    if n < 3:
+        msg = f"There are {n} perturbations; a plane needs at least 3."
+        raise ValueError(msg)
+    places, explained = effects.embedding()
+    kinds = dict.fromkeys(effects.names, "")
+    if _store.has_table(data, "perturbations"):
+        table = get.perturbations(data)
+        kinds |= dict(zip(table["perturbation"], table["kind"], strict=True))
+    of_row = np.array([kinds[name] for name in effects.names])
+    new, ax = ax is None, axes(ax, figsize, (7.4, 4.8))
+    for kind in [kind for kind in (*STYLES, "") if (of_row == kind).any()]:
+        marker, color = STYLES.get(kind, OTHERS)
+        rows = of_row == kind
+        edge: dict[str, Any] = {} if marker in LINE else {"edgecolors": "black", "linewidths": 0.5}
+        color, label = (palette or {}).get(kind, color), f"{kind} ({rows.sum()})" if kind else ""
+        ax.scatter(places[rows, 0], places[rows, 1], marker=marker, color=color, s=32, label=label, zorder=3, **edge)
+    for row in _named(places, np.argsort(-effects.squared_effect, kind="stable"), n_names):
+        ax.annotate(effects.names[row], places[row], (4, 4), textcoords="offset points", fontsize=8, zorder=4)
+    for line in (ax.axhline, ax.axvline):
+        line(0, color="0.85", linewidth=0.8, zorder=0)
+    for label_axis, i in ((ax.set_xlabel, 0), (ax.set_ylabel, 1)):
+        label_axis(f"component {i + 1} ({100 * explained[i]:.0f}% of the variance; log-normalized units)")
+    ax.set_title(f"{n} perturbations" + (f", regime {regime}" if regime else ""), fontsize="medium")
+    if any(kinds.values()):
+        ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.spines[["top", "right"]].set_visible(False)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
+
+
+def _named(places: FloatArray, order: npt.NDArray[np.int64], n: int) -> list[int]:
+    """Return the first perturbations of an order whose names lie over none before."""
+    at = (places - places.min(axis=0)) / np.maximum(np.ptp(places, axis=0), 1e-12)
+    named: list[int] = []
+    for row in order:
+        if len(named) < n and all((np.abs(at[row] - at[other]) > ROOM).any() for other in named):
+            named.append(int(row))
+    return named

@@ -1,0 +1,241 @@
+"""Where each model stands: how accurate it is, and how much of that is specific to a perturbation."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from matplotlib.axes import Axes
+from mudata import MuData
+
+from .. import _results, _store
+from .._docs import docs
+from ..get._select import modality
+from ._base import axes, chosen_models, finish, one_regime, whole_figure
+from ._colors import colors
+
+SKILL, SPECIFIC = "l2_skill", "specific_skill"
+QUADRANTS = (
+    ("right for the right reason", 1, 1),
+    ("accurate but generic", 1, 0),
+    ("specific but badly scaled", 0, 1),
+    ("no better than the mean", 0, 0),
+)
+"""Name, whether it is right of 0, whether it is above 0."""
+BASELINES = ("mean", "no_change")
+LOWEST, SMALLEST = -1.0, -0.35
+CLOSE = 0.02
+"""Models that are closer than this in both are one mark."""
+LINE_POINTS, LETTER_POINTS = 13, 5.2
+TITLE_LETTERS = 46
+
+
+@docs.dedent
+def map(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    regime: str | None = None,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Plot the skill of each model against its specific skill.
+
+    Both are 0 for the mean baseline and 1 at the noise ceiling; lines are 95%% intervals. A model at the upper right is
+    accurate because it predicts what is specific to each perturbation. One at the lower right is accurate, but only along
+    what all perturbations share. Constant predictions as good as the mean baseline are one mark at the origin.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.audit` was run on, or both :func:`scpertbias.tl.score` and
+        :func:`scpertbias.tl.specificity`.
+    %(models)s
+    regime
+        Of an audit, the regime to draw; by default ``"full"``.
+    %(plot)s
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If a model or the regime is not there, or there are no scores.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
+    >>> spb.tl.fit_mean(profiles)
+    >>> spb.tl.fit_no_change(profiles)
+    >>> spb.tl.score(profiles)
+    >>> spb.tl.specificity(profiles)
+    >>> ax = spb.pl.map(profiles, show=False)
+    """
+    table = _places(data, models, regime)
+    visible = table[np.isfinite(table["skill"]) & np.isfinite(table["specific"])]
+    new, ax = ax is None, axes(ax, figsize, (6.8, 5.6))
+    shade = colors(data, palette)
+    _limits(ax, visible)
+    _quadrants(ax)
+    groups = _groups(visible)
+    for rows in groups:
+        _mark(ax, rows, shade)
+    _names(ax, groups)
+    missing = table.loc[~table["model"].isin(visible["model"]), "model"]
+    _decorate(ax, visible, missing.tolist(), regime)
+    return finish(ax, new=new, show=show, return_fig=return_fig)
+
+
+def _places(data: AnnData | MuData, models: str | Sequence[str] | None, regime: str | None) -> pd.DataFrame:
+    """Return skill and specific skill of the models to draw, with their intervals."""
+    summary = one_regime(data, "summary", regime)
+    summary = summary[(summary["subset"] == "all") & (summary["metric"] == SKILL)].set_index("model")
+    specificity = one_regime(data, "specificity", regime)
+    specificity = specificity[specificity["metric"] == SPECIFIC].set_index("model")
+    names = chosen_models(summary.reset_index(), models)
+    parts = {
+        "skill": summary["estimate"],
+        "skill_low": summary["ci_low"],
+        "skill_high": summary["ci_high"],
+        "specific": specificity["score"],
+        "specific_low": specificity["ci_low"],
+        "specific_high": specificity["ci_high"],
+        "n": summary["n"],
+    }
+    table = pd.DataFrame({key: values.reindex(names) for key, values in parts.items()})
+    constant = {*_results.constant(_store.models(modality(data, regime))), *BASELINES}
+    table["generic"] = table.index.isin(constant) & (table["skill_low"] <= 0) & (table["skill_high"] >= 0)
+    table.loc[table["generic"], [key for key in parts if key != "n"]] = 0.0
+    return table.rename_axis("model").reset_index()
+
+
+def _groups(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the models that are drawn as one mark, those at the top first."""
+    rest, groups = table.sort_values(["specific", "skill"], ascending=False, kind="stable"), []
+    while len(rest):
+        away = (rest[["skill", "specific"]] - rest[["skill", "specific"]].iloc[0]).abs().max(axis=1)
+        here = (away < CLOSE) & (rest["generic"] == rest["generic"].iloc[0])
+        groups.append(rest[here])
+        rest = rest[~here]
+    return groups
+
+
+def _limits(ax: Axes, table: pd.DataFrame) -> None:
+    for set_limits, key in ((ax.set_xlim, "skill"), (ax.set_ylim, "specific")):
+        ends = table[[f"{key}_low", f"{key}_high", key]].to_numpy(float)
+        low, high = (np.nanmin(ends), np.nanmax(ends)) if np.isfinite(ends).any() else (0.0, 0.0)
+        set_limits(max(min(low - 0.05, SMALLEST), LOWEST), max(high + 0.05, 1.08))
+
+
+def _quadrants(ax: Axes) -> None:
+    left, bottom = ax.get_xlim()[0], ax.get_ylim()[0]
+    right = top = 1.0
+    ax.fill_between([0, right], 0, top, color="#E8F2E4", zorder=0, linewidth=0)
+    ax.plot(1, 1, "*", markersize=13, color="black", zorder=4)
+    for name, to_right, above in QUADRANTS:
+        x, y = (right if to_right else left), (top if above else bottom)
+        ax.annotate(
+            name if to_right else textwrap.fill(name, 14),
+            (x, y),
+            (-6 if to_right else 6, -6 if above else 6),
+            textcoords="offset points",
+            ha="right" if to_right else "left",
+            va="top" if above else "bottom",
+            color="0.35",
+            fontsize=9.5,
+            style="italic",
+        )
+    for line in (ax.axhline, ax.axvline):
+        line(0, color="0.35", linewidth=1.0, zorder=1)
+        line(1, color="black", linewidth=1.4, linestyle="dotted", zorder=1)
+
+
+def _mark(ax: Axes, rows: pd.DataFrame, shade: Mapping[str, str]) -> None:
+    """Draw models with their intervals; of several in one place each is a ring, but constant predictions are one mark."""
+    if rows["generic"].all():
+        ax.plot(
+            0,
+            0,
+            "D",
+            markersize=9,
+            markerfacecolor=shade.get("mean", "0.4"),
+            markeredgecolor="black",
+            zorder=4,
+        )
+        return
+    size = 5.5 + 3.5 * (len(rows) - 1)
+    lowest_x, lowest_y = ax.get_xlim()[0], ax.get_ylim()[0]
+    for row in rows.itertuples():
+        x, y, color = max(row.skill, lowest_x), max(row.specific, lowest_y), shade[str(row.model)]
+        ax.hlines(y, max(row.skill_low, lowest_x), row.skill_high, colors=color, linewidth=1.8, zorder=3)
+        ax.vlines(x, max(row.specific_low, lowest_y), row.specific_high, colors=color, linewidth=1.8, zorder=3)
+        beyond = "<" if row.skill < lowest_x else "v" if row.specific < lowest_y else "o"
+        ax.plot(
+            x,
+            y,
+            beyond,
+            markersize=min(size, 16),
+            markerfacecolor=color,
+            markeredgecolor="black",
+            zorder=4,
+            clip_on=False,
+        )
+        size -= 3.5
+
+
+def _names(ax: Axes, groups: Sequence[pd.DataFrame]) -> None:
+    """Name each mark at its right, or at its left where there is more room; no name is over another."""
+    figure = whole_figure(ax)
+    figure.draw_without_rendering()
+    points = 72 / figure.dpi
+    right = ax.transAxes.transform((1, 1))[0] * points
+    taken: list[tuple[float, float, float, float]] = []
+    for rows in groups:
+        names = ", ".join(name.replace("_", " ") for name in rows["model"])
+        text = textwrap.fill(f"one prediction for all: {names}" if rows["generic"].all() else names, 34)
+        lines = text.split("\n")
+        at = (max(rows["skill"].iloc[0], ax.get_xlim()[0]), max(rows["specific"].iloc[0], ax.get_ylim()[0]))
+        x, y = ax.transData.transform(at) * points
+        width, height = LETTER_POINTS * max(len(line) for line in lines), LINE_POINTS * len(lines)
+        to_left = x + 12 + width > right
+        start = x - 12 - width if to_left else x + 12
+        down = y - 10 - height
+        while any(start < b and start + width > a and down < d and down + height > c for a, b, c, d in taken):
+            down -= 2
+        taken.append((start, start + width, down, down + height))
+        ax.annotate(
+            text,
+            at,
+            (-12 if to_left else 12, down + height - y),
+            textcoords="offset points",
+            ha="right" if to_left else "left",
+            va="top",
+            fontsize=9,
+            zorder=5,
+        )
+
+
+def _decorate(ax: Axes, visible: pd.DataFrame, missing: Sequence[str], regime: str | None) -> None:
+    ax.set_xlabel("skill: all effects  (0 mean baseline, 1 noise ceiling)")
+    ax.set_ylabel("specific skill: beyond what perturbations share\n(0 none, 1 noise ceiling)")
+    n = visible["n"]
+    counts = f"{n.min()} to {n.max()}" if len(n) and n.min() < n.max() else f"{n.max() if len(n) else 0}"
+    title = f"{counts} held-out perturbations per model; lines: 95% intervals; ★ the data themselves" + (
+        f"; regime {regime}" if regime else ""
+    )
+    if missing:
+        title += "\n" + textwrap.fill(f"no skill to draw: {', '.join(missing)}".replace("_", " "), TITLE_LETTERS)
+    ax.set_title(title, fontsize=9.5, loc="left")
+    ax.spines[["top", "right"]].set_visible(False)
