@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
+from scpertbias._core import metrics as registry
 from scpertbias._core.any_metric import MetricFunction
 from scpertbias._core.arrays import BoolArray, FloatArray
 from scpertbias._core.ceilings import Truth, row_norm
 from scpertbias._core.confounding import NO_RESPONSE
 from scpertbias._core.de import DE_SCORES, ObservedChanges, de_scores
-from scpertbias._core.metrics import METRICS, TIE_TOLERANCE
+from scpertbias._core.metrics import TIE_TOLERANCE
 from scpertbias._core.probes import PROBES, SpeakingHalf
 from scpertbias._core.resampling import CONFIDENCE, MIN_PERTURBATIONS, NO_ROOM, jackknifed, linear_bounds
 from scpertbias._core.z_scores import scaled
@@ -20,6 +22,8 @@ from scpertbias._core.z_scores import scaled
 MSE, COSINE = "mse", "pds_cosine"
 DEFAULT = (MSE, "mae", "pearson_delta", "pearson_delta_perturbed", "discrimination", COSINE, *DE_SCORES)
 """Metrics that probes are scored by; errors that differ in a power or a factor alone are there once."""
+# A probe and what it is judged by share no noise, so scores without shared noise are the plain ones.
+METRICS = {name: metric for name, metric in registry.METRICS.items() if not metric.unshared}
 KNOWN = (*DEFAULT, *(name for name in METRICS if name not in DEFAULT))
 RANKS = ("discrimination", COSINE)
 CHANCE = 0.5
@@ -61,6 +65,7 @@ class JudgedHalf:
             groups=np.zeros(rows, dtype=np.int64),
             target_columns=self.target_columns,
             z=scaled(self.effect, self.error),
+            centered_share=1.0,
         )
         object.__setattr__(self, "truth", truth)
         object.__setattr__(self, "changes", ObservedChanges.of(self.effect, self.error, self.targets))
@@ -73,7 +78,8 @@ class JudgedHalf:
         of_genes = de_scores([predicted], [self.changes]) if set(metrics) & set(DE_SCORES) else {}
         for name in metrics:
             if name in METRICS:
-                out[name] = METRICS[name].function(self.control + predicted, self.truth)
+                score = cast("Callable[[FloatArray, Truth], FloatArray]", METRICS[name].function)
+                out[name] = score(self.control + predicted, self.truth)
             elif name in of_genes:
                 out[name] = of_genes[name]
             elif name == MSE:

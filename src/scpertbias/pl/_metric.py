@@ -12,7 +12,8 @@ from mudata import MuData
 
 from .. import get
 from .._docs import docs
-from ._base import axes, chosen_models, colors, finish
+from ._base import axes, chosen_models, finish
+from ._colors import colors
 
 LOWEST, HIGHEST = -1.25, 1.75
 
@@ -68,9 +69,9 @@ def metric(
     table = get.metric(data)
     name = str(table["metric"].iloc[-1]) if metric is None else metric
     table = get.metric(data, metric=name)
-    names, all_models = chosen_models(table, models)
+    names, _ = chosen_models(table, models)
     new, ax = ax is None, axes(ax, figsize, (3.2 + 0.95 * len(names), 4.2))
-    shades = colors(all_models, palette)
+    shades = colors(data, palette)
     rows = {str(row.model): row for row in table.itertuples()}
     ticks = [_draw(ax, x, rows[model], shades[model]) for x, model in enumerate(names)]
     for y, style, text in ((0, "dashed", "mean baseline (0)"), (1, "dotted", "noise ceiling (1)")):

@@ -13,11 +13,11 @@ from mudata import MuData
 
 from .. import get
 from .._docs import docs
-from ._base import OKABE_ITO, axes, finish
+from ._base import axes, finish
 
 SCREEN, OTHERS = "screen", "other perturbations"
 DEFAULT = {SCREEN: "black", OTHERS: "0.78"}
-COLORS = OKABE_ITO[:6]
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 
 @docs.dedent

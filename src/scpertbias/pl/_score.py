@@ -219,8 +219,9 @@ def _decorate(ax: Axes, metric: str, ticks: list[str], held_out: pd.DataFrame, r
     if f"{metric}_ceiling" in held_out:
         handles.append(Line2D([], [], color="black", linestyle="dotted", label="ceiling (the truth\nitself), median"))
     if _markers(metric)[0]:
-        marker = {"color": "black", "marker": "o", "linestyle": "none", "markersize": 4}
-        handles.append(Line2D([], [], markerfacecolor="none", label="plain", **marker))
-        handles.append(Line2D([], [], label="without shared noise", **marker))
+        for face, kind in (("none", "plain"), ("black", "without shared noise")):
+            marker = Line2D([], [], color="black", marker="o", linestyle="none", markersize=4, label=kind)
+            marker.set_markerfacecolor(face)
+            handles.append(marker)
     ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.spines[["top", "right"]].set_visible(False)
