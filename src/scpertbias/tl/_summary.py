@@ -218,11 +218,11 @@ def _note(name: str, subset: Subset, mean: Estimate) -> str:
     if name in DE_METRICS and n == 0:
         return NO_CALLS
     notes = [f"{n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
-    if subset.constant and name == "pearson_delta_perturbed":
+    if subset.constant and name.startswith("pearson_delta_perturbed"):
         notes.append(OFFSET)
     if subset.constant and name == "discrimination":
         notes.append(ONE_PREDICTION)
-    if np.isfinite(mean.low) and is_approximate(n, mean.n_effective):
+    if mean.low < mean.high and is_approximate(n, mean.n_effective):
         notes.append(APPROXIMATE)
     if name == "pearson_delta":
         beside = {key: average(np.where(np.isfinite(table[name]), table[key], np.nan)) for key in BESIDE}
