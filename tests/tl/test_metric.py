@@ -19,7 +19,9 @@ def audited():
     truth = cells.uns["scpertbias_truth"]
     effects = pd.DataFrame(truth["expected_delta"], truth["perturbations"], truth["genes"])
     profiles = spb.tl.audit(cells, models=("no_change", "mean", "ridge"), regimes=("full",), n_random=0)["full"]
-    spb.tl.add_predictions(profiles, effects, key_added="exact", kind="delta", test=list(effects.index))
+    spb.tl.add_predictions(
+        profiles, effects, key_added="exact", kind="delta", fitted_on="other", test=list(effects.index)
+    )
     spb.tl.score(profiles)
     return profiles
 

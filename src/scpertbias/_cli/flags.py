@@ -6,7 +6,7 @@ import ast
 import re
 import shlex
 
-from .options import as_name
+from .values import as_name
 
 FLAGS = {
     "groupby": "--groupby",
@@ -36,9 +36,13 @@ FLAGS = {
     "regimes": "--regimes",
     "n_folds": "--n-folds",
     "n_random": "--n-random",
+    "n_screens": "--calibrate",
     "n_jobs": "--n-jobs",
     "cache": "--cache",
     "modality": "--modality",
+    "names": "--names",
+    "command": "--train",
+    "time_limit": "--train-time-limit",
 }
 LISTS = ("--models", "--regimes", "--batch", "--covariates")  # a comma separates their names
 _NAMES = "|".join(FLAGS)

@@ -14,9 +14,11 @@ from ._attribution_agreement import attribution_agreement
 from ._attribution_check import attribution_check
 from ._audit.audit import audit
 from ._balance import balance
+from ._calibrate import calibrate
 from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
+from ._external_model import external_model
 from ._metric import metric
 from ._power import power
 from ._probes import probes
@@ -33,9 +35,11 @@ __all__ = [
     "attribution_check",
     "audit",
     "balance",
+    "calibrate",
     "confounding",
     "coupling",
     "enrich",
+    "external_model",
     "fit_additive",
     "fit_bilinear",
     "fit_no_change",

@@ -19,7 +19,6 @@ from .._core.resampling import (
     Estimate,
     average_within,
     benjamini_hochberg,
-    is_approximate,
     linear_bounds,
     log_bounds,
     mean_of,
@@ -30,6 +29,8 @@ from ._skills import NoiseByPerturbation, Subset, l2_skill, linear_skill, sign_o
 
 SUBSETS = ("all", "common", "detected")
 NOISY, INFLATED = 0.1, 0.05
+MANY, FEW = 50, 20
+"""Intervals of fewer perturbations, or of fewer in effect, are approximate."""
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
 BESIDE = {
@@ -38,7 +39,7 @@ BESIDE = {
 }
 APPROXIMATE = "approximate interval"
 NO_CALLS = f"no perturbation has {LEAST_CALLS} differentially expressed genes"
-SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
+SMALL_FOLDS = "folds of one or two perturbations: discrimination is undefined"
 
 
 def summarize(
@@ -132,7 +133,7 @@ def _rows(subset: Subset) -> list[dict[str, object]]:
 
 
 def _shared_by_mean(name: str, values: FloatArray, subset: Subset) -> float:
-    """Variance that the control gives the mean of a score; those that are read beside a baseline have none."""
+    """Variance that the control gives the mean of a score; scores that are compared with a baseline have none."""
     known = np.isfinite(values)
     if not (name == "l2_ratio" or ALL_METRICS[name].unshared) or subset.noise is None or not known.any():
         return 0.0
@@ -209,6 +210,11 @@ def average(values: FloatArray) -> float:
     """Mean of the finite values, or NaN."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def is_approximate(n: float, n_effective: float) -> bool:
+    """Whether an interval rests on so few perturbations, in number or in effect, that it is approximate."""
+    return bool(n < MANY or n_effective < FEW)
 
 
 def _note(name: str, subset: Subset, mean: Estimate) -> str:

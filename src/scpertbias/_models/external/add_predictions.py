@@ -23,7 +23,7 @@ from .readers import read, table_rows
 from .scale import KINDS, ScreenMeans, check_control, check_scale
 
 
-@model("external", unseen="whatever its maker says", attribution="as given", citation="")
+@model("external", unseen="as declared by its author", attribution="as given", citation="")
 @docs.dedent
 def add_predictions(
     adata: AnnData,
@@ -151,7 +151,7 @@ def add_predictions(
     )
     rows = read(predictions, adata, screen, obsm=obsm)
     matched = match_rows(rows, screen, gene_names)
-    signed = _store.layer_record(adata, screen.record.get("layer")) is not None
+    signed = _store.layer_record(adata, screen.record.get("layer")) is not None or bool(screen.record.get("regressed"))
     values, weights = _checked(matched, screen, kind, control, are_integers=rows.are_integers, signed=signed)
     values = _expression(values, screen, kind=kind, control=control)
     importance = None if attributions is None else _attributions(attributions, screen)

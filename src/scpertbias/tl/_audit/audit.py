@@ -13,9 +13,12 @@ from mudata import MuData
 from threadpoolctl import threadpool_limits
 
 from ..._docs import docs
+from ..._keys import FULL
 from ..._labels import LabelMap, stored_map
 from ..._log import warn_once
 from ...pp._regimes import plan_regimes
+from .._external_model import ExternalModel
+from .by_regime import Arguments, Retrained, add_retrained, split_predictions
 from .cross_fit import Variant, cross_fit_all, make_folds, variants
 from .deep_models import train_deep
 from .external import add_external, split_stored
@@ -25,6 +28,7 @@ from .prepare import prepare
 from .questions import ask_questions
 from .regimes import add_regimes, make_screens
 from .settings import DEFAULT_COVARIATES, AuditSettings, check_arguments
+from .train_external import train_external
 
 MODELS = ("no_change", "mean", "ridge", "grn_linear", "two_stage", "bilinear")
 
@@ -35,7 +39,7 @@ def audit(
     net: pd.DataFrame | None = None,
     *,
     sets: pd.DataFrame | None = None,
-    models: Sequence[str] = MODELS,
+    models: Sequence[str | ExternalModel] = MODELS,
     predictions: Mapping[str, Any] | None = None,
     regimes: Sequence[str] | None = None,
     model_params: Mapping[str, Mapping[str, Any]] | None = None,
@@ -82,11 +86,14 @@ def audit(
         axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. GEARS and scGPT are trained on the cells
         of every regime, with the split in ``obs`` (by default 80, 10 and 10% of the perturbations), and compared on its
         test perturbations. Keys of models stored in ``adata`` are accepted, too, and not fitted again; those of
-        profiles are always compared. ``()``: the screen only.
+        profiles are always compared. A model of your own is what :func:`scpertbias.tl.external_model` returns: it is
+        trained in every regime. ``()``: the screen only.
     predictions
         Predictions of other models by name, in any format of :func:`scpertbias.tl.add_predictions`, or a dict of its
         arguments: ``{"predictions": table, "kind": "delta"}``. They are evaluated on perturbations that are ``test`` in
-        the split column.
+        the split column. For a model that was trained again, a dict by regime: ``{"full": …, "no_mt_ribo": …}``;
+        ``"full#2"`` is another seed, ``"random_1"``, … are without random genes
+        (:func:`scpertbias.pp.write_regimes` writes the cells of each).
     regimes
         See :func:`scpertbias.pp.regimes`. By default all four; regimes that cannot be made are left out, with the
         reason. A regime given by name that cannot be made is an error.
@@ -189,25 +196,33 @@ def audit(
 def _run(
     adata: AnnData,
     net: pd.DataFrame | None,
-    model_names: Sequence[str],
+    model_names: Sequence[str | ExternalModel],
     model_params: Mapping[str, Mapping[str, Any]],
     predictions: Mapping[str, Any],
     settings: AuditSettings,
 ) -> MuData:
-    """Run an audit, step by step."""
-    models, external = _plan_models(adata, model_names, model_params, predictions)
-    audit_input = prepare(adata, models, net, settings)
+    """Do an audit, step by step."""
+    models, to_train, external, retrained = _plan_models(adata, model_names, model_params, predictions)
+    audit_input = prepare(adata, models, net, settings, to_train)
     add_external(audit_input.profiles, external, models, settings.split_key)
     plan = plan_regimes(audit_input.profiles, settings.regimes, fit_on=settings.fit_on)
-    mdata, screens = make_screens(audit_input.profiles, plan, models, settings)
+    in_regimes = bool(retrained or to_train)
+    mdata, screens = make_screens(audit_input.profiles, plan, models, settings, retrained=in_regimes)
+    without_random = add_retrained(mdata, retrained, plan)
     failures = train_deep(audit_input, mdata, models, net, settings)
+    folds = make_folds(screens["full"], settings.n_folds, settings.rng)
+    if audit_input.source is not None:
+        trained = train_external(audit_input.source, mdata, plan, to_train, folds, settings)
+        add_external(mdata[FULL], {name: one.full for name, one in trained.items()}, models, settings.split_key)
+        without_random |= add_retrained(mdata, {name: one.retrained for name, one in trained.items()}, plan)
+        failures += [(name, *failure) for name, one in trained.items() for failure in one.failures]
     net, notes = audit_input.net, audit_input.notes
     del audit_input  # and with it the cells
     closed_form_models = [model for model in models if not model.from_cells]
     with threadpool_limits(1, user_api="blas"):  # small systems: more threads only wait for each other
-        folds = make_folds(screens["full"], settings.n_folds, settings.rng)
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
-        results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
+        over_folds = [model.name for model in to_train if model.folds]
+        results = collect_results(mdata, screens, closed_form_models, net, folds, fits, without_random, over_folds)
         scored = score_models(results, settings.n_top_genes)
         answers = ask_questions(results, settings)
         tables = make_tables(results, scored, answers, settings, failures)
@@ -218,22 +233,22 @@ def _run(
 
 def _plan_models(
     adata: AnnData,
-    model_names: Sequence[str],
+    model_names: Sequence[str | ExternalModel],
     model_params: Mapping[str, Mapping[str, Any]],
     predictions: Mapping[str, Any],
-) -> tuple[list[Variant], dict[str, dict[str, Any]]]:
-    """Return the models to fit, and the arguments of :func:`add_predictions` for external ones.
+) -> tuple[list[Variant], list[ExternalModel], dict[str, Arguments], dict[str, Retrained]]:
+    """Return the models to fit, to train, to add, and those that were trained again elsewhere.
 
     External models are ``predictions``, and those of ``model_names`` that are stored in cells.
     """
-    to_fit, external = split_stored(adata, model_names)
+    to_train = [model for model in model_names if isinstance(model, ExternalModel)]
+    to_fit, external = split_stored(adata, [name for name in model_names if isinstance(name, str)])
     models = variants(to_fit, model_params)
-    external |= {
-        name: dict(value) if isinstance(value, Mapping) and "predictions" in value else {"predictions": value}
-        for name, value in predictions.items()
-    }
-    duplicates = sorted(set(external) & {model.name for model in models})
+    predicted, retrained = split_predictions(predictions)
+    external |= predicted
+    names = [*(model.name for model in models), *(model.name for model in to_train)]
+    duplicates = sorted({name for name in names if names.count(name) > 1} | (set(external) & set(names)))
     if duplicates:
         msg = f"`predictions`: {duplicates} are names of models that the audit fits; give them other names."
         raise ValueError(msg)
-    return models, external
+    return models, to_train, external, retrained

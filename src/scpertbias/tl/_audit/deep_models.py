@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -127,10 +127,14 @@ def _store_in_profiles(
     )
 
 
-def trained_in(profiles: AnnData, regime: str) -> dict[str, dict[str, Any]]:
-    """Return the models of a regime that are not cross-fitted: those trained there, and in ``full`` external ones."""
+def trained_in(profiles: AnnData, regime: str, cross_fitted: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """Return the models of a regime that the audit does not fit: those trained there, and in ``full`` external ones.
+
+    Of those that are cross-fitted only the ones named, which are so over the folds of this audit.
+    """
     return {
         name: record
         for name, record in _store.models(profiles).items()
-        if not record.get("cross_fitted") and (regime == FULL or record.get("regime") == regime)
+        if (name in cross_fitted or not record.get("cross_fitted"))
+        and (regime == FULL or record.get("regime") == regime)
     }

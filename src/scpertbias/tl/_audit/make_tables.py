@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -42,12 +42,15 @@ def collect_results(
     net: pd.DataFrame | None,
     folds: Mapping[str, int],
     fits: Mapping[str, Fits],
+    without_random: Mapping[str, Mapping[int, FloatArray]] | None = None,
+    cross_fitted: Collection[str] = (),
 ) -> AuditResults:
     """Combine the cross-fitted models with those stored in the profiles: external, or trained in a regime."""
-    records = {regime: trained_in(mdata[regime], regime) if regime in mdata.mod else {} for regime in screens}
+    records = {r: trained_in(mdata[r], r, cross_fitted) if r in mdata.mod else {} for r in screens}
     predictions = _predictions(mdata, screens, fits, records)
     unseen = only_unseen(predictions, screens, records, folds)
-    return AuditResults(mdata[FULL], screens, models, net, folds, fits, records, predictions, unseen)
+    without_random = without_random or {}
+    return AuditResults(mdata[FULL], screens, models, net, folds, fits, records, predictions, unseen, without_random)
 
 
 def make_tables(
@@ -123,7 +126,7 @@ def only_unseen(
 
 
 def score_models(results: AuditResults, n_top_genes: int) -> Scored | None:
-    """Score every model in every regime; external ones are post-hoc everywhere. None where there is no model."""
+    """Score every model in every regime; and those of ``full`` post-hoc everywhere. None where there is no model."""
     screens, predictions, records, folds = results.screens, results.predictions, results.records, results.folds
     if not predictions["full"]:
         return None
@@ -132,8 +135,9 @@ def score_models(results: AuditResults, n_top_genes: int) -> Scored | None:
         of_models = {name: solution.noise_weights for name, solution in results.fits[regime].solutions.items()}
         of_models |= _results.noise_weights(records[regime], screen)
         held |= {(regime, name): table for name, table in of_models.items()}
-    unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in records["full"].items()}
-    weights = _results.control_weights(records["full"], screens["full"])
+    one_split = {name: record for name, record in records["full"].items() if not record.get("cross_fitted")}
+    unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in one_split.items()}
+    weights = {regime: _results.control_weights(of_regime, screens[regime]) for regime, of_regime in records.items()}
     scored = score_regimes(
         screens, predictions, folds, n_top_genes=n_top_genes, held=held, unseen=unseen, weights=weights
     )
@@ -151,7 +155,8 @@ def store_results(
     keep, rng = settings.keep_predictions, settings.rng
     _store_models(mdata, results)
     coupling = None
-    if keep and results.models and len(results.screens) > 1:
+    retrained = any(results.records[regime] for regime in results.screens if regime != FULL)
+    if keep and (results.models or retrained) and len(results.screens) > 1:
         in_sample = {regime: fits.in_sample for regime, fits in results.fits.items()}
         coupling = coupling_table(mdata, results.net, in_sample=in_sample)
     audit = {name: value for name, value in results.screens[FULL].record.items() if name in _results.DATA}

@@ -18,14 +18,16 @@ from ..._log import info
 from ..._moments.totals import Totals, read_totals
 from ...pp._annotate import masks
 from ...pp._profiles import profiles_of
+from ...pp._regime_tables import FRACTIONS, add_split
 from ...pp._select_genes import highest
+from .._external_model import ExternalModel
 from .adopt import profiles_within_batches, warn_of_profiles
+from .cell_source import CellSource, cell_source
 from .cross_fit import Variant
 from .settings import AUTO, DEFAULT_COVARIATES, AuditSettings
 
 MAX_GENES = 5000
 NET_CELLS = 5000
-FRACTIONS = (0.8, 0.1, 0.1)
 
 
 @dataclass(frozen=True)
@@ -43,22 +45,29 @@ class AuditInput:
     data: dict[str, Any] = field(default_factory=dict)
     covariates: Sequence[str] = ()
     notes: list[str] = field(default_factory=list)
+    source: CellSource | None = None
 
 
-def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None, settings: AuditSettings) -> AuditInput:
+def prepare(
+    adata: AnnData,
+    models: Sequence[Variant],
+    net: pd.DataFrame | None,
+    settings: AuditSettings,
+    external: Sequence[ExternalModel] = (),
+) -> AuditInput:
     """Make profiles of the cells in one pass; profiles are returned as a copy.
 
-    For deep models, which are trained on cells, a split is made if ``obs`` has none. Totals of raw counts, the genes of
+    For models that are trained on cells with one split, it is made if ``obs`` has none. Totals of raw counts, the genes of
     highest expression, and control cells for the net need another pass.
     """
     deep = [model.name for model in models if model.from_cells]
     with_net = net is None and any(model.needs_net for model in models)
     _validate.cells_or_profiles(adata, lazy=True)
     if _store.profiles_record(adata) is not None:
-        if deep:
+        if from_cells := [*deep, *(model.name for model in external)]:
             msg = (
-                f"`models`: {list(deep)} are trained from cells, but these are profiles. Audit the cells, or bring the "
-                "models' predictions: predictions={name: table}."
+                f"`models`: {from_cells} are trained on cells, but these are profiles. Audit the cells, or add the "
+                f"predictions of the models: predictions={{name: table}}."
             )
             raise ValueError(msg)
         return AuditInput(_copy_of_profiles(adata, settings), net)
@@ -83,7 +92,8 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
         info(notes[-1])
     if deep:
         cells, genes = cells if genes is None else cells[:, genes].copy(), None
-        _split(cells, data, deep, notes, settings.rng)
+    if on_one_split := [*deep, *(model.name for model in external if not model.folds)]:
+        _split(cells, data, on_one_split, notes, settings.rng)
     make = partial(
         profiles_of,
         cells,
@@ -100,12 +110,13 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
     profiles, data["batch_key"] = profiles_within_batches(make, settings.batch_key, rng=settings.rng, notes=notes)
     if with_net and cell_totals is not None:
         net = _net(cells, profiles, cell_totals, settings, size_factors)
+    source = cell_source(adata, cells, data, settings, size_factors) if external else None
     if not deep:
-        return AuditInput(profiles, net, notes=notes)
+        return AuditInput(profiles, net, notes=notes, source=source)
     if settings.normalize:
         cells = _logged(cells, data["layer"], size_factors, settings.target_sum)
         data["layer"] = None
-    return AuditInput(profiles, net, cells, data, covariates, notes)
+    return AuditInput(profiles, net, cells, data, covariates, notes, source)
 
 
 def _only_genes(cells: AnnData) -> tuple[AnnData, list[str]]:
@@ -141,12 +152,12 @@ def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
     record = _moments.of(adata, **_without(settings.data, "layer")).record
     if settings.layer not in (None, record.get("layer")):
         msg = (
-            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}; an audit works on "
-            "that (its regime 'regressed' regresses by itself)."
+            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}; an audit uses "
+            f"that layer (its regime 'regressed' includes the regression)."
         )
         raise ValueError(msg)
     if settings.normalize:
-        msg = "`normalize=True` needs cells with raw counts; profiles hold means of log-normalized values."
+        msg = "`normalize=True` needs cells with raw counts; profiles contain means of log-normalized values."
         raise ValueError(msg)
     if settings.batch_key == AUTO:
         warn_of_profiles(adata, rng=settings.rng)
@@ -160,7 +171,7 @@ def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
 def _check_cells(cells: AnnData, settings: AuditSettings, deep: Sequence[str], *, lazy: bool) -> None:
     """Refuse unreadable input before columns are added, so that errors list the columns of the user."""
     if deep and lazy:
-        msg = f"`models`: {list(deep)} are trained from cells in memory; load these with adata.to_memory()."
+        msg = f"`models`: {list(deep)} are trained on cells in memory; load them with adata.to_memory()."
         raise ValueError(msg)
     batch_key = settings.data["batch_key"]
     columns = {
@@ -245,12 +256,11 @@ def _split(
     """Make a split if there is none."""
     if data["split_key"] in cells.obs.columns:
         return
-    arguments = _without(data, "batch_key", "layer", "split_key")
-    pp.split(cells, fractions=FRACTIONS, **arguments, key_added=data["split_key"], rng=rng)
+    add_split(cells, data, rng)
     shares = " / ".join(f"{100 * share:.0f}" for share in FRACTIONS)
     notes.append(
         f"{', '.join(deep)}: trained on one split of the perturbations, {shares} % train / validation / test, made "
-        f"here because obs holds no {data['split_key']!r}"
+        f"because obs has no {data['split_key']!r}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -46,7 +46,8 @@ class AuditResults:
 
     ``profiles`` are those of ``full``. ``models`` are cross-fitted over ``folds``, with the graphs of ``net``, as
     ``fits`` holds them; ``records`` holds the others. Of ``predictions``, ``unseen`` is NaN where a model has seen the
-    perturbation; both are computed when they are read.
+    perturbation; both are computed when they are read. ``without_random`` holds by external model, and by number, what it
+    predicts without random genes (perturbations × genes of ``full``, NaN: removed).
     """
 
     profiles: AnnData
@@ -58,6 +59,7 @@ class AuditResults:
     records: Records
     predictions: Mapping[str, Tables]
     unseen: Mapping[str, Tables]
+    without_random: Mapping[str, Mapping[int, FloatArray]] = field(default_factory=dict)
 
     def model_facts(self, regime: str) -> dict[str, Any]:
         """Return further inputs of a question about the models of a regime."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ... import _tables
+from ... import _held_out, _tables
 from ..._core.arrays import BoolArray, FloatArray, IntArray
 from ..._core.matched_genes import Removals, mismatch
 from ..._log import progress
@@ -39,11 +39,12 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
     """
     screens, fits, folds = results.screens, results.fits, results.folds
     gene_regimes = [name for name in WITHOUT_GENES if name in screens]
-    if not gene_regimes or settings.n_random < 1:
+    if not gene_regimes or (settings.n_random < 1 and not results.without_random):
         return None
     full, regime = screens["full"], gene_regimes[-1]
     keep = np.isin(np.arange(len(full.genes)), full.genes.get_indexer(screens[regime].genes))
     models = [m for m in results.models if m.name in fits["full"].solutions and m.name in fits[regime].solutions]
+    models = models if settings.n_random else []
     joint_models = [model for model in models if not model.fits_genes_separately]
     full_reference = reference(full, n_top_genes=len(full.genes), folds=folds, genes=_all(full))
     scorer = RemovalScorer(full, full_reference, settings.n_top_genes)
@@ -60,8 +61,32 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
     for model in models:
         before_removal, after = (fits[r].solutions[model.name].predictions for r in ("full", regime))
         gain = scorer.gain(before_removal, _among_all_genes(after, keep), keep)
-        rows.append(_row(model, removals, gain, removal_results))
+        rows.append(_row(model.name, removals, gain, removal_results, separately=model.fits_genes_separately))
+    rows += [_external_row(results, settings, removals, name) for name in results.without_random]
     return pd.DataFrame(rows, columns=_tables.columns("random_removals"))
+
+
+def _external_row(results: AuditResults, settings: AuditSettings, removals: Removals, name: str) -> dict[str, object]:
+    """Make the row of a model that was trained elsewhere, without random genes too, on what it has not seen."""
+    full, regime = results.screens["full"], removals.regime
+    unseen = {r: results.unseen[r].get(name) for r in ("full", regime)}
+    before, after = unseen["full"], unseen[regime]
+    record = results.records["full"][name]
+    names = None if record.get("cross_fitted") else _held_out.unseen(record, full, results.folds)
+    n_genes = len(full.genes)
+    own_reference = reference(full, n_top_genes=n_genes, folds=results.folds, genes=_all(full), unseen=names)
+    scorer, keep = RemovalScorer(full, own_reference, settings.n_top_genes), ~removals.removed
+    if before is None or after is None:
+        return _row(name, removals, np.empty(0), [])
+    gain = scorer.gain(before, _among_all_genes(after, keep), keep)
+    removal_results = []
+    for predictions in results.without_random[name].values():
+        removed = np.asarray(np.isnan(predictions).all(axis=0), dtype=np.bool_)
+        gain_of_removal = scorer.gain(before, predictions, keep & ~removed, also=_predicted(after))
+        distance = mismatch(full.moments.control, removals.removed, removed)
+        gains = {name: float(gain_of_removal.mean())} if len(gain_of_removal) else {}
+        removal_results.append(RemovalResult(gains, distance))
+    return _row(name, removals, gain, removal_results)
 
 
 class RemovalResult(NamedTuple):
@@ -194,20 +219,25 @@ def _predicted(predictions: FloatArray) -> BoolArray:
 
 
 def _row(
-    model: Variant, removals: Removals, gain: FloatArray, removal_results: Sequence[RemovalResult]
+    model: str,
+    removals: Removals,
+    gain: FloatArray,
+    removal_results: Sequence[RemovalResult],
+    *,
+    separately: bool = False,
 ) -> dict[str, object]:
     """Make the row of a model; one that fits each gene independently is not tested."""
     n_removals = len(removal_results)
-    gains = np.array([result.gains[model.name] for result in removal_results if model.name in result.gains])
+    gains = np.array([result.gains[model] for result in removal_results if model in result.gains])
     no_gain = bool(len(gain)) and float(np.abs(gain).max()) <= NO_GAIN
     estimate = 0.0 if no_gain else float(gain.mean()) if len(gain) else np.nan
-    unchanged = model.fits_genes_separately or (no_gain and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
+    unchanged = separately or (no_gain and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
     notes = [UNCHANGED] if unchanged else [] if removals.possible else [TOO_FEW_GENES]
-    if len(gains) < n_removals and not model.fits_genes_separately:
-        notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave nothing to fit or compare")
+    if len(gains) < n_removals and not separately:
+        notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave too few genes to fit or compare")
     tested = not unchanged and len(gains) > 0 and np.isfinite(estimate)
     return {
-        "model": model.name,
+        "model": model,
         "regime": removals.regime,
         "n": len(gain),
         "n_genes": int(removals.removed.sum()),

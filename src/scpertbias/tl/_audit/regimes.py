@@ -23,11 +23,14 @@ FULL = "full"
 
 
 def make_screens(
-    profiles: AnnData, plan: RegimePlan, models: Sequence[Variant], settings: AuditSettings
+    profiles: AnnData, plan: RegimePlan, models: Sequence[Variant], settings: AuditSettings, *, retrained: bool = False
 ) -> tuple[MuData, Mapping[str, Screen]]:
-    """Return all regimes and their screens; if only tables are stored, the full one, and screens on demand."""
+    """Return all regimes and their screens; if only tables are stored, the full one, and screens on demand.
+
+    Models that are trained in regimes, here or elsewhere (``retrained``), are stored in these in any case.
+    """
     check_memory(profiles.n_obs, plan, len(models), settings.keep_predictions)
-    tables_only = not settings.keep_predictions and not any(model.from_cells for model in models)
+    tables_only = not settings.keep_predictions and not retrained and not any(m.from_cells for m in models)
     return (regimes_on_demand if tables_only else all_regimes)(profiles, plan, fit_on=settings.fit_on)
 
 

@@ -34,13 +34,13 @@ def score_regimes(
     n_top_genes: int,
     held: Mapping[tuple[str, str], FloatArray | None] | None = None,
     unseen: Mapping[str, Sequence[str]] | None = None,
-    weights: Mapping[str, FloatArray] | None = None,
+    weights: Mapping[str, Mapping[str, FloatArray]] | None = None,
 ) -> Scored:
     """Score the models of each regime, and the full models, on the genes of the regime.
 
     ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
-    holds what models that keep one split have not seen; the others are cross-fitted. ``held`` and ``weights`` are those of
-    :func:`score_table`.
+    contains the unseen perturbations of models with one split; the others are cross-fitted. ``held`` is that of
+    :func:`score_table`, ``weights`` are the control weights of external models by the regime of their training.
     """
     full, frames = screens["full"], []
     noise: dict[tuple[str, str], ControlNoise] = {}
@@ -74,7 +74,7 @@ class References:
     n_top_genes: int
     held: Mapping[tuple[str, str], FloatArray | None] | None
     unseen: Mapping[str, Sequence[str]]
-    weights: Mapping[str, FloatArray]
+    weights: Mapping[str, Mapping[str, FloatArray]]
     regime: str
     genes: IntArray | None = None
 
@@ -90,10 +90,10 @@ class References:
                 self._of(unseen),
                 models,
                 held=self.held,
-                weights=self.weights,
+                weights=self.weights.get(trained_on),
                 with_noise=self.regime,
             )
-            for unseen, models in groupby(predictions, key=lambda model: self._unseen(model[0]))
+            for (unseen, trained_on), models in groupby(predictions, lambda model: (self._unseen(model[0]), model[1]))
         ]
 
     def _unseen(self, name: str) -> tuple[str, ...] | None:
