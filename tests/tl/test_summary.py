@@ -7,7 +7,7 @@ from scpertbias._core.de import DE_METRICS
 from scpertbias._core.metrics import ALL_METRICS
 from scpertbias._core.noise import NoiseShape
 from scpertbias._core.resampling import NO_ROOM, benjamini_hochberg
-from scpertbias.tl._summary import NO_CALLS, SMALL_FOLDS, predicted_by_all, summarize
+from scpertbias.tl._summary import NO_CALLS, SMALL_FOLDS, is_approximate, predicted_by_all, summarize
 
 RNG = np.random.default_rng(0)
 A2 = 0.01

@@ -29,6 +29,8 @@ from ._skills import NoiseByPerturbation, Subset, l2_skill, linear_skill, sign_o
 
 SUBSETS = ("all", "common", "detected")
 NOISY, INFLATED = 0.1, 0.05
+NO_WIDTH = 1e-5
+"""Intervals up to this are a value and its rounding, as layers are stored in float32."""
 MANY, FEW = 50, 20
 """Intervals of fewer perturbations, or of fewer in effect, are approximate."""
 ONE_PREDICTION = "one prediction for all unseen perturbations"
@@ -228,7 +230,7 @@ def _note(name: str, subset: Subset, mean: Estimate) -> str:
         notes.append(OFFSET)
     if subset.constant and name == "discrimination":
         notes.append(ONE_PREDICTION)
-    if mean.low < mean.high and is_approximate(n, mean.n_effective):
+    if mean.high - mean.low > NO_WIDTH and is_approximate(n, mean.n_effective):
         notes.append(APPROXIMATE)
     if name == "pearson_delta":
         beside = {key: average(np.where(np.isfinite(table[name]), table[key], np.nan)) for key in BESIDE}
