@@ -210,7 +210,7 @@ def test_missing_and_broken_files(screen, tmp_path, capsys):
     (tmp_path / "cut.h5ad").write_bytes(whole[: len(whole) // 2])
     code, _, err = run(capsys, "audit", "cut.h5ad", "--quiet")
     assert code == 1
-    assert err.startswith("scpertbias: error: cut.h5ad cannot be read; it may be cut short")
+    assert err.startswith("scpertbias: error: cut.h5ad cannot be read; the file may be incomplete")
     assert err.count("\n") == 1
 
 

@@ -35,9 +35,11 @@ FLAGS = {
     "regimes": "--regimes",
     "n_folds": "--n-folds",
     "n_random": "--n-random",
+    "n_screens": "--calibrate",
     "n_jobs": "--n-jobs",
     "cache": "--cache",
     "modality": "--modality",
+    "names": "--names",
     "command": "--train",
     "time_limit": "--train-time-limit",
 }

@@ -1,7 +1,8 @@
 """Any function as a metric: its baseline, its ceiling, its null and its interval, from the function alone.
 
 A function compares predicted with observed means of P perturbations (P x G), next to the control (G). Where it compares
-them with the control, prediction and truth are each given another half of the control: what both share is no merit.
+them with the control, prediction and truth are each given another half of the control: noise that both share gives no
+score.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def average_within(values: FloatArray, codes: IntArray, n: int) -> FloatArray:
 
 
 def benjamini_hochberg(p: FloatArray) -> FloatArray:
-    """Benjamini-Hochberg adjusted p-values of one family; NaN are no part of it and stay NaN."""
+    """Benjamini-Hochberg adjusted p-values of one family; NaN are excluded and stay NaN."""
     q = np.full(p.shape, np.nan)
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]
@@ -55,7 +55,7 @@ def benjamini_hochberg(p: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Estimate:
-    """An estimate over n perturbations with its 95 % interval, and the two-sided p against 0; NaN where there is none.
+    """An estimate over n perturbations with its 95% interval, and the two-sided p against 0; NaN where there is none.
 
     ``n_effective`` is on how many perturbations of equal size it would rest as much. ``reason`` says why something is
     NaN ("": nothing is).

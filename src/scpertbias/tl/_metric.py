@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -118,7 +118,7 @@ def metric(
         inputs,
         function,
         name=name,
-        weights=_results.control_weights(_results.model_records(adata, models), inputs.screen),
+        records=_results.model_records(adata, models),
         best=best,
         uses_control=uses_control,
         per=per,
@@ -140,7 +140,7 @@ def metric_table(
     function: Callable[..., Any] | str,
     *,
     name: str,
-    weights: dict[str, np.ndarray[Any, np.dtype[np.float64]]],
+    records: Mapping[str, Mapping[str, Any]],
     best: str = BEST[0],
     uses_control: bool = True,
     per: str = PER[0],
@@ -148,7 +148,8 @@ def metric_table(
     n_boot: int = 1000,
     rng: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
-    """Return the rows of one function; ``weights`` are the control weights of external models."""
+    """Return the rows of one function; ``records`` are those of the models."""
+    shares, held = (of(records, inputs.screen) for of in (_results.control_weights, _results.noise_weights))
     seed = int(np.random.default_rng(rng).integers(2**63))
     called = None if isinstance(function, str) else MetricFunction(function, per=per)
     judges: dict[object, MetricJudge] = {}
@@ -172,9 +173,8 @@ def metric_table(
             )
         predicted = table[held_out.rows][:, held_out.genes]
         constant = predicts_one_constant(model, predicted, held_out.fit, inputs.constant)
-        shares = weights.get(model)
-        prediction = held_out.prediction(table, shares)
-        estimate = judges[held_out.key].judge(prediction, held_out.shared(shares), constant=constant)
+        prediction = held_out.prediction(table, held[model])
+        estimate = judges[held_out.key].judge(prediction, held_out.shared(shares.get(model)), constant=constant)
         n_rows = len(held_out.rows)
         rows.append({"model": model, "metric": name, **_row(estimate, n_rows, constant=constant)})
     return pd.DataFrame(rows, columns=_tables.columns("metric"))

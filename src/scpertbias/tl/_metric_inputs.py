@@ -37,17 +37,18 @@ class MetricInputs:
         """The same for models that predict and were trained on the same."""
         return self.rows.tobytes(), self.groups.tobytes(), self.data.mean.effect.tobytes()
 
-    def prediction(self, table: FloatArray, shares: FloatArray | None) -> Prediction:
-        """Return a model's predictions as effects; ``shares`` are the control weights of external ones, else None.
+    def prediction(self, table: FloatArray, held: FloatArray | None) -> Prediction:
+        """Return a model's predictions as effects; ``held`` is how much noise of the data they hold.
 
-        Fitted models follow the control of the batches of their training perturbations, the control itself its own.
+        That is a table of :func:`scpertbias._results.noise_weights`; None: as much as the mean of what the model was trained
+        on, and the control itself no other noise than its own.
         """
         predicted = table[self.rows][:, self.genes]
         effect = predicted - self.control
         rounding = ROUNDING * row_norm(predicted)
-        weights = self.data.mean.weights if shares is None else shares[self.rows]
+        weights = self.data.mean.weights if held is None else held[self.rows, :-1]
         prediction = snapped(Prediction(effect, weights), self.data.mean, rounding)
-        if shares is None:
+        if held is None:
             moves = np.asarray(prediction.effect.any(axis=1))
             prediction = Prediction(prediction.effect, np.where(moves[:, None], weights, 0.0))
         return prediction

@@ -38,7 +38,7 @@ BESIDE = {
 }
 APPROXIMATE = "approximate interval"
 NO_CALLS = f"no perturbation has {LEAST_CALLS} differentially expressed genes"
-SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
+SMALL_FOLDS = "folds of one or two perturbations: discrimination is undefined"
 
 
 def summarize(
@@ -132,7 +132,7 @@ def _rows(subset: Subset) -> list[dict[str, object]]:
 
 
 def _shared_by_mean(name: str, values: FloatArray, subset: Subset) -> float:
-    """Variance that the control gives the mean of a score; those that are read beside a baseline have none."""
+    """Variance that the control gives the mean of a score; scores that are compared with a baseline have none."""
     known = np.isfinite(values)
     if not (name == "l2_ratio" or ALL_METRICS[name].unshared) or subset.noise is None or not known.any():
         return 0.0

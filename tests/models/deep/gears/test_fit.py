@@ -101,7 +101,7 @@ def test_resuming_on_something_else_is_refused(screen, net, tmp_path):
         (screen, net, {"hidden_size": 5}, "hidden_size: 6 there, 5 here"),
         (screen, net, {"rng": 1}, "rng"),
     ]:
-        with pytest.raises(ValueError, match=f"made with other .*{word}"):
+        with pytest.raises(ValueError, match=f"made with another .*{word}"):
             fit(adata, graph, checkpoint_dir=tmp_path, resume=True, **kwargs)
     with pytest.raises(ValueError, match="Pass resume=True"):
         fit(screen, net, checkpoint_dir=tmp_path)
@@ -189,7 +189,7 @@ def test_wrong_arguments(screen, net, wrong, error, match):
 
 
 def test_terms_are_no_net(screen, net):
-    with pytest.raises(ValueError, match="none of its 8 edges .* spb.pp.jaccard_net makes a net"):
+    with pytest.raises(ValueError, match="none of its 8 edges .* make a net with spb.pp.jaccard_net"):
         fit(screen, net.assign(source="GO:1"))
 
 
