@@ -36,7 +36,7 @@ METRIC_TABLE = Table(
             "Mean score of half of the cells as a prediction of the other half; both halves are noisier than all cells.",
         ),
         SCALED,
-        replace(CI_LOW, sentence="Lower end of the 95 % interval of ``scaled``; missing if there is none."),
+        replace(CI_LOW, sentence="Lower end of the 95% interval of ``scaled``; missing if there is none."),
         CI_HIGH,
         Column(
             "specific_gain",
@@ -75,7 +75,7 @@ PROBES_TABLE = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95 % interval of ``scaled`` over perturbations; missing if there is none.",
+            sentence="Lower end of the 95% interval of ``scaled`` over perturbations; missing if there is none.",
         ),
         CI_HIGH,
         NOTE,
@@ -110,7 +110,7 @@ CALIBRATION = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95 % interval (Wilson); where perturbations or gene sets are counted, of the range over "
+            sentence="Lower end of the 95% interval (Wilson); where perturbations or gene sets are counted, of the range over "
             "screens.",
         ),
         CI_HIGH,
