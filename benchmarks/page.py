@@ -79,10 +79,14 @@ def main() -> None:
         written = time.perf_counter() - start
         n_models = spb.get.models(mdata, regime="full")["model"].nunique()
         measured = measure(path)
-    print(f"{options.perturbations} perturbations x {n_models} models x {len(mdata.mod)} regimes: audit {audited:.0f} s")
+    print(
+        f"{options.perturbations} perturbations x {n_models} models x {len(mdata.mod)} regimes: audit {audited:.0f} s"
+    )
     print(f"page written in {written:.1f} s, {measured['megabytes']:.1f} MB (budget {MEGABYTES:g})")
     print(f"interactive after {measured['answers']:.2f} s (budget {ANSWER_S:g})")
-    print(f"one perturbation open after {measured['opens']:.2f} s, the first after {measured['first']:.2f} s (budget {OPEN_S:g})")
+    print(
+        f"one perturbation open after {measured['opens']:.2f} s, the first after {measured['first']:.2f} s (budget {OPEN_S:g})"
+    )
 
 
 if __name__ == "__main__":

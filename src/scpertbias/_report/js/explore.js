@@ -1,7 +1,8 @@
 // One perturbation: what is known of it, its strongest genes, and what each model predicts of them.
 const EXPLORE = DATA.explore;
 const dialog = byId("explore");
-const placeOf = new Map((EXPLORE?.rows.perturbation ?? []).map((name, i) => [name, i]));
+const explorable = EXPLORE ? columnsOf(EXPLORE.rows).perturbation : [];
+const placeOf = new Map(explorable.map((name, i) => [name, i]));
 const canExplore = (name) => placeOf.has(name);
 
 function factsOf(i) {
@@ -112,8 +113,7 @@ function explore() {
   fill(name);
 }
 function move(by) {
-  const names = EXPLORE.rows.perturbation;
-  put({ p: names[(placeOf.get(state.get("p")) + by + names.length) % names.length] });
+  put({ p: explorable[(placeOf.get(state.get("p")) + by + explorable.length) % explorable.length] });
 }
 if (EXPLORE) {
   listen("p", explore);
