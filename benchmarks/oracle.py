@@ -80,6 +80,9 @@ A43  §11 `constant` of ``attribution_check``: every perturbation's attributions
 A44  §1; K of the noise vectors and blocks under restriction of perturbations: those of the whole screen.
 A45  §4 this screen: 4 (q_p - kappa_p tau_U)+/n_p has kappa_p (with the control) inside and 1/n_p outside, as the
      linear control noise is in Var_0; literal.  The cross terms of the quadratic control noise are in neither.
+A46  §3 ceilings of pearson scores: "t, tau, A over the scored genes, not centred" gives a truth above its ceiling where
+     effects have a shift of all genes in common.  Against the text: A centered, t, tau and t_r times phi of
+     METRICS-scores §1.  The off-axis correlation likewise.
 
 NOT COVERED: §8 (columns), §9 (words, but for those of §6), §10 (models), DE scores, probes, calibration, power, the
 jackknife over units of contexts, off-axis correlation with its ceiling (no formula), per-gene variance_ratio (its SE is
@@ -885,8 +888,16 @@ def correlation(a, b):
     return float(a @ b / norm) if norm > 0 else 0.0
 
 
-def pearson_ceiling(moments, p, predicted_weights, reference, reference_weights, reference_noise):
+def centered_share(shape, genes=slice(None)):
+    """METRICS-scores §1: phi = sum |nu centered|^2 / sum |nu|^2, over the noise vectors cut to the scored genes (A38)."""
+    vectors = shape.vectors[:, genes]
+    return np.sum((vectors - vectors.mean(axis=1, keepdims=True)) ** 2) / np.sum(vectors**2)
+
+
+def pearson_ceiling(moments, p, predicted_weights, reference, reference_weights, reference_noise, phi):
     """§3: [e + sum (w-o) y tau]/sqrt((e + sum y^2 tau) A) in [0, 1], e = (A - t/n - sum (w-o)^2 tau - t_r)+ + t_r.
+
+    A is centered over genes, as the score is, and t, tau, t_r are times phi, what centering leaves of noise (A46).
 
     Parameters
     ----------
@@ -895,23 +906,30 @@ def pearson_ceiling(moments, p, predicted_weights, reference, reference_weights,
     reference, reference_weights, reference_noise
         Reference (G,), its omega_b (S,) and t_r; control: c, 0, 0.
     """
-    a = np.sum((moments.mean_star[p] - reference) ** 2)
-    e, cross, square = _ceiling_parts(moments, p, predicted_weights, a, reference_weights, reference_noise)
+    a = _squared_difference(moments.mean_star[p], reference, centered=True)
+    e, cross, square = _ceiling_parts(moments, p, predicted_weights, a, reference_weights, reference_noise, phi)
     root = (e + square) * a
     return float(np.clip((e + cross) / np.sqrt(root), 0, 1)) if root > 0 else 0.0
 
 
-def unshared_ceiling(moments, p, predicted_weights, reference, reference_weights, reference_noise):
-    """METRICS-scores §1: (e - t_r)/sqrt((e + sum y^2 tau) A), letters of METRICS §3."""
-    a = np.sum((moments.mean_star[p] - reference) ** 2)
-    e, _, square = _ceiling_parts(moments, p, predicted_weights, a, reference_weights, reference_noise)
+def unshared_ceiling(moments, p, predicted_weights, reference, reference_weights, reference_noise, phi):
+    """METRICS-scores §1: (e - t_r)/sqrt((e + sum y^2 tau) A), letters of METRICS §3; of a cosine phi is None."""
+    a = _squared_difference(moments.mean_star[p], reference, centered=phi is not None)
+    scale = 1.0 if phi is None else phi
+    e, _, square = _ceiling_parts(moments, p, predicted_weights, a, reference_weights, reference_noise, scale)
     root = (e + square) * a
-    return float((e - reference_noise) / np.sqrt(root)) if root > 0 else 0.0
+    return float((e - scale * reference_noise) / np.sqrt(root)) if root > 0 else 0.0
 
 
-def _ceiling_parts(moments, p, predicted_weights, a, reference_weights, reference_noise):
-    y, difference, tau = predicted_weights - reference_weights, moments.w[p] - reference_weights, moments.tau
-    e = max(a - moments.t[p] / moments.n[p] - np.sum(difference**2 * tau) - reference_noise, 0) + reference_noise
+def _squared_difference(a, b, centered):
+    difference = a - b
+    return np.sum((difference - difference.mean()) ** 2) if centered else np.sum(difference**2)
+
+
+def _ceiling_parts(moments, p, predicted_weights, a, reference_weights, reference_noise, phi):
+    y, difference, tau = predicted_weights - reference_weights, moments.w[p] - reference_weights, phi * moments.tau
+    t_r = phi * reference_noise
+    e = max(a - phi * moments.t[p] / moments.n[p] - np.sum(difference**2 * tau) - t_r, 0) + t_r
     return e, np.sum(difference * y * tau), np.sum(y**2 * tau)
 
 
@@ -970,16 +988,15 @@ def unshared_score(moments, shape, p, predicted, predicted_row_weights, referenc
     rows = rows_of(part)
     reference = reference_row_weights @ rows.x
     a, b = predicted[genes] - reference, part.mean_star[p] - reference
-    vectors = shape.vectors[:, genes]
     phi = 1.0
     if centered:
         a, b = a - a.mean(), b - b.mean()
-        phi = np.sum((vectors - vectors.mean(axis=1, keepdims=True)) ** 2) / np.sum(vectors**2)
+        phi = centered_share(shape, genes)
     side_x = predicted_row_weights - reference_row_weights
     side_y = weights_mean_star(part, p) - reference_row_weights
     shared = phi * np.sum(side_x * side_y * rows.v)
     norm = np.sqrt(a @ a) * np.sqrt(b @ b)
-    return ((a @ b - shared) / norm, a @ b / norm) if norm > 0 else (0.0, 0.0)
+    return ((a @ b - shared) / norm, a @ b / norm) if min(a @ a, b @ b) > 1e-20 else (0.0, 0.0)
 
 
 def l2_skill(l2, l2_baseline, noise, noise_baseline, shape, extra_variance=0.0):

@@ -2,8 +2,10 @@
 
 import builtins
 import sys
+import tomllib
 import warnings
 from importlib.metadata import metadata
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 from sphinx.ext.intersphinx import missing_reference
@@ -12,11 +14,16 @@ from sphinx.util import logging
 # Of an extension's own calls to Sphinx, once for every docstring.
 warnings.filterwarnings("ignore", message=".*set_application' is deprecated")
 
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "extensions"))
+
 info = metadata("scpertbias")
 project = info["Name"]
 author = "scpertbias developers"
 copyright = author
 version = release = info["Version"]
+# The one place where the address is written is pyproject.toml; docs/public_home.py copies it elsewhere.
+urls = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
 
 extensions = [
     "myst_nb",
@@ -28,8 +35,9 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.bibtex",
+    *sorted(path.stem for path in (HERE / "extensions").glob("*.py")),
 ]
-exclude_patterns = ["_build", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "extensions", "**.ipynb_checkpoints"]
 nitpicky = True
 
 autosummary_generate = True
@@ -38,6 +46,7 @@ default_role = "literal"
 napoleon_google_docstring = False
 napoleon_numpy_docstring = True
 napoleon_use_rtype = False
+python_maximum_signature_line_length = 80
 typehints_defaults = "braces"
 always_use_bars_union = True
 
@@ -98,6 +107,14 @@ PUBLIC = {
 
 html_theme = "sphinx_book_theme"
 html_title = project
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_theme_options = {
+    "repository_url": urls["Source"],
+    "path_to_docs": "docs",
+    "use_repository_button": True,
+    "use_issues_button": True,
+}
 
 
 def resolve_public_name(app, env, node, contnode):

@@ -9,6 +9,7 @@ from benchmarks import oracle
 from scpertbias._core.ceilings import Truth
 from scpertbias._core.control_derivatives import Derivative, score_derivatives, variance_of
 from scpertbias._core.control_variance import ControlBlocks
+from scpertbias._core.correlations import CORRELATIONS, NoiseWeights
 from scpertbias._core.metrics import evaluate, evaluate_ceilings
 from scpertbias._core.noise import noise_shape
 from scpertbias._core.ranking import expression_bins
@@ -87,20 +88,16 @@ def scene(both, kind):
         rng.dirichlet(np.ones(len(t.n_0b)), held.sum()) if kind == "cells" else None,
     )
     predictions = m.mean[rows] + rng.normal(0, 0.05, (len(rows), len(t.c)))
-    truth = Truth(
-        observed=m.mean[rows][:, genes],
-        var=m.var[rows][:, genes],
-        n_cells=m.n[rows],
-        weights=m.weights[rows],
-        control=m.control[genes],
-        control_var=m.control_var[:, genes],
-        n_control=m.n_control,
+    truth = Truth.of(
+        m,
+        rows,
+        genes,
+        noise_shape(m, both.rows),
         centroid=np.tile(m.mean[both.rows[train]][:, genes].mean(axis=0), (len(rows), 1)),
         centroid_weights=np.tile(m.weights[both.rows[train]].mean(axis=0), (len(rows), 1)),
         centroid_noise=np.full(len(rows), own),
         groups=np.zeros(len(rows), dtype=np.int64),
         target_columns=np.zeros(len(genes), dtype=np.bool_),
-        z=z_scores(m, rows)[:, genes],
     )
     return SimpleNamespace(
         truth=truth,
@@ -117,7 +114,7 @@ def scene(both, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_scores_and_ceilings(both, kind):
     s, t = scene(both, kind), both.theirs
-    found = evaluate(s.predictions[:, s.genes], s.truth)
+    found = evaluate(s.predictions[:, s.genes], s.truth, NoiseWeights(s.weights, np.zeros(len(s.held))))
     means = np.zeros((len(s.held), len(t.c)))
     means[:, s.genes] = s.mean
     expected = oracle.score_table(t, s.held, s.predictions, means, oracle.z_scores(t), s.genes)
@@ -126,17 +123,55 @@ def test_scores_and_ceilings(both, kind):
             close(found[name], expected[name], name)
     close(s.truth.centroid_l2, expected["l2_mean"])
     ceilings = evaluate_ceilings(s.truth, s.weights)
-    part = oracle.restrict_genes(t, s.genes)
+    part, phi = oracle.restrict_genes(t, s.genes), oracle.centered_share(oracle.noise_shape(t), s.genes)
     noise = oracle.truth_noise(part, s.held, s.weights)
     close(ceilings["l2"], np.sqrt(np.maximum(noise.sum(axis=1), 0)))
     for i, p in enumerate(s.held):
         close(
             [ceilings["pearson_delta"][i], ceilings["pearson_delta_perturbed"][i]],
             [
-                oracle.pearson_ceiling(part, p, s.weights[i], part.c, np.zeros(len(t.n_0b)), 0.0),
-                oracle.pearson_ceiling(part, p, s.weights[i], s.mean, s.omega, s.own),
+                oracle.pearson_ceiling(part, p, s.weights[i], part.c, np.zeros(len(t.n_0b)), 0.0, phi),
+                oracle.pearson_ceiling(part, p, s.weights[i], s.mean, s.omega, s.own, phi),
             ],
         )
+
+
+SUMS = {
+    "mean": lambda c, training, own: training.mean(axis=0),
+    "no_change": lambda c, training, own: c,
+    "additive": lambda c, training, own: training[0] + training[1] - c,
+    "part": lambda c, training, own: 0.3 * c + np.arange(1, 7) @ training / 30,
+    "on other data": lambda c, training, own: own,
+}
+
+
+@pytest.mark.parametrize("model", SUMS)
+def test_correlations_without_shared_noise(both, model):
+    """Predictions are sums of the control and of training means; the other hand has a weight for every mean."""
+    s, t = scene(both, "means"), both.theirs
+    training, shape, part = (
+        np.setdiff1d(np.arange(12), s.held),
+        oracle.noise_shape(t),
+        oracle.restrict_genes(t, s.genes),
+    )
+    rows = [oracle.weights_mean_star(t, q) for q in training]
+    held_by = SUMS[model](oracle.weights_control(t), np.array(rows), np.zeros(len(rows[0])))
+    predicted = SUMS[model](t.c, t.mean_star[training], t.mean_star[0] + 0.3)
+    weights, own = SUMS[model](np.zeros(len(t.n_0b)), t.w[training], t.w_0), part.t[training] / part.n[training]
+    of_training = SUMS[model](0.0, own, 0.0) / own.mean()
+    held = NoiseWeights(np.tile(weights, (len(s.held), 1)), np.full(len(s.held), of_training))
+    found = evaluate(np.tile(predicted[s.genes], (len(s.held), 1)), s.truth, held)
+    ceilings, phi = evaluate_ceilings(s.truth, s.truth.of_means), oracle.centered_share(shape, s.genes)
+    abouts = {False: oracle.weights_control(t), True: np.mean(rows, axis=0)}
+    for name, kind in CORRELATIONS.items():
+        reference = (s.mean, s.omega, s.own) if kind.about_centroid else (part.c, np.zeros(len(t.n_0b)), 0.0)
+        for i, p in enumerate(s.held if kind.unshared else ()):
+            about = abouts[kind.about_centroid]
+            score, plain = oracle.unshared_score(t, shape, p, predicted, held_by, about, s.genes, not kind.cosine)
+            close(found[name][i], score, name)
+            close(ceilings[name][i], oracle.unshared_ceiling(part, p, t.w_0, *reference, None if kind.cosine else phi))
+            if name == "pearson_delta_unshared":
+                close(found["inflation"][i], plain - score)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -144,7 +179,8 @@ def test_control_variance_of_squared_errors(both, kind):
     """The derivative of Σ l2² by the control means of the batches, as the other hand would write it."""
     s, part = scene(both, kind), oracle.restrict_genes(both.theirs, scene(both, kind).genes)
     blocks = ControlBlocks.of(both.ours.genes(s.genes))
-    derivative = score_derivatives(s.predictions[:, s.genes], s.truth, s.weights, blocks)["l2"]
+    held = NoiseWeights(s.weights, np.zeros(len(s.held)))
+    derivative = score_derivatives(s.predictions[:, s.genes], s.truth, held, blocks)["l2"]
     error = s.predictions[:, s.genes] - s.truth.observed
     assert isinstance(derivative, Derivative)
     found = variance_of(blocks, derivative.along(2 * np.linalg.norm(error, axis=1)))

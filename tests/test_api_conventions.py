@@ -40,6 +40,7 @@ PLOT_DEFAULTS = {"ax": None, "palette": None, "figsize": None, "show": None, "re
 FIRST = {"adata", "mdata", "data"}
 OTHER_FIRST = {
     "pp.jaccard_net": "sets",  # a net of gene sets: no screen is involved
+    "tl.external_model": "name",  # a model for an audit: no screen is involved
     "tl.show_models": None,  # lists what models there are
 }
 

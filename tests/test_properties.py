@@ -128,6 +128,7 @@ def test_genes_in_another_order(adata, way, seed):
 
 
 @given(adata=screens(min_genes=6, min_perturbations=3, ties=False), seed=st.integers(0, 99))
+@settings(max_examples=10)  # a second each: every bundled set is looked at
 def test_questions_about_the_data_with_genes_in_another_order(adata, seed):
     mixed = adata[:, np.random.default_rng(seed).permutation(adata.n_vars)].copy()
     sets = pd.DataFrame({"source": "some", "target": adata.var_names[:3]})

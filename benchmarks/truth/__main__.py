@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import itself, null, power, scores, shares
+from . import itself, null, power, scores, shares, unshared
 from .records import CACHE, Records, package_state
 from .table import KEY, merged, read, write
 
-CLAIMS = (null.CLAIM, shares.CLAIM, power.CLAIM, scores.CLAIM, itself.CLAIM)
+CLAIMS = (null.CLAIM, shares.CLAIM, power.CLAIM, scores.CLAIM, itself.CLAIM, unshared.CLAIM)
 FAR = 4.0
 """Standard errors from the documented estimate at which a check fails."""
 

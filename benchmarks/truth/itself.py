@@ -32,8 +32,10 @@ def measure(condition: Condition, seed: int) -> Values:
     test = sorted(np.random.default_rng(seed).permutation(names)[: condition.n])
     adata.obs["split"] = np.where(adata.obs["perturbation"].isin(test), "test", "train")
     profiles = spb.pp.profiles(adata, batch_key=batch_key(adata))
-    spb.tl.add_predictions(profiles, (effects + world.truth["means"][0]).loc[test], key_added="means", test=test)
-    spb.tl.add_predictions(profiles, effects.loc[test], key_added="changes", kind="delta", test=test)
+    spb.tl.add_predictions(
+        profiles, (effects + world.truth["means"][0]).loc[test], key_added="means", test=test, fitted_on="other"
+    )
+    spb.tl.add_predictions(profiles, effects.loc[test], key_added="changes", kind="delta", test=test, fitted_on="other")
     spb.tl.fit_mean(profiles)
     spb.tl.score(profiles, n_top_genes=adata.n_vars)
     summary = spb.get.summary(profiles, subset="all").set_index(["model", "metric"])

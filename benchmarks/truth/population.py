@@ -93,7 +93,7 @@ class Population:
 def population(shape: str, tails: str, seed: int, size: int = SIZE) -> Population:
     """Plant a population: an axis that all share, effects of their own, and a rise of ribosomal genes in most."""
     strength = STRENGTH[tails]
-    settings = SHAPES[shape] | SETTINGS | {"n_perturbations": size, "tails": tails}
+    settings = SETTINGS | SHAPES[shape] | {"n_perturbations": size, "tails": tails}
     settings |= {"axis_strength": 0.15 * strength, "own_strength": 0.15 * strength}
     settings |= {"set_changes": (("ribo", 0.6 * strength),)}
     world = screens.Screen(**settings).plant(seed)

@@ -40,7 +40,7 @@ def measure(condition: Condition, seed: int, size: int = SIZE) -> Values:
     predicted = people.control + predicted_effects(people.effects)
     profiles = spb.pp.profiles(adata, batch_key=batch_key(adata))
     table = pd.DataFrame(predicted[rows[N_TRAIN:]], test, people.genes)
-    spb.tl.add_predictions(profiles, table, key_added=MODEL, test=test)
+    spb.tl.add_predictions(profiles, table, key_added=MODEL, test=test, fitted_on="other")
     spb.tl.fit_mean(profiles)
     intervals = _intervals(profiles, n_genes=adata.n_vars)
     mean = spb.get.predictions(profiles, "mean").loc[test[0]].to_numpy(float)

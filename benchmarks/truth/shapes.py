@@ -16,6 +16,14 @@ SHAPES: dict[str, dict[str, Any]] = {
     "uneven_few": {"design": "uneven", "n_batches": 3, "n_control": 45},
 }
 
+BY_CELLS: dict[str, dict[str, Any]] = {
+    f"{name}_{cells}_{n_control}": dict(screens.DESIGNS[name], cells_per_perturbation=cells, n_control=n_control)
+    for name in ("one_batch", "uneven")
+    for cells, n_control in ((20, 100), (50, 500), (100, 10_000))
+}
+"""With so many cells per perturbation and controls."""
+SHAPES |= BY_CELLS
+
 
 def batch_key(adata: AnnData) -> str | None:
     """Return ``"batch"`` if there is more than one."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .records import CACHE, ROOT, Aim, Claim, Records
+from .shapes import BY_CELLS
 
 DOCS = ROOT / "docs"
 TABLE = DOCS / "truth.csv"
@@ -108,6 +109,11 @@ SHAPE_LABELS = {
     "small_panel": "30 genes",
     "nested_few": "nested, 15 controls per batch",
     "uneven_few": "uneven, 15 controls per batch",
+    **{
+        name: f"{shape['cells_per_perturbation']} cells, {shape['n_control']:,} controls"
+        + (", uneven batches" if name.startswith("uneven") else "")
+        for name, shape in BY_CELLS.items()
+    },
 }
 TAIL_LABELS = {"none": "none", "gamma": "light tails", "pareto": "heavy tails"}
 
@@ -131,6 +137,12 @@ def displays(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         heavy = np.where(of["itself"]["tails"] == "pareto", ", heavy tails", "")
         by = of["itself"].assign(where=of["itself"]["label"] + heavy)
         tables["itself"] = _pivot(by, {"quantity": "the truth as prediction"}, "where")
+    if "unshared" in of:
+        keys = ["quantity", "effects", "cells"]
+        uneven = of["unshared"]["label"].str.endswith(", uneven batches")
+        by = of["unshared"].assign(cells=of["unshared"]["label"].str.removesuffix(", uneven batches"), uneven=uneven)
+        both = by.sort_values("uneven", kind="stable").groupby(keys, sort=False)["text"].agg(" / ".join).reset_index()
+        tables["unshared"] = _pivot(both, {"quantity": "model: score", "effects": "effects"}, "cells")
     coverage = pd.concat([frame.iloc[:0], *(of[name] for name in ("shares", "scores") if name in of)])
     if len(coverage):
         keys = ["quantity", "effects", "n_perturbations"]
@@ -156,5 +168,6 @@ def _text(row) -> str:
     if not np.isfinite(row.estimate):
         return "–"
     digits = 1 if row.claim in ("null", "power") and row.estimate < 0.1 else 0
-    text = f"{row.estimate:.3f}" if "ceiling" in row.quantity else f"{100 * row.estimate:.{digits}f}"
+    is_score = "ceiling" in row.quantity or (row.claim == "unshared" and "interval" not in row.quantity)
+    text = f"{row.estimate:.3f}" if is_score else f"{100 * row.estimate:.{digits}f}"
     return f"**{text}**" if row.holds == NO else text

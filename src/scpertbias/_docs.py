@@ -13,31 +13,32 @@ groupby
     Column of ``obs`` that names each cell's perturbation.""",
     reference="""\
 reference
-    The control: a name, a list of names, or a pattern such as ``"non-targeting*"``. By default found by its wording
-    (control, ctrl, non-targeting, NT, DMSO, …).
+    The control: a name, a list of names, or a pattern such as ``"non-targeting*"``. By default inferred from common
+    names (control, ctrl, non-targeting, NT, DMSO, …).
 combination_sep
-    What separates the parts of a combination (``"+"``). By default labels are split where every part is a measured gene,
+    Separator of the parts of a combination (``"+"``). By default labels are split if every part is a measured gene,
     another label or the control; ``""``: no label is a combination.
 label_map
-    What labels mean, against every guess: a mapping of labels to targets (``"A+B"``, the name of the control, ``""`` to
-    leave out), or a CSV or TSV file with these two columns. ``"targets"`` pools guides, clones, doses and classes of the
-    same target; ``"single"`` leaves out cells with several targets (high multiplicity of infection).""",
+    Meaning of labels, overriding the automatic interpretation: a mapping of labels to targets (``"A+B"``, the name of
+    the control, ``""`` to leave out), or a CSV or TSV file with these two columns. ``"targets"`` pools guides, clones,
+    doses and classes of the same target; ``"single"`` leaves out cells with several targets (high multiplicity of
+    infection).""",
     batch_key="""\
 batch_key
-    Column or columns of ``obs`` (batch, donor, cell line): each cell is centered by the control mean of its own
+    Column or columns of ``obs`` (batch, donor, cell line): each cell is compared with the control mean of its own
     batch.""",
     min_cells="""\
 min_cells
-    Perturbations with fewer cells are left out, and listed.""",
+    Perturbations with fewer cells are left out and listed.""",
     layer="""\
 layer
     Layer to read instead of ``X``.""",
     split_key="""\
 split_key
-    Column of ``obs`` with ``train``, ``val`` and ``test``; where it is missing, all rows are ``train``.""",
+    Column of ``obs`` with ``train``, ``val`` and ``test``; if it is missing, all rows are ``train``.""",
     gene_symbols="""\
 gene_symbols
-    Column of ``var`` with gene symbols; used by itself where ``var_names`` are Ensembl ids and such a column exists.""",
+    Column of ``var`` with gene symbols; found automatically if ``var_names`` are Ensembl ids.""",
     key_added="""\
 key_added
     Name under which the result is stored.""",
@@ -54,16 +55,16 @@ models
 models
     Name or names of models; by default all.
 regime
-    Of an audit, the regime or regimes; by default all.""",
+    For an audit: the regime or regimes; by default all.""",
     plot="""\
 ax
-    Axes to draw in; by default a new figure.
+    Axes to plot in; by default a new figure.
 palette
     Colors of the models: a mapping from model to color. By default those in ``uns["model_colors"]``, where they are kept.
 figsize
     Width and height in inches.
 show
-    Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+    Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
 return_fig
     Whether to return the figure.""",
 )
@@ -72,9 +73,9 @@ docs.params["cells"] = "\n".join(docs.params[name] for name in _CELLS)
 docs.params["cells_of_audit"] = docs.params["cells"].replace(
     docs.params["batch_key"],
     f"""\
-{docs.params["batch_key"]} By default, columns with which labels are confounded are adopted, at most two
-    (:func:`scpertbias.tl.balance` tests them); each takes another pass over the cells. ``None``: no batches. Profiles stay as
-    they are, and a warning names the column.""",
+{docs.params["batch_key"]} By default, up to two columns that are confounded with the labels are adopted (tested by
+:func:`scpertbias.tl.balance`); each needs another pass over the cells. ``None``: no batches. Profiles are not changed,
+and a warning names the column.""",
 )
 docs.params["stored"] = """\
-Returns ``None`` if ``copy=False``, else the changed copy."""
+Returns ``None`` if ``copy=False``, otherwise the changed copy."""

@@ -11,6 +11,7 @@ from uuid import uuid4
 import h5py
 import pandas as pd
 
+from ._keys import RANDOM, REGIMES
 from ._log import some
 
 HDF5 = (".h5ad", ".h5mu")
@@ -77,6 +78,9 @@ def read_predicted(path: Path) -> pd.DataFrame:
     return table
 
 
+CARD = ("DATACARD.md", "datacard.json")
+BESIDE_CELLS = ("SHA256SUMS", "perturbations_to_predict.csv", "splits.csv", "gene_sets.csv")
+"""What an export holds beside the cells of each regime and its card."""
 FILES = ("audit.html", "audit.json", "audit.h5mu", "config.toml")
 TABLES = "tables"
 
@@ -98,8 +102,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def objection(folder: Path, *, force: bool) -> str | None:
-    """Say why a folder must not be written, or None. What is not an audit's own is never replaced, by force neither."""
+def objection(folder: Path, *, force: bool, of: str = "audit") -> str | None:
+    """Say why a folder must not be written, or None. What is not an audit's (an export's) own is never replaced."""
     if not folder.exists():
         return None
     if not folder.is_dir():
@@ -108,9 +112,15 @@ def objection(folder: Path, *, force: bool) -> str | None:
     if not held:
         return None
     if not force:
-        return f"{folder} is not empty; choose another folder, or pass --force to replace an earlier audit"
-    foreign = [p.name for p in held if not _is_ours(p)]
-    return f"{folder} holds files that are no audit's ({', '.join(foreign[:3])}); choose another" if foreign else None
+        return f"{folder} is not empty; choose another folder, or pass --force to replace an earlier {of}"
+    foreign = [p.name for p in held if not (_is_ours(p) if of == "audit" else _is_exported(p))]
+    return f"{folder} holds files that are no {of}'s ({', '.join(foreign[:3])}); choose another" if foreign else None
+
+
+def _is_exported(path: Path) -> bool:
+    regime = path.name.removesuffix(".h5ad")
+    ours = regime in REGIMES or regime.startswith(f"{RANDOM}_")
+    return path.is_file() and ((path.suffix == ".h5ad" and ours) or path.name in (*CARD, *BESIDE_CELLS))
 
 
 def _is_ours(path: Path) -> bool:

@@ -33,6 +33,9 @@ REGRESSED = "regressed"
 REGIMES = (FULL, *WITHOUT_GENES, REGRESSED)
 """Feature regimes: all genes, without mitochondrial, also without ribosomal ones, with their programs regressed out."""
 
+RANDOM = "random"
+"""Regimes ``random_1``, ``random_2``, … lack as many other genes as the widest regime leaves out."""
+
 LIKELY_BATCHES = "likely_batches"
 """Columns of ``obs`` that look like batches, which nothing takes into account."""
 

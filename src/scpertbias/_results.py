@@ -25,7 +25,10 @@ DATA = (
     "gene_symbols",
 )
 FOLD = "fold"
+THIS, OTHER = "this", "other"
+"""What external models were fitted on: cells of this screen, or others."""
 BATCH_WEIGHTS = "batch_weights"
+NOISE_WEIGHTS = "noise_weights"
 
 
 def model_records(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, dict[str, Any]]:
@@ -135,10 +138,30 @@ def control_weights(records: Mapping[str, Mapping[str, Any]], screen: _moments.S
     return weights
 
 
+def noise_weights(records: Mapping[str, Mapping[str, Any]], screen: _moments.Screen) -> dict[str, FloatArray | None]:
+    """Return by model how much noise of the data its predictions hold (perturbations × batches and one).
+
+    None: as much as the mean of what it was trained on, which is what is taken of models whose fits are not known.
+    """
+    shares = control_weights(records, screen)
+    held: dict[str, FloatArray | None] = {}
+    for name, record in records.items():
+        held[name] = None
+        if record.get("params", {}).get("fitted_on") == OTHER:
+            held[name] = np.column_stack([shares[name], np.zeros(len(screen.names))])
+        elif record.get(NOISE_WEIGHTS) is not None:
+            held[name] = _by_perturbation(record, NOISE_WEIGHTS).reindex(list(screen.names)).to_numpy()
+    return held
+
+
 def batch_weights(record: Mapping[str, Any]) -> pd.DataFrame:
     """Return the shares of the batches in the predicted cells of an external model (perturbations × batches)."""
+    return _by_perturbation(record, BATCH_WEIGHTS)
+
+
+def _by_perturbation(record: Mapping[str, Any], fact: str) -> pd.DataFrame:
     names = [str(name) for name in record["perturbations"]]
-    return pd.DataFrame(np.asarray(record[BATCH_WEIGHTS], dtype=np.float64), index=names)
+    return pd.DataFrame(np.asarray(record[fact], dtype=np.float64), index=names)
 
 
 def copy_batch_weights(adata: AnnData, key: str, record: Mapping[str, Any]) -> None:

@@ -64,12 +64,10 @@ def light(adata: AnnData, layer: str | None) -> AnnData:
 def assembled(
     x: Any, obs: pd.DataFrame, var: pd.DataFrame, layer: str | None, record: Mapping[str, Any] | None
 ) -> AnnData:
-    """Return an AnnData with one matrix, in ``X`` or in a layer that this package made as ``record`` says."""
-    if layer is None:
-        return AnnData(X=x, obs=obs, var=var)
-    cells = AnnData(obs=obs, var=var, layers={layer: x})
+    """Return an AnnData with one matrix, in ``X`` or in a layer, that this package made as ``record`` says."""
+    cells = AnnData(X=x, obs=obs, var=var) if layer is None else AnnData(obs=obs, var=var, layers={layer: x})
     if record is not None:
-        put(cells, **{_keys.LAYERS: {layer: record}})
+        put(cells, **{_keys.LAYERS: {"X" if layer is None else layer: record}})
     return cells
 
 
@@ -114,8 +112,9 @@ def profiles_record(adata: AnnData) -> dict[str, Any] | None:
 
 
 def layer_record(adata: AnnData, layer: str | None) -> dict[str, Any] | None:
-    """Return how this package made a layer, or None if it did not."""
-    return root(adata).get(_keys.LAYERS, {}).get(layer) if layer is not None else None
+    """Return how this package made a layer (or ``X``, of a file that it wrote), or None if it did not."""
+    record = root(adata).get(_keys.LAYERS, {}).get("X" if layer is None else layer)
+    return None if record is None else dict(record)
 
 
 def models(adata: AnnData) -> dict[str, dict[str, Any]]:

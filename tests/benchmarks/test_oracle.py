@@ -317,9 +317,9 @@ def test_truth_is_worth_one(kind):
         result = o.specific_skill(m, shape, held_out, predicted, means, np.tile(omega, (12, 1)))
         found["specific"].append(result["skill"])
         found["slope"].append(result["slope"])
-        zero = np.zeros(2)
-        ceiling_c = [o.pearson_ceiling(m, p, weights[i], m.c, zero, 0.0) for i, p in enumerate(held_out)]
-        ceiling_m = [o.pearson_ceiling(m, p, weights[i], mean, omega, own_noise) for i, p in enumerate(held_out)]
+        zero, phi = np.zeros(2), o.centered_share(shape)
+        ceiling_c = [o.pearson_ceiling(m, p, weights[i], m.c, zero, 0.0, phi) for i, p in enumerate(held_out)]
+        ceiling_m = [o.pearson_ceiling(m, p, weights[i], mean, omega, own_noise, phi) for i, p in enumerate(held_out)]
         found["delta"].append(np.mean(table["pearson_delta"] - ceiling_c))
         found["perturbed"].append(np.mean(table["pearson_delta_perturbed"] - ceiling_m))
         found["ratio"].append(o.variance_ratio(predicted, o.gram(m)[np.ix_(held_out, held_out)])["value"])

@@ -6,7 +6,14 @@ from mudata import MuData
 
 import scpertbias as spb
 from scpertbias import _compat, _store
-from scpertbias._cli.inputs import holds_counts, read_audit, read_cells, read_net, read_predictions
+from scpertbias._cli.inputs import (
+    holds_counts,
+    predictions_by_model,
+    read_audit,
+    read_cells,
+    read_net,
+    read_predictions,
+)
 
 
 @pytest.fixture
@@ -53,6 +60,20 @@ def test_tables(tmp_path):
     predictions = pd.DataFrame([[1.0, 2.0]], index=["A"], columns=["g1", "g2"])
     predictions.to_csv(tmp_path / "p.csv")
     pd.testing.assert_frame_equal(read_predictions(tmp_path / "p.csv"), predictions)
+
+
+def test_predictions_by_model_and_regime(tmp_path):
+    table = pd.DataFrame([[1.0, 2.0]], index=["A"], columns=["g1", "g2"])
+    for name in ("a", "b"):
+        table.to_csv(tmp_path / f"{name}.csv")
+    a, b = tmp_path / "a.csv", tmp_path / "b.csv"
+    files = [("mine", a), ("mine@no_mt", b), ("mine@full#2", a), ("other", b)]
+    by_model = predictions_by_model(files, {"kind": "delta"})
+    assert list(by_model["mine"]) == ["full", "no_mt", "full#2"]
+    assert by_model["mine"]["no_mt"]["kind"] == by_model["other"]["kind"] == "delta"
+    pd.testing.assert_frame_equal(by_model["other"]["predictions"], table)
+    with pytest.raises(ValueError, match=r"--predictions mine@full is passed twice"):
+        predictions_by_model([("mine", a), ("mine@full", b)], {})
 
 
 def test_predictions_may_be_cells(screen, tmp_path):

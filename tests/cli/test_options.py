@@ -4,9 +4,10 @@ import shlex
 import pytest
 
 import scpertbias as spb
-from scpertbias._cli.options import EXAMPLES, EXIT_CODES, as_name, parser
+from scpertbias._cli.options import EXAMPLES, EXIT_CODES, parser
+from scpertbias._cli.values import as_name
 
-COMMANDS = ("inspect", "audit", "report", "demo", "schema")
+COMMANDS = ("inspect", "audit", "export", "report", "demo", "schema")
 
 
 @pytest.mark.parametrize("argv", [[], *([name] for name in COMMANDS)], ids=["", *COMMANDS])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from scpertbias._core.ceilings import Truth
+from scpertbias._core.correlations import CORRELATIONS, NoiseWeights
 from scpertbias._core.metrics import evaluate, evaluate_ceilings
 
 
@@ -31,20 +32,36 @@ def shares_of_batches(rng: np.random.Generator, n_rows: int, n_batches: int, whe
 
 
 def simulate(
-    rng: np.random.Generator, design: str = "uneven", n_rows: int = 300, n_genes: int = 400, n_strong: int = 0
+    rng: np.random.Generator,
+    design: str = "uneven",
+    n_rows: int = 300,
+    n_genes: int = 400,
+    n_strong: int = 0,
+    common: float = 0.0,
 ):
-    """A Gaussian screen: what predicts the truth, as means and as changes, and what is observed of it."""
+    """A Gaussian screen: what predicts the truth, as means and as changes, and what is observed of it.
+
+    ``common`` is the correlation of the noise of all genes; then effects have a shift of all genes, too.
+    """
     n_control, where = np.array(DESIGNS[design][0]), DESIGNS[design][1]
     n_batches, n_trained = len(n_control), 50
     weights = shares_of_batches(rng, n_rows + n_trained, n_batches, where)
     cell_var = rng.gamma(4.0, 0.25, size=n_genes)
     batch = rng.gamma(2.0, size=n_genes) + 0.5 * rng.normal(size=(n_batches, n_genes))
-    control_batch = batch + rng.normal(size=batch.shape) * np.sqrt(cell_var / n_control[:, None])
+
+    def noise(n):
+        drawn = np.sqrt(1 - common) * rng.normal(size=(len(n), n_genes)) + np.sqrt(common) * rng.normal(
+            size=(len(n), 1)
+        )
+        return drawn * np.sqrt(cell_var / n[:, None])
+
+    control_batch = batch + noise(n_control)
     control = n_control @ control_batch / n_control.sum()
     effects = rng.normal(0, 0.15, size=n_genes) + rng.normal(0, 0.12, size=(n_rows + n_trained, n_genes))
     effects[:, :n_strong] += 20.0
+    effects += 3 * common * rng.normal(size=(len(effects), 1))
     n_cells = rng.integers(20, 100, size=n_rows + n_trained) * 2.0
-    cells = weights @ batch + effects + rng.normal(size=effects.shape) * np.sqrt(cell_var / n_cells[:, None])
+    cells = weights @ batch + effects + noise(n_cells)
     observed = control + cells - weights @ control_batch
     freedom = n_cells[:n_rows, None] - 1
     trained = slice(n_rows, None)
@@ -62,6 +79,8 @@ def simulate(
         groups=np.zeros(n_rows, dtype=np.int64),
         target_columns=np.zeros(n_genes, dtype=np.bool_),
         z=(observed[:n_rows] - control) / np.sqrt(cell_var / n_cells[:n_rows, None]),
+        # 1 − 1ᵀC1 / (G tr C) of the covariance C
+        centered_share=1 - (1 - common + common * np.sqrt(cell_var).sum() ** 2 / cell_var.sum()) / n_genes,
     )
     means = n_control @ batch / n_control.sum() + effects[:n_rows]
     return {"means": means, "changes": control + effects[:n_rows]}, truth
@@ -69,6 +88,12 @@ def simulate(
 
 def predicted_weights(truth: Truth, given_as: str) -> np.ndarray:
     return truth.of_means if given_as == "means" else truth.of_changes
+
+
+def held_by(truth: Truth, given_as: str) -> NoiseWeights:
+    """Return the noise that the truth holds: that of the control where it is given as changes."""
+    rows = len(truth.observed)
+    return NoiseWeights(np.tile(predicted_weights(truth, given_as), (rows, 1)), np.zeros(rows))
 
 
 def brute_force(truth: Truth, row: int, predicted: np.ndarray) -> dict[str, float]:
@@ -96,13 +121,20 @@ def brute_force(truth: Truth, row: int, predicted: np.ndarray) -> dict[str, floa
         "pearson_delta_perturbed": (truth.centroid[row], truth.centroid_weights[row], truth.centroid_noise[row]),
     }
     for name, (reference, omega, t_r) in about.items():
-        size = sum((truth.observed[row] - reference) ** 2)
+        phi, difference = truth.centered_share, truth.observed[row] - reference
+        size = sum((difference - sum(difference) / n_genes) ** 2)
         away = [truth.weights[row, b] - omega[b] for b in range(n_batches)]
         y = [predicted[b] - omega[b] for b in range(n_batches)]
-        e = max(size - sum(own) - sum(away[b] ** 2 * tau[b] for b in range(n_batches)) - t_r, 0) + t_r
-        above = e + sum(away[b] * y[b] * tau[b] for b in range(n_batches))
-        root = (e + sum(y[b] ** 2 * tau[b] for b in range(n_batches))) * size
+        t_r, of_batch = phi * t_r, [phi * value for value in tau]
+        e = max(size - phi * sum(own) - sum(away[b] ** 2 * of_batch[b] for b in range(n_batches)) - t_r, 0) + t_r
+        above = e + sum(away[b] * y[b] * of_batch[b] for b in range(n_batches))
+        root = (e + sum(y[b] ** 2 * of_batch[b] for b in range(n_batches))) * size
         expected[name] = min(max(above / np.sqrt(root), 0.0), 1.0) if root > 0 else 0.0
+        expected[f"{name}_unshared"] = (e - t_r) / np.sqrt(root) if root > 0 else 0.0
+    size = sum((truth.observed[row] - truth.control) ** 2)
+    e = max(size - sum(own) - sum(truth.weights[row, b] ** 2 * tau[b] for b in range(n_batches)), 0)
+    root = (e + sum(predicted[b] ** 2 * tau[b] for b in range(n_batches))) * size
+    expected["cosine_delta_unshared"] = e / np.sqrt(root) if root > 0 else 0.0
     return expected
 
 
@@ -118,16 +150,19 @@ def test_ceilings_equal_brute_force(rng, design, given_as):
         )
 
 
+@pytest.mark.parametrize("common", [0.0, 0.1])
 @pytest.mark.parametrize("given_as", ["means", "changes"])
 @pytest.mark.parametrize("design", DESIGNS)
-def test_truth_scores_its_ceiling(rng, design, given_as):
+def test_truth_scores_its_ceiling(rng, design, given_as, common):
     """On the average over screens: the noise of the control is one for all perturbations of a screen."""
     scores, ceilings = [], []
     for _ in range(80):
-        predictions, truth = simulate(rng, design, n_rows=30)
-        scores.append(evaluate(predictions[given_as], truth))
+        predictions, truth = simulate(rng, design, n_rows=30, common=common)
+        scores.append(evaluate(predictions[given_as], truth, held_by(truth, given_as)))
         ceilings.append(evaluate_ceilings(truth, predicted_weights(truth, given_as)))
-    for name in ("l2", "rmse", "mae", "l2_ratio", "pearson_delta", "pearson_delta_perturbed"):
+    # The mean length of correlated noise is below the root of its mean square
+    of_lengths = () if common else ("l2", "rmse", "mae", "l2_ratio")
+    for name in (*of_lengths, *CORRELATIONS):
         actual, expected = (np.mean([table[name].mean() for table in tables]) for tables in (scores, ceilings))
         assert actual == pytest.approx(expected, rel=0.02), name
 
@@ -136,20 +171,21 @@ def test_without_batches_the_ceiling_is_what_is_left_of_the_squared_effect(rng):
     _, truth = simulate(rng, "one batch", n_rows=5)
     ceiling = evaluate_ceilings(truth, truth.of_changes)["pearson_delta"]
     for p in range(5):
-        size = np.sum((truth.observed[p] - truth.control) ** 2)
-        left = size - truth.var[p].sum() / truth.n_cells[p] - truth.control_var.sum() / 300.0
+        effect = truth.observed[p] - truth.control
+        size, own = np.sum((effect - effect.mean()) ** 2), truth.centered_share * truth.var[p].sum() / truth.n_cells[p]
+        left = size - own - truth.centered_share * truth.control_var.sum() / 300.0
         assert ceiling[p] == pytest.approx(left / np.sqrt(left * size))
         shared = evaluate_ceilings(truth, truth.of_means)["pearson_delta"][
             p
         ]  # both sides have the noise of the control
-        assert shared == pytest.approx(np.sqrt(1 - truth.var[p].sum() / truth.n_cells[p] / size))
+        assert shared == pytest.approx(np.sqrt(1 - own / size))
 
 
 def test_truth_scores_ceiling_of_strongest_genes_if_they_are_no_winners_of_noise(rng):
     predictions, truth = simulate(rng, "one batch", n_rows=1000, n_strong=20)
     assert truth.strongest[:, :20].all()
     ceiling = evaluate_ceilings(truth, truth.of_changes)["mse_de20"]
-    difference = evaluate(predictions["changes"], truth)["mse_de20"] - ceiling
+    difference = evaluate(predictions["changes"], truth, held_by(truth, "changes"))["mse_de20"] - ceiling
     # The control's noise is the same for all rows: a part that 1,000 rows do not average.
     assert abs(difference.mean()) < 0.1 * ceiling.mean()
 

@@ -12,6 +12,7 @@ from scpertbias._core.control_derivatives import (
     variance_of,
 )
 from scpertbias._core.control_variance import ControlBlocks
+from scpertbias._core.correlations import NoiseWeights
 from scpertbias._core.metrics import evaluate, evaluate_ceilings
 
 N_ROWS, N_TRAINED, N_GENES, N_BATCHES, K = 9, 5, 17, 3, 8
@@ -52,6 +53,7 @@ class Screen:
             groups=np.zeros(N_ROWS, dtype=np.int64),
             target_columns=np.zeros(N_GENES, dtype=np.bool_),
             z=np.zeros((N_ROWS, N_GENES)),
+            centered_share=0.8,
         )
         if self.given_as == "means":
             return truth, self.predicted, np.tile(self.share, (N_ROWS, 1))
@@ -62,11 +64,16 @@ class Screen:
         return truth, truth.centroid + 0.1 * (self.predicted - 2), truth.centroid_weights
 
 
+def held(weights):
+    """Return the noise of predictions that hold a part of that of the training perturbations."""
+    return NoiseWeights(weights, np.full(N_ROWS, 0.4))
+
+
 @pytest.mark.parametrize("given_as", ["means", "changes", "cells", "fitted"])
 def test_derivatives_are_finite_differences(given_as):
     screen = Screen(given_as)
     truth, predictions, weights = screen.of(screen.control_batch)
-    derivatives = score_derivatives(predictions, truth, weights, screen.blocks)
+    derivatives = score_derivatives(predictions, truth, held(weights), screen.blocks)
     ceilings = {f"{k}_ceiling": v for k, v in ceiling_derivatives(truth, weights, screen.blocks).items()}
     coefficients = np.random.default_rng(1).normal(size=N_ROWS)
     coefficients[2] = 0
@@ -79,7 +86,7 @@ def test_derivatives_are_finite_differences(given_as):
                 at = screen.control_batch.copy()
                 at[b] += sign * STEP * blocks[k]
                 there, predicted, _ = screen.of(at)
-                scores = evaluate(predicted, there)
+                scores = evaluate(predicted, there, held(weights))
                 scores |= {f"{name}_ceiling": x for name, x in evaluate_ceilings(there, weights).items()}
                 values.append(scores)
             for name in moved:
@@ -102,7 +109,7 @@ def test_no_prediction_and_no_error_have_no_derivative():
     truth, predictions, weights = screen.of(screen.control_batch)
     predictions = predictions.copy()
     predictions[0], predictions[1], predictions[2] = np.nan, truth.observed[1], truth.control
-    derivatives = score_derivatives(predictions, truth, weights, screen.blocks)
+    derivatives = score_derivatives(predictions, truth, held(weights), screen.blocks)
     only = np.eye(N_ROWS)
     assert (derivatives["l2"].along(only[1]) == 0).all()
     assert (derivatives["pearson_delta"].along(only[2]) == 0).all()

@@ -11,6 +11,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error
 
 from scpertbias._core import metrics
 from scpertbias._core.ceilings import Truth
+from scpertbias._core.correlations import CORRELATIONS, NoiseWeights
 from scpertbias._core.metrics import METRICS, control_noise, evaluate, evaluate_ceilings
 
 
@@ -30,8 +31,14 @@ def make_truth(rng: np.random.Generator, n_rows: int = 13, n_genes: int = 31, **
         "groups": np.arange(n_rows) % 2,
         "target_columns": np.arange(n_genes) % 7 == 2,
         "z": rng.normal(0, 3, size=(n_rows, n_genes)),
+        "centered_share": 0.9,
     }
     return Truth(**(values | replaced))
+
+
+def scored(predictions, truth):
+    """Evaluate predictions that hold as much noise as the training mean."""
+    return evaluate(predictions, truth, NoiseWeights.of_mean(truth))
 
 
 def naive_discrimination(predictions: np.ndarray, truth: Truth) -> list[float]:
@@ -59,8 +66,8 @@ def rng() -> np.random.Generator:
 def test_every_metric_equals_its_naive_computation(rng):
     truth = make_truth(rng)
     predictions = rng.normal(1, 1, size=truth.observed.shape)
-    scores = evaluate(predictions, truth)
-    assert list(scores) == [*METRICS, "control_noise"]
+    scores = scored(predictions, truth)
+    assert list(scores) == [*METRICS, "inflation", "control_noise"]
     np.testing.assert_allclose(scores["discrimination"], naive_discrimination(predictions, truth))
     for p, (x, y, m) in enumerate(zip(predictions, truth.observed, truth.centroid, strict=True)):
         c = truth.control
@@ -83,16 +90,18 @@ def test_registry_is_consistent(rng):
     truth = make_truth(rng)
     assert set(METRICS) == {
         *("l2", "rmse", "mae", "mse_de20", "pearson_delta", "pearson_delta_perturbed", "l2_ratio", "discrimination"),
+        *("pearson_delta_unshared", "pearson_delta_perturbed_unshared", "cosine_delta_unshared"),
     }
-    perfect = evaluate(truth.observed, truth)
+    perfect = scored(truth.observed, truth)
     for name, metric in METRICS.items():
         assert metric.name == name
         assert metric.higher_is_better == (metric.best == 1.0)
-        if name != "discrimination":
+        if name != "discrimination" and not metric.unshared:  # of noise that both sides hold there is no more than 1
             np.testing.assert_allclose(perfect[name], metric.best, atol=1e-12)
     np.testing.assert_array_equal(perfect["discrimination"], 1.0)
     assert {name for name, metric in METRICS.items() if metric.scale_free} == {
-        *("pearson_delta", "pearson_delta_perturbed", "l2_ratio", "discrimination"),
+        *CORRELATIONS,
+        *("l2_ratio", "discrimination"),
     }
     assert set(evaluate_ceilings(truth, truth.of_means)) == set(METRICS) - {"discrimination"}
 
@@ -100,16 +109,16 @@ def test_registry_is_consistent(rng):
 def test_rows_without_prediction_are_nan_and_change_no_other_row(rng):
     truth = make_truth(rng)
     predictions = rng.normal(1, 1, size=truth.observed.shape)
-    complete = evaluate(predictions, truth)
+    complete = scored(predictions, truth)
     gaps = predictions.copy()
     gaps[3] = np.nan
     # One gap makes the row no prediction, whichever genes a metric looks at.
     gaps[8, np.flatnonzero(~truth.strongest[8])[0]] = np.nan
     others = ~np.isin(np.arange(13), [3, 8])
-    for name, score in evaluate(gaps, truth).items():
+    for name, score in scored(gaps, truth).items():
         assert np.isnan(score[[3, 8]]).all(), name
         np.testing.assert_array_equal(score[others], complete[name][others])
-    assert all(np.isnan(score).all() for score in evaluate(np.full_like(predictions, np.nan), truth).values())
+    assert all(np.isnan(score).all() for score in scored(np.full_like(predictions, np.nan), truth).values())
 
 
 def test_constant_side_has_correlation_zero(rng):
@@ -140,8 +149,8 @@ def test_centroid_may_be_one_profile_for_all_rows(rng):
     one = dataclasses.replace(truth, centroid=truth.observed.mean(axis=0))
     tiled = dataclasses.replace(truth, centroid=np.tile(one.centroid, (13, 1)))
     predictions = rng.normal(1, 1, size=truth.observed.shape)
-    for name, score in evaluate(predictions, one).items():
-        np.testing.assert_allclose(score, evaluate(predictions, tiled)[name])
+    for name, score in scored(predictions, one).items():
+        np.testing.assert_allclose(score, scored(predictions, tiled)[name])
     for name, score in evaluate_ceilings(one, one.of_means).items():
         np.testing.assert_allclose(score, evaluate_ceilings(tiled, one.of_means)[name])
 
@@ -224,7 +233,7 @@ def test_pearson_delta_rewards_control_noise_without_any_effect(rng, n_cells, n_
     )
     # The mean of the training perturbations, here of as many others.
     mean = rng.normal(size=n_genes) / np.sqrt(n_cells * n_rows) + np.zeros((n_rows, 1))
-    scores = evaluate(mean, dataclasses.replace(truth, centroid=mean))
+    scores = scored(mean, dataclasses.replace(truth, centroid=mean))
     assert scores["pearson_delta"].mean() == pytest.approx(expected, abs=0.015)
     np.testing.assert_array_equal(scores["pearson_delta_perturbed"], 0.0)
     assert (scores["control_noise"] > 0.1).all()
@@ -237,7 +246,7 @@ def test_truth_and_predictions_of_wrong_shape_are_refused(rng):
     with pytest.raises(ValueError, match="must be positive, found 0"):
         dataclasses.replace(truth, n_cells=np.zeros(13))
     with pytest.raises(ValueError, match=r"`predictions` has shape \(12, 31\)"):
-        evaluate(np.ones((12, 31)), truth)
+        scored(np.ones((12, 31)), truth)
 
 
 # --- what mutation testing asked for ---
@@ -262,10 +271,10 @@ def test_discrimination_needs_three(rng):
 
 
 def test_which_metrics_are_free_of_scale_and_scaled():
-    assert {name for name, m in METRICS.items() if m.scale_free} == {
-        *("pearson_delta", "pearson_delta_perturbed", "l2_ratio", "discrimination")
+    assert {name for name, m in METRICS.items() if m.scaled} == {"l2", *CORRELATIONS}
+    assert {name for name, m in METRICS.items() if m.unshared} == {
+        n for n, kind in CORRELATIONS.items() if kind.unshared
     }
-    assert {name for name, m in METRICS.items() if m.scaled} == {"l2", "pearson_delta", "pearson_delta_perturbed"}
     plain = metrics.Metric(name="x", label="x", best=0.0, higher_is_better=False, function=metrics.l2)
     assert not plain.scale_free
     assert not plain.scaled

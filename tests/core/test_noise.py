@@ -7,6 +7,7 @@ from scpertbias._core.halves import assign_halves
 from scpertbias._core.noise import (
     OF_CONTROL,
     NoiseParts,
+    NoiseShape,
     counted_rows,
     noise_parts,
     noise_shape,
@@ -177,6 +178,20 @@ def test_shape_of_too_few_vectors_is_not_known():
     shape = noise_shape(moments, np.array([1]))
     assert np.isnan(shape.a2)
     assert not response_known(moments, np.array([1]), shape)
+
+
+def test_centering_leaves_what_genes_do_not_share():
+    rng, genes = np.random.default_rng(8), np.arange(3, 28)
+    own, common = rng.normal(size=(400, 30)), rng.normal(size=(400, 1))
+    for loading in (0.0, 0.5):
+        vectors = own + loading * common
+        shape = NoiseShape(vectors, np.zeros(400, dtype=np.int64), np.nan, np.nan, np.nan)
+        expected = (1 - 1 / 25) / (1 + loading**2)
+        assert shape.centered_share(genes) == pytest.approx(expected, rel=0.03)
+        cut = vectors[:, genes]
+        assert shape.centered_share(genes) == pytest.approx(25 * np.var(cut, axis=1).sum() / np.sum(cut**2))
+    nothing = NoiseShape(np.empty((0, 30)), np.empty(0, dtype=np.int64), np.nan, np.nan, np.nan)
+    assert nothing.centered_share(genes) == 1 - 1 / 25
 
 
 def test_rows_that_count_have_two_halves():

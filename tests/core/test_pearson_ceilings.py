@@ -5,16 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from scpertbias._core.correlations import CORRELATIONS
 from scpertbias._core.metrics import evaluate_ceilings
 from scpertbias._core.pearson_ceilings import CeilingTerms, pearson_ceiling
 
 from .test_metrics import make_truth
 
 
-@pytest.mark.parametrize("about_centroid", [False, True])
-def test_slope_is_that_of_a_larger_effect(about_centroid):
+@pytest.mark.parametrize("kind", CORRELATIONS.values(), ids=list(CORRELATIONS))
+def test_slope_is_that_of_a_larger_effect(kind):
     truth = make_truth(np.random.default_rng(0), n_rows=40)
-    terms = CeilingTerms.of(truth, truth.of_means, about_centroid=about_centroid)
+    terms = CeilingTerms.of(truth, truth.of_means, kind)
     step = 1e-6 * terms.size
     moved = (replace(terms, size=terms.size + step).score - replace(terms, size=terms.size - step).score) / (2 * step)
     np.testing.assert_allclose(terms.slope, moved, rtol=1e-5, atol=1e-9)
@@ -24,7 +25,7 @@ def test_slope_is_that_of_a_larger_effect(about_centroid):
 def test_no_effect_has_neither_ceiling_nor_slope():
     truth = make_truth(np.random.default_rng(1))
     nothing = replace(truth, observed=np.tile(truth.control, (13, 1)))
-    terms = CeilingTerms.of(nothing, nothing.of_changes, about_centroid=False)
+    terms = CeilingTerms.of(nothing, nothing.of_changes, CORRELATIONS["pearson_delta"])
     assert (terms.score == 0).all()
     assert (terms.slope == 0).all()
 
@@ -32,10 +33,10 @@ def test_no_effect_has_neither_ceiling_nor_slope():
 def test_predictions_may_differ_in_their_control_weights():
     truth = make_truth(np.random.default_rng(2))
     tiled = np.tile(truth.of_means, (13, 1))
-    for about_centroid in (False, True):
+    for kind in CORRELATIONS.values():
         np.testing.assert_array_equal(
-            pearson_ceiling(truth, tiled, about_centroid=about_centroid),
-            pearson_ceiling(truth, truth.of_means, about_centroid=about_centroid),
+            pearson_ceiling(truth, tiled, kind),
+            pearson_ceiling(truth, truth.of_means, kind),
         )
     mixed = tiled.copy()
     mixed[3] = truth.weights[3]

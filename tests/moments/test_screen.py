@@ -64,3 +64,15 @@ def test_detection_takes_splits_together_and_knows_the_targets(screen):
     own = _moments.of(adata, gene_symbols="name").detection.own_gene
     assert own[2] in (0, 3)
     assert own[1] == -1
+
+
+def test_target_genes_are_marked_row_by_row(screen):
+    screen, adata = screen
+    adata.obs["perturbation"] = adata.obs["perturbation"].replace({"A": "X+Z"})
+    screen = _moments.of(adata, gene_symbols="name")
+    rows = np.arange(len(screen.perturbation))[::-1]
+    combination = screen.perturbation[rows] == screen.names.index("X+Z")
+    marked = screen.target_genes(rows)
+    assert marked[combination].sum(axis=1).tolist() == [2, 2, 2]
+    assert set(screen.symbols[marked.any(axis=0)]) == {"X", "Z"}
+    assert not marked[~combination].any()

@@ -57,8 +57,29 @@ def test_boxes_and_lines_are_those_of_the_table(profiles, metric):
         baseline = 1.0 if metric == "l2_ratio" else frame[f"{metric}_baseline"].median()
         assert lines(ax, "dashed")[x] == pytest.approx(baseline)
         assert lines(ax, "dotted")[x] == pytest.approx(frame[f"{metric}_ceiling"].median())
-        points = [c for c in ax.collections if not hasattr(c, "get_segments")][x].get_offsets()
-        np.testing.assert_allclose(sorted(points[:, 1]), sorted(frame[metric]))
+        markers = [c for c in ax.collections if not hasattr(c, "get_segments")]
+        if f"{metric}_unshared" in frame:
+            hollow, full = markers[2 * x : 2 * x + 2]
+            assert len(hollow.get_facecolor()) == 0
+            np.testing.assert_allclose(sorted(hollow.get_offsets()[:, 1]), sorted(frame[metric]))
+            np.testing.assert_allclose(sorted(full.get_offsets()[:, 1]), sorted(frame[f"{metric}_unshared"]))
+        else:
+            np.testing.assert_allclose(sorted(markers[x].get_offsets()[:, 1]), sorted(frame[metric]))
+
+
+def test_plain_and_unshared_scores_are_drawn_alike_under_either_name(profiles):
+    texts, heights = [], []
+    for metric in ("pearson_delta_perturbed", "pearson_delta_perturbed_unshared"):
+        ax = spb.pl.score(profiles, metric, models="no_change", show=False)
+        markers = [c.get_offsets()[:, 1] for c in ax.collections if not hasattr(c, "get_segments")]
+        heights.append(np.concatenate(markers))
+        texts.append([t.get_text() for t in ax.get_legend().get_texts()])
+        assert medians(ax)[0] == pytest.approx(held_out(profiles, "no_change")[metric].median())
+    np.testing.assert_array_equal(*heights)
+    assert texts[0] == texts[1]
+    assert texts[0][-2:] == ["plain", "without shared noise"]
+    alone = spb.pl.score(profiles, "cosine_delta_unshared", models="no_change", show=False)
+    assert "plain" not in [t.get_text() for t in alone.get_legend().get_texts()]
 
 
 def test_every_model_says_on_how_many(profiles):

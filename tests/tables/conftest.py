@@ -6,6 +6,8 @@ import pytest
 import scpertbias as spb
 from scpertbias import _store
 
+OF_PROFILES = ("enrich", "metric")
+
 
 @pytest.fixture(scope="session")
 def stored():
@@ -19,9 +21,10 @@ def stored():
     )
     spb.tl.coupling(mdata)
     spb.tl.enrich(mdata["full"])
-    held = {**_store.root(mdata), "enrich": _store.root(mdata["full"])["enrich"]}
+    spb.tl.metric(mdata["full"], lambda x, y, c: ((x - y) ** 2).mean(axis=1), name="mse", best="lower", n_boot=10)
+    held = {**_store.root(mdata), **{name: _store.root(mdata["full"])[name] for name in OF_PROFILES}}
     names = [name for name, value in held.items() if isinstance(value, pd.DataFrame)]
-    return {name: _store.table(mdata["full"] if name == "enrich" else mdata, name, made_by="") for name in names}
+    return {name: _store.table(mdata["full"] if name in OF_PROFILES else mdata, name, made_by="") for name in names}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from scpertbias._core.control_derivatives import Derivative
 from scpertbias._core.control_variance import ControlBlocks
 from scpertbias._core.noise import NoiseShape
-from scpertbias.tl._control_noise import ControlNoise, weights_of
+from scpertbias.tl._control_noise import ControlNoise
 
 P, G, S, K = 12, 300, 2, 20
 
@@ -50,10 +50,3 @@ def test_without_blocks_there_is_no_variance():
     shape = NoiseShape(np.empty((0, G)), np.empty(0, dtype=int), 1 / G, 1 / G, 0.0)
     noise = ControlNoise(truth, blocks, shape, {"l2": derivative})
     assert np.isnan(noise.variance_of_squares({"l2": np.ones(P)}, {"l2": np.ones(P)}))
-
-
-def test_the_control_as_a_prediction_moves_as_the_control():
-    rng = np.random.default_rng(1)
-    truth, weights = SimpleNamespace(control=rng.gamma(1, 1, 9)), rng.dirichlet([1, 1, 1], 2)
-    predictions = np.stack([truth.control * (1 + 1e-9), truth.control + 0.1])
-    np.testing.assert_array_equal(weights_of(predictions, truth, weights), [[0, 0, 0], weights[1]])

@@ -5,6 +5,7 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _moments
+from scpertbias._core.correlations import NoiseWeights
 from scpertbias.tl._reference import reference, score_genes
 from scpertbias.tl._score import score_table
 
@@ -54,8 +55,11 @@ def cells_of(design, seed=0, n_genes=30):
     return ad.AnnData(x, obs=obs, var=pd.DataFrame(index=[f"g{i:02d}" for i in range(n_genes)]))
 
 
-def brute_force(adata, genes, w_hat):
-    """l2 and the two Pearson ceilings of every perturbation, from the cells (w_hat: control weights by batch)."""
+def brute_force(adata, genes, w_hat, phi):
+    """l2 and the two Pearson ceilings of every perturbation, from the cells.
+
+    ``w_hat`` are the control weights by batch, ``phi`` is what centering leaves of noise.
+    """
     x, labels, batch = adata.X[:, genes], adata.obs["perturbation"].to_numpy(), adata.obs["batch"].to_numpy()
     batches, is_control = sorted(set(batch)), labels == "control"
     n_0b = np.array([np.sum(is_control & (batch == b)) for b in batches])
@@ -81,12 +85,13 @@ def brute_force(adata, genes, w_hat):
         row = {"l2_ceiling": np.sqrt(f)}
         abouts = {"pearson_delta": (c, 0 * omega, 0.0), "pearson_delta_perturbed": (mean, omega, t_r)}
         for metric, (reference_, o, t) in abouts.items():
-            a = np.sum((star[name] - reference_) ** 2)
-            e = max(a - s2[name].sum() / n[name] - (w[name] - o) ** 2 @ tau - t, 0) + t
+            a = len(genes) * np.var(star[name] - reference_)
+            t, tau_c = phi * t, phi * tau
+            e = max(a - phi * s2[name].sum() / n[name] - (w[name] - o) ** 2 @ tau_c - t, 0) + t
             y = w_hat(n_0b) - o
-            root = (e + y**2 @ tau) * a
+            root = (e + y**2 @ tau_c) * a
             row[f"{metric}_ceiling"] = (
-                np.clip((e + ((w[name] - o) * y) @ tau) / np.sqrt(root), 0, 1) if root > 0 else 0.0
+                np.clip((e + ((w[name] - o) * y) @ tau_c) / np.sqrt(root), 0, 1) if root > 0 else 0.0
             )
         rows[name] = row
     return pd.DataFrame(rows).T
@@ -102,12 +107,13 @@ def test_ceilings_equal_brute_force_from_the_cells(design, kind):
     of_batches = (len(screen.names), len(screen.moments.n_control))
     weights = {"m": np.zeros(of_batches)} if kind == "delta" else None
     scores = score_table(screen, made, [("m", "full", table)], weights=weights).table
-    expected = brute_force(adata, made.genes, (lambda n: n / n.sum()) if kind == "expression" else np.zeros_like)
+    w_hat, phi = (lambda n: n / n.sum()) if kind == "expression" else np.zeros_like, made.truth.centered_share
+    expected = brute_force(adata, made.genes, w_hat, phi)
     for column in expected:
         np.testing.assert_allclose(
             scores.set_index("perturbation")[column], expected[column], rtol=1e-6, err_msg=column
         )
-    baseline = brute_force(adata, made.genes, lambda n: n / n.sum())["l2_ceiling"]
+    baseline = brute_force(adata, made.genes, lambda n: n / n.sum(), phi)["l2_ceiling"]
     np.testing.assert_allclose(scores.set_index("perturbation")["l2_baseline_ceiling"], baseline, rtol=1e-6)
 
 
@@ -212,7 +218,7 @@ def test_the_baseline_moves_with_the_control_of_its_batches(design):
         moved.X[cells] += step * shift
         again = reference(_moments.of(moved, batch_key="batch"), n_top_genes=30, folds=None, genes=made.genes)
         for after, before, weights in (
-            (again.baseline, made.baseline, made.baseline_weights),
+            (again.baseline, made.baseline, made.held_by_baseline.control),
             (again.truth.centroid, made.truth.centroid, made.truth.centroid_weights),
             (again.truth.observed, made.truth.observed, made.truth.weights),
         ):
@@ -222,12 +228,13 @@ def test_the_baseline_moves_with_the_control_of_its_batches(design):
 
 def test_control_noise_of_models_that_are_given_and_fitted(screen):
     made = reference(screen, n_top_genes=40, folds=None)
-    rows, batches = made.truth.weights.shape
-    noise = made.control_noise(made.baseline, None)
+    rows = len(made.rows)
+    noise = made.control_noise(made.baseline, made.held_by_baseline, made.truth.of_means)
     of_baseline = {n: noise.variance({n: np.ones(rows)}) for n in ("l2", "l2_baseline", "pearson_delta")}
     assert of_baseline["l2"] == pytest.approx(of_baseline["l2_baseline"])
-    still = np.tile(made.truth.control, (rows, 1))
-    as_fitted, as_given = (made.control_noise(still, w) for w in (None, np.zeros((rows, batches))))
-    assert as_fitted.variance({"l2": np.ones(rows)}) == pytest.approx(as_given.variance({"l2": np.ones(rows)}))
+    as_control = NoiseWeights(np.zeros_like(made.truth.weights), np.zeros(rows))
+    moved = made.control_noise(made.baseline, as_control, made.truth.of_means)
+    assert moved.variance({"l2": np.ones(rows)}) > of_baseline["l2"] + 1e-6
+    assert moved.variance({"l2_baseline": np.ones(rows)}) == of_baseline["l2_baseline"]
     assert made.shape is screen.noise_shape
     np.testing.assert_array_equal(made.detected, screen.detection.detected[made.perturbation])

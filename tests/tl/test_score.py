@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 
 import scpertbias as spb
-from scpertbias import _moments
+from scpertbias import _moments, _results
+from scpertbias._core.de import DE_METRICS
 from scpertbias._core.metrics import METRICS
+from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias.tl._reference import reference
 from scpertbias.tl._score import score_table
 
@@ -61,6 +63,39 @@ def test_scores_equal_those_computed_by_hand(profiles):
             assert got["pearson_delta_perturbed"] == pytest.approx(np.corrcoef(x - mean, y - mean)[0, 1])
             assert got["split"] == "test"
             assert got["trained_on"] == "full"
+
+
+def test_scores_of_differential_expression(profiles):
+    scores = spb.get.scores(profiles)
+    called = spb.get.de(profiles, q_below=None)
+    genes = set(profiles.var_names[np.argsort(-row(profiles, "non-targeting"))[:40]])
+    of_genes = called[called["gene"].isin(genes)]
+    q = of_genes.groupby("perturbation")["p"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
+    n_de = ((q < 0.05) & ~of_genes["is_target"].astype(bool)).groupby(of_genes["perturbation"]).sum()
+    assert scores[list(DE_METRICS)].isna().all(axis=1)[scores["split"] != "test"].all()  # seen: it shares their noise
+    one = scores[(scores["model"] == "mean") & (scores["split"] == "test")].set_index("perturbation")
+    assert one["n_de"].to_dict() == n_de[one.index].to_dict()
+    assert one["de_auprc"].notna().sum() >= 5
+    for name in DE_METRICS:
+        np.testing.assert_allclose(one[name], one[f"{name}_baseline"])
+        nothing = scores.loc[scores["model"] == "no_change", name].dropna()
+        assert set(nothing) == {{"de_direction": 0.5, "de_nmae": 1.0}.get(name, 0.0)}
+        # What is scored has calls against both halves, or one: about as many as against all
+        assert (one.loc[one[name].notna(), "n_de"] >= 3).all()
+    ceilings = one[[f"{name}_ceiling" for name in DE_METRICS]].dropna()
+    assert (ceilings["de_direction_ceiling"] > 0.9).all()
+
+
+def test_changes_of_a_model_hold_the_control_that_it_was_fitted_on(profiles):
+    screen = _moments.of(profiles)
+    scored = reference(screen, n_top_genes=40, folds=None)
+    table = spb.get.predictions(profiles, "ridge").to_numpy()[np.ix_(scored.perturbation, scored.genes)]
+    held = _results.noise_weights(_results.model_records(profiles, "ridge"), screen)["ridge"]
+    expected = scored.changes.scores(table, held[scored.perturbation, :-1])
+    got = spb.get.scores(profiles, models="ridge")
+    test = (got["split"] == "test").to_numpy()
+    for name in DE_METRICS:
+        np.testing.assert_allclose(got[name][test], expected[name][test])
 
 
 def test_summary_is_that_of_the_held_out_scores(profiles):
@@ -275,3 +310,58 @@ def test_truth_reaches_its_ceiling_however_it_is_given(n_control, where):
         for metric in ("l2_skill", "pearson_delta_skill", "pearson_delta_perturbed_skill"):
             assert mean.loc[(name, metric), "ci_low"] < 1 < mean.loc[(name, metric), "ci_high"]
     assert mean.loc[("changes", "l2"), "ceiling"] > 1.05 * mean.loc[("means", "l2"), "ceiling"]
+
+
+# -- without shared noise --------------------------------------------------------------------------------------------
+
+
+def null_profiles(seed):
+    """A screen on which nothing responds, with few controls in three batches."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(["control", *(f"p{i:02d}" for i in range(24))], [60, *[25] * 24])
+    batch = rng.integers(3, size=len(labels))
+    x = (
+        rng.gamma(2, 0.5, (len(labels), 60))
+        + rng.gamma(1, 0.3, (3, 60))[batch]
+        + 0.1 * rng.gamma(1, 1, (len(labels), 1))
+    )
+    obs = pd.DataFrame(
+        {"perturbation": labels, "batch": batch.astype(str)}, index=[f"c{i}" for i in range(len(labels))]
+    )
+    obs["split"] = np.where((obs["perturbation"] > "p11") & (labels != "control"), "test", "train")
+    adata = ad.AnnData(x, obs=obs, var=pd.DataFrame(index=[f"g{i:02d}" for i in range(60)]))
+    return spb.pp.profiles(adata, batch_key="batch")
+
+
+def test_what_was_fitted_on_the_same_cells_scores_nothing_without_shared_noise():
+    parts = []
+    for seed in range(6):
+        profiles = null_profiles(seed)
+        spb.tl.fit_mean(profiles)
+        spb.tl.fit_ridge(profiles)
+        spb.tl.fit_no_change(profiles)
+        table = spb.get.predictions(profiles, "mean")
+        changes = (table - table.loc["control"]).drop(index="control")
+        spb.tl.add_predictions(profiles, changes, key_added="same", kind="delta")
+        spb.tl.add_predictions(profiles, changes, key_added="elsewhere", kind="delta", fitted_on="other")
+        spb.tl.score(profiles)
+        parts.append(spb.get.scores(profiles).assign(seed=seed))
+    scores = pd.concat(parts)
+    of = (
+        scores[scores["split"] == "test"]
+        .groupby("model")[["pearson_delta", "pearson_delta_unshared", "inflation"]]
+        .mean()
+    )
+    assert (of.loc[["mean", "ridge", "same"], "pearson_delta"] > 0.25).all()
+    assert (of.loc[["mean", "ridge", "same"], "pearson_delta_unshared"].abs() < 0.1).all()
+    np.testing.assert_allclose(of["inflation"], of["pearson_delta"] - of["pearson_delta_unshared"], atol=1e-12)
+    assert of.loc["same"].to_numpy() == pytest.approx(of.loc["mean"].to_numpy(), abs=1e-6)
+    # Changes that were predicted elsewhere hold no noise of this screen
+    np.testing.assert_allclose(of.loc["elsewhere", "inflation"], 0, atol=1e-12)
+    perturbed = scores[scores["split"] == "test"].groupby("model")["pearson_delta_perturbed_unshared"].mean()
+    assert abs(perturbed["no_change"]) < 0.05
+    summary = spb.get.summary(profiles, subset="all").set_index(["model", "metric"])
+    assert summary.loc[("ridge", "pearson_delta_unshared_skill"), "note"] == "no reproducible response"
+    seen = scores[scores["split"] != "test"]
+    assert seen[["pearson_delta_unshared", "cosine_delta_unshared", "inflation"]].isna().all().all()
+    assert seen["pearson_delta"].notna().all()

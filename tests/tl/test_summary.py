@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scpertbias._core.metrics import METRICS
+from scpertbias._core.de import DE_METRICS
+from scpertbias._core.metrics import ALL_METRICS
 from scpertbias._core.noise import NoiseShape
-from scpertbias._core.resampling import benjamini_hochberg
-from scpertbias.tl._summary import SMALL_FOLDS, predicted_by_all, summarize
+from scpertbias._core.resampling import NO_ROOM, benjamini_hochberg
+from scpertbias.tl._summary import NO_CALLS, SMALL_FOLDS, predicted_by_all, summarize
 
 RNG = np.random.default_rng(0)
 A2 = 0.01
@@ -20,15 +21,19 @@ def frame(model, n=20, *, better=0.0, gaps=(), **columns):
     """Scores of a model that is better than its baseline by a constant."""
     base = np.random.default_rng(1).uniform(0.5, 1, n)
     out = pd.DataFrame({"model": model, "perturbation": [f"p{i:02d}" for i in range(n)], "split": "test"})
-    for name, metric in METRICS.items():
+    for name, metric in ALL_METRICS.items():
         gain = better if metric.higher_is_better else -better
         out[name] = (1.0 if name == "l2_ratio" else base) + gain
         if name != "l2_ratio":
             out[f"{name}_baseline"] = base
         out[f"{name}_ceiling"] = base + (0.3 if metric.higher_is_better else -0.3)
     out = out.drop(columns="discrimination_ceiling").assign(l2_baseline_ceiling=base - 0.3)
-    out["control_noise"], out["detected"] = 0.01, pd.array(np.arange(n) % 3 > 0, dtype="boolean")
-    out.loc[list(gaps), list(METRICS)] = np.nan
+    out["inflation"], out["control_noise"], out["detected"] = (
+        0.01,
+        0.01,
+        pd.array(np.arange(n) % 3 > 0, dtype="boolean"),
+    )
+    out.loc[list(gaps), list(ALL_METRICS)] = np.nan
     return out.assign(**columns)
 
 
@@ -75,7 +80,7 @@ def test_paired_differences_are_sharper_than_the_scores():
 def test_q_is_within_a_model():
     scores = pd.concat([frame("a", better=0.1), frame("b", better=0.0)], ignore_index=True)
     noise = RNG.normal(0, 0.02, len(scores))
-    for name in METRICS:
+    for name in ALL_METRICS:
         scores[name] += noise
     summary = summarize(scores, shape=shape())
     for model, rows in summary.groupby("model"):
@@ -86,7 +91,9 @@ def test_q_is_within_a_model():
 def test_few_perturbations_are_not_ranked():
     got = look(summarize(frame("a", n=9, better=0.1), shape=shape()), "a")
     assert got[["ci_low", "ci_high", "p", "q"]].isna().all().all()
-    assert got["estimate"].drop(["pearson_delta_skill", "pearson_delta_perturbed_skill"]).notna().all()
+    scaled = [f"{name}_skill" for name, metric in ALL_METRICS.items() if metric.scaled and name != "l2"]
+    assert got["estimate"].drop(scaled).notna().all()
+    assert got.loc[scaled, "estimate"].isna().all()
     assert got.loc["pearson_delta_skill", "note"] == "fewer than 10 perturbations"
     assert got.loc["l2", "note"] == "9 perturbations: no interval, no ranking"
 
@@ -99,12 +106,28 @@ def test_small_folds_are_the_reason_why_there_is_no_discrimination():
 
 
 def test_notes_on_control_noise_and_on_constant_models():
-    scores = frame("a", better=0.1).assign(control_noise=0.3)
+    scores = frame("a", n=60, better=0.1).assign(control_noise=0.3, inflation=0.08)
     got = look(summarize(scores, shape=shape(), constant=["a"]), "a")["note"]
     assert "control noise 0.30 > 0.1" in got["pearson_delta"]
-    assert got["l2"] == ""
+    assert "inflation 0.08 > 0.05: read pearson_delta_unshared" in got["pearson_delta"]
+    assert got["l2"] == got["pearson_delta_unshared"] == ""
     assert got["pearson_delta_perturbed"].startswith("one prediction for all unseen perturbations")
     assert got["discrimination"] == "one prediction for all unseen perturbations"
+
+
+def test_intervals_of_few_perturbations_in_number_or_in_effect_are_labeled():
+    """With heavy tails a few perturbations make most of an error: its interval is too narrow, and says so."""
+    many, few = frame("a", n=60, better=0.1), frame("b", n=49, better=0.1)
+    heavy = frame("c", n=60, better=0.1)
+    heavy.loc[0, "l2"] += 20
+    notes = {}
+    for scores in (many, few, heavy):
+        model = scores["model"].iloc[0]
+        notes[model] = look(summarize(scores, shape=shape()), model)["note"]
+    assert notes["a"]["l2"] == notes["c"]["mae"] == notes["a"]["l2_skill"] == ""
+    assert notes["b"]["l2"] == notes["b"]["l2_skill"] == notes["c"]["l2"] == "approximate interval"
+    none = look(summarize(frame("a", n=9), shape=shape()), "a")["note"]
+    assert not none.str.contains("approximate").any()
 
 
 def test_no_room():
@@ -123,11 +146,11 @@ def test_no_room():
 def scattered(n=24):
     """Scores of a model that differ from the baseline by more here and less there, some not at all known."""
     scores, rng = frame("a", n), np.random.default_rng(3)
-    for name in METRICS:
+    for name in ALL_METRICS:
         scores[name] += rng.normal(-0.1, 0.05, n)
     scores["l2_baseline_ceiling"] *= rng.uniform(0.8, 1, n)
     scores["discrimination"] = rng.beta(3, 1, n)
-    scores.loc[[2, 7], list(METRICS)] = np.nan
+    scores.loc[[2, 7], list(ALL_METRICS)] = np.nan
     return scores
 
 
@@ -183,7 +206,7 @@ def test_one_prediction_has_no_interval_of_discrimination():
 @pytest.mark.parametrize("tiny", [0.0, 1e-7])
 def test_rounding_is_no_difference(tiny):
     scores = frame("a")
-    for name in METRICS:
+    for name in ALL_METRICS:
         scores[name] += tiny * RNG.normal(size=len(scores))
     got = look(summarize(scores, shape=shape()), "a")
     assert got["p"].isna().all()
@@ -209,3 +232,31 @@ def test_predicted_by_all_goes_over_regimes():
     )
     assert predicted_by_all(scores) == {"p00", "p03"}
     assert predicted_by_all(pd.concat([scores, frame("c", n=4, gaps=range(4)).assign(regime="full")])) == set()
+
+
+def test_scores_of_differential_expression_are_scaled_in_their_direction():
+    got = look(summarize(frame("a", better=0.15), shape=shape()), "a")
+    for name in DE_METRICS:
+        assert got.loc[f"{name}_skill", "estimate"] == pytest.approx(0.5)  # half of the 0.3 to the ceiling
+        assert got.loc[f"{name}_skill", "ci_low"] > 0.4
+        assert got.loc[name, "difference_to_mean"] == pytest.approx(0.15)
+    no_ceiling = frame("a", better=0.15)
+    no_ceiling["de_nmae_ceiling"] = no_ceiling["de_nmae_baseline"]
+    assert look(summarize(no_ceiling, shape=shape()), "a").loc["de_nmae_skill", "note"] == NO_ROOM
+
+
+def test_perturbations_without_calls_are_the_reason_why_there_is_no_score():
+    scores = frame("a").assign(de_auprc=np.nan)
+    scores.loc[:4, "de_spearman"] = np.nan
+    got = look(summarize(scores, shape=shape()), "a")
+    assert got.loc["de_auprc", "note"] == NO_CALLS
+    assert np.isnan(got.loc["de_auprc_skill", "estimate"])
+    assert got.loc["de_spearman", "n"] == 15
+
+
+def test_the_mean_itself_is_no_different_where_scores_of_genes_jump():
+    scores = frame("a")
+    scores["de_auprc"] += 1e-3  # genes of equal size in another order
+    got = look(summarize(scores, shape=shape()), "a")
+    assert got.loc["de_auprc", "difference_to_mean"] == 0
+    assert np.isnan(got.loc["de_auprc", "p"])

@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from .flags import LISTS
-from .options import as_name, parser
+from .options import parser
+from .values import as_name
 
 NO_KEYS = {"command", "file", "config"}
 NOT_STORED = {
@@ -20,7 +21,7 @@ NOT_STORED = {
     "quiet",
     "verbose",
 }  # where it is written and what is printed, not what is computed
-REPEATABLE = {*LISTS, "--reference", "--test", "--params", "--predictions"}
+REPEATABLE = {*LISTS, "--reference", "--test", "--params", "--predictions", "--train"}
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
@@ -83,7 +84,7 @@ def _value(name: str, value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return repr(value)
-    if name == "predictions":
+    if name in ("predictions", "train"):
         value = f"{value[0]}={value[1]}"
     elif name == "params":
         value = f"{value[0]}.{value[1]}={json.dumps(value[2])}"

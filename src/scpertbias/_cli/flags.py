@@ -6,7 +6,7 @@ import ast
 import re
 import shlex
 
-from .options import as_name
+from .values import as_name
 
 FLAGS = {
     "groupby": "--groupby",
@@ -38,6 +38,8 @@ FLAGS = {
     "n_jobs": "--n-jobs",
     "cache": "--cache",
     "modality": "--modality",
+    "command": "--train",
+    "time_limit": "--train-time-limit",
 }
 LISTS = ("--models", "--regimes", "--batch", "--covariates")  # a comma separates their names
 _NAMES = "|".join(FLAGS)

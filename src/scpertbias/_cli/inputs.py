@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from mudata import MuData
 from .. import _compat, _keys, _store, _validate
 from .._files import read_predicted, reading
 from .._inspect.source import modality_of
+from .._keys import FULL
 from .._moments.streaming import beginning
 from ..ds._simulation.assemble import TRUTH
-from .options import FORMATS
+from .values import FORMATS
 
 
 def read_cells(
@@ -56,6 +58,12 @@ def _on_disk(file: Any, values: Any, layer: str | None) -> ad.AnnData:
     x = values if hasattr(values, "dtype") else ad.io.sparse_dataset(values)
     key = f"uns/{_keys.ROOT}/{_keys.LAYERS}/{layer}"
     record = ad.io.read_elem(file[key]) if key in file else None
+    if layer is None and "layers/counts" in file:  # beside log-normalized values, for what is exported
+        counts = file["layers/counts"]
+        counts = counts if hasattr(counts, "dtype") else ad.io.sparse_dataset(counts)
+        return ad.AnnData(
+            X=x, obs=ad.io.read_elem(file["obs"]), var=ad.io.read_elem(file["var"]), layers={"counts": counts}
+        )
     return _store.assembled(x, ad.io.read_elem(file["obs"]), ad.io.read_elem(file["var"]), layer, record)
 
 
@@ -76,8 +84,21 @@ def read_net(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, sep="\t" if path.suffix in (".tsv", ".txt") else ",")
 
 
+def predictions_by_model(files: Sequence[tuple[str, Path]], how: Mapping[str, Any]) -> dict[str, Any]:
+    """Return other models' predictions as :func:`scpertbias.tl.audit` takes them; ``NAME@REGIME`` names what was trained again."""
+    trainings: dict[str, dict[str, Any]] = {}
+    for name, path in files:
+        model, at, training = name.partition("@")
+        training = training if at else FULL
+        if training in trainings.setdefault(model, {}):
+            msg = f"--predictions {name} is passed twice; each model has one file for each regime"
+            raise ValueError(msg)
+        trainings[model][training] = {"predictions": read_predictions(path), **how}
+    return {model: parts[FULL] if list(parts) == [FULL] else parts for model, parts in trainings.items()}
+
+
 def read_predictions(path: Path) -> ad.AnnData | pd.DataFrame:
-    """Return another model's predictions: an AnnData, or a table whose first column names the perturbation."""
+    """Return predictions: an AnnData, or a table whose first column names the perturbation."""
     return read_cells(path)[0] if path.suffix in FORMATS else read_predicted(path)
 
 

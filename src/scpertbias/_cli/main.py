@@ -8,7 +8,6 @@ import shlex
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -16,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config import as_toml, parsed
+from .export import export
 from .flags import in_flags
 from .inspection import echo_inspection, print_inspection
+from .notes import UsageError, batch_columns, noted, sayer
 from .options import model_params
 from .signals import StopSignal, stoppable
 
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parsed(argv)
     args.command_line, args.start = shlex.join(["scpertbias", *argv]), time.perf_counter()
     runs = {"inspect": print_inspection, "audit": _audit, "report": _report, "demo": _demo, "schema": _schema}
+    runs["export"] = export
     try:
         # To look at a file needs neither figures nor scanpy: it answers at once.
         with (
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stoppable(),
         ):
             return runs[args.command](args)
-    except _UsageError as err:
+    except UsageError as err:
         print(f"scpertbias: error: {err}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:  # whoever read the output has gone; what was asked for is written
@@ -61,10 +63,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("scpertbias: interrupted; nothing is left half-written", file=sys.stderr)
         return 128 + signal.SIGINT
-
-
-class _UsageError(Exception):
-    """What argparse cannot see: output that would be overwritten, options that do not fit."""
 
 
 @contextmanager
@@ -90,7 +88,7 @@ def _report(args: argparse.Namespace) -> int:
     out = args.out or args.file.with_suffix(".html")
     if out.exists() and not args.force:
         msg = f"{out} exists; pass --force to replace it, or --out"
-        raise _UsageError(msg)
+        raise UsageError(msg)
     report(read_audit(args.file), out, title=args.title)
     print(out)
     return OK
@@ -110,11 +108,11 @@ def _audit(args: argparse.Namespace) -> int:
     if args.dry_run:
         return print_inspection(args)
     if why := objection(out, force=args.force):
-        raise _UsageError(why)
+        raise UsageError(why)
     mdata = _audit_file(args)
     try:
         with whole_folder(out) as folder:
-            _write(mdata, folder, _say(args))
+            _write(mdata, folder, sayer(args))
             (folder / "config.toml").write_text(as_toml(args), encoding="utf-8")
     except OSError as err:
         msg = f"{out} cannot be written ({err}); what it held before is as it was"
@@ -130,17 +128,17 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     from .. import _store, get, pp, tl
     from .._report.planted import planted_table
     from .._report.provenance import sha256, versions
-    from .inputs import holds_counts, read_cells, read_net, read_predictions
+    from .inputs import holds_counts, predictions_by_model, read_cells, read_net
 
-    say, start = _say(args), time.perf_counter()
+    say, start = sayer(args), time.perf_counter()
     if not args.quiet:
         echo_inspection(args)
     say(f"reading {args.file}")
     adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
     net, sets = (None if path is None else read_net(path) for path in (args.net, args.sets))
     how = {name: vars(args)[name] for name in ("kind", "control", "obsm", "test")}
-    external = {name: {"predictions": read_predictions(path), **how} for name, path in args.predictions or []}
-    with _noted(say) as notes:
+    external = predictions_by_model(args.predictions or [], how)
+    with noted(say) as notes:
         if args.species != "human":
             pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
         normalize = holds_counts(adata, args.layer)
@@ -162,25 +160,13 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     return mdata
 
 
-@contextmanager
-def _noted(say: Any) -> Iterator[list[str]]:
-    """Collect warnings as notes, and print each once, also where an error follows."""
-    from .._files import one_line
-
-    notes: list[str] = []
-    with warnings.catch_warnings(record=True) as records:
-        warnings.simplefilter("always")
-        try:
-            yield notes
-        finally:
-            notes += dict.fromkeys(in_flags(one_line(w.message)) for w in records)
-            for note in notes:
-                say(f"note: {note}")
-
-
 def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of the audit that the command line has; the defaults are those of the function."""
+    from ..tl._audit.audit import MODELS
+
     models = [] if args.models == ["none"] else args.models
+    if args.train:
+        models = [*(MODELS if models is None else models), *_trained(args)]
     options = {
         "models": models,
         "regimes": args.regimes,
@@ -201,7 +187,7 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "keep_predictions": False if args.tables_only else None,
     }
     always = {
-        "batch_key": _batch_key(args.batch),
+        "batch_key": batch_columns(args.batch),
         "groupby": args.groupby,
         "split_key": args.split_key,
         "min_cells": args.min_cells,
@@ -211,11 +197,14 @@ def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
     return always | {key: value for key, value in options.items() if value is not None}
 
 
-def _batch_key(columns: list[str] | None) -> str | list[str] | None:
-    """Return the columns with batches: by default those that the audit finds."""
-    if columns is None or columns == ["auto"]:
-        return "auto"
-    return None if columns == ["none"] else columns
+def _trained(args: argparse.Namespace) -> list[Any]:
+    """Return the models of --train."""
+    from .. import tl
+
+    options = {name: getattr(args, name) for name in ("kind", "control")}
+    options |= {"folds": args.train_folds, "n_random": args.train_random, "shell": args.train_shell}
+    options |= {"time_limit": args.train_time_limit, "train_only": not args.train_all_cells}
+    return [tl.external_model(name, command=command, **options) for name, command in args.train]
 
 
 def _write(mdata: MuData, folder: Path, say: Any) -> None:
@@ -246,12 +235,12 @@ def _demo(args: argparse.Namespace) -> int:
         foreign = [p.name for p in sorted(args.out.iterdir()) if p.name not in own]
         if foreign:
             msg = f"{args.out} holds files that are no demo's ({', '.join(foreign[:3])}); choose another --out"
-            raise _UsageError(msg)
+            raise UsageError(msg)
     for name in runs:
         if why := objection(args.out / name, force=True):
-            raise _UsageError(why)
+            raise UsageError(why)
     args.out.mkdir(parents=True, exist_ok=True)
-    _say(args)("making the screens: one bundled, one simulated")
+    sayer(args)("making the screens: one bundled, one simulated")
     with whole_file(args.out / "papalexi_2021.h5ad") as path:
         ds.papalexi_2021().write_h5ad(path, compression="gzip")
     # Modules that share most of their program, and a good net: the graph models on the perturbations axis can learn.
@@ -284,11 +273,3 @@ def _answer_lines(mdata: MuData, *, verbose: bool) -> list[str]:
         lines += ["Read with care", *(f"  - {caution['text']}" for caution in cautions)]
     planted = [] if page["planted"] is None else page["planted"].to_dict("records")
     return lines + [f"Planted, {row['quantity']}: {row['planted']}. Found: {row['found']}." for row in planted]
-
-
-def _say(args: argparse.Namespace) -> Any:
-    def say(text: str) -> None:
-        if not args.quiet:
-            print(f"scpertbias [{time.perf_counter() - args.start:5.1f} s] {text}", file=sys.stderr, flush=True)
-
-    return say

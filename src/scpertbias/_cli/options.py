@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .._keys import REGIMES
+from .values import LOOKED_AT, cells, gigabytes, inspectable, names, parameter, prediction
+from .values import command as train_command
 
-FORMATS = (".h5ad", ".zarr", ".h5mu")
-LOOKED_AT = (*FORMATS, ".h5")
 EXIT_CODES = """exit codes:
   0    done
   1    the data or a file are not as needed
@@ -35,8 +33,15 @@ EXAMPLES = {
   scpertbias audit screen.h5ad --models none                  # the screen alone, no model
   scpertbias audit screen.h5ad --predictions gears=gears.h5ad --predictions mine=mine.csv
   scpertbias audit screen.h5ad --predictions mine=deltas.csv --kind delta --split-key set
+  scpertbias audit screen.h5ad --predictions mine=full.csv --predictions mine@no_mt_ribo=retrained.csv
+  scpertbias audit screen.h5ad --cache parts --train mine='python train.py --cells {cells} --out {predictions}'
   scpertbias audit screen.h5ad --models mean,ridge --params ridge.alpha=1.0
   scpertbias audit screen.h5ad --n-jobs 8 --cache parts       # an audit that was interrupted goes on""",
+    "export": """examples:
+  scpertbias export screen.h5ad --out regimes                 # one file per regime, and a data card
+  scpertbias export screen.h5ad --out regimes --train-only --n-random 20
+  scpertbias export screen.h5ad --out regimes --regimes full,no_mt_ribo,regressed
+  scpertbias audit regimes/full.h5ad --predictions mine=full.csv --predictions mine@no_mt_ribo=retrained.csv""",
     "report": """examples:
   scpertbias report audit/audit.h5mu --out page.html
   scpertbias report audit/audit.h5mu --title 'K562, day 6' --force""",
@@ -48,76 +53,8 @@ EXAMPLES = {
 }
 
 
-def _gigabytes(text: str) -> float:
-    """Return a number that is not negative (0: cells are always read in parts)."""
-    value = float(text)
-    if not value >= 0:
-        msg = f"{text} is no amount of memory, in gigabytes"
-        raise argparse.ArgumentTypeError(msg)
-    return value
-
-
-def _cells(text: str) -> Path:
-    """Return the path of a file with cells."""
-    return _path(text, FORMATS)
-
-
-def _inspectable(text: str) -> Path:
-    """Return the path of a file that can be inspected."""
-    return _path(text, LOOKED_AT)
-
-
-def _path(text: str, formats: tuple[str, ...]) -> Path:
-    path = Path(text)
-    if path.suffix not in formats:
-        msg = f"{path.name} must end in {', '.join(formats[:-1])} or {formats[-1]}"
-        if path.suffix == ".h5":
-            msg += "; a matrix of Cell Ranger has no labels of perturbations: add them to obs, and write an .h5ad"
-        raise argparse.ArgumentTypeError(msg)
-    return path
-
-
-def _names(text: str) -> list[str]:
-    """Return names that commas separate; double quotes hold a name with a comma together."""
-    try:
-        names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True))]
-    except csv.Error as err:
-        raise argparse.ArgumentTypeError(str(err)) from err
-    if not names or "" in names:
-        msg = f"{text!r}: a name is empty"
-        raise argparse.ArgumentTypeError(msg)
-    return names
-
-
-def as_name(text: str) -> str:
-    """Return a name as one element of names with commas."""
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"') else text
-
-
-def _prediction(text: str) -> tuple[str, Path]:
-    """Return a model's name and the file of its predictions."""
-    name, _, path = text.partition("=")
-    if not name or not path:
-        msg = f"{text}: NAME=FILE is expected"
-        raise argparse.ArgumentTypeError(msg)
-    return name, Path(path)
-
-
-def _parameter(text: str) -> tuple[str, str, Any]:
-    """Return model, name and value of a parameter; a value is read as JSON, and as text where it is none."""
-    name, equals, value = text.partition("=")
-    model, dot, key = name.partition(".")
-    if not (equals and dot and model and key):
-        msg = f"{text}: MODEL.NAME=VALUE is expected, as in ridge.alpha=1.0"
-        raise argparse.ArgumentTypeError(msg)
-    try:
-        return model, key, json.loads(value)
-    except json.JSONDecodeError:
-        return model, key, value
-
-
 # Labels and patterns may hold a comma: --reference and --test stay one value a flag.
-NAMES: dict[str, Any] = {"action": "extend", "type": _names, "metavar": "NAME"}
+NAMES: dict[str, Any] = {"action": "extend", "type": names, "metavar": "NAME"}
 
 
 class _Version(argparse.Action):
@@ -151,12 +88,14 @@ def parser(defaults: Mapping[str, Any] | None = None) -> argparse.ArgumentParser
         )
 
     look = command("inspect", "look at a file: what it holds, what its labels mean, and the command that audits it")
-    look.add_argument("file", type=_inspectable, metavar="FILE", help=f"cells: {', '.join(LOOKED_AT)}")
+    look.add_argument("file", type=inspectable, metavar="FILE", help=f"cells: {', '.join(LOOKED_AT)}")
     _labels(look.add_argument, groupby=None)
     _quiet(look)
     audit = command("audit", "audit a screen and write the report: a folder with page, JSON, tables and all results")
     _audit(audit)
     audit.set_defaults(**defaults or {})
+    export = command("export", "write the cells of each regime for models that are trained elsewhere, and a data card")
+    _export(export)
     page = command("report", "render the page of an audit again, without computing anything")
     page.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
     page.add_argument("--out", type=Path, metavar="FILE.html", help="page to write; default: FILE's name with .html")
@@ -199,40 +138,11 @@ def _labels(add: Any, *, groupby: str | None) -> None:
     add("--modality", metavar="NAME", help="modality of an .h5mu file (rna, gex, or the one with the most features)")
 
 
-def _models(command: argparse.ArgumentParser) -> None:
-    """Add the options of models, those to fit and those of others."""
-    add = command.add_argument_group("the models").add_argument
-    add("--models", **NAMES, help="models to fit, 'none' for the screen alone; repeatable, or with commas")
-    add(
-        "--params",
-        type=_parameter,
-        action="append",
-        metavar="MODEL.NAME=VALUE",
-        help="parameter of a model's fit; repeatable",
-    )
-    add("--predictions", type=_prediction, action="append", metavar="NAME=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
-        "(perturbations × genes, first column the perturbation); repeatable")  # fmt: skip
-    add("--kind", choices=("expression", "delta", "log2fc"), default="expression",
-        help="what --predictions are: expression, or changes against control (%(default)s)")  # fmt: skip
-    add("--control", choices=("observed", "predicted"), default="observed",
-        help="control that predicted changes start from (%(default)s)")  # fmt: skip
-    add("--obsm", metavar="NAME", help="slot of a predicted .h5ad to read instead of its X")
-    add("--test", action="append", metavar="NAME",
-        help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip
-    add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
-    add("--sets", type=Path, metavar="FILE", help="gene sets to look for: .csv or .tsv with source, target")
-    add("--n-top-genes", type=int, metavar="N", help="genes of highest mean in control that scores are over (1000)")
-    add("--regimes", **NAMES, help=f"{', '.join(REGIMES)}; repeatable, or with commas")
-    add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
-    add("--n-random", type=int, metavar="N", help="random removals of genes beside the regimes (20)")
-
-
-def _audit(command: argparse.ArgumentParser) -> None:
-    command.usage = "scpertbias audit FILE [option ...]"
+def _screen(command: argparse.ArgumentParser, add: Any) -> None:
+    """Add the file, and the options that say how its cells are read."""
     command.add_argument(
-        "file", type=_cells, metavar="FILE", help="cells: .h5ad, .zarr or .h5mu; raw counts are normalized on the fly"
+        "file", type=cells, metavar="FILE", help="cells: .h5ad, .zarr or .h5mu; raw counts are normalized on the fly"
     )
-    add = command.add_argument_group("the screen").add_argument
     _labels(add, groupby="perturbation")
     add(
         "--batch",
@@ -240,7 +150,6 @@ def _audit(command: argparse.ArgumentParser) -> None:
         help="columns of obs with batches; repeatable, or with commas ('auto': confounded ones; or 'none')",
     )
     add("--split-key", metavar="COLUMN", default="split", help="column of obs with train, val and test (%(default)s)")
-    add("--guide", metavar="COLUMN", help="column of obs with guides, whose two halves are then compared")
     add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
     add("--covariates", **NAMES, help="columns of obs to regress out (pct_counts_mt); repeatable, or with commas")
     add("--layer", metavar="NAME", help="layer to read instead of X")
@@ -260,10 +169,90 @@ def _audit(command: argparse.ArgumentParser) -> None:
     )
     add("--size-factors", metavar="COLUMN", help="column of obs with each cell's size, for raw counts")
     add("--species", choices=("human", "mouse"), default="human", help="names of MT and RP genes (%(default)s)")
+
+
+def _memory(add: Any) -> None:
+    add("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (%(default)s)")
+    add(
+        "--memory",
+        type=gigabytes,
+        default=4.0,
+        metavar="GB",
+        help="cells that take more memory are read in parts (%(default)g)",
+    )
+
+
+def _export(command: argparse.ArgumentParser) -> None:
+    command.usage = "scpertbias export FILE [option ...]"
+    _screen(command, command.add_argument_group("the screen").add_argument)
+    add = command.add_argument_group("what is written").add_argument
+    add(
+        "--regimes",
+        **NAMES,
+        help=f"{', '.join(REGIMES)}; by default those that stay sparse, all but regressed; repeatable, or with commas",
+    )
+    add("--n-random", type=int, metavar="N", default=0, help="regimes without as many random genes (%(default)s)")
+    add("--train-only", action="store_true", help="leave out the cells of the test perturbations")
+    _memory(add)
+    add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _regimes, here")
+    add("--force", action="store_true", help="replace an earlier export in DIR")
+    _quiet(command)
+
+
+def _models(command: argparse.ArgumentParser) -> None:
+    """Add the options of models, those to fit and those of others."""
+    add = command.add_argument_group("the models").add_argument
+    add("--models", **NAMES, help="models to fit, 'none' for the screen alone; repeatable, or with commas")
+    add(
+        "--params",
+        type=parameter,
+        action="append",
+        metavar="MODEL.NAME=VALUE",
+        help="parameter of a model's fit; repeatable",
+    )
+    add("--predictions", type=prediction, action="append", metavar="NAME[@REGIME]=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
+        "(perturbations × genes, first column the perturbation); NAME@no_mt where it was trained again; repeatable")  # fmt: skip
+    add("--kind", choices=("expression", "delta", "log2fc"), default="expression",
+        help="what --predictions and --train are: expression, or changes against control (%(default)s)")  # fmt: skip
+    add("--control", choices=("observed", "predicted"), default="observed",
+        help="control that predicted changes start from (%(default)s)")  # fmt: skip
+    add("--obsm", metavar="NAME", help="slot of a predicted .h5ad to read instead of its X")
+    add("--test", action="append", metavar="NAME",
+        help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip
+    add("--train", type=train_command, action="append", metavar="NAME=COMMAND",
+        help="a model of your own, trained in every regime: {cells}, {perturbations}, {predictions}, {seed}, {regime}, {fold} "
+        "and {folder} in the command are filled in; repeatable")  # fmt: skip
+    add("--train-folds", action="store_true", help="cross-fit the models of --train over the folds")
+    add(
+        "--train-random",
+        type=int,
+        metavar="N",
+        default=0,
+        help="trainings of --train without random genes (%(default)s)",
+    )
+    add("--train-shell", action="store_true", help="pass the commands of --train to a shell")
+    add("--train-time-limit", type=float, metavar="SECONDS", help="time after which a training of --train is stopped")
+    add(
+        "--train-all-cells",
+        action="store_true",
+        help="leave held-out cells in the files of --train, marked 'test' in split",
+    )
+    add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
+    add("--sets", type=Path, metavar="FILE", help="gene sets to look for: .csv or .tsv with source, target")
+    add("--n-top-genes", type=int, metavar="N", help="genes of highest mean in control that scores are over (1000)")
+    add("--regimes", **NAMES, help=f"{', '.join(REGIMES)}; repeatable, or with commas")
+    add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
+    add("--n-random", type=int, metavar="N", help="random removals of genes beside the regimes (20)")
+
+
+def _audit(command: argparse.ArgumentParser) -> None:
+    command.usage = "scpertbias audit FILE [option ...]"
+    add = command.add_argument_group("the screen").add_argument
+    _screen(command, add)
+    add("--guide", metavar="COLUMN", help="column of obs with guides, whose two halves are then compared")
     _models(command)
     add = command.add_argument_group("running and writing").add_argument
     add("--config", type=Path, metavar="FILE", help="options from TOML, as DIR/config.toml has them; flags win")
-    add("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (%(default)s)")
     add("--n-jobs", type=int, metavar="N", help="fits to run at a time; no result depends on it (scanpy's setting)")
     add(
         "--cache",
@@ -271,13 +260,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder in which finished parts are kept, to go on after an interruption",
     )
-    add(
-        "--memory",
-        type=_gigabytes,
-        default=4.0,
-        metavar="GB",
-        help="cells that take more memory are read in parts (%(default)g)",
-    )
+    _memory(add)
     add("--tables-only", action="store_true", help="store no predictions and attributions in audit.h5mu")
     add("--title", metavar="TEXT", help="title of the report")
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _audit, here")

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.moments import Moments
+from scpertbias._core.noise import NoiseShape
+from scpertbias._core.z_scores import z_scores
 
 # Predictions may have been stored as float32: what differs by less than that rounding is the same.
 ROUNDING = float(np.finfo(np.float32).eps)
@@ -26,7 +30,20 @@ def row_norm(values: FloatArray) -> FloatArray:
     return norms
 
 
-def correlation(first: FloatArray, second: FloatArray, reference: FloatArray | float = 0.0) -> FloatArray:
+def centered(values: FloatArray) -> FloatArray:
+    """Rows less their means."""
+    less_mean: FloatArray = values - values.mean(axis=1, keepdims=True)
+    return less_mean
+
+
+def correlation(
+    first: FloatArray,
+    second: FloatArray,
+    reference: FloatArray | float = 0.0,
+    *,
+    shared: FloatArray | None = None,
+    cosine: bool = False,
+) -> FloatArray:
     """Pearson correlation over genes of `first - reference` with `second - reference`, row by row.
 
     A side that is constant over genes, up to the rounding of what was subtracted, gives 0. A side with NaN gives NaN.
@@ -37,6 +54,10 @@ def correlation(first: FloatArray, second: FloatArray, reference: FloatArray | f
         Rows x genes.
     reference
         Shared by both sides; anything that broadcasts to rows x genes.
+    shared
+        Part of the product of both sides that is left out (R); then the result is not cut to [−1, 1].
+    cosine
+        Whether sides are not centered over genes.
 
     Returns
     -------
@@ -45,20 +66,19 @@ def correlation(first: FloatArray, second: FloatArray, reference: FloatArray | f
     sides, constant = [], np.zeros(first.shape[0], dtype=np.bool_)
     reference_rows = np.broadcast_to(np.asarray(reference, dtype=np.float64), first.shape)
     for side in (first, second):
-        centered = side - reference
-        centered -= centered.mean(axis=1, keepdims=True)
-        norm = row_norm(centered)
+        about = side - reference if cosine else centered(side - reference)
+        norm = row_norm(about)
         # The rounding error of a difference has the size of its terms, not of the difference.
         constant |= norm <= ROUNDING * np.hypot(row_norm(side), row_norm(reference_rows))
-        sides.append((centered, norm))
+        sides.append((about, norm))
     (left, left_norm), (right, right_norm) = sides
     norms = left_norm * right_norm
     known = ~np.isnan(norms)
     # x_i · y_i of the centered sides
-    products = np.einsum("ij,ij->i", left, right)
+    products = np.einsum("ij,ij->i", left, right) - (0.0 if shared is None else shared)
     result = np.where(known, 0.0, np.nan)
     np.divide(products, norms, out=result, where=known & ~constant & (norms > 0))
-    return np.clip(result, -1.0, 1.0)
+    return np.clip(result, -1.0, 1.0) if shared is None else result
 
 
 @dataclass(frozen=True)
@@ -93,6 +113,8 @@ class Truth:
         Genes that are the target of any row (G), which `discrimination` leaves out.
     z
         Observed effects over their standard errors (R x G); NaN where too few cells carry the gene.
+    centered_share
+        Share of the squared noise that is left when it is centered over genes.
     """
 
     observed: FloatArray
@@ -108,6 +130,34 @@ class Truth:
     groups: IntArray
     target_columns: BoolArray
     z: FloatArray
+    centered_share: float
+
+    @classmethod
+    def of(cls, moments: Moments, rows: IntArray, genes: IntArray, shape: NoiseShape, **references: Any) -> Truth:
+        """Take it from some rows and genes of the moments; what it is compared with is given.
+
+        Parameters
+        ----------
+        moments, rows, genes
+            Where the observed means are.
+        shape
+            Noise of the screen.
+        **references
+            ``centroid``, ``centroid_weights``, ``centroid_noise``, ``groups``, ``target_columns``.
+        """
+        var = moments.var[np.ix_(rows, genes)]
+        return cls(
+            observed=moments.mean[np.ix_(rows, genes)],
+            var=np.where(np.isfinite(var), var, moments.pooled_var[genes]),
+            n_cells=moments.n[rows],
+            weights=moments.weights[rows],
+            control=moments.control[genes],
+            control_var=np.nan_to_num(moments.control_var[:, genes]),
+            n_control=moments.n_control,
+            z=z_scores(moments, rows)[:, genes],
+            centered_share=shape.centered_share(genes),
+            **references,
+        )
 
     def __post_init__(self) -> None:
         (rows, genes), batches = self.observed.shape, len(self.n_control)

@@ -10,6 +10,7 @@ import numpy as np
 from scpertbias._core.arrays import FloatArray
 from scpertbias._core.ceilings import ROUNDING, Truth, row_norm
 from scpertbias._core.control_variance import ControlBlocks
+from scpertbias._core.correlations import CORRELATIONS, CorrelationKind, NoiseWeights, shared_noise
 from scpertbias._core.pearson_ceilings import CeilingTerms
 
 
@@ -37,7 +38,7 @@ def variance_of(blocks: ControlBlocks, along: FloatArray) -> float:
 
 
 def score_derivatives(
-    predictions: FloatArray, truth: Truth, weights: FloatArray, blocks: ControlBlocks
+    predictions: FloatArray, truth: Truth, held: NoiseWeights, blocks: ControlBlocks
 ) -> dict[str, Derivative]:
     """Return the derivatives of scores of predictions, by the name of the score.
 
@@ -47,16 +48,15 @@ def score_derivatives(
         Rows x genes.
     truth
         What they are compared with.
-    weights
-        Weights of the control that predictions share with observed effects (R x S): they move with the control mean less
-        these weights on its batches, so that the shares of the batches in the control are a prediction that stays.
+    held
+        How predictions move with the control.
     blocks
         Blocks of the control on the genes of the truth.
     """
     along = blocks.means.reshape(-1, truth.observed.shape[1]).T
     away, away_mean = predictions - truth.observed, truth.centroid - truth.observed
     error, error_mean = row_norm(away), truth.centroid_l2
-    moves, moves_mean = truth.weights - weights, truth.weights - truth.centroid_weights
+    moves, moves_mean = truth.weights - held.control, truth.weights - truth.centroid_weights
     on_error = _quotient(away, error) @ along
     of_mean = _quotient(away_mean, error_mean) @ along
     derivatives = {
@@ -65,13 +65,11 @@ def score_derivatives(
             ((moves, on_error / error_mean[:, None]), (moves_mean, -of_mean * (error / error_mean**2)[:, None]))
         ),
     }
-    for name, about, share in (
-        ("pearson_delta", truth.control, np.zeros_like(truth.weights)),
-        ("pearson_delta_perturbed", truth.centroid, truth.centroid_weights),
-    ):
-        on_prediction, on_observed = _of_correlation(predictions, truth.observed, about)
+    for name, kind in CORRELATIONS.items():
+        share = kind.weights(truth)
+        on_prediction, on_observed = _of_correlation(predictions, truth, held, kind)
         derivatives[name] = Derivative(
-            ((share - weights, on_prediction @ along), (share - truth.weights, on_observed @ along))
+            ((share - held.control, on_prediction @ along), (share - truth.weights, on_observed @ along))
         )
     return derivatives
 
@@ -80,12 +78,11 @@ def ceiling_derivatives(truth: Truth, predicted: FloatArray, blocks: ControlBloc
     """Return the derivatives of the ceilings of correlations; ``predicted`` is that of :meth:`Truth.noise`."""
     along = blocks.means.reshape(-1, truth.observed.shape[1]).T
     derivatives = {}
-    for name, about_centroid in (("pearson_delta", False), ("pearson_delta_perturbed", True)):
-        terms = CeilingTerms.of(truth, predicted, about_centroid=about_centroid)
-        reference, share = (truth.centroid, truth.centroid_weights) if about_centroid else (truth.control, 0.0)
+    for name, kind in CORRELATIONS.items():
+        terms = CeilingTerms.of(truth, predicted, kind)
         # d|v|² = 2 v · dv, and the observed effect moves against the control of its batches
-        products = 2 * terms.slope[:, None] * ((truth.observed - reference) @ along)
-        derivatives[name] = Derivative(((share - truth.weights, products),))
+        products = 2 * terms.slope[:, None] * (kind.effect(truth.observed, truth) @ along)
+        derivatives[name] = Derivative(((kind.weights(truth) - truth.weights, products),))
     return derivatives
 
 
@@ -113,14 +110,19 @@ def _quotient(vectors: FloatArray, size: FloatArray) -> FloatArray:
     return np.divide(vectors, size[:, None], out=np.zeros_like(vectors), where=known)
 
 
-def _of_correlation(first: FloatArray, second: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Gradients of the correlation over genes by either side (R x G); 0 where a side is constant."""
-    sides = [side - reference for side in (first, second)]
-    sides = [side - side.mean(axis=1, keepdims=True) for side in sides]
+def _of_correlation(
+    predictions: FloatArray, truth: Truth, held: NoiseWeights, kind: CorrelationKind
+) -> tuple[FloatArray, FloatArray]:
+    """Gradients of a correlation by either side (R x G); 0 where a side is constant."""
+    sides = [kind.effect(side, truth) for side in (predictions, truth.observed)]
     sizes = [row_norm(side) for side in sides]
-    rounding = ROUNDING * np.hypot(row_norm(first), row_norm(np.broadcast_to(reference, first.shape)))
+    rounding = ROUNDING * np.hypot(
+        row_norm(predictions), row_norm(np.broadcast_to(kind.reference(truth), predictions.shape))
+    )
     varies = (sizes[0] > rounding) & (sizes[1] > 0)
     u, v = (_quotient(side, np.where(varies, size, 0.0)) for side, size in zip(sides, sizes, strict=True))
-    # u · v, the correlation (R, 1)
+    # u · v, the correlation, less the noise that both sides hold (R, 1)
     r = np.einsum("rg,rg->r", u, v)[:, None]
+    if kind.unshared:
+        r = r - _quotient(shared_noise(truth, held, kind)[:, None], np.where(varies, sizes[0] * sizes[1], 0.0))
     return _quotient(v - r * u, np.where(varies, sizes[0], 0.0)), _quotient(u - r * v, np.where(varies, sizes[1], 0.0))

@@ -13,9 +13,11 @@ from scipy.spatial.distance import cdist
 from scpertbias._core import ceilings
 from scpertbias._core.arrays import FloatArray
 from scpertbias._core.ceilings import ROUNDING, Truth, correlation, row_norm
+from scpertbias._core.correlations import CORRELATIONS, NoiseWeights, unshared_correlation
+from scpertbias._core.de import DE_METRICS, DeMetric
 from scpertbias._core.pearson_ceilings import pearson_ceiling
 
-Score = Callable[[FloatArray, Truth], FloatArray]
+Score = Callable[[FloatArray, Truth], FloatArray] | Callable[[FloatArray, Truth, NoiseWeights], FloatArray]
 TruthScore = Callable[[Truth, FloatArray], FloatArray]
 """Score of the truth as a prediction that has these weights on the batches of the control."""
 
@@ -134,6 +136,8 @@ class Metric:
         Whether scores of different genes or scales may be compared.
     scaled
         Whether a scaled score is defined.
+    unshared
+        Whether noise that prediction and observed effect hold both is taken out: then the function takes it, too.
     """
 
     name: str
@@ -144,6 +148,7 @@ class Metric:
     ceiling: TruthScore | None = None
     scale_free: bool = False
     scaled: bool = False
+    unshared: bool = False
 
 
 def _error(
@@ -161,16 +166,30 @@ def _error(
     )
 
 
-def _correlation(function: Score, label: str, *, about_centroid: bool) -> Metric:
+def _correlation(function: Score, label: str) -> Metric:
     return Metric(
         name=function.__name__,
         label=label,
         best=1.0,
         higher_is_better=True,
         function=function,
-        ceiling=partial(pearson_ceiling, about_centroid=about_centroid),
+        ceiling=partial(pearson_ceiling, kind=CORRELATIONS[function.__name__]),
         scale_free=True,
         scaled=True,
+    )
+
+
+def _unshared(name: str, label: str) -> Metric:
+    return Metric(
+        name=name,
+        label=f"{label}, without shared noise",
+        best=1.0,
+        higher_is_better=True,
+        function=partial(unshared_correlation, kind=CORRELATIONS[name]),
+        ceiling=partial(pearson_ceiling, kind=CORRELATIONS[name]),
+        scale_free=True,
+        scaled=True,
+        unshared=True,
     )
 
 
@@ -185,12 +204,11 @@ METRICS: dict[str, Metric] = {
             "mean squared error of the 20 strongest genes (squared log-normalized units)",
             ceilings.mse_de20_ceiling,
         ),
-        _correlation(pearson_delta, "Pearson correlation of effects against control", about_centroid=False),
-        _correlation(
-            pearson_delta_perturbed,
-            "Pearson correlation of effects against the perturbed mean",
-            about_centroid=True,
-        ),
+        _correlation(pearson_delta, "Pearson correlation of effects against control"),
+        _correlation(pearson_delta_perturbed, "Pearson correlation of effects against the perturbed mean"),
+        _unshared("pearson_delta_unshared", "Pearson correlation of effects against control"),
+        _unshared("pearson_delta_perturbed_unshared", "Pearson correlation of effects against the perturbed mean"),
+        _unshared("cosine_delta_unshared", "cosine of effects against control"),
         _error(l2_ratio, "L2 error relative to the mean baseline", ceilings.l2_ratio_ceiling, scale_free=True),
         Metric(
             name="discrimination",
@@ -204,8 +222,14 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def evaluate(predictions: FloatArray, truth: Truth) -> dict[str, FloatArray]:
-    """Score predictions by every metric, with `control_noise` beside them.
+ALL_METRICS: dict[str, Metric | DeMetric] = {**METRICS, **DE_METRICS}
+"""Those of means and those of differential expression."""
+
+
+def evaluate(predictions: FloatArray, truth: Truth, held: NoiseWeights) -> dict[str, FloatArray]:
+    """Score predictions by every metric, with `inflation` and `control_noise` beside them.
+
+    `inflation` is what noise that both sides hold adds to `pearson_delta`.
 
     Parameters
     ----------
@@ -213,6 +237,8 @@ def evaluate(predictions: FloatArray, truth: Truth) -> dict[str, FloatArray]:
         Rows x genes; a row of NaN is a perturbation that the model cannot predict.
     truth
         What they are compared with.
+    held
+        Noise of the screen that they hold.
 
     Returns
     -------
@@ -221,7 +247,11 @@ def evaluate(predictions: FloatArray, truth: Truth) -> dict[str, FloatArray]:
     if predictions.shape != truth.observed.shape:
         msg = f"`predictions` has shape {predictions.shape}, but the observed means have {truth.observed.shape}."
         raise ValueError(msg)
-    scores = {name: metric.function(predictions, truth) for name, metric in METRICS.items()}
+    scores = {
+        name: metric.function(predictions, truth, *((held,) if metric.unshared else ()))
+        for name, metric in METRICS.items()
+    }
+    scores["inflation"] = scores["pearson_delta"] - scores["pearson_delta_unshared"]
     scores["control_noise"] = control_noise(predictions, truth)
     return scores
 

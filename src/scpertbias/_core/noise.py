@@ -39,6 +39,14 @@ class NoiseShape:
         vectors: FloatArray = self.vectors[self.row != row]
         return vectors
 
+    def centered_share(self, genes: IntArray) -> float:
+        """Share of the squared noise on some genes that is left when each vector is centered over them (φ)."""
+        vectors = self.vectors[:, genes]
+        if not len(vectors):
+            return 1 - 1 / len(genes)  # of independent genes
+        # Σ|ν − mean|² / Σ|ν|²
+        return 1 - len(genes) * float(np.sum(vectors.mean(axis=1) ** 2)) / float(np.sum(vectors**2))
+
 
 @dataclass(frozen=True)
 class NoiseParts:
@@ -110,14 +118,20 @@ def noise_shape(moments: Moments, rows: IntArray) -> NoiseShape:
     return NoiseShape(vectors, row, a2, a2 * factor, max(a3, 0.0) * factor**1.5)
 
 
-def _row_vectors(moments: Moments, rows: IntArray) -> FloatArray:
-    """Differences of the halves of rows (P, G), each half about the control of its batches."""
+def half_differences(moments: Moments, rows: IntArray) -> FloatArray:
+    """Differences of the halves of rows (P, G), each half about all control cells of its batches."""
     apart = np.zeros((len(rows), moments.mean.shape[1]))
     for a, sign in ((0, 1.0), (1, -1.0)):
         # The effect in a half has its own half of the control, which goes: Σ_b w^a_pb (c^a_b − c_b)
         of_control = np.nan_to_num(moments.control_half[a]) - moments.control_batch
         effects = moments.half[a, rows] - moments.half[a, moments.reference]
         apart += sign * (effects + moments.half_weights[a, rows] @ of_control)
+    return apart
+
+
+def _row_vectors(moments: Moments, rows: IntArray) -> FloatArray:
+    """Differences of the halves of rows (P, G), scaled to an expected square of 1."""
+    apart = half_differences(moments, rows)
     scale = np.sqrt((1 / moments.n_half[:, rows]).sum(axis=0) * moments.var[rows].sum(axis=1))
     apart /= scale[:, None]
     return apart

@@ -1,4 +1,7 @@
-"""The correlation that the truth would have with the observed effects, and how it moves with their size."""
+"""The correlation that the truth would have with the observed effects, and how it moves with their size.
+
+It is that of the plain correlations, and without the noise that both sides hold that of the unshared ones.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,25 @@ import numpy as np
 
 from scpertbias._core.arrays import FloatArray
 from scpertbias._core.ceilings import Truth, row_norm
+from scpertbias._core.correlations import CorrelationKind
 
 
-def pearson_ceiling(truth: Truth, predicted: FloatArray, *, about_centroid: bool) -> FloatArray:
-    """Correlation of the truth with the observed means, about the control or about the training mean.
+def pearson_ceiling(truth: Truth, predicted: FloatArray, kind: CorrelationKind) -> FloatArray:
+    """Correlation of the truth with the observed means.
 
-    The noise of the reference is on both sides and raises the correlation, that of the control also where it is in the
-    observed effect and in the prediction; all other noise lowers it.
+    The noise of the reference is on both sides and raises the plain correlation, that of the control also where it is in
+    the observed effect and in the prediction; all other noise lowers it. The unshared one is only lowered.
 
     Parameters
     ----------
     truth
         What predictions are scored against.
     predicted
-        Weights of the truth, as a prediction, on the batches of the control (S).
-    about_centroid
-        Whether the reference is the training mean, not the control.
+        Weights of the truth, as a prediction, on the batches of the control (S, or R x S).
+    kind
+        Which correlation.
     """
-    return CeilingTerms.of(truth, predicted, about_centroid=about_centroid).score
+    return CeilingTerms.of(truth, predicted, kind).score
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class CeilingTerms:
     """What the ceiling of a correlation is made of (R): the squared observed effect ``size``, its ``noise`` and terms.
 
     ``shared`` is the own noise of the reference, ``product`` and ``square`` are what noise of the control adds to the
-    product with the prediction and to the square of the prediction.
+    product with the prediction and to the square of the prediction. Unless it is that of a cosine, all are of values that
+    are centered over genes, as the correlation is: a shift of all genes in common is nothing to it.
     """
 
     size: FloatArray
@@ -43,18 +48,18 @@ class CeilingTerms:
     square: FloatArray
 
     @classmethod
-    def of(cls, truth: Truth, predicted: FloatArray, *, about_centroid: bool) -> CeilingTerms:
+    def of(cls, truth: Truth, predicted: FloatArray, kind: CorrelationKind) -> CeilingTerms:
         """Take them from the truth; see :func:`pearson_ceiling`."""
-        reference = truth.centroid if about_centroid else truth.control
-        weights = truth.centroid_weights if about_centroid else np.zeros_like(truth.weights)
-        shared = truth.centroid_noise if about_centroid else np.zeros(len(truth.observed))
-        by_batch = truth.control_noise.sum(axis=1)
+        weights, left = kind.weights(truth), kind.left(truth)
+        shared = left * truth.centroid_noise if kind.about_centroid else np.zeros(len(truth.observed))
+        by_batch = left * truth.control_noise.sum(axis=1)
         in_observed, in_prediction = truth.weights - weights, predicted - weights
         return cls(
-            size=row_norm(truth.observed - reference) ** 2,
-            noise=truth.own_noise.sum(axis=1) + in_observed**2 @ by_batch + shared,
+            size=row_norm(kind.effect(truth.observed, truth)) ** 2,
+            noise=left * truth.own_noise.sum(axis=1) + in_observed**2 @ by_batch + shared,
             shared=shared,
-            product=(in_observed * in_prediction) @ by_batch,
+            # Unshared, the own noise of the reference is not in the product either
+            product=-shared if kind.unshared else (in_observed * in_prediction) @ by_batch,
             square=in_prediction**2 @ by_batch,
         )
 

@@ -14,7 +14,8 @@ from functools import cached_property
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-from scpertbias._core.ceilings import ROUNDING, Truth, correlation, l2_ceiling, row_norm
+from scpertbias._core.ceilings import ROUNDING, Truth, centered, correlation, l2_ceiling, row_norm
+from scpertbias._core.correlations import CORRELATIONS
 from scpertbias._core.pearson_ceilings import pearson_ceiling
 from scpertbias._core.specific_skill import off, unit_rows
 
@@ -118,10 +119,11 @@ def ceilings(metric: str, data: HeldOutData) -> FloatArray:
     if metric == "l2":
         return l2_ceiling(truth, truth.of_means)
     if metric == "off_axis":
-        squares = row_norm(data.off(data.observed - data.control)) ** 2
-        response = np.divide(squares - data.off_noise, squares, out=np.zeros_like(squares), where=squares > 0)
+        squares = row_norm(centered(data.off(data.observed - data.control))) ** 2
+        noise = truth.centered_share * data.off_noise
+        response = np.divide(squares - noise, squares, out=np.zeros_like(squares), where=squares > 0)
         return np.sqrt(np.maximum(response, 0.0))
-    return pearson_ceiling(truth, truth.of_means, about_centroid=metric == "pearson_delta_perturbed")
+    return pearson_ceiling(truth, truth.of_means, CORRELATIONS[metric])
 
 
 def ceiling_matrix(metric: str, data: HeldOutData) -> FloatArray:
@@ -143,24 +145,24 @@ def _l2_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> Flo
 
 
 def _perturbed_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
-    centered, truth = _centered(away), _centered(data.shift)
+    predicted, truth = centered(away), centered(data.shift)
     # t_p · x_q over the norms of both: correlations of all pairs
-    return _quotient(truth @ centered.T, row_norm(centered), row_norm(truth), rounding)
+    return _quotient(truth @ predicted.T, row_norm(predicted), row_norm(truth), rounding)
 
 
 def _delta_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
-    centered, base = _centered(away), _centered(data.mean - data.control)
-    truth = _centered(data.observed - data.control)
+    predicted, base = centered(away), centered(data.mean - data.control)
+    truth = centered(data.observed - data.control)
     # ‖x_q + b_p‖²: predictions q, with the mean response that the fit of p has learned
-    size = row_norm(centered) ** 2 + 2 * base @ centered.T + row_norm(base)[:, None] ** 2
+    size = row_norm(predicted) ** 2 + 2 * base @ predicted.T + row_norm(base)[:, None] ** 2
     # t_p · (x_q + b_p) (P, P)
-    product = truth @ centered.T + np.einsum("pg,pg->p", truth, base)[:, None]
+    product = truth @ predicted.T + np.einsum("pg,pg->p", truth, base)[:, None]
     return _quotient(product, np.sqrt(np.maximum(size, 0.0)), row_norm(truth), rounding)
 
 
 def _off_matrix(away: FloatArray, rounding: FloatArray, data: HeldOutData) -> FloatArray:
     n_genes = away.shape[1]
-    truth = _centered(data.off(data.shift))
+    truth = centered(data.off(data.shift))
     # a_p · x_q, each prediction along the axis of each perturbation (P, P)
     on = data.axis @ away.T
     # t_p · (x_q − (a_p·x_q) a_p): truth and prediction, both off the axis of p (P, P)
@@ -176,10 +178,6 @@ _MATRICES: dict[str, Callable[[FloatArray, FloatArray, HeldOutData], FloatArray]
     "pearson_delta_perturbed": _perturbed_matrix,
     "off_axis": _off_matrix,
 }
-
-
-def _centered(values: FloatArray) -> FloatArray:
-    return np.asarray(values - values.mean(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _quotient(product: FloatArray, size: FloatArray, truth: FloatArray, rounding: FloatArray) -> FloatArray:

@@ -29,15 +29,20 @@ def scaled(effects: FloatArray, errors: FloatArray) -> FloatArray:
     return z
 
 
-def z_errors(moments: Moments, rows: IntArray, half: int | None = None) -> FloatArray:
+def z_errors(
+    moments: Moments, rows: IntArray, half: int | None = None, *, control_half: int | None = None
+) -> FloatArray:
     """Standard error of the effect of each row in each gene (P, G), in all cells or in one half of them.
 
-    The variances of a row and of the control are not below the pooled one: few cells may show none by chance.
+    With ``control_half`` all cells of the row are compared with one half of the control. The variances of a row and of the
+    control are not below the pooled one: few cells may show none by chance.
     """
     pooled, control = moments.pooled_var, moments.reference
     n, weights, n_control = moments.n, moments.weights, moments.n_control
     if half is not None:
-        n, weights, n_control = moments.n_half[half], moments.half_weights[half], moments.counts[half, control]
+        n, weights, control_half = moments.n_half[half], moments.half_weights[half], half
+    if control_half is not None:
+        n_control = moments.counts[control_half, control]
     own = np.maximum(np.nan_to_num(moments.var[rows]), pooled) / np.where(n > 0, n, np.nan)[rows, None]
     of_control = np.maximum(np.nan_to_num(moments.control_var), pooled) / np.maximum(n_control, 1)[:, None]
     errors: FloatArray = np.sqrt(own + weights[rows] ** 2 @ of_control)

@@ -118,6 +118,20 @@ CONSTANT = "same prediction for every unseen perturbation"
 
 
 @dataclass(frozen=True)
+class TrainingNoise:
+    """Where the noise of the training means comes from, by perturbation (P).
+
+    ``weights`` (P × batches) are the shares of the batches in their cells, ``own`` the sampling variance of their own
+    cells, summed over genes; both are 0 without training cells, and for the control. ``of_control`` (G) is noise of the
+    control mean: that of half of its cells less that of all.
+    """
+
+    weights: FloatArray
+    own: FloatArray
+    of_control: FloatArray
+
+
+@dataclass(frozen=True)
 class Problem:
     """Training means of P perturbations; one that is not trained has ``n`` 0 (and a row of NaN).
 
@@ -133,6 +147,7 @@ class Problem:
     targets: tuple[tuple[str, ...], ...]
     symbols: npt.NDArray[np.str_]
     graphs: Graphs | None = None
+    noise: TrainingNoise | None = None
 
     @property
     def trained(self) -> BoolArray:
@@ -155,6 +170,8 @@ class Solution:
     """Predictions for all P perturbations (NaN: cannot predict), coefficients (NaN: no parameters), and a note.
 
     ``constant``: all perturbations that were not trained on get one and the same prediction. The note is for people.
+    ``noise_weights`` (P × batches and one) say how much of the noise of the data the predictions hold: see
+    :class:`~scpertbias._core.correlations.NoiseWeights`.
     """
 
     predictions: FloatArray
@@ -162,6 +179,7 @@ class Solution:
     note: str = ""
     chosen: dict[str, Any] = field(default_factory=dict)
     constant: bool = False
+    noise_weights: FloatArray | None = None
 
 
 def problem(
@@ -188,7 +206,27 @@ def problem(
         targets=screen.targets,
         symbols=screen.symbols,
         graphs=graphs,
+        noise=training_noise(screen, train),
     )
+
+
+def training_noise(screen: Screen, train: BoolArray, genes: IntArray | None = None) -> TrainingNoise:
+    """Return where the noise of the means of some rows comes from, over some genes or all."""
+    m = screen.moments
+    rows = np.flatnonzero(train & screen.used & (screen.perturbation > 0) & (m.n > 0))
+    perturbation, n = screen.perturbation[rows], m.n[rows]
+    # Cells of one perturbation may lie in several rows
+    cells = np.bincount(perturbation, weights=n, minlength=len(screen.names))
+    if genes is None:
+        total = screen.total_var[rows]
+    else:
+        var = m.var[np.ix_(rows, genes)]
+        total = np.where(np.isfinite(var), var, m.pooled_var[genes]).sum(axis=1)
+    own = np.zeros(len(screen.names))
+    np.add.at(own, perturbation, n / cells[perturbation] ** 2 * total)
+    weights = np.zeros((len(screen.names), len(m.n_control)))
+    np.add.at(weights, perturbation, m.counts[:, rows].sum(axis=0) / cells[perturbation, None])
+    return TrainingNoise(weights, own, m.half[0, m.reference] - m.control)
 
 
 def _part(screen: Screen, rows: BoolArray) -> tuple[FloatArray, FloatArray]:

@@ -11,10 +11,11 @@ from anndata import AnnData
 
 from .. import _genes, _moments, _store, _validate
 from .._log import added, info, warn, warn_once
-from .._results import DATA
+from .._results import DATA, NOISE_WEIGHTS
 from ..pp import coexpression_net
-from ._base import Solution, closed_form, problem, specs
+from ._base import Solution, problem, specs
 from ._net import Graphs, check_net
+from ._noise_weights import closed_form
 
 __all__ = ["DATA", "fit", "store"]
 
@@ -81,6 +82,7 @@ def store(
         "constant": solution.constant,
         "note": solution.note,
         "cross_fitted": cross_fitted,
+        NOISE_WEIGHTS: solution.noise_weights,
         **(more or {}),
     }
     attributions = None if solution.coef is None else np.abs(solution.coef).T

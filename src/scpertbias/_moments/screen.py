@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .._core.arrays import BoolArray, IntArray
+from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.detection import Detection, detect
 from .._core.moments import Moments
 from .._core.noise import NoiseShape, counted_rows, noise_shape
@@ -47,6 +47,13 @@ class Screen:
         """Column of each gene symbol."""
         return {symbol: i for i, symbol in enumerate(self.symbols.tolist())}
 
+    def target_genes(self, rows: IntArray) -> BoolArray:
+        """Whether each gene is a target of each of some rows (rows × genes)."""
+        column, marked = self.column_of(), np.zeros((len(rows), len(self.genes)), dtype=np.bool_)
+        for i, p in enumerate(self.perturbation[rows].tolist()):
+            marked[i, [column[gene] for gene in self.targets[p] if gene in column]] = True
+        return marked
+
     def digest(self) -> str:
         """Digest of all that a fit on these moments depends on."""
         m = self.moments
@@ -67,6 +74,13 @@ class Screen:
             used=self.used[first],
             reason=self.reason[first],
         )
+
+    @cached_property
+    def total_var(self) -> FloatArray:
+        """Variance of the cells of each row, summed over genes; the pooled one where a row has none of its own."""
+        var = self.moments.var
+        total: FloatArray = np.where(np.isfinite(var), var, self.moments.pooled_var).sum(axis=1)
+        return total
 
     @cached_property
     def noise_shape(self) -> NoiseShape:

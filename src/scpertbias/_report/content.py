@@ -33,6 +33,7 @@ DRAWN_COLUMNS = [
 ]
 ROWS = {
     "confounding": {"level": "screen"},
+    "power": {"level": "screen"},
     "variance_ratio": {"level": "screen"},
     "target_response": {"level": "scan"},
     "recurrence": {"regime": "full", "by": recurrence.SCALE},

@@ -1,4 +1,4 @@
-"""What models respond to: targets, attributions, and the gene sets among their genes."""
+"""Target genes, attributions, and gene sets of top genes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MODEL_B = Column("model_b", "str", "The other model.", label="and")
 TARGET_RESPONSE = Table(
     "target_response",
     "spb.tl.target_response",
-    "Whether each perturbed gene moves in its own column, or in one beside it.",
-    "One row per model (``observed`` among them), block of genes and shift, and one per model and target.",
+    "Whether each perturbed gene changes in its own column or in a neighboring one.",
+    "One row per model (including ``observed``), block of genes and shift, and one per model and target.",
     (
         MODEL,
         Column(
@@ -28,7 +28,7 @@ TARGET_RESPONSE = Table(
         Column(
             "shift",
             "Int64",
-            "Columns beside the target's own; −1: the values of a target lie one column before its name.",
+            "Number of columns from the column of the target; −1: its values are one column before its name.",
         ),
         Column("n_targets", "Int64", "Measured targets."),
         Column(
@@ -38,14 +38,14 @@ TARGET_RESPONSE = Table(
         ),
         Column("expected", "float64", "The same in a random perturbation."),
         replace(P, sentence="p by permutation of the targets among perturbations, over all shifts."),
-        replace(Q, sentence="p of the strongest shift, adjusted by Benjamini and Hochberg over the blocks."),
+        replace(Q, sentence="p of the strongest shift, adjusted over the blocks (Benjamini–Hochberg)."),
         Column("proposed", "boolean", "Whether this shift fits best, and better than expected by chance."),
         PERTURBATION,
         replace(GENE, sentence="Name of the target in the data; empty in a scan."),
-        Column("z", "float64", "Effect on the target, in standard errors; missing in a scan."),
+        Column("z", "float64", "Effect on the target divided by its standard error; missing in a scan."),
         Column("delta", "float64", "Effect on the target; missing in a scan.", unit="log-normalized units"),
-        replace(NOTE, sentence="Why something is not tested; empty if nothing."),
-        Column("direction", "str", "Direction in which targets are expected to move: ``either``, ``down`` or ``up``."),
+        replace(NOTE, sentence="Reason if something is not tested; otherwise empty."),
+        Column("direction", "str", "Expected direction of change of the targets: ``either``, ``down`` or ``up``."),
     ),
     regime_at=1,
 )
@@ -60,13 +60,13 @@ CHECKED = Table(
         Column(
             "flag",
             "str",
-            "The first that holds; the size of an attribution counts, not its sign.",
+            "The first that applies; signs of attributions are ignored.",
             form="flag",
-            tip="ok, or why its attributions say nothing",
+            tip="ok, or why its attributions are not informative",
             values={
                 "zero": "all genes are 0, in more than half of the perturbations",
                 "constant": "all genes are equal, in more than half of the perturbations",
-                "one_hot": "one gene has 99.9 % of the total, in more than half of the perturbations",
+                "one_hot": "one gene has 99.9% of the total, in more than half of the perturbations",
                 "shared": "the mean cosine between perturbations is above 0.999",
                 "ok": "",
             },
@@ -80,8 +80,8 @@ AGREEMENT = Table(
     "attribution_agreement",
     "spb.tl.attribution_agreement",
     "How similar the attributions of two models are.",
-    "One row per pair of models and perturbation; perturbation ``''`` is the mean over perturbations. The size of an "
-    "attribution counts, not its sign.",
+    "One row per pair of models and perturbation; perturbation ``''`` is the mean over perturbations. Signs of "
+    "attributions are ignored.",
     (
         MODEL_A,
         MODEL_B,
@@ -96,21 +96,21 @@ AGREEMENT = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95 % interval of the mean over perturbations; missing if there is none (under "
-            "ten perturbations).",
+            sentence="Lower end of the 95% interval of the mean over perturbations; missing with fewer than ten "
+            "perturbations.",
         ),
         CI_HIGH,
         Column(
             "overlap",
             "float64",
-            "Share of the top ``k`` genes that both have; ties at the border count in part.",
+            "Share of the top ``k`` genes that both have; ties at rank ``k`` count fractionally.",
             label="shared top genes",
             form="percent",
         ),
         Column(
             "chance",
             "float64",
-            "Overlap expected by chance: ``k`` over the number of genes.",
+            "Overlap expected by chance: ``k`` divided by the number of genes.",
             label="by chance",
             form="percent",
         ),
@@ -138,7 +138,7 @@ AGREEMENT = Table(
 ENRICH = Table(
     "enrich",
     "spb.tl.enrich",
-    "Gene sets that hold more of a model's top genes than of the measured genes.",
+    "Gene sets that are over-represented among the top genes of a model.",
     "One row per model, list of genes and gene set with at least one gene in common.",
     (
         MODEL,
@@ -154,10 +154,10 @@ ENRICH = Table(
         replace(P, sentence="One-sided p of Fisher's test."),
         replace(
             Q,
-            sentence="p adjusted by Benjamini and Hochberg over all that was tested for the model, also without a gene "
-            "in common.",
+            sentence="p adjusted over all tests for the model, including those without a gene in common "
+            "(Benjamini–Hochberg).",
         ),
-        replace(NOTE, sentence="``too small`` where fewer than 3 genes are in common."),
+        replace(NOTE, sentence="``too small`` if fewer than 3 genes are in common."),
     ),
 )
 

@@ -12,7 +12,7 @@ BALANCE = Table(
     "Share of the response that the composition of the cells accounts for.",
     "One row per column of ``obs`` that was examined, and one each for depth and percentage of mitochondrial counts.",
     (
-        Column("column", "str", "Name of the column; of several batch keys, their names.", form="name"),
+        Column("column", "str", "Name of the column; for several batch keys, their names.", form="name"),
         Column(
             "kind",
             "str",
@@ -28,15 +28,15 @@ BALANCE = Table(
         Column(
             "share",
             "float64",
-            "Share of the response (summed squared effects) that composition accounts for, less the share expected by "
-            "chance; may be negative or exceed 1. Missing where it was not tested or there is no response.",
+            "Share of the response (summed squared effects) that composition accounts for, minus the share expected "
+            "by chance; can be negative or above 1. Missing if not tested, or without a response.",
             form="percent",
-            tip="of the response, less the share expected by chance",
+            tip="of the response, minus the share expected by chance",
         ),
         Column(
             "null",
             "float64",
-            "Mean share where levels are assigned to cells at random; it is already subtracted from ``share``.",
+            "Mean share for random assignments of levels to cells; already subtracted from ``share``.",
             label="by chance",
             form="percent",
             tip="mean share with levels assigned at random, already subtracted",
@@ -44,14 +44,14 @@ BALANCE = Table(
         Column(
             "null_ci_low",
             "float64",
-            "Lower end of the interval that holds 95 % of the shares with levels assigned at random, ``null`` subtracted.",
+            "Lower end of the interval with 95% of the shares for random assignments, minus ``null``.",
         ),
         Column("null_ci_high", "float64", "Upper end of that interval."),
         replace(
             P,
-            sentence="Share of random assignments with at least as large a share (of depth and mitochondrial counts: "
-            "chi-square test of equal means); missing where it was not tested.",
-            tip="share of random assignments with at least as large a share",
+            sentence="Proportion of random assignments with at least this share (for depth and mitochondrial counts: "
+            "chi-square test of equal means); missing if not tested.",
+            tip="proportion of random assignments with at least this share",
         ),
         Column(
             "untested",
@@ -60,21 +60,24 @@ BALANCE = Table(
             form="percent",
             tip="share of perturbed cells in levels with too few control cells",
         ),
-        Column("outcome", "boolean", "Whether the name is that of a result of the experiment, such as a cluster."),
+        Column(
+            "outcome", "boolean", "Whether the column is, by its name, a result of the experiment, such as a cluster."
+        ),
         Column(
             "status",
             "str",
-            "What was found.",
+            "Result of the test.",
             form="line",
             values={
-                "confounded": "composition accounts for 10 % of the response or more, p at most 0.01",
-                "cannot be separated": "more than 20 % of the perturbed cells are in levels without enough control cells",
+                "confounded": "composition accounts for at least 10% of the response, p at most 0.01",
+                "cannot be separated": "more than 20% of the perturbed cells are in levels without enough control "
+                "cells",
                 "adopted": "effects are already taken within the levels of this column",
-                "outcome": "may be a result of the perturbation, so that nothing is concluded",
-                "noted": "out of balance (p at most 0.01) without confounding the response; of depth and mitochondrial "
-                "counts: accounts for 10 % of the response or more",
+                "outcome": "can be a result of the perturbation; noted only",
+                "noted": "unbalanced (p at most 0.01) but not confounded; for depth and mitochondrial counts: "
+                "accounts for at least 10% of the response",
                 "balanced": "",
-                "determined by the labels": "the column follows from the perturbation labels, or they from it",
+                "determined by the labels": "the labels determine the column, or the column the labels",
             },
         ),
         Column("within", "str", "Column within whose levels the row was tested; empty if none."),

@@ -1,4 +1,4 @@
-"""What the labels of the cells were understood to mean."""
+"""How the labels of the cells were interpreted."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .table import N_CELLS, Column, Table
 LABELS = Table(
     "labels",
     "spb.pp.check",
-    "What each label of the cells was understood to mean, and why.",
+    "How each label of the cells was interpreted, and why.",
     "One row per label.",
     (
-        Column("label", "str", "The label as ``obs`` holds it.", form="name"),
+        Column("label", "str", "The label as in ``obs``.", form="name"),
         Column(
             "meaning",
             "str",
@@ -29,10 +29,10 @@ LABELS = Table(
                 "unassigned": "left out",
             },
         ),
-        Column("name", "str", "The perturbation (or control) that its cells count as; empty where they are left out."),
-        Column("targets", "str", "Its targets, joined by ``+``; of a measured gene the symbol."),
+        Column("name", "str", "The perturbation (or control) of its cells; empty if they are left out."),
+        Column("targets", "str", "Its targets, joined by ``+``; symbols for measured genes."),
         replace(N_CELLS, sentence="Cells with the label."),
-        Column("reason", "str", "Why it was understood so.", form="prose"),
+        Column("reason", "str", "Reason for this interpretation.", form="prose"),
     ),
 )
 

@@ -12,7 +12,7 @@ N_UNPREDICTED = Column(
     label="cannot predict",
     tip="perturbations of the screen",
 )
-REASON = Column("reason", "str", "Why.")
+REASON = Column("reason", "str", "Reason.")
 
 MODELS = Table(
     "models",
@@ -26,7 +26,7 @@ MODELS = Table(
 DESCRIBED = Table(
     "described",
     "spb.report",
-    "What the models of the full screen are.",
+    "Descriptions of the models of the full screen.",
     "One row per model.",
     (
         MODEL,
@@ -34,11 +34,11 @@ DESCRIBED = Table(
         Column(
             "unseen",
             "str",
-            "What it predicts for a perturbation that it has not seen.",
-            label="what it predicts for a perturbation it has not seen",
+            "Its prediction for an unseen perturbation.",
+            label="prediction for an unseen perturbation",
             form="prose",
         ),
-        Column("citation", "str", "Where it is from; empty if unknown.", label="from", form="line"),
+        Column("citation", "str", "Citation; empty if unknown.", label="from", form="line"),
         N_UNPREDICTED,
     ),
 )
@@ -46,7 +46,7 @@ DESCRIBED = Table(
 TRAINING = Table(
     "training",
     "spb.tl.audit with models that learn in epochs",
-    "Training of models that learn in epochs; further columns are the model's own losses.",
+    "Training of models that learn in epochs; further columns are the losses of the model.",
     "One row per model, regime and epoch.",
     (
         MODEL,
@@ -83,7 +83,7 @@ REGIMES_LEFT_OUT = Table(
 PLANTED = Table(
     "planted",
     "scpertbias demo",
-    "What was planted in a simulated screen, beside what was found.",
+    "What was simulated, and what the audit found.",
     "One row per quantity.",
     (
         Column("quantity", "str", "What is compared.", form="prose"),

@@ -1,4 +1,4 @@
-"""What retraining without some genes changes."""
+"""Effect of retraining without some genes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OF_BOTH = replace(
 RETRAINING = Table(
     "retraining",
     "spb.tl.audit",
-    "What retraining in each regime changes.",
+    "Effect of retraining in each regime.",
     "One row per model, regime and metric.",
     (
         MODEL,
@@ -56,7 +56,7 @@ RANKING = Table(
     "ranking",
     "spb.tl.audit with models",
     "Whether retraining reverses the order of two models.",
-    "One row per regime and pair of models, the mean baseline among them.",
+    "One row per regime and pair of models, including the mean baseline.",
     (
         REGIME,
         MODEL_A,
@@ -66,32 +66,32 @@ RANKING = Table(
         Column(
             "full",
             "float64",
-            "Mean of a − b of the error relative to the mean baseline, of the models trained on all genes, on the genes "
-            "of the regime; negative if a is closer to the data.",
+            "Mean difference a − b of the relative errors of the models trained on all genes, on the genes of the "
+            "regime; negative if a is better.",
             label="difference, all genes",
-            tip="of l2_ratio, on the genes of the regime; negative: the first is closer",
+            tip="of l2_ratio, on the genes of the regime; negative: the first is better",
         ),
-        Column("full_ci_low", "float64", "Lower end of its 95 % interval."),
-        Column("full_ci_high", "float64", "Upper end of its 95 % interval."),
+        Column("full_ci_low", "float64", "Lower end of its 95% interval."),
+        Column("full_ci_high", "float64", "Upper end of its 95% interval."),
         Column(
             "retrained",
             "float64",
-            "The same of the models trained in the regime.",
+            "The same for the models trained in the regime.",
             label="difference, retrained",
             tip="of the models trained in the regime",
         ),
-        Column("retrained_ci_low", "float64", "Lower end of its 95 % interval."),
-        Column("retrained_ci_high", "float64", "Upper end of its 95 % interval."),
+        Column("retrained_ci_low", "float64", "Lower end of its 95% interval."),
+        Column("retrained_ci_high", "float64", "Upper end of its 95% interval."),
         Column(
             "order",
             "str",
             "Whether the order of the two changes.",
-            tip="kept or reversed where both intervals leave out 0",
+            tip="kept or reversed if both intervals exclude 0",
             values={
                 "kept": "both intervals exclude 0, on the same side",
                 "reversed": "both intervals exclude 0, on opposite sides",
                 "same": "no difference reaches 0.0005",
-                "undetermined": "all else",
+                "undetermined": "all other cases",
             },
         ),
     ),
@@ -100,19 +100,19 @@ RANKING = Table(
 RANDOM_REMOVALS = Table(
     "random_removals",
     "spb.tl.audit (with n_random above 0 and a regime without genes)",
-    "What removing as many random genes changes instead.",
+    "Effect of removing as many random genes.",
     "One row per model.",
     (
         MODEL,
-        replace(REGIME, sentence="The regime without the most confounder genes: ``no_mt`` or ``no_mt_ribo``."),
+        replace(REGIME, sentence="The regime that removes the most confounder genes: ``no_mt`` or ``no_mt_ribo``."),
         replace(N, sentence="Held-out perturbations.", tip=True),
         Column("n_genes", "int64", "Genes removed.", label="genes removed"),
         Column("n_random", "int64", "Random removals.", label="removals"),
         Column(
             "gain",
             "float64",
-            "Error relative to the mean baseline, of the full model − of the model retrained without the genes of the "
-            "regime; positive if retraining helps.",
+            "Relative error of the full model minus that of the model retrained without the genes of the regime; "
+            "positive if retraining helps.",
             tip="by retraining without the genes of the regime",
         ),
         Column(
@@ -130,7 +130,7 @@ RANDOM_REMOVALS = Table(
             tip="one-sided, not adjusted",
         ),
         replace(Q, sentence="Always missing: p is not adjusted."),
-        Column("n_replaced", "int64", "Genes taken from another bin of expression, as their own had too few."),
+        Column("n_replaced", "int64", "Genes from another expression bin, because their own had too few."),
         Column(
             "mismatch",
             "float64",
@@ -138,8 +138,8 @@ RANDOM_REMOVALS = Table(
         ),
         replace(
             NOTE,
-            sentence="What must be known of the row; empty if nothing. Models that solve every gene apart cannot differ, "
-            "and are not retrained.",
+            sentence="Remark on the row, or empty. Models that fit each gene independently cannot differ, and are not "
+            "retrained.",
         ),
     ),
 )
@@ -147,9 +147,9 @@ RANDOM_REMOVALS = Table(
 COUPLING = Table(
     "coupling",
     "spb.tl.coupling",
-    "How far predictions of the kept genes move by retraining.",
-    "One row per model, regime and kind of rows. Retraining on values that are normalized again to the kept genes would "
-    "need the counts, and is not part of this.",
+    "How much retraining changes predictions of the kept genes.",
+    "One row per model, regime and kind of rows. Values are not normalized again to the kept genes, which would need "
+    "counts.",
     (
         MODEL,
         REGIME,
@@ -160,8 +160,8 @@ COUPLING = Table(
             label="perturbations",
             tip="seen in training, or not",
             values={
-                "training": "those that the model has seen; of cross-fitted models from one further fit on all, which is "
-                "never scored",
+                "training": "those that the model has seen; for cross-fitted models, from one further fit on all "
+                "perturbations, which is not scored",
                 "unseen": "the stored predictions of held-out perturbations",
             },
         ),
@@ -170,19 +170,19 @@ COUPLING = Table(
             "float64",
             "Distance of the retrained from the full model, relative to the predicted effect.",
             label="coupling",
-            tip="how far predictions of the same genes move by retraining; 0: not at all",
+            tip="how much retraining changes predictions of the same genes; 0: not at all",
         ),
         Column(
             "shift_seed",
             "float64",
-            "The same between two trainings with other seeds.",
+            "The same between two trainings with different seeds.",
             label="by the seed",
-            tip="the same between trainings with other seeds",
+            tip="the same between trainings with different seeds",
         ),
         N,
         replace(
             NOTE,
-            sentence="Why a value is missing; empty if none is. The regime ``regressed`` has other values, which are not "
+            sentence="Reason for a missing value, or empty. The regime ``regressed`` has other values, which are not "
             "compared.",
         ),
     ),

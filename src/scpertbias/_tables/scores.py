@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .._core.metrics import METRICS, Metric
+from .._core.de import DeMetric
+from .._core.metrics import ALL_METRICS, Metric
 from .table import (
     CI_HIGH,
     CI_LOW,
@@ -26,7 +27,7 @@ def _sentence(label: str) -> str:
     return label[0].upper() + label[1:]
 
 
-def _beside(name: str, metric: Metric) -> list[Column]:
+def _beside(name: str, metric: Metric | DeMetric) -> list[Column]:
     """Return the columns that stand beside a score: its ceiling and its baseline, of ``l2`` also that one's ceiling."""
     columns = [Column(f"{name}_ceiling", "float64", f"Ceiling of ``{name}``.")] if metric.ceiling else []
     if name != "l2_ratio":  # that of the baseline is 1
@@ -71,8 +72,14 @@ SCORES = Table(
             "str",
             "Regime in which the model was trained; in an audit each regime also scores the model of ``full``.",
         ),
-        *(Column(name, "float64", f"{_sentence(metric.label)}.") for name, metric in METRICS.items()),
-        *(column for name, metric in METRICS.items() for column in _beside(name, metric)),
+        *(Column(name, "float64", f"{_sentence(metric.label)}.") for name, metric in ALL_METRICS.items()),
+        *(column for name, metric in ALL_METRICS.items() for column in _beside(name, metric)),
+        Column(
+            "inflation",
+            "float64",
+            "What noise that predicted and observed effects share adds to ``pearson_delta``; above 0.05 read "
+            "``pearson_delta_unshared``.",
+        ),
         Column(
             "control_noise",
             "float64",
@@ -80,6 +87,12 @@ SCORES = Table(
             "rewards the noise of the control.",
         ),
         REPRODUCIBILITY,
+        Column(
+            "n_de",
+            "int64",
+            "Differentially expressed genes of the perturbation among the scored ones (q below 0.05), own targets left out; "
+            "scores of differential expression need five of them against either half of the control.",
+        ),
         Column("detected", "boolean", "Whether an effect of the perturbation is detected (``q`` of 0.05 or less)."),
     ),
     regime_at=1,

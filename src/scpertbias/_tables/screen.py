@@ -18,14 +18,14 @@ from .table import (
 
 EFFECT_Q = replace(
     Q,
-    sentence="That p adjusted over perturbations (Benjamini–Hochberg); at most 0.05: detected.",
+    sentence="This p adjusted over perturbations (Benjamini–Hochberg); at most 0.05: detected.",
     tip="of any effect, Benjamini–Hochberg over perturbations",
 )
 
 CHECK = Table(
     "check",
     "spb.pp.check",
-    "What is wrong with the screen, before any model.",
+    "Quality checks of the screen.",
     "One row per finding, and one per perturbation.",
     (
         Column(
@@ -43,7 +43,7 @@ CHECK = Table(
             form="status",
             values={"ok": "", "note": "", "warning": ""},
         ),
-        replace(N_CELLS, sentence="Cells of the perturbation; 0 in other rows."),
+        replace(N_CELLS, sentence="Number of cells of the perturbation; 0 in other rows."),
         REPRODUCIBILITY,
         Column(
             "reproducibility_guides",
@@ -61,8 +61,8 @@ CHECK = Table(
         RESPONSE_SHARE,
         replace(
             P,
-            sentence="p of any effect but on the own target: of the squared effect and of the strongest gene, twice the "
-            "smaller.",
+            sentence="p of any effect, excluding the target gene: twice the smaller of the p-values of the squared "
+            "effect and of the strongest gene.",
         ),
         EFFECT_Q,
         TOP_GENES,
@@ -73,39 +73,41 @@ CHECK = Table(
 PERTURBATIONS = Table(
     "perturbations",
     "spb.tl.audit",
-    "Every perturbation, before any model.",
+    "Quality of each perturbation.",
     "One row per perturbation.",
     (
         PERTURBATION,
         Column(
             "kind",
             "str",
-            "The first that holds.",
+            "The first category that applies.",
             form="line",
-            tip="the first that holds; models can be judged on specific ones",
+            tip="the first that applies; evaluate models on specific ones",
             values={
                 "too few cells": "",
-                "not detected": "neither any effect nor one on its own gene, q above 0.05",
-                "target gene only": "only its own gene responds",
-                "targets a confounder gene": "whatever share of the response that set accounts for",
+                "not detected": "no significant effect, and none on its target gene (q above 0.05)",
+                "target gene only": "only its target gene responds",
+                "targets a confounder gene": "independent of the share of that set",
                 "mostly shared": "more than half of its effect lies on the shared axis or on one technical gene set",
                 "specific": "",
-                "weak": "detected, but too weak to be sorted",
+                "weak": "detected, but too weak to sort",
             },
         ),
         replace(N_CELLS, label="cells"),
         REPRODUCIBILITY,
-        Column("effect", "float64", "Length of the effect without noise.", tip=True, unit="log-normalized units"),
+        Column(
+            "effect", "float64", "Length of the effect, corrected for noise.", tip=True, unit="log-normalized units"
+        ),
         RESPONSE_SHARE,
         replace(
             EFFECT_Q,
-            sentence="p of any effect but on the own target, adjusted over perturbations (Benjamini–Hochberg); at most "
-            "0.05: detected.",
+            sentence="p of any effect, excluding the target gene, adjusted over perturbations (Benjamini–Hochberg); "
+            "at most 0.05: detected.",
         ),
         Column(
             "target_gene",
             "str",
-            "The measured target, of several the one that moved least; empty if none is measured.",
+            "The measured target (of several, the one that changed least); empty if none is measured.",
             label="own gene",
             tip="the measured target",
         ),
@@ -119,7 +121,7 @@ PERTURBATIONS = Table(
         Column(
             "target_z",
             "float64",
-            "z of the target gene against control; missing where too few cells carry it.",
+            "z of the target gene against control; missing if too few cells express it.",
             label="its z",
             tip="of the measured target against control",
         ),

@@ -1,4 +1,4 @@
-"""What models predict of one perturbation and not of all."""
+"""Specificity, recurrence and variation of predictions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PERTURBATION_SPECIFIC = "perturbation-specific"
 SPECIFICITY = Table(
     "specificity",
     "spb.tl.specificity",
-    "Scores of predictions on their own perturbation, and on the others.",
+    "Scores of predictions on their own perturbation and on others.",
     "One row per model (``observed``: the data themselves) and metric.",
     (
         MODEL,
         replace(
             METRIC,
-            sentence="Name of the score. ``specific_skill``: how much of the effects off the shared axes a model predicts "
-            "(0: nothing, 1: as much as the truth). ``specific_slope``: the factor by which predictions there fit best. "
+            sentence="Name of the score. ``specific_skill``: skill score of the effects off the shared axes (0: "
+            "nothing predicted, 1: perfect). ``specific_slope``: the factor with which predictions fit best there. "
             "``specific_fitted``: the specific skill with that factor. ``l2`` (log-normalized units; lower is better), "
             "``pearson_delta``, ``pearson_delta_perturbed``, ``off_axis`` (correlation of predicted and observed effects "
             "off the mean effect of the training perturbations). ``off_share``: share of the squared predicted effects "
@@ -31,11 +31,11 @@ SPECIFICITY = Table(
         Column(
             "category",
             "str",
-            "What the intervals of the specific skill, its slope and its fit show; empty in other rows, and where there "
-            "is no interval.",
+            "Summary of the intervals of the specific skill, its slope and its fit; empty in other rows, and without "
+            "an interval.",
             values={
                 PERTURBATION_SPECIFIC: "the specific skill is above 0.05",
-                "right direction, wrong size": "it is not, but would be with the right factor",
+                "right direction, wrong size": "it is not, but would be with the best factor",
                 "not specific": "neither",
                 "": "",
             },
@@ -50,21 +50,21 @@ SPECIFICITY = Table(
         Column(
             "mismatched",
             "float64",
-            "Mean score of the other held-out perturbations' predictions.",
-            tip="the same predictions on each other's perturbations",
+            "Mean score of the predictions of other held-out perturbations.",
+            tip="predictions scored on other perturbations",
         ),
         Column(
             "specific_gain",
             "float64",
-            "Difference of the two; positive if the own predictions are better.",
+            "Difference of the two; positive if matched predictions are better.",
             label="gain (95% CI)",
             form="interval",
-            tip="positive: own predictions are better",
+            tip="positive: matched predictions are better",
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95 % interval of the gain, in ``specific_*`` rows of the score; missing if there "
-            "is none (``off_share``; under ten perturbations).",
+            sentence="Lower end of the 95% interval of the gain (in ``specific_*`` rows: of the score); missing for "
+            "``off_share`` and with fewer than ten perturbations.",
         ),
         CI_HIGH,
         replace(P, sentence="p by permutation of predictions among perturbations."),
@@ -77,14 +77,15 @@ SPECIFICITY = Table(
             "float64",
             "Score of the model on one half of the cells.",
             label="model, same half",
-            tip="to be compared with the axis alone",
+            tip="compare with the axis alone",
         ),
         Column(
             "axis_only",
             "float64",
-            "Score on that half of a prediction that takes from the other half how far to go along the shared axis.",
+            "Score on that half of a prediction that contains only the position on the shared axis, estimated from "
+            "the other half.",
             label="axis alone",
-            tip="one half of the cells: what knowing only the shared axis would score",
+            tip="on one half of the cells: score of a prediction that contains only the shared axis",
         ),
         NOTE,
     ),
@@ -95,8 +96,8 @@ RECURRENCE = Table(
     "recurrence",
     "spb.tl.recurrence",
     "In how many perturbations each gene is among the strongest.",
-    "One row per model (``observed`` among them), scale and gene. Genes that are never among the strongest are left "
-    "out. Only the data have p: what all predictions of a model share is a property of the model.",
+    "One row per model (including ``observed``), scale and gene. Genes that are never among the strongest are left "
+    "out. Only the data have p.",
     (
         MODEL,
         Column(
@@ -105,48 +106,48 @@ RECURRENCE = Table(
             "Scale of the effects.",
             values={
                 "delta": "difference from control",
-                "z": "the same in standard errors",
-                "centered": "difference from the mean over perturbations (of a model: over its predictions) in standard "
-                "errors; rely on this one",
+                "z": "the same divided by its standard error",
+                "centered": "difference from the mean over perturbations (for a model: over its predictions), divided "
+                "by its standard error; use this one",
             },
         ),
         GENE,
         Column(
             "count",
             "int64",
-            "Perturbations that have the gene among their strongest.",
-            tip="perturbations that have it among their five strongest genes",
+            "Perturbations with the gene among their strongest.",
+            tip="perturbations with the gene among their five strongest",
         ),
         replace(N_PERTURBATIONS, label="of"),
         Column(
             "expected",
             "float64",
-            "Count expected by chance: as many genes of each perturbation, drawn among genes of the same expression.",
+            "Count expected by chance, for top genes drawn from genes of similar expression.",
             label="by chance",
-            tip="among genes of the same expression",
+            tip="among genes of similar expression",
         ),
         Column(
             "excess",
             "float64",
-            "Count above the observed one; missing for ``observed``.",
+            "Count minus the observed count; missing for ``observed``.",
             label="beyond data",
-            tip="count in excess of the observed one",
+            tip="count minus the observed count",
         ),
         Column(
             "excess_ci_low",
             "float64",
-            "Lower end of the 95 % interval of ``excess`` (Agresti–Caffo), for all genes at once (Bonferroni).",
+            "Lower end of the 95% interval of ``excess`` (Agresti–Caffo), simultaneous for all genes (Bonferroni).",
             label="at least",
-            tip="lower end of its 95 % interval",
+            tip="lower end of its 95% interval",
         ),
         Column("excess_ci_high", "float64", "Upper end of that interval.", label="at most"),
         replace(P, sentence="p of the observed count; missing for models and for ``delta``."),
         replace(
             Q,
-            sentence="p adjusted over the genes (Benjamini–Hochberg); for ``z`` only where there are at least five "
-            "controls per cell of a perturbation.",
+            sentence="p adjusted over the genes (Benjamini–Hochberg); for ``z`` only with at least five controls per "
+            "cell of a perturbation.",
         ),
-        Column("n_effective_genes", "float64", "Effective number of genes that the strongest are spread over."),
+        Column("n_effective_genes", "float64", "Effective number of different genes among the strongest."),
         NOTE,
         SYMBOL,
     ),
@@ -157,8 +158,8 @@ VARIANCE_RATIO = Table(
     "variance_ratio",
     "spb.tl.variance_ratio",
     "How much predictions differ between perturbations, compared with the data.",
-    "One row per model, and one per model and gene. Standard deviations are about the mean of each fold (of all where "
-    "folds have fewer than 5 perturbations), since the fits of folds differ in their mean.",
+    "One row per model, and one per model and gene. Standard deviations are relative to the mean of each fold, "
+    "because the means of folds differ (relative to the overall mean if folds have fewer than 5 perturbations).",
     (
         MODEL,
         Column("level", "str", "What the row is about.", values={"screen": "all genes", "gene": "one gene"}),
@@ -173,15 +174,15 @@ VARIANCE_RATIO = Table(
         Column(
             "sd_observed",
             "float64",
-            "Observed standard deviation between perturbations, without noise (from the covariance of two halves of the "
-            "cells).",
+            "Observed standard deviation between perturbations, corrected for noise (from the covariance of two "
+            "halves of the cells).",
             unit="log-normalized units",
         ),
         Column(
             "ratio",
             "float64",
-            "Ratio of predicted to observed variance, summed over genes; of one gene the ratio of standard deviations, "
-            "where its covariance exceeds twice its standard error.",
+            "Ratio of predicted to observed variance, summed over genes; for one gene, ratio of standard deviations, "
+            "if its covariance exceeds twice its standard error.",
             label="variance ratio (95% CI)",
             form="interval",
             tip="predicted to observed variance between perturbations",
@@ -205,7 +206,7 @@ VARIANCE_RATIO = Table(
         Column(
             "collapsed_to",
             "str",
-            "Baseline that the model has fallen back to (cosine above 0.999): ``mean`` or ``no_change``; empty if none.",
+            "Baseline that the model reproduces (cosine above 0.999): ``mean`` or ``no_change``; otherwise empty.",
             label="collapsed to",
             tip="a baseline with a cosine above 0.999",
         ),

@@ -186,40 +186,38 @@ def _fill(text: str, indent: str = "") -> str:
 MODEL = Column("model", "str", "Name of the model; ``observed`` is the data.", form="name")
 REGIME = Column("regime", "str", "Feature regime: ``full``, ``no_mt``, ``no_mt_ribo`` or ``regressed``.")
 METRIC = Column("metric", "str", "Name of the score.", label="score")
-N = Column("n", "int64", "Perturbations that the row rests on.")
-CI_LOW = Column(
-    "ci_low", "float64", "Lower end of the 95 % interval; missing if there is none (under ten perturbations)."
-)
-CI_HIGH = Column("ci_high", "float64", "Upper end of the 95 % interval.")
-P = Column("p", "float64", "p-value; missing where it is not tested.")
+N = Column("n", "int64", "Number of perturbations in this row.")
+CI_LOW = Column("ci_low", "float64", "Lower end of the 95% interval; missing with fewer than ten perturbations.")
+CI_HIGH = Column("ci_high", "float64", "Upper end of the 95% interval.")
+P = Column("p", "float64", "p-value; missing if not tested.")
 Q = Column(
     "q",
     "float64",
     "p adjusted over the rows of one model of the table (Benjamini–Hochberg).",
     tip="Benjamini–Hochberg, within a model",
 )
-NOTE = Column("note", "str", "What must be known of the row; empty if nothing.", form="aside")
+NOTE = Column("note", "str", "Remark on the row, or empty.", form="aside")
 PERTURBATION = Column("perturbation", "str", "Name of the perturbation; empty in rows about all of them.", form="name")
 TOP_GENES = Column(
     "top_genes",
     "str",
-    "Genes of largest ``|z|`` with the direction (↑, ↓), separated by spaces.",
+    "Genes of largest ``|z|`` with direction (↑, ↓), separated by spaces.",
     label="strongest genes",
     form="line",
 )
 GENE = Column("gene", "str", "Name of the gene in the data.")
 SYMBOL = Column("symbol", "str", "Symbol of the gene.", label="gene")
-N_CELLS = Column("n_cells", "int64", "Cells of the perturbation.", label="cells")
+N_CELLS = Column("n_cells", "int64", "Number of cells of the perturbation.", label="cells")
 REPRODUCIBILITY = Column(
     "reproducibility",
     "float64",
-    "Expected cosine of its effect with that of a repeat of the experiment of the same size, 0 to 1.",
-    tip="expected cosine of its effect with that of a repeat of the experiment",
+    "Expected cosine of its effect with that of a repeated experiment of the same size, 0 to 1.",
+    tip="expected cosine of its effect with that of a repeated experiment",
 )
 RESPONSE_SHARE = Column(
     "response_share",
     "float64",
-    "Share of the noise-corrected squared effects of the screen; may be negative.",
+    "Share of the noise-corrected squared effects of the screen; can be negative.",
     label="share of response",
     form="percent",
     tip="of the noise-corrected squared effects of the screen",

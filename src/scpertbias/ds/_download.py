@@ -1,4 +1,4 @@
-"""Public files, downloaded once, with their checksum where one is published."""
+"""Download of public files, with their checksum if one is published."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Remote:
 
 
 def fetch(remote: Remote) -> Path:
-    """Return the path of a file in ``scanpy.settings.datasetdir``; it is downloaded if it is not there yet.
+    """Return the path of a file in ``scanpy.settings.datasetdir``, and download it if needed.
 
-    A download that was cut short goes on where it stopped, and only what is whole gets the file's name.
+    An interrupted download is continued, and only a complete file gets the final name.
     """
     import pooch
 
@@ -65,7 +65,7 @@ def _part(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Resumed:
-    """A downloader for pooch that keeps what it has in a file beside, and asks for the rest."""
+    """A downloader for pooch that continues an interrupted download."""
 
     path: Path
     remote: Remote

@@ -1,4 +1,4 @@
-"""Files that ship with the package, read when first asked for."""
+"""Files that are part of the package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _cached_table(name: str) -> pd.DataFrame:
 
 
 def read_table(name: str) -> pd.DataFrame:
-    """Read a bundled CSV file; each caller gets a copy of its own."""
+    """Read a bundled CSV file; each caller gets a copy."""
     return _cached_table(name).copy()
 
 

@@ -1,4 +1,4 @@
-"""Gene sets in the GMT format, and those that ship with the package."""
+"""Hallmark gene sets, and files in GMT format."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ._sets import of_species
 
 
 def hallmark(species: str = "human") -> pd.DataFrame:
-    """Hallmark gene sets of MSigDB, which ship with the package.
+    """Return the Hallmark gene sets of MSigDB, which are part of the package.
 
     Parameters
     ----------
     species
-        ``"human"`` or ``"mouse"``; mouse symbols follow from the human ones by their spelling, as those of
+        ``"human"`` or ``"mouse"``; mouse symbols are derived from the human ones by their spelling, as in
         :func:`scpertbias.ds.confounder_sets`.
 
     Returns
     -------
-    A tidy frame with a row for each gene of each of the 50 sets: `source` (the set) and `target` (the gene symbol).
+    A table with one row per gene and set (50 sets): `source` (the set) and `target` (the gene symbol).
 
     Raises
     ------
     ValueError
-        If ``species`` is not known.
+        If ``species`` is unknown.
 
     References
     ----------
@@ -54,7 +54,7 @@ def _bundled() -> pd.DataFrame:
 def read_gmt(path: str | Path) -> pd.DataFrame:
     """Read gene sets from a GMT file (tab-separated: set, description, genes), also if compressed with gzip.
 
-    Names of sets may hold blanks; a gene that a set lists twice counts once.
+    Names of sets can contain blanks; a gene listed twice in a set counts once.
     """
     path = Path(path)
     with reading(path):

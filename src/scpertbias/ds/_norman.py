@@ -1,4 +1,4 @@
-"""The combinatorial screen of Norman et al., downloaded."""
+"""The combinatorial screen of Norman et al."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ CONTROL = "control"
 
 
 def norman_2019() -> AnnData:
-    """CRISPR activation of single genes and pairs in K562 cells :cite:p:`norman2019`.
+    """Load the screen of CRISPR activation of single genes and pairs in K562 cells :cite:p:`norman2019`.
 
-    The file is the one of pertpy's data sets (111,255 cells × 19,018 genes). It is downloaded to
-    ``scanpy.settings.datasetdir`` when first asked for; no checksum of it is published, so the one found is logged.
+    The file is the one of pertpy's data sets (111,255 cells × 19,018 genes). It is downloaded once to
+    ``scanpy.settings.datasetdir``. No checksum is published, so the computed one is logged.
 
     Returns
     -------
-    Cells × genes, values as they are in the file. `obs` has `perturbation` (the target gene, `A+B` for a pair; control:
-    `control`), `gem_group` (the batch), and what else the file gives.
+    Cells × genes, with the values of the file. `obs` has `perturbation` (the target gene, `A+B` for a pair; control:
+    `control`), `gem_group` (the batch), and all other columns of the file.
 
     Raises
     ------
     OSError
-        If the file is not there and cannot be downloaded; the message says where to put it.
+        If the file does not exist and cannot be downloaded; the message contains the path for a manual download.
     ValueError
-        If the file holds no such labels.
+        If the file lacks these labels.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def norman_2019() -> AnnData:
 
 
 def name_columns(obs: pd.DataFrame) -> pd.DataFrame:
-    """Name the columns as this package does."""
+    """Rename the columns to the names of this package."""
     key = next((name for name in LABELS if name in obs and CONTROL in set(obs[name])), None)
     if key is None:
         msg = f"{FILE.name} holds none of obs{list(LABELS)} with {CONTROL!r}; it is not the file that was published."

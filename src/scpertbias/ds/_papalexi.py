@@ -16,26 +16,26 @@ _OBS = ("perturbation", "guide", "guide_umi", "guide_fraction", "bio_rep", "n_um
 
 
 def papalexi_2021() -> AnnData:
-    """ECCITE-seq CRISPR-knockout screen of stimulated THP-1 cells :cite:p:`papalexi2021`.
+    """Load the bundled CRISPR-knockout screen of stimulated THP-1 cells :cite:p:`papalexi2021`.
 
-    25 regulators of PD-L1 expression are knocked out with several guides each, in three biological replicates.
-    The file ships with the package: nothing is downloaded.
+    ECCITE-seq of 25 knockouts of regulators of PD-L1 expression, with several guides each, in three biological
+    replicates. The file is part of the package; nothing is downloaded.
 
     Returns
     -------
     20,729 cells × 303 genes: 25 targets, and 2,386 cells with a `non-targeting` guide.
 
-    - `X`: log-normalized values, `log1p(1e4 * counts / n_umis)`, float32 CSR. The 303 genes hold about 3 % of a
-      cell's molecules, so the size factor is the cell's total in the whole transcriptome, not in the panel.
+    - `X`: log-normalized values, `log1p(1e4 * counts / n_umis)`, float32 CSR. The 303 genes have about 3% of the
+      molecules of a cell, so the size factor is the total over the whole transcriptome, not over the panel.
     - `layers["counts"]`: the raw UMI counts, float32 CSR.
     - `obs`: `perturbation` (the target gene), `guide`, `guide_umi`, `guide_fraction`, `bio_rep` (replicate),
       `n_umis`, `n_genes` and `p_mito` (in the whole transcriptome).
 
     Notes
     -----
-    `bio_rep` is a batch to reckon with: the control means of the replicates lie about three median effects apart.
-    Five mitochondrial genes are on the panel and no ribosomal-protein gene; use `p_mito` as the covariate rather than
-    the mitochondrial share of the panel itself. Nine of the 25 targets are measured.
+    `bio_rep` is an important batch: the control means of the replicates differ by about three median effects. The panel
+    has five mitochondrial genes and no ribosomal-protein gene; use `p_mito` as the covariate instead of the
+    mitochondrial share of the panel. Nine of the 25 targets are measured.
 
     The counts are those of GEO GSE153056 as released in the data packages of sceptre (MIT license; its text is
     bundled).

@@ -1,4 +1,4 @@
-"""The essential-gene screen of Replogle et al. in K562, downloaded."""
+"""The essential-gene screen of Replogle et al. in K562 cells."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ READ_BYTES = 5e8
 
 
 def replogle_2022_k562_essential(*, filtered: bool = False) -> AnnData:
-    """Perturb-seq of the essential genes in K562 cells by CRISPR interference :cite:p:`replogle2022`.
+    """Load the CRISPR-interference screen of essential genes in K562 cells :cite:p:`replogle2022`.
 
-    The authors' file (10.7 GB, CC BY 4.0) is downloaded to ``scanpy.settings.datasetdir`` when first asked for, and its
-    checksum compared. A download that is cut short goes on where it stopped.
+    The file of the authors (10.7 GB, CC BY 4.0) is downloaded once to ``scanpy.settings.datasetdir``, and its checksum
+    is verified. An interrupted download is continued.
 
     Parameters
     ----------
     filtered
-        Keep the 681 targets and 1,186 genes that Lopez et al. chose :cite:p:`lopez2023`, the basis of the screen of
-        Kavirayuni & Venturelli, and the control; these are read into memory. The lists are bundled (Apache-2.0).
+        Keep the control, and the 681 targets and 1,186 genes of Lopez et al. :cite:p:`lopez2023`, which Kavirayuni &
+        Venturelli used; these are read into memory. The lists are bundled (Apache-2.0).
 
     Returns
     -------
@@ -47,15 +47,15 @@ def replogle_2022_k562_essential(*, filtered: bool = False) -> AnnData:
     :func:`scpertbias.tl.audit`.
 
     - `obs`: `perturbation` (the target gene; control: `non-targeting`), `guide`, `gem_group` (the batch), `total_counts`,
-      `pct_counts_mt`, and what else the authors give.
+      `pct_counts_mt`, and all other columns of the file.
     - `var`: `gene_name`; the names are Ensembl ids.
 
     Raises
     ------
     OSError
-        If the file is not there and cannot be downloaded; the message says where to put it.
+        If the file does not exist and cannot be downloaded; the message contains the path for a manual download.
     ValueError
-        If what was downloaded is not what was published.
+        If the checksum of the download differs from the published one.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def replogle_2022_k562_essential(*, filtered: bool = False) -> AnnData:
 
 
 def name_columns(obs: pd.DataFrame) -> pd.DataFrame:
-    """Name the authors' columns as this package does; their mitochondrial share is a fraction."""
+    """Rename the columns of the authors to the names of this package; their mitochondrial share is a fraction."""
     if "gene" not in obs or CONTROL not in set(obs["gene"]):
         msg = f"{FILE.name} holds no obs['gene'] with {CONTROL!r}; it is not the file that was published."
         raise ValueError(msg)
@@ -92,7 +92,7 @@ def name_columns(obs: pd.DataFrame) -> pd.DataFrame:
 
 
 def lopez(labels: pd.Series, symbols: pd.Series) -> tuple[BoolArray, IntArray]:
-    """Return the cells of the chosen targets and the control, and the positions of the chosen genes."""
+    """Return the cells of the selected targets and the control, and the positions of the selected genes."""
     targets, panel = read_table("replogle_targets.csv"), read_table("k562_genes.csv.gz")
     panel_genes = set(panel.loc[panel["panel"] == 1, "gene"])
     genes = symbols.isin(panel_genes).to_numpy() & ~symbols.duplicated().to_numpy()

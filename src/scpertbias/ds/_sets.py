@@ -1,4 +1,4 @@
-"""Gene sets of the axes that confound perturbation effects."""
+"""Confounder gene sets."""
 
 from __future__ import annotations
 
@@ -32,23 +32,22 @@ _MOUSE: dict[str, str | None] = {
 
 
 def confounder_sets(species: str = "human") -> pd.DataFrame:
-    """Gene sets of the axes along which perturbations of any kind move cells.
+    """Return the confounder gene sets: genes that many perturbations change for reasons unrelated to their target.
 
     Parameters
     ----------
     species
-        `"human"` or `"mouse"`. Mouse symbols follow from the human ones by their spelling (`mt-Nd1`, `Rps3`), but for
-        the known exceptions.
+        `"human"` or `"mouse"`. Mouse symbols are derived from the human ones by their spelling (`mt-Nd1`, `Rps3`), with
+        known exceptions.
 
     Returns
     -------
-    A tidy frame with a row for each gene of each set: `source` (the set), `target` (the gene symbol) and `reference`
-    (where the set is from). The sets, which may overlap:
+    A table with one row per gene and set: `source` (the set), `target` (the gene symbol) and `reference` (source of the
+    set). The sets can overlap:
 
     - `mt`: the 13 protein genes and two rRNA genes of mitochondrial DNA,
     - `oxphos_nuclear`: nuclear genes of the respiratory chain, its assembly, and the mitochondrial ribosome,
-    - `ribo`: cytosolic ribosomal proteins; `RPS6KB2` or `RPS19BP1`, which a prefix would hit, are not among them,
-      `FAU`, `UBA52` and `RACK1`, which a prefix would miss, are,
+    - `ribo`: cytosolic ribosomal proteins, including `FAU`, `UBA52` and `RACK1`, without `RPS6KB2` or `RPS19BP1`,
     - `cell_cycle`: S and G2/M phase,
     - `histone`: replication-dependent histones,
     - `heat_shock`: targets of HSF1,
@@ -56,12 +55,12 @@ def confounder_sets(species: str = "human") -> pd.DataFrame:
     - `p53`: direct targets of p53,
     - `hemoglobin`: globin chains.
 
-    Earlier names of renamed genes are members too (`ATP5A1` beside `ATP5F1A`), as public screens use both.
+    Earlier names of renamed genes are included (`ATP5A1` and `ATP5F1A`), because public screens use both.
 
     Raises
     ------
     ValueError
-        If ``species`` is not known.
+        If ``species`` is unknown.
 
     Examples
     --------

@@ -21,16 +21,16 @@ def attribution_agreement(
     regime: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return how far models hold the same genes responsible.
+    """Return the agreement of attributions between models.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.attribution_agreement` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.attribution_agreement`, or the result of :func:`scpertbias.tl.audit`.
     models
-        Names of models: the pairs among them, or every pair with the one; by default all.
+        Names of models: pairs among them, or all pairs with a single name; by default all.
     regime
-        Of an audit, the regime or regimes; by default all.
+        For an audit: the regime or regimes; by default all.
     perturbation
         Names of perturbations, ``""`` for the mean over all; by default all.
 
@@ -41,7 +41,7 @@ def attribution_agreement(
     Raises
     ------
     KeyError
-        If that was not asked yet, or of an audit that kept only tables, or a value is not in the table.
+        If the table was not computed (also in an audit that kept only tables), or a value is not in the table.
 
     Examples
     --------
@@ -64,12 +64,12 @@ def attribution_check(
     models: str | Sequence[str] | None = None,
     regime: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return which models' attributions say nothing, and why.
+    """Return which attributions are not informative, and why.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.attribution_check` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.attribution_check`, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
 
     Returns
@@ -79,7 +79,7 @@ def attribution_check(
     Raises
     ------
     KeyError
-        If that was not asked yet, or of an audit that kept only tables, or a value is not in the table.
+        If the table was not computed (also in an audit that kept only tables), or a value is not in the table.
 
     Examples
     --------
@@ -102,12 +102,12 @@ def enrich(
     regime: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return which gene sets the top genes of a model belong to.
+    """Return the gene sets that are over-represented among the top genes of models.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.enrich` was run on.
+        Data after :func:`scpertbias.tl.enrich`.
     %(models_and_regime)s
     perturbation
         Names of perturbations, ``""`` for the mean over all (or the recurrent genes); by default all.
@@ -119,7 +119,7 @@ def enrich(
     Raises
     ------
     KeyError
-        If that was not asked yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------

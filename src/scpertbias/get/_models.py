@@ -15,25 +15,26 @@ from ._select import modality, select
 
 
 def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
-    """Return a model's predictions.
+    """Return the predictions of a model.
 
     Parameters
     ----------
     data
-        Cells or profiles with a fitted model, or what :func:`scpertbias.tl.audit` returned.
+        Cells or profiles with a fitted model, or the result of :func:`scpertbias.tl.audit`.
     key
         Name of the model.
     regime
-        Of an audit, the regime; by default ``"full"``.
+        For an audit: the regime; by default ``"full"``.
 
     Returns
     -------
-    Perturbations × genes, the reference included, in the units of the data; NaN where the model cannot predict.
+    Perturbations × genes, including the control, in the units of the data; NaN for perturbations that the model cannot
+    predict.
 
     Raises
     ------
     KeyError
-        If no such model is stored, or there is no such regime.
+        If the model is not stored, or the regime does not exist.
 
     Examples
     --------
@@ -47,25 +48,25 @@ def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) 
 
 
 def attributions(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
-    """Return a model's attributions: how much each gene matters to it for each perturbation.
+    """Return the attributions of a model: the importance of each gene for each perturbation.
 
     Parameters
     ----------
     data
-        Cells or profiles with a fitted model, or what :func:`scpertbias.tl.audit` returned.
+        Cells or profiles with a fitted model, or the result of :func:`scpertbias.tl.audit`.
     key
         Name of the model.
     regime
-        Of an audit, the regime; by default ``"full"``.
+        For an audit: the regime; by default ``"full"``.
 
     Returns
     -------
-    Genes × perturbations; NaN where the model has no parameters for a perturbation.
+    Genes × perturbations; NaN if the model has no parameters for a perturbation.
 
     Raises
     ------
     KeyError
-        If no such model is stored, it has no attributions, or there is no such regime.
+        If the model is not stored, has no attributions, or the regime does not exist.
 
     Examples
     --------
@@ -86,27 +87,27 @@ def attributions(data: AnnData | MuData, key: str, *, regime: str | None = None)
 
 
 def history(data: AnnData | MuData, key: str, *, regime: str | None = None) -> pd.DataFrame:
-    """Return how a model was trained, epoch by epoch.
+    """Return the training history of a model, by epoch.
 
     Parameters
     ----------
     data
-        Cells with a model that was trained on them, or what :func:`scpertbias.tl.audit` returned.
+        Cells with a model trained on them, or the result of :func:`scpertbias.tl.audit`.
     key
         Name of the model.
     regime
-        Of an audit, the regime; by default ``"full"``.
+        For an audit: the regime; by default ``"full"``.
 
     Returns
     -------
-    One row an epoch: ``epoch``, ``train_loss``, what the model is validated by (``val_…``), ``learning_rate``,
-    ``seconds``, ``seconds_validation``, ``peak_memory`` (MB; without a GPU that of the process so far) and ``best``
-    (whether it was the best epoch until then; the last of these is the model).
+    One row per epoch: ``epoch``, ``train_loss``, validation losses (``val_…``), ``learning_rate``, ``seconds``,
+    ``seconds_validation``, ``peak_memory`` (MB; without a GPU, of the process so far) and ``best`` (whether it was the
+    best epoch so far; the last of these is the model).
 
     Raises
     ------
     KeyError
-        If no such model is stored, it was not trained in epochs, or there is no such regime.
+        If the model is not stored, was not trained in epochs, or the regime does not exist.
 
     Examples
     --------
@@ -130,12 +131,12 @@ def models(
     models: str | Sequence[str] | None = None,
     regime: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return which models are stored.
+    """Return the stored models.
 
     Parameters
     ----------
     data
-        Cells or profiles with a fitted model, or what :func:`scpertbias.tl.audit` returned.
+        Cells or profiles with a fitted model, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
 
     Returns
@@ -167,19 +168,19 @@ def models(
 
 
 def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) -> tuple[AnnData, AnnData]:
-    """Return observed and predicted profiles of the held-out perturbations, as cell-eval reads them.
+    """Return observed and predicted profiles of the held-out perturbations in the format of cell-eval.
 
-    Its metrics of means (``skip_de=True``) then score what :func:`scpertbias.tl.score` scores. A model of means predicts
-    no cells, so those of differential expression do not apply.
+    The metrics of cell-eval for means (``skip_de=True``) then score the same values as :func:`scpertbias.tl.score`. A
+    model of means does not predict cells, so metrics of differential expression do not apply.
 
     Parameters
     ----------
     data
-        Cells or profiles with a fitted model, or what :func:`scpertbias.tl.audit` returned.
+        Cells or profiles with a fitted model, or the result of :func:`scpertbias.tl.audit`.
     key
         Name of the model.
     regime
-        Of an audit, the regime; by default ``"full"``.
+        For an audit: the regime; by default ``"full"``.
 
     Returns
     -------
@@ -189,9 +190,9 @@ def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) ->
     Raises
     ------
     KeyError
-        If no such model is stored, or there is no such regime.
+        If the model is not stored, or the regime does not exist.
     ValueError
-        If the model predicts no perturbation that it has not seen.
+        If the model predicts no unseen perturbation.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What retraining without some genes changes, and what was left out."""
+"""Effects of retraining, and what was left out."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def retraining(
     regime: str | Sequence[str] | None = None,
     metric: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return what retraining in each regime changed.
+    """Return the effect of retraining in each regime.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     metric
         Names of metrics; by default all.
@@ -58,12 +58,12 @@ def coupling(
     regime: str | Sequence[str] | None = None,
     rows: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return how much retraining without some genes changes each model's predictions of the others.
+    """Return how much retraining without some genes changes the predictions for the others.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.coupling` was run on.
+        Data after :func:`scpertbias.tl.coupling`, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     rows
         ``"training"`` or ``"unseen"``; by default both.
@@ -75,7 +75,7 @@ def coupling(
     Raises
     ------
     KeyError
-        If that was not asked yet, or of an audit that kept only tables, or a value is not in the table.
+        If the table was not computed (also in an audit that kept only tables), or a value is not in the table.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def regimes_left_out(data: MuData) -> pd.DataFrame:
     Parameters
     ----------
     data
-        What :func:`scpertbias.pp.regimes` or :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.pp.regimes` or :func:`scpertbias.tl.audit`.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def models_left_out(data: MuData) -> pd.DataFrame:
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
 
     Returns
     -------
@@ -153,14 +153,14 @@ def random_removals(
     models: str | Sequence[str] | None = None,
     regime: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return what retraining without random genes changed, beside the regime without the most confounder genes.
+    """Return the effect of removing random genes, compared with the widest gene regime.
 
-    A regime's ``gain`` above all of the random ones says that it is these genes, and not any genes of their expression.
+    If the ``gain`` of the regime exceeds all random ones, these genes matter, and not any genes of similar expression.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
 
     Returns
@@ -170,8 +170,8 @@ def random_removals(
     Raises
     ------
     KeyError
-        If ``data`` is not an audit, or one without random removals (no mitochondrial or ribosomal gene is measured, no
-        such regime was asked for, or ``n_random=0``), or a value is not in the table.
+        If ``data`` is not an audit, or an audit without random removals (no mitochondrial or ribosomal gene is
+        measured, the regime was not requested, or ``n_random=0``), or a value is not in the table.
 
     Examples
     --------
@@ -192,14 +192,14 @@ def ranking(
     regime: str | Sequence[str] | None = None,
     metric: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return whether retraining in a regime turns the order of two models round.
+    """Return whether retraining reverses the order of two models.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
     models
-        Names of models: the pairs among them, or every pair with the one; by default all.
+        Names of models: pairs among them, or all pairs with a single name; by default all.
     regime
         The regime or regimes; by default all.
     metric
@@ -212,7 +212,7 @@ def ranking(
     Raises
     ------
     KeyError
-        If ``data`` is not an audit, or one without models, or a value is not in the table.
+        If ``data`` is not an audit, or an audit without models, or a value is not in the table.
 
     Examples
     --------

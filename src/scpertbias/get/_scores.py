@@ -1,4 +1,4 @@
-"""Scores of models, and how they do on what is specific to a perturbation."""
+"""Scores of models, specificity, recurrence and variation."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def scores(
     split: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the scores of every model on every perturbation.
+    """Return the scores of every model for every perturbation.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.score`, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     trained_on
-        Of an audit, the regime that the model was trained in: ``"full"`` or the regime of the row; by default both.
+        For an audit: the regime in which the model was trained, ``"full"`` or the regime of the row; by default both.
     split
         ``"train"``, ``"val"`` or ``"test"``; by default all.
     perturbation
@@ -44,7 +44,7 @@ def scores(
     Raises
     ------
     KeyError
-        If nothing was scored yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -68,15 +68,15 @@ def summary(
     subset: str | Sequence[str] | None = None,
     metric: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the summary of the scores: the table for a paper.
+    """Return the average scores of each model, with intervals.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.score`, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     subset
-        ``"all"``, ``"common"`` or ``"reproducible"`` held-out perturbations; by default each.
+        ``"all"``, ``"common"`` or ``"detected"`` held-out perturbations; by default each.
     metric
         Names of metrics; by default all.
 
@@ -87,7 +87,7 @@ def summary(
     Raises
     ------
     KeyError
-        If nothing was scored yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -110,14 +110,14 @@ def error_by_n_genes(
     regime: str | Sequence[str] | None = None,
     subset: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return how errors grow with the number of genes that are looked at.
+    """Return the errors as a function of the number of genes.
 
-    A model that beats the baseline only over few or only over all genes owes that to the choice of genes.
+    An advantage seen only for a particular number of genes is an artifact of gene selection.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     subset
         ``"all"`` or ``"common"`` held-out perturbations; by default both.
@@ -129,7 +129,7 @@ def error_by_n_genes(
     Raises
     ------
     KeyError
-        If ``data`` is not an audit, or one without models, or a value is not in the table.
+        If ``data`` is not an audit, or an audit without models, or a value is not in the table.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def recurrence(
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.recurrence` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.recurrence`, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     by
         ``"delta"``, ``"z"`` or ``"centered"``; by default all.
@@ -167,7 +167,7 @@ def recurrence(
     Raises
     ------
     KeyError
-        If that was not asked yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -189,12 +189,12 @@ def specificity(
     regime: str | Sequence[str] | None = None,
     metric: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return what models gain by knowing which perturbation is which.
+    """Return how specific predictions are to their perturbations.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.specificity` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.specificity`, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     metric
         Names of metrics; by default all.
@@ -206,7 +206,7 @@ def specificity(
     Raises
     ------
     KeyError
-        If it was not run yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -231,12 +231,12 @@ def variance_ratio(
     regime: str | Sequence[str] | None = None,
     level: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return how much predictions vary between perturbations, beside how much the perturbations do.
+    """Return how much predictions vary between perturbations, compared with the data.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.variance_ratio` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.variance_ratio`, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     level
         ``"screen"`` or ``"gene"``; by default both.
@@ -248,7 +248,7 @@ def variance_ratio(
     Raises
     ------
     KeyError
-        If that was not asked yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------

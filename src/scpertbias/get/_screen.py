@@ -21,12 +21,12 @@ def check(
     status: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return what :func:`scpertbias.pp.check` found.
+    """Return the findings of :func:`scpertbias.pp.check`.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.pp.check` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.pp.check`, or the result of :func:`scpertbias.tl.audit`.
     check
         Names of checks; by default all.
     status
@@ -41,7 +41,7 @@ def check(
     Raises
     ------
     KeyError
-        If nothing was checked yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -62,12 +62,12 @@ def labels(
     label: str | Sequence[str] | None = None,
     meaning: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return what the labels of the cells were understood to mean.
+    """Return how the labels of the cells were interpreted.
 
     Parameters
     ----------
     data
-        Profiles, or what :func:`scpertbias.pp.check` or :func:`scpertbias.tl.audit` was run on.
+        Profiles, data after :func:`scpertbias.pp.check`, or the result of :func:`scpertbias.tl.audit`.
     label
         Labels; by default all.
     meaning
@@ -80,7 +80,7 @@ def labels(
     Raises
     ------
     KeyError
-        If no labels were read yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -100,12 +100,12 @@ def balance(
     kind: str | Sequence[str] | None = None,
     status: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the share of the response that the composition of the cells accounts for.
+    """Return the share of the response that cell composition accounts for.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.balance` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.balance`, or the result of :func:`scpertbias.tl.audit`.
     column
         Names of columns of ``obs``; by default all rows.
     kind
@@ -120,7 +120,7 @@ def balance(
     Raises
     ------
     KeyError
-        If it was not run yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -142,14 +142,14 @@ def confounding(
     kind: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the shares of the response on each axis.
+    """Return the shares of the response on gene sets and axes.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.confounding` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.confounding`, or the result of :func:`scpertbias.tl.audit`.
     regime
-        Of an audit, the regime or regimes; by default all.
+        For an audit: the regime or regimes; by default all.
     level
         ``"screen"`` or ``"perturbation"``; by default both.
     kind
@@ -164,7 +164,7 @@ def confounding(
     Raises
     ------
     KeyError
-        If it was not run yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -187,12 +187,12 @@ def target_response(
     level: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return how each perturbed gene moves in its own column and in those beside it.
+    """Return how each perturbed gene changes in its own column and in neighboring ones.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.target_response` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.target_response`, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     level
         ``"scan"`` or ``"perturbation"``; by default both.
@@ -206,7 +206,7 @@ def target_response(
     Raises
     ------
     KeyError
-        If that was not asked yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -227,14 +227,14 @@ def perturbations(
     kind: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return what became of each perturbation, before any model: the table for whoever ran the screen.
+    """Return a quality summary for each perturbation.
 
-    ``kind`` says in a word what to do with it: judge models on ``specific`` ones, mistrust the rest.
+    ``kind`` classifies the perturbations: evaluate models on the ``specific`` ones.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
     kind
         Kinds, such as ``"specific"``; by default all.
     perturbation

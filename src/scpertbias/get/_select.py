@@ -1,4 +1,4 @@
-"""The rows of a table with the values that the caller names; the modality of one regime."""
+"""Selection of rows of a table, and of the modality of a regime."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N_LISTED = 20
 def select(table: pd.DataFrame, **values: str | Sequence[str] | None) -> pd.DataFrame:
     """Return the rows with these values, numbered anew; ``None`` keeps all.
 
-    Of a table of pairs, ``models`` keeps the pairs of two of the names, or every pair with the name if it is one.
+    In a table of pairs, ``models`` keeps pairs among the names, or all pairs with a single name.
     """
     keep = np.ones(len(table), dtype=bool)
     for parameter, value in values.items():
@@ -40,7 +40,7 @@ def select(table: pd.DataFrame, **values: str | Sequence[str] | None) -> pd.Data
 
 
 def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
-    """Return the profiles of a regime, by default ``"full"``, or the data themselves where they are not an audit."""
+    """Return the profiles of a regime, by default ``"full"``, or the data if they are not an audit."""
     if isinstance(data, MuData):
         name = "full" if regime is None else regime
         if name not in data.mod:

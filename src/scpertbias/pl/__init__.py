@@ -11,8 +11,11 @@ from ._enrich import enrich
 from ._error_by_n_genes import error_by_n_genes
 from ._heatmap import heatmap
 from ._map import map
+from ._metric import metric
 from ._perturbation import perturbation
 from ._perturbations import perturbations
+from ._power import power
+from ._probes import probes
 from ._recurrence import recurrence
 from ._retraining import retraining
 from ._score import l2, score
@@ -35,7 +38,10 @@ __all__ = [
     "l2",
     "map",
     "perturbation",
+    "metric",
     "perturbations",
+    "probes",
+    "power",
     "recurrence",
     "retraining",
     "score",

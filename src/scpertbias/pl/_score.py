@@ -23,10 +23,20 @@ LABELS = {
     "mse_de20": ("mean squared error, 20 strongest genes (log-normalized units²)", "lower is better"),
     "pearson_delta": ("Pearson correlation of effects\n(against control)", "higher is better"),
     "pearson_delta_perturbed": ("Pearson correlation of effects\n(against the perturbed mean)", "higher is better"),
+    "pearson_delta_unshared": (
+        "Pearson correlation of effects\n(against control, without shared noise)",
+        "higher is better",
+    ),
+    "cosine_delta_unshared": ("cosine of effects\n(against control, without shared noise)", "higher is better"),
+    "pearson_delta_perturbed_unshared": (
+        "Pearson correlation of effects\n(against the perturbed mean, without shared noise)",
+        "higher is better",
+    ),
     "l2_ratio": ("L2 error relative to the mean baseline", "lower is better"),
     "discrimination": ("discrimination (share of other\nperturbations farther away)", "higher is better"),
 }
 CHANCE = {"discrimination": 0.5}
+UNSHARED = {name: f"{name}_unshared" for name in ("pearson_delta", "pearson_delta_perturbed")}
 
 
 @docs.dedent
@@ -46,15 +56,17 @@ def score(
 
     Each box shows quartiles and 5–95 %% whiskers over held-out perturbations. Beside it, on the same perturbations:
     dashed, the median of the baseline (the mean of the training perturbations); dotted, of the ceiling (the score of
-    the truth itself). ``metric="l2_ratio"`` is the paper's Fig 2c.
+    the truth itself). ``metric="l2_ratio"`` is the paper's Fig 2c. A correlation is drawn twice: hollow markers are the
+    plain one, full markers that without the noise that predicted and observed effects share.
 
     Parameters
     ----------
     data
         What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
     metric
-        One of ``l2``, ``rmse``, ``mae``, ``mse_de20``, ``pearson_delta``, ``pearson_delta_perturbed``, ``l2_ratio``,
-        ``discrimination``. Each is a score of every perturbation; a skill (``l2_skill``) is one number a model, which
+        One of ``l2``, ``rmse``, ``mae``, ``mse_de20``, ``pearson_delta``, ``pearson_delta_unshared``,
+        ``pearson_delta_perturbed``, ``pearson_delta_perturbed_unshared``, ``cosine_delta_unshared``, ``l2_ratio``,
+        ``discrimination``. The box, the baseline and the ceiling are those of this score. Each is a score of every perturbation; a skill (``l2_skill``) is one number a model, which
         :func:`scpertbias.get.summary` holds.
     %(models)s
     regime
@@ -167,7 +179,13 @@ def _box(ax: Axes, x: int, frame: pd.DataFrame, metric: str, color: str) -> None
     )
     parts["boxes"][0].set(facecolor=color, alpha=0.55, edgecolor="black")
     jitter = (np.arange(len(values)) * 0.618 % 1 - 0.5) * 0.36
-    ax.scatter(x + jitter, values, s=9, color="black", alpha=0.45, linewidths=0, zorder=3)
+    plain, unshared = _markers(metric)
+    if plain:
+        ax.scatter(
+            x - 0.1 + jitter / 2, frame[plain], s=9, facecolors="none", edgecolors="black", linewidths=0.6, zorder=3
+        )
+        jitter = 0.1 + jitter / 2
+    ax.scatter(x + jitter, frame[unshared], s=9, color="black", alpha=0.45, linewidths=0, zorder=3)
     baseline = np.ones(len(frame)) if metric == "l2_ratio" else frame[f"{metric}_baseline"].to_numpy(float)
     if metric not in CHANCE and np.isfinite(baseline).any():
         ax.hlines(np.nanmedian(baseline), x - 0.42, x + 0.42, colors="black", linestyles="dashed", linewidth=1.3)
@@ -175,6 +193,14 @@ def _box(ax: Axes, x: int, frame: pd.DataFrame, metric: str, color: str) -> None
         ceiling = frame[f"{metric}_ceiling"].to_numpy(float)
         if np.isfinite(ceiling).any():
             ax.hlines(np.nanmedian(ceiling), x - 0.42, x + 0.42, colors="black", linestyles="dotted", linewidth=1.8)
+
+
+def _markers(metric: str) -> tuple[str | None, str]:
+    """Return the scores that are drawn with hollow and with full markers."""
+    for plain, unshared in UNSHARED.items():
+        if metric in (plain, unshared):
+            return plain, unshared
+    return None, metric
 
 
 def _decorate(ax: Axes, metric: str, ticks: list[str], held_out: pd.DataFrame, regime: str | None) -> None:
@@ -192,5 +218,10 @@ def _decorate(ax: Axes, metric: str, ticks: list[str], held_out: pd.DataFrame, r
         handles.append(Line2D([], [], color="black", linestyle="dashed", label="baseline (training\nmean), median"))
     if f"{metric}_ceiling" in held_out:
         handles.append(Line2D([], [], color="black", linestyle="dotted", label="ceiling (the truth\nitself), median"))
+    if _markers(metric)[0]:
+        for face, kind in (("none", "plain"), ("black", "without shared noise")):
+            marker = Line2D([], [], color="black", marker="o", linestyle="none", markersize=4, label=kind)
+            marker.set_markerfacecolor(face)
+            handles.append(marker)
     ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.spines[["top", "right"]].set_visible(False)

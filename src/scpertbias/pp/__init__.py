@@ -1,4 +1,4 @@
-"""Preprocessing: confounders, splits, profiles, nets, regimes."""
+"""Preprocessing: confounders, splits, profiles, networks, regimes."""
 
 from ._annotate import annotate_confounders
 from ._check import check
@@ -11,6 +11,7 @@ from ._regress import regress_mt_ribo
 from ._select_genes import select_genes
 from ._split import split
 from ._standardize import standardize
+from ._write_regimes import write_regimes
 
 __all__ = [
     "annotate_confounders",
@@ -25,4 +26,5 @@ __all__ = [
     "select_genes",
     "split",
     "standardize",
+    "write_regimes",
 ]

@@ -1,4 +1,4 @@
-"""Which genes are mitochondrial, ribosomal, or in another set of confounders."""
+"""Annotation of mitochondrial, ribosomal and other confounder genes."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def annotate_confounders(
         Cells or profiles.
     sets
         Further sets: a frame with ``source`` (the set) and ``target`` (the gene), such as
-        :func:`scpertbias.ds.confounder_sets`. Sets named ``mt`` or ``ribo`` there are ignored. A column of ``var``
-        that is not boolean is never overwritten.
+        :func:`scpertbias.ds.confounder_sets`. Sets named ``mt`` or ``ribo`` there are ignored. A column of ``var`` that
+        is not boolean is not overwritten.
     species
         ``"human"`` (``MT-``, ``RPS``/``RPL``), ``"mouse"`` (``mt-``, ``Rps``/``Rpl``), or None for both. Names with a
-        genome before them (``GRCh38_MT-CO1``) and other spellings (``MT.CO1``) are read too, and so are the Ensembl ids
-        of human confounder genes.
+        genome prefix (``GRCh38_MT-CO1``), other spellings (``MT.CO1``), and Ensembl ids of human confounder genes are
+        recognized, too.
     ribo
-        ``"strict"``: names of cytosolic ribosomal proteins. ``"prefix"``: every name that begins with RPS or RPL, as
-        the paper does; that takes kinases such as RPS6KA1 too.
+        ``"strict"``: names of cytosolic ribosomal proteins. ``"prefix"``: every name that begins with RPS or RPL, as in
+        the paper; this includes kinases such as RPS6KA1.
     %(gene_symbols)s
     %(copy)s
 
@@ -62,7 +62,7 @@ def annotate_confounders(
     Raises
     ------
     ValueError
-        If ``species`` or ``ribo`` is not known, ``sets`` lacks a column, or the name of a set cannot be a column.
+        If ``species`` or ``ribo`` is unknown, ``sets`` lacks a column, or the name of a set is not a valid column name.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def masks(
 
 
 def marked(adata: AnnData, name: str, symbols: npt.NDArray[np.str_]) -> BoolArray:
-    """Return the genes of ``var[name]``, or, for ``mt`` and ``ribo`` without such a column, those of their names."""
+    """Return the genes of ``var[name]``; for ``mt`` and ``ribo`` without such a column, genes by name."""
     if name not in adata.var.columns:
         by_name = masks(symbols)
         if name not in by_name:

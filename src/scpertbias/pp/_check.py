@@ -1,4 +1,4 @@
-"""What is wrong before any model is judged."""
+"""Quality checks of a screen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Say what is wrong with a screen before any model is judged: one row a perturbation, and one a finding.
+    """Check the quality of a screen: labels, scale, batches, genes, splits, and each perturbation.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def check(
     Raises
     ------
     ValueError
-        If values are on the wrong scale or no control is found.
+        If values are on the wrong scale or no control is recognized.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def check(
 
 
 def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = None) -> pd.DataFrame:
-    """Return the table of :func:`check`; an audit holds every perturbation out in one of ``n_folds``."""
+    """Return the table of :func:`check`; an audit holds out every perturbation in one of ``n_folds``."""
     per = perturbations(screen)
     rows = [
         *label_findings(screen),
@@ -104,7 +104,7 @@ def findings(screen: _moments.Screen, adata: AnnData, *, n_folds: int | None = N
 
 
 def perturbations(screen: _moments.Screen) -> pd.DataFrame:
-    """Return one row a perturbation: cells, reproducibility, noise-corrected squared effect, whether it is detected, top genes."""
+    """Return one row per perturbation: cells, reproducibility, noise-corrected squared effect, detection, top genes."""
     merged, detection = screen.merged, screen.detection
     repeat, energy, counted = detection.reproducibility, detection.squared_effect, detection.counted
     total = energy[counted].sum()
@@ -139,7 +139,7 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
 
 
 def _between_guides(moments: Moments) -> FloatArray:
-    """Return the reproducibility between the halves of each perturbation's guides; NaN without ``guide_key``."""
+    """Return the reproducibility between halves of the guides of each perturbation; NaN without ``guide_key``."""
     if moments.guide_half is None:
         return np.full(len(moments.n), np.nan)
     first, second = moments.guide_half - moments.guide_half[:, [moments.reference]]
@@ -147,7 +147,7 @@ def _between_guides(moments: Moments) -> FloatArray:
 
 
 def _status(screen: _moments.Screen, p: int) -> tuple[str, str]:
-    """Return how serious it is, and what it is: left out, not detected, or nothing."""
+    """Return status and finding: left out, not detected, or nothing."""
     detection = screen.detection
     if not screen.merged.used[p]:
         return "warning", f"{LEFT_OUT}: {screen.merged.reason[p]}"
@@ -219,7 +219,7 @@ def _response_findings(per: pd.DataFrame, *, known: bool) -> list[Finding]:
 
 
 def strongest(shares: pd.Series) -> pd.Index:
-    """Return the labels of the fewest perturbations that carry most of the response, the strongest first."""
+    """Return the labels of the fewest perturbations that account for most of the response, strongest first."""
     ordered = shares.dropna().sort_values(ascending=False)
     if ordered.empty:
         return ordered.index

@@ -1,4 +1,4 @@
-"""Leave confounding genes out."""
+"""Exclusion of confounder genes."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def exclude_confounders(
     adata
         Cells or profiles.
     sets
-        Boolean columns of ``var``; ``mt`` and ``ribo`` are made if missing (human, strict).
+        Boolean columns of ``var``; ``mt`` and ``ribo`` are added if missing (human, strict).
     %(gene_symbols)s
     %(copy)s
 
     Returns
     -------
-    %(stored)s The genes of the sets are gone from it; ``uns['scpertbias']['excluded']`` keeps their names.
+    %(stored)s The genes of the sets are removed; ``uns['scpertbias']['excluded']`` contains their names.
 
     Raises
     ------
     KeyError
-        If ``var`` has no such column.
+        If ``var`` lacks the column.
     TypeError
         If the column is not boolean.
     ValueError

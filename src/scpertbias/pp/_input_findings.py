@@ -1,4 +1,4 @@
-"""What the values and the genes of a screen are, and what of them its reader should know."""
+"""Findings on the values and genes of a screen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DOMINANT = 0.2
 
 
 def scale_findings(screen: Screen) -> list[Finding]:
-    """Return what scale the values are on, and what is odd about it."""
+    """Return the scale of the values, and unusual properties."""
     record, control = screen.record, screen.moments.control
     low, high = float(control.min()), float(control.max())
     if record.get("normalize"):
@@ -64,7 +64,7 @@ def scale_findings(screen: Screen) -> list[Finding]:
 
 
 def gene_findings(screen: Screen, adata: AnnData) -> list[Finding]:
-    """Return which genes are measured: confounders, targets, symbols that repeat, panels, what is not a gene."""
+    """Return findings on the measured genes: confounders, targets, repeated symbols, panels, other columns."""
     rows: list[Finding] = []
     kinds, n_of = screen.record.get("left_out_feature", ()), screen.record.get("left_out_feature_n", ())
     if others := {str(kind): int(n) for kind, n in zip(kinds, n_of, strict=True)}:
@@ -101,7 +101,7 @@ def _name_findings(screen: Screen, adata: AnnData, targets: set[str]) -> list[Fi
 
 
 def _closure_findings(screen: Screen) -> list[Finding]:
-    """Return what normalization by the total of the measured genes does: where one gene rises, all others fall."""
+    """Return the effect of normalization by the total of the measured genes: if one gene rises, all others fall."""
     record, control = screen.record, screen.moments.control
     if record.get("normalize"):
         own_totals = record.get("size_factors") in (None, _keys.OWN_TOTAL)

@@ -1,4 +1,4 @@
-"""What a file or an AnnData holds, before anything is computed."""
+"""Inspection of a file or an AnnData."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ def inspect(
     label_map: LabelMap | None = None,
     modality: str | None = None,
 ) -> pd.DataFrame:
-    """Look at cells before anything is computed: scale, columns of ``obs``, what labels mean, what would be left out.
+    """Inspect a screen before an audit: scale of values, columns of ``obs``, labels, and cells that would be left out.
 
-    Only tables and a sample of rows are read. On the command line ``scpertbias inspect FILE`` prints the same.
+    Only tables and a sample of rows are read. ``scpertbias inspect FILE`` prints the same on the command line.
 
     Parameters
     ----------
     data
         Cells, or a file with cells (``.h5ad``, ``.zarr``, ``.h5mu``, the ``.h5`` of Cell Ranger).
     groupby
-        Column of ``obs`` that names each cell's perturbation; by default the one that looks most like it.
+        Column of ``obs`` that names each cell's perturbation; by default the most likely one.
     %(reference)s
     modality
         Modality of an ``.h5mu`` file; by default ``rna``, ``gex``, or the one with the most features.
 
     Returns
     -------
-    One row per thing: ``about`` (``data``, ``values``, ``genes``, ``obs``, ``labels``, ``left out``, ``note``,
-    ``problem`` or ``command``), its ``name``, what it is taken for (``guess``), and ``detail``.
+    One row per item: ``about`` (``data``, ``values``, ``genes``, ``obs``, ``labels``, ``left out``, ``note``,
+    ``problem`` or ``command``), its ``name``, its interpretation (``guess``), and ``detail``.
 
     Raises
     ------
     KeyError
-        If there is no such column or modality.
+        If the column or modality does not exist.
     ValueError
         If the file cannot be read.
 

@@ -1,4 +1,4 @@
-"""What a check says of labels: the control, what was left out, combinations, and what may have been misunderstood."""
+"""Findings on labels: the control, cells left out, combinations, and possible misinterpretations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gene networks: from co-expression, or from shared annotation."""
+"""Gene networks from co-expression or from shared annotation."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ def coexpression_net(
     gene_symbols: str | None = None,
     rng: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
-    """Join genes that are co-expressed in training cells: for each gene the ``n_top`` of largest absolute correlation.
+    """Build a co-expression network from training cells: for each gene, the ``n_top`` strongest absolute correlations.
 
-    The thresholds are those of GEARS. Validation and test cells are never looked at.
+    The thresholds are those of GEARS. Validation and test cells are not used.
 
     Parameters
     ----------
     adata
         Cells (log-normalized).
     cells
-        ``"control"``, or ``"train"``: control and training cells of single perturbations, as GEARS does.
+        ``"control"``, or ``"train"``: control and training cells of single perturbations, as in GEARS.
     threshold
-        Edges have an absolute Pearson correlation above this.
+        Edges have an absolute Pearson correlation above this value.
     n_top
-        Most edges a gene.
+        Maximum number of edges per gene.
     max_cells
-        Of more cells so many are drawn.
+        Maximum number of cells; more cells are sampled.
     %(groupby)s
     %(reference)s
     %(min_cells)s
@@ -69,8 +69,8 @@ def coexpression_net(
     Raises
     ------
     ValueError
-        If ``adata`` holds profiles (co-expression needs cells), values are on the wrong scale, or there are fewer than 20
-        cells.
+        If ``adata`` contains profiles (co-expression needs cells), values are on the wrong scale, or there are fewer
+        than 20 cells.
 
     References
     ----------
@@ -121,7 +121,7 @@ def coexpression_net(
 
 
 def _usable(codes: IntArray, targets: Sequence[Sequence[str]], min_cells: int) -> BoolArray:
-    """Return which codes are control or a single perturbation with enough training cells; the last is for no code."""
+    """Return which codes are usable: control, or a single perturbation with enough training cells; the last: no code."""
     n = np.bincount(codes[codes >= 0], minlength=len(targets))
     single = [len(genes) == 1 and n[i] >= min_cells for i, genes in enumerate(targets)]
     return np.array([True, *single[1:], False])
@@ -143,20 +143,20 @@ def jaccard_net(
     n_top: int = 20,
     genes: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Join genes that share annotation: for each gene the ``n_top`` with a Jaccard index above a threshold.
+    """Build a network of genes with shared annotation: for each gene, the ``n_top`` largest Jaccard indices.
 
-    On a table of GO terms this is the perturbation graph of GEARS.
+    With a table of GO terms, this is the perturbation graph of GEARS.
 
     Parameters
     ----------
     sets
         A frame with ``source`` (the term) and ``target`` (the gene).
     threshold
-        Edges have a Jaccard index (shared terms of the two genes by all their terms) above this.
+        Edges have a Jaccard index (shared terms divided by all terms of both genes) above this value.
     n_top
-        Most edges a gene.
+        Maximum number of edges per gene.
     genes
-        Keep only these genes (the perturbed ones, say).
+        Genes to keep, for example the perturbed ones; by default all.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Cells to profiles."""
+"""Profiles from cells."""
 
 from __future__ import annotations
 
@@ -37,31 +37,30 @@ def profiles(
     chunk_memory: float = 0.5,
     rng: int | np.random.Generator | None = 0,
 ) -> AnnData:
-    """Take the mean (not the sum) of each perturbation's cells, with all that the audit needs of them, in one pass.
+    """Compute the mean profile of each perturbation, with everything an audit needs, in one pass over the cells.
 
     Parameters
     ----------
     adata
         Cells: log-normalized, or raw counts with ``normalize=True``. CSR, CSC or dense, in memory, backed by a file
-        (``read_h5ad(…, backed="r")``, or an on-disk matrix as ``X``), or lazy
-        (:func:`anndata.experimental.read_lazy`, any dask array). What is not in memory is read once, in parts; under a
-        ``dask.distributed`` client a dask array is read on the cluster.
+        (``read_h5ad(…, backed="r")``, or an on-disk matrix as ``X``), or lazy (:func:`anndata.experimental.read_lazy`,
+        any dask array). Data that are not in memory are read once, in parts. With a ``dask.distributed`` client, the
+        cluster reads a dask array.
     %(cells)s
     normalize
-        Whether the values are raw counts: each enters as ``log1p(target_sum * count / size_factor)``.
+        Whether the values are raw counts; they are transformed to ``log1p(target_sum * count / size_factor)``.
     size_factors
-        Column of ``obs`` with each cell's size; by default its total over the genes at hand.
+        Column of ``obs`` with the size of each cell; by default its total over the measured genes.
     target_sum
-        Counts to which each cell is scaled.
+        Total counts per cell after scaling.
     covariates
-        Numeric columns of ``obs`` whose moments are kept, so that :func:`scpertbias.pp.regress_mt_ribo` works on the
-        profiles.
+        Numeric columns of ``obs`` whose moments are stored, for :func:`scpertbias.pp.regress_mt_ribo` on the profiles.
     guide_key
-        Column of ``obs`` with guides: :func:`scpertbias.pp.check` then also compares the two halves of each
-        perturbation's guides (``reproducibility_guides``).
+        Column of ``obs`` with guides: :func:`scpertbias.pp.check` then also compares two halves of the guides of each
+        perturbation (``reproducibility_guides``).
     chunk_memory
-        Gigabytes of cells held at a time where they are not in memory. The moments come on top: about 50 bytes for each
-        perturbation and gene, and 40 more for each covariate.
+        Memory in gigabytes for cells that are read in parts. The moments need additional memory: about 50 bytes for
+        each perturbation and gene, and 40 more for each covariate.
     %(rng)s
 
     Returns
@@ -69,29 +68,29 @@ def profiles(
     Profiles (one row for each perturbation and split × genes, float64, in the units of the input):
 
     ``X``
-        Mean, each cell centered by its batch's control mean.
+        Mean, with each cell centered by the control mean of its batch.
     ``layers['half_1']``, ``layers['half_2']``
-        Means of two disjoint halves of the cells (NaN where there is none).
+        Means of two disjoint halves of the cells (NaN if there is none).
     ``layers['var']``
         Unbiased variance over cells.
     ``varm['control_blocks']``
         Means of 20 blocks of control cells (genes × blocks).
     ``obsm['levels']``, ``varm['control_by_level']``, ``varm['control_var_by_level']``
-        For :func:`scpertbias.tl.balance`: cells by level of every column of ``obs`` that can be tested, and mean and
+        For :func:`scpertbias.tl.balance`: number of cells per level of every testable column of ``obs``, and mean and
         variance of the control cells in each level.
     ``obsm['quality']``, ``obsm['quality_var']``
-        Mean and variance of log depth and of the percentage of mitochondrial counts, where they are known.
+        Mean and variance of log depth and of the percentage of mitochondrial counts, if known.
     ``obs``
         ``perturbation``, ``split``, ``n_cells``, ``is_reference``, ``n_targets``, ``target_measured``, ``used``,
-        ``reason`` (why a row is not used).
+        ``reason`` (if a row is not used).
     ``uns['scpertbias']['profiles']``
-        How the profiles were made, and the cells left out by reason.
+        Settings of the profiles, and the cells left out by reason.
 
     Raises
     ------
     ValueError
-        If values are on the wrong scale, no control is found, no perturbation has ``min_cells`` cells, or ``adata``
-        holds profiles already.
+        If values are on the wrong scale, no control is recognized, no perturbation has ``min_cells`` cells, or
+        ``adata`` already contains profiles.
     KeyError
         If a column of ``obs`` is missing.
 
@@ -116,7 +115,7 @@ def profiles_of(
     covariates: Sequence[str] = (),
     **data: Any,
 ) -> AnnData:
-    """Make the profiles of :func:`profiles`, of all or some genes."""
+    """Make profiles of all or some genes, as :func:`profiles`."""
     _validate.cells_or_profiles(adata, lazy=True)
     if _store.profiles_record(adata) is not None:
         msg = "`adata` holds profiles already; pass the cells."

@@ -1,4 +1,4 @@
-"""One modality of profiles for each feature regime."""
+"""Feature regimes: one modality of profiles each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def regimes(
     covariates: Sequence[str] | None = None,
     fit_on: str = "control",
 ) -> MuData:
-    """Make the feature regimes that are compared: all genes, without confounders, confounders regressed out.
+    """Make the feature regimes: all genes, without confounder genes, and confounders regressed out.
 
     Parameters
     ----------
@@ -35,26 +35,25 @@ def regimes(
         Profiles made by :func:`scpertbias.pp.profiles`, for ``regressed`` with ``covariates=``.
     regimes
         ``"full"``, ``"no_mt"`` (mitochondrial genes removed), ``"no_mt_ribo"`` (ribosomal ones too) and
-        ``"regressed"`` (covariates regressed out); ``full``, which the others are compared with, is always made. The
-        genes are those of ``var["mt"]`` and ``var["ribo"]`` where :func:`scpertbias.pp.annotate_confounders` was
-        called, else human names. By default all four, and one that the data cannot define (no such genes, no
-        covariate, equal to an earlier one) is left out.
+        ``"regressed"`` (covariates regressed out); ``full`` is the reference and is always made. Genes are taken from
+        ``var["mt"]`` and ``var["ribo"]`` (see :func:`scpertbias.pp.annotate_confounders`), otherwise from human names.
+        By default all four; a regime without such genes, without a covariate, or equal to an earlier one is left out.
     covariates
-        Covariates to regress out; by default all that the profiles hold.
+        Covariates to regress out; by default all in the profiles.
     fit_on
-        Cells that the slopes are fitted on: ``"control"`` or ``"train"``.
+        Cells for fitting the slopes: ``"control"`` or ``"train"``.
 
     Returns
     -------
-    A :class:`mudata.MuData` with ``axis=-1``: one modality of profiles for each regime. The regimes left out, each with
-    the reason, are in ``uns['scpertbias']['regimes_left_out']``; read them with
+    A :class:`mudata.MuData` with ``axis=-1``: one modality of profiles for each regime. Regimes that were left out,
+    with reasons, are in ``uns['scpertbias']['regimes_left_out']``; read them with
     :func:`scpertbias.get.regimes_left_out`.
 
     Raises
     ------
     ValueError
-        If ``adata`` does not hold profiles, a regime is not known, one that was asked for by name cannot be defined, or
-        the profiles do not hold a covariate that was asked for.
+        If ``adata`` does not contain profiles, a regime is unknown, a regime given by name cannot be made, or a given
+        covariate is not in the profiles.
 
     Examples
     --------
@@ -73,7 +72,7 @@ def regimes(
 
 @dataclass(frozen=True)
 class RegimePlan:
-    """Which genes each regime keeps, and why others are left out."""
+    """Genes that each regime keeps, and why regimes are left out."""
 
     genes: dict[str, BoolArray]
     left_out: dict[str, str]
@@ -82,7 +81,7 @@ class RegimePlan:
 def plan_regimes(
     profiles: AnnData, regimes: Sequence[str] | None, *, covariates: Sequence[str] | None = None, fit_on: str
 ) -> RegimePlan:
-    """Say which regimes the profiles define; one that was asked for by name and cannot be defined is an error."""
+    """Return the regimes that can be made; one given by name that cannot be made is an error."""
     requested = REGIMES if regimes is None else [regimes] if isinstance(regimes, str) else list(regimes)
     unknown = [r for r in requested if r not in REGIMES]
     if unknown:
@@ -108,7 +107,7 @@ def plan_regimes(
 def make_regimes(
     profiles: AnnData, plan: RegimePlan, *, covariates: Sequence[str] | None = None, fit_on: str
 ) -> MuData:
-    """Make the profiles of every regime; those of ``full`` are the ones given, not a copy."""
+    """Make the profiles of every regime; those of ``full`` are the given ones, not a copy."""
     modalities: dict[str, AnnData] = {}
     for name, keep in plan.genes.items():
         if name == REGRESSED:
@@ -118,18 +117,20 @@ def make_regimes(
         else:
             modalities[name] = profiles[:, keep].copy()
             _store.put_obs(modalities[name], *target_measured(modalities[name]))
+            for model in _store.models(modalities[name]):  # predictions of the full model, on the genes that are left
+                _store.add_to_model(modalities[name], model, regime="full")
     mdata = _compat.mudata(modalities)
     _store.put(mdata, regimes_left_out=left_out_table(plan))
     return mdata
 
 
 def left_out_table(plan: RegimePlan) -> pd.DataFrame:
-    """Return the regimes that are left out, each with the reason."""
+    """Return the regimes that are left out, with reasons."""
     return pd.DataFrame(plan.left_out.items(), columns=_tables.columns("regimes_left_out"), dtype="string")
 
 
 def _why_not(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -> str:
-    """Say why no covariate can be regressed out ("": one can); covariates that were named are the user's word."""
+    """Return why no covariate can be regressed out, or an empty text."""
     if covariates is not None:
         return ""
     screen = _moments.of(profiles)
@@ -140,7 +141,7 @@ def _why_not(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -
 
 
 def _why_no_genes(name: str, keep: BoolArray, earlier: Mapping[str, BoolArray]) -> str:
-    """Say why a regime without some genes is none of its own ("": it is)."""
+    """Return why a regime without some genes is not made, or an empty text."""
     if name == "full":
         return ""
     if keep.all():
@@ -164,7 +165,7 @@ def _regressed(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str)
 
 
 def removed(adata: AnnData, name: str) -> BoolArray:
-    """Return which genes a regime leaves out."""
+    """Return the genes that a regime leaves out."""
     record = _store.profiles_record(adata) or {}
     symbols, _ = _validate.gene_symbols(adata, record.get("gene_symbols"))
     out = np.zeros(adata.n_vars, dtype=bool)

@@ -1,4 +1,4 @@
-"""Take the covariates out of the values."""
+"""Regression of covariates."""
 
 from __future__ import annotations
 
@@ -48,24 +48,23 @@ def regress_mt_ribo(
     key_added: str = "regressed",
     copy: bool = False,
 ) -> AnnData | None:
-    """Remove what the mitochondrial and ribosomal fractions (or other covariates) explain, gene by gene.
+    """Regress out the mitochondrial and ribosomal fractions (or other covariates), gene by gene.
 
-    By default slopes are fitted on control cells: fitted on all cells, the regression would also take out what the
-    perturbations themselves do to these fractions. With ``fit_on="all"`` this is ``sc.pp.regress_out``, up to the
-    intercept.
+    By default, slopes are fitted on control cells. A fit on all cells would also remove the effects of the
+    perturbations on these fractions. ``fit_on="all"`` is equivalent to ``sc.pp.regress_out``, up to the intercept.
 
     Parameters
     ----------
     %(adata)s Profiles need ``covariates=`` at :func:`scpertbias.pp.profiles`.
     covariates
-        Numeric columns of ``obs``, all regressed jointly. One that is constant where the slopes are fitted, or a linear
+        Numeric columns of ``obs``, regressed jointly. A column that is constant in the cells of the fit, or a linear
         combination of others, is left out with a warning.
     fit_on
-        ``"control"``, or ``"train"`` (training cells, control included): the slopes are those within perturbations and
-        batches, so that no effect counts as one of a covariate. ``"all"``: all cells with one intercept, as
-        :func:`scanpy.pp.regress_out` does (on cells without batches, those without a label too).
+        ``"control"``, or ``"train"`` (training cells, control included): slopes within perturbations and batches, so
+        that effects are not attributed to a covariate. ``"all"``: all cells with one intercept, as
+        :func:`scanpy.pp.regress_out` (without batches, also cells without a label).
     add_intercept
-        Whether to keep each gene's mean, so that values stay on the log-normalized scale.
+        Whether to keep the mean of each gene, so that values stay on the log-normalized scale.
     %(cells)s
     %(key_added)s
     %(copy)s
@@ -80,11 +79,11 @@ def regress_mt_ribo(
     Raises
     ------
     KeyError
-        If a covariate is missing; for ``pct_counts_*`` the message names the scanpy call that makes it.
+        If a covariate is missing; for ``pct_counts_*`` the message contains the scanpy call that adds it.
     TypeError
         If a covariate is not numeric.
     ValueError
-        If no covariate varies, one has gaps, or profiles do not hold it.
+        If no covariate varies, one has missing values, or the profiles lack it.
 
     Examples
     --------
@@ -137,7 +136,7 @@ class Fit:
 def regress_profiles(
     screen: _moments.Screen, covariates: Sequence[str] | None, *, fit_on: str, add_intercept: bool = True
 ) -> tuple[Moments, Fit]:
-    """Regress covariates (None: all that there are) out of the moments of a screen."""
+    """Regress covariates (None: all) out of the moments of a screen."""
     available = [str(c) for c in screen.record.get("covariates", [])] if screen.moments.covariates is not None else []
     requested = available if covariates is None else _as_names(covariates)
     missing = [c for c in requested if c not in available]
@@ -158,7 +157,7 @@ def regress_profiles(
 
 
 def varying(screen: _moments.Screen, fit_on: str) -> list[int]:
-    """Return which of the covariates that profiles hold could be regressed out."""
+    """Return the covariates of profiles that can be regressed out."""
     c, rows = screen.moments.covariates, _fit_rows(screen, fit_on)
     return [] if c is None else _independent(screen.moments, range(c.mean.shape[1]), rows, between=fit_on == "all")
 
@@ -178,7 +177,7 @@ def _regress_moments(
     add_intercept: bool = True,
     between: bool,
 ) -> tuple[Moments, Fit]:
-    """Regress out the wanted covariates but for those that are constant, or a combination of others, in the rows."""
+    """Regress out the given covariates, except those that are constant or a combination of others in the rows."""
     if moments.covariates is None:
         msg = "These moments hold no covariates."
         raise ValueError(msg)
@@ -197,7 +196,7 @@ def _regress_moments(
 
 
 def _independent(moments: Moments, candidates: Sequence[int], rows: BoolArray, *, between: bool) -> list[int]:
-    """Return the covariates that vary over the cells of some rows, each beyond those before it."""
+    """Return the covariates that vary over the cells of some rows, and independently of those before."""
     c, n = moments.covariates, moments.n[rows]
     if c is None:
         return []

@@ -1,4 +1,4 @@
-"""Fewer genes, chosen by what an audit needs."""
+"""Selection of the genes that an audit needs."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def select_genes(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Keep the highest-expressed genes in control cells, every measured target and every confounder gene.
+    """Select the genes of highest expression in control cells, all measured targets and all confounder genes.
 
     Parameters
     ----------
     %(adata)s
     n_top_genes
-        Genes of highest mean in control (ties by name); targets and confounders come on top.
+        Number of genes of highest mean in control (ties by name); targets and confounder genes are added.
     sets
-        Confounder sets beside the mitochondrial and ribosomal genes (``source``, ``target``). Those two are
-        ``var["mt"]`` and ``var["ribo"]`` where :func:`scpertbias.pp.annotate_confounders` was called, else human names.
+        Further confounder sets (``source``, ``target``). Mitochondrial and ribosomal genes are taken from ``var["mt"]``
+        and ``var["ribo"]`` (see :func:`scpertbias.pp.annotate_confounders`), otherwise from human names.
     %(groupby)s
     %(reference)s
     %(layer)s
@@ -52,7 +52,7 @@ def select_genes(
 
     Returns
     -------
-    %(stored)s The other genes are gone from it.
+    %(stored)s All other genes are removed.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def highest(
 
 
 def keep_genes(adata: AnnData, keep: BoolArray) -> None:
-    """Drop the other genes; on profiles, say anew which targets are measured."""
+    """Drop the other genes; in profiles, update which targets are measured."""
     adata._inplace_subset_var(keep)
     if _store.profiles_record(adata) is not None:
         _store.put_obs(adata, *target_measured(adata))

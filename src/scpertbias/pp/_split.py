@@ -38,26 +38,26 @@ def split(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Hold out whole perturbations (by target gene), cells, or combinations.
+    """Split whole perturbations (by target gene), cells, or combinations into training, validation and test sets.
 
     Parameters
     ----------
     %(adata)s
     unit
         ``"perturbation"``: all cells of a target are in one part, so that test perturbations are unseen. ``"cell"``:
-        cells of each perturbation are assigned to the parts (test perturbations are *seen*). ``"combination"``: single
-        perturbations are ``train``, combinations are assigned at random.
+        cells of each perturbation are assigned to all parts (test perturbations are *seen*). ``"combination"``: single
+        perturbations are ``train``, and combinations are assigned at random.
     fractions
-        Shares of ``train``, ``val`` and ``test``; each part whose share is positive gets at least one perturbation.
+        Proportions of ``train``, ``val`` and ``test``; each part with a positive proportion gets at least one
+        perturbation.
     n_folds
-        If given, perturbations are also cut into so many folds.
+        If given, perturbations are also divided into this number of folds.
     test, val
-        Perturbations to put there instead of drawing them (someone else's split), as ``obs`` writes them or as ``A+B``;
-        the rest is ``train``.
+        Perturbations of an existing split, as in ``obs`` or as ``A+B``; all others are ``train``.
     %(groupby)s
     %(reference)s
     min_cells
-        Perturbations with fewer cells are ``train``, unless listed: they are not scored.
+        Perturbations with fewer cells are ``train``, unless listed, because they are not scored.
     %(gene_symbols)s
     %(key_added)s
     %(rng)s
@@ -75,8 +75,8 @@ def split(
     Raises
     ------
     ValueError
-        If there are too few perturbations, a listed one is not there, fractions do not add up to 1, or ``key_added``
-        names a column of ``obs`` that holds something else.
+        If there are too few perturbations, a listed one does not exist, fractions do not add up to 1, or ``key_added``
+        names another column of ``obs``.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def split(
 
 
 def first_of_targets(names: Sequence[str], targets: Sequence[tuple[str, ...]]) -> dict[str, str]:
-    """Return for each name the first with the same targets: the guides of a gene are held out together."""
+    """Return for each name the first with the same targets, so that guides of a gene are held out together."""
     first: dict[tuple[str, ...], str] = {}
     return {name: first.setdefault(genes or (name,), name) for name, genes in zip(names, targets, strict=True)}
 
@@ -138,7 +138,7 @@ def first_of_targets(names: Sequence[str], targets: Sequence[tuple[str, ...]]) -
 def folds(
     names: Sequence[str], same_targets: Mapping[str, str], n_folds: int, *, rng: int | np.random.Generator | None = 0
 ) -> dict[str, int]:
-    """Permute targets once and cut them into blocks: every perturbation is held out in exactly one fold."""
+    """Permute targets once and divide them into blocks: every perturbation is held out in exactly one fold."""
     groups = sorted({same_targets[name] for name in names})
     if not 2 <= n_folds <= len(groups):
         msg = f"`n_folds` is {n_folds}; with {len(groups)} perturbations it must be between 2 and {len(groups)}."
@@ -157,7 +157,7 @@ def _fractions(fractions: Sequence[float]) -> FloatArray:
 
 
 def _check_key(adata: AnnData, key: str, n_folds: int | None) -> None:
-    """Refuse a name that no file can hold, and to overwrite a column that is not a split."""
+    """Refuse a name that files cannot store, and a column that is not a split."""
     _store.check_name(key)
     held = set(adata.obs[key].dropna().astype(str)) - set(_keys.SPLITS) if key in adata.obs.columns else set()
     fold = f"{key}_fold"
@@ -175,12 +175,12 @@ def _categories(values: npt.NDArray[np.str_]) -> pd.Categorical:
 
 
 def is_profiles(adata: AnnData) -> bool:
-    """Whether rows stand for many cells."""
+    """Whether rows are profiles of many cells."""
     return _store.profiles_record(adata) is not None
 
 
 def _read_profiles(adata: AnnData, **data: Any) -> tuple[Labels, BoolArray, dict[str, str]]:
-    """Return the labels of profiles, and which have ``min_cells`` cells: profiles remember how they were made."""
+    """Return the labels of profiles, and which have ``min_cells`` cells."""
     screen = _moments.of(adata, **data)
     labels = Labels(codes=screen.codes, names=screen.names, targets=screen.targets)
     enough = np.zeros(len(screen.names), dtype=bool)
@@ -190,7 +190,7 @@ def _read_profiles(adata: AnnData, **data: Any) -> tuple[Labels, BoolArray, dict
 
 
 def _read_cells(adata: AnnData, *, min_cells: int, **data: Any) -> tuple[Labels, BoolArray, dict[str, str]]:
-    """Return the labels of cells, which have ``min_cells`` cells, and the name of each label as ``obs`` writes it."""
+    """Return the labels of cells, which have ``min_cells`` cells, and the name of each label in ``obs``."""
     labels, _, _ = _moments.read_labels(adata, data)
     announce(labels, data["groupby"])
     enough = np.bincount(labels.codes[labels.codes >= 0], minlength=len(labels.names)) >= min_cells
@@ -202,7 +202,7 @@ def _read_cells(adata: AnnData, *, min_cells: int, **data: Any) -> tuple[Labels,
 def _listed_parts(
     labels: Labels, raw: Mapping[str, str], test: Sequence[str] | None, val: Sequence[str] | None
 ) -> npt.NDArray[np.str_]:
-    """Return the part of each name by someone else's lists."""
+    """Return the part of each name by the given lists."""
     of_name = np.full(len(labels.names), "train", dtype="U5")
     position = {name: i for i, name in enumerate(labels.names) if i}
     chosen: dict[str, list[str]] = {}
@@ -230,7 +230,7 @@ def _random_parts(
     unit: str,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.str_]:
-    """Return the part of each name by chance; names are in alphabetical order, so the order of cells does not matter."""
+    """Return a random part for each name; names are sorted, so that the order of cells does not matter."""
     of_name = np.full(len(labels.names), "train", dtype="U5")
     first = first_of_targets(labels.names, labels.targets)
     enough_of = [i for i in np.flatnonzero(enough) if unit != "combination" or len(labels.targets[i]) > 1]

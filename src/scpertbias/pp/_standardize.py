@@ -1,4 +1,4 @@
-"""z-scores by the training cells."""
+"""z-scores relative to the training cells."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def standardize(
     key_added: str = "standardized",
     copy: bool = False,
 ) -> AnnData | None:
-    """Z-score each gene by the mean and SD of the training cells, as the paper does; test cells are never looked at.
+    """Compute z-scores with the mean and standard deviation of the training cells, as in the paper.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ def standardize(
     %(stored)s Sets the following fields:
 
     ``adata.layers['standardized' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32`` on cells)
-        z-scores (no unit). A gene that does not vary in training cells is centered only. On profiles with their
-        halves, variances and control blocks. Scores on this layer are never comparable with scores on log-normalized
-        values.
+        z-scores (no unit). A gene that does not vary in training cells is only centered. For profiles, halves,
+        variances and control blocks are transformed, too. Scores on this layer are not comparable with scores on
+        log-normalized values.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def standardize(
 
 
 def training_scale(screen: _moments.Screen) -> tuple[FloatArray, FloatArray]:
-    """Return each gene's mean and unbiased SD over the training cells, control included; 1 where it does not vary."""
+    """Return mean and unbiased SD of each gene over the training cells including control; SD 1 if it does not vary."""
     train = (screen.split == "train") & screen.used
     mean, var = total_mean_var(screen.moments, train)
     n = screen.moments.n[train].sum()

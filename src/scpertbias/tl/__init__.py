@@ -1,4 +1,4 @@
-"""Models and questions."""
+"""Models and tests."""
 
 from .._models.additive import fit_additive
 from .._models.bilinear import fit_bilinear
@@ -17,6 +17,10 @@ from ._balance import balance
 from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
+from ._external_model import external_model
+from ._metric import metric
+from ._power import power
+from ._probes import probes
 from ._recurrence import recurrence
 from ._score import score
 from ._show_models import show_models
@@ -33,6 +37,7 @@ __all__ = [
     "confounding",
     "coupling",
     "enrich",
+    "external_model",
     "fit_additive",
     "fit_bilinear",
     "fit_no_change",
@@ -42,6 +47,9 @@ __all__ = [
     "fit_ridge",
     "fit_scgpt",
     "fit_two_stage",
+    "metric",
+    "probes",
+    "power",
     "target_response",
     "recurrence",
     "score",

@@ -1,4 +1,4 @@
-"""Do models hold the same genes responsible, and more so than genes of the same expression?"""
+"""Agreement of attributions between models."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def attribution_agreement(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Compare which genes two models hold responsible for each perturbation: rank correlation and shared top genes.
+    """Compare the attributions of models for each perturbation: rank correlation and shared top genes.
 
-    Agreement counts where ``p`` is small (genes of the same expression do not agree as well), and is about the
-    perturbation only where ``p_specific`` is small too (other perturbations do not agree as well). See
-    :func:`scpertbias.tl.attribution_check` first: attributions that say nothing agree with nothing.
+    A small ``p`` means more agreement than for genes of similar expression. A small ``p_specific`` means more agreement
+    for the same perturbation than across perturbations. First run :func:`scpertbias.tl.attribution_check`, and ignore
+    flagged attributions.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def attribution_agreement(
     models
         Names of two or more stored models; by default all that have attributions.
     k
-        How many genes of largest attribution are compared for ``overlap``.
+        Number of top genes compared for ``overlap``.
     n_perm
         Permutations for the p-values of the mean.
     %(rng)s
@@ -105,9 +105,9 @@ def attribution_agreement_table(
     screen
         The screen.
     attributions
-        By model: perturbations × genes in the order of ``screen.names``, NaN where there are none.
+        By model: perturbations × genes in the order of ``screen.names``; NaN if there are none.
     k
-        How many genes of each perturbation.
+        Number of top genes per perturbation.
     n_perm
         Permutations of genes, and of perturbations.
     rng
@@ -131,7 +131,7 @@ def attribution_agreement_table(
 
 
 def _frame(names: npt.NDArray[np.str_], result: Agreement, chance: float) -> pd.DataFrame:
-    """Make the rows of one pair: the mean, then the perturbations that both have attributions for."""
+    """Make the rows of one pair: the mean, then the perturbations with attributions of both."""
     in_both = np.isfinite(result.spearman)
     mean = mean_of(result.spearman[in_both])
     overlap = float(result.overlap[in_both].mean()) if in_both.any() else np.nan

@@ -1,4 +1,4 @@
-"""Does an attribution say anything at all?"""
+"""Check of attributions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ..get import attributions as read
 def attribution_check(
     adata: AnnData, models: str | Sequence[str] | None = None, *, copy: bool = False
 ) -> AnnData | None:
-    """Flag attributions that cannot tell genes or perturbations apart, whatever they are compared with.
+    """Flag attributions that do not distinguish genes or perturbations.
 
-    Read this table before any agreement: what is flagged ``zero``, ``constant`` or ``one_hot`` has no ranking of genes
-    to agree with (a one-hot attribution correlates with any other by at most √(3/(n + 1)), whatever that one says), and
-    what is ``shared`` is the same ranking for every perturbation.
+    Read this table before any agreement. Attributions flagged ``zero``, ``constant`` or ``one_hot`` do not rank genes
+    (the correlation of a one-hot attribution with any other is at most √(3/(n + 1))). Attributions flagged ``shared``
+    rank genes in the same way for every perturbation.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def attribution_check(
 
 
 def stored_attributions(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, pd.DataFrame]:
-    """Return genes × perturbations of the models asked for, or of all that have attributions; the control is left out."""
+    """Return genes × perturbations of the given models, or of all with attributions, without the control."""
     _validate.cells_or_profiles(adata)
     records = _results.model_records(adata, models)
     without = [name for name in records if not _store.has_varm(adata, name)]
@@ -93,7 +93,7 @@ def _having(adata: AnnData) -> list[str]:
 
 
 def agreed_symbols(adata: AnnData, models: Mapping[str, object]) -> str | None:
-    """Return the column of gene symbols that the models were fitted with."""
+    """Return the column of gene symbols of the fitted models."""
     symbols = _results.agreed_data(_results.model_records(adata, list(models)))["gene_symbols"]
     return None if symbols is None else str(symbols)
 
@@ -105,7 +105,7 @@ def attribution_check_table(genes: npt.NDArray[np.str_], attributions: Mapping[s
 
 
 def _flag_of(values: FloatArray, genes: npt.NDArray[np.str_]) -> tuple[str, str]:
-    """Return the first flag that holds, and what was found."""
+    """Return the first flag that applies, and the finding."""
     facts = kinds(values)
     n = int(facts.known.sum())
     if not n:
@@ -123,7 +123,7 @@ def _flag_of(values: FloatArray, genes: npt.NDArray[np.str_]) -> tuple[str, str]
 
 
 def _one_hot(values: FloatArray, genes: npt.NDArray[np.str_], facts: Kinds) -> str:
-    """Say which gene it is, and how far such a vector can correlate with any other."""
+    """Describe the gene, and the largest possible correlation of such a vector with any other."""
     names, counts = np.unique(genes[np.abs(values[facts.one_hot]).argmax(axis=1)], return_counts=True)
     where = f"most often at {names[counts.argmax()]}" if len(names) > 1 else f"at {names[0]}"
     if not facts.exact.any():

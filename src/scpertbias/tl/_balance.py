@@ -1,4 +1,4 @@
-"""Are perturbations and control balanced over batches, cell types and the quality of cells?"""
+"""Balance of perturbations and control over batches, cell types and cell quality."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ def balance(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Test whether perturbations and control are balanced over batches, cell types and the quality of cells.
+    """Test whether perturbations and control are balanced over batches, cell types and cell quality.
 
-    A perturbation with more cells from one batch than the control differs from the control even if it does nothing. For
-    every column of ``obs`` with enough control cells in at least two levels, the difference that composition alone makes
-    is computed from the mean of the control cells in each level, and compared with the response of the screen. Chance is
-    taken into account by assigning levels to cells at random.
+    A perturbation with more cells from one batch than the control differs from the control even without an effect. For
+    every column of ``obs`` with enough control cells in at least two levels, the difference due to composition is
+    computed from the means of the control cells in each level. It is compared with the response of the screen, and with
+    random assignments of the levels to cells.
 
-    Where a column is ``confounded``, pass it as ``batch_key``: cells are then compared with the control cells of their own
-    level. Columns such as clusters may be a result of the perturbation; for them nothing is concluded. Differences
-    in depth or mitochondrial counts may be effects, too; a large share is noted.
+    If a column is ``confounded``, pass it as ``batch_key``: cells are then compared with the control cells of their own
+    level. Columns such as clusters can be results of the perturbation and are only noted. Differences in depth or
+    mitochondrial counts can be effects, too; a large share is noted.
 
     Parameters
     ----------
     %(adata)s
     n_random
-        Random assignments of levels to cells.
+        Number of random assignments of levels to cells.
     %(cells)s
     %(rng)s
     %(copy)s
@@ -75,7 +75,7 @@ def balance(
     Raises
     ------
     ValueError
-        If ``layer`` names a layer of profiles: how the control differs between levels is stored of their own values only.
+        If ``layer`` names a layer of profiles, because level means of the control are stored for ``X`` only.
 
     Examples
     --------
@@ -114,9 +114,9 @@ def balance(
 def balance_table(
     screen: Screen, *, n_random: int = N_RANDOM, rng: int | np.random.Generator | None = 0
 ) -> pd.DataFrame:
-    """Return the table of :func:`balance`; all splits of a perturbation are taken together.
+    """Return the table of :func:`balance`; all splits of a perturbation are combined.
 
-    Columns that an audit adopted keep the rows of the test for which they were.
+    Columns that an audit adopted keep the rows of the test that led to their adoption.
     """
     tester = _Tester(screen, n_random, np.random.default_rng(rng).spawn(1)[0])
     rows = [*tester.adopted(), *tester.columns(), *tester.quality()]
@@ -141,7 +141,7 @@ class _Tester:
         self.n_random, self.rng = n_random, rng
 
     def adopted(self) -> list[dict[str, Any]]:
-        """Return the rows of the columns within which effects are taken."""
+        """Return the rows of the columns within which effects are computed."""
         if isinstance(before := self.record.get("adopted"), pd.DataFrame):
             return before.to_dict("records")
         if not self.within:
@@ -154,14 +154,14 @@ class _Tester:
         return [self._row(self.within, "column", n_levels, share, 0.0, ADOPTED, note="passed as batch_key", within="")]
 
     def _response_without_batches(self) -> float:
-        """Squared effects against all control cells, whatever their batch, without noise."""
+        """Squared effects against all control cells of any batch, corrected for noise."""
         m, rows = self.moments, self.rows
         raw, var, n = m.raw_mean, m.raw_var.sum(axis=1), m.n
         squares = ((raw[rows] - raw[m.reference]) ** 2).sum()
         return float(squares - (var[rows] / n[rows]).sum() - len(rows) * var[m.reference] / n[m.reference])
 
     def columns(self) -> list[dict[str, Any]]:
-        """Return the rows of the columns that were looked at."""
+        """Return the rows of the examined columns."""
         looked_at = zip(
             *(self.record.get(f"obs_columns{part}", ()) for part in ("", "_levels", "_status")), strict=True
         )
@@ -190,7 +190,7 @@ class _Tester:
         return composition(counts, batch, means, noise, n_random=self.n_random, rng=self.rng).share_of(response)
 
     def _status(self, name: str, share: BalanceShare | None, untested: float) -> tuple[str, str]:
-        """Return what a column is, and a note."""
+        """Return the status of a column, and a note."""
         if OUTCOME.search(name):
             return OF_OUTCOME, "may be a result of the perturbation"
         if share is None or untested > UNTESTED:
@@ -266,9 +266,9 @@ class _Tester:
 
 
 def to_adopt(table: pd.DataFrame) -> str | None:
-    """Return the confounded column of largest share that may be taken as a batch, or None.
+    """Return the confounded column of largest share that can be used as a batch, or None.
 
-    A cell type may be a cell line that was mixed in, or a fate that perturbations change: that is for the user to say.
+    Cell types are not adopted: they can be mixed cell lines, or a result of perturbations.
     """
     rows = table[(table["status"] == CONFOUNDED) & ~table["column"].str.contains(TYPE)]
     return None if rows.empty else str(rows.loc[rows["share"].idxmax(), "column"])

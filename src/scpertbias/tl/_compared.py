@@ -1,4 +1,4 @@
-"""What the questions about predictions compare: held-out perturbations that all models predict, and the data there."""
+"""Held-out perturbations that all models predict, and the data to compare them with."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ DEFAULTS = {
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a question is about: the screen and each model's predictions (perturbations × genes).
+    """The screen and the predictions of each model (perturbations × genes).
 
-    Rows of perturbations that a model has seen are NaN. ``constant`` are models that say of themselves that they predict
-    the same for all that they have not seen. ``one_split`` are those that are not cross-fitted.
+    Rows of perturbations that a model has seen are NaN. ``constant`` are models declared to make constant predictions
+    for unseen perturbations. ``one_split`` are models that are not cross-fitted.
     """
 
     screen: Screen
@@ -49,9 +49,9 @@ class Inputs:
 def read_inputs(
     adata: AnnData, models: str | Sequence[str] | None, data: Mapping[str, Any] | None = None, *, need_models: bool
 ) -> Inputs:
-    """Read the screen and the stored models; unless ``need_models`` none may be stored, then ``data`` says how to read.
+    """Read the screen and the stored models; without stored models, ``data`` are the settings for reading.
 
-    What was asked when the models were fitted is read from them.
+    Settings of the fits are read from the models.
     """
     _validate.cells_or_profiles(adata)
     data = {**DEFAULTS, **(data or {})}
@@ -71,7 +71,7 @@ def read_inputs(
 
 
 def data_of_models(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the models were fitted with; another value asked for here is an error."""
+    """Return the settings of the fitted models; a different value given here is an error."""
     fitted_with = _results.agreed_data(records)
     for key, default in DEFAULTS.items():
         requested, stored = _as_list(data[key]), _as_list(fitted_with[key])
@@ -111,10 +111,9 @@ class HeldOut:
     several_fits: bool
 
     def centered(self, model: str) -> FloatArray:
-        """Predictions as differences from the mean of the model's own; 0 for models that are one constant.
+        """Predictions as differences from the mean of the model; 0 for constant models.
 
-        Where folds are too small to be centered one by one, what differs between fits is taken out first: the mean of
-        their training data.
+        If folds are too small for separate centering, the mean of the training data of each fit is removed first.
         """
         values = self.predictions[model]
         if model in self.constant:
@@ -131,7 +130,7 @@ def common(
     test: Collection[str] | None = None,
     one_split: Mapping[str, Collection[str] | None] | None = None,
 ) -> HeldOut:
-    """Return the held-out perturbations that all models predict; models that predict none are left out.
+    """Return the held-out perturbations that all models predict; models without predictions are left out.
 
     Rows of predictions are those of ``screen.names``; those that a model has seen are NaN. Without any model: all
     perturbations that are used. ``test`` is that of :func:`training`; ``one_split`` has it for the models that are not
@@ -176,7 +175,7 @@ def _rows_of(predictions: Mapping[str, FloatArray], name: str, rows: IntArray) -
 
 
 def predicts_one_constant(name: str, table: FloatArray, fold: IntArray, constant: Sequence[str]) -> bool:
-    """Whether a model is one constant in each fold; where folds hold one row each its own word is taken for it."""
+    """Whether a model is constant in each fold; with one row per fold, its declaration is used."""
     if len(np.unique(fold)) == len(fold):
         return name in constant
     return is_constant(table, fold)
@@ -184,7 +183,7 @@ def predicts_one_constant(name: str, table: FloatArray, fold: IntArray, constant
 
 @dataclass(frozen=True)
 class Training:
-    """What the fits of some held-out perturbations were trained on.
+    """Training perturbations of the fits for some held-out perturbations.
 
     ``fit`` says which of F fits predicts each of them, ``rows`` (F) are the perturbations that it was trained on, as rows
     of ``screen``.
@@ -203,10 +202,11 @@ class Training:
 def training(
     screen: Screen, rows: IntArray, folds: Mapping[str, int] | None, test: Collection[str] | None = None
 ) -> Training:
-    """Return what the fits that predict some perturbations were trained on.
+    """Return the training perturbations of the fits that predict some perturbations.
 
-    With ``folds`` that is all but the fold of each. Else there is one fit: its maker named what it has not seen
-    (``test``), or the split column names what it has. Where neither leaves any, it is all that is not predicted, or all.
+    With ``folds``, these are all perturbations outside the fold. Otherwise there is one fit: ``test`` names what it has
+    not seen, or the split column what it has seen. If neither leaves any, these are all perturbations that are not
+    predicted, or all.
     """
     if folds is not None:
         data, fold = screen.merged, np.array([folds.get(name, -1) for name in screen.names])

@@ -1,4 +1,4 @@
-"""Whose axes carry the response?"""
+"""Shares of the response on gene sets and directions."""
 
 from __future__ import annotations
 
@@ -48,33 +48,33 @@ def confounding(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Compute the shares of a screen's response that lie on gene sets and on directions; no model is needed.
+    """Compute the shares of the response that lie on gene sets and shared axes. Does not need a model.
 
-    Technical gene sets change with the state of cells, whatever is perturbed; all others are programs.
-    A model that only knows an axis with a large share explains that much of the response without knowing any
-    perturbation. A share is that of the axis alone, free of the noise of finitely many cells (so it may be negative).
+    Technical gene sets change with the state of cells, independently of the perturbation; all others are programs. If
+    an axis has a large share, a model can explain much of the response without knowledge of any single perturbation. A
+    share is that of the axis alone, corrected for sampling noise (so it can be negative).
 
-    Two shares are kept apart. That of *this screen* is the share of the summed squared effect, to which strong
-    perturbations add most; its interval is for other cells of the same perturbations. In that of a *typical*
-    perturbation each counts by its reproducibility; its interval is for other perturbations. A gene set is ``beyond``
-    equally expressed genes in no set where both shares exceed theirs.
+    Two shares are computed. The share of *this screen* is that of the summed squared effect, dominated by strong
+    perturbations; its interval refers to other cells of the same perturbations. The share of a *typical* perturbation
+    weights each by its reproducibility; its interval refers to other perturbations. A gene set is ``beyond`` random
+    genes of similar expression if both shares exceed theirs.
 
-    The shared axis (``systematic``) is that of the other perturbations for each of them, so that a strong perturbation is
-    no part of its own axis. Its share is missing where no axis is measurable: where the summed effect is no more than
-    noise, or where the perturbations of which the others have a measurable axis account for less than half of the response.
+    The shared axis (``systematic``) of a perturbation is the summed effect of all others, so that no perturbation is
+    part of its own axis. Its share is missing if no axis is measurable: if the summed effect does not exceed noise, or
+    if perturbations with a measurable axis account for less than half of the response.
 
-    Where models are stored, ``groupby`` and the like are read from them.
+    If models are stored, ``groupby`` and similar settings are read from them.
 
     Parameters
     ----------
     %(adata)s
     sets
-        Further gene sets, with columns ``source`` (name) and ``target`` (gene symbol), beside
-        :func:`scpertbias.ds.confounder_sets` and :func:`scpertbias.ds.hallmark`; one of the same name takes the place of
-        a bundled set. The genes of ``mt`` and ``ribo`` are those of ``var`` where it has such columns.
+        Gene sets in addition to :func:`scpertbias.ds.confounder_sets` and :func:`scpertbias.ds.hallmark`, with columns
+        ``source`` (name) and ``target`` (gene symbol). A set of the same name replaces a bundled one. The genes of
+        ``mt`` and ``ribo`` are taken from ``var`` if it has these columns.
     n_random
-        Random sets of genes that each set is compared with; its genes are replaced by some of the nearest in mean
-        expression in control that are in no confounder set. By default 1,000, or more where many sets are tested.
+        Number of random sets for comparison. Each gene is replaced by one of similar mean expression in control that is
+        in no confounder set. By default 1,000, or more if many sets are tested.
     %(cells)s
     %(rng)s
     %(copy)s
@@ -132,11 +132,11 @@ def confounding_table(
     Parameters
     ----------
     screen
-        The screen; all splits of a perturbation are taken together.
+        The screen; all splits of a perturbation are combined.
     sets
         From :func:`scpertbias.tl._gene_sets.measured_sets`.
     n_random
-        Random sets of genes that each set is compared with; None: as many as the number of sets needs.
+        Number of random sets for comparison; None: as needed for the number of sets.
     rng
         Seed or generator.
     """
@@ -185,7 +185,7 @@ def confounding_table(
 
 @dataclass
 class _Writer:
-    """Writes the rows of an axis; ``weak`` (P,) perturbations have too little effect for shares of their own."""
+    """Writes the rows of an axis; ``weak`` (P,) perturbations have too small effects for separate shares."""
 
     screen: Screen
     response: Response
@@ -203,7 +203,7 @@ class _Writer:
         part_of: str = "",
         each: bool = True,
     ) -> pd.DataFrame:
-        """Return the row of the screen and, if asked for, those of the perturbations."""
+        """Return the row of the screen and, optionally, those of the perturbations."""
         weights = share.weights
         genes = int(np.count_nonzero(weights)) if kind == "genes" else len(self.screen.genes)
         row = {
@@ -242,7 +242,7 @@ class _Writer:
         return pd.concat([pd.DataFrame([row]), single.reindex(columns=list(row))], ignore_index=True).astype(FLAGS)
 
     def _top(self, weights: FloatArray, kind: str) -> str:
-        """Name the genes that count most, with the way in which they change."""
+        """Return the names of the most important genes, with the direction of change."""
         if not len(weights) or not np.isfinite(weights).all():
             return ""
         order = np.argsort(-np.abs(weights), kind="stable")[:N_TOP]
@@ -251,7 +251,7 @@ class _Writer:
 
 
 def _numbers(share: Share) -> dict[str, object]:
-    """Return the columns that an axis has for the whole response."""
+    """Return the columns of an axis for the whole response."""
     shares_something = np.isfinite(share.common.share)
     return {
         "share": cut_share(share.share, share.low),

@@ -1,4 +1,4 @@
-"""What noise of the control does to statistics of scores: all perturbations are compared with the same control."""
+"""Effect of control noise on statistics of scores: all perturbations are compared with the same control."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._core.arrays import FloatArray
-from .._core.ceilings import ROUNDING, Truth, row_norm
+from .._core.ceilings import Truth
 from .._core.control_derivatives import (
     Derivative,
     noise_of_squares,
@@ -31,32 +31,22 @@ class ControlNoise:
     derivatives: Mapping[str, Derivative]
 
     def variance(self, coefficients: Mapping[str, FloatArray]) -> float:
-        """Variance of a statistic that moves by coefficients (R) times the columns."""
+        """Variance of a statistic that changes by coefficients (R) times the columns."""
         along = np.asarray(sum(self.derivatives[name].along(c) for name, c in coefficients.items()))
         return variance_of(self.blocks, along)
 
     def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
-        """Variance of a sum of squared errors: what errors multiply, and noise of the control alone.
+        """Variance of a sum of squared errors: products with errors, and control noise alone.
 
         Parameters
         ----------
         coefficients
             As for :meth:`variance`.
         squares
-            How much the square of each error counts (R).
+            Weight of each squared error (R).
         """
         terms = {name: (self.derivatives[name], c) for name, c in squares.items()}
         # The errors themselves hold this noise: the first term has it twice too often.
         from_errors = self.variance(coefficients) - 2 * noise_of_squares(self.truth, terms, self.shape.a2)
         alone = noise_of_squares(self.truth, terms, self.shape.a2_raised)
         return max(from_errors, 0.0) + alone if np.isfinite(from_errors) else float("nan")
-
-
-def weights_of(predictions: FloatArray, truth: Truth, baseline_weights: FloatArray) -> FloatArray:
-    """Return the control weights that predictions fitted on this screen share with observed effects.
-
-    They are near the mean of the training perturbations, and move as it does; the control itself moves as it does.
-    """
-    away = row_norm(predictions - truth.control)
-    is_control = away <= ROUNDING * row_norm(predictions)
-    return np.where(is_control[:, None], 0.0, baseline_weights)

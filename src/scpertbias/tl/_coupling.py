@@ -1,4 +1,4 @@
-"""Does retraining without some genes change what a model predicts for the others?"""
+"""Effect of retraining on the predictions for the kept genes."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ NO_ROWS = "no perturbation that both models predict"
 
 @docs.dedent
 def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = False) -> MuData | None:
-    """Measure how much retraining without some genes changes a model's predictions of the genes that are kept.
+    """Measure how much retraining without some genes changes the predictions for the remaining genes.
 
-    ``shift`` is the distance between the retrained and the full model, in units of the change from control that the full
-    model predicts. Where it is 0, leaving genes out afterwards is as good as retraining (so of ridge: its genes do not
-    know of each other); only what exceeds ``shift_seed``, the same between two trainings with other seeds, is coupling.
+    ``shift`` is the distance between the retrained and the full model, relative to the change from control that the
+    full model predicts. If it is 0, removing genes after training is equivalent to retraining (as for ridge, which fits
+    each gene independently). ``shift_seed`` is the same between two trainings with different seeds; only a larger
+    ``shift`` is coupling.
 
     Parameters
     ----------
     mdata
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
     net
-        The gene network of the graph models, as given to :func:`scpertbias.tl.audit`; by default it made one by
-        :func:`scpertbias.pp.coexpression_net`. Without it their training rows are NaN.
+        The gene network given to :func:`scpertbias.tl.audit` (by default the result of
+        :func:`scpertbias.pp.coexpression_net`). Without it, training rows of graph models are NaN.
     %(copy)s
 
     Returns
@@ -55,9 +56,9 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
     TypeError
         If ``mdata`` is not a MuData.
     ValueError
-        If it holds no regime beside ``full``.
+        If ``full`` is the only regime.
     KeyError
-        If no model is stored in it.
+        If no model is stored.
 
     References
     ----------
@@ -98,7 +99,7 @@ def coupling_table(
         Gene network of the graph models.
     in_sample
         By regime and model: predictions (perturbations × genes, in the order of the names) of the fit on all
-        perturbations, where it is at hand; the others are fitted again.
+        perturbations, if available; other models are fitted again.
     """
     at_hand = in_sample or {}
     others = [regime for regime in mdata.mod if regime != FULL]
@@ -110,13 +111,19 @@ def coupling_table(
     of_regime = {r: None if r in OTHER_VALUES else RegimeFits(mdata, r, net, at_hand.get(r, {})) for r in others}
     rows = []
     for model in models:  # outside: the full model is fitted once for all regimes
-        regimes = [regime for regime in others if model in _store.models(mdata[regime])]
+        regimes = [regime for regime in others if _trained_in(mdata[regime], model, regime)]
         rows += [row for regime in regimes for row in _rows(model, regime, full, of_regime[regime])]
     return pd.DataFrame(rows, columns=_tables.columns("coupling"))
 
 
+def _trained_in(adata: AnnData, model: str, regime: str) -> bool:
+    """Whether a model was trained in a regime: predictions of the full model may lie there, too, and say so."""
+    record = _store.models(adata).get(model)
+    return record is not None and record.get("regime", regime) == regime
+
+
 class RegimeFits:
-    """One regime: its screen, its stored models, and fits on all perturbations, made when asked for."""
+    """One regime: its screen, its stored models, and fits on all perturbations, computed on demand."""
 
     def __init__(self, mdata: MuData, regime: str, net: pd.DataFrame | None, at_hand: Mapping[str, FloatArray]) -> None:
         self.adata: AnnData = mdata[regime]
@@ -169,7 +176,7 @@ def _rows(model: str, regime: str, full: RegimeFits, other: RegimeFits | None) -
 def _seed_shift(
     model: str, kind: str, record: Mapping[str, Any], full: RegimeFits, other: RegimeFits
 ) -> tuple[float, str]:
-    """Return how far two full trainings with other seeds lie apart on the regime's genes, or why that is not known."""
+    """Return the distance of two full trainings with different seeds on the genes of the regime, or a reason."""
     if record["kind"] in closed_forms():
         return 0.0, ""
     if "other_seed" not in record:
@@ -206,9 +213,9 @@ def _shift_of(
 
 
 def shift(before: FloatArray, after: FloatArray, control: FloatArray, candidates: BoolArray) -> tuple[float, int, str]:
-    """Return the distance of two predictions (perturbations × kept genes) over that of the first from control.
+    """Return the distance of two predictions (perturbations × kept genes), relative to that of the first from control.
 
-    Beside it the number of perturbations that both predict, and why there is no value.
+    Also return the number of perturbations that both predict, and the reason for a missing value.
     """
     rows = candidates & np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
     n = int(rows.sum())
@@ -228,6 +235,8 @@ def _unseen(record: Mapping[str, Any], full: RegimeFits) -> BoolArray:
 
 def _cannot_refit(record: Mapping[str, Any], full: RegimeFits) -> str:
     """Return why a model cannot be fitted again from what is stored; empty if it can."""
+    if record["kind"] not in closed_forms():
+        return "training rows need a training on all perturbations, and it was trained without each fold only"
     if "net" in specs()[record["kind"]].needs and full.graphs() is None:
         return "training rows need the net: pass net="
     tables = [str(name) for name in record.get("tables", [])]
@@ -235,6 +244,6 @@ def _cannot_refit(record: Mapping[str, Any], full: RegimeFits) -> str:
 
 
 def _order(full: Screen, other: Screen) -> IntArray:
-    """Return where the names of the full screen are in the other, which has the same rows."""
+    """Return the positions of the names of the full screen in the other, which has the same rows."""
     position = {name: i for i, name in enumerate(other.names)}
     return np.array([position[name] for name in full.names], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Which gene sets do a model's genes belong to, among those that were measured?"""
+"""Enrichment of gene sets among the top genes of a model."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ def enrich(
     tmin: int = 5,
     copy: bool = False,
 ) -> AnnData | None:
-    """Test which gene sets hold more of a model's top genes than of the genes that were measured.
+    """Test which gene sets are over-represented among the top genes of a model.
 
-    Read ``overlap`` of ``k`` before ``q``: what rests on under 3 genes is marked in ``note``. The background is the
-    measured genes, and sets are cut to them: a panel is no random draw from the genome, and against the genome almost any
-    list of its genes is enriched. The test is Fisher's, by ``decoupler.mt.query_set``.
+    Read ``overlap`` and ``k`` before ``q``: rows with fewer than 3 genes are marked in ``note``. The background is the
+    measured genes, and sets are restricted to them. A panel is not a random sample of the genome, so that almost any
+    list of its genes would be enriched against the genome. The test is Fisher's exact test, by
+    ``decoupler.mt.query_set``.
 
     Parameters
     ----------
@@ -48,14 +49,14 @@ def enrich(
         Gene sets: a frame with ``source`` (the set) and ``target`` (the gene symbol), or the path of a GMT file. By
         default :func:`scpertbias.ds.hallmark`; nothing is downloaded.
     models
-        Names of the stored models; by default all (of ``"recurrence"``, also ``"observed"``).
+        Names of the stored models; by default all (for ``"recurrence"``, also ``"observed"``).
     of
         ``"attributions"``: for each perturbation the ``k`` genes of largest attribution, and, as perturbation ``""``,
-        those of the mean over perturbations (each scaled to sum 1). Genes without any attribution are never among them.
-        ``"recurrence"``: the ``k`` genes that come out on top most often in :func:`scpertbias.tl.recurrence`; of the
-        data those with q < 0.05, of a model those that exceed the data (``excess_ci_low`` above 0).
+        those of the mean over perturbations (each scaled to sum 1). Genes without any attribution are excluded.
+        ``"recurrence"``: the ``k`` genes with the highest counts in :func:`scpertbias.tl.recurrence`; for the data
+        those with q < 0.05, for a model those above the data (``excess_ci_low`` above 0).
     k
-        How many genes at most.
+        Maximum number of genes.
     tmin
         Sets with fewer measured genes are left out.
     %(copy)s
@@ -69,9 +70,9 @@ def enrich(
     Raises
     ------
     KeyError
-        If a model is not stored or has no attributions, or recurrence was not asked yet.
+        If a model is not stored or has no attributions, or recurrence was not computed.
     ValueError
-        If no set has ``tmin`` measured genes, or the file holds no sets.
+        If no set has ``tmin`` measured genes, or the file has no sets.
 
     References
     ----------
@@ -121,7 +122,7 @@ def _top_attributions(adata: AnnData, models: str | Sequence[str] | None, k: int
 
 
 def top_genes(size: FloatArray, k: int) -> BoolArray:
-    """Mark the top genes of the mean and of each perturbation (perturbations × genes); those without any do not count."""
+    """Mark the top genes of the mean and of each perturbation (perturbations × genes), ignoring zeros."""
     size = np.where(np.isfinite(size).all(axis=1, keepdims=True), size, 0.0)
     total = size.sum(axis=1, keepdims=True)
     share = np.divide(size, total, out=np.zeros_like(size), where=total > 0)
@@ -130,7 +131,7 @@ def top_genes(size: FloatArray, k: int) -> BoolArray:
 
 
 def _recurring_genes(adata: AnnData, models: str | Sequence[str] | None, k: int) -> Lists:
-    """Return the genes that recur more often than by chance, of models more often than in the data, by model and scale."""
+    """Return genes that recur more often than by chance (for models: than in the data), by model and scale."""
     table = _store.table(adata, "recurrence", made_by="spb.tl.recurrence")
     every = list(dict.fromkeys(table["model"]))
     names = every if models is None else [models] if isinstance(models, str) else list(models)
@@ -150,7 +151,7 @@ def _recurring_genes(adata: AnnData, models: str | Sequence[str] | None, k: int)
 
 
 def measured_sets(sets: pd.DataFrame | str | Path, genes: npt.NDArray[np.str_], *, tmin: int) -> pd.DataFrame:
-    """Return sets cut to the measured genes, without those that keep fewer than ``tmin``."""
+    """Return sets restricted to the measured genes, without those with fewer than ``tmin``."""
     if isinstance(sets, str | Path):
         sets = read_gmt(sets)
     if not isinstance(sets, pd.DataFrame):
@@ -182,7 +183,7 @@ TOO_SMALL = f"too small: under {MIN_OVERLAP} genes in common"
 
 @dataclass(frozen=True)
 class Lists:
-    """Lists of genes by (model, of): a name for each, and which of the measured ``genes`` (sorted) it holds."""
+    """Lists of genes by (model, of): a name for each, and its genes among the measured ``genes`` (sorted)."""
 
     genes: npt.NDArray[np.str_]
     members: dict[tuple[str, str], tuple[list[str], BoolArray]]
@@ -191,7 +192,7 @@ class Lists:
 def enrich_table(lists: Lists, sets: pd.DataFrame) -> pd.DataFrame:
     """Test every list against every set (``source``, ``target``: measured genes only).
 
-    Pairs with a gene in common are listed; the others, whose p is 1, count in ``q``.
+    Pairs with a gene in common are listed; the others (p = 1) are included in the adjustment of ``q``.
     """
     codes, names = pd.factorize(sets["source"])
     at = np.searchsorted(lists.genes, sets["target"].to_numpy(str))
@@ -231,7 +232,7 @@ def enrich_table(lists: Lists, sets: pd.DataFrame) -> pd.DataFrame:
 
 
 def _odds_and_p(table: pd.DataFrame, background: int) -> tuple[FloatArray, FloatArray]:
-    """Return log odds and p of each row: each distinct table of counts is asked once."""
+    """Return log odds and p of each row; each distinct table of counts is computed once."""
     cases, inverse = np.unique(table[["k", "overlap", "set_size"]].to_numpy(np.int64), axis=0, return_inverse=True)
     answers = np.full((len(cases), 2), np.nan)
     for k in np.unique(cases[:, 0]):
@@ -241,10 +242,10 @@ def _odds_and_p(table: pd.DataFrame, background: int) -> tuple[FloatArray, Float
 
 
 def query(k: int, cases: IntArray, background: int) -> FloatArray:
-    """Ask :func:`decoupler.mt.query_set` about sets of which (overlap, size) with k query genes is known.
+    """Run :func:`decoupler.mt.query_set` for sets with known (overlap, size) with k query genes.
 
-    The answer depends on these counts alone, while a call for each list would take minutes for a whole screen: so one
-    call tests one made-up set for each distinct pair of counts. Returned are log odds and p (cases × 2).
+    The result depends on these counts only, and a call for each list would take minutes for a whole screen. Therefore
+    one call tests one artificial set for each distinct pair of counts. Returns log odds and p (cases × 2).
     """
     import decoupler as dc
 

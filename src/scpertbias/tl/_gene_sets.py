@@ -1,4 +1,4 @@
-"""The gene sets whose share of the response is computed: technical ones, programs, and the genes in no confounder set."""
+"""Gene sets for shares of the response: technical sets, programs, and the genes in no confounder set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HALF = 0.5
 
 @dataclass(frozen=True)
 class GeneSet:
-    """A set of genes: which of the measured ones, the symbols of all, and from which genes its null is drawn.
+    """A gene set: its measured genes, the symbols of all, and the genes for its null distribution.
 
     ``bundled`` sets are those of :func:`scpertbias.ds.confounder_sets`, and the genes in none of them.
     """
@@ -39,9 +39,9 @@ class GeneSet:
 
 
 def measured_sets(adata: AnnData, screen: Screen, sets: pd.DataFrame | None = None) -> list[GeneSet]:
-    """Return the confounder sets, ``other`` (the measured genes in none), and the programs: Hallmark and the user's own.
+    """Return the confounder sets, ``other`` (measured genes in none), and the programs: Hallmark and sets of the user.
 
-    A set of the user takes the place of a bundled one of the same name.
+    A set of the user replaces a bundled one of the same name.
     """
     species = _species(screen)
     confounders, own = _symbols_of(ds.confounder_sets(species)), {} if sets is None else _symbols_of(sets)
@@ -69,10 +69,10 @@ def measured_sets(adata: AnnData, screen: Screen, sets: pd.DataFrame | None = No
 
 
 def overlapped(sets: Sequence[GeneSet], beyond: Sequence[bool], shares: Sequence[float]) -> list[str]:
-    """Return for each set that is beyond chance the one that is named in its place, or nothing.
+    """Return for each set beyond chance the one named in its place, or nothing.
 
-    Technical sets come first, then the largest share; one that shares half of its genes, or of those of the other, with
-    one named before is not named.
+    Technical sets are first, then the largest share. A set that shares half of its genes, or half of those of the
+    other, with an earlier one is not named.
     """
     order = [i for i in np.argsort(-np.asarray(shares), kind="stable") if beyond[i]]
     order.sort(key=lambda i: sets[i].set_class != "technical")
@@ -89,14 +89,14 @@ def overlapped(sets: Sequence[GeneSet], beyond: Sequence[bool], shares: Sequence
 
 
 def notable(confounding: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of shares without the Hallmark sets that are not beyond chance, or that another set stands for."""
+    """Return the table of shares without Hallmark sets that are not beyond chance, or are represented by another set."""
     leading = confounding["beyond"].eq(True).fillna(False).astype(bool) & (confounding["part_of"] == "")
     bundled = confounding["axis"].isin(set(ds.hallmark()["source"]))
     return confounding[leading | ~bundled]
 
 
 def _species(screen: Screen) -> str:
-    """Return the species of whose confounder genes more are measured."""
+    """Return the species with more measured confounder genes."""
 
     def n_measured(species: str) -> int:
         return int(np.isin(screen.symbols, ds.confounder_sets(species)["target"].to_numpy(str)).sum())

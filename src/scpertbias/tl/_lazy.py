@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 
 
 class OnDemand(Mapping[str, Value], Generic[Value]):
-    """Values that are made when asked for; of those that are not at hand only the last is held."""
+    """Values computed on demand; only the last computed one is kept."""
 
     def __init__(self, makers: Mapping[str, Callable[[], Value]], at_hand: Mapping[str, Value] | None = None) -> None:
         self._makers, self._at_hand = dict(makers), dict(at_hand or {})
@@ -37,7 +37,7 @@ class OnDemand(Mapping[str, Value], Generic[Value]):
 
 
 class Tables(Mapping[str, FloatArray]):
-    """Tables that are made each time they are asked for."""
+    """Tables computed at each access."""
 
     def __init__(self, makers: Mapping[str, Callable[[], FloatArray]]) -> None:
         self._makers = dict(makers)

@@ -1,4 +1,4 @@
-"""Do the same genes come out on top for every perturbation?"""
+"""Recurrence of top genes across perturbations."""
 
 from __future__ import annotations
 
@@ -49,26 +49,27 @@ def recurrence(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Count in how many perturbations each gene is among the strongest, as predicted, as observed and by chance.
+    """Count in how many perturbations each gene is among the strongest: predicted, observed, and by chance.
 
-    Rely on ``centered``, the effects about their mean over perturbations. Effects against control (``delta``, ``z``) all
-    share the noise of the control, so that the same genes come out on top of many. For the data ``q`` tests whether a gene
-    is on top more often than expected by chance; by ``z`` only where there are five controls per cell of a perturbation.
+    Use ``centered``, the effects relative to their mean over perturbations. Effects against control (``delta``, ``z``)
+    share the noise of the control, so that the same genes become top genes of many perturbations. For the data, ``q``
+    tests whether a gene is a top gene more often than expected by chance; for ``z`` only with at least five controls
+    per cell of a perturbation.
 
-    Models get no ``q``: what all predictions of a model have in common is a property of the model. ``excess`` is how much
-    more often a model puts a gene on top than the data do, with its interval. Even on a screen without any response it can
-    exceed 0, so it means something only where the response is known. Models are counted on the held-out perturbations
-    that all of them predict.
+    Models have no ``q``, because what all predictions of a model have in common is a property of the model. ``excess``
+    is the count of a model minus that of the data, with its interval. It can exceed 0 even without any response, so it
+    is informative only if the response exceeds noise. Models are counted on the held-out perturbations that all of them
+    predict.
 
-    Where models are stored, ``groupby`` and the like are read from them.
+    If models are stored, ``groupby`` and similar settings are read from them.
 
     Parameters
     ----------
     %(adata)s
     models
-        Names of the stored models; by default all. ``()``, or where none is stored: the data alone.
+        Names of the stored models; by default all. ``()``, or without stored models: the data only.
     k
-        How many genes of each perturbation, by absolute value.
+        Number of top genes per perturbation, by absolute value.
     %(cells)s
     %(copy)s
 
@@ -139,15 +140,15 @@ def recurrence_table(
     screen
         The screen.
     predictions
-        By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
+        By model: perturbations × genes in the order of ``screen.names``; NaN for perturbations that the model has seen.
     folds
         Fold of each perturbation, if models are cross-fitted.
     k
-        How many genes of each perturbation.
+        Number of top genes per perturbation.
     constant
-        Models known to predict the same for every unseen perturbation.
+        Models that make constant predictions for unseen perturbations.
     one_split
-        Models that are not cross-fitted, with the perturbations that they have not seen (None: the split says so).
+        Models that are not cross-fitted, with the perturbations that they have not seen (None: those of the split).
     """
     m = screen.merged.moments
     held_out = common(screen, predictions, folds, constant, one_split=one_split)
@@ -175,7 +176,7 @@ def recurrence_table(
 def _frames(
     screen: Screen, by: str, counts: Mapping[str, Recurrence], n: int, constant: Sequence[str]
 ) -> list[pd.DataFrame]:
-    """Make the rows of one scale; genes that no model and no perturbation puts on top are left out."""
+    """Make the rows of one scale; genes that are never top genes are left out."""
     on_top = np.any([result.count > 0 for result in counts.values()], axis=0)
     observed = counts[OBSERVED].count
     frames = []

@@ -1,4 +1,4 @@
-"""What predictions are compared with: held-out rows, score genes, baseline and ceiling."""
+"""Reference for predictions: held-out rows, score genes, baseline and ceiling."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.ceilings import Truth
 from .._core.control_derivatives import Derivative, ceiling_derivatives, score_derivatives
 from .._core.control_variance import ControlBlocks
+from .._core.correlations import NoiseWeights
+from .._core.de_truth import DeTruth
 from .._core.detection import reproducibility
 from .._core.noise import NoiseShape, noise_parts, squared_effects
-from .._core.z_scores import z_scores
 from .._models import additive
-from .._models._base import Problem, problem
+from .._models._base import Problem, problem, training_noise
 from .._moments import Screen
-from ._control_noise import ControlNoise, weights_of
+from ._control_noise import ControlNoise
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The truth on some rows and genes, with the baseline that a model must beat there.
+    """The observed effects on some rows and genes, with the baseline.
 
-    ``rows`` are rows of the screen, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
-    combinations the additive prediction where there is one. ``baseline_weights`` (R × batches) are the control weights
-    of its perturbations, ``blocks`` those of the control on these genes.
+    ``rows`` are rows of ``screen``, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
+    combinations the additive prediction where there is one. ``held_by_baseline`` is the noise of the screen that it holds,
+    ``blocks`` those of the control on these genes.
     """
 
     truth: Truth
     baseline: FloatArray
-    baseline_weights: FloatArray
+    held_by_baseline: NoiseWeights
     blocks: ControlBlocks
     shape: NoiseShape
     rows: IntArray
@@ -43,23 +44,28 @@ class Reference:
     fold: IntArray
     reproducibility: FloatArray
     detected: BoolArray
+    screen: Screen
+
+    @cached_property
+    def changes(self) -> DeTruth:
+        """What predicted changes are judged by."""
+        targets = self.screen.target_genes(self.rows)[:, self.genes]
+        return DeTruth.of(self.screen.moments, self.rows, self.genes, self.truth.z, targets)
 
     @cached_property
     def baseline_derivatives(self) -> dict[str, Derivative]:
         """How the scores of the baseline move with the control, by their columns."""
-        derivatives = score_derivatives(self.baseline, self.truth, self.baseline_weights, self.blocks)
+        derivatives = score_derivatives(self.baseline, self.truth, self.held_by_baseline, self.blocks)
         return {f"{name}_baseline": derivative for name, derivative in derivatives.items()}
 
-    def control_noise(self, predictions: FloatArray, shares: FloatArray | None) -> ControlNoise:
-        """Return how the scores of predictions (R × G) move with the control.
+    def control_noise(self, predictions: FloatArray, held: NoiseWeights, shares: FloatArray) -> ControlNoise:
+        """Return how the scores of predictions (R × G) that hold some noise move with the control.
 
-        ``shares`` (R × batches) are the control weights of external predictions, None of those fitted on this screen.
+        ``shares`` (S, or R × S) are the control weights of the truth in their place.
         """
         truth = self.truth
-        moving = weights_of(predictions, truth, self.baseline_weights) if shares is None else shares
-        shares = np.broadcast_to(truth.of_means, truth.weights.shape) if shares is None else shares
         ceilings = ceiling_derivatives(truth, shares, self.blocks)
-        derivatives = score_derivatives(predictions, truth, moving, self.blocks) | self.baseline_derivatives
+        derivatives = score_derivatives(predictions, truth, held, self.blocks) | self.baseline_derivatives
         derivatives |= {f"{name}_ceiling": derivative for name, derivative in ceilings.items()}
         return ControlNoise(truth, self.blocks, self.shape, derivatives)
 
@@ -78,10 +84,10 @@ def reference(
     genes: IntArray | None = None,
     unseen: Collection[str] | None = None,
 ) -> Reference:
-    """Make the truth of a screen: rows of its own splits, or with ``folds`` every perturbation, held out once.
+    """Make the reference of a screen: rows of its splits, or with ``folds`` every perturbation, held out once.
 
-    The baseline of a row is that of what the models of its fold were trained on. For a model that keeps one split,
-    beside cross-fitted ones, ``unseen`` names what it has not seen: its baseline has not seen that either.
+    The baseline of a row is the mean of the training perturbations of its fold. For a model with one split, ``unseen``
+    names what it has not seen; its baseline excludes these, too.
     """
     genes = score_genes(screen, n_top_genes) if genes is None else genes
     has_several_rows = len(np.unique(screen.perturbation)) < len(screen.perturbation)
@@ -93,28 +99,22 @@ def reference(
     split = scored.split[rows] if folds is None else np.where(fold >= 0, "test", "train")
     means = _baselines(screen, perturbation, folds, unseen, genes)
     groups = np.unique(split, return_inverse=True)[1] if folds is None else fold
-    pooled = m.pooled_var[genes]
-    var = m.var[np.ix_(rows, genes)]
     targets = {gene for p in perturbation for gene in screen.targets[p]}
-    truth = Truth(
-        observed=m.mean[np.ix_(rows, genes)],
-        var=np.where(np.isfinite(var), var, pooled),
-        n_cells=m.n[rows],
-        weights=m.weights[rows],
-        control=m.control[genes],
-        control_var=np.nan_to_num(m.control_var[:, genes]),
-        n_control=m.n_control,
+    truth = Truth.of(
+        m,
+        rows,
+        genes,
+        screen.noise_shape,
         centroid=means.centroid,
         centroid_weights=means.weights,
         centroid_noise=means.noise,
         groups=groups.astype(np.int64),
         target_columns=np.isin(screen.symbols[genes], list(targets)),
-        z=z_scores(m, rows)[:, genes],
     )
     return Reference(
         truth=truth,
         baseline=means.baseline,
-        baseline_weights=means.baseline_weights,
+        held_by_baseline=NoiseWeights(means.baseline_weights, means.baseline_training),
         blocks=ControlBlocks.of(m.genes(genes)),
         shape=screen.noise_shape,
         rows=rows.astype(np.int64),
@@ -124,6 +124,7 @@ def reference(
         fold=fold,
         reproducibility=reproducibility(squared_effects(m, rows), noise_parts(m, rows).total),
         detected=screen.detection.detected[perturbation],
+        screen=scored,
     )
 
 
@@ -131,15 +132,16 @@ def reference(
 class _TrainingMeans:
     """For R rows the mean of the perturbations that their models were trained on, and the baseline (R × genes).
 
-    ``weights`` (R × batches) are the mean shares of the batches in those perturbations, ``baseline_weights`` those of
-    the perturbations of the baseline. ``noise`` (R,) is the sampling variance of the mean of their own cells, summed over
-    genes.
+    ``weights`` (R × batches) are the mean shares of the batches in those perturbations. ``noise`` (R,) is the sampling
+    variance of the mean of their own cells, summed over genes. ``baseline_weights`` and ``baseline_training`` say how much
+    of that noise the baseline holds.
     """
 
     centroid: FloatArray
     baseline: FloatArray
     weights: FloatArray
     baseline_weights: FloatArray
+    baseline_training: FloatArray
     noise: FloatArray
 
 
@@ -150,7 +152,7 @@ def _baselines(
     unseen: Collection[str] | None,
     genes: IntArray,
 ) -> _TrainingMeans:
-    """Return what the models of each row were trained on, as means."""
+    """Return the training means of the models of each row."""
     n, fold = len(perturbation), np.array([-1 if folds is None else folds.get(name, -1) for name in screen.names])
     by_row = np.full(n, -1) if unseen is not None else fold[perturbation]
     shape, of_batches = (n, len(genes)), (n, len(screen.moments.n_control))
@@ -159,6 +161,7 @@ def _baselines(
         baseline=np.empty(shape),
         weights=np.empty(of_batches),
         baseline_weights=np.empty(of_batches),
+        baseline_training=np.empty(n),
         noise=np.empty(n),
     )
     for r in np.unique(by_row):
@@ -171,26 +174,19 @@ def _baselines(
         rows, trained = by_row == r, problem(screen, train)
         centroid, baseline = _baseline(trained, perturbation[rows])
         means.centroid[rows], means.baseline[rows] = centroid[:, genes], baseline[:, genes]
-        weights, means.noise[rows] = _noise_of_mean(screen, train, genes)
-        # The baseline is linear in the means, and so in the shares of the batches that stand in their place.
-        shares = replace(trained, means=weights, control=np.zeros(weights.shape[1]))
-        means.weights[rows], means.baseline_weights[rows] = _baseline(shares, perturbation[rows])
+        noise = training_noise(screen, train, genes)
+        # The baseline is linear in the means, and so in where their noise comes from, which stands in their place.
+        sources = replace(
+            trained, means=np.column_stack([noise.weights, noise.own]), control=np.zeros(of_batches[1] + 1)
+        )
+        of_mean, of_baseline = _baseline(sources, perturbation[rows])
+        means.weights[rows], means.baseline_weights[rows] = of_mean[:, :-1], of_baseline[:, :-1]
+        means.noise[rows] = of_mean[:, -1] / trained.perturbed.sum()
+        no_noise = of_mean[:, -1] == 0
+        means.baseline_training[rows] = np.where(
+            no_noise, 1.0, of_baseline[:, -1] / np.where(no_noise, 1, of_mean[:, -1])
+        )
     return means
-
-
-def _noise_of_mean(screen: Screen, train: BoolArray, genes: IntArray) -> tuple[FloatArray, float]:
-    """Return the shares of the batches in some perturbations, by name, and the own noise of their mean over genes."""
-    m = screen.moments
-    rows = train & screen.used & (screen.perturbation > 0) & (m.n > 0)
-    names, code = np.unique(screen.perturbation[rows], return_inverse=True)
-    counts, n = m.counts[:, rows].sum(axis=0), m.n[rows]
-    cells = np.bincount(code, weights=n)[code]
-    var = m.var[rows][:, genes]
-    # Σ_q w_qb / Q and Σ_q (t_q / n_q) / Q²; cells of one perturbation may lie in several rows
-    own = float(np.sum(n / cells**2 * np.where(np.isfinite(var), var, m.pooled_var[genes]).sum(axis=1)))
-    weights = np.zeros((len(screen.names), counts.shape[1]))
-    np.add.at(weights, screen.perturbation[rows], counts / cells[:, None])
-    return weights, own / len(names) ** 2
 
 
 def _baseline(trained: Problem, perturbation: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -11,7 +11,9 @@ from anndata import AnnData
 
 from .. import _held_out, _moments, _results, _store, _validate
 from .._core.arrays import FloatArray
-from .._core.metrics import METRICS, evaluate, evaluate_ceilings
+from .._core.correlations import NoiseWeights
+from .._core.de import DE_METRICS
+from .._core.metrics import ALL_METRICS, METRICS, evaluate, evaluate_ceilings
 from .._docs import docs
 from .._log import added
 from .._moments import Screen
@@ -22,6 +24,7 @@ from ._summary import summarize
 
 CROSS_FITTED = {"cross_fitted": True}
 """The record of a model that an audit has fitted, as far as what it has seen goes."""
+UNSHARED = [name for name, metric in METRICS.items() if metric.unshared]
 
 
 @docs.dedent
@@ -83,10 +86,12 @@ def score(
     truth = reference(screen, n_top_genes=n_top_genes, folds=folds)
     predictions = {key: _results.predictions(adata, key, screen).to_numpy(np.float64) for key in records}
     tables = [(key, "full", table) for key, table in predictions.items()]
-    scored = score_table(screen, truth, tables, weights=_results.control_weights(records, screen))
+    held = {("full", key): table for key, table in _results.noise_weights(records, screen).items()}
+    scored = score_table(screen, truth, tables, held=held, weights=_results.control_weights(records, screen))
     scores = mark_held_out(scored.table, records, screen, folds)
     noise = {model: noise for (_, model), noise in scored.noise.items()}
-    summary = summarize(scores, shape=screen.noise_shape, noise=noise, constant=_results.constant(records))
+    known, constant = screen.detection.response_known, _results.constant(records)
+    summary = summarize(scores, shape=screen.noise_shape, known=known, noise=noise, constant=constant)
     adata = adata.copy() if copy else adata
     _store.put(adata, scores=scores, summary=summary, comparison=comparison_table(scores))
     added(
@@ -109,44 +114,53 @@ def score_table(
     reference: Reference,
     predictions: Iterable[tuple[str, str, FloatArray]],
     *,
+    held: Mapping[tuple[str, str], FloatArray | None] | None = None,
     weights: Mapping[str, FloatArray] | None = None,
     with_noise: str = "full",
 ) -> Scored:
     """Score predictions on the rows of a reference.
 
-    Each prediction is (model, regime that it was trained on, perturbations × genes of the screen). ``weights`` are the
-    control weights of external ones (perturbations × batches), which have a ceiling of their own. The noise of the control
-    is kept for models trained in the regime ``with_noise``.
+    Each prediction is (model, regime that it was trained on, perturbations × genes of the screen). ``held`` says by regime
+    and model how much noise of the screen they hold (perturbations × batches and one; by default as the training mean).
+    ``weights`` are the control weights of external ones (perturbations × batches), which have a ceiling of their own. The
+    noise of the control is kept for models trained in the regime ``with_noise``.
     """
-    truth, noise = reference.truth, {}
-    baseline, of_means = evaluate(reference.baseline, truth), evaluate_ceilings(truth, truth.of_means)
+    truth, changes, noise = reference.truth, reference.changes, {}
+    held_by_baseline = reference.held_by_baseline
+    baseline = evaluate(reference.baseline, truth, held_by_baseline)
+    baseline |= changes.scores(reference.baseline, held_by_baseline.control)
+    of_means, of_changes = evaluate_ceilings(truth, truth.of_means), changes.ceilings()
     common = {
         "perturbation": np.array(screen.names)[reference.perturbation],
         "split": reference.split,
         "fold": reference.fold,
         "n_cells": truth.n_cells.astype(np.int64),
     }
-    references = {f"{name}_baseline": baseline[name] for name in METRICS if name != "l2_ratio"}
+    references = {f"{name}_baseline": baseline[name] for name in ALL_METRICS if name != "l2_ratio"}
     references |= {"l2_baseline_ceiling": of_means["l2"]}
     frames = []
     for model, trained_on, table in predictions:
         values = table[np.ix_(reference.perturbation, reference.genes)]
-        scores = evaluate(values, truth)
-        control_noise = scores.pop("control_noise")
+        rows = (held or {}).get((trained_on, model))
+        of_model = NoiseWeights.of_mean(truth) if rows is None else NoiseWeights.of_rows(rows, reference.perturbation)
+        scores = evaluate(values, truth, of_model) | changes.scores(values, of_model.control)
+        control_noise, inflation = scores.pop("control_noise"), scores.pop("inflation")
         shares = None if weights is None or model not in weights else weights[model][reference.perturbation]
-        ceilings = of_means if shares is None else evaluate_ceilings(truth, shares)
+        ceilings = (of_means if shares is None else evaluate_ceilings(truth, shares)) | of_changes
         if trained_on == with_noise:
-            noise[trained_on, model] = reference.control_noise(values, shares)
+            of_truth = truth.of_means if shares is None else shares
+            noise[trained_on, model] = reference.control_noise(values, of_model, of_truth)
         beside = references | {f"{name}_ceiling": values for name, values in ceilings.items()}
         columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, beside)}
-        about = {"control_noise": control_noise, "reproducibility": reference.reproducibility}
-        frames.append(pd.DataFrame({**columns, **about, "detected": pd.array(reference.detected, dtype="boolean")}))
+        about = {"inflation": inflation, "control_noise": control_noise, "reproducibility": reference.reproducibility}
+        of_row = {"n_de": changes.n_called, "detected": pd.array(reference.detected, dtype="boolean")}
+        frames.append(pd.DataFrame({**columns, **about, **of_row}))
     return Scored(pd.concat(frames, ignore_index=True), noise)
 
 
 def _side_by_side(scores: Mapping[str, FloatArray], references: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """All scores, then for each its ceiling and baseline, and the ceiling of the baseline where it is one of its own."""
-    order = [f"{name}{suffix}" for name in METRICS for suffix in ("_ceiling", "_baseline", "_baseline_ceiling")]
+    order = [f"{name}{suffix}" for name in ALL_METRICS for suffix in ("_ceiling", "_baseline", "_baseline_ceiling")]
     return {**scores, **{key: references[key] for key in order if key in references}}
 
 
@@ -160,7 +174,7 @@ def mark_held_out(
 
     What it has seen of the test rows is ``train``, and so is all else of a model whose maker named what it was tested on.
     Of a held-out combination ``seen_targets`` says how many of its genes the model has seen perturbed. A model without a
-    record is cross-fitted.
+    record is cross-fitted. What it has seen has no score without shared noise.
     """
     n_seen = np.full(len(scores), np.nan)
     for name in scores["model"].unique():
@@ -170,6 +184,8 @@ def mark_held_out(
         others = "train" if record.get("test") is not None else scores.loc[rows, "split"].replace("test", "train")
         scores.loc[rows, "split"] = np.where(scores.loc[rows, "perturbation"].isin(unseen), "test", others)
         n_seen[rows] = _seen_targets(scores[rows], record, screen)
+    # What a model has seen holds noise of its own cells, too
+    scores.loc[scores["split"] != "test", [*UNSHARED, *DE_METRICS, "inflation"]] = np.nan
     scores.insert(scores.columns.get_loc("split") + 1, "seen_targets", pd.array(n_seen, dtype="Int64"))
     return scores
 

@@ -1,4 +1,4 @@
-"""Which models there are."""
+"""List of models."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .._models._base import specs
 
 
 def show_models() -> pd.DataFrame:
-    """List the models: what each predicts for an unseen perturbation, what it needs, what it attributes.
+    """List the models: their prediction for an unseen perturbation, requirements, and attributions.
 
     Returns
     -------
-    One row a model: ``model``, ``function``, ``unseen``, ``needs``, ``attribution``, ``closed_form`` (then an audit
-    cross-fits it), ``citation``.
+    One row per model: ``model``, ``function``, ``unseen``, ``needs``, ``attribution``, ``closed_form`` (cross-fitted by
+    an audit), ``citation``.
 
     Examples
     --------

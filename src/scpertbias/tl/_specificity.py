@@ -1,4 +1,4 @@
-"""What does a model predict of each perturbation beyond what all of them share?"""
+"""Specificity of predictions beyond the shared response."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def specificity(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Score what models predict of each perturbation beyond what all perturbations share.
+    """Score predictions beyond what all perturbations share.
 
-    ``specific_skill`` is the skill on the effects off the shared axes: 0 for a model that predicts nothing there, 1 for
-    the truth, below 0 for a model that is wrong there. ``category`` says in words what it shows. The rows below compare
-    predictions on their own perturbation with the predictions of the others (``specific_gain``), and with a prediction
-    that knows only the shared axis (``axis_only``, to be compared with ``score_half``). Each model is judged on the
-    held-out perturbations that it predicts.
+    ``specific_skill`` is the skill score of the effects off the shared axes: 0 for a model that predicts nothing there,
+    1 for a perfect prediction, negative for a model that is wrong there. ``category`` summarizes it. Further rows
+    compare predictions on their own perturbation with those of other perturbations (``specific_gain``), and with a
+    prediction that contains only the shared axis (``axis_only``; compare it with ``score_half``). Each model is
+    evaluated on the held-out perturbations that it predicts.
 
-    How the screen is read follows from the stored models.
+    Settings are read from the stored models.
 
     Parameters
     ----------
     %(adata)s
     %(models)s
     n_top_genes
-        Scores are over so many genes of highest mean in control.
+        Number of genes to score, ranked by mean expression in control.
     n_perm
-        Permutations of predictions among perturbations for ``p``.
+        Number of permutations of predictions among perturbations for ``p``.
     %(rng)s
     %(copy)s
 
@@ -65,14 +65,14 @@ def specificity(
     Notes
     -----
     The shared axes are the mean effect of the training perturbations, and the direction in which the predictions differ
-    most. Both are taken out of the predicted and the observed effects, so that no skill is left for knowing how far each
-    perturbation moves along them. A model that is not cross-fitted is compared with the mean of the perturbations that it
-    was trained on: those outside ``test`` of :func:`add_predictions`, or in the training split.
+    most. Both are removed from the predicted and the observed effects, so that the position of a perturbation along
+    them gives no skill. A model that is not cross-fitted is compared with the mean of the perturbations that it was
+    trained on: those outside ``test`` of :func:`add_predictions`, or in the training split.
 
-    Predictions are exchanged within a fold, those of a model that is not cross-fitted among all. Where folds have fewer
-    than five perturbations they are exchanged between folds, with the mean of one fold's training data put in place of
-    the other's; a model that differs between perturbations no more than that mean does is one constant, and gains nothing
-    by definition.
+    Predictions are exchanged within a fold; for a model that is not cross-fitted, among all perturbations. If folds
+    have fewer than five perturbations, predictions are exchanged between folds, and the training mean of one fold is
+    replaced by that of the other. A model that differs between perturbations only by this mean is constant, and has no
+    gain by definition.
 
     References
     ----------
@@ -124,15 +124,15 @@ def specificity_table(
     screen
         The screen.
     predictions
-        By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
+        By model: perturbations × genes in the order of ``screen.names``; NaN for perturbations that the model has seen.
     folds
         Fold of each perturbation, if models are cross-fitted.
     constant
-        Models known to predict the same for every unseen perturbation.
+        Models that make constant predictions for unseen perturbations.
     one_split
-        Models that are not cross-fitted, with the perturbations that they have not seen (None: the split says so).
+        Models that are not cross-fitted, with the perturbations that they have not seen (None: those of the split).
     n_top_genes
-        Scores are over so many genes.
+        Number of genes to score.
     n_perm
         Permutations of predictions.
     rng
@@ -143,7 +143,7 @@ def specificity_table(
     scorers: dict[object, SpecificityScorer] = {}
 
     def scorer_on(name: str, table: FloatArray) -> SpecificityScorer | None:
-        """Return what a model is judged on; models that predict and were trained on the same share it."""
+        """Return the scorer of a model; models with the same predicted and training perturbations share it."""
         test = one_split.get(name)
         held_out = common(screen, {name: table}, None if name in one_split else folds, test=test)
         if name not in held_out.predictions:
@@ -167,7 +167,7 @@ def specificity_table(
 
 
 def _predicted_by_any(predictions: Mapping[str, FloatArray]) -> FloatArray:
-    """Mark the perturbations that some model predicts: 0 there, NaN elsewhere."""
+    """Mark the perturbations that any model predicts: 0 there, NaN elsewhere."""
     is_predicted = np.any([np.isfinite(table).all(axis=1) for table in predictions.values()], axis=0)
     any_table = next(iter(predictions.values()))
     return np.where(is_predicted[:, None], np.zeros_like(any_table), np.nan)

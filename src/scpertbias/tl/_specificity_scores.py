@@ -28,7 +28,6 @@ from .._core.specificity import (
     own_scores,
     score_matrix,
 )
-from .._core.z_scores import z_scores
 from .._keys import OBSERVED
 from .._models._base import CONSTANT
 from .._moments import Screen
@@ -171,21 +170,16 @@ def make_scorer(
     genes = score_genes(screen, n_top_genes)
     has_halves = np.asarray(np.isfinite(m.half[:, held_out.rows]).all(axis=(0, 2)), dtype=np.bool_)
     rows, trained, fit = held_out.rows[has_halves], held_out.training, held_out.training.fit[has_halves]
-    pooled, var = m.pooled_var[genes], m.var[rows][:, genes]
-    truth = Truth(
-        observed=m.mean[rows][:, genes],
-        var=np.where(np.isfinite(var), var, pooled),
-        n_cells=m.n[rows],
-        weights=m.weights[rows],
-        control=m.control[genes],
-        control_var=np.nan_to_num(m.control_var[:, genes]),
-        n_control=m.n_control,
+    truth = Truth.of(
+        m,
+        rows,
+        genes,
+        screen.noise_shape,
         centroid=held_out.mean[has_halves][:, genes],
         centroid_weights=trained.mean(trained.screen.moments.weights)[has_halves],
         centroid_noise=_noise_of_means(trained, genes)[fit],
         groups=held_out.groups[has_halves],
         target_columns=np.zeros(len(genes), dtype=np.bool_),
-        z=z_scores(m, rows)[:, genes],
     )
     data = HeldOutData(
         truth=truth,

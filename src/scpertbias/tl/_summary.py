@@ -1,92 +1,61 @@
-"""What the scores of many perturbations say of a model."""
+"""Summary of the scores of many perturbations."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from .. import _tables
-from .._core.arrays import FloatArray, IntArray
-from .._core.metrics import METRICS
-from .._core.noise import SURE, NoiseShape
+from .._core.arrays import FloatArray
+from .._core.de import DE_METRICS, LEAST_CALLS
+from .._core.metrics import ALL_METRICS
+from .._core.noise import NoiseShape
 from .._core.resampling import (
     MIN_PERTURBATIONS,
-    TOO_FEW,
     Estimate,
     average_within,
     benjamini_hochberg,
-    complement,
+    is_approximate,
     linear_bounds,
     log_bounds,
     mean_of,
     mean_share,
-    ratio_bounds,
-    ratio_of_sums,
 )
 from ._control_noise import ControlNoise
+from ._skills import NoiseByPerturbation, Subset, l2_skill, linear_skill, sign_of
 
 SUBSETS = ("all", "common", "detected")
-NOISY = 0.1
+NOISY, INFLATED = 0.1, 0.05
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
+BESIDE = {
+    "control_noise": (NOISY, "control noise {:.2f} > {}: rewards the noise of the control"),
+    "inflation": (INFLATED, "inflation {:.2f} > {}: read pearson_delta_unshared"),
+}
+APPROXIMATE = "approximate interval"
+NO_CALLS = f"no perturbation has {LEAST_CALLS} differentially expressed genes"
 SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
-
-
-@dataclass(frozen=True)
-class _Subset:
-    """A model on a subset: its scores by perturbation, NaN outside the subset; how they move with the control."""
-
-    model: str
-    name: str
-    table: dict[str, FloatArray]
-    constant: bool
-    shape: NoiseShape
-    noise: _NoiseByPerturbation | None
-
-
-@dataclass(frozen=True)
-class _NoiseByPerturbation:
-    """Control noise of the rows of a model (R), asked for by perturbation: each is the mean of its held-out rows."""
-
-    noise: ControlNoise
-    rows: IntArray
-    codes: IntArray
-
-    def of_rows(self, coefficients: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        """Spread coefficients of perturbations over their rows; those that are not known count for nothing."""
-        n = np.bincount(self.codes)[self.codes]
-        spread = {name: np.zeros(len(self.noise.truth.observed)) for name in coefficients}
-        for name, values in coefficients.items():
-            spread[name][self.rows] = np.nan_to_num(values)[self.codes] / n
-        return spread
-
-    def variance(self, coefficients: Mapping[str, FloatArray]) -> float:
-        """Variance of a statistic that moves by coefficients times the columns."""
-        return self.noise.variance(self.of_rows(coefficients))
-
-    def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
-        """Variance of a sum of squared errors, each counted ``squares`` times."""
-        return self.noise.variance_of_squares(self.of_rows(coefficients), self.of_rows(squares))
 
 
 def summarize(
     scores: pd.DataFrame,
     *,
     shape: NoiseShape,
+    known: bool = True,
     noise: Mapping[str, ControlNoise] | None = None,
     constant: Collection[str] = (),
     common: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """Summarize held-out scores: each metric's mean with interval, its difference to the baseline, the scaled scores.
+    """Summarize held-out scores: mean with interval, difference from the baseline, and skill scores.
 
     Subsets: ``all`` held-out perturbations that the model predicts, those that all models predict (``common``, unless
     given), and of all the ``detected`` ones. Each comparison with the baseline is paired, on the perturbations of that
-    row. ``shape`` is that of the noise of the screen, ``noise`` by model how its scores move with the control;
-    ``constant`` names the models that predict one and the same for all unseen perturbations.
+    row. ``shape`` is that of the noise of the screen, ``known`` whether its perturbations respond at all, ``noise`` by
+    model how its scores move with the control; ``constant`` names the models that predict one and the same for all unseen perturbations.
     """
     held_out = scores[scores["split"] == "test"]
     names = np.unique(held_out["perturbation"].to_numpy(str))
@@ -99,23 +68,23 @@ def summarize(
         of_control = _noise_of(scores[scores["model"] == model], names, (noise or {}).get(model))
         for name, keep in zip(SUBSETS, (True, shared, table["detected"] > 0), strict=True):
             values = {c: np.where(keep & np.isfinite(table["l2"]), v, np.nan) for c, v in table.items()}
-            subset = _Subset(model, name, values, constant=model in constant, shape=shape, noise=of_control)
+            subset = Subset(model, name, values, constant=model in constant, shape=shape, noise=of_control, known=known)
             rows += _rows(subset)
     return with_q(pd.DataFrame(rows, columns=_tables.columns("summary")))
 
 
 def _noise_of(
     frame: pd.DataFrame, names: npt.NDArray[np.str_], noise: ControlNoise | None
-) -> _NoiseByPerturbation | None:
+) -> NoiseByPerturbation | None:
     """Return the noise of a model by perturbation; the rows of its scores are those of the noise."""
     if noise is None:
         return None
     rows = np.flatnonzero((frame["split"] == "test").to_numpy())
-    return _NoiseByPerturbation(noise, rows, np.searchsorted(names, frame["perturbation"].to_numpy(str)[rows]))
+    return NoiseByPerturbation(noise, rows, np.searchsorted(names, frame["perturbation"].to_numpy(str)[rows]))
 
 
 def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
-    """Return the perturbations that every model of a table predicts (of an audit, in every regime)."""
+    """Return the perturbations that every model of a table predicts (for an audit, in every regime)."""
     known = held_out[np.isfinite(held_out["l2"])]
     by = ["model", "regime"] if "regime" in held_out.columns else ["model"]
     predicted = [set(frame["perturbation"]) for _, frame in known.groupby(by, sort=False)]
@@ -138,28 +107,45 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _rows(subset: _Subset) -> list[dict[str, object]]:
+def _rows(subset: Subset) -> list[dict[str, object]]:
     """Return the rows of a subset: each score, and below it the scaled one where there is one."""
     rows = []
-    for name, metric in METRICS.items():
+    for name, metric in ALL_METRICS.items():
         values, baseline = subset.table[name], _baseline(subset.table, name)
-        same, shared = _same(name, values, baseline), _shared_by_mean(name, values, subset)
+        # Scores that count genes may jump by rounding
+        compared = (subset.table["l2"], subset.table["l2_baseline"]) if name in DE_METRICS else (values, baseline)
+        same, shared = _same(name, *compared), _shared_by_mean(name, values, subset)
         mean = _mean(name, values, constant=subset.constant, shared=shared)
-        note = _note(name, subset, mean.n)
-        plain = _plain(subset.table, name, mean, mean_of(values - baseline, shared=shared), same=same)
-        rows.append({**_labels(subset, name), **plain, "note": note})
+        difference = mean_of(values - baseline, shared=_shared_by_difference(name, values - baseline, subset, shared))
+        plain = _plain(subset.table, name, mean, difference, same=same)
+        rows.append({**_labels(subset, name), **plain, "note": _note(name, subset, mean)})
         if metric.scaled:
-            skill = _l2_skill(subset) if name == "l2" else _pearson_skill(subset, name)
-            rows.append({**_labels(subset, f"{name}_skill"), **_scaled(skill, same=same), "note": skill.reason or note})
+            skill = l2_skill(subset) if name == "l2" else linear_skill(subset, name)
+            rows.append(
+                {
+                    **_labels(subset, f"{name}_skill"),
+                    **_scaled(skill, same=same),
+                    "note": skill.reason or _note(name, subset, skill),
+                }
+            )
     return rows
 
 
-def _shared_by_mean(name: str, values: FloatArray, subset: _Subset) -> float:
-    """Variance that the control gives the mean of ``l2_ratio``; the means of other scores are read beside a baseline."""
+def _shared_by_mean(name: str, values: FloatArray, subset: Subset) -> float:
+    """Variance that the control gives the mean of a score; those that are read beside a baseline have none."""
     known = np.isfinite(values)
-    if name != "l2_ratio" or subset.noise is None or not known.any():
+    if not (name == "l2_ratio" or ALL_METRICS[name].unshared) or subset.noise is None or not known.any():
         return 0.0
     return subset.noise.variance({name: known / known.sum()})
+
+
+def _shared_by_difference(name: str, difference: FloatArray, subset: Subset, of_mean: float) -> float:
+    """Variance that the control gives the mean difference to the baseline, which of ``l2_ratio`` is 1."""
+    known = np.isfinite(difference)
+    if not ALL_METRICS[name].unshared or subset.noise is None or not known.any():
+        return of_mean
+    weight = known / known.sum()
+    return subset.noise.variance({name: weight, f"{name}_baseline": -weight})
 
 
 def _mean(name: str, values: FloatArray, *, constant: bool, shared: float) -> Estimate:
@@ -170,41 +156,7 @@ def _mean(name: str, values: FloatArray, *, constant: bool, shared: float) -> Es
     return replace(mean, low=np.nan, high=np.nan) if constant else mean
 
 
-def _l2_skill(subset: _Subset) -> Estimate:
-    """Scale squared errors between the mean baseline (0) and the ceiling (1), each without its own noise."""
-    table, noise = subset.table, subset.table["l2_baseline_ceiling"] ** 2
-    above, below = table["l2"] ** 2 - table["l2_ceiling"] ** 2, table["l2_baseline"] ** 2 - noise
-    known = np.isfinite(above) & np.isfinite(below)
-    total = float(below[known].sum())
-    room = total >= SURE * np.sqrt(2 * subset.shape.a2_raised * np.sum(noise[known] ** 2))
-    shared = 0.0
-    if room and total > 0 and subset.noise is not None:
-        ratio = float(above[known].sum()) / total
-        squares = {"l2": np.asarray(known / total), "l2_baseline": np.asarray(-ratio * known / total)}
-        # d(l2²) = 2 l2 d(l2)
-        moves = {name: np.asarray(2 * table[name] * c) for name, c in squares.items()}
-        shared = subset.noise.variance_of_squares(moves, squares)
-    return complement(ratio_of_sums(above, below, ratio_bounds, room=bool(room), shared=shared))
-
-
-def _pearson_skill(subset: _Subset, name: str) -> Estimate:
-    """Scale correlations between the mean baseline (0) and the ceiling (1)."""
-    baseline, ceiling = f"{name}_baseline", f"{name}_ceiling"
-    gain, most = (subset.table[key] - subset.table[baseline] for key in (name, ceiling))
-    most = np.where(np.isfinite(gain), most, np.nan)
-    room = mean_of(most)
-    if room.n < MIN_PERTURBATIONS:
-        return Estimate(room.n, np.nan, np.nan, reason=TOO_FEW)
-    shared, known = 0.0, np.isfinite(gain) & np.isfinite(most)
-    if room.low > 0 and subset.noise is not None:
-        total = float(most[known].sum())
-        ratio = float(gain[known].sum()) / total
-        by_column = {name: 1.0, ceiling: -ratio, baseline: ratio - 1}
-        shared = subset.noise.variance({key: np.asarray(c * known / total) for key, c in by_column.items()})
-    return ratio_of_sums(gain, most, linear_bounds, room=room.low > 0, shared=shared)
-
-
-def _labels(subset: _Subset, metric: str) -> dict[str, object]:
+def _labels(subset: Subset, metric: str) -> dict[str, object]:
     return {"model": subset.model, "subset": subset.name, "metric": metric}
 
 
@@ -212,7 +164,6 @@ def _plain(
     table: Mapping[str, FloatArray], name: str, mean: Estimate, difference: Estimate, *, same: bool
 ) -> dict[str, object]:
     ceiling = table.get(f"{name}_ceiling")
-    sign = 1.0 if METRICS[name].higher_is_better else -1.0  # positive is better, whatever the metric
     return {
         "n": mean.n,
         "n_effective": mean.n_effective,
@@ -220,7 +171,7 @@ def _plain(
         "ci_low": mean.low,
         "ci_high": mean.high,
         "ceiling": np.nan if ceiling is None else average(np.where(np.isfinite(table[name]), ceiling, np.nan)),
-        "difference_to_mean": 0.0 if same else sign * difference.estimate,
+        "difference_to_mean": 0.0 if same else sign_of(name) * difference.estimate,
         "p": np.nan if same else difference.p,
         "q": np.nan,
     }
@@ -246,30 +197,34 @@ def _baseline(table: Mapping[str, FloatArray], name: str) -> FloatArray:
 
 
 def _same(name: str, values: FloatArray, baseline: FloatArray) -> bool:
-    """Whether a model is the baseline, up to the rounding of layers that were stored as float32."""
+    """Whether a model equals the baseline, up to the rounding of float32 layers."""
     known = np.isfinite(values) & np.isfinite(baseline)
     if not known.any():
         return False
-    absolute = 1e-6 if METRICS[name].higher_is_better else 1e-12
+    absolute = 1e-6 if ALL_METRICS[name].higher_is_better else 1e-12
     return bool(np.allclose(values[known], baseline[known], rtol=1e-5, atol=absolute))
 
 
 def average(values: FloatArray) -> float:
-    """Mean of the finite values, NaN if there is none."""
+    """Mean of the finite values, or NaN."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _note(name: str, subset: _Subset, n: int) -> str:
-    table = subset.table
+def _note(name: str, subset: Subset, mean: Estimate) -> str:
+    table, n = subset.table, mean.n
     if name == "discrimination" and n == 0 and np.isfinite(table["l2"]).any():
         return SMALL_FOLDS
+    if name in DE_METRICS and n == 0:
+        return NO_CALLS
     notes = [f"{n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
     if subset.constant and name == "pearson_delta_perturbed":
         notes.append(OFFSET)
     if subset.constant and name == "discrimination":
         notes.append(ONE_PREDICTION)
-    noise = average(np.where(np.isfinite(table[name]), table["control_noise"], np.nan))
-    if name == "pearson_delta" and noise > NOISY:
-        notes.append(f"control noise {noise:.2f} > {NOISY}: rewards the noise of the control")
+    if np.isfinite(mean.low) and is_approximate(n, mean.n_effective):
+        notes.append(APPROXIMATE)
+    if name == "pearson_delta":
+        beside = {key: average(np.where(np.isfinite(table[name]), table[key], np.nan)) for key in BESIDE}
+        notes += [text.format(beside[key], limit) for key, (limit, text) in BESIDE.items() if beside[key] > limit]
     return "; ".join(notes)

@@ -1,4 +1,4 @@
-"""Does each perturbed gene move in its own column?"""
+"""Response of the target genes in their own columns."""
 
 from __future__ import annotations
 
@@ -47,25 +47,25 @@ def target_response(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Look for each perturbed gene in its own column, in the data and in each prediction, and in the columns beside it.
+    """Test whether each perturbed gene changes in its own column, in the data and in predictions.
 
-    If perturbed genes move most in the column beside their own, values and gene names have slipped against each other:
-    ``proposed`` names the shift, for all genes or for a block of them (a gene dropped from the values alone shifts those
-    behind it). No effect at shift 0 says that the perturbation did not work, or that a model does not know the target.
+    If perturbed genes change most in a neighboring column, values and gene names are misaligned: ``proposed`` marks the
+    shift, for all genes or for a block of them (a gene dropped from the values only shifts all later ones). No effect
+    at shift 0 means that the perturbation did not work, or that a model does not know the target.
 
-    Where models are stored, ``groupby`` and the like are read from them.
+    If models are stored, ``groupby`` and similar settings are read from them.
 
     Parameters
     ----------
     %(adata)s
     models
-        Names of the stored models; by default all. ``()``, or where none is stored: the data alone.
+        Names of the stored models; by default all. ``()``, or without stored models: the data only.
     direction
         ``"down"`` for knock-down and knock-out, ``"up"`` for activation; by default ``"either"``.
     max_shift
         Largest shift to either side.
     n_perm
-        Permutations of targets among perturbations.
+        Number of permutations of targets among perturbations.
     %(cells)s
     %(rng)s
     %(copy)s
@@ -136,20 +136,20 @@ def target_response_table(
     constant: Sequence[str] = (),
     rng: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
-    """Return the table of :func:`target_response`; each model is asked about all that it has not seen.
+    """Return the table of :func:`target_response`; each model is evaluated on all perturbations that it has not seen.
 
     Parameters
     ----------
     screen
         The screen.
     predictions
-        By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
+        By model: perturbations × genes in the order of ``screen.names``; NaN for perturbations that the model has seen.
     folds
         Fold of each perturbation, if models are cross-fitted.
     direction, max_shift, n_perm
         As in :func:`target_response`.
     constant
-        Models known to predict the same for every unseen perturbation.
+        Models that make constant predictions for unseen perturbations.
     rng
         Seed or generator.
     """
@@ -242,7 +242,7 @@ def _target_rows(
 
 
 def _warn_shift(table: pd.DataFrame) -> None:
-    """Say so where the columns of the data are out of step with their names."""
+    """Warn if the columns of the data are shifted against their names."""
     off = table[(table["model"] == OBSERVED) & table["proposed"].fillna(False).astype(bool) & (table["shift"] != 0)]
     if len(off):
         where = ", ".join(

@@ -1,4 +1,4 @@
-"""Do predictions differ between perturbations as much as the perturbations do?"""
+"""Variation of predictions between perturbations, compared with the data."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def variance_ratio(
     *,
     copy: bool = False,
 ) -> AnnData | None:
-    """Compare how much predictions vary between held-out perturbations with how much the perturbations do.
+    """Compare the variation of predictions between held-out perturbations with that of the data.
 
-    1 is as much as the data (noise taken out), 0 the same prediction for all. A model whose ``collapsed_to`` is ``mean``
-    or ``no_change`` is no other than that baseline, whatever its score.
+    1 is the variation of the data (corrected for noise), and 0 the same prediction for all. A model with
+    ``collapsed_to`` ``mean`` or ``no_change`` is equivalent to that baseline, for any score.
 
     Parameters
     ----------
@@ -95,13 +95,13 @@ def variance_ratio_table(
     screen
         The screen.
     predictions
-        By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
+        By model: perturbations × genes in the order of ``screen.names``; NaN for perturbations that the model has seen.
     folds
         Fold of each perturbation, if models are cross-fitted.
     constant
-        Models known to predict the same for every unseen perturbation.
+        Models that make constant predictions for unseen perturbations.
     one_split
-        Models that are not cross-fitted, with the perturbations that they have not seen (None: the split says so).
+        Models that are not cross-fitted, with the perturbations that they have not seen (None: those of the split).
     """
     merged = screen.merged
     held_out = common(screen, predictions, folds, constant, one_split=one_split)

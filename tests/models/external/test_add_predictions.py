@@ -375,7 +375,12 @@ def test_record(profiles, table):
     spb.tl.add_predictions(profiles, table, key_added="mine", test=["STAT1_IRF1", "JAK2"])
     record = profiles.uns["scpertbias"]["models"]["mine"]
     assert record["kind"] == "external"
-    assert record["params"] == {"kind": "expression", "control": "observed", "source": "table 5 × 40"}
+    assert record["params"] == {
+        "kind": "expression",
+        "control": "observed",
+        "fitted_on": "this",
+        "source": "table 5 × 40",
+    }
     assert sorted(record["test"]) == ["IRF1+STAT1", "JAK2"]
     assert record["data"]["reference_name"] == CONTROL
     assert record["cross_fitted"] is False

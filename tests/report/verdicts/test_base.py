@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts.base import by_sign, columns, is_approximate, judged_rows
+from scpertbias._report.verdicts.base import by_sign, columns, judged_rows
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,3 @@ def test_every_interval_is_above_below_or_around_zero():
         "same": [1, 2],
         "worse": [3],
     }
-
-
-@pytest.mark.parametrize(("n", "n_effective", "expected"), [(50, 20, False), (49, 30, True), (90, 19.9, True)])
-def test_approximate_intervals(n, n_effective, expected):
-    assert is_approximate(n, n_effective) == expected
-    assert is_approximate(n, float("nan")) == (n < 50)

@@ -187,3 +187,21 @@ def test_intervals_of_few_perturbations_are_approximate(tables, rows, said):
     card = [{"model": model, "n": n, "n_effective": effective, "kind": "worse"} for model, n, effective in rows]
     assert texts(tables, card) == ([said] if said else [])
     assert texts(tables, [{**row, "kind": "none"} for row in card]) == []
+
+
+def test_noise_on_both_sides_of_a_correlation_is_a_caution(tables):
+    same = {"regime": "full", "trained_on": "full", "split": "test"}
+    inflation = {"mean": (0.02, 0.1), "x": (0.01, 0.02), "ridge": (0.2, 0.1)}
+    rows = [
+        {**same, "model": model, "perturbation": f"P{i}", "inflation": value}
+        for model, values in inflation.items()
+        for i, value in enumerate(values)
+    ]
+    seen = {**rows[2], "split": "train", "inflation": 9.0}
+    tables["scores"] = pd.DataFrame([*rows, seen, {**rows[2], "trained_on": "no_mt", "inflation": 9.0}])
+    assert texts(tables) == [
+        "Noise of the same cells in predicted and observed effects raises the correlations of mean and ridge by up to 0.15 "
+        "(limit 0.05). Read the correlations without shared noise."
+    ]
+    tables["scores"] = pd.DataFrame([row for row in rows if row["model"] == "x"])
+    assert texts(tables) == []

@@ -131,7 +131,7 @@ def test_every_category_has_its_sentence(tables, category, kind):
 
 
 def test_skill_by_correlation_stands_beside(tables):
-    row = skill(metric="pearson_delta_perturbed_skill", estimate=0.4, low=0.3, high=0.5)
+    row = skill(metric="pearson_delta_perturbed_unshared_skill", estimate=0.4, low=0.3, high=0.5)
     assert "x (0.40, 95% CI 0.30–0.50, n = 100)" in ask(tables, skill(), row)[1]["pearson_skill"]
     assert "pearson_skill" not in ask(tables, skill(), {**row, "n": 9})[1]
 
@@ -210,27 +210,15 @@ def test_collapsed_models_are_named_with_their_baseline():
     assert collapsed_models(pd.DataFrame([spread("mean", "mean"), spread("y", "", ratio=0.5)])) == []
 
 
-def scores(*noise):
-    same = {"model": "mean", "regime": "full", "trained_on": "full", "split": "test", "pearson_delta": 0.3}
-    rows = [{**same, "perturbation": str(i), "control_noise": value} for i, value in enumerate(noise)]
-    train, other = {**rows[0], "split": "train", "control_noise": 9.0}, {**rows[0], "model": "x", "control_noise": 9.0}
-    return pd.DataFrame([*rows, train, other, {**rows[0], "pearson_delta": NAN, "control_noise": 9.0}])
-
-
-@pytest.mark.parametrize(("noise", "rests"), [((0.04, 0.08), True), ((0.1, 0.1), True), ((0.04, 0.24), False)])
-def test_nothing_rests_on_pearson_delta_where_the_control_is_noisy(noise, rests):
-    row = skill("mean", metric="pearson_delta", estimate=0.31, low=0.2, high=0.43, ceiling=0.74)
-    (said,) = statement_records(baseline_correlation(pd.DataFrame([skill(), row]), scores(*noise)))
-    if rests:
-        assert said["kind"] == "correlation_of_mean"
-        assert "0.31 (95% CI 0.20–0.43, n = 100, noise ceiling 0.74)" in said["text"]
-    else:
-        assert said["kind"] == "correlation_of_noise"
-        assert "0.31" not in said["text"]
-        assert "(noise 0.14, limit 0.1)" in said["text"]
+def test_the_correlation_of_the_mean_is_that_without_shared_noise():
+    plain = skill("mean", metric="pearson_delta", estimate=0.5, low=0.45, high=0.6, ceiling=0.8)
+    row = skill("mean", metric="pearson_delta_unshared", estimate=0.31, low=0.2, high=0.43, ceiling=0.74)
+    (said,) = statement_records(baseline_correlation(pd.DataFrame([skill(), plain, row]), pd.DataFrame()))
+    assert said["kind"] == "correlation_of_mean"
+    assert "0.31 without shared noise (95% CI 0.20–0.43, n = 100, noise ceiling 0.74)" in said["text"]
 
 
 @pytest.mark.parametrize(("n", "low"), [(9, 0.2), (100, NAN)])
-def test_nothing_rests_on_a_pearson_delta_without_interval(n, low):
-    summary = pd.DataFrame([skill("mean", metric="pearson_delta", n=n, low=low)])
-    assert baseline_correlation(summary, scores(0.04)) == []
+def test_nothing_rests_on_a_correlation_without_interval(n, low):
+    summary = pd.DataFrame([skill("mean", metric="pearson_delta_unshared", n=n, low=low)])
+    assert baseline_correlation(summary, pd.DataFrame()) == []

@@ -15,7 +15,7 @@ from ..._core.arrays import FloatArray
 from ..._docs import docs
 from ..._labels import LabelMap, stored_map
 from ..._log import added, info
-from ..._results import BATCH_WEIGHTS
+from ..._results import BATCH_WEIGHTS, OTHER, THIS
 from .._base import CONSTANT, model
 from .._fit import DATA
 from .matching import MatchedRows, by_perturbation, match_rows, perturbation_codes
@@ -32,6 +32,7 @@ def add_predictions(
     key_added: str,
     kind: str = "expression",
     control: str = "observed",
+    fitted_on: str = "this",
     gene_names: Sequence[str] | None = None,
     obsm: str | None = None,
     test: Sequence[str] | None = None,
@@ -74,6 +75,10 @@ def add_predictions(
         contain the control, and their difference to it is added to the control mean of the data, which takes out an
         offset that all of them share, but neither another base nor another sum of the normalization. (The control of the data is not named here: it is the one that
         the profiles or the models already stored were made with, else found by its wording.)
+    fitted_on
+        ``"this"``: the model was trained on cells of this screen. ``"other"``: on other data only, so that its predictions
+        contain no noise of this screen. It decides which shared noise is taken out of ``pearson_delta_unshared`` and the
+        like; see :func:`scpertbias.tl.score`.
     gene_names
         Names of the predicted genes in their order; needed where columns have none, or numbers only.
     obsm
@@ -129,6 +134,7 @@ def add_predictions(
     """
     _validate.choice(kind, KINDS, argument="kind")
     _check_control(control)
+    _validate.choice(fitted_on, (THIS, OTHER), argument="fitted_on")
     _validate.cells_or_profiles(adata)
     _store.check_key(adata, key_added)
     _validate.memory(adata)
@@ -145,12 +151,12 @@ def add_predictions(
     )
     rows = read(predictions, adata, screen, obsm=obsm)
     matched = match_rows(rows, screen, gene_names)
-    signed = _store.layer_record(adata, screen.record.get("layer")) is not None
+    signed = _store.layer_record(adata, screen.record.get("layer")) is not None or bool(screen.record.get("regressed"))
     values, weights = _checked(matched, screen, kind, control, are_integers=rows.are_integers, signed=signed)
     values = _expression(values, screen, kind=kind, control=control)
     importance = None if attributions is None else _attributions(attributions, screen)
     held_out = None if test is None else _held_out(test, screen)
-    params = {"kind": kind, "control": control, "source": rows.source}
+    params = {"kind": kind, "control": control, "fitted_on": fitted_on, "source": rows.source}
     adata = adata.copy() if copy else adata
     _put(
         adata, key_added, screen, values=values, attributions=importance, test=held_out, params=params, weights=weights

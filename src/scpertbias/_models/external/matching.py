@@ -54,7 +54,7 @@ class MatchedRows:
 
 def match_rows(rows: PredictionRows, screen: Screen, gene_names: Sequence[str] | None = None) -> MatchedRows:
     """Put predictions in the order of the data, cells averaged; those outside the batches of the data are left out."""
-    columns = gene_columns(rows, _names(rows, gene_names), screen)
+    columns = gene_columns(rows, column_names(rows, gene_names), screen)
     codes = screen.codes if rows.labels is None else _codes(rows, rows.labels, screen)
     if rows.batch is None:
         return MatchedRows(_means(rows, codes, screen, columns))
@@ -183,7 +183,7 @@ def gene_columns(rows: PredictionRows, genes: pd.Index | None, screen: Screen) -
             f"names in the order of its columns (GEARS: pert_data.adata.var['gene_name']){rows.hint}."
         )
         raise ValueError(msg)
-    own = max((screen.genes.astype(str), pd.Index(screen.symbols)), key=lambda names: int(names.isin(genes).sum()))
+    own = own_names(genes, screen)
     for names, whose in ((genes[genes.isin(own)], f"of `{name}`"), (own, "of the data")):
         if len(twice := names[names.duplicated()].unique()):
             msg = f"Gene names {whose} repeat ({some(twice)}), so they do not say which is meant."
@@ -209,7 +209,12 @@ def gene_columns(rows: PredictionRows, genes: pd.Index | None, screen: Screen) -
     return columns
 
 
-def _names(rows: PredictionRows, gene_names: Sequence[str] | None) -> pd.Index | None:
+def own_names(genes: pd.Index, screen: Screen) -> pd.Index:
+    """Return the names of the genes of the data that the predicted genes go by: ``var_names``, or symbols."""
+    return max((screen.genes.astype(str), pd.Index(screen.symbols)), key=lambda names: int(names.isin(genes).sum()))
+
+
+def column_names(rows: PredictionRows, gene_names: Sequence[str] | None) -> pd.Index | None:
     """Return the names of the columns: those given, else their own."""
     if gene_names is None:
         return None if rows.genes is None else rows.genes.astype(str)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from ... import _store, _validate
-from ..._core.arrays import IntArray
+from ... import _moments, _store, _validate
+from ..._core.arrays import BoolArray, IntArray
 from ..._files import SEPARATORS, read_predicted, reading
 from ..._moments import Screen
 from ..._store import obsm as obsm_slot
 from .contexts import rows_of_one_context
-from .matching import SHOWN, PredictionRows, digits, match
+from .matching import SHOWN, PredictionRows, column_names, digits, match, own_names
 
 LABEL_COLUMNS = ("perturbation", "condition", "target_gene", "gene", "perturbation_name", "pert", "pert_name", "target")
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy", ".npz")
@@ -52,6 +52,18 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
         msg = f"`predictions` is a {type(predictions).__name__}; expected is {FORMS}."
         raise TypeError(msg)
     return replace(rows, source=source) if source else rows
+
+
+def measured(
+    adata: AnnData, predictions: Any, *, gene_names: Sequence[str] | None = None, obsm: str | None = None
+) -> BoolArray:
+    """Return which genes of the data are among those predicted, by their names alone."""
+    screen = _moments.of(adata)
+    rows = read(predictions, adata, screen, obsm=obsm)
+    genes = column_names(rows, gene_names)
+    if genes is None:
+        return np.ones(adata.n_vars, dtype=bool)  # without names they are refused where they are matched
+    return np.asarray(own_names(genes, screen).isin(genes), dtype=bool)
 
 
 def _own(name: str, adata: AnnData, screen: Screen) -> PredictionRows | None:

@@ -67,7 +67,7 @@ def agreement(d: Drawing) -> list[Chart]:
     for row in table.to_dict("records"):
         values[row["model_a"], row["model_b"]] = values[row["model_b"], row["model_a"]] = row["spearman"]
     flat = [values.get((a, b)) for a in order for b in order]
-    observed = [round(float(v), 4) if known(v) else None for v in flat]
+    observed = [round(float(v), 4) if v is not None and known(v) else None for v in flat]
     options = {
         "matrix": {"rows": order, "columns": order, "groups": [""] * len(order), "layers": {"observed": observed}},
         "rowKey": "model",

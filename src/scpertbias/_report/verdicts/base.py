@@ -13,8 +13,6 @@ from ..numbers import known
 MUCH, PART, P_COLUMN = 0.25, 0.1, 0.01
 """A share of the response that decides a verdict, one that decides half of it, and how small p must be for a column."""
 MIN_HELD_OUT = 10
-MANY, FEW = 50, 20
-"""Intervals of fewer perturbations, or of fewer in effect, are approximate."""
 BASELINE = "mean"
 SYSTEMATIC = "systematic"
 YES, PARTLY, NO, INCONCLUSIVE = "yes", "partly", "no", "inconclusive"
@@ -72,11 +70,6 @@ def columns(rows: pd.DataFrame, *names: str) -> Facts:
 def is_judged(row: pd.Series, value: str) -> bool:
     """Whether a row rests on enough perturbations, with a value and an interval."""
     return bool(row["n"] >= MIN_HELD_OUT and known(row[value], row["ci_low"], row["ci_high"]))
-
-
-def is_approximate(n: float, n_effective: float) -> bool:
-    """Whether an interval rests on so few perturbations, in number or in effect, that it is approximate."""
-    return bool(n < MANY or n_effective < FEW)
 
 
 def judged_rows(rows: pd.DataFrame, value: str) -> pd.DataFrame:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from ..._core.resampling import FEW, MANY, is_approximate
 from ..._keys import NO_PRETRAINING
-from .base import FEW, MANY, Statement, columns, is_approximate
+from ...tl._summary import INFLATED
+from .base import Statement, columns
 from .scorecard import above_ceiling, assessed
 from .screen import scan, shifted_rows
 
@@ -31,6 +33,7 @@ STATEMENTS = (
     "regime_left_out",
     "model_left_out",
     "few_perturbations",
+    "shared_noise",
 )
 CHECKS = ("labels", "scale", "batches", "genes", "split")
 DEGENERATE = ("zero", "constant", "one_hot", "shared")
@@ -63,6 +66,7 @@ def cautions(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame, screen: Map
         *_no_pretraining(card),
         *_left_out(tables["regimes_left_out"], tables["models_left_out"]),
         *_few(card),
+        *_shared_noise(tables["scores"]),
     ]
 
 
@@ -144,3 +148,12 @@ def _few(card: pd.DataFrame) -> list[Statement]:
         "all_models": len(few) == len(judged),
     }
     return [Statement("few_perturbations", facts, few)] if len(few) else []
+
+
+def _shared_noise(scores: pd.DataFrame) -> list[Statement]:
+    """Return the models whose plain correlations hold much noise that predicted and observed effects share."""
+    own = scores[(scores["split"] == "test") & (scores["regime"] == "full") & (scores["trained_on"] == "full")]
+    means = own.groupby(["model", "perturbation"], sort=False)["inflation"].mean().groupby("model", sort=False).mean()
+    high = means[means > INFLATED]
+    facts = {"model": high.index.tolist(), "inflation": high.tolist(), "max_inflation": INFLATED}
+    return [Statement("shared_noise", facts, own[own["model"].isin(high.index)])] if len(high) else []

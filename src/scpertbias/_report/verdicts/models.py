@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ...tl._summary import NOISY
-from ..numbers import TINY, known
+from ..numbers import TINY
 from .base import (
     BASELINE,
     INCONCLUSIVE,
@@ -20,7 +19,6 @@ from .base import (
     Verdict,
     by_sign,
     columns,
-    is_judged,
     judged_rows,
     response_known,
 )
@@ -57,7 +55,6 @@ STATEMENTS = (
     "graph_without_links",
     "collapsed",
     "correlation_of_mean",
-    "correlation_of_noise",
 )
 BY_STANDING = (
     (YES, "perturbation_specific", (Standing.RIGHT,)),
@@ -69,7 +66,7 @@ BY_STANDING = (
 """Verdicts, the first of which a model deserves is that of all."""
 COMPARED = {"better": "better_than_mean", "worse": "worse_than_mean", "same": "same_as_mean"}
 CATEGORIES = {SPECIFIC: "specific_effects", WRONG_SIZE: "wrong_size", "not specific": "not_specific"}
-PEARSON_SKILL = "pearson_delta_perturbed_skill"
+CORRELATION, CORRELATION_SKILL = "pearson_delta_unshared", "pearson_delta_perturbed_unshared_skill"
 EXTERNAL = "external"
 
 
@@ -139,7 +136,9 @@ def _categories(card: pd.DataFrame) -> list[Statement]:
 
 def _pearson(card: pd.DataFrame, summary: pd.DataFrame) -> list[Statement]:
     """Return the skill by correlation beyond the mean, of the models that have a standing."""
-    own = summary[(summary["subset"] == "all") & (summary["regime"] == "full") & (summary["metric"] == PEARSON_SKILL)]
+    own = summary[
+        (summary["subset"] == "all") & (summary["regime"] == "full") & (summary["metric"] == CORRELATION_SKILL)
+    ]
     judged = assessed(card)["model"]
     rows = judged_rows(own[own["model"].isin(judged)], "estimate")
     names = ("model", "n", "n_effective", "estimate", "ci_low", "ci_high")
@@ -204,23 +203,10 @@ def collapsed_models(variance_ratio: pd.DataFrame) -> list[Statement]:
 
 
 def baseline_correlation(summary: pd.DataFrame, scores: pd.DataFrame) -> list[Statement]:
-    """Return the correlation of the mean baseline alone, or that this correlation cannot be used here."""
+    """Return the correlation of the mean baseline alone, without the noise that it shares with the data."""
     own = summary[(summary["subset"] == "all") & (summary["regime"] == "full") & (summary["model"] == BASELINE)]
-    rows = own[own["metric"] == "pearson_delta"]
+    rows = judged_rows(own[own["metric"] == CORRELATION], "estimate")
     if rows.empty:
         return []
-    noise = _control_noise(scores)
-    if noise > NOISY:
-        return [Statement("correlation_of_noise", {"control_noise": noise, "max_control_noise": NOISY}, rows)]
-    r = rows.iloc[0]
-    if not is_judged(r, "estimate"):
-        return []
-    facts = {key: r[key] for key in ("n", "n_effective", "estimate", "ci_low", "ci_high", "ceiling")}
-    return [Statement("correlation_of_mean", facts, rows)]
-
-
-def _control_noise(scores: pd.DataFrame) -> float:
-    """Return how noisy the control is where the mean baseline is scored, as the summary of its scores has it."""
-    own = scores[(scores["model"] == BASELINE) & (scores["split"] == "test") & (scores["regime"] == "full")]
-    own = own[(own["trained_on"] == "full") & own["pearson_delta"].map(known)]
-    return float(own.groupby("perturbation")["control_noise"].mean().mean())
+    keys = ("n", "n_effective", "estimate", "ci_low", "ci_high", "ceiling")
+    return [Statement("correlation_of_mean", {key: rows.iloc[0][key] for key in keys}, rows)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..numbers import between, by_words, count, listed, percent, short, upper
-from .terms import DEGENERATE, Facts, plural, sample_size, without
+from .terms import DEGENERATE, Facts, plural, sample_size, some_names, without
 
 
 def _above_ceiling(f: Facts) -> str:
@@ -69,4 +69,8 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "regime_left_out": lambda f: f"Not run {without(f['regime'])}: {f['reason']}",
     "model_left_out": lambda f: f"{f['model']} was left out: {f['reason']}",
     "few_perturbations": _few_perturbations,
+    "shared_noise": lambda f: (
+        f"Noise of the same cells in predicted and observed effects raises the correlations of {some_names(f['model'])} by up "
+        f"to {short(max(f['inflation']))} (limit {f['max_inflation']}). Read the correlations without shared noise"
+    ),
 }

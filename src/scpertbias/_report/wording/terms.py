@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..._core.resampling import is_approximate
 from ..numbers import between, known, listed, percent, percent_interval, short
-from ..verdicts.base import is_approximate
 from ..verdicts.scorecard import Standing
 
 Facts = Mapping[str, Any]

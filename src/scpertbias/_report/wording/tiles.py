@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..numbers import between, known, listed, percent, percent_interval, short, upper
-from .terms import BADGES, WITHOUT, Facts, genes_of, set_name, without
+from .terms import BADGES, Facts, genes_of, set_name, without
 
 TILES = {
     "screen": "Did the perturbations work?",
@@ -223,7 +223,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ("retraining", "worse"): _worse,
     ("retraining", "no_significant_gain"): lambda f: (
         "",
-        f"{WITHOUT.get(f['regime'], f['regime']).capitalize()}, no model improves significantly.",
+        f"{upper(without(f['regime']))}, no model improves significantly.",
         "Keep these genes.",
     ),
 }

@@ -1,4 +1,4 @@
-"""From drawn counts to an AnnData, and the truth that it carries."""
+"""AnnData from simulated counts, and its truth."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def assemble(chunks: list[SimulatedCells], obs: pd.DataFrame, genes: pd.Series, 
 def truth(
     parameters: dict[str, Any], effects: PlantedEffects, population: Population, genes: pd.Series, *, n_jobs: int
 ) -> dict[str, Any]:
-    """What was planted, and what follows for expected log-normalized profiles."""
+    """Return the simulated truth and the expected log-normalized profiles."""
     profiles = expected_profiles(population, n_jobs=n_jobs)
     delta = profiles[1:] - profiles[0]
     sets = confounder_sets()

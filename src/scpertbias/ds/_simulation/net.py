@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 def simulate_net(
     adata: AnnData, *, degree: int = 10, noise: float = 0.3, rng: int | np.random.Generator | None = 0
 ) -> pd.DataFrame:
-    """Simulated graph that tells which targets share a module, with some wrong edges.
+    """Simulate a graph of targets in the same module, with some wrong edges.
 
     Parameters
     ----------
     adata
         Made by :func:`~scpertbias.ds.simulate`.
     degree
-        Average number of edges of a target, as far as its module has members.
+        Average number of edges per target, if its module has enough members.
     noise
-        Share of the edges that join two targets at random.
+        Proportion of edges between random targets.
     rng
         Seed or generator.
 

@@ -40,49 +40,48 @@ def simulate(
     n_jobs: int | None = None,
     rng: int | np.random.Generator | None = 0,
 ) -> AnnData:
-    """Simulated Perturb-seq screen, calibrated to K562, with a planted confounding axis and its truth.
+    """Simulate a Perturb-seq screen, calibrated to K562 cells, with a confounding axis and known truth.
 
-    Counts are negative binomial: gene means and sizes are those of K562 cells, genes and targets have the names of a
-    published genome-scale screen :cite:p:`replogle2022,lopez2023`, depth is log-normal. Two things are planted on the
-    logarithm of the mean: a *global axis* on which every perturbation has its own loading (mitochondrial genes and
-    stress up, ribosomal proteins down), and a *program* of 20–40 other genes that belongs to each perturbation,
-    in part shared within its module.
+    Counts are negative binomial, with gene means and sizes of K562 cells and log-normal depth. Genes and targets have
+    the names of a published genome-scale screen :cite:p:`replogle2022,lopez2023`. Effects on the logarithm of the mean
+    have two parts. The *global axis* has a loading for every perturbation (mitochondrial and stress genes up, ribosomal
+    proteins down). The *program* of each perturbation has 20–40 other genes, some of them shared within its module.
 
     Parameters
     ----------
     n_cells
         Number of cells, controls included.
     n_genes
-        Number of genes. 1,187 is the published panel of 1,186 and one more; fewer keep mitochondrial and ribosomal
-        genes in proportion, more take the next most expressed genes.
+        Number of genes. 1,187 is the published panel of 1,186 and one more. Smaller panels keep the proportion of
+        mitochondrial and ribosomal genes; larger ones add the next most expressed genes.
     n_perturbations
-        Number of perturbations, the control not counted.
+        Number of perturbations, without the control.
     axis_strength
-        Natural-log fold change of a typical mitochondrial gene in a perturbation of average loading; 0 plants no axis.
+        Natural-log fold change of a typical mitochondrial gene in a perturbation of average loading; 0: no axis.
     specific_strength
-        Standard deviation of the natural-log fold changes in the programs; 0 plants none. If both strengths
-        are 0, nothing at all is planted, knock-down included.
+        Standard deviation of the natural-log fold changes in the programs; 0: no programs. If both strengths are 0,
+        there is no effect at all, including knock-down.
     inert_fraction
-        Share of perturbations without any effect.
+        Proportion of perturbations without any effect.
     n_modules
-        Number of modules (pathways) that the perturbations fall into.
+        Number of modules (pathways) of the perturbations.
     module_share
-        Share of a perturbation's program that it has in common with its module.
+        Proportion of the program that a perturbation shares with its module.
     knockdown
-        What is left of a measured target's own expression; 1 means no knock-down.
+        Remaining expression of a measured target; 1: no knock-down.
     measured_targets
-        Whether every target is a measured gene (neither mitochondrial, ribosomal nor of stress). In the published
-        panel most are not.
+        Whether every target is a measured gene (not mitochondrial, ribosomal or stress). In the published panel most
+        targets are not measured.
     control_fraction
-        Share of cells with a non-targeting guide.
+        Proportion of cells with a non-targeting guide.
     depth
-        Mean number of UMIs per cell in these genes. By default 3,000 for 1,187 genes, and for other numbers of genes
-        what the same cells would have.
+        Mean number of UMIs per cell in these genes. By default 3,000 for 1,187 genes, and that of the same cells for
+        other numbers of genes.
     depth_sd
         Standard deviation of the log depth.
     cell_axis_sd
-        Standard deviation of the cells' own places on the axis, in control cells too. This is what makes genes
-        correlate among control cells.
+        Standard deviation of the positions of cells on the axis, also of control cells. It makes genes correlate among
+        control cells.
     n_batches
         Number of batches.
     batch_strength
@@ -92,7 +91,7 @@ def simulate(
     n_jobs
         Number of threads; by default `scanpy.settings.n_jobs`. The result does not depend on it.
     rng
-        Seed or generator. What is planted does not depend on `n_cells`: one seed gives one screen, large or small.
+        Seed or generator. The truth does not depend on `n_cells`.
 
     Returns
     -------
@@ -102,7 +101,7 @@ def simulate(
     - `layers["counts"]`: counts, float32 CSR.
     - `obs`: `perturbation` (control: `non-targeting`), `guide` (two per target), `gem_group` (the batch),
       `total_counts`, `pct_counts_mt`, `pct_counts_ribo`.
-    - `uns["scpertbias_truth"]`: what was planted (`parameters`, `genes`, `axis`, `perturbations`, `loading`,
+    - `uns["scpertbias_truth"]`: the simulated truth (`parameters`, `genes`, `axis`, `perturbations`, `loading`,
       `module`, `inert`, and the programs as `program_perturbation`, `program_gene`, `program_lfc`), the expected
       log-normalized profile of the control (`expected_control`) and effects (`expected_delta`, perturbations ×
       genes; at the average batch), and the `share` of the energy of these effects in each set of
@@ -111,7 +110,7 @@ def simulate(
     Raises
     ------
     ValueError
-        If a parameter makes no screen: out of range, or more perturbations than cells.
+        If a parameter is out of range, or there are more perturbations than cells.
 
     Examples
     --------

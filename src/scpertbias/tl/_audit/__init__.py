@@ -1,1 +1,1 @@
-"""The whole audit, step by step; `audit.py` is where to start."""
+"""The audit, step by step; start with `audit.py`."""

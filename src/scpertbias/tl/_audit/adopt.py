@@ -1,4 +1,4 @@
-"""Take confounded columns of ``obs`` as batches where the user named none."""
+"""Adoption of confounded columns of ``obs`` as batches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def profiles_within_batches(
     rng: int | np.random.Generator | None,
     notes: list[str],
 ) -> tuple[AnnData, str | Sequence[str] | None]:
-    """Make profiles within batches: those of ``batch_key``, or with ``"auto"`` within each column that is confounded.
+    """Make profiles within batches: those of ``batch_key``, or with ``"auto"`` within confounded columns.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def profiles_within_batches(
     rng
         Seed or generator.
     notes
-        What was done is added.
+        Notes to extend.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def profiles_within_batches(
 
 
 def warn_of_profiles(profiles: AnnData, *, rng: int | np.random.Generator | None) -> None:
-    """Warn where profiles were not made within a column that is confounded: only cells can be read again."""
+    """Warn if profiles were not made within a confounded column, because only cells can be read again."""
     table = balance_table(_moments.of(profiles), rng=rng)
     column = to_adopt(table)
     if column is not None:

@@ -1,4 +1,4 @@
-"""The whole audit: every model in every regime, cross-fitted, scored beside baseline and ceiling."""
+"""The audit: every model in every regime, cross-fitted, scored with baseline and ceiling."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from mudata import MuData
 from threadpoolctl import threadpool_limits
 
 from ..._docs import docs
+from ..._keys import FULL
 from ..._labels import LabelMap, stored_map
 from ..._log import warn_once
 from ...pp._regimes import plan_regimes
+from .._external_model import ExternalModel
+from .by_regime import Arguments, Retrained, add_retrained, split_predictions
 from .cross_fit import Variant, cross_fit_all, make_folds, variants
 from .deep_models import train_deep
 from .external import add_external, split_stored
@@ -25,6 +28,7 @@ from .prepare import prepare
 from .questions import ask_questions
 from .regimes import add_regimes, make_screens
 from .settings import DEFAULT_COVARIATES, AuditSettings, check_arguments
+from .train_external import train_external
 
 MODELS = ("no_change", "mean", "ridge", "grn_linear", "two_stage", "bilinear")
 
@@ -35,7 +39,7 @@ def audit(
     net: pd.DataFrame | None = None,
     *,
     sets: pd.DataFrame | None = None,
-    models: Sequence[str] = MODELS,
+    models: Sequence[str | ExternalModel] = MODELS,
     predictions: Mapping[str, Any] | None = None,
     regimes: Sequence[str] | None = None,
     model_params: Mapping[str, Mapping[str, Any]] | None = None,
@@ -63,10 +67,10 @@ def audit(
     chunk_memory: float = 0.5,
     rng: int | np.random.Generator | None = 0,
 ) -> MuData:
-    """Ask of a screen what its models learn: every model, in every feature regime, held-out perturbation by perturbation.
+    """Audit a screen and models: fit every model in every feature regime, and compute all scores and tests.
 
-    The cells are read once. Closed-form models are cross-fitted: the prediction of a perturbation is that of a fit that
-    never saw it. Each regime is compared with the full model on that regime's own genes.
+    The cells are read once. Closed-form models are cross-fitted: each perturbation is predicted by a fit that excludes
+    it. Each regime is compared with the full model on the genes of the regime.
 
     Parameters
     ----------
@@ -75,69 +79,75 @@ def audit(
         Gene network of the graph models (``source``, ``target``, optional ``weight``); by default co-expression in
         control cells. On profiles, graph models are left out without one.
     sets
-        Gene sets (``source``, ``target``) whose share of the response is computed beside
-        :func:`scpertbias.ds.confounder_sets` and :func:`scpertbias.ds.hallmark`.
+        Gene sets (``source``, ``target``) in addition to :func:`scpertbias.ds.confounder_sets` and
+        :func:`scpertbias.ds.hallmark`, for shares of the response.
     models
         Names of models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the perturbations
-        axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. GEARS and scGPT are trained from the cells
-        of every regime, on the split in ``obs`` (where there is none, 80 / 10 / 10 % of the perturbations), and compared
-        on its test perturbations. Also keys of models that are stored in ``adata``, which are then not fitted again;
-        those of profiles are compared in any case. ``()``: the screen alone.
+        axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. GEARS and scGPT are trained on the cells
+        of every regime, with the split in ``obs`` (by default 80, 10 and 10% of the perturbations), and compared on its
+        test perturbations. Keys of models stored in ``adata`` are accepted, too, and not fitted again; those of
+        profiles are always compared. A model of your own is what :func:`scpertbias.tl.external_model` returns: it is
+        trained in every regime. ``()``: the screen only.
     predictions
-        Other models' predictions by name, each as :func:`scpertbias.tl.add_predictions` takes them, or a dict of its
-        arguments: ``{"predictions": table, "kind": "delta"}``. They are held out where the split column says ``test``.
+        Predictions of other models by name, in any format of :func:`scpertbias.tl.add_predictions`, or a dict of its
+        arguments: ``{"predictions": table, "kind": "delta"}``. They are evaluated on perturbations that are ``test`` in
+        the split column. For a model that was trained again, a dict by regime: ``{"full": …, "no_mt_ribo": …}``;
+        ``"full#2"`` is another seed, ``"random_1"``, … are without random genes
+        (:func:`scpertbias.pp.write_regimes` writes the cells of each).
     regimes
-        See :func:`scpertbias.pp.regimes`. By default all four; those that the data cannot define are left out, with
-        the reason. One asked for by name that cannot be defined is an error.
+        See :func:`scpertbias.pp.regimes`. By default all four; regimes that cannot be made are left out, with the
+        reason. A regime given by name that cannot be made is an error.
     model_params
-        Arguments of the fits, by model; those of ``grn_linear`` also hold for ``grn_linear_perturbations``. In a
-        ``checkpoint_dir`` every regime gets a folder of its own.
+        Arguments of the fits, by model; those of ``grn_linear`` also apply to ``grn_linear_perturbations``. In a
+        ``checkpoint_dir`` every regime has its own folder.
     covariates
         Columns of ``obs`` for the regime ``regressed``.
     fit_on
-        Cells that the regression is fitted on: ``"control"``, or ``"train"``, which also sees perturbations that some
-        fold holds out.
+        Cells for fitting the regression: ``"control"``, or ``"train"``, which includes perturbations that are held out
+        in a fold.
     %(cells_of_audit)s
     guide_key
         Column of ``obs`` with guides; see :func:`scpertbias.pp.profiles`.
     normalize
-        Whether the values are raw counts, to be normalized on the fly.
+        Whether the values are raw counts, normalized on the fly.
     size_factors
-        Column of ``obs`` with each cell's size, for ``normalize``.
+        Column of ``obs`` with the size of each cell, for ``normalize``.
     target_sum
-        Counts to which each cell is scaled, for ``normalize``.
+        Total counts per cell after scaling, for ``normalize``.
     n_folds
-        Folds; by default 5, with 25 perturbations or fewer one fold each.
+        Number of folds; by default 5, and with 25 perturbations or fewer one per perturbation.
     n_top_genes
-        Scores are over so many genes of highest mean in control.
+        Number of genes to score, ranked by mean expression in control.
     n_random
-        Random removals of as many other genes of the same expression, beside the regime without the most genes; 0: none.
+        Number of random removals of as many genes of similar expression, compared with the smallest gene regime; 0:
+        none.
     keep_predictions
         Whether to store predictions and attributions, or tables only.
     n_jobs
-        Fits and random removals that run at once, on threads or the backend that ``joblib.parallel_config`` names; by
-        default its number, else ``scanpy.settings.n_jobs``. No result depends on either.
+        Number of parallel fits and random removals, on threads or the backend of ``joblib.parallel_config``; by default
+        its number, otherwise ``scanpy.settings.n_jobs``. Results do not depend on it.
     cache
-        Folder in which every finished fit and removal, and every epoch of a training, is kept. An audit that was
-        interrupted, or runs again with other models, does not repeat what is there; nothing else is read from it.
+        Folder for finished fits, removals and training epochs. An audit that was interrupted, or runs again with other
+        models, does not repeat these.
     chunk_memory
-        Gigabytes of cells held at a time where they are not in memory; see :func:`scpertbias.pp.profiles`.
+        Memory in gigabytes for cells that are read in parts; see :func:`scpertbias.pp.profiles`.
     %(rng)s
 
     Returns
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
-    in ``varm``. In ``uns['scpertbias']``, to be read with :mod:`scpertbias.get`: ``check``, ``labels``, ``perturbations``,
-    ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
+    in ``varm``. Tables in ``uns['scpertbias']``, read with :mod:`scpertbias.get`: ``check``, ``labels``,
+    ``perturbations``,
+    ``power``, ``cells_needed``, ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
     ``error_by_n_genes``; ``recurrence`` and
     ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
-    ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes. Beside them
-    ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters, ``adopted_columns`` and notes).
+    ``probes``, ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes; ``regimes_left_out``,
+    ``models_left_out`` and ``audit`` (parameters, ``adopted_columns`` and notes).
 
     Raises
     ------
     ValueError
-        If an argument is not known or cannot be met, ``cache`` is a file, or the input is on the wrong scale.
+        If an argument is unknown or cannot be applied, ``cache`` is a file, or the input is on the wrong scale.
 
     References
     ----------
@@ -186,26 +196,34 @@ def audit(
 def _run(
     adata: AnnData,
     net: pd.DataFrame | None,
-    model_names: Sequence[str],
+    model_names: Sequence[str | ExternalModel],
     model_params: Mapping[str, Mapping[str, Any]],
     predictions: Mapping[str, Any],
     settings: AuditSettings,
 ) -> MuData:
     """Do an audit, step by step."""
-    models, external = _plan_models(adata, model_names, model_params, predictions)
-    audit_input = prepare(adata, models, net, settings)
+    models, to_train, external, retrained = _plan_models(adata, model_names, model_params, predictions)
+    audit_input = prepare(adata, models, net, settings, to_train)
     add_external(audit_input.profiles, external, models, settings.split_key)
     plan = plan_regimes(audit_input.profiles, settings.regimes, fit_on=settings.fit_on)
-    mdata, screens = make_screens(audit_input.profiles, plan, models, settings)
+    in_regimes = bool(retrained or to_train)
+    mdata, screens = make_screens(audit_input.profiles, plan, models, settings, retrained=in_regimes)
+    without_random = add_retrained(mdata, retrained, plan)
     failures = train_deep(audit_input, mdata, models, net, settings)
+    folds = make_folds(screens["full"], settings.n_folds, settings.rng)
+    if audit_input.source is not None:
+        trained = train_external(audit_input.source, mdata, plan, to_train, folds, settings)
+        add_external(mdata[FULL], {name: one.full for name, one in trained.items()}, models, settings.split_key)
+        without_random |= add_retrained(mdata, {name: one.retrained for name, one in trained.items()}, plan)
+        failures += [(name, *failure) for name, one in trained.items() for failure in one.failures]
     net, notes = audit_input.net, audit_input.notes
     del audit_input  # and with it the cells
     closed_form_models = [model for model in models if not model.from_cells]
     with threadpool_limits(1, user_api="blas"):  # small systems: more threads only wait for each other
-        folds = make_folds(screens["full"], settings.n_folds, settings.rng)
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
-        results = collect_results(mdata, screens, closed_form_models, net, folds, fits)
-        scored = score_models(screens, results.predictions, results.records, folds, settings.n_top_genes)
+        over_folds = [model.name for model in to_train if model.folds]
+        results = collect_results(mdata, screens, closed_form_models, net, folds, fits, without_random, over_folds)
+        scored = score_models(results, settings.n_top_genes)
         answers = ask_questions(results, settings)
         tables = make_tables(results, scored, answers, settings, failures)
         store_results(mdata, results, tables, settings, notes)
@@ -215,22 +233,22 @@ def _run(
 
 def _plan_models(
     adata: AnnData,
-    model_names: Sequence[str],
+    model_names: Sequence[str | ExternalModel],
     model_params: Mapping[str, Mapping[str, Any]],
     predictions: Mapping[str, Any],
-) -> tuple[list[Variant], dict[str, dict[str, Any]]]:
-    """Return the models to fit, and of external ones what :func:`add_predictions` takes.
+) -> tuple[list[Variant], list[ExternalModel], dict[str, Arguments], dict[str, Retrained]]:
+    """Return the models to fit, to train, to add, and those that were trained again elsewhere.
 
-    External are ``predictions``, and those of ``model_names`` that are stored in cells.
+    External models are ``predictions``, and those of ``model_names`` that are stored in cells.
     """
-    to_fit, external = split_stored(adata, model_names)
+    to_train = [model for model in model_names if isinstance(model, ExternalModel)]
+    to_fit, external = split_stored(adata, [name for name in model_names if isinstance(name, str)])
     models = variants(to_fit, model_params)
-    external |= {
-        name: dict(value) if isinstance(value, Mapping) and "predictions" in value else {"predictions": value}
-        for name, value in predictions.items()
-    }
-    duplicates = sorted(set(external) & {model.name for model in models})
+    predicted, retrained = split_predictions(predictions)
+    external |= predicted
+    names = [*(model.name for model in models), *(model.name for model in to_train)]
+    duplicates = sorted({name for name in names if names.count(name) > 1} | (set(external) & set(names)))
     if duplicates:
         msg = f"`predictions`: {duplicates} are names of models that the audit fits; give them other names."
         raise ValueError(msg)
-    return models, external
+    return models, to_train, external, retrained

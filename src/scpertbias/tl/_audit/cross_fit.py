@@ -1,10 +1,10 @@
-"""Predict every perturbation by a fit that never saw it."""
+"""Cross-fitting: each perturbation is predicted by a fit that excludes it."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,9 @@ import pandas as pd
 from ... import _results
 from ..._core.arrays import BoolArray, FloatArray
 from ..._log import info, progress
-from ..._models._base import Problem, Solution, closed_form, closed_forms, from_cells, problem, specs
+from ..._models._base import Problem, Solution, closed_forms, from_cells, problem, specs
 from ..._models._net import graphs_of
+from ..._models._noise_weights import closed_form
 from ..._models._smoothing import smoothers
 from ..._moments import Screen
 from ...pp._split import first_of_targets
@@ -45,20 +46,20 @@ class Variant:
 
     @property
     def from_cells(self) -> bool:
-        """Whether it is trained from cells, which costs, so that it keeps one split."""
+        """Whether it is trained on cells, which is expensive, so that it uses one split."""
         return self.kind in from_cells()
 
     @property
     def fits_genes_separately(self) -> bool:
-        """Whether no gene's prediction depends on which other genes there are."""
+        """Whether the prediction of a gene is independent of the other genes."""
         return specs()[self.kind].fits_genes_separately(**self.params)
 
 
 @dataclass(frozen=True)
 class Fits:
-    """The cross-fitted models of one regime, and why others are left out.
+    """The cross-fitted models of one regime, and reasons for models left out.
 
-    ``in_sample`` holds the predictions of the fits on all perturbations, which are never scored.
+    ``in_sample`` contains the predictions of fits on all perturbations, which are not scored.
     """
 
     solutions: dict[str, Solution | SpilledSolution] = field(default_factory=dict)
@@ -130,10 +131,11 @@ def cross_fit_all(
     net: pd.DataFrame | None,
     settings: AuditSettings,
 ) -> dict[str, Fits]:
-    """Fit every model in every regime without each fold: row p of its predictions is that of the fit that never saw p.
+    """Fit every model in every regime without each fold: row p of its predictions is from a fit that excludes p.
 
-    Each fit is a job of its own: none depends on the order or the number of jobs. To keep predictions is also to fit
-    once on all perturbations, for the coefficients; predictions that are not kept are spilled to files as they come.
+    Each fit is a separate job, and results do not depend on the order or number of jobs. If predictions are kept, each
+    model is also fitted once on all perturbations, for the coefficients. Otherwise predictions are written to temporary
+    files.
     """
     spill = None if settings.keep_predictions else Spill()
     n_fits = len(set(folds.values())) + settings.keep_predictions
@@ -158,6 +160,16 @@ def _before_any_fit(screen: Screen) -> FloatArray:
     return predictions
 
 
+def _fill(
+    table: FloatArray, name: str, by_fold: Mapping[str, Arrays | str], rows: Mapping[str, BoolArray]
+) -> FloatArray:
+    """Fill the rows of each fold with what its fit says of them."""
+    for fold, arrays in by_fold.items():
+        if not isinstance(arrays, str):
+            table[rows[fold]] = arrays[name]
+    return table
+
+
 def _make_jobs(
     screens: Mapping[str, Screen],
     models: Sequence[Variant],
@@ -180,6 +192,8 @@ def _make_jobs(
         for fold, rows in fits.items():
             train = rows if fold == ALL_PERTURBATIONS else ~rows
             training = problem(screen, train[screen.perturbation], graphs=graphs)
+            if fold == ALL_PERTURBATIONS:
+                training = replace(training, noise=None)  # which only scores need
             for model in models:
                 inputs = [screen_digest, model.kind, model.params, net_digest if model.needs_net else None, rows]
                 work = partial(_fit, model, training, rows, coefficients=fold == ALL_PERTURBATIONS)
@@ -188,13 +202,13 @@ def _make_jobs(
 
 
 def _rows_of_folds(screen: Screen, folds: Mapping[str, int]) -> dict[str, BoolArray]:
-    """Return by fold which perturbations it predicts: those that it does not see."""
+    """Return the perturbations that each fold predicts: those that it does not see."""
     fold = np.array([folds.get(name, -1) for name in screen.names])
     return {str(number): fold == number for number in sorted(set(folds.values()))}
 
 
 def _make_smoothers(model: Variant, training: Problem) -> None:
-    """Make what fits over the same net share, before they are handed out: workers would each make it anew."""
+    """Compute what fits on the same net share, so that workers do not repeat it."""
     if model.needs_net and training.graphs is not None:
         smoothers(training, model.params["axis"], model.params["laplacian"])
 
@@ -210,6 +224,8 @@ def _fit(model: Variant, training: Problem, rows: BoolArray, *, coefficients: bo
         "note": np.array(solution.note),
         "constant": np.array(solution.constant),
     }
+    if solution.noise_weights is not None:
+        arrays["noise_weights"] = solution.noise_weights[rows]
     if coefficients:
         arrays |= {f"chosen/{name}": np.array(value) for name, value in solution.chosen.items()}
         if solution.coef is not None:
@@ -240,14 +256,14 @@ def _assemble(
         note = notes.pop() if len(notes) == 1 else ""
         constant = all(bool(arrays["constant"]) for arrays in by_fold.values() if not isinstance(arrays, str))
         chosen = {k.removeprefix("chosen/"): a.item() for k, a in on_all.items() if k.startswith("chosen/")}
+        noise_weights = np.full((len(screen.names), len(screen.moments.n_control) + 1), np.nan)
+        facts: dict[str, Any] = {"note": note, "chosen": chosen, "constant": constant}
+        facts |= {"noise_weights": _fill(noise_weights, "noise_weights", by_fold, rows_of_folds)}
         if spill is not None:
-            fits.solutions[model.name] = spill.solution((regime, model.name), note, chosen, constant=constant)
+            fits.solutions[model.name] = spill.solution((regime, model.name), **facts)
             continue
-        predictions = _before_any_fit(screen)
-        for fold, arrays in by_fold.items():
-            if not isinstance(arrays, str):
-                predictions[rows_of_folds[fold]] = arrays["predictions"]
-        fits.solutions[model.name] = Solution(predictions, on_all.get("coef"), note, chosen, constant)
+        predictions = _fill(_before_any_fit(screen), "predictions", by_fold, rows_of_folds)
+        fits.solutions[model.name] = Solution(predictions, on_all.get("coef"), **facts)
         if "predictions" in on_all:
             fits.in_sample[model.name] = on_all["predictions"]
     return fits

@@ -1,8 +1,8 @@
-"""Train, in every regime of an audit, the models that have no closed form: from the regime's own cells."""
+"""Training of models without a closed form, on the cells of each regime."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,10 +32,10 @@ def train_deep(
     net: pd.DataFrame | None,
     settings: AuditSettings,
 ) -> list[tuple[str, str, str]]:
-    """Train every deep model on the cells of every regime, and store it there with the perturbations that it has not seen.
+    """Train every deep model on the cells of every regime, and store it with its unseen perturbations.
 
-    Return the failures, which leave a model out: model, regime and reason. All regimes start from one seed, so that between them only the
-    genes and values differ; ``full`` is trained once more from another, which tells what the seed alone changes.
+    Return the failures: model, regime and reason. All regimes start from the same seed, so that only genes and values
+    differ. ``full`` is trained once more from another seed, to measure the effect of the seed.
     """
     deep = [model for model in models if model.from_cells]
     rng = settings.rng
@@ -62,7 +62,7 @@ def train_deep(
 
 
 def _cells_of(audit_input: AuditInput, profiles: AnnData, regime: str, fit_on: str) -> tuple[AnnData, dict[str, Any]]:
-    """Return the cells as a regime sees them, and how they are to be read."""
+    """Return the cells of a regime, and the settings for reading them."""
     cells, data = audit_input.cells, audit_input.data
     if cells is None:
         msg = "No cells were prepared."
@@ -85,7 +85,7 @@ def _fit(
     seed: int,
     cache: Cache | None,
 ) -> None:
-    """Train a model, in a folder of its own where the user named one or keeps a cache, and then go on from what is there."""
+    """Train a model in its own folder (of the user or the cache), and continue an earlier training there."""
     spec = specs()[model.kind]
     params = dict(model.params)
     if params.get("checkpoint_dir") is not None:
@@ -127,10 +127,14 @@ def _store_in_profiles(
     )
 
 
-def trained_in(profiles: AnnData, regime: str) -> dict[str, dict[str, Any]]:
-    """Return the models of a regime that are not cross-fitted: those trained there, and in ``full`` external ones."""
+def trained_in(profiles: AnnData, regime: str, cross_fitted: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """Return the models of a regime that the audit does not fit: those trained there, and in ``full`` external ones.
+
+    Of those that are cross-fitted only the ones named, which are so over the folds of this audit.
+    """
     return {
         name: record
         for name, record in _store.models(profiles).items()
-        if not record.get("cross_fitted") and (regime == FULL or record.get("regime") == regime)
+        if (name in cross_fitted or not record.get("cross_fitted"))
+        and (regime == FULL or record.get("regime") == regime)
     }

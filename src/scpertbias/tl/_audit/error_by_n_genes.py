@@ -1,4 +1,4 @@
-"""How errors grow with the number of genes that are looked at."""
+"""Errors as a function of the number of genes."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def error_by_n_genes_table(
 
     Medians are over the ``n`` held-out perturbations that the model predicts (``all``), or that all models do
     (``common``). ``l2_baseline`` is the error of the baseline (the mean, for combinations the additive prediction),
-    ceilings are those of the truth itself, and ratios are to the mean, within a perturbation.
+    ceilings are errors of a perfect prediction, and ratios are relative to the mean, within a perturbation.
 
     Parameters
     ----------
     screen
         The screen.
     predictions
-        By model: perturbations × genes in the order of ``screen.names``, NaN where the model has seen a perturbation.
+        By model: perturbations × genes in the order of ``screen.names``; NaN for perturbations that the model has seen.
     folds
         Fold of each perturbation, if models are cross-fitted; else the perturbations of the test split are held out.
     weights

@@ -1,4 +1,4 @@
-"""Models that the audit does not fit: predictions that are passed, or that lie in the data."""
+"""Models that the audit does not fit: predictions that are passed or stored in the data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .cross_fit import Variant
 
 
 def split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
-    """Return the models to fit, and of those stored in the data what :func:`add_predictions` needs to take them over."""
+    """Return the models to fit, and arguments of :func:`add_predictions` for those stored in the data."""
     records = _store.models(adata) if isinstance(adata, AnnData) else {}
     stored_models = [name for name in models if name in records and name not in closed_forms()]
     model_kinds = [*closed_forms(), *from_cells()]
@@ -33,8 +33,9 @@ def split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict
 
 
 def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what :func:`add_predictions` takes; changes against control stay changes, as their ceiling is another one."""
+    """Return arguments of :func:`add_predictions`; changes against control stay changes, as their ceiling differs."""
     arguments = {"predictions": _results.predictions(adata, name), "test": record.get("test"), "record": record}
+    arguments |= {"fitted_on": record.get("params", {}).get("fitted_on", _results.THIS)}
     if not _results.are_changes(record):
         return arguments
     control = _moments.of(adata, **_results.agreed_data({name: record})).moments.control
@@ -44,18 +45,20 @@ def _arguments_of(adata: AnnData, name: str, record: Mapping[str, Any]) -> dict[
 def add_external(
     profiles: AnnData, external: Mapping[str, dict[str, Any]], models: Collection[Variant], split_key: str
 ) -> None:
-    """Add external predictions to the profiles; of all models there something must say what they have not seen."""
+    """Add external predictions to the profiles; the held-out perturbations of all models must be known."""
     for name, arguments in external.items():
         record = arguments.pop("record", {})
+        cross_fitted = arguments.pop("cross_fitted", False)
         add_predictions(profiles, key_added=name, **arguments)
+        _store.add_to_model(profiles, name, cross_fitted=cross_fitted)
         _results.copy_batch_weights(profiles, name, record)
     _check_held_out(profiles, external, {model.name for model in models}, split_key)
 
 
 def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Collection[str], split_key: str) -> None:
-    """Refuse models of which nothing says what they have not seen; those that lie in profiles are only named.
+    """Refuse models without known held-out perturbations; those in profiles are named only.
 
-    What the audit fits anew takes the place of what lies there.
+    Models fitted by the audit replace stored ones.
     """
     records = {
         name: r for name, r in _store.models(profiles).items() if name not in fitted and not r.get("cross_fitted")

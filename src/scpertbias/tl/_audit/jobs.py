@@ -1,4 +1,4 @@
-"""The jobs of an audit: independent pieces of work, done in any order and anywhere, each cached as soon as it is done."""
+"""The jobs of an audit: independent, in any order, each cached when it is finished."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..._log import info
 Arrays = dict[str, npt.NDArray[Any]]
 JobKey = tuple[str, ...]
 
-FORMAT = 2
+FORMAT = 3
 """To be raised with every change to what a job computes or how it is written: earlier files are then not read."""
 
 
@@ -42,10 +42,10 @@ class Job:
 
 
 def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iterator[tuple[JobKey, Arrays | str]]:
-    """Do the jobs, and yield the result of each, or why it has none, as it comes.
+    """Run the jobs, and yield each result, or the reason for its absence, when it is available.
 
     Jobs are taken from the iterable only as workers get free, so an iterator need not hold what all of them work on.
-    They run on threads, or on whatever ``joblib.parallel_config`` names. What is in the cache is not done again.
+    They run on threads, or on the backend of ``joblib.parallel_config``. Cached jobs are not repeated.
     """
     cached: list[tuple[JobKey, Arrays | str]] = []
     file_names: dict[JobKey, str] = {}
@@ -96,8 +96,8 @@ def _order_of_results() -> str:
 class Cache:
     """A folder with a file for each job that is done.
 
-    A file is written beside and renamed, so it is whole or not there; one that cannot be read, or whose checksums do not
-    hold, counts as not there. Several processes may share a folder.
+    A file is written under a temporary name and renamed, so that it is complete or absent. A file that cannot be read,
+    or with wrong checksums, is ignored. Several processes can share a folder.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -143,7 +143,7 @@ def digest(value: Any) -> str:
 
 
 def _hashable(value: Any) -> Any:
-    """Make objects plain: joblib's digest of a frame or an object array depends on how its text lies in memory."""
+    """Convert objects: the digest of joblib for a frame or an object array depends on its memory layout."""
     if isinstance(value, pd.DataFrame):
         return {"index": _hashable(value.index), **{f"column {c}": _hashable(value[c]) for c in value.columns}}
     if isinstance(value, pd.Series | pd.Index):

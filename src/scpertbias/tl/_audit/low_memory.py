@@ -24,6 +24,7 @@ class SpilledSolution:
     note: str = ""
     chosen: dict[str, Any] = field(default_factory=dict)
     constant: bool = False
+    noise_weights: FloatArray | None = None
     coef: None = None
 
     @property
@@ -33,7 +34,7 @@ class SpilledSolution:
 
 
 class Spill:
-    """A folder of tables that are filled row by row; it is gone when nothing refers to it any more."""
+    """A temporary folder of tables that are filled row by row; it is removed when it is no longer referenced."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="scpertbias_"))
@@ -49,6 +50,6 @@ class Spill:
         table[rows] = values
         table.flush()
 
-    def solution(self, name: tuple[str, str], note: str, chosen: dict[str, Any], *, constant: bool) -> SpilledSolution:
-        """Return a table that is full."""
-        return SpilledSolution(self._paths[name], self, note, chosen, constant)
+    def solution(self, name: tuple[str, str], **facts: Any) -> SpilledSolution:
+        """Return a table that is full, with the other facts of its solution."""
+        return SpilledSolution(self._paths[name], self, **facts)

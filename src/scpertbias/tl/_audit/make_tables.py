@@ -1,8 +1,8 @@
-"""From the cross-fitted models of an audit to its scores and all its tables."""
+"""Scores and tables from the cross-fitted models of an audit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from .._composition import composition_table
 from .._coupling import coupling_table
 from .._gene_sets import measured_sets
 from .._lazy import Tables
+from .._power import cells_needed_table, power_table
 from .._score import CROSS_FITTED, Scored, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
 from .cross_fit import Fits, Variant
@@ -41,12 +42,15 @@ def collect_results(
     net: pd.DataFrame | None,
     folds: Mapping[str, int],
     fits: Mapping[str, Fits],
+    without_random: Mapping[str, Mapping[int, FloatArray]] | None = None,
+    cross_fitted: Collection[str] = (),
 ) -> AuditResults:
-    """Put the cross-fitted models together with those that lie in the profiles: external, or trained in a regime."""
-    records = {regime: trained_in(mdata[regime], regime) if regime in mdata.mod else {} for regime in screens}
+    """Combine the cross-fitted models with those stored in the profiles: external, or trained in a regime."""
+    records = {r: trained_in(mdata[r], r, cross_fitted) if r in mdata.mod else {} for r in screens}
     predictions = _predictions(mdata, screens, fits, records)
     unseen = only_unseen(predictions, screens, records, folds)
-    return AuditResults(mdata[FULL], screens, models, net, folds, fits, records, predictions, unseen)
+    without_random = without_random or {}
+    return AuditResults(mdata[FULL], screens, models, net, folds, fits, records, predictions, unseen, without_random)
 
 
 def make_tables(
@@ -56,7 +60,7 @@ def make_tables(
     settings: AuditSettings,
     failures: Sequence[tuple[str, str, str]],
 ) -> dict[str, pd.DataFrame | None]:
-    """Return all tables of an audit by name: scores and what is made of them, the answers, and what models there are."""
+    """Return all tables of an audit by name: scores, summaries, answers, and models."""
     screens, folds, fits, records = results.screens, results.folds, results.fits, results.records
     scores = None if scored is None else scored.table
     random_removals = random_table(results, settings, confounders=removed(results.profiles, "no_mt_ribo"))
@@ -67,6 +71,8 @@ def make_tables(
         "check": check,
         "perturbations": perturbations_table(screens[FULL], check, shares),
         "composition": composition_table(screens[FULL], gene_sets, shares),
+        "power": power_table(screens[FULL]),
+        "cells_needed": cells_needed_table(screens[FULL]),
         "models": models_table(fits, results.models, folds, screens, records),
         "scores": scores,
         "comparison": None if scores is None else comparison_table(scores),
@@ -83,7 +89,7 @@ def make_tables(
 def _predictions(
     mdata: MuData, screens: Mapping[str, Screen], fits: Mapping[str, Fits], records: Records
 ) -> dict[str, Tables]:
-    """Return every model's predictions by regime, computed when read; external ones are of the full model."""
+    """Return the predictions of every model by regime, computed on demand; external ones are those of the full model."""
 
     def of_fit(regime: str, name: str) -> Any:
         return fits[regime].solutions[name].predictions
@@ -106,7 +112,7 @@ def only_unseen(
     records: Records,
     folds: Mapping[str, int],
 ) -> dict[str, Tables]:
-    """Return the predictions, NaN where a model has seen the perturbation, for the control, and outside the folds."""
+    """Return the predictions; NaN for perturbations that a model has seen, for the control, and outside the folds."""
 
     def held_out(regime: str, name: str) -> Any:
         screen, record = screens[regime], records[regime].get(name, CROSS_FITTED)
@@ -119,19 +125,22 @@ def only_unseen(
     }
 
 
-def score_models(
-    screens: Mapping[str, _moments.Screen],
-    predictions: Mapping[str, Mapping[str, Any]],
-    records: Records,
-    folds: Mapping[str, int],
-    n_top_genes: int,
-) -> Scored | None:
-    """Score every model in every regime; external ones are post-hoc everywhere. None where there is no model."""
+def score_models(results: AuditResults, n_top_genes: int) -> Scored | None:
+    """Score every model in every regime; and those of ``full`` post-hoc everywhere. None where there is no model."""
+    screens, predictions, records, folds = results.screens, results.predictions, results.records, results.folds
     if not predictions["full"]:
         return None
-    unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in records["full"].items()}
-    weights = _results.control_weights(records["full"], screens["full"])
-    scored = score_regimes(screens, predictions, folds, n_top_genes=n_top_genes, unseen=unseen, weights=weights)
+    held: dict[tuple[str, str], FloatArray | None] = {}
+    for regime, screen in screens.items():
+        of_models = {name: solution.noise_weights for name, solution in results.fits[regime].solutions.items()}
+        of_models |= _results.noise_weights(records[regime], screen)
+        held |= {(regime, name): table for name, table in of_models.items()}
+    one_split = {name: record for name, record in records["full"].items() if not record.get("cross_fitted")}
+    unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in one_split.items()}
+    weights = {regime: _results.control_weights(of_regime, screens[regime]) for regime, of_regime in records.items()}
+    scored = score_regimes(
+        screens, predictions, folds, n_top_genes=n_top_genes, held=held, unseen=unseen, weights=weights
+    )
     return scored._replace(table=mark_held_out(scored.table, records["full"], screens["full"], folds))
 
 
@@ -142,11 +151,12 @@ def store_results(
     settings: AuditSettings,
     notes: Sequence[str],
 ) -> None:
-    """Store folds, models, tables and how the audit was made, and of tables only no model that it trained."""
+    """Store folds, models, tables and settings of the audit (without fitted models if only tables are kept)."""
     keep, rng = settings.keep_predictions, settings.rng
     _store_models(mdata, results)
     coupling = None
-    if keep and results.models and len(results.screens) > 1:
+    retrained = any(results.records[regime] for regime in results.screens if regime != FULL)
+    if keep and (results.models or retrained) and len(results.screens) > 1:
         in_sample = {regime: fits.in_sample for regime, fits in results.fits.items()}
         coupling = coupling_table(mdata, results.net, in_sample=in_sample)
     audit = {name: value for name, value in results.screens[FULL].record.items() if name in _results.DATA}
@@ -213,7 +223,7 @@ def summaries(
     fits: Mapping[str, Fits],
     records: Records,
 ) -> pd.DataFrame | None:
-    """Summarize each regime by the models trained in it; ``common`` is what all predict in all regimes."""
+    """Summarize the models trained in each regime; ``common``: perturbations that all predict in all regimes."""
     if scored is None:
         return None
     scores = scored.table
@@ -223,8 +233,9 @@ def summaries(
     for regime, frame in own.groupby("regime", sort=False):
         constant = constant_models(fits[str(regime)], records[str(regime)])
         noise = {model: noise for (trained_on, model), noise in scored.noise.items() if trained_on == regime}
-        shape = screens[str(regime)].noise_shape
-        part = summarize(frame, shape=shape, noise=noise, constant=constant, common=common)
+        screen = screens[str(regime)]
+        shape, known = screen.noise_shape, screen.detection.response_known
+        part = summarize(frame, shape=shape, known=known, noise=noise, constant=constant, common=common)
         part.insert(1, "regime", str(regime))
         parts.append(part)
     return with_q(pd.concat(parts, ignore_index=True))
@@ -236,7 +247,7 @@ def errors_table(
     folds: Mapping[str, int],
     records: Records,
 ) -> pd.DataFrame | None:
-    """Return the errors by number of genes, in each regime those of the models trained in it."""
+    """Return the errors by number of genes, for the models trained in each regime."""
     parts = []
     for regime, predictions in unseen.items():
         if predictions:

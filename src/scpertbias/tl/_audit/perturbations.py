@@ -1,4 +1,4 @@
-"""What became of each perturbation, before any model: the table for whoever ran the screen."""
+"""Quality of each perturbation."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ MAJORITY = 0.5
 
 
 def perturbations_table(screen: Screen, check: pd.DataFrame, confounding: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return one row per perturbation: whether it worked, and one word for what it is.
+    """Return one row per perturbation: whether it worked, and its category.
 
     Parameters
     ----------
     screen
         The screen.
     check
-        What :func:`scpertbias.pp.check` found in it.
+        Result of :func:`scpertbias.pp.check`.
     confounding
-        The table of :func:`scpertbias.tl.confounding`, if there is one (of an audit that of ``full`` is read). Without
-        it no axis is known, and no perturbation is ``mostly shared``.
+        The table of :func:`scpertbias.tl.confounding`, if available (for an audit, that of ``full``). Without it, no
+        perturbation is ``mostly shared``.
     """
     rows = check[check["check"] == "perturbation"].reset_index(drop=True)
     names = rows["perturbation"].to_numpy(str)
@@ -54,7 +54,7 @@ def perturbations_table(screen: Screen, check: pd.DataFrame, confounding: pd.Dat
 
 
 def _kinds(screen: Screen, targeted: list[str], shares: pd.DataFrame) -> pd.Series:
-    """Return the first word that holds, by perturbation."""
+    """Return the first category that applies, by perturbation."""
     names = np.array(screen.names)
     axes = shares.columns.intersection([SYSTEMATIC, *TECHNICAL])
     mostly = (shares[axes] > MAJORITY).any(axis=1).reindex(names, fill_value=False).to_numpy(bool)
@@ -85,7 +85,7 @@ def _of_marked_targets(screen: Screen) -> list[str]:
 
 
 def _target_genes(screen: Screen) -> pd.DataFrame:
-    """Return how each perturbation's own gene changed; of several measured targets the one that moved least."""
+    """Return the change of the target gene of each perturbation; of several measured targets, the smallest change."""
     d = screen.detection
     return pd.DataFrame(
         {

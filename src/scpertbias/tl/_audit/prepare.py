@@ -1,4 +1,4 @@
-"""From a screen as users have it to the profiles and the net that an audit works on."""
+"""Profiles and network for an audit, from the data of the user."""
 
 from __future__ import annotations
 
@@ -18,22 +18,25 @@ from ..._log import info
 from ..._moments.totals import Totals, read_totals
 from ...pp._annotate import masks
 from ...pp._profiles import profiles_of
+from ...pp._regime_tables import FRACTIONS, add_split
 from ...pp._select_genes import highest
+from .._external_model import ExternalModel
 from .adopt import profiles_within_batches, warn_of_profiles
+from .cell_source import CellSource, cell_source
 from .cross_fit import Variant
 from .settings import AUTO, DEFAULT_COVARIATES, AuditSettings
 
 MAX_GENES = 5000
 NET_CELLS = 5000
-FRACTIONS = (0.8, 0.1, 0.1)
 
 
 @dataclass(frozen=True)
 class AuditInput:
-    """What an audit works on.
+    """Input of an audit.
 
-    ``net`` is the user's, else co-expression in control cells, if a model needs it. ``cells``, where models are trained
-    from them, are log-normalized, with a split; ``data`` says how to read them. ``notes`` say what was done on the way.
+    ``net`` is that of the user, otherwise co-expression in control cells, if a model needs it. ``cells``, if models are
+    trained on them, are log-normalized and have a split; ``data`` are the settings for reading them. ``notes`` describe
+    the steps.
     """
 
     profiles: AnnData
@@ -42,21 +45,28 @@ class AuditInput:
     data: dict[str, Any] = field(default_factory=dict)
     covariates: Sequence[str] = ()
     notes: list[str] = field(default_factory=list)
+    source: CellSource | None = None
 
 
-def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None, settings: AuditSettings) -> AuditInput:
+def prepare(
+    adata: AnnData,
+    models: Sequence[Variant],
+    net: pd.DataFrame | None,
+    settings: AuditSettings,
+    external: Sequence[ExternalModel] = (),
+) -> AuditInput:
     """Make profiles of the cells in one pass; profiles come back as they are (a copy).
 
-    For deep models, which are trained from cells, a split is made where ``obs`` holds none. What has to be known of all
-    cells before (totals of raw counts, the genes of highest expression, control cells for the net) takes another pass.
+    For models that are trained on cells with one split, it is made if ``obs`` has none. Totals of raw counts, the genes of
+    highest expression, and control cells for the net need another pass.
     """
     deep = [model.name for model in models if model.from_cells]
     with_net = net is None and any(model.needs_net for model in models)
     _validate.cells_or_profiles(adata, lazy=True)
     if _store.profiles_record(adata) is not None:
-        if deep:
+        if from_cells := [*deep, *(model.name for model in external)]:
             msg = (
-                f"`models`: {list(deep)} are trained from cells, but these are profiles. Audit the cells, or bring the "
+                f"`models`: {from_cells} are trained from cells, but these are profiles. Audit the cells, or bring the "
                 "models' predictions: predictions={name: table}."
             )
             raise ValueError(msg)
@@ -82,7 +92,8 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
         info(notes[-1])
     if deep:
         cells, genes = cells if genes is None else cells[:, genes].copy(), None
-        _split(cells, data, deep, notes, settings.rng)
+    if on_one_split := [*deep, *(model.name for model in external if not model.folds)]:
+        _split(cells, data, on_one_split, notes, settings.rng)
     make = partial(
         profiles_of,
         cells,
@@ -99,16 +110,17 @@ def prepare(adata: AnnData, models: Sequence[Variant], net: pd.DataFrame | None,
     profiles, data["batch_key"] = profiles_within_batches(make, settings.batch_key, rng=settings.rng, notes=notes)
     if with_net and cell_totals is not None:
         net = _net(cells, profiles, cell_totals, settings, size_factors)
+    source = cell_source(adata, cells, data, settings, size_factors) if external else None
     if not deep:
-        return AuditInput(profiles, net, notes=notes)
+        return AuditInput(profiles, net, notes=notes, source=source)
     if settings.normalize:
         cells = _logged(cells, data["layer"], size_factors, settings.target_sum)
         data["layer"] = None
-    return AuditInput(profiles, net, cells, data, covariates, notes)
+    return AuditInput(profiles, net, cells, data, covariates, notes, source)
 
 
 def _only_genes(cells: AnnData) -> tuple[AnnData, list[str]]:
-    """Leave out columns that are not genes, and note it; of cells in a file only profiles can."""
+    """Leave out columns that are not genes, and note it; for cells in a file, only profiles can do this."""
     genes, others = _genes.are_genes(cells)
     if not others:
         return cells, []
@@ -136,7 +148,7 @@ def _add_totals(
 
 
 def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
-    """Return a copy of the profiles; the settings must be those that they were made with."""
+    """Return a copy of the profiles; the settings must be those of the profiles."""
     record = _moments.of(adata, **_without(settings.data, "layer")).record
     if settings.layer not in (None, record.get("layer")):
         msg = (
@@ -157,7 +169,7 @@ def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _check_cells(cells: AnnData, settings: AuditSettings, deep: Sequence[str], *, lazy: bool) -> None:
-    """Refuse what cannot be read, before columns are added that are not the caller's: errors list those that there are."""
+    """Refuse unreadable input before columns are added, so that errors list the columns of the user."""
     if deep and lazy:
         msg = f"`models`: {list(deep)} are trained from cells in memory; load these with adata.to_memory()."
         raise ValueError(msg)
@@ -175,7 +187,7 @@ def _check_cells(cells: AnnData, settings: AuditSettings, deep: Sequence[str], *
 
 
 def _check_columns(cells: AnnData, covariates: Sequence[str], settings: AuditSettings) -> None:
-    """Look for the other columns of ``obs`` that the settings name."""
+    """Check the other columns of ``obs`` in the settings."""
     if covariates:
         _validate.numeric_columns(cells, covariates, argument="covariates")
     if settings.guide_key is not None:
@@ -197,7 +209,7 @@ def _missing_covariates(cells: AnnData, settings: AuditSettings) -> tuple[list[s
 
 
 def _read_totals(cells: AnnData, settings: AuditSettings, from_counts: Sequence[str], with_net: bool) -> Totals:
-    """Read the cells once for what has to be known of all of them."""
+    """Read the cells once for totals, highest genes and control cells."""
     layer = settings.layer
     control = _control(cells, settings.data)
     masks_by_symbol = masks(_validate.gene_symbols(cells, settings.gene_symbols)[0])
@@ -241,11 +253,10 @@ def _split(
     notes: list[str],
     rng: int | np.random.Generator | None,
 ) -> None:
-    """Make a split where there is none."""
+    """Make a split if there is none."""
     if data["split_key"] in cells.obs.columns:
         return
-    arguments = _without(data, "batch_key", "layer", "split_key")
-    pp.split(cells, fractions=FRACTIONS, **arguments, key_added=data["split_key"], rng=rng)
+    add_split(cells, data, rng)
     shares = " / ".join(f"{100 * share:.0f}" for share in FRACTIONS)
     notes.append(
         f"{', '.join(deep)}: trained on one split of the perturbations, {shares} % train / validation / test, made "

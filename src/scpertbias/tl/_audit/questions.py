@@ -1,9 +1,9 @@
-"""Every question of an audit, asked in the regimes where its answer means something."""
+"""All questions of an audit, and the regimes in which each is answered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ from .._balance import balance_table
 from .._confounding import confounding_table
 from .._gene_sets import measured_sets
 from .._lazy import Tables
+from .._probe_data import can_probe
+from .._probes import probes_table
 from .._recurrence import recurrence_table
 from .._specificity import specificity_table
 from .._target_response import target_response_table
@@ -40,11 +42,12 @@ WITH_ALL_GENES = (FULL, REGRESSED)
 
 @dataclass(frozen=True)
 class AuditResults:
-    """The models of an audit by regime: how each was made, and what it predicts.
+    """The models of an audit by regime, with records and predictions.
 
     ``profiles`` are those of ``full``. ``models`` are cross-fitted over ``folds``, with the graphs of ``net``, as
     ``fits`` holds them; ``records`` holds the others. Of ``predictions``, ``unseen`` is NaN where a model has seen the
-    perturbation; both are computed when they are read.
+    perturbation; both are computed when they are read. ``without_random`` holds by external model, and by number, what it
+    predicts without random genes (perturbations × genes of ``full``, NaN: removed).
     """
 
     profiles: AnnData
@@ -56,22 +59,23 @@ class AuditResults:
     records: Records
     predictions: Mapping[str, Tables]
     unseen: Mapping[str, Tables]
+    without_random: Mapping[str, Mapping[int, FloatArray]] = field(default_factory=dict)
 
     def model_facts(self, regime: str) -> dict[str, Any]:
-        """Return what a question about the models of a regime takes beside their predictions."""
+        """Return further inputs of a question about the models of a regime."""
         return {"folds": self.folds, "constant": constant_models(self.fits[regime], self.records[regime])}
 
     def one_split(self, regime: str) -> dict[str, list[str] | None]:
-        """Return the models of a regime that are not cross-fitted, with what they have not seen."""
+        """Return the models of a regime that are not cross-fitted, with their unseen perturbations."""
         return _results.one_split(self.records[regime])
 
 
 class Question(NamedTuple):
-    """A question: the table of its answers, the regimes in which it is asked, and the function that answers in one.
+    """A question: its table, its regimes, and the function that computes the answer in one regime.
 
-    To add one, write its ``answer`` (None: there is nothing to ask about) and one row in ``QUESTIONS``. The answers of
-    all regimes are put together, with the column ``regime`` at ``regime_column``. A question ``of_models`` is left out
-    where there is no model. Draws from a generator follow the order of the rows: add yours at the end.
+    To add one, write its ``answer`` (None: no answer) and one row in ``QUESTIONS``. The answers of all regimes are
+    combined, with the column ``regime`` at ``regime_column``. A question ``of_models`` is left out without a model.
+    Random draws follow the order of the rows: add new rows at the end.
     """
 
     table: str
@@ -132,6 +136,13 @@ def _balance(results: AuditResults, regime: str, settings: AuditSettings) -> pd.
     return balance_table(results.screens[regime], rng=settings.rng)
 
 
+def _probes(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame | None:
+    screen = results.screens[regime]
+    if not can_probe(screen, results.folds):
+        return None
+    return probes_table(screen, folds=results.folds, rng=settings.rng)
+
+
 QUESTIONS = (
     Question("confounding", WITH_ALL_GENES, _confounding),
     Question("recurrence", REGIMES, _recurrence),
@@ -141,11 +152,12 @@ QUESTIONS = (
     Question("attribution_check", (FULL,), _attribution_check, of_models=True, regime_column=0),
     Question("attribution_agreement", (FULL,), _attribution_agreement, of_models=True, regime_column=0),
     Question("balance", (FULL,), _balance),
+    Question("probes", (FULL,), _probes, regime_column=0),
 )
 
 
 def ask_questions(results: AuditResults, settings: AuditSettings) -> dict[str, pd.DataFrame]:
-    """Return the table of each question, which holds its answers in all regimes in which it is asked."""
+    """Return the table of each question, with the answers in all its regimes."""
     tables: dict[str, pd.DataFrame] = {}
     for question in QUESTIONS:
         if question.of_models and not results.unseen[FULL]:
@@ -171,7 +183,7 @@ def of_regime(table: pd.DataFrame, regime: str) -> pd.DataFrame:
 def _by_coverage(
     unseen: Mapping[str, FloatArray], table: Callable[[Mapping[str, FloatArray]], pd.DataFrame]
 ) -> pd.DataFrame:
-    """Ask about models together, and apart about each that predicts far fewer: it would cut all others to its few."""
+    """Evaluate models together, and separately each model that predicts far fewer perturbations."""
     n = {name: int(np.isfinite(values).all(axis=1).sum()) for name, values in unseen.items()}
     narrow = [name for name in n if n[name] < 0.8 * max(n.values())]
     parts = [table(_subset(unseen, [name for name in n if name not in narrow]))]
@@ -201,5 +213,5 @@ def _attribution_sizes(results: AuditResults, regime: str) -> dict[str, FloatArr
 
 
 def constant_models(fits: Fits, records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """Name the models that predict the same for all that they have not seen."""
+    """Return the models that make constant predictions for unseen perturbations."""
     return (*(name for name, s in fits.solutions.items() if s.constant), *_results.constant(records))

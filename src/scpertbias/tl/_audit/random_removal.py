@@ -1,4 +1,4 @@
-"""Is it these genes, or any genes of their expression? As many others are removed instead, and the models retrained."""
+"""Random removals: as many other genes of similar expression are removed, and the models retrained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ... import _tables
+from ... import _held_out, _tables
 from ..._core.arrays import BoolArray, FloatArray, IntArray
 from ..._core.matched_genes import Removals, mismatch
 from ..._log import progress
@@ -33,17 +33,18 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
     """Compare the widest gene regime with random removals: one row per model; None without such a regime.
 
     ``gain`` is the mean of l2_ratio(full) − l2_ratio(retrained) over the regime's genes, that of a removal the same over
-    the genes that neither it nor the regime lacks, on the perturbations that all three predict. Nothing depends on the
-    order or the number of removals: each has a generator of its own. No removal takes ``confounders``, by the full
-    screen: all mitochondrial and ribosomal genes.
+    the genes that neither it nor the regime lacks, on the perturbations that all three predict. Results do not depend
+    on the order or number of removals: each has its own generator. ``confounders`` (all mitochondrial and ribosomal
+    genes of the full screen) are not removed.
     """
     screens, fits, folds = results.screens, results.fits, results.folds
     gene_regimes = [name for name in WITHOUT_GENES if name in screens]
-    if not gene_regimes or settings.n_random < 1:
+    if not gene_regimes or (settings.n_random < 1 and not results.without_random):
         return None
     full, regime = screens["full"], gene_regimes[-1]
     keep = np.isin(np.arange(len(full.genes)), full.genes.get_indexer(screens[regime].genes))
     models = [m for m in results.models if m.name in fits["full"].solutions and m.name in fits[regime].solutions]
+    models = models if settings.n_random else []
     joint_models = [model for model in models if not model.fits_genes_separately]
     full_reference = reference(full, n_top_genes=len(full.genes), folds=folds, genes=_all(full))
     scorer = RemovalScorer(full, full_reference, settings.n_top_genes)
@@ -60,12 +61,36 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
     for model in models:
         before_removal, after = (fits[r].solutions[model.name].predictions for r in ("full", regime))
         gain = scorer.gain(before_removal, _among_all_genes(after, keep), keep)
-        rows.append(_row(model, removals, gain, removal_results))
+        rows.append(_row(model.name, removals, gain, removal_results, separately=model.fits_genes_separately))
+    rows += [_external_row(results, settings, removals, name) for name in results.without_random]
     return pd.DataFrame(rows, columns=_tables.columns("random_removals"))
 
 
+def _external_row(results: AuditResults, settings: AuditSettings, removals: Removals, name: str) -> dict[str, object]:
+    """Make the row of a model that was trained elsewhere, without random genes too, on what it has not seen."""
+    full, regime = results.screens["full"], removals.regime
+    unseen = {r: results.unseen[r].get(name) for r in ("full", regime)}
+    before, after = unseen["full"], unseen[regime]
+    record = results.records["full"][name]
+    names = None if record.get("cross_fitted") else _held_out.unseen(record, full, results.folds)
+    n_genes = len(full.genes)
+    own_reference = reference(full, n_top_genes=n_genes, folds=results.folds, genes=_all(full), unseen=names)
+    scorer, keep = RemovalScorer(full, own_reference, settings.n_top_genes), ~removals.removed
+    if before is None or after is None:
+        return _row(name, removals, np.empty(0), [])
+    gain = scorer.gain(before, _among_all_genes(after, keep), keep)
+    removal_results = []
+    for predictions in results.without_random[name].values():
+        removed = np.asarray(np.isnan(predictions).all(axis=0), dtype=np.bool_)
+        gain_of_removal = scorer.gain(before, predictions, keep & ~removed, also=_predicted(after))
+        distance = mismatch(full.moments.control, removals.removed, removed)
+        gains = {name: float(gain_of_removal.mean())} if len(gain_of_removal) else {}
+        removal_results.append(RemovalResult(gains, distance))
+    return _row(name, removals, gain, removal_results)
+
+
 class RemovalResult(NamedTuple):
-    """What one removal does: each model's mean gain, and how far its genes' expression lies from the regime's."""
+    """Result of one removal: mean gain of each model, and difference in expression from the genes of the regime."""
 
     gains: dict[str, float]
     mismatch: float
@@ -86,7 +111,7 @@ class RemovalTrainer:
     seed: int
 
     def run_all(self, settings: AuditSettings) -> list[RemovalResult]:
-        """Make all removals, each a job of its own."""
+        """Run all removals, each as a separate job."""
         inputs: list[Any] = []
         if settings.cache is not None:
             net = None if self.graphs is None else self.graphs.net
@@ -183,7 +208,7 @@ def _all(screen: Screen) -> IntArray:
 
 
 def _among_all_genes(predictions: FloatArray, keep: BoolArray) -> FloatArray:
-    """Put predictions of some genes where those genes stand among all."""
+    """Put predictions of some genes at their positions among all genes."""
     values = np.full((len(predictions), len(keep)), np.nan)
     values[:, keep] = predictions
     return values
@@ -194,20 +219,25 @@ def _predicted(predictions: FloatArray) -> BoolArray:
 
 
 def _row(
-    model: Variant, removals: Removals, gain: FloatArray, removal_results: Sequence[RemovalResult]
+    model: str,
+    removals: Removals,
+    gain: FloatArray,
+    removal_results: Sequence[RemovalResult],
+    *,
+    separately: bool = False,
 ) -> dict[str, object]:
-    """Make a model's row; one that solves every gene apart is not tested."""
+    """Make the row of a model; one that fits each gene independently is not tested."""
     n_removals = len(removal_results)
-    gains = np.array([result.gains[model.name] for result in removal_results if model.name in result.gains])
+    gains = np.array([result.gains[model] for result in removal_results if model in result.gains])
     no_gain = bool(len(gain)) and float(np.abs(gain).max()) <= NO_GAIN
     estimate = 0.0 if no_gain else float(gain.mean()) if len(gain) else np.nan
-    unchanged = model.fits_genes_separately or (no_gain and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
+    unchanged = separately or (no_gain and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
     notes = [UNCHANGED] if unchanged else [] if removals.possible else [TOO_FEW_GENES]
-    if len(gains) < n_removals and not model.fits_genes_separately:
+    if len(gains) < n_removals and not separately:
         notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave nothing to fit or compare")
     tested = not unchanged and len(gains) > 0 and np.isfinite(estimate)
     return {
-        "model": model.name,
+        "model": model,
         "regime": removals.regime,
         "n": len(gain),
         "n_genes": int(removals.removed.sum()),

@@ -1,4 +1,4 @@
-"""The profiles of every regime: all at once, or computed when read where an audit stores only its tables."""
+"""The profiles of every regime: all at once, or on demand if an audit stores only its tables."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ FULL = "full"
 
 
 def make_screens(
-    profiles: AnnData, plan: RegimePlan, models: Sequence[Variant], settings: AuditSettings
+    profiles: AnnData, plan: RegimePlan, models: Sequence[Variant], settings: AuditSettings, *, retrained: bool = False
 ) -> tuple[MuData, Mapping[str, Screen]]:
-    """Return all regimes and their screens; where only tables are stored, the full one, and screens on demand."""
+    """Return all regimes and their screens; if only tables are stored, the full one, and screens on demand.
+
+    Models that are trained in regimes, here or elsewhere (``retrained``), are stored in these in any case.
+    """
     check_memory(profiles.n_obs, plan, len(models), settings.keep_predictions)
-    tables_only = not settings.keep_predictions and not any(model.from_cells for model in models)
+    tables_only = not settings.keep_predictions and not retrained and not any(m.from_cells for m in models)
     return (regimes_on_demand if tables_only else all_regimes)(profiles, plan, fit_on=settings.fit_on)
 
 
 def check_memory(n_profiles: int, plan: RegimePlan, n_models: int, keep_predictions: bool) -> None:
-    """Refuse, before anything is fitted, predictions and attributions that would not fit into memory."""
+    """Refuse predictions and attributions that would not fit into memory, before any fit."""
     n_genes = sum(int(genes.sum()) for genes in plan.genes.values())
     size = n_profiles * n_genes * 8 * (n_models * 1.5 + 4) / 1e9
     if keep_predictions and size > sc.settings.max_memory:
@@ -50,7 +53,7 @@ def all_regimes(profiles: AnnData, plan: RegimePlan, *, fit_on: str) -> tuple[Mu
 
 
 def regimes_on_demand(profiles: AnnData, plan: RegimePlan, *, fit_on: str) -> tuple[MuData, Mapping[str, Screen]]:
-    """Return the full regime alone, and the screens of all, made of it when asked for."""
+    """Return the full regime, and the screens of all regimes on demand."""
     full = _moments.of(profiles)
     makers: dict[str, Callable[[], Screen]] = {FULL: lambda: full}
     for regime, genes in plan.genes.items():
@@ -73,7 +76,7 @@ def _regressed(full: Screen, fit_on: str) -> Screen:
 
 
 def add_regimes(mdata: MuData, plan: RegimePlan, *, fit_on: str) -> MuData:
-    """Return the profiles of all regimes, with the tables of the audit, which may hold the full regime alone."""
+    """Return the profiles of all regimes, with the tables of the audit, which can contain the full regime only."""
     if list(mdata.mod) == list(plan.genes):
         return mdata
     complete = make_regimes(mdata[FULL], plan, fit_on=fit_on)

@@ -1,4 +1,4 @@
-"""What retraining without some genes changes: every regime beside the full model on that regime's own genes."""
+"""Effect of retraining: every regime compared with the full model on the genes of the regime."""
 
 from __future__ import annotations
 
@@ -32,19 +32,20 @@ def score_regimes(
     folds: Mapping[str, int],
     *,
     n_top_genes: int,
+    held: Mapping[tuple[str, str], FloatArray | None] | None = None,
     unseen: Mapping[str, Sequence[str]] | None = None,
-    weights: Mapping[str, FloatArray] | None = None,
+    weights: Mapping[str, Mapping[str, FloatArray]] | None = None,
 ) -> Scored:
-    """Score each regime's models on its own genes, and the full models there too.
+    """Score the models of each regime, and the full models, on the genes of the regime.
 
     ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
-    holds what models that keep one split have not seen; the others are cross-fitted. ``weights`` are the control weights
-    of external ones.
+    contains the unseen perturbations of models with one split; the others are cross-fitted. ``held`` is that of
+    :func:`score_table`, ``weights`` are the control weights of external models by the regime of their training.
     """
     full, frames = screens["full"], []
     noise: dict[tuple[str, str], ControlNoise] = {}
     for regime, screen in screens.items():
-        references = References(screen, folds, n_top_genes, unseen or {}, weights or {}, regime)
+        references = References(screen, folds, n_top_genes, held, unseen or {}, weights or {}, regime)
         on_genes: Iterable[ModelPredictions]
         on_genes = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
         columns = full.genes.get_indexer(screen.genes)
@@ -55,7 +56,7 @@ def score_regimes(
         tables = references.scores(on_genes)
         if regime == "regressed":
             genes = columns[references.genes]
-            of_full = References(full, folds, n_top_genes, unseen or {}, weights or {}, regime, genes=genes)
+            of_full = References(full, folds, n_top_genes, held, unseen or {}, weights or {}, regime, genes=genes)
             tables += of_full.scores((name, "full", table) for name, table in predictions["full"].items())
         frames += [scored.table.assign(regime=regime) for scored in tables]
         for scored in tables:
@@ -66,13 +67,14 @@ def score_regimes(
 
 @dataclass
 class References:
-    """The references of a screen: its truth, with the baseline of what each model was trained on."""
+    """The references of a screen: observed effects, with the baseline for the training data of each model."""
 
     screen: Screen
     folds: Mapping[str, int]
     n_top_genes: int
+    held: Mapping[tuple[str, str], FloatArray | None] | None
     unseen: Mapping[str, Sequence[str]]
-    weights: Mapping[str, FloatArray]
+    weights: Mapping[str, Mapping[str, FloatArray]]
     regime: str
     genes: IntArray | None = None
 
@@ -83,8 +85,15 @@ class References:
     def scores(self, predictions: Iterable[ModelPredictions]) -> list[Scored]:
         """Score models in their order; those that follow each other and were trained on the same share a reference."""
         return [
-            score_table(self.screen, self._of(unseen), models, weights=self.weights, with_noise=self.regime)
-            for unseen, models in groupby(predictions, key=lambda model: self._unseen(model[0]))
+            score_table(
+                self.screen,
+                self._of(unseen),
+                models,
+                held=self.held,
+                weights=self.weights.get(trained_on),
+                with_noise=self.regime,
+            )
+            for (unseen, trained_on), models in groupby(predictions, lambda model: (self._unseen(model[0]), model[1]))
         ]
 
     def _unseen(self, name: str) -> tuple[str, ...] | None:
@@ -99,7 +108,7 @@ class References:
 
 
 def retraining_table(scores: pd.DataFrame, metric: str = "l2_ratio") -> pd.DataFrame:
-    """Compare each regime with the full model on that regime's own genes, perturbation by perturbation.
+    """Compare each regime with the full model on the genes of the regime, perturbation by perturbation.
 
     ``full`` is the score of the model trained on all genes, ``retrained`` that of the model trained in the regime,
     ``gain`` full − retrained (positive: retraining helps), on the perturbations that both predict.
@@ -134,7 +143,7 @@ def retraining_table(scores: pd.DataFrame, metric: str = "l2_ratio") -> pd.DataF
 def score_pairs(scores: pd.DataFrame, metric: str) -> dict[str, dict[str, tuple[FloatArray, FloatArray]]]:
     """Return by regime and model the scores of the held-out perturbations before and after retraining.
 
-    Both are on the genes of the regime, and NaN where either is not known.
+    Both are on the genes of the regime, and NaN if either is unknown.
     """
     held_out = scores[(scores["split"] == "test") & (scores["regime"] != "full")]
     names = np.unique(held_out["perturbation"].to_numpy(str))
@@ -151,11 +160,11 @@ def score_pairs(scores: pd.DataFrame, metric: str) -> dict[str, dict[str, tuple[
 
 
 def ranking_table(scores: pd.DataFrame, metric: str = "l2_ratio") -> pd.DataFrame:
-    """Compare each two models before and after retraining, on the regime's genes and the perturbations of both.
+    """Compare pairs of models before and after retraining, on the genes of the regime and the perturbations of both.
 
     ``full`` is the mean of a − b of the models trained on all genes, ``retrained`` that of the models trained in the
-    regime (negative: a is closer to the truth). ``order`` is ``kept`` or ``reversed`` where both intervals leave out 0,
-    ``same`` where both hold nothing but differences under 0.0005, else ``undetermined``.
+    regime (negative: a is better). ``order`` is ``kept`` or ``reversed`` if both intervals exclude 0, ``same`` if both
+    contain only differences below 0.0005, otherwise ``undetermined``.
     """
     score_of = score_pairs(scores, metric)
     pairs = [

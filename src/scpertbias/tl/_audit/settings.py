@@ -1,4 +1,4 @@
-"""What an audit is asked for, beside the screen, its net and its models."""
+"""Settings of an audit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_COVARIATES = ("pct_counts_mt", "pct_counts_ribo")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AuditSettings:
-    """The arguments of :func:`scpertbias.tl.audit` under their own names, with its defaults; ``cache`` is an open one."""
+    """The arguments of :func:`scpertbias.tl.audit` with its defaults; ``cache`` is an open cache."""
 
     sets: pd.DataFrame | None = None
     regimes: Sequence[str] | None = None
@@ -56,8 +56,8 @@ class AuditSettings:
         return {**data, "batch_key": None} if self.batch_key == AUTO else data
 
 
-def check_arguments(fit_on: str, models: Sequence[str], n_random: int) -> None:
-    """Refuse what no audit can do, before anything is read or written."""
+def check_arguments(fit_on: str, models: Sequence[object], n_random: int) -> None:
+    """Refuse invalid arguments before anything is read or written."""
     if n_random < 0:
         msg = f"`n_random` is {n_random}; it must be 0 (no random removals) or more."
         raise ValueError(msg)

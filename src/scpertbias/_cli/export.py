@@ -1,0 +1,49 @@
+"""The cells of each regime as files, and the card of the screen."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .notes import UsageError, batch_columns, noted, sayer
+
+
+def export(args: argparse.Namespace) -> int:
+    """Audit the screen without models, and write its cells in each regime, within the batches that the audit took."""
+    from .. import _store, pp, tl
+    from .._files import objection, whole_folder
+    from .inputs import holds_counts, read_cells
+
+    say = sayer(args)
+    out = args.out or Path(f"{args.file.name.removesuffix(args.file.suffix)}_regimes")
+    if why := objection(out, force=args.force, of="export"):
+        raise UsageError(why)
+    say(f"reading {args.file}")
+    adata, _ = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
+    if "regressed" in (args.regimes or ()):
+        size = f"{adata.n_obs:,} cells × {adata.n_vars:,} genes × 4 bytes"
+        print(f"regressed values are dense: {size}, {adata.n_obs * adata.n_vars * 4e-9:.2f} GB", flush=True)
+    with noted(say):
+        if args.species != "human":
+            pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
+        reading = _reading(args, normalize=holds_counts(adata, args.layer))
+        say("auditing the screen")
+        given = {} if args.covariates is None else {"covariates": args.covariates}
+        mdata = tl.audit(adata, models=(), batch_key=batch_columns(args.batch), **reading, **given)
+        reading["batch_key"] = _store.root(mdata)["audit"]["batch_key"]
+        reading["covariates"] = (_store.profiles_record(mdata["full"]) or {})["covariates"]
+        say(f"writing {out}")
+        options = {"n_random": args.n_random, "train_only": args.train_only}
+        with whole_folder(out) as folder:
+            pp.write_regimes(adata, folder, args.regimes, **options, **reading)
+    for path in sorted(out.iterdir()):
+        print(f"  {path}")
+    return 0
+
+
+def _reading(args: argparse.Namespace, *, normalize: bool) -> dict[str, Any]:
+    """Return the arguments that say how the screen is read, by an audit and by what writes it."""
+    names = ["groupby", "combination_sep", "label_map", "min_cells", "layer", "split_key", "gene_symbols"]
+    names += ["reference", "size_factors", "target_sum"]
+    return {**{name: getattr(args, name) for name in names}, "normalize": normalize, "rng": args.seed}

@@ -1,0 +1,50 @@
+"""What commands share: what they print on the way, and how they stop."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .flags import in_flags
+
+
+class UsageError(Exception):
+    """What argparse cannot see: output that would be overwritten, options that do not fit."""
+
+
+@contextmanager
+def noted(say: Any) -> Iterator[list[str]]:
+    """Collect warnings as notes, and print each once, also where an error follows."""
+    from .._files import one_line
+
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as records:
+        warnings.simplefilter("always")
+        try:
+            yield notes
+        finally:
+            notes += dict.fromkeys(in_flags(one_line(w.message)) for w in records)
+            for note in notes:
+                say(f"note: {note}")
+
+
+def batch_columns(columns: list[str] | None) -> str | list[str] | None:
+    """Return the columns with batches: by default those that the audit finds."""
+    if columns is None or columns == ["auto"]:
+        return "auto"
+    return None if columns == ["none"] else columns
+
+
+def sayer(args: argparse.Namespace) -> Any:
+    """Return what prints a line with the time on stderr."""
+
+    def say(text: str) -> None:
+        if not args.quiet:
+            print(f"scpertbias [{time.perf_counter() - args.start:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+    return say

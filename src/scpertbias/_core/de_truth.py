@@ -1,0 +1,94 @@
+"""What predicted changes of a screen are judged by: observed changes against either half of the control, and the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.ceilings import ROUNDING
+from scpertbias._core.de import ObservedChanges, called, de_scores
+from scpertbias._core.moments import Moments
+from scpertbias._core.noise import half_differences
+from scpertbias._core.z_scores import z_errors
+
+ORDERS = ((0, 1), (1, 0))
+"""Halves of the control that predicted and observed changes are against."""
+
+
+@dataclass(frozen=True)
+class DeTruth:
+    """Observed changes of P perturbations on G genes, and what the truth itself would score.
+
+    ``observed`` are the changes against each half of the control, ``control_shift`` (2, S, G) the means of the halves less
+    that of all control cells of the batch. ``control`` (G,) is the mean of all control cells. ``truth`` (P, G) are the observed changes, shrunk to their size without noise;
+    ``repeats`` are these with errors of the size that observed ones have, of either sign. ``n_called`` (P,) are the genes
+    that are called against all control cells.
+    """
+
+    observed: tuple[ObservedChanges, ObservedChanges]
+    control_shift: FloatArray
+    control: FloatArray
+    truth: FloatArray
+    repeats: tuple[ObservedChanges, ObservedChanges]
+    n_called: IntArray
+
+    @classmethod
+    def of(cls, moments: Moments, rows: IntArray, genes: IntArray, z: FloatArray, targets: BoolArray) -> DeTruth:
+        """Take the changes of some rows on some genes.
+
+        Parameters
+        ----------
+        moments, rows, genes
+            Where they are.
+        z
+            z of the changes against all control cells (P, G); genes without one are not judged.
+        targets
+            Which genes are targets of the row (P, G).
+        """
+        moments = moments.genes(genes)
+        control_half = np.nan_to_num(moments.control_half)
+        shift, weights = control_half - moments.control_batch, moments.weights[rows]
+        change = moments.mean[rows] - moments.control
+        truth = _noise_free_size(change, moments.noise[rows]) * change
+        # Half a difference of halves varies as a mean of all cells does; half of the control as √2 of all of it.
+        apart = half_differences(moments, rows) - np.sqrt(2.0) * weights @ (control_half[0] - control_half[1])
+        observed, repeats = [], []
+        for half, sign in ((0, 1.0), (1, -1.0)):
+            error = z_errors(moments, rows, control_half=half)
+            without = (weights > 0) & (moments.counts[half, moments.reference] == 0)
+            error[np.isnan(z) | without.any(axis=1)[:, None]] = np.nan
+            observed.append(ObservedChanges.of(change - weights @ shift[half], error, targets))
+            repeats.append(ObservedChanges.of(truth + sign * apart / 2, error, targets))
+        n_called = (called(z) & ~targets).sum(axis=1)
+        return cls(
+            (observed[0], observed[1]),
+            shift,
+            moments.control,
+            truth,
+            (repeats[0], repeats[1]),
+            n_called.astype(np.int64),
+        )
+
+    def scores(self, predicted: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
+        """Score predicted means (P, G), each half of the control predicting against the other.
+
+        ``weights`` (P, S) are the shares of the batches of the control that are in the predicted changes.
+        """
+        changes = predicted - self.control
+        changes[np.abs(changes) <= ROUNDING * np.abs(predicted)] = 0.0
+        by_half = [changes - weights @ self.control_shift[own] for own, _ in ORDERS]
+        return de_scores(by_half, [self.observed[other] for _, other in ORDERS])
+
+    def ceilings(self) -> dict[str, FloatArray]:
+        """Score the truth against its repeats."""
+        return de_scores([self.truth, self.truth], self.repeats)
+
+
+def _noise_free_size(change: FloatArray, noise: FloatArray) -> FloatArray:
+    """Size of changes without noise, relative to that with it (P, 1); 0 where noise is all there is."""
+    squares = (change**2).sum(axis=1)
+    true = np.maximum(squares - noise.sum(axis=1), 0.0)
+    size: FloatArray = np.sqrt(np.divide(true, squares, out=np.zeros_like(true), where=squares > 0))[:, None]
+    return size

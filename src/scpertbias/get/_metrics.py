@@ -1,0 +1,95 @@
+"""What metrics are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from anndata import AnnData
+from mudata import MuData
+
+from .. import _tables
+from .._docs import docs
+from ._select import select
+
+
+@docs.dedent
+def metric(
+    data: AnnData | MuData,
+    *,
+    models: str | Sequence[str] | None = None,
+    metric: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return the scores of models by functions of your own.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.metric` was run on.
+    models
+        Name or names of models; by default all.
+    metric
+        Name or names of functions; by default all.
+
+    Returns
+    -------
+    %(table_metric)s
+
+    Raises
+    ------
+    KeyError
+        If no function was scored yet, or a value is not in the table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
+    >>> spb.tl.fit_mean(profiles)
+    >>> def error(predicted, observed, control):
+    ...     return np.abs(predicted - observed).mean(axis=1)
+    >>> spb.tl.metric(profiles, error, name="error", best="lower", uses_control=False, n_boot=0)
+    >>> spb.get.metric(profiles)[["model", "metric", "scaled"]].values.tolist()
+    [['mean', 'error', 0.0]]
+    """
+    return select(_tables.read(data, "metric"), models=models, metric=metric)
+
+
+@docs.dedent
+def probes(
+    data: AnnData | MuData,
+    *,
+    probe: str | Sequence[str] | None = None,
+    metric: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return what each fact about a perturbation is worth by each metric.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.probes` or :func:`scpertbias.tl.audit` was run on.
+    probe
+        Name or names of probes; by default all.
+    metric
+        Name or names of metrics; by default all.
+
+    Returns
+    -------
+    %(table_probes)s
+
+    Raises
+    ------
+    KeyError
+        If no probe was scored yet, or a value is not in the table.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.tl.probes(profiles, metrics="mse")
+    >>> spb.get.probes(profiles, probe=["replicate_flipped", "mean"])["scaled"].round().tolist()
+    [0.0, -3.0]
+    """
+    return select(_tables.read(data, "probes"), probe=probe, metric=metric)

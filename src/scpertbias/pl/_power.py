@@ -1,0 +1,107 @@
+"""How reproducible effects would be with other numbers of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+from mudata import MuData
+
+from .. import get
+from .._docs import docs
+from ._base import axes, finish
+
+SCREEN, OTHERS = "screen", "other perturbations"
+DEFAULT = {SCREEN: "black", OTHERS: "0.78"}
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+
+
+@docs.dedent
+def power(
+    data: AnnData | MuData,
+    perturbation: str | Sequence[str] | None = None,
+    *,
+    ax: Axes | None = None,
+    palette: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Draw the expected reproducibility of effects by number of cells.
+
+    Bold is the screen, with its 95 %% interval; each other line is a perturbation. Dots mark the cells that there are, dashed
+    lines the targets of :func:`scpertbias.tl.power`.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.power` or :func:`scpertbias.tl.audit` was run on.
+    perturbation
+        Names of perturbations to draw in color; by default none, and all are gray.
+    ax
+        Axes to draw in; by default a new figure.
+    palette
+        Colors of ``"screen"``, of ``"other perturbations"`` and of perturbations by their names.
+    figsize
+        Width and height in inches.
+    show
+        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+    return_fig
+        Whether to return the figure.
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If it was not run yet, or a perturbation is not there.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
+    >>> spb.tl.power(profiles)
+    >>> ax = spb.pl.power(profiles, ["STAT1", "CMTM6"], show=False)
+    """
+    names = [] if perturbation is None else [perturbation] if isinstance(perturbation, str) else list(perturbation)
+    get.power(data, perturbation=names or None)  # refuses a name that is not there
+    table, now = get.power(data), get.cells_needed(data).drop_duplicates(["level", "perturbation"])
+    shade = DEFAULT | {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)} | dict(palette or {})
+    new, ax = ax is None, axes(ax, figsize, (6.2, 4.0))
+    for target in sorted(get.cells_needed(data)["target"].unique()):
+        ax.axhline(target, color="0.6", linewidth=0.8, linestyle="dashed", zorder=1)
+    of_screen, labeled = table["level"] == "screen", set()
+    for name, curve in table[~of_screen].groupby("perturbation", sort=False):
+        label = name if name in names else OTHERS
+        style: dict[str, Any] = {"color": shade[label], "zorder": 3 if name in names else 2}
+        at = now[(now["perturbation"] == name) & (now["level"] != "screen")]
+        ax.plot(at["n_cells"], at["reproducibility"], linestyle="none", marker="o", markersize=3.5, **style)
+        width = 1.6 if name in names else 0.8
+        text = "_" if label in labeled else label
+        labeled.add(label)
+        ax.plot(curve["n_cells"], curve["reproducibility"], linewidth=width, label=text, **style)
+    curve, at = table[of_screen], now[now["level"] == "screen"]
+    ax.fill_between(
+        curve["n_cells"], curve["ci_low"], curve["ci_high"], color=shade[SCREEN], alpha=0.2, zorder=4, linewidth=0
+    )
+    ax.plot(curve["n_cells"], curve["reproducibility"], color=shade[SCREEN], linewidth=2.8, zorder=5, label=SCREEN)
+    ax.plot(
+        at["n_cells"], at["reproducibility"], linestyle="none", marker="o", color=shade[SCREEN], markersize=7, zorder=6
+    )
+    ax.set_xscale("log")
+    ticks = np.unique(curve["n_cells"])
+    ax.set_xticks(ticks[[i for i, n in enumerate(ticks) if str(n)[0] in "125" and set(str(n)[1:]) <= {"0"}]])
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_ylim(-0.03, 1.03)
+    ax.set_xlabel("cells per perturbation")
+    ax.set_ylabel("expected reproducibility\n(cosine with a repeat)")
+    ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.spines[["top", "right"]].set_visible(False)
+    return finish(ax, new=new, show=show, return_fig=return_fig)

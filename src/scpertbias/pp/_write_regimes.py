@@ -1,0 +1,271 @@
+"""Cells of every feature regime, written for models that are trained elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .. import _genes, _keys, _moments, _store, _validate
+from .._core.arrays import BoolArray
+from .._docs import docs
+from .._files import BESIDE_CELLS, whole_folder
+from .._labels import LabelMap, stored_map
+from .._log import info, warn_once
+from .._moments.profiles import write as write_profiles
+from .._moments.values import normalization
+from ._cell_files import COUNTS, CellFile, CellValues, Residual, write_cell_files
+from ._regime_tables import (
+    PERTURBATION,
+    SPLIT,
+    add_shares,
+    add_split,
+    cell_table,
+    gene_table,
+    perturbations_table,
+    random_regimes,
+    sets_table,
+)
+from ._regimes import RegimePlan, plan_regimes
+from ._regress import regress_profiles
+
+CHECKSUMS, PERTURBATIONS, SPLITS, SETS = BESIDE_CELLS
+SPARSE = (_keys.FULL, *_keys.WITHOUT_GENES)
+"""Regimes that are written unless others are named: those whose values stay sparse."""
+
+
+@docs.dedent
+def write_regimes(
+    adata: AnnData,
+    folder: str | os.PathLike[str],
+    regimes: Sequence[str] | None = None,
+    *,
+    n_random: int = 0,
+    train_only: bool = False,
+    covariates: Sequence[str] = (),
+    fit_on: str = "control",
+    groupby: str = "perturbation",
+    reference: str | Sequence[str] | None = None,
+    combination_sep: str | None = None,
+    label_map: LabelMap | None = None,
+    batch_key: str | Sequence[str] | None = None,
+    min_cells: int = 20,
+    layer: str | None = None,
+    split_key: str = "split",
+    gene_symbols: str | None = None,
+    normalize: bool = False,
+    size_factors: str | None = None,
+    target_sum: float = 1e4,
+    chunk_memory: float = 0.5,
+    rng: int | np.random.Generator | None = 0,
+) -> pd.DataFrame:
+    """Write the cells of each feature regime to a file, so that any model can be trained again without the confounders.
+
+    All files hold the same cells in the same order, with the same split. Cells in a file (``backed="r"``) are read twice,
+    in parts: once for their moments, once to be written.
+
+    Parameters
+    ----------
+    adata
+        Cells: log-normalized, or raw counts with ``normalize=True``; in memory or backed by a file.
+    folder
+        Folder to write; it must not exist, or be empty.
+    regimes
+        Regimes to write: ``"full"``, ``"no_mt"``, ``"no_mt_ribo"``, ``"regressed"`` (see :func:`scpertbias.pp.regimes`).
+        By default the first three that the data define. ``"regressed"`` is dense: 4 bytes for each cell and gene.
+    n_random
+        Further regimes ``random_1``, ``random_2``, …: as many other genes of the same expression removed. They are those
+        that :func:`scpertbias.tl.audit` draws with the same ``rng``.
+    train_only
+        Whether to leave out the cells of the test perturbations.
+    covariates
+        Columns of ``obs`` for the regime ``regressed``; of raw counts ``pct_counts_mt`` and ``pct_counts_ribo`` are computed.
+    fit_on
+        Cells that the regression is fitted on: ``"control"`` or ``"train"``.
+    %(cells)s
+    normalize
+        Whether the values are raw counts, to be normalized.
+    size_factors
+        Column of ``obs`` with each cell's size, for ``normalize``.
+    target_sum
+        Counts to which each cell is scaled, for ``normalize``.
+    chunk_memory
+        Gigabytes of cells that are held at a time.
+    %(rng)s
+
+    Returns
+    -------
+    One row per file: ``regime``, ``file``, ``n_cells``, ``n_genes``, ``bytes`` and ``sha256``. In ``folder``:
+
+    ``REGIME.h5ad``
+        ``X`` log-normalized; ``layers["counts"]`` where there are counts. ``obs``: ``perturbation``, ``split``, ``batch``,
+        ``condition`` (as GEARS and scGPT read it), ``target_gene`` (as cell-eval reads it). ``var``: ``gene_name`` and a
+        column for each set of confounders.
+    ``splits.csv``
+        The split of every cell; where ``obs`` holds none, 80 / 10 / 10 % of the perturbations.
+    ``perturbations_to_predict.csv``
+        Every perturbation, its names and its split. The ``test`` ones are what a model is judged by.
+    ``gene_sets.csv``, ``SHA256SUMS``
+        The sets of genes (``source``, ``target``), and the checksum of every file.
+
+    Raises
+    ------
+    ValueError
+        If the folder is not empty, there is not enough room for ``"regressed"``, a regime that was named cannot be made,
+        or values are on the wrong scale.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> files = spb.pp.write_regimes(adata, tempfile.mkdtemp(), batch_key="bio_rep")
+    >>> files[["regime", "n_cells", "n_genes"]].to_numpy().tolist()
+    [['full', 20729, 303], ['no_mt', 20729, 298]]
+    """
+    _validate.cells_or_profiles(adata, lazy=True)
+    if _store.profiles_record(adata) is not None:
+        msg = "`adata` holds profiles; pass the cells."
+        raise ValueError(msg)
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        msg = f"`folder`: {str(folder)!r} is {'not empty' if folder.is_dir() else 'a file'}; name a new folder."
+        raise ValueError(msg)
+    data: dict[str, Any] = {
+        "groupby": groupby,
+        "reference": reference,
+        "combination_sep": combination_sep,
+        "label_map": stored_map(label_map),
+        "batch_key": batch_key,
+        "min_cells": min_cells,
+        "layer": layer,
+        "split_key": split_key,
+        "gene_symbols": gene_symbols,
+    }
+    counts = _store.matrix(adata, COUNTS) if not normalize and _store.has_layer(adata, COUNTS) else None
+    cells = _store.light(adata, layer)
+    with warn_once():
+        if split_key not in cells.obs.columns:
+            add_split(cells, data, rng)
+        if normalize:
+            add_shares(cells, data, covariates, _genes.are_genes(cells)[0], chunk_memory)
+        reading: dict[str, Any] = {"normalize": normalize, "size_factors": size_factors, "target_sum": target_sum}
+        screen = _moments.of(cells, **data, covariates=covariates, **reading, rng=rng, chunk_memory=chunk_memory)
+        profiles = write_profiles(screen, cells.var.loc[screen.genes])
+        plan = plan_regimes(profiles, regimes, fit_on=fit_on)
+        names = [name for name in plan.genes if regimes is not None or name in SPARSE]
+        random = random_regimes(profiles, plan, n_random, rng)
+        values = cell_values(cells, data, screen.genes, counts=counts, chunk_memory=chunk_memory, **reading)
+        with whole_folder(folder) as beside:
+            maker = FileMaker(cells, profiles, plan, data, fit_on, random)
+            files = [maker.file(name, beside / f"{name}.h5ad", train_only=train_only) for name in (*names, *random)]
+            _check_room(files, beside)
+            write_cell_files(values, files)
+            maker.write_tables(beside)
+            table = _described(files, beside)
+    info(f"wrote {len(table)} regimes of {len(maker.table)} cells to {folder}")
+    return table
+
+
+def cell_values(
+    cells: AnnData,
+    data: Mapping[str, Any],
+    genes: pd.Index,
+    *,
+    normalize: bool,
+    size_factors: str | None,
+    target_sum: float,
+    counts: Any = None,
+    chunk_memory: float,
+) -> CellValues:
+    """Return the values of some genes of cells, to be written."""
+    how = normalization(cells, normalize, size_factors, target_sum)
+    columns = cells.var_names.get_indexer(genes)
+    return CellValues(_store.matrix(cells, data["layer"]), columns, how, counts, chunk_memory)
+
+
+class FileMaker:
+    """Makes the files of regimes from what is known of cells before their values are read."""
+
+    def __init__(
+        self,
+        cells: AnnData,
+        profiles: AnnData,
+        plan: RegimePlan,
+        data: Mapping[str, Any],
+        fit_on: str,
+        random: Mapping[str, BoolArray],
+    ) -> None:
+        self._cells, self._plan, self._fit_on, self._random = cells, plan, fit_on, random
+        self._screen = _moments.of(profiles)
+        self.table = cell_table(cells, data)
+        self.var = gene_table(profiles, self._screen.symbols.tolist())
+        self.perturbations = perturbations_table(self.table)
+
+    def file(self, regime: str, path: Path, *, train_only: bool, test: BoolArray | None = None) -> CellFile:
+        """Return the file of a regime; ``test`` are the cells of the perturbations held out, by default those of the split."""
+        keep = self._random[regime] if regime in self._random else self._plan.genes[regime]
+        table = self.table
+        if test is not None:
+            table = table.assign(**{SPLIT: pd.Categorical(np.where(test, "test", "train"))})
+        rows = (table[PERTURBATION] != "").to_numpy()
+        if train_only:
+            rows &= (table[SPLIT] != "test").to_numpy()
+        residual = self._residual() if regime == _keys.REGRESSED else None
+        notes = {_keys.ROOT: {_keys.LAYERS: {"X": {"kind": "regressed"}}}} if residual is not None else None
+        return CellFile(path, table, self.var, rows, np.flatnonzero(keep), residual, notes)
+
+    def _residual(self) -> Residual:
+        """Return what is regressed out, as it is out of the moments of the screen."""
+        _, fit = regress_profiles(self._screen, None, fit_on=self._fit_on)
+        z = _validate.numeric_columns(self._cells, fit.covariates, argument="covariates")
+        return Residual(z - fit.slopes.center, fit.slopes.slopes)
+
+    def write_tables(self, folder: Path) -> None:
+        """Write what goes beside the cells."""
+        counted = self.table[self.table[PERTURBATION] != ""]
+        counted[[PERTURBATION, SPLIT]].to_csv(folder / SPLITS, index_label="cell")
+        self.perturbations.to_csv(folder / PERTURBATIONS, index=False)
+        sets_table(self.var, self._random).to_csv(folder / SETS, index=False)
+
+
+def _check_room(files: Sequence[CellFile], folder: Path) -> None:
+    """Say how large dense values are, and refuse those that do not fit on the disk."""
+    for file in files:
+        if not (size := file.dense_bytes):
+            continue
+        info(f"{file.path.name}: regressed values are dense, {size / 1e9:.2f} GB")
+        if size > (free := shutil.disk_usage(folder).free):
+            msg = f"`regimes`: 'regressed' takes {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free in {folder.parent}."
+            raise ValueError(msg)
+
+
+def _described(files: Sequence[CellFile], folder: Path) -> pd.DataFrame:
+    """Return a row for each file of cells, and write the checksums of all files."""
+    checksums = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+    (folder / CHECKSUMS).write_text("".join(f"{sum_}  {name}\n" for name, sum_ in checksums.items()), encoding="utf-8")
+    rows = [
+        {
+            "regime": file.path.stem,
+            "file": file.path.name,
+            "n_cells": int(file.rows.sum()),
+            "n_genes": len(file.genes),
+            "bytes": file.path.stat().st_size,
+            "sha256": checksums[file.path.name],
+        }
+        for file in files
+    ]
+    return pd.DataFrame(rows)
+
+
+def sha256(path: Path) -> str:
+    """Return the checksum of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

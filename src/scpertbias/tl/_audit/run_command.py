@@ -1,0 +1,102 @@
+"""A command that trains a model: run without a shell, with a time limit, and its last lines where it fails."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .._external_model import PLACEHOLDER
+
+LOG = "log.txt"
+LAST_LINES = 8
+LAST_CHARACTERS = 2000
+GRACE = 5.0
+"""Seconds that a command has to end before it is killed."""
+
+
+def run_command(
+    command: str | Sequence[str],
+    values: Mapping[str, str],
+    folder: Path,
+    *,
+    shell: bool = False,
+    time_limit: float | None = None,
+) -> None:
+    """Run a command, what it prints in a log; a ValueError with its last lines where it does not end well.
+
+    Whatever ends this (the time limit, Ctrl-C, a scheduler) ends the command too, with all that it started.
+    """
+    words = filled(command, values, shell=shell)
+    log = folder / LOG
+    start = time.monotonic()
+    with log.open("wb") as output:
+        try:
+            process = subprocess.Popen(  # a shell only where the user asks for one
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                shell=shell,
+                start_new_session=True,
+            )
+        except OSError as err:
+            msg = f"the command cannot be run: {err.strerror or err} ({_shown(words)})"
+            raise ValueError(msg) from err
+        try:
+            code = process.wait(time_limit)
+        except subprocess.TimeoutExpired as err:
+            _end(process)
+            msg = f"the command was stopped after its time limit of {time_limit:g} s; {_last_lines(log)}"
+            raise ValueError(msg) from err
+        except BaseException:
+            _end(process)
+            raise
+    if code:
+        how = f"exited with code {code}" if code > 0 else f"was killed by {_signal_name(-code)}"
+        msg = f"the command {how} after {time.monotonic() - start:.0f} s; {_last_lines(log)}"
+        raise ValueError(msg)
+
+
+def filled(command: str | Sequence[str], values: Mapping[str, str], *, shell: bool) -> str | list[str]:
+    """Return the command with files, seed and the like in their places; for a shell they are quoted."""
+    if shell:
+        return PLACEHOLDER.sub(lambda match: shlex.quote(values[match[1]]), str(command))
+    words = shlex.split(command) if isinstance(command, str) else list(command)
+    return [PLACEHOLDER.sub(lambda match: values[match[1]], word) for word in words]
+
+
+def _shown(words: str | list[str]) -> str:
+    return words if isinstance(words, str) else shlex.join(words)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    return f"{name} (out of memory?)" if name == "SIGKILL" else name
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a command and what it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _last_lines(log: Path) -> str:
+    """Return what a command printed last."""
+    text = log.read_text(encoding="utf-8", errors="replace")[-LAST_CHARACTERS:]
+    lines = [line.strip() for line in text.splitlines() if line.strip()][-LAST_LINES:]
+    return "it printed nothing" if not lines else "its last lines: " + " | ".join(lines)

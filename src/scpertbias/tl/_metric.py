@@ -1,0 +1,192 @@
+"""What is a score of one's own worth? Any function with baseline, ceiling, null and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .. import _results, _store, _tables, _validate
+from .._core.any_metric import PER, MetricFunction
+from .._core.metric_estimate import MetricEstimate, MetricJudge
+from .._core.mismatch import permutations
+from .._core.resampling import TOO_FEW
+from .._docs import docs
+from .._log import added
+from .._models._base import CONSTANT
+from ._compared import Inputs, predicts_one_constant, read_inputs
+from ._metric_inputs import metric_inputs
+
+BEST = ("higher", "lower")
+
+
+@docs.dedent
+def metric(
+    adata: AnnData,
+    function: Callable[..., Any],
+    *,
+    name: str,
+    best: Literal["higher", "lower"] = "higher",
+    uses_control: bool = True,
+    per: Literal["perturbation", "screen"] = "perturbation",
+    models: str | Sequence[str] | None = None,
+    n_perm: int = 100,
+    n_boot: int = 1000,
+    rng: int | np.random.Generator | None = 0,
+    copy: bool = False,
+) -> AnnData | None:
+    """Score models by a function of your own, with baseline, noise ceiling, mismatch null and interval.
+
+    Held-out perturbations are scored over the 1,000 genes of highest mean in control.
+
+    Parameters
+    ----------
+    %(adata)s
+    function
+        Called as ``function(predicted, observed, control)``. It takes arrays (perturbations × genes twice, and genes) and
+        returns one value per perturbation. Or it takes vectors and returns one number.
+    name
+        Name of the metric; rows of that name are replaced.
+    best
+        Whether ``"higher"`` or ``"lower"`` values are better.
+    uses_control
+        Whether the function compares with the control. Prediction and observation are then taken against different
+        halves of the control cells, so that their common noise does not count as agreement.
+    per
+        ``"screen"`` for a function whose one number is about all perturbations at once.
+    %(models)s
+    n_perm
+        Permutations of predictions among perturbations for ``p``.
+    n_boot
+        Resamples for the interval; 0: none.
+    %(rng)s
+    %(copy)s
+
+    Returns
+    -------
+    %(stored)s Sets the following field:
+
+    %(field_metric)s
+
+    Raises
+    ------
+    KeyError
+        If a model is not stored.
+    ValueError
+        If an argument is not known, no perturbation is held out, or the function returns no number.
+
+    Notes
+    -----
+    The ceiling is the score of a *matched truth*: the observed effects, shrunk to their size without noise, are
+    predicted and then observed with errors of the right size. Each resample of perturbations also takes one of 100 draws
+    of the control.
+
+    A function that compares perturbations with each other, such as a rank, has one mean for all as its baseline.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.pp.split(adata, fractions=(0.5, 0.0, 0.5))
+    >>> profiles = spb.pp.profiles(adata, batch_key="bio_rep")
+    >>> spb.tl.fit_mean(profiles)
+    >>> spb.tl.fit_no_change(profiles)
+    >>> def worst_gene(predicted, observed, control):
+    ...     return np.abs(predicted - observed).max()
+    >>> spb.tl.metric(profiles, worst_gene, name="worst_gene", best="lower", uses_control=False, n_boot=100)
+    >>> table = spb.get.metric(profiles).set_index("model")
+    >>> (
+    ...     bool(table.loc["mean", "scaled"] == 0),
+    ...     bool(table.loc["no_change", "ceiling"] < table.loc["no_change", "score"]),
+    ... )
+    (True, True)
+    """
+    _validate.choice(best, BEST, argument="best")
+    _validate.choice(per, PER, argument="per")
+    inputs = read_inputs(adata, models, need_models=True)
+    table = metric_table(
+        inputs,
+        function,
+        name=name,
+        weights=_results.control_weights(_results.model_records(adata, models), inputs.screen),
+        best=best,
+        uses_control=uses_control,
+        per=per,
+        n_perm=n_perm,
+        n_boot=n_boot,
+        rng=rng,
+    )
+    if _store.has_table(adata, "metric"):
+        before = _tables.read(adata, "metric")
+        table = pd.concat([before[before["metric"] != name], table], ignore_index=True)
+    adata = adata.copy() if copy else adata
+    _store.put(adata, metric=table)
+    added("'metric', a row for each model and function (adata.uns['scpertbias'])")
+    return adata if copy else None
+
+
+def metric_table(
+    inputs: Inputs,
+    function: Callable[..., Any],
+    *,
+    name: str,
+    weights: dict[str, np.ndarray[Any, np.dtype[np.float64]]],
+    best: str = BEST[0],
+    uses_control: bool = True,
+    per: str = PER[0],
+    n_perm: int = 100,
+    n_boot: int = 1000,
+    rng: int | np.random.Generator | None = 0,
+) -> pd.DataFrame:
+    """Return the rows of one function; ``weights`` are the control weights of external models."""
+    seed = int(np.random.default_rng(rng).integers(2**63))
+    called = MetricFunction(function, per=per)
+    judges: dict[object, MetricJudge] = {}
+    rows = []
+    for model, table in inputs.predictions.items():
+        test = inputs.one_split.get(model)
+        folds = None if model in inputs.one_split else inputs.folds
+        held_out = metric_inputs(inputs.screen, table, name=model, folds=folds, test=test)
+        if held_out is None:
+            continue
+        if held_out.key not in judges:
+            judges[held_out.key] = MetricJudge(
+                function=called,
+                data=held_out.data,
+                higher_is_better=best == BEST[0],
+                uses_control=uses_control,
+                known=held_out.known,
+                permuted=permutations(held_out.groups, n_perm, np.random.default_rng(seed)),
+                n_boot=n_boot,
+                seed=seed,
+            )
+        predicted = table[held_out.rows][:, held_out.genes]
+        constant = predicts_one_constant(model, predicted, held_out.fit, inputs.constant)
+        shares = weights.get(model)
+        prediction = held_out.prediction(table, shares)
+        estimate = judges[held_out.key].judge(prediction, held_out.shared(shares), constant=constant)
+        n_rows = len(held_out.rows)
+        rows.append({"model": model, "metric": name, **_row(estimate, n_rows, constant=constant)})
+    return pd.DataFrame(rows, columns=_tables.columns("metric"))
+
+
+def _row(estimate: MetricEstimate, n_rows: int, *, constant: bool) -> dict[str, object]:
+    few = f"{estimate.n} perturbations: no interval, no ranking" if estimate.reason == TOO_FEW else estimate.reason
+    missing = f"the function gives no number for {n_rows - estimate.n} of {n_rows}" if estimate.n < n_rows else ""
+    return {
+        "n": estimate.n,
+        "score": estimate.score,
+        "baseline": estimate.baseline,
+        "ceiling": estimate.ceiling,
+        "replicate": estimate.replicate,
+        "scaled": estimate.scaled,
+        "ci_low": estimate.low,
+        "ci_high": estimate.high,
+        "specific_gain": estimate.gain,
+        "p": estimate.p,
+        "note": "; ".join(part for part in (CONSTANT if constant else "", missing, few) if part),
+    }
