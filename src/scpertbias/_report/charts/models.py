@@ -25,6 +25,8 @@ def skill_map(d: Drawing) -> list[Chart]:
     if card.empty:
         return []
     drawn = card[card["skill"].notna() & card["specific_skill"].notna()]
+    if drawn.empty:
+        return []
     rows = drawn[
         ["model", "skill", "ci_low", "ci_high", "specific_skill", "specific_ci_low", "specific_ci_high", "n", "verdict"]
     ]
