@@ -80,7 +80,8 @@ def calibration(
         ax.plot(row.rate, y, "o", color=color, markersize=6)
         ax.vlines(row.nominal, y - 0.35, y + 0.35, colors="black", linewidth=1.2)
     labels = [
-        " ".join(part for part in (row.question, row.model, row.metric) if part).replace("_", " ") for row in rows
+        " ".join(part for part in (row.question, row.model, row.metric, f"({row.by})") if part).replace("_", " ")
+        for row in rows
     ]
     ax.set_yticks(range(len(rows)), labels, fontsize="small")
     ax.set_ylim(len(rows) - 0.4, -0.6)
