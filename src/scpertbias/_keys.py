@@ -6,7 +6,7 @@ ROOT = "scpertbias"
 """The one entry of ``uns`` that holds what this package stores."""
 
 MODEL_COLORS = "model_colors"
-"""The entry of ``uns`` beside it, where scanpy has its own too: the color of each model."""
+"""The entry of ``uns`` in the style of scanpy: the color of each model."""
 
 MODELS = "models"
 PROFILES = "profiles"

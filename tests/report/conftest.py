@@ -2,6 +2,7 @@
 
 import pytest
 
+import scpertbias as spb
 from scpertbias import _compat, _store
 from scpertbias._report.charts.drawing import Drawing
 from scpertbias._report.content import constant_models, content
@@ -22,6 +23,14 @@ def audit(small_audit):
 def tables():
     """The tables of an audit by name, without a row."""
     return {name: empty(name, audit=True) for name in NAMES}
+
+
+@pytest.fixture(scope="session")
+def other_models_audit():
+    """The screen of ``small_audit`` with another model, which predicts each perturbation by its neighbors."""
+    cells = spb.ds.simulate(1_500, 200, 12, rng=1)
+    net = spb.ds.simulate_net(cells, degree=4)
+    return spb.tl.audit(cells, net, models=("mean", "two_stage"), regimes=("full",), n_random=0)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from scpertbias._core.row_moments import MomentAccumulator
 from scpertbias._tables import columns
 from scpertbias.tl._calibrate import calibrate, null_screens_of
 
-QUICK = {"models": (), "covariates": (), "n_screens": 5}
+QUICK = {"models": (), "covariates": (), "n_screens": 4}
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ FLAGS = {
     "predictions": "--predictions",
     "kind": "--kind",
     "control": "--control",
+    "fitted_on": "--fitted-on",
     "obsm": "--obsm",
     "test": "--test",
     "net": "--net",
@@ -39,6 +40,7 @@ FLAGS = {
     "n_jobs": "--n-jobs",
     "cache": "--cache",
     "modality": "--modality",
+    "names": "--names",
     "command": "--train",
     "time_limit": "--train-time-limit",
 }

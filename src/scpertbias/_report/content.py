@@ -228,7 +228,7 @@ def _record(statement: Verdict | Statement) -> dict[str, Any]:
 
 
 def described(table: pd.DataFrame, axes: Mapping[str, str]) -> pd.DataFrame:
-    """Return one row a model of the full screen: what it predicts for a perturbation that it has not seen, and whose it is.
+    """Return one row per model of the full screen: its prediction for an unseen perturbation, and its citation.
 
     ``axes`` holds the axis of models that smooth over one; without predictions it is told by the model's name, as
     :func:`scpertbias.tl.audit` gives it.

@@ -1,4 +1,4 @@
-"""Figures."""
+"""Plots."""
 
 from ._attribution_agreement import attribution_agreement
 from ._balance import balance

@@ -38,7 +38,7 @@ def metric(
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.metric` was run on.
+        Data after :func:`scpertbias.tl.metric`.
     metric
         Name of the function; by default the last one.
     %(models)s
@@ -46,7 +46,7 @@ def metric(
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------

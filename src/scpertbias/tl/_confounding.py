@@ -114,8 +114,8 @@ def confounding(
     adata = adata.copy() if copy else adata
     _store.put(adata, confounding=table, composition=composition_table(screen, gene_sets, table))
     added(
-        "'confounding', a row for each axis, and for each axis and perturbation (adata.uns['scpertbias'])",
-        "'composition', a row for each perturbation and group of genes (adata.uns['scpertbias'])",
+        "'confounding', one row per axis, and per axis and perturbation (adata.uns['scpertbias'])",
+        "'composition', one row per perturbation and group of genes (adata.uns['scpertbias'])",
     )
     return adata if copy else None
 
@@ -136,7 +136,7 @@ def confounding_table(
     sets
         From :func:`scpertbias.tl._gene_sets.measured_sets`.
     n_random
-        Number of random sets for comparison; None: as needed for the number of sets.
+        Number of random sets for comparison; None: enough for the number of sets.
     rng
         Seed or generator.
     """

@@ -7,19 +7,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from ...pl._perturbations import STYLES
 from ...tl._effects import Effects
 from ..numbers import known, number, short
 from ..verdicts.scorecard import Standing
 
-KIND_COLORS = {
-    "specific": "#2a9d6f",
-    "mostly shared": "#d9822b",
-    "targets a confounder gene": "#b0588f",
-    "weak": "#5a9bd4",
-    "target gene only": "#c2a83e",
-    "not detected": "#9aa1ab",
-    "too few cells": "#c3c8cf",
-}
+KIND_COLORS = {kind: color for kind, (_, color) in STYLES.items()} | {"target gene only": "#b9a044"}
 REST, REST_OF = "var(--rest)", "#7b828c"
 OBSERVED_COLOR, BASELINE_COLOR, CEILING_COLOR = "var(--ink)", "#7b828c", "#2a9d6f"
 

@@ -128,7 +128,7 @@ def skill_forest(d: Drawing) -> list[Chart]:
             "rows",
             "Skill of every model",
             "Right of 0, a model has a lower squared error than the mean baseline; 1 is the noise ceiling. Lines are 95% "
-            "intervals. The correlation of a constant prediction says nothing, so it is not drawn.",
+            "intervals. The correlation of a constant prediction is not informative and not drawn.",
             'spb.pl.score(mdata, "l2_skill")',
             rows,
             ["model"],

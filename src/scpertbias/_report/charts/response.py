@@ -19,11 +19,13 @@ LEAST_SHARE = 0.02
 
 
 def shares(d: Drawing) -> list[Chart]:
-    """Return the share of the response on every axis, beside that of random genes and of a typical perturbation."""
+    """Return the share of the response on every axis, with those of random genes and of a typical perturbation."""
     table = d.of_full("confounding", level="screen")
     if table.empty:
         return []
-    table = notable(table)
+    table = notable(table[table["share"].notna()])
+    if table.empty:
+        return []
     beyond = table["beyond"].eq(True).fillna(False).astype(bool)
     rows = pd.DataFrame(
         {

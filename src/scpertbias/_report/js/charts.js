@@ -1,6 +1,8 @@
 // The kinds of figures. Each takes a spec ({rows, keys, …}), a width and what was chosen, and returns an svg.
 const CHARTS = {};
-const shadeOf = (spec, name, fallback = "var(--accent)") => spec.colors?.[name] ?? DATA.colors?.[name] ?? fallback;
+// Stored colors are made for white paper; in the dark they are mixed with white.
+const lit = (color) => (color.startsWith("#") ? `color-mix(in srgb, ${color} var(--mix), white)` : color);
+const shadeOf = (spec, name, fallback = "var(--accent)") => lit(spec.colors?.[name] ?? DATA.colors?.[name] ?? fallback);
 
 function legend(spec, names, width, left = 4) {
   const group = draw("g", { class: "legend" });
@@ -99,7 +101,7 @@ CHARTS.rows = (spec, width, chosen = {}) => {
   const left = narrow ? 10 : Math.min(Math.max(90, ...names.map((n) => wide(n) + 18)), width * 0.32);
   const right = narrow ? 14 : textWidths.reduce((a, b) => a + b, 12);
   const step = narrow ? 42 : spec.step ?? 26;
-  const key = legend(spec, (spec.series ?? []).filter((s) => s.title && spec.series.length > 1).map((s) => ({ name: s.title, color: s.color ?? "var(--accent)", shape: s.shape })), width);
+  const key = legend(spec, (spec.series ?? []).filter((s) => s.title && spec.series.length > 1).map((s) => ({ name: s.title, color: lit(s.color ?? "var(--accent)"), shape: s.shape })), width);
   const groups = spec.group ? [...new Set(use.map((i) => c[spec.group][i]))] : [];
   const top = key.height + (spec.x.refs?.some((r) => r.label) || texts.length ? 24 : 10);
   const height = top + use.length * step + groups.length * 26 + 44;
@@ -146,7 +148,7 @@ CHARTS.rows = (spec, width, chosen = {}) => {
 };
 function estimate(row, s, c, i, sx, y) {
   const v = c[s.field][i];
-  const own = s.color ? { stroke: s.color, fill: s.color } : {};
+  const own = s.color ? { stroke: lit(s.color), fill: lit(s.color) } : {};
   if (s.shape === "box") {
     if (known(c[s.low][i])) row.append(draw("rect", { x: sx(c[s.low][i]), y: y - 7, width: Math.max(sx(c[s.high][i]) - sx(c[s.low][i]), 1.5), height: 14, class: "chance" }));
     return;
@@ -168,7 +170,7 @@ CHARTS.boxes = (spec, width) => {
   const narrow = width < NARROW;
   const left = narrow ? 10 : Math.min(Math.max(90, ...groups.map((n) => wide(n) + 18)), width * 0.32);
   const step = narrow ? 58 : 40;
-  const key = legend(spec, (spec.ticks ?? []).map((t) => ({ name: t.title, color: t.color, shape: "tick" })), width);
+  const key = legend(spec, (spec.ticks ?? []).map((t) => ({ name: t.title, color: lit(t.color), shape: "tick" })), width);
   const top = key.height + 10;
   const height = top + groups.length * step + 44;
   const svg = canvas(width, height, spec.label);
@@ -201,7 +203,7 @@ CHARTS.boxes = (spec, width) => {
     });
     for (const t of spec.ticks ?? []) {
       const v = own.map((i) => c[t.field][i]).filter(known).sort((a, b) => a - b);
-      if (v.length) svg.append(draw("line", { x1: sx(v[v.length >> 1]), x2: sx(v[v.length >> 1]), y1: y - 14, y2: y + 14, stroke: t.color, class: "tick" }));
+      if (v.length) svg.append(draw("line", { x1: sx(v[v.length >> 1]), x2: sx(v[v.length >> 1]), y1: y - 14, y2: y + 14, stroke: lit(t.color), class: "tick" }));
     }
   });
   return svg;
@@ -212,7 +214,7 @@ CHARTS.stack = (spec, width) => {
   const c = columnsOf(spec.rows);
   const narrow = width < NARROW;
   const use = Array.from(c[spec.names], (_, i) => i).slice(0, narrow ? 30 : spec.most ?? 150);
-  const key = legend(spec, spec.series.map((s) => ({ name: s.title, color: s.color, shape: "box" })), width);
+  const key = legend(spec, spec.series.map((s) => ({ name: s.title, color: lit(s.color), shape: "box" })), width);
   const left = narrow ? 96 : 46;
   const column = narrow ? 17 : Math.min((width - left - 14) / use.length, 34);
   const labelled = !narrow && column >= 13;
@@ -233,7 +235,7 @@ CHARTS.stack = (spec, width) => {
       const [a, b] = [s(Math.min(sum, 1)), s(Math.min(sum + v, 1))];
       const place = narrow ? { x: a, y: key.height + 12 + k * column, width: b - a, height: column - 3 }
         : { x: left + k * column + 0.5, y: b, width: Math.max(column - 1, 1), height: a - b };
-      if (v > 0) bar.append(draw("rect", { ...place, fill: part.color }));
+      if (v > 0) bar.append(draw("rect", { ...place, fill: lit(part.color) }));
       sum += v;
     }
     if (narrow) bar.append(letters(left - 6, key.height + 12 + k * column + 11, c[spec.names][i], { size: SMALL, anchor: "end", kind: "name", room: left - 10 }));
@@ -276,7 +278,7 @@ CHARTS.heat = (spec, width, chosen = {}) => {
     if (grouped && ends) {
       const [x1, x2] = [left + start * cell, x + cell];
       svg.append(draw("line", { x1: x1 + 2, x2: x2 - 2, y1: 20, y2: 20, class: "rule" }));
-      svg.append(letters((x1 + x2) / 2, 14, groups[j], { size: SMALL, anchor: "middle", room: x2 - x1 - 2, kind: "strong" }));
+      if (wide(groups[j], SMALL) * 0.7 < x2 - x1) svg.append(letters((x1 + x2) / 2, 14, groups[j], { size: SMALL, anchor: "middle", room: x2 - x1 - 2, kind: "strong" }));
       start = k + 1;
     }
   });

@@ -56,8 +56,8 @@ function shares(i, width) {
 function modelCard(model, i, genes, width) {
   const c = columnsOf(EXPLORE.models[model]);
   const predicted = c.predicted ? genes.of(c.predicted) : [];
-  const title = make("h4", {}, make("i", { class: "swatch", "data-color": DATA.colors[model] }), model);
-  title.firstChild.style.background = DATA.colors[model];
+  const title = make("h4", {}, make("i", { class: "swatch" }), model);
+  title.firstChild.style.background = lit(DATA.colors[model] ?? "var(--accent)");
   if (!predicted.some(known)) return make("article", {}, title, make("p", { class: "how" }, EXPLORE.stored ? "No prediction for this perturbation." : "Predictions are not stored in this audit."));
   const both = [...genes.effect, ...predicted].filter(known);
   const most = Math.max(...both.map(Math.abs)) * 1.08;

@@ -4,10 +4,10 @@ const PICKED = ["model", "perturbation", "gene"];
 
 function describe(spec, i, chosen) {
   if (spec.matrix) {
-    const { rows, columns } = spec.matrix;
+    const { rows, columns, groups } = spec.matrix;
     const [r, j] = [Math.floor(i / columns.length), i % columns.length];
     const values = heatValues(spec, columnsOf(spec.matrix.layers), chosen);
-    return [`${rows[r]} · ${columns[j]}`, `${spec.value}: ${number(values[i])}`];
+    return [`${rows[r]} · ${columns[j]}`, groups[j], `${spec.value}: ${number(values[i])}`].filter(Boolean);
   }
   const c = columnsOf(spec.rows);
   return spec.tips.map((tip, k) => {
@@ -111,6 +111,10 @@ const plain = (v) => (v === null || v === undefined || Number.isNaN(v) ? "" : St
 
 // An svg file that needs no style sheet: the light colors are written into each element.
 const WRITTEN = ["fill", "stroke", "stroke-width", "stroke-dasharray", "fill-opacity", "opacity", "font-weight", "font-family", "font-size", "stroke-opacity"];
+function plainColor(text) {
+  const parts = /^color\(srgb ([\d.e-]+) ([\d.e-]+) ([\d.e-]+)/.exec(text);
+  return parts ? `rgb(${parts.slice(1).map((v) => Math.round(255 * v)).join(", ")})` : text;
+}
 function standalone(svg) {
   document.documentElement.dataset.theme = "light";
   const picked = svg.classList.contains("picked");
@@ -120,7 +124,7 @@ function standalone(svg) {
   from.forEach((node, i) => {
     const style = getComputedStyle(node);
     for (const name of WRITTEN) {
-      const value = style.getPropertyValue(name);
+      const value = plainColor(style.getPropertyValue(name));
       if (value && value !== "none" && !(name.endsWith("opacity") && value === "1")) to[i].setAttribute(name, value);
       else if (name === "fill" && value === "none") to[i].setAttribute("fill", "none");
     }
