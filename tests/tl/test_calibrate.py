@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,10 +132,7 @@ def test_table_and_choices(screen, nested):
     )
     table = spb.get.calibration(calibrated)
     assert table.columns.tolist() == columns("calibration")
-    with joblib.parallel_config("threading"):
-        again = calibrate(
-            screen, n_screens=2, models=("mean", "no_change"), covariates=(), batch_key="batch", n_jobs=2, copy=True
-        )
+    again = calibrate(screen, n_screens=2, models=("mean", "no_change"), covariates=(), batch_key="batch", copy=True)
     pd.testing.assert_frame_equal(spb.get.calibration(again), table)
     mdata = spb.tl.audit(calibrated, batch_key="batch", models=(), covariates=(), regimes=("full",), n_random=0)
     pd.testing.assert_frame_equal(spb.get.calibration(mdata), table)
