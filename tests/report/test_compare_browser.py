@@ -47,14 +47,14 @@ def test_axe_finds_nothing_serious(browser, compared_page):
 def test_the_reference_is_chosen_and_kept_in_the_address(browser, compared_page):
     page = opened(browser, compared_page)
     all_drawn(page)
-    first = page.inner_text("#figure-pairs svg")
+    first = page.text_content("#figure-pairs svg")
     page.select_option("#figure-pairs select", "ridge · first")
     until(page, "location.hash.includes('pairs')")
     assert state(page)["f.pairs.reference"] == "ridge · first"
-    assert page.inner_text("#figure-pairs svg") != first
+    assert page.text_content("#figure-pairs svg") != first
     again = opened(browser, compared_page, at=page.evaluate("location.hash"))
     all_drawn(again)
-    assert again.inner_text("#figure-pairs svg") == page.inner_text("#figure-pairs svg")
+    assert again.text_content("#figure-pairs svg") == page.text_content("#figure-pairs svg")
 
 
 def test_figures_are_saved(browser, compared_page, tmp_path):
@@ -63,6 +63,7 @@ def test_figures_are_saved(browser, compared_page, tmp_path):
     page.click("#figure-forest .menu summary")
     with page.expect_download() as download:
         page.click("#figure-forest .menu button:has-text('TSV')")
-    rows = list(csv.DictReader(Path(download.value.path()).open(encoding="utf-8"), delimiter="\t"))
+    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    rows = list(csv.DictReader(lines, delimiter="\t"))
     assert {"group", "audit", "estimate", "ci_low", "ci_high"} <= set(rows[0])
     assert {row["audit"] for row in rows} == {"all", "second"}
