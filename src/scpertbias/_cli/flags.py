@@ -27,6 +27,7 @@ FLAGS = {
     "predictions": "--predictions",
     "kind": "--kind",
     "control": "--control",
+    "fitted_on": "--fitted-on",
     "obsm": "--obsm",
     "test": "--test",
     "net": "--net",

@@ -132,7 +132,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     say(f"reading {args.file}")
     adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
     net, sets = (None if path is None else read_net(path) for path in (args.net, args.sets))
-    how = {name: vars(args)[name] for name in ("kind", "control", "obsm", "test")}
+    how = {name: vars(args)[name] for name in ("kind", "control", "fitted_on", "obsm", "test")}
     external = predictions_by_model(args.predictions or [], how)
     with noted(say) as notes:
         if args.species != "human":

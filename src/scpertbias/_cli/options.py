@@ -215,6 +215,8 @@ def _models(command: argparse.ArgumentParser) -> None:
         help="what --predictions and --train are: expression, or changes against control (%(default)s)")  # fmt: skip
     add("--control", choices=("observed", "predicted"), default="observed",
         help="control that predicted changes start from (%(default)s)")  # fmt: skip
+    add("--fitted-on", choices=("this", "other"), default="this",
+        help="screen that the models of --predictions were fitted on (%(default)s)")  # fmt: skip
     add("--obsm", metavar="NAME", help="slot of a predicted .h5ad to read instead of its X")
     add("--test", action="append", metavar="NAME",
         help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip

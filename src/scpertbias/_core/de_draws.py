@@ -62,12 +62,12 @@ class DeDraws:
         for shift, observed in zip(self.shifts, self.observed, strict=True):
             by_half = [changes - weights @ shift[own] for own, _ in ORDERS]
             drawn.append(de_scores(by_half, [observed[other] for _, other in ORDERS]))
-        return {name: _recentered(np.array([scores[name] for scores in drawn]), len(self.rows)) for name in DE_SCORES}
+        shape = len(self.shifts), len(self.rows)
+        return {name: _recentered(np.array([scores[name] for scores in drawn]).reshape(shape)) for name in DE_SCORES}
 
 
-def _recentered(scores: FloatArray, n_rows: int) -> FloatArray:
+def _recentered(scores: FloatArray) -> FloatArray:
     """Scores less their mean over draws (B, rows); 0 where a draw has too few calls for one."""
-    scores = scores.reshape(-1, n_rows)
     known = np.isfinite(scores)
     mean = np.where(known, scores, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     return np.where(known, scores - mean, 0.0)

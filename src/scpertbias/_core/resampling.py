@@ -14,8 +14,6 @@ from scpertbias._core.arrays import FloatArray, IntArray
 
 MIN_PERTURBATIONS = 10
 MIN_UNITS = MIN_PERTURBATIONS
-MANY, FEW = 50, 20
-"""Intervals of fewer perturbations, or of fewer in effect, are approximate."""
 CONFIDENCE = 0.95
 NORMAL = float(norm.ppf((1 + CONFIDENCE) / 2))
 MIN_FREEDOM = 2.0
@@ -68,11 +66,6 @@ class Estimate:
     high: float = np.nan
     p: float = np.nan
     reason: str = ""
-
-
-def is_approximate(n: float, n_effective: float) -> bool:
-    """Whether an interval rests on so few perturbations, in number or in effect, that it is approximate."""
-    return bool(n < MANY or n_effective < FEW)
 
 
 def effective_number(terms: FloatArray) -> float:

@@ -21,7 +21,7 @@ from .._core.noise import NoiseShape
 
 @dataclass(frozen=True)
 class ControlNoise:
-    """Derivatives of the scores of one model by the control, row by row of its scores.
+    """Derivatives of the scores of one model by what all perturbations are compared with, row by row of its scores.
 
     ``derivatives`` are by the name of the column that holds the score, its baseline or its ceiling. ``draws`` holds for
     those that have none what they are with other control means, of ``drawn_rows``.
@@ -35,11 +35,16 @@ class ControlNoise:
     drawn_rows: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def variance(self, coefficients: Mapping[str, FloatArray]) -> float:
-        """Variance of a statistic that changes by coefficients (R) times the columns."""
+        """Variance of a statistic that changes by coefficients (R) times the columns.
+
+        Training means of different folds share nearly all perturbations, so their noise counts as one.
+        """
         if self.draws.keys() >= coefficients.keys():
             return variance_over_draws(self.draws, self.drawn_rows, coefficients)
-        along = np.asarray(sum(self.derivatives[name].along(c) for name, c in coefficients.items()))
-        return variance_of(self.blocks, along)
+        used = [(self.derivatives[name], c) for name, c in coefficients.items()]
+        of_control = variance_of(self.blocks, np.asarray(sum(derivative.along(c) for derivative, c in used)))
+        of_training = sum(derivative.of_training_along(c) for derivative, c in used)
+        return of_control + float(np.mean(np.square(of_training)))
 
     def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
         """Variance of a sum of squared errors: products with errors, and control noise alone.

@@ -54,6 +54,11 @@ class Reference:
         return DeTruth.of(self.screen.moments, self.rows, self.genes, self.truth.z, targets)
 
     @cached_property
+    def vectors(self) -> FloatArray:
+        """Noise vectors on the genes that are scored."""
+        return self.shape.some(self.genes)
+
+    @cached_property
     def draws(self) -> DeDraws:
         """The changes of some held-out perturbations with other control means."""
         return DeDraws.of(self.changes, self.blocks, self.split == "test")
@@ -68,7 +73,7 @@ class Reference:
     @cached_property
     def baseline_derivatives(self) -> dict[str, Derivative]:
         """How the scores of the baseline move with the control, by their columns."""
-        derivatives = score_derivatives(self.baseline, self.truth, self.held_by_baseline, self.blocks)
+        derivatives = score_derivatives(self.baseline, self.truth, self.held_by_baseline, self.blocks, self.vectors)
         return {f"{name}_baseline": derivative for name, derivative in derivatives.items()}
 
     def control_noise(self, predictions: FloatArray, held: NoiseWeights, shares: FloatArray) -> ControlNoise:
@@ -77,8 +82,8 @@ class Reference:
         ``shares`` (S, or R × S) are the control weights of the truth in their place.
         """
         truth = self.truth
-        ceilings = ceiling_derivatives(truth, shares, self.blocks)
-        derivatives = score_derivatives(predictions, truth, held, self.blocks) | self.baseline_derivatives
+        ceilings = ceiling_derivatives(truth, shares, self.blocks, self.vectors)
+        derivatives = score_derivatives(predictions, truth, held, self.blocks, self.vectors) | self.baseline_derivatives
         derivatives |= {f"{name}_ceiling": derivative for name, derivative in ceilings.items()}
         draws = self.draws.deviations(predictions, held.control) | self.baseline_draws
         return ControlNoise(truth, self.blocks, self.shape, derivatives, draws, self.draws.rows)
