@@ -101,7 +101,7 @@ def scores_of_truth(seed, n_cells, n_control, plant, n_perturbations=40):
     effects = pd.DataFrame(world.truth["effects"], names, genes)
     mean = pd.DataFrame(np.tile(effects.drop(test).mean(), (len(test), 1)), test, genes)
     for name, table in (("truth", effects.loc[test]), ("mean effect", mean)):
-        spb.tl.add_predictions(profiles, table, key_added=name, kind="delta", test=test)
+        spb.tl.add_predictions(profiles, table, key_added=name, kind="delta", fitted_on="other", test=test)
     spb.tl.score(profiles)
     table = spb.get.scores(profiles, split="test").set_index("model")
     known = (

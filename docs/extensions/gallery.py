@@ -15,7 +15,7 @@ CARD = """\
 :::{{grid-item-card}} pl.{name}
 :link: /api/generated/scpertbias.pl.{name}
 :link-type: doc
-:img-bottom: /{image}
+:img-top: /{image}
 
 {text}
 :::

@@ -12,7 +12,7 @@ from scpertbias._cli.options import parser
     ("text", "expected"),
     [
         ("Pool them with label_map='targets', or pass it.", "Pool them with --label-map targets, or pass it."),
-        ("`label_map` matches no label", "--label-map names no label"),
+        ("`label_map` matches no label", "--label-map matches no label"),
         ("Pass batch_key='gem group'.", "Pass --batch 'gem group'."),
         ("Pass batch_key='gem, group'.", "Pass --batch '\"gem, group\"'."),
         ("Pass reference='a, b'.", "Pass --reference 'a, b'."),
@@ -23,7 +23,7 @@ from scpertbias._cli.options import parser
         ("Pass target_sum=1 for factors", "Pass --target-sum 1 for factors"),
         ("`control='predicted'`, but", "--control predicted, but"),
         ("batch_key=None", "--batch none"),
-        ("or name the layer (layer=).", "or name the layer that holds it (--layer)."),
+        ("or name the layer (layer=).", "or name the layer (--layer)."),
         ("the control of the models and a test layer", "the control of the models and a test layer"),
         ("obs['split_key'] and var[\"gene_symbols\"]", "obs['split_key'] and var[\"gene_symbols\"]"),
         ("names of 'gene_symbols' in my_column", "names of 'gene_symbols' in my_column"),

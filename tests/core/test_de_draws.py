@@ -63,7 +63,9 @@ def test_rows_have_calls_and_are_among_those_that_are_asked_for(monkeypatch):
     assert len(few.rows) == 2
     assert few.rows[0] < few.rows[1]
     null, blocks = truth_of(*draw(4))
-    assert len(DeDraws.of(null, blocks, EVERY).rows) == 0
+    none = DeDraws.of(null, blocks, EVERY)
+    assert len(none.rows) == 0
+    assert {values.shape for values in none.deviations(np.zeros((P, 60)), np.zeros((P, 3))).values()} == {(0, 0)}
 
 
 def test_some_rows_stand_for_all():

@@ -62,8 +62,8 @@ class DeDraws:
         for shift, observed in zip(self.shifts, self.observed, strict=True):
             by_half = [changes - weights @ shift[own] for own, _ in ORDERS]
             drawn.append(de_scores(by_half, [observed[other] for _, other in ORDERS]))
-        shape = len(drawn), len(self.rows)
-        return {name: _recentered(np.reshape([scores[name] for scores in drawn], shape)) for name in DE_SCORES}
+        shape = len(self.shifts), len(self.rows)
+        return {name: _recentered(np.array([scores[name] for scores in drawn]).reshape(shape)) for name in DE_SCORES}
 
 
 def _recentered(scores: FloatArray) -> FloatArray:

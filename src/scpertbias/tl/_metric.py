@@ -11,6 +11,7 @@ from anndata import AnnData
 
 from .. import _results, _store, _tables, _validate
 from .._core.any_metric import PER, MetricFunction
+from .._core.de import DE_METRICS, DE_SCORES
 from .._core.metric_estimate import MetricEstimate, MetricJudge
 from .._core.mismatch import permutations
 from .._core.resampling import TOO_FEW
@@ -26,7 +27,7 @@ BEST = ("higher", "lower")
 @docs.dedent
 def metric(
     adata: AnnData,
-    function: Callable[..., Any],
+    function: Callable[..., Any] | str,
     *,
     name: str,
     best: Literal["higher", "lower"] = "higher",
@@ -47,7 +48,9 @@ def metric(
     %(adata)s
     function
         Called as ``function(predicted, observed, control)``. It takes arrays (perturbations × genes twice, and genes) and
-        returns one value per perturbation. Or it takes vectors and returns one number.
+        returns one value per perturbation. Or it takes vectors and returns one number. ``"de_direction"``,
+        ``"de_auprc"``, ``"de_spearman"`` and ``"de_nmae"`` are the scores of differential expression of
+        :func:`scpertbias.tl.score`; ``best``, ``uses_control`` and ``per`` are then set.
     name
         Name of the metric; rows of that name are replaced.
     best
@@ -107,6 +110,9 @@ def metric(
     """
     _validate.choice(best, BEST, argument="best")
     _validate.choice(per, PER, argument="per")
+    if isinstance(function, str):
+        _validate.choice(function, DE_SCORES, argument="function")
+        best, uses_control, per = ("higher" if DE_METRICS[function].higher_is_better else "lower"), True, "perturbation"
     inputs = read_inputs(adata, models, need_models=True)
     table = metric_table(
         inputs,
@@ -131,7 +137,7 @@ def metric(
 
 def metric_table(
     inputs: Inputs,
-    function: Callable[..., Any],
+    function: Callable[..., Any] | str,
     *,
     name: str,
     records: Mapping[str, Mapping[str, Any]],
@@ -145,7 +151,7 @@ def metric_table(
     """Return the rows of one function; ``records`` are those of the models."""
     shares, held = (of(records, inputs.screen) for of in (_results.control_weights, _results.noise_weights))
     seed = int(np.random.default_rng(rng).integers(2**63))
-    called = MetricFunction(function, per=per)
+    called = None if isinstance(function, str) else MetricFunction(function, per=per)
     judges: dict[object, MetricJudge] = {}
     rows = []
     for model, table in inputs.predictions.items():
@@ -156,7 +162,7 @@ def metric_table(
             continue
         if held_out.key not in judges:
             judges[held_out.key] = MetricJudge(
-                function=called,
+                function=called or held_out.de_function(inputs.screen, str(function)),
                 data=held_out.data,
                 higher_is_better=best == BEST[0],
                 uses_control=uses_control,

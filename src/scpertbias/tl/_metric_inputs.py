@@ -11,6 +11,7 @@ from .._core.any_metric import Observations, Prediction, snapped
 from .._core.arrays import FloatArray, IntArray
 from .._core.ceilings import ROUNDING, row_norm
 from .._core.control_variance import ControlBlocks
+from .._core.de_metric import DeFunction
 from .._core.noise import noise_parts, response_known
 from .._moments import Screen
 from ._compared import HeldOut, common
@@ -51,6 +52,11 @@ class MetricInputs:
             moves = np.asarray(prediction.effect.any(axis=1))
             prediction = Prediction(prediction.effect, np.where(moves[:, None], weights, 0.0))
         return prediction
+
+    def de_function(self, screen: Screen, name: str) -> DeFunction:
+        """Return a score of differential expression of these perturbations on these genes."""
+        merged = screen.merged
+        return DeFunction.of(name, merged.moments, self.rows, self.genes, merged.target_genes(self.rows)[:, self.genes])
 
     def shared(self, shares: FloatArray | None) -> FloatArray:
         """Return the control weights of the truth as a prediction of that kind (rows × batches)."""

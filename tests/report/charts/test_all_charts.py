@@ -48,7 +48,9 @@ def test_an_audit_without_models_has_figures_of_the_screen(drawing):
         for name, table in drawing.tables.items()
     }
     bare = type(drawing)(**{**drawing.__dict__, "tables": tables, "card": drawing.card.head(0)})
-    assert {chart.section for chart in charts(bare)} == {"screen", "response"}
+    without_models = charts(bare)
+    assert {chart.section for chart in without_models} == {"hero", "screen", "response"}
+    assert [chart.name for chart in without_models if chart.section == "hero"] == ["perturbations"]
 
 
 def test_without_profiles_figures_of_tables_remain(drawing):

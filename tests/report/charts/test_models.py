@@ -14,9 +14,12 @@ def test_constants_that_the_baseline_equals_are_one_mark_at_the_origin(drawing):
 
 
 def test_models_without_an_interval_are_named(drawing):
-    card = drawing.card.assign(specific_skill=np.nan)
+    first, second = drawing.card["model"]
+    card = drawing.card.assign(skill=0.1, ci_low=0.0, ci_high=0.2, specific_skill=[0.0, np.nan])
     (chart,) = skill_map(type(drawing)(**{**drawing.__dict__, "card": card}))
-    assert all(model in chart.reading for model in card["model"])
+    assert chart.reading.endswith(f"Not drawn, as without an interval: {second}.")
+    assert first not in chart.reading
+    assert skill_map(type(drawing)(**{**drawing.__dict__, "card": card.assign(specific_skill=np.nan)})) == []
 
 
 def test_the_forest_has_every_model_but_the_baseline(drawing):

@@ -25,6 +25,8 @@ def skill_map(d: Drawing) -> list[Chart]:
     if card.empty:
         return []
     drawn = card[card["skill"].notna() & card["specific_skill"].notna()]
+    if drawn.empty:
+        return []
     rows = drawn[
         ["model", "skill", "ci_low", "ci_high", "specific_skill", "specific_ci_low", "specific_ci_high", "n", "verdict"]
     ]
@@ -128,7 +130,7 @@ def skill_forest(d: Drawing) -> list[Chart]:
             "rows",
             "Skill of every model",
             "Right of 0, a model has a lower squared error than the mean baseline; 1 is the noise ceiling. Lines are 95% "
-            "intervals. The correlation of a constant prediction is not informative and not drawn.",
+            "intervals. Correlations of constant predictions are not drawn.",
             'spb.pl.score(mdata, "l2_skill")',
             rows,
             ["model"],

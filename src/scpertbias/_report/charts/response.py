@@ -26,26 +26,7 @@ def shares(d: Drawing) -> list[Chart]:
     table = notable(table[table["share"].notna()])
     if table.empty:
         return []
-    beyond = table["beyond"].eq(True).fillna(False).astype(bool)
-    rows = pd.DataFrame(
-        {
-            "axis": [axis_name(axis) for axis in table["axis"]],
-            "kind": ["Gene sets" if kind == "genes" else "Directions" for kind in table["kind"]],
-            **{
-                name: table[name].to_numpy(np.float64)
-                for name in ("share", "ci_low", "ci_high", "null", "typical", "p")
-            },
-            "beyond": [int(value) for value in beyond],
-            "top_genes": table["top_genes"].astype(str).to_numpy(),
-        }
-    )
-    rows["text"] = [
-        f"{percent(r['share'])} ({percent_interval(r['ci_low'], r['ci_high'])})"
-        if np.isfinite(r["ci_low"])
-        else percent(r["share"])
-        for r in rows.to_dict("records")
-    ]
-    rows["genes"] = [" ".join(text.split()[:3]) for text in rows["top_genes"]]
+    rows = _share_rows(table)
     options = {
         "names": "axis",
         "group": "kind",
@@ -91,6 +72,31 @@ def shares(d: Drawing) -> list[Chart]:
             options,
         )
     ]
+
+
+def _share_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per axis, with its numbers also as text."""
+    beyond = table["beyond"].eq(True).fillna(False).astype(bool)
+    rows = pd.DataFrame(
+        {
+            "axis": [axis_name(axis) for axis in table["axis"]],
+            "kind": ["Gene sets" if kind == "genes" else "Directions" for kind in table["kind"]],
+            **{
+                name: table[name].to_numpy(np.float64)
+                for name in ("share", "ci_low", "ci_high", "null", "typical", "p")
+            },
+            "beyond": [int(value) for value in beyond],
+            "top_genes": table["top_genes"].astype(str).to_numpy(),
+        }
+    )
+    rows["text"] = [
+        f"{percent(r['share'])} ({percent_interval(r['ci_low'], r['ci_high'])})"
+        if np.isfinite(r["ci_low"])
+        else percent(r["share"])
+        for r in rows.to_dict("records")
+    ]
+    rows["genes"] = [" ".join(text.split()[:3]) for text in rows["top_genes"]]
+    return rows
 
 
 def composition(d: Drawing) -> list[Chart]:

@@ -32,7 +32,10 @@ function unpack(column) {
   for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
   if (column.type === "f32") return new Float32Array(bytes.buffer);
   const words = new Uint16Array(bytes.buffer);
-  return column.type === "u16" ? words : Float32Array.from(words, half);
+  if (column.type === "u16") return words;
+  const values = new Float32Array(words.length);
+  for (let i = 0; i < words.length; i += 1) values[i] = half(words[i]);
+  return values;
 }
 function half(bits) {
   const sign = bits & 0x8000 ? -1 : 1;

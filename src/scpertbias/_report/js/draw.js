@@ -55,7 +55,7 @@ function written(axis, ticks) {
 }
 
 function axisBelow(svg, scale, y, axis, top) {
-  const ticks = steps(scale.low, scale.high, clamp((scale.to - scale.from) / 90, 2, 9));
+  const ticks = steps(scale.low, scale.high, clamp((scale.to - scale.from) / 90, 3, 9));
   const write = written(axis, ticks);
   const group = draw("g", { class: "axis" });
   for (const tick of ticks) {

@@ -1,7 +1,8 @@
 // One perturbation: what is known of it, its strongest genes, and what each model predicts of them.
 const EXPLORE = DATA.explore;
 const dialog = byId("explore");
-const placeOf = new Map((EXPLORE?.rows.perturbation ?? []).map((name, i) => [name, i]));
+const explorable = EXPLORE ? columnsOf(EXPLORE.rows).perturbation : [];
+const placeOf = new Map(explorable.map((name, i) => [name, i]));
 const canExplore = (name) => placeOf.has(name);
 
 function factsOf(i) {
@@ -58,9 +59,6 @@ function modelCard(model, i, genes, width) {
   const predicted = c.predicted ? genes.of(c.predicted) : [];
   const title = make("h4", {}, make("i", { class: "swatch" }), model);
   title.firstChild.style.background = lit(DATA.colors[model] ?? "var(--accent)");
-  if (!predicted.some(known)) return make("article", {}, title, make("p", { class: "how" }, EXPLORE.stored ? "No prediction for this perturbation." : "Predictions are not stored in this audit."));
-  const both = [...genes.effect, ...predicted].filter(known);
-  const most = Math.max(...both.map(Math.abs)) * 1.08;
   const text = (v, write = number) => (v && known(v[i]) ? write(v[i]) : "–");
   const stats = make("dl", { class: "stats" });
   for (const [name, value, tip] of [
@@ -68,7 +66,12 @@ function modelCard(model, i, genes, width) {
     ["relative error", text(c.relative_error), "Error divided by that of the mean baseline; below 1 is better"],
     ["on axis", text(c.on, percent), "Predicted move along the shared axis, as a share of the observed one"],
     ["off axis", text(c.off), "Cosine of predicted and observed effects off the shared axis"],
-  ]) stats.append(make("div", {}, make("dt", { "data-tip": tip, tabindex: "0" }, name), make("dd", {}, value)));
+  ]) if (value !== "–" || predicted.some(known)) stats.append(make("div", {}, make("dt", { "data-tip": tip, tabindex: "0" }, name), make("dd", {}, value)));
+  if (!predicted.some(known)) {
+    return make("article", {}, title, make("p", { class: "how" }, EXPLORE.stored ? "No prediction for this perturbation." : "Predictions are not stored in this audit."), stats);
+  }
+  const both = [...genes.effect, ...predicted].filter(known);
+  const most = Math.max(...both.map(Math.abs)) * 1.08;
   const spec = {
     chart: "scatter", name: model, label: `Predicted against observed, ${model}`, rows: { gene: genes.gene, effect: genes.effect, low: genes.low, high: genes.high, predicted, model: genes.gene.map(() => model) },
     keys: ["gene"], tips: [...EFFECT_TIPS, { field: "predicted", title: "predicted" }], color: "model", diagonal: true, radius: 3.5, small: 250, left: 40,
@@ -99,7 +102,7 @@ function fill(name) {
         make("div", { class: "models" }, ...models.map((model) => modelCard(model, i, genes, each)))));
     } else parts.push(make("p", { class: "how" }, "No model predicts an unseen perturbation here."));
   } else {
-    parts.push(make("p", { class: "note" }, "Profiles are not stored in this audit, so genes and predictions cannot be shown."), block("Share of its effect on each axis", "", shares(i, half)));
+    parts.push(make("p", { class: "notice" }, "Profiles are not stored in this audit, so genes and predictions cannot be shown."), block("Share of its effect on each axis", "", shares(i, half)));
   }
   body.replaceChildren(...parts);
   body.scrollTop = 0;
@@ -108,12 +111,11 @@ function fill(name) {
 function explore() {
   const name = state.get("p");
   if (!name || !canExplore(name)) { if (dialog.open) dialog.close(); return; }
-  if (!dialog.open) dialog.showModal();
+  if (!dialog.open) { dialog.showModal(); dialog.querySelector(".body").focus(); }
   fill(name);
 }
 function move(by) {
-  const names = EXPLORE.rows.perturbation;
-  put({ p: names[(placeOf.get(state.get("p")) + by + names.length) % names.length] });
+  put({ p: explorable[(placeOf.get(state.get("p")) + by + explorable.length) % explorable.length] });
 }
 if (EXPLORE) {
   listen("p", explore);

@@ -27,7 +27,7 @@ function valueOf(tip, c, i) {
 function alive(svg, spec, chosen) {
   const lines = (node) => describe(spec, Number(node.dataset.i), chosen);
   const marks = all(".mark[data-i]", svg).filter((node, k, list) => node.tagName !== "text" || list.length < 2);
-  const ready = (node) => { node.setAttribute("tabindex", "0"); node.setAttribute("role", "button"); node.setAttribute("aria-label", lines(node).join(", ")); };
+  const ready = (node) => { node.setAttribute("tabindex", "0"); node.setAttribute("role", "img"); node.setAttribute("aria-label", lines(node).join(", ")); };
   if (marks.length) ready(marks[0]);
   const point = (event) => {
     const node = event.target.closest(".mark[data-i]");

@@ -80,6 +80,16 @@ for (const table of all("table.data")) setUp(table);
 styleColumns();
 for (const node of all("figure[data-figure]")) mount(node);
 highlight();
+// What is below the screen is drawn when there is time, so that nothing moves under the reader.
+const later = [...FIGURES.values()];
+const idle = window.requestIdleCallback ?? ((act) => setTimeout(act, 30));
+const drawNext = () => {
+  const figure = later.shift();
+  if (!figure) return;
+  if (!figure.width && figure.place.clientWidth) redraw(figure);
+  idle(drawNext);
+};
+idle(drawNext);
 if (EXPLORE) explore();
 const start = state.get("at") ?? (location.hash.includes("=") ? "" : location.hash.slice(1));
 if (start && !state.get("p")) visit(start);

@@ -48,7 +48,7 @@ function filter(table) {
   const rows = [...table.node.tBodies[0].rows];
   let fit = 0;
   for (const row of rows) {
-    row.text ??= row.textContent.toLowerCase();
+    if (terms.length) row.text ??= row.textContent.toLowerCase();
     const fits = terms.every((term) => row.text.includes(term));
     fit += fits;
     row.dataset.fits = fits ? "yes" : "no";

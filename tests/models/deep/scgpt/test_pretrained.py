@@ -126,7 +126,7 @@ def test_a_file_cut_short_is_refused(folder):
 
 
 def test_what_is_no_state_dict_is_refused(folder, published):
-    with pytest.raises(ValueError, match=r"\['epoch'\] that are no tensors"):
+    with pytest.raises(ValueError, match=r"\['epoch'\] that are not tensors"):
         read(folder(tensors={"epoch": 3, **published}))
     with pytest.raises(ValueError, match="holds a list"):
         read(folder(tensors=list(published.values())))
