@@ -317,14 +317,6 @@ def test_our_own_models_as_commands_predict_the_same(name, cells, setting, folde
     net.to_csv("net.csv", index=False)
     command = f"{shlex.quote(sys.executable)} ours.py {{cells}} {name} {{seed}} {{predictions}}"
     options = {"command": command, "train_only": False, "second_seed": False}
-    if name == "gears":
-        params = {"gears": {"epochs": 1, "hidden_size": 6, "batch_size": 16, "device": "cpu"}}
-        models = ("gears", spb.tl.external_model("mine", **options))
-        mdata = spb.tl.audit(cells, net, models=models, model_params=params, regimes=["full", "no_mt_ribo"], n_random=0)
-        for regime in ("full", "no_mt_ribo"):
-            ours, theirs = (spb.get.predictions(mdata, key, regime=regime) for key in models[:1] + ("mine",))
-            np.testing.assert_allclose(theirs, ours, atol=1e-5)
-        return
     source, mdata, plan, folds, settings = setting
     plan = replace(
         plan,
@@ -334,12 +326,13 @@ def test_our_own_models_as_commands_predict_the_same(name, cells, setting, folde
     )
     trained = train((source, mdata, plan, folds, settings), **options)
     for regime, found in {"full": trained.full, **trained.retrained.regimes}.items():
-        profiles = mdata[regime].copy()
-        spb.tl.fit_bilinear(profiles, n_components=4) if name == "bilinear" else spb.tl.fit_ridge(profiles)
+        data = cells.copy() if name == "gears" else mdata[regime].copy()
+        if name == "gears":
+            spb.tl.fit_gears(data, net, epochs=1, hidden_size=6, batch_size=16, device="cpu", rng=0)
+        else:
+            spb.tl.fit_bilinear(data, n_components=4) if name == "bilinear" else spb.tl.fit_ridge(data)
         table = found["predictions"]
-        np.testing.assert_allclose(
-            table, spb.get.predictions(profiles, name).loc[table.index, table.columns], atol=1e-5
-        )
+        np.testing.assert_allclose(table, spb.get.predictions(data, name).loc[table.index, table.columns], atol=1e-5)
 
 
 def test_an_audit_that_is_stopped_ends_the_command(setting, folder):
