@@ -52,14 +52,16 @@ def compare(n_cells: int, n_control: int, effect: str, seed: int) -> pd.DataFram
     """Return score of the true effects and ceiling by each function, on one screen."""
     adata, effects = draw(n_cells, n_control, effect, seed)
     profiles = spb.pp.profiles(adata)
-    spb.tl.add_predictions(profiles, effects, key_added="truth", kind="delta", test=list(effects.index))
+    spb.tl.add_predictions(
+        profiles, effects, key_added="truth", kind="delta", fitted_on="other", test=list(effects.index)
+    )
     inputs = read_inputs(profiles, None, need_models=True)
-    weights = _results.control_weights(_results.model_records(profiles, None), inputs.screen)
+    records = _results.model_records(profiles, None)
     rows = []
     for name, function in FUNCTIONS.items():
         best = "lower" if name in ERRORS else "higher"
         how = {"best": best, "uses_control": name not in WITHOUT_CONTROL, "n_perm": 0, "n_boot": 0}
-        row = metric_table(inputs, function, name=name, weights=weights, **how).iloc[0]
+        row = metric_table(inputs, function, name=name, records=records, **how).iloc[0]
         rows.append({"function": name, "truth": row["score"], "ceiling": row["ceiling"], "replicate": row["replicate"]})
     return pd.DataFrame(rows)
 

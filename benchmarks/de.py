@@ -3,6 +3,8 @@
 Null groups: perturbations of simulated screens without effects, and control cells of the bundled screen that are given
 labels at random. The table gives the mean number of calls (q < 0.05 within a group) and the share of groups with any call, by
 ``spb.get.de`` (guarded) and by Welch's test (scanpy's ``t-test``), each with its Monte-Carlo standard error over screens.
+Scores of the known truth: on simulated screens with effects (cells per perturbation / control cells), the scores of the true
+effects, their ceiling, and the mean and the error of the ceilings; and the scores of the mean of the other perturbations.
 Agreement: Jaccard index, over all perturbations of the bundled screen, of the calls of ``spb.get.de`` and of Welch's test with
 those of Wilcoxon's test (scanpy's, corrected for ties), without own targets.
 """
@@ -12,15 +14,18 @@ import logging
 import warnings
 
 import numpy as np
+import pandas as pd
 import scanpy as sc
 from scipy import stats
 
 import scpertbias as spb
 from scpertbias import _moments
+from scpertbias._core.de import DE_SCORES
 
 from . import screens
 
 SIZES = (20, 50, 200)
+DEPTHS = ((50, 500), (100, 1_000), (300, 2_000))
 GROUPS = {20: 40, 50: 20, 200: 5}
 """Null groups of one dealing of the control cells of the bundled screen, by size."""
 KEY, CONTROL = "perturbation", "non-targeting"
@@ -79,6 +84,50 @@ def print_null(name, draw, n_screens):
         )
 
 
+def scores_of_truth(seed, n_cells, n_control, plant, n_perturbations=40):
+    """Return the scores of the true effects, their ceilings, and those of the mean (3 × scores), averaged over perturbations."""
+    changes = {
+        "n_genes": 500,
+        "n_perturbations": n_perturbations,
+        "cells_per_perturbation": n_cells,
+        "n_control": n_control,
+    }
+    world = screens.screen("one_batch", plant, **changes).plant(50_000 + seed)
+    adata = screens.normalize(world.draw(seed))
+    names, genes = list(world.truth["labels"])[1:], list(world.truth["genes"])
+    test = names[::2]
+    adata.obs["split"] = np.where(adata.obs[KEY].isin(test), "test", "train")
+    profiles = spb.pp.profiles(adata, min_cells=1)
+    effects = pd.DataFrame(world.truth["effects"], names, genes)
+    mean = pd.DataFrame(np.tile(effects.drop(test).mean(), (len(test), 1)), test, genes)
+    for name, table in (("truth", effects.loc[test]), ("mean effect", mean)):
+        spb.tl.add_predictions(profiles, table, key_added=name, kind="delta", fitted_on="other", test=test)
+    spb.tl.score(profiles)
+    table = spb.get.scores(profiles, split="test").set_index("model")
+    known = (
+        table.loc["truth", "de_auprc_ceiling"].notna().to_numpy() & table.loc["truth", "de_auprc"].notna().to_numpy()
+    )
+    parts = (("truth", ""), ("truth", "_ceiling"), ("mean effect", ""))
+    return np.array([[table.loc[m, f"{name}{s}"].to_numpy()[known].mean() for name in DE_SCORES] for m, s in parts])
+
+
+def print_truth(n_screens):
+    """Print a line for each design and score."""
+    print("effects | cells / controls | score | truth | ceiling | difference | mean of the true effects")
+    for plant in ("axis", "own"):
+        for n_cells, n_control in DEPTHS:
+            values = np.array([scores_of_truth(seed, n_cells, n_control, plant) for seed in range(n_screens)])
+            for k, name in enumerate(DE_SCORES):
+                truth, ceiling, mean = values[:, :, k].mean(axis=0)
+                apart = values[:, 1, k] - values[:, 0, k]
+                error = apart.std(ddof=1) / np.sqrt(n_screens)
+                print(
+                    f"{plant} | {n_cells} / {n_control} | {name} | {truth:.3f} | {ceiling:.3f} | {apart.mean():.3f} ({error:.3f}) "
+                    f"| {mean:.3f}",
+                    flush=True,
+                )
+
+
 def calls_of_scanpy(adata, method):
     """Return the called genes of each perturbation by a test of scanpy, own targets left out.
 
@@ -114,6 +163,7 @@ def main():
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--groups", type=int, default=400, help="null groups of each kind and size, at least")
+    parser.add_argument("--screens", type=int, default=10, help="screens of each design with effects")
     parser.add_argument(
         "--every", type=int, default=1, help="take every such cell of the bundled screen for the agreement"
     )
@@ -129,6 +179,8 @@ def main():
             lambda _: max(2, -(-args.groups // 40)),
         )
     print_null("control cells of the bundled screen", relabeled, lambda n: max(2, -(-args.groups // GROUPS[n])))
+    print_truth(args.screens)
+    print_truth(args.screens)
     print_agreement(args.every)
 
 

@@ -39,6 +39,9 @@ extensions = [
 ]
 exclude_patterns = ["_build", "extensions", "**.ipynb_checkpoints"]
 nitpicky = True
+add_function_parentheses = False
+# What `tl.external_model` returns is passed on to an audit; the class is not public.
+nitpick_ignore = [("py:class", "scpertbias.tl._external_model.ExternalModel")]
 
 autosummary_generate = True
 autodoc_member_order = "bysource"

@@ -1,4 +1,4 @@
-"""Draw the picture of the front page: three panels of the audit of the bundled screen."""
+"""Draw the picture of the front page: where models stand, and what the response is made of, on a simulated screen."""
 
 from pathlib import Path
 
@@ -9,15 +9,17 @@ import matplotlib.pyplot as plt
 
 import scpertbias as spb
 
-MODELS = ("no_change", "mean", "ridge")
-TITLES = ("What is the response made of?", "How well do models do?", "What do they know?")
+TITLES = ("Which model is right, and for the right reason?", "What is each response made of?")
 
-mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", covariates=["p_mito"], models=MODELS)
-fig, axes = plt.subplots(1, 3, figsize=(14, 4.6), width_ratios=(1.3, 1, 1), layout="constrained")
-spb.pl.confounding(mdata, ax=axes[0])
-spb.pl.score(mdata, "l2_ratio", ax=axes[1])
-spb.pl.specificity(mdata, "pearson_delta", models=MODELS[1:], ax=axes[2])
+cells = spb.ds.simulate(20_000, 1187, 150, module_share=0.8, keep_counts=False)  # the simulated screen of the demo
+net = spb.ds.simulate_net(cells, degree=20, noise=0.1)
+mdata = spb.tl.audit(cells, net, regimes=("full",), n_random=0)
+fig, axes = plt.subplots(1, 2, figsize=(15, 6), width_ratios=(1.2, 1), layout="constrained")
+spb.pl.map(mdata, ax=axes[0])
+spb.pl.composition(mdata, n_perturbations=20, ax=axes[1])
 for ax, title in zip(axes, TITLES, strict=True):
-    below = ax.get_title()
-    ax.set_title(f"{title}\n{below}" if below else title)
-fig.savefig(Path(__file__).parent / "_static" / "audit.png", dpi=110)
+    below = ax.get_title() or ax.get_title(loc="left")
+    ax.set_title("", loc="left")
+    ax.set_title(title, fontsize="x-large", fontweight="bold", pad=26)
+    ax.text(0.5, 1.015, below, transform=ax.transAxes, ha="center", va="bottom", fontsize="medium")
+fig.savefig(Path(__file__).parent / "_static" / "audit.png", dpi=90)

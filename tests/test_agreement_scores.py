@@ -180,7 +180,7 @@ def test_control_variance_of_squared_errors(both, kind):
     s, part = scene(both, kind), oracle.restrict_genes(both.theirs, scene(both, kind).genes)
     blocks = ControlBlocks.of(both.ours.genes(s.genes))
     held = NoiseWeights(s.weights, np.zeros(len(s.held)))
-    derivative = score_derivatives(s.predictions[:, s.genes], s.truth, held, blocks)["l2"]
+    derivative = score_derivatives(s.predictions[:, s.genes], s.truth, held, blocks, np.empty((0, len(s.genes))))["l2"]
     error = s.predictions[:, s.genes] - s.truth.observed
     assert isinstance(derivative, Derivative)
     found = variance_of(blocks, derivative.along(2 * np.linalg.norm(error, axis=1)))

@@ -74,7 +74,6 @@ RETIRED = {
 RETIRED_MODULES = {
     *("_align", "_answer", "_ask", "_audit_tables", "_card", "_compare", "_confounded", "_described", "_distributed"),
     *(
-        "_embedding",
         "_enrichment",
         "_folder",
         "_foreign",

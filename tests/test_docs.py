@@ -1,6 +1,7 @@
 """The code on the pages of the documentation runs, page by page, and the pages hang together."""
 
 import contextlib
+import importlib.util
 import re
 from pathlib import Path
 
@@ -15,6 +16,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CODE = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
 TRAINS = ("gears", "scgpt")
 """Pages that train deep models or read published weights; the tests of these models run what they show."""
+
+
+def module(name):
+    """Return a module of the documentation, which is not a package."""
+    spec = importlib.util.spec_from_file_location(Path(name).name, ROOT / "docs" / f"{name}.py")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 def blocks(page):
@@ -52,11 +61,28 @@ def test_code_that_trains_can_be_read(page):
         compile(block, str(page.name), "exec")
 
 
-def test_files_that_the_readme_names_are_there():
+def test_links_of_the_readme_lead_to_files():
+    """Links are absolute, so that they work on any site; those to this project name a page or a file."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
-    assert len(links) > 5
-    assert not [link for link in links if not (ROOT / link).exists()]
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert all(link.startswith("https://") for link in links)
+    pages = [m[1] for link in links if (m := re.search(r"readthedocs\.io/page/(.+)\.html$", link))]
+    files = [m[1] for link in links if (m := re.search(r"/scpertbias/(?:blob/)?main/(.+)$", link))]
+    assert len(pages) > 3
+    assert len(files) > 3
+    assert not [page for page in pages if not (ROOT / "docs" / f"{page}.md").exists()]
+    assert not [file for file in files if not (ROOT / file).exists()]
+
+
+def test_every_address_names_the_same_account():
+    accounts = module("public_home").accounts()
+    assert all(accounts.values())
+    assert len(set().union(*accounts.values())) == 1
+
+
+def test_markup_is_found_in_a_page():
+    left = module("extensions/check_pages").left_markup
+    assert left("<p>``a`` and <code>b</code></p><p>:func:`c`</p><pre>``d``</pre>") == ["``a`` and", ":func:`c`"]
 
 
 def test_no_page_is_left_out_of_the_tree():

@@ -24,7 +24,7 @@ def test_one_line():
 def test_any_error_of_a_reader(error, tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"x\.csv cannot be read; it may be cut short") as caught, reading(path):
+    with pytest.raises(ValueError, match=r"x\.csv cannot be read; the file may be incomplete") as caught, reading(path):
         raise error
     assert caught.value.__cause__ is error
 
@@ -138,7 +138,7 @@ def test_force_never_replaces_what_is_no_audit(tmp_path, foreign):
     (out / "audit.html").unlink()
     (out / foreign).parent.mkdir(exist_ok=True, parents=True)
     (out / foreign).write_text("mine")
-    assert "no audit's" in objection(out, force=True)
+    assert "do not belong to an audit" in objection(out, force=True)
 
 
 def test_file_is_replaced_whole(tmp_path):

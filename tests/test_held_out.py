@@ -117,5 +117,5 @@ def test_of_a_split_by_cells_nothing_is_held_out():
     assert spb.get.summary(profiles).empty
     with pytest.raises(ValueError, match="No perturbation is held out"):
         spb.tl.variance_ratio(profiles)
-    with pytest.raises(ValueError, match="predicts no perturbation that it has not seen"):
+    with pytest.raises(ValueError, match="predicts no unseen perturbation"):
         spb.get.cell_eval(profiles, "mean")

@@ -190,6 +190,6 @@ def test_parts_that_are_joined_are_judged_as_one():
 
 def test_no_value_says_what_to_do():
     check = Scale(layer=None, normalize=False)
-    with pytest.raises(ValueError, match=r"X holds no value.*layer="):
+    with pytest.raises(ValueError, match=r"X is empty.*layer="):
         check.finish()
     assert _scale.EARLY

@@ -70,7 +70,7 @@ def test_column(adata):
 
 
 def test_missing_groupby_names_the_columns_with_a_control(adata):
-    message = "`groupby`: there is no obs['perturbation']. Columns that hold a control-like label: ['gene', 'guide']."
+    message = "`groupby`: there is no obs['perturbation']. Columns with a control-like label: ['gene', 'guide']."
     with pytest.raises(KeyError, match=re.escape(message)):
         _validate.column(adata, "perturbation", argument="groupby")
 

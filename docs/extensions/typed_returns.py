@@ -8,8 +8,15 @@ from sphinx.ext.napoleon import NumpyDocstring
 
 def _parse_returns_section(self, section):
     lines = self._dedent(self._consume_to_next_section())
-    # A list of definitions cannot begin on the line of the field's name.
-    return [":returns:", *self._indent(lines, 4), ""] if any(lines) else []
+    if lines[:1] == [":"]:  # sphinx_autodoc_typehints marks the first line as not a type
+        lines = self._dedent(lines[1:])
+    if not any(lines):
+        return []
+    first, rest = lines[0], lines[1:]
+    # A field cannot begin with a definition: a type with its description below becomes two paragraphs.
+    if rest and rest[0].startswith(" "):
+        rest = ["", *self._dedent(rest)]
+    return [f":returns: {first}", *self._indent(rest, 4), ""]
 
 
 def setup(app):

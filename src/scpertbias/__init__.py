@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["ds", "get", "pl", "pp", "report", "tl"]
+__all__ = ["compare", "data_card", "ds", "get", "pl", "pp", "report", "tl"]
 
 if TYPE_CHECKING:
     from . import ds, get, pl, pp, tl
-    from ._report import report
+    from ._report import compare, data_card, report
 
     __version__: str
 else:  # type checkers would take any name for granted
@@ -19,8 +19,8 @@ else:  # type checkers would take any name for granted
 
         if name == "__version__":
             value = metadata.version("scpertbias")
-        elif name == "report":
-            from ._report import report as value
+        elif name in ("compare", "data_card", "report"):
+            value = getattr(import_module("._report", __name__), name)
         elif name in __all__:
             value = import_module(f".{name}", __name__)
         else:

@@ -73,9 +73,9 @@ docs.params["cells"] = "\n".join(docs.params[name] for name in _CELLS)
 docs.params["cells_of_audit"] = docs.params["cells"].replace(
     docs.params["batch_key"],
     f"""\
-{docs.params["batch_key"]} By default, up to two columns that are confounded with the labels are adopted (tested by
-:func:`scpertbias.tl.balance`); each needs another pass over the cells. ``None``: no batches. Profiles are not changed,
-and a warning names the column.""",
+{docs.params["batch_key"]} By default, up to two columns that are confounded with the labels are adopted (tested
+    by :func:`scpertbias.tl.balance`); each needs another pass over the cells. ``None``: no batches. Profiles are not
+    changed, and a warning names the column.""",
 )
 docs.params["stored"] = """\
 Returns ``None`` if ``copy=False``, otherwise the changed copy."""

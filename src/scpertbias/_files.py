@@ -26,7 +26,7 @@ def one_line(err: object) -> str:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Say of a file that is missing, cut short or of another kind that it is so, whatever its reader stumbles over."""
+    """Say of a file that is missing, cut short or of another kind that it is so, for any error of its reader."""
     if not path.exists():
         msg = f"{path} does not exist"
         raise FileNotFoundError(msg)
@@ -35,12 +35,12 @@ def reading(path: Path) -> Iterator[None]:
             _refuse_what_lies_elsewhere(path)
         yield
     except Exception as err:
-        msg = f"{path} cannot be read; it may be cut short or of another kind ({one_line(err)})"
+        msg = f"{path} cannot be read; the file may be incomplete or of another type ({one_line(err)})"
         raise ValueError(msg) from err
 
 
 def _refuse_what_lies_elsewhere(path: Path) -> None:
-    """Refuse HDF5 that has its values in other files: reading it would read whatever file it names."""
+    """Refuse HDF5 that has its values in other files: reading it would read other files."""
     with h5py.File(path) as file:
         for name in _elsewhere(file):
             msg = f"{name!r} lies in another file"
@@ -71,8 +71,8 @@ def read_predicted(path: Path) -> pd.DataFrame:
     repeats = sorted(set(header[header.duplicated()].dropna()))  # which pandas numbers in silence
     if repeats:
         msg = (
-            f"Gene names of `predictions` repeat in {path.name} ({some(repeats)}), so they do not say which is meant. Keep "
-            "one column of each."
+            f"Gene names of `predictions` repeat in {path.name} ({some(repeats)}), so the columns are ambiguous. Keep "
+            f"one column per gene."
         )
         raise ValueError(msg)
     return table
@@ -80,7 +80,7 @@ def read_predicted(path: Path) -> pd.DataFrame:
 
 CARD = ("DATACARD.md", "datacard.json")
 BESIDE_CELLS = ("SHA256SUMS", "perturbations_to_predict.csv", "splits.csv", "gene_sets.csv")
-"""What an export holds beside the cells of each regime and its card."""
+"""Files of an export, except the cells of each regime and its card."""
 FILES = ("audit.html", "audit.json", "audit.h5mu", "config.toml")
 TABLES = "tables"
 
@@ -107,14 +107,18 @@ def objection(folder: Path, *, force: bool, of: str = "audit") -> str | None:
     if not folder.exists():
         return None
     if not folder.is_dir():
-        return f"{folder} is a file; name a folder"
+        return f"{folder} is a file; give a folder"
     held = sorted(folder.iterdir())
     if not held:
         return None
     if not force:
         return f"{folder} is not empty; choose another folder, or pass --force to replace an earlier {of}"
     foreign = [p.name for p in held if not (_is_ours(p) if of == "audit" else _is_exported(p))]
-    return f"{folder} holds files that are no {of}'s ({', '.join(foreign[:3])}); choose another" if foreign else None
+    return (
+        f"{folder} contains files that do not belong to an {of} ({', '.join(foreign[:3])}); choose another"
+        if foreign
+        else None
+    )
 
 
 def _is_exported(path: Path) -> bool:

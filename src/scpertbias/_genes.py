@@ -62,14 +62,14 @@ def refuse_others(adata: AnnData) -> None:
         keep = [f"~adata.var[{c!r}].isin({k!r})" for c in columns if (k := sorted(set(adata.var[c]) & set(others)))]
         keep += ["~adata.var_names.str.match('ERCC-')"] if SPIKE_INS in others else []
         msg = (
-            f"`adata` holds columns that are not genes ({described(others)}). Leave them out, adata = adata[:, "
+            f"`adata` contains columns that are not genes ({described(others)}). Leave them out, adata = adata[:, "
             f"{' & '.join(keep)}].copy(), or work on spb.pp.profiles(adata), which leaves them out."
         )
         raise ValueError(msg)
 
 
 def named_like_guides(names: Iterable[str], targets: Iterable[str]) -> list[str]:
-    """Return the columns that are named like guides of the targets: where nothing says what they are, their names do."""
+    """Return the columns that are named like guides of the targets: used if nothing else identifies them."""
     known = set(targets)
     matches = ((name, _GUIDE.fullmatch(name)) for name in names)
     return [name for name, match in matches if match and match["target"] in known and name not in known]
@@ -106,8 +106,8 @@ def ids_without_symbols(genes: pd.Index, symbols: npt.NDArray[np.str_], key: str
         else "no confounder gene is recognized (only ids of human genes are bundled)"
     )
     return (
-        f"var_names are Ensembl ids and var holds no symbols: {genes_known}, and targets only where labels are ids. Put "
-        "the symbols into var['gene_symbols'], or name their column with gene_symbols="
+        f"var_names are Ensembl ids and var has no symbols: {genes_known}, and targets only if labels are ids. Add "
+        f"the symbols as var['gene_symbols'], or pass gene_symbols= with the name of their column"
     )
 
 

@@ -6,7 +6,7 @@ ROOT = "scpertbias"
 """The one entry of ``uns`` that holds what this package stores."""
 
 MODEL_COLORS = "model_colors"
-"""The entry of ``uns`` beside it, where scanpy has its own too: the color of each model."""
+"""The entry of ``uns`` in the style of scanpy: the color of each model."""
 
 MODELS = "models"
 PROFILES = "profiles"
@@ -52,6 +52,9 @@ MODEL_COLUMNS = ("model", "model_a", "model_b")
 
 NO_PRETRAINING = " (no pretraining)"
 """What the name of a foundation model without its published weights ends with."""
+
+MUCH, PART, P_COLUMN = 0.25, 0.1, 0.01
+"""A share of the response that decides a verdict, one that decides half of it, and how small p must be for a column."""
 
 NEGLIGIBLE = 0.0005
 """A difference of relative errors that nobody could use, whether or not it is one of chance."""

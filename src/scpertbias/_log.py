@@ -20,9 +20,9 @@ _BAR, _INFO, _HINT = 1, 2, 3
 
 
 def _verbosity() -> int:
-    """Return scanpy's verbosity; 0 where nothing has imported it yet, as when a file is only looked at."""
+    """Return scanpy's verbosity; 0 where nothing has imported it yet, as when a file is only looked at, and where quiet."""
     scanpy = sys.modules.get("scanpy")
-    return 0 if scanpy is None else int(scanpy.settings.verbosity)
+    return 0 if scanpy is None or _QUIET.get() else int(scanpy.settings.verbosity)
 
 
 def info(message: str) -> None:
@@ -57,6 +57,19 @@ def some(names: Iterable[object], n: int = 5) -> str:
     return ", ".join(listed[:n]) + (", …" if len(listed) > n else "")
 
 
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Say nothing and warn of nothing for as long as this lasts, as where the same is done a hundred times."""
+    token = _QUIET.set(True)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
+
+
 _WARNED: ContextVar[set[str] | None] = ContextVar("warned", default=None)
 
 
@@ -73,6 +86,8 @@ def warn_once() -> Iterator[None]:
 
 def warn(message: str) -> None:
     """Warn the user; the line shown is the user's own."""
+    if _QUIET.get():
+        return
     if (warned := _WARNED.get()) is not None:
         if message in warned:
             return

@@ -35,7 +35,7 @@ def model_records(adata: AnnData, models: str | Sequence[str] | None) -> dict[st
     """Return the records of the models asked for; a missing one is an error that lists those present."""
     records = _store.models(adata)
     if not records:
-        msg = "No model is stored here. Run spb.tl.fit_mean (or another fit_*), or spb.tl.add_predictions, first."
+        msg = "No model is stored. First run spb.tl.fit_mean (or another fit_*), or spb.tl.add_predictions."
         raise KeyError(msg)
     names = list(records) if models is None else [models] if isinstance(models, str) else list(models)
     if not names:
@@ -65,7 +65,7 @@ def table_of_models(data: AnnData | MuData, name: str) -> pd.DataFrame:
     """Return a table that is made of stored models; of an audit that stored none, the error says how to have it."""
     if isinstance(data, MuData) and not _store.has_table(data, name) and _has_tables_only(data):
         msg = (
-            f"There is no table {name!r}: it is made of stored models, and this audit kept only tables. Run spb.tl.audit "
+            f"There is no table {name!r}: it needs stored models, but this audit kept only tables. Run spb.tl.audit "
             "with keep_predictions=True (scpertbias audit without --tables-only)."
         )
         raise KeyError(msg)
@@ -73,7 +73,7 @@ def table_of_models(data: AnnData | MuData, name: str) -> pd.DataFrame:
 
 
 def _has_tables_only(mdata: MuData) -> bool:
-    """Whether models of an audit are not stored in it; those that were brought are, even beside tables only."""
+    """Whether models of an audit are not stored in it; external ones always are."""
     if "full" not in mdata.mod or not _store.has_table(mdata, "models"):
         return False
     table = _store.table(mdata, "models", made_by="spb.tl.audit")

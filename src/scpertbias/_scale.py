@@ -24,48 +24,49 @@ EARLY = 1000
 
 FIXES = {
     "normalize": "pass normalize=True to spb.pp.profiles or spb.tl.audit",
-    "log_normalize": "run sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata) and leave normalize=True out",
-    "as_they_are": "leave normalize=True out if they are log-normalized already",
+    "log_normalize": "run sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata) and omit normalize=True",
+    "as_they_are": "omit normalize=True if they are already log-normalized",
     "counts": "pass the layer of the raw counts",
     "logs": "pass log-normalized values",
-    "unlog": "undo one of the two logarithms, adata.X = np.expm1(adata.X), and leave normalize=True out",
+    "unlog": "undo one of the two logarithms, adata.X = np.expm1(adata.X), and omit normalize=True",
     "one_scale": (
-        "take each source to log-normalized values before they are joined (sc.pp.normalize_total, sc.pp.log1p on its raw "
-        "counts), and leave normalize=True out"
+        "log-normalize each source before joining them (sc.pp.normalize_total, sc.pp.log1p on its raw counts), and "
+        "omit normalize=True"
     ),
     "base": "state it in adata.uns['log1p'] = {'base': 2} if they are logarithms to base 2",
     "finite": "remove them first",
 }
 # Problem (how it is stated), and the fixes.
 PROBLEMS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "not_finite": ("{where} holds NaN or infinite values", ("finite",)),
+    "not_finite": ("{where} contains NaN or infinite values", ("finite",)),
     "negative": (
-        "{where} holds negative values (down to {low:.3g}), as z-scores do (spb.pp.standardize and spb.pp.regress_mt_ribo "
-        "make layers that may be negative)",
+        "{where} contains negative values (down to {low:.3g}), like z-scores (layers of spb.pp.standardize and "
+        "spb.pp.regress_mt_ribo can be negative)",
         ("logs",),
     ),
-    "mixed": ("{where} holds cells on different scales: {shares}", ("one_scale",)),
+    "mixed": ("{where} contains cells on different scales: {shares}", ("one_scale",)),
     "counts": (
         "{where} looks like raw counts (whole numbers up to {high:.0f}); log-normalized values are expected",
         ("log_normalize", "normalize"),
     ),
     "proportions": (
-        "{where} holds proportions (every cell sums to 1); log-normalized values are expected",
+        "{where} contains proportions (every cell sums to 1); log-normalized values are expected",
         ("log_normalize", "normalize"),
     ),
     "linear": (
-        "{where} holds normalized counts that were not logged (values up to {high:.4g}); log-normalized values are expected",
+        "{where} contains normalized counts that were not logged (values up to {high:.4g}); log-normalized values are "
+        "expected",
         ("log_normalize", "normalize"),
     ),
     "too_large": (
-        "{where} holds values up to {high:.4g}, too large for log-normalized values (log1p of a million is 13.8). Counts "
-        "that a correction for ambient RNA made fractions are counts",
+        "{where} holds values up to {high:.4g}, too large for log-normalized values (log1p of a million is 13.8). "
+        "Fractional counts after correction for ambient RNA are counts",
         ("log_normalize", "normalize", "base"),
     ),
     "logged_twice": ("{where} was logged twice", ("unlog",)),
-    "logs": ("`normalize=True` expects raw counts, but {where} is log-normalized already", ("as_they_are", "counts")),
+    "logs": ("`normalize=True` expects raw counts, but {where} is already log-normalized", ("as_they_are", "counts")),
     "not_counts": (
-        "`normalize=True` expects raw counts, but {where} holds other values (maximum {high:.3g})",
+        "`normalize=True` expects raw counts, but {where} contains other values (maximum {high:.3g})",
         ("as_they_are", "counts", "log_normalize"),
     ),
 }
@@ -142,8 +143,8 @@ class Scale:
         """Look at what all values were."""
         if self.n == 0:
             msg = (
-                f"{self.where} holds no value: no cell, no gene or zeros alone. Pass cells with expression, or name the "
-                "layer that holds it (layer=)."
+                f"{self.where} is empty: no cell, no gene, or only zeros. Pass cells with expression, or name the "
+                f"layer (layer=)."
             )
             raise ValueError(msg)
         self._refuse()
@@ -254,10 +255,10 @@ def numbers(x: Any, *, layer: str | None) -> None:
     """Refuse text, objects, complex numbers and masked values."""
     where = "X" if layer is None else f"layers[{layer!r}]"
     if x.dtype.kind not in "biuf":
-        msg = f"{where} holds values of type {x.dtype}; real numbers are read: convert it with .astype(np.float32)."
+        msg = f"{where} holds values of type {x.dtype}; real numbers are needed: convert it with .astype(np.float32)."
         raise TypeError(msg)
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
-        msg = f"{where} is a masked array, whose gaps would be read as values; fill them with .filled() or drop the cells."
+        msg = f"{where} is a masked array, and masked entries would be read as values; fill them with .filled() or drop the cells."
         raise ValueError(msg)
 
 

@@ -16,7 +16,7 @@ def plain(value: Any) -> Any:
         return _plain_frame(value)
     if isinstance(value, Mapping):
         if bad := [key for key in value if not str(key) or "/" in str(key)]:
-            msg = f"{bad[:5]} cannot be keys of what is stored: they are empty or hold '/'. Store labels as values."
+            msg = f"{bad[:5]} cannot be storage keys: they are empty or contain '/'. Store labels as values."
             raise ValueError(msg)
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, np.random.Generator):
@@ -42,7 +42,7 @@ def _plain_list(items: list[Any]) -> npt.NDArray[Any]:
     kinds = {np.asarray(item).dtype.kind for item in items}
     array = np.array(items) if "U" not in kinds and "O" not in kinds else None
     if array is None:
-        msg = f"A list that mixes text with other things cannot be stored: {items[:5]}."
+        msg = f"A list that mixes text with other types cannot be stored: {items[:5]}."
         raise TypeError(msg)
     return array
 

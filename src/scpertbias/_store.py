@@ -104,7 +104,7 @@ def profiles_record(adata: AnnData) -> dict[str, Any] | None:
     record = root(adata).get(_keys.PROFILES)
     if record is None and _keys.HALVES[0] in adata.layers:
         msg = (
-            "These rows have a layer 'half_1' but no record of how they were made (ad.concat drops it). Concatenate "
+            "These rows have a layer 'half_1' but no record of their settings (ad.concat drops it). Concatenate "
             "the cells and call spb.pp.profiles on them."
         )
         raise ValueError(msg)
@@ -165,7 +165,7 @@ def check_key(adata: AnnData, key: str) -> None:
     entries = root(adata)
     ours = {*entries.get(_keys.MODELS, {}), *entries.get(_keys.LAYERS, {})}
     if key not in ours and (key in RESERVED or key in adata.layers or key in adata.varm):
-        msg = f"`key_added={key!r}` names a slot that scpertbias did not write; choose another name."
+        msg = f"`key_added={key!r}` names an entry that scpertbias did not write; choose another name."
         raise ValueError(msg)
 
 

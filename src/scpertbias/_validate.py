@@ -42,8 +42,8 @@ def cells_or_profiles(adata: Any, *, lazy: bool = False) -> None:
         raise TypeError(msg)
     if adata.isbacked and adata.is_view:
         msg = (
-            "`adata` is a view of cells in a file, which would be read at once. Pass all cells, with obs[groupby] set to "
-            "NaN where they are to be left out, or load the view with adata.to_memory()."
+            "`adata` is a view of cells in a file, which would be loaded completely. Pass all cells, with "
+            "obs[groupby] set to NaN for cells to leave out, or load the view with adata.to_memory()."
         )
         raise ValueError(msg)
     if not lazy and _store.is_lazy(adata):
@@ -59,7 +59,7 @@ def cells_or_profiles(adata: Any, *, lazy: bool = False) -> None:
     for slot, frame in (("obs", adata.obs), ("var", adata.var)):
         if not frame.columns.is_unique:
             twice = frame.columns[frame.columns.duplicated()].unique()[:5].tolist()
-            msg = f"Columns of {slot} repeat ({twice}), so that their name does not say which is meant; drop or rename one."
+            msg = f"Columns of {slot} repeat ({twice}), so the name is ambiguous; drop or rename one."
             raise ValueError(msg)
 
 
@@ -81,7 +81,7 @@ def refuse_missing(adata: AnnData, keys: Mapping[str, Sequence[str]]) -> None:
         for (argument, key), names in zip(lacking, near, strict=True)
     ]
     likely = [c for c in held if _holds_control(adata.obs[c])] if lacking[0][0] == "groupby" else []
-    hint = f" Columns that hold a control-like label: {likely}." if likely else ""
+    hint = f" Columns with a control-like label: {likely}." if likely else ""
     if not likely or len(lacking) > 1:
         hint += f" obs holds {held}."
     msg = f"{'; '.join(parts)}.{hint}"
@@ -104,7 +104,7 @@ def numeric_columns(adata: AnnData, keys: Sequence[str], *, argument: str) -> Fl
         if key not in adata.obs.columns:
             qc = [k.removeprefix("pct_counts_") for k in keys if k.startswith("pct_counts_")]
             hint = (
-                " scanpy makes it from raw counts (never from log values): spb.pp.annotate_confounders(adata); "
+                " scanpy computes it from raw counts (not from log values): spb.pp.annotate_confounders(adata); "
                 f"sc.pp.calculate_qc_metrics(adata, qc_vars={qc}, layer='counts', percent_top=None, inplace=True)."
                 if key.startswith("pct_counts_")
                 else f" obs holds {list(adata.obs.columns)}."

@@ -44,7 +44,7 @@ def test_what_is_there_is_replaced_only_by_force(screen, capsys):
     assert main([*argv, "--force"]) == 0
     (screen / "out" / "notes.txt").touch()
     assert main([*argv, "--force"]) == 2
-    assert "holds files that are no export's (notes.txt)" in capsys.readouterr().err
+    assert "contains files that do not belong to an export (notes.txt)" in capsys.readouterr().err
 
 
 def test_a_file_larger_than_memory_keeps_its_counts(screen):

@@ -44,7 +44,7 @@ def test_files_that_cannot_be_read_are_named(screen, tmp_path):
         read_cells(path)
     screen.write_h5ad(path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"x\.h5ad cannot be read; it may be cut short"):
+    with pytest.raises(ValueError, match=r"x\.h5ad cannot be read; the file may be incomplete"):
         read_cells(path)
     path.write_text("text")
     with pytest.raises(ValueError, match=r"x\.h5ad cannot be read"):

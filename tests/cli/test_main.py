@@ -210,7 +210,7 @@ def test_missing_and_broken_files(screen, tmp_path, capsys):
     (tmp_path / "cut.h5ad").write_bytes(whole[: len(whole) // 2])
     code, _, err = run(capsys, "audit", "cut.h5ad", "--quiet")
     assert code == 1
-    assert err.startswith("scpertbias: error: cut.h5ad cannot be read; it may be cut short")
+    assert err.startswith("scpertbias: error: cut.h5ad cannot be read; the file may be incomplete")
     assert err.count("\n") == 1
 
 
@@ -274,13 +274,19 @@ def test_every_option_reaches_the_audit(screen, capsys, monkeypatch):
         "--min-cells 5 --predictions gears=p.csv --net net.csv --models mean --regimes full --n-folds 3 "
         "--target-sum 100 --size-factors f --species mouse --seed 7 --params ridge.alpha=1.5 --params ridge.coding=reference "
         "--n-random 4 --n-jobs 2 --cache parts --tables-only --kind delta --control predicted --obsm pred --test STAT1 "
-        "--split-key set --sets sets.csv --n-top-genes 30"
+        "--split-key set --sets sets.csv --n-top-genes 30 --fitted-on other"
     )
     run(capsys, "audit", screen, *options.split())
     brought = asked.pop("predictions")
     assert list(brought) == ["gears"]
     assert brought["gears"].pop("predictions").loc["STAT1", "JAK2"] == 1
-    assert brought["gears"] == {"kind": "delta", "control": "predicted", "obsm": "pred", "test": ["STAT1"]}
+    assert brought["gears"] == {
+        "kind": "delta",
+        "control": "predicted",
+        "fitted_on": "other",
+        "obsm": "pred",
+        "test": ["STAT1"],
+    }
     assert len(asked.pop("net")) == 1
     assert asked.pop("sets")["target"].tolist() == ["A", "B"]
     assert asked == {

@@ -7,7 +7,7 @@ import scpertbias as spb
 from scpertbias._cli.options import EXAMPLES, EXIT_CODES, parser
 from scpertbias._cli.values import as_name
 
-COMMANDS = ("inspect", "audit", "export", "report", "demo", "schema")
+COMMANDS = ("inspect", "audit", "export", "report", "compare", "demo", "schema")
 
 
 @pytest.mark.parametrize("argv", [[], *([name] for name in COMMANDS)], ids=["", *COMMANDS])

@@ -18,7 +18,7 @@ def test_models_with_their_files_and_parameters():
         (values.prediction, "mine", "NAME=FILE is expected"),
         (values.parameter, "ridge=1", "MODEL.NAME=VALUE is expected"),
         (values.cells, "x.h5", "a matrix of Cell Ranger has no labels"),
-        (values.gigabytes, "-1", "no amount of memory"),
+        (values.gigabytes, "-1", "not an amount of memory"),
     ],
 )
 def test_what_is_refused(read, text, message):

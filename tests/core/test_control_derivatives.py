@@ -1,5 +1,7 @@
 """How scores move with the control, against the same scores with control means that are moved a little."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from scpertbias._core.metrics import evaluate, evaluate_ceilings
 
 N_ROWS, N_TRAINED, N_GENES, N_BATCHES, K = 9, 5, 17, 3, 8
 STEP = 1e-5
+NONE = np.empty((0, N_GENES))
 
 
 class Screen:
@@ -73,8 +76,8 @@ def held(weights):
 def test_derivatives_are_finite_differences(given_as):
     screen = Screen(given_as)
     truth, predictions, weights = screen.of(screen.control_batch)
-    derivatives = score_derivatives(predictions, truth, held(weights), screen.blocks)
-    ceilings = {f"{k}_ceiling": v for k, v in ceiling_derivatives(truth, weights, screen.blocks).items()}
+    derivatives = score_derivatives(predictions, truth, held(weights), screen.blocks, NONE)
+    ceilings = {f"{k}_ceiling": v for k, v in ceiling_derivatives(truth, weights, screen.blocks, NONE).items()}
     coefficients = np.random.default_rng(1).normal(size=N_ROWS)
     coefficients[2] = 0
     blocks = screen.blocks.means.reshape(K, N_GENES)
@@ -96,6 +99,28 @@ def test_derivatives_are_finite_differences(given_as):
         assert np.abs(moved[name]).max() > 1e-3
 
 
+def test_scores_move_with_the_own_noise_of_the_training_mean():
+    screen = Screen("fitted")
+    truth, predictions, weights = screen.of(screen.control_batch)
+    vector, noise = np.random.default_rng(2).normal(size=(1, N_GENES)), held(weights)
+    derivatives = score_derivatives(predictions, truth, noise, screen.blocks, vector)
+    ceilings = {f"{k}_ceiling": v for k, v in ceiling_derivatives(truth, weights, screen.blocks, vector).items()}
+    name, only = "pearson_delta_perturbed_unshared", np.eye(N_ROWS)
+    moved = []
+    for sign in (1, -1):
+        size = sign * STEP * np.sqrt(truth.centroid_noise)[:, None]
+        there = replace(truth, centroid=truth.centroid + size * vector)
+        scores = evaluate(predictions + noise.training[:, None] * size * vector, there, noise)
+        moved.append(scores | {f"{k}_ceiling": x for k, x in evaluate_ceilings(there, weights).items()})
+    for key in (name, f"{name}_ceiling"):
+        expected = (moved[0][key] - moved[1][key]) / (2 * STEP)
+        along = [(derivatives | ceilings)[key].of_training_along(row)[0] for row in only]
+        np.testing.assert_allclose(along, expected, rtol=1e-5, atol=1e-8, err_msg=key)
+        assert np.abs(expected).max() > 1e-3
+    for key in set(derivatives) - {name}:
+        assert derivatives[key].of_training_along(only[0]) == 0
+
+
 def test_variance_is_that_of_the_control_blocks():
     screen, gradient = Screen("means"), np.random.default_rng(3).normal(size=(N_BATCHES, N_GENES))
     along = screen.blocks.means.reshape(K, N_GENES) @ gradient.T
@@ -109,7 +134,7 @@ def test_no_prediction_and_no_error_have_no_derivative():
     truth, predictions, weights = screen.of(screen.control_batch)
     predictions = predictions.copy()
     predictions[0], predictions[1], predictions[2] = np.nan, truth.observed[1], truth.control
-    derivatives = score_derivatives(predictions, truth, held(weights), screen.blocks)
+    derivatives = score_derivatives(predictions, truth, held(weights), screen.blocks, NONE)
     only = np.eye(N_ROWS)
     assert (derivatives["l2"].along(only[1]) == 0).all()
     assert (derivatives["pearson_delta"].along(only[2]) == 0).all()

@@ -51,5 +51,5 @@ def test_slopes_do_not_depend_on_the_units(cells):
 
 def test_regression_needs_covariates(cells):
     x, row, _ = cells
-    with pytest.raises(ValueError, match="hold no covariates"):
+    with pytest.raises(ValueError, match="have no covariates"):
         regress_out(moments_of(x, row, 6), rows=np.arange(6) == 0)

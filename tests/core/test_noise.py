@@ -180,7 +180,7 @@ def test_shape_of_too_few_vectors_is_not_known():
     assert not response_known(moments, np.array([1]), shape)
 
 
-def test_centering_leaves_what_genes_do_not_share():
+def test_centering_leaves_what_genes_do_not_share_and_some_vectors_stand_for_all():
     rng, genes = np.random.default_rng(8), np.arange(3, 28)
     own, common = rng.normal(size=(400, 30)), rng.normal(size=(400, 1))
     for loading in (0.0, 0.5):
@@ -190,8 +190,12 @@ def test_centering_leaves_what_genes_do_not_share():
         assert shape.centered_share(genes) == pytest.approx(expected, rel=0.03)
         cut = vectors[:, genes]
         assert shape.centered_share(genes) == pytest.approx(25 * np.var(cut, axis=1).sum() / np.sum(cut**2))
+    some = shape.some(genes)
+    assert 40 <= len(some) <= 80
+    assert np.mean(np.sum(some**2, axis=1)) == pytest.approx(1)
     nothing = NoiseShape(np.empty((0, 30)), np.empty(0, dtype=np.int64), np.nan, np.nan, np.nan)
     assert nothing.centered_share(genes) == 1 - 1 / 25
+    assert nothing.some(genes).shape == (0, 25)
 
 
 def test_rows_that_count_have_two_halves():

@@ -15,7 +15,6 @@ from scpertbias._core.resampling import (
     average_within,
     benjamini_hochberg,
     complement,
-    is_approximate,
     linear_bounds,
     log_bounds,
     logit_bounds,
@@ -166,9 +165,3 @@ def test_average_within_a_perturbation_skips_missing_rows():
     values = np.array([1.0, np.nan, 3.0, 5.0, np.nan])
     found = average_within(values, np.array([0, 0, 2, 2, 1]), 4)
     np.testing.assert_array_equal(found, [1.0, np.nan, 4.0, np.nan])
-
-
-@pytest.mark.parametrize(("n", "n_effective", "expected"), [(50, 20, False), (49, 30, True), (90, 19.9, True)])
-def test_approximate_intervals(n, n_effective, expected):
-    assert is_approximate(n, n_effective) == expected
-    assert is_approximate(n, float("nan")) == (n < 50)

@@ -21,7 +21,7 @@ def test_labels_are_those_of_this_package(tmp_path):
 
 
 def test_another_file_is_refused():
-    with pytest.raises(ValueError, match="not the file that was published"):
+    with pytest.raises(ValueError, match="not the published file"):
         _norman.name_columns(pd.DataFrame({"perturbation": ["A"]}))
 
 

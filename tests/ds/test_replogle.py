@@ -70,7 +70,7 @@ def test_there_are_as_many_as_published():
 
 
 def test_another_file_is_refused():
-    with pytest.raises(ValueError, match="not the file that was published"):
+    with pytest.raises(ValueError, match="not the published file"):
         _replogle.name_columns(pd.DataFrame({"gene": ["A"]}))
 
 

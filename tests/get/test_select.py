@@ -50,7 +50,7 @@ def test_a_value_that_no_row_has():
     many = pd.DataFrame({"perturbation": [f"p{i}" for i in range(30)]})
     with pytest.raises(KeyError, match="there is no 'x'; there are 30, such as p0, p1, p2, p3, p4, …"):
         select(many, perturbation="x")
-    with pytest.raises(ValueError, match="`regime` was given, but this table is not of an audit"):
+    with pytest.raises(ValueError, match="`regime` was given, but this table is not from an audit"):
         select(PAIRS, regime="full")
 
 

@@ -105,8 +105,8 @@ def test_problems_are_named():
         obs=pd.DataFrame({"x": range(50)}, index=[f"c{i}" for i in range(50)]),
     )
     problems = inspect(plain).query("about == 'problem'")["detail"].tolist()
-    assert problems[0].startswith("No column of obs looks like perturbations with a control (obs holds 'x')")
-    assert problems[1].startswith("No matrix holds raw counts or log-normalized values (X: scaled or residuals)")
+    assert problems[0].startswith("No column of obs looks like perturbation labels with a control (obs has 'x')")
+    assert problems[1].startswith("No matrix contains raw counts or log-normalized values (X: scaled or residuals)")
     profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     assert "results of scpertbias" in inspect(profiles).query("about == 'problem'")["detail"].iloc[0]
     plain.obs["gene"] = ["STAT1", "JAK2"] * 25

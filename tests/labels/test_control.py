@@ -24,7 +24,7 @@ def test_a_pattern_that_takes_genes_is_refused():
 
 
 def test_a_measured_gene_is_asked_about():
-    with pytest.raises(ValueError, match="'GFP' may be the control, but is a measured gene too"):
+    with pytest.raises(ValueError, match="'GFP' could be the control, but is also a measured gene"):
         find(["GFP", "STAT1"], genes={"GFP", "STAT1"})
     assert find(["GFP", "STAT1"], "GFP", genes={"GFP", "STAT1"}).labels == ["GFP"]
     assert find(["GFP", "NT"], genes={"GFP"}).labels == ["NT"]
@@ -37,8 +37,8 @@ def test_negative_is_a_cell_without_a_guide_beside_another_control():
         assert (controls.labels, controls.unassigned) == (["NT"], {"negative"})
     alone = find(["Negative", "STAT1"])
     assert alone.labels == ["Negative"]
-    assert alone.reasons == {"Negative": "reads like a control (negative)"}
-    with pytest.raises(ValueError, match="'negative', 'multiple' was read as cells without a guide"):
+    assert alone.reasons == {"Negative": "looks like a control (negative)"}
+    with pytest.raises(ValueError, match="'negative', 'multiple' was interpreted as cells without a guide"):
         find(["negative", "STAT1"], unassigned=["multiple"])
     assert find(["negative", "STAT1"], "negative", unassigned=["multiple"]).labels == ["negative"]
     assert find(["NT", "STAT1"], "multiple", unassigned=["multiple"]).labels == ["multiple"]
@@ -51,7 +51,7 @@ def test_spellings_of_one_control_are_one(pair):
 
 @pytest.mark.parametrize("pair", [("DMSO", "untreated"), ("NT", "AAVS1"), ("control", "NTC"), ("WT", "GFP")])
 def test_different_controls_are_asked_about(pair):
-    with pytest.raises(ValueError, match="several labels that may be the control"):
+    with pytest.raises(ValueError, match="several labels that could be the control"):
         find([*pair, "STAT1"])
 
 
@@ -65,7 +65,7 @@ def test_messages_list_the_largest_and_the_nearest():
 
 
 def test_codes_of_a_factor():
-    with pytest.raises(ValueError, match="codes of a factor"):
+    with pytest.raises(ValueError, match="levels of a factor by codes"):
         find(["0", "1", "2"])
 
 

@@ -45,9 +45,9 @@ def test_nothing_is_said_of_one_label_a_target(labels):
 
 def test_labels_like_the_control_are_named():
     text = said(["TFORF1-mCherry", "STAT1", "NT_1", "NT_2"])
-    assert "'TFORF1-mCherry' (1 cells) hold a word for a control, but the control is 'NT_1', 'NT_2'" in text
+    assert "'TFORF1-mCherry' (1 cells) contain a word for a control, but the control is 'NT_1', 'NT_2'" in text
     assert said(["AAVS1", "NT"], reference="NT") == ""
-    assert "'NT_2', 'NT_3' (2 cells) hold a word" in said(["NT_1", "NT_2", "NT_3", "STAT1"], reference="NT_1")
+    assert "'NT_2', 'NT_3' (2 cells) contain a word" in said(["NT_1", "NT_2", "NT_3", "STAT1"], reference="NT_1")
 
 
 def test_most_cells_left_out_is_said():
@@ -58,7 +58,7 @@ def test_most_cells_left_out_is_said():
 
 
 def test_negative_as_the_control_is_said():
-    assert "'Negative' is taken as the control. Guide assigners call cells without a guide so" in said(
+    assert "'Negative' is used as the control, but guide assigners use this word for cells without a guide" in said(
         ["Negative", "STAT1"]
     )
     assert said(["negative", "NT", "STAT1"]) == ""
@@ -87,7 +87,7 @@ def test_lists_of_guides_are_refused_with_what_can_be_done(separator):
 
 def test_labels_split_at_a_dash_are_named():
     text = said(["STAT1-JAK2", "STAT1", "JAK2", "NT"])
-    assert "'STAT1-JAK2' were split at '-' into several targets, but names of single genes hold it too" in text
+    assert "'STAT1-JAK2' were split at '-' into several targets, but names of single genes can contain '-', too" in text
     assert said(["STAT1-JAK2", "STAT1", "JAK2", "NT"], combination_sep="+") == ""
 
 

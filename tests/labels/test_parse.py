@@ -165,7 +165,7 @@ def test_a_pattern_is_first_a_name():
 
 def test_ambiguous_control():
     with pytest.raises(
-        ValueError, match=r"several labels that may be the control: 'AAVS1', 'non-targeting'.*reference="
+        ValueError, match=r"several labels that could be the control: 'AAVS1', 'non-targeting'.*reference="
     ):
         read(["AAVS1", "non-targeting", "STAT1"])
 

@@ -126,7 +126,7 @@ def test_concatenated_profiles_are_refused(profiles):
 @pytest.mark.parametrize("slot", ["half_1", "half_2", "var"])
 def test_lost_moments(profiles, slot):
     del profiles.layers[slot]
-    with pytest.raises(ValueError, match="lost their halves, variances, control or counts; make them again"):
+    with pytest.raises(ValueError, match="lack their halves, variances, control or counts; make them again"):
         _moments.of(profiles)
 
 
@@ -201,7 +201,7 @@ def test_layers_of_profiles(profiles, screen, tmp_path, form):
     # How many cells carry a gene is that of the values that the profiles were made of.
     np.testing.assert_allclose(found.moments.value_sums, value_sums(screen.moments))
     check(_moments.of(back).moments, screen.moments)
-    with pytest.raises(ValueError, match=r"made from layer None; they hold no layer 'other' made by spb.pp"):
+    with pytest.raises(ValueError, match=r"made from layer None; they have no layer 'other' made by spb.pp"):
         _moments.of(back, layer="other")
 
 

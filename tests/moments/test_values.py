@@ -76,7 +76,7 @@ def test_size_factors_that_are_no_totals():
     assert not np.allclose(own, expected)
     assert np.corrcoef(unit.ravel(), own.ravel())[0, 1] > 0.9
     adata.obs["n_genes"] = (adata.X > 0).sum(axis=1)
-    with pytest.raises(ValueError, match=r"obs\['n_genes'\] .* is no total"):
+    with pytest.raises(ValueError, match=r"obs\['n_genes'\] .* is not a total"):
         _moments.of(adata, normalize=True, size_factors="n_genes")
 
 

@@ -85,7 +85,7 @@ def test_regimes(profiles):
     assert (0, 2, "0.77") in written(attribution_agreement(mdata, regime="no_mt", show=False))
     with pytest.raises(KeyError, match=r"there are \['full', 'no_mt'\]"):
         attribution_agreement(mdata, regime="other")
-    with pytest.raises(ValueError, match="not of an audit"):
+    with pytest.raises(ValueError, match="not from an audit"):
         attribution_agreement(profiles, regime="full")
 
 

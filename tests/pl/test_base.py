@@ -83,7 +83,7 @@ def test_what_is_not_there(mdata):
     with pytest.raises(KeyError, match=r"tl\.score"):
         held_out_scores(profiles, None, None)
     spb.tl.score(profiles)
-    with pytest.raises(ValueError, match="not of an audit"):
+    with pytest.raises(ValueError, match="not from an audit"):
         held_out_scores(profiles, None, "full")
 
 
@@ -92,7 +92,7 @@ def test_table_of_a_regime():
     table = pd.DataFrame({"model": ["observed", "mean", "mean"], "x": [1, 2, 3]})
     _store.put(adata, recurrence=table)
     assert one_regime(adata, "recurrence", None)["x"].tolist() == [1, 2, 3]
-    with pytest.raises(ValueError, match="`regime` was given, but this table is not of an audit"):
+    with pytest.raises(ValueError, match="`regime` was given, but this table is not from an audit"):
         one_regime(adata, "recurrence", "full")
     _store.put(adata, recurrence=table.assign(regime=["full", "full", "no_mt"]))
     assert one_regime(adata, "recurrence", None)["x"].tolist() == [1, 2]

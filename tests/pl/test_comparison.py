@@ -35,7 +35,7 @@ def test_regime_and_metric(small_audit):
 
 
 def test_what_is_not_there(small_audit):
-    with pytest.raises(KeyError, match="`reference`: there is no 'gears'"):
+    with pytest.raises(KeyError, match="`against`: there is no 'gears'"):
         spb.pl.comparison(small_audit, "gears")
     with pytest.raises(KeyError, match="`metric` is 'l2'"):
         spb.pl.comparison(small_audit, metric="l2")

@@ -67,7 +67,7 @@ def test_errors(profiles):
         enrich(profiles, models="x")
     with pytest.raises(KeyError, match=r"none of \['ridge'\] has a top gene of 'STAT1'"):
         enrich(profiles, "STAT1", models="ridge")
-    with pytest.raises(ValueError, match="not of an audit"):
+    with pytest.raises(ValueError, match="not from an audit"):
         enrich(profiles, regime="full")
     _store.put(profiles, enrich=table().iloc[:0])
     with pytest.raises(ValueError, match="Nothing to draw"):

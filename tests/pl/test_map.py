@@ -98,7 +98,7 @@ def test_chosen_models(simulated):
     assert "#123456" in marks(ax)
     with pytest.raises(KeyError, match="'gears'"):
         spb.pl.map(simulated, models="gears")
-    with pytest.raises(ValueError, match="not of an audit"):
+    with pytest.raises(ValueError, match="not from an audit"):
         spb.pl.map(simulated, regime="full")
 
 

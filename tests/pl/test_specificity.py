@@ -98,5 +98,5 @@ def test_chosen_models(profiles):
         specificity(profiles, models=["ridge"], show=False)
     with pytest.raises(KeyError, match="`metric` is 'rmse'"):
         specificity(profiles, "rmse", show=False)
-    with pytest.raises(ValueError, match="not of an audit"):
+    with pytest.raises(ValueError, match="not from an audit"):
         specificity(profiles, regime="no_mt", show=False)

@@ -76,7 +76,7 @@ def test_real_screen_one_row_a_perturbation(real):
     assert ((rows["status"] == "note") == (rows["q"] > 0.05)).all()
     assert set(rows.loc[rows["status"] == "note", "detail"]) <= {
         "no effect detected (q above 0.05)",
-        "no effect detected, only of its own gene (q above 0.05)",
+        "no effect detected, except of its target gene (q above 0.05)",
     }
     assert rows["reproducibility"].between(0, 1).all()
 
@@ -135,7 +135,7 @@ def test_batches_alone_are_no_effect(nested):
     found = table(null_screen(0, nested=nested), batch_key="lot")
     first, second = (detail for detail in found.loc[found["check"] == "response", "detail"])
     assert first == "the effect of 0 of 30 perturbations is detected (q of 0.05 or less)"
-    assert second == "the screen shows no reproducible response: no model can be judged on it"
+    assert second == "the screen has no reproducible response: models cannot be evaluated on it"
 
 
 def test_cells_and_profiles_agree(cells):
@@ -229,9 +229,7 @@ def test_leakage(cells):
     spb.pp.split(cells, unit="cell", fractions=(0.5, 0.0, 0.5), key_added="cellwise")
     (finding,) = said(cells, "split", split_key="cellwise")
     assert finding[0] == "warning"
-    assert finding[1].startswith(
-        "6 of 6 held-out perturbations have training cells: they are seen, not unseen (JAK2, MYC"
-    )
+    assert finding[1].startswith("6 of 6 held-out perturbations have training cells: they are not unseen (JAK2, MYC")
     half = np.arange(cells.n_obs) % 2 == 0
     cells.obs["both"] = np.where(cells.obs["perturbation"] == "MYC", np.where(half, "val", "test"), "train")
     assert said(cells, "split", split_key="both") == [("warning", "1 perturbations are in val and in test (MYC)")]
@@ -267,7 +265,7 @@ def test_a_screen_without_any_effect(make_cells):
         "warning",
         "the effect of 0 of 6 perturbations is detected (q of 0.05 or less)",
     )
-    assert second == ("warning", "the screen shows no reproducible response: no model can be judged on it")
+    assert second == ("warning", "the screen has no reproducible response: models cannot be evaluated on it")
 
 
 def test_a_perturbation_without_a_cell_that_counts(cells):
@@ -282,10 +280,10 @@ def test_a_perturbation_without_a_cell_that_counts(cells):
     pd.testing.assert_frame_equal(table(profiles), whole)
     found = whole[whole["check"] == "perturbation"].set_index("perturbation")
     assert found.loc["STAT1", ["status", "n_cells", "top_genes"]].tolist() == ["warning", 0, ""]
-    assert found.loc["STAT1", "detail"] == "left out: none of its cells counts"
+    assert found.loc["STAT1", "detail"] == "left out: none of its cells is used"
     assert found.index.tolist() == ["JAK2", "MYC", "SPI1", "STAT1", "STAT2", "STAT3"]
     assert found["response_share"].sum() == pytest.approx(1)
-    assert "1 of 6 perturbations have no cell that counts: STAT1" in whole["detail"].tolist()
+    assert "1 of 6 perturbations have no usable cell: STAT1" in whole["detail"].tolist()
     (response, *_) = whole.loc[whole["check"] == "response", "detail"]
     assert " of 5 perturbations is detected" in response
 

@@ -55,7 +55,7 @@ def test_logs_of_counts_as_they_are():
     adata = screen()
     adata.X = np.log1p(adata.X)
     (detail,) = warnings_of(adata, "scale")
-    assert detail.startswith("counts were logged without being normalized")
+    assert detail.startswith("counts were logged but not normalized")
 
 
 def test_sources_that_were_normalized_to_different_sums():
@@ -70,7 +70,7 @@ def test_cells_of_next_to_no_counts():
     adata.X[:3] = 0
     adata.X[:3, :2] = 1
     (detail,) = warnings_of(adata, "scale", normalize=True)
-    assert detail.startswith("3 cells hold fewer than 10 counts")
+    assert detail.startswith("3 cells have fewer than 10 counts")
 
 
 @pytest.mark.parametrize("column", ["n_counts", "ncounts", "total_counts"])
@@ -132,7 +132,7 @@ def test_symbols_of_several_columns():
     adata.var["gene_symbols"] = [*adata.var_names[:-1], "STAT1"]
     adata.var_names = [f"ENSG{i:011d}" for i in range(adata.n_vars)]
     (detail,) = warnings_of(adata, "genes")
-    assert detail == "1 symbols have several columns, of which that of highest expression counts: STAT1"
+    assert detail == "1 symbols have several columns; the one with the highest expression is used: STAT1"
 
 
 def test_ids_without_symbols():
@@ -140,7 +140,7 @@ def test_ids_without_symbols():
     ids = {"MT-CO1": "ENSG00000198804", "MT-ND1": "ENSG00000198888"}
     adata.var_names = [ids.get(name, f"ENSG9{i:010d}") for i, name in enumerate(adata.var_names)]
     adata.obs["perturbation"] = adata.obs["perturbation"].to_numpy(object)
-    with pytest.warns(UserWarning, match="var_names are Ensembl ids and var holds no symbols: 2 confounder genes"):
+    with pytest.warns(UserWarning, match="var_names are Ensembl ids and var has no symbols: 2 confounder genes"):
         details = warnings_of(adata, "genes")
     assert any("2 confounder genes are recognized by their ids" in detail for detail in details)
     adata.var_names = adata.var_names.str.replace("ENSG", "ENSMUSG")

@@ -141,7 +141,7 @@ def test_round_trip(cells, tmp_path):
 
 
 def test_profiles_are_refused(cells):
-    with pytest.raises(ValueError, match="profiles already; pass the cells"):
+    with pytest.raises(ValueError, match="already contains profiles; pass the cells"):
         spb.pp.profiles(spb.pp.profiles(cells))
 
 

@@ -83,7 +83,7 @@ REASONS = [
     (RIBO, "no_mt_ribo", "no ribosomal gene is measured, so it equals the regime without mitochondrial genes"),
     (MT, "no_mt", "no mitochondrial gene is measured"),
     (MT + RIBO, "no_mt_ribo", "no mitochondrial and no ribosomal gene is measured"),
-    ([], "regressed", "the profiles hold no covariate"),
+    ([], "regressed", "the profiles have no covariate"),
 ]
 
 
@@ -122,7 +122,7 @@ def test_covariates_by_name(cells):
     one = spb.pp.regimes(profiles, ["regressed"], covariates=["stress"])["regressed"]
     alone = spb.pp.regimes(made_of(cells, covariates=["stress"]), ["regressed"])["regressed"]
     np.testing.assert_allclose(one.X, alone.X)
-    with pytest.raises(ValueError, match=r"hold \['stress', 'depth'\], not \['typo'\]"):
+    with pytest.raises(ValueError, match=r"have \['stress', 'depth'\], not \['typo'\]"):
         spb.pp.regimes(profiles, covariates=["typo"])
 
 
@@ -151,8 +151,8 @@ def test_round_trip(cells, without, tmp_path):
 @pytest.mark.parametrize(
     ("kwargs", "words"),
     [
-        ({"regimes": ["full", "random"]}, r"`regimes`: \['random'\] are not known"),
-        ({"regimes": "no_ribo"}, r"\['no_ribo'\] are not known"),
+        ({"regimes": ["full", "random"]}, r"`regimes`: \['random'\] are unknown"),
+        ({"regimes": "no_ribo"}, r"\['no_ribo'\] are unknown"),
         ({"fit_on": "all"}, "`fit_on` is 'all'"),
     ],
 )
@@ -162,7 +162,7 @@ def test_wrong_input(cells, kwargs, words):
 
 
 def test_cells_are_refused(cells):
-    with pytest.raises(ValueError, match="holds cells; make profiles with"):
+    with pytest.raises(ValueError, match="contains cells; first make profiles with"):
         spb.pp.regimes(cells)
 
 

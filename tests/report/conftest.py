@@ -31,6 +31,14 @@ def tables():
 
 
 @pytest.fixture(scope="session")
+def other_models_audit():
+    """The screen of ``small_audit`` with another model, which predicts each perturbation by its neighbors."""
+    cells = spb.ds.simulate(1_500, 200, 12, rng=1)
+    net = spb.ds.simulate_net(cells, degree=4)
+    return spb.tl.audit(cells, net, models=("mean", "two_stage"), regimes=("full",), n_random=0)
+
+
+@pytest.fixture(scope="session")
 def drawing(small_audit):
     """What the figures of the small audit are drawn from; nothing changes it."""
     tables = read(small_audit)

@@ -22,6 +22,9 @@ def stored():
     spb.tl.coupling(mdata)
     spb.tl.enrich(mdata["full"])
     spb.tl.metric(mdata["full"], lambda x, y, c: ((x - y) ** 2).mean(axis=1), name="mse", best="lower", n_boot=10)
+    cells = spb.ds.papalexi_2021()
+    spb.tl.calibrate(cells, n_screens=1, batch_key="bio_rep", covariates=())
+    _store.put(mdata, calibration=spb.get.calibration(cells))
     held = {**_store.root(mdata), **{name: _store.root(mdata["full"])[name] for name in OF_PROFILES}}
     names = [name for name, value in held.items() if isinstance(value, pd.DataFrame)]
     return {name: _store.table(mdata["full"] if name in OF_PROFILES else mdata, name, made_by="") for name in names}

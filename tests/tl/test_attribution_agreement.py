@@ -104,7 +104,7 @@ def test_the_pure_function_needs_no_stored_model(fitted):
 
 
 def test_errors(fitted):
-    with pytest.raises(ValueError, match=r"\['ridge'\] is all that has attributions"):
+    with pytest.raises(ValueError, match=r"\['ridge'\] are the only models with attributions"):
         attribution_agreement(fitted, "ridge")
     with pytest.raises(ValueError, match="`k` must lie between 1 and the number of genes, 80"):
         attribution_agreement(fitted, k=81)

@@ -50,3 +50,18 @@ def test_without_blocks_there_is_no_variance():
     shape = NoiseShape(np.empty((0, G)), np.empty(0, dtype=int), 1 / G, 1 / G, 0.0)
     noise = ControlNoise(truth, blocks, shape, {"l2": derivative})
     assert np.isnan(noise.variance_of_squares({"l2": np.ones(P)}, {"l2": np.ones(P)}))
+
+
+def test_noise_of_the_training_mean_is_that_of_all_rows_together():
+    rng = np.random.default_rng(2)
+    blocks, along = ControlBlocks(rng.normal(size=(2, K // 2, G)), np.ones((2, K // 2, S))), np.zeros((P, K))
+    truth, shape = SimpleNamespace(), NoiseShape(np.empty((0, G)), np.empty(0, dtype=int), 1 / G, 1 / G, 0.0)
+    parts = {name: rng.normal(size=(P, 7)) for name in ("score", "ceiling")}
+    derivatives = {name: Derivative(((np.zeros((P, S)), along),), part) for name, part in parts.items()}
+    noise = ControlNoise(truth, blocks, shape, derivatives)
+    first, second = rng.normal(size=(2, P))
+    first[3] = 0
+    parts["score"][3] = np.nan
+    found = noise.variance({"score": first, "ceiling": second})
+    expected = np.mean((np.nansum(first[:, None] * parts["score"], axis=0) + second @ parts["ceiling"]) ** 2)
+    assert found == pytest.approx(expected)

@@ -169,7 +169,7 @@ def test_kappa():
     assert (value, n, note) == (pytest.approx(0.5), 2, "")
     assert shift(before, after, np.zeros(2), np.zeros(5, dtype=bool))[1:] == (
         0,
-        "no perturbation that both models predict",
+        "no perturbation is predicted by both models",
     )
 
 

@@ -19,7 +19,9 @@ def audited():
     truth = cells.uns["scpertbias_truth"]
     effects = pd.DataFrame(truth["expected_delta"], truth["perturbations"], truth["genes"])
     profiles = spb.tl.audit(cells, models=("no_change", "mean", "ridge"), regimes=("full",), n_random=0)["full"]
-    spb.tl.add_predictions(profiles, effects, key_added="exact", kind="delta", test=list(effects.index))
+    spb.tl.add_predictions(
+        profiles, effects, key_added="exact", kind="delta", fitted_on="other", test=list(effects.index)
+    )
     spb.tl.score(profiles)
     return profiles
 
@@ -107,3 +109,24 @@ def test_what_is_not_a_choice_is_refused(audited):
         metric(profiles, functions.mae, name="x", best="smaller")
     with pytest.raises(ValueError, match="`per`"):
         metric(profiles, functions.mae, name="x", per="cell")
+
+
+@pytest.mark.parametrize("name", ["de_direction", "de_auprc", "de_nmae"])
+def test_scores_of_differential_expression_go_by_their_names(audited, name):
+    """The same score, baseline and ceiling as those of the audit; the null and the interval with the control come on top."""
+    metric(audited, name, name=name, n_perm=20, n_boot=50)
+    table = read(audited, name)
+    summary = spb.get.summary(audited, metric=name, subset="all").set_index("model")
+    for model in ("no_change", "mean", "ridge", "exact"):
+        assert table.loc[model, "n"] <= summary.loc[model, "n"], model
+        assert table.loc[model, "score"] == pytest.approx(summary.loc[model, "estimate"], abs=0.03), model
+        assert table.loc[model, "ceiling"] == pytest.approx(summary.loc[model, "ceiling"], abs=0.03), model
+    assert table.loc["exact", "p"] < 0.06
+    assert table.loc["exact", "specific_gain"] > 0
+    assert table.loc["mean", "scaled"] == 0
+    assert table.loc["exact", "ci_low"] > table.loc["mean", "scaled"]
+
+
+def test_a_name_that_is_no_score(audited):
+    with pytest.raises(ValueError, match="`function` is 'de_recall'; it must be one of"):
+        metric(audited, "de_recall", name="x")

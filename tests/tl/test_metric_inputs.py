@@ -29,7 +29,7 @@ def test_effects_are_those_of_the_moments():
     none = one.prediction(inputs.predictions["no_change"], None)
     assert not none.effect.any()
     assert not none.weights.any()
-    changes = one.prediction(table, np.zeros((len(screen.names), len(m.n_control))))
+    changes = one.prediction(table, np.zeros((len(screen.names), len(m.n_control) + 1)))
     assert not changes.weights.any()
     np.testing.assert_allclose(one.shared(None), np.tile(m.n_control / m.n_control.sum(), (len(one.rows), 1)))
     assert metric_inputs(screen, np.full_like(table, np.nan), name="mean", folds=None, test=None) is None

@@ -7,7 +7,7 @@ from scpertbias._core.de import DE_METRICS
 from scpertbias._core.metrics import ALL_METRICS
 from scpertbias._core.noise import NoiseShape
 from scpertbias._core.resampling import NO_ROOM, benjamini_hochberg
-from scpertbias.tl._summary import NO_CALLS, SMALL_FOLDS, predicted_by_all, summarize
+from scpertbias.tl._summary import NO_CALLS, SMALL_FOLDS, is_approximate, predicted_by_all, summarize
 
 RNG = np.random.default_rng(0)
 A2 = 0.01
@@ -260,3 +260,9 @@ def test_the_mean_itself_is_no_different_where_scores_of_genes_jump():
     got = look(summarize(scores, shape=shape()), "a")
     assert got.loc["de_auprc", "difference_to_mean"] == 0
     assert np.isnan(got.loc["de_auprc", "p"])
+
+
+@pytest.mark.parametrize(("n", "n_effective", "expected"), [(50, 20, False), (49, 30, True), (90, 19.9, True)])
+def test_approximate_intervals(n, n_effective, expected):
+    assert is_approximate(n, n_effective) == expected
+    assert is_approximate(n, float("nan")) == (n < 50)

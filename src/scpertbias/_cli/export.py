@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ def export(args: argparse.Namespace) -> int:
     """Audit the screen without models, and write its cells in each regime, within the batches that the audit took."""
     from .. import _store, pp, tl
     from .._files import objection, whole_folder
+    from .._report import data_card
+    from .._report.provenance import sha256, versions
     from .inputs import holds_counts, read_cells
 
     say = sayer(args)
@@ -24,7 +27,7 @@ def export(args: argparse.Namespace) -> int:
     if "regressed" in (args.regimes or ()):
         size = f"{adata.n_obs:,} cells × {adata.n_vars:,} genes × 4 bytes"
         print(f"regressed values are dense: {size}, {adata.n_obs * adata.n_vars * 4e-9:.2f} GB", flush=True)
-    with noted(say):
+    with noted(say) as notes:
         if args.species != "human":
             pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
         reading = _reading(args, normalize=holds_counts(adata, args.layer))
@@ -36,7 +39,18 @@ def export(args: argparse.Namespace) -> int:
         say(f"writing {out}")
         options = {"n_random": args.n_random, "train_only": args.train_only}
         with whole_folder(out) as folder:
-            pp.write_regimes(adata, folder, args.regimes, **options, **reading)
+            files = pp.write_regimes(adata, folder, args.regimes, **options, **reading)
+            record = {
+                "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+                "input": args.file.name,
+                "sha256": sha256(args.file),
+                "command": args.command_line,
+                "versions": versions(),
+                "warnings": notes,
+                "title": args.title or args.file.stem,
+            }
+            _store.put(mdata, report=record)
+            data_card(mdata, folder, files=files)
     for path in sorted(out.iterdir()):
         print(f"  {path}")
     return 0

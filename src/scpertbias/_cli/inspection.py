@@ -1,4 +1,4 @@
-"""What a file holds, printed: by itself, or before it is audited."""
+"""Printing of the contents of a file, alone or before an audit."""
 
 from __future__ import annotations
 

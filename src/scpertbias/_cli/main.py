@@ -20,6 +20,7 @@ from .flags import in_flags
 from .inspection import echo_inspection, print_inspection
 from .notes import UsageError, batch_columns, noted, sayer
 from .options import model_params
+from .pages import render_comparison, render_report
 from .signals import StopSignal, stoppable
 
 if TYPE_CHECKING:
@@ -35,8 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     args = parsed(argv)
     args.command_line, args.start = shlex.join(["scpertbias", *argv]), time.perf_counter()
-    runs = {"inspect": print_inspection, "audit": _audit, "report": _report, "demo": _demo, "schema": _schema}
-    runs["export"] = export
+    runs = {
+        "inspect": print_inspection,
+        "audit": _audit,
+        "export": export,
+        "report": render_report,
+        "compare": render_comparison,
+        "demo": _demo,
+        "schema": _schema,
+    }
     try:
         # To look at a file needs neither figures nor scanpy: it answers at once.
         with (
@@ -81,19 +89,6 @@ def _settings(*, quiet: bool) -> Iterator[None]:
         sc.settings.verbosity = before
 
 
-def _report(args: argparse.Namespace) -> int:
-    from .._report import report
-    from .inputs import read_audit
-
-    out = args.out or args.file.with_suffix(".html")
-    if out.exists() and not args.force:
-        msg = f"{out} exists; pass --force to replace it, or --out"
-        raise UsageError(msg)
-    report(read_audit(args.file), out, title=args.title)
-    print(out)
-    return OK
-
-
 def _schema(_args: argparse.Namespace) -> int:
     from .._report import schema
 
@@ -124,10 +119,11 @@ def _audit(args: argparse.Namespace) -> int:
 
 
 def _audit_file(args: argparse.Namespace) -> MuData:
-    """Audit a file, and store beside the tables how that was done."""
+    """Audit a file, and store the settings with the tables."""
     from .. import _store, get, pp, tl
     from .._report.planted import planted_table
     from .._report.provenance import sha256, versions
+    from .calibration import null_rates
     from .inputs import holds_counts, predictions_by_model, read_cells, read_net
 
     say, start = sayer(args), time.perf_counter()
@@ -136,7 +132,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     say(f"reading {args.file}")
     adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
     net, sets = (None if path is None else read_net(path) for path in (args.net, args.sets))
-    how = {name: vars(args)[name] for name in ("kind", "control", "obsm", "test")}
+    how = {name: vars(args)[name] for name in ("kind", "control", "fitted_on", "obsm", "test")}
     external = predictions_by_model(args.predictions or [], how)
     with noted(say) as notes:
         if args.species != "human":
@@ -144,6 +140,11 @@ def _audit_file(args: argparse.Namespace) -> MuData:
         normalize = holds_counts(adata, args.layer)
         say("auditing" + (" raw counts, normalized on the fly" if normalize else ""))
         mdata = tl.audit(adata, net, sets=sets, predictions=external, normalize=normalize, **_audit_arguments(args))
+        if args.calibrate:
+            say(f"auditing {args.calibrate} screens without effects, made of the control cells")
+            _store.put(
+                mdata, calibration=null_rates(adata, mdata, {**_audit_arguments(args), "normalize": normalize}, args)
+            )
     if truth is not None:
         _store.put(mdata, planted=planted_table(truth, get.check(mdata), get.confounding(mdata)))
     record = {
@@ -234,7 +235,7 @@ def _demo(args: argparse.Namespace) -> int:
         own = {*runs, *(f"{name}.h5ad" for name in runs), "simulated_net.csv"}
         foreign = [p.name for p in sorted(args.out.iterdir()) if p.name not in own]
         if foreign:
-            msg = f"{args.out} holds files that are no demo's ({', '.join(foreign[:3])}); choose another --out"
+            msg = f"{args.out} contains files not created by the demo ({', '.join(foreign[:3])}); choose another --out"
             raise UsageError(msg)
     for name in runs:
         if why := objection(args.out / name, force=True):
@@ -267,7 +268,7 @@ def _answer_lines(mdata: MuData, *, verbose: bool) -> list[str]:
     page = content(mdata)
     lines = []
     for one in page["answer"]:
-        lines += [one["question"], f"  {one['text']}"]
+        lines += [one["question"], f"  {one['text']}", *([f"  {one['calibration']}"] if one["calibration"] else [])]
         lines += [f"  - {sentence['text']}" for sentence in one["sentences"] + one["details"] if verbose]
     if cautions := [caution for caution in page["cautions"] if verbose or caution["severe"]]:
         lines += ["Read with care", *(f"  - {caution['text']}" for caution in cautions)]

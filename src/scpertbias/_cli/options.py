@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from .._keys import REGIMES
+from . import page_options
 from .values import LOOKED_AT, cells, gigabytes, inspectable, names, parameter, prediction
 from .values import command as train_command
 
 EXIT_CODES = """exit codes:
-  0    done
-  1    the data or a file are not as needed
-  2    wrong usage, or output refused
-  130  interrupted (143: asked to end); nothing is left half-written"""
+  0    done 1    invalid input data or file 2    wrong usage, or output refused 130  interrupted (143: asked to end);
+  nothing is left half-written"""
 EXAMPLES = {
     "": """examples:
   scpertbias inspect screen.h5ad
@@ -42,9 +41,8 @@ EXAMPLES = {
   scpertbias export screen.h5ad --out regimes --train-only --n-random 20
   scpertbias export screen.h5ad --out regimes --regimes full,no_mt_ribo,regressed
   scpertbias audit regimes/full.h5ad --predictions mine=full.csv --predictions mine@no_mt_ribo=retrained.csv""",
-    "report": """examples:
-  scpertbias report audit/audit.h5mu --out page.html
-  scpertbias report audit/audit.h5mu --title 'K562, day 6' --force""",
+    "report": page_options.REPORT_EXAMPLES,
+    "compare": page_options.COMPARE_EXAMPLES,
     "demo": """examples:
   scpertbias demo
   scpertbias demo --out elsewhere --quiet""",
@@ -58,7 +56,7 @@ NAMES: dict[str, Any] = {"action": "extend", "type": names, "metavar": "NAME"}
 
 
 class _Version(argparse.Action):
-    """Print the version, which is looked up only when it is asked for."""
+    """Print the version, which is looked up on demand."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from .. import __version__
@@ -97,11 +95,11 @@ def parser(defaults: Mapping[str, Any] | None = None) -> argparse.ArgumentParser
     export = command("export", "write the cells of each regime for models that are trained elsewhere, and a data card")
     _export(export)
     page = command("report", "render the page of an audit again, without computing anything")
-    page.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
-    page.add_argument("--out", type=Path, metavar="FILE.html", help="page to write; default: FILE's name with .html")
-    page.add_argument("--title", metavar="TEXT", help="title of the page; by default the stored one")
-    page.add_argument("--force", action="store_true", help="replace a page that exists")
+    page_options.report_options(page)
     _quiet(page)
+    compare = command("compare", "put several audits side by side on one page: screens, or models of one screen")
+    page_options.compare_options(compare)
+    _quiet(compare)
     demo = command("demo", "audit a real and a simulated screen")
     demo.add_argument("--out", type=Path, default=Path("scpertbias_demo"), metavar="DIR", help="default: %(default)s")
     _quiet(demo)
@@ -128,7 +126,7 @@ def _labels(add: Any, *, groupby: str | None) -> None:
         metavar="NAME",
         help="the control: a name or a pattern such as 'non-targeting*'; repeatable",
     )
-    add("--combination-sep", metavar="TEXT", help="what separates the parts of a combination; by default found")
+    add("--combination-sep", metavar="TEXT", help="separator of the parts of a combination; by default inferred")
     add(
         "--label-map",
         metavar="FILE",
@@ -172,7 +170,7 @@ def _screen(command: argparse.ArgumentParser, add: Any) -> None:
 
 
 def _memory(add: Any) -> None:
-    add("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (%(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="random seed (%(default)s)")
     add(
         "--memory",
         type=gigabytes,
@@ -194,6 +192,7 @@ def _export(command: argparse.ArgumentParser) -> None:
     add("--n-random", type=int, metavar="N", default=0, help="regimes without as many random genes (%(default)s)")
     add("--train-only", action="store_true", help="leave out the cells of the test perturbations")
     _memory(add)
+    add("--title", metavar="TEXT", help="name of the screen on its card; default: FILE's name")
     add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _regimes, here")
     add("--force", action="store_true", help="replace an earlier export in DIR")
     _quiet(command)
@@ -216,6 +215,8 @@ def _models(command: argparse.ArgumentParser) -> None:
         help="what --predictions and --train are: expression, or changes against control (%(default)s)")  # fmt: skip
     add("--control", choices=("observed", "predicted"), default="observed",
         help="control that predicted changes start from (%(default)s)")  # fmt: skip
+    add("--fitted-on", choices=("this", "other"), default="this",
+        help="screen that the models of --predictions were fitted on (%(default)s)")  # fmt: skip
     add("--obsm", metavar="NAME", help="slot of a predicted .h5ad to read instead of its X")
     add("--test", action="append", metavar="NAME",
         help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip
@@ -242,17 +243,19 @@ def _models(command: argparse.ArgumentParser) -> None:
     add("--n-top-genes", type=int, metavar="N", help="genes of highest mean in control that scores are over (1000)")
     add("--regimes", **NAMES, help=f"{', '.join(REGIMES)}; repeatable, or with commas")
     add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
-    add("--n-random", type=int, metavar="N", help="random removals of genes beside the regimes (20)")
+    add("--n-random", type=int, metavar="N", help="random removals of genes, for comparison with the regimes (20)")
 
 
 def _audit(command: argparse.ArgumentParser) -> None:
     command.usage = "scpertbias audit FILE [option ...]"
     add = command.add_argument_group("the screen").add_argument
     _screen(command, add)
-    add("--guide", metavar="COLUMN", help="column of obs with guides, whose two halves are then compared")
+    add("--guide", metavar="COLUMN", help="column of obs with guides; compares two halves of the guides")
     _models(command)
     add = command.add_argument_group("running and writing").add_argument
     add("--config", type=Path, metavar="FILE", help="options from TOML, as DIR/config.toml has them; flags win")
+    add("--calibrate", type=int, metavar="N",
+        help="say how often each verdict is given in N screens without effects, made of the control cells")  # fmt: skip
     add("--n-jobs", type=int, metavar="N", help="fits to run at a time; no result depends on it (scanpy's setting)")
     add(
         "--cache",

@@ -1,4 +1,4 @@
-"""An end that is asked for unwinds like an exception, so that nothing stays half-written."""
+"""SIGTERM raises an exception, so that nothing stays half-written."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def gigabytes(text: str) -> float:
     """Return a number that is not negative (0: cells are always read in parts)."""
     value = float(text)
     if not value >= 0:
-        msg = f"{text} is no amount of memory, in gigabytes"
+        msg = f"{text} is not an amount of memory in gigabytes"
         raise argparse.ArgumentTypeError(msg)
     return value
 

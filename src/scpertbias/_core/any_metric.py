@@ -1,7 +1,8 @@
 """Any function as a metric: its baseline, its ceiling, its null and its interval, from the function alone.
 
 A function compares predicted with observed means of P perturbations (P x G), next to the control (G). Where it compares
-them with the control, prediction and truth are each given another half of the control: what both share is no merit.
+them with the control, prediction and truth are each given another half of the control: noise that both share gives no
+score.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ class MetricFunction:
             except (TypeError, ValueError, IndexError):
                 return False
         return result.shape == (len(predicted),)
+
+    def of_halves(self) -> MetricFunction:
+        """Return the function that judges one half of the cells."""
+        return self
 
     def compares_rows(self, predicted: FloatArray, observed: FloatArray, control: FloatArray) -> bool:
         """Whether the score of a row depends on the other rows, as a rank among perturbations does."""
@@ -185,8 +190,7 @@ class Observations:
             control = self.shares @ other
             predicted, observed = self.predicted(prediction, own), self.observed(other)
             scores.append(function(control + predicted, control + observed, control))
-        mean: FloatArray = np.mean(scores, axis=0)
-        return mean
+        return _mean_of_orders(scores)
 
     def ceiling(
         self, function: MetricFunction, halves: FloatArray, shared: FloatArray, *, uses_control: bool
@@ -202,8 +206,7 @@ class Observations:
         for sign, other in ((1.0, others[0]), (-1.0, others[-1])):
             control = self.shares @ other
             scores.append(function(control + truth, control + truth + sign * errors, control + sign * of_control))
-        mean: FloatArray = np.mean(scores, axis=0)
-        return mean
+        return _mean_of_orders(scores)
 
     def replicate(self, function: MetricFunction) -> FloatArray:
         """Score one half of the cells as a prediction of the other, mean over the orders."""
@@ -211,8 +214,7 @@ class Observations:
         for a, b in OTHER_HALF:
             control = self.shares @ np.nan_to_num(self.control_half[b])
             scores.append(function(control + self.half[a], control + self.half[b], control))
-        mean: FloatArray = np.mean(scores, axis=0)
-        return mean
+        return _mean_of_orders(scores)
 
 
 def noise_free(effect: FloatArray, noise: FloatArray) -> FloatArray:
@@ -223,6 +225,14 @@ def noise_free(effect: FloatArray, noise: FloatArray) -> FloatArray:
     true = np.maximum(squares - noise, NEGLIGIBLE * squares)
     size: FloatArray = np.sqrt(np.divide(true, squares, out=np.zeros_like(true), where=squares > 0))
     return size[:, None] * effect
+
+
+def _mean_of_orders(scores: list[FloatArray]) -> FloatArray:
+    """Mean over the orders of the halves that have a score."""
+    known = ~np.isnan(scores)
+    n = known.sum(axis=0)
+    mean: FloatArray = np.where(known, scores, 0.0).sum(axis=0) / np.where(n > 0, n, np.nan)
+    return mean
 
 
 def exchanged(prediction: Prediction, mean: Prediction, order: IntArray) -> Prediction:

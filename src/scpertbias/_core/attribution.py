@@ -180,7 +180,7 @@ def one_hot_bound(n_genes: int) -> float:
 
 
 def kinds(attributions: FloatArray) -> Kinds:
-    """Tell attributions (perturbations x genes) that say nothing: zero, constant, all on one gene, shared by all."""
+    """Find uninformative attributions (perturbations x genes): zero, constant, all on one gene, shared by all."""
     size = np.abs(attributions)
     known = np.asarray(np.isfinite(size).all(axis=1), dtype=np.bool_)
     size = np.where(known[:, None], size, 0.0)

@@ -23,8 +23,8 @@ NULL_INTERVAL = (0.025, 0.975)
 class BalanceShare:
     """Share of the response that composition accounts for beyond chance, and what chance alone gives.
 
-    ``null`` is the mean share by chance, which is taken off ``share``; ``null_low`` and ``null_high`` are the 95 % interval of
-    the shares by chance, less their mean. NaN without any response.
+    ``null`` is the mean share by chance, which is taken off ``share``; ``null_low`` and ``null_high`` are the 95%
+    interval of the shares by chance, minus their mean. NaN without any response.
     """
 
     share: float

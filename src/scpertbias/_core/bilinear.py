@@ -64,7 +64,7 @@ def bilinear(
     trained = np.asarray(trained, dtype=np.bool_)
     means = np.where(trained[:, None], means, 0.0)
     if not trained[reference]:
-        msg = f"trained leaves out the control (row {reference}): its mean is what changes are measured against"
+        msg = f"trained leaves out the control (row {reference}): its mean is the reference for changes"
         raise ValueError(msg)
     if not alpha >= 0:
         msg = f"alpha must be 0 or more, found {alpha}"
@@ -88,8 +88,8 @@ def bilinear(
     matched = trained & embedded
     if matched.sum() < 2:
         msg = (
-            f"{int(matched.sum())} training level(s) with an embedding, the control included; at least 2 are needed: "
-            "measure more target genes or give perturbation_embedding"
+            f"{int(matched.sum())} training group(s) with an embedding, including the control; at least 2 are needed. "
+            f"Measure more target genes or pass perturbation_embedding="
         )
         raise ValueError(msg)
     control = means[reference]
@@ -108,7 +108,7 @@ def _gene_components(means: FloatArray, n_components: int) -> FloatArray:
     largest = min(means.shape[0], means.shape[1] - 1)
     if not 1 <= n_components <= largest:
         msg = (
-            f"n_components={n_components} is not possible with {means.shape[0]} training levels and "
+            f"n_components={n_components} is not possible with {means.shape[0]} training groups and "
             f"{means.shape[1]} genes; it must be from 1 to {largest}"
         )
         raise ValueError(msg)

@@ -1,4 +1,4 @@
-"""What predictions are scored against, and what the truth itself would score.
+"""Reference for predictions, and scores of a perfect prediction.
 
 The truth does not score perfectly, because the means that it is compared with come from finitely many cells, of the
 perturbation and of the control. What a prediction shares with the control of the data depends on how it was given: see
@@ -108,7 +108,7 @@ class Truth:
     centroid_noise
         Sampling variance that it has of its perturbations' own cells, summed over genes (R).
     groups
-        Code of the split or fold of each row (R): rows of one group are told apart by `discrimination`.
+        Code of the split or fold of each row (R): rows of one group are compared by `discrimination`.
     target_columns
         Genes that are the target of any row (G), which `discrimination` leaves out.
     z
@@ -243,7 +243,7 @@ def rmse_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
 
 
 def mae_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
-    """Mean absolute error of the truth, as if its noise were Gaussian (about 2 % too high): the mean of sqrt(2 noise / pi)."""
+    """Mean absolute error of a perfect prediction with Gaussian noise (about 2% too high): mean of sqrt(2 noise / pi)."""
     score: FloatArray = np.sqrt(2.0 / np.pi * np.maximum(truth.noise(predicted), 0.0)).mean(axis=1)
     return score
 
@@ -256,6 +256,6 @@ def l2_ratio_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
 def mse_de20_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
     """Mean sampling variance over the genes of strongest observed effect.
 
-    Weak effects are among the strongest by their noise, and then the truth itself scores a third worse than this.
+    Weak effects are among the strongest by their noise, so that a perfect prediction scores a third worse than this.
     """
     return truth.over_strongest(truth.noise(predicted))

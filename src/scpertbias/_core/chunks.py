@@ -1,7 +1,8 @@
 """Cells that lie in memory, in a file, or nowhere yet: read a bounded part of them at a time, and the next ahead.
 
-What is read is known by its shape alone, so that nothing of anndata, h5py, zarr or dask is imported here: sparse datasets
-of anndata (``format``, ``group``), dask arrays (``to_delayed``), and whatever gives rows by slicing (h5py, zarr, views).
+What is read is known by its shape alone, so that nothing of anndata, h5py, zarr or dask is imported here: sparse
+datasets of anndata (``format``, ``group``), dask arrays (``to_delayed``), and any object that returns rows by slicing
+(h5py, zarr, views).
 """
 
 from __future__ import annotations

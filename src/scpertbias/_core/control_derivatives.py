@@ -1,4 +1,7 @@
-"""How scores move with the control means that all perturbations are compared with, so that their noise can be added."""
+"""How scores move with the means that all perturbations are compared with, so that the noise of these can be added.
+
+Those are the control means, and of scores about the training mean without shared noise that mean.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,12 @@ class Derivative:
     """Derivative of R numbers by the control mean of each batch, along the control blocks.
 
     It is a sum of ``terms``: weights of the batches (R, S) times a vector over genes, of which the products with the
-    blocks (R, K) are kept.
+    blocks (R, K) are kept. ``of_training`` (R, V) is the derivative by the own noise of the training mean, along noise
+    vectors that are as long as it is.
     """
 
     terms: tuple[tuple[FloatArray, FloatArray], ...]
+    of_training: FloatArray | None = None
 
     def along(self, coefficients: FloatArray) -> FloatArray:
         """Derivative of a weighted sum of the numbers, along the blocks, by the batches (K, S)."""
@@ -31,6 +36,11 @@ class Derivative:
         total: FloatArray = np.asarray(sum(products[used].T @ (c * weights[used]) for weights, products in self.terms))
         return total
 
+    def of_training_along(self, coefficients: FloatArray) -> FloatArray | float:
+        """Derivative of a weighted sum of the numbers, along the noise vectors (V); 0 without any."""
+        used = coefficients != 0
+        return 0.0 if self.of_training is None else coefficients[used] @ self.of_training[used]
+
 
 def variance_of(blocks: ControlBlocks, along: FloatArray) -> float:
     """Variance of a statistic from its derivative along the blocks (K, S), half of it by either control half."""
@@ -38,7 +48,7 @@ def variance_of(blocks: ControlBlocks, along: FloatArray) -> float:
 
 
 def score_derivatives(
-    predictions: FloatArray, truth: Truth, held: NoiseWeights, blocks: ControlBlocks
+    predictions: FloatArray, truth: Truth, held: NoiseWeights, blocks: ControlBlocks, vectors: FloatArray
 ) -> dict[str, Derivative]:
     """Return the derivatives of scores of predictions, by the name of the score.
 
@@ -52,6 +62,8 @@ def score_derivatives(
         How predictions move with the control.
     blocks
         Blocks of the control on the genes of the truth.
+    vectors
+        Noise vectors on these genes, of squared length 1 on average (V x G).
     """
     along = blocks.means.reshape(-1, truth.observed.shape[1]).T
     away, away_mean = predictions - truth.observed, truth.centroid - truth.observed
@@ -68,22 +80,34 @@ def score_derivatives(
     for name, kind in CORRELATIONS.items():
         share = kind.weights(truth)
         on_prediction, on_observed = _of_correlation(predictions, truth, held, kind)
-        derivatives[name] = Derivative(
-            ((share - held.control, on_prediction @ along), (share - truth.weights, on_observed @ along))
-        )
+        terms = ((share - held.control, on_prediction @ along), (share - truth.weights, on_observed @ along))
+        # The predicted effect has the own noise of the training mean as often as the prediction, less once
+        moves = (held.training - 1)[:, None] * on_prediction - on_observed
+        derivatives[name] = Derivative(terms, _of_training(moves, truth, kind, vectors))
     return derivatives
 
 
-def ceiling_derivatives(truth: Truth, predicted: FloatArray, blocks: ControlBlocks) -> dict[str, Derivative]:
+def ceiling_derivatives(
+    truth: Truth, predicted: FloatArray, blocks: ControlBlocks, vectors: FloatArray
+) -> dict[str, Derivative]:
     """Return the derivatives of the ceilings of correlations; ``predicted`` is that of :meth:`Truth.noise`."""
     along = blocks.means.reshape(-1, truth.observed.shape[1]).T
     derivatives = {}
     for name, kind in CORRELATIONS.items():
         terms = CeilingTerms.of(truth, predicted, kind)
         # d|v|² = 2 v · dv, and the observed effect moves against the control of its batches
-        products = 2 * terms.slope[:, None] * (kind.effect(truth.observed, truth) @ along)
-        derivatives[name] = Derivative(((kind.weights(truth) - truth.weights, products),))
+        moves = 2 * terms.slope[:, None] * kind.effect(truth.observed, truth)
+        of_control = ((kind.weights(truth) - truth.weights, moves @ along),)
+        derivatives[name] = Derivative(of_control, _of_training(-moves, truth, kind, vectors))
     return derivatives
+
+
+def _of_training(moves: FloatArray, truth: Truth, kind: CorrelationKind, vectors: FloatArray) -> FloatArray | None:
+    """Derivative by the own noise of the training mean; only what is without shared noise takes that as expected."""
+    if not (kind.unshared and kind.about_centroid):
+        return None
+    along: FloatArray = np.sqrt(truth.centroid_noise)[:, None] * (moves @ vectors.T)
+    return along
 
 
 def noise_of_squares(truth: Truth, terms: Mapping[str, tuple[Derivative, FloatArray]], a2: float) -> float:

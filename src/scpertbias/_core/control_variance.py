@@ -35,6 +35,13 @@ class ControlBlocks:
             moments.blocks.reshape(2, half_of_blocks, moments.mean.shape[1]), cells[:, :, None] * per_cell[:, None]
         )
 
+    def draw(self, rng: np.random.Generator) -> FloatArray:
+        """Draw how far the control means of each half and batch lie from where they are in other samples (2, S, G)."""
+        normal = rng.standard_normal(self.scale.shape)
+        # Σ_k g_kab √(n_k / (n^a_0b d_a)) β_k, by half and batch (2, S, G)
+        drawn: FloatArray = np.einsum("aks,akg->asg", normal * np.sqrt(self.scale), self.means)
+        return drawn
+
     def variance(self, gradient: FloatArray) -> float:
         """Variance of a statistic from its derivatives by the control means of each half and batch (2, S, G)."""
         # β_k · V^a_b, each block along the derivatives of its half (2, K/2, S)

@@ -36,7 +36,7 @@ def regress_out(
     """
     covariates = moments.covariates
     if covariates is None:
-        msg = "These moments hold no covariates."
+        msg = "These moments have no covariates."
         raise ValueError(msg)
     n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
     middle_of_covariates, middle = n @ c / n.sum(), n @ x / n.sum()

@@ -19,7 +19,7 @@ from scpertbias._core.z_scores import scaled
 
 LEAST_CALLS = 5
 SMALLEST = 1.95
-"""A z of less has a p above 0.05, whatever the rounding."""
+"""A smaller z has a p above 0.05, rounding included."""
 NO_CHANGE = 1e-12
 
 
@@ -94,14 +94,14 @@ class ObservedChanges:
 
 @dataclass(frozen=True)
 class DeMetric:
-    """What a score of differential expression is called, and which way is better; all have a ceiling and are scaled."""
+    """What a score of differential expression is called, and which way is better; all have a ceiling and share no noise."""
 
     label: str
     best: float
     higher_is_better: bool
     ceiling: bool = True
     scaled: bool = True
-    unshared: bool = False
+    unshared: bool = True
 
 
 DE_METRICS: Mapping[str, DeMetric] = {
@@ -127,7 +127,7 @@ def de_scores(predicted: Sequence[FloatArray], observed: Sequence[ObservedChange
     Parameters
     ----------
     predicted
-        Predicted changes, one array for each comparison; a row with NaN is no prediction.
+        Predicted changes, one array for each comparison; a row with NaN is not a prediction.
     observed
         What each is compared with.
 

@@ -19,19 +19,25 @@ ORDERS = ((0, 1), (1, 0))
 
 @dataclass(frozen=True)
 class DeTruth:
-    """Observed changes of P perturbations on G genes, and what the truth itself would score.
+    """Observed changes of P perturbations on G genes, and the scores of the true changes.
 
-    ``observed`` are the changes against each half of the control, ``control_shift`` (2, S, G) the means of the halves less
-    that of all control cells of the batch. ``control`` (G,) is the mean of all control cells. ``truth`` (P, G) are the observed changes, shrunk to their size without noise;
-    ``repeats`` are these with errors of the size that observed ones have, of either sign. ``n_called`` (P,) are the genes
-    that are called against all control cells.
+    ``change`` (P, G) are the changes against all control cells, ``errors`` (2, P, G) their standard errors against either
+    half (NaN in genes that are not judged), ``targets`` (P, G) the own targets and ``weights`` (P, S) the shares of the
+    batches in the cells. ``observed`` are the changes against each half of the control, ``control_shift`` (2, S, G) the
+    means of the halves less that of all control cells of the batch, ``control`` (G,) is the mean of all. ``truth`` (P, G)
+    are the observed changes, shrunk to their size without noise; ``repeats`` are these with errors of the size that
+    observed ones have, of either sign. ``n_called`` (P,) are the genes that are called against all control cells.
     """
 
-    observed: tuple[ObservedChanges, ObservedChanges]
+    change: FloatArray
+    errors: FloatArray
+    targets: BoolArray
+    weights: FloatArray
+    observed: tuple[ObservedChanges, ...]
     control_shift: FloatArray
     control: FloatArray
     truth: FloatArray
-    repeats: tuple[ObservedChanges, ObservedChanges]
+    repeats: tuple[ObservedChanges, ...]
     n_called: IntArray
 
     @classmethod
@@ -54,30 +60,38 @@ class DeTruth:
         truth = _noise_free_size(change, moments.noise[rows]) * change
         # Half a difference of halves varies as a mean of all cells does; half of the control as √2 of all of it.
         apart = half_differences(moments, rows) - np.sqrt(2.0) * weights @ (control_half[0] - control_half[1])
-        observed, repeats = [], []
-        for half, sign in ((0, 1.0), (1, -1.0)):
-            error = z_errors(moments, rows, control_half=half)
+        errors = np.stack([z_errors(moments, rows, control_half=half) for half in (0, 1)])
+        for half, error in enumerate(errors):
             without = (weights > 0) & (moments.counts[half, moments.reference] == 0)
             error[np.isnan(z) | without.any(axis=1)[:, None]] = np.nan
-            observed.append(ObservedChanges.of(change - weights @ shift[half], error, targets))
-            repeats.append(ObservedChanges.of(truth + sign * apart / 2, error, targets))
-        n_called = (called(z) & ~targets).sum(axis=1)
+        signed = zip((1.0, -1.0), errors, strict=True)
         return cls(
-            (observed[0], observed[1]),
-            shift,
-            moments.control,
-            truth,
-            (repeats[0], repeats[1]),
-            n_called.astype(np.int64),
+            change=change,
+            errors=errors,
+            targets=targets,
+            weights=weights,
+            observed=tuple(
+                ObservedChanges.of(change - weights @ shift[half], errors[half], targets) for half in (0, 1)
+            ),
+            control_shift=shift,
+            control=moments.control,
+            truth=truth,
+            repeats=tuple(ObservedChanges.of(truth + sign * apart / 2, error, targets) for sign, error in signed),
+            n_called=(called(z) & ~targets).sum(axis=1).astype(np.int64),
         )
+
+    def changes(self, predicted: FloatArray) -> FloatArray:
+        """Return predicted means (P, G) as changes from control; what is there by rounding alone is none."""
+        changes: FloatArray = predicted - self.control
+        changes[np.abs(changes) <= ROUNDING * np.abs(predicted)] = 0.0
+        return changes
 
     def scores(self, predicted: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
         """Score predicted means (P, G), each half of the control predicting against the other.
 
         ``weights`` (P, S) are the shares of the batches of the control that are in the predicted changes.
         """
-        changes = predicted - self.control
-        changes[np.abs(changes) <= ROUNDING * np.abs(predicted)] = 0.0
+        changes = self.changes(predicted)
         by_half = [changes - weights @ self.control_shift[own] for own, _ in ORDERS]
         return de_scores(by_half, [self.observed[other] for _, other in ORDERS])
 

@@ -1,4 +1,4 @@
-"""What became of each perturbation: whether anything changed, whether its own gene did, and one word for it.
+"""Detection of effects of each perturbation: whether anything changed, whether its own gene did, and one word for it.
 
 Two tests share the question whether anything changed: the squared effect sees many weak changes, the strongest gene few
 strong ones. The perturbation's own gene is left to a test of its own.
@@ -38,7 +38,7 @@ SPECIFIC, WEAK = "specific", "weak"
 
 @dataclass(frozen=True)
 class Detection:
-    """What became of the R rows of merged moments; what does not apply to a row is NaN (−1 for a gene).
+    """Detection for the R rows of merged moments; what does not apply to a row is NaN (−1 for a gene).
 
     ``counted`` rows have cells in both halves and are used: only they have p and q. ``squared_effect`` is that without
     noise, ``noise`` its sampling variance; ``z_effect`` is that of the squared effect without the row's own targets.

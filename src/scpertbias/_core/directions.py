@@ -18,7 +18,7 @@ N_PARTS = 5
 WEAK_AXIS = 0.3
 TOO_FEW = "too few perturbations"
 NO_DEPTH = "no depth known"
-NO_INTERVAL = "no interval: the error of the estimated direction is not known"
+NO_INTERVAL = "no interval: the error of the estimated direction is unknown"
 
 
 def direction_shares(

@@ -14,7 +14,7 @@ from scpertbias._core.arrays import FloatArray, IntArray
 def adjacency(source: IntArray, target: IntArray, weight: FloatArray, n: int) -> csr_array:
     """Symmetric adjacency: A_ij is the largest |weight| over both directions and all duplicates.
 
-    Self-loops and edges of weight zero are no edges.
+    Self-loops and edges of weight zero are ignored.
 
     Parameters
     ----------

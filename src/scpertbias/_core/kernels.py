@@ -2,7 +2,7 @@
 
 Values are accumulated about one of the group's own values, its shift K: with D = Σ(x−K), mean = K + D/n and
 Σ(x−mean)² = Σ(x−K)² − D²/n. As K is itself among the x, (mean−K)² ≤ Σ(x−mean)², so the subtraction can cost no more
-than a factor n in precision, whatever the offset of a gene; Σx² − n·mean² has no such bound. What earlier cells of a group
+than a factor n in precision, for any offset of a gene; Σx² − n·mean² has no such bound. What earlier cells of a group
 have given is joined to it by their means (Chan, Golub and LeVeque), which loses nothing either.
 """
 

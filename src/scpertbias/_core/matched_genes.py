@@ -44,7 +44,7 @@ def places(bins: IntArray, removed: BoolArray, eligible: BoolArray) -> tuple[Int
 
 
 def mismatch(control: FloatArray, removed: BoolArray, out: BoolArray) -> float:
-    """Return the mean |log c| between two sets of as many genes, each gene beside that of its rank."""
+    """Return the mean |log c| between two sets of equal size, with genes paired by rank."""
     if control.min() < 0 or not (control > 0).any():
         return float("nan")
     logs = np.log(np.maximum(control, control[control > 0].min()))

@@ -79,7 +79,7 @@ class MetricJudge:
         """
         data, baseline = self.data, self._baseline()
         parts = self._parts(prediction, baseline, data.control_half, data, shared)
-        replicate = data.replicate(self.function)
+        replicate = data.replicate(self.function.of_halves())
         known: BoolArray = np.asarray(np.isfinite(parts).all(axis=0))
         score, mean, ceiling, of_half = (
             float(row[np.isfinite(row)].mean()) if np.isfinite(row).any() else np.nan for row in (*parts, replicate)

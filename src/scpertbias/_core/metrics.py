@@ -116,7 +116,7 @@ def _share_farther(distances: FloatArray, own: npt.NDArray[np.intp]) -> FloatArr
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One score: its names, its direction, and what the truth itself would get.
+    """One score: its names, its direction, and its ceiling.
 
     Parameters
     ----------
@@ -227,9 +227,9 @@ ALL_METRICS: dict[str, Metric | DeMetric] = {**METRICS, **DE_METRICS}
 
 
 def evaluate(predictions: FloatArray, truth: Truth, held: NoiseWeights) -> dict[str, FloatArray]:
-    """Score predictions by every metric, with `inflation` and `control_noise` beside them.
+    """Score predictions by every metric, and return `inflation` and `control_noise`, too.
 
-    `inflation` is what noise that both sides hold adds to `pearson_delta`.
+    `inflation` is the part of `pearson_delta` due to noise in both sides.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def evaluate(predictions: FloatArray, truth: Truth, held: NoiseWeights) -> dict[
 
 
 def evaluate_ceilings(truth: Truth, predicted: FloatArray) -> dict[str, FloatArray]:
-    """Score of the truth itself for each row, by metric, for those metrics where it is known.
+    """Ceiling for each row, by metric, for metrics where it is known.
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ from scpertbias._core.moments import Moments
 SURE = 3.0
 SHAPE_SE = 1.0
 ROWS_AT_ONCE = 1_000
+N_SOME = 40
 OF_CONTROL = -1
 
 
@@ -38,6 +39,13 @@ class NoiseShape:
         """Noise vectors of all but one row of the moments."""
         vectors: FloatArray = self.vectors[self.row != row]
         return vectors
+
+    def some(self, genes: IntArray) -> FloatArray:
+        """Return some of the noise vectors on some genes, scaled to a squared length of 1 on average (V, G)."""
+        step = max(len(self.vectors) // N_SOME, 1)
+        vectors = self.vectors[::step, genes]
+        size = float(np.sqrt(np.mean(np.sum(vectors**2, axis=1)))) if len(vectors) else 0.0
+        return vectors / size if size > 0 else vectors
 
     def centered_share(self, genes: IntArray) -> float:
         """Share of the squared noise on some genes that is left when each vector is centered over them (φ)."""

@@ -50,7 +50,7 @@ class Power:
         return np.asarray(self.effect >= EXISTS * self.error, dtype=np.bool_)
 
     def effects(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Squared effects, with the ends of their 95 % intervals; none is below 0."""
+        """Squared effects, with the ends of their 95% intervals; none is below 0."""
         low, high = self.effect - NORMAL * self.error, self.effect + NORMAL * self.error
         return np.maximum(self.effect, 0.0), np.maximum(low, 0.0), np.maximum(high, 0.0)
 

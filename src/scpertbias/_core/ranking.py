@@ -43,7 +43,7 @@ def percentiles(values: FloatArray) -> FloatArray:
 
 
 def expression_bins(control: FloatArray, n_bins: int = N_BINS) -> IntArray:
-    """Bin of each gene: so many bins of equal size by mean in control, ties by column."""
+    """Bin of each gene: bins of equal size by mean in control, ties by column."""
     order = np.argsort(control, kind="stable")
     n_bins = min(n_bins, len(control))
     bins = np.empty(len(control), dtype=np.int64)

@@ -154,10 +154,10 @@ def poisson_binomial_tail(probabilities: FloatArray, most: int) -> FloatArray:
 
 
 def excess_interval(count: IntArray, other: IntArray, n: int, n_compared: int = 1) -> tuple[FloatArray, FloatArray]:
-    """95 % interval of count − other, each of n, with a success and a failure added to both.
+    """95% interval of count − other, each of n, with a success and a failure added to both.
 
     They are taken as independent; two counts over the same perturbations go together, so that it is too wide. With
-    ``n_compared`` genes the intervals include all their true values at once in 95 % (Bonferroni).
+    ``n_compared`` genes the intervals simultaneously include all true values in 95% of cases (Bonferroni).
     A. Agresti and B. Caffo, The American Statistician 54, 280-288 (2000).
     """
     first, second = (count + 1) / (n + 2), (other + 1) / (n + 2)

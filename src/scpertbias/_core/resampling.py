@@ -14,8 +14,6 @@ from scpertbias._core.arrays import FloatArray, IntArray
 
 MIN_PERTURBATIONS = 10
 MIN_UNITS = MIN_PERTURBATIONS
-MANY, FEW = 50, 20
-"""Intervals of fewer perturbations, or of fewer in effect, are approximate."""
 CONFIDENCE = 0.95
 NORMAL = float(norm.ppf((1 + CONFIDENCE) / 2))
 MIN_FREEDOM = 2.0
@@ -44,7 +42,7 @@ def average_within(values: FloatArray, codes: IntArray, n: int) -> FloatArray:
 
 
 def benjamini_hochberg(p: FloatArray) -> FloatArray:
-    """Benjamini-Hochberg adjusted p-values of one family; NaN are no part of it and stay NaN."""
+    """Benjamini-Hochberg adjusted p-values of one family; NaN are excluded and stay NaN."""
     q = np.full(p.shape, np.nan)
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]
@@ -55,7 +53,7 @@ def benjamini_hochberg(p: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Estimate:
-    """An estimate over n perturbations with its 95 % interval, and the two-sided p against 0; NaN where there is none.
+    """An estimate over n perturbations with its 95% interval, and the two-sided p against 0; NaN where there is none.
 
     ``n_effective`` is on how many perturbations of equal size it would rest as much. ``reason`` says why something is
     NaN ("": nothing is).
@@ -68,11 +66,6 @@ class Estimate:
     high: float = np.nan
     p: float = np.nan
     reason: str = ""
-
-
-def is_approximate(n: float, n_effective: float) -> bool:
-    """Whether an interval rests on so few perturbations, in number or in effect, that it is approximate."""
-    return bool(n < MANY or n_effective < FEW)
 
 
 def effective_number(terms: FloatArray) -> float:

@@ -1,7 +1,7 @@
-"""What scale values are on: counts, normalized counts, or their logarithms, told from the values of single cells.
+"""What scale values are on: counts, normalized counts, or their logarithms, recognized by the values of single cells.
 
 Counts k of a cell, normalized by a factor f of that cell and taken to a scale by a function g, are g(f k). The inverse of
-g therefore makes whole multiples of one number of them, whatever f is, and the same total in every cell where f is a
+g therefore makes whole multiples of one number of them, for any f, and the same total in every cell where f is a
 target sum divided by the cell's total. No other inverse does.
 """
 

@@ -40,7 +40,7 @@ class Basis:
     def on(self, subset: Sequence[int]) -> float:
         """Energy on the joint span of some directions, D1ᵀB²(B¹ᵀB²)⁻¹B¹ᵀD².
 
-        They are taken one by one; one whose remainder beside the others is not the same in both halves adds nothing.
+        They are taken one by one; one whose remainder, given the others, differs between halves adds nothing.
         """
         taken: list[int] = []
         for j in subset:

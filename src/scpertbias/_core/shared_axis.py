@@ -1,6 +1,6 @@
 """The axis that perturbations share: how much of the response lies on it, who carries it, and what all have in common.
 
-Each perturbation is projected onto the summed effect of all others, so that it is no part of its own axis. The effects
+Each perturbation is projected onto the summed effect of all others, so that it is not part of its own axis. The effects
 of one half of the cells meet the axis of the other half: no noise is in both.
 """
 

@@ -1,8 +1,8 @@
 """Did a model learn what a perturbation does, or the axis along which all of them move?
 
 Predictions given to the wrong perturbations show what the shared part alone scores; the parts of effects off the shared
-axis are compared by themselves; and a prediction that knows that axis, and how far each perturbation moves along it, is
-scored beside the models.
+axis are compared separately; and a prediction that knows that axis, and how far each perturbation moves along it, is
+scored like the models.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def score_matrix(metric: str, predictions: FloatArray, data: HeldOutData) -> Flo
     """Score of the prediction of each perturbation (columns) if it were that of another one (rows).
 
     The training mean of the one's fit is exchanged for that of the other's: fits of different folds differ in it, which
-    is no knowledge of a perturbation. Within a fold nothing is exchanged.
+    is not specific to a perturbation. Within a fold nothing is exchanged.
     """
     away = predictions - data.mean
     # Predictions may have been stored as float32: what differs by less than their rounding is the same.
@@ -114,7 +114,7 @@ def own_scores(metric: str, predictions: FloatArray, data: HeldOutData) -> Float
 
 
 def ceilings(metric: str, data: HeldOutData) -> FloatArray:
-    """Score of the truth itself, as predicted means, on each perturbation."""
+    """Score of a perfect prediction, as predicted means, for each perturbation."""
     truth = data.truth
     if metric == "l2":
         return l2_ceiling(truth, truth.of_means)

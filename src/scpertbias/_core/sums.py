@@ -12,7 +12,7 @@ from scpertbias._core.arrays import FloatArray
 
 
 def row_sums(x: Any) -> FloatArray:
-    """Sum each cell's values in float64 without densifying (scipy sums float32 in float32, whatever dtype it is given)."""
+    """Sum each cell's values in float64 without densifying (scipy sums float32 in float32, for any dtype argument)."""
     return _sums(x, axis=1)
 
 

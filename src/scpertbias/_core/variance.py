@@ -60,7 +60,7 @@ def groups_of_folds(fold: IntArray) -> IntArray:
 
 
 def deviations(values: FloatArray, groups: IntArray) -> FloatArray:
-    """Differences of the rows from the mean of their group; rounding is no difference."""
+    """Differences of the rows from the mean of their group; rounding errors count as 0."""
     names, code = np.unique(groups, return_inverse=True)
     member = (code[:, None] == np.arange(len(names))).astype(np.float64)
     # Mean of each group (groups, G)
@@ -71,7 +71,7 @@ def deviations(values: FloatArray, groups: IntArray) -> FloatArray:
 
 
 def is_constant(values: FloatArray, groups: IntArray) -> bool:
-    """Whether all rows of each group are the same; one row alone says nothing."""
+    """Whether all rows of each group are equal; False for a single row."""
     shared = np.unique(groups, return_counts=True)[1].max(initial=0) > 1
     return bool(shared and not deviations(values, groups).any())
 
@@ -152,7 +152,7 @@ def _ratio(
 
 
 class Collapse(NamedTuple):
-    """How close predictions are to those of the baselines, and to which of them if they are no other (or ``""``)."""
+    """How close predictions are to those of the baselines, and which of them they reproduce (or ``""``)."""
 
     cosine_mean: float
     cosine_control: float

@@ -112,10 +112,12 @@ def _no_labels(source: Source) -> str:
         guides = (
             "; guides called by Cell Ranger are in protospacer_calls_per_cell.csv" if source.kind == "10x h5" else ""
         )
-        return f"No column says which perturbation each cell got: obs is empty. Add one, and write an .h5ad{guides}."
+        return (
+            f"obs has no columns, so the perturbation of each cell is unknown. Add a column and write an .h5ad{guides}."
+        )
     return (
-        f"No column of obs looks like perturbations with a control (obs holds {some(map(repr, source.obs), 8)}). Name it with "
-        "--groupby, and its control with --reference."
+        f"No column of obs looks like perturbation labels with a control (obs has {some(map(repr, source.obs), 8)}). "
+        f"Pass --groupby with the column and --reference with the control."
     )
 
 
@@ -174,7 +176,7 @@ def _scale_problems(scales: Mapping[str, tuple[str, str]]) -> list[str]:
     if not scales or any(guessed in (*NORMALIZED, LOGGED) for guessed, _ in scales.values()):
         return []
     kinds = ", ".join(f"{name}: {guessed}" for name, (guessed, _) in scales.items())
-    return [f"No matrix holds raw counts or log-normalized values ({kinds}); an audit needs one of these."]
+    return [f"No matrix contains raw counts or log-normalized values ({kinds}); an audit needs one of these."]
 
 
 def _command(

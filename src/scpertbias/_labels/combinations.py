@@ -20,8 +20,8 @@ class Splitter:
     """Splits labels into parts that have a meaning of their own.
 
     ``measured`` gives the symbol of a measured gene (``CONTROL_PART`` for the control), ``other`` the target of what is
-    another label or a guide; None where a part is neither. With ``sep`` labels are split there and nowhere else, whatever
-    their parts; with ``sep=""`` nowhere.
+    another label or a guide; None where a part is neither. With ``sep`` labels are split only there, for any parts;
+    with ``sep=""`` nowhere.
     """
 
     measured: Callable[[str], str | None]

@@ -56,11 +56,12 @@ def find_controls(
         raise ValueError(_not_found(counts, groupby, genes, [*negative, *unassigned]))
     if len(set(words.values())) > 1:
         msg = (
-            f"obs[{groupby!r}] holds several labels that may be the control: {some_labels({k: counts[k] for k in words})}. "
-            "Pass reference= one of them, or the list of all."
+            f"obs[{groupby!r}] has several labels that could be the control: "
+            f"{some_labels({k: counts[k] for k in words})}. "
+            "Pass reference= with one of them, or with a list."
         )
         raise ValueError(msg)
-    reasons = {label: f"reads like a control ({word})" for label, word in words.items()}
+    reasons = {label: f"looks like a control ({word})" for label, word in words.items()}
     return Controls(list(words), reasons, frozenset(negative))
 
 
@@ -91,7 +92,7 @@ def _by_reference(
         if genes and len(genes) < len(matched):
             msg = (
                 f"`reference` {pattern!r} also matches measured genes ({some_labels({g: counts[g] for g in genes})}), "
-                "which would become control. Pass a narrower pattern, or the list of the control's labels: "
+                "which would become control. Pass a narrower pattern, or a list of the control labels: "
                 f"{sorted(matched - set(genes))[:5]}."
             )
             raise ValueError(msg)
@@ -125,12 +126,14 @@ def some_labels(counts: Mapping[str, int] | Iterable[str], n: int = 12) -> str:
 def _not_found(counts: Mapping[str, int], groupby: str, genes: Sequence[str], unassigned: Sequence[str]) -> str:
     parts = [f"No control was found in obs[{groupby!r}]; it holds {some_labels(counts)}."]
     if genes:
-        parts.append(f"{some_labels(genes)} may be the control, but is a measured gene too.")
+        parts.append(f"{some_labels(genes)} could be the control, but is also a measured gene.")
     if unassigned:
-        parts.append(f"{some_labels(unassigned)} was read as cells without a guide.")
+        parts.append(f"{some_labels(unassigned)} was interpreted as cells without a guide.")
     if counts and all(label.lstrip("-").isdigit() for label in counts):
-        parts.append("The labels are numbers, as where a converter wrote the codes of a factor instead of its levels.")
-    parts.append("Pass reference= the name of the control, a list of names, or a pattern such as 'non-targeting*'.")
+        parts.append("The labels are numbers; a file conversion may have replaced the levels of a factor by codes.")
+    parts.append(
+        "Pass reference= with the name of the control, a list of names, or a pattern such as 'non-targeting*'."
+    )
     return " ".join(parts)
 
 

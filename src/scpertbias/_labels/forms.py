@@ -92,12 +92,12 @@ def _by_ending(
         shared = len(members[stem]) > 1 and kind != _LETTER
         if meaning and (telling or measured or shared):
             what = "the measured gene" if measured else "the target"
-            out[label] = Form(canonical(stem) or stem, meaning, f"reads like a {meaning} of {what} {stem!r}")
+            out[label] = Form(canonical(stem) or stem, meaning, f"looks like a {meaning} of {what} {stem!r}")
     return out
 
 
 def split_ending(label: str, canonical: Callable[[str], str | None]) -> tuple[str, str, bool] | None:
-    """Return what stands before a known ending, its kind, and whether the form tells enough by itself."""
+    """Return what stands before a known ending, its kind, and whether the form is sufficient."""
     if match := _BEGINNING.match(label):
         rest = match[1]
         if canonical(rest) is not None:

@@ -120,9 +120,11 @@ def high_multiplicity(table: pd.DataFrame, groupby: str) -> str | None:
     single = live.drop(several.index).groupby("targets")["n_cells"].sum()
     return (
         f"obs[{groupby!r}] lists several guides per cell (high multiplicity of infection): {n_several} of {n} perturbed cells "
-        f"are under {several['name'].nunique()} combinations of targets. So few cells of each have no mean to compare with "
-        "the control, and effects of single guides would need a regression over all of them, which is not done here. "
-        f"label_map='single' analyzes the {int(single.sum())} cells with one target ({int((single >= ENOUGH_CELLS).sum())} "
+        f"are under {several['name'].nunique()} combinations of targets. These groups are too small to compare with "
+        f"the control, and effects of single guides need a regression over all guides, which this package does not "
+        f"do. "
+        f"label_map='single' analyzes the {int(single.sum())} cells with one target "
+        f"({int((single >= ENOUGH_CELLS).sum())} "
         f"targets have {ENOUGH_CELLS} of them or more)."
     )
 
@@ -141,8 +143,8 @@ def cautions(table: pd.DataFrame, groupby: str) -> list[str]:
 def _negative(table: pd.DataFrame, groupby: str) -> list[str]:
     negative = table.loc[table["reason"].str.endswith(f"({NEGATIVE})"), "label"].tolist()
     return [
-        f"obs[{groupby!r}]: {some(map(repr, negative))} is taken as the control. Guide assigners call cells without a guide "
-        "so; if these are such cells, pass reference= the control."
+        f"obs[{groupby!r}]: {some(map(repr, negative))} is used as the control, but guide assigners use this word for "
+        f"cells without a guide. If these are such cells, pass reference= with the control."
     ] * bool(negative)
 
 
@@ -156,17 +158,18 @@ def _parts_of_targets(table: pd.DataFrame, groupby: str) -> list[str]:
     target, examples = next(iter(shared.items()))
     return [
         f"obs[{groupby!r}] looks like {' and '.join(kinds)}, not targets: {len(names)} labels share {len(shared)} "
-        f"target{'s' if len(shared) > 1 else ''} ({some(map(repr, examples), 3)} of {target!r}). They stay apart, and "
-        "spb.pp.split and the audit hold out all labels of a target together; another split over them leaks the target. "
-        "Pool them with label_map='targets', or pass this column as guide_key beside a column of targets."
+        f"target{'s' if len(shared) > 1 else ''} ({some(map(repr, examples), 3)} of {target!r}). They are kept "
+        f"separate. spb.pp.split and the audit hold out all labels of a target together; any other split leaks the "
+        f"target. Pool them with label_map='targets', or pass this column as guide_key and a column of targets as "
+        f"groupby."
     ]
 
 
 def _dashes(table: pd.DataFrame, groupby: str) -> list[str]:
     dashed = table.loc[table["reason"] == "split at '-'", "label"].tolist()
     return [
-        f"obs[{groupby!r}]: {some(map(repr, dashed), 3)} were split at '-' into several targets, but names of single genes "
-        "hold it too, as readthroughs do. If they are single targets, pass label_map= with them, or combination_sep='+'."
+        f"obs[{groupby!r}]: {some(map(repr, dashed), 3)} were split at '-' into several targets, but names of single "
+        f"genes can contain '-', too. If they are single targets, pass label_map= with them, or combination_sep='+'."
     ] * bool(dashed)
 
 
@@ -183,8 +186,8 @@ def _control_like(table: pd.DataFrame, groupby: str) -> list[str]:
         return []
     n = int(rows.loc[rows["label"].isin(held), "n_cells"].sum())
     return [
-        f"obs[{groupby!r}]: {some(map(repr, held))} ({n} cells) hold a word for a control, but the control is "
-        f"{some(map(repr, control['label']), 3)}. If they belong to it, pass reference= the list of all its labels."
+        f"obs[{groupby!r}]: {some(map(repr, held))} ({n} cells) contain a word for a control, but the control is "
+        f"{some(map(repr, control['label']), 3)}. If they belong to it, pass reference= with a list of all its labels."
     ]
 
 

@@ -46,7 +46,7 @@ def _read_pairs(path: Path) -> dict[str, str]:
         rows = [row for row in csv.reader(file, delimiter="\t" if path.suffix in (".tsv", ".txt") else ",") if row]
     wide = [row for row in rows if len(row) != 2]
     if wide or not rows:
-        example = f"; a row holds {wide[0]}" if wide else ", but it is empty"
+        example = f"; a row has {wide[0]}" if wide else ", but it is empty"
         msg = f"{path} must have two columns, label and target (.csv with commas, .tsv with tabs){example}."
         raise ValueError(msg)
     return {label: target.strip() for label, target in rows}
@@ -63,6 +63,6 @@ def effective(raw: Iterable[str], label_map: str | None) -> dict[str, str]:
     if not out:
         near = nearest(list(pairs)[:3], labels)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        msg = f"`label_map` names no label of the data: it holds {list(pairs)[:5]}, the data {labels[:5]}.{hint}"
+        msg = f"`label_map` matches no label of the data: it contains {list(pairs)[:5]}, the data {labels[:5]}.{hint}"
         raise ValueError(msg)
     return out

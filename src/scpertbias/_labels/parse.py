@@ -64,8 +64,8 @@ def parse(
     """Read a column of labels.
 
     Unassigned cells are left out and counted, all control labels become one, ``A+B`` in either order is one
-    combination, whatever separates its parts. Guides, clones, doses, time points and classes stay apart and share their
-    target. ``label_map`` (see ``stored_map``) overrules every guess for the labels that it holds.
+    combination, for any separator. Guides, clones, doses, time points and classes stay apart and share their target.
+    ``label_map`` (see ``stored_map``) overrules every guess for the labels that it holds.
     """
     raw, codes, counts = _levels(values, groupby)
     overruled = effective(raw, label_map)
@@ -102,7 +102,7 @@ def _levels(values: pd.Series, groupby: str) -> tuple[list[str], IntArray, dict[
     try:
         column = pd.Categorical(values.array)
     except TypeError as err:
-        msg = f"obs[{groupby!r}] holds {type(values.iloc[0]).__name__} objects; labels are text."
+        msg = f"obs[{groupby!r}] holds {type(values.iloc[0]).__name__} objects; labels must be text."
         raise TypeError(msg) from err
     raw = [str(label) for label in column.categories]
     codes = np.asarray(column.codes, dtype=np.int64)
@@ -143,7 +143,10 @@ def _meanings(
 
     splitter = Splitter(measured, other, combination_sep)
     map_splitter = Splitter(measured, other, "+" if combination_sep is None else combination_sep)
-    out = {text: Meaning(UNASSIGNED_LABEL, reason="no value, or a word for no guide or several") for text in no_label}
+    out = {
+        text: Meaning(UNASSIGNED_LABEL, reason="no value, or a word for no guide or for several guides")
+        for text in no_label
+    }
     out |= {text: Meaning(CONTROL, reason=reason) for text, reason in controls.reasons.items()}
     single: list[str] = []
     for text in live:
@@ -172,8 +175,8 @@ def _combination(label: str, parts: Sequence[tuple[str, str]], sep: str) -> Mean
     if len(targets) > 1:
         return Meaning(COMBINATION, names, targets, f"split at {sep!r}")
     if len(names) > 1 or names[0] != targets[0]:
-        return Meaning(GUIDE, names, targets, f"every part hits {targets[0]!r}")
-    return Meaning(TARGET, names, targets, f"split at {sep!r}: {targets[0]!r} alone beside the control")
+        return Meaning(GUIDE, names, targets, f"every part targets {targets[0]!r}")
+    return Meaning(TARGET, names, targets, f"split at {sep!r}: {targets[0]!r} and the control")
 
 
 def _single(label: str, genes: Genes, form: Form | None) -> Meaning:

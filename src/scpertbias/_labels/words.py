@@ -81,7 +81,7 @@ def control_word(label: str) -> str | None:
 
 
 def is_control_word(label: str) -> bool:
-    """Whether a label (or each part of it) reads like a control, whatever its case, punctuation and number."""
+    """Whether a label (or each part of it) looks like a control, for any case, punctuation and number."""
     return control_word(label) is not None
 
 

@@ -1,4 +1,4 @@
-"""What a model is: the problem it is given, the solution it returns, and the registry of all models."""
+"""Models: the problem, the solution, and the registry."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 
 def always(**_: Any) -> bool:
-    """Return True: it holds whatever the parameters."""
+    """Return True, for any parameters."""
     return True
 
 
 def _never(**_: Any) -> bool:
-    """Return False: it holds for no parameters."""
+    """Return False, for any parameters."""
     return False
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a kind of model can do.
+    """Properties of a kind of model.
 
-    ``unseen`` says in words what it predicts for a perturbation without training cells, ``needs`` what it needs beside
-    profiles (``net``, ``cells``), ``attribution`` what it stores in ``varm``. ``solve`` is the closed form, where there
-    is one: then the model costs nothing and is cross-fitted. ``check`` refuses wrong parameters before any work.
-    ``stored_as`` is the name of its results, from the one asked for and its parameters: scGPT without pretraining says so.
-    ``unseen_by_axis`` holds ``unseen`` for each ``axis=`` that an audit fits it on (empty without such a parameter): the first under
-    its own name, each other under ``name_axis``. ``fits_genes_separately`` says of its parameters whether no gene's
-    prediction depends on which other genes there are.
+    ``unseen`` describes its prediction for a perturbation without training cells, ``needs`` its requirements in
+    addition to profiles (``net``, ``cells``), and ``attribution`` what it stores in ``varm``. ``solve`` is the closed
+    form, if any; such models are cross-fitted. ``check`` refuses invalid parameters before any work. ``stored_as``
+    returns the name of its results, from the requested name and the parameters (scGPT without pretraining is marked).
+    ``unseen_by_axis`` contains ``unseen`` for each ``axis=`` that an audit fits (empty without such a parameter): the
+    first under its own name, each other under ``name_axis``. ``fits_genes_separately`` returns, for given parameters,
+    whether predictions of a gene are independent of the other genes.
     """
 
     name: str
@@ -77,7 +77,7 @@ def model(
     stored_as: Callable[..., str] = _name_as_it_is,
     fits_genes_separately: Callable[..., bool] = _never,
 ) -> Callable[[Fit], Fit]:
-    """Register the public ``fit_*`` of a model; ``unseen`` by axis where it smooths over one of several."""
+    """Register the public ``fit_*`` of a model; ``unseen`` by axis if it smooths over one of several."""
     by_axis = {} if isinstance(unseen, str) else dict(unseen)
     text = unseen if isinstance(unseen, str) else "; ".join(f"{axis} axis: {words}" for axis, words in by_axis.items())
 
@@ -96,7 +96,7 @@ def specs() -> dict[str, ModelSpec]:
 
 
 def closed_form(name: str) -> Callable[..., Solution]:
-    """Return the closed form of a model, or say which models have one."""
+    """Return the closed form of a model; the error lists models with a closed form."""
     spec = _REGISTRY.get(name)
     if spec is None or spec.solve is None:
         msg = f"There is no model {name!r} with a closed form; there are {closed_forms()}."
@@ -105,7 +105,7 @@ def closed_form(name: str) -> Callable[..., Solution]:
 
 
 def from_cells() -> list[str]:
-    """Return the names of the models that are trained from cells."""
+    """Return the names of the models that are trained on cells."""
     return [name for name, spec in _REGISTRY.items() if "cells" in spec.needs]
 
 
@@ -133,7 +133,7 @@ class TrainingNoise:
 
 @dataclass(frozen=True)
 class Problem:
-    """Training means of P perturbations; one that is not trained has ``n`` 0 (and a row of NaN).
+    """Training means of P perturbations; one without training cells has ``n`` 0 and a row of NaN.
 
     Row 0 is the control. ``val_means`` and ``val_n`` are the validation rows, for models that choose a parameter.
     """
@@ -169,8 +169,8 @@ class Problem:
 class Solution:
     """Predictions for all P perturbations (NaN: cannot predict), coefficients (NaN: no parameters), and a note.
 
-    ``constant``: all perturbations that were not trained on get one and the same prediction. The note is for people.
-    ``noise_weights`` (P × batches and one) say how much of the noise of the data the predictions hold: see
+    ``constant``: all unseen perturbations get the same prediction. The note is a text for users.
+    ``noise_weights`` (P × batches and one) are the weights of the noise of the data in the predictions: see
     :class:`~scpertbias._core.correlations.NoiseWeights`.
     """
 
@@ -189,7 +189,7 @@ def problem(
     val: BoolArray | None = None,
     graphs: Graphs | None = None,
 ) -> Problem:
-    """Make the problem of a screen: rows that are trained on, and rows that a parameter may be chosen by."""
+    """Make the problem of a screen: training rows, and validation rows."""
     means, n = _part(screen, train & screen.used)
     no_rows = np.zeros(len(train), dtype=bool)
     val_means, val_n = _part(screen, no_rows if val is None else val & screen.used & ~train)
@@ -230,7 +230,7 @@ def training_noise(screen: Screen, train: BoolArray, genes: IntArray | None = No
 
 
 def _part(screen: Screen, rows: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Return means and cells by perturbation over some rows; NaN and 0 where there are none."""
+    """Return means and number of cells by perturbation over some rows; NaN and 0 if there are none."""
     m = screen.moments
     with_cells = np.flatnonzero(rows & (m.n > 0))
     to, shape = screen.perturbation[with_cells], (len(screen.names), len(rows))

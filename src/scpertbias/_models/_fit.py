@@ -50,11 +50,11 @@ def _graphs(adata: AnnData, screen: _moments.Screen, net: pd.DataFrame | None, d
     """Return the graphs of a net, or of co-expression in control cells."""
     if net is None:
         if _store.profiles_record(adata) is not None:
-            msg = "`net` is needed on profiles: pass net=spb.pp.coexpression_net(cells), or a table of your own."
+            msg = "`net` is needed for profiles: pass net=spb.pp.coexpression_net(cells), or your own table."
             raise ValueError(msg)
         net = coexpression_net(adata, **{k: v for k, v in data.items() if k != "batch_key"})
         if net.empty:
-            warn("The co-expression net has no edge (no |r| above 0.4 in control cells): without one this is ridge.")
+            warn("The co-expression net has no edge (no |r| above 0.4 in control cells), so this model equals ridge.")
     return Graphs(check_net(net, screen.symbols, screen.targets), screen.symbols, screen.targets)
 
 

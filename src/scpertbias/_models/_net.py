@@ -1,4 +1,4 @@
-"""Gene networks as the models need them: checked, and as graphs over genes and perturbations."""
+"""Gene networks: checks, and graphs over genes and perturbations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .._moments import Screen
 
 
 def graphs_of(screen: Screen, net: pd.DataFrame | None, *, quiet: bool) -> Graphs | None:
-    """Return the graphs of a net; with ``quiet`` edges to genes that a regime lacks are no news."""
+    """Return the graphs of a net; with ``quiet``, edges to genes that a regime lacks cause no message."""
     if net is None:
         return None
     if quiet and {"source", "target"} <= set(net.columns):
@@ -27,7 +27,7 @@ def graphs_of(screen: Screen, net: pd.DataFrame | None, *, quiet: bool) -> Graph
 
 @dataclass
 class Graphs:
-    """Laplacians of a net over genes and over perturbed genes, made when asked for and kept."""
+    """Laplacians of a net over genes and over perturbed genes, computed on demand."""
 
     net: pd.DataFrame
     symbols: npt.NDArray[np.str_]
@@ -63,9 +63,9 @@ class Graphs:
 
 
 def check_net(net: pd.DataFrame, symbols: npt.NDArray[np.str_], targets: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
-    """Return the edges between known genes, with a weight; none left is an error."""
+    """Return the edges between known genes, with a weight; raise an error without edges."""
     if not isinstance(net, pd.DataFrame):
-        msg = f"`net` is a {type(net).__name__}; a DataFrame with `source` and `target` is needed."
+        msg = f"`net` is a {type(net).__name__}; pass a DataFrame with `source` and `target`."
         raise TypeError(msg)
     missing = {"source", "target"} - set(net.columns)
     if missing:
@@ -79,16 +79,18 @@ def check_net(net: pd.DataFrame, symbols: npt.NDArray[np.str_], targets: tuple[t
             f"`net`: none of its {len(net)} edges joins two known genes (edges: {source.iloc[0]!r}–{target.iloc[0]!r}, …; "
             f"genes: {symbols[:3].tolist()}, …)."
             + (
-                " If `source` names sets of genes, spb.pp.jaccard_net makes a net of them."
+                " If `source` contains gene sets, make a net with spb.pp.jaccard_net."
                 if target.isin(genes).any()
                 else ""
             )
         )
         raise ValueError(msg)
     if not keep.all():
-        warn(f"`net`: {int((~keep).sum())} of {len(net)} edges leave the measured and perturbed genes and are dropped.")
+        warn(
+            f"`net`: {int((~keep).sum())} of {len(net)} edges involve genes that are not measured or perturbed and are dropped."
+        )
     weight = net["weight"].astype(float) if "weight" in net.columns else pd.Series(1.0, index=net.index)
     if not np.isfinite(weight[keep]).all():
-        msg = "`net`: its weights hold NaN or infinite values; fill or drop those edges."
+        msg = "`net`: its weights contain NaN or infinite values; fill or drop those edges."
         raise ValueError(msg)
     return pd.DataFrame({"source": source[keep], "target": target[keep], "weight": weight[keep]}).reset_index(drop=True)

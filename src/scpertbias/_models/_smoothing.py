@@ -1,4 +1,4 @@
-"""What the models that smooth over a net share: which Laplacians, which parameters, what unseen perturbations get."""
+"""Shared parts of models that smooth over a net."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LAPLACIANS = ("normalized", "unnormalized")
 
 
 def check_words(axis: str, laplacian: str) -> None:
-    """Refuse an axis or a Laplacian that is not known."""
+    """Refuse an unknown axis or Laplacian."""
     _validate.choice(axis, AXES, argument="axis")
     _validate.choice(laplacian, LAPLACIANS, argument="laplacian")
 
@@ -23,7 +23,7 @@ def check_words(axis: str, laplacian: str) -> None:
 def smoothers(problem: Problem, axis: str, laplacian: str) -> dict[str, Any]:
     """Return the Laplacians of an axis, for the solvers."""
     if problem.graphs is None:
-        msg = "`net` is needed: a frame with `source` and `target`, or spb.pp.coexpression_net(cells)."
+        msg = "`net` is missing: pass a table with `source` and `target`, or spb.pp.coexpression_net(cells)."
         raise ValueError(msg)
     normalized = laplacian == "normalized"
     return {
@@ -33,10 +33,10 @@ def smoothers(problem: Problem, axis: str, laplacian: str) -> dict[str, Any]:
 
 
 def same_for_unseen(problem: Problem, axis: str, coef: FloatArray) -> tuple[bool, str]:
-    """Return whether all unseen perturbations get one and the same prediction, the intercept, and the note on it."""
+    """Return whether all unseen perturbations get the same prediction (the intercept), and a note."""
     if axis == "genes":
         return True, CONSTANT
     unseen = coef[~problem.trained]
     if len(unseen) and np.abs(unseen).max() <= 1e-12:
-        return True, f"{CONSTANT} (no edge of the net joins one to a trained perturbation)"
+        return True, f"{CONSTANT} (no edge of the net links one to a training perturbation)"
     return False, ""

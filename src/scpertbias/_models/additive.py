@@ -1,4 +1,4 @@
-"""Effects add up."""
+"""The additive baseline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._fit import fit
 
 
 def solve(problem: Problem) -> Solution:
-    """Predict control plus the sum of the parts' effects; NaN where a part was never seen alone in training."""
+    """Predict control plus the sum of the effects of the parts; NaN if a part was not seen alone in training."""
     effect = {
         targets[0]: problem.means[p] - problem.control
         for p, targets in enumerate(problem.targets)
@@ -30,7 +30,7 @@ def solve(problem: Problem) -> Solution:
 
 @model(
     "additive",
-    unseen="control plus the sum of the effects of its parts; nothing for an unseen gene",
+    unseen="control plus the sum of the effects of its parts; no prediction for an unseen gene",
     citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
     fits_genes_separately=always,
@@ -51,9 +51,9 @@ def fit_additive(
     key_added: str = "additive",
     copy: bool = False,
 ) -> AnnData | None:
-    """Predict a combination by adding up the effects of its parts: the baseline for combinations.
+    """Fit the additive baseline: the effect of a combination is the sum of the effects of its parts.
 
-    A perturbation with a part that was never seen alone in training cannot be predicted.
+    A perturbation with a part that was not seen alone in training is not predicted.
 
     Parameters
     ----------
@@ -67,14 +67,14 @@ def fit_additive(
     %(stored)s Sets the following fields:
 
     ``adata.layers['additive' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+        Predicted expression; every row is the prediction for its perturbation, or NaN.
     ``adata.uns['scpertbias']['models']['additive' | key_added]`` : :class:`dict`
-        Parameters and what they were fitted on.
+        Parameters and training data.
 
     Raises
     ------
     ValueError
-        If values are on the wrong scale, no control is found, or no perturbation has training cells.
+        If values are on the wrong scale, no control is recognized, or no perturbation has training cells.
 
     References
     ----------

@@ -23,7 +23,7 @@ def check(
     gene_embedding: pd.DataFrame | None = None,
     perturbation_embedding: pd.DataFrame | None = None,
 ) -> None:
-    """Refuse parameters that are out of range, and embeddings that are no tables of finite numbers."""
+    """Refuse parameters out of range, and embeddings that are not tables of finite numbers."""
     if n_components < 1 or not alpha > 0:
         msg = f"`n_components` is {n_components} and `alpha` {alpha}; they must be at least 1, and positive."
         raise ValueError(msg)
@@ -39,7 +39,7 @@ def solve(
     gene_embedding: pd.DataFrame | None = None,
     perturbation_embedding: pd.DataFrame | None = None,
 ) -> Solution:
-    """Solve exactly; a perturbation without an embedding cannot be predicted."""
+    """Solve exactly; a perturbation without an embedding is not predicted."""
     columns = problem.target_columns()
     rank = min(n_components, int(problem.trained.sum()) - 1, len(problem.control) - 1)
     if rank < 1:
@@ -64,7 +64,7 @@ def solve(
 
 @model(
     "bilinear",
-    unseen="by the embedding of its target gene; nothing where the target is not measured",
+    unseen="from the embedding of its target gene; no prediction if the target is not measured",
     attribution="|(G W P)[:, p]|",
     citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
@@ -90,21 +90,21 @@ def fit_bilinear(
     key_added: str = "bilinear",
     copy: bool = False,
 ) -> AnnData | None:
-    """The linear model that deep models have yet to beat: gene embedding × W × perturbation embedding.
+    """Fit the bilinear model of Ahlmann-Eltze et al.: gene embedding × W × perturbation embedding.
 
-    A perturbation whose target is not measured (and has no embedding given) cannot be predicted, nor a combination.
+    Perturbations without a measured target (or a given embedding) and combinations are not predicted.
 
     Parameters
     ----------
     %(adata)s
     n_components
-        Number of principal components of the training means (cut to the number of training perturbations).
+        Number of principal components of the training means (at most the number of training perturbations).
     alpha
         Ridge penalty on both sides.
     gene_embedding
-        Embedding of the output genes instead (index: gene symbols; columns: dimensions).
+        Embedding of the output genes (index: gene symbols; columns: dimensions); by default principal components.
     perturbation_embedding
-        Embedding of the perturbed genes instead (index: gene symbols), for example from a pretrained model.
+        Embedding of the perturbed genes (index: gene symbols), for example from a pretrained model.
     %(cells)s
     %(key_added)s
     %(copy)s
@@ -114,17 +114,17 @@ def fit_bilinear(
     %(stored)s Sets the following fields:
 
     ``adata.layers['bilinear' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+        Predicted expression; every row is the prediction for its perturbation, or NaN.
     ``adata.varm['bilinear' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
         Attribution, genes × perturbations: ``|(G W P)[:, p]|``; NaN where the model has no parameters.
     ``adata.uns['scpertbias']['models']['bilinear' | key_added]`` : :class:`dict`
-        Parameters and what they were fitted on.
+        Parameters and training data.
 
     Raises
     ------
     ValueError
-        If values are on the wrong scale, no control is found, no perturbation has training cells, or none of them an
-        embedding.
+        If values are on the wrong scale, no control is recognized, no perturbation has training cells, or none of them
+        an embedding.
     TypeError
         If an embedding is not a DataFrame.
 
@@ -161,11 +161,11 @@ def fit_bilinear(
 
 
 def check_table(embedding: pd.DataFrame | None, *, argument: str) -> None:
-    """Refuse an embedding that is not a frame of finite numbers with one row a gene."""
+    """Refuse an embedding that is not a table of finite numbers with one row per gene."""
     if embedding is None:
         return
     if not isinstance(embedding, pd.DataFrame):
-        msg = f"`{argument}` is a {type(embedding).__name__}; a DataFrame with gene symbols as index is needed."
+        msg = f"`{argument}` is a {type(embedding).__name__}; pass a DataFrame with gene symbols as index."
         raise TypeError(msg)
     text = [str(c) for c, dtype in embedding.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
     if text or embedding.shape[1] == 0:
@@ -173,7 +173,7 @@ def check_table(embedding: pd.DataFrame | None, *, argument: str) -> None:
         raise TypeError(msg)
     if not embedding.index.is_unique:
         twice = embedding.index[embedding.index.duplicated()].unique()[:5].tolist()
-        msg = f"`{argument}` has repeated genes, for example {twice}; keep one row each."
+        msg = f"`{argument}` has repeated genes, for example {twice}; keep one row per gene."
         raise ValueError(msg)
     if not np.isfinite(embedding.to_numpy(np.float64)).all():
         msg = f"`{argument}` has values that are not finite; drop those genes."
@@ -181,7 +181,7 @@ def check_table(embedding: pd.DataFrame | None, *, argument: str) -> None:
 
 
 def aligned(embedding: pd.DataFrame | None, genes: Iterable[str], *, argument: str) -> FloatArray | None:
-    """Return the rows of some genes, NaN where there is none."""
+    """Return the rows of some genes, or NaN."""
     if embedding is None:
         return None
     rows = embedding.reindex(list(genes)).to_numpy(np.float64)

@@ -1,4 +1,4 @@
-"""Ridge whose coefficients are smooth over a gene network."""
+"""Ridge with coefficients that are smooth over a gene network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ._smoothing import check_words, same_for_unseen, smoothers
 
 
 def check(*, axis: str, alpha: float, gamma: float | Sequence[float], laplacian: str) -> None:
-    """Refuse parameters that are not known or out of range."""
+    """Refuse parameters that are unknown or out of range."""
     check_words(axis, laplacian)
     gammas = np.atleast_1d(np.asarray(gamma, dtype=np.float64))
     if gammas.ndim != 1 or not len(gammas) or not (gammas >= 0).all() or not alpha >= 0:
@@ -32,7 +32,7 @@ def fits_genes_separately(*, axis: str, gamma: float, **_: Any) -> bool:
 
 
 def solve(problem: Problem, *, axis: str, alpha: float, gamma: float | Sequence[float], laplacian: str) -> Solution:
-    """Solve exactly; of several gammas take the one with the smallest validation error."""
+    """Solve exactly; of several gammas, select the one with the smallest validation error."""
     smooth = smoothers(problem, axis, laplacian)
 
     def solution_at(strength: float) -> Linear:
@@ -93,22 +93,22 @@ def fit_grn_linear(
     key_added: str = "grn_linear",
     copy: bool = False,
 ) -> AnnData | None:
-    """Ridge with coefficients that are smooth over a gene network (Laplacian penalty), solved exactly.
+    """Fit ridge regression with coefficients that are smooth over a gene network (Laplacian penalty).
 
     Parameters
     ----------
     %(adata)s
     net
-        Gene network: a frame with ``source``, ``target`` and optional ``weight``. By default
-        :func:`scpertbias.pp.coexpression_net` of the control cells (on profiles it must be given).
+        Gene network: a table with ``source``, ``target`` and optional ``weight``. By default
+        :func:`scpertbias.pp.coexpression_net` of the control cells (required for profiles).
     axis
-        What is smoothed: ``"genes"`` (output genes, the paper's words), ``"perturbations"`` (perturbed genes: the only
-        one that says anything about an unseen perturbation), or ``"both"``.
+        Smoothing over ``"genes"`` (output genes, as in the paper), ``"perturbations"`` (perturbed genes; distinguishes
+        unseen perturbations), or ``"both"``.
     alpha
         Ridge penalty.
     gamma
-        Strength of the smoothing. Of a sequence, whose values are scaled with the median number of cells a
-        perturbation, the one with the smallest error on the validation split is taken.
+        Strength of the smoothing. From a sequence, the value with the smallest error on the validation split is
+        selected; values are scaled by the median number of cells per perturbation.
     laplacian
         ``"normalized"`` (I − D⁻¹ᐟ²AD⁻¹ᐟ²) or ``"unnormalized"`` (D − A).
     %(cells)s
@@ -120,11 +120,11 @@ def fit_grn_linear(
     %(stored)s Sets the following fields:
 
     ``adata.layers['grn_linear' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+        Predicted expression; every row is the prediction for its perturbation, or NaN.
     ``adata.varm['grn_linear' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
         Attribution, genes × perturbations: ``|W[:, p]|``; NaN where the model has no parameters.
     ``adata.uns['scpertbias']['models']['grn_linear' | key_added]`` : :class:`dict`
-        Parameters and what they were fitted on.
+        Parameters and training data.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from ._fit import fit
 
 
 def solve(problem: Problem) -> Solution:
-    """Predict the unweighted mean of the training perturbations' means for every perturbation, control left out."""
+    """Predict the unweighted mean of the means of the training perturbations, without the control."""
     predictions = np.tile(problem.means[problem.perturbed].mean(axis=0), (len(problem.names), 1))
     predictions[0] = problem.control
     return Solution(predictions, note=CONSTANT, constant=True)
@@ -43,9 +43,9 @@ def fit_mean(
     key_added: str = "mean",
     copy: bool = False,
 ) -> AnnData | None:
-    """Predict the mean of the training perturbations for every perturbation: the baseline that a model must beat.
+    """Fit the mean baseline: predict the mean of the training perturbations for every perturbation.
 
-    Unweighted, the control left out.
+    The mean is unweighted and excludes the control.
 
     Parameters
     ----------
@@ -59,14 +59,14 @@ def fit_mean(
     %(stored)s Sets the following fields:
 
     ``adata.layers['mean' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+        Predicted expression; every row is the prediction for its perturbation, or NaN.
     ``adata.uns['scpertbias']['models']['mean' | key_added]`` : :class:`dict`
-        Parameters and what they were fitted on.
+        Parameters and training data.
 
     Raises
     ------
     ValueError
-        If values are on the wrong scale, no control is found, or no perturbation has training cells.
+        If values are on the wrong scale, no control is recognized, or no perturbation has training cells.
 
     References
     ----------

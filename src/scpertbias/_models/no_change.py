@@ -1,4 +1,4 @@
-"""No change."""
+"""The no-change baseline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._fit import fit
 
 
 def solve(problem: Problem) -> Solution:
-    """Predict the control mean for everything."""
+    """Predict the control mean for every perturbation."""
     return Solution(np.tile(problem.control, (len(problem.names), 1)), note=CONSTANT, constant=True)
 
 
@@ -41,7 +41,7 @@ def fit_no_change(
     key_added: str = "no_change",
     copy: bool = False,
 ) -> AnnData | None:
-    """Predict no change: the mean of the control cells, for every perturbation.
+    """Fit the no-change baseline: predict the mean of the control cells for every perturbation.
 
     Parameters
     ----------
@@ -55,14 +55,14 @@ def fit_no_change(
     %(stored)s Sets the following fields:
 
     ``adata.layers['no_change' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is that of its perturbation.
+        Predicted expression; every row is the prediction for its perturbation.
     ``adata.uns['scpertbias']['models']['no_change' | key_added]`` : :class:`dict`
-        Parameters and what they were fitted on.
+        Parameters and training data.
 
     Raises
     ------
     ValueError
-        If values are on the wrong scale, no control is found, or no perturbation has training cells.
+        If values are on the wrong scale, no control is recognized, or no perturbation has training cells.
 
     References
     ----------

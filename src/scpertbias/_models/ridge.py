@@ -20,7 +20,7 @@ Weights = Literal["cells", "perturbations"]
 
 
 def check(*, alpha: float, coding: str, weights: str) -> None:
-    """Refuse parameters that are not known or out of range."""
+    """Refuse parameters that are unknown or out of range."""
     _validate.choice(coding, ("one_hot", "reference"), argument="coding")
     _validate.choice(weights, ("cells", "perturbations"), argument="weights")
     if not alpha >= 0:
@@ -38,7 +38,7 @@ def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -
 
 @model(
     "ridge",
-    unseen="one constant: about the mean of the training perturbations (one_hot), or about control (reference)",
+    unseen="constant: nearly the mean of the training perturbations (one_hot), or nearly the control (reference)",
     attribution="|W[:, p]|",
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
@@ -64,9 +64,9 @@ def fit_ridge(
     key_added: str = "ridge",
     copy: bool = False,
 ) -> AnnData | None:
-    """Ridge regression of expression on the perturbation, from the moments: equal to the fit on all cells.
+    """Fit ridge regression of expression on the perturbation, exactly as on all cells.
 
-    For an unseen perturbation it is one constant, whatever the perturbation.
+    The prediction for unseen perturbations is constant.
 
     Parameters
     ----------
@@ -74,10 +74,10 @@ def fit_ridge(
     alpha
         Ridge penalty.
     coding
-        ``"one_hot"``: every training group has a column, control included (as in the paper; for an unseen perturbation
-        nearly the unweighted mean). ``"reference"``: control is the zero row (about the control mean).
+        ``"one_hot"``: every training group has a column, control included (as in the paper; unseen perturbations are
+        predicted as nearly the unweighted mean). ``"reference"``: control is the zero row (nearly the control mean).
     weights
-        ``"cells"``: as fitted on cells. ``"perturbations"``: each perturbation counts once.
+        ``"cells"``: as in a fit on cells. ``"perturbations"``: each perturbation counts once.
     %(cells)s
     %(key_added)s
     %(copy)s
@@ -87,16 +87,16 @@ def fit_ridge(
     %(stored)s Sets the following fields:
 
     ``adata.layers['ridge' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+        Predicted expression; every row is the prediction for its perturbation, or NaN.
     ``adata.varm['ridge' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
         Attribution, genes × perturbations: ``|W[:, p]|``; NaN where the model has no parameters.
     ``adata.uns['scpertbias']['models']['ridge' | key_added]`` : :class:`dict`
-        Parameters and what they were fitted on.
+        Parameters and training data.
 
     Raises
     ------
     ValueError
-        If values are on the wrong scale, no control is found, or no perturbation has training cells.
+        If values are on the wrong scale, no control is recognized, or no perturbation has training cells.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Low rank first, then GRN-Linear on what is left."""
+"""Low-rank approximation, then GRN-Linear on the residual."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ._smoothing import check_words, same_for_unseen, smoothers
 
 
 def check(*, n_components: int, axis: str, alpha: float, gamma: float, laplacian: str) -> None:
-    """Refuse parameters that are not known or out of range."""
+    """Refuse parameters that are unknown or out of range."""
     check_words(axis, laplacian)
     if n_components < 1:
         msg = f"`n_components` is {n_components}; it must be at least 1."
@@ -28,7 +28,7 @@ def check(*, n_components: int, axis: str, alpha: float, gamma: float, laplacian
 
 
 def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma: float, laplacian: str) -> Solution:
-    """Solve both stages from the means; the rank is cut to what the training means allow."""
+    """Solve both stages from the means; the rank is limited by the training means."""
     rank = min(n_components, int(problem.trained.sum()) - 1, len(problem.control))
     smooth = smoothers(problem, axis, laplacian)
     solution = two_stage(problem.means, problem.n, n_components=rank, alpha=alpha, gamma=gamma, **smooth)
@@ -70,19 +70,19 @@ def fit_two_stage(
     key_added: str = "two_stage",
     copy: bool = False,
 ) -> AnnData | None:
-    """Low-rank approximation of the training means, then GRN-Linear on the residual; the prediction is their sum.
+    """Fit a low-rank approximation of the training means, then GRN-Linear on the residual, and add both.
 
     Parameters
     ----------
     %(adata)s
     net
-        Gene network: a frame with ``source``, ``target`` and optional ``weight``. By default
-        :func:`scpertbias.pp.coexpression_net` of the control cells (on profiles it must be given).
+        Gene network: a table with ``source``, ``target`` and optional ``weight``. By default
+        :func:`scpertbias.pp.coexpression_net` of the control cells (required for profiles).
     n_components
-        Rank of the first stage (cut to the number of training perturbations).
+        Rank of the first stage (at most the number of training perturbations).
     axis
-        What is smoothed: ``"genes"`` (output genes, the paper's words), ``"perturbations"`` (perturbed genes: the only
-        one that says anything about an unseen perturbation), or ``"both"``.
+        Smoothing over ``"genes"`` (output genes, as in the paper), ``"perturbations"`` (perturbed genes; distinguishes
+        unseen perturbations), or ``"both"``.
     alpha
         Ridge penalty.
     gamma
@@ -98,11 +98,11 @@ def fit_two_stage(
     %(stored)s Sets the following fields:
 
     ``adata.layers['two_stage' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+        Predicted expression; every row is the prediction for its perturbation, or NaN.
     ``adata.varm['two_stage' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
         Attribution, genes × perturbations: ``|(UV + W)[:, p]|``; NaN where the model has no parameters.
     ``adata.uns['scpertbias']['models']['two_stage' | key_added]`` : :class:`dict`
-        Parameters and what they were fitted on.
+        Parameters and training data.
 
     Raises
     ------

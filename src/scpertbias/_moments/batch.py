@@ -14,7 +14,7 @@ from .._core.sums import row_sums
 from .._scale import Scale
 
 TOTAL = 0.5
-"""Sizes that are smaller than the counts of the cells by more than this are no totals."""
+"""Sizes that are smaller than the counts of the cells by more than this are not totals."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Normalization:
         totals = row_sums(x)
         size = totals if self.size is None else self.size
         if n := int(((size < 0) | ((size == 0) & (totals > 0))).sum()):
-            msg = f"`size_factors`: {self.named} is not positive in {n} cells that hold counts."
+            msg = f"`size_factors`: {self.named} is not positive in {n} cells with counts."
             raise ValueError(msg)
         _check_totals(size, totals, self.target_sum, self.named)
         return np.divide(self.target_sum, size, out=np.zeros_like(size), where=size > 0), size
 
 
 def _check_totals(size: FloatArray, totals: FloatArray, target_sum: float, named: str) -> None:
-    """Refuse sizes that are no totals where counts are scaled to one: they would become all but binary.
+    """Refuse sizes that are not totals if counts are scaled to one: they would become all but binary.
 
     Those of scran have a mean of 1, and are for a ``target_sum`` of 1; totals of all genes may be far above those here.
     """
@@ -47,10 +47,11 @@ def _check_totals(size: FloatArray, totals: FloatArray, target_sum: float, named
     typical, total = float(np.median(size[cells])), float(np.median(totals[cells]))
     if typical >= TOTAL * total:
         return
-    factors = " Pass target_sum=1 for factors with a mean of 1, as those of scran; or make" if typical < 20 else " Make"
+    factors = " Pass target_sum=1 for factors with a mean of 1, as in scran; or make" if typical < 20 else " Make"
     msg = (
-        f"`size_factors`: {named} (median {typical:.3g}) is far below the counts of the cells (median {total:.4g}), so it is "
-        f"no total, and counts would be scaled up to {target_sum * total / typical:.2g}.{factors} them totals by "
+        f"`size_factors`: {named} (median {typical:.3g}) is far below the counts of the cells (median {total:.4g}), "
+        f"so it is not a total, and counts would be scaled up to {target_sum * total / typical:.2g}.{factors} them "
+        f"totals by "
         f"multiplying with {total / typical:.4g}."
     )
     raise ValueError(msg)

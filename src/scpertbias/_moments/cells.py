@@ -158,9 +158,9 @@ def _warn_batches(adata: AnnData, data: Mapping[str, Any], codes: IntArray, test
     likely = {name: kind for name, kind in likely.items() if name not in tested}
     if likely:
         warn(
-            f"{say_likely(likely)} may change the control, and `batch_key` was not given: differences between their levels "
-            f"then count as effects of perturbations. Pass batch_key={next(iter(likely))!r}. If effects themselves differ "
-            "between cell lines, times or doses, analyze each level apart."
+            f"{say_likely(likely)} may change the control, but `batch_key` was not given: differences between their "
+            f"levels count as effects of perturbations. Pass batch_key={next(iter(likely))!r}. If effects differ "
+            f"between cell lines, times or doses, analyze each level separately."
         )
     return likely
 

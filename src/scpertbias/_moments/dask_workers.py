@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 CELLS_PER_GROUP = 20
-"""Where there are so many cells, their moments take less than they do."""
+"""With this number of cells, moments are smaller than the cells."""
 SLAB = 2**26
 """Bytes of moments that are joined at a time."""
 AT_A_TIME = 16
 """Blocks of genes whose moments are on the cluster before they are fetched."""
 ONE = threading.Lock()
-"""The kernels use all cores of a worker by themselves, and not every threading layer of numba stands being entered twice."""
+"""The kernels use all cores of a worker, and not every threading layer of numba stands being entered twice."""
 
 
 @dataclass
@@ -106,7 +106,7 @@ def _slabs(sums: GroupSums) -> list[slice]:
 
 
 def _cells_per_partition(n_cells: int, n_groups: int) -> int:
-    """Return how many cells make moments that are small beside them, but no more than a worker's share."""
+    """Return a number of cells with comparatively small moments, at most the share of a worker."""
     from distributed import get_client
 
     share = -(-n_cells // max(1, len(get_client().nthreads())))
@@ -114,7 +114,7 @@ def _cells_per_partition(n_cells: int, n_groups: int) -> int:
 
 
 def _partitions(x: Any, at_a_time: int, n_cells: int) -> Iterator[tuple[slice, list[Any]]]:
-    """Yield runs of blocks that follow each other, with about so many cells; a run is what is read at a time."""
+    """Yield runs of blocks that follow each other, with about this number of cells; a run is read at once."""
     from distributed import Future
 
     lies_there = any(isinstance(value, Future) for value in dict(x.__dask_graph__()).values())
@@ -129,7 +129,7 @@ def _partitions(x: Any, at_a_time: int, n_cells: int) -> Iterator[tuple[slice, l
 
 
 def _block_runs(x: Any, n_cells: int) -> Iterator[tuple[slice, list[Any]]]:
-    """Yield blocks that follow each other, with about so many cells."""
+    """Yield consecutive blocks with about this number of cells."""
     blocks: list[Any] = []
     start = end = 0
     for block, length in zip(x.to_delayed()[:, 0], x.chunks[0], strict=True):
@@ -142,7 +142,7 @@ def _block_runs(x: Any, n_cells: int) -> Iterator[tuple[slice, list[Any]]]:
 
 
 class LazyBlocks:
-    """Blocks that are read when they are asked for: dask makes all that it finds in an argument before the task."""
+    """Blocks that are read on demand: dask makes all that it finds in an argument before the task."""
 
     def __init__(self, blocks: list[Any]) -> None:
         import dask

@@ -90,7 +90,8 @@ def control_mean(
     mean = column_sums(control) / control.shape[0]
     if not np.isfinite(mean).all():
         msg = (
-            f"Control cells hold NaN or infinite values in {int((~np.isfinite(mean)).sum())} genes; remove them first."
+            f"Control cells contain NaN or infinite values in {int((~np.isfinite(mean)).sum())} genes; remove them "
+            f"first."
         )
         raise ValueError(msg)
     return mean, targets, symbols

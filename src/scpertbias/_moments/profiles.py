@@ -89,7 +89,7 @@ def target_measured(profiles: AnnData) -> tuple[str, list[bool]]:
 
 
 def write_layer(profiles: AnnData, key: str, moments: Moments, record: Mapping[str, Any]) -> None:
-    """Store transformed moments beside the original ones: the layer ``key`` and its halves, variances and blocks."""
+    """Store transformed moments next to the original ones: the layer ``key`` and its halves, variances and blocks."""
     _store.put_layer(profiles, key, moments.mean, record)
     _store.put_profile_slots(profiles, _slots(replace(moments, covariates=None, levels=None), f"{key}_"))
 
@@ -148,9 +148,7 @@ def _read_moments(adata: AnnData, record: Mapping[str, Any], layer: str | None, 
     slots += [f"varm/{prefix}{name}" for name in (_keys.CONTROL_BLOCKS, *_keys.CONTROL_HALVES, _keys.CONTROL_VAR)]
     arrays = [array for slot in (*slots, *_N_HALVES) if (array := _store.profile_slot(adata, slot)) is not None]
     if len(arrays) < len(slots) + len(_N_HALVES):
-        msg = (
-            "These profiles have lost their halves, variances, control or counts; make them again with spb.pp.profiles."
-        )
+        msg = "These profiles lack their halves, variances, control or counts; make them again with spb.pp.profiles."
         raise ValueError(msg)
     half_1, half_2, var, blocks, control_1, control_2, control_var, n_half_1, n_half_2 = arrays
     guides = [_store.profile_slot(adata, f"layers/{prefix}{name}") for name in _keys.GUIDE_HALVES]
@@ -192,7 +190,8 @@ def _names(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[str, ...], 
         raise ValueError(msg)
     if (n := int((labels == reference).sum())) > 1:
         msg = (
-            f"These profiles hold the control {reference!r} {n} times, as after ad.concat. Concatenate the cells and "
+            f"These profiles contain the control {reference!r} {n} times, as after ad.concat. Concatenate the cells "
+            f"and "
             "call spb.pp.profiles on them."
         )
         raise ValueError(msg)
@@ -210,7 +209,7 @@ def _prefix(adata: AnnData, record: Mapping[str, Any], layer: str | None) -> str
         return ""
     if _store.layer_record(adata, layer) is None:
         msg = (
-            f"These profiles were made from layer {record.get('layer')!r}; they hold no layer {layer!r} made by spb.pp."
+            f"These profiles were made from layer {record.get('layer')!r}; they have no layer {layer!r} made by spb.pp."
         )
         raise ValueError(msg)
     return f"{layer}_"

@@ -90,7 +90,7 @@ class Screen:
 
     @cached_property
     def detection(self) -> Detection:
-        """What became of each perturbation, in the order of ``names``; all its splits are taken together."""
+        """Detection for each perturbation, in the order of ``names``; all its splits are taken together."""
         merged, column = self.merged, self.column_of()
         targets = [np.array([column[g] for g in genes if g in column], dtype=np.int64) for genes in self.targets]
         return detect(merged.moments, merged.used, targets, self.noise_shape)

@@ -55,8 +55,8 @@ def check_labels(adata: AnnData, labels: Labels, groupby: str) -> None:
     several = int((pairs["cell"].value_counts() > 1).sum())
     if several > REPEATED * n:
         msg = (
-            f"{several} of {n} cells occur under several labels of obs[{groupby!r}], as where each guide of a cell has a row "
-            "of its own (high multiplicity of infection). Keep the cells with one guide: "
+            f"{several} of {n} cells occur under several labels of obs[{groupby!r}], possibly one row per guide (high "
+            f"multiplicity of infection). Keep the cells with one guide: "
             "adata = adata[~adata.obs_names.duplicated(keep=False)].copy()."
         )
         raise ValueError(msg)
@@ -114,15 +114,15 @@ def usable(
         small = [reason for reason, kind in kinds.items() if kind == _keys.SMALL_BATCH]
         if most == 0 and small:
             msg = (
-                f"No batch holds both control and perturbed cells ({some(small)}), so that no cell can be compared with a "
-                "control of its own batch. Name another column, or leave batch_key out: differences between the batches "
-                "then count as effects."
+                f"No batch contains both control and perturbed cells ({some(small)}), so cells cannot be compared "
+                f"with controls of their own batch. Pass another column, or omit batch_key; differences between "
+                f"batches then count as effects."
             )
         else:
             msg = f"No perturbation has min_cells={min_cells} cells (the largest has {most}); lower min_cells."
             if 0 < most < FEW_REPLICATES:
                 msg += (
-                    " If the rows are replicates of bulk samples or sums over cells: single cells are needed, as noise and "
+                    " If the rows are bulk replicates or sums over cells: single cells are needed, because noise and "
                     "ceilings are estimated from the variance over cells within a perturbation."
                 )
         raise ValueError(msg)

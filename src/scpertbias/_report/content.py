@@ -19,6 +19,7 @@ from .provenance import provenance, remarks, screen_size, title_of
 from .tables import NAMES, plain, plain_records, read
 from .verdicts import cautions, models, recurrence, retraining, screen, shared, technical
 from .verdicts.base import Statement, Verdict
+from .verdicts.calibration import calibration_sentence
 from .verdicts.scorecard import Standing, evaluated, scorecard
 from .wording import card_words, sentence
 from .wording.terms import QUESTIONS
@@ -186,7 +187,11 @@ def answer(tables: Mapping[str, pd.DataFrame], constant: Collection[str], size: 
         "specificity": models.collapsed_models(evaluated(tables, card)["variance_ratio"]),
     }
     return {
-        "answer": [verdict_record(verdict) for verdict in verdicts if verdict is not None],
+        "answer": [
+            {**verdict_record(verdict), "calibration": calibration_sentence(tables["calibration"], verdict)}
+            for verdict in verdicts
+            if verdict is not None
+        ],
         "scorecard": card,
         "cautions": [
             {**record, "severe": record["kind"] in cautions.SEVERE}
@@ -223,7 +228,7 @@ def _record(statement: Verdict | Statement) -> dict[str, Any]:
 
 
 def described(table: pd.DataFrame, axes: Mapping[str, str]) -> pd.DataFrame:
-    """Return one row a model of the full screen: what it predicts for a perturbation that it has not seen, and whose it is.
+    """Return one row per model of the full screen: its prediction for an unseen perturbation, and its citation.
 
     ``axes`` holds the axis of models that smooth over one; without predictions it is told by the model's name, as
     :func:`scpertbias.tl.audit` gives it.

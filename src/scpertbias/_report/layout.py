@@ -29,10 +29,12 @@ METRICS = (
     "l2_ratio",
     "l2_skill",
     "mse_de20",
+    "pearson_delta_unshared",
+    "pearson_delta_perturbed_unshared",
+    "pearson_delta_perturbed_unshared_skill",
+    "discrimination",
     "pearson_delta",
     "pearson_delta_perturbed",
-    "pearson_delta_perturbed_skill",
-    "discrimination",
 )
 SPECIFIC_METRICS = ("l2", "pearson_delta_perturbed")
 TEXTS = ("text", "line", "prose", "aside", "status", "flag", "name")
@@ -50,7 +52,7 @@ OPTIONAL = (
     "collapsed_to",
     "shift_seed",
 )
-"""Columns that are left out of the page where they say nothing."""
+"""Columns that are left out of the page if they are empty."""
 
 
 MOST_CARRIERS = 5
@@ -110,7 +112,7 @@ def _labels(tables: Tables) -> pd.DataFrame:
 
 
 def _perturbations(tables: Tables) -> pd.DataFrame:
-    """Return what became of each perturbation, with the remark of the check where it says more than the kind."""
+    """Return the category of each perturbation, with the remark of the check where it says more than the kind."""
     check = tables["check"][tables["check"]["check"] == "perturbation"].set_index("perturbation")["detail"]
     table = tables["perturbations"]
     table = table.assign(detail=table["perturbation"].map(check).fillna(""))

@@ -44,7 +44,7 @@ def packed_numbers(values: Any, kind: str) -> dict[str, str]:
 
 
 def as_script(data: Mapping[str, Any]) -> str:
-    """Return JSON that may stand inside a script element, whatever names the data hold."""
+    """Return JSON that may stand inside a script element, for any names in the data."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -93,29 +93,38 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
     explored = explore(drawing, needed)
     names = [] if explored is None else tables["perturbations"]["perturbation"].tolist()
     css, js = style(), script()
-    return _template(names).render(
-        **{key: contents[key] for key in ("title", "answer", "cautions", "remarks", "notes", "warnings", "provenance")},
-        strip=[{**tile, "picture": Markup(tile["picture"])} for tile in strip(contents, shown_tables)],
-        severe_line=severe(contents["cautions"]),
-        understood=understood(tables["check"], contents["provenance"], screen_size(data), tables["models"]),
-        planted=contents["planted"] is not None,
-        card=[{**row, "bar": Markup(row["bar"])} for row in card_rows(card)],
-        unlinked=unlinked,
-        badges=BADGES,
-        tones={
-            **{name: {**tones, "inconclusive": "unknown"} for name, tones in TONES.items()},
-            "recurrence": RECURRENCE,
-        },
-        glossary=GLOSSARY,
-        explorable=frozenset(names),
-        charts=figures,
-        views=views(_of_page(contents["tables"], shown_tables), contents["planted"], contents["described"], constant),
-        left_out={name: tables[name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
-        css=Markup(css),
-        css_hash=digest(css),
-        js=Markup(js),
-        js_hash=digest(js),
-        data=Markup(as_script(_data(drawing, figures, explored, contents))),
+    return (
+        environment(names)
+        .get_template("page.html.j2")
+        .render(
+            **{
+                key: contents[key]
+                for key in ("title", "answer", "cautions", "remarks", "notes", "warnings", "provenance")
+            },
+            strip=[{**tile, "picture": Markup(tile["picture"])} for tile in strip(contents, shown_tables)],
+            severe_line=severe(contents["cautions"]),
+            understood=understood(tables["check"], contents["provenance"], screen_size(data), tables["models"]),
+            planted=contents["planted"] is not None,
+            card=[{**row, "bar": Markup(row["bar"])} for row in card_rows(card)],
+            unlinked=unlinked,
+            badges=BADGES,
+            tones={
+                **{name: {**tones, "inconclusive": "unknown"} for name, tones in TONES.items()},
+                "recurrence": RECURRENCE,
+            },
+            glossary=GLOSSARY,
+            explorable=frozenset(names),
+            charts=figures,
+            views=views(
+                _of_page(contents["tables"], shown_tables), contents["planted"], contents["described"], constant
+            ),
+            left_out={name: tables[name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
+            css=Markup(css),
+            css_hash=digest(css),
+            js=Markup(js),
+            js_hash=digest(js),
+            data=Markup(as_script(_data(drawing, figures, explored, contents))),
+        )
     )
 
 
@@ -154,10 +163,10 @@ def style() -> str:
     return files(__package__).joinpath("style.css").read_text(encoding="utf-8")
 
 
-def script() -> str:
-    """Return the script of the page, without comments and indentation."""
+def script(parts: Sequence[str] = SCRIPTS) -> str:
+    """Return the script of a page, without comments and indentation."""
     folder = files(__package__).joinpath("js")
-    text = "\n".join(folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    text = "\n".join(folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in parts)
     lines = (line.strip() for line in text.splitlines())
     body = "\n".join(line for line in lines if line and not line.startswith("//"))
     return f'"use strict";(() => {{\n{body}\n}})();'
@@ -168,17 +177,17 @@ def digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
-def _template(names: Collection[str]) -> Any:
-    """Return the template, whose sentences link each of some names to its perturbation."""
+def environment(names: Collection[str]) -> Any:
+    """Return the templates, whose sentences link each of some names to its perturbation."""
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     folder = files(__package__).joinpath("templates")
     sources = {f.name: f.read_text(encoding="utf-8") for f in folder.iterdir() if f.name.endswith(".j2")}
-    environment = Environment(
+    templates = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=DictLoader(sources)
     )
     linked = frozenset(name for name in names if len(name) > 2 and not name.islower())
-    environment.filters.update(
+    templates.filters.update(
         count=count,
         readable=_readable,
         sentence=with_full_stop,
@@ -186,7 +195,7 @@ def _template(names: Collection[str]) -> Any:
         breakable=lambda text: Markup(str(escape(text)).replace("_", "_<wbr>")),
         tied=lambda text: _linked(_tied(text), linked),
     )
-    return environment.get_template("page.html.j2")
+    return templates
 
 
 def _linked(text: str, names: Collection[str]) -> Markup:

@@ -50,7 +50,7 @@ def sha256(path: Path) -> str | None:
 
 
 def provenance(data: MuData) -> dict[str, Any]:
-    """Return how an audit was made: parameters, seed, and what the command line stored beside it."""
+    """Return how an audit was made: parameters, seed, and further entries of the command line."""
     audit = _store.root(data).get("audit", {})
     profiles = _store.profiles_record(data["full"]) or {}
     stored = _store.root(data).get("report", {})

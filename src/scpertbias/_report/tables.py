@@ -31,6 +31,7 @@ NAMES = (
     "target_response",
     "specificity",
     "probes",
+    "calibration",
     "recurrence",
     "variance_ratio",
     "attribution_check",
@@ -55,7 +56,7 @@ def read(data: MuData) -> dict[str, pd.DataFrame]:
 
 
 def _training(data: MuData) -> pd.DataFrame:
-    """Return one row a model, regime and epoch, of the models that learn in epochs and are stored."""
+    """Return one row per model, regime and epoch, of the models that learn in epochs and are stored."""
     parts = []
     for regime, profiles in data.mod.items():
         for model, record in _store.models(profiles).items():

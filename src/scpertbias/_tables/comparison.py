@@ -21,7 +21,8 @@ COMPARISON = Table(
         Column(
             "difference",
             "float64",
-            "Mean difference between the scores of the two models; positive where ``model_a`` is better, whatever the score.",
+            "Mean difference between the scores of the two models; positive where ``model_a`` is better, for every "
+            "score.",
             label="difference (95% CI)",
             form="interval",
             tip="paired; positive where the first model is better",

@@ -36,7 +36,7 @@ METRIC_TABLE = Table(
             "Mean score of half of the cells as a prediction of the other half; both halves are noisier than all cells.",
         ),
         SCALED,
-        replace(CI_LOW, sentence="Lower end of the 95 % interval of ``scaled``; missing if there is none."),
+        replace(CI_LOW, sentence="Lower end of the 95% interval of ``scaled``; missing if there is none."),
         CI_HIGH,
         Column(
             "specific_gain",
@@ -75,7 +75,7 @@ PROBES_TABLE = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95 % interval of ``scaled`` over perturbations; missing if there is none.",
+            sentence="Lower end of the 95% interval of ``scaled`` over perturbations; missing if there is none.",
         ),
         CI_HIGH,
         NOTE,
@@ -83,4 +83,41 @@ PROBES_TABLE = Table(
     regime_at=0,
 )
 
-TABLES = (METRIC_TABLE, PROBES_TABLE)
+CALIBRATION = Table(
+    "calibration",
+    "spb.tl.calibrate",
+    "How often the audit answers yes on screens without effects, made of the control cells.",
+    "One row per question; of some one row per model and score.",
+    (
+        Column(
+            "question",
+            "str",
+            "What was asked; ``screen``, ``shared``, ``technical``, ``models`` and ``recurrence`` are the verdicts.",
+        ),
+        replace(MODEL, sentence="Name of the model; empty in questions about the data."),
+        replace(
+            METRIC, sentence="Name of the score; of a verdict, which answers count: ``yes``, or ``partly or yes``."
+        ),
+        Column("by", "str", "What null perturbations are made of.", values={"cells": "random control cells"}),
+        replace(N, sentence="Null screens.", label="screens", tip=True),
+        Column(
+            "rate",
+            "float64",
+            "Share of the null screens in which the answer is yes; where perturbations or gene sets are counted, the mean "
+            "share of these.",
+            label="rate (95% CI)",
+            form="percent_interval",
+        ),
+        replace(
+            CI_LOW,
+            sentence="Lower end of the 95 % interval (Wilson); where perturbations or gene sets are counted, of the range over "
+            "screens.",
+        ),
+        CI_HIGH,
+        Column("nominal", "float64", "Rate that is expected without effects, at most.", form="percent"),
+        Column("flag", "boolean", "Whether the rate is above that (its lower end is)."),
+        NOTE,
+    ),
+)
+
+TABLES = (METRIC_TABLE, PROBES_TABLE, CALIBRATION)

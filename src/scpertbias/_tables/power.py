@@ -27,7 +27,7 @@ POWER = Table(
             REPRODUCIBILITY,
             sentence="Expected cosine of the effect with that of a repeat with that number of cells, 0 to 1.",
         ),
-        replace(CI_LOW, sentence="Lower end of the 95 % interval, for other cells of the same perturbations."),
+        replace(CI_LOW, sentence="Lower end of the 95% interval, for other cells of the same perturbations."),
         CI_HIGH,
     ),
 )
@@ -55,7 +55,7 @@ CELLS_NEEDED = Table(
             label="cells needed",
             tip="with the control cells as they are",
         ),
-        Column("ci_low", "Int64", "Lower end of the 95 % interval of ``n_needed``, for other cells; missing with it."),
+        Column("ci_low", "Int64", "Lower end of the 95% interval of ``n_needed``, for other cells; missing with it."),
         Column("ci_high", "Int64", "Upper end of that interval; missing if no number of cells may suffice."),
         Column(
             "status",

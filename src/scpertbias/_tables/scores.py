@@ -28,7 +28,7 @@ def _sentence(label: str) -> str:
 
 
 def _beside(name: str, metric: Metric | DeMetric) -> list[Column]:
-    """Return the columns that stand beside a score: its ceiling and its baseline, of ``l2`` also that one's ceiling."""
+    """Return the reference columns of a score: its ceiling and its baseline, of ``l2`` also that one's ceiling."""
     columns = [Column(f"{name}_ceiling", "float64", f"Ceiling of ``{name}``.")] if metric.ceiling else []
     if name != "l2_ratio":  # that of the baseline is 1
         columns.append(Column(f"{name}_baseline", "float64", f"``{name}`` of the baseline."))
@@ -132,11 +132,11 @@ SUMMARY = Table(
         ),
         CI_LOW,
         CI_HIGH,
-        Column("ceiling", "float64", "Score of the data themselves.", tip="the score of the truth itself"),
+        Column("ceiling", "float64", "Score of the data themselves.", tip="the score of a perfect prediction"),
         Column(
             "difference_to_mean",
             "float64",
-            "Paired difference to the mean baseline; positive is better, whatever the metric.",
+            "Paired difference to the mean baseline; positive is better for every metric.",
             label="against the mean",
             tip="paired difference to the mean baseline",
         ),

@@ -46,13 +46,13 @@ def fetch(remote: Remote) -> Path:
         pooch.retrieve(remote.url, remote.checksum, remote.name, folder, downloader=_Resumed(path, remote))
     except (OSError, urllib.error.URLError) as err:
         msg = (
-            f"{remote.name} cannot be downloaded ({err}). Download {remote} by other means, and put it at {path} "
+            f"{remote.name} cannot be downloaded ({err}). Download {remote} manually, and save it as {path} "
             "(scanpy.settings.datasetdir / its name)."
         )
         raise OSError(msg) from err
     except ValueError as err:  # pooch's word for another checksum
         _part(path).unlink(missing_ok=True)
-        msg = f"{remote.name}: what {remote.url} holds is not what was published ({err}); nothing was kept."
+        msg = f"{remote.name}: what {remote.url} differs from the published file ({err}); nothing was kept."
         raise ValueError(msg) from err
     if remote.checksum is None:
         info(f"{path}: no checksum is published; sha256 {pooch.file_hash(str(path))}")
@@ -76,7 +76,7 @@ class _Resumed:
         if self.remote.size is None or n_present != self.remote.size:
             self._rest(url, part, n_present)
         if self.remote.size is not None and part.stat().st_size != self.remote.size:
-            msg = f"{part.stat().st_size} of {self.remote.size} bytes came; call again to go on"
+            msg = f"{part.stat().st_size} of {self.remote.size} bytes were downloaded; call again to continue"
             raise OSError(msg)
         part.replace(output_file)
 

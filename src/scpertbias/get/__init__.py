@@ -4,7 +4,7 @@ from ._attribution import attribution_agreement, attribution_check, enrich
 from ._comparison import comparison
 from ._composition import composition
 from ._de import de
-from ._metrics import metric, probes
+from ._metrics import calibration, metric, probes
 from ._models import attributions, cell_eval, history, models, predictions
 from ._power import cells_needed, power
 from ._retraining import coupling, models_left_out, random_removals, ranking, regimes_left_out, retraining
@@ -17,6 +17,7 @@ __all__ = [
     "attributions",
     "balance",
     "cell_eval",
+    "calibration",
     "cells_needed",
     "check",
     "comparison",

@@ -93,3 +93,41 @@ def probes(
     [0.0, -3.0]
     """
     return select(_tables.read(data, "probes"), probe=probe, metric=metric)
+
+
+@docs.dedent
+def calibration(
+    data: AnnData | MuData,
+    *,
+    question: str | Sequence[str] | None = None,
+    models: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return how often the audit answers yes on screens without effects, made of the control cells.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.calibrate` was run on, or an audit of the command line with ``--calibrate``.
+    question
+        Name or names of questions; by default all.
+    models
+        Name or names of models; by default all.
+
+    Returns
+    -------
+    %(table_calibration)s
+
+    Raises
+    ------
+    KeyError
+        If the audit was not calibrated, or a value is not in the table.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.tl.calibrate(adata, n_screens=2, models=(), covariates=(), batch_key="bio_rep")
+    >>> spb.get.calibration(adata, question="shared")["metric"].tolist()
+    ['yes', 'partly or yes']
+    """
+    return select(_tables.read(data, "calibration"), question=question, models=models)

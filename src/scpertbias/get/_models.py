@@ -220,9 +220,7 @@ def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) ->
     observed = merged.moments.mean
     rows = np.flatnonzero(np.isfinite(predictions).all(axis=1) & merged.used & (np.arange(len(observed)) > 0))
     if not len(rows):
-        msg = (
-            f"{key!r} predicts no perturbation that it has not seen. Call spb.pp.split before fitting, or spb.tl.audit."
-        )
+        msg = f"{key!r} predicts no unseen perturbation. Call spb.pp.split before fitting, or use spb.tl.audit."
         raise ValueError(msg)
     rows = np.concatenate([[0], rows])
     predictions = np.concatenate([observed[:1], predictions[rows[1:]]])

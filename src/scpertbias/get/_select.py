@@ -27,7 +27,7 @@ def select(table: pd.DataFrame, **values: str | Sequence[str] | None) -> pd.Data
         names = [value] if isinstance(value, str) else list(value)
         columns = [c for c in (MODEL_COLUMNS if parameter == "models" else (parameter,)) if c in table]
         if not columns:
-            msg = f"`{parameter}` was given, but this table is not of an audit."
+            msg = f"`{parameter}` was given, but this table is not from an audit."
             raise ValueError(msg)
         present = list(dict.fromkeys(table[columns].to_numpy().ravel()))
         if missing := [name for name in names if name not in present]:

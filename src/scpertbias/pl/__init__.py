@@ -1,7 +1,8 @@
-"""Figures."""
+"""Plots."""
 
 from ._attribution_agreement import attribution_agreement
 from ._balance import balance
+from ._calibration import calibration
 from ._comparison import comparison
 from ._composition import composition
 from ._confounding import confounding
@@ -27,6 +28,7 @@ from ._variance_ratio import variance_ratio
 __all__ = [
     "attribution_agreement",
     "balance",
+    "calibration",
     "comparison",
     "composition",
     "confounding",

@@ -34,30 +34,30 @@ def attribution_agreement(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw how far models hold the same genes responsible (the paper's Table 3).
+    """Plot the agreement of attributions between models (Table 3 of the paper).
 
-    Above the diagonal the Spearman correlation over genes, below it the shared part of the top genes, both means over
-    perturbations. "by chance": genes of the same expression agree as well; "unspecific": so do other perturbations.
-    Models whose attributions say nothing are hatched and named (where :func:`scpertbias.tl.attribution_check` was run).
+    Above the diagonal: Spearman correlation over genes; below: shared part of the top genes; both are means over
+    perturbations. "by chance": genes of similar expression agree as well; "unspecific": other perturbations agree as
+    well. Models with flagged attributions are hatched (after :func:`scpertbias.tl.attribution_check`).
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.attribution_agreement` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.attribution_agreement`, or the result of :func:`scpertbias.tl.audit`.
     models
-        Names of the models to draw; by default all that were compared.
+        Names of the models to plot; by default all that were compared.
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If a model or the regime is not there, or of an audit that kept only tables.
+        If a model or the regime does not exist, or of an audit that kept only tables.
 
     Examples
     --------

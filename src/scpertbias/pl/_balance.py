@@ -36,7 +36,7 @@ def balance(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the share of the response that the composition of the cells accounts for, one bar per column of ``obs``.
+    """Plot the share of the response that cell composition accounts for, one bar per column of ``obs``.
 
     The black line on each bar is the 95% interval of the shares with levels assigned to cells at random. A column is
     confounded with the perturbation labels if its bar passes the dashed line (10%) and p is at most 0.01: compare cells
@@ -45,21 +45,21 @@ def balance(
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.balance` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.balance`, or the result of :func:`scpertbias.tl.audit`.
     ax
-        Axes to draw in; by default a new figure.
+        Axes to plot in; by default a new figure.
     palette
         Colors of the values of ``status``.
     figsize
         Width and height in inches.
     show
-        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+        Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
     return_fig
         Whether to return the figure.
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------

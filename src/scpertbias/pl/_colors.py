@@ -26,7 +26,7 @@ KNOWN = {
 }
 """Colors of the models of this package: Okabe & Ito's, and those farthest from them to the color-blind."""
 OTHERS = ("#77BB55", "#7755DD", "#BB0000", "#335533", "#BB77FF", "#BB0099", "#550077")
-"""Colors of models from elsewhere: told apart from the others, and from each other, also by the color-blind."""
+"""Colors of external models: distinct from the others, and from each other, also for the color-blind."""
 
 
 SETS = {

@@ -26,7 +26,7 @@ LABELS = {
 @docs.dedent
 def comparison(
     data: AnnData | MuData,
-    reference: str = "mean",
+    against: str = "mean",
     *,
     metric: str = "l2_ratio",
     models: str | Sequence[str] | None = None,
@@ -37,32 +37,32 @@ def comparison(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the paired difference of each model to one of them, on the held-out perturbations that both predict.
+    """Plot paired differences between models, on the held-out perturbations that both predict.
 
-    Right of 0 a model is better than the reference, whatever the score; lines are 95%% intervals. A filled mark has an
+    Right of 0 a model is better than that one, for every score; lines are 95%% intervals. A filled mark has an
     interval without 0.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
-    reference
+        Data after :func:`scpertbias.tl.score`, or the result of :func:`scpertbias.tl.audit`.
+    against
         The model that the others are compared with.
     metric
         ``"l2_ratio"``, ``"pearson_delta_perturbed"`` or ``"discrimination"``.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If the metric, a model or the regime is not there.
+        If the metric, a model or the regime does not exist.
 
     Examples
     --------
@@ -81,11 +81,11 @@ def comparison(
     table = one_regime(data, "comparison", regime)
     table = table[table["metric"] == metric]
     all_models = chosen_models(table, None)
-    if reference not in all_models:
-        msg = f"`reference`: there is no {reference!r}; there are {all_models}."
+    if against not in all_models:
+        msg = f"`against`: there is no {against!r}; there are {all_models}."
         raise KeyError(msg)
-    names = [name for name in chosen_models(table, models) if name != reference]
-    rows = _against(table, reference).reindex(names)
+    names = [name for name in chosen_models(table, models) if name != against]
+    rows = _against(table, against).reindex(names)
     rows = rows.sort_values("difference", ascending=False, kind="stable", na_position="last")
     new, ax = ax is None, axes(ax, figsize, (8.0, 1.6 + 0.34 * max(len(rows), 1)))
     shade = colors(data, palette)
@@ -95,9 +95,9 @@ def comparison(
     ax.set_yticks(range(len(rows)), [str(name).replace("_", " ") for name in rows.index])
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     ax.xaxis.set_major_locator(MaxNLocator(6))
-    against = reference.replace("_", " ")
-    ax.set_xlabel(f"difference in {LABELS[metric]} to {against} (positive is better; 95% interval)")
-    ax.set_title(f"0: as good as {against}" + (f"; regime {regime}" if regime else ""), fontsize="medium")
+    other = against.replace("_", " ")
+    ax.set_xlabel(f"difference in {LABELS[metric]} to {other} (positive is better; 95% interval)")
+    ax.set_title(f"0: as good as {other}" + (f"; regime {regime}" if regime else ""), fontsize="medium")
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 

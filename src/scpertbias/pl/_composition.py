@@ -32,31 +32,32 @@ def composition(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot what the response of each perturbation is made of, as stacked shares of its squared effect.
+    """Plot the composition of the response of each perturbation, as stacked shares of its squared effect.
 
-    Each gene is in one group, so that shares add up to 1; sampling noise is taken out, so that one may be negative and
-    others together above 1. Perturbations are sorted by their largest group. Those with too weak an effect are left out.
+    Each gene is in one group, so that shares add up to 1; they are corrected for sampling noise, so that one can be
+    negative and the others together above 1. Perturbations are sorted by their largest group. Perturbations with a weak
+    effect are left out.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.confounding` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.confounding`, or the result of :func:`scpertbias.tl.audit`.
     n_perturbations
         How many perturbations to draw: those of the largest response.
     ax
-        Axes to draw in; by default a new figure.
+        Axes to plot in; by default a new figure.
     palette
         Colors of the groups: a mapping from the name of a gene set to a color.
     figsize
         Width and height in inches.
     show
-        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+        Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
     return_fig
         Whether to return the figure.
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------

@@ -33,32 +33,32 @@ def confounding(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw the share of the response of this screen on each axis, with its interval.
+    """Plot the share of the response on each gene set and axis, with its interval.
 
-    Gene sets and directions are apart, as they overlap. A tick shows the share of random sets of equally expressed genes
-    in no set; a set is filled where its share is beyond theirs. A cross shows the share in a typical perturbation. At the
-    right, the genes that count most. Of the Hallmark sets those are drawn that are beyond random sets.
+    Gene sets and directions overlap and are shown separately. A tick is the share of random sets of genes with similar
+    expression; a filled set exceeds them. A cross is the share in a typical perturbation. The most important genes are
+    at the right. Hallmark sets are shown only if they exceed random sets.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.confounding` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.confounding`, or the result of :func:`scpertbias.tl.audit`.
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     ax
-        Axes to draw in; by default a new figure.
+        Axes to plot in; by default a new figure.
     palette
         Colors of ``"genes"`` and ``"direction"``.
     figsize
         Width and height in inches.
     show
-        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+        Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
     return_fig
         Whether to return the figure.
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def confounding(
     ax.set_yticks(ticks, labels)
     ax.set_ylim(y - 0.8, -0.8)
     ax.axvline(0, color="black", linewidth=0.8)
-    ax.set_xlabel("share of the response (noise-corrected squared effect; 95 % interval)")
+    ax.set_xlabel("share of the response (noise-corrected squared effect; 95% interval)")
     for place, text in zip(ticks, top_genes, strict=True):
         ax.annotate(
             text,

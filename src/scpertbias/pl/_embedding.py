@@ -43,23 +43,23 @@ def embedding(
     data
         Profiles, or an audit (which knows the categories).
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     n_names
-        How many perturbations to name.
+        Number of perturbations to label.
     ax
-        Axes to draw in; by default a new figure.
+        Axes to plot in; by default a new figure.
     palette
         Colors of the categories: a mapping from category to color.
     figsize
         Width and height in inches.
     show
-        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+        Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
     return_fig
         Whether to return the figure.
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------

@@ -35,35 +35,35 @@ def enrich(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw the most enriched gene sets of each model, with how many of its top genes they rest on.
+    """Plot the most enriched gene sets of each model, with the number of top genes in each.
 
-    The area of a dot is the share of the top genes that lie in the set, which is also printed, and its color q. Open dots
-    rest on under 3 genes, or have q above 0.05.
+    The area of a dot is the share of the top genes that lie in the set, which is also printed, and its color q. Open
+    dots have fewer than 3 genes, or q above 0.05.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.enrich` was run on.
+        Data after :func:`scpertbias.tl.enrich`.
     perturbation
         The perturbation to draw; by default the mean over all (or the recurrent genes).
     models
         Names of the models to draw; by default all that were tested.
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     n_sets
-        How many sets, those with the smallest p in any of the models.
+        Number of sets, those with the smallest p in any model.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If the perturbation, a model or the regime is not there.
+        If the perturbation, a model or the regime does not exist.
     ValueError
-        If nothing was found.
+        If there are no results.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def enrich(
 
 
 def _dots(ax: Axes, x: Any, y: Any, rows: pd.DataFrame) -> Any:
-    """Draw a dot for each model and set, and beside it on how many genes it rests."""
+    """Draw a dot for each model and set, and its number of genes."""
     strength = np.minimum(-np.log10(np.maximum(rows["q"].to_numpy(float), 1e-300)), MOST)
     area = SIZE * rows["overlap"].to_numpy(float) / rows["k"].to_numpy(float)
     solid = (rows["note"] == "").to_numpy() & (rows["q"] < 0.05).to_numpy()

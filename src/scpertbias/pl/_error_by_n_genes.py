@@ -1,4 +1,4 @@
-"""How errors grow with the number of genes that are looked at."""
+"""Errors as a function of the number of genes."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ def error_by_n_genes(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw the median error as more genes are looked at, from the highest in control to all (the paper's ED Fig 8).
+    """Plot the median error as a function of the number of genes (ED Fig 8 of the paper).
 
-    Dashed is the baseline (the mean of the training perturbations), dotted the ceiling (the error of the truth itself),
-    both on the perturbations of the model that predicts most.
+    Dashed is the baseline (the mean of the training perturbations), dotted the ceiling (the error of a perfect
+    prediction), both on the perturbations of the model that predicts most.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
     metric
         ``"l2_ratio"`` (relative to the mean baseline) or ``"l2"``.
     subset
         ``"all"``: each model on the held-out perturbations that it predicts; ``"common"``: on those that all predict.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If the metric, the subset, a model or the regime is not there, or ``data`` is not an audit.
+        If the metric, the subset, a model or the regime does not exist, or ``data`` is not an audit.
 
     Examples
     --------

@@ -59,25 +59,25 @@ def heatmap(
     model
         Name of the model, of ``"predicted"`` and ``"residual"``.
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     n_perturbations
-        How many perturbations to draw.
+        Number of perturbations to plot.
     n_genes
-        How many genes to draw.
+        Number of genes to plot.
     ax
-        Axes to draw in; by default a new figure.
+        Axes to plot in; by default a new figure.
     palette
         Colors of the gene sets: a mapping from the name of a gene set to a color.
     figsize
         Width and height in inches.
     show
-        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+        Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
     return_fig
         Whether to return the figure.
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------

@@ -59,17 +59,17 @@ def map(
         :func:`scpertbias.tl.specificity`.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If a model or the regime is not there, or there are no scores.
+        If a model or the regime does not exist, or there are no scores.
 
     Examples
     --------

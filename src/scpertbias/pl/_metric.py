@@ -38,7 +38,7 @@ def metric(
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.metric` was run on.
+        Data after :func:`scpertbias.tl.metric`.
     metric
         Name of the function; by default the last one.
     %(models)s
@@ -46,7 +46,7 @@ def metric(
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def metric(
     table = get.metric(data)
     name = str(table["metric"].iloc[-1]) if metric is None else metric
     table = get.metric(data, metric=name)
-    names, _ = chosen_models(table, models)
+    names = chosen_models(table, models)
     new, ax = ax is None, axes(ax, figsize, (3.2 + 0.95 * len(names), 4.2))
     shades = colors(data, palette)
     rows = {str(row.model): row for row in table.itertuples()}

@@ -51,14 +51,14 @@ def perturbation(
         Name of the perturbation.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     n_genes
-        How many genes to draw.
+        Number of genes to plot.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
@@ -92,10 +92,10 @@ def perturbation(
         observed, y, xerr=QUANTILE * errors, fmt="o", color="black", markersize=6, capsize=2.5, label="observed (95% interval)", zorder=4,
     )  # fmt: skip
     groups = alike(values, SAME * float(np.abs(observed).max(initial=0.0)))
-    told = _scores(data, perturbation, regime)
+    scores = _scores(data, perturbation, regime)
     for i, group in enumerate(groups):
         lift = SPREAD * ((i + 0.5) / len(groups) - 0.5)
-        label = "\n".join(part for part in (names_of(group), told.get(group[0], "")) if part)
+        label = "\n".join(part for part in (names_of(group), scores.get(group[0], "")) if part)
         style: dict[str, Any] = {"marker": MARKERS[i % len(MARKERS)], "linestyle": "none", "markeredgecolor": "black"}
         ax.plot(values[group[0]], y + lift, color=shade[group[0]], markersize=6.5, markeredgewidth=0.5, label=label, zorder=3, **style)  # fmt: skip
     ax.set_yticks(y, effects.symbols[genes], fontsize=9)
@@ -127,7 +127,7 @@ def _scores(data: AnnData | MuData, perturbation: str, regime: str | None) -> di
 
 
 def _title(data: AnnData | MuData, effects: Effects, row: int, regime: str | None, *, unseen: bool) -> str:
-    """Return what became of the perturbation, where that is stored, and that no model is drawn if so."""
+    """Return the category of the perturbation, if stored, and a note if no model is drawn."""
     name = effects.names[row]
     parts = [name]
     if _store.has_table(data, "perturbations"):

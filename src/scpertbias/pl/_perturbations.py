@@ -1,4 +1,4 @@
-"""What became of each perturbation: effect and reproducibility."""
+"""Effect and reproducibility of each perturbation."""
 
 from __future__ import annotations
 
@@ -40,31 +40,31 @@ def perturbations(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw how strong and how reproducible the effect of each perturbation is, with one word for what it is.
+    """Plot the strength and reproducibility of the effect of each perturbation, with its category.
 
-    The strongest are named at the right. Models can be judged on what is high and to the right, and of that on specific
-    effects.
+    The strongest are named at the right. Evaluate models on specific effects that are strong and reproducible (upper
+    right).
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
     n_names
-        How many perturbations to name.
+        Number of perturbations to label.
     ax
-        Axes to draw in; by default a new figure.
+        Axes to plot in; by default a new figure.
     palette
         Colors of the words: a mapping such as ``{"specific": "green"}``.
     figsize
         Width and height in inches.
     show
-        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+        Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
     return_fig
         Whether to return the figure.
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def _name(ax: Axes, strongest: pd.DataFrame) -> None:
 
 
 def spread(heights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Move falling heights apart, as little as needed from the top, and up again where they leave the axes."""
+    """Separate falling heights with minimal shifts from the top, and move them up if they leave the axes."""
     places = np.minimum(heights, 1.0)
     for i in range(1, len(places)):
         places[i] = min(places[i], places[i - 1] - GAP)

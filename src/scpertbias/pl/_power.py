@@ -31,31 +31,31 @@ def power(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw the expected reproducibility of effects by number of cells.
+    """Plot the expected reproducibility of effects by number of cells.
 
-    Bold is the screen, with its 95 %% interval; each other line is a perturbation. Dots mark the cells that there are, dashed
+    Bold is the screen, with its 95%% interval; each other line is a perturbation. Dots mark the cells that there are, dashed
     lines the targets of :func:`scpertbias.tl.power`.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.power` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.power`, or the result of :func:`scpertbias.tl.audit`.
     perturbation
         Names of perturbations to draw in color; by default none, and all are gray.
     ax
-        Axes to draw in; by default a new figure.
+        Axes to plot in; by default a new figure.
     palette
         Colors of ``"screen"``, of ``"other perturbations"`` and of perturbations by their names.
     figsize
         Width and height in inches.
     show
-        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+        Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
     return_fig
         Whether to return the figure.
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------

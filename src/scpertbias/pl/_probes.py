@@ -52,25 +52,25 @@ def probes(
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.probes` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.probes`, or the result of :func:`scpertbias.tl.audit`.
     probe
         Name or names of probes; by default all.
     metric
         Name or names of metrics; by default all.
     ax
-        Axes to draw in; by default a new figure.
+        Axes to plot in; by default a new figure.
     palette
         Name of a diverging color map; by default ``"RdBu"``.
     figsize
         Width and height in inches.
     show
-        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+        Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
     return_fig
         Whether to return the figure.
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------

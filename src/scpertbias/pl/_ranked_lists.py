@@ -1,4 +1,4 @@
-"""Ranked lists side by side, one column a model, each name in a place of its own left of its bar."""
+"""Ranked lists, one column per model, with each name left of its bar."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUBTITLE_POINTS = 11  # its height
 
 @dataclass(frozen=True)
 class RankedList:
-    """One column: names from the top, the length of their bars, what is marked beside them and said above."""
+    """One column: names from the top, the length of their bars, marks and titles."""
 
     title: str
     names: Sequence[str]

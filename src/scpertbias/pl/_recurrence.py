@@ -1,4 +1,4 @@
-"""The most recurrent genes of each model, beside the observed share and chance."""
+"""The most recurrent genes of each model, with the observed share and chance."""
 
 from __future__ import annotations
 
@@ -40,35 +40,34 @@ def recurrence(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw the genes that are among the strongest in most perturbations, model by model (the paper's Tables 1 and 2).
+    """Plot the genes that are among the strongest in most perturbations, for each model (Tables 1 and 2 of the paper).
 
     The length of a bar is the share of the perturbations that the model was counted on (``n`` above its column, which
     is smaller for a model that predicts few); the diamond is the share of the same perturbations in which the observed
     data have the gene, the dotted line what is expected by chance. A star marks q < 0.05 in the rows of the data;
-    "not tested": they have no q. Bars that end far beyond their diamonds are what the model predicts whatever is
-    perturbed.
+    "not tested": they have no q. Bars far beyond their diamonds are genes that the model predicts for any perturbation.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.recurrence` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.recurrence`, or the result of :func:`scpertbias.tl.audit`.
     by
-        ``"centered"``, which is the one to rely on, ``"delta"`` or ``"z"``.
+        ``"centered"`` (recommended), ``"delta"`` or ``"z"``.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     n_genes
-        How many genes of each model.
+        Number of genes per model.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If ``by``, a model or the regime is not there.
+        If ``by``, a model or the regime does not exist.
 
     Examples
     --------

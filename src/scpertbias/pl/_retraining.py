@@ -1,4 +1,4 @@
-"""What retraining without some genes changed, beside what retraining without random ones did."""
+"""Effect of retraining, compared with random removals."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ def retraining(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw how much each model gains by retraining in each regime, with its interval.
+    """Plot the gain of each model by retraining in each regime, with its interval.
 
-    Right of 0 the retrained model is better on the same genes. The grey box is the range of the gains by removing as many
-    random genes of the same expression instead: a regime inside it says nothing about its own genes. Open markers:
-    retraining changes nothing.
+    Right of 0 the retrained model is better on the same genes. The grey box is the range of the gains by removing as
+    many random genes of the same expression instead: inside it, the genes of the regime do not matter more than others.
+    Open markers: retraining changes nothing.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
     models
         Names of models; by default all that were retrained.
     ax
-        Axes to draw in; by default a new figure.
+        Axes to plot in; by default a new figure.
     palette
         Colors of the regimes: a mapping from regime to color.
     figsize
         Width and height in inches.
     show
-        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+        Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
     return_fig
         Whether to return the figure.
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def retraining(
     for border in range(1, len(names)):
         ax.axhline(border - 0.5, color="0.9", linewidth=0.8, zorder=0)
     ax.set_xlabel(
-        "gain by retraining (error relative to the mean baseline,\nfull − retrained; 95 % interval)", fontsize=9
+        "gain by retraining (error relative to the mean baseline,\nfull − retrained; 95% interval)", fontsize=9
     )
     _legend(ax, arms, shade, random)
     ax.spines[["top", "right"]].set_visible(False)

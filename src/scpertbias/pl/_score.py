@@ -1,4 +1,4 @@
-"""Boxplots of a score by model, beside baseline and ceiling."""
+"""Boxplots of a score by model, with baseline and ceiling."""
 
 from __future__ import annotations
 
@@ -52,35 +52,35 @@ def score(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw one score of every held-out perturbation by model, with the baseline and the ceiling of the same ones.
+    """Plot a score of every held-out perturbation by model, with baseline and ceiling.
 
-    Each box shows quartiles and 5–95 %% whiskers over held-out perturbations. Beside it, on the same perturbations:
-    dashed, the median of the baseline (the mean of the training perturbations); dotted, of the ceiling (the score of
-    the truth itself). ``metric="l2_ratio"`` is the paper's Fig 2c. A correlation is drawn twice: hollow markers are the
-    plain one, full markers that without the noise that predicted and observed effects share.
+    Each box shows quartiles and 5–95%% whiskers over held-out perturbations. Medians on the same perturbations: dashed,
+    the baseline (the mean of the training perturbations); dotted, the ceiling (the score of a perfect prediction).
+    ``metric="l2_ratio"`` is Fig 2c of the paper. A correlation is drawn twice: hollow markers are the plain one, full
+    markers that without the noise that predicted and observed effects share.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.score`, or the result of :func:`scpertbias.tl.audit`.
     metric
         One of ``l2``, ``rmse``, ``mae``, ``mse_de20``, ``pearson_delta``, ``pearson_delta_unshared``,
         ``pearson_delta_perturbed``, ``pearson_delta_perturbed_unshared``, ``cosine_delta_unshared``, ``l2_ratio``,
-        ``discrimination``. The box, the baseline and the ceiling are those of this score. Each is a score of every perturbation; a skill (``l2_skill``) is one number a model, which
-        :func:`scpertbias.get.summary` holds.
+        ``discrimination``. The box, the baseline and the ceiling are those of this score. Each is a score of every
+        perturbation; a skill (``l2_skill``) is one number per model: see :func:`scpertbias.get.summary`.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If the metric, a model or the regime is not there.
+        If the metric, a model or the regime does not exist.
 
     Examples
     --------
@@ -122,25 +122,25 @@ def l2(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw the L2 error of every held-out perturbation by model, with baseline and ceiling (the paper's Fig 1a).
+    """Plot the L2 error of every held-out perturbation by model, with baseline and ceiling (Fig 1a of the paper).
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.score`, or the result of :func:`scpertbias.tl.audit`.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If a model or the regime is not there.
+        If a model or the regime does not exist.
 
     Examples
     --------
@@ -217,7 +217,7 @@ def _decorate(ax: Axes, metric: str, ticks: list[str], held_out: pd.DataFrame, r
     else:
         handles.append(Line2D([], [], color="black", linestyle="dashed", label="baseline (training\nmean), median"))
     if f"{metric}_ceiling" in held_out:
-        handles.append(Line2D([], [], color="black", linestyle="dotted", label="ceiling (the truth\nitself), median"))
+        handles.append(Line2D([], [], color="black", linestyle="dotted", label="ceiling (perfect\nprediction), median"))
     if _markers(metric)[0]:
         for face, kind in (("none", "plain"), ("black", "without shared noise")):
             marker = Line2D([], [], color="black", marker="o", linestyle="none", markersize=4, label=kind)

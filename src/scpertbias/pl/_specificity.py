@@ -47,27 +47,27 @@ def specificity(
     The specific skill is 0 for a model that predicts nothing beyond the shared axes, and 1 at the noise ceiling; lines are
     95% intervals. The ring is the skill that the model would have if its effects were of the size that fits best. Of the
     other metrics, the line from the open to the filled point is what a model gains by knowing which perturbation is which.
-    Below it, on half of the cells: the model (square), and a prediction that knows only the shared axis (dashed).
+    Below it, on half of the cells: the model (square), and a prediction that contains only the shared axis (dashed).
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.specificity` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.specificity`, or the result of :func:`scpertbias.tl.audit`.
     metric
         One of ``specific_skill``, ``l2``, ``pearson_delta``, ``pearson_delta_perturbed``, ``off_axis``.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If the metric, a model or the regime is not there.
+        If the metric, a model or the regime does not exist.
 
     Examples
     --------

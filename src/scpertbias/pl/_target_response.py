@@ -1,4 +1,4 @@
-"""Perturbed genes in their own column and in those beside it."""
+"""Change of perturbed genes in their own column and in neighboring ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def target_response(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw how strongly perturbed genes move in their own column and in the columns beside it.
+    """Plot how strongly perturbed genes change in their own column and in neighboring ones.
 
     A peak at 0 is as it should be; a peak elsewhere says that values and gene names are out of step. Dashed lines are
     what a random perturbation shows, a ring marks the proposed shift. Models that predict one constant are not drawn.
@@ -41,22 +41,22 @@ def target_response(
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.target_response` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.target_response`, or the result of :func:`scpertbias.tl.audit`.
     block
         ``"all"`` genes, or one of ten blocks of consecutive genes, ``"1"`` to ``"10"``.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If the block, a model or the regime is not there.
+        If the block, a model or the regime does not exist.
 
     Examples
     --------

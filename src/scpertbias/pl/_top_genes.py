@@ -33,7 +33,7 @@ def top_genes(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw the strongest genes of one perturbation, observed and predicted (the paper's Fig 2).
+    """Plot the strongest genes of one perturbation, observed and predicted (Fig 2 of the paper).
 
     The length of a bar is the absolute difference from control, the arrow its direction. The diamond is the observed
     effect of the same gene, hollow where its direction is the other one; genes in bold are among the observed strongest.
@@ -46,19 +46,19 @@ def top_genes(
         The perturbation.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     n_genes
         How many genes of each model.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If the perturbation, a model or the regime is not there.
+        If the perturbation, a model or the regime does not exist.
 
     Examples
     --------

@@ -31,28 +31,28 @@ def variance_ratio(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Draw the standard deviation of each gene across held-out perturbations, observed and predicted (ED Fig 7).
+    """Plot the standard deviation of each gene across held-out perturbations, observed and predicted (ED Fig 7).
 
-    Each box shows quartiles and 5–95 %% whiskers over genes of reproducible variance; the band is the observed one, noise
-    taken out. Above each model stands its ratio for all genes together, and the baseline that it is no other than.
+    Each box shows quartiles and 5–95%% whiskers over genes of reproducible variance; the band is the observed one,
+    noise taken out. Above each model stands its ratio for all genes together, and the baseline that it reproduces.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.variance_ratio` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.variance_ratio`, or the result of :func:`scpertbias.tl.audit`.
     %(models)s
     regime
-        Of an audit, the regime to draw; by default ``"full"``.
+        For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If a model or the regime is not there.
+        If a model or the regime does not exist.
 
     Examples
     --------

@@ -84,7 +84,7 @@ def annotate_confounders(
         _store.put_var(adata, name, mask)
     if not columns["mt"].any() and not columns["ribo"].any():
         warn(
-            f"No mitochondrial and no ribosomal gene was found among {adata.n_vars} genes (for example "
+            f"No mitochondrial or ribosomal gene is recognized among {adata.n_vars} genes (for example "
             f"{symbols[:3].tolist()}). Pass gene_symbols=, the column of var with the symbols"
             + ("." if species is None else f", and check species={species!r}.")
         )
@@ -132,7 +132,7 @@ def marked(adata: AnnData, name: str, symbols: npt.NDArray[np.str_]) -> BoolArra
             raise KeyError(msg)
         return by_name[name]
     if not _is_boolean(adata.var[name]):
-        msg = f"var[{name!r}] is {adata.var[name].dtype}; a boolean column without gaps is needed."
+        msg = f"var[{name!r}] is {adata.var[name].dtype}; a boolean column without missing values is needed."
         raise TypeError(msg)
     return adata.var[name].to_numpy(bool)
 
@@ -148,7 +148,7 @@ def _check_names(adata: AnnData, names: Iterable[str]) -> None:
             raise ValueError(msg)
         if name in adata.var.columns and not _is_boolean(adata.var[name]):
             msg = (
-                f"var[{name!r}] is there already and is {adata.var[name].dtype}, not boolean; rename it, or the set of "
+                f"var[{name!r}] already exists and is {adata.var[name].dtype}, not boolean; rename it, or the set of "
                 "that name in `sets`."
             )
             raise ValueError(msg)

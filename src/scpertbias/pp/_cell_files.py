@@ -40,7 +40,7 @@ class CellValues:
 
     @property
     def has_counts(self) -> bool:
-        """Whether counts are written beside the log-normalized values."""
+        """Whether counts are written together with the log-normalized values."""
         return self.normalization is not None or self.counts is not None
 
     def parts(self) -> Iterator[tuple[slice, sparse.csr_matrix, sparse.csr_matrix | None]]:

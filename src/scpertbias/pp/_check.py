@@ -80,7 +80,7 @@ def check(
     table = findings(screen, adata)
     adata = adata.copy() if copy else adata
     _store.put(adata, check=table, labels=screen.labels)
-    added("'check', one row a perturbation and a finding (adata.uns['scpertbias'])")
+    added("'check', one row per perturbation and finding (adata.uns['scpertbias'])")
     return adata if copy else None
 
 
@@ -132,7 +132,7 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
             }
         )
     rows += [
-        {"perturbation": name, "status": "warning", "n_cells": 0, "detail": f"{LEFT_OUT}: none of its cells counts"}
+        {"perturbation": name, "status": "warning", "n_cells": 0, "detail": f"{LEFT_OUT}: none of its cells is used"}
         for name in without_cells(screen)
     ]
     return pd.DataFrame(rows).sort_values("perturbation", ignore_index=True)
@@ -155,7 +155,7 @@ def _status(screen: _moments.Screen, p: int) -> tuple[str, str]:
         return "warning", f"{LEFT_OUT}: no cells in one of its halves"
     if detection.detected[p]:
         return "ok", ""
-    only = ", only of its own gene" if detection.own_q[p] <= FDR else ""
+    only = ", except of its target gene" if detection.own_q[p] <= FDR else ""
     return "note", f"no effect detected{only} (q above {FDR})"
 
 
@@ -164,7 +164,7 @@ def _batch_findings(screen: _moments.Screen) -> list[Finding]:
     if batches is not None and len(batches):
         names = list(screen.record["batch_names"])
         by = " × ".join(batches)
-        return [("batches", "ok", f"cells are centered by the control of their own {by} ({len(names)} batches)")]
+        return [("batches", "ok", f"cells are compared with the control of their own {by} ({len(names)} batches)")]
     if len(likely := list(map(str, screen.record.get(_keys.LIKELY_BATCHES, [])))):
         detail = f"{', '.join(likely)}: `batch_key` was not given, so differences between their levels count as effects"
         return [("batches", "warning", detail)]
@@ -181,9 +181,7 @@ def _split_findings(screen: _moments.Screen) -> list[Finding]:
         return [("split", "note", "no perturbation is held out")]
     leaked = [screen.names[p] for p in sorted(held_out & parts["train"])]
     if leaked:
-        detail = (
-            f"{len(leaked)} of {len(held_out)} held-out perturbations have training cells: they are seen, not unseen"
-        )
+        detail = f"{len(leaked)} of {len(held_out)} held-out perturbations have training cells: they are not unseen"
         return [("split", "warning", f"{detail} ({some(leaked, N_NAMED)})")]
     trained = {screen.targets[p] for p in parts["train"]}
     siblings = [screen.names[p] for p in sorted(held_out) if screen.targets[p] in trained]
@@ -191,7 +189,7 @@ def _split_findings(screen: _moments.Screen) -> list[Finding]:
         detail = (
             f"{len(siblings)} of {len(held_out)} held-out perturbations share their target with training perturbations"
         )
-        return [("split", "warning", f"{detail}, as other guides or doses do ({some(siblings, N_NAMED)})")]
+        return [("split", "warning", f"{detail}, such as other guides or doses ({some(siblings, N_NAMED)})")]
     both = [screen.names[p] for p in sorted(parts["val"] & parts["test"])]
     if both:
         return [("split", "warning", f"{len(both)} perturbations are in val and in test ({some(both, N_NAMED)})")]
@@ -199,7 +197,7 @@ def _split_findings(screen: _moments.Screen) -> list[Finding]:
 
 
 def _folds_detail(n_folds: int) -> str:
-    return f"cross-fitted in {n_folds} folds: every perturbation is predicted by fits that never saw it"
+    return f"cross-fitted in {n_folds} folds: every perturbation is predicted by a fit that excludes it"
 
 
 def _response_findings(per: pd.DataFrame, *, known: bool) -> list[Finding]:
@@ -210,7 +208,7 @@ def _response_findings(per: pd.DataFrame, *, known: bool) -> list[Finding]:
     if not known:
         return [
             *rows,
-            ("response", "warning", "the screen shows no reproducible response: no model can be judged on it"),
+            ("response", "warning", "the screen has no reproducible response: models cannot be evaluated on it"),
         ]
     few = strongest(used["response_share"])
     detail = f"{len(few)} of {len(used)} perturbations account for {100 * MOST:.0f}% of the response"

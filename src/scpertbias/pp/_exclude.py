@@ -63,12 +63,12 @@ def exclude_confounders(
         remove |= mask
     if not remove.any():
         msg = (
-            f"`sets`: no measured gene is in {names}; nothing would be excluded. Where genes go by other names, mark "
-            "them in var (spb.pp.annotate_confounders with gene_symbols= or sets=) first."
+            f"`sets`: no measured gene is in {names}; nothing would be excluded. If genes have other names, first "
+            f"annotate them (spb.pp.annotate_confounders with gene_symbols= or sets=)."
         )
         raise ValueError(msg)
     if remove.all():
-        msg = f"`sets`: every gene is in {names}; none would be left."
+        msg = f"`sets`: every gene is in {names}; no gene would be left."
         raise ValueError(msg)
     for name, mask in chosen.items():
         if not mask.any():

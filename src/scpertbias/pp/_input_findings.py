@@ -36,20 +36,20 @@ def scale_findings(screen: Screen) -> list[Finding]:
         words = f"{WORDS[scale]} of counts{every}; " if scale else ""
         origin = f"{words}means of control cells from {low:.2g} to {high:.3g}"
     if low < 0:
-        detail = f"{origin}; negative values: scores are not comparable with those of log-normalized values"
+        detail = f"{origin}; negative values: scores are not comparable with those on log-normalized values"
         return [("scale", "note", detail)]
     rows = [("scale", "ok", origin)]
     if record.get("not_normalized"):
-        detail = "counts were logged without being normalized: differences of depth between cells count as effects"
+        detail = "counts were logged but not normalized: differences in depth count as effects"
         advice = (
-            "Run sc.pp.normalize_total before sc.pp.log1p, unless the counts were corrected for depth (SCTransform)"
+            "Run sc.pp.normalize_total before sc.pp.log1p, unless counts were already corrected for depth (SCTransform)"
         )
         rows.append(("scale", "warning", f"{detail}. {advice}"))
     if len(sums := [float(s) for s in record.get("scale_sums", ())]) > 1:
         detail = f"cells were normalized to different sums ({', '.join(f'{s:g}' for s in sums)})"
-        rows.append(("scale", "warning", f"{detail}: normalize all sources alike before they are joined"))
+        rows.append(("scale", "warning", f"{detail}: normalize all sources in the same way before joining them"))
     if n := int(record.get("n_shallow", 0)):
-        detail = f"{n} cells hold fewer than {MIN_COUNTS} counts and were scaled up like all others"
+        detail = f"{n} cells have fewer than {MIN_COUNTS} counts but were scaled like all others"
         rows.append(("scale", "warning", f"{detail}. Remove them with sc.pp.filter_cells"))
     if column := str(record.get("other_total", "")):
         totals = (
@@ -92,10 +92,10 @@ def _name_findings(screen: Screen, adata: AnnData, targets: set[str]) -> list[Fi
         rows.append(("genes", "note", detail))
     repeated = sorted(set(symbols[pd.Series(symbols).duplicated().to_numpy()].tolist()))
     if repeated:
-        detail = f"{len(repeated)} symbols have several columns, of which that of highest expression counts"
+        detail = f"{len(repeated)} symbols have several columns; the one with the highest expression is used"
         rows.append(("genes", "note", f"{detail}: {some(repeated, N_NAMED)}"))
     if guides := _genes.named_like_guides(screen.genes.astype(str), targets):
-        detail = f"{len(guides)} columns are named like guides of the targets; leave them out if they are no genes"
+        detail = f"{len(guides)} columns are named like guides of the targets; remove them if they are not genes"
         rows.append(("genes", "warning", f"{detail}: {some(guides, N_NAMED)}"))
     return rows
 
@@ -114,12 +114,12 @@ def _closure_findings(screen: Screen) -> list[Finding]:
     advice = "Normalize by the total of the transcriptome (size_factors=)"
     if len(control) < PANEL:
         detail = (
-            f"{len(control)} genes are measured and cells are normalized by their sum: when one rises, all others fall"
+            f"{len(control)} genes are measured and cells are normalized by their sum: if one rises, all others fall"
         )
         rows.append(("genes", "warning", f"{detail}. {advice}"))
     shares = np.expm1(control * np.log(float(record["log_base"]))) / total
     gene = int(np.argmax(shares))
     if shares[gene] > DOMINANT:
         detail = f"{screen.symbols[gene]} has {100 * shares[gene]:.0f}% of the counts of control cells"
-        rows.append(("genes", "warning", f"{detail}: when it moves, normalization moves all others. {advice}"))
+        rows.append(("genes", "warning", f"{detail}: if it changes, normalization changes all others. {advice}"))
     return rows

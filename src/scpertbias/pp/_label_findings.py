@@ -31,7 +31,7 @@ def label_findings(screen: _moments.Screen) -> list[tuple[str, str, str]]:
         detail = f"{len(few)} of {n_all} perturbations have under {least} cells and are left out"
         rows.append(("labels", "warning", f"{detail}: {some(few, N_NAMED)}"))
     if none:
-        detail = f"{len(none)} of {n_all} perturbations have no cell that counts: {some(none, N_NAMED)}"
+        detail = f"{len(none)} of {n_all} perturbations have no usable cell: {some(none, N_NAMED)}"
         rows.append(("labels", "warning", detail))
     combos = sum(len(t) > 1 for t in screen.targets)
     if combos:

@@ -86,7 +86,7 @@ def coexpression_net(
     _validate.cells_or_profiles(adata)
     _validate.choice(cells, CELLS, argument="cells")
     if _store.profiles_record(adata) is not None:
-        msg = "`adata` holds profiles; co-expression needs cells. Call spb.pp.coexpression_net on the cells."
+        msg = "`adata` contains profiles; co-expression needs cells. Call spb.pp.coexpression_net on the cells."
         raise ValueError(msg)
     _genes.refuse_others(adata)
     _check_edges(threshold, n_top)

@@ -118,7 +118,7 @@ def profiles_of(
     """Make profiles of all or some genes, as :func:`profiles`."""
     _validate.cells_or_profiles(adata, lazy=True)
     if _store.profiles_record(adata) is not None:
-        msg = "`adata` holds profiles already; pass the cells."
+        msg = "`adata` already contains profiles; pass the cells."
         raise ValueError(msg)
     adata = _store.light(adata, layer) if _store.is_lazy(adata) else adata
     covariates = [covariates] if isinstance(covariates, str) else covariates

@@ -1,4 +1,4 @@
-"""What files of cells say beside the values: labels as other packages read them, splits, gene sets."""
+"""Tables of an export: labels in the format of other packages, splits, gene sets."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def regimes(
     """
     _validate.cells_or_profiles(adata)
     if _store.profiles_record(adata) is None:
-        msg = "`adata` holds cells; make profiles with spb.pp.profiles first."
+        msg = "`adata` contains cells; first make profiles with spb.pp.profiles."
         raise ValueError(msg)
     plan = plan_regimes(adata, regimes, covariates=covariates, fit_on=fit_on)
     return make_regimes(adata.copy(), plan, covariates=covariates, fit_on=fit_on)
@@ -85,7 +85,7 @@ def plan_regimes(
     requested = REGIMES if regimes is None else [regimes] if isinstance(regimes, str) else list(regimes)
     unknown = [r for r in requested if r not in REGIMES]
     if unknown:
-        msg = f"`regimes`: {unknown} are not known; there are {list(REGIMES)}."
+        msg = f"`regimes`: {unknown} are unknown; there are {list(REGIMES)}."
         raise ValueError(msg)
     _validate.choice(fit_on, ("control", "train"), argument="fit_on")
     genes: dict[str, BoolArray] = {}
@@ -136,8 +136,8 @@ def _why_not(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -
     screen = _moments.of(profiles)
     covariate_moments = screen.moments.covariates
     if covariate_moments is None or not covariate_moments.mean.shape[1]:
-        return "the profiles hold no covariate (covariates= of spb.pp.profiles)"
-    return "" if varying(screen, fit_on) else "no covariate varies in the cells that the slopes are fitted on"
+        return "the profiles have no covariate (covariates= of spb.pp.profiles)"
+    return "" if varying(screen, fit_on) else "no covariate varies in the cells used for fitting"
 
 
 def _why_no_genes(name: str, keep: BoolArray, earlier: Mapping[str, BoolArray]) -> str:

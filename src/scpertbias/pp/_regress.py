@@ -142,7 +142,7 @@ def regress_profiles(
     missing = [c for c in requested if c not in available]
     if missing or not requested:
         msg = (
-            f"`covariates`: these profiles hold {available or 'none'}, not {missing or 'any other'}; "
+            f"`covariates`: these profiles have {available or 'none'}, not {missing or 'any other'}; "
             f"pass covariates={missing or ['...']} to spb.pp.profiles."
         )
         raise ValueError(msg)
@@ -179,16 +179,16 @@ def _regress_moments(
 ) -> tuple[Moments, Fit]:
     """Regress out the given covariates, except those that are constant or a combination of others in the rows."""
     if moments.covariates is None:
-        msg = "These moments hold no covariates."
+        msg = "These moments have no covariates."
         raise ValueError(msg)
     chosen = _independent(moments, [available.index(c) for c in requested], rows, between=between)
     if not chosen:
-        msg = f"`covariates`: none of {requested} varies in the cells that the slopes are fitted on."
+        msg = f"`covariates`: none of {requested} varies in the cells used for fitting."
         raise ValueError(msg)
     names = [available[j] for j in chosen]
     if len(names) < len(requested):
         warn(
-            f"Covariates that are constant, or repeat others, in the cells that the slopes are fitted on were left out: "
+            f"Covariates that are constant or redundant in the cells used for fitting were left out: "
             f"{[c for c in requested if c not in names]}."
         )
     residual, slopes = regress_out(_select(moments, chosen), rows=rows, add_intercept=add_intercept, between=between)

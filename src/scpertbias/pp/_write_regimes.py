@@ -109,7 +109,7 @@ def write_regimes(
         ``condition`` (as GEARS and scGPT read it), ``target_gene`` (as cell-eval reads it). ``var``: ``gene_name`` and a
         column for each set of confounders.
     ``splits.csv``
-        The split of every cell; where ``obs`` holds none, 80 / 10 / 10 % of the perturbations.
+        The split of every cell; by default 80, 10 and 10% of the perturbations.
     ``perturbations_to_predict.csv``
         Every perturbation, its names and its split. The ``test`` ones are what a model is judged by.
     ``gene_sets.csv``, ``SHA256SUMS``
@@ -229,7 +229,7 @@ class FileMaker:
         return Residual(z - fit.slopes.center, fit.slopes.slopes)
 
     def write_tables(self, folder: Path) -> None:
-        """Write what goes beside the cells."""
+        """Write the tables and the card."""
         counted = self.table[self.table[PERTURBATION] != ""]
         counted[[PERTURBATION, SPLIT]].to_csv(folder / SPLITS, index_label="cell")
         self.perturbations.to_csv(folder / PERTURBATIONS, index=False)

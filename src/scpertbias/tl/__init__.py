@@ -14,6 +14,7 @@ from ._attribution_agreement import attribution_agreement
 from ._attribution_check import attribution_check
 from ._audit.audit import audit
 from ._balance import balance
+from ._calibrate import calibrate
 from ._confounding import confounding
 from ._coupling import coupling
 from ._enrich import enrich
@@ -34,6 +35,7 @@ __all__ = [
     "attribution_check",
     "audit",
     "balance",
+    "calibrate",
     "confounding",
     "coupling",
     "enrich",

@@ -79,14 +79,14 @@ def attribution_agreement(
     """
     attributions = stored_attributions(adata, models)
     if len(attributions) < 2:
-        msg = f"`models`: {list(attributions)} is all that has attributions here; agreement needs two models."
+        msg = f"`models`: {list(attributions)} are the only models with attributions; agreement needs two."
         raise ValueError(msg)
     screen = _moments.of(adata, **_results.agreed_data(_results.model_records(adata, list(attributions))))
     tables = {name: f.reindex(columns=list(screen.names)).to_numpy(np.float64).T for name, f in attributions.items()}
     table = attribution_agreement_table(screen, tables, k=k, n_perm=n_perm, rng=rng)
     adata = adata.copy() if copy else adata
     _store.put(adata, attribution_agreement=table)
-    added("'attribution_agreement', a row for each pair of models and perturbation (adata.uns['scpertbias'])")
+    added("'attribution_agreement', one row per pair of models and perturbation (adata.uns['scpertbias'])")
     return adata if copy else None
 
 
@@ -123,7 +123,7 @@ def attribution_agreement_table(
     for a, b in combinations(of_model, 2):
         result = agreement(of_model[a], of_model[b], k=k, permutations=permutations, keys=keys)
         if np.isnan(result.spearman).all():
-            info(f"{a} and {b} have attributions that differ between genes for no common perturbation")
+            info(f"{a} and {b} have no common perturbation with attributions that differ between genes")
         frames.append(_frame(names, result, k / len(screen.genes)).assign(model_a=a, model_b=b))
     if not frames:
         return _tables.empty("attribution_agreement")

@@ -63,7 +63,7 @@ def attribution_check(
     table = attribution_check_table(genes, {name: frame.to_numpy(np.float64).T for name, frame in attributions.items()})
     adata = adata.copy() if copy else adata
     _store.put(adata, attribution_check=table)
-    added("'attribution_check', a row for each model (adata.uns['scpertbias'])")
+    added("'attribution_check', one row per model (adata.uns['scpertbias'])")
     return adata if copy else None
 
 
@@ -127,6 +127,6 @@ def _one_hot(values: FloatArray, genes: npt.NDArray[np.str_], facts: Kinds) -> s
     names, counts = np.unique(genes[np.abs(values[facts.one_hot]).argmax(axis=1)], return_counts=True)
     where = f"most often at {names[counts.argmax()]}" if len(names) > 1 else f"at {names[0]}"
     if not facts.exact.any():
-        return f"{where}; the ranks of the other genes rest on less than 0.1 % of the total"
+        return f"{where}; the ranks of the other genes are based on less than 0.1% of the total"
     n, bound = len(genes), one_hot_bound(len(genes))
     return f"{where}; Spearman with any ranking without ties is at most √(3/(n+1)) = {bound:.4f} (n = {n:,} genes)"

@@ -100,14 +100,12 @@ def balance(
         tested=True,
     )
     if TESTED in screen.record["obs_columns_status"] and screen.moments.levels is None:
-        msg = (
-            f"`layer` is {layer!r}; profiles hold the control of each level for the values that they were made of only."
-        )
+        msg = f"`layer` is {layer!r}; profiles contain the control of each level for X only."
         raise ValueError(msg)
     table = balance_table(screen, n_random=n_random, rng=rng)
     adata = adata.copy() if copy else adata
     _store.put(adata, balance=table)
-    added("'balance', a row per column of obs, and of depth and MT % (adata.uns['scpertbias'])")
+    added("'balance', one row per column of obs, and for depth and MT percentage (adata.uns['scpertbias'])")
     return adata if copy else None
 
 
@@ -192,17 +190,17 @@ class _Tester:
     def _status(self, name: str, share: BalanceShare | None, untested: float) -> tuple[str, str]:
         """Return the status of a column, and a note."""
         if OUTCOME.search(name):
-            return OF_OUTCOME, "may be a result of the perturbation"
+            return OF_OUTCOME, "can be a result of the perturbation"
         if share is None or untested > UNTESTED:
             return CANNOT, f"labels and {name} cannot be separated"
         if not share.p <= P_COLUMN:
             return BALANCED, ""
         if not self.known:
-            return NOTED, "out of balance; no response is known that it could account for"
+            return NOTED, "unbalanced, but the screen has no response above noise"
         if share.share >= PART:
             asks = f"; if cells were of this type before they were perturbed, pass batch_key={name!r}"
             return CONFOUNDED, f"labels are confounded with {name}" + (asks if TYPE.search(name) else "")
-        return NOTED, "out of balance, but it accounts for little of the response"
+        return NOTED, "unbalanced, but it accounts for little of the response"
 
     def quality(self) -> list[dict[str, Any]]:
         """Return the rows of depth and MT %."""

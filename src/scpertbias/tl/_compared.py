@@ -63,8 +63,8 @@ def read_inputs(
     predictions = {name: _held_out.unseen_predictions(adata, name, r, screen, folds) for name, r in records.items()}
     if not any(np.isfinite(table[1:]).all(axis=1).any() for table in predictions.values()):
         msg = (
-            f"No perturbation is held out: none of {list(predictions)} predicts one that it has not seen. Call "
-            "spb.pp.split before fitting, or spb.tl.audit."
+            f"No perturbation is held out: none of {list(predictions)} predicts an unseen one. Call spb.pp.split "
+            f"before fitting, or use spb.tl.audit."
         )
         raise ValueError(msg)
     return Inputs(screen, predictions, folds, _results.constant(records), _results.one_split(records))
@@ -80,8 +80,8 @@ def data_of_models(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, 
         )
         if data[key] != default and not same:
             msg = (
-                f"`{key}={data[key]!r}`, but the stored models were fitted with {fitted_with[key]!r}, and are compared on "
-                "that. Leave it out, or pass models=() to ask about the data alone."
+                f"`{key}={data[key]!r}`, but the stored models were fitted with {fitted_with[key]!r}, which is used "
+                f"for the comparison. Omit it, or pass models=() for the data only."
             )
             raise ValueError(msg)
     return fitted_with
@@ -97,8 +97,7 @@ class HeldOut:
 
     ``rows`` index ``screen.names``; ``groups`` say which rows are centered together (one fold, or all), ``mean`` (rows ×
     genes) is that of the perturbations that the fits of each row were trained on; models in ``own_mean`` are not
-    cross-fitted, and have one of their own. ``predictions`` (rows × genes) are
-    made each time they are asked for: of a large screen one model's fill much memory.
+    cross-fitted, and have one of their own. ``predictions`` (rows × genes) are computed at each access, to save memory.
     """
 
     rows: IntArray
@@ -141,7 +140,7 @@ def common(
     usable[0] = False
     known = {name: usable & np.isfinite(table).all(axis=1) for name, table in predictions.items()}
     for name in [name for name, rows in known.items() if not rows.any()]:
-        info(f"{name} is left out: it predicts no perturbation that it has not seen")
+        info(f"{name} is left out: it predicts no unseen perturbation")
         known.pop(name)
     rows = np.flatnonzero(np.logical_and.reduce(list(known.values())) if known else usable)
     if not len(rows):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -18,30 +18,32 @@ COMPARED = ("l2_ratio", "pearson_delta_perturbed", "discrimination")
 SAME = "the two predict the same"
 
 
-def comparison_table(scores: pd.DataFrame) -> pd.DataFrame:
+def comparison_table(scores: pd.DataFrame, metrics: Sequence[str] = COMPARED) -> pd.DataFrame:
     """Compare each pair of models by held-out scores, in an audit those of the models trained in a regime.
 
     Parameters
     ----------
     scores
         The table of :func:`scpertbias.tl.score` or of an audit.
+    metrics
+        The scores to compare.
     """
     held_out = scores[scores["split"] == "test"]
     if "regime" not in scores:
-        return _of_pairs(held_out)
+        return _of_pairs(held_out, metrics)
     own = held_out[held_out["trained_on"] == held_out["regime"]]
     parts = []
     for regime, frame in own.groupby("regime", sort=False):
-        parts.append(_of_pairs(frame))
+        parts.append(_of_pairs(frame, metrics))
         parts[-1].insert(2, "regime", str(regime))
     parts = [part for part in parts if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else _tables.empty("comparison", audit=True)
 
 
-def _of_pairs(held_out: pd.DataFrame) -> pd.DataFrame:
+def _of_pairs(held_out: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     names = np.unique(held_out["perturbation"].to_numpy(str))
     tables = {str(model): averaged(frame, names) for model, frame in held_out.groupby("model", sort=False)}
-    rows = [row for pair in combinations(tables, 2) for row in _rows(*pair, tables)]
+    rows = [row for pair in combinations(tables, 2) for row in _rows(*pair, tables, metrics)]
     if not rows:
         return _tables.empty("comparison")
     table = pd.DataFrame(rows)
@@ -49,8 +51,10 @@ def _of_pairs(held_out: pd.DataFrame) -> pd.DataFrame:
     return table[_tables.columns("comparison")]
 
 
-def _rows(a: str, b: str, tables: Mapping[str, Mapping[str, FloatArray]]) -> Iterator[dict[str, object]]:
-    for metric in COMPARED:
+def _rows(
+    a: str, b: str, tables: Mapping[str, Mapping[str, FloatArray]], metrics: Sequence[str]
+) -> Iterator[dict[str, object]]:
+    for metric in metrics:
         first, second = tables[a][metric], tables[b][metric]
         better = first - second if METRICS[metric].higher_is_better else second - first
         known = np.isfinite(better)

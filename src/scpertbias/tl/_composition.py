@@ -14,7 +14,7 @@ from .._core.response import Response
 from .._moments import Screen
 from ._gene_sets import OTHER, GeneSet
 
-TOO_WEAK = "too weak an effect for shares of its own"
+TOO_WEAK = "effect too weak for separate shares"
 
 
 def composition_table(screen: Screen, sets: Sequence[GeneSet], confounding: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -114,8 +114,8 @@ def confounding(
     adata = adata.copy() if copy else adata
     _store.put(adata, confounding=table, composition=composition_table(screen, gene_sets, table))
     added(
-        "'confounding', a row for each axis, and for each axis and perturbation (adata.uns['scpertbias'])",
-        "'composition', a row for each perturbation and group of genes (adata.uns['scpertbias'])",
+        "'confounding', one row per axis, and per axis and perturbation (adata.uns['scpertbias'])",
+        "'composition', one row per perturbation and group of genes (adata.uns['scpertbias'])",
     )
     return adata if copy else None
 
@@ -136,7 +136,7 @@ def confounding_table(
     sets
         From :func:`scpertbias.tl._gene_sets.measured_sets`.
     n_random
-        Number of random sets for comparison; None: as needed for the number of sets.
+        Number of random sets for comparison; None: enough for the number of sets.
     rng
         Seed or generator.
     """
@@ -163,36 +163,35 @@ def confounding_table(
     by_direction = direction_shares(response, m.depth_slopes, fold)
     weak = ~(detection.z_effect[rows] >= SURE)
     writer = _Writer(screen, response, [screen.names[p] for p in rows], weak)
-    frames = [
-        *(
-            writer.frame(
-                s.name,
-                "genes",
-                share,
-                hit,
-                set_class=s.set_class,
-                part_of=part,
-                each=s.confounder or s.by_user or bool(share.beyond),
-            )
-            for s, share, hit, part in zip(sets, by_set, targeted, part_of, strict=True)
-        ),
-        *(writer.frame(name, "direction", share, np.zeros(len(rows), bool)) for name, share in by_direction.items()),
-    ]
-    table = pd.concat(frames, ignore_index=True)
-    order = table["level"].map({"screen": 0, "perturbation": 1}).argsort(kind="stable")
-    return table.iloc[order].reset_index(drop=True)[_tables.columns("confounding")]
+    for s, share, hit, part in zip(sets, by_set, targeted, part_of, strict=True):
+        each = s.confounder or s.by_user or bool(share.beyond)
+        writer.add(s.name, "genes", share, hit, set_class=s.set_class, part_of=part, each=each)
+    for name, share in by_direction.items():
+        writer.add(name, "direction", share, np.zeros(len(rows), bool))
+    return writer.table()
 
 
 @dataclass
 class _Writer:
-    """Writes the rows of an axis; ``weak`` (P,) perturbations have too small effects for separate shares."""
+    """Collects the rows of axes; ``weak`` (P,) perturbations have too little effect for shares of their own.
+
+    ``rows`` are about the screen, ``singles`` hold those about perturbations, a frame for each axis.
+    """
 
     screen: Screen
     response: Response
     names: list[str]
     weak: BoolArray
+    rows: list[dict[str, object]] = field(default_factory=list)
+    singles: list[pd.DataFrame] = field(default_factory=list)
 
-    def frame(
+    def table(self) -> pd.DataFrame:
+        """Return the rows of the screen, then those of the perturbations."""
+        whole = pd.DataFrame(self.rows)
+        singles = [single.reindex(columns=whole.columns) for single in self.singles]
+        return pd.concat([whole, *singles], ignore_index=True).astype(FLAGS)[_tables.columns("confounding")]
+
+    def add(
         self,
         name: str,
         kind: str,
@@ -202,11 +201,11 @@ class _Writer:
         set_class: str = "",
         part_of: str = "",
         each: bool = True,
-    ) -> pd.DataFrame:
-        """Return the row of the screen and, optionally, those of the perturbations."""
+    ) -> None:
+        """Add the row of the screen and, if asked for, those of the perturbations."""
         weights = share.weights
         genes = int(np.count_nonzero(weights)) if kind == "genes" else len(self.screen.genes)
-        row = {
+        row: dict[str, object] = {
             "axis": name,
             "kind": kind,
             "set_class": set_class,
@@ -221,8 +220,9 @@ class _Writer:
             "top_genes": self._top(weights, kind),
             "note": share.note,
         }
+        self.rows.append(row)
         if not each or len(share.per_perturbation) == 0 or genes == 0:
-            return pd.DataFrame([row]).astype(FLAGS)
+            return
         single = pd.DataFrame(
             {
                 "axis": name,
@@ -239,7 +239,7 @@ class _Writer:
                 "note": np.where(self.weak, TOO_WEAK, ""),
             }
         )
-        return pd.concat([pd.DataFrame([row]), single.reindex(columns=list(row))], ignore_index=True).astype(FLAGS)
+        self.singles.append(single)
 
     def _top(self, weights: FloatArray, kind: str) -> str:
         """Return the names of the most important genes, with the direction of change."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from .._core.arrays import FloatArray
+from .._core.arrays import FloatArray, IntArray
 from .._core.ceilings import Truth
 from .._core.control_derivatives import (
     Derivative,
@@ -15,25 +15,36 @@ from .._core.control_derivatives import (
     variance_of,
 )
 from .._core.control_variance import ControlBlocks
+from .._core.de_draws import variance_over_draws
 from .._core.noise import NoiseShape
 
 
 @dataclass(frozen=True)
 class ControlNoise:
-    """Derivatives of the scores of one model by the control, row by row of its scores.
+    """Derivatives of the scores of one model by what all perturbations are compared with, row by row of its scores.
 
-    ``derivatives`` are by the name of the column that holds the score, its baseline or its ceiling.
+    ``derivatives`` are by the name of the column that holds the score, its baseline or its ceiling. ``draws`` holds for
+    those that have none what they are with other control means, of ``drawn_rows``.
     """
 
     truth: Truth
     blocks: ControlBlocks
     shape: NoiseShape
     derivatives: Mapping[str, Derivative]
+    draws: Mapping[str, FloatArray] = field(default_factory=dict)
+    drawn_rows: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def variance(self, coefficients: Mapping[str, FloatArray]) -> float:
-        """Variance of a statistic that changes by coefficients (R) times the columns."""
-        along = np.asarray(sum(self.derivatives[name].along(c) for name, c in coefficients.items()))
-        return variance_of(self.blocks, along)
+        """Variance of a statistic that changes by coefficients (R) times the columns.
+
+        Training means of different folds share nearly all perturbations, so their noise counts as one.
+        """
+        if self.draws.keys() >= coefficients.keys():
+            return variance_over_draws(self.draws, self.drawn_rows, coefficients)
+        used = [(self.derivatives[name], c) for name, c in coefficients.items()]
+        of_control = variance_of(self.blocks, np.asarray(sum(derivative.along(c) for derivative, c in used)))
+        of_training = sum(derivative.of_training_along(c) for derivative, c in used)
+        return of_control + float(np.mean(np.square(of_training)))
 
     def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
         """Variance of a sum of squared errors: products with errors, and control noise alone.

@@ -24,7 +24,7 @@ FULL = "full"
 TRAINING, UNSEEN = "training", "unseen"
 OTHER_VALUES = ("regressed",)
 NO_CHANGE = "the full model predicts no change"
-NO_ROWS = "no perturbation that both models predict"
+NO_ROWS = "no perturbation is predicted by both models"
 
 
 @docs.dedent
@@ -73,12 +73,12 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
     [0.0, 0.0]
     """
     if not isinstance(mdata, MuData):
-        msg = f"`mdata` is a {type(mdata).__name__}; coupling compares regimes: pass what spb.tl.audit returned."
+        msg = f"`mdata` is a {type(mdata).__name__}; coupling compares regimes: pass the result of spb.tl.audit."
         raise TypeError(msg)
     table = coupling_table(mdata, net)
     mdata = copy_mudata(mdata) if copy else mdata
     _store.put(mdata, coupling=table)
-    added("'coupling', a row for each model, regime and kind of rows (mdata.uns['scpertbias'])")
+    added("'coupling', one row per model, regime and kind of rows (mdata.uns['scpertbias'])")
     return mdata if copy else None
 
 
@@ -162,7 +162,7 @@ def _rows(model: str, regime: str, full: RegimeFits, other: RegimeFits | None) -
     rows = []
     for kind in (TRAINING, UNSEEN):
         if other is None:
-            shift, seed, n, note = np.nan, np.nan, 0, "its values are not those of the full model: not compared"
+            shift, seed, n, note = np.nan, np.nan, 0, "not comparable: values were regressed"
         else:
             shift, n, note = _shift_of(model, kind, record, full, other)
             seed, seed_note = _seed_shift(model, kind, record, full, other)
@@ -180,7 +180,7 @@ def _seed_shift(
     if record["kind"] in closed_forms():
         return 0.0, ""
     if "other_seed" not in record:
-        return np.nan, "two trainings with other seeds are needed for shift_seed"
+        return np.nan, "shift_seed needs two trainings with different seeds"
     columns = full.screen.genes.get_indexer(other.screen.genes)
     unseen = _unseen(record, full)
     rows = unseen if kind == UNSEEN else ~unseen

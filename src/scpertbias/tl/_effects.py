@@ -27,7 +27,7 @@ LEAST_OFF = 0.05
 class Effects:
     """Effects of P perturbations in G genes, as differences from the control, with their standard errors.
 
-    ``predicted`` holds those of each model, made when they are asked for: NaN in rows that the model has seen or cannot
+    ``predicted`` holds those of each model, computed on demand: NaN in rows that the model has seen or cannot
     predict. ``gene_set`` names the first confounder set of each gene. ``squared_effect`` (P,) is without noise.
     """
 

@@ -91,16 +91,16 @@ def enrich(
     _validate.cells_or_profiles(adata)
     _validate.choice(of, ("attributions", "recurrence"), argument="of")
     if k < 1:
-        msg = f"`k` is {k}; at least one gene is needed."
+        msg = f"`k` is {k}; it must be at least 1."
         raise ValueError(msg)
     lists = _top_attributions(adata, models, k) if of == "attributions" else _recurring_genes(adata, models, k)
     tested = measured_sets(hallmark() if sets is None else sets, lists.genes, tmin=tmin)
     table = enrich_table(lists, tested)
     if table.empty:
-        info("no list of genes has one in common with any set")
+        info("no gene list has a gene in common with any set")
     adata = adata.copy() if copy else adata
     _store.put(adata, enrich=table)
-    added("'enrich', a row for each model, perturbation and set with a gene in common (adata.uns['scpertbias'])")
+    added("'enrich', one row per model, perturbation and set with a gene in common (adata.uns['scpertbias'])")
     return adata if copy else None
 
 
@@ -155,7 +155,7 @@ def measured_sets(sets: pd.DataFrame | str | Path, genes: npt.NDArray[np.str_], 
     if isinstance(sets, str | Path):
         sets = read_gmt(sets)
     if not isinstance(sets, pd.DataFrame):
-        msg = f"`sets` is a {type(sets).__name__}; a DataFrame with `source` and `target`, or a GMT file, is needed."
+        msg = f"`sets` is a {type(sets).__name__}; pass a DataFrame with `source` and `target`, or a GMT file."
         raise TypeError(msg)
     if missing := {"source", "target"} - set(sets.columns):
         msg = f"`sets` lacks the columns {sorted(missing)}; it holds {list(sets.columns)}."
@@ -167,8 +167,8 @@ def measured_sets(sets: pd.DataFrame | str | Path, genes: npt.NDArray[np.str_], 
     if large_enough.empty:
         msg = (
             f"`sets`: none of the {frame['source'].nunique()} sets has {tmin} measured genes (sets hold "
-            f"{frame['target'].head(3).tolist()}, …; measured are {genes[:3].tolist()}, …). Lower tmin, or bring sets "
-            "with the same gene names (see gene_symbols)."
+            f"{frame['target'].head(3).tolist()}, …; measured are {genes[:3].tolist()}, …). Lower tmin, or pass sets "
+            f"with the same gene names (see gene_symbols)."
         )
         raise ValueError(msg)
     lost = frame["source"].nunique() - large_enough["source"].nunique()

@@ -112,8 +112,6 @@ def _symbols_of(sets: pd.DataFrame) -> dict[str, frozenset[str]]:
         raise ValueError(msg)
     named = sets.dropna(subset=["source", "target"]).astype({"source": str, "target": str})
     if OTHER in set(named["source"]):
-        msg = (
-            f"`sets` holds a set named {OTHER!r}, which here are the genes in no confounder set; give it another name."
-        )
+        msg = f"`sets` holds a set named {OTHER!r}, the name of the genes in no confounder set; use another name."
         raise ValueError(msg)
     return {str(name): frozenset(frame["target"]) for name, frame in named.groupby("source", sort=False)}

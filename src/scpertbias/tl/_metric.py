@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from anndata import AnnData
 
 from .. import _results, _store, _tables, _validate
 from .._core.any_metric import PER, MetricFunction
+from .._core.de import DE_METRICS, DE_SCORES
 from .._core.metric_estimate import MetricEstimate, MetricJudge
 from .._core.mismatch import permutations
 from .._core.resampling import TOO_FEW
@@ -26,7 +27,7 @@ BEST = ("higher", "lower")
 @docs.dedent
 def metric(
     adata: AnnData,
-    function: Callable[..., Any],
+    function: Callable[..., Any] | str,
     *,
     name: str,
     best: Literal["higher", "lower"] = "higher",
@@ -47,7 +48,9 @@ def metric(
     %(adata)s
     function
         Called as ``function(predicted, observed, control)``. It takes arrays (perturbations × genes twice, and genes) and
-        returns one value per perturbation. Or it takes vectors and returns one number.
+        returns one value per perturbation. Or it takes vectors and returns one number. ``"de_direction"``,
+        ``"de_auprc"``, ``"de_spearman"`` and ``"de_nmae"`` are the scores of differential expression of
+        :func:`scpertbias.tl.score`; ``best``, ``uses_control`` and ``per`` are then set.
     name
         Name of the metric; rows of that name are replaced.
     best
@@ -107,12 +110,15 @@ def metric(
     """
     _validate.choice(best, BEST, argument="best")
     _validate.choice(per, PER, argument="per")
+    if isinstance(function, str):
+        _validate.choice(function, DE_SCORES, argument="function")
+        best, uses_control, per = ("higher" if DE_METRICS[function].higher_is_better else "lower"), True, "perturbation"
     inputs = read_inputs(adata, models, need_models=True)
     table = metric_table(
         inputs,
         function,
         name=name,
-        weights=_results.control_weights(_results.model_records(adata, models), inputs.screen),
+        records=_results.model_records(adata, models),
         best=best,
         uses_control=uses_control,
         per=per,
@@ -131,10 +137,10 @@ def metric(
 
 def metric_table(
     inputs: Inputs,
-    function: Callable[..., Any],
+    function: Callable[..., Any] | str,
     *,
     name: str,
-    weights: dict[str, np.ndarray[Any, np.dtype[np.float64]]],
+    records: Mapping[str, Mapping[str, Any]],
     best: str = BEST[0],
     uses_control: bool = True,
     per: str = PER[0],
@@ -142,9 +148,10 @@ def metric_table(
     n_boot: int = 1000,
     rng: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
-    """Return the rows of one function; ``weights`` are the control weights of external models."""
+    """Return the rows of one function; ``records`` are those of the models."""
+    shares, held = (of(records, inputs.screen) for of in (_results.control_weights, _results.noise_weights))
     seed = int(np.random.default_rng(rng).integers(2**63))
-    called = MetricFunction(function, per=per)
+    called = None if isinstance(function, str) else MetricFunction(function, per=per)
     judges: dict[object, MetricJudge] = {}
     rows = []
     for model, table in inputs.predictions.items():
@@ -155,7 +162,7 @@ def metric_table(
             continue
         if held_out.key not in judges:
             judges[held_out.key] = MetricJudge(
-                function=called,
+                function=called or held_out.de_function(inputs.screen, str(function)),
                 data=held_out.data,
                 higher_is_better=best == BEST[0],
                 uses_control=uses_control,
@@ -166,9 +173,8 @@ def metric_table(
             )
         predicted = table[held_out.rows][:, held_out.genes]
         constant = predicts_one_constant(model, predicted, held_out.fit, inputs.constant)
-        shares = weights.get(model)
-        prediction = held_out.prediction(table, shares)
-        estimate = judges[held_out.key].judge(prediction, held_out.shared(shares), constant=constant)
+        prediction = held_out.prediction(table, held[model])
+        estimate = judges[held_out.key].judge(prediction, held_out.shared(shares.get(model)), constant=constant)
         n_rows = len(held_out.rows)
         rows.append({"model": model, "metric": name, **_row(estimate, n_rows, constant=constant)})
     return pd.DataFrame(rows, columns=_tables.columns("metric"))

@@ -11,6 +11,7 @@ from .._core.any_metric import Observations, Prediction, snapped
 from .._core.arrays import FloatArray, IntArray
 from .._core.ceilings import ROUNDING, row_norm
 from .._core.control_variance import ControlBlocks
+from .._core.de_metric import DeFunction
 from .._core.noise import noise_parts, response_known
 from .._moments import Screen
 from ._compared import HeldOut, common
@@ -36,20 +37,26 @@ class MetricInputs:
         """The same for models that predict and were trained on the same."""
         return self.rows.tobytes(), self.groups.tobytes(), self.data.mean.effect.tobytes()
 
-    def prediction(self, table: FloatArray, shares: FloatArray | None) -> Prediction:
-        """Return a model's predictions as effects; ``shares`` are the control weights of external ones, else None.
+    def prediction(self, table: FloatArray, held: FloatArray | None) -> Prediction:
+        """Return a model's predictions as effects; ``held`` is how much noise of the data they hold.
 
-        Fitted models follow the control of the batches of their training perturbations, the control itself its own.
+        That is a table of :func:`scpertbias._results.noise_weights`; None: as much as the mean of what the model was trained
+        on, and the control itself no other noise than its own.
         """
         predicted = table[self.rows][:, self.genes]
         effect = predicted - self.control
         rounding = ROUNDING * row_norm(predicted)
-        weights = self.data.mean.weights if shares is None else shares[self.rows]
+        weights = self.data.mean.weights if held is None else held[self.rows, :-1]
         prediction = snapped(Prediction(effect, weights), self.data.mean, rounding)
-        if shares is None:
+        if held is None:
             moves = np.asarray(prediction.effect.any(axis=1))
             prediction = Prediction(prediction.effect, np.where(moves[:, None], weights, 0.0))
         return prediction
+
+    def de_function(self, screen: Screen, name: str) -> DeFunction:
+        """Return a score of differential expression of these perturbations on these genes."""
+        merged = screen.merged
+        return DeFunction.of(name, merged.moments, self.rows, self.genes, merged.target_genes(self.rows)[:, self.genes])
 
     def shared(self, shares: FloatArray | None) -> FloatArray:
         """Return the control weights of the truth as a prediction of that kind (rows × batches)."""

@@ -120,7 +120,7 @@ def recurrence(
     )
     adata = adata.copy() if copy else adata
     _store.put(adata, recurrence=table)
-    added("'recurrence', a row for each model, scale and gene (adata.uns['scpertbias'])")
+    added("'recurrence', one row per model, scale and gene (adata.uns['scpertbias'])")
     return adata if copy else None
 
 

@@ -14,6 +14,7 @@ from .._core.ceilings import Truth
 from .._core.control_derivatives import Derivative, ceiling_derivatives, score_derivatives
 from .._core.control_variance import ControlBlocks
 from .._core.correlations import NoiseWeights
+from .._core.de_draws import DeDraws
 from .._core.de_truth import DeTruth
 from .._core.detection import reproducibility
 from .._core.noise import NoiseShape, noise_parts, squared_effects
@@ -53,9 +54,26 @@ class Reference:
         return DeTruth.of(self.screen.moments, self.rows, self.genes, self.truth.z, targets)
 
     @cached_property
+    def vectors(self) -> FloatArray:
+        """Noise vectors on the genes that are scored."""
+        return self.shape.some(self.genes)
+
+    @cached_property
+    def draws(self) -> DeDraws:
+        """The changes of some held-out perturbations with other control means."""
+        return DeDraws.of(self.changes, self.blocks, self.split == "test")
+
+    @cached_property
+    def baseline_draws(self) -> dict[str, FloatArray]:
+        """How the scores of differential expression vary with the control: of the baseline, and not at all of the ceiling."""
+        baseline = self.draws.deviations(self.baseline, self.held_by_baseline.control)
+        named = {f"{name}_baseline": values for name, values in baseline.items()}
+        return named | {f"{name}_ceiling": np.zeros_like(values) for name, values in baseline.items()}
+
+    @cached_property
     def baseline_derivatives(self) -> dict[str, Derivative]:
         """How the scores of the baseline move with the control, by their columns."""
-        derivatives = score_derivatives(self.baseline, self.truth, self.held_by_baseline, self.blocks)
+        derivatives = score_derivatives(self.baseline, self.truth, self.held_by_baseline, self.blocks, self.vectors)
         return {f"{name}_baseline": derivative for name, derivative in derivatives.items()}
 
     def control_noise(self, predictions: FloatArray, held: NoiseWeights, shares: FloatArray) -> ControlNoise:
@@ -64,10 +82,11 @@ class Reference:
         ``shares`` (S, or R × S) are the control weights of the truth in their place.
         """
         truth = self.truth
-        ceilings = ceiling_derivatives(truth, shares, self.blocks)
-        derivatives = score_derivatives(predictions, truth, held, self.blocks) | self.baseline_derivatives
+        ceilings = ceiling_derivatives(truth, shares, self.blocks, self.vectors)
+        derivatives = score_derivatives(predictions, truth, held, self.blocks, self.vectors) | self.baseline_derivatives
         derivatives |= {f"{name}_ceiling": derivative for name, derivative in ceilings.items()}
-        return ControlNoise(truth, self.blocks, self.shape, derivatives)
+        draws = self.draws.deviations(predictions, held.control) | self.baseline_draws
+        return ControlNoise(truth, self.blocks, self.shape, derivatives, draws, self.draws.rows)
 
 
 def score_genes(screen: Screen, n_top: int) -> IntArray:

@@ -35,7 +35,7 @@ def score(
     n_top_genes: int = 1000,
     copy: bool = False,
 ) -> AnnData | None:
-    """Score predictions perturbation by perturbation, beside the baseline and the ceiling, with intervals.
+    """Score the predictions of each perturbation, with baseline, noise ceiling and intervals.
 
     What was asked when the models were fitted (``groupby``, ``reference``, ``batch_key``, …) is read from them.
 
@@ -44,7 +44,7 @@ def score(
     %(adata)s
     %(models)s
     n_top_genes
-        Scores are over so many genes of highest mean in control.
+        Number of genes to score, ranked by mean expression in control.
     %(copy)s
 
     Returns
@@ -170,7 +170,7 @@ def mark_held_out(
     screen: Screen,
     folds: Mapping[str, int] | None,
 ) -> pd.DataFrame:
-    """Mark as ``test`` only what each model has not seen, whatever the rows' own split says.
+    """Mark as ``test`` only what each model has not seen, independently of the split of the rows.
 
     What it has seen of the test rows is ``train``, and so is all else of a model whose maker named what it was tested on.
     Of a held-out combination ``seen_targets`` says how many of its genes the model has seen perturbed. A model without a

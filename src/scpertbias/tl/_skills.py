@@ -9,7 +9,6 @@ import numpy as np
 
 from .._core.arrays import FloatArray, IntArray
 from .._core.confounding import NO_RESPONSE
-from .._core.de import DE_METRICS
 from .._core.metrics import ALL_METRICS
 from .._core.noise import SURE, NoiseShape
 from .._core.resampling import (
@@ -96,10 +95,10 @@ def linear_skill(subset: Subset, name: str) -> Estimate:
     room = mean_of(most)
     if room.n < MIN_PERTURBATIONS:
         return Estimate(room.n, np.nan, np.nan, reason=TOO_FEW)
-    if (name in DE_METRICS or ALL_METRICS[name].unshared) and not subset.known:
+    if ALL_METRICS[name].unshared and not subset.known:
         return Estimate(room.n, np.nan, np.nan, reason=NO_RESPONSE)
     shared, known = 0.0, np.isfinite(gain) & np.isfinite(most)
-    if room.low > 0 and subset.noise is not None and name not in DE_METRICS:
+    if room.low > 0 and subset.noise is not None:
         total = float(most[known].sum())
         ratio = float(gain[known].sum()) / total
         by_column = {name: 1.0, ceiling: -ratio, baseline: ratio - 1}

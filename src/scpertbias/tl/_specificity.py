@@ -102,7 +102,7 @@ def specificity(
     )
     adata = adata.copy() if copy else adata
     _store.put(adata, specificity=table)
-    added("'specificity', a row for each model and metric (adata.uns['scpertbias'])")
+    added("'specificity', one row per model and metric (adata.uns['scpertbias'])")
     return adata if copy else None
 
 

@@ -19,7 +19,6 @@ from .._core.resampling import (
     Estimate,
     average_within,
     benjamini_hochberg,
-    is_approximate,
     linear_bounds,
     log_bounds,
     mean_of,
@@ -30,6 +29,10 @@ from ._skills import NoiseByPerturbation, Subset, l2_skill, linear_skill, sign_o
 
 SUBSETS = ("all", "common", "detected")
 NOISY, INFLATED = 0.1, 0.05
+NO_WIDTH = 1e-5
+"""Intervals up to this are a value and its rounding, as layers are stored in float32."""
+MANY, FEW = 50, 20
+"""Intervals of fewer perturbations, or of fewer in effect, are approximate."""
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
 BESIDE = {
@@ -38,7 +41,7 @@ BESIDE = {
 }
 APPROXIMATE = "approximate interval"
 NO_CALLS = f"no perturbation has {LEAST_CALLS} differentially expressed genes"
-SMALL_FOLDS = "folds of one or two perturbations: none to tell apart"
+SMALL_FOLDS = "folds of one or two perturbations: discrimination is undefined"
 
 
 def summarize(
@@ -132,7 +135,7 @@ def _rows(subset: Subset) -> list[dict[str, object]]:
 
 
 def _shared_by_mean(name: str, values: FloatArray, subset: Subset) -> float:
-    """Variance that the control gives the mean of a score; those that are read beside a baseline have none."""
+    """Variance that the control gives the mean of a score; scores that are compared with a baseline have none."""
     known = np.isfinite(values)
     if not (name == "l2_ratio" or ALL_METRICS[name].unshared) or subset.noise is None or not known.any():
         return 0.0
@@ -211,6 +214,11 @@ def average(values: FloatArray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
+def is_approximate(n: float, n_effective: float) -> bool:
+    """Whether an interval rests on so few perturbations, in number or in effect, that it is approximate."""
+    return bool(n < MANY or n_effective < FEW)
+
+
 def _note(name: str, subset: Subset, mean: Estimate) -> str:
     table, n = subset.table, mean.n
     if name == "discrimination" and n == 0 and np.isfinite(table["l2"]).any():
@@ -218,11 +226,11 @@ def _note(name: str, subset: Subset, mean: Estimate) -> str:
     if name in DE_METRICS and n == 0:
         return NO_CALLS
     notes = [f"{n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
-    if subset.constant and name == "pearson_delta_perturbed":
+    if subset.constant and name.startswith("pearson_delta_perturbed"):
         notes.append(OFFSET)
     if subset.constant and name == "discrimination":
         notes.append(ONE_PREDICTION)
-    if np.isfinite(mean.low) and is_approximate(n, mean.n_effective):
+    if mean.high - mean.low > NO_WIDTH and is_approximate(n, mean.n_effective):
         notes.append(APPROXIMATE)
     if name == "pearson_delta":
         beside = {key: average(np.where(np.isfinite(table[name]), table[key], np.nan)) for key in BESIDE}

@@ -120,7 +120,7 @@ def target_response(
     )
     adata = adata.copy() if copy else adata
     _store.put(adata, target_response=table)
-    added("'target_response', a row for each model and shift, and for each model and target (adata.uns['scpertbias'])")
+    added("'target_response', one row per model and shift, and per model and target (adata.uns['scpertbias'])")
     _warn_shift(table)
     return adata if copy else None
 
@@ -250,6 +250,6 @@ def _warn_shift(table: pd.DataFrame) -> None:
             for block, first, last, shift in zip(off["block"], off["first"], off["last"], off["shift"], strict=True)
         )
         warn(
-            f"Perturbed genes move most in a column beside their own ({where}): values and var_names seem to be out of "
-            "step. See spb.get.target_response."
+            f"Perturbed genes change most in a neighboring column ({where}): values and var_names seem to be "
+            f"misaligned. See spb.get.target_response."
         )

@@ -76,7 +76,7 @@ def variance_ratio(
     )
     adata = adata.copy() if copy else adata
     _store.put(adata, variance_ratio=table)
-    added("'variance_ratio', a row for each model, and for each model and gene (adata.uns['scpertbias'])")
+    added("'variance_ratio', one row per model, and per model and gene (adata.uns['scpertbias'])")
     return adata if copy else None
 
 

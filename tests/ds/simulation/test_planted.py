@@ -80,5 +80,5 @@ def test_measured_targets_are_genes_off_the_axis():
     alive = np.flatnonzero(~effects.inert)
     np.testing.assert_allclose(effects.lfc[alive, np.array(columns)[alive]], np.log(0.2))
     assert np.array_equal(effects.targets, plant(60, measured_targets=True, axis_strength=0.9).targets)
-    with pytest.raises(ValueError, match="leave out measured_targets"):
+    with pytest.raises(ValueError, match="omit measured_targets"):
         plant(60, n_genes=50, measured_targets=True)

@@ -50,7 +50,7 @@ def rows_of(values, labels, genes, *, are_cells=False) -> PredictionRows:
         ("ctrl_2", 0),
         ("non-targeting", 0),
         ("HLA_X", "HLA_X"),  # a name of the data is itself, whatever separators it has
-        ("NT5", "NT5"),  # even if it reads like a control elsewhere
+        ("NT5", "NT5"),  # even if it looks like a control elsewhere
         ("C", None),
         ("A+C", None),
         ("nan", None),

@@ -1,5 +1,5 @@
-"""Models that are trained on cells, and what they share.
+"""Models that are trained on cells, and their shared parts.
 
-`extras` finds and imports the optional packages, `data` reads cells a batch at a time, `training` is the loop,
-`checkpoint` its folder. A model is a `Learner` (see `training`), a public ``fit_*`` and nothing else.
+`extras` imports the optional packages, `data` reads cells in batches, `training` is the loop, `checkpoint` its folder.
+A model consists of a `Learner` (see `training`) and a public ``fit_*``.
 """

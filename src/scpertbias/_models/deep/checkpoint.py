@@ -1,4 +1,4 @@
-"""The folder from which an interrupted training goes on: tensors and JSON, nothing that runs code on reading."""
+"""Checkpoints of a training: tensors and JSON, without executable code."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ TENSORS, PLAIN = "state.pt", "state.json"
 class Folder:
     """A folder of checkpoints.
 
-    It holds one folder ``epoch_0007`` for the last epoch, with ``state.pt`` (tensors) and ``state.json``. Each is
-    written beside and renamed, so that what is there is always whole. ``identity`` says in plain values what the
-    weights belong to (genes, split, settings); training on anything else is refused.
+    It contains one folder ``epoch_0007`` for the last epoch, with ``state.pt`` (tensors) and ``state.json``. Each is
+    written under a temporary name and renamed, so that it is always complete. ``identity`` describes the training
+    (genes, split, settings); continuing with another identity is refused.
 
     Parameters
     ----------
     path
-        The folder, made if need be.
+        The folder; created if needed.
     identity
-        What must be the same to go on.
+        Values that must be equal to continue.
     resume
-        Whether to go on from what is there. Otherwise a folder that holds a checkpoint is refused.
+        Whether to continue an earlier training. Otherwise a folder with a checkpoint is refused.
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any], *, resume: bool) -> None:
@@ -37,8 +37,8 @@ class Folder:
         last = self.last()
         if last is not None and not resume:
             msg = (
-                f"`checkpoint_dir`: {str(path)!r} holds a checkpoint of epoch {_epoch(last)}. Pass resume=True to go on "
-                "from it, or another folder."
+                f"`checkpoint_dir`: {str(path)!r} contains a checkpoint of epoch {_epoch(last)}. Pass resume=True to "
+                f"continue, or use another folder."
             )
             raise ValueError(msg)
         self.plain = None if last is None else self._read_plain(last)
@@ -62,14 +62,15 @@ class Folder:
                 for key in differ
             )
             msg = (
-                f"`resume`: the checkpoint in {str(self.path)!r} was made with other {', '.join(differ)} ({differences}). "
+                f"`resume`: the checkpoint in {str(self.path)!r} was made with another {', '.join(differ)} "
+                f"({differences}). "
                 "Train on the same data with the same parameters, or use another checkpoint_dir."
             )
             raise ValueError(msg)
         return plain
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Return tensors and plain values of the last epoch, or None."""
+        """Return tensors and values of the last epoch, or None."""
         import torch
 
         last = self.last()
@@ -82,7 +83,7 @@ class Folder:
         return tensors, self.plain
 
     def save(self, epoch: int, tensors: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
-        """Put an epoch in place of the one before it."""
+        """Replace the previous epoch."""
         import torch
 
         beside, place = self.path / "writing", self.path / f"epoch_{epoch:04d}"
@@ -102,11 +103,11 @@ class Folder:
 
 
 def open_folder(path: str | os.PathLike[str] | None, identity: Mapping[str, Any], *, resume: bool) -> Folder | None:
-    """Return the folder asked for, checked before any work; None where no checkpoint is wanted."""
+    """Return the folder, checked before any work; None without checkpoints."""
     if path is not None:
         return Folder(path, identity, resume=resume)
     if resume:
-        msg = "`resume=True` needs `checkpoint_dir`, the folder to go on from."
+        msg = "`resume=True` needs `checkpoint_dir`, the folder of the earlier training."
         raise ValueError(msg)
     return None
 
@@ -117,7 +118,7 @@ def _epoch(folder: Path) -> int:
 
 
 def _flush(file: Any) -> None:
-    """Have the disk hold the bytes before the folder gets its name."""
+    """Write the bytes to disk before the folder is renamed."""
     file.flush()
     os.fsync(file.fileno())
 
@@ -128,4 +129,4 @@ def _short(value: Any) -> str:
 
 
 def _unreadable(last: Path) -> str:
-    return f"`checkpoint_dir`: {str(last)!r} cannot be read. Delete it to train from the start."
+    return f"`checkpoint_dir`: {str(last)!r} cannot be read. Delete it to start a new training."

@@ -1,7 +1,7 @@
-"""Cells for training: which count, in which split, with which control partner; dense a batch at a time.
+"""Cells for training: selection, split and control partners, as dense batches.
 
-In the models trained from cells a batch is a minibatch; what the rest of the package calls a batch (of cells, the
-``batch_key``) is a stratum here.
+In models trained on cells, a batch is a minibatch. What the rest of the package calls a batch (``batch_key``) is a
+stratum here.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from ..._moments import Screen
 from .._base import Problem, problem
 
 FEWER = (
-    "Keep fewer cells or genes (spb.pp.select_genes), or raise it: the predictions of this model are stored by cell."
+    "Use fewer cells or genes (spb.pp.select_genes), or increase this limit: predictions of this model are stored per "
+    "cell."
 )
 
 
 @dataclass(frozen=True)
 class TrainingCells:
-    """Cells as a model is trained on them.
+    """Cells for training a model.
 
-    ``x`` (n, G) is CSR or dense, as it was; ``code`` (n,) the perturbation of each cell (0 control; −1: does not
-    count), ``split`` (n,) its place in train, val, test, ``stratum`` (n,) its stratum. ``order`` are the cells that
-    count, in an order that depends on their names only. ``offset`` (one row a stratum, G) is each stratum's control mean less that
-    of all (None with one stratum). ``screen`` and ``problem`` are the moments, for all that is about means.
+    ``x`` (n, G) is CSR or dense, as in the input; ``code`` (n,) the perturbation of each cell (0: control; −1: not
+    used), ``split`` (n,) the index of train, val or test, ``stratum`` (n,) its stratum. ``order`` are the used cells,
+    in an order that depends on their names only. ``offset`` (strata, G) is the control mean of each stratum minus that
+    of all (None with one stratum). ``screen`` and ``problem`` are the moments.
     """
 
     x: Any
@@ -49,7 +50,7 @@ class TrainingCells:
 
     @property
     def used(self) -> BoolArray:
-        """Which perturbations have cells that count, the control among them."""
+        """Which perturbations have used cells, including the control."""
         return np.bincount(self.code[self.order], minlength=len(self.screen.names)) > 0
 
     def of(self, split: str) -> IntArray:
@@ -62,7 +63,7 @@ class TrainingCells:
         return np.asarray(rows.toarray() if sparse.issparse(rows) else rows, dtype=np.float32)
 
     def centered(self, cells: IntArray) -> Float32Array:
-        """Return the values of some cells, less the control mean of their own stratum, plus that of all control."""
+        """Return the values of some cells, minus the control mean of their stratum, plus that of all control cells."""
         values = self.dense(cells)
         if self.offset is None:
             return values
@@ -81,7 +82,7 @@ class TrainingCells:
         return has_value
 
     def partners(self, rng: np.random.Generator) -> IntArray:
-        """Draw a control cell of the same stratum for every cell; a control cell is its own."""
+        """Draw a control cell of the same stratum for every cell; a control cell is its own partner."""
         partner = np.arange(len(self.code))
         perturbed, control = (self.order[(self.code[self.order] == 0) == is_control] for is_control in (False, True))
         for s in np.unique(self.stratum[perturbed]):
@@ -91,12 +92,12 @@ class TrainingCells:
 
 
 def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> TrainingCells:
-    """Read cells; profiles are refused, because this model is trained on cells."""
+    """Read cells; profiles are refused, because the model is trained on cells."""
     _validate.cells_or_profiles(adata)
     if _store.profiles_record(adata) is not None:
         msg = (
-            f"{function} is trained on cells, and these are profiles. Call it on the cells, and bring its predictions "
-            "here with spb.tl.add_predictions(profiles, spb.get.predictions(cells, …), key_added=…)."
+            f"{function} is trained on cells, but these are profiles. Call it on the cells, and add its predictions "
+            f"with spb.tl.add_predictions(profiles, spb.get.predictions(cells, …), key_added=…)."
         )
         raise ValueError(msg)
     _validate.memory(adata, instead=FEWER)
@@ -134,7 +135,7 @@ def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> TrainingC
 
 
 def _offsets(x: Any, stratum: IntArray) -> Float32Array:
-    """Return each stratum's mean less that of all; strata that do not count are zero."""
+    """Return the mean of each stratum minus that of all; 0 for strata that are not used."""
     control = column_sums(x[stratum >= 0]) / (stratum >= 0).sum()
     offsets = np.zeros((int(stratum.max()) + 1, x.shape[1]), dtype=np.float32)
     for s in np.unique(stratum[stratum >= 0]):

@@ -1,4 +1,4 @@
-"""The optional packages: whether they are there, where they run, and what they must leave as it was."""
+"""Optional packages: installation, device, and restoration of global state."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ INSTALL = {
 
 
 def require(extra: str) -> None:
-    """Refuse to go on where the packages of an extra are missing, and say how to install them."""
+    """Raise an error with the installation command if packages of an extra are missing."""
     missing = [name for name in NEEDED[extra] if find_spec(name) is None]
     if missing:
-        msg = f"spb.tl.fit_{extra} needs {', '.join(missing)}, not installed here. Run: {INSTALL[extra]}"
+        msg = f"spb.tl.fit_{extra} needs {', '.join(missing)}, not installed. Run: {INSTALL[extra]}"
         raise ImportError(msg)
 
 
 def pick_device(device: str | None) -> torch.device:
-    """Return the device asked for, or the GPU if there is one."""
+    """Return the given device, or the GPU if available."""
     import torch
 
     if device is None:
@@ -45,24 +45,24 @@ def pick_device(device: str | None) -> torch.device:
         msg = f"`device` is {device!r}; only 'cpu' and 'cuda' are supported."
         raise ValueError(msg)
     if torch_device.type == "cuda" and (torch_device.index or 0) >= torch.cuda.device_count():
-        msg = f"`device` is {device!r}, but torch sees {torch.cuda.device_count()} GPUs; leave it out to use what there is."
+        msg = f"`device` is {device!r}, but torch sees {torch.cuda.device_count()} GPUs; omit it to use the available device."
         raise ValueError(msg)
     return torch_device
 
 
 def seed_of(rng: int | np.random.Generator | None, checkpoint_dir: object) -> int:
-    """Return the seed of a training; one that may be interrupted needs a seed that comes again."""
+    """Return the seed of a training; a training with checkpoints needs a fixed seed."""
     if isinstance(rng, int | np.integer):
         return int(rng)
     if checkpoint_dir is not None:
-        msg = f"`rng` is {rng!r}; with `checkpoint_dir` it must be a seed, so that an interrupted training can go on."
+        msg = f"`rng` is {rng!r}; with `checkpoint_dir` it must be a seed, so that an interrupted training can be continued."
         raise ValueError(msg)
     return int(np.random.default_rng(rng).integers(2**62))
 
 
 @contextmanager
 def own_randomness(seed: int) -> Iterator[None]:
-    """Seed torch for the time of a fit; the user's generators go on afterwards as if nothing had happened."""
+    """Seed torch during a fit; the generators of the user are restored afterwards."""
     import torch
 
     with torch.random.fork_rng(devices=_gpus()):
@@ -72,7 +72,7 @@ def own_randomness(seed: int) -> Iterator[None]:
 
 @contextmanager
 def imports_leave_no_trace() -> Iterator[None]:
-    """Import packages that set warning filters, scanpy's verbosity or the torch seed, and put all of it back."""
+    """Import packages that change warning filters, verbosity of scanpy or the torch seed, and restore these."""
     import torch
 
     verbosity = sc.settings.verbosity
@@ -85,7 +85,7 @@ def imports_leave_no_trace() -> Iterator[None]:
 
 
 def _gpus() -> list[int]:
-    """GPUs whose generators are in use: asking about others would start them."""
+    """GPUs whose generators are in use; querying others would initialize them."""
     import torch
 
     return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []

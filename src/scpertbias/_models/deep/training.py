@@ -1,8 +1,8 @@
 """The training loop.
 
-A model brings a :class:`Learner`: its torch module, the batches of an epoch, the loss of some cells, and what it is
-validated by. :func:`train` does the rest, and leaves the module in evaluation mode with the weights of its best epoch.
-A batch is a list of micro-batches whose gradients are added up, so that a large batch fits in memory; most have one.
+A model defines a :class:`Learner`: its torch module, the batches of an epoch, the loss of some cells, and its
+validation. :func:`train` does the rest, and leaves the module in evaluation mode with the weights of its best epoch. A
+batch is a list of micro-batches whose gradients are accumulated, so that a large batch fits in memory; most have one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Learner(Protocol):
-    """What the loop asks of a model."""
+    """Interface of a model for the training loop."""
 
     module: torch.nn.Module
 
@@ -38,12 +38,12 @@ class Learner(Protocol):
         """Return the mean loss of a micro-batch; the module is in training mode."""
 
     def validate(self) -> Mapping[str, float]:
-        """Return what the history shows of an epoch (empty without validation cells); the module is in evaluation mode."""
+        """Return validation losses of an epoch (empty without validation cells); the module is in evaluation mode."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a module is trained: Adam, the learning rate times ``gamma`` after each epoch.
+    """Training settings: Adam, with the learning rate multiplied by ``gamma`` after each epoch.
 
     Gradients are clipped by value or by norm. The best epoch has the smallest ``monitor``, a column of the history;
     without validation the last epoch is taken. Training stops after ``patience`` epochs that were no better.
@@ -70,18 +70,18 @@ def train(
     folder: Folder | None = None,
     name: str = "training",
 ) -> pd.DataFrame:
-    """Train a module, or go on from a folder, and return the history.
+    """Train a module, or continue from a folder, and return the history.
 
     Returns
     -------
-    One row an epoch: ``epoch``, ``train_loss`` (mean over batches), what the learner is validated by,
-    ``learning_rate``, ``seconds``, ``seconds_validation``, ``peak_memory`` (MB; on CPU that of the process so far) and
-    ``best`` (whether it was the best until then).
+    One row per epoch: ``epoch``, ``train_loss`` (mean over batches), validation losses, ``learning_rate``, ``seconds``,
+    ``seconds_validation``, ``peak_memory`` (MB; on CPU that of the process so far) and
+    ``best`` (whether it was the best so far).
 
     Raises
     ------
     FloatingPointError
-        If a loss is not finite; a folder then holds the last whole epoch.
+        If a loss is not finite; the folder contains the last complete epoch.
     """
     run = _Run(learner, schedule, rng, device)
     if folder is not None and (saved := folder.load()) is not None:
@@ -97,7 +97,7 @@ def train(
 
 @dataclass
 class _Run:
-    """A training between two epochs; all that it needs to go on is in ``tensors`` and ``plain``."""
+    """A training between two epochs; ``tensors`` and ``plain`` are sufficient to continue."""
 
     learner: Learner
     schedule: Schedule
@@ -169,7 +169,7 @@ class _Run:
         if not math.isfinite(total):
             msg = (
                 f"The loss is {total} at step {step} of epoch {len(self.history) + 1}. Lower the learning rate "
-                f"(lr={self.schedule.lr:g}), or look for extreme values in the data."
+                f"(lr={self.schedule.lr:g}), or check the data for extreme values."
             )
             raise FloatingPointError(msg)
         self.scaler.unscale_(self.optimizer)
@@ -212,7 +212,7 @@ class _Run:
         }
 
     def restore(self, tensors: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
-        """Go back to where a checkpoint was made."""
+        """Restore a checkpoint."""
         import torch
 
         self.learner.module.load_state_dict(tensors["weights"])

@@ -23,7 +23,7 @@ from .readers import read, table_rows
 from .scale import KINDS, ScreenMeans, check_control, check_scale
 
 
-@model("external", unseen="whatever its maker says", attribution="as given", citation="")
+@model("external", unseen="as declared by its author", attribution="as given", citation="")
 @docs.dedent
 def add_predictions(
     adata: AnnData,

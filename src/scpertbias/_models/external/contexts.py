@@ -23,7 +23,7 @@ MAX_LEVELS = 50
 
 
 def rows_of_one_context(predicted: AnnData, labels: Sequence[str], known: BoolArray, data: AnnData) -> BoolArray:
-    """Return which predicted rows are of the context of the data; refuse where nothing says which that is.
+    """Return which predicted rows are of the context of the data; raise an error if it is unknown.
 
     ``known`` are the rows whose label is one of the data. A column of contexts is one with such a name, or one of which
     every label has one row for each of several levels.
@@ -46,7 +46,7 @@ def rows_of_one_context(predicted: AnnData, labels: Sequence[str], known: BoolAr
         elif len(shared) < 2 or own != set(levels):
             msg = (
                 f"`predictions` has rows for several levels of {column!r} under the same labels ({some(levels)}), and "
-                "nothing says which the data are; their mean would be a prediction of none. Pass those of one: "
+                f"the level of the data is unknown; their mean would be a prediction of none. Pass those of one: "
                 f"predictions[predictions.obs[{str(column)!r}].astype(str) == {levels[0]!r}]."
             )
             raise ValueError(msg)

@@ -179,7 +179,7 @@ def gene_columns(rows: PredictionRows, genes: pd.Index | None, screen: Screen) -
     if genes is None or _only_count(genes, screen.genes):
         genes_text = "no gene names" if genes is None else f"numbers for gene names ({', '.join(genes[:3])}, …)"
         msg = (
-            f"`{name}` has {genes_text}, so nothing says which gene is which. Pass gene_names=, the {rows.values.shape[1]} "
+            f"`{name}` has {genes_text}, so the genes are unknown. Pass gene_names=, the {rows.values.shape[1]} "
             f"names in the order of its columns (GEARS: pert_data.adata.var['gene_name']){rows.hint}."
         )
         raise ValueError(msg)

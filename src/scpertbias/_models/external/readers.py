@@ -109,8 +109,8 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
     name = path.name.lower()
     if name.endswith(PICKLES):
         msg = (
-            f"`predictions`: {path.name} is not read, because unpickling a file runs whatever code it holds. Where you "
-            "trust it, load it yourself and pass the dict or table."
+            f"`predictions`: {path.name} is not read, because unpickling can run any code in the file. If you trust "
+            f"it, load it yourself and pass the dict or table."
         )
         raise ValueError(msg)
     if not path.is_file():

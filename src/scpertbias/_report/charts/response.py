@@ -19,7 +19,7 @@ LEAST_SHARE = 0.02
 
 
 def shares(d: Drawing) -> list[Chart]:
-    """Return the share of the response on every axis, beside that of random genes and of a typical perturbation."""
+    """Return the share of the response on every axis, with those of random genes and of a typical perturbation."""
     table = d.of_full("confounding", level="screen")
     if table.empty:
         return []

@@ -10,8 +10,6 @@ import pandas as pd
 from ...tl._gene_sets import OTHER
 from ..numbers import known
 
-MUCH, PART, P_COLUMN = 0.25, 0.1, 0.01
-"""A share of the response that decides a verdict, one that decides half of it, and how small p must be for a column."""
 MIN_HELD_OUT = 10
 BASELINE = "mean"
 SYSTEMATIC = "systematic"

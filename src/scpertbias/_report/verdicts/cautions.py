@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..._core.resampling import FEW, MANY, is_approximate
 from ..._keys import NO_PRETRAINING
-from ...tl._summary import INFLATED
+from ...tl._summary import FEW, INFLATED, MANY, is_approximate
 from .base import Statement, columns
 from .scorecard import above_ceiling, assessed
 from .screen import scan, shifted_rows

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import pandas as pd
 
+from ..._keys import MUCH, PART
 from ...tl._gene_sets import OTHER, notable
 from ..numbers import known
 from .base import (
     INCONCLUSIVE,
-    MUCH,
     NO,
-    PART,
     PARTLY,
     SYSTEMATIC,
     YES,

@@ -7,14 +7,12 @@ from dataclasses import replace
 
 import pandas as pd
 
+from ..._keys import MUCH, P_COLUMN, PART
 from ...tl._gene_sets import MIN_SET
 from ..numbers import known
 from .base import (
     INCONCLUSIVE,
-    MUCH,
     NO,
-    P_COLUMN,
-    PART,
     PARTLY,
     YES,
     Facts,

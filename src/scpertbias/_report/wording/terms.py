@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._core.resampling import is_approximate
+from ...tl._summary import is_approximate
 from ..numbers import between, known, listed, percent, percent_interval, short
 from ..verdicts.scorecard import Standing
 

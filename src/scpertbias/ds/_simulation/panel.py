@@ -32,7 +32,7 @@ def gene_panel(n_genes: int) -> pd.DataFrame:
     """
     table = read_table("k562_genes.csv.gz")
     if n_genes > len(table):
-        msg = f"n_genes={n_genes} is more than the {len(table)} genes of the K562 table; ask for fewer."
+        msg = f"n_genes={n_genes} is more than the {len(table)} genes of the K562 table; use fewer."
         raise ValueError(msg)
     published = table[table["panel"] == 1]
     if n_genes >= len(published):
@@ -69,7 +69,7 @@ def draw_targets(n_perturbations: int, rng: np.random.Generator) -> pd.DataFrame
     n_more = n_perturbations - len(published)
     if n_more > len(others):
         most = len(published) + len(others)
-        msg = f"n_perturbations={n_perturbations} is more than the {most} target names at hand; ask for fewer."
+        msg = f"n_perturbations={n_perturbations} is more than the {most} target names available; use fewer."
         raise ValueError(msg)
     more = pd.DataFrame({"target": others.iloc[:n_more].to_numpy(), "cluster": -1})
     return pd.concat([published, more], ignore_index=True)
@@ -81,8 +81,8 @@ def draw_measured_targets(
     """Target names among measured genes, as `draw_targets` gives them."""
     if n_perturbations > len(candidates):
         msg = (
-            f"n_perturbations={n_perturbations} is more than the {len(candidates)} measured genes that are off the axis; "
-            "raise n_genes, ask for fewer perturbations, or leave out measured_targets."
+            f"n_perturbations={n_perturbations} is more than the {len(candidates)} measured genes off the axis; "
+            f"increase n_genes, use fewer perturbations, or omit measured_targets."
         )
         raise ValueError(msg)
     targets = pd.DataFrame({"target": np.sort(rng.choice(candidates, n_perturbations, replace=False).astype(str))})

@@ -189,19 +189,21 @@ def check_parameters(parameters: dict[str, Any]) -> None:
             msg = f"{name} must lie between {low:g} and {high:g}, found {parameters[name]!r}."
             raise ValueError(msg)
     if not 0 < parameters["knockdown"] <= 1:
-        msg = f"knockdown is the share of expression that is left, above 0 and at most 1, found {parameters['knockdown']!r}."
+        msg = (
+            f"knockdown is the remaining share of expression, above 0 and at most 1, found {parameters['knockdown']!r}."
+        )
         raise ValueError(msg)
     if not 0 < parameters["control_fraction"] < 1:
         msg = f"control_fraction must lie between 0 and 1, both excluded, found {parameters['control_fraction']!r}."
         raise ValueError(msg)
     depth = parameters["depth"]
     if depth is not None and not (math.isfinite(depth) and 1 <= depth <= 1e6):
-        msg = f"depth is a mean number of UMIs per cell, 1 to 1,000,000, found {depth!r}; leave it out for K562's."
+        msg = f"depth is a mean number of UMIs per cell, 1 to 1,000,000, found {depth!r}; omit it for that of K562."
         raise ValueError(msg)
     n_perturbed = parameters["n_cells"] - round(parameters["control_fraction"] * parameters["n_cells"])
     if n_perturbed < parameters["n_perturbations"]:
         msg = (
             f"n_perturbations={parameters['n_perturbations']} is more than the {n_perturbed} cells that are not controls; "
-            "raise n_cells or ask for fewer perturbations."
+            "increase n_cells or use fewer perturbations."
         )
         raise ValueError(msg)

@@ -1,4 +1,4 @@
-"""Predictions of a model that was trained again in several regimes: told apart, and stored where each was trained."""
+"""Predictions of a model that was retrained in several regimes, stored by regime."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _is_by_regime(predictions: Any) -> bool:
 
 
 def _check_trainings(name: str, parts: Mapping[str, Any]) -> None:
-    """Refuse what is no training of a regime, and trainings without the one that they are compared with."""
+    """Refuse unknown regimes, and trainings without their reference."""
     for training in parts:
         match = TRAINING.fullmatch(training)
         if match is None:

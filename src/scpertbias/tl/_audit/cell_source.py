@@ -15,7 +15,7 @@ from .settings import AuditSettings
 
 @dataclass(frozen=True)
 class CellSource:
-    """Cells, in memory or not: ``data`` and ``reading`` say how to read them, ``counts`` lie beside log-normalized values."""
+    """Cells, in memory or not, with settings for reading them; ``counts`` belong to log-normalized values."""
 
     cells: AnnData
     data: dict[str, Any]

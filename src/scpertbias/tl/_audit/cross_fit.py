@@ -75,7 +75,7 @@ def variants(models: Sequence[str], model_params: Mapping[str, Mapping[str, Any]
     known = [*closed_forms(), *from_cells()]
     unknown = [name for name in models if name not in known]
     if unknown:
-        msg = f"`models`: {unknown} are not known; there are {known}. Other models' predictions go to predictions=."
+        msg = f"`models`: {unknown} are unknown; there are {known}. Pass predictions of other models as predictions=."
         raise ValueError(msg)
     own: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in models}
     for name in models:
@@ -96,7 +96,8 @@ def _variant(name: str, kind: str, extra: Mapping[str, Any], model_params: Mappi
         raise ValueError(msg)
     if np.ndim(changes.get("gamma", 0)):
         msg = (
-            f"`model_params`: gamma of {name!r} is a sequence; an audit has no validation split to choose by. Pass one."
+            f"`model_params`: gamma of {name!r} is a sequence; an audit has no validation split for its selection. "
+            f"Pass one value."
         )
         raise ValueError(msg)
     params = {**defaults, **changes}
@@ -216,7 +217,7 @@ def _make_smoothers(model: Variant, training: Problem) -> None:
 def _fit(model: Variant, training: Problem, rows: BoolArray, *, coefficients: bool) -> Arrays:
     """Fit a model, and return its predictions for some perturbations."""
     if model.needs_net and training.graphs is None:
-        msg = "no net was given, and profiles have no cells to make one from"
+        msg = "no net was given, and profiles have no cells to estimate one"
         raise ValueError(msg)
     solution = closed_form(model.kind)(training, **model.params)
     arrays = {

@@ -22,8 +22,8 @@ def split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict
     unknown = [name for name in models if name not in records and name not in model_kinds]
     if unknown:
         msg = (
-            f"`models`: {unknown} are not known; there are {model_kinds}, and stored in the data {list(records)}. Other "
-            "models' predictions go to predictions=."
+            f"`models`: {unknown} are not known; there are {model_kinds}, and stored in the data {list(records)}. "
+            f"Pass predictions of other models as predictions=."
         )
         raise ValueError(msg)
     to_fit = [name for name in models if name not in stored_models]
@@ -68,12 +68,12 @@ def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Coll
     screen = _moments.of(profiles, split_key=split_key)
     for name in [name for name, record in records.items() if not _held_out.unseen(record, screen, None)]:
         why = _held_out.why_all_seen(screen, split_key)
-        msg = f"nothing says which perturbations {name!r} has not seen: {why}, so it cannot be judged"
+        msg = f"Cannot evaluate {name!r}: {why}, so its held-out perturbations are unknown"
         if name not in external:
-            warn(f"{msg}; it is in none of the scores.")
+            warn(f"{msg}; it is not scored.")
             continue
         msg = (
-            f"`predictions`: {msg}. Say in obs[{split_key!r}] what it was trained on ('train', 'val', 'test'; see "
-            "spb.pp.split), or add it to profiles with spb.tl.add_predictions(…, test=[…])."
+            f"`predictions`: {msg}. Mark them in obs[{split_key!r}] ('train', 'val', 'test'; see spb.pp.split), or "
+            f"add it to profiles with spb.tl.add_predictions(…, test=[…])."
         )
         raise ValueError(msg)

@@ -103,7 +103,7 @@ class Cache:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
-            msg = f"`cache`: {str(self.folder)!r} is a file; a folder is needed."
+            msg = f"`cache`: {str(self.folder)!r} is a file; pass a folder."
             raise ValueError(msg)
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -120,7 +120,7 @@ class Cache:
         except FileNotFoundError:
             return None
         except ValueError as err:
-            info(f"{err}: it is made again")
+            info(f"{err}: it is computed again")
             return None
 
     def write(self, file_name: str, arrays: Arrays) -> None:

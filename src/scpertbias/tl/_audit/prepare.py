@@ -55,7 +55,7 @@ def prepare(
     settings: AuditSettings,
     external: Sequence[ExternalModel] = (),
 ) -> AuditInput:
-    """Make profiles of the cells in one pass; profiles come back as they are (a copy).
+    """Make profiles of the cells in one pass; profiles are returned as a copy.
 
     For models that are trained on cells with one split, it is made if ``obs`` has none. Totals of raw counts, the genes of
     highest expression, and control cells for the net need another pass.
@@ -66,8 +66,8 @@ def prepare(
     if _store.profiles_record(adata) is not None:
         if from_cells := [*deep, *(model.name for model in external)]:
             msg = (
-                f"`models`: {from_cells} are trained from cells, but these are profiles. Audit the cells, or bring the "
-                "models' predictions: predictions={name: table}."
+                f"`models`: {from_cells} are trained on cells, but these are profiles. Audit the cells, or add the "
+                f"predictions of the models: predictions={{name: table}}."
             )
             raise ValueError(msg)
         return AuditInput(_copy_of_profiles(adata, settings), net)
@@ -152,12 +152,12 @@ def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
     record = _moments.of(adata, **_without(settings.data, "layer")).record
     if settings.layer not in (None, record.get("layer")):
         msg = (
-            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}; an audit works on "
-            "that (its regime 'regressed' regresses by itself)."
+            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}; an audit uses "
+            f"that layer (its regime 'regressed' includes the regression)."
         )
         raise ValueError(msg)
     if settings.normalize:
-        msg = "`normalize=True` needs cells with raw counts; profiles hold means of log-normalized values."
+        msg = "`normalize=True` needs cells with raw counts; profiles contain means of log-normalized values."
         raise ValueError(msg)
     if settings.batch_key == AUTO:
         warn_of_profiles(adata, rng=settings.rng)
@@ -171,7 +171,7 @@ def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
 def _check_cells(cells: AnnData, settings: AuditSettings, deep: Sequence[str], *, lazy: bool) -> None:
     """Refuse unreadable input before columns are added, so that errors list the columns of the user."""
     if deep and lazy:
-        msg = f"`models`: {list(deep)} are trained from cells in memory; load these with adata.to_memory()."
+        msg = f"`models`: {list(deep)} are trained on cells in memory; load them with adata.to_memory()."
         raise ValueError(msg)
     batch_key = settings.data["batch_key"]
     columns = {
@@ -260,7 +260,7 @@ def _split(
     shares = " / ".join(f"{100 * share:.0f}" for share in FRACTIONS)
     notes.append(
         f"{', '.join(deep)}: trained on one split of the perturbations, {shares} % train / validation / test, made "
-        f"here because obs holds no {data['split_key']!r}"
+        f"because obs has no {data['split_key']!r}"
     )
 
 

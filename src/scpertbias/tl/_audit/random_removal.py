@@ -234,7 +234,7 @@ def _row(
     unchanged = separately or (no_gain and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
     notes = [UNCHANGED] if unchanged else [] if removals.possible else [TOO_FEW_GENES]
     if len(gains) < n_removals and not separately:
-        notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave nothing to fit or compare")
+        notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave too few genes to fit or compare")
     tested = not unchanged and len(gains) > 0 and np.isfinite(estimate)
     return {
         "model": model,

@@ -27,9 +27,9 @@ def run_command(
     shell: bool = False,
     time_limit: float | None = None,
 ) -> None:
-    """Run a command, what it prints in a log; a ValueError with its last lines where it does not end well.
+    """Run a command with a log of its output; raise a ValueError with its last lines if it fails.
 
-    Whatever ends this (the time limit, Ctrl-C, a scheduler) ends the command too, with all that it started.
+    A stop (time limit, Ctrl-C, a scheduler) also stops the command and all its processes.
     """
     words = filled(command, values, shell=shell)
     log = folder / LOG

@@ -62,7 +62,7 @@ def check_arguments(fit_on: str, models: Sequence[object], n_random: int) -> Non
         msg = f"`n_random` is {n_random}; it must be 0 (no random removals) or more."
         raise ValueError(msg)
     if fit_on == "all":
-        msg = "`fit_on='all'` fits the regression on test cells too, which an audit must not see; use 'control' or 'train'."
+        msg = "`fit_on='all'` fits the regression on test cells, too; use 'control' or 'train'."
         raise ValueError(msg)
     _validate.choice(fit_on, ("control", "train"), argument="fit_on")
     if isinstance(models, str):

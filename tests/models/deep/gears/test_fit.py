@@ -101,7 +101,7 @@ def test_resuming_on_something_else_is_refused(screen, net, tmp_path):
         (screen, net, {"hidden_size": 5}, "hidden_size: 6 there, 5 here"),
         (screen, net, {"rng": 1}, "rng"),
     ]:
-        with pytest.raises(ValueError, match=f"made with other .*{word}"):
+        with pytest.raises(ValueError, match=f"made with another .*{word}"):
             fit(adata, graph, checkpoint_dir=tmp_path, resume=True, **kwargs)
     with pytest.raises(ValueError, match="Pass resume=True"):
         fit(screen, net, checkpoint_dir=tmp_path)
@@ -120,7 +120,9 @@ def test_seeds(screen, net, fitted):
 
 def test_perturbed_genes_outside_the_graph_are_named(screen, net):
     alone = net.iloc[2:6]  # the first two, one of test and one of val, and the last one are outside
-    with pytest.warns(UserWarning, match=r"joins 3 of 8 perturbed genes .* 2 perturbations that training does not"):
+    with pytest.warns(
+        UserWarning, match=r"joins 3 of 8 perturbed genes .* 2 perturbations without a path to a training perturbation"
+    ):
         adata = fit(screen, alone)
     record = adata.uns["scpertbias"]["models"]["gears"]
     outside = sorted({*net["source"]} - {*alone["source"], *alone["target"]})
@@ -138,7 +140,9 @@ def test_perturbations_that_training_does_not_reach_are_named(screen, net):
     pair = sorted(set(held_out) - {"FEW"})
     among = net[~net["source"].isin(pair) & ~net["target"].isin(pair)]
     joined = pd.concat([among, pd.DataFrame({"source": [pair[0]], "target": [pair[1]], "weight": 1.0})])
-    with pytest.warns(UserWarning, match=rf"^2 perturbations that training does not reach .*{pair[0]}, {pair[1]}"):
+    with pytest.warns(
+        UserWarning, match=rf"^2 perturbations without a path to a training perturbation .*{pair[0]}, {pair[1]}"
+    ):
         adata = fit(screen, joined, epochs=1)
     assert spb.get.predictions(adata, "gears").loc[pair].isna().all().all()
 
@@ -189,7 +193,7 @@ def test_wrong_arguments(screen, net, wrong, error, match):
 
 
 def test_terms_are_no_net(screen, net):
-    with pytest.raises(ValueError, match="none of its 8 edges .* spb.pp.jaccard_net makes a net"):
+    with pytest.raises(ValueError, match="none of its 8 edges .* make a net with spb.pp.jaccard_net"):
         fit(screen, net.assign(source="GO:1"))
 
 

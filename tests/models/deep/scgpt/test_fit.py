@@ -150,7 +150,7 @@ def test_a_target_that_is_not_measured(screen):
     assert predicted.drop(untrained).notna().all().all()
     assert np.isfinite(stored["history"]["val_loss"]).all(), "their cells still tell when to stop"
     assert "not the pretrained foundation model" in stored["note"]
-    assert f"{len(missing) - len(untrained)} perturbations of genes that are not measured" in stored["note"]
+    assert f"{len(missing) - len(untrained)} perturbations of unmeasured genes" in stored["note"]
 
 
 def test_skip_predicts_nothing_for_it_and_says_why(measured):

@@ -34,13 +34,13 @@ UPSTREAM = Schedule(20, lr=1e-3, weight_decay=5e-4, gamma=0.5, clip_value=1.0, m
 
 OUTSIDE = "perturbed genes outside the graph: "
 NO_NET = (
-    "Without `net` the graph is the co-expression of measured genes; pass net=spb.pp.jaccard_net(terms, genes=…) with "
-    "the perturbed genes."
+    "Without `net`, the graph is the co-expression of measured genes; pass net=spb.pp.jaccard_net(terms, genes=…) "
+    "with the perturbed genes."
 )
 
 
 def check(*, epochs: int, hidden_size: int, batch_size: int, attribution: str, **_: Any) -> None:
-    """Refuse parameters that are not known or out of range."""
+    """Refuse parameters that are unknown or out of range."""
     _validate.choice(attribution, KINDS, argument="attribution")
     # Batch normalization needs two cells.
     for name, value, least in (("epochs", epochs, 1), ("hidden_size", hidden_size, 1), ("batch_size", batch_size, 2)):
@@ -51,7 +51,7 @@ def check(*, epochs: int, hidden_size: int, batch_size: int, attribution: str, *
 
 @model(
     "gears",
-    unseen="from the perturbation graph; perturbed genes that training does not reach cannot be predicted",
+    unseen="from the perturbation graph; no prediction for genes without a path to a training perturbation",
     needs=("cells", "net"),
     attribution="gradient of the most variable output gene with respect to the gene embeddings",
     citation="Roohani et al. 2024",
@@ -83,39 +83,40 @@ def fit_gears(
     key_added: str = "gears",
     copy: bool = False,
 ) -> AnnData | None:
-    """Train GEARS on cells: the model of cell-gears itself, with the training of its authors.
+    """Train GEARS on cells, with the model and training of cell-gears.
 
-    GEARS predicts the change that a perturbation brings, from embeddings of the perturbed genes that are smoothed over
-    a graph, and adds it to a control cell. It needs the extra: ``pip install 'scpertbias[gears]'``.
+    GEARS predicts the change due to a perturbation from embeddings of the perturbed genes that are smoothed over a
+    graph, and adds it to a control cell. It needs the extra: ``pip install 'scpertbias[gears]'``.
 
     Parameters
     ----------
     adata
         Cells (log-normalized). Profiles are refused.
     net
-        Graph over the perturbed genes: a frame with ``source``, ``target`` and ``weight``; a gene hears the sources of
-        its edges (of both ends where each pair is there once). :func:`scpertbias.pp.jaccard_net` of gene ontology terms, with ``genes=`` the perturbed genes, is the
-        graph of the authors. By default the co-expression of training cells, which knows only measured genes.
+        Graph over the perturbed genes: a table with ``source``, ``target`` and ``weight``. Edges point to the gene that
+        receives messages (both directions if each pair occurs once). The graph of the authors is
+        :func:`scpertbias.pp.jaccard_net` of gene ontology terms, with the perturbed genes as ``genes=``. By default the
+        co-expression of training cells, which covers measured genes only.
     epochs
-        Passes over the training cells. The epoch is kept whose predictions of the validation perturbations have the
-        smallest squared error over their 20 most changed genes; without validation perturbations the last one.
+        Number of passes over the training cells. The best epoch is kept: smallest squared error over the 20 most
+        changed genes of the validation perturbations. Without validation perturbations, the last epoch is kept.
     hidden_size
         Size of the embeddings.
     batch_size
-        Cells of a training step.
+        Cells per training step.
     attribution
         ``"gene_embedding"``: gradient of the most variable output gene with respect to each gene's embedding (its
-        norm). ``"input_gradient"``: with respect to each gene's expression in control, as in the paper that this package
-        follows; the input is only added to the output, so that it is 1 for the output gene itself and 0 for all others.
+        norm). ``"input_gradient"``: with respect to the expression of each gene in control, as in the paper. Because
+        the input is only added to the output, it is 1 for the output gene and 0 for all others.
     fix_batching
         cell-gears passes messages over the gene graph in the first cell of a batch only. ``True`` passes them in every
-        cell, in training and prediction; then the gene graph has a say.
+        cell, in training and prediction.
     device
-        ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; by default the GPU if there is one.
+        ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; by default the GPU if available.
     checkpoint_dir
-        Folder that keeps the state after every epoch; nothing is written otherwise.
+        Folder for the state after every epoch; by default nothing is written.
     resume
-        Whether to go on from ``checkpoint_dir``. Other data or parameters than those it was made with are refused.
+        Whether to continue from ``checkpoint_dir``. It must have been made with the same data and parameters.
     %(cells)s
     %(rng)s With ``checkpoint_dir`` it must be a seed.
     %(key_added)s
@@ -126,10 +127,10 @@ def fit_gears(
     %(stored)s Sets the following fields:
 
     ``adata.layers['gears' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Predicted expression: the mean of the control cells plus the predicted change. Every row is that of its
-        perturbation, NaN where it cannot be predicted.
+        Predicted expression: the mean of the control cells plus the predicted change. Every row is the prediction for
+        its perturbation, or NaN.
     ``adata.varm['gears' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Attribution, genes × perturbations; NaN for the control and where there is no prediction.
+        Attribution, genes × perturbations; NaN for the control and without a prediction.
     ``adata.uns['scpertbias']['models']['gears' | key_added]`` : :class:`dict`
         Parameters, ``history`` (see :func:`scpertbias.get.history`), ``not_in_graph`` (perturbed genes without an edge),
         ``output_gene`` (the gene whose gradient is attributed) and ``output_gene_ties``.
@@ -139,18 +140,18 @@ def fit_gears(
     ImportError
         If torch, torch-geometric or cell-gears is not installed.
     ValueError
-        If ``adata`` holds profiles, values are on the wrong scale, no control is found, no perturbation has training
-        cells, or a checkpoint belongs to other data.
+        If ``adata`` contains profiles, values are on the wrong scale, no control is recognized, no perturbation has
+        training cells, or a checkpoint belongs to other data.
     FloatingPointError
         If the loss is not finite.
 
     Notes
     -----
-    As upstream: Adam with learning rate 1e-3, halved after each epoch, and weight decay 5e-4; gradients clipped at 1;
-    the loss of cell-gears with ``direction_lambda`` 0.1; the last partial batch left out; a control cell drawn once for
-    each perturbed cell, here of the same stratum. Unlike upstream, perturbations of genes outside the graph are trained
-    on their own embedding instead of being dropped, and the predicted change is added to the mean of all control cells
-    instead of 300 that are drawn.
+    As in cell-gears: Adam with learning rate 1e-3, halved after each epoch, and weight decay 5e-4; gradients clipped at
+    1; the loss of cell-gears with ``direction_lambda`` 0.1; an incomplete last batch is dropped; one control cell is
+    drawn for each perturbed cell, here from the same batch. Unlike in cell-gears, perturbations of genes outside the
+    graph are trained on their own embedding instead of being dropped, and the predicted change is added to the mean of
+    all control cells instead of 300 random ones.
 
     References
     ----------
@@ -202,7 +203,7 @@ def fit_gears(
 def _graphs(
     adata: AnnData, net: pd.DataFrame | None, cells: TrainingCells, data: Mapping[str, Any]
 ) -> tuple[Edges, PerturbationGraph]:
-    """Return the graph of the measured genes, from training cells, and that of the perturbed genes."""
+    """Return the graphs of the measured genes (from training cells) and of the perturbed genes."""
     screen = cells.screen
     arguments = {key: value for key, value in data.items() if key != "batch_key"}
     gene_net = coexpression_net(adata, cells="train", max_cells=adata.n_obs, **arguments)
@@ -213,16 +214,16 @@ def _graphs(
 
 
 def _warn(graph: PerturbationGraph, cannot: Sequence[str], *, hint: bool) -> None:
-    """Name the perturbed genes that no edge joins, and the perturbations that cannot be predicted."""
+    """Warn of perturbed genes without an edge, and of perturbations that are not predicted."""
     messages = []
     if graph.isolated:
         messages.append(
             f"No edge of the perturbation graph joins {len(graph.isolated)} of {len(graph.nodes)} perturbed genes "
-            f"({some(graph.isolated)}): they learn from their own cells alone."
+            f"({some(graph.isolated)}): they learn from their own cells only."
         )
     if cannot:
         messages.append(
-            f"{len(cannot)} perturbations that training does not reach cannot be predicted ({some(cannot)})."
+            f"{len(cannot)} perturbations without a path to a training perturbation are not predicted ({some(cannot)})."
         )
     if messages:
         warn(" ".join([*messages, NO_NET] if hint else messages))
@@ -239,7 +240,7 @@ def _fit(
     checkpoint_dir: str | os.PathLike[str] | None,
     resume: bool,
 ) -> tuple[Solution, dict[str, Any]]:
-    """Train, predict and attribute; return what is stored, and what else is said of it."""
+    """Train, predict and attribute; return stored values and further entries of the record."""
     own = {key: params[key] for key in ("hidden_size", "batch_size", "fix_batching")}
     belongs = {key: str(cells.screen.record[key]) for key in ("layer", "batch_key")}
     identity = {
@@ -262,7 +263,7 @@ def _fit(
         )
         learner = GearsLearner(network, cells, graph, batch_size=params["batch_size"], partner=cells.partners(draw))
         if not len(learner.validated):
-            info("there are no validation perturbations to choose the best epoch by: the last one is kept")
+            info("no validation perturbations to select the best epoch: the last one is kept")
         schedule = replace(UPSTREAM, epochs=params["epochs"])
         history = train(learner, schedule, rng=shuffle, device=device, folder=folder, name="GEARS")
     solution, more = _solve(network, cells, graph, params["attribution"])

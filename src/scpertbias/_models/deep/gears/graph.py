@@ -36,7 +36,7 @@ class PerturbationGraph:
 
 
 def both_ways(net: pd.DataFrame) -> pd.DataFrame:
-    """Return a net that holds each pair once with both directions; one that has both already is left as it is."""
+    """Add the reverse edges to a net with each pair once; a net with both directions is not changed."""
     reverse = net.rename(columns={"source": "target", "target": "source"})[list(net.columns)]
     pairs = set(zip(net["source"], net["target"], strict=True))
     if any((b, a) in pairs for a, b in pairs if a != b):
@@ -45,7 +45,7 @@ def both_ways(net: pd.DataFrame) -> pd.DataFrame:
 
 
 def edges_between(net: pd.DataFrame, nodes: Sequence[str]) -> Edges:
-    """Return the edges of a net that join two of the nodes; a loop is the model's own affair."""
+    """Return the edges of a net between two of the nodes, without loops."""
     position = {name: i for i, name in reversed(list(enumerate(nodes)))}
     source, target = net["source"].map(position), net["target"].map(position)
     between = (source.notna() & target.notna() & (source != target)).to_numpy()
@@ -62,8 +62,8 @@ def perturbation_graph(
 ) -> PerturbationGraph:
     """Make the graph over the genes of the perturbations that are used; ``trained`` ones have training cells.
 
-    A gene's embedding is learned if it, or a gene that hears it, is perturbed in training. A perturbed gene that hears
-    only embeddings that are not learned cannot be predicted.
+    The embedding of a gene is learned if the gene, or one that receives its messages, is perturbed in training. A
+    perturbed gene that receives messages from untrained embeddings only is not predicted.
     """
     nodes = tuple(sorted({gene for genes, ok in zip(targets, used, strict=True) if ok for gene in genes}))
     position = {name: i for i, name in enumerate(nodes)}

@@ -1,4 +1,4 @@
-"""The model of cell-gears, driven directly: no files, no downloads, and a batch is what it reads and no more."""
+"""The model of cell-gears, called directly, without files and downloads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ N_DE = 20
 
 
 class Label(str):
-    """A label whose place in a set is the same in every process: the loss adds perturbations in that order."""
+    """A label with a fixed position in a set: the loss adds perturbations in that order."""
 
     __slots__ = ("rank",)
     rank: int
@@ -144,7 +144,7 @@ def _parts(nodes: Sequence[Sequence[int]], size: int) -> list[Sequence[Sequence[
 
 
 class GearsLearner:
-    """What GEARS is trained on: batches of all training cells, each with a control cell drawn once."""
+    """Training data of GEARS: batches of all training cells, each with one control cell."""
 
     def __init__(
         self, network: Network, cells: TrainingCells, graph: PerturbationGraph, *, batch_size: int, partner: IntArray
@@ -166,7 +166,7 @@ class GearsLearner:
         self.changed = most_changed(cells)
 
     def batches(self, rng: np.random.Generator) -> list[list[IntArray]]:
-        """Shuffle the training cells; the last batch is left out where it is not full, as upstream does."""
+        """Shuffle the training cells; an incomplete last batch is dropped, as in cell-gears."""
         order = rng.permutation(self.train)
         whole = len(order) - len(order) % self.batch_size
         return [[order[i : i + self.batch_size]] for i in range(0, whole, self.batch_size)]

@@ -30,14 +30,14 @@ AT_LEAST_1 = ("epochs", "batch_size", "max_genes", *SIZES, "n_control_cells", "n
 
 
 def stored_as(key: str, *, checkpoint: Any = None, **_: Any) -> str:
-    """Return the name of the results: without a checkpoint it says that this is not the foundation model."""
+    """Return the name of the results; without a checkpoint it is marked as not pretrained."""
     if checkpoint is not None or not isinstance(key, str) or not key or key.endswith(NO_PRETRAINING):
         return key
     return key + NO_PRETRAINING
 
 
 def check(*, lr: float, missing_target: str, attribution: str, d_model: int, n_heads: int, **params: Any) -> None:
-    """Refuse parameters that are not known or out of range."""
+    """Refuse parameters that are unknown or out of range."""
     _validate.choice(missing_target, MISSING_TARGET, argument="missing_target")
     _validate.choice(attribution, ATTRIBUTIONS, argument="attribution")
     params |= {"d_model": d_model, "n_heads": n_heads}
@@ -50,13 +50,13 @@ def check(*, lr: float, missing_target: str, attribution: str, d_model: int, n_h
         msg = f"`lr` is {lr!r}; it must be positive."
         raise ValueError(msg)
     if d_model % n_heads:
-        msg = f"`d_model` is {d_model} and `n_heads` {n_heads}; each head has the same share of the width."
+        msg = f"`d_model` is {d_model} and `n_heads` {n_heads}; the width must be a multiple of the number of heads."
         raise ValueError(msg)
 
 
 @model(
     "scgpt",
-    unseen="by the token of its target; nothing where the vocabulary lacks it, or nothing has trained it",
+    unseen="from the token of its target; no prediction if the vocabulary lacks it or it is untrained",
     needs=("cells",),
     attribution="gradient × embedding of the most variable output gene, |Σ_d E_gd ∂ŷ/∂E_gd|",
     citation="Cui et al. 2024",
@@ -95,30 +95,30 @@ def fit_scgpt(
     key_added: str = "scgpt",
     copy: bool = False,
 ) -> AnnData | None:
-    """Fine-tune scGPT on cells: the model of the scgpt package itself, from a published checkpoint or from scratch.
+    """Fine-tune scGPT on cells, from a published checkpoint or from scratch.
 
-    Every gene is a token with a value; the perturbed gene's token carries a flag. A control cell goes in, a perturbed
-    cell comes out. Without a checkpoint the model learns from this screen alone. Then it is not the foundation model,
-    and ``(no pretraining)`` is part of its name wherever it appears. It needs the extra, and scgpt without its own
-    dependencies: ``pip install 'scpertbias[scgpt]'``, then ``pip install --no-deps scgpt==0.2.4``.
+    Every gene is a token with a value, and the token of the perturbed gene has a flag. The model predicts a perturbed
+    cell from a control cell. Without a checkpoint, it learns from this screen alone. This is not the foundation model,
+    and its name contains ``(no pretraining)``. It needs the extra, and scgpt without its dependencies: ``pip install
+    'scpertbias[scgpt]'``, then ``pip install --no-deps scgpt==0.2.4``.
 
     Parameters
     ----------
     adata
         Cells (log-normalized). Profiles are refused.
     checkpoint
-        Folder with ``args.json``, ``best_model.pt`` and ``vocab.json``, as scGPT publishes them; nothing in it is
-        executed. It brings its own sizes.
+        Folder with ``args.json``, ``best_model.pt`` and ``vocab.json``, as published by scGPT; no code in it is
+        executed. It defines the sizes.
     epochs
-        Passes over the training cells. The epoch with the smallest validation loss is kept, and training stops after 5
-        epochs that were no better; without validation perturbations the last one is kept.
+        Number of passes over the training cells. The epoch with the smallest validation loss is kept, and training
+        stops after 5 epochs without improvement. Without validation perturbations, the last epoch is kept.
     batch_size
-        Cells of a training step. Their gradients are added up in parts that fit in memory.
+        Cells per training step. Gradients are accumulated in parts that fit in memory.
     lr
-        Learning rate, times 0.9 after each epoch.
+        Learning rate, multiplied by 0.9 after each epoch.
     max_genes
-        With more genes each training cell shows a random part of them, the perturbed ones always among them.
-        Predictions are of all genes at once.
+        With more genes, each training cell contains a random subset that includes the perturbed genes. Predictions use
+        all genes at once.
     d_model
         Width of the model, and of its feed-forward layers.
     n_layers
@@ -126,24 +126,24 @@ def fit_scgpt(
     n_heads
         Number of attention heads.
     missing_target
-        A perturbed gene that is not measured: ``"token"`` enters it as one more flagged token of value 0, which scGPT
-        itself does not do; ``"skip"`` leaves its perturbation out of training and predicts nothing for it, as scGPT
-        does. Perturbations of a gene outside the vocabulary are left out in any case. From scratch, a held-out target
-        that is not measured has a token that nothing has trained: then nothing is predicted either.
+        Treatment of a perturbed gene that is not measured. ``"token"``: one more flagged token of value 0 (unlike
+        scGPT). ``"skip"``: its perturbation is left out, as in scGPT. Perturbations of a gene outside the vocabulary
+        are always left out. From scratch, a held-out target that is not measured has an untrained token and is not
+        predicted.
     n_control_cells
-        Control cells that a prediction averages over: the same for every perturbation, from each of the ``batch_key`` its
-        share. What the choice of cells does to the input is taken out by a regression of each gene on its input.
+        Number of control cells that a prediction averages over: the same for every perturbation, in proportion from
+        each batch. The effect of their choice is removed by a regression of each gene on its input.
     attribution
         ``"gradient_x_embedding"``: for each gene the sum over dimensions of embedding times gradient (its size).
         ``"gradient_norm"``: the norm of the gradient. Both of the output gene that varies most over perturbations.
     n_attribution_cells
-        Control cells that an attribution averages over.
+        Number of control cells that an attribution averages over.
     device
-        ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; by default the GPU if there is one.
+        ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; by default the GPU if available.
     checkpoint_dir
-        Folder that keeps the state after every epoch; nothing is written otherwise.
+        Folder for the state after every epoch; by default nothing is written.
     resume
-        Whether to go on from ``checkpoint_dir``. Other data or parameters than those it was made with are refused.
+        Whether to continue from ``checkpoint_dir``. It must have been made with the same data and parameters.
     %(cells)s
     %(rng)s With ``checkpoint_dir`` it must be a seed.
     %(key_added)s Without ``checkpoint`` followed by ``" (no pretraining)"``.
@@ -154,12 +154,12 @@ def fit_scgpt(
     %(stored)s Sets the following fields (``key`` is ``key_added``, and without a checkpoint ``' (no pretraining)'`` after it):
 
     ``adata.layers[key]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Predicted expression; every row is that of its perturbation, NaN where it cannot be predicted.
+        Predicted expression; every row is the prediction for its perturbation, or NaN.
     ``adata.varm[key]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Attribution, genes × perturbations; NaN for the control and where there is no prediction.
+        Attribution, genes × perturbations; NaN for the control and without a prediction.
     ``adata.uns['scpertbias']['models'][key]`` : :class:`dict`
         All parameters; ``history`` (see :func:`scpertbias.get.history`); ``unpredicted`` and
-        ``cannot_predict_reason``; ``monte_carlo`` (for each perturbation the standard error over genes that comes of
+        ``cannot_predict_reason``; ``monte_carlo`` (for each perturbation, the standard error over genes due to
         averaging over some control cells only); ``tensors`` (of the checkpoint: loaded, untrained, unused);
         ``genes_outside_vocabulary``; ``output_gene`` (the gene whose gradient is attributed) and ``output_gene_ties``.
 
@@ -168,17 +168,16 @@ def fit_scgpt(
     ImportError
         If torch or scgpt is not installed.
     ValueError
-        If ``adata`` holds profiles, values are on the wrong scale, no control is found, no perturbation has training
-        cells, the checkpoint does not fit, or the state in ``checkpoint_dir`` belongs to other data.
+        If ``adata`` contains profiles, values are on the wrong scale, no control is recognized, no perturbation has
+        training cells, the checkpoint does not fit, or the state in ``checkpoint_dir`` belongs to other data.
     FloatingPointError
         If the loss is not finite.
 
     Notes
     -----
-    As in scGPT's perturbation tutorial of 2024: mean squared error over genes, no dropout, Adam, gradients clipped at
-    norm 1, the last partial batch left out, a control cell drawn once for each perturbed cell (here of the same
-    stratum), control cells trained to stay as they are, half precision on a GPU. :doc:`/scgpt` puts the
-    sources side by side.
+    As in the perturbation tutorial of scGPT of 2024: mean squared error over genes, no dropout, Adam, gradients clipped
+    at norm 1, an incomplete last batch dropped, one control cell for each perturbed cell (here from the same batch),
+    control cells trained to remain unchanged, half precision on a GPU. :doc:`/scgpt` compares the sources.
 
     References
     ----------
@@ -231,7 +230,7 @@ def fit_scgpt(
 
 
 def _read(checkpoint: str | os.PathLike[str], settings: dict[str, Any]) -> Checkpoint:
-    """Read a checkpoint; sizes asked for that are not its own are refused."""
+    """Read a checkpoint; other sizes than its own are refused."""
     content = read(checkpoint)
     differ = [
         f"{name}={settings[name]}, the checkpoint has {getattr(content.sizes, name)}"
@@ -239,6 +238,6 @@ def _read(checkpoint: str | os.PathLike[str], settings: dict[str, Any]) -> Check
         if settings[name] not in (default, getattr(content.sizes, name))
     ]
     if differ:
-        msg = f"`checkpoint` brings its own sizes: {'; '.join(differ)}. Leave them out."
+        msg = f"`checkpoint` defines other sizes: {'; '.join(differ)}. Leave them out."
         raise ValueError(msg)
     return content

@@ -1,4 +1,4 @@
-"""The real scgpt, imported beside a torch that its dependencies cannot load."""
+"""Import of scgpt with a torch that its dependencies cannot load."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ DEAD: dict[str, dict[str, Any]] = {
 
 @cache
 def scgpt_model() -> ModuleType:
-    """Return scgpt's module ``scgpt.model``, or say how to install it.
+    """Return the module ``scgpt.model``; the error contains the installation command.
 
-    torchtext, IPython and datasets are imported by scgpt, but the model uses none of them, and no torchtext can be
-    loaded beside a current torch. Whichever of them cannot be imported has a stand-in while scgpt is imported. Then the
-    modules of scgpt that saw one are forgotten too: an ``import scgpt`` elsewhere does what it would have done.
+    scgpt imports torchtext, IPython and datasets, but the model does not use them, and torchtext cannot be loaded with
+    current torch. Placeholders replace those that cannot be imported, while scgpt is imported. Modules of scgpt that
+    used a placeholder are then removed, so that ``import scgpt`` elsewhere is not affected.
     """
     before = set(sys.modules)
     with _restore_logger(logging.getLogger("scGPT")), imports_leave_no_trace(), _stand_ins() as used:
         try:
             scgpt = importlib.import_module("scgpt.model")
         except ImportError as err:
-            msg = f"scGPT cannot be imported ({err}). Its own dependencies are left out on purpose. Run: {INSTALL['scgpt']}"
+            msg = f"scGPT cannot be imported ({err}). It is installed without its dependencies. Run: {INSTALL['scgpt']}"
             raise ImportError(msg) from err
     if used:
         for name in set(sys.modules) - before:

@@ -1,4 +1,4 @@
-"""What scGPT is trained on: a control cell in, a perturbed cell out."""
+"""Training data of scGPT: control cell in, perturbed cell out."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 class ScgptLearner:
-    """Pairs of a perturbed cell and a control cell of its stratum, drawn once; a control cell is its own, as upstream.
+    """Pairs of a perturbed cell and a random control cell of its stratum; a control cell is its own partner.
 
-    Cells of perturbations that the model cannot read (``tokens.cannot``) are left out. Each cell shows a random part of
-    its genes, which depends on the epoch and the cell alone: however a batch is cut, its loss is the same.
+    Cells of perturbations that the model cannot read (``tokens.cannot``) are left out. Each cell contains a random
+    subset of its genes, which depends on the epoch and the cell only, so that the loss does not depend on the division
+    into parts.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class ScgptLearner:
         self.val_seed, self.epoch_seed = (int(seed) for seed in rng.integers(2**62, size=2))
 
     def batches(self, rng: np.random.Generator) -> list[list[IntArray]]:
-        """Shuffle the training cells; the last batch is left out where it is not full, as upstream does."""
+        """Shuffle the training cells; an incomplete last batch is dropped, as in scGPT."""
         self.epoch_seed = int(rng.integers(2**62))
         order = rng.permutation(self.train)
         whole = len(order) - len(order) % self.batch_size

@@ -1,4 +1,4 @@
-"""scGPT's own model, and what it says of some sequences."""
+"""The model of scGPT, and its output for sequences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model predicts for a perturbation: the average over control cells, and how far off so few of them are."""
+"""Predictions of scGPT: the average over control cells, and its standard error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .tokens import Tokens, whole_cells
 
 
 def choose_controls(stratum: IntArray, n: int) -> IntArray:
-    """Choose n of the control cells, from each stratum its share of them: the first ones.
+    """Choose the first n control cells, in proportion from each stratum.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def choose_controls(stratum: IntArray, n: int) -> IntArray:
 
 @dataclass(frozen=True)
 class Average:
-    """Average of each gene over all control cells as some of them tell it, and its standard error."""
+    """Average of each gene over all control cells, estimated from some of them, and its standard error."""
 
     mean: FloatArray
     error: FloatArray

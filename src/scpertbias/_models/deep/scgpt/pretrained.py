@@ -1,4 +1,4 @@
-"""A published scGPT model: its folder read and checked, its weights put into the model."""
+"""Published scGPT models: reading and checking a folder, and loading weights."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class TensorAccount:
-    """What became of every tensor: names loaded, names of the model that start untrained, names of the file not used."""
+    """Account of the tensors: loaded, untrained, and unused names."""
 
     loaded: list[str]
     untrained: list[str]
@@ -62,13 +62,11 @@ class TensorAccount:
 
 
 def read(checkpoint: str | os.PathLike[str]) -> Checkpoint:
-    """Read a folder as scGPT publishes them; nothing in it is executed."""
+    """Read a folder as published by scGPT; no code in it is executed."""
     folder = Path(checkpoint)
     missing = [name for name in (ARGS, WEIGHTS, VOCAB) if not (folder / name).is_file()]
     if missing:
-        msg = (
-            f"`checkpoint`: {str(folder)!r} holds no {', '.join(missing)}; a folder as scGPT publishes them is needed."
-        )
+        msg = f"`checkpoint`: {str(folder)!r} holds no {', '.join(missing)}; pass a folder as published by scGPT."
         raise ValueError(msg)
     vocab = _vocabulary(folder / VOCAB)
     sizes, tensors = _sizes(folder / ARGS), _tensors(folder / WEIGHTS)
@@ -123,22 +121,22 @@ def _tensors(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as err:  # damaged files raise errors of zip, of pickle, of tensors
         msg = (
-            f"`checkpoint`: {path.name} cannot be read as tensors alone ({one_line(err)[:200]}). It is cut short, or "
-            "holds other things, which are never unpickled: that would run whatever code the file holds."
+            f"`checkpoint`: {path.name} cannot be read as tensors ({one_line(err)[:200]}). The file is incomplete, or "
+            f"contains other objects, which are not loaded because they could run code."
         )
         raise ValueError(msg) from err
     others = (
         [] if not isinstance(state, dict) else [str(k) for k, v in state.items() if not isinstance(v, torch.Tensor)]
     )
     if not isinstance(state, dict) or not state or others:
-        what = f"{others[:5]} that are no tensors" if others else f"a {type(state).__name__}"
+        what = f"{others[:5]} that are not tensors" if others else f"a {type(state).__name__}"
         msg = f"`checkpoint`: {path.name} holds {what}; a state dict, names to tensors, is expected."
         raise ValueError(msg)
     return {str(name).replace("Wqkv.", "in_proj_"): tensor for name, tensor in state.items()}
 
 
 def load(model: Any, checkpoint: Checkpoint) -> TensorAccount:
-    """Put the pretrained tensors into the model; one that is missing or of another shape is an error that names it."""
+    """Load the pretrained tensors into the model; a missing tensor or another shape is an error."""
     import torch
 
     own = model.state_dict()

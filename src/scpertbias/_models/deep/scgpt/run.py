@@ -1,4 +1,4 @@
-"""scGPT from start to end: vocabulary, training, predictions, attributions."""
+"""scGPT: vocabulary, training, predictions, attributions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SCRATCH = "trained from scratch on this screen: not the pretrained foundation mo
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What is trained on what: settings, cells, vocabulary, tokens and sizes."""
+    """Plan of a training: settings, cells, vocabulary, tokens and sizes."""
 
     settings: Mapping[str, Any]
     cells: TrainingCells
@@ -55,15 +55,15 @@ class TrainingPlan:
 def plan_training(
     settings: Mapping[str, Any], cells: TrainingCells, checkpoint: Checkpoint | None, *, seed: int, device: Any
 ) -> TrainingPlan:
-    """Look up all genes and targets, and say which have no token."""
+    """Look up all genes and targets, and report those without a token."""
     screen = cells.screen
     vocab = vocabulary(screen.symbols, screen.targets) if checkpoint is None else checkpoint.vocabulary
     tokens = tokens_of(screen.symbols, screen.names, screen.targets, vocab, missing_target=settings["missing_target"])
     if tokens.unknown_genes:
         warn(
             f"{len(tokens.unknown_genes)} of {len(tokens.genes)} genes are outside the vocabulary of the checkpoint "
-            f"({some(tokens.unknown_genes)}): they enter as <pad>, as in scGPT's tutorial, and have no attribution. Are "
-            "gene symbols used? See gene_symbols=."
+            f"({some(tokens.unknown_genes)}): they are replaced by <pad>, as in the tutorial of scGPT, and have no "
+            f"attribution. Check that names are gene symbols (gene_symbols=)."
         )
     longest = max(map(len, tokens.columns))
     if longest > settings["max_genes"]:
@@ -79,7 +79,7 @@ def plan_training(
 
 
 def _untrained(cells: TrainingCells, tokens: Tokens) -> dict[str, str]:
-    """Say of which perturbations from scratch a token is never trained: a target that is neither measured nor perturbed."""
+    """Return perturbations with an untrained token: a target that is neither measured nor perturbed."""
     screen = cells.screen
     trained_genes = {gene for genes, n in zip(screen.targets, cells.problem.n, strict=True) if n for gene in genes}
     trained_genes |= set(screen.symbols.tolist())
@@ -91,7 +91,7 @@ def _untrained(cells: TrainingCells, tokens: Tokens) -> dict[str, str]:
     if reasons:
         warn(
             f"{len(reasons)} perturbations have a target {UNTRAINED} ({some(reasons)}): without pretraining its token "
-            "is the draw of the first weights, so they cannot be predicted."
+            f"is random, so they are not predicted."
         )
     return reasons
 
@@ -104,7 +104,7 @@ def _sizes(settings: Mapping[str, Any]) -> Sizes:
 def run(
     plan: TrainingPlan, *, checkpoint_dir: str | os.PathLike[str] | None, resume: bool
 ) -> tuple[Solution, dict[str, Any], dict[str, Any]]:
-    """Train, predict and attribute; return what is stored, the parameters in full, and what else is said."""
+    """Train, predict and attribute; return stored values, all parameters, and further entries of the record."""
     settings, cells = plan.settings, plan.cells
     identity = {
         **cells.fingerprint,
@@ -132,7 +132,7 @@ def run(
             rng=draw,
         )
         if not len(learner.val):
-            info("there are no validation perturbations to stop early by: the last epoch is kept")
+            info("no validation perturbations for early stopping: the last epoch is kept")
         schedule = Schedule(settings["epochs"], settings["lr"], autocast=True, **TRAINING)
         history = train(learner, schedule, rng=shuffle, device=plan.device, folder=folder, name="scGPT")
     solution, more = _solve(plan, module)
@@ -199,10 +199,10 @@ def _attributions(plan: TrainingPlan, module: Any, predictable: list[int], gene:
 
 
 def _note(plan: TrainingPlan) -> str:
-    """Say what sets these predictions apart from those of the foundation model, and from scGPT's tutorial."""
+    """Return the differences from the foundation model, and from the tutorial of scGPT."""
     extra_tokens = zip(plan.cells.screen.names, plan.tokens.extra, strict=True)
     extra = sum(bool(ids) for name, ids in extra_tokens if name not in plan.cannot)
     parts = [SCRATCH] if plan.checkpoint is None else []
     if extra:
-        parts.append(f"{extra} perturbations of genes that are not measured enter as a token of their own")
+        parts.append(f"{extra} perturbations of unmeasured genes have an additional token")
     return "; ".join(parts)

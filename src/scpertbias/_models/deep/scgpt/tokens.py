@@ -1,4 +1,4 @@
-"""Genes as tokens: which token each gene and target has, and the sequences that the model reads."""
+"""Tokens of genes and targets, and the sequences for the model."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Sequences:
 def draw_genes(tokens: Tokens, perturbation: IntArray, max_genes: int, seeds: Iterable[Sequence[int]]) -> IntArray:
     """Draw the genes of each sequence, B × L columns in ascending order: its measured targets, and others at random.
 
-    Each cell has a seed of its own, so that what it shows does not depend on the cells beside it.
+    Each cell has its own seed, so that its genes do not depend on the other cells of a batch.
     """
     n_genes = len(tokens.genes)
     if n_genes <= max_genes:

@@ -1,0 +1,39 @@
+"""Pages of stored audits: of one, rendered again, or of several side by side."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .notes import UsageError
+
+
+def render_report(args: argparse.Namespace) -> int:
+    """Render the page of a stored audit again; return the exit code."""
+    from .._report import report
+    from .inputs import read_audit
+
+    out = args.out or args.file.with_suffix(".html")
+    _refuse_to_replace(out, force=args.force)
+    report(read_audit(args.file), out, title=args.title)
+    print(out)
+    return 0
+
+
+def render_comparison(args: argparse.Namespace) -> int:
+    """Write several audits side by side; return the exit code."""
+    from .._report import compare
+
+    _refuse_to_replace(args.out, force=args.force)
+    if len(args.audits) < 2:
+        msg = "a comparison needs two audits or more"
+        raise UsageError(msg)
+    compare(args.audits, args.out, names=args.names, title=args.title)
+    print(args.out)
+    return 0
+
+
+def _refuse_to_replace(out: Path, *, force: bool) -> None:
+    if out.exists() and not force:
+        msg = f"{out} exists; pass --force to replace it, or --out"
+        raise UsageError(msg)

@@ -1,0 +1,94 @@
+"""How often the audit answers yes where there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from mudata import MuData
+
+from .. import get
+from .._docs import docs
+from ._base import axes, finish
+
+WITHIN, ABOVE = "#0072B2", "#D55E00"
+
+
+@docs.dedent
+def calibration(
+    data: AnnData | MuData,
+    *,
+    question: str | Sequence[str] | None = None,
+    models: str | Sequence[str] | None = None,
+    ax: Axes | None = None,
+    palette: tuple[str, str] | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Any:
+    """Plot how often the audit answers yes on screens without effects, with intervals, next to the expected rate.
+
+    Lines are 95% intervals; where perturbations or gene sets are counted, the range over screens. A small vertical line is
+    the rate that is expected at most.
+
+    Parameters
+    ----------
+    data
+        What :func:`scpertbias.tl.calibrate` was run on, or an audit of the command line with ``--calibrate``.
+    question
+        Name or names of questions; by default all.
+    models
+        Name or names of models; by default all, ``""`` for questions about the data.
+    ax
+        Axes to draw in; by default a new figure.
+    palette
+        Colors of rates within and above what is expected.
+    figsize
+        Width and height in inches.
+    show
+        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+    return_fig
+        Whether to return the figure.
+
+    Returns
+    -------
+    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+
+    Raises
+    ------
+    KeyError
+        If a question or a model is not there.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.tl.calibrate(adata, n_screens=2, models=(), covariates=(), batch_key="bio_rep")
+    >>> ax = spb.pl.calibration(adata, show=False)
+    """
+    table = get.calibration(data, question=question, models=models)
+    within, above = palette or (WITHIN, ABOVE)
+    new, ax = ax is None, axes(ax, figsize, (6.4, 1.2 + 0.26 * len(table)))
+    rows = list(table.itertuples())
+    for y, row in enumerate(rows):
+        color = above if row.ci_low > row.nominal else within
+        ax.hlines(y, row.ci_low, row.ci_high, colors=color, linewidth=2)
+        ax.plot(row.rate, y, "o", color=color, markersize=6)
+        ax.vlines(row.nominal, y - 0.35, y + 0.35, colors="black", linewidth=1.2)
+    labels = [
+        " ".join(part for part in (row.question, row.model, row.metric) if part).replace("_", " ") for row in rows
+    ]
+    ax.set_yticks(range(len(rows)), labels, fontsize="small")
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_xlim(-0.02, 1.02)
+    n = int(np.max([row.n for row in rows], initial=0))
+    ax.set_xlabel(f"answered with yes, without effects ({n} screens)")
+    marks = (("within what is expected", within, "o"), ("above", above, "o"), ("expected at most", "black", "|"))
+    handles = [Line2D([], [], color=c, marker=m, linestyle="none", label=text) for text, c, m in marks]
+    ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.spines[["top", "right"]].set_visible(False)
+    return finish(ax, new=new, show=show, return_fig=return_fig)

@@ -1,0 +1,224 @@
+"""How often does the audit answer yes where there is nothing? It audits itself on the screen's own control cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import joblib
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .. import _moments, _store, _tables, _validate
+from .._core.null_screens import cells_to_copy, choose_perturbations, wilson
+from .._docs import docs
+from .._log import added, progress, quiet, warn
+from ._audit.audit import audit as run_audit
+from ._audit.jobs import number_of_workers
+from ._audit.prepare import prepare
+from ._audit.settings import AUTO, AuditSettings
+from ._calibration_questions import PERTURBATIONS, QUESTIONS, QuestionKey, answers
+
+BY = ("cells",)
+MODELS = ("no_change", "mean", "ridge")
+TOO_FEW = "too few control cells"
+
+
+@docs.dedent
+def calibrate(
+    adata: AnnData,
+    *,
+    by: Literal["cells"] = "cells",
+    n_screens: int = 100,
+    max_cells: int = 20_000,
+    n_jobs: int | None = None,
+    rng: int | np.random.Generator | None = 0,
+    copy: bool = False,
+    **audit: Any,
+) -> AnnData | None:
+    """Audit screens without effects, made of the control cells of this screen, and count how often each answer is yes.
+
+    In each batch, control cells take the labels of random cells of that batch, control and perturbations. So null screens
+    keep the ratio of perturbed to control cells, the sizes of the perturbations and the composition of the batches. Each
+    goes through the whole audit.
+
+    Parameters
+    ----------
+    adata
+        Cells, as :func:`scpertbias.tl.audit` takes them.
+    by
+        Null perturbations are random ``"cells"`` of the control.
+    n_screens
+        Null screens; 0 of 100 shows that a rate is below 3.7%%, 0 of 20 that it is below 16%%.
+    max_cells
+        At most so many control cells take labels, drawn at random.
+    n_jobs
+        Null screens that are audited at once, each in a process of its own; by default as for
+        :func:`scpertbias.tl.audit`. No result depends on it.
+    %(rng)s
+    %(copy)s
+    **audit
+        Arguments of :func:`scpertbias.tl.audit`, as for the screen itself. By default the models ``no_change``, ``mean`` and
+        ``ridge``.
+
+    Returns
+    -------
+    %(stored)s Sets the following field:
+
+    %(field_calibration)s
+
+    Raises
+    ------
+    ValueError
+        If an argument is not known, or the audit cannot read the cells.
+
+    Notes
+    -----
+    All null screens share the control cells: the rate is that of this control, not of the method.
+
+    A model nearer to the control is nearer to the truth of a null screen. So "better than the mean" by a plain score is no
+    evidence without a specific gain.
+
+    Examples
+    --------
+    >>> import scpertbias as spb
+    >>> adata = spb.ds.papalexi_2021()
+    >>> spb.tl.calibrate(adata, n_screens=2, models=("mean",), covariates=(), batch_key="bio_rep")
+    >>> spb.get.calibration(adata, question="response_known")["n"].tolist()
+    [2]
+    """
+    _validate.choice(by, BY, argument="by")
+    if n_screens < 1:
+        msg = f"`n_screens` is {n_screens}; it must be 1 or more."
+        raise ValueError(msg)
+    if _store.profiles_record(adata) is not None:
+        msg = "`adata` holds profiles; null screens are made of cells."
+        raise TypeError(msg)
+    settings = {**audit, "n_random": 0, "regimes": ("full",), "n_jobs": 1, "models": audit.get("models", MODELS)}
+    table = calibration_table(adata, settings, by=by, n_screens=n_screens, max_cells=max_cells, n_jobs=n_jobs, rng=rng)
+    adata = adata.copy() if copy else adata
+    _store.put(adata, calibration=table)
+    added("'calibration', a row for each question (adata.uns['scpertbias'])")
+    return adata if copy else None
+
+
+def calibration_table(
+    adata: AnnData,
+    settings: Mapping[str, Any],
+    *,
+    by: str,
+    n_screens: int,
+    max_cells: int,
+    n_jobs: int | None,
+    rng: int | np.random.Generator | None,
+) -> pd.DataFrame:
+    """Return the table of :func:`calibrate`; ``settings`` are the arguments of the audits."""
+    maker = null_screens_of(adata, settings, max_cells=max_cells, rng=rng)
+    if maker is None:
+        warn(f"The audit cannot be calibrated: {TOO_FEW}.")
+        row = {"question": "screen", "model": "", "metric": "", "by": by, "n": 0, "note": TOO_FEW}
+        return pd.DataFrame([row]).reindex(columns=_tables.columns("calibration")).astype({"flag": "boolean"})
+    seeds = [int(seed) for seed in np.random.default_rng(rng).integers(2**32, size=n_screens)]
+    pool = joblib.Parallel(n_jobs=number_of_workers(n_jobs), return_as="generator")
+    results = pool(joblib.delayed(_answers)(maker, seed) for seed in seeds)
+    return _rates(list(progress("null screens", n_screens, items=results)), by)
+
+
+@dataclass(frozen=True)
+class NullScreens:
+    """What null screens are made of: the control cells, and the cells whose labels they take.
+
+    ``cells`` are the control cells (m), ``control`` their places among all n cells, ``pool`` says which of these have labels
+    to take, ``batch`` and ``labels`` (n,) are theirs. ``settings`` are the arguments of the audits.
+    """
+
+    cells: AnnData
+    control: np.ndarray[Any, np.dtype[np.int64]]
+    pool: np.ndarray[Any, np.dtype[np.bool_]]
+    batch: np.ndarray[Any, np.dtype[np.int64]]
+    labels: np.ndarray[Any, np.dtype[np.object_]]
+    groupby: str
+    settings: Mapping[str, Any]
+
+    def make(self, seed: int) -> AnnData:
+        """Make a null screen; it shares the values with the cells."""
+        copied = cells_to_copy(self.control, self.pool, self.batch, np.random.default_rng(seed))
+        null = _store.light(self.cells, self.settings.get("layer"))
+        null.obs[self.groupby] = self.labels[copied].astype(str)
+        return null
+
+
+def null_screens_of(
+    adata: AnnData, settings: Mapping[str, Any], *, max_cells: int, rng: int | np.random.Generator | None
+) -> NullScreens | None:
+    """Take the control cells of a screen; None where there are too few for null screens."""
+    audit = AuditSettings(**{key: value for key, value in settings.items() if key not in ("models", "model_params")})
+    data = audit.data
+    if audit.batch_key == AUTO:
+        with quiet():
+            record = _store.profiles_record(prepare(adata, [], None, audit).profiles) or {}
+        data["batch_key"] = [str(column) for column in record.get("adopted_columns", [])] or None
+    light = _store.light(adata, audit.layer)
+    codes, _, _ = _moments.cell_codes(light, {**data, "split_key": ""})
+    batch, _ = _validate.batch_codes(light, data["batch_key"])
+    codes = np.where(batch < 0, -1, codes)
+    control = np.flatnonzero(codes == 0)
+    generator = np.random.default_rng(rng)
+    used = np.sort(generator.choice(control, max_cells, replace=False)) if len(control) > max_cells else control
+    n_cells = np.bincount(codes[codes > 0], minlength=int(codes.max(initial=0)) + 1)[1:]
+    chosen = choose_perturbations(n_cells.astype(np.float64), float(len(control)), len(used))
+    if not len(chosen):
+        return None
+    cells = light[used].to_memory()
+    cells.obs = cells.obs.drop(columns=audit.split_key, errors="ignore")  # control cells are of one split
+    return NullScreens(
+        cells=cells,
+        control=used,
+        pool=(codes == 0) | np.isin(codes, chosen + 1),
+        batch=batch,
+        labels=light.obs[audit.groupby].astype(str).to_numpy(object),
+        groupby=audit.groupby,
+        settings={**settings, "batch_key": data["batch_key"]},
+    )
+
+
+def _answers(maker: NullScreens, seed: int) -> dict[QuestionKey, float]:
+    """Make a null screen, audit it, and return what the audit answers."""
+    with quiet():
+        return answers(run_audit(maker.make(seed), **{**maker.settings, "rng": seed % 2**31}))
+
+
+def _place(key: QuestionKey) -> int:
+    return list(QUESTIONS).index(key.question)
+
+
+def _rates(screens: list[dict[QuestionKey, float]], by: str) -> pd.DataFrame:
+    """Return how often each question was answered with yes, with the interval of Wilson, or the range over screens."""
+    keys = sorted(dict.fromkeys(one for screen in screens for one in screen), key=_place)
+    rows = []
+    for one in keys:
+        question = QUESTIONS[one.question]
+        values = np.array([screen[one] for screen in screens if one in screen])
+        rate, n = float(values.mean()), len(values)
+        low, high = wilson(float(values.sum()), n)
+        if question.counts == PERTURBATIONS:
+            low, high = (float(end) for end in np.quantile(values, [0.025, 0.975]))
+        rows.append(
+            {
+                "question": one.question,
+                "model": one.model,
+                "metric": one.metric,
+                "by": by,
+                "n": n,
+                "rate": rate,
+                "ci_low": low,
+                "ci_high": high,
+                "nominal": question.nominal,
+                "flag": low > question.nominal,
+                "note": question.sentence,
+            }
+        )
+    table = pd.DataFrame(rows, columns=_tables.columns("calibration"))
+    return table.astype({"flag": "boolean"})
