@@ -265,7 +265,7 @@ def large_audit(small_audit):
             one = single[single["perturbation"] == single["perturbation"].iloc[0]]
             many = one.loc[one.index.repeat(len(names))].reset_index(drop=True)
             many["perturbation"] = names * len(one)
-            for column in many.select_dtypes("float").columns:
+            for column in many.select_dtypes("float").columns.drop("target", errors="ignore"):
                 many[column] *= rng.lognormal(0, 0.3, len(many))
             table = pd.concat([table[table["perturbation"] == ""], many], ignore_index=True)
         tables[name] = table
