@@ -75,7 +75,7 @@ def _with_cells_needed(rows: pd.DataFrame, needed: pd.DataFrame | None) -> tuple
         texts = {r["perturbation"]: _cells(r) for r in part.to_dict("records")}
         rows = rows.assign(**{name: rows["perturbation"].map(texts).fillna("")})
         tip_words = f"Cells for a reproducibility of {target:g} (95% CI), with the control cells as they are"
-        facts.append({**tip(name, f"cells for {target:g}"), "tip": tip_words})
+        facts.append({**tip(name, f"cells to reach {target:g}"), "tip": tip_words})
     return rows, facts
 
 

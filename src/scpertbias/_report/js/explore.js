@@ -111,7 +111,7 @@ function fill(name) {
 function explore() {
   const name = state.get("p");
   if (!name || !canExplore(name)) { if (dialog.open) dialog.close(); return; }
-  if (!dialog.open) { dialog.showModal(); dialog.querySelector(".body").focus(); }
+  if (!dialog.open) { dialog.showModal(); byId("explore-name").focus(); }
   fill(name);
 }
 function move(by) {
