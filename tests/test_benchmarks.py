@@ -21,6 +21,7 @@ PARTS = (
     "audit",
     "backed",
     "cluster",
+    "export",
     "gears",
     "growth",
     "large",
@@ -300,3 +301,14 @@ def test_a_hundred_thousand_cells_that_stay_on_disk(benchmarks, tmp_path):
     scores = pd.read_csv(tmp_path / "audit" / "tables" / "scores.csv")
     assert set(scores["regime"]) == {"full", "no_mt", "no_mt_ribo", "regressed"}
     assert scores["l2"].notna().all()
+
+
+def test_export_makes_a_file_of_the_size_asked_for(benchmarks, tmp_path):
+    n_cells = benchmarks.export.make(tmp_path / "x.h5ad", 2e-3, size=(300, 60, 3))
+    again = spb.ds.simulate(300, 60, 3)
+    with h5py.File(tmp_path / "x.h5ad") as file:
+        assert file["X"].attrs["shape"].tolist() == [n_cells, 60]
+        last = file["X/data"][-again.layers["counts"].nnz :]
+    assert n_cells % 300 == 0
+    assert n_cells > 300
+    np.testing.assert_array_equal(last, again.layers["counts"].tocsr().data)

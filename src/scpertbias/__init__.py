@@ -20,7 +20,9 @@ else:  # type checkers would take any name for granted
         if name == "__version__":
             value = metadata.version("scpertbias")
         elif name in ("compare", "data_card", "report"):
-            value = getattr(import_module("._report", __name__), name)
+            from . import _report
+
+            value = getattr(_report, name)
         elif name in __all__:
             value = import_module(f".{name}", __name__)
         else:

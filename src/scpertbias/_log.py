@@ -62,7 +62,7 @@ _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Say nothing and warn of nothing for as long as this lasts, as where the same is done a hundred times."""
+    """Suppress messages and warnings for as long as this lasts."""
     token = _QUIET.set(True)
     try:
         yield

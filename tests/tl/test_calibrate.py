@@ -108,6 +108,8 @@ def test_table_and_choices(screen, nested):
             screen, n_screens=2, models=("mean", "no_change"), covariates=(), batch_key="batch", n_jobs=2, copy=True
         )
     pd.testing.assert_frame_equal(spb.get.calibration(again), table)
+    mdata = spb.tl.audit(calibrated, batch_key="batch", models=(), covariates=(), regimes=("full",), n_random=0)
+    pd.testing.assert_frame_equal(spb.get.calibration(mdata), table)
     by_model = table[(table["question"] == "better_than_mean") & (table["metric"] == "pearson_delta_perturbed")]
     assert by_model["rate"].tolist() == [1.0], "an offset from the mean is paid for, also where nothing responds"
     gain = table[(table["question"] == "specific_gain") & (table["model"] == "no_change")]

@@ -32,8 +32,8 @@ def export(args: argparse.Namespace) -> int:
             pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
         reading = _reading(args, normalize=holds_counts(adata, args.layer))
         say("auditing the screen")
-        given = {} if args.covariates is None else {"covariates": args.covariates}
-        mdata = tl.audit(adata, models=(), batch_key=batch_columns(args.batch), **reading, **given)
+        regressed = {} if args.covariates is None else {"covariates": args.covariates}
+        mdata = tl.audit(adata, models=(), batch_key=batch_columns(args.batch), **reading, **regressed)
         reading["batch_key"] = _store.root(mdata)["audit"]["batch_key"]
         reading["covariates"] = (_store.profiles_record(mdata["full"]) or {})["covariates"]
         say(f"writing {out}")

@@ -1,8 +1,7 @@
 """Any function as a metric: its baseline, its ceiling, its null and its interval, from the function alone.
 
-A function compares predicted with observed means of P perturbations (P x G), next to the control (G). Where it compares
-them with the control, prediction and truth are each given another half of the control: noise that both share gives no
-score.
+A function takes predicted and observed means of P perturbations (P x G) and the control (G). If it compares them with the
+control, prediction and truth are each given another half of it, so that common noise does not count as agreement.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ CALIBRATION = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95 % interval (Wilson); where perturbations or gene sets are counted, of the range over "
+            sentence="Lower end of the 95% interval (Wilson); where perturbations or gene sets are counted, of the range over "
             "screens.",
         ),
         CI_HIGH,

@@ -53,7 +53,7 @@ def calibrate(
     n_screens
         Null screens; 0 of 100 shows that a rate is below 3.7%%, 0 of 20 that it is below 16%%.
     max_cells
-        At most so many control cells take labels, drawn at random.
+        Maximum number of control cells that take labels, drawn at random.
     n_jobs
         Null screens that are audited at once, each in a process of its own; by default as for
         :func:`scpertbias.tl.audit`. No result depends on it.
@@ -76,9 +76,11 @@ def calibrate(
 
     Notes
     -----
+    An audit of these cells afterwards takes the table over, and its report states the rate with each verdict.
+
     All null screens share the control cells: the rate is that of this control, not of the method.
 
-    A model nearer to the control is nearer to the truth of a null screen. So "better than the mean" by a plain score is no
+    A model nearer to the control is nearer to the truth of a null screen. So "better than the mean" by a plain score is not
     evidence without a specific gain.
 
     Examples

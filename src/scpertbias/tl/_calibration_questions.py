@@ -1,4 +1,4 @@
-"""What is asked of every null screen, and at which rate it may be answered with yes."""
+"""The questions of a calibration: their answers for one null screen, and the rate of yes that is expected at most."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import pytest
 
 import scpertbias as spb
 from scpertbias.tl._audit.jobs import Cache
-from scpertbias.tl._audit.one_training import CELLS, Training, content, fit_object, run_once, takes_seed, work_folder
+from scpertbias.tl._audit.one_training import CELLS, TrainingRun, content, fit_object, run_once, takes_seed, work_folder
 
 COMMAND = "train --cells {cells} --out {predictions}"
 
@@ -70,10 +70,10 @@ def test_a_command_that_writes_nothing(tmp_path):
     (tmp_path / "predictions.csv").touch()  # of an earlier training
     quiet = model(command=["true", "{cells}", "{predictions}"])
     with pytest.raises(ValueError, match=r"ended well, but wrote no predictions.csv \(see what it prints: .*log.txt\)"):
-        run_once(quiet, Training("full", "full", 0), None, tmp_path, table)
+        run_once(quiet, TrainingRun("full", "full", 0), None, tmp_path, table)
 
 
 def test_an_object_returns_a_table(tmp_path):
     spb.ds.papalexi_2021()[:5].write_h5ad(tmp_path / CELLS)
     with pytest.raises(ValueError, match="Plain.predict returned a NoneType; a DataFrame"):
-        fit_object(model(model=Plain()), Training("full", "full", 0), tmp_path / CELLS, ["STAT1"])
+        fit_object(model(model=Plain()), TrainingRun("full", "full", 0), tmp_path / CELLS, ["STAT1"])

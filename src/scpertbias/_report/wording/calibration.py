@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def calibrated(rate: float, low: float, high: float, n: int, *, or_stronger: bool) -> str:
-    """Return the sentence beside a verdict; ``or_stronger`` says that stronger verdicts count as well."""
+    """Return the sentence that a verdict carries; ``or_stronger`` says that stronger verdicts count as well."""
     verdict = "this verdict or a stronger one" if or_stronger else "this verdict"
     return (
         f"On your own control cells {verdict} is given in {100 * rate:.0f}% "

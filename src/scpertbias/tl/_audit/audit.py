@@ -12,6 +12,7 @@ from anndata import AnnData
 from mudata import MuData
 from threadpoolctl import threadpool_limits
 
+from ... import _store, _tables
 from ..._docs import docs
 from ..._keys import FULL
 from ..._labels import LabelMap, stored_map
@@ -226,6 +227,8 @@ def _run(
         scored = score_models(results, settings.n_top_genes)
         answers = ask_questions(results, settings)
         tables = make_tables(results, scored, answers, settings, failures)
+        # Null screens are audited before, on the cells: the report states their rates with the verdicts.
+        tables["calibration"] = _tables.read(adata, "calibration") if _store.has_table(adata, "calibration") else None
         store_results(mdata, results, tables, settings, notes)
     del screens, fits, results  # before regimes are added
     return add_regimes(mdata, plan, fit_on=settings.fit_on)

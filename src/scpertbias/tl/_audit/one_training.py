@@ -30,7 +30,7 @@ LARGEST_SCRIPT = 10e6
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingRun:
     """One training of a model: what it is called, on which genes, from which seed."""
 
     name: str
@@ -76,7 +76,7 @@ def work_folder(cache: Cache | None, model: str, name: str) -> Iterator[Path]:
     shutil.rmtree(folder_of_training, ignore_errors=True)
 
 
-def fit_object(model: ExternalModel, training: Training, cells: Path, perturbations: list[str]) -> pd.DataFrame:
+def fit_object(model: ExternalModel, training: TrainingRun, cells: Path, perturbations: list[str]) -> pd.DataFrame:
     """Fit a copy of an object, and let it predict."""
     one = deepcopy(model.model)
     try:
@@ -92,7 +92,7 @@ def fit_object(model: ExternalModel, training: Training, cells: Path, perturbati
 
 
 def run_once(
-    model: ExternalModel, training: Training, fold: int | None, folder: Path, perturbations: pd.DataFrame
+    model: ExternalModel, training: TrainingRun, fold: int | None, folder: Path, perturbations: pd.DataFrame
 ) -> AnnData | pd.DataFrame:
     """Run a command, and read what it wrote."""
     if model.command is None:

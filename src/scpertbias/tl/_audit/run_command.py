@@ -45,7 +45,7 @@ def run_command(
                 start_new_session=True,
             )
         except OSError as err:
-            msg = f"the command cannot be run: {err.strerror or err} ({_shown(words)})"
+            msg = f"the command cannot be run: {err.strerror or err} ({_as_text(words)})"
             raise ValueError(msg) from err
         try:
             code = process.wait(time_limit)
@@ -70,7 +70,7 @@ def filled(command: str | Sequence[str], values: Mapping[str, str], *, shell: bo
     return [PLACEHOLDER.sub(lambda match: values[match[1]], word) for word in words]
 
 
-def _shown(words: str | list[str]) -> str:
+def _as_text(words: str | list[str]) -> str:
     return words if isinstance(words, str) else shlex.join(words)
 
 

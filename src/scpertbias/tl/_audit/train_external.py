@@ -27,7 +27,7 @@ from .._external_model import ExternalModel
 from .by_regime import OTHER_SEED, Retrained
 from .cell_source import CellSource
 from .jobs import Arrays, Job, digest, run
-from .one_training import CELLS, Training, content, fit_object, run_once, takes_seed, work_folder
+from .one_training import CELLS, TrainingRun, content, fit_object, run_once, takes_seed, work_folder
 from .settings import AuditSettings
 
 
@@ -87,9 +87,9 @@ class Trainer:
     def train(self, model: ExternalModel) -> Trained:
         """Train a model in every regime, the one with all genes first."""
         seeded = takes_seed(model)
-        trainings = [Training(regime, regime, self._seed) for regime in self._plan.genes]
-        trainings += [Training(OTHER_SEED, FULL, self._seed + 1)] if seeded and model.second_seed else []
-        trainings += [Training(f"{RANDOM}_{i + 1}", f"{RANDOM}_{i + 1}", self._seed) for i in range(model.n_random)]
+        trainings = [TrainingRun(regime, regime, self._seed) for regime in self._plan.genes]
+        trainings += [TrainingRun(OTHER_SEED, FULL, self._seed + 1)] if seeded and model.second_seed else []
+        trainings += [TrainingRun(f"{RANDOM}_{i + 1}", f"{RANDOM}_{i + 1}", self._seed) for i in range(model.n_random)]
         tables: dict[str, dict[str, Any]] = {}
         failures = []
         with progress(f"trainings of {model.name}", len(trainings) * self._n_folds(model)) as bar:
@@ -115,7 +115,7 @@ class Trainer:
     def _n_folds(self, model: ExternalModel) -> int:
         return len(set(self._folds.values())) if model.folds else 1
 
-    def _train_once(self, model: ExternalModel, training: Training, bar: Any) -> dict[str, Any] | str:
+    def _train_once(self, model: ExternalModel, training: TrainingRun, bar: Any) -> dict[str, Any] | str:
         """Train on the split, or on every fold: row p of the predictions is that of a training that never saw p."""
         numbers = sorted(set(self._folds.values())) if model.folds else [None]
         jobs = [self._job(model, training, number) for number in numbers]
@@ -128,7 +128,7 @@ class Trainer:
             bar.update()
         return {"predictions": pd.concat(parts), "kind": kind, "cross_fitted": model.folds}
 
-    def _job(self, model: ExternalModel, training: Training, fold: int | None) -> Job:
+    def _job(self, model: ExternalModel, training: TrainingRun, fold: int | None) -> Job:
         key = (training.name, model.name, "split" if fold is None else str(fold))
         inputs = None
         if self._cache is not None:
@@ -143,7 +143,7 @@ class Trainer:
     def _keep(self, regime: str) -> BoolArray:
         return self._random[regime] if regime in self._random else self._plan.genes[regime]
 
-    def _work(self, model: ExternalModel, training: Training, fold: int | None, folder_of: Any) -> Arrays:
+    def _work(self, model: ExternalModel, training: TrainingRun, fold: int | None, folder_of: Any) -> Arrays:
         """Write the cells, train, read and check; a ValueError is why there are no predictions."""
         names = self._maker.table[PERTURBATION].astype(str)
         test = None if fold is None else (names.map(self._folds) == fold).to_numpy(bool)
