@@ -265,7 +265,7 @@ def large_audit(small_audit):
             one = single[single["perturbation"] == single["perturbation"].iloc[0]]
             many = one.loc[one.index.repeat(len(names))].reset_index(drop=True)
             many["perturbation"] = names * len(one)
-            for column in many.select_dtypes("float").columns:
+            for column in many.select_dtypes("float").columns.drop("target", errors="ignore"):
                 many[column] *= rng.lognormal(0, 0.3, len(many))
             table = pd.concat([table[table["perturbation"] == ""], many], ignore_index=True)
         tables[name] = table
@@ -298,7 +298,7 @@ def test_many_perturbations_and_ten_models(browser, large_audit, tmp_path):
     assert path.stat().st_size < MOST_BYTES * N_LARGE / 2_000
     explored = path.read_text(encoding="utf-8").split('"explore":')[1].split('"models":["')[0]
     assert len(explored.encode()) < 3e6 * N_LARGE / 2_000
-    assert len(to_json(large_audit).encode()) < 1.1 * MOST_BYTES * N_LARGE / 2_000
+    assert len(to_json(large_audit).encode()) < 20e6 * N_LARGE / 2_000
     start = time.perf_counter()
     page = opened(browser, path)
     page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))")

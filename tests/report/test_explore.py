@@ -60,11 +60,21 @@ def test_without_profiles_only_facts_remain(drawing):
     assert "knockdown" not in made["rows"]
 
 
-def test_cells_needed_are_shown_where_there_is_the_table(drawing):
-    first = drawing.tables["perturbations"]["perturbation"].iloc[0]
-    made = explore(drawing, pd.DataFrame({"perturbation": [first], "cells_for_80": [240]}))
-    assert any(fact["field"] == "cells_for_80" for fact in made["facts"])
-    assert made["rows"]["cells_for_80"][made["rows"]["perturbation"].index(first)] == 240
+def test_cells_needed_are_shown_for_every_target(drawing):
+    first, second, third = drawing.tables["perturbations"]["perturbation"].iloc[:3]
+    rows = [
+        ("perturbation", first, 0.8, 1_240, 900, 2_000, "more cells"),
+        ("perturbation", second, 0.8, 300, 200, pd.NA, "more cells"),
+        ("perturbation", third, 0.8, pd.NA, pd.NA, pd.NA, "more controls"),
+        ("screen", "", 0.8, 500, 400, 600, "more cells"),
+    ]
+    columns = ["level", "perturbation", "target", "n_needed", "ci_low", "ci_high", "status"]
+    made = explore(drawing, pd.DataFrame(rows, columns=columns))
+    texts = dict(zip(made["rows"]["perturbation"], made["rows"]["needed_0.8"], strict=True))
+    assert texts[first] == "1,240 (900–2,000)"
+    assert texts[second] == "300 (at least 200)"
+    assert texts[third] == "needs more controls"
+    assert made["facts"][-1]["title"] == "cells to reach 0.8"
 
 
 def test_no_perturbation_nothing_to_explore(drawing):

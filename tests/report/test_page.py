@@ -9,7 +9,8 @@ import pytest
 import scpertbias as spb
 from scpertbias import _store
 from scpertbias._report import report, to_json
-from scpertbias._report.page import digest, script
+from scpertbias._report.content import content
+from scpertbias._report.page import digest, render, script
 
 EVIL = "<img src=x onerror=alert(1)>"
 VOID = {"meta", "link", "img", "br", "hr", "input", "wbr"}
@@ -226,3 +227,11 @@ def test_the_hashes_are_those_of_what_the_page_holds(page):
     for tag in ("style", "script"):
         text = page.split(f"<{tag}>")[1].split(f"</{tag}>")[0]
         assert f"{tag}-src 'sha256-{digest(text)}'" in page
+
+
+def test_a_calibration_stands_with_its_verdict(audit, monkeypatch):
+    contents = content(audit)
+    contents["answer"][0] |= {"calibration": "This verdict is given in 1% of 100 screens."}
+    monkeypatch.setattr("scpertbias._report.page.content", lambda *_args, **_options: contents)
+    verdict = render(audit).split('id="answer-screen"')[1].split("</section>")[0]
+    assert "given in 1% of 100 screens" in verdict

@@ -39,12 +39,6 @@ def test_the_bar_reaches_the_share():
     assert shared(share=float("nan"))["picture"] == ""
 
 
-def test_calibration_is_passed_on():
-    verdict = {"name": "shared", "verdict": "no", "kind": "no_axis", "facts": {}, "calibration": "Given in 1%."}
-    (tile,) = strip({"answer": [verdict], "scorecard": pd.DataFrame()}, {})
-    assert tile["calibration"] == "Given in 1%."
-
-
 def test_severe_cautions_are_one_line():
     facts = {"fewest_controls": 12, "n_batches": 1, "n_genes": 30}
     cautions = [

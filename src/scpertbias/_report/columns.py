@@ -20,22 +20,13 @@ PERTURBATIONS = (
     *_of("perturbations", "top_genes"),
     *(replace(column, label="remark", form="aside") for column in _of("check", "detail")),
 )
-RESPONSE = _of(
-    "confounding",
-    *(
-        "axis",
-        "set_class",
-        "kind",
-        "share",
-        "typical",
-        "null",
-        "p",
-        "on_systematic",
-        "carriers",
-        "n_genes",
-        "top_genes",
-        "note",
-    ),
+RESPONSE = tuple(
+    replace(column, form="prose") if column.name == "carriers" else column
+    for column in _of(
+        "confounding",
+        *("axis", "set_class", "kind", "share", "typical", "null", "p", "on_systematic", "carriers", "n_genes"),
+        *("top_genes", "note"),
+    )
 )
 BALANCE = _of("balance", "column", "status", "share", "p", "untested", "n_levels", "within", "note")
 SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "note")

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._tables import TABLES
+from .._tables.power import MORE_CONTROLS, UNKNOWN
 from ..tl._effects import Effects
 from .charts.drawing import Drawing
 from .charts.spec import tip
+from .numbers import count, known
 from .packed import NOT_A_GENE, packed_numbers, packed_table
 from .wording.terms import LEADING, axis_name
 
@@ -28,7 +29,7 @@ FACTS = (
     ("knockdown", "its knock-down", "percent", "Reduction of its expression, from the mean log-normalized values"),
     ("target_z", "its z", "", "Log change divided by its standard error"),
 )
-HIDDEN = ("perturbation", "regime")
+STATUS = {UNKNOWN: "effect too weak", MORE_CONTROLS: "needs more controls"}
 
 
 def explore(d: Drawing, cells_needed: pd.DataFrame | None = None) -> dict[str, Any] | None:
@@ -64,14 +65,26 @@ def _knockdown(rows: pd.DataFrame, effects: Effects) -> np.ndarray:
 
 
 def _with_cells_needed(rows: pd.DataFrame, needed: pd.DataFrame | None) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    if needed is None or needed.empty or "perturbation" not in needed:
+    """Return the rows with the cells that each target of reproducibility takes, as text."""
+    if needed is None or needed.empty:
         return rows, []
-    declared = TABLES.get("cells_needed")
-    labels = {column.name: column.label for column in declared.columns} if declared else {}
-    names = [c for c in needed.select_dtypes("number").columns if c not in rows.columns and c not in HIDDEN]
-    first = needed.drop_duplicates("perturbation").set_index("perturbation")[names]
-    facts = [{**tip(name, labels.get(name) or name.replace("_", " "), form="count"), "tip": ""} for name in names]
-    return rows.join(first, on="perturbation"), facts
+    own = needed[needed["level"] == "perturbation"]
+    facts = []
+    for target, part in own.groupby("target"):
+        name = f"needed_{target:g}"
+        texts = {r["perturbation"]: _cells(r) for r in part.to_dict("records")}
+        rows = rows.assign(**{name: rows["perturbation"].map(texts).fillna("")})
+        tip_words = f"Cells for a reproducibility of {target:g} (95% CI), with the control cells as they are"
+        facts.append({**tip(name, f"cells to reach {target:g}"), "tip": tip_words})
+    return rows, facts
+
+
+def _cells(row: dict[str, Any]) -> str:
+    if not known(row["n_needed"]):
+        return STATUS.get(row["status"], row["status"])
+    low, high = (count(row[end]) if known(row[end]) else "" for end in ("ci_low", "ci_high"))
+    ends = f" ({low}–{high})" if low and high else f" (at least {low})" if low else ""
+    return f"{count(row['n_needed'])}{ends}"
 
 
 def _with_axes(rows: pd.DataFrame, d: Drawing) -> tuple[pd.DataFrame, list[dict[str, str]]]:
@@ -122,7 +135,7 @@ def _scores(scores: pd.DataFrame, names: list[str]) -> Mapping[str, pd.DataFrame
     """Return correlation and relative error by model, one row per perturbation."""
     if scores.empty:
         return {}
-    columns = {"pearson_delta": "r", "l2_ratio": "relative_error"}
+    columns = {"pearson_delta_unshared": "r", "l2_ratio": "relative_error"}
     means = scores.groupby(["model", "perturbation"])[list(columns)].mean().rename(columns=columns)
     return {str(model): rows.droplevel("model").reindex(names) for model, rows in means.groupby(level="model")}
 

@@ -29,10 +29,12 @@ METRICS = (
     "l2_ratio",
     "l2_skill",
     "mse_de20",
+    "pearson_delta_unshared",
+    "pearson_delta_perturbed_unshared",
+    "pearson_delta_perturbed_unshared_skill",
+    "discrimination",
     "pearson_delta",
     "pearson_delta_perturbed",
-    "pearson_delta_perturbed_skill",
-    "discrimination",
 )
 SPECIFIC_METRICS = ("l2", "pearson_delta_perturbed")
 TEXTS = ("text", "line", "prose", "aside", "status", "flag", "name")

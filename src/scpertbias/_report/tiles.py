@@ -45,7 +45,6 @@ def strip(contents: Mapping[str, Any], tables: Mapping[str, Any]) -> list[dict[s
                 "tone": TONES[name].get(verdict["verdict"], UNKNOWN),
                 "evidence": EVIDENCE[name],
                 "picture": _picture(verdict, tables, contents["scorecard"]),
-                "calibration": verdict.get("calibration", ""),
             }
         )
     return tiles

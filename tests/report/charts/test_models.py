@@ -31,6 +31,6 @@ def test_the_forest_has_every_model_but_the_baseline(drawing):
 
 def test_boxes_have_a_dot_per_held_out_perturbation(drawing):
     charts = {chart.name: chart for chart in boxes(drawing)}
-    assert set(charts) == {"l2", "pearson_delta_perturbed"}
+    assert set(charts) == {"l2", "pearson_delta_perturbed_unshared"}
     assert len(charts["l2"].rows) == len(drawing.ranked(drawing.scores()))
     assert charts["l2"].rows["ceiling"].notna().all()

@@ -94,7 +94,7 @@ def skill_forest(d: Drawing) -> list[Chart]:
     own = own[own["model"] != "mean"] if len(own) else own
     if own.empty:
         return []
-    pearson = summary[summary["metric"] == "pearson_delta_perturbed_skill"].set_index("model")
+    pearson = summary[summary["metric"] == "pearson_delta_perturbed_unshared_skill"].set_index("model")
     columns = ["estimate", "ci_low", "ci_high"]
     rows = own[["model", *columns, "n"]].reset_index(drop=True)
     by_correlation = pearson.reindex(rows["model"])[columns].reset_index(drop=True)
@@ -171,12 +171,12 @@ def boxes(d: Drawing) -> list[Chart]:
             "L2 error",
             "spb.pl.l2(mdata)",
         ),
-        "pearson_delta_perturbed": (
+        "pearson_delta_perturbed_unshared": (
             "Correlation of effects beyond the mean of the perturbed",
             "The mean of the training perturbations is subtracted from both. This measures how well a model distinguishes "
             "perturbations; the mean baseline scores 0 by construction.",
             "correlation beyond the mean",
-            'spb.pl.score(mdata, "pearson_delta_perturbed")',
+            'spb.pl.score(mdata, "pearson_delta_perturbed_unshared")',
         ),
     }
     charts = []

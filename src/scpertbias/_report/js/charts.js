@@ -128,7 +128,9 @@ CHARTS.rows = (spec, width, chosen = {}) => {
     const color = spec.color ? shadeOf(spec, c[spec.color][i]) : "var(--accent)";
     const row = mark(draw("g", { stroke: color, fill: color }), i, keys);
     row.append(draw("rect", { x: 0, y, width, height: step, class: "hit" }));
-    const text = narrow ? texts.map((t) => c[t.field][i]).filter(Boolean).join(" · ") : "";
+    const own = narrow ? texts.map((t) => c[t.field][i]).filter(Boolean) : [];
+    while (own.length > 1 && wide(names[use.indexOf(i)]) + wide(own.join(" · "), SMALL) + 24 > width) own.pop();
+    const text = own.join(" · ");
     const nameRoom = narrow ? width - wide(text, SMALL) - 24 : left - 14;
     row.append(letters(narrow ? 4 : left - 10, narrow ? y + 15 : middle + 4, names[use.indexOf(i)], { anchor: narrow ? "start" : "end", kind: "name", room: nameRoom }));
     if (narrow && text) row.append(letters(width - 4, y + 15, text, { size: SMALL, anchor: "end", kind: "soft" }));

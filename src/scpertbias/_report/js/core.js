@@ -130,10 +130,16 @@ function save(blob, name) {
 
 // One tooltip for all: it follows what is under the pointer or in focus.
 const tooltip = byId("tooltip");
-function showTip(box, lines) {
+let tipOwner = null;
+function showTip(owner, lines) {
+  tipOwner = owner;
   (document.querySelector("dialog[open]") ?? document.body).append(tooltip);
   tooltip.replaceChildren(...lines.map((line, i) => make(i || lines.length === 1 ? "div" : "b", {}, line)));
   tooltip.hidden = false;
+  placeTip();
+}
+function placeTip() {
+  const box = (tipOwner.querySelector("circle,path,rect:not(.hit)") ?? tipOwner).getBoundingClientRect();
   const size = tooltip.getBoundingClientRect();
   const left = clamp(box.left + box.width / 2 - size.width / 2, 6, innerWidth - size.width - 6);
   const above = box.top - size.height - 8;
@@ -141,12 +147,13 @@ function showTip(box, lines) {
   tooltip.style.top = `${above > 4 ? above : Math.min(box.bottom + 8, innerHeight - size.height - 4)}px`;
 }
 function hideTip() { tooltip.hidden = true; }
-addEventListener("scroll", hideTip, { passive: true });
+// What has the focus keeps its tip while it scrolls into view.
+addEventListener("scroll", () => (tipOwner && tipOwner === document.activeElement && !tooltip.hidden ? placeTip() : hideTip()), { passive: true, capture: true });
 addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
 function tipOf(event) {
   const owner = event.target.closest?.("[data-tip]");
   if (!owner) return;
-  showTip(owner.getBoundingClientRect(), [owner.dataset.tip]);
+  showTip(owner, [owner.dataset.tip]);
 }
 for (const kind of ["pointerover", "focusin", "click"]) document.addEventListener(kind, tipOf);
 for (const kind of ["pointerout", "focusout"]) {

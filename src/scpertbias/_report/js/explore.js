@@ -62,7 +62,7 @@ function modelCard(model, i, genes, width) {
   const text = (v, write = number) => (v && known(v[i]) ? write(v[i]) : "–");
   const stats = make("dl", { class: "stats" });
   for (const [name, value, tip] of [
-    ["r", text(c.r), "Pearson correlation of predicted and observed effects over the scored genes"],
+    ["r", text(c.r), "Pearson correlation of predicted and observed effects, without the noise of shared control cells"],
     ["relative error", text(c.relative_error), "Error divided by that of the mean baseline; below 1 is better"],
     ["on axis", text(c.on, percent), "Predicted move along the shared axis, as a share of the observed one"],
     ["off axis", text(c.off), "Cosine of predicted and observed effects off the shared axis"],
@@ -111,7 +111,7 @@ function fill(name) {
 function explore() {
   const name = state.get("p");
   if (!name || !canExplore(name)) { if (dialog.open) dialog.close(); return; }
-  if (!dialog.open) { dialog.showModal(); dialog.querySelector(".body").focus(); }
+  if (!dialog.open) { dialog.showModal(); byId("explore-name").focus(); }
   fill(name);
 }
 function move(by) {

@@ -31,7 +31,7 @@ function alive(svg, spec, chosen) {
   if (marks.length) ready(marks[0]);
   const point = (event) => {
     const node = event.target.closest(".mark[data-i]");
-    if (node && svg.contains(node)) showTip(node.querySelector("circle,path,rect:not(.hit)")?.getBoundingClientRect() ?? node.getBoundingClientRect(), lines(node));
+    if (node && svg.contains(node)) showTip(node, lines(node));
     else hideTip();
   };
   svg.addEventListener("pointerover", point);

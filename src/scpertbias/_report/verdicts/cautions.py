@@ -155,4 +155,5 @@ def _shared_noise(scores: pd.DataFrame) -> list[Statement]:
     means = own.groupby(["model", "perturbation"], sort=False)["inflation"].mean().groupby("model", sort=False).mean()
     high = means[means > INFLATED]
     facts = {"model": high.index.tolist(), "inflation": high.tolist(), "max_inflation": INFLATED}
-    return [Statement("shared_noise", facts, own[own["model"].isin(high.index)])] if len(high) else []
+    # One row per model: the scores of every perturbation would make most of the file.
+    return [Statement("shared_noise", facts, high.rename("inflation").reset_index())] if len(high) else []
