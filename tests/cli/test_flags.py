@@ -36,5 +36,10 @@ def test_arguments_become_flags(text, expected):
 
 def test_every_flag_is_an_option():
     (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
-    options = {option for action in commands.choices["audit"]._actions for option in action.option_strings}
+    options = {
+        option
+        for command in commands.choices.values()
+        for action in command._actions
+        for option in action.option_strings
+    }
     assert set(FLAGS.values()) <= options
