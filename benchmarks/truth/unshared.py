@@ -31,12 +31,12 @@ SKILLS = tuple(f"{name}_skill" for name in METRICS if name.startswith("pearson")
 NULL = ("pearson_delta", *METRICS)
 
 
-def measure(condition: Condition, seed: int) -> Values:
+def measure(condition: Condition, seed: int, size: int = SIZE) -> Values:
     """Return scores on a screen without effects, or the truth against its ceiling and what intervals hold."""
     if condition.tails == "none":
         return _null(condition, seed)
-    people = population(condition.shape, condition.tails, 0, SIZE)
-    rows = np.random.default_rng([seed, condition.n]).choice(SIZE, N_TRAIN + condition.n, replace=False)
+    people = population(condition.shape, condition.tails, 0, size)
+    rows = np.random.default_rng([seed, condition.n]).choice(size, N_TRAIN + condition.n, replace=False)
     test = people.names(rows[N_TRAIN:])
     adata = people.draw(rows, seed)
     adata.obs["split"] = np.where(adata.obs["perturbation"].isin(test), "test", "train")
@@ -167,8 +167,8 @@ def aim(condition: Condition, quantity: str) -> Aim | None:
 CLAIM = Claim(
     "unshared",
     (
-        *(Condition(shape, tails, N_TEST) for tails in ("none", "gamma") for shape in BY_CELLS),
-        *(Condition(shape, "pareto", N_TEST) for shape in BY_CELLS if shape.startswith("one_batch")),
+        *(Condition(shape, "none", N_TEST) for shape in BY_CELLS),
+        *(Condition(shape, "gamma", N_TEST) for shape in BY_CELLS if shape.startswith("one_batch")),
     ),
     measure,
     aim,

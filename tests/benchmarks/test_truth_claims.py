@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from benchmarks import screens
-from benchmarks.truth import itself, null, population, power, scores, shares
+from benchmarks.truth import itself, null, population, power, scores, shares, unshared
 from benchmarks.truth.records import Condition, measure
 
 N = 150
@@ -52,6 +52,21 @@ def test_the_truth_reaches_its_ceiling(shape):
         score, ceiling = np.array(values[name].tolist()).sum(axis=0)
         assert score / ceiling == pytest.approx(1, abs=0.02), name
     assert values.filter(like="holds 1").mean().mean() >= 0.9
+
+
+def test_without_shared_noise_nothing_is_scored_without_effects():
+    values = means(unshared.measure, Condition("uneven_50_500", "none", 40), 6)
+    assert values["mean: pearson_delta"] > 0.15
+    assert values.filter(regex="unshared$").abs().max() < 0.06
+    assert values.filter(like="interval").min() >= 0.8
+
+
+def test_without_shared_noise_the_truth_reaches_its_ceiling():
+    values = means(partial(unshared.measure, size=N), Condition("one_batch_50_500", "gamma", 40), 5)
+    assert values.filter(like="less its ceiling").abs().max() < 0.05
+    held = values.filter(like="interval")
+    assert len(held) == 8
+    assert held.mean() >= 0.85
 
 
 def test_more_is_detected_than_by_version_1_and_less_without_cause():
@@ -145,3 +160,38 @@ def test_the_true_skill_of_a_correlation_is_that_of_every_pair(people):
             )
             gain, room = gain + score - lowest, room + best - lowest
     assert true.of("pearson_delta_skill", np.arange(30, 40)) == pytest.approx(gain / room, abs=2e-3)
+
+
+def test_expected_scores_are_those_of_every_pair(people, monkeypatch):
+    """Of one control: correlations and, apart, what noise on both sides takes off them."""
+    by_batch, train, n = people.draw_control(5), np.arange(30), len(people.control_weights)
+    c, observed = people.control_weights @ by_batch, people.observed(by_batch)
+    mean = observed[train].mean(axis=0)
+    tau, found = np.linspace(0.1, 0.3, n), {}
+    for name, size in (("plain", 0.0), ("unshared", 1.0)):
+        still = population.Population(
+            people.world, people.effects, people.control, people.means, size * people.variances, people.weights
+        )
+        monkeypatch.setattr(unshared, "_controls", lambda _, size=size: unshared._Controls([by_batch], size * tau, 0.9))
+        monkeypatch.setattr(unshared, "N_CONTROLS", 1)
+        found[name] = unshared.expected_scores(still, train, mean, by_batch)
+    predicted = people.control + scores.predicted_effects(people.effects)
+    own = (people.variances[train].sum(axis=1) / 40).sum() / 30**2
+    in_mean = people.weights[train].mean(axis=0)
+    for metric, about, model in (
+        ("pearson_delta_unshared", c, unshared.MODEL),
+        ("pearson_delta_perturbed_unshared", mean, unshared.MODEL),
+        ("pearson_delta_unshared", c, "mean"),
+    ):
+        plain, less = [], []
+        for p in range(len(observed)):
+            x, y = (mean if model == "mean" else predicted[p]) - about, observed[p] - about
+            plain.append(np.corrcoef(x, y)[0, 1])
+            w, w_0 = people.weights[p], people.control_weights
+            if metric == "pearson_delta_unshared":  # both less the control: −w_0 or −mean w, and −w_p
+                shared = ((in_mean if model == "mean" else w_0) * w) @ tau
+            else:  # both less the training mean
+                shared = ((w_0 - in_mean) * (w - in_mean)) @ tau + own
+            less.append(0.9 * shared / (len(x) * x.std() * y.std()))
+        assert found["plain"][model, metric] == pytest.approx(np.mean(plain))
+        assert found["unshared"][model, metric] == pytest.approx(np.mean(plain) - np.mean(less))

@@ -16,7 +16,7 @@ from scpertbias._cli.options import parser
         ("Pass batch_key='gem group'.", "Pass --batch 'gem group'."),
         ("Pass batch_key='gem, group'.", "Pass --batch '\"gem, group\"'."),
         ("Pass reference='a, b'.", "Pass --reference 'a, b'."),
-        ("omit batch_key: x", "leave --batch out: x"),
+        ("omit batch_key: x", "omit --batch: x"),
         ("`kind='delta'`; pass kind='log2fc'", "--kind delta; pass --kind log2fc"),
         ("Pass reference=['a', 'b*'].", "Pass --reference a --reference 'b*'."),
         ("Pass size_factors=, the column", "Pass --size-factors, the column"),

@@ -23,7 +23,10 @@ def test_points_are_those_of_the_table(profiles):
     ax = calibration(profiles, show=False)
     points = {line.get_ydata()[0]: (line.get_xdata()[0], line.get_color()) for line in ax.lines}
     assert points == {0: (0.01, WITHIN), 1: (0.9, ABOVE)}
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["shared yes", "better than mean ridge mae"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "shared yes",
+        "better than mean ridge mae",
+    ]
     assert "100 screens" in ax.get_xlabel()
 
 

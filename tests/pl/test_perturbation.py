@@ -33,7 +33,7 @@ def test_the_legend_shows_the_scores(small_audit):
     scores = spb.get.scores(
         small_audit, models="mean", regime="full", trained_on="full", perturbation=name, split="test"
     )
-    text = f"r {scores['pearson_delta'].item():.2f}, relative error 1.00".replace("-", "−")
+    text = f"r {scores['pearson_delta_unshared'].item():.2f}, relative error 1.00".replace("-", "−")
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["observed (95% interval)", f"mean\n{text}"]
 
 

@@ -80,7 +80,7 @@ def test_wrong_inputs(small_audit, folder, tmp_path):
     with pytest.raises(ValueError, match="holds no audit: neither audit.json nor audit.h5mu"):
         render([small_audit, tmp_path])
     wrong = {
-        "x.txt": ("text", "x.txt is no audit"),
+        "x.txt": ("text", "x.txt is not an audit"),
         "cut.json": ('{"schema": ', "cut.json cannot be read"),
         "list.json": ("[]", "its schema is None"),
         "old.json": ('{"schema": "scpertbias/audit/0"}', "compares 'scpertbias/audit/1'"),

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +13,7 @@ from scpertbias._core.row_moments import MomentAccumulator
 from scpertbias._tables import columns
 from scpertbias.tl._calibrate import calibrate, null_screens_of
 
-QUICK = {"models": (), "covariates": (), "n_screens": 5}
+QUICK = {"models": (), "covariates": (), "n_screens": 4}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +65,36 @@ def test_null_screens_keep_sizes_and_batches(screen):
     assert few.cells.n_obs == 540
 
 
+def test_control_guides_as_perturbations(screen):
+    """Half of the guides with 20 cells are perturbations; a guide with an effect shows."""
+    rng = np.random.default_rng(2)
+    cells = screen.copy()
+    control = np.flatnonzero(cells.obs["perturbation"] == "control")
+    guide = np.array([f"g{i}" for i in rng.integers(0, 8, cells.n_obs)], dtype=object)
+    guide[control[:10]] = "rare"
+    cells.obs["guide"] = guide
+    maker = null_screens_of(cells, {"batch_key": "batch"}, max_cells=20_000, rng=0, guide_key="guide")
+    null = maker.make(0)
+    perturbed = null.obs[null.obs["perturbation"] != "control"]
+    assert perturbed["guide"].nunique() == perturbed["perturbation"].nunique() == 4
+    assert "rare" not in set(perturbed["guide"])
+    assert (null.obs.loc[~null.obs["guide"].isin(perturbed["guide"]), "perturbation"] == "control").all()
+    how = {"by": "guides", "guide_key": "guide", "batch_key": "batch", "copy": True}
+    fair = rates(calibrate(cells, **QUICK, **how))
+    assert not fair.loc[("response_known", ""), "flag"]
+    off_target = cells.copy()
+    off_target.X[np.isin(guide, ["g0", "g1", "g2", "g3"]), :40] += 0.6
+    found = spb.get.calibration(calibrate(calibrate(off_target, batch_key="batch", copy=True, **QUICK), **QUICK, **how))
+    known = found[found["question"] == "response_known"].set_index("by")
+    assert known.loc["guides", "flag"]
+    assert not known.loc["cells", "flag"], "random cells are mixed over guides"
+    cells.obs["guide"] = "one"
+    with pytest.warns(UserWarning, match="too few control guides"):
+        calibrate(cells, **QUICK, **how)
+    with pytest.raises(ValueError, match="`guide_key`"):
+        calibrate(cells, by="guides")
+
+
 def test_quiet_without_a_fault_and_loud_with_it(screen, monkeypatch):
     """The fault of version 1: both halves are compared with all controls of the batch, and share their noise."""
     assert calibrate(screen, batch_key="batch", **QUICK) is None
@@ -103,10 +132,7 @@ def test_table_and_choices(screen, nested):
     )
     table = spb.get.calibration(calibrated)
     assert table.columns.tolist() == columns("calibration")
-    with joblib.parallel_config("threading"):
-        again = calibrate(
-            screen, n_screens=2, models=("mean", "no_change"), covariates=(), batch_key="batch", n_jobs=2, copy=True
-        )
+    again = calibrate(screen, n_screens=2, models=("mean", "no_change"), covariates=(), batch_key="batch", copy=True)
     pd.testing.assert_frame_equal(spb.get.calibration(again), table)
     mdata = spb.tl.audit(calibrated, batch_key="batch", models=(), covariates=(), regimes=("full",), n_random=0)
     pd.testing.assert_frame_equal(spb.get.calibration(mdata), table)

@@ -123,8 +123,10 @@ def noise_of_squares(truth: Truth, terms: Mapping[str, tuple[Derivative, FloatAr
         Concentration of the noise over genes.
     """
     by_batch = truth.control_noise.sum(axis=1)
+    # Rows that do not count may be rows without a prediction: what they hold is not known.
+    counted = [(derivative.terms[0][0][c != 0], c[c != 0, None]) for derivative, c in terms.values()]
     # Σ_p c_p y_pb y_pb', the form in the control means of the batches (S, S)
-    form = sum((c[:, None] * derivative.terms[0][0]).T @ derivative.terms[0][0] for derivative, c in terms.values())
+    form = sum((c * y).T @ y for y, c in counted)
     return float(2 * a2 * by_batch @ np.asarray(form) ** 2 @ by_batch)
 
 

@@ -91,7 +91,7 @@ class MetricJudge:
         if reason:
             return replace(estimate, reason=reason)
         total, base, truth = parts[:, known].sum(axis=1)
-        estimate = replace(estimate, scaled=float((total - base) / (truth - base)))
+        estimate = replace(estimate, scaled=float((total - base) / (truth - base)) + 0.0)
         if not self.n_boot:
             return estimate
         totals = self._resampled(prediction, baseline, parts, known, shared)

@@ -37,9 +37,9 @@ def compare(
 ) -> None:
     """Write one self-contained HTML page with several audits side by side: of several screens, or of one with other models.
 
-    Verdicts stand beside each other; shares of the response and skills are one forest plot, as they have the same scale on
-    every screen. Models of audits of the same screen are also compared in pairs. What cannot be compared is listed with the
-    reason.
+    Verdicts are shown side by side. Shares of the response and skills are one forest plot, because they have the same
+    scale in every screen. Models of audits of the same screen are also compared in pairs. What cannot be compared is
+    listed with the reason.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def _read(source: MuData | str | Path) -> dict[str, Any]:
             raise ValueError(msg)
         path = inside[0]
     if path.exists() and path.suffix not in (".json", ".h5mu"):
-        msg = f"{path} is no audit; the folder of one, its {FILES[0]} or its {FILES[1]} is expected."
+        msg = f"{path} is not an audit; the folder of one, its {FILES[0]} or its {FILES[1]} is expected."
         raise ValueError(msg)
     with reading(path):
         if path.suffix == ".h5mu":

@@ -23,7 +23,7 @@ SKILLS = (
     ("Skill", "skill", "ci_low", "ci_high"),
     ("Specific skill", "specific_skill", "specific_ci_low", "specific_ci_high"),
 )
-PAIRED = ("l2_ratio", "pearson_delta_perturbed")
+PAIRED = ("l2_ratio",)
 ALL = "all"
 """What is the same in all audits of one screen is one row."""
 SAME_SHARE, SAME_BASELINE = 1e-9, 1e-4
@@ -277,6 +277,6 @@ def pairs(audits: Sequence[ComparedAudit]) -> pd.DataFrame:
         label = table["model"].where(table["model"] == "mean", table["model"] + " · " + audit.name)
         parts.append(table.assign(model=label, split="test"))
     # The mean baseline has a relative error of 1 by definition, whether or not it is among the models.
-    mean = parts[0].drop_duplicates("perturbation").assign(model="mean", l2_ratio=1.0, pearson_delta_perturbed=0.0)
+    mean = parts[0].drop_duplicates("perturbation").assign(model="mean", l2_ratio=1.0)
     scores = pd.concat([mean, *parts], ignore_index=True).drop_duplicates(["model", "perturbation"])
     return comparison_table(scores, PAIRED)

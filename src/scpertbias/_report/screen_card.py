@@ -29,15 +29,15 @@ CONTEXT = {
 }
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 OF_SCREEN = ("screen", "shared", "technical")
-"""Verdicts on the data; those on models are no part of a card."""
+"""Verdicts on the data; a card has none on models."""
 COLUMNS_OF_SETS = ("axis", "set_class", "n_genes", "n_target", "share", "ci_low", "ci_high", "null", "p", "beyond")
 COLUMNS_OF_BALANCE = ("column", "kind", "n_levels", "share", "p", "status")
 
 
 def data_card(data: MuData, folder: str | Path, *, title: str | None = None, files: pd.DataFrame | None = None) -> None:
-    """Write the data card of a screen: what of its response is mitochondrial and ribosomal, and what each regime removes.
+    """Write the data card of a screen: mitochondrial and ribosomal share of the response, and genes of each regime.
 
-    Attach it to a screen that you publish. ``scpertbias export`` writes it beside the cells.
+    Attach it to a screen that you publish. ``scpertbias export`` writes it next to the cells.
 
     Parameters
     ----------

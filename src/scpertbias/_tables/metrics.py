@@ -98,7 +98,12 @@ CALIBRATION = Table(
         replace(
             METRIC, sentence="Name of the score; of a verdict, which answers count: ``yes``, or ``partly or yes``."
         ),
-        Column("by", "str", "What null perturbations are made of.", values={"cells": "random control cells"}),
+        Column(
+            "by",
+            "str",
+            "What null perturbations are made of.",
+            values={"cells": "random control cells", "guides": "random control guides"},
+        ),
         replace(N, sentence="Null screens.", label="screens", tip=True),
         Column(
             "rate",

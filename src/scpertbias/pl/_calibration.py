@@ -72,16 +72,15 @@ def calibration(
     """
     table = get.calibration(data, question=question, models=models)
     within, above = palette or (WITHIN, ABOVE)
-    new, ax = ax is None, axes(ax, figsize, (6.4, 1.2 + 0.26 * len(table)))
+    new, ax = ax is None, axes(ax, figsize, (9.0, 1.6 + 0.26 * len(table)))
     rows = list(table.itertuples())
     for y, row in enumerate(rows):
         color = above if row.ci_low > row.nominal else within
         ax.hlines(y, row.ci_low, row.ci_high, colors=color, linewidth=2)
         ax.plot(row.rate, y, "o", color=color, markersize=6)
         ax.vlines(row.nominal, y - 0.35, y + 0.35, colors="black", linewidth=1.2)
-    labels = [
-        " ".join(part for part in (row.question, row.model, row.metric) if part).replace("_", " ") for row in rows
-    ]
+    several = table["by"].nunique() > 1
+    labels = [_label(row, several=several) for row in rows]
     ax.set_yticks(range(len(rows)), labels, fontsize="small")
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(-0.02, 1.02)
@@ -89,6 +88,12 @@ def calibration(
     ax.set_xlabel(f"answered with yes, without effects ({n} screens)")
     marks = (("within what is expected", within, "o"), ("above", above, "o"), ("expected at most", "black", "|"))
     handles = [Line2D([], [], color=c, marker=m, linestyle="none", label=text) for text, c, m in marks]
-    ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.legend(handles=handles, frameon=False, fontsize="small", ncols=3, loc="lower left", bbox_to_anchor=(0.0, 1.0))
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)
+
+
+def _label(row: Any, *, several: bool) -> str:
+    """Name a question with its model and score, and what null perturbations are if that differs."""
+    parts = (row.question, row.model, row.metric, f"({row.by})" if several else "")
+    return " ".join(part for part in parts if part).replace("_", " ")

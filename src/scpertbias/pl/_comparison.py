@@ -18,7 +18,7 @@ from ._colors import colors
 
 LABELS = {
     "l2_ratio": "relative error",
-    "pearson_delta_perturbed": "correlation beyond the mean of the perturbed",
+    "pearson_delta_perturbed_unshared": "correlation beyond the mean of the perturbed",
     "discrimination": "discrimination",
 }
 
@@ -49,7 +49,7 @@ def comparison(
     against
         The model that the others are compared with.
     metric
-        ``"l2_ratio"``, ``"pearson_delta_perturbed"`` or ``"discrimination"``.
+        ``"l2_ratio"``, ``"pearson_delta_perturbed_unshared"`` or ``"discrimination"``.
     %(models)s
     regime
         For an audit: the regime to plot; by default ``"full"``.

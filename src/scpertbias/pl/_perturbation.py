@@ -40,8 +40,8 @@ def perturbation(
     """Plot the strongest genes of one perturbation, observed with 95%% intervals and predicted by each model.
 
     The genes are those of largest ``|z|``. Only models that have not seen the perturbation are drawn; those of the same
-    predictions are drawn as one. The legend shows the correlation of effects with the observed ones (r) and the error
-    relative to the mean baseline, over all scored genes.
+    predictions are drawn as one. The legend shows the correlation of effects with the observed ones (r, with a control of
+    their own) and the error relative to the mean baseline, over all scored genes.
 
     Parameters
     ----------
@@ -119,9 +119,9 @@ def _scores(data: AnnData | MuData, perturbation: str, regime: str | None) -> di
     table = table[(table["perturbation"] == perturbation) & (table["split"] == "test")]
     if "regime" in table:
         table = table[(table["regime"] == (regime or "full")) & (table["trained_on"] == table["regime"])]
-    means = table.groupby("model")[["pearson_delta", "l2_ratio"]].mean()
+    means = table.groupby("model")[["pearson_delta_unshared", "l2_ratio"]].mean()
     return {
-        str(name): f"r {row['pearson_delta']:.2f}, relative error {row['l2_ratio']:.2f}".replace("-", "−")
+        str(name): f"r {row['pearson_delta_unshared']:.2f}, relative error {row['l2_ratio']:.2f}".replace("-", "−")
         for name, row in means.iterrows()
     }
 

@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 import joblib
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
 from .. import _moments, _store, _tables, _validate
+from .._core.arrays import BoolArray, IntArray
 from .._core.null_screens import cells_to_copy, choose_perturbations, wilson
 from .._docs import docs
 from .._log import added, progress, quiet, warn
@@ -21,16 +23,18 @@ from ._audit.prepare import prepare
 from ._audit.settings import AUTO, AuditSettings
 from ._calibration_questions import PERTURBATIONS, QUESTIONS, QuestionKey, answers
 
-BY = ("cells",)
+BY = ("cells", "guides")
 MODELS = ("no_change", "mean", "ridge")
-TOO_FEW = "too few control cells"
+TOO_FEW = {"cells": "too few control cells", "guides": "too few control guides"}
+MIN_GUIDES, MIN_CELLS = 6, 20
 
 
 @docs.dedent
 def calibrate(
     adata: AnnData,
     *,
-    by: Literal["cells"] = "cells",
+    by: Literal["cells", "guides"] = "cells",
+    guide_key: str | None = None,
     n_screens: int = 100,
     max_cells: int = 20_000,
     n_jobs: int | None = None,
@@ -49,7 +53,10 @@ def calibrate(
     adata
         Cells, as :func:`scpertbias.tl.audit` takes them.
     by
-        Null perturbations are random ``"cells"`` of the control.
+        Null perturbations are random ``"cells"`` of the control, or random ``"guides"`` of it: half of those with 20 cells or
+        more, at least 6. Rows by the other one are kept.
+    guide_key
+        Column of ``obs`` with guides, for ``by="guides"``.
     n_screens
         Null screens; 0 of 100 shows that a rate is below 3.7%%, 0 of 20 that it is below 16%%.
     max_cells
@@ -92,6 +99,9 @@ def calibrate(
     [2]
     """
     _validate.choice(by, BY, argument="by")
+    if (by == "guides") != (guide_key is not None):
+        msg = f"`guide_key` is {guide_key!r}; it is needed for by='guides', and for nothing else."
+        raise ValueError(msg)
     if n_screens < 1:
         msg = f"`n_screens` is {n_screens}; it must be 1 or more."
         raise ValueError(msg)
@@ -99,7 +109,11 @@ def calibrate(
         msg = "`adata` holds profiles; null screens are made of cells."
         raise TypeError(msg)
     settings = {**audit, "n_random": 0, "regimes": ("full",), "n_jobs": 1, "models": audit.get("models", MODELS)}
-    table = calibration_table(adata, settings, by=by, n_screens=n_screens, max_cells=max_cells, n_jobs=n_jobs, rng=rng)
+    maker = null_screens_of(adata, settings, max_cells=max_cells, guide_key=guide_key, rng=rng)
+    table = calibration_table(maker, by=by, n_screens=n_screens, n_jobs=n_jobs, rng=rng)
+    if _store.has_table(adata, "calibration"):
+        before = _tables.read(adata, "calibration")
+        table = pd.concat([before[before["by"] != by], table], ignore_index=True)
     adata = adata.copy() if copy else adata
     _store.put(adata, calibration=table)
     added("'calibration', a row for each question (adata.uns['scpertbias'])")
@@ -107,20 +121,12 @@ def calibrate(
 
 
 def calibration_table(
-    adata: AnnData,
-    settings: Mapping[str, Any],
-    *,
-    by: str,
-    n_screens: int,
-    max_cells: int,
-    n_jobs: int | None,
-    rng: int | np.random.Generator | None,
+    maker: NullScreens | None, *, by: str, n_screens: int, n_jobs: int | None, rng: int | np.random.Generator | None
 ) -> pd.DataFrame:
-    """Return the table of :func:`calibrate`; ``settings`` are the arguments of the audits."""
-    maker = null_screens_of(adata, settings, max_cells=max_cells, rng=rng)
+    """Return the rows of :func:`calibrate`."""
     if maker is None:
-        warn(f"The audit cannot be calibrated: {TOO_FEW}.")
-        row = {"question": "screen", "model": "", "metric": "", "by": by, "n": 0, "note": TOO_FEW}
+        warn(f"The audit cannot be calibrated: {TOO_FEW[by]}.")
+        row = {"question": "screen", "model": "", "metric": "", "by": by, "n": 0, "note": TOO_FEW[by]}
         return pd.DataFrame([row]).reindex(columns=_tables.columns("calibration")).astype({"flag": "boolean"})
     seeds = [int(seed) for seed in np.random.default_rng(rng).integers(2**32, size=n_screens)]
     pool = joblib.Parallel(n_jobs=number_of_workers(n_jobs), return_as="generator")
@@ -133,29 +139,45 @@ class NullScreens:
     """What null screens are made of: the control cells, and the cells whose labels they take.
 
     ``cells`` are the control cells (m), ``control`` their places among all n cells, ``pool`` says which of these have labels
-    to take, ``batch`` and ``labels`` (n,) are theirs. ``settings`` are the arguments of the audits.
+    to take, ``batch`` and ``labels`` (n,) are theirs. ``settings`` are the arguments of the audits. With ``guides`` (m,), −1
+    in cells of small ones, half of the guides take labels of ``names``.
     """
 
     cells: AnnData
-    control: np.ndarray[Any, np.dtype[np.int64]]
-    pool: np.ndarray[Any, np.dtype[np.bool_]]
-    batch: np.ndarray[Any, np.dtype[np.int64]]
-    labels: np.ndarray[Any, np.dtype[np.object_]]
+    control: IntArray
+    pool: BoolArray
+    batch: IntArray
+    labels: npt.NDArray[np.object_]
     groupby: str
     settings: Mapping[str, Any]
+    guides: IntArray | None = None
+    names: tuple[str, ...] = ()
 
     def make(self, seed: int) -> AnnData:
         """Make a null screen; it shares the values with the cells."""
-        copied = cells_to_copy(self.control, self.pool, self.batch, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
         null = _store.light(self.cells, self.settings.get("layer"))
-        null.obs[self.groupby] = self.labels[copied].astype(str)
+        if self.guides is None:
+            labels = self.labels[cells_to_copy(self.control, self.pool, self.batch, rng)]
+        else:
+            labels, n_guides = self.labels[self.control].copy(), int(self.guides.max()) + 1
+            for guide, name in zip(
+                rng.permutation(n_guides)[: n_guides // 2], rng.permutation(self.names), strict=False
+            ):
+                labels[self.guides == guide] = name
+        null.obs[self.groupby] = labels.astype(str)
         return null
 
 
 def null_screens_of(
-    adata: AnnData, settings: Mapping[str, Any], *, max_cells: int, rng: int | np.random.Generator | None
+    adata: AnnData,
+    settings: Mapping[str, Any],
+    *,
+    max_cells: int,
+    rng: int | np.random.Generator | None,
+    guide_key: str | None = None,
 ) -> NullScreens | None:
-    """Take the control cells of a screen; None where there are too few for null screens."""
+    """Take the control cells of a screen; None where there are too few, or too few guides, for null screens."""
     audit = AuditSettings(**{key: value for key, value in settings.items() if key not in ("models", "model_params")})
     data = audit.data
     if audit.batch_key == AUTO:
@@ -163,7 +185,8 @@ def null_screens_of(
             record = _store.profiles_record(prepare(adata, [], None, audit).profiles) or {}
         data["batch_key"] = [str(column) for column in record.get("adopted_columns", [])] or None
     light = _store.light(adata, audit.layer)
-    codes, _, _ = _moments.cell_codes(light, {**data, "split_key": ""})
+    with quiet():
+        codes, _, _ = _moments.cell_codes(light, {**data, "split_key": ""})
     batch, _ = _validate.batch_codes(light, data["batch_key"])
     codes = np.where(batch < 0, -1, codes)
     control = np.flatnonzero(codes == 0)
@@ -171,7 +194,8 @@ def null_screens_of(
     used = np.sort(generator.choice(control, max_cells, replace=False)) if len(control) > max_cells else control
     n_cells = np.bincount(codes[codes > 0], minlength=int(codes.max(initial=0)) + 1)[1:]
     chosen = choose_perturbations(n_cells.astype(np.float64), float(len(control)), len(used))
-    if not len(chosen):
+    guides = None if guide_key is None else _large_guides(light, guide_key, used)
+    if not len(chosen) if guides is None else guides.max(initial=-1) + 1 < MIN_GUIDES:
         return None
     cells = light[used].to_memory()
     cells.obs = cells.obs.drop(columns=audit.split_key, errors="ignore")  # control cells are of one split
@@ -183,7 +207,18 @@ def null_screens_of(
         labels=light.obs[audit.groupby].astype(str).to_numpy(object),
         groupby=audit.groupby,
         settings={**settings, "batch_key": data["batch_key"]},
+        guides=guides,
+        names=tuple(light.obs[audit.groupby].astype(str).groupby(codes).first().loc[1:]),
     )
+
+
+def _large_guides(cells: AnnData, guide_key: str, control: IntArray) -> IntArray:
+    """Return the guide of each control cell, −1 where it has under 20 of them."""
+    column = _validate.column(cells, guide_key, argument="guide_key").iloc[control]
+    codes = pd.factorize(column)[0]
+    large = np.bincount(codes[codes >= 0], minlength=int(codes.max(initial=-1)) + 1) >= MIN_CELLS
+    place = np.where(large, np.cumsum(large) - 1, -1)
+    return np.where(codes >= 0, place[codes], -1).astype(np.int64)
 
 
 def _answers(maker: NullScreens, seed: int) -> dict[QuestionKey, float]:

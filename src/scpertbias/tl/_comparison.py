@@ -14,7 +14,7 @@ from .._core.metrics import METRICS
 from .._core.resampling import MIN_PERTURBATIONS, benjamini_hochberg, mean_of
 from ._summary import averaged
 
-COMPARED = ("l2_ratio", "pearson_delta_perturbed", "discrimination")
+COMPARED = ("l2_ratio", "pearson_delta_perturbed_unshared", "discrimination")
 SAME = "the two predict the same"
 
 

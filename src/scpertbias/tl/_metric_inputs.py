@@ -91,7 +91,7 @@ def inputs_of(screen: Screen, held_out: HeldOut) -> MetricInputs:
     )
     data = Observations(
         effect=m.mean[rows][:, genes] - control,
-        half=(m.half[:, rows] - m.half[:, [m.reference]])[:, :, genes],
+        half=m.half[:, rows[:, None], genes] - m.half[:, [m.reference]][:, :, genes],
         weights=m.weights[rows],
         half_weights=m.half_weights[:, rows],
         noise=noise_parts(m, rows, genes).total,

@@ -57,7 +57,7 @@ def probe_data(screen: Screen, folds: Mapping[str, int], rng: np.random.Generato
         )
         for half in (0, 1)
     )
-    both = m.half[:, rows][:, :, genes] - m.half[:, [m.reference]][:, :, genes]
+    both = m.half[:, rows[:, None], genes] - m.half[:, [m.reference]][:, :, genes]
     return ProbeData(
         speaking=(speaking[0], speaking[1]),
         judging=(judging[0], judging[1]),
@@ -82,8 +82,9 @@ def _speaking(screen: Screen, rows: IntArray, genes: IntArray, trained: Training
         return np.stack([values[r].mean(axis=0) for r in fits])[trained.fit]
 
     own_noise = np.nan_to_num(m.var[:, genes].sum(axis=1)) / n
-    error = z_errors(m.genes(genes), rows, half)
-    error[undetectable(m, rows)[:, genes]] = np.nan
+    of_genes = m.genes(genes)
+    error = z_errors(of_genes, rows, half)
+    error[undetectable(of_genes, rows)] = np.nan
     slopes = m.depth_slopes
     return SpeakingHalf(
         effect=effects[rows],

@@ -12,6 +12,7 @@ from . import base
 def calibration_sentence(table: pd.DataFrame, verdict: base.Verdict) -> str | None:
     """Return how often a verdict, or a stronger one, is given without effects; None unless it is yes or partly."""
     counted = {base.YES: YES, base.PARTLY: PARTLY}.get(verdict.verdict)
+    table = table[table["by"] == "cells"]
     rows = table[(table["question"] == verdict.name) & (table["metric"] == counted)]
     if counted is None or rows.empty or not rows["n"].iloc[0]:
         return None
