@@ -75,7 +75,8 @@ function quadrants(svg, spec, sx, sy) {
     if (x2 - x1 < 24 || y2 - y1 < 24) return;
     svg.append(draw("rect", { x: x1, y: y1, width: x2 - x1, height: y2 - y1, class: k === 1 ? "corner best" : "corner" }));
     const last = k % 2 === 1;
-    const room = x2 - x1 - 16;
+    const end = last && sx(1) > x1 + 60 && sx(1) < x2 ? sx(1) : x2; // left of the line of the ceiling
+    const room = end - x1 - 16;
     const size = SMALL + 1;
     const words = spec.quadrants[k].split(" ");
     const lines = [words.shift()];
@@ -84,7 +85,7 @@ function quadrants(svg, spec, sx, sy) {
       else lines.push(word);
     }
     if (lines.some((line) => wide(line, size) > room) || lines.length * 15 > y2 - y1) return;
-    lines.forEach((line, n) => svg.append(letters(last ? x2 - 8 : x1 + 8, k < 2 ? Math.max(y1, sy(1)) + 17 + 15 * n : y2 - 9 - 15 * (lines.length - 1 - n), line,
+    lines.forEach((line, n) => svg.append(letters(last ? end - 8 : x1 + 8, k < 2 ? Math.max(y1, sy(1)) + 17 + 15 * n : y2 - 9 - 15 * (lines.length - 1 - n), line,
       { size, anchor: last ? "end" : "start", kind: k === 1 ? "corner-name best" : "corner-name" })));
   });
 }

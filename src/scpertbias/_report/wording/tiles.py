@@ -57,19 +57,19 @@ def _some_detected(f: Facts) -> tuple[str, str, str]:
 
 
 def _axis(word: str, f: Facts) -> tuple[str, str, str]:
-    text = f"One axis holds {_share(f)} of the response, mainly {_some(f['carriers'])}."
+    text = f"One axis accounts for {_share(f)} of the response, mainly {_some(f['carriers'])}."
     return word, text, "Judge models by specific skill."
 
 
 def _sets(word: str, f: Facts) -> tuple[str, str, str]:
     action = "Compare retrained models." if {f["axis"], *f["others"]} & {"mt", "ribo"} else "Check for stressed cells."
     genes = genes_of(f["axis"])
-    return word, f"{upper(genes)} hold {_share(f)}; random genes {percent(f['null'])}.", action
+    return word, f"{upper(genes)} account for {_share(f)}; random genes {percent(f['null'])}.", action
 
 
 def _program(f: Facts) -> tuple[str, str, str]:
     name = set_name(f["axis"]).removeprefix("Hallmark ")
-    text = f"A program, {name}, holds {_share(f)}; random genes {percent(f['null'])}."
+    text = f"A program, {name}, accounts for {_share(f)}; random genes {percent(f['null'])}."
     return "No", text, "Keep these genes."
 
 
@@ -122,10 +122,18 @@ WORDS: dict[tuple[str, str], Words] = {
     ("shared", "axis_of_few"): lambda f: _axis("Yes, by a few", f),
     ("shared", "axis_of_some"): lambda f: _axis("Yes", f),
     ("shared", "axis_in_part"): lambda f: _axis("Partly", f),
-    ("shared", "small_axis"): lambda f: ("", f"One shared axis holds only {_share(f)} of the response.", NOTHING),
+    ("shared", "small_axis"): lambda f: (
+        "",
+        f"One shared axis accounts for only {_share(f)} of the response.",
+        NOTHING,
+    ),
     ("shared", "no_axis"): lambda f: ("", "No shared axis is measurable.", NOTHING),
     ("shared", "axis_not_measurable"): lambda f: ("", "Too little of the response has a measurable axis.", ADD),
-    ("shared", "wide_interval"): lambda f: ("", f"One axis holds {_share(f)} of the response: too uncertain.", ADD),
+    ("shared", "wide_interval"): lambda f: (
+        "",
+        f"One axis accounts for {_share(f)} of the response: too uncertain.",
+        ADD,
+    ),
     ("shared", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
     ("shared", "not_computed"): lambda f: (
         "",
@@ -134,7 +142,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ),
     ("technical", "batch"): lambda f: (
         "Yes, batch",
-        f"The composition of {f['column']} holds {percent(f['share'])} of the response.",
+        f"The composition of {f['column']} accounts for {percent(f['share'])} of the response.",
         f"Repeat with {f['column']} as batch.",
     ),
     ("technical", "technical_sets"): lambda f: _sets("Yes", f),
@@ -148,7 +156,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ("technical", "no_sign"): lambda f: ("No sign", "No technical gene set or cell column accounts for much.", NOTHING),
     ("technical", "large_sets"): lambda f: (
         "",
-        f"{upper(genes_of(f['axis']))} may hold much ({_share(f)}), but so may random genes.",
+        f"{upper(genes_of(f['axis']))} may account for much ({_share(f)}), but so may random genes.",
         "Compare models without them.",
     ),
     ("technical", "not_tested"): lambda f: (
@@ -224,7 +232,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ("retraining", "no_significant_gain"): lambda f: (
         "",
         f"{upper(without(f['regime']))}, no model improves significantly.",
-        "Keep these genes.",
+        "Hold out more perturbations.",
     ),
 }
 
