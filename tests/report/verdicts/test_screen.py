@@ -59,8 +59,8 @@ def test_categories_are_counted(tables):
     ]
     _, said = ask(tables, *rows)
     assert said == [
-        "Categories of the 6 detected perturbations: 2 perturbation-specific, 1 mostly shared, 2 mostly on one technical gene "
-        "set, 1 too weak to sort."
+        "The detected perturbations fall into categories (2 perturbation-specific, 1 mostly shared, 2 mostly on one technical "
+        "gene set, 1 too weak to sort)."
     ]
     assert ask(tables, perturbation("a", "not detected"))[1] == []
 

@@ -20,8 +20,8 @@ MISSING = {
 def _axis(lead: str, f: Facts) -> str:
     names = f["carriers"]
     return (
-        f"{lead}. One axis accounts for {share(f)} of the response, mainly through {len(names)} of "
-        f"{plural(f['n'], 'perturbation')} ({some_names(names)}). {ACTION_ON_AXIS}"
+        f"{lead}. One axis accounts for {share(f)} of the response, mainly through {some_names(names)} "
+        f"({len(names)} of {plural(f['n'], 'perturbation')}). {ACTION_ON_AXIS}"
     )
 
 

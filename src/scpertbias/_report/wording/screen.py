@@ -30,7 +30,7 @@ def _kinds_of_perturbations(f: Facts) -> str:
         "n_weak": "too weak to sort",
     }
     parts = ", ".join(f"{f[name]} {text}" for name, text in words.items() if f[name])
-    return f"Categories of the {plural(f['n_detected'], 'detected perturbation')}: {parts}"
+    return f"The detected perturbations fall into categories ({parts})"
 
 
 def _few_perturbations_respond(f: Facts) -> str:

@@ -63,14 +63,16 @@ def _some_detected(f: Facts) -> tuple[str, str, str]:
 
 
 def _axis(f: Facts) -> tuple[str, str, str]:
-    text = f"One axis accounts for {_share(f)} of the response, mainly through {_some(f['carriers'])}."
-    return "", text, "Judge models by specific skill."
+    return "", f"{_through(f)}.", "Judge models by specific skill."
 
 
 def _axis_of_few(f: Facts) -> tuple[str, str, str]:
-    names = f["carriers"]
-    through = f"{len(names)} of {plural(f['n'], 'perturbation')}: {_some(names)}"
-    return "", f"One axis accounts for {_share(f)} of the response, mainly through {through}.", _axis(f)[2]
+    few = f"{len(f['carriers'])} of {plural(f['n'], 'perturbation')}"
+    return "", f"{_through(f)} ({few}).", "Judge models by specific skill."
+
+
+def _through(f: Facts) -> str:
+    return f"One axis accounts for {_share(f)} of the response, mainly through {_some(f['carriers'])}"
 
 
 def _sets(f: Facts) -> tuple[str, str, str]:
