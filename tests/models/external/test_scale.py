@@ -205,3 +205,13 @@ def test_a_control_that_is_that_of_the_data():
 def means_noise(n=60):
     """Variance of the mean of so many cells, by their repeats."""
     return np.var([means(logged, seed=seed, n=n)[0] for seed in range(10, 18)], axis=0)
+
+
+def test_a_strong_response_does_not_make_a_poor_prediction_another_scale():
+    observed = EXPRESSION.copy()
+    observed[0] = np.maximum(observed[0] + 0.5 * (CONTROL - CONTROL.mean()), 0.0)  # high genes rise, low ones fall
+    reference = ScreenMeans(CONTROL, observed, NAMES)
+    for constant in (CONTROL, EXPRESSION.mean(axis=0)):
+        check_scale(np.tile(constant, (8, 1)), reference, "expression", are_integers=False, signed=False)
+    with pytest.raises(ValueError, match="on another scale"):
+        check_scale(1.4 * EXPRESSION, reference, "expression", are_integers=False, signed=False)

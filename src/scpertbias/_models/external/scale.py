@@ -167,6 +167,7 @@ def _check_scales(values: FloatArray, reference: ScreenMeans, *, allow_offset: b
         distance[i, (level > SAME) | (level < 1 / SAME)] = np.inf
     plain = _distance(values, observed, without_mean=allow_offset)
     nearest = np.where(distance.min(axis=0) < EXPLAINED * plain, distance.argmin(axis=0), -1)
+    nearest[_scaled_as(reference.control, values, base)] = -1
     for i, b in enumerate(bases):
         if (there := nearest == i).any():
             factor = np.log(base) / np.log(b)
@@ -200,6 +201,7 @@ def _check_slope(values: FloatArray, observed: FloatArray, plain: FloatArray, re
     slope = np.divide((x * y).sum(axis=1), size, out=np.ones_like(size), where=size > 0)
     # What is stretched more is told by its spread
     stretched = ((slope > SAME) & (slope < FOLD)) | ((slope < 1 / SAME) & (slope > 1 / FOLD))
+    stretched &= ~_scaled_as(reference.control, values, reference.base)
     stretched &= _distance(x, y * slope[:, None]) < EXPLAINED * np.minimum(plain, _distance(x, y))
     if stretched.any():
         msg = (
@@ -208,6 +210,15 @@ def _check_slope(values: FloatArray, observed: FloatArray, plain: FloatArray, re
             "target_sum and its logarithm."
         )
         raise ValueError(msg)
+
+
+def _scaled_as(control: FloatArray, values: FloatArray, base: float) -> BoolArray:
+    """Whether rows have the slope and the total of the control: a strong response differs in both from any poor prediction."""
+    x, y = values - values.mean(axis=1, keepdims=True), control - control.mean()
+    slope = x @ y / (y @ y) if y.any() else np.zeros(len(values))
+    with np.errstate(over="ignore"):
+        total = np.expm1(values * np.log(base)).sum(axis=1) / np.expm1(control * np.log(base)).sum()
+    return (slope > 1 / SAME) & (slope < SAME) & (total > 1 / SAME) & (total < SAME)
 
 
 def _base_text(base: float) -> str:
