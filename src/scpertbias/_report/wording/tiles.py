@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..numbers import between, known, listed, percent, percent_interval, short, upper
 from . import word
 from .response import ADDED
-from .terms import Facts, genes_of, plural, set_name, without
+from .terms import Facts, genes_of, set_name, without
 
 TILES = {
     "screen": "Did the perturbations work?",
@@ -67,8 +67,7 @@ def _axis(f: Facts) -> tuple[str, str, str]:
 
 
 def _axis_of_few(f: Facts) -> tuple[str, str, str]:
-    few = f"{len(f['carriers'])} of {plural(f['n'], 'perturbation')}"
-    return "", f"{_through(f)} ({few}).", "Judge models by specific skill."
+    return "", f"{_through(f)} ({len(f['carriers'])} of {f['n']}).", "Judge models by specific skill."
 
 
 def _through(f: Facts) -> str:
