@@ -39,8 +39,7 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
         predictions, source = _load(path, adata), f"file {path.name}"
     if obsm is not None and not isinstance(predictions, AnnData):
         msg = (
-            f"`obsm={obsm!r}` is for predictions in an AnnData, and these predictions are of another type. Omit "
-            "`obsm`."
+            f"`obsm={obsm!r}` is for predictions in an AnnData, and these predictions are of another type. Omit `obsm`."
         )
         raise ValueError(msg)
     if own is not None:
