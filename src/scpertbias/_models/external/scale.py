@@ -116,9 +116,9 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
     negative = -values.clip(max=0).sum(axis=1) > NEGATIVE * np.abs(values).sum(axis=1)
     if negative.any():
         msg = (
-            f"`predictions` holds many negative values (down to {values.min():.3g}; {_rows(negative, reference)}), as "
-            "changes and z-scores do. Pass kind='delta' for changes against control; take z-scores back to log-normalized "
-            "values."
+            f"`predictions` contains many negative values (down to {values.min():.3g}; {_rows(negative, reference)}), "
+            "like changes or z-scores. If they are changes against control, pass kind='delta'. If they are z-scores, "
+            "convert them to log-normalized values."
         )
         raise ValueError(msg)
     _check_scales(values, reference, allow_offset=allow_offset)
@@ -128,8 +128,8 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
     if shuffled.any():
         msg = (
             f"`predictions`: genes look shuffled or on another scale: predicted expression correlates with the control of "
-            f"the data at {np.median(r[shuffled]):.2f} over genes ({_rows(shuffled, reference)}; models come close to 1). "
-            "Check the order of the gene names; pass kind='delta' for changes against control."
+            f"the data at {np.median(r[shuffled]):.2f} over genes ({_rows(shuffled, reference)}; typical values are near "
+            "1). Check the order of the gene names. If the values are changes against control, pass kind='delta'."
         )
         raise ValueError(msg)
     statistics: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -184,9 +184,9 @@ def _check_scales(values: FloatArray, reference: ScreenMeans, *, allow_offset: b
     if there.any():
         which = far if far.any() else there
         msg = (
-            f"`predictions` is on another scale: {_rows(which, reference)} looks like cells that were normalized to a sum of "
-            f"{np.median(total[which]):.3g} times that of the data (or like logarithms of means, where the data hold means of "
-            "logarithms). Apply the normalization of the data: its target_sum, then log1p, then the mean of the cells."
+            f"`predictions` is on another scale: {_rows(which, reference)} looks like cells that were normalized to "
+            f"{np.median(total[which]):.3g} times the total of the data, or like logarithms of means instead of means "
+            "of logarithms. Normalize as for the data: first to target_sum, then log1p, then the mean over cells."
         )
         if far.any():
             raise ValueError(msg)

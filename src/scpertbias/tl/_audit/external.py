@@ -22,7 +22,7 @@ def split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict
     unknown = [name for name in models if name not in records and name not in model_kinds]
     if unknown:
         msg = (
-            f"`models`: {unknown} are not known; there are {model_kinds}, and stored in the data {list(records)}. "
+            f"`models`: {unknown} are not known; there are {model_kinds}, and, stored in the data, {list(records)}. "
             f"Pass predictions of other models as predictions=."
         )
         raise ValueError(msg)
