@@ -11,6 +11,19 @@ def _of(table: str, *names: str) -> tuple[Column, ...]:
     return TABLES[table].pick(*names)
 
 
+SCORE_NAMES = {
+    "l2": "L2 error",
+    "l2_ratio": "relative L2 error",
+    "l2_skill": "skill (by squared error)",
+    "mse_de20": "squared error, 20 strongest genes",
+    "pearson_delta": "correlation of effects",
+    "pearson_delta_unshared": "correlation of effects, without shared noise",
+    "pearson_delta_perturbed": "correlation beyond the mean",
+    "pearson_delta_perturbed_unshared": "correlation beyond the mean, without shared noise",
+    "pearson_delta_perturbed_unshared_skill": "skill by correlation beyond the mean",
+    "discrimination": "discrimination",
+}
+"""What scores are called on the page; files keep their codes."""
 DESCRIBED = _of("described", "model", "unseen", "citation", "n_unpredicted")
 FINDINGS = _of("check", "check", "status", "detail")
 LABELS = _of("labels", "label", "meaning", "targets", "n_cells", "reason")
