@@ -122,13 +122,14 @@ def _places(data: AnnData | MuData, models: str | Sequence[str] | None, regime: 
     table.loc[table["generic"], "specific"] = 0.0
     for low, high in (("skill_low", "skill_high"), ("specific_low", "specific_high")):
         table.loc[~(table[high] - table[low] > NEGLIGIBLE), [low, high]] = np.nan
-    table = table.rename_axis("model").reset_index()
-    return table.sort_values("model", key=lambda names: names != "mean", kind="stable")
+    return table.rename_axis("model").reset_index()
 
 
 def _groups(table: pd.DataFrame) -> list[pd.DataFrame]:
     """Return the models that are drawn as one mark, those at the top first."""
-    rest, groups = table.sort_values(["specific", "skill"], ascending=False, kind="stable"), []
+    ranked = table.assign(other=table["model"] != "mean")
+    rest = ranked.sort_values(["specific", "other", "skill"], ascending=[False, True, False], kind="stable")
+    groups = []
     while len(rest):
         away = (rest[["skill", "specific"]] - rest[["skill", "specific"]].iloc[0]).abs().max(axis=1)
         here = (away < CLOSE) & (rest["generic"] == rest["generic"].iloc[0])
@@ -175,7 +176,8 @@ def _mark(ax: Axes, rows: pd.DataFrame, shade: Mapping[str, str]) -> None:
     if rows["generic"].all():
         first, left = rows.iloc[0], ax.get_xlim()[0]
         color = shade.get(str(first["model"]), "0.4")
-        ax.hlines(0, max(first["skill_low"], left), first["skill_high"], colors=color, linewidth=1.8, zorder=3)
+        if np.isfinite(first["skill_low"]):
+            ax.hlines(0, max(first["skill_low"], left), first["skill_high"], colors=color, linewidth=1.8, zorder=3)
         ax.plot(
             max(first["skill"], left),
             0,
@@ -190,8 +192,10 @@ def _mark(ax: Axes, rows: pd.DataFrame, shade: Mapping[str, str]) -> None:
     lowest_x, lowest_y = ax.get_xlim()[0], ax.get_ylim()[0]
     for row in rows.itertuples():
         x, y, color = max(row.skill, lowest_x), max(row.specific, lowest_y), shade[str(row.model)]
-        ax.hlines(y, max(row.skill_low, lowest_x), row.skill_high, colors=color, linewidth=1.8, zorder=3)
-        ax.vlines(x, max(row.specific_low, lowest_y), row.specific_high, colors=color, linewidth=1.8, zorder=3)
+        if np.isfinite(row.skill_low):
+            ax.hlines(y, max(row.skill_low, lowest_x), row.skill_high, colors=color, linewidth=1.8, zorder=3)
+        if np.isfinite(row.specific_low):
+            ax.vlines(x, max(row.specific_low, lowest_y), row.specific_high, colors=color, linewidth=1.8, zorder=3)
         beyond = "<" if row.skill < lowest_x else "v" if row.specific < lowest_y else "o"
         ax.plot(
             x,

@@ -60,6 +60,13 @@ class Drawing:
         return "baseline" if self.baseline == ADDITIVE else self.baseline
 
     @property
+    def baseline_note(self) -> str:
+        """Return what the baseline is where it is not the mean alone, as a sentence to append."""
+        return (
+            " The baseline is the mean, for combinations the additive prediction." if self.baseline == ADDITIVE else ""
+        )
+
+    @property
     def same_for_all(self) -> frozenset[str]:
         """Return the models of one prediction for all, with the baselines that are so by construction."""
         return self.constant | {"mean", "no_change"}
@@ -97,7 +104,7 @@ def estimate(value: float, low: float, high: float) -> str:
     """Return an estimate and its interval as the figures have it at the right."""
     if not known(value):
         return "–"
-    if not known(low, high):
+    if not known(low, high) or high - low < NEGLIGIBLE:
         return short(value)
     ends = (short(low), short(high))
     return f"{short(value)} ({(' to ' if '−' in ''.join(ends) else '–').join(ends)})"

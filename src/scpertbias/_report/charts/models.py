@@ -47,7 +47,7 @@ def skill_map(d: Drawing) -> list[Chart]:
     lined = rows[["ci_low", "specific_ci_low"]].notna().any(axis=None)
     reading = [
         "Lines are 95% intervals." if lined else "",
-        "Models that predict the same for all perturbations have a specific skill of 0.",
+        f"Models that predict the same for all perturbations have a specific skill of 0.{d.baseline_note}",
         note,
     ]
     low = min(0.0, float(np.nanmin([rows["ci_low"].min(), -0.25])))
@@ -58,6 +58,7 @@ def skill_map(d: Drawing) -> list[Chart]:
             "low": "ci_low",
             "high": "ci_high",
             "title": f"skill (0 {d.baseline}, 1 noise ceiling)",
+            "short": "skill (0 baseline, 1 noise ceiling)",
             "domain": [max(low - 0.1, LEAST_SKILL), 1.08],
             "refs": [line(0), line(1)],
         },
@@ -152,6 +153,7 @@ def skill_forest(d: Drawing) -> list[Chart]:
         "texts": [{"field": "text", "title": "skill (95% CI)"}, {"field": "n_text", "title": "n"}],
         "x": {
             "title": f"skill (0 {d.baseline}, 1 noise ceiling)",
+            "short": "skill (0 baseline, 1 noise ceiling)",
             "refs": refs,
             "include": [0, 1],
             "domain": _cut(rows, "ci_low"),
@@ -165,7 +167,7 @@ def skill_forest(d: Drawing) -> list[Chart]:
             "rows",
             "Skill of every model",
             f"Right of 0, a model has a lower squared error than the {d.baseline_line}; 1 is the noise ceiling. Lines are "
-            "95% intervals. Correlations of constant predictions are not drawn.",
+            f"95% intervals. Correlations of constant predictions are not drawn.{d.baseline_note}",
             'spb.pl.score(mdata, "l2_skill")',
             rows,
             ["model"],
@@ -202,7 +204,7 @@ def boxes(d: Drawing) -> list[Chart]:
         "l2": (
             "L2 error of every held-out perturbation",
             f"One dot is one held-out perturbation; lower is better. Compare each box with the {d.baseline_line} and the "
-            "noise ceiling, whose error is not 0.",
+            f"noise ceiling, whose error is not 0.{d.baseline_note}",
             "L2 error",
             "spb.pl.l2(mdata)",
         ),

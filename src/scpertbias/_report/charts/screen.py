@@ -9,7 +9,7 @@ from .drawing import KIND_COLORS, Drawing
 from .spec import Chart, tip
 
 N_NAMED = 12
-MOST_SPREAD = 1.3
+MOST_SPREAD = 2
 """How much longer than the range of 98% of the perturbations an axis may be."""
 PERTURBATION_TIPS = [
     tip("perturbation"),
@@ -65,7 +65,8 @@ def _strongest_first(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _inner(values: pd.Series) -> list[float] | None:
     """Return the ends of an axis on which a few extreme values would flatten all others, None where none does."""
-    low, high = values.quantile([0.01, 0.99]).tolist()
+    k = max(1, round(0.01 * len(values)))
+    low, *_, high = sorted(values)[k:-k]
     room = 0.15 * (high - low)
     ends = [low - room, high + room]
     return ends if values.max() - values.min() > MOST_SPREAD * (ends[1] - ends[0]) else None

@@ -79,7 +79,8 @@ function quadrants(svg, spec, sx, sy) {
     if (x2 - x1 < 24 || y2 - y1 < 24) return;
     svg.append(draw("rect", { x: x1, y: y1, width: x2 - x1, height: y2 - y1, class: k === 1 ? "corner best" : "corner" }));
     const last = k % 2 === 1;
-    const end = last && sx(1) > x1 + 60 && sx(1) < x2 ? sx(1) : x2; // left of the line of the ceiling
+    // Left of the line of the ceiling.
+    const end = last && sx(1) > x1 + 60 && sx(1) < x2 ? sx(1) : x2;
     const room = end - x1 - 16;
     const size = SMALL + 1;
     const words = spec.quadrants[k].split(" ");
@@ -281,18 +282,20 @@ CHARTS.heat = (spec, width, chosen = {}) => {
   const names = Math.min(Math.max(...use.map((j) => wide(columns[j], SMALL))) + 10, 160);
   const grouped = counts.size > 1;
   // Names of groups start above their first column; one that has no room stands a line higher.
-  const lines = [];
+  const starts = [];
   const labels = [];
-  use.forEach((j, k) => {
-    if (!grouped || (k && groups[use[k - 1]] === groups[j])) return;
-    const w = wide(groups[j], SMALL) + 14;
-    const x = Math.max(Math.min(left + k * cell + 2, width - w), 0);
-    let line = lines.findIndex((end) => end < x);
-    if (line < 0) line = lines.length;
-    lines[line] = x + w;
-    labels.push({ x, line, name: groups[j], at: left + k * cell + 2 });
-  });
-  const ruled = lines.length * 15 + 5;
+  for (let k = use.length - 1; grouped && k >= 0; k -= 1) {
+    const name = groups[use[k]];
+    if (k && groups[use[k - 1]] === name) continue;
+    const w = wide(name, SMALL) * 1.1 + 8;
+    const at = left + k * cell + 2;
+    const x = Math.max(Math.min(at, width - w), 0);
+    const free = starts.findIndex((start) => x + w < start);
+    const line = free < 0 ? starts.length : free;
+    for (let n = 0; n <= line; n += 1) starts[n] = x;
+    labels.push({ x, line, name, at });
+  }
+  const ruled = starts.length * 15 + 5;
   const top = (grouped ? ruled + 4 : 4) + names;
   const height = top + rows.length * step + 30;
   const svg = canvas(width, height, spec.label);

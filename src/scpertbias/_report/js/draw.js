@@ -28,9 +28,10 @@ function steps(low, high, n) {
   if (!(raw > 0)) return [low];
   const power = 10 ** Math.floor(Math.log10(raw));
   const sizes = [0.2, 0.25, 0.5, 1, 2, 2.5, 5, 10].map((m) => m * power);
+  // Two ticks at least beside 0.
   let at = sizes.findIndex((s) => s >= raw * 0.999);
   const count = (step) => Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) + 1;
-  while (at > 0 && count(sizes[at]) < 3) at -= 1; // two ticks at least beside 0
+  while (at > 0 && count(sizes[at]) < 3) at -= 1;
   const step = sizes[at];
   const ticks = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i += 1) ticks.push(i * step);
@@ -67,7 +68,8 @@ function axisBelow(svg, scale, y, axis, top) {
     group.append(letters(scale(tick), y + 15, write(tick), { size: SMALL, anchor: "middle", kind: "soft" }));
   }
   group.append(draw("line", { x1: scale.from, x2: scale.to, y1: y, y2: y, class: "rule" }));
-  group.append(letters((scale.from + scale.to) / 2, y + 33, axis.title, { anchor: "middle", room: scale.to - scale.from + 60 }));
+  const title = axis.short && wide(axis.title) > scale.to - scale.from ? axis.short : axis.title;
+  group.append(letters((scale.from + scale.to) / 2, y + 33, title, { anchor: "middle", room: scale.to - scale.from + 60 }));
   svg.append(group);
 }
 function axisBeside(svg, scale, x, axis, right) {
