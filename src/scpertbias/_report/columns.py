@@ -42,7 +42,16 @@ RESPONSE = tuple(
     )
 )
 BALANCE = _of("balance", "column", "status", "share", "p", "untested", "n_levels", "within", "note")
-SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "note")
+SUMMARY = tuple(
+    replace(
+        column,
+        label="against the baseline",
+        tip="paired difference, positive is better; the baseline is the mean, for combinations the additive prediction",
+    )
+    if column.name == "difference_to_mean"
+    else column
+    for column in _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "note")
+)
 REGIMES = _of("retraining", "model", "regime", "n", "full", "retrained", "gain", "note")
 PLANTED = _of("planted", "quantity", "planted", "found")
 SPECIFIC_SKILL = (

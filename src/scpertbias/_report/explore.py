@@ -56,7 +56,6 @@ def explore(d: Drawing, cells_needed: pd.DataFrame | None = None) -> dict[str, A
         "axes": axes,
         "models": {},
         "stored": True,
-        "baseline": d.baseline,
     }
     if d.effects is not None:
         content |= _genes(d, d.effects, rows["perturbation"].tolist())

@@ -63,7 +63,7 @@ function modelCard(model, i, genes, width) {
   const stats = make("dl", { class: "stats" });
   for (const [name, value, tip] of [
     ["r", text(c.r), "Pearson correlation of predicted and observed effects, without the noise of shared control cells"],
-    ["relative error", text(c.relative_error), `Error divided by that of the baseline (${EXPLORE.baseline.replace("baseline: ", "")}); below 1 is better`],
+    ["relative error", text(c.relative_error), "Error divided by that of the mean baseline; below 1 is better"],
     ["on axis", text(c.on, percent), "Predicted move along the shared axis, as a share of the observed one"],
     ["off axis", text(c.off), "Cosine of predicted and observed effects off the shared axis"],
   ]) if (value !== "–" || predicted.some(known)) stats.append(make("div", {}, make("dt", { "data-tip": tip, tabindex: "0" }, name), make("dd", {}, value)));
