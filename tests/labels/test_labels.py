@@ -48,6 +48,9 @@ def test_labels_like_the_control_are_named():
     assert "'TFORF1-mCherry' (1 cells) contain a word for a control, but the control is 'NT_1', 'NT_2'" in text
     assert said(["AAVS1", "NT"], reference="NT") == ""
     assert "'NT_2', 'NT_3' (2 cells) contain a word" in said(["NT_1", "NT_2", "NT_3", "STAT1"], reference="NT_1")
+    assert "'control' (1 cells) contain a word for a control, but the control is 'HK2'" in said(
+        ["control", "HK2", "STAT1"], reference="HK2"
+    )
 
 
 def test_most_cells_left_out_is_said():

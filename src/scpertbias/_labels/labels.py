@@ -177,10 +177,9 @@ def _control_like(table: pd.DataFrame, groupby: str) -> list[str]:
     rows = table[table["meaning"].isin([TARGET, *PARTS]) & (table["reason"] == "not a measured gene")]
     held = [str(label) for label in rows["label"] if holds_control_word(label)]
     control = table[table["meaning"] == CONTROL]
-    if (
-        control["reason"].eq(NAMED).any()
-    ):  # whoever names the control has seen other words, but may have missed siblings
-        words = set(map(control_word, control["label"])) - {None}
+    words = set(map(control_word, control["label"])) - {None}
+    # Users who name a control by such a word have seen the other words, but may have missed its siblings.
+    if control["reason"].eq(NAMED).any() and words:
         held = [label for label in held if control_word(label) in words]
     if not held:
         return []

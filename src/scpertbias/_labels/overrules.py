@@ -63,6 +63,9 @@ def effective(raw: Iterable[str], label_map: str | None) -> dict[str, str]:
     if not out:
         near = nearest(list(pairs)[:3], labels)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        msg = f"`label_map` matches no label of the data: it contains {list(pairs)[:5]}, the data {labels[:5]}.{hint}"
+        msg = (
+            f"`label_map` matches no label of the data: it contains {list(pairs)[:5]}, and the data contain "
+            f"{labels[:5]}.{hint}"
+        )
         raise ValueError(msg)
     return out

@@ -122,13 +122,16 @@ def random_regimes(
     if not n_random:
         return {}
     if not regimes:
-        msg = "`n_random`: no regime leaves genes out, so there is nothing to draw as many random genes for."
+        msg = "`n_random`: random removals need a regime that leaves genes out, and there is none."
         raise ValueError(msg)
     keep = plan.genes[regimes[-1]]
     confounders = removed(profiles, _keys.WITHOUT_GENES[-1])
     removals = Removals(regimes[-1], ~keep, keep & ~confounders, _moments.of(profiles).moments.control)
     if not removals.possible:
-        msg = f"`n_random`: {regimes[-1]!r} leaves out {int((~keep).sum())} genes, and there are too few others."
+        msg = (
+            f"`n_random`: {regimes[-1]!r} leaves out {int((~keep).sum())} genes, and too few other genes remain for a "
+            "random removal."
+        )
         raise ValueError(msg)
     seed = int(np.random.default_rng(rng).integers(2**32))
     return {

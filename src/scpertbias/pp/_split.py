@@ -211,7 +211,10 @@ def _listed_parts(
         canonical = [raw.get(n, "+".join(sorted(set(n.split("+"))))) for n in names]
         unknown = [n for n, f in zip(names, canonical, strict=True) if f not in position]
         if unknown:
-            msg = f"`{part}`: {unknown[:5]} are not perturbations of obs (it holds {list(labels.names[1:6])}, …)."
+            msg = (
+                f"`{part}`: {unknown[:5]} are not perturbations of obs. It contains, for example, "
+                f"{list(labels.names[1:6])}."
+            )
             raise ValueError(msg)
         chosen[part] = canonical
     both = sorted(set(chosen["test"]) & set(chosen["val"]))
@@ -265,7 +268,7 @@ def _random_cell_parts(
 ) -> npt.NDArray[np.str_]:
     """Assign the cells of each perturbation to the parts, in the order of a hash of their names."""
     if lists_passed:
-        msg = "`test` and `val` list perturbations; they go with unit='perturbation' or 'combination', not 'cell'."
+        msg = "`test` and `val` list perturbations. They need unit='perturbation' or unit='combination', not 'cell'."
         raise ValueError(msg)
     if is_profiles(adata):
         msg = "`unit='cell'` needs cells; profiles have none. Split the cells, then call spb.pp.profiles."

@@ -79,7 +79,7 @@ def attribution_agreement(
     """
     attributions = stored_attributions(adata, models)
     if len(attributions) < 2:
-        msg = f"`models`: {list(attributions)} are the only models with attributions; agreement needs two."
+        msg = f"`models`: {list(attributions)} are the only models with attributions; two models are needed."
         raise ValueError(msg)
     screen = _moments.of(adata, **_results.agreed_data(_results.model_records(adata, list(attributions))))
     tables = {name: f.reindex(columns=list(screen.names)).to_numpy(np.float64).T for name, f in attributions.items()}

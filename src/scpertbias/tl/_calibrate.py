@@ -100,13 +100,13 @@ def calibrate(
     """
     _validate.choice(by, BY, argument="by")
     if (by == "guides") != (guide_key is not None):
-        msg = f"`guide_key` is {guide_key!r}; it is needed for by='guides', and for nothing else."
+        msg = f"`guide_key` is {guide_key!r}; it is required with by='guides', and not allowed otherwise."
         raise ValueError(msg)
     if n_screens < 1:
         msg = f"`n_screens` is {n_screens}; it must be 1 or more."
         raise ValueError(msg)
     if _store.profiles_record(adata) is not None:
-        msg = "`adata` holds profiles; null screens are made of cells."
+        msg = "`adata` contains profiles; null screens are made from cells. Pass the cells."
         raise TypeError(msg)
     settings = {**audit, "n_random": 0, "regimes": ("full",), "n_jobs": 1, "models": audit.get("models", MODELS)}
     maker = null_screens_of(adata, settings, max_cells=max_cells, guide_key=guide_key, rng=rng)

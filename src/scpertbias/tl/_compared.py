@@ -63,8 +63,8 @@ def read_inputs(
     predictions = {name: _held_out.unseen_predictions(adata, name, r, screen, folds) for name, r in records.items()}
     if not any(np.isfinite(table[1:]).all(axis=1).any() for table in predictions.values()):
         msg = (
-            f"No perturbation is held out: none of {list(predictions)} predicts an unseen one. Call spb.pp.split "
-            f"before fitting, or use spb.tl.audit."
+            f"No perturbation is held out: {list(predictions)} predict only perturbations of their training data. "
+            f"Call spb.pp.split before fitting, or use spb.tl.audit."
         )
         raise ValueError(msg)
     return Inputs(screen, predictions, folds, _results.constant(records), _results.one_split(records))

@@ -303,13 +303,13 @@ REFUSED = {
     "transposed": (lambda t: t.T, {}, "transpose"),
     "genes twice": (lambda t: pd.concat([t, t[["IRF1"]]], axis=1), {}, "repeat.*IRF1"),
     "a label twice": (lambda t: pd.concat([t, t.loc[["STAT1"]].rename({"STAT1": "STAT1+ctrl"})]), {}, "more than once"),
-    "no known label": (lambda t: t.set_axis(list("ABCDE"), axis=0), {}, "no perturbation of the data"),
+    "no known label": (lambda t: t.set_axis(list("ABCDE"), axis=0), {}, "which are not perturbations of the data"),
     "NaN": (lambda t: t.assign(JAK2=np.nan), {}, "NaN or infinite"),
     "infinite": (lambda t: t.assign(JAK2=np.inf), {}, "NaN or infinite"),
     "all NaN": (lambda t: t * np.nan, {}, "only NaN"),
     "words": (lambda t: t.assign(JAK2="a"), {}, "not numbers"),
-    "obsm of a table": (lambda t: t, {"obsm": "CPA_pred"}, "leave it out"),
-    "unknown test": (lambda t: t, {"test": ["A"]}, "`test` names no perturbation"),
+    "obsm of a table": (lambda t: t, {"obsm": "CPA_pred"}, "Omit `obsm`"),
+    "unknown test": (lambda t: t, {"test": ["A"]}, "`test` contains A, which is not a perturbation"),
     "attributions of other genes": (
         lambda t: t,
         {"attributions": pd.DataFrame({"STAT1": [1.0]}, ["X"])},
@@ -330,7 +330,7 @@ def test_refused_and_nothing_written(data, table, case):
 
 
 def test_wrong_types(profiles, table):
-    with pytest.raises(TypeError, match="`predictions` is a list; expected is a DataFrame"):
+    with pytest.raises(TypeError, match="`predictions` is a list; pass a DataFrame"):
         spb.tl.add_predictions(profiles, [1, 2], key_added="mine")
     with pytest.raises(TypeError, match="`attributions` is a ndarray"):
         spb.tl.add_predictions(profiles, table, key_added="mine", attributions=np.ones((40, 5)))

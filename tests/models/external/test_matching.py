@@ -119,7 +119,7 @@ def test_known_labels_warn_of_the_others():
     with pytest.warns(UserWarning, match="`test`: 2 labels .* C, TP53"):
         codes = perturbation_codes(["A", "C", "none", "TP53", ""], data, argument="test")
     assert (codes >= 0).tolist() == [True, False, False, False, False]
-    with pytest.raises(ValueError, match="`test` names no perturbation of the data"):
+    with pytest.raises(ValueError, match="`test` contains C, which is not a perturbation of the data"):
         perturbation_codes(["C", "ctrl"], data, argument="test")
 
 

@@ -39,7 +39,9 @@ def test_column_of_labels(cells, column):
 def test_column_that_holds_the_perturbations_is_taken(cells):
     got = read_rows(cells, predicted(condition=["stim", "rest", "rest"], gene=["A", "B", "ctrl"]))
     assert got.labels == ["A", "B", "ctrl"]
-    with pytest.raises(ValueError, match=r"holds a perturbation of the data.*Its obs holds \['condition', 'who'\]"):
+    with pytest.raises(
+        ValueError, match=r"no labels of perturbations were found.*obs has the columns \['condition', 'who'\]"
+    ):
         read_rows(cells, predicted(condition=["stim", "rest", "rest"], who=["A", "B", "ctrl"]))
 
 
@@ -102,7 +104,7 @@ def test_files_that_cannot_be_read(cells, tmp_path):
     with pytest.raises(ValueError, match="empty.csv cannot be read"):
         read_rows(cells, str(tmp_path / "empty.csv"))
     (tmp_path / "a.parquet").write_text("")
-    with pytest.raises(ValueError, match="of no known kind"):
+    with pytest.raises(ValueError, match="has an unknown file type"):
         read_rows(cells, tmp_path / "a.parquet")
 
 
@@ -124,9 +126,9 @@ def test_dicts(cells):
     for wrong, message in [
         ({}, "empty dict"),
         ({"A": [1.0, 2.0], "B": [1.0]}, "differ in their number of genes"),
-        ({"A": "text"}, r"\['A'\] hold no array"),
-        ({"A": np.zeros((2, 2, 2))}, r"\['A'\] hold no array"),
-        ({"A": np.zeros((0, 4))}, r"\['A'\] hold no array"),
+        ({"A": "text"}, r"the values for \['A'\] are not numeric arrays"),
+        ({"A": np.zeros((2, 2, 2))}, r"the values for \['A'\] are not numeric arrays"),
+        ({"A": np.zeros((0, 4))}, r"the values for \['A'\] are not numeric arrays"),
     ]:
         with pytest.raises(ValueError, match=message):
             read_rows(cells, wrong)

@@ -107,7 +107,7 @@ def test_other_logarithms_and_other_sums_are_named(name, allow_offset, rows):
         check(values, allow_offset=allow_offset)
     message = str(error.value)
     if not (allow_offset and name == "a sum of 1"):  # an offset hides what a slope comes from
-        assert name in message or "normalized to a sum of 9" in message
+        assert name in message or "normalized to 9" in message
     assert ("every row" if rows == "all" else "1 of 8 rows: TGT3") in message
 
 
@@ -127,7 +127,7 @@ def test_natural_logarithms_where_the_data_are_log2():
 
 
 def test_a_sum_that_is_nearly_that_of_the_data_is_a_warning():
-    with pytest.warns(UserWarning, match="normalized to a sum of 0.6"):
+    with pytest.warns(UserWarning, match="normalized to 0.6"):
         check(means(lambda k: np.log1p(normalized(k, 6e3)))[1:])
 
 
@@ -205,3 +205,13 @@ def test_a_control_that_is_that_of_the_data():
 def means_noise(n=60):
     """Variance of the mean of so many cells, by their repeats."""
     return np.var([means(logged, seed=seed, n=n)[0] for seed in range(10, 18)], axis=0)
+
+
+def test_a_strong_response_does_not_make_a_poor_prediction_another_scale():
+    observed = EXPRESSION.copy()
+    observed[0] = np.maximum(observed[0] + 0.5 * (CONTROL - CONTROL.mean()), 0.0)  # high genes rise, low ones fall
+    reference = ScreenMeans(CONTROL, observed, NAMES)
+    for constant in (CONTROL, EXPRESSION.mean(axis=0)):
+        check_scale(np.tile(constant, (8, 1)), reference, "expression", are_integers=False, signed=False)
+    with pytest.raises(ValueError, match="on another scale"):
+        check_scale(1.4 * EXPRESSION, reference, "expression", are_integers=False, signed=False)

@@ -40,3 +40,19 @@ def test_a_split_of_perturbations_is_taken(cells):
     profiles = spb.pp.profiles(cells)
     add_external(profiles, {"x": {"predictions": table(cells)}}, [], "split")
     assert "x" in profiles.layers
+
+
+def test_without_a_split_what_is_predicted_is_held_out(cells):
+    predicted = table(cells).iloc[[1, 2, 4]]
+    profiles = spb.pp.profiles(cells)
+    with pytest.warns(UserWarning, match="the 3 perturbations that it predicts are taken as held out, and the other 3"):
+        add_external(profiles, {"x": {"predictions": predicted}}, [], "split")
+    assert list(profiles.uns["scpertbias"]["models"]["x"]["test"]) == list(predicted.index)
+
+
+def test_with_a_split_nothing_is_assumed(cells):
+    cells = cells.copy()
+    cells.obs["split"] = np.where(cells.obs["perturbation"] == table(cells).index[1], "val", "train")
+    external = {"x": {"predictions": table(cells).iloc[[2, 4]]}}
+    with pytest.raises(ValueError, match="no perturbation is 'test'"):
+        add_external(spb.pp.profiles(cells), external, [], "split")

@@ -69,7 +69,9 @@ def test_a_command_that_writes_nothing(tmp_path):
     table = spb.ds.confounder_sets().head(2)
     (tmp_path / "predictions.csv").touch()  # of an earlier training
     quiet = model(command=["true", "{cells}", "{predictions}"])
-    with pytest.raises(ValueError, match=r"ended well, but wrote no predictions.csv \(see what it prints: .*log.txt\)"):
+    with pytest.raises(
+        ValueError, match=r"ended without an error, but did not write predictions.csv \(its output is in .*log.txt\)"
+    ):
         run_once(quiet, TrainingRun("full", "full", 0), None, tmp_path, table)
 
 

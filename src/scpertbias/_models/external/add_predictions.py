@@ -188,8 +188,8 @@ def _checked(
 def _check_control(control: str) -> None:
     if control not in ("observed", "predicted"):
         msg = (
-            f"`control` is {control!r}; here it says which control predicted changes start from, 'observed' or "
-            "'predicted'. To name the control of the data, use spb.pp.profiles(adata, reference=…) first."
+            f"`control` is {control!r}; it must be 'observed' or 'predicted', the control profile that predicted "
+            "changes refer to. To name the control cells of the data, first call spb.pp.profiles(adata, reference=…)."
         )
         raise ValueError(msg)
 

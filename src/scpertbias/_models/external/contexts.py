@@ -46,7 +46,7 @@ def rows_of_one_context(predicted: AnnData, labels: Sequence[str], known: BoolAr
         elif len(shared) < 2 or own != set(levels):
             msg = (
                 f"`predictions` has rows for several levels of {column!r} under the same labels ({some(levels)}), and "
-                f"the level of the data is unknown; their mean would be a prediction of none. Pass those of one: "
+                f"the level of the data is unknown. A mean over levels would not predict any level. Pass those of one: "
                 f"predictions[predictions.obs[{str(column)!r}].astype(str) == {levels[0]!r}]."
             )
             raise ValueError(msg)

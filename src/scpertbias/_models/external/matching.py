@@ -94,12 +94,12 @@ def _means(rows: PredictionRows, codes: IntArray, screen: Screen, columns: IntAr
     if partly.any():
         names = [screen.names[i] for i in np.flatnonzero(partly)]
         msg = (
-            f"`{rows.argument}` holds NaN or infinite values for {some(names)}, in {int(gaps[partly].any(axis=0).sum())} "
-            "genes; a row is predicted for all genes, or is NaN throughout."
+            f"`{rows.argument}` contains NaN or infinite values for {some(names)}, in "
+            f"{int(gaps[partly].any(axis=0).sum())} genes. Predict all genes of a perturbation, or set its row to NaN."
         )
         raise ValueError(msg)
     if gaps[1:].all():
-        msg = f"`{rows.argument}` holds only NaN for the perturbations of the data."
+        msg = f"`{rows.argument}` contains only NaN for the perturbations of the data."
         raise ValueError(msg)
     return values
 
@@ -154,7 +154,13 @@ def perturbation_codes(labels: Sequence[str], screen: Screen, *, argument: str) 
     unmatched = list(dict.fromkeys(label for label, code in zip(labels, codes, strict=True) if code < 0))
     unmatched = [label for label in unmatched if label.strip().casefold() not in UNASSIGNED]
     if not (codes > 0).any():
-        msg = f"`{argument}` names no perturbation of the data ({some(screen.names[1:])}), but {some(unmatched) or 'none'}."
+        if len(unmatched) == 1:
+            problem = f"contains {unmatched[0]}, which is not a perturbation of the data"
+        elif unmatched:
+            problem = f"contains {some(unmatched)}, which are not perturbations of the data"
+        else:
+            problem = "does not contain a perturbation of the data"
+        msg = f"`{argument}` {problem}. The data contain, for example, {some(screen.names[1:])}."
         raise ValueError(msg)
     if unmatched:
         warn(f"`{argument}`: {len(unmatched)} labels are not in the data and are left out: {some(unmatched)}.")
@@ -166,7 +172,7 @@ def _codes(rows: PredictionRows, labels: list[str], screen: Screen) -> IntArray:
     twice = np.flatnonzero(np.bincount(codes[codes > 0]) > 1)
     if len(twice) and not rows.are_cells:
         same = [label for label, code in zip(labels, codes, strict=True) if code == twice[0]]
-        msg = f"`{rows.argument}` has {screen.names[twice[0]]!r} more than once (as {some(same)}); keep one."
+        msg = f"`{rows.argument}` has {screen.names[twice[0]]!r} more than once (as {some(same)}). Keep one row."
         raise ValueError(msg)
     return codes
 
@@ -186,22 +192,26 @@ def gene_columns(rows: PredictionRows, genes: pd.Index | None, screen: Screen) -
     own = own_names(genes, screen)
     for names, whose in ((genes[genes.isin(own)], f"of `{name}`"), (own, "of the data")):
         if len(twice := names[names.duplicated()].unique()):
-            msg = f"Gene names {whose} repeat ({some(twice)}), so they do not say which is meant."
+            msg = (
+                f"Gene names {whose} repeat ({some(twice)}), so genes cannot be matched by name. Keep one column per "
+                "gene."
+            )
             raise ValueError(msg)
     column = {gene: i for i, gene in enumerate(genes)}
     columns = np.array([column.get(gene, -1) for gene in own], dtype=np.int64)
     missing = own[columns < 0]
     if 2 * len(missing) > len(own):
         msg = (
-            f"`{name}` has {len(own) - len(missing)} of the {len(own)} genes of the data (it: {some(genes)}; the data: "
-            f"{some(own)}). Predictions are perturbations × genes, attributions genes × perturbations: transpose what lies "
-            "the other way, and pass gene_names= where genes go by other names."
+            f"`{name}` has {len(own) - len(missing)} of the {len(own)} genes of the data. Its gene names are "
+            f"{some(genes)}; those of the data are {some(own)}. Predictions are perturbations × genes, attributions are "
+            "genes × perturbations: if the table has the other orientation, transpose it. If genes have other names, pass "
+            "gene_names=."
         )
         raise ValueError(msg)
     if len(missing):
         msg = (
             f"`{name}` lacks {len(missing)} of the {len(own)} genes of the data ({some(missing)}). Models are compared on "
-            "the same genes: subset the cells first, adata = adata[:, predicted].copy()."
+            "the same genes. First restrict the data to the predicted genes: adata = adata[:, predicted].copy()."
         )
         raise ValueError(msg)
     if len(genes) > len(own):

@@ -38,7 +38,9 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
         path = Path(predictions)
         predictions, source = _load(path, adata), f"file {path.name}"
     if obsm is not None and not isinstance(predictions, AnnData):
-        msg = f"`obsm={obsm!r}` names a slot of a predicted AnnData, and these predictions are none; leave it out."
+        msg = (
+            f"`obsm={obsm!r}` is for predictions in an AnnData, and these predictions are of another type. Omit `obsm`."
+        )
         raise ValueError(msg)
     if own is not None:
         return own
@@ -49,7 +51,7 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
     elif isinstance(predictions, Mapping):
         rows = _by_label(predictions, sep=screen.record.get("combination_sep") or "+")
     else:
-        msg = f"`predictions` is a {type(predictions).__name__}; expected is {FORMS}."
+        msg = f"`predictions` is a {type(predictions).__name__}; pass {FORMS}."
         raise TypeError(msg)
     return replace(rows, source=source) if source else rows
 
@@ -114,11 +116,11 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
         )
         raise ValueError(msg)
     if not path.is_file():
-        msg = f"`predictions` is {str(path)!r}, and there is no such file. {_no_slot(adata, str(path))} Expected is {FORMS}."
+        msg = f"`predictions` is {str(path)!r}, but there is no such file. {_no_slot(adata, str(path))} Pass {FORMS}."
         raise ValueError(msg)
     separator = next((sep for suffix, sep in SEPARATORS.items() if name.endswith(suffix)), None)
     if separator is None and not name.endswith(".h5ad"):
-        msg = f"`predictions`: {path.name} is of no known kind; .h5ad, .csv and .tsv are read."
+        msg = f"`predictions`: {path.name} has an unknown file type. Pass an .h5ad, .csv or .tsv file."
         raise ValueError(msg)
     if separator is not None:
         return read_predicted(path)
@@ -176,9 +178,9 @@ def _labels_of(predicted: AnnData, screen: Screen) -> list[str]:
     if (match(names, screen) > 0).any():
         return names
     msg = (
-        f"`predictions`: neither the names of its rows nor a column of its obs among {[groupby, *LABEL_COLUMNS]} holds a "
-        f"perturbation of the data ({list(screen.names[1 : 1 + SHOWN])}, …). Its obs holds {list(predicted.obs.columns)}; "
-        f"rename the column with the perturbations to {groupby!r}."
+        "`predictions`: no labels of perturbations were found, neither in obs_names nor in the columns "
+        f"{[groupby, *LABEL_COLUMNS]} of obs. The data contain {list(screen.names[1 : 1 + SHOWN])}, …; obs has the "
+        f"columns {list(predicted.obs.columns)}. Rename the column with the perturbations to {groupby!r}."
     )
     raise ValueError(msg)
 
@@ -221,7 +223,10 @@ def _by_label(predictions: Mapping[Any, Any], *, sep: str) -> PredictionRows:
         if a.ndim not in (1, 2) or a.dtype.kind not in "fiu" or a.size == 0
     ]
     if odd:
-        msg = f"`predictions`: {odd[:SHOWN]} hold no array of numbers over genes, nor one of cells × genes."
+        msg = (
+            f"`predictions`: the values for {odd[:SHOWN]} are not numeric arrays. Pass one array per label: genes, or "
+            "cells × genes."
+        )
         raise ValueError(msg)
     if len(widths := {a.shape[-1] for a in arrays}) > 1:
         msg = f"`predictions`: the arrays differ in their number of genes ({sorted(widths)[:SHOWN]})."

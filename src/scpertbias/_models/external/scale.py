@@ -116,9 +116,9 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
     negative = -values.clip(max=0).sum(axis=1) > NEGATIVE * np.abs(values).sum(axis=1)
     if negative.any():
         msg = (
-            f"`predictions` holds many negative values (down to {values.min():.3g}; {_rows(negative, reference)}), as "
-            "changes and z-scores do. Pass kind='delta' for changes against control; take z-scores back to log-normalized "
-            "values."
+            f"`predictions` contains many negative values (down to {values.min():.3g}; {_rows(negative, reference)}), "
+            "like changes or z-scores. If they are changes against control, pass kind='delta'. If they are z-scores, "
+            "convert them to log-normalized values."
         )
         raise ValueError(msg)
     _check_scales(values, reference, allow_offset=allow_offset)
@@ -128,8 +128,8 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
     if shuffled.any():
         msg = (
             f"`predictions`: genes look shuffled or on another scale: predicted expression correlates with the control of "
-            f"the data at {np.median(r[shuffled]):.2f} over genes ({_rows(shuffled, reference)}; models come close to 1). "
-            "Check the order of the gene names; pass kind='delta' for changes against control."
+            f"the data at {np.median(r[shuffled]):.2f} over genes ({_rows(shuffled, reference)}; typical values are near "
+            "1). Check the order of the gene names. If the values are changes against control, pass kind='delta'."
         )
         raise ValueError(msg)
     statistics: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -167,6 +167,7 @@ def _check_scales(values: FloatArray, reference: ScreenMeans, *, allow_offset: b
         distance[i, (level > SAME) | (level < 1 / SAME)] = np.inf
     plain = _distance(values, observed, without_mean=allow_offset)
     nearest = np.where(distance.min(axis=0) < EXPLAINED * plain, distance.argmin(axis=0), -1)
+    nearest[_scaled_as(reference.control, values, base)] = -1
     for i, b in enumerate(bases):
         if (there := nearest == i).any():
             factor = np.log(base) / np.log(b)
@@ -183,9 +184,9 @@ def _check_scales(values: FloatArray, reference: ScreenMeans, *, allow_offset: b
     if there.any():
         which = far if far.any() else there
         msg = (
-            f"`predictions` is on another scale: {_rows(which, reference)} looks like cells that were normalized to a sum of "
-            f"{np.median(total[which]):.3g} times that of the data (or like logarithms of means, where the data hold means of "
-            "logarithms). Apply the normalization of the data: its target_sum, then log1p, then the mean of the cells."
+            f"`predictions` is on another scale: {_rows(which, reference)} looks like cells that were normalized to "
+            f"{np.median(total[which]):.3g} times the total of the data, or like logarithms of means instead of means "
+            "of logarithms. Normalize as for the data: first to target_sum, then log1p, then the mean over cells."
         )
         if far.any():
             raise ValueError(msg)
@@ -200,6 +201,7 @@ def _check_slope(values: FloatArray, observed: FloatArray, plain: FloatArray, re
     slope = np.divide((x * y).sum(axis=1), size, out=np.ones_like(size), where=size > 0)
     # What is stretched more is told by its spread
     stretched = ((slope > SAME) & (slope < FOLD)) | ((slope < 1 / SAME) & (slope > 1 / FOLD))
+    stretched &= ~_scaled_as(reference.control, values, reference.base)
     stretched &= _distance(x, y * slope[:, None]) < EXPLAINED * np.minimum(plain, _distance(x, y))
     if stretched.any():
         msg = (
@@ -208,6 +210,15 @@ def _check_slope(values: FloatArray, observed: FloatArray, plain: FloatArray, re
             "target_sum and its logarithm."
         )
         raise ValueError(msg)
+
+
+def _scaled_as(control: FloatArray, values: FloatArray, base: float) -> BoolArray:
+    """Whether rows have the slope and the total of the control: a strong response differs in both from any poor prediction."""
+    x, y = values - values.mean(axis=1, keepdims=True), control - control.mean()
+    slope = x @ y / (y @ y) if y.any() else np.zeros(len(values))
+    with np.errstate(over="ignore"):
+        total = np.expm1(values * np.log(base)).sum(axis=1) / np.expm1(control * np.log(base)).sum()
+    return (slope > 1 / SAME) & (slope < SAME) & (total > 1 / SAME) & (total < SAME)
 
 
 def _base_text(base: float) -> str:

@@ -83,7 +83,10 @@ def _check_trainings(name: str, parts: Mapping[str, Any]) -> None:
             msg = f"`predictions`: {name}@{training}: a second seed is compared in 'full' only, as '{OTHER_SEED}'."
             raise ValueError(msg)
     if FULL not in parts:
-        msg = f"`predictions`: {name!r} has {list(parts)}, but not 'full', which the others are compared with."
+        msg = (
+            f"`predictions`: {name!r} has {list(parts)}, but not 'full'. Add the predictions of the full model: the "
+            "other predictions are compared with them."
+        )
         raise ValueError(msg)
 
 
@@ -121,7 +124,7 @@ def _check_regime(name: str, regime: str, arguments: Arguments, full: AnnData, p
         msg = (
             f"`predictions`: {name}@{regime} predicts {int(predicted.sum())} genes that this regime leaves out "
             f"({some(full.var_names[predicted])}), so the model was not trained without them. Pass the predictions of a "
-            "model that was; those of the full model are compared on the genes that are left in any case."
+            "model that was retrained without these genes. The audit itself scores the full model on the kept genes."
         )
         raise ValueError(msg)
 
@@ -152,7 +155,10 @@ def _add(adata: AnnData, name: str, regime: str, arguments: Arguments, full: Ann
     record = _store.models(adata)[name]
     unseen = [_held_out.unseen(one, _moments.of(full), None) for one in (of_full, record)]
     if unseen[0] != unseen[1]:
-        msg = f"`predictions`: {name}@{regime} has other test perturbations than those of 'full'; one split is needed."
+        msg = (
+            f"`predictions`: {name}@{regime} has other test perturbations than those of 'full'. Use the same split "
+            "for both."
+        )
         raise ValueError(msg)
     _store.add_to_model(adata, name, regime=regime)
 
@@ -174,20 +180,23 @@ def _without_random(full: AnnData, name: str, number: int, arguments: Arguments,
     training = f"{RANDOM}_{number}"
     regimes = [regime for regime in WITHOUT_GENES if regime in plan.genes]
     if not regimes:
-        msg = f"`predictions`: {name}@{training}: this audit has no regime without genes to compare a random removal with."
+        msg = (
+            f"`predictions`: {name}@{training}: random removals need a regime that leaves genes out, and this audit "
+            "has none."
+        )
         raise ValueError(msg)
     present, confounders = _measured(full, name, training, arguments), removed(full, WITHOUT_GENES[-1])
     if (~present & confounders).any():
         msg = (
             f"`predictions`: {name}@{training} lacks mitochondrial or ribosomal genes "
-            f"({some(full.var_names[~present & confounders])}); a random removal takes other genes instead."
+            f"({some(full.var_names[~present & confounders])}); a random removal must leave out other genes."
         )
         raise ValueError(msg)
     n_genes = int((~plan.genes[regimes[-1]]).sum())
     if (~present).sum() != n_genes:
         msg = (
-            f"`predictions`: {name}@{training} lacks {int((~present).sum())} genes of the data; a random removal takes as many "
-            f"as {regimes[-1]!r} leaves out, {n_genes}. spb.pp.write_regimes draws them."
+            f"`predictions`: {name}@{training} lacks {int((~present).sum())} genes of the data; a random removal must "
+            f"leave out as many genes as {regimes[-1]!r}, {n_genes}. spb.pp.write_regimes selects them."
         )
         raise ValueError(msg)
     values = np.full((len(_moments.of(full).names), full.n_vars), np.nan)

@@ -22,7 +22,7 @@ def split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict
     unknown = [name for name in models if name not in records and name not in model_kinds]
     if unknown:
         msg = (
-            f"`models`: {unknown} are not known; there are {model_kinds}, and stored in the data {list(records)}. "
+            f"`models`: {unknown} are not known; there are {model_kinds}, and, stored in the data, {list(records)}. "
             f"Pass predictions of other models as predictions=."
         )
         raise ValueError(msg)
@@ -67,6 +67,8 @@ def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Coll
         return
     screen = _moments.of(profiles, split_key=split_key)
     for name in [name for name, record in records.items() if not _held_out.unseen(record, screen, None)]:
+        if _held_out_as_predicted(profiles, name, records[name], screen, split_key):
+            continue
         why = _held_out.why_all_seen(screen, split_key)
         msg = f"Cannot evaluate {name!r}: {why}, so its held-out perturbations are unknown"
         if name not in external:
@@ -74,6 +76,24 @@ def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Coll
             continue
         msg = (
             f"`predictions`: {msg}. Mark them in obs[{split_key!r}] ('train', 'val', 'test'; see spb.pp.split), or "
-            f"add it to profiles with spb.tl.add_predictions(…, test=[…])."
+            f"name them: test=[…]."
         )
         raise ValueError(msg)
+
+
+def _held_out_as_predicted(
+    profiles: AnnData, name: str, record: Mapping[str, Any], screen: _moments.Screen, split_key: str
+) -> bool:
+    """Take the predicted perturbations as held out where nothing else says so and some are not predicted."""
+    if record.get("test") is not None or split_key in profiles.obs and (screen.split != "train").any():
+        return False
+    table = _results.predictions(profiles, name, screen).iloc[1:]
+    predicted = table.index[table.notna().all(axis=1)].astype(str).tolist()
+    if not 0 < len(predicted) < len(table):
+        return False
+    warn(
+        f"{name!r}: without a split, the {len(predicted)} perturbations that it predicts are taken as held out, and the "
+        f"other {len(table) - len(predicted)} as its training data. If it was trained on others, pass test=."
+    )
+    _store.add_to_model(profiles, name, test=predicted)
+    return True

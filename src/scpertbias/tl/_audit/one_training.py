@@ -121,5 +121,5 @@ def run_once(
         return read_predicted(table)
     if h5ad.is_file():
         return ad.read_h5ad(h5ad)
-    msg = f"the command ended well, but wrote no {table.name} (see what it prints: {folder / LOG})"
+    msg = f"the command ended without an error, but did not write {table.name} (its output is in {folder / LOG})"
     raise ValueError(msg)

@@ -176,8 +176,8 @@ class Trainer:
         extra = measured(self._full, predictions) & ~keep
         if extra.any():
             msg = (
-                f"it predicts {int(extra.sum())} genes that its cells do not hold ({some(self._full.var_names[extra])}), so it "
-                "was not trained on these cells"
+                f"it predicts {int(extra.sum())} genes that are not in its training cells "
+                f"({some(self._full.var_names[extra])}), so it was not trained on these cells"
             )
             raise ValueError(msg)
         profiles = self._mdata[regime] if regime in self._mdata.mod else self._full[:, keep]
@@ -188,7 +188,7 @@ class Trainer:
         )
         stored = _results.predictions(part, model.name, _moments.of(part))
         if len(codes) and stored.iloc[codes].isna().all(axis=None):
-            msg = f"it predicts none of the {len(codes)} perturbations that are held out"
+            msg = f"it does not predict any of the {len(codes)} held-out perturbations"
             raise ValueError(msg)
         if isinstance(predictions, AnnData):
             table, kind = stored.iloc[1:].dropna(), "expression"
