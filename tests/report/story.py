@@ -196,7 +196,8 @@ def category_of_the_card_is_that_of_the_table(s):
 
 def above_the_ceiling_without_a_caution(s):
     assessed = s.card[~s.card["kind"].isin(("none", "unlinked"))]
-    return bool((assessed["ci_low"] > 1).any()) != ("above_ceiling" in s.cautions)
+    at = bool(((assessed["ci_low"] > 0.9) & (assessed["ci_low"] <= 1)).any())
+    return bool((assessed["ci_low"] > 1).any()) != ("above_ceiling" in s.cautions) or at != ("at_ceiling" in s.cautions)
 
 
 def approximate_without_a_caution(s):

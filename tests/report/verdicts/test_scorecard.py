@@ -3,7 +3,15 @@
 import pandas as pd
 import pytest
 
-from scpertbias._report.verdicts.scorecard import SPECIFIC_SKILL, TONES, Standing, above_ceiling, evaluated, scorecard
+from scpertbias._report.verdicts.scorecard import (
+    SPECIFIC_SKILL,
+    TONES,
+    Standing,
+    above_ceiling,
+    at_ceiling,
+    evaluated,
+    scorecard,
+)
 from scpertbias._report.wording import card_words
 from scpertbias._report.wording.terms import CONSTANT, STANDINGS, UNLINKED
 
@@ -121,6 +129,8 @@ def test_specific_skill_retraining_and_recurrence_stand_on_the_card(tables):
 def test_models_above_the_ceiling(tables):
     rows = card(tables, skill("x", low=1.01, high=1.2), skill("y", low=0.9, high=1.2), skill("z", low=1.1, n=9))
     assert above_ceiling(rows)["model"].tolist() == ["x"]
+    assert at_ceiling(rows).empty
+    assert at_ceiling(card(tables, skill("x", low=0.91, high=1.1)))["model"].tolist() == ["x"]
 
 
 def test_no_models_no_card(tables):

@@ -10,7 +10,7 @@ import pandas as pd
 from ..._keys import NO_PRETRAINING
 from ...tl._summary import FEW, INFLATED, MANY, is_approximate
 from .base import Statement, columns
-from .scorecard import above_ceiling, assessed
+from .scorecard import above_ceiling, assessed, at_ceiling
 from .screen import scan, shifted_rows
 
 SEVERE = (
@@ -22,6 +22,7 @@ SEVERE = (
     "cannot_be_separated",
     "labels_shifted",
     "above_ceiling",
+    "at_ceiling",
 )
 """Those that may change a verdict: the page has them before the verdicts."""
 STATEMENTS = (
@@ -98,11 +99,11 @@ def _columns(balance: pd.DataFrame, adopted: Collection[str]) -> list[Statement]
 
 
 def _above_ceiling(card: pd.DataFrame) -> list[Statement]:
-    """Return the models above the ceiling: no score shows whether a model has seen the answer, but this hints at it."""
-    rows = above_ceiling(card)
+    """Return the models above or at the ceiling: no score shows whether a model has seen the answer, but this hints at it."""
     keys = ("model", "n", "n_effective", "skill", "ci_low", "ci_high")
     return [
-        Statement("above_ceiling", {key: r[key] for key in keys}, rows[rows["model"] == r["model"]])
+        Statement(kind, {key: r[key] for key in keys}, rows[rows["model"] == r["model"]])
+        for kind, rows in (("above_ceiling", above_ceiling(card)), ("at_ceiling", at_ceiling(card)))
         for _, r in rows.iterrows()
     ]
 

@@ -8,11 +8,11 @@ from ..numbers import between, by_words, count, listed, percent, short, upper
 from .terms import DEGENERATE, Facts, plural, sample_size, some_names, without
 
 
-def _above_ceiling(f: Facts) -> str:
+def _ceiling(where: str, f: Facts) -> str:
     return (
-        f"{f['model']} scores above the noise ceiling ({short(f['skill'])}, 95% CI "
-        f"{between(f['ci_low'], f['ci_high'], short)}, {sample_size(f['n'], f['n_effective'])}). Check that its training "
-        "data exclude the held-out perturbations"
+        f"{f['model']} scores {where} the noise ceiling ({short(f['skill'])}, 95% CI "
+        f"{between(f['ci_low'], f['ci_high'], short)}, {sample_size(f['n'], f['n_effective'])}). Check that its "
+        "predictions do not use the cells of the held-out perturbations"
     )
 
 
@@ -62,7 +62,8 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         f"The panel has only {plural(f['n_genes'], 'gene')}; {f['enough']} are recommended. Verdicts hold for this panel"
     ),
     "cannot_be_separated": _cannot_be_separated,
-    "above_ceiling": _above_ceiling,
+    "above_ceiling": lambda f: _ceiling("above", f),
+    "at_ceiling": lambda f: _ceiling("at", f),
     "check_warning": _check_warning,
     "degenerate_attributions": lambda f: (
         f"Ignore the attributions of {by_words(f['model'], [f'({DEGENERATE[flag]})' for flag in f['flag']])}"

@@ -267,5 +267,6 @@ SHORT_CAUTIONS: dict[str, Callable[[Facts], str]] = {
     "cannot_be_separated": lambda f: f"effects cannot be separated from {f['column']}",
     "labels_shifted": lambda f: "gene labels seem shifted",
     "above_ceiling": lambda f: f"{f['model']} scores above the noise ceiling",
+    "at_ceiling": lambda f: f"{f['model']} scores at the noise ceiling",
 }
 """The severe cautions in a few words, for the line above the verdicts; their sentences stand below it."""
