@@ -209,7 +209,16 @@ def test_epochs_of_trained_models_are_a_table(audit, validator):
 
 def test_the_screen_alone_has_three_answers_on_it(tables):
     tables["perturbations"] = pd.DataFrame(
-        [{"perturbation": "A", "kind": "specific", "target_gene": "", "target_z": None, "response_share": 1.0}]
+        [
+            {
+                "perturbation": "A",
+                "kind": "specific",
+                "target_gene": "",
+                "target_z": None,
+                "response_share": 1.0,
+                "systematic": 0.1,
+            }
+        ]
     )
     found = answer(tables, (), SIZE)
     assert [a["name"] for a in found["answer"]] == ["screen", "shared", "technical", "models"]

@@ -32,9 +32,10 @@ from .tables import read
 from .tiles import TONES, severe, strip
 from .understood import understood
 from .verdicts.scorecard import Standing, evaluated
+from .wording import word
 from .wording.glossary import GLOSSARY
 from .wording.methods import citation, methods
-from .wording.terms import BADGES, without
+from .wording.terms import without
 
 SCRIPTS = ("core", "draw", "charts", "figure", "tables", "explore", "main")
 """The parts of the page's script, in ``js/``, in the order in which they are joined."""
@@ -97,10 +98,8 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
         environment(names)
         .get_template("page.html.j2")
         .render(
-            **{
-                key: contents[key]
-                for key in ("title", "answer", "cautions", "remarks", "notes", "warnings", "provenance")
-            },
+            **{key: contents[key] for key in ("title", "cautions", "remarks", "notes", "warnings", "provenance")},
+            answer=[{**one, "word": word(one["text"])} for one in contents["answer"]],
             strip=[{**tile, "picture": Markup(tile["picture"])} for tile in strip(contents, shown_tables)],
             severe_line=severe(contents["cautions"]),
             understood=understood(tables["check"], contents["provenance"], screen_size(data), tables["models"]),
@@ -108,7 +107,6 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
             card=[{**row, "bar": Markup(row["bar"])} for row in card_rows(card)],
             unlinked=unlinked,
             baseline=drawing.baseline,
-            badges=BADGES,
             tones={
                 **{name: {**tones, "inconclusive": "unknown"} for name, tones in TONES.items()},
                 "recurrence": RECURRENCE,

@@ -33,9 +33,7 @@ def understood(
             items = [_item(detail, status) for detail, status in zip(rows["detail"], rows["status"], strict=True)]
             lines.append({"label": label, "items": items})
     symbols = provenance["parameters"]["gene_symbols"]
-    lines.append(
-        {"label": "Gene symbols", "items": [_item(f"column {symbols}" if symbols else "the names of the genes")]}
-    )
+    lines.append({"label": "Gene symbols", "items": [_item(f"column {symbols}" if symbols else "from var_names")]})
     if network := _network(provenance["command"], models):
         lines.append({"label": "Gene network", "items": [{"text": network, "status": "ok"}]})
     lines.append({"label": "Left out", "items": [_left_out(size)]})

@@ -155,7 +155,7 @@ def test_what_was_left_out_and_why(tables):
         [("no_mt_ribo", "no ribosomal gene is measured")], columns=["regime", "reason"]
     )
     assert texts(tables) == [
-        "Not run without mitochondrial and ribosomal genes: no ribosomal gene is measured.",
+        "No model was retrained without mitochondrial and ribosomal genes: no ribosomal gene is measured.",
         "y was left out: no net.",
     ]
 
@@ -174,12 +174,13 @@ def test_what_was_left_out_and_why(tables):
         ),
         (
             [("x", 150, 19.4), ("y", 150, 20.0)],
-            "Intervals of x are approximate (effectively 19 perturbations; 20 are recommended).",
+            "Intervals of x are approximate. Weighted by effect size, the held-out perturbations are as informative as 19 of "
+            "equal size (20 are recommended).",
         ),
         (
             [("x", 150, 12.0), ("y", 30, 25.0)],
-            "Intervals of all models are approximate (30 held-out perturbations; 50 are recommended; effectively 12 "
-            "perturbations; 20 are recommended).",
+            "Intervals of all models are approximate (30 held-out perturbations; 50 are recommended). Weighted by "
+            "effect size, the held-out perturbations are as informative as 12 of equal size (20 are recommended).",
         ),
     ],
 )
@@ -201,7 +202,7 @@ def test_noise_on_both_sides_of_a_correlation_is_a_caution(tables):
     tables["scores"] = pd.DataFrame([*rows, seen, {**rows[2], "trained_on": "no_mt", "inflation": 9.0}])
     assert texts(tables) == [
         "Noise of the same cells in predicted and observed effects raises the correlations of mean and ridge by up to 0.15 "
-        "(limit 0.05). Read the correlations without shared noise."
+        "(limit 0.05). The report uses correlations without shared noise."
     ]
     tables["scores"] = pd.DataFrame([row for row in rows if row["model"] == "x"])
     assert texts(tables) == []

@@ -76,7 +76,7 @@ def test_sentences_have_numbers_and_say_what_to_do(tables):
     )
     assert "of x fit best when multiplied by 2.10." in ask(tables, skill(), category=SIZE)[0]["text"]
     assert ask(tables, skill(low=-0.1), category=NOT)[0]["text"] == (
-        "No. No model predicts unseen perturbations significantly better than the mean of the training perturbations (n = 100). "
+        "None. No model predicts unseen perturbations significantly better than the mean of the training perturbations (n = 100). "
         "Use the mean baseline."
     )
 

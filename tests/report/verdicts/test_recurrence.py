@@ -90,7 +90,7 @@ def test_the_baseline_alone_is_named(tables):
     found = verdict_record(recurrence_verdict(tables, SETS))
     assert (found["verdict"], found["text"]) == (
         "inconclusive",
-        "Inconclusive. Only the mean baseline was fitted. Add models to compare with it.",
+        "Not tested. Only the mean baseline was fitted. Add models to compare with it.",
     )
 
 

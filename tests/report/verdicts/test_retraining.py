@@ -80,13 +80,13 @@ UNCLEAR = retrained(gain=0.02, low=-0.01, high=0.05)
             [retrained(gain=3e-4, low=1e-4, high=1e-3), retrained("y")],
             [],
             "inconclusive",
-            "(nothing changes for 1 of 2 models); for the others the change is below 0.0005",
+            "Nothing changes for 1 of 2 assessed models. For the others, the change is below 0.0005.",
         ),
         (
             [UNCLEAR, retrained("y")],
             [],
             "inconclusive",
-            "(nothing changes for 1 of 2 models); for the others the interval includes 0",
+            "Nothing changes for 1 of 2 assessed models. For the others, the 95% interval includes 0.",
         ),
         ([retrained(n=9)], [], "inconclusive", "No model has enough held-out perturbations"),
         ([retrained(low=NAN, high=NAN)], [], "inconclusive", "No model has enough held-out perturbations"),
@@ -96,12 +96,12 @@ UNCLEAR = retrained(gain=0.02, low=-0.01, high=0.05)
             "inconclusive",
             "No model besides the mean baseline was retrained",
         ),
-        ([], [], "inconclusive", "No feature regime without confounder genes"),
+        ([], [], "inconclusive", "No model was retrained without mitochondrial or ribosomal genes. Repeat"),
         (
             [retrained(gain=0.05, low=0.03, high=0.07, regime="regressed")],
             [],
             "inconclusive",
-            "No feature regime without confounder genes",
+            "No model was retrained without mitochondrial or ribosomal genes. Repeat",
         ),
         (
             [retrained(), retrained(gain=0.05, low=0.03, high=0.07, regime="no_mt")],
@@ -120,32 +120,42 @@ def test_verdict_is_of_the_widest_regime_and_of_random_genes(tables, rows, rando
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (retrained(gain=0.02, low=0.01, high=0.03), "an improvement for x (0.02, 95% CI 0.01–0.03, n = 100)"),
-        (retrained(gain=-0.02, low=-0.03, high=-0.01), "a loss for x (−0.02, 95% CI −0.03 to −0.01, n = 100)"),
-        (UNCLEAR, "no significant change for x (0.02, 95% CI −0.01 to 0.05, n = 100)"),
-        (retrained(gain=3e-4, low=1e-4, high=1e-3), "no significant change for x (0, 95% CI 0–0.001, n = 100)"),
-        (retrained(gain=-3e-4, low=-1e-3, high=-1e-4), "no significant change for x (0, 95% CI −0.001 to 0, n = 100)"),
-        (retrained(), "no change for x (below 0.0005, n = 100)"),
-        (retrained(gain=2e-8, low=1e-8, high=3e-8), "no change for x (below 0.0005, n = 100)"),
-        (retrained(gain=0.02, low=0.01, high=0.03, n=9), "no verdict on x"),
+        (retrained(gain=0.02, low=0.01, high=0.03), "Better: x (0.02, 95% CI 0.01–0.03, n = 100)"),
+        (retrained(gain=-0.02, low=-0.03, high=-0.01), "Worse: x (−0.02, 95% CI −0.03 to −0.01, n = 100)"),
+        (UNCLEAR, "No significant change: x (0.02, 95% CI −0.01 to 0.05, n = 100)"),
+        (retrained(gain=3e-4, low=1e-4, high=1e-3), "No significant change: x (0, 95% CI 0–0.001, n = 100)"),
+        (retrained(gain=-3e-4, low=-1e-3, high=-1e-4), "No significant change: x (0, 95% CI −0.001 to 0, n = 100)"),
+        (retrained(), "No change (below 0.0005, n = 100): x."),
+        (retrained(gain=2e-8, low=1e-8, high=3e-8), "No change (below 0.0005, n = 100): x."),
+        (
+            retrained(gain=0.02, low=0.01, high=0.03, n=9),
+            "No verdict (fewer than 10 perturbations, or no interval): x.",
+        ),
         (
             retrained(gain=0.02, low=0.01, high=0.03, n=49),
-            "an improvement for x (0.02, 95% CI 0.01–0.03, n = 49, approximate)",
+            "Better: x (0.02, 95% CI 0.01–0.03, n = 49, approximate)",
         ),
-        (retrained(low=NAN, high=NAN, n=0), "no verdict on x"),
+        (retrained(low=NAN, high=NAN, n=0), "No verdict (fewer than 10 perturbations, or no interval): x."),
     ],
 )
 def test_what_retraining_changes(tables, row, expected):
     _, (text,) = ask(tables, row, retrained("mean"))
-    assert text.startswith(f"Retrained without mitochondrial and ribosomal genes: {expected}")
+    assert text.startswith(f"Models retrained without mitochondrial and ribosomal genes. {expected}")
     assert "mean" not in text
+
+
+def test_genes_that_are_not_measured_are_the_reason_that_nothing_was_retrained(tables):
+    tables["regimes_left_out"] = pd.DataFrame([{"regime": "no_mt", "reason": "no mitochondrial gene is measured"}])
+    assert ask(tables)[0]["text"] == (
+        "Not tested. No model was retrained without mitochondrial or ribosomal genes. Measure these genes."
+    )
 
 
 def test_every_regime_has_its_sentence(tables):
     _, said = ask(tables, retrained(regime="no_mt"), retrained(regime="regressed", gain=0.02, low=0.01, high=0.03))
-    assert [t.split(":")[0] for t in said] == [
-        "Retrained without mitochondrial genes",
-        "Retrained with the covariates regressed out",
+    assert [t.split(".")[0] for t in said] == [
+        "Models retrained without mitochondrial genes",
+        "Models retrained with the covariates regressed out",
     ]
 
 
@@ -168,7 +178,7 @@ def test_retraining_against_random_genes(tables, row, verdict):
     assert len(said) == (verdict is not None)
     if verdict:
         assert said[0].startswith(
-            f"Without mitochondrial and ribosomal genes, models {verdict} without as many random genes"
+            f"Without mitochondrial and ribosomal genes, models {verdict} after removing as many random genes"
         )
         assert "for 20 random removals, range" in said[0]
 
@@ -200,7 +210,7 @@ def test_the_ranking_changes_only_where_both_orders_are_significant(tables, rows
 def test_the_baseline_alone_is_not_a_missing_regime(tables):
     for rows in ([], [retrained("mean")]):
         found, said = ask(tables, *rows, models=["mean"])
-        assert found["text"] == "Inconclusive. Only the mean baseline was fitted. Add models to compare with it."
+        assert found["text"] == "Not tested. Only the mean baseline was fitted. Add models to compare with it."
         assert (found["verdict"], said) == ("inconclusive", [])
 
 

@@ -90,8 +90,8 @@ def test_sentences_have_numbers_and_say_what_to_do(tables):
         "(4.0%). So do ribosomal genes. Compare models after retraining without mitochondrial and ribosomal genes."
     )
     assert ask(tables, row("mt", n_genes=0), balance=[column("outcome")])[0]["text"] == (
-        "Inconclusive. Not tested: no technical gene set has enough measured genes and no column of the cell table could be "
-        "tested for balance. Add what is missing to the input."
+        "Inconclusive. Not tested, as no technical gene set has enough measured genes and no column of the cell table could be "
+        "tested for balance. Add mitochondrial or ribosomal genes and a batch column to the input."
     )
 
 
@@ -99,8 +99,9 @@ def test_a_program_is_named_once_and_those_that_it_stands_for_not_at_all(tables)
     rows = [program(), program(0.6, 0.5, 0.7, "HALLMARK_COMPLEMENT", part_of=PROGRAM), program(0.3, 0.2, 0.4, "mine")]
     made, said = ask(tables, *rows)
     assert made["text"].startswith(
-        "No, a biological program. Genes of the set Hallmark interferon gamma response account for 67% (95% CI 65–70)"
+        "No. Genes of the set Hallmark interferon gamma response account for 67% (95% CI 65–70)"
     )
+    assert made["text"].endswith("This is a biological program. Keep these genes in the data.")
     assert said[-1] == (
         "A program that accounts for more of the response than random genes of similar expression: mine (30%, 95% CI 20–40)."
     )
@@ -115,6 +116,11 @@ def test_mitochondrial_and_ribosomal_genes_are_always_spoken_of(tables):
         "Ribosomal genes: not assessed (none measured).",
     ]
     assert not [t for t in ask(tables, row("mt", null=NAN))[1] if "random" in t]
+    below = ask(tables, row("mt", 0.01, 0.007, 0.02, null=0.17))[1][1]
+    assert below == (
+        "Mitochondrial genes account for 1.0% (95% CI 0.7–2.0) of the response, less than random genes of similar expression "
+        "(17%)."
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,11 +128,11 @@ def test_mitochondrial_and_ribosomal_genes_are_always_spoken_of(tables):
     [
         (
             column("adopted", 0.9, p=0.003),
-            "Effects are computed within levels of lot. Its composition otherwise accounts",
+            "Effects are computed within levels of lot. Without this correction, its composition would account",
         ),
         (
             column("outcome", 0.3, p=0.003),
-            "The composition of lot accounts for 30% of the response (p = 0.003); as an outcome",
+            "The composition of lot accounts for 30% of the response (p = 0.003). It is not corrected for",
         ),
         (depth(), "Sequencing depth differs between perturbations and accounts for 15%"),
         (depth(kind="mt_percent"), "The percentage of mitochondrial counts differs"),

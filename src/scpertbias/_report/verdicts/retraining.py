@@ -50,7 +50,7 @@ def retraining_verdict(tables: Mapping[str, pd.DataFrame], constant: Collection[
     elif table.empty and len(regimes) and regimes["regime"].isin(GENE_REGIMES).any():
         verdict = Verdict(NAME, INCONCLUSIVE, "only_baseline_retrained")
     else:
-        verdict = _verdict(table, tables["random_removals"], constant)
+        verdict = _verdict(table, tables["random_removals"], tables["regimes_left_out"], constant)
     details = tuple(_changes(str(regime), rows) for regime, rows in table.groupby("regime", sort=False))
     sentences = (*_ranking(tables["ranking"]), *_random(tables["random_removals"]))
     return replace(verdict, sentences=sentences, details=details)
@@ -67,11 +67,11 @@ def change(row: pd.Series) -> str:
     return "better" if row["ci_low"] > 0 else "worse" if row["ci_high"] < 0 else "unclear"
 
 
-def _verdict(table: pd.DataFrame, random: pd.DataFrame, constant: Collection[str]) -> Verdict:
+def _verdict(table: pd.DataFrame, random: pd.DataFrame, left_out: pd.DataFrame, constant: Collection[str]) -> Verdict:
     """Judge the widest regime without confounder genes; a constant prediction cannot show what retraining does."""
     present = [regime for regime in GENE_REGIMES if len(table) and (table["regime"] == regime).any()]
     if not present:
-        return Verdict(NAME, INCONCLUSIVE, "no_regime")
+        return Verdict(NAME, INCONCLUSIVE, "no_regime", {"left_out": bool(left_out["regime"].isin(GENE_REGIMES).any())})
     rows = table[table["regime"] == present[0]]
     sure, better = rows[rows["change"] != "none"], rows[rows["change"] == "better"]
     if sure.empty:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..._keys import OBSERVED
 from ...pp._check import strongest
+from ...tl._audit.perturbations import MAJORITY
 from ...tl._target_response import MIN_TARGETS
 from .base import NO, PARTLY, YES, Statement, Verdict, columns, response_known
 
@@ -74,6 +75,9 @@ def _kinds(good: pd.DataFrame) -> list[Statement]:
     counts = {name: int((good["kind"] == kind).sum()) for name, kind in COUNTED.items()}
     if not sum(counts.values()):
         return []
+    shared = good[good["kind"] == COUNTED["n_shared"]]
+    counts["n_on_axis"] = int((shared["systematic"] > MAJORITY).sum())
+    counts["n_technical"] = counts["n_shared"] - counts["n_on_axis"]
     return [Statement("kinds_of_perturbations", {"n_detected": len(good), **counts})]
 
 

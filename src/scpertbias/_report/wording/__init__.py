@@ -22,6 +22,11 @@ def sentence(kind: str, facts: Facts) -> str:
     return with_full_stop(TEMPLATES[kind](facts))
 
 
+def word(text: str) -> str:
+    """Return the verdict in a word or a few: the first sentence of its text, the same wherever it is shown."""
+    return text.split(". ")[0].removesuffix(".")
+
+
 def card_words(card: pd.DataFrame) -> pd.DataFrame:
     """Return the scorecard with its ``verdict`` and ``note`` in words."""
     words = card.assign(

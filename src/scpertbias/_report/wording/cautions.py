@@ -19,10 +19,14 @@ def _above_ceiling(f: Facts) -> str:
 def _few_perturbations(f: Facts) -> str:
     those = "all models" if f["all_models"] else listed(f["model"])
     fewest, effective = min(f["n"]), min(f["n_effective"])
-    reasons = [f"{fewest} held-out perturbations; {f['many']} are recommended"] if fewest < f["many"] else []
-    if effective < f["few"]:
-        reasons.append(f"effectively {effective:.0f} perturbations; {f['few']} are recommended")
-    return f"Intervals of {those} are approximate ({'; '.join(reasons)})"
+    number = f" ({fewest} held-out perturbations; {f['many']} are recommended)" if fewest < f["many"] else ""
+    weights = (
+        f". Weighted by effect size, the held-out perturbations are as informative as {effective:.0f} of equal size "
+        f"({f['few']} are recommended)"
+        if effective < f["few"]
+        else ""
+    )
+    return f"Intervals of {those} are approximate{number}{weights}"
 
 
 def _cannot_be_separated(f: Facts) -> str:
@@ -66,11 +70,11 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "no_pretraining": lambda f: (
         f"{listed(f['model'])}: trained without published weights, so this audit does not evaluate pretraining"
     ),
-    "regime_left_out": lambda f: f"Not run {without(f['regime'])}: {f['reason']}",
+    "regime_left_out": lambda f: f"No model was retrained {without(f['regime'])}: {f['reason']}",
     "model_left_out": lambda f: f"{f['model']} was left out: {f['reason']}",
     "few_perturbations": _few_perturbations,
     "shared_noise": lambda f: (
         f"Noise of the same cells in predicted and observed effects raises the correlations of {some_names(f['model'])} by up "
-        f"to {short(max(f['inflation']))} (limit {f['max_inflation']}). Read the correlations without shared noise"
+        f"to {short(max(f['inflation']))} (limit {f['max_inflation']}). The report uses correlations without shared noise"
     ),
 }

@@ -18,7 +18,8 @@ GLOSSARY = {
     "reproducibility": "The expected cosine of an effect with that of a repeat of the experiment of the same size.",
     "95% interval": (
         "Of a score: jackknife over held-out perturbations. Of a share of the response: for these perturbations, if other "
-        "cells were measured. Approximate under 50 perturbations, or effectively under 20."
+        "cells were measured. Approximate under 50 perturbations, or if "
+        "these are only as informative as fewer than 20 of equal effect size."
     ),
     "significant": (
         "On this page a result is significant if its 95% interval excludes the value to compare with. Only detection tests "

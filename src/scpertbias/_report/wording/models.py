@@ -67,7 +67,7 @@ def _better(words: str, action: str, f: Facts) -> str:
 
 def _none_better(f: Facts) -> str:
     return (
-        "No. No model predicts unseen perturbations significantly better than the mean of the training perturbations "
+        "None. No model predicts unseen perturbations significantly better than the mean of the training perturbations "
         f"({sample_size(f['n'], f['n_effective'])}). Use the mean baseline"
     )
 
@@ -121,8 +121,8 @@ def _correlation_of_mean(f: Facts) -> str:
 
 
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
-    "no_models": lambda f: "Inconclusive. No model was fitted; this report covers the screen only",
-    "only_baseline": lambda f: "Inconclusive. Only the mean baseline was fitted. Add models to compare with it",
+    "no_models": lambda f: "Not tested. No model was fitted; this report covers the screen only",
+    "only_baseline": lambda f: "Not tested. Only the mean baseline was fitted. Add models to compare with it",
     "too_few_held_out": lambda f: (
         "Inconclusive. No model has enough held-out perturbations, or room between baseline and noise ceiling, for an "
         "interval. Hold out more perturbations"
@@ -138,7 +138,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     ),
     "none_better": _none_better,
     "all_constant": lambda f: (
-        "Inconclusive. Every assessed model predicts the same profile for all unseen perturbations "
+        "None. Every assessed model predicts the same profile for all unseen perturbations "
         f"({sample_size(f['n'])}). Add models that distinguish perturbations"
     ),
     "better_than_mean": lambda f: _compared("Better than the mean baseline", f),

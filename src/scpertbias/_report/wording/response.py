@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..numbers import listed, p_text, percent, upper
-from .terms import Facts, genes_of, plural, rows_of, set_name, share, some_names
+from ..numbers import known, listed, p_text, percent, upper
+from .terms import MOST_NAMED, Facts, genes_of, plural, rows_of, set_name, share, some_names
 
 ACTION_ON_AXIS = "Judge models by specific skill, which leaves this axis out"
 RANDOM = "random genes of similar expression"
+MAJORITY = 0.5
+ADDED = {"technical_sets": "mitochondrial or ribosomal genes", "columns": "a batch column"}
 MISSING = {
     "technical_sets": "no technical gene set has enough measured genes",
     "columns": "no column of the cell table could be tested for balance",
@@ -16,9 +18,10 @@ MISSING = {
 
 
 def _axis(lead: str, f: Facts) -> str:
+    names = f["carriers"]
     return (
-        f"{lead}. One axis accounts for {share(f)} of the response, mainly through {some_names(f['carriers'])} "
-        f"({len(f['carriers'])} of {plural(f['n'], 'perturbation')}). {ACTION_ON_AXIS}"
+        f"{lead}. One axis accounts for {share(f)} of the response, mainly through {some_names(names)} "
+        f"({len(names)} of {plural(f['n'], 'perturbation')}). {ACTION_ON_AXIS}"
     )
 
 
@@ -35,8 +38,14 @@ def _no_axis(f: Facts) -> str:
 
 
 def _axis_of_sets(f: Facts) -> str:
-    sets = [f"{genes_of(r['axis'])} ({percent(r['on_systematic'])})" for r in rows_of(f, "axis", "on_systematic")]
-    return f"The axis lies partly on {listed(sets[:5])}"
+    rows = rows_of(f, "axis", "on_systematic")[:MOST_NAMED]
+    parts = []
+    for word, of_most in (("mostly", True), ("partly", False)):
+        sets = [r for r in rows if (r["on_systematic"] > MAJORITY) == of_most]
+        if sets:
+            shares = [f"{genes_of(r['axis'])} ({percent(r['on_systematic'])})" for r in sets]
+            parts.append(f"{word} on {listed(shares)}")
+    return f"The axis lies {' and '.join(parts)}"
 
 
 def _batch(f: Facts) -> str:
@@ -63,13 +72,13 @@ def _sets(lead: str, action: str, f: Facts) -> str:
 def _depth(f: Facts) -> str:
     return (
         f"Partly. Sequencing depth differs between perturbations and accounts for {percent(f['share'])} of the response "
-        f"({p_text(f['p'])}). Repeat the audit with depth regressed out, unless it is an effect"
+        f"({p_text(f['p'])}). Repeat the audit with depth regressed out, unless it is an effect of the perturbations"
     )
 
 
 def _no_sign(f: Facts) -> str:
     return (
-        f"No sign of it. No technical gene set accounts for {percent(f['much'])} of the response "
+        f"No sign. No technical gene set accounts for {percent(f['much'])} of the response "
         f"({plural(f['n_sets'], 'set')} tested), and no column is confounded with the labels "
         f"({plural(f['n_columns'], 'column')} tested). Nothing needs to be done"
     )
@@ -77,14 +86,22 @@ def _no_sign(f: Facts) -> str:
 
 def _large_sets(f: Facts) -> str:
     return (
-        f"Inconclusive. {upper(genes_of(f['axis']))} account for {share(f)} of the response, not significantly more than "
-        f"{RANDOM}. Compare models with and without these genes"
+        f"Inconclusive. {upper(genes_of(f['axis']))} account for {share(f)} of the response{_no_more_than_random(f)}. "
+        "Compare models with and without these genes"
     )
 
 
+def _no_more_than_random(f: Facts) -> str:
+    """Return how a share that is not significant compares with random genes; one below theirs needs no p."""
+    if not known(f["null"]):
+        return ""
+    if f["share"] < f["null"]:
+        return f", less than {RANDOM} ({percent(f['null'])})"
+    return f", not significantly more than {RANDOM} ({percent(f['null'])}, {p_text(f['p'])})"
+
+
 def _set_share(words: str, f: Facts) -> str:
-    random = f" ({percent(f['null'])}, {p_text(f['p'])})" if words else ""
-    return f"{upper(genes_of(f['axis']))} account for {share(f)} of the response{words}{random}"
+    return f"{upper(genes_of(f['axis']))} account for {share(f)} of the response{words}"
 
 
 def _programs(f: Facts) -> str:
@@ -98,28 +115,28 @@ def _programs(f: Facts) -> str:
 
 def _differs(what: str, f: Facts) -> str:
     return (
-        f"{what} differs between perturbations and accounts for {percent(f['share'])} of the response ({p_text(f['p'])}); "
-        "it may be an effect"
+        f"{what} differs between perturbations and accounts for {percent(f['share'])} of the response ({p_text(f['p'])}). "
+        "This may be an effect of the perturbations"
     )
 
 
 def _column_noted(f: Facts) -> str:
     return (
-        f"The composition of {f['column']} accounts for {percent(f['share'])} of the response ({p_text(f['p'])}); as an "
-        "outcome of perturbation it is not corrected for"
+        f"The composition of {f['column']} accounts for {percent(f['share'])} of the response ({p_text(f['p'])}). It is "
+        "not corrected for, as it is an outcome of the perturbations"
     )
 
 
 def _column_adopted(f: Facts) -> str:
     return (
-        f"Effects are computed within levels of {f['column']}. Its composition otherwise accounts for {percent(f['share'])} "
-        f"of the response ({p_text(f['p'])})"
+        f"Effects are computed within levels of {f['column']}. Without this correction, its composition would account for "
+        f"{percent(f['share'])} of the response ({p_text(f['p'])})"
     )
 
 
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
-    "axis_of_all": lambda f: _axis("Yes, by all perturbations", f),
-    "axis_of_few": lambda f: _axis("Yes, by a few perturbations", f),
+    "axis_of_all": lambda f: _axis("Yes, by all", f),
+    "axis_of_few": lambda f: _axis("Yes, by a few", f),
     "axis_of_some": lambda f: _axis("Yes", f),
     "axis_in_part": lambda f: _axis("Partly", f),
     "small_axis": _small_axis,
@@ -143,14 +160,15 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "technical_sets": lambda f: _sets("Yes", _action_on_sets(f), f),
     "technical_sets_in_part": lambda f: _sets("Partly", _action_on_sets(f), f),
     "depth": _depth,
-    "program": lambda f: _sets("No, a biological program", "Keep these genes: they are part of the response", f),
+    "program": lambda f: _sets("No", "This is a biological program. Keep these genes in the data", f),
     "no_sign": _no_sign,
     "large_sets": _large_sets,
     "not_tested": lambda f: (
-        f"Inconclusive. Not tested: {' and '.join(MISSING[m] for m in f['missing'])}. Add what is missing to the input"
+        f"Inconclusive. Not tested, as {' and '.join(MISSING[m] for m in f['missing'])}. Add "
+        f"{' and '.join(ADDED[m] for m in f['missing'])} to the input"
     ),
-    "set_beyond_chance": lambda f: _set_share(f", more than {RANDOM}", f),
-    "set_within_chance": lambda f: _set_share(f", not significantly more than {RANDOM}", f),
+    "set_beyond_chance": lambda f: _set_share(f", more than {RANDOM} ({percent(f['null'])}, {p_text(f['p'])})", f),
+    "set_within_chance": lambda f: _set_share(_no_more_than_random(f), f),
     "set_not_compared": lambda f: _set_share("", f),
     "set_not_measured": lambda f: f"{upper(genes_of(f['axis']))}: not assessed (none measured)",
     "programs": _programs,

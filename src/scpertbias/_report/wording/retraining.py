@@ -17,15 +17,15 @@ def _no_change(f: Facts) -> str:
     assessed = plural(f["n_judged"], "assessed model")
     return (
         f"No. Retraining {without(f['regime'])} changes no relative error by {f['negligible']} or more ({assessed}). "
-        "Keep these genes"
+        "Keep these genes in the data"
     )
 
 
 def _only_constants(f: Facts) -> str:
     n = f["n_judged"]
     return (
-        f"Inconclusive. {upper(plural(n, 'assessed model'))} {'predicts' if n == 1 else 'predict'} the same profile for all "
-        "unseen perturbations, so retraining was not tested. Add models that distinguish perturbations"
+        f"Not tested. {upper(plural(n, 'assessed model'))} {'predicts' if n == 1 else 'predict'} the same profile for all "
+        "unseen perturbations, so they cannot show what retraining changes. Add models that distinguish perturbations"
     )
 
 
@@ -33,26 +33,27 @@ def _worse(f: Facts) -> str:
     models = f["model"]
     return (
         f"No. Retrained {without(f['regime'])}, {some_names(models)} {verb(models, 'get', 'gets')} worse and no assessed "
-        "model improves. Keep these genes"
+        "model improves. Keep these genes in the data"
     )
 
 
 def _no_significant_gain(f: Facts) -> str:
-    zero = "the interval includes 0" if f["others_include_0"] else f"the change is below {f['negligible']}"
-    same = f" (nothing changes for {f['n_same']} of {f['n_judged']} models)" if f["n_same"] else ""
+    zero = "the 95% interval includes 0" if f["others_include_0"] else f"the change is below {f['negligible']}"
+    same = f" Nothing changes for {f['n_same']} of {f['n_judged']} assessed models." if f["n_same"] else ""
+    those = "For the others" if f["n_same"] else f"For {plural(f['n_judged'], 'assessed model')}"
     return (
-        f"Inconclusive. Retraining {without(f['regime'])} improves no model significantly{same}; for the others {zero}. Hold "
-        "out more perturbations"
+        f"Inconclusive. Retraining {without(f['regime'])} improves no model significantly.{same} {those}, {zero}. Hold out "
+        "more perturbations"
     )
 
 
 def _changes(f: Facts) -> str:
     leads = {
-        "better": "an improvement for",
-        "worse": "a loss for",
-        "same": "no change for",
-        "unclear": "no significant change for",
-        "none": "no verdict on",
+        "better": "Better",
+        "worse": "Worse",
+        "same": f"No change (below {f['negligible']}",
+        "unclear": "No significant change",
+        "none": f"No verdict (fewer than {f['min_n']} perturbations, or no interval)",
     }
     names = ("model", "change", "n", "n_effective", "gain", "ci_low", "ci_high")
     parts = []
@@ -63,13 +64,10 @@ def _changes(f: Facts) -> str:
             continue
         if change == "same":
             n = listed([str(n) for n in sorted(set(part["n"]))])
-            words = f"{listed(part['model'])} (below {f['negligible']}, n = {n})"
-        elif change == "none":
-            words = f"{listed(part['model'])} (fewer than {f['min_n']} perturbations, or no interval)"
+            parts.append(f"{lead}, n = {n}): {listed(part['model'])}")
         else:
-            words = estimates(part, "gain")
-        parts.append(f"{lead} {words}")
-    return f"Retrained {without(f['regime'])}: {'; '.join(parts)}"
+            parts.append(f"{lead}: {listed(part['model']) if change == 'none' else estimates(part, 'gain')}")
+    return f"Models retrained {without(f['regime'])}. {'. '.join(parts)}"
 
 
 def _ranking_reversed(f: Facts) -> str:
@@ -97,7 +95,9 @@ def _against_random(words: str, f: Facts) -> str:
         f"{between(r['random_min'], r['random_max'], fixed)}, n = {r['n']})"
         for r in rows_of(f, "model", "gain", "random_mean", "random_min", "random_max", "n", "n_random")
     ]
-    return f"{upper(without(f['regime']))}, models improve {words} without as many random genes: {'; '.join(parts)}"
+    return (
+        f"{upper(without(f['regime']))}, models improve {words} after removing as many random genes: {'; '.join(parts)}"
+    )
 
 
 # -- recurrence ----------------------------------------------------------------------------------------------------
@@ -134,13 +134,16 @@ def _no_gene(f: Facts) -> str:
 
 
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
-    "only_baseline_retrained": lambda f: "Inconclusive. No model besides the mean baseline was retrained",
+    "only_baseline_retrained": lambda f: "Not tested. No model besides the mean baseline was retrained",
     "no_regime": lambda f: (
-        "Inconclusive. No feature regime without confounder genes could be made. Measure mitochondrial or ribosomal genes"
+        "Not tested. No model was retrained without mitochondrial or ribosomal genes. "
+        + ("Measure these genes" if f["left_out"] else "Repeat the audit with the regimes without these genes")
     ),
-    "better_than_random": lambda f: _better("Yes", "more than without as many random genes. Leave these genes out", f),
+    "better_than_random": lambda f: _better(
+        "Yes", "more than after removing as many random genes. Leave these genes out", f
+    ),
     "better_not_than_random": lambda f: _better(
-        "Partly", "but not more than without as many random genes. Keep these genes", f
+        "Partly", "but not more than after removing as many random genes. Keep these genes in the data", f
     ),
     "better_random_not_tested": lambda f: _better(
         "Partly", "but random genes were not removed for comparison. Repeat with random removals", f

@@ -24,12 +24,13 @@ def _detected(lead: str, action: str, f: Facts) -> str:
 def _kinds_of_perturbations(f: Facts) -> str:
     words = {
         "n_specific": "perturbation-specific",
-        "n_shared": "mostly shared or technical",
+        "n_on_axis": "mostly shared",
+        "n_technical": "mostly on one technical gene set",
         "n_in_confounder_set": "on a confounder gene",
         "n_weak": "too weak to sort",
     }
     parts = ", ".join(f"{f[name]} {text}" for name, text in words.items() if f[name])
-    return f"The detected perturbations are sorted into categories ({parts})"
+    return f"The detected perturbations fall into categories ({parts})"
 
 
 def _few_perturbations_respond(f: Facts) -> str:
@@ -41,8 +42,10 @@ def _few_perturbations_respond(f: Facts) -> str:
 
 def _response_of_target_genes(f: Facts) -> str:
     down, up = f["n_down"] or "none", f["n_up"] or "none"
-    of_those = f"in {down} the target gene decreases, in {up} it increases; |z| > {f['min_z']:g}"
-    return f"Knockdown can be checked for {plural(f['n_measured'], 'perturbation')} ({of_those})"
+    return (
+        f"The target gene is measured for {plural(f['n_measured'], 'perturbation')}: it decreases in {down} and increases in "
+        f"{up} (|z| > {f['min_z']:g})"
+    )
 
 
 def _alignment(lead: str, f: Facts) -> str:
@@ -72,7 +75,10 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "kinds_of_perturbations": _kinds_of_perturbations,
     "few_perturbations_respond": _few_perturbations_respond,
     "response_of_target_genes": _response_of_target_genes,
-    "alignment_untested": lambda f: f"Gene labels: not tested (fewer than {f['min_targets']} measured target genes)",
+    "alignment_untested": lambda f: (
+        "Whether gene labels are correctly aligned was not tested: this needs at least "
+        f"{f['min_targets']} perturbations whose target gene is measured"
+    ),
     "alignment_in_place": lambda f: _alignment("Gene labels look correctly aligned", f),
     "alignment_inconclusive": lambda f: _alignment(
         "The alignment of gene labels cannot be checked, as target genes do not respond more than others", f

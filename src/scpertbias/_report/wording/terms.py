@@ -19,7 +19,6 @@ QUESTIONS = {
     "retraining": "Does retraining without confounder genes help?",
     "recurrence": "Do models predict the same genes for too many perturbations?",
 }
-BADGES = {"yes": "Yes", "partly": "Partly", "no": "No", "inconclusive": "Inconclusive"}
 STANDINGS = {
     Standing.RIGHT: "better than the mean, and perturbation-specific",
     Standing.DIRECTION: "better than the mean; right direction, wrong size",

@@ -1,4 +1,4 @@
-"""The strip of verdicts: a word, one short sentence, and what to do, for each kind of verdict."""
+"""The strip of verdicts: a name or word, one short sentence, and what to do, for each kind of verdict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..numbers import between, known, listed, percent, percent_interval, short, upper
-from .terms import BADGES, Facts, genes_of, set_name, without
+from . import word
+from .response import ADDED
+from .terms import Facts, genes_of, set_name, without
 
 TILES = {
     "screen": "Did the perturbations work?",
@@ -19,10 +21,14 @@ TILES = {
 MOST_NAMED = 3
 ADD = "Add cells or perturbations."
 NOTHING = "Nothing to do."
+KEEP = "Keep these genes in the data."
+HOLD_OUT = "Hold out more perturbations."
+DISTINGUISH = "Add models that distinguish perturbations."
+ADD_MODELS = "Add models to compare."
 
 
 class Tile(NamedTuple):
-    """What a tile says: ``word`` is the verdict, ``action`` what to do next."""
+    """What a tile says: ``word`` is the verdict or a model, ``action`` what to do next."""
 
     word: str
     text: str
@@ -31,8 +37,8 @@ class Tile(NamedTuple):
 
 def tile(verdict: Mapping[str, Any]) -> Tile:
     """Return the words of one verdict, as the file holds it."""
-    word, text, action = WORDS[verdict["name"], verdict["kind"]](verdict["facts"])
-    return Tile(word or BADGES[verdict["verdict"]], text, action)
+    model, text, action = WORDS[verdict["name"], verdict["kind"]](verdict["facts"])
+    return Tile(model or word(verdict["text"]), text, action)
 
 
 def _share(f: Facts) -> str:
@@ -53,24 +59,34 @@ def _detected(f: Facts) -> str:
 def _some_detected(f: Facts) -> tuple[str, str, str]:
     if f["confounded_with"]:
         return "", _detected(f), f"These may be differences of {f['confounded_with'][0]}."
-    return "", _detected(f), "Judge models on the specific ones."
+    return "", _detected(f), "Judge models on the perturbation-specific ones."
 
 
-def _axis(word: str, f: Facts) -> tuple[str, str, str]:
-    text = f"One axis accounts for {_share(f)} of the response, mainly {_some(f['carriers'])}."
-    return word, text, "Judge models by specific skill."
+def _axis(f: Facts) -> tuple[str, str, str]:
+    return "", f"{_through(f)}.", "Judge models by specific skill."
 
 
-def _sets(word: str, f: Facts) -> tuple[str, str, str]:
-    action = "Compare retrained models." if {f["axis"], *f["others"]} & {"mt", "ribo"} else "Check for stressed cells."
-    genes = genes_of(f["axis"])
-    return word, f"{upper(genes)} account for {_share(f)}; random genes {percent(f['null'])}.", action
+def _axis_of_few(f: Facts) -> tuple[str, str, str]:
+    return "", f"{_through(f)} ({len(f['carriers'])} of {f['n']}).", "Judge models by specific skill."
+
+
+def _through(f: Facts) -> str:
+    return f"One axis accounts for {_share(f)} of the response, mainly through {_some(f['carriers'])}"
+
+
+def _sets(f: Facts) -> tuple[str, str, str]:
+    action = (
+        "Compare models retrained without these genes."
+        if {f["axis"], *f["others"]} & {"mt", "ribo"}
+        else "Check whether cells are stressed."
+    )
+    return "", f"{upper(genes_of(f['axis']))} account for {_share(f)}; random genes for {percent(f['null'])}.", action
 
 
 def _program(f: Facts) -> tuple[str, str, str]:
     name = set_name(f["axis"]).removeprefix("Hallmark ")
-    text = f"A program, {name}, accounts for {_share(f)}; random genes {percent(f['null'])}."
-    return "No", text, "Keep these genes."
+    text = f"A program, {name}, accounts for {_share(f)}; random genes for {percent(f['null'])}."
+    return "", text, KEEP
 
 
 def _best(f: Facts, value: str) -> int:
@@ -108,7 +124,7 @@ def _gain(ending: str, action: str, f: Facts) -> tuple[str, str, str]:
 
 def _worse(f: Facts) -> tuple[str, str, str]:
     do = "gets" if len(f["model"]) == 1 else "get"
-    return "", f"{_model_words(f)} {do} worse {without(f['regime'])}.", "Keep these genes."
+    return "", f"{_model_words(f)} {do} worse {without(f['regime'])}.", KEEP
 
 
 NOT_TESTED = {"technical_sets": "too few technical genes are measured", "columns": "no cell column could be tested"}
@@ -118,10 +134,10 @@ WORDS: dict[tuple[str, str], Words] = {
     ("screen", "some_detected"): _some_detected,
     ("screen", "only_together"): lambda f: ("", "No single effect is detected, but their sum exceeds noise.", ADD),
     ("screen", "none_detected"): lambda f: ("", f"None of {f['n']} perturbations has a detected effect.", ADD),
-    ("shared", "axis_of_all"): lambda f: _axis("Yes, by all", f),
-    ("shared", "axis_of_few"): lambda f: _axis("Yes, by a few", f),
-    ("shared", "axis_of_some"): lambda f: _axis("Yes", f),
-    ("shared", "axis_in_part"): lambda f: _axis("Partly", f),
+    ("shared", "axis_of_all"): _axis,
+    ("shared", "axis_of_few"): _axis_of_few,
+    ("shared", "axis_of_some"): _axis,
+    ("shared", "axis_in_part"): _axis,
     ("shared", "small_axis"): lambda f: (
         "",
         f"One shared axis accounts for only {_share(f)} of the response.",
@@ -141,28 +157,28 @@ WORDS: dict[tuple[str, str], Words] = {
         "Repeat the audit with them.",
     ),
     ("technical", "batch"): lambda f: (
-        "Yes, batch",
+        "",
         f"The composition of {f['column']} accounts for {percent(f['share'])} of the response.",
         f"Repeat with {f['column']} as batch.",
     ),
-    ("technical", "technical_sets"): lambda f: _sets("Yes", f),
-    ("technical", "technical_sets_in_part"): lambda f: _sets("Partly", f),
+    ("technical", "technical_sets"): _sets,
+    ("technical", "technical_sets_in_part"): _sets,
     ("technical", "depth"): lambda f: (
-        "Partly",
+        "",
         f"Sequencing depth accounts for {percent(f['share'])} of the response.",
-        "Regress it out, unless it is an effect.",
+        "Regress it out, unless it is an effect of the perturbations.",
     ),
     ("technical", "program"): _program,
-    ("technical", "no_sign"): lambda f: ("No sign", "No technical gene set or cell column accounts for much.", NOTHING),
+    ("technical", "no_sign"): lambda f: ("", "No technical gene set or cell column accounts for much.", NOTHING),
     ("technical", "large_sets"): lambda f: (
         "",
         f"{upper(genes_of(f['axis']))} may account for much ({_share(f)}), but so may random genes.",
-        "Compare models without them.",
+        "Compare models with and without these genes.",
     ),
     ("technical", "not_tested"): lambda f: (
         "",
         f"Not tested: {' and '.join(NOT_TESTED[m] for m in f['missing'])}.",
-        "Add what is missing.",
+        f"Add {' and '.join(ADDED[m] for m in f['missing'])}.",
     ),
     ("technical", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
     ("technical", "not_computed"): lambda f: (
@@ -170,69 +186,71 @@ WORDS: dict[tuple[str, str], Words] = {
         "Shares of the response were not computed.",
         "Repeat the audit with them.",
     ),
-    ("models", "no_models"): lambda f: ("Not tested", "No model was fitted.", "Add models."),
+    ("models", "no_models"): lambda f: ("", "No model was fitted.", "Add models to the audit."),
     ("models", "only_baseline"): lambda f: (
-        "Not tested",
+        "",
         "Only the mean baseline was fitted.",
-        "Add models to compare.",
+        ADD_MODELS,
     ),
-    ("models", "too_few_held_out"): lambda f: ("", "Too few held-out perturbations for an interval.", "Hold out more."),
+    ("models", "too_few_held_out"): lambda f: ("", "Too few held-out perturbations for an interval.", HOLD_OUT),
     ("models", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
     ("models", "perturbation_specific"): lambda f: _specific(
         "It predicts specific effects better than the mean", "Check the effects that you need.", f
     ),
     ("models", "specific_not_better"): lambda f: _specific(
-        "It predicts specific, but not whole effects", "Check the shared part.", f
+        "It predicts specific, but not whole effects", "Check the shared part of its predictions.", f
     ),
     ("models", "right_direction"): lambda f: _specific(
         "Its directions are right, its sizes wrong", "Use ranks, not sizes.", f
     ),
-    ("models", "better_along_axis"): lambda f: _better("but only along the shared axis", "Use it for that only.", f),
-    ("models", "better_not_assessed"): lambda f: _better("specificity unknown", "Hold out more perturbations.", f),
+    ("models", "better_along_axis"): lambda f: _better(
+        "but only along the shared axis", "Use it for the shared effect only.", f
+    ),
+    ("models", "better_not_assessed"): lambda f: _better("specificity unknown", HOLD_OUT, f),
     ("models", "none_better"): lambda f: (
-        "None",
+        "",
         f"No model predicts better than the mean of the training perturbations (n = {f['n']}).",
         "Use the mean baseline.",
     ),
     ("models", "all_constant"): lambda f: (
-        "None",
+        "",
         "Every assessed model predicts one profile for all unseen perturbations.",
-        "Add models that distinguish them.",
+        DISTINGUISH,
     ),
-    ("retraining", "only_baseline"): lambda f: ("Not tested", "Only the mean baseline was fitted.", "Add models."),
+    ("retraining", "only_baseline"): lambda f: ("", "Only the mean baseline was fitted.", ADD_MODELS),
     ("retraining", "only_baseline_retrained"): lambda f: (
-        "Not tested",
+        "",
         "Only the mean baseline was retrained.",
-        "Add models.",
+        ADD_MODELS,
     ),
     ("retraining", "no_regime"): lambda f: (
-        "Not tested",
-        "No confounder genes could be left out.",
-        "Measure such genes.",
+        "",
+        "No model was retrained without mitochondrial or ribosomal genes.",
+        "Measure these genes." if f["left_out"] else "Retrain models without these genes.",
     ),
     ("retraining", "too_few_held_out"): lambda f: (
         "",
         "Too few held-out perturbations for an interval.",
-        "Hold out more.",
+        HOLD_OUT,
     ),
     ("retraining", "better_than_random"): lambda f: _gain(
-        "more than without random genes", "Leave these genes out.", f
+        "more than after removing random genes", "Leave these genes out.", f
     ),
-    ("retraining", "better_not_than_random"): lambda f: _gain("but no more than without random genes", "Keep them.", f),
+    ("retraining", "better_not_than_random"): lambda f: _gain("but no more than after removing random genes", KEEP, f),
     ("retraining", "better_random_not_tested"): lambda f: _gain(
-        "random genes were not tested", "Test random removals.", f
+        "but random genes were not removed for comparison", "Repeat with random removals.", f
     ),
     ("retraining", "only_constants_retrained"): lambda f: (
-        "Not tested",
-        "All assessed models are constant predictions, which cannot show it.",
-        "Add models that distinguish them.",
+        "",
+        "Every assessed model predicts one profile for all unseen perturbations.",
+        DISTINGUISH,
     ),
-    ("retraining", "nothing_changes"): lambda f: ("", f"No error changes {without(f['regime'])}.", "Keep these genes."),
+    ("retraining", "nothing_changes"): lambda f: ("", f"No error changes {without(f['regime'])}.", KEEP),
     ("retraining", "worse"): _worse,
     ("retraining", "no_significant_gain"): lambda f: (
         "",
         f"{upper(without(f['regime']))}, no model improves significantly.",
-        "Hold out more perturbations.",
+        HOLD_OUT,
     ),
 }
 
