@@ -64,6 +64,16 @@ def test_constants_are_one_mark_at_the_origin_with_their_names(simulated):
     assert any("one prediction for all: mean, ridge" in text.get_text().replace("\n", " ") for text in ax.texts)
 
 
+def test_with_combinations_the_baseline_is_named(simulated):
+    data = simulated.copy()
+    table = spb.get.summary(data)
+    table.loc[(table["model"] == "mean") & (table["metric"] == "l2_skill"), "estimate"] = -0.1
+    _store.put(data, summary=table)
+    ax = spb.pl.map(data, show=False)
+    assert "additive for combinations" in ax.get_xlabel()
+    assert marks(ax)[KNOWN["mean"]].get_xdata()[0] == -0.1
+
+
 def test_what_is_far_off_is_drawn_at_the_edge(simulated):
     ax = spb.pl.map(simulated, show=False)
     mark = marks(ax)[simulated.uns["model_colors"]["far_off"]]
@@ -104,5 +114,9 @@ def test_chosen_models(simulated):
 
 def test_an_audit_of_constants(small_audit):
     ax = spb.pl.map(small_audit, show=False)
+    summary = spb.get.summary(small_audit, metric="l2_skill", subset="all").query("regime == 'full'")
+    skill = summary.set_index("model").loc["no_change", "estimate"]
+    mark = marks(ax)[KNOWN["no_change"]]
+    assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (max(skill, LOWEST), 0)
     assert KNOWN["mean"] in marks(ax)
     assert "regime" not in ax.get_title(loc="left")

@@ -85,7 +85,11 @@ def test_a_click_highlights_everywhere_and_clear_ends_it(page, page_audit):
 def test_choices_redraw_a_figure(page):
     figure = drawing(page, "heatmap")
     before = figure.locator("svg").inner_html()
+    groups = page.evaluate("JSON.parse(document.getElementById('data').textContent).figures.heatmap.matrix.groups")
+    assert set(groups) <= set(figure.locator("svg text.strong").all_text_contents()), "each bracket has its whole name"
+    assert figure.get_by_label("Model").is_disabled(), "what is observed is of no model"
     figure.get_by_label("Show").select_option("predicted")
+    assert figure.get_by_label("Model").is_enabled()
     assert figure.locator("svg").inner_html() != before
     assert state(page) == {"f.heatmap.view": "predicted"}
 

@@ -28,7 +28,7 @@ def test_constant_predictions_are_one_row():
     shown_rows = card_rows(card)
     assert [row["model"] for row in shown_rows] == ["x", "y", "a, b", "u", "z"]
     assert (shown_rows[3]["way"], shown_rows[3]["bar"]) == (["–"], "")
-    assert (shown_rows[2]["way"], shown_rows[2]["bar"]) == (["−0.12 to 0.01"], "")
+    assert (shown_rows[2]["way"], shown_rows[2]["bar"]) == (["range −0.12 to 0.01"], "")
     same = card_rows(card.assign(skill=0.0))
     assert same[2]["way"] == ["0", "(−0.10 to 0.10)"]
 

@@ -74,7 +74,7 @@ def test_cells_needed_are_shown_for_every_target(drawing):
     assert texts[first] == "1,240 (900–2,000)"
     assert texts[second] == "300 (at least 200)"
     assert texts[third] == "needs more controls"
-    assert made["facts"][-1]["title"] == "cells to reach 0.8"
+    assert made["facts"][-1]["title"] == "cells for reproducibility 0.8"
 
 
 def test_no_perturbation_nothing_to_explore(drawing):

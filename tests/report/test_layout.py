@@ -28,8 +28,10 @@ def test_cells_have_text_and_a_value_to_sort_by():
     )
     laid = lay_out(table, SUMMARY, name="x", caption="X")
     assert [c.name for c in laid["columns"]] == ["model", "metric", "n", "estimate", "ceiling"]
-    assert [cell["text"] for cell in laid["rows"][0]] == ["a", "l2", "1,234", "0.312 (0.200–0.400)", "–"]
-    assert [cell["sort"] for cell in laid["rows"][0]] == ["a", "l2", "1234.0", "0.31234", ""]
+    assert [cell["text"] for cell in laid["rows"][0]] == ["a", "L2 error", "1,234", "0.312 (0.200–0.400)", "–"]
+    assert [cell["sort"] for cell in laid["rows"][0]] == ["a", "L2 error", "1234.0", "0.31234", ""]
+    assert laid["rows"][0][1]["code"] == "l2"
+    assert "code" not in laid["rows"][0][0]
 
 
 def test_warnings_sort_before_notes():
@@ -44,7 +46,7 @@ def test_views_pick_rows_and_change_none(audit):
     made = shown_of(tables)
     summary = tables["summary"]
     kept = summary[(summary["subset"] == "all") & (summary["regime"] == "full")]
-    shown = [(row[0]["text"], row[1]["text"]) for row in made["summary"]["rows"]]
+    shown = [(row[0]["text"], row[1].get("code", row[1]["text"])) for row in made["summary"]["rows"]]
     assert {m for m, _ in shown} == set(kept["model"])
     assert {"l2", "l2_ratio", "l2_skill", "pearson_delta"} <= {metric for _, metric in shown}
     assert len(shown) == len(set(shown))
@@ -71,7 +73,7 @@ def test_views_show_the_full_screen_alone(audit):
     made, tables = shown_of(read(audit)), read(audit)
     response = shown(made["confounding"])
     assert len({r["axis"] for r in response}) == len(response)
-    assert {r["metric"] for r in shown(made["specificity"])} == {"l2", "pearson_delta_perturbed"}
+    assert {r["metric"] for r in shown(made["specificity"])} == {"L2 error", "correlation beyond the mean"}
     assert len(made["specificity"]["rows"]) == 2 * tables["specificity"]["model"].nunique()
     skills = shown(made["specific_skill"])
     assert {r["model"]: r["category"] for r in skills} == dict.fromkeys(("no_change", "mean", "ridge"), "not specific")

@@ -26,7 +26,7 @@ def card_rows(card: pd.DataFrame) -> list[dict[str, Any]]:
     ends = sorted({short(skills.min()), short(skills.max())}, key=len)
     folded = {**_card_row(first), "model": ", ".join(card.loc[constant, "model"]), "n": card.loc[constant, "n"].max()}
     if len(ends) > 1:
-        folded |= {"bar": "", "way": [f"{short(skills.min())} to {short(skills.max())}"]}
+        folded |= {"bar": "", "way": [f"range {short(skills.min())} to {short(skills.max())}"]}
     last = [row for row in rows if row["kind"] in WITHOUT_VERDICT]
     return [*(row for row in rows if row["kind"] not in WITHOUT_VERDICT), folded, *last]
 

@@ -11,6 +11,19 @@ def _of(table: str, *names: str) -> tuple[Column, ...]:
     return TABLES[table].pick(*names)
 
 
+SCORE_NAMES = {
+    "l2": "L2 error",
+    "l2_ratio": "relative L2 error",
+    "l2_skill": "skill (by squared error)",
+    "mse_de20": "squared error, 20 strongest genes",
+    "pearson_delta": "correlation of effects",
+    "pearson_delta_unshared": "correlation of effects, without shared noise",
+    "pearson_delta_perturbed": "correlation beyond the mean",
+    "pearson_delta_perturbed_unshared": "correlation beyond the mean, without shared noise",
+    "pearson_delta_perturbed_unshared_skill": "skill by correlation beyond the mean",
+    "discrimination": "discrimination",
+}
+"""What scores are called on the page; files keep their codes."""
 DESCRIBED = _of("described", "model", "unseen", "citation", "n_unpredicted")
 FINDINGS = _of("check", "check", "status", "detail")
 LABELS = _of("labels", "label", "meaning", "targets", "n_cells", "reason")
@@ -29,7 +42,16 @@ RESPONSE = tuple(
     )
 )
 BALANCE = _of("balance", "column", "status", "share", "p", "untested", "n_levels", "within", "note")
-SUMMARY = _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "note")
+SUMMARY = tuple(
+    replace(
+        column,
+        label="against the baseline",
+        tip="paired difference, positive is better; the baseline is the mean, for combinations the additive prediction",
+    )
+    if column.name == "difference_to_mean"
+    else column
+    for column in _of("summary", "model", "metric", "n", "estimate", "ceiling", "difference_to_mean", "note")
+)
 REGIMES = _of("retraining", "model", "regime", "n", "full", "retrained", "gain", "note")
 PLANTED = _of("planted", "quantity", "planted", "found")
 SPECIFIC_SKILL = (

@@ -12,7 +12,7 @@ from .._tables.power import MORE_CONTROLS, UNKNOWN
 from ..tl._effects import Effects
 from .charts.drawing import Drawing
 from .charts.spec import tip
-from .numbers import count, known
+from .numbers import count, known, number
 from .packed import NOT_A_GENE, packed_numbers, packed_table
 from .wording.terms import LEADING, axis_name
 
@@ -20,7 +20,7 @@ N_GENES = 20
 FACTS = (
     ("n_cells", "cells", "count", ""),
     ("reproducibility", "reproducibility", "", "Expected cosine of its effect with that of a repeat of the experiment"),
-    ("null", "if no effect, below", "", "Reproducibility that 95% of perturbations without any effect do not reach"),
+    ("null", "reproducibility without an effect", "", "95% of perturbations without any effect stay below this"),
     ("q", "q of any effect", "p", "Benjamini–Hochberg over perturbations; at most 0.05: detected"),
     ("effect", "length of the effect", "", "Root of the squared effect, corrected for noise"),
     ("response_share", "share of the response", "percent", "Of the squared effects of the whole screen"),
@@ -45,11 +45,18 @@ def explore(d: Drawing, cells_needed: pd.DataFrame | None = None) -> dict[str, A
     facts = [{**tip(name, title, form=form), "tip": words} for name, title, form, words in FACTS]
     rows["target_gene"] = rows["target_gene"].replace("", "not measured")
     if d.effects is not None:
-        rows["null"] = d.effects.null_reproducibility
+        rows["null"] = (
+            f"below {number(d.effects.null_reproducibility)}" if known(d.effects.null_reproducibility) else ""
+        )
         rows["knockdown"] = _knockdown(rows, d.effects)
     rows, more = _with_cells_needed(rows, cells_needed)
     rows, axes = _with_axes(rows, d)
-    content: dict[str, Any] = {"facts": [*facts, *more], "axes": axes, "models": {}, "stored": True}
+    content: dict[str, Any] = {
+        "facts": [*facts, *more],
+        "axes": axes,
+        "models": {},
+        "stored": True,
+    }
     if d.effects is not None:
         content |= _genes(d, d.effects, rows["perturbation"].tolist())
     return {**content, "rows": packed_table(rows)}
@@ -75,7 +82,7 @@ def _with_cells_needed(rows: pd.DataFrame, needed: pd.DataFrame | None) -> tuple
         texts = {r["perturbation"]: _cells(r) for r in part.to_dict("records")}
         rows = rows.assign(**{name: rows["perturbation"].map(texts).fillna("")})
         tip_words = f"Cells for a reproducibility of {target:g} (95% CI), with the control cells as they are"
-        facts.append({**tip(name, f"cells to reach {target:g}"), "tip": tip_words})
+        facts.append({**tip(name, f"cells for reproducibility {target:g}"), "tip": tip_words})
     return rows, facts
 
 

@@ -22,6 +22,7 @@ from .numbers import (
 )
 from .verdicts.base import SYSTEMATIC
 from .verdicts.recurrence import beyond_the_data, tested_genes
+from .wording.terms import axis_name, without
 
 Tables = Mapping[str, pd.DataFrame]
 METRICS = (
@@ -59,6 +60,12 @@ MOST_CARRIERS = 5
 CONSTANT_FLAG = "constant prediction"
 KEYS = ("perturbation", "model", "model_a", "model_b", "symbol")
 """Columns whose names are highlighted on the whole page."""
+PLAIN: Mapping[str, Callable[[str], str]] = {
+    "axis": axis_name,
+    "metric": lambda code: columns_of.SCORE_NAMES.get(code, code),
+    "regime": without,
+}
+"""How the codes in a column are written on the page; saved files keep the codes."""
 
 
 def lay_out(table: pd.DataFrame, columns: Sequence[Column], *, name: str, caption: str) -> dict[str, Any]:
@@ -76,7 +83,9 @@ def _cell(row: dict[str, Any], column: Column) -> dict[str, Any]:
     value = row[column.name]
     if column.form in TEXTS:
         kind = "perturbation" if column.name == "perturbation" and value else column.form
-        return {"text": str(value) or GAP, "sort": str(WARNING_FIRST.get(str(value), value)), "kind": kind}
+        word = PLAIN[column.name](str(value)) if column.name in PLAIN else str(value)
+        cell = {"text": word or GAP, "sort": str(WARNING_FIRST.get(str(value), word)), "kind": kind}
+        return cell if word == str(value) else {**cell, "code": str(value)}
     if column.form in ("interval", "percent_interval"):
         write, between = (number, interval) if column.form == "interval" else (percent, percent_interval)
         text = (

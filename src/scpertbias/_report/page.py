@@ -106,6 +106,7 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
             planted=contents["planted"] is not None,
             card=[{**row, "bar": Markup(row["bar"])} for row in card_rows(card)],
             unlinked=unlinked,
+            baseline=drawing.baseline,
             tones={
                 **{name: {**tones, "inconclusive": "unknown"} for name, tones in TONES.items()},
                 "recurrence": RECURRENCE,
@@ -114,7 +115,10 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
             explorable=frozenset(names),
             charts=figures,
             views=views(
-                _of_page(contents["tables"], shown_tables), contents["planted"], contents["described"], constant
+                _of_page(contents["tables"], shown_tables),
+                contents["planted"],
+                _evaluated(contents["described"], unlinked),
+                constant,
             ),
             left_out={name: tables[name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
             css=Markup(css),
@@ -124,6 +128,12 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
             data=Markup(as_script(_data(drawing, figures, explored, contents))),
         )
     )
+
+
+def _evaluated(described: pd.DataFrame, unlinked: Collection[str]) -> pd.DataFrame:
+    """Return the models without the number that they cannot predict, where they are not evaluated."""
+    n = described["n_unpredicted"].astype("float64")
+    return described.assign(n_unpredicted=n.mask(described["model"].isin(unlinked)))
 
 
 RECURRENCE = {"yes": "bad", "no": "good", "partly": "middling", "inconclusive": "unknown"}

@@ -15,7 +15,7 @@ AXES = {
     "systematic": "share of the response on the systematic axis",
     "mt": "share on mitochondrial genes",
     "ribo": "share on ribosomal genes",
-    "upr_isr": "share on stress genes (upr_isr)",
+    "upr_isr": "share on unfolded-protein-response genes",
 }
 
 

@@ -14,6 +14,7 @@ from mudata import MuData
 
 from .. import _results, _store
 from .._docs import docs
+from .._keys import NEGLIGIBLE
 from ..get._select import modality
 from ._base import axes, chosen_models, finish, one_regime, whole_figure
 from ._colors import colors
@@ -48,9 +49,10 @@ def map(
 ) -> Any:
     """Plot the skill of each model against its specific skill.
 
-    Both are 0 for the mean baseline and 1 at the noise ceiling; lines are 95%% intervals. A model at the upper right is
-    accurate because it predicts what is specific to each perturbation. One at the lower right is accurate, but only along
-    what all perturbations share. Constant predictions as good as the mean baseline are one mark at the origin.
+    Both are 0 for the baseline (the mean, for combinations the additive prediction) and 1 at the noise ceiling; lines are
+    95%% intervals. A model at the upper right is accurate because it predicts what is specific to each perturbation. One at
+    the lower right is accurate, but only along what all perturbations share. A constant prediction has a specific skill of
+    0; those of the same skill are one mark.
 
     Parameters
     ----------
@@ -116,14 +118,18 @@ def _places(data: AnnData | MuData, models: str | Sequence[str] | None, regime: 
     }
     table = pd.DataFrame({key: values.reindex(names) for key, values in parts.items()})
     constant = {*_results.constant(_store.models(modality(data, regime))), *BASELINES}
-    table["generic"] = table.index.isin(constant) & (table["skill_low"] <= 0) & (table["skill_high"] >= 0)
-    table.loc[table["generic"], [key for key in parts if key != "n"]] = 0.0
+    table["generic"] = table.index.isin(constant)
+    table.loc[table["generic"], "specific"] = 0.0
+    for low, high in (("skill_low", "skill_high"), ("specific_low", "specific_high")):
+        table.loc[~(table[high] - table[low] > NEGLIGIBLE), [low, high]] = np.nan
     return table.rename_axis("model").reset_index()
 
 
 def _groups(table: pd.DataFrame) -> list[pd.DataFrame]:
     """Return the models that are drawn as one mark, those at the top first."""
-    rest, groups = table.sort_values(["specific", "skill"], ascending=False, kind="stable"), []
+    ranked = table.assign(other=table["model"] != "mean")
+    rest = ranked.sort_values(["specific", "other", "skill"], ascending=[False, True, False], kind="stable")
+    groups = []
     while len(rest):
         away = (rest[["skill", "specific"]] - rest[["skill", "specific"]].iloc[0]).abs().max(axis=1)
         here = (away < CLOSE) & (rest["generic"] == rest["generic"].iloc[0])
@@ -163,14 +169,21 @@ def _quadrants(ax: Axes) -> None:
 
 
 def _mark(ax: Axes, rows: pd.DataFrame, shade: Mapping[str, str]) -> None:
-    """Draw models with their intervals; of several in one place each is a ring, but constant predictions are one mark."""
+    """Draw models with their intervals; of several in one place each is a ring, but constant predictions are one mark.
+
+    That of constant predictions has the place of the first, which is the mean baseline if it is among them.
+    """
     if rows["generic"].all():
+        first, left = rows.iloc[0], ax.get_xlim()[0]
+        color = shade.get(str(first["model"]), "0.4")
+        if np.isfinite(first["skill_low"]):
+            ax.hlines(0, max(first["skill_low"], left), first["skill_high"], colors=color, linewidth=1.8, zorder=3)
         ax.plot(
+            max(first["skill"], left),
             0,
-            0,
-            "D",
+            "D" if first["skill"] >= left else "<",
             markersize=9,
-            markerfacecolor=shade.get("mean", "0.4"),
+            markerfacecolor=color,
             markeredgecolor="black",
             zorder=4,
         )
@@ -179,8 +192,10 @@ def _mark(ax: Axes, rows: pd.DataFrame, shade: Mapping[str, str]) -> None:
     lowest_x, lowest_y = ax.get_xlim()[0], ax.get_ylim()[0]
     for row in rows.itertuples():
         x, y, color = max(row.skill, lowest_x), max(row.specific, lowest_y), shade[str(row.model)]
-        ax.hlines(y, max(row.skill_low, lowest_x), row.skill_high, colors=color, linewidth=1.8, zorder=3)
-        ax.vlines(x, max(row.specific_low, lowest_y), row.specific_high, colors=color, linewidth=1.8, zorder=3)
+        if np.isfinite(row.skill_low):
+            ax.hlines(y, max(row.skill_low, lowest_x), row.skill_high, colors=color, linewidth=1.8, zorder=3)
+        if np.isfinite(row.specific_low):
+            ax.vlines(x, max(row.specific_low, lowest_y), row.specific_high, colors=color, linewidth=1.8, zorder=3)
         beyond = "<" if row.skill < lowest_x else "v" if row.specific < lowest_y else "o"
         ax.plot(
             x,
@@ -228,11 +243,14 @@ def _names(ax: Axes, groups: Sequence[pd.DataFrame]) -> None:
 
 
 def _decorate(ax: Axes, visible: pd.DataFrame, missing: Sequence[str], regime: str | None) -> None:
-    ax.set_xlabel("skill: all effects  (0 mean baseline, 1 noise ceiling)")
+    mean = visible.loc[visible["model"] == "mean", "skill"].abs()
+    baseline = "baseline: mean, additive for combinations" if (mean > NEGLIGIBLE).any() else "mean baseline"
+    ax.set_xlabel(f"skill: all effects  (0 {baseline}, 1 noise ceiling)")
     ax.set_ylabel("specific skill: beyond what perturbations share\n(0 none, 1 noise ceiling)")
     n = visible["n"]
     counts = f"{n.min()} to {n.max()}" if len(n) and n.min() < n.max() else f"{n.max() if len(n) else 0}"
-    title = f"{counts} held-out perturbations per model; lines: 95% intervals; ★ the data themselves" + (
+    lines = "; lines: 95% intervals" if visible[["skill_low", "specific_low"]].notna().any(axis=None) else ""
+    title = f"{counts} held-out perturbations per model{lines}; ★ the data themselves" + (
         f"; regime {regime}" if regime else ""
     )
     if missing:

@@ -25,6 +25,7 @@ def test_estimates_are_written_as_in_sentences():
     assert estimate(-0.2, -0.4, 0.1) == "−0.20 (−0.40 to 0.10)"
     assert estimate(0.2, float("nan"), float("nan")) == "0.20"
     assert estimate(float("nan"), 0, 1) == "–"
+    assert estimate(0.0, 0.0, 0.0) == "0", "an interval of no length says nothing"
 
 
 def test_scores_are_held_out_and_of_linked_models(drawing):

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from scpertbias._report.charts.response import MOST_GENES, composition, heatmap, shares
+from scpertbias.ds import hallmark
 
 
 def test_shares_are_those_of_the_screen(drawing):
@@ -36,3 +40,25 @@ def test_genes_of_a_set_stand_together(drawing):
     groups = chart.options["matrix"]["groups"]
     changes = sum(a != b for a, b in zip(groups[:-1], groups[1:], strict=True))
     assert changes == len(set(groups)) - 1
+
+
+def test_a_program_that_leads_the_response_is_a_group(drawing):
+    program = hallmark().query("source == 'HALLMARK_GLYCOLYSIS'")["target"]
+    symbols = drawing.effects.symbols.copy()
+    free = np.flatnonzero(drawing.effects.gene_set == "other")[:8]
+    symbols[free] = program.head(8).to_numpy()
+    table = drawing.tables["confounding"].copy()
+    rows = (table["level"] == "screen") & (table["axis"] == "HALLMARK_GLYCOLYSIS")
+    table.loc[rows, ["share", "part_of"]] = [0.5, ""]
+    for beyond in (True, False):
+        table.loc[rows, "beyond"] = beyond
+        tables = {**drawing.tables, "confounding": table}
+        (chart,) = heatmap(replace(drawing, tables=tables, effects=replace(drawing.effects, symbols=symbols)))
+        assert ("glycolysis" in chart.options["matrix"]["groups"]) is beyond
+
+
+def test_what_was_not_compared_with_random_genes_is_neither_filled_nor_a_ring(drawing):
+    table = drawing.tables["confounding"].copy()
+    table.loc[table["axis"] == "mt", "beyond"] = pd.NA
+    (chart,) = shares(replace(drawing, tables={**drawing.tables, "confounding": table}))
+    assert np.isnan(chart.rows.set_index("axis").loc["mitochondrial genes", "beyond"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from ..._keys import NEGLIGIBLE
 from ...pl._perturbations import STYLES
 from ...tl._effects import Effects
 from ..numbers import known, number, short
@@ -14,6 +15,7 @@ from ..verdicts.scorecard import Standing
 
 KIND_COLORS = {kind: color for kind, (_, color) in STYLES.items()} | {"target gene only": "#b9a044"}
 REST, REST_OF = "var(--rest)", "#7b828c"
+ADDITIVE = "baseline: mean, additive for combinations"
 OBSERVED_COLOR, BASELINE_COLOR, CEILING_COLOR = "var(--ink)", "#7b828c", "#2a9d6f"
 
 
@@ -39,6 +41,35 @@ class Drawing:
         """Return the held-out scores of the full screen, one row per model and perturbation."""
         rows = self.of_full("scores", trained_on="full", split="test")
         return rows[~rows["model"].isin(self.unlinked)] if len(rows) else rows
+
+    @property
+    def mean_skill(self) -> pd.DataFrame:
+        """Return the row of the mean baseline's own skill, which is 0 unless combinations have the additive baseline."""
+        summary = self.tables["summary"]
+        own = self.of_full("summary", subset="all") if len(summary) else summary
+        return own[(own["model"] == "mean") & (own["metric"] == "l2_skill")]
+
+    @property
+    def baseline(self) -> str:
+        """Return what a skill of 0 is."""
+        return ADDITIVE if (self.mean_skill["estimate"].abs() > NEGLIGIBLE).any() else "mean baseline"
+
+    @property
+    def baseline_line(self) -> str:
+        """Return the same as it fits beside a line or a tick."""
+        return "baseline" if self.baseline == ADDITIVE else self.baseline
+
+    @property
+    def baseline_note(self) -> str:
+        """Return what the baseline is where it is not the mean alone, as a sentence to append."""
+        return (
+            " The baseline is the mean, for combinations the additive prediction." if self.baseline == ADDITIVE else ""
+        )
+
+    @property
+    def same_for_all(self) -> frozenset[str]:
+        """Return the models of one prediction for all, with the baselines that are so by construction."""
+        return self.constant | {"mean", "no_change"}
 
     def order(self) -> list[str]:
         """Return the models that are evaluated, the best first, the mean baseline last."""
@@ -73,7 +104,7 @@ def estimate(value: float, low: float, high: float) -> str:
     """Return an estimate and its interval as the figures have it at the right."""
     if not known(value):
         return "–"
-    if not known(low, high):
+    if not known(low, high) or high - low < NEGLIGIBLE:
         return short(value)
     ends = (short(low), short(high))
     return f"{short(value)} ({(' to ' if '−' in ''.join(ends) else '–').join(ends)})"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..numbers import TINY
 from ..verdicts.scorecard import Standing
-from .drawing import BASELINE_COLOR, CEILING_COLOR, Drawing, estimate
+from .drawing import ADDITIVE, BASELINE_COLOR, CEILING_COLOR, Drawing, estimate
 from .spec import Chart, line, tip
 
 QUADRANTS = (
@@ -16,28 +17,39 @@ QUADRANTS = (
     "accurate but generic",
 )
 LEAST_SKILL = -1.0
-SKILL_REFS = [line(0, "mean baseline"), line(1, "noise ceiling")]
+CLOSE = 0.02
+"""Constant predictions whose skills are closer than this are one mark."""
+PLACES = [
+    "model",
+    "skill",
+    "ci_low",
+    "ci_high",
+    "specific_skill",
+    "specific_ci_low",
+    "specific_ci_high",
+    "n",
+    "verdict",
+]
 
 
 def skill_map(d: Drawing) -> list[Chart]:
-    """Return skill against specific skill; constant predictions that the baseline equals are one mark at the origin."""
+    """Return skill against specific skill; constant predictions at one place are one mark."""
     card = d.card[d.card["kind"] != Standing.UNLINKED] if len(d.card) else d.card
     if card.empty:
         return []
     drawn = card[card["skill"].notna() & card["specific_skill"].notna()]
     if drawn.empty:
         return []
-    rows = drawn[
-        ["model", "skill", "ci_low", "ci_high", "specific_skill", "specific_ci_low", "specific_ci_high", "n", "verdict"]
-    ]
-    at_origin = drawn["constant"].astype(bool) & (drawn["ci_low"] <= 0) & (drawn["ci_high"] >= 0)
-    places = ["skill", "ci_low", "ci_high", "specific_skill", "specific_ci_low", "specific_ci_high"]
-    names = ["mean", *drawn.loc[at_origin, "model"]]
-    origin = {"model": ", ".join(names), "n": int(card["n"].max()), "verdict": "constant prediction"}
-    origin |= dict.fromkeys(places, 0.0)
-    rows = pd.concat([rows[~at_origin], pd.DataFrame([origin])], ignore_index=True)
+    varying = drawn[~drawn["constant"].astype(bool)]
+    rows = pd.concat([varying[PLACES], _constants(d, drawn)], ignore_index=True)
     missing = card.loc[~card["model"].isin(drawn["model"]), "model"].tolist()
-    note = f" Not drawn, as without an interval: {', '.join(missing)}." if missing else ""
+    note = f"Not drawn, as without an interval: {', '.join(missing)}." if missing else ""
+    lined = rows[["ci_low", "specific_ci_low"]].notna().any(axis=None)
+    reading = [
+        "Lines are 95% intervals." if lined else "",
+        f"Models that predict the same for all perturbations have a specific skill of 0.{d.baseline_note}",
+        note,
+    ]
     low = min(0.0, float(np.nanmin([rows["ci_low"].min(), -0.25])))
     bottom = float(np.nanmin([rows["specific_ci_low"].min(), -0.25]))
     options = {
@@ -45,7 +57,8 @@ def skill_map(d: Drawing) -> list[Chart]:
             "field": "skill",
             "low": "ci_low",
             "high": "ci_high",
-            "title": "skill (0 mean baseline, 1 noise ceiling)",
+            "title": f"skill (0 {d.baseline}, 1 noise ceiling)",
+            "short": "skill (0 baseline, 1 noise ceiling)",
             "domain": [max(low - 0.1, LEAST_SKILL), 1.08],
             "refs": [line(0), line(1)],
         },
@@ -71,7 +84,7 @@ def skill_map(d: Drawing) -> list[Chart]:
             "hero",
             "scatter",
             "Skill and specific skill of every model",
-            f"Lines are 95% intervals.{note}",
+            " ".join(filter(None, reading)),
             "spb.pl.map(mdata)",
             rows,
             ["model"],
@@ -87,11 +100,28 @@ def skill_map(d: Drawing) -> list[Chart]:
     ]
 
 
+def _constants(d: Drawing, drawn: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per place of constant predictions, that of the mean baseline first, without intervals of no length."""
+    mean = d.mean_skill.rename(columns={"estimate": "skill"}).assign(verdict="constant prediction")
+    rows = [*mean.to_dict("records"), *drawn[drawn["constant"].astype(bool)].to_dict("records")]
+    places: list[dict[str, object]] = []
+    for row in rows:
+        row |= dict.fromkeys(("specific_ci_low", "specific_ci_high"), np.nan) | {"specific_skill": 0.0}
+        if not row["ci_high"] - row["ci_low"] > TINY:
+            row |= {"ci_low": np.nan, "ci_high": np.nan}
+        same = next((place for place in places if abs(float(str(place["skill"])) - row["skill"]) < CLOSE), None)
+        if same is None:
+            places.append(row)
+        else:
+            same["model"] = f"{same['model']}, {row['model']}"
+    return pd.DataFrame(places, columns=PLACES)
+
+
 def skill_forest(d: Drawing) -> list[Chart]:
     """Return the skill of every model, by error and by correlation beyond the mean."""
     summary = d.of_full("summary", subset="all") if len(d.tables["summary"]) else d.tables["summary"]
     own = d.ranked(summary[summary["metric"] == "l2_skill"]) if len(summary) else summary
-    own = own[own["model"] != "mean"] if len(own) else own
+    own = own[(own["model"] != "mean") | (d.baseline == ADDITIVE)] if len(own) else own
     if own.empty:
         return []
     pearson = summary[summary["metric"] == "pearson_delta_perturbed_unshared_skill"].set_index("model")
@@ -104,6 +134,7 @@ def skill_forest(d: Drawing) -> list[Chart]:
     rows = d.folded(rows, *columns, "n")
     rows["text"] = [estimate(*(row[c] for c in columns)) for row in rows.to_dict("records")]
     rows["n_text"] = [f"{int(n)}" for n in rows["n"]]
+    refs = [line(0, d.baseline_line), line(1, "noise ceiling")]
     options = {
         "names": "model",
         "color": "model",
@@ -120,7 +151,13 @@ def skill_forest(d: Drawing) -> list[Chart]:
             {"field": "estimate", "low": "ci_low", "high": "ci_high", "title": "by squared error (skill)"},
         ],
         "texts": [{"field": "text", "title": "skill (95% CI)"}, {"field": "n_text", "title": "n"}],
-        "x": {"title": "skill", "refs": SKILL_REFS, "include": [0, 1], "domain": _cut(rows, "ci_low")},
+        "x": {
+            "title": f"skill (0 {d.baseline}, 1 noise ceiling)",
+            "short": "skill (0 baseline, 1 noise ceiling)",
+            "refs": refs,
+            "include": [0, 1],
+            "domain": _cut(rows, "ci_low"),
+        },
         "step": 30,
     }
     return [
@@ -129,8 +166,8 @@ def skill_forest(d: Drawing) -> list[Chart]:
             "scores",
             "rows",
             "Skill of every model",
-            "Right of 0, a model has a lower squared error than the mean baseline; 1 is the noise ceiling. Lines are 95% "
-            "intervals. Correlations of constant predictions are not drawn.",
+            f"Right of 0, a model has a lower squared error than the {d.baseline_line}; 1 is the noise ceiling. Lines are "
+            f"95% intervals. Correlations of constant predictions are not drawn.{d.baseline_note}",
             'spb.pl.score(mdata, "l2_skill")',
             rows,
             ["model"],
@@ -160,21 +197,21 @@ def boxes(d: Drawing) -> list[Chart]:
     if scores.empty:
         return []
     ticks = [
-        {"field": "baseline", "title": "median of the mean baseline", "color": BASELINE_COLOR},
+        {"field": "baseline", "title": f"median of the {d.baseline}", "color": BASELINE_COLOR},
         {"field": "ceiling", "title": "median noise ceiling", "color": CEILING_COLOR},
     ]
     readings = {
         "l2": (
             "L2 error of every held-out perturbation",
-            "One dot is one held-out perturbation; lower is better. Compare each box with the mean baseline and the "
-            "noise ceiling, whose error is not 0.",
+            f"One dot is one held-out perturbation; lower is better. Compare each box with the {d.baseline_line} and the "
+            f"noise ceiling, whose error is not 0.{d.baseline_note}",
             "L2 error",
             "spb.pl.l2(mdata)",
         ),
         "pearson_delta_perturbed_unshared": (
             "Correlation of effects beyond the mean of the perturbed",
             "The mean of the training perturbations is subtracted from both. This measures how well a model distinguishes "
-            "perturbations; the mean baseline scores 0 by construction.",
+            "perturbations. Models that predict the same for all distinguish none, and are left out.",
             "correlation beyond the mean",
             'spb.pl.score(mdata, "pearson_delta_perturbed_unshared")',
         ),
@@ -182,14 +219,17 @@ def boxes(d: Drawing) -> list[Chart]:
     charts = []
     for metric, (label, reading, title, code) in readings.items():
         names = {metric: "value", f"{metric}_baseline": "baseline", f"{metric}_ceiling": "ceiling"}
-        table = scores[["model", "perturbation", "n_cells", *names]].rename(columns=names)
+        own = scores if metric == "l2" else scores[~scores["model"].isin(d.same_for_all)]
+        table = own[["model", "perturbation", "n_cells", *names]].rename(columns=names)
+        if table.empty:
+            continue
         options = {
             "names": "model",
             "value": "value",
             "ticks": ticks if metric == "l2" else ticks[1:],
             "x": {"title": title, "refs": [] if metric == "l2" else [line(0)]},
         }
-        tips = [tip("perturbation"), tip("model", "model"), tip("value", title), tip("baseline", "mean baseline")]
+        tips = [tip("perturbation"), tip("model", "model"), tip("value", title), tip("baseline", d.baseline_line)]
         tips += [tip("ceiling", "noise ceiling"), tip("n_cells", "cells", form="count")]
         charts.append(
             Chart(metric, "scores", "boxes", label, reading, code, table, ["model", "perturbation"], tips, options)

@@ -8,6 +8,8 @@ import pandas as pd
 from .drawing import Drawing, estimate
 from .spec import Chart, line, tip
 
+RING = "The ring shows the skill after predicted effects are multiplied by the factor that fits best."
+
 
 def comparison(d: Drawing) -> list[Chart]:
     """Return paired differences of relative error on the perturbations that both models predict."""
@@ -107,8 +109,8 @@ def specificity(d: Drawing) -> list[Chart]:
             "specificity",
             "rows",
             "Specific skill of every model",
-            "At 0, a model predicts nothing beyond what all perturbations share; 1 is the noise ceiling. The ring shows the "
-            "skill after predicted effects are multiplied by the factor that fits best.",
+            "At 0, a model predicts nothing beyond what all perturbations share; 1 is the noise ceiling."
+            + (" " + RING if rows["fitted"].notna().any() else ""),
             "spb.pl.specificity(mdata)",
             rows,
             ["model"],

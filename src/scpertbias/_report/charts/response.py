@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...pl._colors import SETS, set_colors
+from ...ds import hallmark
+from ...pl._colors import set_colors
+from ...tl._effects import Effects
 from ...tl._gene_sets import OTHER, notable
 from ..numbers import percent, percent_interval
-from ..wording.terms import axis_name
+from ..wording.terms import HALLMARK, axis_name, set_name
 from .drawing import REST, Drawing
 from .spec import Chart, line, tip
 
@@ -37,6 +39,7 @@ def shares(d: Drawing) -> list[Chart]:
                 "high": "ci_high",
                 "filled": "beyond",
                 "title": "share; filled: more than random genes",
+                "untested": "not compared with random genes",
             },
             {"field": "null", "shape": "tick", "title": "random genes", "color": REST},
             {"field": "typical", "shape": "cross", "title": "typical perturbation", "color": "#7b828c"},
@@ -56,8 +59,9 @@ def shares(d: Drawing) -> list[Chart]:
             "response",
             "rows",
             "Share of the response on each axis",
-            "A set is filled where it accounts for more than random genes of similar expression. Sets and directions "
-            "overlap, so shares do not add up to 100%.",
+            "A set is filled where it accounts for more than random genes of similar expression, a ring where it does not, "
+            "and grey where it was not compared (a direction, or too few genes). Sets and directions overlap, so shares "
+            "do not add up to 100%.",
             "spb.pl.confounding(mdata)",
             rows,
             [],
@@ -76,7 +80,6 @@ def shares(d: Drawing) -> list[Chart]:
 
 def _share_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row per axis, with its numbers also as text."""
-    beyond = table["beyond"].eq(True).fillna(False).astype(bool)
     rows = pd.DataFrame(
         {
             "axis": [axis_name(axis) for axis in table["axis"]],
@@ -85,7 +88,7 @@ def _share_rows(table: pd.DataFrame) -> pd.DataFrame:
                 name: table[name].to_numpy(np.float64)
                 for name in ("share", "ci_low", "ci_high", "null", "typical", "p")
             },
-            "beyond": [int(value) for value in beyond],
+            "beyond": table["beyond"].astype("float64").to_numpy(np.float64, na_value=np.nan),
             "top_genes": table["top_genes"].astype(str).to_numpy(),
         }
     )
@@ -160,7 +163,13 @@ def heatmap(d: Drawing) -> list[Chart]:
     models = [model for model in models if model in layers]
     choices = [
         {"name": "view", "title": "Show", "of": ["observed", "predicted", "residual"], "first": "observed"},
-        {"name": "model", "title": "Model", "of": models, "first": models[0] if models else ""},
+        {
+            "name": "model",
+            "title": "Model",
+            "of": models,
+            "first": models[0] if models else "",
+            "unless": ["view", "observed"],
+        },
     ]
     options = {
         "matrix": {
@@ -200,8 +209,8 @@ def _genes_by_set(d: Drawing, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
         return np.empty(0, dtype=np.int64), []
     strength = np.nansum(np.nan_to_num(d.effects.z[rows]) ** 2, axis=0)
     order = np.argsort(-strength, kind="stable")
-    sets = d.effects.gene_set[order]
-    names = [name for name in SETS if name != OTHER and (sets == name).any()]
+    sets = _sets_of_genes(d, d.effects)[order]
+    names = [name for name in dict.fromkeys(sets.tolist()) if name != OTHER]
     names.sort(key=lambda name: -strength[order[sets == name][:GENES_PER_SET]].mean())
     genes: list[int] = []
     groups: list[str] = []
@@ -209,5 +218,20 @@ def _genes_by_set(d: Drawing, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
         room = MOST_GENES - len(genes) if name == OTHER else GENES_PER_SET
         chosen = order[sets == name][:room].tolist()
         genes += chosen
-        groups += [axis_name(name, short=True)] * len(chosen)
+        label = set_name(name).removeprefix("Hallmark ") if name.startswith(HALLMARK) else axis_name(name, short=True)
+        groups += [label] * len(chosen)
     return np.array(genes, dtype=np.int64), groups
+
+
+def _sets_of_genes(d: Drawing, effects: Effects) -> np.ndarray:
+    """Return the confounder set of every gene; of the others the largest program that leads the response."""
+    sets = effects.gene_set.astype(object)
+    table = d.of_full("confounding", level="screen")
+    if table.empty:
+        return sets
+    table = notable(table).sort_values("share", ascending=False, kind="stable")
+    members = hallmark().groupby("source")["target"].agg(set)
+    symbols = np.char.upper(effects.symbols.astype(str))
+    for axis in table.loc[table["axis"].isin(members.index), "axis"]:
+        sets[(sets == OTHER) & np.isin(symbols, list(members[axis]))] = axis
+    return sets

@@ -9,6 +9,8 @@ from .drawing import KIND_COLORS, Drawing
 from .spec import Chart, tip
 
 N_NAMED = 12
+MOST_SPREAD = 2
+"""How much longer than the range of 98% of the perturbations an axis may be."""
 PERTURBATION_TIPS = [
     tip("perturbation"),
     tip("kind", "category"),
@@ -23,7 +25,8 @@ def perturbations(d: Drawing) -> list[Chart]:
     table = d.tables["perturbations"]
     if table.empty:
         return []
-    rows = table[["perturbation", "kind", "n_cells", "reproducibility", "effect", "response_share"]].copy()
+    rows = table[["perturbation", "kind", "n_cells", "reproducibility", "effect", "response_share"]]
+    rows = _strongest_first(rows)
     rows["named"] = _named(rows)
     options = {
         "x": {"field": "effect", "title": "length of the effect, without noise", "domain": [0, None]},
@@ -44,8 +47,8 @@ def perturbations(d: Drawing) -> list[Chart]:
             "screen",
             "scatter",
             "Effect and reproducibility of every perturbation",
-            "One dot is one perturbation; the strongest are named. Evaluate models on specific perturbations at the upper "
-            "right.",
+            "One dot is one perturbation; the strongest are named where there is room. Evaluate models on specific "
+            "perturbations at the upper right.",
             "spb.pl.perturbations(mdata)",
             rows,
             ["perturbation"],
@@ -53,6 +56,20 @@ def perturbations(d: Drawing) -> list[Chart]:
             options,
         )
     ]
+
+
+def _strongest_first(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in the order in which the script looks for room for their names."""
+    return rows.sort_values("response_share", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _inner(values: pd.Series) -> list[float] | None:
+    """Return the ends of an axis on which a few extreme values would flatten all others, None where none does."""
+    k = max(1, round(0.01 * len(values)))
+    low, *_, high = sorted(values)[k:-k]
+    room = 0.15 * (high - low)
+    ends = [low - room, high + room]
+    return ends if values.max() - values.min() > MOST_SPREAD * (ends[1] - ends[0]) else None
 
 
 def _named(rows: pd.DataFrame) -> list[str]:
@@ -70,11 +87,14 @@ def embedding(d: Drawing) -> list[Chart]:
         ["perturbation", "kind", "n_cells", "reproducibility", "effect", "response_share"]
     ]
     rows = rows.merge(known_rows, on="perturbation", how="left").fillna({"kind": "not detected"})
+    rows = _strongest_first(rows)
     rows["named"] = _named(rows)
+    inner = {name: _inner(rows[name]) for name in ("first", "second")}
+    cut = " Triangles at the edge lie farther out." if any(inner.values()) else ""
     titles = [f"component {i + 1} ({percent(share)} of the variance)" for i, share in enumerate(explained)]
     options = {
-        "x": {"field": "first", "title": titles[0]},
-        "y": {"field": "second", "title": titles[1]},
+        "x": {"field": "first", "title": titles[0], "domain": inner["first"]},
+        "y": {"field": "second", "title": titles[1], "domain": inner["second"]},
         "color": "kind",
         "colors": KIND_COLORS,
         "legend": True,
@@ -87,7 +107,7 @@ def embedding(d: Drawing) -> list[Chart]:
             "screen",
             "scatter",
             "Map of the perturbations",
-            "Perturbations with similar effects lie close to each other. Those without an effect lie together.",
+            f"Perturbations with similar effects lie close to each other. Those without an effect lie together.{cut}",
             "spb.pl.embedding(mdata)",
             rows,
             ["perturbation"],

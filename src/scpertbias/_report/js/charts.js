@@ -33,7 +33,7 @@ CHARTS.scatter = (spec, width, chosen = {}) => {
   const listed = spec.always && width < 500;
   const names = spec.legend || listed ? [...new Set(use.map((i) => c[spec.color][i]))].map((name) => ({ name, color: shadeOf(spec, name) })) : [];
   const key = legend(spec, names, width);
-  const height = spec.height && width >= NARROW ? spec.height : Math.min(width * 0.85, spec.small ?? 400) + (listed ? key.height : 0);
+  const height = spec.equal ? width - (spec.left ?? 46) + 56 + key.height : spec.height && width >= NARROW ? spec.height : Math.min(width * 0.85, spec.small ?? 400) + (listed ? key.height : 0);
   const [left, right, bottom, top] = [spec.left ?? 46, 14, 44, 26 + key.height];
   const svg = canvas(width, height, spec.label);
   key.group.setAttribute("transform", "translate(0 0)");
@@ -62,12 +62,16 @@ CHARTS.scatter = (spec, width, chosen = {}) => {
     const { i } = dot;
     if (known(c[x.low]?.[i])) group.append(draw("line", { x1: sx(c[x.low][i]), x2: sx(c[x.high][i]), y1: dot.y, y2: dot.y, class: "range" }));
     if (known(c[y.low]?.[i])) group.append(draw("line", { y1: sy(c[y.low][i]), y2: sy(c[y.high][i]), x1: dot.x, x2: dot.x, class: "range" }));
-    group.append(draw("circle", { cx: dot.x, cy: dot.y, r: radius, class: "dot" }));
+    const [dx, dy] = [beyond(sx, c[x.field][i]), beyond(sy, c[y.field][i])];
+    group.append(dx || dy ? draw("path", { d: `M${dot.x - 5} ${dot.y + 5}h10l-5 -10Z`, transform: `rotate(${(Math.atan2(dx, dy) * 180) / Math.PI} ${dot.x} ${dot.y})`, class: "dot" })
+      : draw("circle", { cx: dot.x, cy: dot.y, r: radius, class: "dot" }));
     svg.append(group);
   }
   nameDots(svg, dots, { x: left, y: top - 6, w: width - left - 4, h: height - bottom - top + 6 }, { always: spec.always, obstacles: lined });
   return svg;
 };
+// On which side of a scale a value lies, 0 on it.
+const beyond = (scale, v) => (v > scale.high) - (v < scale.low);
 function quadrants(svg, spec, sx, sy) {
   const [x0, y0] = [sx(0), sy(0)];
   const corners = [[sx.from, sy.to, x0, y0], [x0, sy.to, sx.to, y0], [sx.from, y0, x0, sy.from], [x0, y0, sx.to, sy.from]];
@@ -75,7 +79,8 @@ function quadrants(svg, spec, sx, sy) {
     if (x2 - x1 < 24 || y2 - y1 < 24) return;
     svg.append(draw("rect", { x: x1, y: y1, width: x2 - x1, height: y2 - y1, class: k === 1 ? "corner best" : "corner" }));
     const last = k % 2 === 1;
-    const end = last && sx(1) > x1 + 60 && sx(1) < x2 ? sx(1) : x2; // left of the line of the ceiling
+    // Left of the line of the ceiling.
+    const end = last && sx(1) > x1 + 60 && sx(1) < x2 ? sx(1) : x2;
     const room = end - x1 - 16;
     const size = SMALL + 1;
     const words = spec.quadrants[k].split(" ");
@@ -102,7 +107,11 @@ CHARTS.rows = (spec, width, chosen = {}) => {
   const left = narrow ? 10 : Math.min(Math.max(90, ...names.map((n) => wide(n) + 18)), width * 0.32);
   const right = narrow ? 14 : textWidths.reduce((a, b) => a + b, 12);
   const step = narrow ? 42 : spec.step ?? 26;
-  const key = legend(spec, (spec.series ?? []).filter((s) => s.title && spec.series.length > 1).map((s) => ({ name: s.title, color: lit(s.color ?? "var(--accent)"), shape: s.shape })), width);
+  // Only what is drawn has a key; where each row has its own color that of the key is neutral.
+  const drawn = spec.series.filter((s) => s.title && use.some((i) => known(c[s.field][i]) && (s.shape !== "box" || known(c[s.low][i]))));
+  const keys = drawn.map((s) => ({ name: s.title, color: lit(s.color ?? (spec.color ? "var(--soft)" : "var(--accent)")), shape: s.shape }));
+  for (const s of drawn) if (s.untested && use.some((i) => !known(c[s.filled][i]))) keys.push({ name: s.untested, color: "var(--rest)" });
+  const key = legend(spec, keys.length > 1 ? keys : [], width);
   const groups = spec.group ? [...new Set(use.map((i) => c[spec.group][i]))] : [];
   const top = key.height + (spec.x.refs?.some((r) => r.label) || texts.length ? 24 : 10);
   const height = top + use.length * step + groups.length * 26 + 44;
@@ -162,7 +171,11 @@ function estimate(row, s, c, i, sx, y) {
   if (s.shape === "tick") row.append(draw("line", { x1: sx(v), x2: sx(v), y1: y - 8, y2: y + 8, class: "tick", ...own }));
   else if (s.shape === "cross") row.append(draw("path", { d: crossAt(sx(v), y), class: "cross", ...own }));
   else if (s.shape === "diamond") row.append(draw("path", { d: diamondAt(sx(v), y), class: "dot", ...own }));
-  else row.append(draw("circle", { cx: sx(v), cy: y, r: 5, class: s.shape === "ring" || (s.filled && !c[s.filled][i]) ? "ring" : "dot", ...own }));
+  else {
+    const tested = !s.filled || known(c[s.filled][i]);
+    const ring = s.shape === "ring" || (s.filled && tested && !c[s.filled][i]);
+    row.append(draw("circle", { cx: sx(v), cy: y, r: s.shape === "ring" ? 6.5 : 5, class: ring ? "ring" : "dot", ...own, ...(tested ? {} : { fill: "var(--rest)" }) }));
+  }
 }
 
 // One box a model, lying, with its dots; very many dots are left out, as no eye tells them apart.
@@ -268,11 +281,30 @@ CHARTS.heat = (spec, width, chosen = {}) => {
   const step = spec.square ? Math.min(cell, 34) : 16;
   const names = Math.min(Math.max(...use.map((j) => wide(columns[j], SMALL))) + 10, 160);
   const grouped = counts.size > 1;
-  const top = (grouped ? 24 : 4) + names;
+  // Names of groups start above their first column; one that has no room stands a line higher.
+  const starts = [];
+  const labels = [];
+  for (let k = use.length - 1; grouped && k >= 0; k -= 1) {
+    const name = groups[use[k]];
+    if (k && groups[use[k - 1]] === name) continue;
+    const w = wide(name, SMALL) * 1.1 + 8;
+    const at = left + k * cell + 2;
+    const x = Math.max(Math.min(at, width - w), 0);
+    const free = starts.findIndex((start) => x + w < start);
+    const line = free < 0 ? starts.length : free;
+    for (let n = 0; n <= line; n += 1) starts[n] = x;
+    labels.push({ x, line, name, at });
+  }
+  const ruled = starts.length * 15 + 5;
+  const top = (grouped ? ruled + 4 : 4) + names;
   const height = top + rows.length * step + 30;
   const svg = canvas(width, height, spec.label);
   const finite = Array.from(values).filter(known).map(Math.abs).sort((a, b) => a - b);
   const most = spec.most ?? (finite[Math.floor(finite.length * 0.98)] || 1);
+  for (const { x, line, name, at } of labels) {
+    if (line) svg.append(draw("line", { x1: at, x2: at, y1: ruled - 15 * line - 4, y2: ruled, class: "leader" }));
+    svg.append(letters(x, ruled - 5 - 15 * line, name, { size: SMALL, kind: "strong" }));
+  }
   let start = 0;
   use.forEach((j, k) => {
     const x = left + k * cell;
@@ -280,8 +312,7 @@ CHARTS.heat = (spec, width, chosen = {}) => {
     const ends = k + 1 === use.length || groups[use[k + 1]] !== groups[j];
     if (grouped && ends) {
       const [x1, x2] = [left + start * cell, x + cell];
-      svg.append(draw("line", { x1: x1 + 2, x2: x2 - 2, y1: 20, y2: 20, class: "rule" }));
-      if (wide(groups[j], SMALL) * 0.7 < x2 - x1) svg.append(letters((x1 + x2) / 2, 14, groups[j], { size: SMALL, anchor: "middle", room: x2 - x1 - 2, kind: "strong" }));
+      svg.append(draw("line", { x1: x1 + 2, x2: x2 - 2, y1: ruled, y2: ruled, class: "rule" }));
       start = k + 1;
     }
   });

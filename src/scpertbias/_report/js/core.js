@@ -61,7 +61,7 @@ function number(v) {
   if (size >= 1000) return minus(Math.round(v).toLocaleString("en"));
   return minus(v.toFixed(clamp(2 - Math.floor(Math.log10(size)), 0, size < 0.1 ? 3 : 2)));
 }
-const percent = (v) => (known(v) ? minus(`${(100 * v).toFixed(Math.abs(v) < 0.0995 && Math.abs(v) >= 5e-4 ? 1 : 0)}%`) : "–");
+const percent = (v) => (!known(v) ? "–" : Math.abs(v) < 5e-4 ? "0%" : minus(`${(100 * v).toFixed(Math.abs(v) < 0.0995 ? 1 : 0)}%`));
 function interval(low, high, write = number) {
   if (!known(low) || !known(high)) return "";
   const ends = [write(low), write(high)];

@@ -27,7 +27,12 @@ function steps(low, high, n) {
   const raw = (high - low) / Math.max(n, 1);
   if (!(raw > 0)) return [low];
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999);
+  const sizes = [0.2, 0.25, 0.5, 1, 2, 2.5, 5, 10].map((m) => m * power);
+  // Two ticks at least beside 0.
+  let at = sizes.findIndex((s) => s >= raw * 0.999);
+  const count = (step) => Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) + 1;
+  while (at > 0 && count(sizes[at]) < 3) at -= 1;
+  const step = sizes[at];
   const ticks = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i += 1) ticks.push(i * step);
   return ticks;
@@ -55,7 +60,7 @@ function written(axis, ticks) {
 }
 
 function axisBelow(svg, scale, y, axis, top) {
-  const ticks = steps(scale.low, scale.high, clamp((scale.to - scale.from) / 90, 3, 9));
+  const ticks = steps(scale.low, scale.high, axis.ticks ?? clamp((scale.to - scale.from) / 90, 3, 9));
   const write = written(axis, ticks);
   const group = draw("g", { class: "axis" });
   for (const tick of ticks) {
@@ -63,12 +68,13 @@ function axisBelow(svg, scale, y, axis, top) {
     group.append(letters(scale(tick), y + 15, write(tick), { size: SMALL, anchor: "middle", kind: "soft" }));
   }
   group.append(draw("line", { x1: scale.from, x2: scale.to, y1: y, y2: y, class: "rule" }));
-  group.append(letters((scale.from + scale.to) / 2, y + 33, axis.title, { anchor: "middle", room: scale.to - scale.from + 60 }));
+  const title = axis.short && wide(axis.title) > scale.to - scale.from ? axis.short : axis.title;
+  group.append(letters((scale.from + scale.to) / 2, y + 33, title, { anchor: "middle", room: scale.to - scale.from + 60 }));
   svg.append(group);
 }
 function axisBeside(svg, scale, x, axis, right) {
   const group = draw("g", { class: "axis" });
-  const ticks = steps(scale.low, scale.high, clamp((scale.from - scale.to) / 55, 2, 8));
+  const ticks = steps(scale.low, scale.high, axis.ticks ?? clamp((scale.from - scale.to) / 55, 2, 8));
   const write = written(axis, ticks);
   for (const tick of ticks) {
     group.append(draw("line", { x1: x, x2: right, y1: scale(tick), y2: scale(tick), class: "grid" }));
@@ -110,7 +116,7 @@ function nameDots(svg, dots, bounds, { always = false, obstacles = [] } = {}) {
   for (const dot of dots.filter((d) => d.name)) {
     const w = wide(dot.name, LETTER) + 2;
     const offsets = dot.crossed ? [[9, -9], [9, 18], [-9 - w, -9], [-9 - w, 18]] : [[9, 4], [-9 - w, 4], [-w / 2, -10], [-w / 2, 19]];
-    if (always) for (let k = 1; k < 9; k += 1) offsets.push([12, 4 + 17 * k], [12, 4 - 17 * k], [-12 - w, 4 + 17 * k], [-12 - w, 4 - 17 * k]);
+    for (let k = 1; k < (always ? 9 : 3); k += 1) offsets.push([12, 4 + 17 * k], [12, 4 - 17 * k], [-12 - w, 4 + 17 * k], [-12 - w, 4 - 17 * k]);
     const place = offsets.find(([dx, dy]) => free({ x: dot.x + dx, y: dot.y + dy - 11, w, h: 14 }));
     if (!place) continue;
     const [dx, dy] = place;

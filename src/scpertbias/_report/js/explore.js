@@ -68,14 +68,14 @@ function modelCard(model, i, genes, width) {
     ["off axis", text(c.off), "Cosine of predicted and observed effects off the shared axis"],
   ]) if (value !== "–" || predicted.some(known)) stats.append(make("div", {}, make("dt", { "data-tip": tip, tabindex: "0" }, name), make("dd", {}, value)));
   if (!predicted.some(known)) {
-    return make("article", {}, title, make("p", { class: "how" }, EXPLORE.stored ? "No prediction for this perturbation." : "Predictions are not stored in this audit."), stats);
+    return make("article", {}, title, make("p", { class: "how" }, EXPLORE.stored ? "This model has no prediction for this perturbation." : "Predictions are not stored in this audit."), stats);
   }
   const both = [...genes.effect, ...predicted].filter(known);
   const most = Math.max(...both.map(Math.abs)) * 1.08;
   const spec = {
-    chart: "scatter", name: model, label: `Predicted against observed, ${model}`, rows: { gene: genes.gene, effect: genes.effect, low: genes.low, high: genes.high, predicted, model: genes.gene.map(() => model) },
-    keys: ["gene"], tips: [...EFFECT_TIPS, { field: "predicted", title: "predicted" }], color: "model", diagonal: true, radius: 3.5, small: 250, left: 40,
-    x: { field: "effect", title: "observed", domain: [-most, most], refs: [{ at: 0 }] }, y: { field: "predicted", title: "predicted", domain: [-most, most], refs: [{ at: 0 }] },
+    chart: "scatter", name: model, label: `Predicted against observed, ${model}`, rows: { gene: genes.gene, named: genes.gene.map((name, n) => (n < 5 && known(predicted[n]) ? name : "")), effect: genes.effect, low: genes.low, high: genes.high, predicted, model: genes.gene.map(() => model) },
+    keys: ["gene"], tips: [...EFFECT_TIPS, { field: "predicted", title: "predicted" }], color: "model", diagonal: true, equal: true, radius: 3.5, text: "named", left: 46,
+    x: { field: "effect", title: "observed", domain: [-most, most], ticks: 4, refs: [{ at: 0 }] }, y: { field: "predicted", title: "predicted", domain: [-most, most], ticks: 4, refs: [{ at: 0 }] },
   };
   return make("article", {}, title, chartIn(spec, width), stats);
 }

@@ -176,6 +176,12 @@ function chooser(spec, choice) {
   const key = `f.${spec.name}.${choice.name}`;
   select.value = state.get(key) ?? choice.first;
   select.addEventListener("change", () => put({ [key]: select.value === choice.first ? "" : select.value }));
+  if (choice.unless) {
+    const other = `f.${spec.name}.${choice.unless[0]}`;
+    const enable = () => { select.disabled = choicesOf(spec)[choice.unless[0]] === choice.unless[1]; };
+    listen(other, enable);
+    enable();
+  }
   listen(key, () => { select.value = state.get(key) ?? choice.first; redraw(FIGURES.get(spec.name)); });
   return make("label", {}, `${choice.title} `, select);
 }

@@ -91,18 +91,30 @@ function chooseColumns(table) {
 function saveTable(table) {
   const quote = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const names = table.heads.map((head) => head.querySelector("button").firstChild.textContent);
-  // Numbers with all digits, words as they stand.
-  const line = (row) => [...row.cells].map((cell, i) => (isNumeric(table.heads[i]) ? cell.dataset.v : cell.textContent));
+  // Numbers with all digits, words as the stored tables have them.
+  const line = (row) => [...row.cells].map((cell, i) => (isNumeric(table.heads[i]) ? cell.dataset.v : cell.dataset.code ?? cell.textContent));
   const rows = [...table.node.tBodies[0].rows].filter((row) => row.dataset.fits !== "no").map(line);
   save(new Blob([`${[names, ...rows].map((cells) => cells.map(quote).join(",")).join("\n")}\n`], { type: "text/csv" }), `${table.name}.csv`);
+}
+// Says where columns lie beyond the right edge.
+function cue(table) {
+  const more = table.box.scrollWidth - table.box.clientWidth - table.box.scrollLeft > 4;
+  table.box.classList.toggle("cut", more);
+  table.right.hidden = !more;
 }
 function setUp(node) {
   const tools = byId(`tools-${node.id}`);
   const table = { node, name: node.id.replace("table-", ""), heads: [...node.tHead.rows[0].cells], rows: [...node.tBodies[0].rows], caption: node.caption.textContent, full: false };
   TABLES.set(table.name, table);
+  table.box = node.parentElement;
+  table.right = make("button", { type: "button", class: "right", hidden: true, onclick: () => table.box.scrollBy({ left: table.box.clientWidth / 2 }) }, "more columns →");
+  table.box.addEventListener("scroll", () => cue(table), { passive: true });
+  const sized = new ResizeObserver(() => cue(table));
+  sized.observe(table.box);
+  sized.observe(node);
   table.output = make("output", {});
   table.more = make("button", { type: "button", class: "more", onclick: () => { table.full = true; filter(table); } }, "Show all");
-  tools.append(table.output, table.more);
+  tools.append(table.output, table.more, table.right);
   if (table.heads.length > 5) tools.append(chooseColumns(table));
   tools.append(make("button", { type: "button", class: "save", "aria-label": `Save as CSV: ${table.caption}`, onclick: () => saveTable(table) }, "CSV"));
   table.heads.forEach((head, at) => head.querySelector("button").addEventListener("click", (event) => press(table, at, event.shiftKey)));
