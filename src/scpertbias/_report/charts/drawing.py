@@ -56,7 +56,7 @@ class Drawing:
 
     @property
     def baseline_line(self) -> str:
-        """Return the same as it fits beside a line or a tick."""
+        """Return a short name for a line or a tick."""
         return "baseline" if self.baseline == ADDITIVE else self.baseline
 
     @property
