@@ -180,7 +180,6 @@ def main():
         )
     print_null("control cells of the bundled screen", relabeled, lambda n: max(2, -(-args.groups // GROUPS[n])))
     print_truth(args.screens)
-    print_truth(args.screens)
     print_agreement(args.every)
 
 

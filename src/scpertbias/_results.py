@@ -54,7 +54,7 @@ def model_records(adata: AnnData, models: str | Sequence[str] | None) -> dict[st
 
 def model_names(data: AnnData | MuData) -> list[str]:
     """Return every model that is stored, here or in a regime, or that a table is about; the observed data are none."""
-    parts = [data, *data.mod.values()] if isinstance(data, MuData) else [data]
+    parts = list(data.mod.values()) if isinstance(data, MuData) else [data]  # an audit's own models are a table
     tables = [table for table in _store.root(data).values() if isinstance(table, pd.DataFrame)]
     columns = [table[column] for table in tables for column in _keys.MODEL_COLUMNS if column in table]
     names = [*(name for part in parts for name in _store.models(part)), *(name for c in columns for name in c.unique())]

@@ -15,7 +15,7 @@ def made():
 
 
 def test_without_a_net(made):
-    with pytest.raises(ValueError, match="`net` is needed"):
+    with pytest.raises(ValueError, match="`net` is missing"):
         smoothers(made, "genes", "normalized")
 
 

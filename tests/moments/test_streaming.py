@@ -150,7 +150,7 @@ def test_a_wrong_value_is_found_wherever_it_is(cells, tmp_path):
     x = cells.X.copy()
     x.data[-1] = np.nan
     ad.AnnData(x, obs=cells.obs, var=cells.var).write_h5ad(tmp_path / "nan.h5ad")
-    with pytest.raises(ValueError, match="holds NaN"):
+    with pytest.raises(ValueError, match="contains NaN"):
         pseudobulk(ad.read_h5ad(tmp_path / "nan.h5ad", backed="r"), chunk_memory=1e-5)
 
 

@@ -169,10 +169,11 @@ def test_which_genes_recur(confounded, clean, null):
     assert set(confounded.facts["recurrence"].get("model", [])) <= {"axis", "oracle", "stuck", "wrong"}
 
 
-def test_the_score_that_rewards_noise_is_used_only_without_it(confounded, clean):
-    refused = "Correlation with the observed effects is not used here"
-    assert not any(t.startswith(refused) for t in confounded.texts)
-    assert any(t.startswith(refused) for t in clean.texts)
+def test_noise_of_the_same_cells_is_a_caution(confounded, clean):
+    shared = "The report uses correlations without shared noise"
+    for story in (confounded, clean):
+        assert ("shared_noise" in story.cautions) == any(shared in text for text in story.texts)
+    assert "shared_noise" in clean.cautions
 
 
 def test_few_perturbations_make_rough_intervals(confounded):

@@ -76,7 +76,7 @@ def test_real_screen(papalexi):
     assert screen.loc["mt", "mismatch"] > 0.5  # the five genes of a panel of 303 have no equally expressed ones
     assert not screen.loc["mt", "beyond"]
     assert (screen.loc[["mt", "other", "p53"], "n_effective"] < 25).all()
-    weak = table[(table["axis"] == "systematic") & table["note"].str.startswith("too weak")]
+    weak = table[(table["axis"] == "systematic") & table["note"].str.startswith("effect too weak")]
     assert "ATF2" in set(weak["perturbation"])
     assert weak["share"].isna().all()
     strong = table[(table["axis"] == "systematic") & (table["perturbation"] == "STAT1")]

@@ -106,7 +106,7 @@ def test_what_cannot_be_said_is_noted(audited, table):
     assert list(frame.columns) == columns("coupling")
     other = frame[frame["regime"] == "regressed"]
     assert other["shift"].isna().all()
-    assert other["note"].str.contains("not compared").all()
+    assert other["note"].str.contains("not comparable").all()
 
 
 def test_without_the_net_training_rows_of_graph_models_are_missing(audited):

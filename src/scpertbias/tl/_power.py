@@ -144,7 +144,7 @@ def _power_of(screen: Screen) -> tuple[pd.DataFrame, Power]:
     rows = np.flatnonzero(screen.detection.counted)
     if not len(rows):
         return pd.DataFrame(), Power.of(screen.merged.moments, rows, screen.noise_shape)
-    names = ["", *np.array(screen.names)[rows]]
+    names = ["", *(screen.names[row] for row in rows)]
     level = ["screen", *["perturbation"] * len(rows)]
     return pd.DataFrame({"level": level, "perturbation": names}), Power.of(
         screen.merged.moments, rows, screen.noise_shape

@@ -258,10 +258,10 @@ def test_predictions_of_which_nothing_is_held_out_are_refused(cells):
     profiles = spb.pp.profiles(cells)
     spb.tl.fit_mean(profiles)
     table = spb.get.predictions(profiles, "mean")
-    with pytest.raises(ValueError, match="Cannot evaluate 'theirs' has not seen.*spb.pp.split"):
+    with pytest.raises(ValueError, match="Cannot evaluate 'theirs': no perturbation is 'test'.*spb.pp.split"):
         run(cells, models=("mean",), predictions={"theirs": table})
     spb.tl.add_predictions(profiles, table, key_added="stored")
-    with pytest.warns(UserWarning, match="'stored' has not seen.*not scored"):
+    with pytest.warns(UserWarning, match="Cannot evaluate 'stored'.*not scored"):
         run(profiles, models=("mean",))
 
 

@@ -46,4 +46,3 @@ def test_of_regime():
     table = pd.DataFrame({"regime": ["full", "no_mt"], "share": [0.1, 0.2]})
     assert of_regime(table, "no_mt")["share"].tolist() == [0.2]
     assert list(of_regime(table, "full").columns) == ["share"]
-    assert of_regime(None, "full") is None

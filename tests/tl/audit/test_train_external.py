@@ -347,9 +347,14 @@ def test_an_audit_that_is_stopped_ends_the_command(setting, folder):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        train(setting, **options)
+    # A browser that an earlier test started in this process may have left its own handler.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            train(setting, **options)
+    finally:
+        signal.signal(signal.SIGINT, before)
     thread.join()
     (folder / "spoil.txt").unlink()
     trainings(folder)
