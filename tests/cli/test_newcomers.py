@@ -117,7 +117,7 @@ def test_a_csv_of_changes_and_a_column_of_train_and_test(tmp_path, capsys):
     assert words[-2:] == ["--split-key", "set"]
     given = ["--predictions", f"mine={tmp_path / 'mine.csv'}"]
     assert main([*words, *given, *FAST, "--out", str(tmp_path / "out")]) == 1
-    assert "Pass --kind delta for changes against control" in capsys.readouterr().err
+    assert "If they are changes against control, pass --kind delta" in capsys.readouterr().err
     audited(capsys, [*words, *given, "--kind", "delta", *FAST], tmp_path / "out")
     scores = pd.read_csv(tmp_path / "out" / "tables" / "scores.csv").query("model == 'mine'").dropna(subset="l2_ratio")
     assert sorted(scores["perturbation"]) == sorted(test)

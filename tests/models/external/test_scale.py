@@ -39,7 +39,7 @@ OTHERS = {
     "logarithms to base 2": means(lambda k: np.log2(1 + normalized(k)))[1:],
     "logarithms to base 10": means(lambda k: np.log10(1 + normalized(k)))[1:],
     "a sum of 1": means(lambda k: np.log1p(normalized(k, 1e6)))[1:],
-    "a sum of 0.1": means(lambda k: np.log1p(normalized(k, 1e3)))[1:],
+    "to 0.1": means(lambda k: np.log1p(normalized(k, 1e3)))[1:],
 }
 
 

@@ -369,7 +369,7 @@ def test_stored_models_are_compared_by_their_key(cells):
 def test_a_key_that_is_not_stored_lists_those_that_are(cells):
     cells = cells.copy()
     spb.tl.fit_mean(cells, key_added="theirs")
-    with pytest.raises(ValueError, match=r"\['ours'\] are not known.*stored in the data \['theirs'\]"):
+    with pytest.raises(ValueError, match=r"\['ours'\] are not known.*stored in the data, \['theirs'\]"):
         spb.tl.audit(cells, models=("mean", "ours"))
 
 
