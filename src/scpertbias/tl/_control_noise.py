@@ -43,8 +43,8 @@ class ControlNoise:
             return variance_over_draws(self.draws, self.drawn_rows, coefficients)
         used = [(self.derivatives[name], c) for name, c in coefficients.items()]
         of_control = variance_of(self.blocks, np.asarray(sum(derivative.along(c) for derivative, c in used)))
-        of_training = sum(derivative.of_training_along(c) for derivative, c in used)
-        return of_control + float(np.mean(np.square(of_training)))
+        of_training = np.square(sum(derivative.of_training_along(c) for derivative, c in used))
+        return of_control + (float(np.mean(of_training)) if of_training.size else 0.0)  # none without noise
 
     def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
         """Variance of a sum of squared errors: products with errors, and control noise alone.

@@ -120,7 +120,7 @@ def cells_needed_table(screen: Screen, targets: Sequence[float] = TARGETS) -> pd
     if not len(labels):
         return _tables.empty("cells_needed")
     effect, low, high = power.effects()
-    n_now = np.round(power.n).astype(np.int64)
+    n_now = np.round(np.nan_to_num(power.n)).astype(np.int64)
     now = {"n_cells": n_now, "reproducibility": power.reproducibility(effect, power.n)}
     frames = []
     for target in targets:
