@@ -86,20 +86,20 @@ TABLES = "tables"
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a text file beside its place, then move it there."""
-    with whole_file(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    """Write a text file under a temporary name, then move it to its place."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give the name of a file beside ``path`` that takes its place when it is written, and vanishes if that fails."""
-    beside = _beside(path)
+    """Return a temporary name; the file moves to ``path`` when it is written, and is removed if that fails."""
+    temporary = _temporary_name(path)
     try:
-        yield beside
-        beside.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def objection(folder: Path, *, force: bool, of: str = "audit") -> str | None:
@@ -135,14 +135,14 @@ def _is_ours(path: Path) -> bool:
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``folder`` that takes its place when the work is done, and vanishes if it fails.
+    """Return a temporary folder; it moves to ``folder`` when the work is done, and is removed if that fails.
 
     An earlier folder is moved aside for the moment of the change, and back if that fails. A process that is killed between
-    the two moves leaves it whole beside its place, with a name that ends in ``.earlier``.
+    the two moves leaves it whole in the parent folder, with a name that ends in ``.earlier``.
     """
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    new = _beside(folder)
+    new = _temporary_name(folder)
     earlier = new.with_name(f"{new.name}.earlier")
     new.mkdir()
     try:
@@ -168,5 +168,5 @@ def _remove(folder: Path) -> None:
         raise
 
 
-def _beside(path: Path) -> Path:
+def _temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid4().hex[:8]}")

@@ -163,13 +163,13 @@ def write_regimes(
         names = [name for name in plan.genes if regimes is not None or name in SPARSE]
         random = random_regimes(profiles, plan, n_random, rng)
         values = cell_values(cells, data, screen.genes, counts=counts, chunk_memory=chunk_memory, **reading)
-        with whole_folder(folder) as beside:
+        with whole_folder(folder) as temporary:
             maker = FileMaker(cells, profiles, plan, data, fit_on, random)
-            files = [maker.file(name, beside / f"{name}.h5ad", train_only=train_only) for name in (*names, *random)]
-            _check_room(files, beside)
+            files = [maker.file(name, temporary / f"{name}.h5ad", train_only=train_only) for name in (*names, *random)]
+            _check_room(files, temporary)
             write_cell_files(values, files)
-            maker.write_tables(beside)
-            table = _described(files, beside)
+            maker.write_tables(temporary)
+            table = _described(files, temporary)
     info(f"wrote {len(table)} regimes of {len(maker.table)} cells to {folder}")
     return table
 

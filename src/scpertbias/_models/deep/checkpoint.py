@@ -86,17 +86,17 @@ class Folder:
         """Replace the previous epoch."""
         import torch
 
-        beside, place = self.path / "writing", self.path / f"epoch_{epoch:04d}"
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        with (beside / TENSORS).open("wb") as file:
+        temporary, place = self.path / "writing", self.path / f"epoch_{epoch:04d}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        with (temporary / TENSORS).open("wb") as file:
             torch.save(dict(tensors), file)
             _flush(file)
-        with (beside / PLAIN).open("w", encoding="utf-8") as file:
+        with (temporary / PLAIN).open("w", encoding="utf-8") as file:
             json.dump({"identity": self.identity, **plain}, file, allow_nan=False, indent=1)
             _flush(file)
         shutil.rmtree(place, ignore_errors=True)
-        beside.rename(place)
+        temporary.rename(place)
         for other in self.path.glob("epoch_*"):
             if other != place:
                 shutil.rmtree(other)
