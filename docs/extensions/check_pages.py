@@ -4,8 +4,6 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from sphinx.util import logging
-
 MARKUP = re.compile(r"``|:[a-z:]+:`|\{[a-z:]+\}`")
 SEARCHED = ("skill", "heatmap", "batch")
 
@@ -39,6 +37,8 @@ def left_markup(page):
 
 def check(app, exception):
     """Warn of what is wrong; with ``-W`` a warning fails the build."""
+    from sphinx.util import logging  # here, because a test reads this file where Sphinx is not installed
+
     if exception or app.builder.name != "html":
         return
     log, out = logging.getLogger(__name__), Path(app.outdir)
