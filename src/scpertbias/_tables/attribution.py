@@ -7,7 +7,7 @@ from dataclasses import replace
 from .table import CI_HIGH, CI_LOW, GENE, MODEL, NOTE, PERTURBATION, Column, N, P, Q, Table
 
 MODEL_A = Column("model_a", "str", "One model.", label="model", form="name")
-MODEL_B = Column("model_b", "str", "The other model.", label="and")
+MODEL_B = Column("model_b", "str", "The other model.", label="other model")
 
 TARGET_RESPONSE = Table(
     "target_response",
@@ -62,7 +62,7 @@ CHECKED = Table(
             "str",
             "The first that applies; signs of attributions are ignored.",
             form="flag",
-            tip="ok, or why its attributions are not informative",
+            tip="ok, or the reason why attributions are not informative",
             values={
                 "zero": "all genes are 0, in more than half of the perturbations",
                 "constant": "all genes are equal, in more than half of the perturbations",
@@ -92,7 +92,7 @@ AGREEMENT = Table(
             "Rank correlation over genes; missing where an attribution is the same for all genes.",
             label="Spearman (95% CI)",
             form="interval",
-            tip="over genes, mean over perturbations",
+            tip="rank correlation over genes, mean over perturbations",
         ),
         replace(
             CI_LOW,
@@ -111,25 +111,25 @@ AGREEMENT = Table(
             "chance",
             "float64",
             "Overlap expected by chance: ``k`` divided by the number of genes.",
-            label="by chance",
+            label="top genes by chance",
             form="percent",
         ),
         replace(
             P,
             sentence="One-sided p against permutations of genes within 20 bins of expression.",
-            tip="against genes of the same expression",
+            tip="small: more agreement than expected for genes of similar expression",
         ),
         Column(
             "p_specific",
             "float64",
             "One-sided p against other perturbations of ``model_b``.",
-            label="p, specific",
-            tip="against other perturbations",
+            label="specific p",
+            tip="small: more agreement on the same perturbation than on different perturbations",
         ),
         replace(
             N,
             sentence="Perturbations for which both models have attributions.",
-            tip="perturbations that both have attributions for",
+            tip="perturbations for which both models have attributions",
         ),
     ),
     regime_at=0,

@@ -31,7 +31,7 @@ BALANCE = Table(
             "Share of the response (summed squared effects) that composition accounts for, minus the share expected "
             "by chance; can be negative or above 1. Missing if not tested, or without a response.",
             form="percent",
-            tip="of the response, minus the share expected by chance",
+            tip="share of the response that unequal proportions of the levels account for; the share expected by chance is subtracted",
         ),
         Column(
             "null",
@@ -51,14 +51,14 @@ BALANCE = Table(
             P,
             sentence="Proportion of random assignments with at least this share (for depth and mitochondrial counts: "
             "chi-square test of equal means); missing if not tested.",
-            tip="proportion of random assignments with at least this share",
+            tip="proportion of random assignments of levels with at least this share",
         ),
         Column(
             "untested",
             "float64",
             "Share of the perturbed cells in levels with fewer than 10 control cells, which the test leaves out.",
             form="percent",
-            tip="share of perturbed cells in levels with too few control cells",
+            tip="share of the perturbed cells that belong to levels with too few control cells",
         ),
         Column(
             "outcome", "boolean", "Whether the column is, by its name, a result of the experiment, such as a cluster."

@@ -25,7 +25,7 @@ COMPOSITION = Table(
             "Share of the squared effect of the perturbation, without noise; may be negative. Missing where the effect is "
             "too weak.",
             form="percent",
-            tip="share of the squared effect of the perturbation, without noise",
+            tip="share of the squared effect of the perturbation, corrected for noise",
         ),
         RESPONSE_SHARE,
         replace(_N_GENES, sentence="Measured genes of the group."),

@@ -9,8 +9,8 @@ N_UNPREDICTED = Column(
     "n_unpredicted",
     "int64",
     "Perturbations of the screen that the model cannot predict.",
-    label="cannot predict",
-    tip="perturbations of the screen",
+    label="not predicted",
+    tip="perturbations of the screen that the model cannot predict",
 )
 REASON = Column("reason", "str", "Reason.")
 
@@ -38,7 +38,7 @@ DESCRIBED = Table(
             label="prediction for an unseen perturbation",
             form="prose",
         ),
-        Column("citation", "str", "Citation; empty if unknown.", label="from", form="line"),
+        Column("citation", "str", "Citation; empty if unknown.", label="source", form="line"),
         N_UNPREDICTED,
     ),
 )
@@ -87,8 +87,8 @@ PLANTED = Table(
     "One row per quantity.",
     (
         Column("quantity", "str", "What is compared.", form="prose"),
-        Column("planted", "str", "What was planted.", form="prose"),
-        Column("found", "str", "What the audit found.", form="prose"),
+        Column("planted", "str", "What was planted.", label="true value", form="prose"),
+        Column("found", "str", "What the audit found.", label="estimate", form="prose"),
     ),
 )
 

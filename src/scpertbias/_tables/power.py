@@ -53,7 +53,7 @@ CELLS_NEEDED = Table(
             "Cells of the perturbation (of the screen: of each) that it takes, with the control cells as they are; missing "
             "where no number of cells suffices, and where the effect is not known.",
             label="cells needed",
-            tip="with the control cells as they are",
+            tip="with the present number of control cells",
         ),
         Column("ci_low", "Int64", "Lower end of the 95% interval of ``n_needed``, for other cells; missing with it."),
         Column("ci_high", "Int64", "Upper end of that interval; missing if no number of cells may suffice."),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._core import shared_axis
 from .table import CI_HIGH, CI_LOW, NOTE, PERTURBATION, TOP_GENES, Column, P, Table
+
+CARRY = shared_axis.CARRY
+"""Share of the shared axis for which the perturbations account that are named with it."""
 
 CONFOUNDING = Table(
     "confounding",
@@ -55,7 +59,7 @@ CONFOUNDING = Table(
             "noise; limited to 0–1 if it has an interval. For the shared axis: missing if no axis is measurable.",
             label="share (95% CI)",
             form="percent_interval",
-            tip="of the response of this screen, on this axis alone, corrected for noise",
+            tip="share of the response of this screen on this axis alone, corrected for noise",
         ),
         replace(
             CI_LOW,
@@ -67,9 +71,9 @@ CONFOUNDING = Table(
             "typical",
             "float64",
             "Share of a gene set in a typical perturbation (weighted by reproducibility).",
-            label="typical",
+            label="typical perturbation",
             form="percent",
-            tip="share in a typical perturbation (weighted by reproducibility)",
+            tip="share of the set in a typical perturbation; reproducible perturbations have more weight",
         ),
         Column(
             "typical_ci_low",
@@ -84,13 +88,13 @@ CONFOUNDING = Table(
             "five measured genes.",
             label="random genes",
             form="percent",
-            tip="mean share of random sets of genes with similar expression",
+            tip="mean share of random sets of genes of similar expression",
         ),
         Column("typical_null", "float64", "The same in a typical perturbation."),
         replace(
             P,
             sentence="Proportion of these random sets with at least this share; missing for directions.",
-            tip="proportion of random sets with at least this share",
+            tip="proportion of the random sets with at least this share",
         ),
         Column(
             "mismatch",
@@ -119,9 +123,9 @@ CONFOUNDING = Table(
             "on_systematic",
             "float64",
             "Share of the mean response in this set.",
-            label="of shared axis",
+            label="part of shared axis",
             form="percent",
-            tip=True,
+            tip="share of the shared axis that lies in this set",
         ),
         Column("share_without", "float64", "The share without the perturbations that target a gene of the set."),
         Column(
@@ -132,7 +136,7 @@ CONFOUNDING = Table(
         Column(
             "carriers",
             "str",
-            "The fewest perturbations that account for 80% of the shared axis, strongest first; empty for other axes.",
+            f"The fewest perturbations that account for {CARRY:.0%} of the shared axis, strongest first; empty for other axes.",
         ),
         Column(
             "common",

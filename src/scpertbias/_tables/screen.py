@@ -19,7 +19,7 @@ from .table import (
 EFFECT_Q = replace(
     Q,
     sentence="This p adjusted over perturbations (Benjamini–Hochberg); at most 0.05: detected.",
-    tip="of any effect, Benjamini–Hochberg over perturbations",
+    tip="p of any effect, adjusted over perturbations (Benjamini–Hochberg); at most 0.05: detected",
 )
 
 CHECK = Table(
@@ -50,7 +50,7 @@ CHECK = Table(
             "float64",
             "The same between the two halves of its guides; missing without ``guide_key``.",
             label="between guides",
-            tip="between the two halves of its guides",
+            tip="reproducibility between the two halves of the guides",
         ),
         Column(
             "squared_effect",
@@ -82,7 +82,7 @@ PERTURBATIONS = Table(
             "str",
             "The first category that applies.",
             form="line",
-            tip="the first that applies; evaluate models on specific ones",
+            tip="the first category that applies; evaluate models on the category specific",
             values={
                 "too few cells": "",
                 "not detected": "no significant effect, and none on its target gene (q above 0.05)",
@@ -108,46 +108,46 @@ PERTURBATIONS = Table(
             "target_gene",
             "str",
             "The measured target (of several, the one that changed least); empty if none is measured.",
-            label="own gene",
-            tip="the measured target",
+            label="target gene",
+            tip="the target gene, if it is measured",
         ),
         Column(
             "target_log_change",
             "float64",
             "Difference of its mean log-normalized value from the control.",
-            label="its change",
-            tip="of its mean log-normalized value against control",
+            label="target change",
+            tip="mean log-normalized value of the target gene minus that of the control",
         ),
         Column(
             "target_z",
             "float64",
             "z of the target gene against control; missing if too few cells express it.",
-            label="its z",
-            tip="of the measured target against control",
+            label="target z",
+            tip="change of the target gene divided by its standard error",
         ),
         Column(
             "target_q",
             "float64",
             "Two-sided p of that z, adjusted over perturbations (Benjamini–Hochberg).",
-            label="its q",
-            tip="of its z, Benjamini–Hochberg over perturbations",
+            label="target q",
+            tip="p of the target z, adjusted over perturbations (Benjamini–Hochberg)",
         ),
         Column("target_percentile", "float64", "Percentile of its ``|z|`` among all genes, 0 to 1."),
         Column(
             "mt",
             "float64",
             "Share of its effect on mitochondrial genes.",
-            label="on mt",
+            label="on mitochondrial genes",
             form="percent",
-            tip=True,
+            tip="share of the effect on mitochondrial genes",
         ),
         Column(
             "ribo",
             "float64",
             "Share of its effect on ribosomal genes.",
-            label="on ribo",
+            label="on ribosomal genes",
             form="percent",
-            tip=True,
+            tip="share of the effect on ribosomal genes",
         ),
         Column(
             "systematic",
@@ -155,9 +155,9 @@ PERTURBATIONS = Table(
             "Share of its effect on the mean response of all perturbations.",
             label="on shared axis",
             form="percent",
-            tip="share of its effect on the mean response (systematic)",
+            tip="share of the effect on the shared axis",
         ),
-        replace(TOP_GENES, tip="largest |z| against control, with the direction"),
+        replace(TOP_GENES, tip="genes with the largest |z| of the difference from control; arrows show the direction"),
     ),
 )
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._core import specific_skill
 from .scores import HELD_OUT
 from .table import CI_HIGH, CI_LOW, GENE, METRIC, MODEL, NOTE, SYMBOL, Column, P, Q, Table
 
 N_PERTURBATIONS = Column("n_perturbations", "int64", "Held-out perturbations.", tip=True)
 
-PERTURBATION_SPECIFIC = "perturbation-specific"
+PERTURBATION_SPECIFIC = specific_skill.PERTURBATION_SPECIFIC
+SPECIFIC_ABOVE = specific_skill.SPECIFIC
+"""A specific skill whose whole interval is above it is perturbation-specific."""
 
 SPECIFICITY = Table(
     "specificity",
@@ -34,7 +37,7 @@ SPECIFICITY = Table(
             "Summary of the intervals of the specific skill, its slope and its fit; empty in other rows, and without "
             "an interval.",
             values={
-                PERTURBATION_SPECIFIC: "the specific skill is above 0.05",
+                PERTURBATION_SPECIFIC: f"the specific skill is above {SPECIFIC_ABOVE}",
                 "right direction, wrong size": "it is not, but would be with the best factor",
                 "not specific": "neither",
                 "": "",
@@ -44,14 +47,15 @@ SPECIFICITY = Table(
             "score",
             "float64",
             "Mean score of predictions on their own perturbation.",
-            label="own",
-            tip="predictions scored on their own perturbations",
+            label="own perturbation",
+            tip="mean score of predictions on their own perturbation",
         ),
         Column(
             "mismatched",
             "float64",
             "Mean score of the predictions of other held-out perturbations.",
-            tip="predictions scored on other perturbations",
+            label="other perturbations",
+            tip="mean score of predictions on other perturbations",
         ),
         Column(
             "specific_gain",
@@ -59,7 +63,7 @@ SPECIFICITY = Table(
             "Difference of the two; positive if matched predictions are better.",
             label="gain (95% CI)",
             form="interval",
-            tip="positive: matched predictions are better",
+            tip="difference of the two scores; positive: predictions are better on their own perturbation",
         ),
         replace(
             CI_LOW,
@@ -71,21 +75,21 @@ SPECIFICITY = Table(
         Q,
         Column("ceiling", "float64", "Score of the data themselves."),
         Column("ceiling_mismatched", "float64", "Score of the data assigned to the wrong perturbations."),
-        Column("ceiling_gain", "float64", "Difference of the two.", label="gain of the truth"),
+        Column("ceiling_gain", "float64", "Difference of the two.", label="gain of the data"),
         Column(
             "score_half",
             "float64",
             "Score of the model on one half of the cells.",
-            label="model, same half",
-            tip="compare with the axis alone",
+            label="model on half of cells",
+            tip="score of the model on one half of the cells; compare with shared axis alone",
         ),
         Column(
             "axis_only",
             "float64",
             "Score on that half of a prediction that contains only the position on the shared axis, estimated from "
             "the other half.",
-            label="axis alone",
-            tip="on one half of the cells: score of a prediction that contains only the shared axis",
+            label="shared axis alone",
+            tip="score of a prediction that contains only the shared axis, on one half of the cells",
         ),
         NOTE,
     ),
@@ -118,29 +122,29 @@ RECURRENCE = Table(
             "Perturbations with the gene among their strongest.",
             tip="perturbations with the gene among their five strongest",
         ),
-        replace(N_PERTURBATIONS, label="of"),
+        replace(N_PERTURBATIONS, label="of perturbations"),
         Column(
             "expected",
             "float64",
             "Count expected by chance, for top genes drawn from genes of similar expression.",
-            label="by chance",
-            tip="among genes of similar expression",
+            label="expected by chance",
+            tip="count expected if strongest genes were drawn from genes of similar expression",
         ),
         Column(
             "excess",
             "float64",
             "Count minus the observed count; missing for ``observed``.",
-            label="beyond data",
-            tip="count minus the observed count",
+            label="more than in data",
+            tip="count in predictions minus count in the data",
         ),
         Column(
             "excess_ci_low",
             "float64",
             "Lower end of the 95% interval of ``excess`` (Agresti–Caffo), simultaneous for all genes (Bonferroni).",
-            label="at least",
-            tip="lower end of its 95% interval",
+            label="at least more",
+            tip="lower end of the 95% interval of the difference between predictions and data",
         ),
-        Column("excess_ci_high", "float64", "Upper end of that interval.", label="at most"),
+        Column("excess_ci_high", "float64", "Upper end of that interval.", label="at most more"),
         replace(P, sentence="p of the observed count; missing for models and for ``delta``."),
         replace(
             Q,
@@ -185,7 +189,7 @@ VARIANCE_RATIO = Table(
             "if its covariance exceeds twice its standard error.",
             label="variance ratio (95% CI)",
             form="interval",
-            tip="predicted to observed variance between perturbations",
+            tip="predicted variance between perturbations divided by the observed variance",
         ),
         CI_LOW,
         CI_HIGH,
@@ -194,21 +198,21 @@ VARIANCE_RATIO = Table(
             "float64",
             "Cosine of predicted effects with those of the mean baseline.",
             label="cosine with mean",
-            tip="predicted effects with those of the mean baseline",
+            tip="cosine between predictions and the mean baseline, both minus the control mean",
         ),
         Column(
             "cosine_control",
             "float64",
             "Cosine of predicted effects with those of the control baseline.",
             label="cosine with control",
-            tip="predicted effects with those of the control baseline",
+            tip="cosine between predictions and the control mean, both minus the mean baseline",
         ),
         Column(
             "collapsed_to",
             "str",
             "Baseline that the model reproduces (cosine above 0.999): ``mean`` or ``no_change``; otherwise empty.",
-            label="collapsed to",
-            tip="a baseline with a cosine above 0.999",
+            label="same as",
+            tip="baseline with nearly the same predictions (cosine above 0.999)",
         ),
         NOTE,
         replace(SYMBOL, sentence="Symbol of the gene; empty in rows about all genes."),

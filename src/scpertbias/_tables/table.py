@@ -194,7 +194,7 @@ Q = Column(
     "q",
     "float64",
     "p adjusted over the rows of one model of the table (Benjamini–Hochberg).",
-    tip="Benjamini–Hochberg, within a model",
+    tip="p adjusted over the rows of one model (Benjamini–Hochberg)",
 )
 NOTE = Column("note", "str", "Remark on the row, or empty.", form="aside")
 PERTURBATION = Column("perturbation", "str", "Name of the perturbation; empty in rows about all of them.", form="name")
@@ -212,7 +212,7 @@ REPRODUCIBILITY = Column(
     "reproducibility",
     "float64",
     "Expected cosine of its effect with that of a repeated experiment of the same size, 0 to 1.",
-    tip="expected cosine of its effect with that of a repeated experiment",
+    tip="expected cosine between the effect and the same effect in a repeated experiment",
 )
 RESPONSE_SHARE = Column(
     "response_share",
@@ -220,7 +220,7 @@ RESPONSE_SHARE = Column(
     "Share of the noise-corrected squared effects of the screen; can be negative.",
     label="share of response",
     form="percent",
-    tip="of the noise-corrected squared effects of the screen",
+    tip="share of the squared effects of the whole screen, corrected for noise",
 )
 SHARED = (
     MODEL,
