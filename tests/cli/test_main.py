@@ -424,7 +424,7 @@ def test_a_real_interruption_leaves_nothing_half_written(screen, tmp_path):
         ran.send_signal(signal.SIGINT)
         out, err = ran.communicate(timeout=30)
     assert (ran.returncode, out) == (130, "")
-    assert err == "scpertbias: interrupted; nothing is left half-written\n"
+    assert err == "scpertbias: interrupted; incomplete files were removed\n"
     assert [p.name for p in tmp_path.iterdir()] == ["screen.h5ad"]
 
 
