@@ -198,7 +198,7 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     (
         "variance_ratio",
         columns_of.VARIANCE,
-        "Predicted variance between perturbations, relative to the observed variance",
+        "Spread of predictions between perturbations, compared with the data",
         lambda tables: _of_full(tables["variance_ratio"], level="screen"),
     ),
     (

@@ -9,7 +9,7 @@ N_UNPREDICTED = Column(
     "n_unpredicted",
     "int64",
     "Number of perturbations in the screen that the model cannot predict.",
-    label="cannot predict",
+    label="not predicted",
     tip="number of perturbations in the screen that the model cannot predict",
 )
 REASON = Column("reason", "str", "Reason why it was left out.")

@@ -74,7 +74,7 @@ CONFOUNDING = Table(
             "float64",
             "Share of a gene set in the response of a typical perturbation: mean over perturbations, weighted by "
             "reproducibility.",
-            label="typical",
+            label="typical perturbation",
             form="percent",
             tip="mean share over perturbations, weighted by reproducibility",
         ),
@@ -130,7 +130,7 @@ CONFOUNDING = Table(
             "on_systematic",
             "float64",
             "Share of the shared axis in this gene set.",
-            label="of shared axis",
+            label="part of shared axis",
             form="percent",
             tip="share of the shared axis that lies in this set",
         ),

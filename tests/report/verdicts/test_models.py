@@ -207,8 +207,8 @@ def test_collapsed_models_are_named_with_their_baseline():
     rows = [spread("mean", "mean"), spread("ridge", "mean"), spread("y", "", ratio=0.5), spread("z", "mean", n=9)]
     (said,) = statement_records(collapsed_models(pd.DataFrame([*rows, spread("w", "mean", regime="no_mt")])))
     assert said["text"] == (
-        "This model makes nearly the same predictions as the mean baseline (in parentheses: variance between perturbations, in "
-        "percent of the observed variance): ridge (0%, 95% CI 0–0)."
+        "This model makes nearly the same predictions as the mean baseline (in parentheses: standard deviation between "
+        "perturbations, in percent of the observed one): ridge (0%, 95% CI 0–0)."
     )
     assert collapsed_models(pd.DataFrame([spread("mean", "mean"), spread("y", "", ratio=0.5)])) == []
 

@@ -33,7 +33,7 @@ def probes(d: Drawing) -> list[Chart]:
         "columnKey": "metric",
         "value": "scaled score",
         "positive": "above the baseline",
-        "negative": "below",
+        "negative": "below the baseline",
         "square": True,
         "most": 1,
     }
@@ -42,10 +42,10 @@ def probes(d: Drawing) -> list[Chart]:
             "probes",
             "probes",
             "heat",
-            "Score of predictions that contain one fact each",
-            "Each row is a prediction that contains one fact about a perturbation, measured in half of the cells. The score "
-            "is 0 for the mean baseline and 1 for the truth. A prediction without information on the perturbation should "
-            "not score above 0.",
+            "Scores of predictions that contain only one fact about a perturbation",
+            "Each row is a prediction that contains one fact about a perturbation, measured in half of the cells; each column is "
+            "a metric. The score is 0 for the mean baseline and 1 for the true effect. A metric is misleading if predictions "
+            "without information about the perturbation score above 0.",
             "spb.pl.probes(mdata)",
             keys=["probe", "metric"],
             options=options,

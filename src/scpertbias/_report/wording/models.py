@@ -143,8 +143,8 @@ def _collapsed(f: Facts) -> str:
     ]
     return (
         f"{upper(_these(f))} {verb(f['model'], 'make', 'makes')} nearly the same predictions as "
-        f"{BASELINES.get(f['baseline'], f['baseline'])} (in parentheses: variance between perturbations, in percent of the "
-        f"observed variance): {by_words(f['model'], ways)}"
+        f"{BASELINES.get(f['baseline'], f['baseline'])} (in parentheses: standard deviation between perturbations, in percent of "
+        f"the observed one): {by_words(f['model'], ways)}"
     )
 
 
