@@ -188,7 +188,7 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     ("balance", columns_of.BALANCE, "Balance of columns between perturbations and control", _balance),
     ("summary", columns_of.SUMMARY, "Scores of models on held-out perturbations, trained on all genes", _summary),
     ("specific_skill", columns_of.SPECIFIC_SKILL, "Specific skill of each model", _specific_skill),
-    ("specificity", columns_of.SPECIFICITY, "Scores on the own and on other perturbations", _specificity),
+    ("specificity", columns_of.SPECIFICITY, "Scores on own and on other perturbations", _specificity),
     (
         "recurrence",
         columns_of.RECURRENCE,

@@ -145,7 +145,7 @@ def test_the_baseline_is_not_compared_with_itself(tables):
 def test_no_verdict_and_why(tables):
     made, _ = ask(tables, skill(n=9), skill("y", low=NAN, high=NAN, note="no room between baseline and ceiling"))
     assert [s["text"] for s in made["details"]] == [
-        "x has no verdict. Reason: 9 held-out perturbations (at least 10 are needed).",
+        "x has no verdict. Reason: only 9 held-out perturbations (at least 10 are needed).",
         "y has no verdict. Reason: no room between baseline and ceiling.",
     ]
 
@@ -207,8 +207,7 @@ def test_collapsed_models_are_named_with_their_baseline():
     rows = [spread("mean", "mean"), spread("ridge", "mean"), spread("y", "", ratio=0.5), spread("z", "mean", n=9)]
     (said,) = statement_records(collapsed_models(pd.DataFrame([*rows, spread("w", "mean", regime="no_mt")])))
     assert said["text"] == (
-        "This model makes nearly the same predictions as the mean baseline (in parentheses: standard deviation between "
-        "perturbations, in percent of the observed one): ridge (0%, 95% CI 0–0)."
+        "This model makes nearly the same predictions as the mean baseline: ridge (spread ratio 0%, 95% CI 0–0)."
     )
     assert collapsed_models(pd.DataFrame([spread("mean", "mean"), spread("y", "", ratio=0.5)])) == []
 

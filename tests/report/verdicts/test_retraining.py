@@ -120,29 +120,29 @@ def test_verdict_is_of_the_widest_regime_and_of_random_genes(tables, rows, rando
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (retrained(gain=0.02, low=0.01, high=0.03), "is significantly lower: x (gain 0.02, 95% CI 0.01–0.03, n = 100)"),
+        (retrained(gain=0.02, low=0.01, high=0.03), "x (gain 0.02, 95% CI 0.01–0.03, n = 100) is significantly lower."),
         (
             retrained(gain=-0.02, low=-0.03, high=-0.01),
-            "is significantly higher: x (gain −0.02, 95% CI −0.03 to −0.01, n = 100)",
+            "x (gain −0.02, 95% CI −0.03 to −0.01, n = 100) is significantly higher.",
         ),
-        (UNCLEAR, "does not change significantly: x (gain 0.02, 95% CI −0.01 to 0.05, n = 100)"),
+        (UNCLEAR, "x (gain 0.02, 95% CI −0.01 to 0.05, n = 100) does not change significantly."),
         (
             retrained(gain=3e-4, low=1e-4, high=1e-3),
-            "does not change significantly: x (gain 0, 95% CI 0–0.001, n = 100)",
+            "x (gain 0, 95% CI 0–0.001, n = 100) does not change significantly.",
         ),
         (
             retrained(gain=-3e-4, low=-1e-3, high=-1e-4),
-            "does not change significantly: x (gain 0, 95% CI −0.001 to 0, n = 100)",
+            "x (gain 0, 95% CI −0.001 to 0, n = 100) does not change significantly.",
         ),
-        (retrained(), "changes by less than 0.0005 (n = 100): x."),
-        (retrained(gain=2e-8, low=1e-8, high=3e-8), "changes by less than 0.0005 (n = 100): x."),
+        (retrained(), "the relative error of x changes by less than 0.0005 (n = 100)."),
+        (retrained(gain=2e-8, low=1e-8, high=3e-8), "the relative error of x changes by less than 0.0005 (n = 100)."),
         (
             retrained(gain=0.02, low=0.01, high=0.03, n=9),
             "there is no verdict on x, because fewer than 10 perturbations are held out, or no interval could be computed.",
         ),
         (
             retrained(gain=0.02, low=0.01, high=0.03, n=49),
-            "is significantly lower: x (gain 0.02, 95% CI 0.01–0.03, n = 49, approximate interval)",
+            "x (gain 0.02, 95% CI 0.01–0.03, n = 49, approximate interval) is significantly lower.",
         ),
         (
             retrained(low=NAN, high=NAN, n=0),
@@ -191,7 +191,7 @@ def test_retraining_against_random_genes(tables, row, verdict):
     assert len(said) == (verdict is not None)
     if verdict:
         assert said[0].startswith(
-            "Retraining without mitochondrial and ribosomal genes lowers the relative error "
+            "Retraining without mitochondrial and ribosomal genes lowers the relative error of this model "
             f"{verdict} retraining without as many random genes: x (gain"
         )
         assert "; mean gain of 20 random removals" in said[0]
@@ -209,7 +209,8 @@ def test_retraining_against_random_genes(tables, row, verdict):
         (
             [pair("kept"), pair("undetermined"), pair("kept", regime="no_mt")],
             "does not change the ranking of models. In these pairs of models, the same model is significantly better before and "
-            "after retraining: 1 of 2 pairs without mitochondrial and ribosomal genes; 1 of 1 pairs without mitochondrial genes.",
+            "after retraining: 1 of 2 pairs (retrained without mitochondrial and ribosomal genes); 1 of 1 pairs "
+            "(retrained without mitochondrial genes).",
         ),
         ([pair("undetermined"), pair("same")], "The effect of retraining on the ranking is inconclusive"),
         ([pair("reversed", n=9)], None),

@@ -84,11 +84,11 @@ def test_sets_in_the_axis_are_named_unless_they_are_small_or_stand_for_nothing(t
     assert said["axis_of_sets"] == "One gene set accounts for a part of the shared axis: mitochondrial genes (30%)."
     most = row("HALLMARK_COMPLEMENT", 0.2, 0.1, 0.3, on_systematic=0.77, beyond=True)
     assert ask(tables, axis(), *sets, most)[1]["axis_of_sets"] == (
-        "These gene sets account for parts of the shared axis: genes of the set Hallmark complement (77%) and mitochondrial genes "
+        "These gene sets account for parts of the shared axis: Hallmark complement (77%) and mitochondrial genes "
         "(30%). Gene sets can overlap, so percentages need not add up to 100%."
     )
     assert ask(tables, axis(), most)[1]["axis_of_sets"].startswith(
-        "One gene set accounts for a part of the shared axis: genes of the set"
+        "One gene set accounts for a part of the shared axis: Hallmark"
     )
     assert "axis_of_sets" not in ask(tables, axis(), sets[1])[1]
     assert "axis_of_sets" not in ask(tables, axis(NAN, NAN, NAN), *sets)[1]

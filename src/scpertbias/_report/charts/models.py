@@ -43,7 +43,11 @@ def skill_map(d: Drawing) -> list[Chart]:
     varying = drawn[~drawn["constant"].astype(bool)]
     rows = pd.concat([varying[PLACES], _constants(d, drawn)], ignore_index=True)
     missing = card.loc[~card["model"].isin(drawn["model"]), "model"].tolist()
-    note = f"Models without a skill or a specific skill are not drawn ({', '.join(missing)})." if missing else ""
+    note = (
+        f"Models are not drawn if skill or specific skill could not be computed ({', '.join(missing)})."
+        if missing
+        else ""
+    )
     lined = rows[["ci_low", "specific_ci_low"]].notna().any(axis=None)
     reading = [
         "Each dot is a model, and lines are 95% intervals." if lined else "Each dot is a model.",
@@ -204,7 +208,7 @@ def boxes(d: Drawing) -> list[Chart]:
         "l2": (
             "L2 error of every held-out perturbation",
             f"Each dot is a held-out perturbation, and a lower error is better. Compare each box with the {d.baseline_line} and the "
-            f"noise ceiling. The error of the noise ceiling is not 0.{d.baseline_note}",
+            f"noise ceiling. The error of the noise ceiling is above 0, because the data contain noise.{d.baseline_note}",
             "L2 error",
             "spb.pl.l2(mdata)",
         ),

@@ -132,8 +132,8 @@ def composition(d: Drawing) -> list[Chart]:
             "response",
             "stack",
             "Composition of the response of each perturbation",
-            f"Each column is a perturbation; those with too weak effects are left out (n = {len(wide)}). Each gene belongs to one "
-            "group only. Negative shares are drawn as 0.",
+            f"Each column is a perturbation (n = {len(wide)}); perturbations with weak effects are left out. Each gene belongs to "
+            "one group only. Negative shares are drawn as 0.",
             "spb.pl.composition(mdata)",
             wide[["perturbation", *sets, "rest"]],
             ["perturbation"],

@@ -47,8 +47,8 @@ def perturbations(d: Drawing) -> list[Chart]:
             "screen",
             "scatter",
             "Effect and reproducibility of every perturbation",
-            "Each dot is a perturbation. The strongest perturbations are named if there is space. Perturbations of the category "
-            "specific at the upper right are the best ones for the evaluation of models.",
+            "Each dot is a perturbation. The strongest perturbations are named if there is space. To evaluate models, choose "
+            "perturbations of the category “specific” at the upper right.",
             "spb.pl.perturbations(mdata)",
             rows,
             ["perturbation"],

@@ -42,5 +42,5 @@ def _card_note(row: pd.Series) -> str:
     if row["kind"] != Standing.NONE:
         return CONSTANT if row["constant"] else ""
     if row["n"] < MIN_HELD_OUT:
-        return f"{plural(row['n'], 'held-out perturbation')} (at least {MIN_HELD_OUT} are needed)"
+        return f"only {plural(row['n'], 'held-out perturbation')} (at least {MIN_HELD_OUT} are needed)"
     return str(row["note"]) or "no interval, or no reproducible response"

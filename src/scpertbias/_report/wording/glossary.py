@@ -37,8 +37,8 @@ GLOSSARY = {
         "perturbations below 20)."
     ),
     "significant": (
-        "A result is significant if its 95% interval excludes the value for no difference, such as 0. Only the detection of "
-        "effects uses q instead (Benjamini–Hochberg), because many perturbations are tested at once."
+        "A result is significant if its 95% interval excludes the value that means no difference (0, or 1 for a ratio). Only "
+        "the detection of effects uses q instead (Benjamini–Hochberg), because many perturbations are tested at once."
     ),
     "confounder gene set": (
         "A gene set that many perturbations change for reasons unrelated to their target, such as the mitochondrial genes."

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..._tables.specificity import SPECIFIC_ABOVE
 from ..numbers import between, by_words, known, listed, percent, percent_interval, short, upper
 from ..verdicts.base import MIN_HELD_OUT
-from .terms import BASELINES, UNLINKED, Facts, estimates, rows_of, sample_size, some_names, verb
+from .terms import BASELINES, UNLINKED, Facts, estimates, one_or_these, rows_of, sample_size, some_names, verb
 
 SPECIFIC = ("specific_skill", "model", "specific_ci_low", "specific_ci_high")
 
@@ -84,20 +84,23 @@ def _these(f: Facts) -> str:
 
 
 def _compared(sign: str, baseline: str, f: Facts) -> str:
-    return f"The skill of {_these(f)} is {sign} 0 ({baseline} the mean baseline): {estimates(f, 'skill')}"
+    models, ending = one_or_these(f, estimates(f, "skill"))
+    return f"The skill of {models} is {sign} 0 ({baseline} the mean baseline){ending}"
 
 
 def _specific_effects(f: Facts) -> str:
+    models, ending = one_or_these(f, estimates(f, *SPECIFIC))
     return (
-        f"The specific skill of {_these(f)} is significantly above {SPECIFIC_ABOVE}, so {verb(f['model'], 'they', 'it')} "
-        f"{verb(f['model'], 'predict', 'predicts')} perturbation-specific effects: {estimates(f, *SPECIFIC)}"
+        f"The specific skill of {models} is significantly above {SPECIFIC_ABOVE}, the threshold for perturbation-specific "
+        f"predictions{ending}"
     )
 
 
 def _not_specific(f: Facts) -> str:
+    models, ending = one_or_these(f, estimates(f, *SPECIFIC))
     return (
-        f"The specific skill of {_these(f)} is not significantly above {SPECIFIC_ABOVE}, the threshold for "
-        f"perturbation-specific predictions: {estimates(f, *SPECIFIC)}"
+        f"The specific skill of {models} is not significantly above {SPECIFIC_ABOVE}, the threshold for perturbation-specific "
+        f"predictions{ending}"
     )
 
 
@@ -127,8 +130,8 @@ def _constant(f: Facts) -> str:
     models = f["model"]
     return (
         f"{listed(models)} {verb(models, 'predict', 'predicts')} the same profile for every unseen perturbation. "
-        "The scores therefore contain no information about single perturbations. The skill is: "
-        f"{estimates(f, 'skill')}"
+        "The scores therefore contain no information about single perturbations. "
+        f"The skill of {_these(f)} is: {estimates(f, 'skill')}"
     )
 
 
@@ -138,13 +141,12 @@ def _without_links(f: Facts) -> str:
 
 def _collapsed(f: Facts) -> str:
     ways = [
-        f"({percent(r['ratio'])}, 95% CI {percent_interval(r['ci_low'], r['ci_high'])})"
+        f"(spread ratio {percent(r['ratio'])}, 95% CI {percent_interval(r['ci_low'], r['ci_high'])})"
         for r in rows_of(f, "ratio", "ci_low", "ci_high")
     ]
     return (
         f"{upper(_these(f))} {verb(f['model'], 'make', 'makes')} nearly the same predictions as "
-        f"{BASELINES.get(f['baseline'], f['baseline'])} (in parentheses: standard deviation between perturbations, in percent of "
-        f"the observed one): {by_words(f['model'], ways)}"
+        f"{BASELINES.get(f['baseline'], f['baseline'])}: {by_words(f['model'], ways)}"
     )
 
 
@@ -194,8 +196,8 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         f"shared noise. The values are: {estimates(f, 'estimate')}"
     ),
     "equal_weights": lambda f: (
-        "In the skill, perturbations with strong effects have the most weight. With equal weights, the conclusion about "
-        f"{_these(f)} is different. The relative error (below 1 is better than the mean baseline) is: "
+        "In the skill, perturbations with strong effects have the most weight. If all perturbations have equal weight, the "
+        f"conclusion about {_these(f)} changes. The relative error (below 1 is better than the mean baseline) is then: "
         f"{estimates(f, 'estimate')}"
     ),
     "external_better": lambda f: _external("has a lower relative error than", "lower by", 1, f),

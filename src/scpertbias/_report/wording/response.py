@@ -40,7 +40,7 @@ def _no_axis(f: Facts) -> str:
 
 def _axis_of_sets(f: Facts) -> str:
     rows = rows_of(f, "axis", "on_systematic")[:MOST_NAMED]
-    sets = [f"{genes_of(r['axis'])} ({percent(r['on_systematic'])})" for r in rows]
+    sets = [f"{set_name(r['axis'])} ({percent(r['on_systematic'])})" for r in rows]
     if len(sets) == 1:
         return f"One gene set accounts for a part of the shared axis: {sets[0]}"
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..numbers import between, fixed, listed, upper
-from .terms import Facts, estimates, plural, rows_of, sample_size, some_names, verb, without
+from .terms import Facts, estimates, one_or_these, plural, rows_of, sample_size, some_names, verb, without
 
 RANDOM = "the same number of random genes"
 
@@ -30,9 +30,9 @@ def _no_change(f: Facts) -> str:
 
 def _only_constants(f: Facts) -> str:
     n = f["n_judged"]
-    lead = "The only assessed model makes a constant prediction" if n == 1 else f"All {n} assessed models are constant"
+    lead = "The only assessed model makes" if n == 1 else f"Each of the {n} assessed models makes"
     return (
-        f"Not tested. {lead}: the same profile for every unseen perturbation. Such predictions cannot show the effect of "
+        f"Not tested. {lead} a constant prediction: the same profile for every unseen perturbation. Such predictions cannot show the effect of "
         "retraining. Add models that distinguish between perturbations"
     )
 
@@ -77,19 +77,20 @@ def _changes(f: Facts) -> str:
 
 def _of_change(change: str, f: Facts) -> str:
     """Return how much the relative error of some models changes, all of them in the same way."""
-    of_models = f"the relative error of {_them(f)}"
     if change == "none":
         why = f"fewer than {f['min_n']} perturbations are held out, or no interval could be computed"
         return f"there is no verdict on {listed(f['model'])}, because {why}"
     if change == "same":
         n = listed([str(n) for n in sorted(set(f["n"]))])
-        return f"{of_models} changes by less than {f['negligible']} (n = {n}): {listed(f['model'])}"
+        models, ending = one_or_these(f, listed(f["model"]))
+        return f"the relative error of {models} changes by less than {f['negligible']} (n = {n}){ending}"
     words = {
         "better": "is significantly lower",
         "worse": "is significantly higher",
         "unclear": "does not change significantly",
     }
-    return f"{of_models} {words[change]}: {estimates(f, 'gain', name='gain')}"
+    models, ending = one_or_these(f, estimates(f, "gain", name="gain"))
+    return f"the relative error of {models} {words[change]}{ending}"
 
 
 def _ranking_reversed(f: Facts) -> str:
@@ -103,7 +104,7 @@ def _ranking_reversed(f: Facts) -> str:
 
 def _ranking_kept(f: Facts) -> str:
     parts = [
-        f"{r['n_kept']} of {r['n_pairs']} pairs {without(r['regime'])}"
+        f"{r['n_kept']} of {r['n_pairs']} pairs (retrained {without(r['regime'])})"
         for r in rows_of(f, "n_kept", "n_pairs", "regime")
     ]
     return (
@@ -119,7 +120,8 @@ def _against_random(words: str, f: Facts) -> str:
         for r in rows_of(f, "model", "gain", "random_mean", "random_min", "random_max", "n", "n_random")
     ]
     return (
-        f"Retraining {without(f['regime'])} lowers the relative error {words} retraining without as many random genes: "
+        f"Retraining {without(f['regime'])} lowers the relative error of {_them(f)} {words} retraining without "
+        "as many random genes: "
         f"{'; '.join(parts)}"
     )
 
@@ -192,8 +194,8 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "not_more_than_random": lambda f: _against_random("no more than", f),
     "changes_by_retraining": _changes,
     "only_constants": lambda f: (
-        "Inconclusive. No model makes different predictions for enough held-out perturbations "
-        f"(at least {f['min_n']} are needed)"
+        f"Inconclusive. This test needs different predictions for at least {f['min_n']} held-out perturbations, but no model "
+        "provides them"
     ),
     "genes_recur": _genes_recur,
     "no_gene_recurs": lambda f: f"No. {_no_gene(f)}",

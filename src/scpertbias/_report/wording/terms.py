@@ -106,6 +106,11 @@ def estimates(
     return "; ".join(f"{listed(models)} ({words})" for words, models in groups.items())
 
 
+def one_or_these(f: Facts, text: str) -> tuple[str, str]:
+    """Return what a sentence is about and what ends it: one model with its numbers, or "these models" and then their list."""
+    return (text, "") if len(f["model"]) == 1 else ("these models", f": {text}")
+
+
 def set_name(axis: str) -> str:
     """Return what a gene set is called."""
     if axis.startswith(HALLMARK):

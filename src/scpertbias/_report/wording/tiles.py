@@ -71,7 +71,7 @@ def _axis_of_few(f: Facts) -> tuple[str, str, str]:
 
 
 def _through(f: Facts) -> str:
-    return f"One axis accounts for {_share(f)} of the response. It comes mainly from {_some(f['carriers'])}"
+    return f"One axis accounts for {_share(f)} of the response. This axis comes mainly from {_some(f['carriers'])}"
 
 
 def _sets(f: Facts) -> tuple[str, str, str]:
@@ -89,7 +89,7 @@ def _program(f: Facts) -> tuple[str, str, str]:
 
 
 def _with_random(accounts: str, f: Facts) -> str:
-    return f"{accounts} for {_share(f)} of the response, random genes for {percent(f['null'])}."
+    return f"{accounts} for {_share(f)} of the response; random genes account for {percent(f['null'])}."
 
 
 def _best(f: Facts, value: str) -> int:
