@@ -106,11 +106,7 @@ def _parts(counts: Sequence[float], total: float) -> str:
     bars = [
         _rect(kind, _at(a), _at(b)) for kind, a, b in zip(("one", "two"), places[:-1], places[1:], strict=True) if b > a
     ]
-    key = (
-        f'<text x="{WIDTH / 2:.0f}" y="31" text-anchor="middle">pale: only target gene changes</text>'
-        if counts[1]
-        else ""
-    )
+    key = f'<text x="{WIDTH / 2:.0f}" y="31" text-anchor="middle">pale: target gene only</text>' if counts[1] else ""
     return _svg(_rect("rest", 2, WIDTH - 2), *bars, _ends("0%", "100%"), key)
 
 

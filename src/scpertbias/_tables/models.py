@@ -87,8 +87,8 @@ PLANTED = Table(
     "One row per quantity.",
     (
         Column("quantity", "str", "Name of the quantity.", form="prose"),
-        Column("planted", "str", "Simulated value.", form="prose"),
-        Column("found", "str", "Estimate from the audit.", form="prose"),
+        Column("planted", "str", "Simulated value.", label="true value", form="prose"),
+        Column("found", "str", "Estimate from the audit.", label="estimate", form="prose"),
     ),
 )
 

@@ -55,7 +55,8 @@ SPECIFICITY = Table(
             "mismatched",
             "float64",
             "Mean score of the predictions on other held-out perturbations.",
-            tip="predictions scored on other perturbations",
+            label="other perturbations",
+            tip="mean score of predictions on other perturbations",
         ),
         Column(
             "specific_gain",

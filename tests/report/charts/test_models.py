@@ -13,7 +13,7 @@ def test_constants_at_one_place_are_one_mark_each_at_its_own_skill(drawing):
     rows = chart.rows.set_index("model")
     assert rows.loc[f"mean, {first}", ["skill", "specific_skill"]].tolist() == [0, 0]
     assert rows.loc[second, ["skill", "ci_low", "specific_skill"]].tolist() == [-0.4, -0.5, 0]
-    assert chart.reading.startswith("Each dot is a model, and lines are 95% intervals.")
+    assert chart.reading.startswith("Lines are 95% intervals.")
     (without,) = skill_map(changed(drawing, card=card.assign(ci_low=card["skill"], ci_high=card["skill"])))
     assert "intervals" not in without.reading, "no line is drawn"
 
@@ -37,7 +37,7 @@ def test_models_without_an_interval_are_named(drawing):
     first, second = drawing.card["model"]
     card = drawing.card.assign(skill=0.1, ci_low=0.0, ci_high=0.2, specific_skill=[0.0, np.nan])
     (chart,) = skill_map(type(drawing)(**{**drawing.__dict__, "card": card}))
-    assert chart.reading.endswith(f"Models are not drawn if skill or specific skill could not be computed ({second}).")
+    assert chart.reading.endswith(f"Models without an estimate are not drawn ({second}).")
     assert first not in chart.reading
     assert skill_map(type(drawing)(**{**drawing.__dict__, "card": card.assign(specific_skill=np.nan)})) == []
 

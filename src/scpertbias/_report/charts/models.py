@@ -43,15 +43,11 @@ def skill_map(d: Drawing) -> list[Chart]:
     varying = drawn[~drawn["constant"].astype(bool)]
     rows = pd.concat([varying[PLACES], _constants(d, drawn)], ignore_index=True)
     missing = card.loc[~card["model"].isin(drawn["model"]), "model"].tolist()
-    note = (
-        f"Models are not drawn if skill or specific skill could not be computed ({', '.join(missing)})."
-        if missing
-        else ""
-    )
+    note = f"Models without an estimate are not drawn ({', '.join(missing)})." if missing else ""
     lined = rows[["ci_low", "specific_ci_low"]].notna().any(axis=None)
     reading = [
-        "Each dot is a model, and lines are 95% intervals." if lined else "Each dot is a model.",
-        f"Models that predict one profile for all perturbations have a specific skill of 0.{d.baseline_note}",
+        "Lines are 95% intervals." if lined else "",
+        f"Constant predictions have a specific skill of 0.{d.baseline_note}",
         note,
     ]
     low = min(0.0, float(np.nanmin([rows["ci_low"].min(), -0.25])))

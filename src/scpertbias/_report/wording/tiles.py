@@ -59,19 +59,12 @@ def _detected(f: Facts) -> str:
 def _some_detected(f: Facts) -> tuple[str, str, str]:
     if f["confounded_with"]:
         return "", _detected(f), f"These effects may be differences between levels of {f['confounded_with'][0]}."
-    return "", _detected(f), "Evaluate models on perturbations with specific effects."
+    return "", _detected(f), "Evaluate models on specific perturbations."
 
 
 def _axis(f: Facts) -> tuple[str, str, str]:
-    return "", f"{_through(f)}.", "Judge models by specific skill."
-
-
-def _axis_of_few(f: Facts) -> tuple[str, str, str]:
-    return "", f"{_through(f)} ({len(f['carriers'])} of {f['n']} perturbations).", "Judge models by specific skill."
-
-
-def _through(f: Facts) -> str:
-    return f"One axis accounts for {_share(f)} of the response. This axis comes mainly from {_some(f['carriers'])}"
+    mainly = f"mainly from {_some(f['carriers'])} ({len(f['carriers'])} of {f['n']} perturbations)"
+    return "", f"One axis, {mainly}, accounts for {_share(f)} of the response.", "Judge models by specific skill."
 
 
 def _sets(f: Facts) -> tuple[str, str, str]:
@@ -85,11 +78,11 @@ def _sets(f: Facts) -> tuple[str, str, str]:
 
 def _program(f: Facts) -> tuple[str, str, str]:
     name = set_name(f["axis"]).removeprefix("Hallmark ")
-    return "", _with_random(f"The biological program {name} accounts", f), KEEP
+    return "", _with_random(f"The program {name} accounts", f), KEEP
 
 
 def _with_random(accounts: str, f: Facts) -> str:
-    return f"{accounts} for {_share(f)} of the response; random genes account for {percent(f['null'])}."
+    return f"{accounts} for {_share(f)} of the response, random genes for {percent(f['null'])}."
 
 
 def _best(f: Facts, value: str) -> int:
@@ -140,7 +133,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ),
     ("screen", "none_detected"): lambda f: ("", f"None of {f['n']} perturbations has a detected effect.", ADD),
     ("shared", "axis_of_all"): _axis,
-    ("shared", "axis_of_few"): _axis_of_few,
+    ("shared", "axis_of_few"): _axis,
     ("shared", "axis_of_some"): _axis,
     ("shared", "axis_in_part"): _axis,
     ("shared", "small_axis"): lambda f: (
@@ -259,7 +252,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ),
     ("retraining", "only_constants_retrained"): lambda f: (
         "",
-        "Each assessed model predicts a single profile for all unseen perturbations.",
+        "Constant predictions cannot show the effect of retraining.",
         DISTINGUISH,
     ),
     ("retraining", "nothing_changes"): lambda f: (
