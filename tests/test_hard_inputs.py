@@ -425,7 +425,7 @@ CASES: dict[str, Case] = {
     "log-normalized values, with normalize=True": Case(plain, given={"normalize": True}),
     "counts and logarithms in one matrix": Case(values(joined)),
     "counts with fractions": Case(values(ambient)),
-    "normalized counts, not logged": Case(values(np.expm1)),
+    "normalized counts without a logarithm": Case(values(np.expm1)),
     "proportions": Case(values(lambda x: np.expm1(x) / 1e4)),
     "proportions, with normalize=True": Case(
         changed(lambda a: a.layers.__setitem__("counts", np.expm1(a.X) / 1e4)), given=COUNTS

@@ -22,7 +22,7 @@ def test_model_records(profiles):
     with pytest.raises(KeyError, match="nobody"):
         _results.model_records(profiles, ["ridge", "nobody"])
     del profiles.layers["ridge"]
-    with pytest.raises(KeyError, match="fit them again"):
+    with pytest.raises(KeyError, match="Fit these models again"):
         _results.model_records(profiles, None)
 
 

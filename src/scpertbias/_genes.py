@@ -56,7 +56,7 @@ def described(others: dict[str, int]) -> str:
 
 
 def refuse_others(adata: AnnData) -> None:
-    """Refuse columns that are not genes where what is made has the columns of ``adata``."""
+    """Raise an error for columns that are not genes, if the result must have the columns of ``adata``."""
     if others := are_genes(adata)[1]:
         columns = [c for c in FEATURE_COLUMNS if c in adata.var.columns]
         keep = [f"~adata.var[{c!r}].isin({k!r})" for c in columns if (k := sorted(set(adata.var[c]) & set(others)))]
@@ -103,7 +103,7 @@ def ids_without_symbols(genes: pd.Index, symbols: npt.NDArray[np.str_], key: str
     genes_known = (
         f"{known} confounder genes are recognized by their ids"
         if known
-        else "no confounder gene is recognized (only ids of human genes are bundled)"
+        else "no confounder gene is recognized (only ids of human genes are included)"
     )
     return (
         f"var_names are Ensembl ids and var has no symbols: {genes_known}, and targets only if labels are ids. Add "

@@ -34,7 +34,7 @@ def said(labels, **kwargs):
 def test_parts_of_a_target_are_named_with_what_a_split_does(labels, words):
     text = said(labels)
     assert words in text
-    assert "leaks the target" in text
+    assert "can have the same target as test cells" in text
     assert "label_map='targets'" in text
 
 
@@ -54,7 +54,7 @@ def test_labels_like_the_control_are_named():
 
 
 def test_most_cells_left_out_is_said():
-    assert "4 of 6 cells (67%) are left out by their label in obs['gene'] ('none': 3, 'multiple': 1)" in said(
+    assert "4 of 6 cells (67%) are left out because of their label in obs['gene'] ('none': 3, 'multiple': 1)" in said(
         ["none"] * 3 + ["multiple", "STAT1", "NT"]
     )
     assert said(["none", "STAT1", "NT"]) == ""

@@ -39,9 +39,9 @@ def test_a_perturbation_that_a_model_cannot_predict(audit):
 
 
 def test_errors(audit):
-    with pytest.raises(KeyError, match="`perturbation`: there is no 'X'"):
+    with pytest.raises(KeyError, match="`perturbation`: 'X' not available"):
         top_genes(audit, "X")
-    with pytest.raises(KeyError, match=r"`regime`: there is no 'x'; there are \['full', 'no_mt'\]"):
+    with pytest.raises(KeyError, match=r"`regime`: 'x' not available; choose from \['full', 'no_mt'\]"):
         top_genes(audit, "STAT1", regime="x")
     with pytest.raises(ValueError, match="not an audit"):
         top_genes(audit["full"], "STAT1", regime="full")

@@ -42,4 +42,4 @@ def test_what_may_be_misunderstood_is_a_warning():
 
 def test_small_perturbations_are_named():
     rows = checked(["NT"] * 40 + ["STAT1"] * 30 + ["MYC"] * 5)
-    assert "1 of 2 perturbations have under 20 cells and are left out: MYC" in rows["detail"].tolist()
+    assert "1 of 2 perturbations are left out, because they have fewer than 20 cells: MYC" in rows["detail"].tolist()

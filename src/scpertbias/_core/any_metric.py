@@ -73,7 +73,7 @@ class MetricFunction:
 def _number(value: Any) -> float:
     result = np.asarray(value)
     if result.size != 1:
-        msg = f"`function` returned an array of shape {result.shape}; one number, or one for each row, is needed."
+        msg = f"`function` returned an array of shape {result.shape}; it must return one number, or one number per row."
         raise ValueError(msg)
     return float(result.reshape(()))
 

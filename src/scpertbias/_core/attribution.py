@@ -58,7 +58,7 @@ def rank_attributions(attributions: FloatArray, k: int) -> RankedAttributions:
     """Rank the genes of each perturbation (perturbations x genes) by the size of their attribution."""
     n_genes = attributions.shape[1]
     if not 1 <= k <= n_genes:
-        msg = f"`k` must lie between 1 and the number of genes, {n_genes}; found {k}."
+        msg = f"`k` is {k}; it must be between 1 and the number of genes, {n_genes}."
         raise ValueError(msg)
     size = np.abs(attributions)
     rows = np.flatnonzero(np.isfinite(size).all(axis=1) & (np.ptp(size, axis=1) > 0))

@@ -223,7 +223,7 @@ METRICS: dict[str, Metric] = {
 
 
 ALL_METRICS: dict[str, Metric | DeMetric] = {**METRICS, **DE_METRICS}
-"""Those of means and those of differential expression."""
+"""Metrics of means and of differential expression."""
 
 
 def evaluate(predictions: FloatArray, truth: Truth, held: NoiseWeights) -> dict[str, FloatArray]:

@@ -19,7 +19,7 @@ def top_mask(values: FloatArray, k: int) -> BoolArray:
     values = np.where(known, values, -np.inf)
     n_columns = values.shape[1]
     if not 1 <= k <= n_columns:
-        msg = f"`k` must lie between 1 and the number of genes, {n_columns}; found {k}."
+        msg = f"`k` is {k}; it must be between 1 and the number of genes, {n_columns}."
         raise ValueError(msg)
     kth = np.partition(values, n_columns - k, axis=1)[:, n_columns - k, None]
     marked: BoolArray = values >= kth

@@ -63,7 +63,7 @@ def _rows(
     elif guess.groupby is None:
         problems = [_no_labels(source)]
     elif guess.groupby not in guess.values:
-        msg = f"there is no obs[{groupby!r}]; obs holds {list(guess.values)}."
+        msg = f"obs has no column {groupby!r}; its columns are {list(guess.values)}."
         raise KeyError(msg)
     else:
         labels, why = label_table(guess, genes, **options)

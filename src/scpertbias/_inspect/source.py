@@ -114,7 +114,7 @@ def modality_of(file: Any, modality: str | None) -> str:
     """Return the modality of a MuData in a file that holds the genes: the one named, else by its name or width."""
     names = sorted(file["mod"]) if "mod" in file else []
     if not names or (modality is not None and modality not in names):
-        msg = f"there is no modality {modality!r}; there are {names}" if names else "the file has no modality"
+        msg = f"the file has no modality {modality!r}; choose from {names}" if names else "the file has no modality"
         raise ValueError(msg)
     known = [name for name in ("rna", "gex", "RNA", "gene", "expression") if name in names]
     return modality or (known[0] if known else max(names, key=lambda name: _n_rows(file["mod"][name]["var"])))

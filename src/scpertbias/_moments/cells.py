@@ -128,7 +128,7 @@ def _columns_record(
     *,
     tested: bool,
 ) -> dict[str, Any]:
-    """Return the columns of ``obs`` that were looked at for balance, how many levels each has, and what it is."""
+    """Return the columns of ``obs`` that were considered for the test of balance, with levels and status."""
     names_of_tested = [column.name for column in columns if tested and column.status == obs_columns.TESTED]
     likely = _warn_batches(adata, data, codes, names_of_tested)
     return {
@@ -141,7 +141,7 @@ def _columns_record(
 
 
 def _left_out_record(left_out: dict[str, int], kinds: dict[str, str], perturbations: list[str]) -> dict[str, Any]:
-    """Return the cells left out by reason, the kind of each, and the perturbations that have none left."""
+    """Return the cells left out by reason, the kind of each reason, and the perturbations without remaining cells."""
     return {
         "left_out_reason": list(left_out),
         "left_out_kind": [kinds[reason] for reason in left_out],
@@ -151,16 +151,16 @@ def _left_out_record(left_out: dict[str, int], kinds: dict[str, str], perturbati
 
 
 def _warn_batches(adata: AnnData, data: Mapping[str, Any], codes: IntArray, tested: Sequence[str]) -> dict[str, str]:
-    """Warn of columns that could be batches, where none was named and their balance is not tested; return them."""
+    """Warn about columns that could be batches, if there is no ``batch_key`` and their balance is not tested; return them."""
     if data["batch_key"] is not None:
         return {}
     likely = likely_batches(adata.obs, codes, data["groupby"])
     likely = {name: kind for name, kind in likely.items() if name not in tested}
     if likely:
         warn(
-            f"{say_likely(likely)} may change the control, but `batch_key` was not given: differences between their "
-            f"levels count as effects of perturbations. Pass batch_key={next(iter(likely))!r}. If effects differ "
-            f"between cell lines, times or doses, analyze each level separately."
+            f"`batch_key` was not given, so differences between the levels of {say_likely(likely)} count as effects of "
+            f"perturbations. Pass batch_key={next(iter(likely))!r}. If effects differ between cell lines, times or "
+            f"doses, analyze each level separately."
         )
     return likely
 

@@ -42,7 +42,7 @@ def normalization(adata: AnnData, normalize: bool, size_factors: str | None, tar
     """Return how raw counts are normalized, or None where values are log-normalized already."""
     if not normalize:
         if size_factors is not None:
-            msg = "`size_factors` was given without normalize=True; log-normalized values do not need it."
+            msg = "`size_factors` is for raw counts, but normalize=True was not passed. Pass normalize=True, or omit size_factors."
             raise ValueError(msg)
         return None
     if target_sum <= 0:
