@@ -239,7 +239,9 @@ def test_slots_of_others_are_refused(adata, key):
     adata.varm["loadings"] = np.ones((3, 1))
     before = frozen(adata)
     for put in (_put_model, lambda a, k: _store.put_layer(a, k, a.X, {})):
-        with pytest.raises(ValueError, match=rf"`key_added='{key}'` is already the name of an entry that scpertbias did not write"):
+        with pytest.raises(
+            ValueError, match=rf"`key_added='{key}'` is already the name of an entry that scpertbias did not write"
+        ):
             put(adata, key)
     assert frozen(adata) == before
 

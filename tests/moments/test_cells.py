@@ -98,7 +98,7 @@ def test_batches_center_the_cells():
 
 
 def test_unasked_for_batches_are_named():
-    with pytest.warns(UserWarning, match=r"obs\['batch'\] \(a batch\) may change the control.*Pass batch_key='batch'"):
+    with pytest.warns(UserWarning, match=r"the levels of obs\['batch'\] \(a batch\) count as effects.*Pass batch_key='batch'"):
         _moments.of(make(batch=np.tile(["x", "y"], 60)))
 
 

@@ -171,7 +171,7 @@ def test_another_value_than_profiles_remember_is_refused(profiles, tmp_path, ask
 
 
 def test_batches_that_profiles_were_not_made_with(cells):
-    with pytest.warns(UserWarning, match="may change the control"):
+    with pytest.warns(UserWarning, match="differences between the levels of"):
         screen = _moments.of(cells, groupby="gene")
     with pytest.raises(ValueError, match=r"`batch_key='batch'`, but these profiles were made with batch_key=None"):
         _moments.of(stored_profiles.write(screen, cells.var), batch_key="batch")

@@ -20,7 +20,7 @@ def profiles():
     adata.obs["leiden"] = adata.obs["batch"]
     adata.obs["guide"] = adata.obs["perturbation"].astype(str) + "_1"
     adata.obs["donor"] = [f"d{i % 145}" for i in range(adata.n_obs)]
-    with pytest.warns(UserWarning, match="may change the control"):
+    with pytest.warns(UserWarning, match="differences between the levels of"):
         profiles = spb.pp.profiles(adata)
     run_balance(profiles, n_random=100)
     return profiles

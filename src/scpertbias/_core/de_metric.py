@@ -1,4 +1,4 @@
-"""A score of differential expression as a function of means, as any metric is: with ceiling, null and interval."""
+"""Scores of differential expression as metric functions, with ceiling, null distribution and interval."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ class DeFunction(MetricFunction):
         return DeFunction(self.name, self.half_error, self.half_error, self.targets)
 
     def compares_rows(self, predicted: FloatArray, observed: FloatArray, control: FloatArray) -> bool:
-        """Return False: the score of a perturbation is that of no other."""
+        """Return False, because the score of a perturbation does not depend on others."""
         return False

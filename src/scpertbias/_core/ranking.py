@@ -11,9 +11,9 @@ N_BINS = 20
 
 
 def top_mask(values: FloatArray, k: int) -> BoolArray:
-    """Mark the k largest values of each row (rows x columns); of equal ones those that come first.
+    """Mark the k largest values of each row (rows x columns); of equal values, the first ones.
 
-    NaN are never among them. A row in which no value stands out (all are equal) has no largest values.
+    NaN are never marked. A row with equal values has no largest values.
     """
     known = ~np.isnan(values)
     values = np.where(known, values, -np.inf)

@@ -1,4 +1,4 @@
-"""How directions overlap: the energy on their joint span, and what each of them adds to it."""
+"""Overlap of directions: squared effects on their joint span, and the contribution of each direction."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from scpertbias._core.arrays import FloatArray
 
 NO_AXIS = 0.1
-"""Two half estimates of a direction with a smaller cosine show no direction."""
+"""If the cosine of two half estimates is smaller, there is no measurable direction."""
 ROUNDING = 1e-7
-"""What is left of a direction beside others is rounding where it is shorter than this part of the whole."""
+"""A remainder of a direction below this share of its length is due to rounding."""
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from .._files import reading
 
 FORMATS = (".h5ad", ".zarr", ".h5mu", ".h5")
 N_BLOCKS, BLOCK = 10, 40
-"""Blocks of rows that are sampled of a matrix, and rows of each."""
+"""Number of sampled blocks of rows of a matrix, and rows per block."""
 TEXT_ROWS = 1_000_000
-"""Of longer columns of text that are not categorical, only the first rows are looked at."""
+"""For longer text columns that are not categorical, only the first rows are read."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def modality_of(file: Any, modality: str | None) -> str:
 
 
 def _tenx(group: Any) -> Source:
-    """Return what the matrix of Cell Ranger holds: no labels, but the types of its features."""
+    """Return the contents of a matrix of Cell Ranger: no labels, but the types of its features."""
     features = group["features"] if "features" in group else {"name": group["gene_names"], "id": group["genes"]}
     names = {key: features[key] for key in ("name", "id", "feature_type") if key in features}
     shape = [int(n) for n in group["shape"][()]]

@@ -1,4 +1,4 @@
-"""Cells to a screen: which cells count, in which row and half, on which scale, and one pass over them."""
+"""Moments of a screen from cells: selection, rows and halves, scale, and one pass over the cells."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _checked_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, np
 
 
 def _data_record(data: dict[str, Any], labels: Labels, symbols_key: str | None) -> dict[str, Any]:
-    """Return what was asked as it was understood: profiles refuse another value."""
+    """Return the settings as interpreted, to be compared with later arguments."""
     batch_key = data["batch_key"]
     return {
         **data,
@@ -203,7 +203,7 @@ def _read_by(data: dict[str, Any], guide_key: str | None) -> set[str]:
 
 
 def _quality(adata: AnnData, normalization: Normalization | None) -> dict[str, FloatArray]:
-    """Return the measures of quality of each cell; raw counts tell the depth only when they are read."""
+    """Return the measures of quality of each cell; the depth of raw counts is known only after reading."""
     size, mt = _validate.depth(adata) if normalization is None else np.ones(adata.n_obs), _validate.mt_percent(adata)
     quality = {} if size is None else {DEPTH: log_depth(size)}
     return quality if mt is None else {**quality, MT_PERCENT: np.where(np.isfinite(mt), mt, np.nan)}

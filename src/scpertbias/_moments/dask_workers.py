@@ -1,4 +1,4 @@
-"""The pass over the cells on a dask cluster: every block to its moments where it lies, and these joined in a tree."""
+"""The pass over the cells on a dask cluster: moments of every block on its worker, joined in a tree."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 CELLS_PER_GROUP = 20
-"""With this number of cells, moments are smaller than the cells."""
+"""With this number of cells, moments need less memory than cells."""
 SLAB = 2**26
-"""Bytes of moments that are joined at a time."""
+"""Bytes of moments that are joined at once."""
 AT_A_TIME = 16
 """Blocks of genes whose moments are on the cluster before they are fetched."""
 ONE = threading.Lock()
-"""The kernels use all cores of a worker, and not every threading layer of numba stands being entered twice."""
+"""Only one task per worker: kernels use all cores, and some threading layers of numba are not reentrant."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Profiles: an AnnData whose rows stand for many cells, and the moments that they carry."""
+"""Profiles: an AnnData with the moments of a screen."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _slots(moments: Moments, prefix: str) -> dict[str, FloatArray]:
 
 
 def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Screen:
-    """Return the moments that profiles carry."""
+    """Return the moments in profiles."""
     record = _store.profiles_record(adata) or {}
     _agree(record, data)
     names, targets, perturbation = _names(adata, record)

@@ -1,4 +1,4 @@
-"""Moments with the words that go with them."""
+"""Moments with their names and settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cells count: what their labels mean, their split, and what is left out and why."""
+"""Selection of cells by label and split, and the cells left out with reasons."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.ND
 
 
 def check_labels(adata: AnnData, labels: Labels, groupby: str) -> None:
-    """Say what was understood, and refuse cells that stand in several rows, one for each of their guides."""
+    """Log the interpretation of labels, and raise an error for cells that occur in several rows, one per guide."""
     announce(labels, groupby)
     if adata.obs_names.is_unique:
         return
@@ -73,7 +73,7 @@ def splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:
 def leave_out(
     labels: Labels, batch: IntArray, batch_names: Sequence[str], split: IntArray
 ) -> tuple[IntArray, dict[str, int], dict[str, str]]:
-    """Return codes with −1 for every cell that cannot count, and by reason how many were left out, and its kind."""
+    """Return codes with −1 for cells that are left out, and their number and kind by reason."""
     codes, left_out = labels.codes.copy(), dict(labels.dropped)
     kinds = {reason: _keys.MISSING if reason in (NO_LABEL, SEVERAL) else _keys.LABEL for reason in left_out}
 
@@ -108,7 +108,7 @@ def leave_out(
 def usable(
     row: IntArray, perturbation: IntArray, min_cells: int, left_out: Mapping[str, int], kinds: Mapping[str, str]
 ) -> tuple[BoolArray, npt.NDArray[np.str_]]:
-    """Return which rows enter fits and scores, and why the others do not."""
+    """Return the rows that are used in fits and scores, and the reasons for the others."""
     n = np.bincount(perturbation, weights=np.bincount(row[row >= 0], minlength=len(perturbation)))[perturbation]
     used = (n >= min_cells) | (perturbation == 0)
     if not used[perturbation > 0].any():

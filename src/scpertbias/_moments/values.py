@@ -1,4 +1,4 @@
-"""The values of cells before the pass: which columns are genes, their scale, what counts are divided by."""
+"""The values of cells before the pass: columns that are genes, scale, and size factors."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def normalization(adata: AnnData, normalize: bool, size_factors: str | None, tar
 
 
 def other_total(adata: AnnData, mean_size: float, normalize: bool, size_factors: str | None) -> dict[str, Any]:
-    """Return the column of ``obs`` that is named like a total and is far from those that the counts here have."""
+    """Return the column of ``obs`` with the name of a total, if it differs much from the totals of these counts."""
     if not normalize or not np.isfinite(mean_size):
         return {}
     if size_factors not in (None, _keys.OWN_TOTAL):
