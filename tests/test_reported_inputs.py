@@ -115,7 +115,7 @@ GUIDES = {
 def test_guides_are_one_target_each_and_are_named(cells, form):
     adata = relabeled(cells, lambda label, k: "non-targeting" if label == "control" else GUIDES[form](label, k))
     profiles, said = read(adata, min_cells=5)
-    assert "looks like guides" in said
+    assert "seems to contain guides" in said
     assert set(n_targets(profiles)) == {1}
     assert profiles.obs.loc[~profiles.obs["is_reference"].to_numpy(bool), "target_measured"].all()
     pooled, said = read(adata, label_map="targets")
@@ -134,7 +134,7 @@ def test_guides_of_a_target_are_held_out_together(cells):
     assert (perturbed.groupby(target[target != "NT"])["split_fold"].nunique() == 1).all()
     assert set(perturbed["split"]) == {"train", "val", "test"}
     adata.obs["split"] = np.where(adata.obs["perturbation"].str.endswith("1"), "test", "train")
-    with pytest.warns(UserWarning, match="looks like guides"):
+    with pytest.warns(UserWarning, match="seems to contain guides"):
         profiles = spb.pp.profiles(adata, normalize=True, min_cells=5)
     spb.pp.check(profiles)
     detail = spb.get.check(profiles, check="split")["detail"].item()

@@ -444,5 +444,5 @@ def test_colors_of_a_view_leave_it_a_view(adata):
 
 def test_colors_that_name_no_model(adata):
     adata.uns["model_colors"] = ["red", "blue"]
-    with pytest.raises(TypeError, match=r"uns\['model_colors'\]` is a list; a mapping from model to color"):
+    with pytest.raises(TypeError, match=r"uns\['model_colors'\]` is a list; pass a mapping from model to color"):
         _store.model_colors(adata)

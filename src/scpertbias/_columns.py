@@ -1,4 +1,4 @@
-"""What the columns of ``obs`` and ``var`` look like by their names and levels: batches, cell lines, times, doses, guides."""
+"""Roles of columns of ``obs`` and ``var`` by their names and levels: batches, cell lines, times, doses, guides."""
 
 from __future__ import annotations
 
@@ -103,5 +103,5 @@ def likely_batches(obs: pd.DataFrame, codes: IntArray, labels: str) -> dict[str,
 
 
 def say_likely(columns: dict[str, str]) -> str:
-    """Name columns with what they look like."""
+    """Return the names of columns with their likely roles."""
     return ", ".join(f"obs[{name!r}] ({WORDS[kind]})" for name, kind in columns.items())

@@ -1,4 +1,4 @@
-"""What differs between versions, and optional imports."""
+"""Differences between versions, and optional imports."""
 
 from __future__ import annotations
 

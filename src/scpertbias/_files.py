@@ -26,7 +26,7 @@ def one_line(err: object) -> str:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Say of a file that is missing, cut short or of another kind that it is so, for any error of its reader."""
+    """Replace any error of a reader by a message that the file is missing, incomplete or of another type."""
     if not path.exists():
         msg = f"{path} does not exist"
         raise FileNotFoundError(msg)

@@ -1,4 +1,4 @@
-"""Which columns are genes, and what they are called: feature types, spellings, Ensembl ids, symbols that repeat."""
+"""Columns that are genes, and their names: feature types, spellings, Ensembl ids, repeated symbols."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def are_genes(adata: AnnData) -> tuple[BoolArray, dict[str, int]]:
 
 
 def described(others: dict[str, int]) -> str:
-    """Say how many columns are of which kind."""
+    """Return the number of columns of each kind as text."""
     return ", ".join(f"{n} {kind}" for kind, n in others.items())
 
 
@@ -90,13 +90,13 @@ def _bundled() -> dict[str, str]:
 
 
 def symbols_of_ids(names: Iterable[str]) -> list[str]:
-    """Return the symbols of the human genes of the confounder sets, and other names as they are."""
+    """Replace ids of human confounder genes by symbols; other names are unchanged."""
     known = _bundled()
     return [known.get(str(name).split(".")[0], str(name)) for name in names]
 
 
 def ids_without_symbols(genes: pd.Index, symbols: npt.NDArray[np.str_], key: str | None) -> str:
-    """Say what follows where names are Ensembl ids and nothing gives their symbols; empty where they have some."""
+    """Return a message if names are Ensembl ids without symbols, otherwise an empty text."""
     if key is not None or not are_ids(genes):
         return ""
     known = int((symbols != genes.to_numpy(str)).sum())

@@ -43,7 +43,7 @@ def added(*slots: str) -> None:
 def progress(
     what: str, total: int | None, *, unit: str = "it", items: Iterable[Any] | None = None, **kwargs: Any
 ) -> tqdm:
-    """Make a progress bar, over items if given (shown from verbosity 1)."""
+    """Return a progress bar, over items if given (shown from verbosity 1)."""
     if _verbosity() < _BAR:
         return tqdm(items, total=total, disable=True)
     from tqdm import auto  # in a notebook without widgets it warns when it is imported, which our import must not do
@@ -52,7 +52,7 @@ def progress(
 
 
 def some(names: Iterable[object], n: int = 5) -> str:
-    """Return the first names for a message, and a sign that there are more."""
+    """Return the first names for a message, with "…" if there are more."""
     listed = [str(name) for name in names]
     return ", ".join(listed[:n]) + (", …" if len(listed) > n else "")
 

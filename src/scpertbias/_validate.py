@@ -208,7 +208,7 @@ def memory(adata: AnnData, *, instead: str = "Work on spb.pp.profiles(adata) ins
 
 
 def choice(value: str, allowed: Sequence[str], *, argument: str) -> None:
-    """Refuse a word that is not among those allowed."""
+    """Raise an error for a value that is not allowed."""
     if value not in allowed:
         msg = f"`{argument}` is {value!r}; it must be one of {list(allowed)}."
         raise ValueError(msg)

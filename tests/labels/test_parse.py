@@ -229,7 +229,7 @@ def test_no_cell():
     ],
 )
 def test_labels_that_look_like_guides(labels):
-    with pytest.warns(UserWarning, match=r"looks like guides, not targets: .* share \d targets?.*guide_key"):
+    with pytest.warns(UserWarning, match=r"seems to contain guides, not targets: .* belong to \d targets?.*guide_key"):
         announce(read([*labels, "NT"], symbols=["STAT1", "JAK2", "MYC"]), "guide")
 
 

@@ -98,7 +98,9 @@ def test_batches_center_the_cells():
 
 
 def test_unasked_for_batches_are_named():
-    with pytest.warns(UserWarning, match=r"the levels of obs\['batch'\] \(a batch\) count as effects.*Pass batch_key='batch'"):
+    with pytest.warns(
+        UserWarning, match=r"the levels of obs\['batch'\] \(a batch\) count as effects.*Pass batch_key='batch'"
+    ):
         _moments.of(make(batch=np.tile(["x", "y"], 60)))
 
 
@@ -216,5 +218,5 @@ def test_record():
 
 
 def test_guides_as_perturbations_warn():
-    with pytest.warns(UserWarning, match="looks like guides"):
+    with pytest.warns(UserWarning, match="seems to contain guides"):
         _moments.of(make(sizes=(("ctrl", 40), ("A_g1", 30), ("A_g2", 30))))

@@ -68,7 +68,7 @@ def test_splits():
 def test_without_splits_all_is_train(caplog):
     with caplog.at_level(logging.INFO, logger="scpertbias"):
         screen = _moments.of(make())
-    assert "obs has no column 'split': all perturbations are used for training" in caplog.messages
+    assert "obs has no column 'split', so all perturbations are used for training" in caplog.messages
     assert set(screen.split) == {"train"}
 
 

@@ -31,5 +31,5 @@ def test_profiles_alone_and_too_few():
     assert ax.get_title() == "4 perturbations"
     with pytest.raises(ValueError, match="Pass profiles made by"):
         spb.pl.embedding(cells)
-    with pytest.raises(ValueError, match="There are 2 perturbations"):
+    with pytest.raises(ValueError, match="The data have 2 perturbations"):
         spb.pl.embedding(spb.pp.profiles(spb.ds.simulate(600, 30, 2, rng=0)))

@@ -99,7 +99,7 @@ def test_what_has_no_skill_is_named(simulated):
     table.loc[(table["model"] == "half") & (table["metric"] == "l2_skill"), "estimate"] = np.nan
     _store.put(data, summary=table)
     ax = spb.pl.map(data, show=False)
-    assert "no skill to draw: half" in ax.get_title(loc="left")
+    assert "without a skill score: half" in ax.get_title(loc="left")
     assert "20 held-out perturbations" in ax.get_title(loc="left")
 
 

@@ -36,7 +36,7 @@ def test_what_may_be_misunderstood_is_a_warning():
         "30 cells left out: label 'none'",
     ]
     warned = rows.loc[rows["status"] == "warning", "detail"].tolist()
-    assert "looks like guides" in warned[0]
+    assert "seems to contain guides" in warned[0]
     assert "150 of 250 cells (60%) are left out" in warned[1]
 
 

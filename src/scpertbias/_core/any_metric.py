@@ -146,7 +146,7 @@ class Observations:
         return drawn
 
     def pairs(self, halves: FloatArray, *, uses_control: bool) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """Yield the control means of the batches (S, G) that a prediction and the truth hold.
+        """Yield the control means of the batches (S, G) for a prediction and for the observation.
 
         Those are different halves, or with ``uses_control=False`` all control cells for both.
         """

@@ -24,7 +24,7 @@ class ControlBlocks:
 
     @classmethod
     def of(cls, moments: Moments) -> ControlBlocks:
-        """Take the blocks of the moments."""
+        """Return the control blocks of the moments."""
         half_of_blocks = len(moments.n_blocks) // 2
         cells = moments.n_blocks.sum(axis=1).reshape(2, half_of_blocks)
         in_half = moments.counts[:, moments.reference]

@@ -33,7 +33,7 @@ class DeFunction(MetricFunction):
 
     @classmethod
     def of(cls, name: str, moments: Moments, rows: IntArray, genes: IntArray, targets: BoolArray) -> DeFunction:
-        """Take the standard errors of some rows and genes; those of the two halves are averaged."""
+        """Return the function for some rows and genes; standard errors of the two halves are averaged."""
         judged = ~undetectable(moments, rows)[:, genes]
         moments = moments.genes(genes)
         squares = [[z_errors(moments, rows, control_half=a) ** 2, z_errors(moments, rows, a) ** 2] for a in (0, 1)]

@@ -31,7 +31,7 @@ class Basis:
 
     @classmethod
     def of(cls, half: FloatArray, axes_1: FloatArray, axes_2: FloatArray) -> Basis:
-        """Take the products of effects in two halves (2, P, G) with the directions (J, G)."""
+        """Compute the products of effects in two halves (2, P, G) with the directions (J, G)."""
         # Σ_p (D1_p·u2_i)(D2_p·u1_j) (J, J)
         energy = (half[0] @ axes_2.T).T @ (half[1] @ axes_1.T)
         # u1_i·u2_j, u1_i·u1_j and u2_i·u2_j (J, J)

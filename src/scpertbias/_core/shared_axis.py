@@ -36,7 +36,7 @@ class Gradient:
 
     @classmethod
     def of(cls, x: FloatArray, y: FloatArray, z: FloatArray, share: float) -> Gradient:
-        """Take the derivatives from the products of each perturbation with all others; z is NaN without an axis."""
+        """Compute the derivatives from the products of each perturbation with all others; z is NaN without an axis."""
         by_x, by_y, by_z = (np.nan_to_num(part) for part in (y / z, x / z, x * y / z**2))
         return cls(by_x + by_z, by_y + by_z, float(by_z.sum()), -share - by_x - by_y - by_z)
 
@@ -184,7 +184,7 @@ def carriers(own: FloatArray) -> tuple[float, IntArray]:
 
 @dataclass(frozen=True)
 class CommonShift:
-    """Share of the response that is one and the same shift of all perturbations, with its interval over perturbations.
+    """Share of the response that is a common shift of all perturbations, with its interval over perturbations.
 
     ``exists`` says whether it is at least two standard errors.
     """

@@ -97,7 +97,7 @@ def _mean_of_known(weight: FloatArray, values: FloatArray) -> FloatArray:
 
 
 def _members(columns: IntArray, n_genes: int) -> FloatArray:
-    """Which targets belong to each scan: all, then those in each block of consecutive genes (scans x targets)."""
+    """Targets of each scan: all, then those in each block of consecutive genes (scans x targets)."""
     block = np.empty(n_genes, dtype=np.int64)
     for i, genes in enumerate(np.array_split(np.arange(n_genes), N_BLOCKS)):
         block[genes] = i

@@ -189,7 +189,7 @@ def problem(
     val: BoolArray | None = None,
     graphs: Graphs | None = None,
 ) -> Problem:
-    """Make the problem of a screen: training rows, and validation rows."""
+    """Return the problem of a screen, with training and validation rows."""
     means, n = _part(screen, train & screen.used)
     no_rows = np.zeros(len(train), dtype=bool)
     val_means, val_n = _part(screen, no_rows if val is None else val & screen.used & ~train)

@@ -1,4 +1,4 @@
-"""What is known of some cells before their values are read, and how a batch of them is read."""
+"""Batches of cells: known properties before reading, and reading of their values."""
 
 from __future__ import annotations
 

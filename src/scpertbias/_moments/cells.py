@@ -40,7 +40,7 @@ def read(
     genes: BoolArray | None = None,
     tested: bool = False,
 ) -> Screen:
-    """Take the moments of the cells, of all or some genes, in one pass."""
+    """Compute the moments of the cells, for all or some genes, in one pass."""
     x, check = values.values_of(adata, layer, normalize)
     adata, x, genes, others = values.only_genes(adata, x, genes)
     if 0 in x.shape:
@@ -100,7 +100,7 @@ def read(
 
 
 def _checked_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.NDArray[np.str_], str | None]:
-    """Return labels and symbols as ``read_labels`` does; say what was understood, and what is missing."""
+    """Return labels and symbols like ``read_labels``, and log the interpretation and missing symbols."""
     labels, symbols, symbols_key = read_labels(adata, data)
     check_labels(adata, labels, data["groupby"])
     if text := _genes.ids_without_symbols(adata.var_names, symbols, symbols_key):
@@ -196,7 +196,7 @@ def _guide_halves(adata: AnnData, guide_key: str | None, codes: IntArray) -> Int
 
 
 def _read_by(data: dict[str, Any], guide_key: str | None) -> set[str]:
-    """Return the columns that say what a cell is, and not where it comes from."""
+    """Return the columns for labels, guides, splits and similar roles, which are not batches."""
     batch_key = data["batch_key"]
     batches = [batch_key] if isinstance(batch_key, str) else list(batch_key or ())
     return {data["groupby"], data["split_key"], *batches} | ({guide_key} if guide_key else set())

@@ -34,7 +34,7 @@ ONE = threading.Lock()
 
 @dataclass
 class Partition:
-    """Moments of the groups ``at`` that some cells lie in, sums of their control cells, and what the check saw."""
+    """Moments of the groups ``at`` of some cells, sums of their control cells, and results of the scale check."""
 
     at: IntArray
     sums: GroupSums
@@ -70,7 +70,7 @@ def read(x: Any, cells: CellBatch, sums: GroupSums, control: ControlSums, *, n_b
 
 
 def _read_cells(x: Any, cells: CellBatch, sums: GroupSums, control: ControlSums, n_bytes: float) -> None:
-    """Take the moments of many cells at a time, and join them in a tree, some groups at a time."""
+    """Compute the moments of large parts of the cells, and join them in a tree, for parts of the groups."""
     import dask
     import dask.bag
 
@@ -165,7 +165,7 @@ def _partition_moments(
     n_genes: int,
     slabs: list[slice],
 ) -> list[list[Partition]]:
-    """Take the moments of some cells, and cut them by groups; only groups that they lie in have a row."""
+    """Compute the moments of some cells, divided by groups; only groups with cells have a row."""
     at = np.unique(cells.group[cells.group >= 0])
     group = np.where(cells.group >= 0, np.searchsorted(at, cells.group), -1)
     cells = replace(cells, group=group, check=cells.check.fresh())
@@ -194,7 +194,7 @@ def _stacked(blocks: list[Any]) -> Any:
 
 
 def _join(partitions: Iterable[Partition]) -> Partition:
-    """Join the moments of other cells; the partitions stay as they are, as another task may need them again."""
+    """Join the moments of other cells; the partitions are not changed, because another task may need them."""
     partitions = list(partitions)
     if len(partitions) == 1:
         return partitions[0]

@@ -37,7 +37,7 @@ class ObsColumn:
 
 
 def examine(obs: pd.DataFrame, label: IntArray, batch: IntArray, *, leave_out: Collection[str]) -> list[ObsColumn]:
-    """Look at all columns of ``obs`` but some.
+    """Examine all columns of ``obs`` except some.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _determined(table: np.ndarray) -> bool:
 
 
 def _with_controls(levels: IntArray, control: BoolArray, batch: IntArray) -> tuple[IntArray, bool]:
-    """Number the levels of each batch with enough control cells, and say whether a batch has several of them."""
+    """Number the levels of each batch with enough control cells; also return whether a batch has several of them."""
     n_levels, n_batches = int(levels.max()) + 1, int(batch.max()) + 1
     joint = np.where(levels >= 0, batch * n_levels + levels, -1)
     enough = np.bincount(joint[(levels >= 0) & control], minlength=n_levels * n_batches) >= MIN_CONTROLS

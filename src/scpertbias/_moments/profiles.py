@@ -35,7 +35,7 @@ _DEFAULTS = {
 
 
 def write(screen: Screen, var: pd.DataFrame) -> AnnData:
-    """Make an AnnData of profiles that carries the moments of a screen."""
+    """Return an AnnData of profiles with the moments of a screen."""
     obs = _obs(screen)
     profiles = AnnData(X=screen.moments.mean, obs=obs, var=var.copy())
     counts = dict(zip(_N_HALVES, screen.moments.counts, strict=True))
@@ -75,13 +75,13 @@ def _obs(screen: Screen) -> pd.DataFrame:
 
 
 def _measured(targets: Sequence[tuple[str, ...]], symbols: npt.NDArray[np.str_]) -> list[bool]:
-    """Say of each row whether it has targets, and all of them are among the genes."""
+    """Return for each row whether it has targets, and all of them are measured."""
     measured = set(symbols.tolist())
     return [bool(t) and measured.issuperset(t) for t in targets]
 
 
 def target_measured(profiles: AnnData) -> tuple[str, list[bool]]:
-    """Return the column of ``obs`` that says which rows' targets are measured, as it is for the genes that there are."""
+    """Return the column ``target_measured`` of ``obs`` for the present genes."""
     record = _store.profiles_record(profiles) or {}
     _, targets, perturbation = _names(profiles, record)
     symbols, _ = _validate.gene_symbols(profiles, record.get("gene_symbols"))

@@ -23,7 +23,7 @@ def values_of(adata: AnnData, layer: str | None, normalize: bool) -> tuple[Any, 
 
 
 def only_genes(adata: AnnData, x: Any, genes: BoolArray | None) -> tuple[AnnData, Any, BoolArray, dict[str, int]]:
-    """Return tables, values and the genes asked for without columns that are not genes, and how many those are."""
+    """Return tables, values and requested genes without columns that are not genes, and the number of these columns."""
     features, others = _genes.are_genes(adata)
     genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
     if not others:

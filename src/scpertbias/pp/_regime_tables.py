@@ -93,7 +93,7 @@ def _condition(name: str, targets: Sequence[str]) -> str:
 
 
 def gene_table(profiles: AnnData, symbols: Sequence[str]) -> pd.DataFrame:
-    """Return ``var`` with symbols, and a column for each set of confounders that says whether a gene is in it."""
+    """Return ``var`` with symbols, and a boolean column for each set of confounders."""
     table, names = profiles.var.copy(), np.asarray(symbols, dtype=str)
     table["gene_name"] = names
     for name, mask in masks(names, sets=ds.confounder_sets()).items():

@@ -302,7 +302,7 @@ REFUSED = {
     "expression as delta": (lambda t: t, {"kind": "delta"}, "seems to contain expression"),
     "expression as log2fc": (lambda t: t, {"kind": "log2fc"}, "seems to contain expression"),
     "huge fold changes": (lambda t: 1000 * (t - t.mean()), {"kind": "log2fc"}, "too large"),
-    "few genes": (lambda t: t.iloc[:, :10], {}, "has 10 of the 40 genes.*transpose"),
+    "few genes": (lambda t: t.iloc[:, :10], {}, "contains only 10 of the 40 genes.*transpose"),
     "genes missing": (lambda t: t.drop(columns=["GENE3", "JAK2"]), {}, r"lacks 2 of the 40 genes.*JAK2.*adata\[:"),
     "transposed": (lambda t: t.T, {}, "transpose"),
     "genes twice": (lambda t: pd.concat([t, t[["IRF1"]]], axis=1), {}, "repeat.*IRF1"),

@@ -72,7 +72,7 @@ def test_controls_of_any_name():
     assert match(["plain", "A", "mock x", data.reference, "other"], data).tolist() == [0, 1, 0, 0, -1]
 
 
-@pytest.mark.filterwarnings("ignore:obs.* looks like guides")
+@pytest.mark.filterwarnings("ignore:obs.* seems to contain guides")
 @pytest.mark.parametrize(
     ("options", "label", "meant"),
     [
@@ -140,7 +140,7 @@ def test_cells_are_averaged(form):
 
 def test_rows_of_a_table_are_not_averaged():
     data = screen()
-    with pytest.raises(ValueError, match=r"has 'A\+B' more than once \(as A\+B, B_A\)"):
+    with pytest.raises(ValueError, match=r"contains 'A\+B' more than once \(as A\+B, B_A\)"):
         by_perturbation(rows_of(np.ones((2, 5)), ["A+B", "B_A"], GENES), data)
     controls = np.arange(15.0).reshape(3, 5)  # but the control has many names
     got = by_perturbation(rows_of(controls, ["ctrl_1", "ctrl_2", "A"], GENES), data)

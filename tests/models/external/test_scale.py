@@ -122,9 +122,7 @@ def test_natural_logarithms_where_the_data_are_log2():
     values = means(lambda k: np.log2(1 + normalized(k)))
     data = ScreenMeans(values[0], values[1:], NAMES, base=2.0)
     check(values[1:], data=data)
-    with pytest.raises(
-        ValueError, match=r"slope of 0.693 .*base e have; those of the data are to base 2. Multiply .* 1.443"
-    ):
+    with pytest.raises(ValueError, match=r"to base e, but the data have base 2.*slope .* 0.693.*Multiply .* 1.443"):
         check(EXPRESSION, data=data)
 
 
@@ -215,5 +213,5 @@ def test_a_strong_response_does_not_make_a_poor_prediction_another_scale():
     reference = ScreenMeans(CONTROL, observed, NAMES)
     for constant in (CONTROL, EXPRESSION.mean(axis=0)):
         check_scale(np.tile(constant, (8, 1)), reference, "expression", are_integers=False, signed=False)
-    with pytest.raises(ValueError, match="another scale"):
+    with pytest.raises(ValueError, match="another scale|seems to have logarithms"):
         check_scale(1.4 * EXPRESSION, reference, "expression", are_integers=False, signed=False)

@@ -1,4 +1,4 @@
-"""Whether the values of other makers are what they are said to be: expression, changes, fold changes; row by row."""
+"""Checks of external predictions: whether rows are expression, changes or fold changes, as declared."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MUCH = 0.05  # than this share of the squared effects, is off
 
 @dataclass(frozen=True)
 class ScreenMeans:
-    """What predictions are compared with: the ``control`` mean (G,) of the data, and their ``observed`` means (P, G).
+    """Reference for predictions: the ``control`` mean (G,) of the data, and their ``observed`` means (P, G).
 
     ``names`` are those of the P perturbations; the values are logarithms to ``base``.
     """

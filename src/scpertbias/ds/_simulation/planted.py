@@ -87,7 +87,7 @@ def _axis(genes: npt.NDArray[np.object_], rng: np.random.Generator) -> FloatArra
 
 
 def _classes(genes: npt.NDArray[np.object_]) -> list[BoolArray]:
-    """Which genes are mitochondrial, ribosomal, or of stress."""
+    """Masks of mitochondrial, ribosomal and stress genes."""
     stress = np.isin(genes, [gene for name in _STRESS for gene in set_members(name)])
     mt = np.array([gene.startswith("MT-") for gene in genes])
     return [mt, np.isin(genes, set_members("ribo")), stress]
