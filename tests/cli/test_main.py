@@ -469,7 +469,7 @@ def test_demo(tmp_path, monkeypatch, capsys):
         assert sorted(p.name for p in (folder / name).iterdir()) == FILES
         page = (folder / name / "audit.html").read_text()
         assert title in page.split("</title>")[0]
-        assert ("planted and estimated values" in page) == (name == "simulated")
+        assert ("true and estimated values" in page) == (name == "simulated")
     planted = json.loads((folder / "simulated" / "audit.json").read_text())["planted"]
     assert planted[0]["quantity"] == "perturbations without any effect"
     assert "of 12" in planted[0]["planted"]

@@ -44,7 +44,7 @@ def test_json_holds_the_tables_with_all_digits(audit):
         assert (record["estimate"] is None) == pd.isna(row["estimate"])
         assert record["estimate"] is None or record["estimate"] == row["estimate"]
     assert {r["perturbation"] for r in found["drawn"]} == set(spb.get.scores(audit)["perturbation"])
-    assert any("the same profile for all unseen perturbations" in text for text in sentences(found))
+    assert any("the same profile for every unseen perturbation" in text for text in sentences(found))
     assert [row["model"] for row in found["scorecard"]] == ["ridge", "no_change"]
     assert found["provenance"]["parameters"]["groupby"] == "perturbation"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from .table import CI_HIGH, CI_LOW, GENE, MODEL, NOTE, PERTURBATION, Column, N, P, Q, Table
 
 MODEL_A = Column("model_a", "str", "Name of the first model.", label="model", form="name")
-MODEL_B = Column("model_b", "str", "Name of the second model.", label="and")
+MODEL_B = Column("model_b", "str", "Name of the second model.", label="other model")
 
 TARGET_RESPONSE = Table(
     "target_response",
@@ -98,7 +98,7 @@ AGREEMENT = Table(
             "genes.",
             label="Spearman (95% CI)",
             form="interval",
-            tip="over genes, mean over perturbations",
+            tip="rank correlation over genes, mean over perturbations",
         ),
         replace(
             CI_LOW,
@@ -118,20 +118,20 @@ AGREEMENT = Table(
             "chance",
             "float64",
             "Overlap expected by chance: ``k`` divided by the number of genes.",
-            label="by chance",
+            label="top genes by chance",
             form="percent",
         ),
         replace(
             P,
             sentence="One-sided p of ``spearman``, from permutations of genes within 20 bins of mean expression.",
-            tip="from permutations of genes with similar expression",
+            tip="small: more agreement than expected for genes of similar expression",
         ),
         Column(
             "p_specific",
             "float64",
             "One-sided p of ``spearman``, compared with the attributions of ``model_b`` for other perturbations.",
-            label="p, specific",
-            tip="compared with attributions for other perturbations",
+            label="specific p",
+            tip="small: more agreement on the same perturbation than on different perturbations",
         ),
         replace(
             N,

@@ -25,7 +25,7 @@ COMPARISON = Table(
             "``model_a`` is better.",
             label="difference (95% CI)",
             form="interval",
-            tip="paired; positive where the first model is better",
+            tip="paired difference; positive if the first model is better",
         ),
         CI_LOW,
         CI_HIGH,

@@ -9,7 +9,7 @@ N_UNPREDICTED = Column(
     "n_unpredicted",
     "int64",
     "Number of perturbations in the screen that the model cannot predict.",
-    label="cannot predict",
+    label="not predicted",
     tip="number of perturbations in the screen that the model cannot predict",
 )
 REASON = Column("reason", "str", "Reason why it was left out.")
@@ -87,8 +87,8 @@ PLANTED = Table(
     "One row per quantity.",
     (
         Column("quantity", "str", "Name of the quantity.", form="prose"),
-        Column("planted", "str", "Simulated value.", form="prose"),
-        Column("found", "str", "Estimate from the audit.", form="prose"),
+        Column("planted", "str", "Simulated value.", label="true value", form="prose"),
+        Column("found", "str", "Estimate from the audit.", label="estimate", form="prose"),
     ),
 )
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._core import shared_axis
 from .table import CI_HIGH, CI_LOW, NOTE, PERTURBATION, TOP_GENES, Column, P, Table
+
+CARRY = shared_axis.CARRY
+"""Share of the shared axis for which the perturbations account that are named with it."""
 
 CONFOUNDING = Table(
     "confounding",
@@ -70,7 +74,7 @@ CONFOUNDING = Table(
             "float64",
             "Share of a gene set in the response of a typical perturbation: mean over perturbations, weighted by "
             "reproducibility.",
-            label="typical",
+            label="typical perturbation",
             form="percent",
             tip="mean share over perturbations, weighted by reproducibility",
         ),
@@ -88,7 +92,7 @@ CONFOUNDING = Table(
             "tested set. Missing with fewer than five measured genes.",
             label="random genes",
             form="percent",
-            tip="mean share of random sets of genes with similar expression",
+            tip="mean share of random sets of genes of similar expression",
         ),
         Column("typical_null", "float64", "Mean of ``typical`` over the same random sets."),
         replace(
@@ -126,9 +130,9 @@ CONFOUNDING = Table(
             "on_systematic",
             "float64",
             "Share of the shared axis in this gene set.",
-            label="of shared axis",
+            label="part of shared axis",
             form="percent",
-            tip=True,
+            tip="share of the shared axis that lies in this set",
         ),
         Column("share_without", "float64", "``share`` without the perturbations that target a gene of the set."),
         Column(

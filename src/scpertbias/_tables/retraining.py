@@ -30,13 +30,13 @@ RETRAINING = Table(
             "float64",
             "Score of the model that was trained on all genes. Only the genes of the regime are scored.",
             label="trained on all genes",
-            tip="l2_ratio over the genes of the regime",
+            tip="relative error over the genes of the regime",
         ),
         Column(
             "retrained",
             "float64",
             "Score of the model that was retrained in the regime, over the same genes.",
-            tip="l2_ratio over the genes of the regime",
+            tip="relative error over the genes of the regime",
         ),
         Column(
             "gain",
@@ -70,8 +70,8 @@ RANKING = Table(
             "float64",
             "Relative error of ``model_a`` minus that of ``model_b``, mean over perturbations, if both are trained on "
             "all genes. Only the genes of the regime are scored. Negative if ``model_a`` is better.",
-            label="difference, all genes",
-            tip="mean difference in l2_ratio over the genes of the regime; negative: the first model is better",
+            label="difference before",
+            tip="mean difference of the relative errors over the genes of the regime; negative: the first model is better",
         ),
         Column("full_ci_low", "float64", "Lower end of the 95% interval of ``full``."),
         Column("full_ci_high", "float64", "Upper end of the 95% interval of ``full``."),
@@ -79,8 +79,8 @@ RANKING = Table(
             "retrained",
             "float64",
             "The same difference if both models are trained in the regime.",
-            label="difference, retrained",
-            tip="the same difference if both models are trained in the regime",
+            label="difference after",
+            tip="the same difference after both models are retrained in the regime; negative: the first model is better",
         ),
         Column("retrained_ci_low", "float64", "Lower end of the 95% interval of ``retrained``."),
         Column("retrained_ci_high", "float64", "Upper end of the 95% interval of ``retrained``."),
@@ -109,7 +109,7 @@ RANDOM_REMOVALS = Table(
         replace(REGIME, sentence="Regime that leaves out the most confounder genes: ``no_mt`` or ``no_mt_ribo``."),
         replace(N, sentence="Number of held-out perturbations.", tip=True),
         Column("n_genes", "int64", "Number of genes that are removed.", label="genes removed"),
-        Column("n_random", "int64", "Number of random removals.", label="removals"),
+        Column("n_random", "int64", "Number of random removals.", label="random removals"),
         Column(
             "gain",
             "float64",
@@ -121,11 +121,15 @@ RANDOM_REMOVALS = Table(
             "random_mean",
             "float64",
             "Mean gain from retraining without random genes.",
-            label="gain, random genes",
-            tip="mean gain from retraining without random genes",
+            label="mean random gain",
+            tip="mean gain from retraining without the same number of random genes",
         ),
-        Column("random_min", "float64", "Smallest gain from retraining without random genes.", label="smallest"),
-        Column("random_max", "float64", "Largest gain from retraining without random genes.", label="largest"),
+        Column(
+            "random_min", "float64", "Smallest gain from retraining without random genes.", label="smallest random gain"
+        ),
+        Column(
+            "random_max", "float64", "Largest gain from retraining without random genes.", label="largest random gain"
+        ),
         replace(
             P,
             sentence="One-sided p of ``gain``, compared with the gains from random removals; not adjusted.",
@@ -184,8 +188,8 @@ COUPLING = Table(
             "shift_seed",
             "float64",
             "The same distance between two trainings of the full model with different seeds.",
-            label="by the seed",
-            tip="the same for two trainings with different seeds",
+            label="coupling of seeds",
+            tip="the same change between two trainings with different seeds",
         ),
         N,
         replace(

@@ -145,7 +145,7 @@ SUMMARY = Table(
             "float64",
             "Paired difference from the mean baseline. For every metric, positive values mean that the model is "
             "better.",
-            label="against the mean",
+            label="better than mean by",
             tip="paired difference from the mean baseline; positive: the model is better",
         ),
         replace(P, sentence="p of ``difference_to_mean``; missing if the model is the baseline."),

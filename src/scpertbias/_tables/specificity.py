@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._core import specific_skill
 from .scores import HELD_OUT
 from .table import CI_HIGH, CI_LOW, GENE, METRIC, MODEL, NOTE, SYMBOL, Column, P, Q, Table
 
 N_PERTURBATIONS = Column("n_perturbations", "int64", "Number of held-out perturbations.", tip=True)
 
-PERTURBATION_SPECIFIC = "perturbation-specific"
+PERTURBATION_SPECIFIC = specific_skill.PERTURBATION_SPECIFIC
+SPECIFIC_ABOVE = specific_skill.SPECIFIC
+"""A specific skill whose whole interval is above it is perturbation-specific."""
 
 SPECIFICITY = Table(
     "specificity",
@@ -45,14 +48,15 @@ SPECIFICITY = Table(
             "score",
             "float64",
             "Mean score of the predictions on their own perturbation.",
-            label="own",
+            label="own perturbation",
             tip="predictions scored on their own perturbations",
         ),
         Column(
             "mismatched",
             "float64",
             "Mean score of the predictions on other held-out perturbations.",
-            tip="predictions scored on other perturbations",
+            label="other perturbations",
+            tip="mean score of predictions on other perturbations",
         ),
         Column(
             "specific_gain",
@@ -85,8 +89,8 @@ SPECIFICITY = Table(
             "score_half",
             "float64",
             "Score of the model on one half of the cells, for comparison with ``axis_only``.",
-            label="model, one half",
-            tip="score of the model on one half of the cells, for comparison with the shared axis only",
+            label="model on half of cells",
+            tip="score of the model on one half of the cells; compare with the column shared axis only",
         ),
         Column(
             "axis_only",
@@ -127,12 +131,12 @@ RECURRENCE = Table(
             "Number of perturbations in which the gene is among the strongest genes.",
             tip="perturbations in which the gene is among the five strongest genes",
         ),
-        replace(N_PERTURBATIONS, label="of"),
+        replace(N_PERTURBATIONS, label="of perturbations"),
         Column(
             "expected",
             "float64",
             "Count that is expected if the strongest genes are replaced by random genes of similar expression.",
-            label="by chance",
+            label="expected by chance",
             tip="expected count if the strongest genes are random genes of similar expression",
         ),
         Column(
@@ -146,10 +150,10 @@ RECURRENCE = Table(
             "excess_ci_low",
             "float64",
             "Lower end of the 95% interval of ``excess`` (Agresti–Caffo), simultaneous for all genes (Bonferroni).",
-            label="at least",
-            tip="lower end of the 95% interval",
+            label="at least more",
+            tip="lower end of the 95% interval of the difference between predictions and data",
         ),
-        Column("excess_ci_high", "float64", "Upper end of that interval.", label="at most"),
+        Column("excess_ci_high", "float64", "Upper end of that interval.", label="at most more"),
         replace(P, sentence="p of ``count``, for ``observed`` only; missing on the scale ``delta``."),
         replace(
             Q,
@@ -195,7 +199,7 @@ VARIANCE_RATIO = Table(
             "float64",
             "Predicted divided by observed standard deviation; for all genes, computed from variances summed over "
             "genes. For one gene: missing unless the observed variance is above twice its standard error.",
-            label="variance ratio (95% CI)",
+            label="spread ratio (95% CI)",
             form="interval",
             tip="predicted divided by observed standard deviation between perturbations",
         ),
@@ -206,22 +210,22 @@ VARIANCE_RATIO = Table(
             "float64",
             "Cosine between the predicted effects and those of the mean baseline.",
             label="cosine with mean",
-            tip="cosine between the predicted effects and those of the mean baseline",
+            tip="cosine between predictions and the mean baseline, both minus the control mean",
         ),
         Column(
             "cosine_control",
             "float64",
             "Cosine between the predicted effects and those of the control baseline, relative to the training mean.",
             label="cosine with control",
-            tip="cosine between the predicted effects and those of the control baseline",
+            tip="cosine between predictions and the control mean, both minus the mean baseline",
         ),
         Column(
             "collapsed_to",
             "str",
             "Baseline to which the model is equivalent (cosine above 0.999): ``mean`` or ``no_change``; otherwise "
             "empty.",
-            label="collapsed to",
-            tip="baseline with a cosine above 0.999",
+            label="same as",
+            tip="baseline with nearly the same predictions (cosine above 0.999)",
         ),
         NOTE,
         replace(SYMBOL, sentence="Symbol of the gene; empty in rows about all genes."),

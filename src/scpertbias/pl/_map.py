@@ -21,10 +21,10 @@ from ._colors import colors
 
 SKILL, SPECIFIC = "l2_skill", "specific_skill"
 QUADRANTS = (
-    ("right for the right reason", 1, 1),
-    ("accurate but generic", 1, 0),
-    ("specific but badly scaled", 0, 1),
-    ("no better than the mean", 0, 0),
+    ("accurate and specific", 1, 1),
+    ("accurate, not specific", 1, 0),
+    ("specific, not accurate", 0, 1),
+    ("not better than the mean", 0, 0),
 )
 """Name of the quadrant, whether it is to the right of 0, and whether it is above 0."""
 BASELINES = ("mean", "no_change")
