@@ -29,7 +29,10 @@ from scpertbias._cli.options import parser
         ("names of 'gene_symbols' in my_column", "names of 'gene_symbols' in my_column"),
         ("No covariate (`covariates` of spb.pp.profiles).", "No covariate (--covariates)."),
         ("Pass control='predicted' to spb.tl.add_predictions, or", "Pass --control predicted, or"),
-        ("Use gene names as columns, or pass gene_names=, the 3 names in order.", "Use gene names as columns."),
+        (
+            "Use gene names as columns, or pass gene_names= with 3 names (for GEARS, adata.var['gene_name']).",
+            "Use gene names as columns.",
+        ),
         ("sc.pp.normalize_total(adata, target_sum=1e4)", "sc.pp.normalize_total(adata, target_sum=1e4)"),
     ],
 )

@@ -29,7 +29,7 @@ def test_annotation_wins_over_names(cells):
 
 def test_an_empty_set_warns_and_none_at_all_is_an_error(cells):
     cells.var["empty"] = False
-    with pytest.warns(UserWarning, match="No measured gene is in the set 'empty'"):
+    with pytest.warns(UserWarning, match="The set 'empty' contains no measured gene"):
         spb.pp.exclude_confounders(cells, ["mt", "empty"])
     with pytest.raises(ValueError, match=r"no measured gene is in \['mt', 'empty'\].*gene_symbols="):
         spb.pp.exclude_confounders(cells, ["mt", "empty"])

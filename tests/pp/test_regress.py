@@ -172,7 +172,7 @@ def test_tiny_and_large_units_do_not_matter(cells):
     [
         ({"covariates": ["run"]}, TypeError, r"obs\['run'\].*numeric"),
         ({"covariates": ["gaps"]}, ValueError, r"obs\['gaps'\] is missing or infinite in 3 cells"),
-        ({"covariates": ["nope"]}, KeyError, r"no obs\['nope'\]"),
+        ({"covariates": ["nope"]}, KeyError, r"obs has no column 'nope'"),
         ({"covariates": []}, ValueError, "`covariates` is empty"),
         ({"covariates": ["stress"], "fit_on": "test"}, ValueError, "`fit_on` is 'test'"),
         ({"covariates": ["stress"], "key_added": "half_1"}, ValueError, "`key_added"),

@@ -173,7 +173,7 @@ def test_profiles_have_no_cells_to_deal(cells):
 
 def test_labels_that_look_like_guides_warn(make_cells):
     adata = make_cells(targets=[f"{gene}_g{i}" for gene in ("JAK2", "MYC", "STAT1") for i in (1, 2)])
-    with pytest.warns(UserWarning, match="looks like guides"):
+    with pytest.warns(UserWarning, match="seems to contain guides"):
         spb.pp.split(adata)
 
 

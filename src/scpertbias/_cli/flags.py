@@ -49,7 +49,10 @@ _NAMES = "|".join(FLAGS)
 _TEXT = r"""'[^']*'|"[^"]*\""""
 _VALUE = rf"(?:=({_TEXT}|\[[^\]]*\]|[\w.+-]*\w|…)?)"
 _ALONE = r"(?<![\w.['\"-])"
-_PYTHON_ONLY = re.compile(r"""(?:,? or pass gene_names=[^.]*)|(?<=[`='"\]]) (?:of|to) spb\.(?:pp|tl)\.\w+""")
+_PYTHON_ONLY = re.compile(
+    r",? or pass gene_names=[^.(]*(?:\([^)]*\))?"  # files name their genes
+    r"""|(?<=[`='"\]]) (?:of|to) spb\.(?:pp|tl)\.\w+"""
+)
 _ARGUMENT = re.compile(
     r"[\w.]+\([^()]*\)"  # a call of Python is not changed
     rf"|`({_NAMES}){_VALUE}?`|{_ALONE}({_NAMES}){_VALUE}"

@@ -195,7 +195,10 @@ def _screen(command: argparse.ArgumentParser, add: Any) -> None:
     )
     add("--size-factors", metavar="COLUMN", help="for raw counts: column of obs with size factors or totals")
     add(
-        "--species", choices=("human", "mouse"), default="human", help="for MT and RP gene names (default: %(default)s)"
+        "--species",
+        choices=("human", "mouse"),
+        default="human",
+        help="names of mitochondrial and ribosomal genes (default: %(default)s)",
     )
 
 

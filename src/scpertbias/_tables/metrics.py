@@ -1,4 +1,4 @@
-"""What metrics are worth: scores by functions of one's own, and what each fact about a perturbation scores."""
+"""Tables about metrics: scores by user-defined functions, probes, and calibration."""
 
 from __future__ import annotations
 

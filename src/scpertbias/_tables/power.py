@@ -1,4 +1,4 @@
-"""How many cells an effect takes."""
+"""Tables about reproducibility and numbers of cells."""
 
 from __future__ import annotations
 

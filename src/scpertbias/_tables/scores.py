@@ -1,4 +1,4 @@
-"""How accurate models are."""
+"""Tables of scores."""
 
 from __future__ import annotations
 

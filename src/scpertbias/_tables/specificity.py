@@ -197,8 +197,8 @@ VARIANCE_RATIO = Table(
         Column(
             "ratio",
             "float64",
-            "Predicted divided by observed standard deviation; for all genes, after variances are summed over genes. "
-            "For one gene: missing unless the observed variance is above twice its standard error.",
+            "Predicted divided by observed standard deviation; for all genes, computed from variances summed over "
+            "genes. For one gene: missing unless the observed variance is above twice its standard error.",
             label="spread ratio (95% CI)",
             form="interval",
             tip="predicted divided by observed standard deviation between perturbations",

@@ -1,4 +1,4 @@
-"""What a table and a column are, and the columns that several tables share."""
+"""Classes of tables and columns, and columns that several tables have in common."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table, as it is stored.
+    """A stored table.
 
     Parameters
     ----------

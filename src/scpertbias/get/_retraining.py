@@ -105,7 +105,7 @@ def regimes_left_out(data: MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If ``data`` was made by neither.
+        If ``data`` is not the result of one of these functions.
 
     Examples
     --------
@@ -153,9 +153,10 @@ def random_removals(
     models: str | Sequence[str] | None = None,
     regime: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the effect of removing random genes, compared with the widest gene regime.
+    """Return the effect of retraining without random genes, compared with the smallest gene regime.
 
-    If the ``gain`` of the regime exceeds all random ones, these genes matter, and not any genes of similar expression.
+    If the ``gain`` of the regime exceeds all random gains, the effect is due to its genes, not to any genes of similar
+    expression.
 
     Parameters
     ----------

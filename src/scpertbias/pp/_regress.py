@@ -24,9 +24,9 @@ from .._moments.profiles import write_layer
 
 FIT_ON = ("control", "train", "all")
 CONSTANT = 1e-8
-"""SD below this share of the mean is rounding."""
+"""A standard deviation below this share of the mean is due to rounding."""
 REPEATED = 1e-10
-"""Share of the variance that is left of a covariate that is a linear combination of others."""
+"""A covariate with less residual variance than this share is a linear combination of other covariates."""
 
 
 @docs.dedent
@@ -142,8 +142,8 @@ def regress_profiles(
     missing = [c for c in requested if c not in available]
     if missing or not requested:
         msg = (
-            f"`covariates`: these profiles have {available or 'none'}, not {missing or 'any other'}; "
-            f"pass covariates={missing or ['...']} to spb.pp.profiles."
+            f"`covariates`: these profiles have the covariates {available}, but not {missing or 'any others'}. "
+            f"Pass covariates={missing or ['...']} to spb.pp.profiles."
         )
         raise ValueError(msg)
     return _regress_moments(
@@ -183,7 +183,7 @@ def _regress_moments(
         raise ValueError(msg)
     chosen = _independent(moments, [available.index(c) for c in requested], rows, between=between)
     if not chosen:
-        msg = f"`covariates`: none of {requested} varies in the cells used for fitting."
+        msg = f"`covariates`: none of {requested} varies between the cells used for fitting. Pass other columns."
         raise ValueError(msg)
     names = [available[j] for j in chosen]
     if len(names) < len(requested):

@@ -1,4 +1,4 @@
-"""Models compared with each other, on the perturbations that both predict."""
+"""Comparison of models, on the perturbations that both predict."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .._core.resampling import MIN_PERTURBATIONS, benjamini_hochberg, mean_of
 from ._summary import averaged
 
 COMPARED = ("l2_ratio", "pearson_delta_perturbed_unshared", "discrimination")
-SAME = "the two predict the same"
+SAME = "both models make the same predictions"
 
 
 def comparison_table(scores: pd.DataFrame, metrics: Sequence[str] = COMPARED) -> pd.DataFrame:
-    """Compare each pair of models by held-out scores, in an audit those of the models trained in a regime.
+    """Compare each pair of models by held-out scores; in an audit, of the models trained in each regime.
 
     Parameters
     ----------

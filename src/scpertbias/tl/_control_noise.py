@@ -21,10 +21,10 @@ from .._core.noise import NoiseShape
 
 @dataclass(frozen=True)
 class ControlNoise:
-    """Derivatives of the scores of one model by what all perturbations are compared with, row by row of its scores.
+    """Derivatives of the scores of one model with respect to the control, in the order of its rows of scores.
 
-    ``derivatives`` are by the name of the column that holds the score, its baseline or its ceiling. ``draws`` holds for
-    those that have none what they are with other control means, of ``drawn_rows``.
+    Keys of ``derivatives`` are the columns of scores, baselines and ceilings. For columns without derivatives, ``draws``
+    contains their values with other control means, for ``drawn_rows``.
     """
 
     truth: Truth

@@ -21,7 +21,7 @@ from ..._models.external.readers import measured
 from ...pp._regimes import RegimePlan, removed
 
 Arguments = dict[str, Any]
-"""What :func:`add_predictions` takes."""
+"""Arguments of :func:`add_predictions`."""
 TRAINING = re.compile(rf"({'|'.join(REGIMES)}|{RANDOM}_[1-9]\d*)(?:#([1-9]\d*))?")
 OTHER_SEED = f"{FULL}#2"
 
@@ -75,12 +75,12 @@ def _check_trainings(name: str, parts: Mapping[str, Any]) -> None:
         if match is None:
             near = get_close_matches(training, REGIMES, 1)
             msg = (
-                f"`predictions`: {name}@{training} is not known; there are {list(REGIMES)}, '{OTHER_SEED}' (another seed) "
+                f"`predictions`: {name}@{training} is unknown; choose from {list(REGIMES)}, '{OTHER_SEED}' (another seed) "
                 f"and '{RANDOM}_1', '{RANDOM}_2', …" + (f". Did you mean {near[0]!r}?" if near else "")
             )
             raise ValueError(msg)
         if match[2] is not None and training != OTHER_SEED:
-            msg = f"`predictions`: {name}@{training}: a second seed is compared in 'full' only, as '{OTHER_SEED}'."
+            msg = f"`predictions`: {name}@{training}: a second seed is only compared in the regime 'full'. Pass it as '{OTHER_SEED}'."
             raise ValueError(msg)
     if FULL not in parts:
         msg = (
@@ -116,7 +116,7 @@ def add_retrained(
 def _check_regime(name: str, regime: str, arguments: Arguments, full: AnnData, plan: RegimePlan) -> None:
     """Refuse a regime that this audit does not have, and predictions for the very genes that it leaves out."""
     if regime not in plan.genes:
-        reason = plan.left_out.get(regime, "it is not among regimes=")
+        reason = plan.left_out.get(regime, "it is not in regimes=")
         msg = f"`predictions`: {name}@{regime}: this audit has no regime {regime!r} ({reason})."
         raise ValueError(msg)
     predicted = _measured(full, name, regime, arguments) & ~plan.genes[regime]
@@ -181,8 +181,8 @@ def _without_random(full: AnnData, name: str, number: int, arguments: Arguments,
     regimes = [regime for regime in WITHOUT_GENES if regime in plan.genes]
     if not regimes:
         msg = (
-            f"`predictions`: {name}@{training}: random removals need a regime that leaves genes out, and this audit "
-            "has none."
+            f"`predictions`: {name}@{training}: random removals need the regime 'no_mt' or 'no_mt_ribo', but this "
+            "audit has neither."
         )
         raise ValueError(msg)
     present, confounders = _measured(full, name, training, arguments), removed(full, WITHOUT_GENES[-1])

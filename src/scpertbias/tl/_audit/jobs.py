@@ -23,7 +23,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 JobKey = tuple[str, ...]
 
 FORMAT = 3
-"""To be raised with every change to what a job computes or how it is written: earlier files are then not read."""
+"""Version of the cache. Increase it with every change of results or their format, so that earlier files are not read."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Cache:
         except FileNotFoundError:
             return None
         except ValueError as err:
-            info(f"{err}: it is computed again")
+            info(f"{err}; the result is computed again")
             return None
 
     def write(self, file_name: str, arrays: Arrays) -> None:

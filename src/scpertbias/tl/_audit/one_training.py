@@ -26,7 +26,7 @@ from .run_command import LOG, run_command
 
 CELLS = "cells.h5ad"
 LARGEST_SCRIPT = 10e6
-"""Bytes of a file named in a command up to which it is taken for a part of the model."""
+"""Largest size in bytes of a file in a command that is treated as a part of the model."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def fit_object(model: ExternalModel, training: TrainingRun, cells: Path, perturb
         msg = f"{type(one).__name__} raised {type(err).__name__}: {err}"
         raise ValueError(msg) from err
     if not isinstance(predictions, pd.DataFrame):
-        msg = f"{type(one).__name__}.predict returned a {type(predictions).__name__}; a DataFrame perturbations × genes is needed"
+        msg = f"{type(one).__name__}.predict returned a {type(predictions).__name__}; it must return a DataFrame perturbations × genes"
         raise ValueError(msg)
     return predictions
 
@@ -94,16 +94,16 @@ def fit_object(model: ExternalModel, training: TrainingRun, cells: Path, perturb
 def run_once(
     model: ExternalModel, training: TrainingRun, fold: int | None, folder: Path, perturbations: pd.DataFrame
 ) -> AnnData | pd.DataFrame:
-    """Run a command, and read what it wrote."""
+    """Run a command, and read its predictions."""
     if model.command is None:
-        msg = "There is no command."
+        msg = "The model has no command."
         raise RuntimeError(msg)
     to_predict, table, h5ad, own = (
         folder / name for name in ("perturbations.csv", "predictions.csv", "predictions.h5ad", "folder")
     )
     own.mkdir(exist_ok=True)
     for path in (table, h5ad):
-        path.unlink(missing_ok=True)  # of a training that failed
+        path.unlink(missing_ok=True)  # from a failed training
     perturbations.to_csv(to_predict, index=False)
     values = {
         "cells": folder / CELLS,

@@ -26,7 +26,7 @@ from .questions import AuditResults
 from .retraining import NO_GAIN, UNCHANGED
 from .settings import AuditSettings
 
-TOO_FEW_GENES = "too few other genes to remove as many"
+TOO_FEW_GENES = "too few other genes for a random removal of the same size"
 
 
 def random_table(results: AuditResults, settings: AuditSettings, *, confounders: BoolArray) -> pd.DataFrame | None:
@@ -234,7 +234,7 @@ def _row(
     unchanged = separately or (no_gain and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
     notes = [UNCHANGED] if unchanged else [] if removals.possible else [TOO_FEW_GENES]
     if len(gains) < n_removals and not separately:
-        notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave too few genes to fit or compare")
+        notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave too few genes for fits or comparisons")
     tested = not unchanged and len(gains) > 0 and np.isfinite(estimate)
     return {
         "model": model,

@@ -101,7 +101,7 @@ class Trainer:
                         raise ValueError(msg)
                     failures.append((training.name, result))
                     warn(
-                        f"{msg}. It is left out there; with cache= the next audit tries it again, and repeats nothing else."
+                        f"{msg}. The model is left out of this regime. With cache=, the next audit repeats only this training."
                     )
                 else:
                     tables[training.name] = result
@@ -161,7 +161,7 @@ class Trainer:
             return self._checked(model, training.regime, predictions, perturbations)
 
     def _perturbations(self, fold: int | None) -> pd.DataFrame:
-        """Return the perturbations to predict: of a fold those that it holds out, else all."""
+        """Return the perturbations to predict: those held out in a fold, or all without a fold."""
         table = self._maker.perturbations
         if fold is None:
             return table
@@ -171,12 +171,12 @@ class Trainer:
     def _checked(
         self, model: ExternalModel, regime: str, predictions: AnnData | pd.DataFrame, perturbations: pd.DataFrame
     ) -> Arrays:
-        """Return a table of the perturbations that were to be predicted, by their names, if it holds what it must."""
+        """Check the predictions, and return a table of the perturbations to predict, by their names in the data."""
         keep = self._keep(regime)
         extra = measured(self._full, predictions) & ~keep
         if extra.any():
             msg = (
-                f"it predicts {int(extra.sum())} genes that are not in its training cells "
+                f"the model predicts {int(extra.sum())} genes that are not in its training cells "
                 f"({some(self._full.var_names[extra])}), so it was not trained on these cells"
             )
             raise ValueError(msg)
@@ -188,13 +188,13 @@ class Trainer:
         )
         stored = _results.predictions(part, model.name, _moments.of(part))
         if len(codes) and stored.iloc[codes].isna().all(axis=None):
-            msg = f"it does not predict any of the {len(codes)} held-out perturbations"
+            msg = f"the model predicts none of the {len(codes)} held-out perturbations"
             raise ValueError(msg)
         if isinstance(predictions, AnnData):
             table, kind = stored.iloc[1:].dropna(), "expression"
         else:
             table, kind = self._by_name(model, predictions)
-        control = [] if model.folds else [self._screen.names[0]]  # of folds there would be several
+        control = [] if model.folds else [self._screen.names[0]]  # with folds there would be several
         table = table[table.index.isin([*perturbations[PERTURBATION], *control])]
         names, genes = (np.array(labels, dtype=str) for labels in (table.index, table.columns))
         return {"values": table.to_numpy(np.float64), "names": names, "genes": genes, "kind": np.array(kind)}
