@@ -516,7 +516,7 @@ def scored(profiles, table, **given):
 
 def test_predictions_in_log2(screen):
     profiles = spb.pp.profiles(screen)
-    with pytest.raises(ValueError, match=r"slope of 1.44 .* base 2 .* Multiply the predictions by 0.6931"):
+    with pytest.raises(ValueError, match=r"logarithms to base 2.* slope .* 1.44 .* Multiply the predictions by 0.6931"):
         scored(profiles, means(screen) / np.log(2))
     assert (scored(profiles, means(screen) / np.log(2) * 0.693147181)["l2_ratio"] < 1e-6).all()
 

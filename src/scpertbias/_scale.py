@@ -235,7 +235,7 @@ class Scale:
         """Return the share of the cells on each scale where there are several, none where there is one."""
         shares = self.rows.scales
         rest = 1 - sum(shares.values())
-        # Between counts, other values are fractions of counts where they are too large for logarithms.
+        # Among counts, other values that are too large for logarithms are fractional counts.
         if set(shares) == {scales.COUNTS} and rest * self.rows.n > 1 and self.rows.rest <= LARGEST_LOG:
             shares = {**shares, "": rest}
         return shares if len(shares) > 1 else {}

@@ -76,7 +76,7 @@ def test_real_screen_one_row_a_perturbation(real):
     assert ((rows["status"] == "note") == (rows["q"] > 0.05)).all()
     assert set(rows.loc[rows["status"] == "note", "detail"]) <= {
         "no effect detected (q above 0.05)",
-        "no effect detected, except of its target gene (q above 0.05)",
+        "no effect detected, except on its target gene (q above 0.05)",
     }
     assert rows["reproducibility"].between(0, 1).all()
 
@@ -185,7 +185,7 @@ def test_batches_that_were_not_given(cells):
         (finding,) = said(cells, "batches")
     assert finding == (
         "warning",
-        "batch (a batch): `batch_key` was not given, so differences between their levels count as effects",
+        "`batch_key` was not given, so differences between the levels of batch (a batch) count as effects",
     )
     with pytest.warns(UserWarning, match="differences between the levels of"):
         profiles = spb.pp.profiles(cells)
@@ -234,7 +234,7 @@ def test_leakage(cells):
     )
     half = np.arange(cells.n_obs) % 2 == 0
     cells.obs["both"] = np.where(cells.obs["perturbation"] == "MYC", np.where(half, "val", "test"), "train")
-    assert said(cells, "split", split_key="both") == [("warning", "1 perturbations are in val and in test (MYC)")]
+    assert said(cells, "split", split_key="both") == [("warning", "1 perturbations are in both val and test (MYC)")]
 
 
 def test_genes(make_cells):
@@ -282,7 +282,7 @@ def test_a_perturbation_without_a_cell_that_counts(cells):
     pd.testing.assert_frame_equal(table(profiles), whole)
     found = whole[whole["check"] == "perturbation"].set_index("perturbation")
     assert found.loc["STAT1", ["status", "n_cells", "top_genes"]].tolist() == ["warning", 0, ""]
-    assert found.loc["STAT1", "detail"] == "left out: none of its cells is used"
+    assert found.loc["STAT1", "detail"] == "left out: none of its cells can be used"
     assert found.index.tolist() == ["JAK2", "MYC", "SPI1", "STAT1", "STAT2", "STAT3"]
     assert found["response_share"].sum() == pytest.approx(1)
     assert "1 of 6 perturbations have no usable cell: STAT1" in whole["detail"].tolist()

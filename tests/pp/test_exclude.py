@@ -40,7 +40,7 @@ def test_errors_change_nothing(cells):
     cells.var["all"] = True
     cells.var["score"] = 1.0
     cells.var["gaps"] = [True, None] * (cells.n_vars // 2)
-    with pytest.raises(KeyError, match=r"no var\['stress'\].*annotate_confounders"):
+    with pytest.raises(KeyError, match=r"var has no column 'stress'.*annotate_confounders"):
         spb.pp.exclude_confounders(cells, ["mt", "stress"])
     with pytest.raises(ValueError, match="no gene would be left"):
         spb.pp.exclude_confounders(cells, "all")

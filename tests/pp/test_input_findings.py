@@ -123,7 +123,7 @@ def test_names_in_another_spelling():
     adata = screen()
     adata.var_names = [f"GRCh38_{name}".replace("MT-", "MT.") for name in adata.var_names]
     (detail,) = warnings_of(logged(adata), "genes")
-    assert detail.endswith("have a genome as prefix: GRCh38_MT.CO1 is read as MT-CO1")
+    assert detail.endswith("the prefix of a genome; for example, GRCh38_MT.CO1 is interpreted as MT-CO1")
     assert ("ok", "3 of 3 perturbed genes are measured") in findings(logged(adata), "genes")
 
 
@@ -132,7 +132,7 @@ def test_symbols_of_several_columns():
     adata.var["gene_symbols"] = [*adata.var_names[:-1], "STAT1"]
     adata.var_names = [f"ENSG{i:011d}" for i in range(adata.n_vars)]
     (detail,) = warnings_of(adata, "genes")
-    assert detail == "1 symbols have several columns; the one with the highest expression is used: STAT1"
+    assert detail == "1 symbols have several columns; of these, the column with the highest expression is used: STAT1"
 
 
 def test_ids_without_symbols():

@@ -122,7 +122,7 @@ def test_covariates_by_name(cells):
     one = spb.pp.regimes(profiles, ["regressed"], covariates=["stress"])["regressed"]
     alone = spb.pp.regimes(made_of(cells, covariates=["stress"]), ["regressed"])["regressed"]
     np.testing.assert_allclose(one.X, alone.X)
-    with pytest.raises(ValueError, match=r"have \['stress', 'depth'\], not \['typo'\]"):
+    with pytest.raises(ValueError, match=r"have the covariates \['stress', 'depth'\], but not \['typo'\]"):
         spb.pp.regimes(profiles, covariates=["typo"])
 
 

@@ -107,7 +107,7 @@ def test_profiles_take_some_of_their_covariates(cells, same_profiles):
     spb.pp.regress_mt_ribo(profiles, covariates="depth")
     spb.pp.regress_mt_ribo(cells, covariates="depth")
     same_profiles(profiles, "regressed", spb.pp.profiles(cells, layer="regressed"))
-    with pytest.raises(ValueError, match=r"have \['stress', 'depth'\], not \['other'\].*profiles"):
+    with pytest.raises(ValueError, match=r"have the covariates \['stress', 'depth'\], but not \['other'\].*profiles"):
         spb.pp.regress_mt_ribo(profiles, covariates=["other"])
     with pytest.raises(ValueError, match="have none.*profiles"):
         spb.pp.regress_mt_ribo(spb.pp.profiles(cells), covariates=BOTH)

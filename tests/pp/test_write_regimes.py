@@ -182,7 +182,7 @@ def test_what_is_refused(counts, tmp_path):
 
 def test_not_enough_room(counts, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1e5}))
-    with pytest.raises(ValueError, match=r"'regressed' takes 0\.0 GB, and 0\.0 GB are free"):
+    with pytest.raises(ValueError, match=r"'regressed' needs 0\.0 GB, but only 0\.0 GB are free"):
         spb.pp.write_regimes(
             counts, tmp_path / "out", ["regressed"], batch_key="gem_group", normalize=True, covariates=COVARIATES
         )

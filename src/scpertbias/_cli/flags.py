@@ -75,7 +75,7 @@ def _flag(match: re.Match[str]) -> str:
 
 def _with_value(flag: str, text: str) -> list[str]:
     """Return a flag with its value, repeated for each value of a list."""
-    if text == "…":
+    if text in ("…", "[…]"):
         return [flag]
     try:
         value = ast.literal_eval(text)

@@ -212,7 +212,7 @@ def _command(
     splits = [name for name, values in guess.values.items() if is_split(values)]
     if splits and "split" not in splits:  # which is the default
         words += ["--split-key", splits[0]]
-    # Counts are the better start where both are there: totals are then those of the data.
+    # Counts are preferred if both exist, because their totals are those of the data.
     usable = (*NORMALIZED, LOGGED)
     best = [name for kind in usable for name, (guessed, _) in scales.items() if guessed == kind]
     if best and scales.get("X", ("",))[0] not in usable:

@@ -46,7 +46,7 @@ def find_controls(
     }
     genes = [label for label, word in words.items() if word not in _NEVER_A_GENE and is_gene(label)]
     words = {label: word for label, word in words.items() if label not in genes}
-    # "negative" is what guide assigners call a cell without a guide; alone it may be the control.
+    # Guide assigners use "negative" for cells without a guide; as the only such word, it may be the control.
     negative = [label for label, word in words.items() if word == NEGATIVE]
     if negative and (len(negative) < len(words) or unassigned):
         words = {label: word for label, word in words.items() if word != NEGATIVE}

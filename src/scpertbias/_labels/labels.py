@@ -158,8 +158,8 @@ def _parts_of_targets(table: pd.DataFrame, groupby: str) -> list[str]:
         f"obs[{groupby!r}] seems to contain {' and '.join(kinds)}, not targets: {len(names)} labels belong to {len(shared)} "
         f"target{'s' if len(shared) > 1 else ''} (for example, {some(map(repr, examples), 3)} to {target!r}). They are kept "
         f"separate. spb.pp.split and the audit hold out all labels of a target together; with any other split, training "
-        f"cells can have the same target as test cells. Pool the labels with label_map='targets', or pass this column as "
-        f"guide_key and a column of targets as groupby."
+        f"cells can have the same target as test cells. Pool the labels with label_map='targets', or pass this column with "
+        f"guide_key= and a column of targets with groupby=."
     ]
 
 

@@ -215,7 +215,7 @@ def training_noise(screen: Screen, train: BoolArray, genes: IntArray | None = No
     m = screen.moments
     rows = np.flatnonzero(train & screen.used & (screen.perturbation > 0) & (m.n > 0))
     perturbation, n = screen.perturbation[rows], m.n[rows]
-    # Cells of one perturbation may lie in several rows
+    # The cells of one perturbation can be in several rows
     cells = np.bincount(perturbation, weights=n, minlength=len(screen.names))
     if genes is None:
         total = screen.total_var[rows]

@@ -100,10 +100,10 @@ def fit_grn_linear(
     %(adata)s
     net
         Gene network: a table with ``source``, ``target`` and optional ``weight``. By default
-        :func:`scpertbias.pp.coexpression_net` of the control cells (required for profiles).
+        the result of :func:`scpertbias.pp.coexpression_net` on the control cells. For profiles, ``net`` is required.
     axis
-        Smoothing over ``"genes"`` (output genes, as in the paper), ``"perturbations"`` (perturbed genes; distinguishes
-        unseen perturbations), or ``"both"``.
+        Smoothing over ``"genes"`` (the output genes, as in the paper), ``"perturbations"`` (the perturbed genes), or
+        ``"both"``. With ``"genes"``, all unseen perturbations get the same prediction.
     alpha
         Ridge penalty.
     gamma

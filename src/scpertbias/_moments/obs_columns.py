@@ -100,7 +100,7 @@ def _examined(name: str, code: IntArray, label: IntArray, batch: IntArray) -> Ob
     level, several = _with_controls(levels, label == 0, batch)
     if several:
         return ObsColumn(name, n_levels, TESTED, level)
-    # Only its name tells a batch from what perturbations do, and a batch need not be separable within batches.
+    # Batches and effects of perturbations differ only by the name of the column; batches can be inseparable.
     untested = (level[label > 0] < 0).mean() if (label > 0).any() else 0.0
     if role(name) in BATCHES and untested > UNTESTED:
         return ObsColumn(name, n_levels, INSEPARABLE, level)

@@ -39,7 +39,7 @@ def error_by_n_genes(
     """Plot the median error as a function of the number of genes (ED Fig 8 of the paper).
 
     The dashed line is the mean baseline, the dotted line the noise ceiling (the error of a perfect prediction). Both are
-    computed on the perturbations of the model that predicts most.
+    computed on the perturbations of the model that predicts the most perturbations.
 
     Parameters
     ----------

@@ -232,7 +232,7 @@ def _response_findings(per: pd.DataFrame, *, known: bool) -> list[Finding]:
 
 
 def strongest(shares: pd.Series) -> pd.Index:
-    """Return the labels of the fewest perturbations that account for most of the response, strongest first."""
+    """Return the labels of the fewest perturbations that make up most of the response, strongest first."""
     ordered = shares.dropna().sort_values(ascending=False)
     if ordered.empty:
         return ordered.index

@@ -78,7 +78,7 @@ def cell_table(cells: AnnData, data: Mapping[str, Any]) -> pd.DataFrame:
     if len(batch_names) > 1:
         new[BATCH] = pd.Categorical(np.array([*batch_names, ""], dtype=object)[batch])
     if "cell_type" not in table:
-        new["cell_type"] = pd.Categorical(np.full(len(table), "cells", dtype=object))  # which GEARS asks for
+        new["cell_type"] = pd.Categorical(np.full(len(table), "cells", dtype=object))  # required by GEARS
     for name, values in new.items():
         if name in table and not np.array_equal(table[name].astype(str).to_numpy(str), np.asarray(values).astype(str)):
             table[f"{name}_original"] = table[name]

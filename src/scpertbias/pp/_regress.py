@@ -55,14 +55,15 @@ def regress_mt_ribo(
 
     Parameters
     ----------
-    %(adata)s Profiles need ``covariates=`` at :func:`scpertbias.pp.profiles`.
+    %(adata)s Profiles must be made with ``covariates=``.
     covariates
         Numeric columns of ``obs``, regressed jointly. A column that is constant in the cells of the fit, or a linear
         combination of others, is left out with a warning.
     fit_on
-        ``"control"``, or ``"train"`` (training cells, control included): slopes within perturbations and batches, so
-        that effects are not attributed to a covariate. ``"all"``: all cells with one intercept, as
-        :func:`scanpy.pp.regress_out` (without batches, also cells without a label).
+        Cells for fitting the slopes. ``"control"``: the control cells. ``"train"``: the training cells including the
+        control; slopes are fitted within perturbations and batches, so that effects are not attributed to a covariate.
+        ``"all"``: all cells with one intercept, like :func:`scanpy.pp.regress_out`. Without batches, this includes cells
+        without a label.
     add_intercept
         Whether to keep the mean of each gene, so that values stay on the log-normalized scale.
     %(cells)s

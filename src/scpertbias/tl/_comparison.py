@@ -58,7 +58,7 @@ def _rows(
         first, second = tables[a][metric], tables[b][metric]
         better = first - second if METRICS[metric].higher_is_better else second - first
         known = np.isfinite(better)
-        # Layers are stored as float32: what differs by their rounding does not differ.
+        # Layers are stored in float32; differences of the size of its rounding are 0.
         same = bool(known.any()) and np.allclose(first[known], second[known], rtol=1e-5, atol=1e-6)
         mean = mean_of(np.where(known, 0.0 if same else better, np.nan))
         few = mean.n < MIN_PERTURBATIONS

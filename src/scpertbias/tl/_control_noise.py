@@ -57,7 +57,7 @@ class ControlNoise:
             Weight of each squared error (R).
         """
         terms = {name: (self.derivatives[name], c) for name, c in squares.items()}
-        # The errors themselves hold this noise: the first term has it twice too often.
+        # The errors contain this noise, so the first term includes it twice too often.
         from_errors = self.variance(coefficients) - 2 * noise_of_squares(self.truth, terms, self.shape.a2)
         alone = noise_of_squares(self.truth, terms, self.shape.a2_raised)
         return max(from_errors, 0.0) + alone if np.isfinite(from_errors) else float("nan")

@@ -64,7 +64,7 @@ class Effects:
         size = np.linalg.norm(off, axis=1) * np.linalg.norm(observed_off, axis=1)
         # y_p · y'_p off the axis (P,)
         products = np.einsum("pg,pg->p", off, observed_off)
-        # What is nearly all along the axis has no direction off it but that of rounding, or of one fold's training mean.
+        # Effects almost entirely along the axis have no direction off it, except rounding or the training mean of a fold.
         enough = np.linalg.norm(off, axis=1) > LEAST_OFF * np.linalg.norm(values, axis=1)
         cosine = np.divide(products, size, out=np.full(len(size), np.nan), where=enough & (size > 0))
         return scaled(along, np.where(observed_along > 0, observed_along, 0.0)), cosine

@@ -163,7 +163,7 @@ def recurrence_table(
     for name, table in held_out.predictions.items():
         for by in BY:
             effects = held_out.centered(name) if by == "centered" else table - m.control
-            # What all predictions of a model share is the model's: no chance model is that of its counts.
+            # A common part of all predictions is a property of the model, so there is no null distribution for its counts.
             counts[by][name] = count_top(scale.apply(by, effects), [], bins, k)
     frames = [f for by in BY for f in _frames(screen, by, counts[by], len(held_out.rows), held_out.constant)]
     table = pd.concat(frames, ignore_index=True)

@@ -194,7 +194,7 @@ def _baselines(
         centroid, baseline = _baseline(trained, perturbation[rows])
         means.centroid[rows], means.baseline[rows] = centroid[:, genes], baseline[:, genes]
         noise = training_noise(screen, train, genes)
-        # The baseline is linear in the means, and so in where their noise comes from, which stands in their place.
+        # The baseline is linear in the means, so the sources of their noise can replace the means.
         sources = replace(
             trained, means=np.column_stack([noise.weights, noise.own]), control=np.zeros(of_batches[1] + 1)
         )

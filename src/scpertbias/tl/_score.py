@@ -184,7 +184,7 @@ def mark_held_out(
         others = "train" if record.get("test") is not None else scores.loc[rows, "split"].replace("test", "train")
         scores.loc[rows, "split"] = np.where(scores.loc[rows, "perturbation"].isin(unseen), "test", others)
         n_seen[rows] = _seen_targets(scores[rows], record, screen)
-    # What a model has seen holds noise of its own cells, too
+    # Predictions for seen perturbations also contain the noise of their own cells
     scores.loc[scores["split"] != "test", [*UNSHARED, *DE_METRICS, "inflation"]] = np.nan
     scores.insert(scores.columns.get_loc("split") + 1, "seen_targets", pd.array(n_seen, dtype="Int64"))
     return scores

@@ -156,7 +156,7 @@ def _mean(name: str, values: FloatArray, *, constant: bool, shared: float) -> Es
     if name != "discrimination":
         return mean_of(values, log_bounds if name == "l2_ratio" else linear_bounds, shared=shared)
     mean = mean_share(values)
-    # The mean of any constant prediction is 0.5 whatever the perturbations are: it does not vary.
+    # The mean of any constant prediction is 0.5 for any perturbations, so it does not vary.
     return replace(mean, low=np.nan, high=np.nan) if constant else mean
 
 

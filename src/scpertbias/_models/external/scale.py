@@ -14,16 +14,16 @@ from ..._log import some, warn
 KINDS = ("expression", "delta", "log2fc")
 # Genes in another order correlate at 0 with control, on panels of 300 genes at up to 0.45; models at 0.95 and above.
 SHUFFLED = 0.5
-OF_OBSERVED = 0.6  # a strong response itself correlates less with control: so much of that is asked for
+OF_OBSERVED = 0.6  # strong responses correlate less with control, so the limit is relative to the observed correlation
 EXPRESSION = 0.9  # changes that correlate so with control, and are never negative, are expression
-NEGATIVE = 0.2  # share of negative values in Σ|x|: about half of changes and z-scores, next to nothing of expression
+NEGATIVE = 0.2  # share of negative values in Σ|x|: about half for changes and z-scores, almost 0 for expression
 FOLD = 2.0  # mean and spread over genes, relative to control: of log-normalized expression close to 1
 LARGEST_CHANGE = 30.0  # no log-normalized value is above 14
 EXPLAINED = 0.5  # another scale is one that brings predictions so much closer to the data, in squares
 SOME = 0.1  # rows near to the data at another total, of less than twofold, that a poor model may have
 SAME = 1.25  # totals that differ by less are the same
 TOTALS = (0.02, 1e4)
-OFF = 3.0  # a predicted control farther from that of the data than so many times its noise, and
+OFF = 3.0  # distance of the predicted control from that of the data, in multiples of its noise, and
 MUCH = 0.05  # than this share of the squared effects, is off
 
 

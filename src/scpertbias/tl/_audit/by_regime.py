@@ -30,8 +30,8 @@ OTHER_SEED = f"{FULL}#2"
 class Retrained:
     """The predictions of a model that was trained more than once.
 
-    ``regimes`` holds those of regimes beside ``full``, ``other_seed`` those of another training of ``full``, ``random``
-    those of trainings without random genes, by number.
+    ``regimes`` contains the predictions by regime except ``full``, ``other_seed`` those of a second training in ``full``, and
+    ``random`` those of trainings without random genes, by number.
     """
 
     regimes: dict[str, Arguments] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Retrained:
 
 
 def split_predictions(predictions: Mapping[str, Any]) -> tuple[dict[str, Arguments], dict[str, Retrained]]:
-    """Return by model what :func:`add_predictions` takes for the full model, and what was trained again."""
+    """Return the arguments of :func:`add_predictions` for each full model, and the retrained predictions."""
     external: dict[str, Arguments] = {}
     retrained: dict[str, Retrained] = {}
     for name, value in predictions.items():
@@ -69,7 +69,7 @@ def _is_by_regime(predictions: Any) -> bool:
 
 
 def _check_trainings(name: str, parts: Mapping[str, Any]) -> None:
-    """Refuse unknown regimes, and trainings without their reference."""
+    """Raise an error for unknown regimes, and for trainings without predictions in ``full``."""
     for training in parts:
         match = TRAINING.fullmatch(training)
         if match is None:
@@ -93,7 +93,7 @@ def _check_trainings(name: str, parts: Mapping[str, Any]) -> None:
 def add_retrained(
     mdata: MuData, retrained: Mapping[str, Retrained], plan: RegimePlan
 ) -> dict[str, dict[int, FloatArray]]:
-    """Store what was trained in each regime there, and what another seed gave with the full model.
+    """Store the predictions of each regime in its profiles, and those of the second seed with the full model.
 
     Return by model, and by number, what was predicted without random genes (perturbations × all genes, NaN: removed).
     """
@@ -114,7 +114,7 @@ def add_retrained(
 
 
 def _check_regime(name: str, regime: str, arguments: Arguments, full: AnnData, plan: RegimePlan) -> None:
-    """Refuse a regime that this audit does not have, and predictions for the very genes that it leaves out."""
+    """Raise an error for a regime that this audit does not have, and for predictions of genes that it leaves out."""
     if regime not in plan.genes:
         reason = plan.left_out.get(regime, "it is not in regimes=")
         msg = f"`predictions`: {name}@{regime}: this audit has no regime {regime!r} ({reason})."
@@ -145,7 +145,7 @@ def _named(training: str, work: Callable[[], Any]) -> Any:
 
 
 def _add(adata: AnnData, name: str, regime: str, arguments: Arguments, full: AnnData) -> None:
-    """Add predictions to the profiles of the regime that they are of; they are held out as those of ``full`` are."""
+    """Add predictions to the profiles of their regime, with the held-out perturbations of ``full``."""
     of_full = _store.models(full)[name]
     if arguments.get("test") is None:
         arguments = {**arguments, "test": of_full.get("test")}
@@ -164,7 +164,7 @@ def _add(adata: AnnData, name: str, regime: str, arguments: Arguments, full: Ann
 
 
 def _cross_fitted(arguments: Arguments) -> tuple[bool, Arguments]:
-    """Return whether predictions are cross-fitted, and what :func:`add_predictions` takes of the arguments."""
+    """Return whether predictions are cross-fitted, and the arguments of :func:`add_predictions`."""
     return arguments.get("cross_fitted", False), {k: v for k, v in arguments.items() if k != "cross_fitted"}
 
 
@@ -176,7 +176,7 @@ def _predicted(adata: AnnData, name: str, training: str, arguments: Arguments) -
 
 
 def _without_random(full: AnnData, name: str, number: int, arguments: Arguments, plan: RegimePlan) -> FloatArray:
-    """Return predictions without random genes, which are those that they lack: as many as the widest regime leaves out."""
+    """Return predictions of a random removal, whose missing genes must be as many as the smallest gene regime leaves out."""
     training = f"{RANDOM}_{number}"
     regimes = [regime for regime in WITHOUT_GENES if regime in plan.genes]
     if not regimes:

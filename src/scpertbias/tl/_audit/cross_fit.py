@@ -33,7 +33,7 @@ ALL_PERTURBATIONS = "all"
 
 @dataclass(frozen=True)
 class Variant:
-    """A model as it is fitted: the name of its results, its kind, and its parameters."""
+    """A model to fit: name of its results, kind and parameters."""
 
     name: str
     kind: str
@@ -164,7 +164,7 @@ def _before_any_fit(screen: Screen) -> FloatArray:
 def _fill(
     table: FloatArray, name: str, by_fold: Mapping[str, Arrays | str], rows: Mapping[str, BoolArray]
 ) -> FloatArray:
-    """Fill the rows of each fold with what its fit says of them."""
+    """Fill the rows of each fold with the predictions of its fit."""
     for fold, arrays in by_fold.items():
         if not isinstance(arrays, str):
             table[rows[fold]] = arrays[name]

@@ -94,7 +94,7 @@ def _order_of_results() -> str:
 
 
 class Cache:
-    """A folder with a file for each job that is done.
+    """A folder with one file per finished job.
 
     A file is written under a temporary name and renamed, so that it is complete or absent. A file that cannot be read,
     or with wrong checksums, is ignored. Several processes can share a folder.
@@ -112,7 +112,7 @@ class Cache:
         return digest([FORMAT, version("scpertbias"), list(job.key), job.inputs])
 
     def read(self, file_name: str) -> Arrays | None:
-        """Return the arrays of a job that was done before, or None."""
+        """Return the arrays of a job that was finished before, or None."""
         try:
             path = self._path(file_name)
             with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:

@@ -1,4 +1,4 @@
-"""One training of a model that is not ours: as an object, or as a command, in a folder of its own."""
+"""One training of an external model, an object or a command, in a separate folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LARGEST_SCRIPT = 10e6
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One training of a model: what it is called, on which genes, from which seed."""
+    """One training of a model: its name, regime and seed."""
 
     name: str
     regime: str
@@ -46,7 +46,7 @@ def takes_seed(model: ExternalModel) -> bool:
 
 
 def content(model: ExternalModel) -> Any:
-    """Return what a model is, so that an edited script or class is trained anew."""
+    """Return the content of a model, so that it is trained again after a change of its script or class."""
     if model.command is None:
         try:
             code = inspect.getsource(type(model.model))

@@ -30,7 +30,7 @@ TOO_FEW_GENES = "too few other genes for a random removal of the same size"
 
 
 def random_table(results: AuditResults, settings: AuditSettings, *, confounders: BoolArray) -> pd.DataFrame | None:
-    """Compare the widest gene regime with random removals: one row per model; None without such a regime.
+    """Compare the smallest gene regime with random removals: one row per model; None without such a regime.
 
     ``gain`` is the mean of l2_ratio(full) − l2_ratio(retrained) over the regime's genes, that of a removal the same over
     the genes that neither it nor the regime lacks, on the perturbations that all three predict. Results do not depend
@@ -67,7 +67,7 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
 
 
 def _external_row(results: AuditResults, settings: AuditSettings, removals: Removals, name: str) -> dict[str, object]:
-    """Make the row of a model that was trained elsewhere, without random genes too, on what it has not seen."""
+    """Return the row of an external model with random removals, on perturbations that it has not seen."""
     full, regime = results.screens["full"], removals.regime
     unseen = {r: results.unseen[r].get(name) for r in ("full", regime)}
     before, after = unseen["full"], unseen[regime]

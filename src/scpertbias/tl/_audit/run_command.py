@@ -1,4 +1,4 @@
-"""A command that trains a model: run without a shell, with a time limit, and its last lines where it fails."""
+"""Run a command that trains a model, with a time limit; errors contain the last lines of its output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run_command(
     start = time.monotonic()
     with log.open("wb") as output:
         try:
-            process = subprocess.Popen(  # a shell only where the user asks for one
+            process = subprocess.Popen(  # a shell only on request
                 words,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

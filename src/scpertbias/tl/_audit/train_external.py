@@ -1,4 +1,4 @@
-"""Train models that are not ours, in every regime of an audit: each from a file with the regime's own cells."""
+"""Training of external models in every regime of an audit, from a file with the cells of the regime."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .settings import AuditSettings
 
 @dataclass(frozen=True)
 class Trained:
-    """What the trainings of a model gave: as :func:`add_predictions` takes it, and what failed (training and reason)."""
+    """Results of the trainings of a model, as arguments of :func:`add_predictions`, and failures with reasons."""
 
     full: dict[str, Any]
     retrained: Retrained
@@ -60,7 +60,7 @@ def train_external(
 
 
 class Trainer:
-    """Writes the cells of each training, trains, and checks what comes back."""
+    """Writes the cells of each training, trains the model, and checks its predictions."""
 
     def __init__(
         self,
@@ -200,7 +200,7 @@ class Trainer:
         return {"values": table.to_numpy(np.float64), "names": names, "genes": genes, "kind": np.array(kind)}
 
     def _by_name(self, model: ExternalModel, predictions: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-        """Name the rows as the screen does; changes from a predicted control are taken from it here."""
+        """Return predictions with the names of the screen; with a predicted control, as changes from it."""
         codes: IntArray = match([str(label) for label in predictions.index], self._screen)
         table = predictions[codes >= 0].set_axis([self._screen.names[code] for code in codes[codes >= 0]])
         if model.control == "observed":

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..extras import INSTALL, imports_leave_no_trace
 
-# What scgpt touches while it is imported and the model never uses: module → names.
+# Names that the import of scgpt needs and the model does not use: module → names.
 DEAD: dict[str, dict[str, Any]] = {
     "torchtext": {"__path__": []},
     "torchtext.vocab": {"Vocab": type("Vocab", (), {})},
