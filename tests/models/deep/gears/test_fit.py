@@ -183,7 +183,7 @@ def test_nothing_outside_is_touched(screen, net, tmp_path, monkeypatch):
         ({"attribution": "saliency"}, ValueError, "`attribution` is 'saliency'"),
         ({"device": "tpu9"}, ValueError, "`device` is 'tpu9'"),
         ({"key_added": "a/b"}, ValueError, "key_added"),
-        ({"split_key": "split", "groupby": "nothing"}, KeyError, "no obs"),
+        ({"split_key": "split", "groupby": "nothing"}, KeyError, "obs has no column"),
     ],
 )
 def test_wrong_arguments(screen, net, wrong, error, match):
