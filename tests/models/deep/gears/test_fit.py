@@ -128,7 +128,7 @@ def test_perturbed_genes_outside_the_graph_are_named(screen, net):
     record = adata.uns["scpertbias"]["models"]["gears"]
     outside = sorted({*net["source"]} - {*alone["source"], *alone["target"]})
     assert list(record["not_in_graph"]) == outside
-    assert spb.get.models(adata)["note"].item() == f"perturbed genes outside the graph: {', '.join(outside)}"
+    assert spb.get.models(adata)["note"].item() == f"perturbed genes that are not in the graph: {', '.join(outside)}"
     cannot = {name for name in outside if (adata.obs.loc[adata.obs["perturbation"] == name, "split"] != "train").all()}
     assert set(record["unpredicted"]) == {*cannot, "FEW"}
     predicted = spb.get.predictions(adata, "gears")
