@@ -80,7 +80,7 @@ def test_a_target_that_goes_is_no_longer_measured(make_cells):
 
 
 REASONS = [
-    (RIBO, "no_mt_ribo", "no ribosomal gene is measured, so it equals the regime without mitochondrial genes"),
+    (RIBO, "no_mt_ribo", "no ribosomal gene is measured, so this regime equals the regime without mitochondrial genes"),
     (MT, "no_mt", "no mitochondrial gene is measured"),
     (MT + RIBO, "no_mt_ribo", "no mitochondrial and no ribosomal gene is measured"),
     ([], "regressed", "the profiles have no covariate"),
@@ -172,5 +172,5 @@ def test_the_real_screen_says_what_it_lacks():
     assert list(mdata.mod) == ["full", "no_mt", "regressed"]
     assert mdata["no_mt"].n_vars == 298
     assert left_out(mdata) == {
-        "no_mt_ribo": "no ribosomal gene is measured, so it equals the regime without mitochondrial genes"
+        "no_mt_ribo": "no ribosomal gene is measured, so this regime equals the regime without mitochondrial genes"
     }

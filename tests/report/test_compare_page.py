@@ -100,4 +100,4 @@ def test_an_audit_that_does_not_answer_a_question(small_audit, folder, tmp_path)
     (tmp_path / "bare.json").write_text(json.dumps(contents), encoding="utf-8")
     page = render([folder / "thp1", tmp_path / "bare.json"])
     assert page.count("This audit contains no model.") == 2
-    assert "Models of bare, because this audit contains no model." in page
+    assert "Skills of bare are not compared, because this audit contains no model." in page

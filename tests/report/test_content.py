@@ -240,8 +240,8 @@ def test_the_axis_is_that_of_the_record_and_else_of_the_name():
     rows = [{"model": name, "regime": "full", "kind": "grn_linear", "n_unpredicted": 2} for name in names]
     found = described(pd.DataFrame(rows), {"b": "perturbations"}).set_index("model")
     assert found.loc["a", "unseen"] == "one constant"
-    assert found.loc["b", "unseen"] == "its neighbors in the net"
-    assert found.loc["a_perturbations", "unseen"] == "its neighbors in the net"
+    assert found.loc["b", "unseen"] == "from its neighbors in the net"
+    assert found.loc["a_perturbations", "unseen"] == "from its neighbors in the net"
     assert set(found["n_unpredicted"]) == {2}
 
 

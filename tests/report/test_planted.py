@@ -31,7 +31,7 @@ def test_planted_beside_found():
         ["perturbations with an effect", "2 of 4", "1 detected, 1 not detected"],
         [
             "perturbations that reduce a measured target gene",
-            "2; expression is 20% of that in control",
+            "2; expression reduced to 20% of the control",
             "in 1, the target gene decreases and is among the five strongest genes",
         ],
         ["sum of the squared effects of all perturbations", "10.0", "9.80 (corrected for noise)"],

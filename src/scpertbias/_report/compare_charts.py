@@ -148,7 +148,7 @@ def _pairs(audits: Sequence[ComparedAudit]) -> list[Chart]:
         "choose": "reference",
         "series": [{"field": "difference", "low": "ci_low", "high": "ci_high"}],
         "texts": [{"field": "text", "title": "difference (95% CI)"}, {"field": "size", "title": ""}],
-        "x": {"title": "relative error minus relative error of the reference (left is better)", "refs": [line(0)]},
+        "x": {"title": "relative error minus that of the reference (left is better)", "refs": [line(0)]},
         "choices": [choice],
     }
     tips = [

@@ -77,7 +77,7 @@ def overview(audits: Sequence[ComparedAudit]) -> list[tuple[str, list[str]]]:
         ("genes", [count(audit.provenance["genes"].get("full")) for audit in audits]),
         ("perturbations", [count(len(audit.tables["perturbations"])) for audit in audits]),
         *(
-            (f"… {kind}", [str(n.get(kind, 0)) for n in kinds])
+            (f"perturbations: {kind}", [str(n.get(kind, 0)) for n in kinds])
             for kind in TABLES["perturbations"].pick("kind")[0].values
             if any(n.get(kind, 0) for n in kinds)
         ),
@@ -118,7 +118,7 @@ def forest(audits: Sequence[ComparedAudit]) -> tuple[pd.DataFrame, list[str]]:
                 unmeasured.setdefault(audit.name, []).append(f"{what} ({int(row['n_genes'])})")
             elif not known(row["share"], row["ci_low"], row["ci_high"]):
                 why = row["note"] if isinstance(row["note"], str) and row["note"] else "no interval could be computed"
-                left_out.append(f"The share on {what} of {audit.name}. Reason: {why}.")
+                left_out.append(f"The share of {audit.name} on {what} is not compared. Reason: {why}.")
             else:
                 own.append(_share(audit, axis, row))
         same = len(own) > 1 and np.ptp([row["estimate"] for row in own]) < SAME_SHARE
@@ -126,7 +126,8 @@ def forest(audits: Sequence[ComparedAudit]) -> tuple[pd.DataFrame, list[str]]:
             own = [{**own[0], "audit": ALL}]
         rows += own if len(own) > 1 or same or axis == SYSTEMATIC else []
     left_out += [
-        f"Shares of {name} on gene sets with fewer than {MIN_SET} measured genes (number in parentheses): {listed(sets)}."
+        f"Shares of {name} on these gene sets are not compared, because fewer than {MIN_SET} of their genes are measured (number "
+        f"in parentheses): {listed(sets)}."
         for name, sets in unmeasured.items()
     ]
     left_out += [text for audit in audits for text in _models_left_out(audit)]
@@ -205,13 +206,17 @@ def _models_left_out(audit: ComparedAudit) -> list[str]:
     """Return why models of an audit are not compared."""
     card = audit.card
     if card.empty:
-        return [f"Models of {audit.name}, because this audit contains no model."]
+        return [f"Skills of {audit.name} are not compared, because this audit contains no model."]
     rest = card[~card["model"].isin(assessed(audit)["model"])]
     reasons: dict[str, list[str]] = {}
     for row in rest.to_dict("records"):
-        why = "constant prediction" if row["constant"] else row["note"] or row["verdict"]
+        unlinked = row["kind"] == Standing.UNLINKED
+        why = "constant prediction" if row["constant"] and not unlinked else row["note"] or row["verdict"]
         reasons.setdefault(str(why), []).append(row["model"])
-    return [f"Skills of {listed(models)} in {audit.name}. Reason: {why}." for why, models in reasons.items()]
+    return [
+        f"In {audit.name}, skills of {listed(models)} are not compared. Reason: {why}."
+        for why, models in reasons.items()
+    ]
 
 
 def notes(audits: Sequence[ComparedAudit]) -> dict[str, list[str]]:
@@ -221,7 +226,8 @@ def notes(audits: Sequence[ComparedAudit]) -> dict[str, list[str]]:
         "mean baseline of the same screen, and 1 is its noise ceiling.",
     ]
     left_out = [
-        "Errors and sizes of effects, because they depend on the genes, the cells and the normalization of a screen."
+        "Errors and sizes of effects are not compared, because they depend on the genes, the cells and the normalization of a "
+        "screen."
     ]
     for a, b in combinations(audits, 2):
         if same_screen(a, b):
@@ -230,7 +236,7 @@ def notes(audits: Sequence[ComparedAudit]) -> dict[str, list[str]]:
             names = [set(audit.tables["perturbations"]["perturbation"]) for audit in (a, b)]
             common = len(names[0] & names[1])
             left_out.append(
-                f"Pairs of models of {a.name} and {b.name}, because these audits contain different cells ({common} perturbations in "
+                f"Models of {a.name} and {b.name} are not compared in pairs, because these audits contain different cells ({common} perturbations in "
                 "common). Skills depend on the screen, and not only on the model."
             )
     versions = {audit.provenance["versions"].get("scpertbias") for audit in audits}

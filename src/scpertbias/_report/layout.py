@@ -185,7 +185,7 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     ("labels", columns_of.LABELS, "Meaning of the labels (except labels that are measured genes)", _labels),
     ("perturbations", columns_of.PERTURBATIONS, "All perturbations", _perturbations),
     ("confounding", columns_of.RESPONSE, "Share of the response on each gene set and direction", _response),
-    ("balance", columns_of.BALANCE, "Balance of columns between perturbations and control", _balance),
+    ("balance", columns_of.BALANCE, "Balance of perturbed and control cells in each column", _balance),
     ("summary", columns_of.SUMMARY, "Scores of models on held-out perturbations, trained on all genes", _summary),
     ("specific_skill", columns_of.SPECIFIC_SKILL, "Specific skill of each model", _specific_skill),
     ("specificity", columns_of.SPECIFICITY, "Scores on own and on other perturbations", _specificity),
@@ -223,7 +223,7 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     (
         "random_removals",
         columns_of.RANDOM,
-        "Gain by retraining, compared with the removal of random genes",
+        "Gain by retraining, compared with gains without random genes",
         lambda tables: tables["random_removals"],
     ),
     (

@@ -57,7 +57,7 @@ def _knockdown(truth: Mapping[str, Any], used: pd.DataFrame, without: np.ndarray
     return [
         (
             "perturbations that reduce a measured target gene",
-            f"{count(own.sum())}; expression is {percent(left)} of that in control",
+            f"{count(own.sum())}; expression reduced to {percent(left)} of the control",
             f"in {count((own & np.array(falls)).sum())}, the target gene decreases and is among the five strongest genes",
         )
     ]

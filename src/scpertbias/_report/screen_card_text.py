@@ -7,8 +7,11 @@ from typing import Any
 
 from .._keys import REGRESSED
 from .numbers import count, known, p_value, percent, percent_interval
+from .wording.terms import axis_name
 
 HALLMARK = "HALLMARK_"
+UNDETECTED = ("not detected", "target gene only", "too few cells")
+"""Categories without a detected effect apart from that on the target gene."""
 SHOWN = 12
 """Names of perturbations that a table lists."""
 
@@ -41,7 +44,7 @@ def as_markdown(card: Mapping[str, Any]) -> str:
 def _size(card: Mapping[str, Any]) -> str:
     """Say how large the screen is."""
     screen = card["screen"]
-    detected = sum(n for kind, n in card["perturbations"].items() if kind not in ("not detected", "too few cells"))
+    detected = sum(n for kind, n in card["perturbations"].items() if kind not in UNDETECTED)
     batches = f"{count(screen['n_batches'])} {'batch' if screen['n_batches'] == 1 else 'batches'}"
     return (
         f"{count(screen['n_cells'])} cells ({count(screen['n_left_out'])} left out), {count(screen['n_genes'])} genes, "
@@ -53,7 +56,7 @@ def _gene_sets(card: Mapping[str, Any]) -> list[str]:
     """Return the shares of gene sets; of the many Hallmark sets those beyond their null."""
     rows = [
         (
-            row["axis"],
+            axis_name(row["axis"]),
             count(row["n_genes"]),
             count(row["n_target"]),
             _share(row),
@@ -67,9 +70,19 @@ def _gene_sets(card: Mapping[str, Any]) -> list[str]:
     return [
         "The response is the sum of the squared effects of all perturbations, corrected for noise. The table lists the share of "
         "the response on each gene set (95% CI), and the share on random genes of similar expression. Hallmark sets are listed "
-        "only if their share is larger than that of random genes; datacard.json lists all sets.",
+        "only if their share is significantly larger than that of random genes; datacard.json lists all sets.",
         "",
-        *_table(("set", "genes", "perturbed genes", "share of the response (95% CI)", "random genes", "p"), rows),
+        *_table(
+            (
+                "set",
+                "genes",
+                "perturbations that target the set",
+                "share of the response (95% CI)",
+                "random genes",
+                "p",
+            ),
+            rows,
+        ),
         *(f"\nOne axis that perturbations share accounts for {axis} of the response." for axis in axes),
     ]
 
@@ -96,7 +109,7 @@ def _balance(card: Mapping[str, Any]) -> list[str]:
         (row["column"], count(row["n_levels"] or None), percent(row["share"]), p_value(row["p"]), row["status"])
         for row in card["balance"]
     ]
-    about = "The share of the response that unequal proportions of the levels of a column account for."
+    about = "The table lists the share of the response that is due to unequal proportions of the levels of a column."
     return [about, "", *_table(("column", "levels", "share of the response", "p", "status"), rows)]
 
 

@@ -112,7 +112,7 @@ def regimes_left_out(data: MuData) -> pd.DataFrame:
     >>> import scpertbias as spb
     >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("mean",))
     >>> spb.get.regimes_left_out(mdata).set_index("regime").loc["no_mt_ribo", "reason"]
-    'no ribosomal gene is measured, so it equals the regime without mitochondrial genes'
+    'no ribosomal gene is measured, so this regime equals the regime without mitochondrial genes'
     """
     return _tables.read(data, "regimes_left_out")
 

@@ -151,7 +151,7 @@ def _why_no_genes(name: str, keep: BoolArray, earlier: Mapping[str, BoolArray]) 
         return "no other genes are measured"
     equal_to = [other for other, genes in earlier.items() if other in WITHOUT_GENES and genes.sum() == keep.sum()]
     which = "mitochondrial genes" if "no_mt" in equal_to else "mitochondrial and ribosomal genes"
-    return f"no ribosomal gene is measured, so it equals the regime without {which}" if equal_to else ""
+    return f"no ribosomal gene is measured, so this regime equals the regime without {which}" if equal_to else ""
 
 
 def _regressed(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -> AnnData:

@@ -138,7 +138,7 @@ def test_verdict_is_of_the_widest_regime_and_of_random_genes(tables, rows, rando
         (retrained(gain=2e-8, low=1e-8, high=3e-8), "the relative error of x changes by less than 0.0005 (n = 100)."),
         (
             retrained(gain=0.02, low=0.01, high=0.03, n=9),
-            "there is no verdict on x, because fewer than 10 perturbations are held out, or no interval could be computed.",
+            "no verdict is possible for x, because fewer than 10 perturbations are held out, or no interval could be computed.",
         ),
         (
             retrained(gain=0.02, low=0.01, high=0.03, n=49),
@@ -146,7 +146,7 @@ def test_verdict_is_of_the_widest_regime_and_of_random_genes(tables, rows, rando
         ),
         (
             retrained(low=NAN, high=NAN, n=0),
-            "there is no verdict on x, because fewer than 10 perturbations are held out, or no interval could be computed.",
+            "no verdict is possible for x, because fewer than 10 perturbations are held out, or no interval could be computed.",
         ),
     ],
 )

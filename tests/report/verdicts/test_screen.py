@@ -105,12 +105,15 @@ def at(shift=0, *, proposed=False, p=0.001, model="observed", block="all"):
 @pytest.mark.parametrize(
     ("rows", "start"),
     [
-        ([at(-1), at(0, proposed=True)], "Gene names seem to match their values. On average, a target gene changes"),
+        (
+            [at(-1), at(0, proposed=True)],
+            "Gene names seem to match the expression values. On average, a target gene changes",
+        ),
         ([at(-1), at(0)], "Gene names seem"),
         ([at(-1, proposed=True), at(0)], None),
         (
             [at(0, p=NAN, proposed=None)],
-            "The match between gene names and values was not tested. This test needs at least 10 perturbations",
+            "The match between gene names and expression values was not tested. This test needs at least 10 perturbations",
         ),
     ],
 )

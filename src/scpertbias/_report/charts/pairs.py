@@ -34,7 +34,7 @@ def comparison(d: Drawing) -> list[Chart]:
         "color": "model",
         "series": [{"field": "difference", "low": "ci_low", "high": "ci_high"}],
         "texts": [{"field": "text", "title": "difference (95% CI)"}, {"field": "n_text", "title": "n"}],
-        "x": {"title": "relative error minus relative error of the reference (left is better)", "refs": [line(0)]},
+        "x": {"title": "relative error minus that of the reference (left is better)", "refs": [line(0)]},
         "choices": [{"name": "reference", "title": "Reference", "of": models, "first": first}],
     }
     tips = [

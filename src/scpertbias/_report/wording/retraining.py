@@ -79,7 +79,7 @@ def _of_change(change: str, f: Facts) -> str:
     """Return how much the relative error of some models changes, all of them in the same way."""
     if change == "none":
         why = f"fewer than {f['min_n']} perturbations are held out, or no interval could be computed"
-        return f"there is no verdict on {listed(f['model'])}, because {why}"
+        return f"no verdict is possible for {listed(f['model'])}, because {why}"
     if change == "same":
         n = listed([str(n) for n in sorted(set(f["n"]))])
         models, ending = one_or_these(f, listed(f["model"]))

@@ -69,7 +69,7 @@ def _labels_shifted(f: Facts) -> str:
         for r in rows_of(f, "first", "last", "shift", "q")
     ]
     return (
-        "Values and gene names do not seem to match. Values seem to be shifted by this number of columns: "
+        "Expression values and gene names do not seem to match. Values seem to be shifted by this number of columns: "
         f"{'; '.join(places)}. Check the order of genes in the input"
     )
 
@@ -87,12 +87,12 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "few_perturbations_respond": _few_perturbations_respond,
     "response_of_target_genes": _response_of_target_genes,
     "alignment_untested": lambda f: (
-        "The match between gene names and values was not tested. This test needs at least "
+        "The match between gene names and expression values was not tested. This test needs at least "
         f"{f['min_targets']} perturbations with a measured target gene"
     ),
-    "alignment_in_place": lambda f: _alignment("Gene names seem to match their values", f),
+    "alignment_in_place": lambda f: _alignment("Gene names seem to match the expression values", f),
     "alignment_inconclusive": lambda f: _alignment(
-        "The match between gene names and values could not be checked, because target genes do not respond more than other "
+        "The match between gene names and expression values could not be checked, because target genes do not respond more than other "
         "genes do",
         f,
     ),

@@ -78,7 +78,7 @@ def _sets(f: Facts) -> tuple[str, str, str]:
 
 def _program(f: Facts) -> tuple[str, str, str]:
     name = set_name(f["axis"]).removeprefix("Hallmark ")
-    return "", _with_random(f"The program {name} accounts", f), KEEP
+    return "", _with_random(f"The program “{name}” accounts", f), KEEP
 
 
 def _with_random(accounts: str, f: Facts) -> str:
@@ -279,7 +279,7 @@ SHORT_CAUTIONS: dict[str, Callable[[Facts], str]] = {
     "few_genes": lambda f: f"only {f['n_genes']} genes",
     "column_adopted": lambda f: f"the audit uses {f['column']} as batch",
     "cannot_be_separated": lambda f: f"effects cannot be separated from {f['column']}",
-    "labels_shifted": lambda f: "values and gene names do not seem to match",
+    "labels_shifted": lambda f: "expression values and gene names do not seem to match",
     "above_ceiling": lambda f: f"{f['model']} scores above the noise ceiling",
     "at_ceiling": lambda f: f"{f['model']} scores at the noise ceiling",
 }
