@@ -50,7 +50,7 @@ def test_raw_counts(adata, make):
     assert logged.dtype == np.float32
     np.testing.assert_allclose(logged, own.X, rtol=1e-6)
     assert "normalized automatically" in ready.notes[1]
-    assert ready.notes[0] == "pct_counts_mt, pct_counts_ribo were computed from the counts"
+    assert ready.notes[0] == "pct_counts_mt, pct_counts_ribo were computed from the raw counts"
     mt = raw.var_names.str.startswith("MT-")
     share = 100 * np.asarray(counts[:, mt].sum(axis=1)).ravel() / total
     control = (raw.obs["perturbation"] == "non-targeting").to_numpy()
