@@ -68,7 +68,13 @@ def expected_de(people: Population, predicted: Callable[[Array], Array]) -> dict
 
 
 @lru_cache(maxsize=4)
-def expected_of_fixed(people: Population, effects: Callable[[Array], Array]) -> dict[str, float]:
-    """Return those of means that are the same in every screen: the true control, and some function of the true effects."""
+def expected_of_means(people: Population, effects: Callable[[Array], Array]) -> dict[str, float]:
+    """Return those of some function of the true effects, given as means: the true control and these effects."""
     fixed = people.control + effects(people.effects)
     return expected_de(people, lambda c_b: fixed)
+
+
+@lru_cache(maxsize=1)
+def expected_of_truth(people: Population) -> dict[str, float]:
+    """Return those of the true effects, given as changes: what ceilings are of."""
+    return expected_de(people, lambda c_b: people.control_weights @ c_b + people.effects)

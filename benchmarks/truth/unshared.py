@@ -18,7 +18,7 @@ import scpertbias as spb
 from benchmarks import screens
 from scpertbias._core.de import DE_SCORES
 
-from .de import expected_de, expected_of_fixed
+from .de import expected_de, expected_of_means, expected_of_truth
 from .population import SETTINGS, Array, Population, batch_means, codes, population
 from .records import Aim, Claim, Condition, Values
 from .scores import N_TRAIN, predicted_effects
@@ -169,8 +169,8 @@ def expected_de_scores(
     """Return those of differential expression, with skills; see :func:`expected_scores`."""
     in_mean = people.control_weights - people.weights[train].mean(axis=0)
     models = {
-        "truth": expected_of_fixed(people, np.asarray),
-        MODEL: expected_of_fixed(people, predicted_effects),
+        "truth": expected_of_truth(people),
+        MODEL: expected_of_means(people, predicted_effects),
         "mean": expected_de(people, lambda c_b: mean + in_mean @ (c_b - by_batch)),
     }
     scores = {(model, name): value for model, of in models.items() for name, value in of.items()}

@@ -82,7 +82,7 @@ def test_expected_scores_of_differential_expression_are_those_of_a_screen():
     spb.tl.add_predictions(profiles, table, key_added="model", test=names[: N - 10], fitted_on="other")
     spb.tl.score(profiles, n_top_genes=adata.n_vars)
     found = spb.get.summary(profiles, subset="all").set_index("metric")["estimate"]
-    for name, expected in de.expected_of_fixed(people, scores.predicted_effects).items():
+    for name, expected in de.expected_of_means(people, scores.predicted_effects).items():
         assert found[name] == pytest.approx(expected, abs=0.05), name
 
 

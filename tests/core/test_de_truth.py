@@ -79,7 +79,7 @@ def test_the_truth_has_the_size_without_noise_and_its_repeats_the_errors_of_what
     size = (truth.truth**2).sum(axis=1)
     np.testing.assert_allclose(size, (change**2).sum(axis=1) - moments.noise[ROWS].sum(axis=1))
     left, order = np.empty(60), np.argsort(moments.noise[ROWS].sum(axis=0), kind="stable")
-    for genes in np.array_split(order, 6):
+    for genes in np.array_split(order, 2):
         left[genes] = 1 - moments.noise[np.ix_(ROWS, genes)].sum() / (change[:, genes] ** 2).sum()
     shrunk = change * np.sqrt(np.maximum(left, 0))
     np.testing.assert_allclose(truth.truth, shrunk * (np.sqrt(size) / np.linalg.norm(shrunk, axis=1))[:, None])

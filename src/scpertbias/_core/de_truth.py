@@ -14,7 +14,7 @@ from scpertbias._core.noise import half_differences
 from scpertbias._core.ranking import N_BINS, expression_bins
 from scpertbias._core.z_scores import z_errors
 
-MIN_GENES = 10
+MIN_GENES = 30
 """Genes of equal noise, at least."""
 ORDERS = ((0, 1), (1, 0))
 """Halves of the control that predicted and observed changes are against."""
