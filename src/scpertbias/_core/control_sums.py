@@ -9,6 +9,7 @@ import numpy as np
 from scpertbias._core.accumulators import GroupSums
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.cell_columns import DEPTH, Levels, Quality
+from scpertbias._core.pooling import pool
 from scpertbias._core.row_moments import group_means, sum_by
 
 MOST_GROUPS = 256
@@ -106,18 +107,15 @@ class ControlSums:
         code, sums = self.codes[self.code_of[column]], self.sums[self.code_of[column]]
         to = np.full(len(sums.n), -1, dtype=np.int64)
         to[code[code >= 0]] = level[code >= 0]
-        n = sum_by(sums.n, to, n_levels)
-        mean = sum_by(sums.mean, to, n_levels, weights=sums.n) / n[:, None]
-        here = np.flatnonzero(to >= 0)
-        away = sums.n[here, None] * (sums.mean[here] - mean[to[here]]) ** 2 + sums.m2[here]
+        (pooled,) = pool(sums, [(to, n_levels)])
         by_row = counts.reshape(n_rows, n_levels).astype(np.float64)
         return Levels(
             column=np.full(n_levels, column),
             batch=batch,
             counts=by_row,
             n_control=by_row[reference],
-            mean=mean,
-            var=sum_by(away, to[here], n_levels) / (n - 1)[:, None],
+            mean=pooled.mean,
+            var=pooled.var,
         )
 
     def quality(self, row: IntArray, n_rows: int, reference: int) -> Quality | None:

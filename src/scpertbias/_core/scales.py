@@ -86,18 +86,21 @@ class RowScales:
         if not len(rows):
             return
         self.rest = max(self.rest, float(rows.max()))
+        filled = rows > 0
         new = np.diff(rows, axis=1, prepend=0.0) > 0
         # What was rounded to a few digits lies on a grid of its own.
         unknown &= scaled | ~np.all(np.abs(rows * ROUNDED - np.round(rows * ROUNDED)) < 1e-3, axis=1)
         for name, inverse in INVERSES.items():
+            linear = np.zeros_like(rows)
             with np.errstate(over="ignore", invalid="ignore"):
-                linear = inverse(rows)
+                linear[filled] = inverse(rows[filled])  # all inverses of 0 are 0
             if not np.isfinite(linear).all():
                 continue
-            multiples, units = _are_multiples(linear, new)
-            self._count(name, multiples & unknown)
-            self.unit += int((units & unknown).sum()) if name == LN else 0
-            unknown = unknown & ~multiples  # where values are small, every scale is nearly linear
+            if unknown.any():
+                multiples, units = _are_multiples(linear, new)
+                self._count(name, multiples & unknown)
+                self.unit += int((units & unknown).sum()) if name == LN else 0
+                unknown = unknown & ~multiples  # where values are small, every scale is nearly linear
             if whole_cells:
                 total = linear.sum(axis=1)
                 if (linear.max(axis=1) > PEAK * total).any():
