@@ -111,9 +111,11 @@ class Scale:
         self._begun: Future[tuple[float, float]] | None = None
 
     def begin(self, x: Any) -> None:
-        """Begin to look at values in memory, beside what is done before they are added: all at once, at the next call."""
+        """Refuse what has no value, and begin to look at values that are in memory: all of them are added at once, later."""
+        if 0 in x.shape:
+            self.finish()
         values = x.data if sparse.issparse(x) else x
-        if values.size:
+        if isinstance(values, np.ndarray) and values.size:
             pool = ThreadPoolExecutor(1)
             # Whole reductions: after each part the thread would wait for the interpreter.
             self._begun = pool.submit(lambda: (float(values.min()), float(values.max())))

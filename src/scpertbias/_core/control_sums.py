@@ -122,16 +122,16 @@ class ControlSums:
         """Return the measures by row, and the slopes of the genes on them."""
         if not self.names:
             return None
-        by_control = np.where(row == reference, self.batch, -1)
+        control = np.flatnonzero(row == reference)
         mean, var = _mean_var(self.values, row, n_rows)
-        control_mean, control_var = _mean_var(self.values, by_control, self.n_batches)
+        control_mean, control_var = _mean_var(self.values[control], self.batch[control], self.n_batches)
         return Quality(self.names, mean, var, control_mean, control_var, self._slopes())
 
     def _slopes(self) -> FloatArray:
         """Slopes within halves and batches (2, k, G), NaN where a measure does not vary in a half."""
-        known = np.isfinite(self.values).all(axis=1)
         n_groups = 2 * self.n_batches
-        member = np.flatnonzero((self.half >= 0) & known)
+        member = np.flatnonzero(self.half >= 0)
+        member = member[np.isfinite(self.values[member]).all(axis=1)]
         at, values = self.half[member] * self.n_batches + self.batch[member], self.values[member]
         middle = np.nan_to_num(group_means(values, at, n_groups))
         spread = sum_by((values - middle[at]) ** 2, at, n_groups).reshape(2, self.n_batches, -1).sum(axis=1)

@@ -14,7 +14,6 @@ from .. import _genes, _keys, _validate
 from .._columns import WORDS, likely_batches, say_likely
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.cell_columns import DEPTH, MT_PERCENT
-from .._core.chunks import is_lazy
 from .._core.control_sums import ControlSums, log_depth
 from .._core.halves import assign_halves
 from .._core.row_moments import MomentAccumulator
@@ -44,10 +43,7 @@ def read(
     """Take the moments of the cells, of all or some genes, in one pass."""
     x, check = values.values_of(adata, layer, normalize)
     adata, x, genes, others = values.only_genes(adata, x, genes)
-    if 0 in x.shape:
-        check.finish()
-    if not is_lazy(x):
-        check.begin(x)
+    check.begin(x)
     labels, symbols, symbols_key = _checked_labels(adata, data)
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
     split = splits(adata, data["split_key"], labels)
