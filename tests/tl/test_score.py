@@ -164,7 +164,7 @@ def test_copy_and_chosen_models(profiles):
 
 
 def test_missing_models_are_listed(profiles, cells):
-    with pytest.raises(KeyError, match="'nobody'.*are not stored; there are .*'bilinear'"):
+    with pytest.raises(KeyError, match="'nobody'.*are not stored; choose from .*'bilinear'"):
         spb.tl.score(profiles, "nobody")
     with pytest.raises(KeyError, match="No model is stored"):
         spb.tl.score(cells)

@@ -109,7 +109,7 @@ def test_notes_on_control_noise_and_on_constant_models():
     scores = frame("a", n=60, better=0.1).assign(control_noise=0.3, inflation=0.08)
     got = look(summarize(scores, shape=shape(), constant=["a"]), "a")["note"]
     assert "control noise 0.30 > 0.1" in got["pearson_delta"]
-    assert "inflation 0.08 > 0.05: read pearson_delta_unshared" in got["pearson_delta"]
+    assert "inflation 0.08 > 0.05: use pearson_delta_unshared" in got["pearson_delta"]
     assert got["l2"] == got["pearson_delta_unshared"] == ""
     assert got["pearson_delta_perturbed"].startswith("one prediction for all unseen perturbations")
     assert got["discrimination"] == "one prediction for all unseen perturbations"

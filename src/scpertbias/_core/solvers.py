@@ -17,7 +17,7 @@ Counts = FloatArray | IntArray
 
 
 _LARGE = 200  # from this size on, a few leading eigenvectors are found faster by Lanczos than by a full solver
-_SINGULAR = "alpha is too small: without a penalty the equations have no unique solution; use alpha > 0, such as 0.1"
+_SINGULAR = "`alpha` is too small: without a penalty the equations have no unique solution. Use alpha > 0, such as 0.1"
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def two_stage(
     """
     means, cells = _prepare(means, n_cells, alpha, gamma)
     if n_components < 1:
-        msg = f"n_components must be at least 1, found {n_components}"
+        msg = f"`n_components` is {n_components}; it must be at least 1"
         raise ValueError(msg)
     trained = cells > 0
     center = means[trained].mean(axis=0)
@@ -228,11 +228,11 @@ def _prepare(means: FloatArray, n_cells: Counts, alpha: float, gamma: float) -> 
     """Means (zero where there are no cells, row-major) and counts in float64."""
     for name, value in (("alpha", alpha), ("gamma", gamma)):
         if not value >= 0:
-            msg = f"{name} must be 0 or more, found {value}"
+            msg = f"`{name}` is {value}; it must be 0 or more"
             raise ValueError(msg)
     cells = np.asarray(n_cells, dtype=np.float64)
     if not (cells > 0).any():
-        msg = "n_cells holds no level with training cells: at least one is needed"
+        msg = "`n_cells` has no group with training cells; at least one is needed"
         raise ValueError(msg)
     return np.ascontiguousarray(np.where((cells > 0)[:, None], means, 0.0), dtype=np.float64), cells
 

@@ -1,4 +1,4 @@
-"""Moments with the words that go with them."""
+"""Moments with their names and settings."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ class Screen:
 
     @cached_property
     def noise_shape(self) -> NoiseShape:
-        """How the sampling noise is spread over genes; all splits of a perturbation are taken together."""
+        """Distribution of sampling noise over genes; all splits of a perturbation are combined."""
         merged = self.merged
         return noise_shape(merged.moments, counted_rows(merged.moments, merged.used))
 
     @cached_property
     def detection(self) -> Detection:
-        """Detection for each perturbation, in the order of ``names``; all its splits are taken together."""
+        """Detection for each perturbation, in the order of ``names``; its splits are combined."""
         merged, column = self.merged, self.column_of()
         targets = [np.array([column[g] for g in genes if g in column], dtype=np.int64) for genes in self.targets]
         return detect(merged.moments, merged.used, targets, self.noise_shape)

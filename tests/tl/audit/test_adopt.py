@@ -49,7 +49,7 @@ def test_a_confounded_column_is_adopted(nested):
 
 
 def test_none_switches_it_off(nested):
-    with pytest.warns(UserWarning, match="may change the control"):
+    with pytest.warns(UserWarning, match="differences between the levels of"):
         mdata = audited(nested, batch_key=None)
     assert balance_of(mdata, column="batch")["status"].item() == "confounded"
     assert list(mdata.uns["scpertbias"]["audit"]["adopted_columns"]) == []

@@ -136,5 +136,5 @@ def test_an_error_lists_the_columns_of_the_caller_only(adata):
     counts = adata.copy()
     counts.X = counts.layers["counts"]
     counts.obs = counts.obs[["perturbation"]]
-    with pytest.raises(KeyError, match=r"no obs\['batch'\]. obs holds \['perturbation'\]\."):
+    with pytest.raises(KeyError, match=r"obs has no column 'batch'. Its columns are \['perturbation'\]\."):
         run(counts, batch_key="batch", normalize=True)

@@ -90,7 +90,7 @@ def test_names_of_pytorchs_own_attention_load_too(folder, published):
 def test_a_missing_file_is_named(folder, name):
     path = folder()
     (path / name).unlink()
-    with pytest.raises(ValueError, match=f"holds no {name}"):
+    with pytest.raises(ValueError, match=f"contains no {name}"):
         read(path)
 
 
