@@ -141,7 +141,7 @@ def test_code_and_caption_are_copied(page):
     figure = drawing(page, "map")
     for what, part in (
         ("Copy code", "spb.pl.map(mdata)"),
-        ("Copy caption", "Skill and specific skill of every model. "),
+        ("Copy caption", "Skill and specific skill. "),
     ):
         figure.locator(".menu summary").click()
         figure.get_by_role("button", name=what).click()

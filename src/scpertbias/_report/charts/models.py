@@ -43,11 +43,11 @@ def skill_map(d: Drawing) -> list[Chart]:
     varying = drawn[~drawn["constant"].astype(bool)]
     rows = pd.concat([varying[PLACES], _constants(d, drawn)], ignore_index=True)
     missing = card.loc[~card["model"].isin(drawn["model"]), "model"].tolist()
-    note = f"Models without an estimate are not drawn ({', '.join(missing)})." if missing else ""
+    note = f"Not drawn, because there is no estimate: {', '.join(missing)}." if missing else ""
     lined = rows[["ci_low", "specific_ci_low"]].notna().any(axis=None)
     reading = [
         "Lines are 95% intervals." if lined else "",
-        f"Constant predictions have a specific skill of 0.{d.baseline_note}",
+        f"Constant predictions have specific skill 0.{d.baseline_note}",
         note,
     ]
     low = min(0.0, float(np.nanmin([rows["ci_low"].min(), -0.25])))
@@ -83,7 +83,7 @@ def skill_map(d: Drawing) -> list[Chart]:
             "map",
             "hero",
             "scatter",
-            "Skill and specific skill of every model",
+            "Skill and specific skill",
             " ".join(filter(None, reading)),
             "spb.pl.map(mdata)",
             rows,

@@ -63,8 +63,13 @@ def _some_detected(f: Facts) -> tuple[str, str, str]:
 
 
 def _axis(f: Facts) -> tuple[str, str, str]:
-    mainly = f"mainly from {_some(f['carriers'])} ({len(f['carriers'])} of {f['n']} perturbations)"
-    return "", f"One axis, {mainly}, accounts for {_share(f)} of the response.", "Judge models by specific skill."
+    of = (
+        f"({len(f['carriers'])} of {f['n']} perturbations)"
+        if len(f["carriers"]) <= MOST_NAMED
+        else f"of {f['n']} perturbations"
+    )
+    text = f"One axis, mainly from {_some(f['carriers'])} {of}, accounts for {_share(f)} of the response."
+    return "", text, "Judge models by specific skill."
 
 
 def _sets(f: Facts) -> tuple[str, str, str]:
@@ -201,17 +206,17 @@ WORDS: dict[tuple[str, str], Words] = {
     ("models", "too_few_held_out"): lambda f: ("", "Too few held-out perturbations for an interval.", HOLD_OUT),
     ("models", "no_response"): lambda f: ("", "The sum of all effects does not exceed noise.", ADD),
     ("models", "perturbation_specific"): lambda f: _specific(
-        "This model predicts specific effects better than the mean baseline",
+        "It predicts specific effects better than the mean baseline",
         "Validate the predictions that you need.",
         f,
     ),
     ("models", "specific_not_better"): lambda f: _specific(
-        "This model predicts specific effects, but whole effects not better than the mean baseline",
+        "It predicts specific effects, but whole effects not better than the mean baseline",
         "Check the shared part of its predictions.",
         f,
     ),
     ("models", "right_direction"): lambda f: _specific(
-        "This model predicts the direction of specific effects, but not their size", "Use ranks, not sizes.", f
+        "It predicts the direction of specific effects, but not their size", "Use ranks, not sizes.", f
     ),
     ("models", "better_along_axis"): lambda f: _better(
         "but only along the shared axis", "Use it for the shared effect only.", f
@@ -224,7 +229,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ),
     ("models", "all_constant"): lambda f: (
         "",
-        "Each assessed model predicts a single profile for all unseen perturbations.",
+        "Each assessed model predicts one profile for all unseen perturbations.",
         DISTINGUISH,
     ),
     ("retraining", "only_baseline"): lambda f: ("", "Only the mean baseline was fitted.", ADD_MODELS),
