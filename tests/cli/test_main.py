@@ -84,7 +84,7 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
     assert "1 of 7 perturbations are left out, because they have fewer than 20 cells: rare" in details
     assert "3 mitochondrial" in details
     assert "1 of 7 perturbations are combinations" in details
-    for text in ("7 cells left out: no label", "under 20 cells and are left out: rare", "normalized on the fly"):
+    for text in ("7 cells left out: no label", "fewer than 20 cells: rare", "normalized automatically"):
         assert text in page
     names = {r["perturbation"] for r in found["tables"]["check"]}
     assert {"JAK2+STAT1", "<b>GENE8</b>", "rare"} <= names
@@ -96,7 +96,7 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
     assert len(made["sha256"]) == 64
     assert made["parameters"]["normalize"] is True
     assert made["parameters"]["batch_key"] == ["gem_group"]
-    assert any("normalized on the fly" in note for note in found["notes"])
+    assert any("normalized automatically" in note for note in found["notes"])
     verdicts = [line for one in found["answer"] for line in (one["question"], f"  {one['text']}")]
     assert out.splitlines() == [*verdicts, *(f"  {Path('out') / name}" for name in PRINTED)]
     lines = _answer_lines(_compat.read_h5mu(str(tmp_path / "out" / "audit.h5mu")), verbose=True)

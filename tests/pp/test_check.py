@@ -285,7 +285,7 @@ def test_a_perturbation_without_a_cell_that_counts(cells):
     assert found.loc["STAT1", "detail"] == "left out: none of its cells can be used"
     assert found.index.tolist() == ["JAK2", "MYC", "SPI1", "STAT1", "STAT2", "STAT3"]
     assert found["response_share"].sum() == pytest.approx(1)
-    assert "1 of 6 perturbations have no usable cell: STAT1" in whole["detail"].tolist()
+    assert "1 of 6 perturbations have no usable cells: STAT1" in whole["detail"].tolist()
     (response, *_) = whole.loc[whole["check"] == "response", "detail"]
     assert " of 5 perturbations have a detected effect" in response
 

@@ -42,7 +42,7 @@ def test_errors_change_nothing(cells):
     cells.var["gaps"] = [True, None] * (cells.n_vars // 2)
     with pytest.raises(KeyError, match=r"var has no column 'stress'.*annotate_confounders"):
         spb.pp.exclude_confounders(cells, ["mt", "stress"])
-    with pytest.raises(ValueError, match="no gene would be left"):
+    with pytest.raises(ValueError, match="no gene would remain"):
         spb.pp.exclude_confounders(cells, "all")
     for name in ("score", "gaps"):
         with pytest.raises(TypeError, match=f"var\\['{name}'\\].*boolean"):

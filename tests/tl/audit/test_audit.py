@@ -206,7 +206,7 @@ def test_raw_counts(cells, sizes):
     b = run(logged, models=("ridge", "grn_linear"))
     for table in ("scores", "summary", "retraining"):
         pd.testing.assert_frame_equal(getattr(spb.get, table)(a), getattr(spb.get, table)(b), rtol=1e-6, atol=1e-6)
-    assert "normalized on the fly" in a.uns["scpertbias"]["audit"]["notes"][-1]
+    assert "normalized automatically" in a.uns["scpertbias"]["audit"]["notes"][-1]
 
 
 def test_many_genes(cells, monkeypatch):

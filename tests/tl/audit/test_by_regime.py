@@ -146,7 +146,7 @@ def test_predictions_of_genes_left_out_are_no_retraining(cells, tables):
     ("trainings", "message"),
     [
         ({"no_mt": 0}, r"'mine' has \['no_mt'\], but not 'full'"),
-        ({"full": 0, "no_mitoo": 0}, r"mine@no_mitoo is not known.*Did you mean 'no_mt'\?"),
+        ({"full": 0, "no_mitoo": 0}, r"mine@no_mitoo is unknown.*Did you mean 'no_mt'\?"),
         ({"full": 0, "no_mt#2": 0}, r"mine@no_mt#2: a second seed is only compared in the regime 'full'"),
     ],
 )

@@ -209,7 +209,9 @@ def test_a_failed_training_is_left_out_of_the_audit(cells, folder):
             return self.model.predict(perturbations)
 
     model = spb.tl.external_model("mine", model=Fails())
-    with pytest.warns(UserWarning, match="mine@no_mt_ribo: Fails raised RuntimeError: too few. It is left out there"):
+    with pytest.warns(
+        UserWarning, match="mine@no_mt_ribo: Fails raised RuntimeError: too few. The model is left out of this regime"
+    ):
         mdata = spb.tl.audit(cells, models=("mean", model), regimes=["full", "no_mt_ribo"], n_random=0)
     assert spb.get.models_left_out(mdata)[["model", "regime"]].to_numpy().tolist() == [["mine", "no_mt_ribo"]]
     assert set(spb.get.scores(mdata, models="mine")["trained_on"]) == {"full"}

@@ -128,7 +128,7 @@ def test_perturbed_genes_outside_the_graph_are_named(screen, net):
     record = adata.uns["scpertbias"]["models"]["gears"]
     outside = sorted({*net["source"]} - {*alone["source"], *alone["target"]})
     assert list(record["not_in_graph"]) == outside
-    assert spb.get.models(adata)["note"].item() == f"perturbed genes outside the graph: {', '.join(outside)}"
+    assert spb.get.models(adata)["note"].item() == f"perturbed genes that are not in the graph: {', '.join(outside)}"
     cannot = {name for name in outside if (adata.obs.loc[adata.obs["perturbation"] == name, "split"] != "train").all()}
     assert set(record["unpredicted"]) == {*cannot, "FEW"}
     predicted = spb.get.predictions(adata, "gears")
@@ -183,7 +183,7 @@ def test_nothing_outside_is_touched(screen, net, tmp_path, monkeypatch):
         ({"attribution": "saliency"}, ValueError, "`attribution` is 'saliency'"),
         ({"device": "tpu9"}, ValueError, "`device` is 'tpu9'"),
         ({"key_added": "a/b"}, ValueError, "key_added"),
-        ({"split_key": "split", "groupby": "nothing"}, KeyError, "no obs"),
+        ({"split_key": "split", "groupby": "nothing"}, KeyError, "obs has no column"),
     ],
 )
 def test_wrong_arguments(screen, net, wrong, error, match):
