@@ -62,13 +62,14 @@ def _plain_column(name: str, values: pd.Series) -> pd.Series | pd.Categorical:
         return values if categories == list(values.cat.categories) else values.cat.rename_categories(categories)
     if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
         return values
-    values = values.astype(object)
-    known = values[values.notna()]
-    if len(known) and known.map(lambda v: isinstance(v, bool | np.bool_)).all():
-        return values.astype("boolean")
-    if len(known) and known.map(lambda v: isinstance(v, int | float | np.number)).all():
-        return values.astype(np.float64)
-    if not known.map(np.isscalar).all():
-        msg = f"Column {name!r} holds {type(next(v for v in known if not np.isscalar(v))).__name__}; only text and numbers are stored."
-        raise TypeError(msg)
-    return pd.Categorical(values.where(values.notna(), "").astype(str))
+    # Text, which is nearly all there is, is known without a look at each value in Python.
+    if pd.api.types.infer_dtype(values, skipna=True) not in ("string", "empty"):
+        known = values[values.notna()]
+        if len(known) and known.map(lambda v: isinstance(v, bool | np.bool_)).all():
+            return values.astype("boolean")
+        if len(known) and known.map(lambda v: isinstance(v, int | float | np.number)).all():
+            return values.astype(np.float64)
+        if not known.map(np.isscalar).all():
+            msg = f"Column {name!r} holds {type(next(v for v in known if not np.isscalar(v))).__name__}; only text and numbers are stored."
+            raise TypeError(msg)
+    return pd.Categorical(values.astype(object).where(values.notna(), "").astype(str))
