@@ -11,6 +11,7 @@ import multiprocessing
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -84,11 +85,20 @@ def write(folder: Path, n_cells: int = N_CELLS, n_genes: int = N_GENES, n_pertur
     adata.obs["perturbation"] = adata.obs["perturbation"].astype(str).replace("non-targeting", "ctrl")
     spb.pp.split(adata)
     names = sorted(set(adata.obs["perturbation"]) - {"ctrl"})
-    rng = np.random.default_rng(0)
-    terms = {name: [f"term {t}" for t in rng.choice(40, 10, replace=False)] for name in names}
     adata.uns.clear()
     adata.write_h5ad(folder / "cells.h5ad")
-    (folder / "terms.json").write_text(json.dumps(terms))
+    (folder / "terms.json").write_text(json.dumps(terms(names)))
+
+
+def terms(names: Sequence[str]) -> dict[str, list[str]]:
+    """Return ten random terms of forty for each perturbed gene."""
+    rng = np.random.default_rng(0)
+    return {name: [f"term {t}" for t in rng.choice(40, 10, replace=False)] for name in names}
+
+
+def as_sets(terms: dict[str, list[str]]) -> pd.DataFrame:
+    """Return the terms as gene sets."""
+    return pd.DataFrame([(t, g) for g, mine in terms.items() for t in mine], columns=["source", "target"])
 
 
 def measure(folder: Path) -> dict[str, float]:
@@ -98,8 +108,7 @@ def measure(folder: Path) -> dict[str, float]:
 
     sc.settings.verbosity = 0
     adata = ad.read_h5ad(folder / "cells.h5ad")
-    terms = json.loads((folder / "terms.json").read_text())
-    sets = pd.DataFrame([(t, g) for g, mine in terms.items() for t in mine], columns=["source", "target"])
+    sets = as_sets(json.loads((folder / "terms.json").read_text()))
     train, watch = gears.train, Watch()
     shifts, shift = Network.shifts, Network._shift
     n_perturbations, rows_of = [], []

@@ -23,6 +23,7 @@ PARTS = (
     "cluster",
     "export",
     "gears",
+    "gpu",
     "growth",
     "large",
     "profiles",
@@ -198,6 +199,16 @@ def test_scgpt_parts_run_from_a_checkpoint_in_the_published_layout(benchmarks, t
     measured = {name: benchmarks.scgpt.measure(tmp_path, name, n_genes=40) for name in benchmarks.scgpt.PARTS}
     assert len(measured) == 3
     assert all(spent > 0 and memory > 0.01 for spent, memory in measured.values())
+
+
+@pytest.mark.scgpt
+@pytest.mark.filterwarnings("ignore:.*neither measured nor perturbed in training")
+def test_gpu_trains_a_deep_model_and_reads_its_history(benchmarks, capsys):
+    benchmarks.gpu.main(["--small", "--models", "scGPT", "--epochs", "1"])
+    output = capsys.readouterr().out
+    assert re.match(r"\d{4}-\d\d-\d\d, ", output)
+    assert re.search(r"^epochs +1$", output, re.M)
+    assert float(re.search(r"^seconds per epoch +([\d.]+)$", output, re.M)[1]) >= 0
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ LABELS = {
     "mse": "squared error",
     "mae": "absolute error",
     "pearson_delta": "Pearson\nfrom control",
-    "pearson_delta_perturbed": "Pearson from\nperturbed mean",
+    "pearson_delta_perturbed": "Pearson from\nthe mean",
     "discrimination": "discrimination\n(L1)",
     "pds_cosine": "discrimination\n(cosine)",
     "de_direction": "DE direction",
@@ -85,7 +85,7 @@ def probes(
     >>> ax = spb.pl.probes(profiles, show=False)
     """
     table = get.probes(data, probe=probe, metric=metric)
-    values = _by_metric(table)
+    values = by_metric(table)
     new = ax is None
     ax = axes(ax, figsize, (2.9 + 0.72 * values.shape[1], 1.5 + 0.27 * len(values)))
     shades = colormaps[palette if isinstance(palette, str) else "RdBu"].with_extremes(bad=NO_ROOM)
@@ -105,7 +105,7 @@ def probes(
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
-def _by_metric(table: pd.DataFrame) -> pd.DataFrame:
+def by_metric(table: pd.DataFrame) -> pd.DataFrame:
     """Return the scaled values, probes × metrics in the order of the table."""
     wide = table.pivot_table(index="probe", columns="metric", values="scaled", dropna=False, sort=False)
     return wide.loc[table["probe"].unique(), table["metric"].unique()]

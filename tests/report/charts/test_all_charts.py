@@ -5,7 +5,7 @@ import pytest
 from scpertbias import pl
 from scpertbias._report.charts.all_charts import charts
 
-SECTIONS = {"hero", "screen", "response", "scores", "specificity", "recurrence", "attributions", "retraining"}
+SECTIONS = {"hero", "screen", "response", "scores", "specificity", "recurrence", "attributions", "retraining", "probes"}
 KINDS = {"scatter", "rows", "boxes", "stack", "heat"}
 
 

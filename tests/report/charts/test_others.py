@@ -1,6 +1,18 @@
 import pandas as pd
+import pytest
 
-from scpertbias._report.charts.others import agreement, recurrence, retraining
+from scpertbias._report.charts.others import agreement, probes, recurrence, retraining
+
+
+def test_values_of_probes_are_those_of_the_table(drawing):
+    table = drawing.of_full("probes")
+    (chart,) = probes(drawing)
+    matrix = chart.options["matrix"]
+    at = matrix["rows"].index("no change") * len(matrix["columns"]) + matrix["columns"].index("squared error")
+    value = table.set_index(["probe", "metric"])["scaled"]["no_change", "mse"]
+    assert matrix["layers"]["observed"][at] == pytest.approx(value, abs=1e-3)
+    without = {**drawing.tables, "probes": table.head(0)}
+    assert probes(type(drawing)(**{**drawing.__dict__, "tables": without})) == []
 
 
 def test_genes_are_counted_in_predictions_and_data(drawing):

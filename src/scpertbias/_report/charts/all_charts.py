@@ -21,6 +21,7 @@ MAKERS = (
     models.boxes,
     pairs.specificity,
     pairs.effect_size,
+    others.probes,
     others.recurrence,
     others.agreement,
     others.retraining,

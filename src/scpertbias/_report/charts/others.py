@@ -1,9 +1,10 @@
-"""Figures about genes that recur, attributions, and retraining."""
+"""Figures about what metrics reward, genes that recur, attributions, and retraining."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ...pl._probes import LABELS, by_metric
 from ..numbers import fixed, fixed_interval, known
 from ..verdicts.base import BASELINE
 from ..verdicts.recurrence import tested_genes
@@ -12,6 +13,44 @@ from .drawing import OBSERVED_COLOR, REST, Drawing
 from .spec import Chart, line, tip
 
 GENES_A_MODEL = 8
+
+
+def probes(d: Drawing) -> list[Chart]:
+    """Return what each fact about a perturbation is worth by each metric, as a matrix."""
+    table = d.of_full("probes")
+    if table.empty or not d.order():
+        return []
+    wide = by_metric(table)
+    values = [round(float(v), 3) if np.isfinite(v) else None for v in wide.to_numpy(np.float64).ravel()]
+    options = {
+        "matrix": {
+            "rows": [name.replace("_", " ") for name in wide.index],
+            "columns": [LABELS.get(name, name).replace("\n", " ") for name in wide.columns],
+            "groups": [""] * wide.shape[1],
+            "layers": {"observed": values},
+        },
+        "rowKey": "probe",
+        "columnKey": "metric",
+        "value": "scaled score",
+        "positive": "above the baseline",
+        "negative": "below",
+        "square": True,
+        "most": 1,
+    }
+    return [
+        Chart(
+            "probes",
+            "probes",
+            "heat",
+            "Score of predictions that contain one fact each",
+            "Each row is a prediction that contains one fact about a perturbation, measured in half of the cells. The score "
+            "is 0 for the mean baseline and 1 for the truth. A prediction without information on the perturbation should "
+            "not score above 0.",
+            "spb.pl.probes(mdata)",
+            keys=["probe", "metric"],
+            options=options,
+        )
+    ]
 
 
 def recurrence(d: Drawing) -> list[Chart]:
