@@ -7,7 +7,8 @@ import scpertbias as spb
 from scpertbias import _moments
 from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias._models._base import Solution
-from scpertbias.tl._audit.cross_fit import Fits, Variant
+from scpertbias.tl._audit.cross_fit import Variant
+from scpertbias.tl._audit.fits import Fits
 from scpertbias.tl._audit.make_tables import errors_table, left_out_table, models_table, only_unseen, summaries
 from scpertbias.tl._audit.retraining import score_regimes
 

@@ -22,7 +22,7 @@ from ..._log import info
 Arrays = dict[str, npt.NDArray[Any]]
 JobKey = tuple[str, ...]
 
-FORMAT = 3
+FORMAT = 4
 """To be raised with every change to what a job computes or how it is written: earlier files are then not read."""
 
 

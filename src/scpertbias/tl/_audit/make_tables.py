@@ -25,9 +25,10 @@ from .._lazy import Tables
 from .._power import cells_needed_table, power_table
 from .._score import CROSS_FITTED, Scored, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
-from .cross_fit import Fits, Variant
+from .cross_fit import Variant
 from .deep_models import trained_in
 from .error_by_n_genes import error_by_n_genes_table
+from .fits import Fits
 from .perturbations import perturbations_table
 from .questions import FULL, AuditResults, Records, constant_models, of_regime
 from .random_removal import random_table

@@ -28,7 +28,8 @@ from .._recurrence import recurrence_table
 from .._specificity import specificity_table
 from .._target_response import target_response_table
 from .._variance_ratio import variance_ratio_table
-from .cross_fit import Fits, Variant
+from .cross_fit import Variant
+from .fits import Fits
 from .settings import AuditSettings
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
