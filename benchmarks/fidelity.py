@@ -130,7 +130,7 @@ def _normalize():
     return [(ours[theirs.obs_names].X, theirs.layers["mean"])]
 
 
-@compares("pp.regress_mt_ribo", "scanpy.pp.regress_out", "residuals of every cell, but for the intercept", 1e-5)
+@compares("pp.regress_mt_ribo", "scanpy.pp.regress_out", "residuals of every cell, without the intercept", 1e-5)
 def _regress():
     ours = spb.pp.regress_mt_ribo(cells(), covariates=["p_mito"], fit_on="all", add_intercept=False, copy=True)
     theirs = ad.AnnData(dense().copy(), obs=cells().obs, var=cells().var)
@@ -186,7 +186,7 @@ def _sklearn_ridge(one_hot: pd.DataFrame) -> np.ndarray:
 
 
 @compares(
-    "tl.fit_ridge", "scikit-learn Ridge(solver='cholesky')", "prediction of every perturbation, both codings", 1e-5
+    "tl.fit_ridge", "scikit-learn Ridge(solver='cholesky')", "prediction of every perturbation, with both codings", 1e-5
 )
 def _ridge():
     one_hot = pd.get_dummies(pd.Series(_labels()))
@@ -227,7 +227,10 @@ def _low_rank():
 
 
 @compares(
-    "tl.fit_bilinear", "Ahlmann-Eltze et al. in R (frozen)", "prediction of every perturbation, K = 4 and 10", 1e-5
+    "tl.fit_bilinear",
+    "Ahlmann-Eltze et al. in R (stored results)",
+    "prediction of every perturbation, with K = 4 and K = 10",
+    1e-5,
 )
 def _bilinear():
     adata = spb.ds.papalexi_2021()
@@ -242,7 +245,7 @@ def _bilinear():
     return pairs
 
 
-@compares("graph Laplacians", "scipy.sparse.csgraph.laplacian", "every entry, both forms", 1e-12)
+@compares("graph Laplacians", "scipy.sparse.csgraph.laplacian", "every entry of both forms", 1e-12)
 def _laplacian():
     rng = np.random.default_rng(1)
     a = graph.adjacency(rng.integers(0, 30, 60), rng.integers(0, 30, 60), rng.random(60), 30)
@@ -259,7 +262,10 @@ def _laplacian():
 
 
 @compares(
-    "tl.score: l2, rmse, mae, pearson_delta", "scikit-learn metrics, scipy.stats.pearsonr", "every perturbation", 1e-10
+    "tl.score: l2, rmse, mae, pearson_delta",
+    "scikit-learn metrics, scipy.stats.pearsonr",
+    "score of every perturbation",
+    1e-10,
 )
 def _scores():
     from sklearn import metrics
@@ -313,7 +319,9 @@ SKIPPED = ["clustering_agreement", "pearson_edistance"]
 """Metrics of cell-eval that need cells, or have no counterpart."""
 
 
-@compares("tl.score: mae, rmse, pearson_delta", "cell-eval mae, mse, pearson_delta", "every perturbation", 1e-10)
+@compares(
+    "tl.score: mae, rmse, pearson_delta", "cell-eval mae, mse, pearson_delta", "score of every perturbation", 1e-10
+)
 def _cell_eval_errors():
     ours, theirs = _cell_eval()
     return [
@@ -331,7 +339,7 @@ def _cell_eval_discrimination():
     return [(ours["discrimination"], 1 - rank / (n - 1))]
 
 
-@compares("tl.attribution_agreement", "scipy.stats.spearmanr", "every perturbation", 1e-6)
+@compares("tl.attribution_agreement", "scipy.stats.spearmanr", "correlation of every perturbation", 1e-6)
 def _spearman():
     screen = profiles().copy()
     spb.tl.fit_bilinear(screen, n_components=3)
@@ -341,7 +349,7 @@ def _spearman():
     return [(table["spearman"], [stats.spearmanr(a[p], b[p]).statistic for p in table["perturbation"]])]
 
 
-@compares("tl.enrich (decoupler)", "scipy.stats.hypergeom", "p of every pair of list and set", 1e-10)
+@compares("tl.enrich (decoupler)", "scipy.stats.hypergeom", "p-value of every pair of gene list and gene set", 1e-10)
 def _fisher():
     screen = profiles().copy()
     spb.tl.enrich(screen, spb.ds.hallmark(), models="ridge", k=20)
@@ -350,14 +358,14 @@ def _fisher():
     return [(table["p"], theirs)]
 
 
-@compares("recurrence: tail of the counts", "scipy.stats.poisson_binom", "chance of every count", 1e-10)
+@compares("tl.recurrence: tail of the counts", "scipy.stats.poisson_binom", "probability of every count", 1e-10)
 def _poisson_binomial():
     chances = np.random.default_rng(2).random((3, 40)) ** 3
     ours = recurrence.poisson_binomial_tail(chances, 20)
     return [(ours, np.array([stats.poisson_binom.sf(np.arange(-1, 20), p) for p in chances]))]
 
 
-@compares("q of every table", "scipy.stats.false_discovery_control", "adjusted p", 1e-12)
+@compares("q in every table", "scipy.stats.false_discovery_control", "adjusted p-values", 1e-12)
 def _adjusted():
     p = np.random.default_rng(3).random(200) ** 2
     return [(resampling.benjamini_hochberg(p), stats.false_discovery_control(p))]
@@ -368,10 +376,10 @@ def rows() -> list[dict[str, str]]:
     return [
         {
             "function": c.function,
-            "reference": c.reference,
-            "compared": c.quantity,
+            "other code": c.reference,
+            "compared values": c.quantity,
             "largest difference": f"{c.measure():.0e}",
-            "held under": f"{c.bound:.0e}",
+            "tested bound": f"{c.bound:.0e}",
         }
         for c in ALL
     ]

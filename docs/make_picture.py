@@ -1,4 +1,4 @@
-"""Draw the picture of the front page: where models stand, and what the response is made of, on a simulated screen."""
+"""Draw the picture of the front page: which models are accurate and specific, and which genes make up each effect."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 
 import scpertbias as spb
 
-TITLES = ("Which model is right, and for the right reason?", "What is each response made of?")
+TITLES = ("Which models are accurate and specific?", "Which genes make up each effect?")
 
 cells = spb.ds.simulate(20_000, 1187, 150, module_share=0.8, keep_counts=False)  # the simulated screen of the demo
 net = spb.ds.simulate_net(cells, degree=20, noise=0.1)

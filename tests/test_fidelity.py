@@ -39,7 +39,7 @@ def test_the_documentation_shows_every_comparison():
     with fidelity.TABLE.open(encoding="utf-8", newline="") as file:
         shown = list(csv.DictReader(file))
     made = [(c.function, c.reference, c.quantity, f"{c.bound:.0e}") for c in fidelity.ALL]
-    assert [(r["function"], r["reference"], r["compared"], r["held under"]) for r in shown] == made, (
+    assert [(r["function"], r["other code"], r["compared values"], r["tested bound"]) for r in shown] == made, (
         "run python -m benchmarks.fidelity --write"
     )
-    assert all(float(r["largest difference"]) <= float(r["held under"]) for r in shown)
+    assert all(float(r["largest difference"]) <= float(r["tested bound"]) for r in shown)

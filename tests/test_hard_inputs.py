@@ -23,7 +23,7 @@ import scpertbias as spb
 from scpertbias import _compat
 
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "hard_inputs.csv"
-SAME, ANSWER = "the same answer", "an answer"
+SAME, ANSWER = "the same result", "a result"
 ERRORS = {"ValueError": ValueError, "KeyError": KeyError, "TypeError": TypeError}
 
 TARGETS = ("JAK2", "MYC", "SPI1", "STAT1", "STAT2", "STAT3")
@@ -328,11 +328,11 @@ COUNTS = {"normalize": True, "layer": "counts"}
 CASES: dict[str, Case] = {
     # labels
     "labels with spaces around them": Case(relabeled({"JAK2": " JAK2 ", "control": "control "})),
-    "labels with spaces, unicode or '/' in them": Case(
+    "labels with spaces, non-ASCII characters or '/' inside": Case(
         relabeled({"SPI1": "SPI1/PU.1 β", "STAT3": "STAT3 ∆ %s"}),
         renamed={"SPI1/PU.1 β": "SPI1", "STAT3 ∆ %s": "STAT3"},
     ),
-    "labels with markup": Case(
+    "labels with HTML markup": Case(
         relabeled({"STAT3": "STAT3<script>alert(1)</script>"}), renamed={"STAT3<script>alert(1)</script>": "STAT3"}
     ),
     "labels that are numbers": Case(relabeled(NUMBER)),
@@ -341,11 +341,11 @@ CASES: dict[str, Case] = {
     ),
     "labels that are lists": Case(column(lambda v: [[label] for label in v])),
     "cells without a label (NaN, '', unassigned, …)": Case(unlabeled(NO_WORD), like=without_every_seventh),
-    "categories without a cell, in any order": Case(
+    "categories without cells, in any order": Case(
         column(lambda v: pd.Categorical(v, categories=["ZZ", *sorted(set(v), reverse=True), "AA"], ordered=True))
     ),
-    "labels of pandas' string type": Case(column(lambda v: v.astype("string"))),
-    "combinations in either order, with a control part, of a gene with itself": Case(
+    "labels of the pandas string type": Case(column(lambda v: v.astype("string"))),
+    "combinations in any order, with the control as one part, or of a gene with itself": Case(
         relabeled({"SPI1": "MYC+JAK2", "STAT2": "MYC+ctrl+STAT1", "STAT3": "STAT3+STAT3"}), like=relabeled(COMBINED)
     ),
     "combinations joined by '_', ';', ',' or '|'": Case(
@@ -362,7 +362,7 @@ CASES: dict[str, Case] = {
         like=relabeled(COMBINED),
         given={"combination_sep": "~"},
     ),
-    "other labels, with label_map=": Case(
+    "labels that are not targets, with label_map=": Case(
         relabeled({"JAK2": "g1", "MYC": "g2", "control": "none of them"}),
         given={"label_map": {"g1": "JAK2", "g2": "MYC", "none of them": "control"}},
     ),
@@ -370,7 +370,7 @@ CASES: dict[str, Case] = {
         column(lambda v: [x if x == "control" else f"{x}_sg{i % 2 + 1}" for i, x in enumerate(v)]),
         given={"label_map": "targets"},
     ),
-    "words of guide assigners (negative, multiple, …)": Case(
+    "words of guide callers (negative, multiple, …)": Case(
         unlabeled(("negative", "multiple", "doublet", "no_guide")), like=without_every_seventh
     ),
     "labels that list many guides": Case(
@@ -383,23 +383,27 @@ CASES: dict[str, Case] = {
             ]
         )
     ),
-    "a pattern that also takes a measured gene": Case(relabeled({"control": "JAK_1"}), given={"reference": "JAK*"}),
+    "reference= with a pattern that also matches a measured gene": Case(
+        relabeled({"control": "JAK_1"}), given={"reference": "JAK*"}
+    ),
     "no control": Case(relabeled({"control": "GENE1"})),
-    "a control of another name, with reference=": Case(
+    "a control with an unusual name, with reference=": Case(
         relabeled({"control": "wild type"}), renamed={"wild type": "control"}, given={"reference": "wild type"}
     ),
-    "two labels that may be the control": Case(column(lambda v: np.where(np.arange(len(v)) < 45, "NTC", v))),
-    "two labels that are the control, with reference= a list": Case(
+    "two labels that could be the control": Case(column(lambda v: np.where(np.arange(len(v)) < 45, "NTC", v))),
+    "two control labels, with a list as reference=": Case(
         column(lambda v: np.where(np.arange(len(v)) < 45, "NTC", v)), given={"reference": ["NTC", "control"]}
     ),
-    "many control labels, with reference= a pattern": Case(
+    "several control labels, with a pattern as reference=": Case(
         column(lambda v: np.where(v == "control", [f"safe-{i % 3}" for i in range(len(v))], v)),
         renamed={"safe": "control"},
         given={"reference": "safe-*"},
     ),
-    "a reference that no label has": Case(plain, given={"reference": "NTC"}),
-    "a measured gene that is named like the control": Case(genes({"GENE8": "control"}), renamed={"control": "GENE8"}),
-    "a control that is a target too": Case(
+    "reference= with a name that matches no label": Case(plain, given={"reference": "NTC"}),
+    "a measured gene with the same name as the control": Case(
+        genes({"GENE8": "control"}), renamed={"control": "GENE8"}
+    ),
+    "a control label that is also part of a combination": Case(
         relabeled({"control": "AAVS1", "JAK2": "AAVS1+JAK2"}), renamed={"AAVS1": "control"}
     ),
     "fewer than 20 control cells": Case(lambda: plain(n_control=19)),
@@ -407,12 +411,14 @@ CASES: dict[str, Case] = {
     "no perturbation": Case(lambda: plain(targets=())),
     "no perturbation with min_cells cells": Case(plain, given={"min_cells": 41}),
     "20,000 perturbations": Case(many, given={"min_cells": 2}),
-    "no column of that name": Case(changed(lambda a: a.obs.rename(columns={"perturbation": "gene"}, inplace=True))),
-    "columns of obs that repeat": Case(changed(repeated)),
-    "a split with other words": Case(column(lambda v: "validation", "split")),
+    "groupby= with a name that is not a column of obs": Case(
+        changed(lambda a: a.obs.rename(columns={"perturbation": "gene"}, inplace=True))
+    ),
+    "two columns of obs with the same name": Case(changed(repeated)),
+    "a split column with words other than train, val and test": Case(column(lambda v: "validation", "split")),
     "every perturbation is a test perturbation": Case(column(lambda v: "test", "split")),
     "no test perturbation": Case(column(lambda v: "train", "split")),
-    "batches that no column of obs holds": Case(plain, given={"batch_key": "batch"}),
+    "batch_key= with a name that is not a column of obs": Case(plain, given={"batch_key": "batch"}),
     # values
     "raw counts": Case(values(lambda x: np.round(np.expm1(x) / 50))),
     "raw counts as int8, with normalize=True": Case(
@@ -425,13 +431,13 @@ CASES: dict[str, Case] = {
     "log-normalized values, with normalize=True": Case(plain, given={"normalize": True}),
     "counts and logarithms in one matrix": Case(values(joined)),
     "counts with fractions": Case(values(ambient)),
-    "normalized counts, not logged": Case(values(np.expm1)),
+    "normalized counts without a logarithm": Case(values(np.expm1)),
     "proportions": Case(values(lambda x: np.expm1(x) / 1e4)),
     "proportions, with normalize=True": Case(
         changed(lambda a: a.layers.__setitem__("counts", np.expm1(a.X) / 1e4)), given=COUNTS
     ),
-    "values logged twice": Case(values(np.log1p)),
-    "size factors that are no totals": Case(
+    "values with the logarithm taken twice": Case(values(np.log1p)),
+    "size factors that are not totals": Case(
         changed(lambda a: a.obs.__setitem__("scran", np.linspace(0.5, 1.5, a.n_obs))),
         given={**COUNTS, "size_factors": "scran"},
     ),
@@ -444,45 +450,45 @@ CASES: dict[str, Case] = {
     "masked values": Case(values(lambda x: np.ma.masked_array(x, x > 8))),
     "float64": Case(values(lambda x: x.astype(np.float64))),
     "float16": Case(values(lambda x: x.astype(np.float16)), like=values(lambda x: x.astype(np.float16).astype(float))),
-    "the other byte order": Case(values(lambda x: x.astype(">f4"))),
-    "column by column in memory (F-order)": Case(values(np.asfortranarray)),
-    "strided, not contiguous": Case(values(lambda x: np.repeat(x, 2, axis=1)[:, ::2])),
-    "read-only": Case(values(read_only)),
+    "values in big-endian byte order": Case(values(lambda x: x.astype(">f4"))),
+    "values stored column by column (Fortran order)": Case(values(np.asfortranarray)),
+    "values that are not contiguous in memory": Case(values(lambda x: np.repeat(x, 2, axis=1)[:, ::2])),
+    "read-only values": Case(values(read_only)),
     "CSR": Case(values(sparse.csr_matrix)),
     "CSC": Case(values(sparse.csc_array)),
-    "CSR with every value stored in two parts": Case(values(with_parts)),
-    "CSR stored backwards": Case(values(backwards)),
+    "CSR with each value stored as two entries": Case(values(with_parts)),
+    "CSR with column indices in reverse order": Case(values(backwards)),
     "CSR with stored zeros and 64-bit indices": Case(values(stored_zeros)),
     "a view": Case(
         changed(lambda a: a[::2, 1:]), like=changed(lambda a: ad.AnnData(a.X[::2, 1:], obs=a.obs[::2], var=a.var[1:]))
     ),
     "cells in another order": Case(changed(lambda a: a[::-1].copy())),
-    "cells of the same name": Case(
+    "several cells with the same name": Case(
         changed(lambda a: setattr(a, "obs_names", a.obs_names.str.replace("cell1$", "cell0", regex=True)))
     ),
-    "cells without a count": Case(values(lambda x: np.where(np.arange(len(x))[:, None] % 5 == 0, 0, x))),
-    "a gene without a count": Case(values(lambda x: np.where(np.arange(len(GENES)) == 9, 0, x))),
-    "values that are all the same": Case(values(lambda x: x * 0 + 1.5)),
-    "no value": Case(values(lambda x: sparse.csr_matrix(x.shape, dtype=np.float32))),
+    "cells without counts": Case(values(lambda x: np.where(np.arange(len(x))[:, None] % 5 == 0, 0, x))),
+    "a gene without counts": Case(values(lambda x: np.where(np.arange(len(GENES)) == 9, 0, x))),
+    "a matrix of identical values": Case(values(lambda x: x * 0 + 1.5)),
+    "a sparse matrix without stored values": Case(values(lambda x: sparse.csr_matrix(x.shape, dtype=np.float32))),
     "no X": Case(changed(lambda a: ad.AnnData(obs=a.obs, var=a.var))),
     "no cells": Case(changed(lambda a: a[:0].copy())),
     "no genes": Case(changed(lambda a: a[:, :0].copy())),
     "one gene": Case(changed(lambda a: a[:, 7:8].copy())),
-    "a layer that is not there": Case(plain, given={"layer": "logged"}),
-    "backed by a file": Case(backed),
+    "a layer that does not exist": Case(plain, given={"layer": "logged"}),
+    "data backed by a file": Case(backed),
     "a dask array": Case(values(as_dask)),
     # genes
-    "counts of guides among the genes": Case(guide_captures),
-    "mitochondrial genes with points, and a genome before all names": Case(
+    "columns with guide counts among the genes": Case(guide_captures),
+    "mitochondrial genes with points (MT.CO1), and a genome prefix before all names": Case(
         genes(SPELLED), renamed={v: k for k, v in SPELLED.items()}
     ),
-    "a symbol of two columns": Case(changed(second_column)),
-    "gene names that repeat": Case(genes({"MYC": "JAK2"})),
+    "two columns with the same gene symbol": Case(changed(second_column)),
+    "repeated gene names": Case(genes({"MYC": "JAK2"})),
     "gene names with '/', spaces and markup": Case(genes({"GENE8": "GENE8 </b>/1"}), renamed={"GENE8 </b>/1": "GENE8"}),
     "Ensembl ids, symbols in var": Case(changed(ensembl), renamed=ENSEMBL),
     "Ensembl ids, no symbols": Case(genes({name: key for key, name in ENSEMBL.items()})),
-    "mouse": Case(genes(MOUSE), renamed={v: k for k, v in MOUSE.items()}),
-    "mouse, with species='mouse'": Case(
+    "mouse genes": Case(genes(MOUSE), renamed={v: k for k, v in MOUSE.items()}),
+    "mouse genes, with species='mouse'": Case(
         genes(MOUSE), renamed={v: k for k, v in MOUSE.items()}, given={"species": "mouse"}
     ),
     # objects
@@ -494,15 +500,15 @@ CASES: dict[str, Case] = {
     "concatenated profiles": Case(lambda: ad.concat([profiles(), profiles(1)], index_unique="-")),
     "profiles without the control": Case(lambda: (lambda p: p[p.obs["perturbation"] != "control"].copy())(profiles())),
     # arguments
-    "a covariate that is not there": Case(plain, given={"covariates": ["pct_counts_mt"]}),
-    "a covariate with gaps": Case(
+    "covariates= with a name that is not a column of obs": Case(plain, given={"covariates": ["pct_counts_mt"]}),
+    "a covariate with missing values": Case(
         column(lambda v: np.where(np.arange(len(v)) == 3, np.nan, 1.0), "gap"), given={"covariates": ["gap"]}
     ),
     "a covariate of text": Case(plain, given={"covariates": ["perturbation"]}),
     "key_added with '/'": Case(plain, given={"key_added": "a/b"}),
-    "key_added of a layer that is there": Case(plain, given={"key_added": "counts"}),
-    "a net with no known gene": Case(plain, given={"net": NET.replace({"JAK2": "A", "MYC": "B", "STAT1": "C"})}),
-    "a net without the columns": Case(plain, given={"net": NET.rename(columns={"source": "from"})}),
+    "key_added with the name of an existing layer": Case(plain, given={"key_added": "counts"}),
+    "a net without any known gene": Case(plain, given={"net": NET.replace({"JAK2": "A", "MYC": "B", "STAT1": "C"})}),
+    "a net without the column source": Case(plain, given={"net": NET.rename(columns={"source": "from"})}),
 }
 
 
@@ -517,7 +523,10 @@ class Row:
 def rows() -> list[Row]:
     with TABLE.open(encoding="utf-8", newline="") as file:
         read = list(csv.DictReader(file))
-    return [Row(r["input"], GROUPS.get(r["functions"], r["functions"].split()), r["outcome"], r["says"]) for r in read]
+    return [
+        Row(r["input"], GROUPS.get(r["functions"], r["functions"].split()), r["outcome"], r["remark or message"])
+        for r in read
+    ]
 
 
 ROWS = rows() if TABLE.exists() else []
