@@ -133,7 +133,16 @@ class Truth:
     centered_share: float
 
     @classmethod
-    def of(cls, moments: Moments, rows: IntArray, genes: IntArray, shape: NoiseShape, **references: Any) -> Truth:
+    def of(
+        cls,
+        moments: Moments,
+        rows: IntArray,
+        genes: IntArray,
+        shape: NoiseShape,
+        *,
+        with_z: bool = True,
+        **references: Any,
+    ) -> Truth:
         """Take it from some rows and genes of the moments; what it is compared with is given.
 
         Parameters
@@ -142,6 +151,8 @@ class Truth:
             Where the observed means are.
         shape
             Noise of the screen.
+        with_z
+            Whether z are computed; else they are NaN.
         **references
             ``centroid``, ``centroid_weights``, ``centroid_noise``, ``groups``, ``target_columns``.
         """
@@ -154,7 +165,7 @@ class Truth:
             control=moments.control[genes],
             control_var=np.nan_to_num(moments.control_var[:, genes]),
             n_control=moments.n_control,
-            z=z_scores(moments, rows)[:, genes],
+            z=z_scores(moments, rows, genes) if with_z else np.broadcast_to(np.nan, var.shape),
             centered_share=shape.centered_share(genes),
             **references,
         )

@@ -110,19 +110,18 @@ def _of_training(moves: FloatArray, truth: Truth, kind: CorrelationKind, vectors
     return along
 
 
-def noise_of_squares(truth: Truth, terms: Mapping[str, tuple[Derivative, FloatArray]], a2: float) -> float:
+def noise_of_squares(by_batch: FloatArray, terms: Mapping[str, tuple[Derivative, FloatArray]], a2: float) -> float:
     """Variance that noise of the control alone gives a sum of squared errors, where errors are nothing else.
 
     Parameters
     ----------
-    truth
-        What predictions are compared with.
+    by_batch
+        Sampling variance of the control mean of each batch, summed over genes (S,).
     terms
         Derivatives of errors (of ``l2``), and how much the square of each counts (R).
     a2
         Concentration of the noise over genes.
     """
-    by_batch = truth.control_noise.sum(axis=1)
     # Rows that do not count may be rows without a prediction: what they hold is not known.
     counted = [(derivative.terms[0][0][c != 0], c[c != 0, None]) for derivative, c in terms.values()]
     # Σ_p c_p y_pb y_pb', the form in the control means of the batches (S, S)

@@ -5,7 +5,7 @@ Rows are groups of cells (perturbation × split). Everything after the pass over
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -46,6 +46,8 @@ class Moments:
     value_sums: FloatArray | None = None
     guide_half: FloatArray | None = None
     n_guide_half: FloatArray | None = None
+    known: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Facts about all values that were looked for once."""
 
     @cached_property
     def n(self) -> FloatArray:

@@ -224,7 +224,7 @@ def problem(
     val: BoolArray | None = None,
     graphs: Graphs | None = None,
     rows: Rows = ALL,
-    keep: BoolArray | slice = ALL,
+    keep: BoolArray | IntArray | slice = ALL,
     products: Products | None = None,
 ) -> Problem:
     """Make the problem of a screen, or of the genes to ``keep``: training rows, validation rows, and what to predict."""

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._core.arrays import BoolArray, FloatArray
+from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._moments import Screen
 
 EFFECTS, PROFILES = "effects", "profiles"
 
 
-def products_of(screen: Screen, keep: BoolArray | slice = slice(None)) -> Products:
+def products_of(screen: Screen, keep: BoolArray | IntArray | slice = slice(None)) -> Products:
     """Return the products of the perturbations of a screen on some genes."""
     m = screen.moments
     every_row = np.ones(len(m.n), dtype=np.bool_)
@@ -20,7 +20,7 @@ def products_of(screen: Screen, keep: BoolArray | slice = slice(None)) -> Produc
 
 
 def means_by_perturbation(
-    screen: Screen, rows: BoolArray, keep: BoolArray | slice = slice(None)
+    screen: Screen, rows: BoolArray, keep: BoolArray | IntArray | slice = slice(None)
 ) -> tuple[FloatArray, FloatArray]:
     """Return means and number of cells by perturbation over some rows that are used; NaN and 0 if there are none."""
     m = screen.moments

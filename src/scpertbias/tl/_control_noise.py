@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._core.arrays import FloatArray, IntArray
-from .._core.ceilings import Truth
 from .._core.control_derivatives import (
     Derivative,
     noise_of_squares,
@@ -24,10 +23,12 @@ class ControlNoise:
     """Derivatives of the scores of one model by what all perturbations are compared with, row by row of its scores.
 
     ``derivatives`` are by the name of the column that holds the score, its baseline or its ceiling. ``draws`` holds for
-    those that have none what they are with other control means, of ``drawn_rows``.
+    those that have none what they are with other control means, of ``drawn_rows``. ``by_batch`` (S,) is the sampling
+    variance of the control mean of each batch, summed over genes. Of the ``shape`` of the noise no vectors are needed.
     """
 
-    truth: Truth
+    by_batch: FloatArray
+    n_rows: int
     blocks: ControlBlocks
     shape: NoiseShape
     derivatives: Mapping[str, Derivative]
@@ -58,6 +59,6 @@ class ControlNoise:
         """
         terms = {name: (self.derivatives[name], c) for name, c in squares.items()}
         # The errors themselves hold this noise: the first term has it twice too often.
-        from_errors = self.variance(coefficients) - 2 * noise_of_squares(self.truth, terms, self.shape.a2)
-        alone = noise_of_squares(self.truth, terms, self.shape.a2_raised)
+        from_errors = self.variance(coefficients) - 2 * noise_of_squares(self.by_batch, terms, self.shape.a2)
+        alone = noise_of_squares(self.by_batch, terms, self.shape.a2_raised)
         return max(from_errors, 0.0) + alone if np.isfinite(from_errors) else float("nan")

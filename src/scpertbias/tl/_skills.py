@@ -51,7 +51,7 @@ class NoiseByPerturbation:
     def of_rows(self, coefficients: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Spread coefficients of perturbations over their rows; those that are not known count for nothing."""
         n = np.bincount(self.codes)[self.codes]
-        spread = {name: np.zeros(len(self.noise.truth.observed)) for name in coefficients}
+        spread = {name: np.zeros(self.noise.n_rows) for name in coefficients}
         for name, values in coefficients.items():
             spread[name][self.rows] = np.nan_to_num(values)[self.codes] / n
         return spread

@@ -147,7 +147,7 @@ def test_errors_of_external_models_are_of_what_they_have_not_seen():
     predictions["full"]["theirs"] = predictions["full"]["a"]
     screens = {"full": screen, "no_mt": screen}
     records = {**NONE, "full": {"theirs": {"test": np.array(screen.names[4:7])}}}
-    table = errors_table(screens, only_unseen(predictions, screens, records, folds), folds, records)
+    table = errors_table(screens, only_unseen(predictions, screens, records, folds, fits), folds, records)
     last = table[table["n_genes"] == 30].set_index(["regime", "model", "subset"])["n"].to_dict()
     assert last == {
         ("full", "a", "all"): 12,
