@@ -155,7 +155,7 @@ def test_interrupted_at_any_moment(stopped):
     assert len(results) > 8
     for result in results:
         assert result["code"] == 130, result
-        assert result["said"] == "scpertbias: interrupted; nothing is left half-written\n"
+        assert result["said"] == "scpertbias: interrupted; incomplete files were removed\n"
         assert result["state"] in ("earlier", "new"), result
         assert result["beside"] == [], result
     assert last["state"] == "new"

@@ -268,7 +268,7 @@ def test_tables_as_text_are_not_formulas(whole, profiles, tmp_path):
     table = pd.read_csv(whole / "predictions.csv", index_col=0)
     table.index = ["=cmd|' /C calc'!A0", *table.index[1:]]
     table.to_csv(tmp_path / "p.csv")
-    with pytest.warns(UserWarning, match="1 labels are not in the data"):
+    with pytest.warns(UserWarning, match="1 labels were left out, because they are not in the data"):
         spb.tl.add_predictions(profiles.copy(), tmp_path / "p.csv", key_added="x")
 
 

@@ -22,7 +22,7 @@ def test_model_records(profiles):
     with pytest.raises(KeyError, match="nobody"):
         _results.model_records(profiles, ["ridge", "nobody"])
     del profiles.layers["ridge"]
-    with pytest.raises(KeyError, match="fit them again"):
+    with pytest.raises(KeyError, match="Fit these models again"):
         _results.model_records(profiles, None)
 
 
@@ -69,7 +69,7 @@ def test_an_audit_that_kept_only_tables_says_how_to_have_those_of_models(cells, 
     )
     for name, readers in OF_MODELS.items():
         for read in readers:
-            with pytest.raises(KeyError, match=rf"no table '{name}'.* kept only tables.*keep_predictions=True"):
+            with pytest.raises(KeyError, match=rf"no table '{name}'.* contains only tables.*keep_predictions=True"):
                 read(mdata)
 
 

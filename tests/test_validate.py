@@ -36,7 +36,7 @@ def test_cells_pass(adata):
 
 
 def test_mudata_is_refused(adata):
-    with pytest.raises(TypeError, match=r"A MuData was passed; pass one of its modalities, such as mdata\['no_mt'\]"):
+    with pytest.raises(TypeError, match=r"`adata` is a MuData; pass one of its modalities, such as mdata\['no_mt'\]"):
         _validate.cells_or_profiles(_compat.mudata({"no_mt": adata}))
 
 
@@ -57,7 +57,7 @@ def test_backed_is_refused(adata, tmp_path):
 def test_repeated_genes_are_refused(adata):
     adata.var.index = ["A", "B", "A"]
     with pytest.raises(
-        ValueError, match=r"Gene names repeat \(for example \['A'\]\); call adata.var_names_make_unique"
+        ValueError, match=r"Gene names repeat \(for example, \['A'\]\). Call adata.var_names_make_unique"
     ):
         _validate.cells_or_profiles(adata)
 
@@ -70,19 +70,19 @@ def test_column(adata):
 
 
 def test_missing_groupby_names_the_columns_with_a_control(adata):
-    message = "`groupby`: there is no obs['perturbation']. Columns with a control-like label: ['gene', 'guide']."
+    message = "`groupby`: obs has no column 'perturbation'. Columns with a control-like label: ['gene', 'guide']."
     with pytest.raises(KeyError, match=re.escape(message)):
         _validate.column(adata, "perturbation", argument="groupby")
 
 
 def test_missing_groupby_without_any_control_names_all(adata):
     del adata.obs["gene"], adata.obs["guide"]
-    with pytest.raises(KeyError, match=r"obs holds \['batch', 'donor', 'depth', 'good'\]"):
+    with pytest.raises(KeyError, match=r"Its columns are \['batch', 'donor', 'depth', 'good'\]"):
         _validate.column(adata, "perturbation", argument="groupby")
 
 
 def test_other_missing_columns_name_their_argument(adata):
-    with pytest.raises(KeyError, match=r"`guide_key`: there is no obs\['g'\]. obs holds \['gene'"):
+    with pytest.raises(KeyError, match=r"`guide_key`: obs has no column 'g'. Its columns are \['gene'"):
         _validate.column(adata, "g", argument="guide_key")
 
 
@@ -95,7 +95,7 @@ def test_numeric_columns(adata):
 
 
 def test_missing_percentages_name_the_scanpy_call(adata):
-    message = r"`covariates`: there is no obs\['pct_counts_mt'\].*raw counts.*calculate_qc_metrics\(adata, qc_vars=\['mt', 'ribo'\]"
+    message = r"`covariates`: obs has no column 'pct_counts_mt'.*raw counts.*calculate_qc_metrics\(adata, qc_vars=\['mt', 'ribo'\]"
     with pytest.raises(KeyError, match=message):
         _validate.numeric_columns(adata, ["pct_counts_mt", "pct_counts_ribo"], argument="covariates")
 
@@ -111,7 +111,7 @@ def test_the_scanpy_call_makes_them(adata):
 
 
 def test_other_missing_covariates(adata):
-    with pytest.raises(KeyError, match=r"there is no obs\['phase'\]. obs holds \["):
+    with pytest.raises(KeyError, match=r"obs has no column 'phase'. Its columns are \["):
         _validate.numeric_columns(adata, ["phase"], argument="covariates")
 
 
@@ -167,7 +167,7 @@ def test_numbers_as_batches(adata):
 
 
 def test_missing_batches(adata):
-    with pytest.raises(KeyError, match=r"`batch_key`: there is no obs\['lane'\]"):
+    with pytest.raises(KeyError, match=r"`batch_key`: obs has no column 'lane'"):
         _validate.batch_codes(adata, ["batch", "lane"])
 
 
@@ -181,7 +181,7 @@ def test_split_codes(adata):
 def test_unknown_splits(adata):
     adata.obs["split"] = "validation"
     with pytest.raises(
-        ValueError, match=r"obs\['split'\] holds \['validation'\]; splits are \['train', 'val', 'test'\]"
+        ValueError, match=r"obs\['split'\] contains \['validation'\]; splits are \['train', 'val', 'test'\]"
     ):
         _validate.split_codes(adata, "split")
 
@@ -206,7 +206,7 @@ def test_symbols_of_ensembl_ids_are_found(adata, column):
 
 
 def test_missing_symbols(adata):
-    with pytest.raises(KeyError, match=r"`gene_symbols`: there is no var\['symbol'\]; var holds \[\]"):
+    with pytest.raises(KeyError, match=r"`gene_symbols`: var has no column 'symbol'; its columns are \[\]"):
         _validate.gene_symbols(adata, "symbol")
 
 
@@ -217,7 +217,7 @@ def test_memory(adata):
     sc.settings.max_memory = 1
     _validate.memory(adata)
     sc.settings.max_memory = 1e-9
-    with pytest.raises(ValueError, match=r"40 cells × 3 genes take 0.0 GB.*max_memory = 1e-09 GB.*spb.pp.profiles"):
+    with pytest.raises(ValueError, match=r"40 cells × 3 genes need 0.0 GB.*max_memory = 1e-09 GB.*spb.pp.profiles"):
         _validate.memory(adata)
 
 

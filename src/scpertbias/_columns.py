@@ -1,4 +1,4 @@
-"""What the columns of ``obs`` and ``var`` look like by their names and levels: batches, cell lines, times, doses, guides."""
+"""Roles of columns of ``obs`` and ``var`` by their names and levels: batches, cell lines, times, doses, guides."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._core.arrays import IntArray
 
 MIN_CONTROLS = 10
 UNTESTED = 0.2
-"""Share of perturbed cells that may lie in levels with too few controls."""
+"""Largest share of perturbed cells in levels with too few control cells."""
 
 SYMBOL_COLUMNS = (
     *("gene_symbols", "gene_symbol", "gene_name", "gene_names", "feature_name", "symbol", "symbols", "Symbol"),
@@ -24,22 +24,15 @@ BATCH, CONTEXT, TIME, DOSE, GUIDE, LABEL, COVARIATE, DEPTH, OUTCOME, SPLIT, OTHE
 # The first pattern that a name matches, in any case, without punctuation.
 _ROLES = (
     (SPLIT, "split|fold|traintest"),
-    (GUIDE, "(best|top|assigned|single)?(guide|sgrna|grna)s?(id|identity|name|call|calls|assignment|target)?s?|sgid(ab|a|b)?|"
-            "featurecalls?|protospacers?(id|call)?"),
-    (LABEL, "perturbations?(name|label|id|target)?|(target)?genes?(target|name|symbol|id)?|targets?(gene|id|name)?(id|name)?|"
-            "genetarget|guidetarget|knockout|knockdown|ko|mixscapeclass|treatments?(name|id)?|conditions?|drugs?(name)?|"
-            "compounds?(name)?|productname|cytokine|perturbagen|perturbed|crispr|label|orf|tf"),
+    (GUIDE, "(best|top|assigned|single)?(guide|sgrna|grna)s?(id|identity|name|call|calls|assignment|target)?s?|sgid(ab|a|b)?|featurecalls?|protospacers?(id|call)?"),
+    (LABEL, "perturbations?(name|label|id|target)?|(target)?genes?(target|name|symbol|id)?|targets?(gene|id|name)?(id|name)?|genetarget|guidetarget|knockout|knockdown|ko|mixscapeclass|treatments?(name|id)?|conditions?|drugs?(name)?|compounds?(name)?|productname|cytokine|perturbagen|perturbed|crispr|label|orf|tf"),
     (OUTCOME, "leiden.*|louvain.*|.*clusters?(id)?|seurat.*|phase|.*doublet.*|mixscapeclass(global|pngd)?"),
     (CONTEXT, "cell(line|type|ontology)s?(id|name|label|termid)?|tissue(type)?|organism|species|cancer(type)?|disease(state)?"),
     (TIME, "(time|timepoint|timepoints|day|days|hour|hours|age|stage|passage|harvest)(h|hr|id)?|dpi"),
     (DOSE, "dose(s|value|val|um|nm|unit)?|conc(entration)?(s|um|nm|value)?|moi"),
-    (BATCH, "batch(es|id|num|number|key)?|gem(group)?s?|gemgroup|(bio|tech|biological|technical)?rep(licate|licates|s)?(id)?|"
-            "donors?(id)?|patients?(id)?|individual|mouse(id)?|subject(id)?|lanes?|plates?(id)?|library(id)?|libraries|"
-            "sample(s|id|name)?|origident|pools?(id)?|chips?|channels?|dataset(s|id|name)?|experiments?(id)?|"
-            "sequencingrun|study(id)?|well(s|id)?|flowcell|stimulation|stim|screen|sublibrary|hash(tag|id)?|htoid"),
+    (BATCH, "batch(es|id|num|number|key)?|gem(group)?s?|gemgroup|(bio|tech|biological|technical)?rep(licate|licates|s)?(id)?|donors?(id)?|patients?(id)?|individual|mouse(id)?|subject(id)?|lanes?|plates?(id)?|library(id)?|libraries|sample(s|id|name)?|origident|pools?(id)?|chips?|channels?|dataset(s|id|name)?|experiments?(id)?|sequencingrun|study(id)?|well(s|id)?|flowcell|stimulation|stim|screen|sublibrary|hash(tag|id)?|htoid"),
     (DEPTH, "totalcounts|ncounts|numis|ncountrna|umicount|umis|nfeaturerna|ngenes(bycounts)?|ngene|log1p.*"),
-    (COVARIATE, "(pct|percent|p|perc|frac|fraction|prop)(counts?|umis?|reads?)?(in|of)?(mt|mito|mitochondrial|ribo|ribosomal|rp|rb|hb)"
-            "(rna|genes)?|(mt|mito|ribo)(frac|fraction|ratio|percent|pct)|sscore|g2mscore|.*score"),
+    (COVARIATE, "(pct|percent|p|perc|frac|fraction|prop)(counts?|umis?|reads?)?(in|of)?(mt|mito|mitochondrial|ribo|ribosomal|rp|rb|hb)(rna|genes)?|(mt|mito|ribo)(frac|fraction|ratio|percent|pct)|sscore|g2mscore|.*score"),
 )  # fmt: skip
 _COMPILED = tuple((role, re.compile(pattern)) for role, pattern in _ROLES)
 WORDS = {
@@ -49,7 +42,7 @@ WORDS = {
     DOSE: "a dose",
     LABEL: "a treatment or condition",
 }
-"""What a column is called that may change the control."""
+"""Descriptions of columns whose levels can differ in the control cells."""
 
 
 @dataclass(frozen=True)
@@ -110,5 +103,5 @@ def likely_batches(obs: pd.DataFrame, codes: IntArray, labels: str) -> dict[str,
 
 
 def say_likely(columns: dict[str, str]) -> str:
-    """Name columns with what they look like."""
+    """Return the names of columns with their likely roles."""
     return ", ".join(f"obs[{name!r}] ({WORDS[kind]})" for name, kind in columns.items())

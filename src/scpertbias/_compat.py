@@ -1,4 +1,4 @@
-"""What differs between versions, and optional imports."""
+"""Differences between versions, and optional imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anndata import AnnData
 from packaging.version import Version
 
 EXACT_CSV: dict[str, Any] = {} if Version(pd.__version__) >= Version("3.1") else {"float_precision": "round_trip"}
-"""Arguments of `pandas.read_csv` with which numbers come back as they were; newer pandas needs, and wants, none."""
+"""Arguments of `pandas.read_csv` with which numbers are read exactly; newer pandas needs none."""
 
 
 @contextmanager

@@ -10,14 +10,14 @@ adata
     Cells (log-normalized), or profiles made by :func:`scpertbias.pp.profiles`.""",
     groupby="""\
 groupby
-    Column of ``obs`` that names each cell's perturbation.""",
+    Column of ``obs`` with the perturbation of each cell.""",
     reference="""\
 reference
-    The control: a name, a list of names, or a pattern such as ``"non-targeting*"``. By default inferred from common
+    Label of the control cells: a name, a list of names, or a pattern such as ``"non-targeting*"``. By default inferred from common
     names (control, ctrl, non-targeting, NT, DMSO, …).
 combination_sep
-    Separator of the parts of a combination (``"+"``). By default labels are split if every part is a measured gene,
-    another label or the control; ``""``: no label is a combination.
+    Separator in labels of combinations (``"+"``). By default, labels are split if every part is a measured gene, another
+    label or the control. With ``""``, no label is a combination.
 label_map
     Meaning of labels, overriding the automatic interpretation: a mapping of labels to targets (``"A+B"``, the name of
     the control, ``""`` to leave out), or a CSV or TSV file with these two columns. ``"targets"`` pools guides, clones,
@@ -29,7 +29,7 @@ batch_key
     batch.""",
     min_cells="""\
 min_cells
-    Perturbations with fewer cells are left out and listed.""",
+    Minimum number of cells; perturbations with fewer cells are left out, and reported.""",
     layer="""\
 layer
     Layer to read instead of ``X``.""",
@@ -38,7 +38,7 @@ split_key
     Column of ``obs`` with ``train``, ``val`` and ``test``; if it is missing, all rows are ``train``.""",
     gene_symbols="""\
 gene_symbols
-    Column of ``var`` with gene symbols; found automatically if ``var_names`` are Ensembl ids.""",
+    Column of ``var`` with gene symbols; inferred if ``var_names`` are Ensembl ids.""",
     key_added="""\
 key_added
     Name under which the result is stored.""",
@@ -47,7 +47,7 @@ rng
     Seed or generator.""",
     copy="""\
 copy
-    Whether to change a copy and return it.""",
+    Whether to return a changed copy instead of changing the data.""",
     models="""\
 models
     Names of the stored models; by default all.""",

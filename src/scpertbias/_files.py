@@ -26,7 +26,7 @@ def one_line(err: object) -> str:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Say of a file that is missing, cut short or of another kind that it is so, for any error of its reader."""
+    """Replace any error of a reader by a message that the file is missing, incomplete or of another type."""
     if not path.exists():
         msg = f"{path} does not exist"
         raise FileNotFoundError(msg)
@@ -68,10 +68,10 @@ def read_predicted(path: Path) -> pd.DataFrame:
     with reading(path):
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0, 1:]
         table = pd.read_csv(path, sep=separator, index_col=0, **_compat.EXACT_CSV)
-    repeats = sorted(set(header[header.duplicated()].dropna()))  # which pandas numbers in silence
+    repeats = sorted(set(header[header.duplicated()].dropna()))  # pandas would number them without a message
     if repeats:
         msg = (
-            f"Gene names of `predictions` repeat in {path.name} ({some(repeats)}), so the columns are ambiguous. Keep "
+            f"Gene names repeat in {path.name} ({some(repeats)}), so the columns are ambiguous. Keep "
             f"one column per gene."
         )
         raise ValueError(msg)
@@ -103,11 +103,11 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def objection(folder: Path, *, force: bool, of: str = "audit") -> str | None:
-    """Say why a folder must not be written, or None. What is not an audit's (an export's) own is never replaced."""
+    """Return the reason why a folder must not be written, or None. Only files of an audit (or export) are replaced."""
     if not folder.exists():
         return None
     if not folder.is_dir():
-        return f"{folder} is a file; give a folder"
+        return f"{folder} is a file; pass a folder"
     held = sorted(folder.iterdir())
     if not held:
         return None
@@ -115,7 +115,7 @@ def objection(folder: Path, *, force: bool, of: str = "audit") -> str | None:
         return f"{folder} is not empty; choose another folder, or pass --force to replace an earlier {of}"
     foreign = [p.name for p in held if not (_is_ours(p) if of == "audit" else _is_exported(p))]
     return (
-        f"{folder} contains files that do not belong to an {of} ({', '.join(foreign[:3])}); choose another"
+        f"{folder} contains files that do not belong to an {of} ({', '.join(foreign[:3])}); choose another folder"
         if foreign
         else None
     )
@@ -151,7 +151,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             folder.replace(earlier)
         new.replace(folder)
     finally:
-        if earlier.exists() and not folder.exists():  # Ctrl-C between the two must not cost the earlier audit
+        if earlier.exists() and not folder.exists():  # Ctrl-C between the two moves must not delete the earlier audit
             earlier.replace(folder)
         try:
             _remove(new)
@@ -160,7 +160,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder; Ctrl-C stops the program when that is done."""
+    """Remove a folder; Ctrl-C stops the program only after the removal."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
     except KeyboardInterrupt:

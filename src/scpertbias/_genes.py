@@ -1,4 +1,4 @@
-"""Which columns are genes, and what they are called: feature types, spellings, Ensembl ids, symbols that repeat."""
+"""Columns that are genes, and their names: feature types, spellings, Ensembl ids, repeated symbols."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def are_genes(adata: AnnData) -> tuple[BoolArray, dict[str, int]]:
 
 
 def described(others: dict[str, int]) -> str:
-    """Say how many columns are of which kind."""
+    """Return the number of columns of each kind as text."""
     return ", ".join(f"{n} {kind}" for kind, n in others.items())
 
 
 def refuse_others(adata: AnnData) -> None:
-    """Refuse columns that are not genes where what is made has the columns of ``adata``."""
+    """Raise an error for columns that are not genes, if the result must have the columns of ``adata``."""
     if others := are_genes(adata)[1]:
         columns = [c for c in FEATURE_COLUMNS if c in adata.var.columns]
         keep = [f"~adata.var[{c!r}].isin({k!r})" for c in columns if (k := sorted(set(adata.var[c]) & set(others)))]
@@ -90,20 +90,20 @@ def _bundled() -> dict[str, str]:
 
 
 def symbols_of_ids(names: Iterable[str]) -> list[str]:
-    """Return the symbols of the human genes of the confounder sets, and other names as they are."""
+    """Replace ids of human confounder genes by symbols; other names are unchanged."""
     known = _bundled()
     return [known.get(str(name).split(".")[0], str(name)) for name in names]
 
 
 def ids_without_symbols(genes: pd.Index, symbols: npt.NDArray[np.str_], key: str | None) -> str:
-    """Say what follows where names are Ensembl ids and nothing gives their symbols; empty where they have some."""
+    """Return a message if names are Ensembl ids without symbols, otherwise an empty text."""
     if key is not None or not are_ids(genes):
         return ""
     known = int((symbols != genes.to_numpy(str)).sum())
     genes_known = (
         f"{known} confounder genes are recognized by their ids"
         if known
-        else "no confounder gene is recognized (only ids of human genes are bundled)"
+        else "no confounder gene is recognized (only ids of human genes are included)"
     )
     return (
         f"var_names are Ensembl ids and var has no symbols: {genes_known}, and targets only if labels are ids. Add "

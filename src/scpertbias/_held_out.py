@@ -1,4 +1,4 @@
-"""What a model has not seen: the one rule by which every score, question and plot holds out."""
+"""Perturbations that a model has not seen: the rule for all scores, questions and plots."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def unseen_predictions(
 
 
 def why_all_seen(screen: _moments.Screen, split_key: str) -> str:
-    """Say why no perturbation counts as held out: none is test, or all have training cells as well."""
+    """Return the reason why no perturbation is held out: none is test, or all also have training cells."""
     if (screen.split[screen.perturbation > 0] == "test").any():
         return f"every perturbation with 'test' cells in obs[{split_key!r}] has training cells too (a split over cells)"
     return f"no perturbation is 'test' in the split column ({split_key!r})"

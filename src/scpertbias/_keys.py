@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ROOT = "scpertbias"
-"""The one entry of ``uns`` that holds what this package stores."""
+"""The entry of ``uns`` with everything that this package stores."""
 
 MODEL_COLORS = "model_colors"
 """The entry of ``uns`` in the style of scanpy: the color of each model."""
@@ -25,19 +25,19 @@ CONTROL_CROSS = "control_cross"
 CROSS = "cross"
 
 OWN_TOTAL = "_scpertbias_size"
-"""Column of ``obs`` with what an audit found the counts of each cell to sum to: as if no size factors were passed."""
+"""Column of ``obs`` with the total counts per cell, computed by an audit; it is treated as if no size factors were passed."""
 
 FULL = "full"
 WITHOUT_GENES = ("no_mt", "no_mt_ribo")
 REGRESSED = "regressed"
 REGIMES = (FULL, *WITHOUT_GENES, REGRESSED)
-"""Feature regimes: all genes, without mitochondrial, also without ribosomal ones, with their programs regressed out."""
+"""Feature regimes: all genes, without mitochondrial genes, also without ribosomal genes, and with covariates regressed out."""
 
 RANDOM = "random"
-"""Regimes ``random_1``, ``random_2``, … lack as many other genes as the widest regime leaves out."""
+"""Regimes ``random_1``, ``random_2``, … leave out random genes, as many as the smallest gene regime."""
 
 LIKELY_BATCHES = "likely_batches"
-"""Columns of ``obs`` that look like batches, which nothing takes into account."""
+"""Columns of ``obs`` that look like batches, but are neither used nor tested."""
 
 SPLITS = ("train", "val", "test")
 
@@ -45,16 +45,16 @@ MISSING, LABEL, SMALL_BATCH = "missing", "label", "small_batch"
 """Kinds of reasons for which cells are left out."""
 
 OBSERVED = "observed"
-"""What the data themselves are called among the models of a table."""
+"""Name of the data in columns of models."""
 
 MODEL_COLUMNS = ("model", "model_a", "model_b")
 """Columns of tables that name models."""
 
 NO_PRETRAINING = " (no pretraining)"
-"""What the name of a foundation model without its published weights ends with."""
+"""End of the name of a foundation model without its published weights."""
 
 MUCH, PART, P_COLUMN = 0.25, 0.1, 0.01
-"""A share of the response that decides a verdict, one that decides half of it, and how small p must be for a column."""
+"""Shares of the response for the verdicts Yes and Partly, and the largest p of a confounded column."""
 
 NEGLIGIBLE = 0.0005
-"""A difference of relative errors that nobody could use, whether or not it is one of chance."""
+"""Differences of relative errors below this are negligible, even if they are significant."""

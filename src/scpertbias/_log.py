@@ -1,4 +1,4 @@
-"""The package's logger, in step with ``scanpy.settings.verbosity``."""
+"""Logging, according to ``scanpy.settings.verbosity``."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _BAR, _INFO, _HINT = 1, 2, 3
 
 
 def _verbosity() -> int:
-    """Return scanpy's verbosity; 0 where nothing has imported it yet, as when a file is only looked at, and where quiet."""
+    """Return the verbosity of scanpy; 0 if scanpy is not imported, as in an inspection, or within ``quiet``."""
     scanpy = sys.modules.get("scanpy")
     return 0 if scanpy is None or _QUIET.get() else int(scanpy.settings.verbosity)
 
 
 def info(message: str) -> None:
-    """Say what was done, as scanpy's lines do (from verbosity 2)."""
+    """Log what was done, like scanpy (from verbosity 2)."""
     logger.info(message)
     if _verbosity() >= _INFO:
         sys.modules["scanpy"].logging.info(message)
 
 
 def added(*slots: str) -> None:
-    """Say what was stored where (from verbosity 3)."""
+    """Log the stored slots (from verbosity 3)."""
     message = "added\n" + "\n".join(f"    {slot}" for slot in slots)
     logger.debug(message)
     if _verbosity() >= _HINT:
@@ -43,7 +43,7 @@ def added(*slots: str) -> None:
 def progress(
     what: str, total: int | None, *, unit: str = "it", items: Iterable[Any] | None = None, **kwargs: Any
 ) -> tqdm:
-    """Make a progress bar, over items if given (shown from verbosity 1)."""
+    """Return a progress bar, over items if given (shown from verbosity 1)."""
     if _verbosity() < _BAR:
         return tqdm(items, total=total, disable=True)
     from tqdm import auto  # in a notebook without widgets it warns when it is imported, which our import must not do
@@ -52,7 +52,7 @@ def progress(
 
 
 def some(names: Iterable[object], n: int = 5) -> str:
-    """Return the first names for a message, and a sign that there are more."""
+    """Return the first names for a message, with "…" if there are more."""
     listed = [str(name) for name in names]
     return ", ".join(listed[:n]) + (", …" if len(listed) > n else "")
 
@@ -62,7 +62,7 @@ _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Suppress messages and warnings for as long as this lasts."""
+    """Suppress messages and warnings within the context."""
     token = _QUIET.set(True)
     try:
         yield
@@ -75,7 +75,7 @@ _WARNED: ContextVar[set[str] | None] = ContextVar("warned", default=None)
 
 @contextmanager
 def warn_once() -> Iterator[None]:
-    """Warn of each thing once for as long as this lasts, however many steps come across it."""
+    """Show each warning only once within the context."""
     token = None if _WARNED.get() is not None else _WARNED.set(set())
     try:
         yield
@@ -85,7 +85,7 @@ def warn_once() -> Iterator[None]:
 
 
 def warn(message: str) -> None:
-    """Warn the user; the line shown is the user's own."""
+    """Warn the user; the warning shows a line of the user's code."""
     if _QUIET.get():
         return
     if (warned := _WARNED.get()) is not None:

@@ -1,4 +1,4 @@
-"""Stored models and tables, read back: which there are, on what they were fitted, what they predict."""
+"""Reading of stored models and tables: their names, training data and predictions."""
 
 from __future__ import annotations
 
@@ -26,35 +26,37 @@ DATA = (
 )
 FOLD = "fold"
 THIS, OTHER = "this", "other"
-"""What external models were fitted on: cells of this screen, or others."""
+"""Training data of external models: cells of this screen, or other data."""
 BATCH_WEIGHTS = "batch_weights"
 NOISE_WEIGHTS = "noise_weights"
 
 
 def model_records(adata: AnnData, models: str | Sequence[str] | None) -> dict[str, dict[str, Any]]:
-    """Return the records of the models asked for; a missing one is an error that lists those present."""
+    """Return the records of the requested models; the error for a missing model lists the stored ones."""
     records = _store.models(adata)
     if not records:
-        msg = "No model is stored. First run spb.tl.fit_mean (or another fit_*), or spb.tl.add_predictions."
+        msg = "No model is stored. First run spb.tl.fit_mean (or another spb.tl.fit_*), or spb.tl.add_predictions."
         raise KeyError(msg)
     names = list(records) if models is None else [models] if isinstance(models, str) else list(models)
     if not names:
-        msg = f"`models` is empty; there are {list(records)}."
+        msg = f"`models` is empty; choose from {list(records)}."
         raise ValueError(msg)
     missing = [name for name in names if name not in records]
     if missing:
-        msg = f"`models`: {missing} are not stored; there are {list(records)}."
+        msg = f"`models`: {missing} are not stored; choose from {list(records)}."
         raise KeyError(msg)
     without_layer = [name for name in names if not _store.has_layer(adata, name)]
     if without_layer:
-        msg = f"`models`: the layers of {without_layer} are gone; fit them again."
+        msg = f"`models`: the layers of {without_layer} were removed. Fit these models again."
         raise KeyError(msg)
     return {name: records[name] for name in names}
 
 
 def model_names(data: AnnData | MuData) -> list[str]:
-    """Return every model that is stored, here or in a regime, or that a table is about; the observed data are none."""
-    parts = list(data.mod.values()) if isinstance(data, MuData) else [data]  # an audit's own models are a table
+    """Return the names of all models that are stored, here or in a regime, or occur in a table; without the observed data."""
+    parts = (
+        list(data.mod.values()) if isinstance(data, MuData) else [data]
+    )  # in an audit, the models of the audit are a table
     tables = [table for table in _store.root(data).values() if isinstance(table, pd.DataFrame)]
     columns = [table[column] for table in tables for column in _keys.MODEL_COLUMNS if column in table]
     names = [*(name for part in parts for name in _store.models(part)), *(name for c in columns for name in c.unique())]
@@ -62,10 +64,10 @@ def model_names(data: AnnData | MuData) -> list[str]:
 
 
 def table_of_models(data: AnnData | MuData, name: str) -> pd.DataFrame:
-    """Return a table that is made of stored models; of an audit that stored none, the error says how to have it."""
+    """Return a table that needs stored models; for an audit without models, the error says how to store them."""
     if isinstance(data, MuData) and not _store.has_table(data, name) and _has_tables_only(data):
         msg = (
-            f"There is no table {name!r}: it needs stored models, but this audit kept only tables. Run spb.tl.audit "
+            f"There is no table {name!r}, because it needs stored models and this audit contains only tables. Run spb.tl.audit "
             "with keep_predictions=True (scpertbias audit without --tables-only)."
         )
         raise KeyError(msg)
@@ -81,7 +83,7 @@ def _has_tables_only(mdata: MuData) -> bool:
 
 
 def agreed_data(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what was asked when the models were fitted; models that disagree are an error."""
+    """Return the settings for reading the data when the models were fitted; different settings raise an error."""
     first_name, first = next(iter(records.items()))
     agreed = _data_of(first)
     for name, record in records.items():
@@ -89,7 +91,7 @@ def agreed_data(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         differ = [key for key in DATA if data[key] != agreed[key]]
         if differ:
             differences = ", ".join(f"{key}: {agreed[key]!r} and {data[key]!r}" for key in differ)
-            msg = f"Models {first_name!r} and {name!r} were fitted on different data ({differences}); choose with models=."
+            msg = f"Models {first_name!r} and {name!r} were fitted on different data ({differences}). Pass models= with models of the same data."
             raise ValueError(msg)
     return agreed
 
@@ -105,12 +107,12 @@ def _data_of(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def constant(records: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the models whose records say that they predict the same for every perturbation that they have not seen."""
+    """Return the models with constant predictions for unseen perturbations."""
     return tuple(name for name, record in records.items() if record.get("constant"))
 
 
 def one_split(records: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str] | None]:
-    """Return the models that are not cross-fitted, with what their makers say that they have not seen (None: nothing)."""
+    """Return the models that are not cross-fitted, with their declared held-out perturbations (None: not declared)."""
     tests = {name: record.get("test") for name, record in records.items() if not record.get("cross_fitted")}
     return {name: None if test is None else [str(p) for p in np.asarray(test)] for name, test in tests.items()}
 
@@ -124,8 +126,8 @@ def are_changes(record: Mapping[str, Any]) -> bool:
 def control_weights(records: Mapping[str, Mapping[str, Any]], screen: _moments.Screen) -> dict[str, FloatArray]:
     """Return by external model the control weights of its predictions (perturbations × batches).
 
-    Predictions share them with observed effects: the shares of the batches in the control if they are means, none if
-    they are changes, and those of their own cells where these lie in batches.
+    These are the weights of the control noise that predictions have in common with observed effects: the shares of the
+    batches in the control for means, none for changes, and the shares in the predicted cells if these have batches.
     """
     n_control = screen.moments.n_control
     weights = {}
@@ -139,9 +141,9 @@ def control_weights(records: Mapping[str, Mapping[str, Any]], screen: _moments.S
 
 
 def noise_weights(records: Mapping[str, Mapping[str, Any]], screen: _moments.Screen) -> dict[str, FloatArray | None]:
-    """Return by model how much noise of the data its predictions hold (perturbations × batches and one).
+    """Return by model the amount of noise of the data in its predictions (perturbations × batches and one).
 
-    None: as much as the mean of what it was trained on, which is what is taken of models whose fits are not known.
+    None: as much as in the mean of the training data, which is assumed for models with unknown fits.
     """
     shares = control_weights(records, screen)
     held: dict[str, FloatArray | None] = {}

@@ -18,35 +18,35 @@ from ._core.scales import LARGEST_LOG, RowScales
 
 CHUNK = 1 << 20
 MIN_COUNTS = 10
-"""A cell of fewer counts says next to nothing, and is scaled up like all others."""
+"""Cells with fewer counts are reported, because they have little information but are scaled like all other cells."""
 EARLY = 1000
-"""Values after which the scale is judged while more are to come: a few whole numbers say little."""
+"""Number of values after which the scale is first checked; a few whole numbers are not sufficient."""
 
 FIXES = {
     "normalize": "pass normalize=True to spb.pp.profiles or spb.tl.audit",
     "log_normalize": "run sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata) and omit normalize=True",
-    "as_they_are": "omit normalize=True if they are already log-normalized",
+    "as_they_are": "omit normalize=True if the values are already log-normalized",
     "counts": "pass the layer of the raw counts",
     "logs": "pass log-normalized values",
-    "unlog": "undo one of the two logarithms, adata.X = np.expm1(adata.X), and omit normalize=True",
+    "unlog": "undo one of the two logarithms with adata.X = np.expm1(adata.X), and omit normalize=True",
     "one_scale": (
-        "log-normalize each source before joining them (sc.pp.normalize_total, sc.pp.log1p on its raw counts), and "
-        "omit normalize=True"
+        "log-normalize the raw counts of each source before joining them (sc.pp.normalize_total, then sc.pp.log1p), "
+        "and omit normalize=True"
     ),
-    "base": "state it in adata.uns['log1p'] = {'base': 2} if they are logarithms to base 2",
-    "finite": "remove them first",
+    "base": "if they are logarithms to base 2, set adata.uns['log1p'] = {'base': 2}",
+    "finite": "remove these values first",
 }
 # Problem (how it is stated), and the fixes.
 PROBLEMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "not_finite": ("{where} contains NaN or infinite values", ("finite",)),
     "negative": (
-        "{where} contains negative values (down to {low:.3g}), like z-scores (layers of spb.pp.standardize and "
-        "spb.pp.regress_mt_ribo can be negative)",
+        "{where} contains negative values (down to {low:.3g}), like z-scores. Only layers made by spb.pp.standardize "
+        "and spb.pp.regress_mt_ribo can be negative",
         ("logs",),
     ),
     "mixed": ("{where} contains cells on different scales: {shares}", ("one_scale",)),
     "counts": (
-        "{where} looks like raw counts (whole numbers up to {high:.0f}); log-normalized values are expected",
+        "{where} seems to contain raw counts (whole numbers up to {high:.0f}); log-normalized values are expected",
         ("log_normalize", "normalize"),
     ),
     "proportions": (
@@ -54,16 +54,16 @@ PROBLEMS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("log_normalize", "normalize"),
     ),
     "linear": (
-        "{where} contains normalized counts that were not logged (values up to {high:.4g}); log-normalized values are "
+        "{where} contains normalized counts without a logarithm (values up to {high:.4g}); log-normalized values are "
         "expected",
         ("log_normalize", "normalize"),
     ),
     "too_large": (
-        "{where} holds values up to {high:.4g}, too large for log-normalized values (log1p of a million is 13.8). "
-        "Fractional counts after correction for ambient RNA are counts",
+        "{where} contains values up to {high:.4g}, too large for log-normalized values (log1p of a million is 13.8). "
+        "Fractional counts, as after correction for ambient RNA, also need normalization",
         ("log_normalize", "normalize", "base"),
     ),
-    "logged_twice": ("{where} was logged twice", ("unlog",)),
+    "logged_twice": ("{where} contains logarithms of logarithms: log1p was applied twice", ("unlog",)),
     "logs": ("`normalize=True` expects raw counts, but {where} is already log-normalized", ("as_they_are", "counts")),
     "not_counts": (
         "`normalize=True` expects raw counts, but {where} contains other values (maximum {high:.3g})",
@@ -72,7 +72,7 @@ PROBLEMS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 WORDS = {
     scales.COUNTS: "raw counts",
-    scales.LINEAR: "normalized counts, not logged",
+    scales.LINEAR: "normalized counts without a logarithm",
     scales.LN: "natural logarithms",
     scales.LOG2: "logarithms to base 2",
     scales.LOG10: "logarithms to base 10",
@@ -82,7 +82,7 @@ WORDS = {
 LOGGED = "log-normalized"
 GUESSES = {
     "not_finite": "NaN or infinite values",
-    "negative": "scaled or residuals",
+    "negative": "scaled values or residuals",
     "mixed": "cells on different scales",
     "counts": WORDS[scales.COUNTS],
     "proportions": "proportions",
@@ -90,13 +90,13 @@ GUESSES = {
     "too_large": "too large for logarithms",
     "logged_twice": WORDS[scales.TWICE],
 }
-"""What values with a problem are called where they are only looked at."""
+"""Names of values with a problem, for the inspection of a file."""
 NORMALIZED = tuple(GUESSES[name] for name in ("counts", "linear", "proportions", "too_large"))
-"""Those that ``normalize=True`` takes to logarithms, the best first."""
+"""Kinds of values that ``normalize=True`` log-normalizes, the best first."""
 
 
 class Scale:
-    """Refuses NaN, z-scores, and values on another scale than is meant, as values come: by value and by cell."""
+    """Checks values in parts, by value and by cell: raises an error for NaN, z-scores and values on the wrong scale."""
 
     def __init__(
         self, *, layer: str | None, normalize: bool, may_be_negative: bool = False, log_base: float | None = None
@@ -235,7 +235,7 @@ class Scale:
         """Return the share of the cells on each scale where there are several, none where there is one."""
         shares = self.rows.scales
         rest = 1 - sum(shares.values())
-        # Between counts, other values are fractions of counts where they are too large for logarithms.
+        # Among counts, other values that are too large for logarithms are fractional counts.
         if set(shares) == {scales.COUNTS} and rest * self.rows.n > 1 and self.rows.rest <= LARGEST_LOG:
             shares = {**shares, "": rest}
         return shares if len(shares) > 1 else {}
@@ -255,7 +255,9 @@ def numbers(x: Any, *, layer: str | None) -> None:
     """Refuse text, objects, complex numbers and masked values."""
     where = "X" if layer is None else f"layers[{layer!r}]"
     if x.dtype.kind not in "biuf":
-        msg = f"{where} holds values of type {x.dtype}; real numbers are needed: convert it with .astype(np.float32)."
+        msg = (
+            f"{where} contains values of type {x.dtype}; real numbers are needed: convert it with .astype(np.float32)."
+        )
         raise TypeError(msg)
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         msg = f"{where} is a masked array, and masked entries would be read as values; fill them with .filled() or drop the cells."

@@ -27,11 +27,11 @@ def matrix(adata: AnnData, layer: str | None) -> Any:
     """Return ``X``, or a layer."""
     if layer is None:
         if adata.X is None:
-            msg = "`adata.X` is empty; pass layer=."
+            msg = "`adata.X` is empty. Pass layer= with the name of the layer that contains the values."
             raise ValueError(msg)
         return adata.X
     if layer not in adata.layers:
-        msg = f"`layer`: there is no layers[{layer!r}]; there are {[k for k in adata.layers if k is not None]}."
+        msg = f"`layer`: `adata` has no layer {layer!r}; choose from {[k for k in adata.layers if k is not None]}."
         raise KeyError(msg)
     return adata.layers[layer]
 
@@ -84,7 +84,7 @@ def has_layer(adata: AnnData, key: str) -> bool:
 def obsm(adata: AnnData, key: str) -> Any:
     """Return an array of ``obsm``."""
     if key not in adata.obsm:
-        msg = f"`obsm`: there is no obsm[{key!r}]; there are {list(adata.obsm)}."
+        msg = f"`obsm`: obsm has no entry {key!r}; choose from {list(adata.obsm)}."
         raise KeyError(msg)
     return adata.obsm[key]
 
@@ -126,7 +126,7 @@ def model_colors(data: AnnData | MuData) -> dict[str, str]:
     """Return the colors of models that are kept, or that users have set."""
     colors = data.uns.get(_keys.MODEL_COLORS, {})
     if not isinstance(colors, Mapping):
-        msg = f"`uns[{_keys.MODEL_COLORS!r}]` is a {type(colors).__name__}; a mapping from model to color is needed."
+        msg = f"`uns[{_keys.MODEL_COLORS!r}]` is a {type(colors).__name__}; pass a mapping from model to color."
         raise TypeError(msg)
     return {str(name): str(color) for name, color in colors.items()}
 
@@ -153,7 +153,7 @@ def table(data: AnnData | MuData, name: str, *, made_by: str) -> pd.DataFrame:
 
 
 def check_name(key: str) -> None:
-    """Refuse a name that no file can hold."""
+    """Raise an error for a name that cannot be stored."""
     if not isinstance(key, str) or not key or "/" in key or key in {".", ".."}:
         msg = f"`key_added` is {key!r}; a name without '/', not empty, '.' or '..', is needed."
         raise ValueError(msg)
@@ -165,7 +165,7 @@ def check_key(adata: AnnData, key: str) -> None:
     entries = root(adata)
     ours = {*entries.get(_keys.MODELS, {}), *entries.get(_keys.LAYERS, {})}
     if key not in ours and (key in RESERVED or key in adata.layers or key in adata.varm):
-        msg = f"`key_added={key!r}` names an entry that scpertbias did not write; choose another name."
+        msg = f"`key_added={key!r}` is already the name of an entry that scpertbias did not write. Choose another name."
         raise ValueError(msg)
 
 

@@ -1,4 +1,4 @@
-"""Checks of what users pass in; each error says what was found and what to do."""
+"""Checks of arguments; each error message says what the problem is and how to solve it."""
 
 from __future__ import annotations
 
@@ -33,57 +33,57 @@ MT_COLUMNS = (
 
 
 def cells_or_profiles(adata: Any, *, lazy: bool = False) -> None:
-    """Refuse what is not an AnnData with unique gene names, and unless ``lazy`` one whose values are not in memory."""
+    """Raise an error unless ``adata`` is an AnnData with unique gene names and (unless ``lazy``) values in memory."""
     if isinstance(adata, MuData):
-        msg = f"A MuData was passed; pass one of its modalities, such as mdata[{next(iter(adata.mod), 'full')!r}]."
+        msg = f"`adata` is a MuData; pass one of its modalities, such as mdata[{next(iter(adata.mod), 'full')!r}]."
         raise TypeError(msg)
     if not isinstance(adata, AnnData):
         msg = f"`adata` is a {type(adata).__name__}; an AnnData is expected."
         raise TypeError(msg)
     if adata.isbacked and adata.is_view:
         msg = (
-            "`adata` is a view of cells in a file, which would be loaded completely. Pass all cells, with "
-            "obs[groupby] set to NaN for cells to leave out, or load the view with adata.to_memory()."
+            "`adata` is a view of cells in a file, so all cells of the file would be loaded. Pass all cells, and set "
+            "obs[groupby] to NaN for cells to leave out; or load the view with adata.to_memory()."
         )
         raise ValueError(msg)
     if not lazy and _store.is_lazy(adata):
         msg = (
-            f"`adata` ({adata.n_obs} cells × {adata.n_vars} genes) is not in memory: it is backed by a file, or lazy. Make "
+            f"`adata` ({adata.n_obs} cells × {adata.n_vars} genes) is not in memory: it is backed by a file, or lazy. Compute "
             "profiles with spb.pp.profiles(adata), which reads it in parts, or load it with adata.to_memory()."
         )
         raise ValueError(msg)
     if not adata.var_names.is_unique:
         twice = adata.var_names[adata.var_names.duplicated()].unique()[:5].tolist()
-        msg = f"Gene names repeat (for example {twice}); call adata.var_names_make_unique() first."
+        msg = f"Gene names repeat (for example, {twice}). Call adata.var_names_make_unique() first."
         raise ValueError(msg)
     for slot, frame in (("obs", adata.obs), ("var", adata.var)):
         if not frame.columns.is_unique:
             twice = frame.columns[frame.columns.duplicated()].unique()[:5].tolist()
-            msg = f"Columns of {slot} repeat ({twice}), so the name is ambiguous; drop or rename one."
+            msg = f"Columns of {slot} repeat ({twice}), so their names are ambiguous. Drop or rename them."
             raise ValueError(msg)
 
 
 def column(adata: AnnData, key: str, *, argument: str) -> pd.Series:
-    """Return a column of ``obs``; where it is missing, say which columns could have been meant."""
+    """Return a column of ``obs``; the error for a missing column suggests similar names."""
     refuse_missing(adata, {argument: [key]})
     return adata.obs[key]
 
 
 def refuse_missing(adata: AnnData, keys: Mapping[str, Sequence[str]]) -> None:
-    """Refuse the columns that ``obs`` lacks, by argument: all at once, each with a name that is spelled like it."""
+    """Raise one error for all missing columns of ``obs``, by argument, with similar names."""
     held = list(adata.obs.columns)
     lacking = [(argument, key) for argument, names in keys.items() for key in names if key not in held]
     if not lacking:
         return
     near = [nearest([str(key)], list(map(str, held)), 1) for _, key in lacking]
     parts = [
-        f"`{argument}`: there is no obs[{key!r}]" + (f" (did you mean {names[0]!r}?)" if names else "")
+        f"`{argument}`: obs has no column {key!r}" + (f" (did you mean {names[0]!r}?)" if names else "")
         for (argument, key), names in zip(lacking, near, strict=True)
     ]
     likely = [c for c in held if _holds_control(adata.obs[c])] if lacking[0][0] == "groupby" else []
     hint = f" Columns with a control-like label: {likely}." if likely else ""
     if not likely or len(lacking) > 1:
-        hint += f" obs holds {held}."
+        hint += f" Its columns are {held}."
     msg = f"{'; '.join(parts)}.{hint}"
     raise KeyError(msg)
 
@@ -99,7 +99,7 @@ def _holds_control(values: pd.Series) -> bool:
 
 
 def numeric_columns(adata: AnnData, keys: Sequence[str], *, argument: str) -> FloatArray:
-    """Return numeric ``obs`` columns as cells × columns; a missing pct_counts_* names the scanpy call that makes it."""
+    """Return numeric ``obs`` columns as cells × columns; the error for a missing pct_counts_* shows how to compute it."""
     for key in keys:
         if key not in adata.obs.columns:
             qc = [k.removeprefix("pct_counts_") for k in keys if k.startswith("pct_counts_")]
@@ -107,16 +107,18 @@ def numeric_columns(adata: AnnData, keys: Sequence[str], *, argument: str) -> Fl
                 " scanpy computes it from raw counts (not from log values): spb.pp.annotate_confounders(adata); "
                 f"sc.pp.calculate_qc_metrics(adata, qc_vars={qc}, layer='counts', percent_top=None, inplace=True)."
                 if key.startswith("pct_counts_")
-                else f" obs holds {list(adata.obs.columns)}."
+                else f" Its columns are {list(adata.obs.columns)}."
             )
-            msg = f"`{argument}`: there is no obs[{key!r}].{hint}"
+            msg = f"`{argument}`: obs has no column {key!r}.{hint}"
             raise KeyError(msg)
         if not pd.api.types.is_numeric_dtype(adata.obs[key]) or pd.api.types.is_bool_dtype(adata.obs[key]):
             msg = f"`{argument}`: obs[{key!r}] is {adata.obs[key].dtype}; a numeric column is needed."
             raise TypeError(msg)
         values = adata.obs[key].to_numpy(np.float64, na_value=np.nan)
         if n := int((~np.isfinite(values)).sum()):
-            msg = f"`{argument}`: obs[{key!r}] is missing or infinite in {n} cells; fill or remove them first."
+            msg = (
+                f"`{argument}`: obs[{key!r}] is missing or infinite in {n} cells. Fill the values, or remove the cells."
+            )
             raise ValueError(msg)
     return np.column_stack([adata.obs[key].to_numpy(np.float64) for key in keys])
 
@@ -140,7 +142,7 @@ def _first_numeric(adata: AnnData, names: Sequence[str]) -> FloatArray | None:
 
 
 def batch_codes(adata: AnnData, batch_key: str | Sequence[str] | None) -> tuple[IntArray, list[str]]:
-    """Return one code a cell (−1 where a batch is missing) and the names of the batches."""
+    """Return one code per cell (−1 if its batch is missing) and the names of the batches."""
     keys = [batch_key] if isinstance(batch_key, str) else list(batch_key or ())
     if not keys:
         return np.zeros(adata.n_obs, dtype=np.int64), ["all"]
@@ -161,7 +163,7 @@ def split_codes(adata: AnnData, split_key: str) -> IntArray:
     levels = [str(level) for level in column.categories]
     unknown = sorted(set(levels) - {*_keys.SPLITS, ""})
     if unknown:
-        msg = f"obs[{split_key!r}] holds {unknown[:5]}; splits are {list(_keys.SPLITS)}. See spb.pp.split."
+        msg = f"obs[{split_key!r}] contains {unknown[:5]}; splits are {list(_keys.SPLITS)}. See spb.pp.split."
         raise ValueError(msg)
     of_level = [_keys.SPLITS.index(level) if level else -1 for level in levels]
     return np.array([*of_level, -1], dtype=np.int64)[column.codes]
@@ -170,7 +172,7 @@ def split_codes(adata: AnnData, split_key: str) -> IntArray:
 def gene_symbols(adata: AnnData, key: str | None) -> tuple[npt.NDArray[np.str_], str | None]:
     """Return each gene's symbol, and the ``var`` column it came from (None: ``var_names``).
 
-    Of Ensembl ids without symbols those of confounder genes are known; spellings of mitochondrial genes are made one.
+    Without symbols, Ensembl ids of confounder genes are translated; different spellings of mitochondrial genes are unified.
     """
     names = adata.var_names.to_numpy(object)
     ids = key is None and _genes.are_ids(adata.var_names)
@@ -180,7 +182,7 @@ def gene_symbols(adata: AnnData, key: str | None) -> tuple[npt.NDArray[np.str_],
     if key is None:
         return _genes.spelled(np.array(_genes.symbols_of_ids(names) if ids else names, dtype=str)), None
     if key not in adata.var.columns:
-        msg = f"`gene_symbols`: there is no var[{key!r}]; var holds {list(adata.var.columns)}."
+        msg = f"`gene_symbols`: var has no column {key!r}; its columns are {list(adata.var.columns)}."
         raise KeyError(msg)
     symbols = adata.var[key].astype(object)
     known = symbols.notna().to_numpy() & (symbols != "").to_numpy()
@@ -188,25 +190,25 @@ def gene_symbols(adata: AnnData, key: str | None) -> tuple[npt.NDArray[np.str_],
 
 
 def scale(x: Any, *, layer: str | None, normalize: bool, may_be_negative: bool = False) -> None:
-    """Refuse values that are not on the scale that is meant, of a matrix that is in memory."""
+    """Raise an error if the values of a matrix in memory are not on the expected scale."""
     check = Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative)
     check.add(x)
     check.finish()
 
 
 def memory(adata: AnnData, *, instead: str = "Work on spb.pp.profiles(adata) instead.") -> None:
-    """Refuse a dense layer on cells above ``scanpy.settings.max_memory`` GB, and say what to do ``instead``."""
+    """Raise an error if a dense layer on cells needs more than ``scanpy.settings.max_memory`` GB; ``instead`` is the fix."""
     size = adata.n_obs * adata.n_vars * 4 / 1e9
     if _store.profiles_record(adata) is None and size > sc.settings.max_memory:
         msg = (
-            f"Predictions on {adata.n_obs} cells × {adata.n_vars} genes take {size:.1f} GB, above "
+            f"Predictions on {adata.n_obs} cells × {adata.n_vars} genes need {size:.1f} GB, more than "
             f"scanpy.settings.max_memory = {sc.settings.max_memory} GB. {instead}"
         )
         raise ValueError(msg)
 
 
 def choice(value: str, allowed: Sequence[str], *, argument: str) -> None:
-    """Refuse a word that is not among those allowed."""
+    """Raise an error for a value that is not allowed."""
     if value not in allowed:
         msg = f"`{argument}` is {value!r}; it must be one of {list(allowed)}."
         raise ValueError(msg)

@@ -27,6 +27,13 @@ from scpertbias._cli.options import parser
         ("the control of the models and a test layer", "the control of the models and a test layer"),
         ("obs['split_key'] and var[\"gene_symbols\"]", "obs['split_key'] and var[\"gene_symbols\"]"),
         ("names of 'gene_symbols' in my_column", "names of 'gene_symbols' in my_column"),
+        ("No covariate (`covariates` of spb.pp.profiles).", "No covariate (--covariates)."),
+        ("Or pass test=[…].", "Or pass --test."),
+        ("Pass control='predicted' to spb.tl.add_predictions, or", "Pass --control predicted, or"),
+        (
+            "Use gene names as columns, or pass gene_names= with 3 names (for GEARS, adata.var['gene_name']).",
+            "Use gene names as columns.",
+        ),
         ("sc.pp.normalize_total(adata, target_sum=1e4)", "sc.pp.normalize_total(adata, target_sum=1e4)"),
     ],
 )

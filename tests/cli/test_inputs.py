@@ -126,5 +126,5 @@ def test_a_modality_is_read(screen, tmp_path):
     assert read_cells(tmp_path / "x.h5mu", modality="gdo")[0].n_vars == 3
     on_disk, _ = read_cells(tmp_path / "x.h5mu", memory=0)
     assert on_disk.shape == screen.shape
-    with pytest.raises(ValueError, match="there is no modality 'x'"):
+    with pytest.raises(ValueError, match="the file has no modality 'x'"):
         read_cells(tmp_path / "x.h5mu", modality="x")

@@ -81,10 +81,10 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
     assert "12 cells left out" in details
     assert "unassigned" in details
     assert "7 cells left out: no label" in details
-    assert "1 of 7 perturbations have under 20 cells and are left out: rare" in details
+    assert "1 of 7 perturbations are left out, because they have fewer than 20 cells: rare" in details
     assert "3 mitochondrial" in details
     assert "1 of 7 perturbations are combinations" in details
-    for text in ("7 cells left out: no label", "under 20 cells and are left out: rare", "normalized on the fly"):
+    for text in ("7 cells left out: no label", "fewer than 20 cells: rare", "normalized automatically"):
         assert text in page
     names = {r["perturbation"] for r in found["tables"]["check"]}
     assert {"JAK2+STAT1", "<b>GENE8</b>", "rare"} <= names
@@ -96,7 +96,7 @@ def test_audit_of_raw_counts(screen, tmp_path, capsys):
     assert len(made["sha256"]) == 64
     assert made["parameters"]["normalize"] is True
     assert made["parameters"]["batch_key"] == ["gem_group"]
-    assert any("normalized on the fly" in note for note in found["notes"])
+    assert any("normalized automatically" in note for note in found["notes"])
     verdicts = [line for one in found["answer"] for line in (one["question"], f"  {one['text']}")]
     assert out.splitlines() == [*verdicts, *(f"  {Path('out') / name}" for name in PRINTED)]
     lines = _answer_lines(_compat.read_h5mu(str(tmp_path / "out" / "audit.h5mu")), verbose=True)
@@ -193,12 +193,12 @@ def test_all_columns_that_are_missing_are_named_at_once(screen, capsys):
     code, _, err = run(capsys, "audit", screen, "--quiet", *argv)
     assert code == 1
     for words in (
-        "--groupby: there is no obs['pertubation'] (did you mean 'perturbation'?)",
-        "--batch: there is no obs['gemgroup'] (did you mean 'gem_group'?)",
-        "--batch: there is no obs['lane'];",
-        "--guide: there is no obs['Gem_Group'] (did you mean 'gem_group'?)",
-        "--covariates: there is no obs['x'].",
-        "obs holds ['perturbation', 'gem_group']",
+        "--groupby: obs has no column 'pertubation' (did you mean 'perturbation'?)",
+        "--batch: obs has no column 'gemgroup' (did you mean 'gem_group'?)",
+        "--batch: obs has no column 'lane';",
+        "--guide: obs has no column 'Gem_Group' (did you mean 'gem_group'?)",
+        "--covariates: obs has no column 'x'.",
+        "Its columns are ['perturbation', 'gem_group']",
     ):
         assert words in err
 
@@ -424,7 +424,7 @@ def test_a_real_interruption_leaves_nothing_half_written(screen, tmp_path):
         ran.send_signal(signal.SIGINT)
         out, err = ran.communicate(timeout=30)
     assert (ran.returncode, out) == (130, "")
-    assert err == "scpertbias: interrupted; nothing is left half-written\n"
+    assert err == "scpertbias: interrupted; incomplete files were removed\n"
     assert [p.name for p in tmp_path.iterdir()] == ["screen.h5ad"]
 
 
@@ -469,7 +469,7 @@ def test_demo(tmp_path, monkeypatch, capsys):
         assert sorted(p.name for p in (folder / name).iterdir()) == FILES
         page = (folder / name / "audit.html").read_text()
         assert title in page.split("</title>")[0]
-        assert ("planted and estimated values" in page) == (name == "simulated")
+        assert ("true and estimated values" in page) == (name == "simulated")
     planted = json.loads((folder / "simulated" / "audit.json").read_text())["planted"]
     assert planted[0]["quantity"] == "perturbations without any effect"
     assert "of 12" in planted[0]["planted"]

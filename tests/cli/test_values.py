@@ -15,9 +15,9 @@ def test_models_with_their_files_and_parameters():
 @pytest.mark.parametrize(
     ("read", "text", "message"),
     [
-        (values.prediction, "mine", "NAME=FILE is expected"),
-        (values.parameter, "ridge=1", "MODEL.NAME=VALUE is expected"),
-        (values.cells, "x.h5", "a matrix of Cell Ranger has no labels"),
+        (values.prediction, "mine", "does not have the form NAME=FILE"),
+        (values.parameter, "ridge=1", "does not have the form MODEL.NAME=VALUE"),
+        (values.cells, "x.h5", "a matrix of Cell Ranger contains no perturbation labels"),
         (values.gigabytes, "-1", "not an amount of memory"),
     ],
 )

@@ -161,7 +161,7 @@ def test_ties_at_the_border_do_not_count_by_column():
 
 
 def test_k_is_checked():
-    with pytest.raises(ValueError, match="number of genes, 5; found 6"):
+    with pytest.raises(ValueError, match="`k` is 6; it must be between 1 and the number of genes, 5"):
         rank_attributions(np.ones((2, 5)), 6)
 
 

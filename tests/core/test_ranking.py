@@ -28,7 +28,7 @@ def test_top_is_that_of_a_sort_with_ties_by_column(k):
 
 @pytest.mark.parametrize("k", [0, 41])
 def test_top_of_none_or_more_than_there_are(k):
-    with pytest.raises(ValueError, match=f"`k` must lie between 1 and the number of genes, 40; found {k}"):
+    with pytest.raises(ValueError, match=f"`k` is {k}; it must be between 1 and the number of genes, 40"):
         top_mask(np.zeros((2, 40)), k)
 
 

@@ -40,5 +40,5 @@ def test_components_and_isolated_levels_are_one_system(normalized):
 
 
 def test_an_isolated_level_without_cells_needs_a_penalty():
-    with pytest.raises(ValueError, match="alpha is too small"):
+    with pytest.raises(ValueError, match="`alpha` is too small"):
         over_perturbations(np.ones((3, 2)), np.array([2.0, 3.0, 0.0]), 0.0, 1.0, csr_array((3, 3)), ALL)

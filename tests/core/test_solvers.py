@@ -243,23 +243,23 @@ def test_meaningless_input_is_an_error():
     rng = np.random.default_rng(14)
     _, _, means, counts = _screen(rng)
     graph = _graph(rng, 8, 5, 12, normalized=False)
-    with pytest.raises(ValueError, match="alpha must be 0 or more, found -1"):
+    with pytest.raises(ValueError, match="`alpha` is -1.*; it must be 0 or more"):
         ridge(means, counts, 0, alpha=-1, coding="one_hot", weights="cells")
-    with pytest.raises(ValueError, match="gamma must be 0 or more, found -2"):
+    with pytest.raises(ValueError, match="`gamma` is -2.*; it must be 0 or more"):
         grn(means, counts, alpha=0.1, gamma=-2)
-    with pytest.raises(ValueError, match="no level with training cells"):
+    with pytest.raises(ValueError, match="no group with training cells"):
         grn(means, np.zeros_like(counts), alpha=0.1, gamma=1)
-    with pytest.raises(ValueError, match="n_components must be at least 1, found 0"):
+    with pytest.raises(ValueError, match="`n_components` is 0; it must be at least 1"):
         two_stage(means, counts, n_components=0, alpha=0.1, gamma=1)
-    with pytest.raises(ValueError, match="alpha is too small"):
+    with pytest.raises(ValueError, match="`alpha` is too small"):
         grn(means, counts, alpha=0, gamma=1, perturbations=graph)
-    with pytest.raises(ValueError, match="alpha is too small"):
+    with pytest.raises(ValueError, match="`alpha` is too small"):
         grn(means, counts, alpha=0, gamma=1, perturbations=graph, genes=spectrum(csr_array((7, 7))))
-    with pytest.raises(ValueError, match="alpha is too small"):
+    with pytest.raises(ValueError, match="`alpha` is too small"):
         solve_positive(np.ones((3, 3)), np.ones(3))
     nearly = np.ones((2, 2))
     nearly[1, 1] += np.finfo(float).eps
-    with pytest.raises(ValueError, match="alpha is too small"):
+    with pytest.raises(ValueError, match="`alpha` is too small"):
         solve_positive(nearly, np.ones(2))
     np.testing.assert_allclose(solve_positive(np.diag([1e-12, 1e12]), np.ones(2)), [1e12, 1e-12])
 
@@ -269,7 +269,7 @@ def test_a_singular_all_trained_graph_is_noticed():
     _, _, means, counts = _screen(rng, 50, 5, untrained=(), largest=500)
     ring = np.arange(50)
     graph = laplacian(adjacency(ring, (ring + 1) % 50, np.ones(50), 50), normalized=False)
-    with pytest.raises(ValueError, match="alpha is too small"):
+    with pytest.raises(ValueError, match="`alpha` is too small"):
         grn(means, counts, alpha=0, gamma=1, perturbations=graph)
     assert np.isfinite(grn(means, counts, alpha=1e-6, gamma=1, perturbations=graph).fitted).all()
 
@@ -323,7 +323,7 @@ def test_a_singular_graph_over_both_axes_is_noticed(seed):
     ring = np.arange(50)
     graph = laplacian(adjacency(ring, (ring + 1) % 50, np.ones(50), 50), normalized=False)
     genes = spectrum(laplacian(adjacency(np.arange(5), np.arange(1, 6), np.ones(5), 6), normalized=True))
-    with pytest.raises(ValueError, match="alpha is too small"):
+    with pytest.raises(ValueError, match="`alpha` is too small"):
         grn(means, counts, alpha=0, gamma=1e-3, genes=genes, perturbations=graph)
     assert np.isfinite(grn(means, counts, alpha=1e-5, gamma=1e-3, genes=genes, perturbations=graph).fitted).all()
 

@@ -46,5 +46,5 @@ def test_what_is_no_gmt_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"sets\.gmt cannot be read.*line 1: .* separated by tabs"):
         read_gmt(path)
     path.write_text("\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="holds no gene set"):
+    with pytest.raises(ValueError, match="contains no gene set"):
         read_gmt(path)

@@ -59,7 +59,7 @@ def test_mouse_symbols():
 
 
 def test_another_species_is_an_error():
-    with pytest.raises(ValueError, match="species must be 'human' or 'mouse', found 'rat'"):
+    with pytest.raises(ValueError, match="`species` is 'rat'; it must be 'human' or 'mouse'"):
         ds.confounder_sets("rat")
 
 

@@ -10,7 +10,7 @@ def test_pairs_of_an_audit(small_audit):
     assert pair[["model_a", "model_b", "n"]].values.tolist() == [["mean", "ridge", 12]]
     every = spb.get.comparison(small_audit, models="ridge", regime="full", metric="l2_ratio")
     assert every[["model_a", "model_b"]].values.tolist() == [["no_change", "ridge"], ["mean", "ridge"]]
-    with pytest.raises(KeyError, match=r"there is no 'gears'"):
+    with pytest.raises(KeyError, match=r"'gears' not available"):
         spb.get.comparison(small_audit, models="gears")
 
 

@@ -8,7 +8,7 @@ def test_groups_of_a_perturbation(small_audit):
     name = table["perturbation"].iloc[0]
     assert set(spb.get.composition(small_audit, perturbation=name)["group"]) == set(table["group"])
     assert set(spb.get.composition(small_audit, group="mt")["group"]) == {"mt"}
-    with pytest.raises(KeyError, match=r"there is no 'x'"):
+    with pytest.raises(KeyError, match=r"'x' not available"):
         spb.get.composition(small_audit, group="x")
 
 

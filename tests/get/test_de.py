@@ -91,7 +91,7 @@ def test_an_audit_has_it_for_every_regime(small_audit):
 def test_what_is_not_there(cells, profiles):
     with pytest.raises(ValueError, match=r"spb\.pp\.profiles"):
         spb.get.de(cells)
-    with pytest.raises(KeyError, match="there is no 'JAK9'; there are CAV1, IFNGR2, STAT1"):
+    with pytest.raises(KeyError, match="'JAK9' not available; choose from CAV1, IFNGR2, STAT1"):
         spb.get.de(profiles, "JAK9")
     with pytest.raises(KeyError, match="non-targeting"):
         spb.get.de(profiles, "non-targeting")

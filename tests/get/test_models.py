@@ -50,7 +50,7 @@ def test_of_an_audit_a_regime(mdata):
     assert not any(g.startswith("MT-") for g in none.columns)
     pd.testing.assert_frame_equal(none, spb.get.predictions(mdata["no_mt"], "ridge"))
     assert spb.get.attributions(mdata, "ridge", regime="no_mt").shape == none.T.shape
-    with pytest.raises(KeyError, match="there is no 'nothing'; there are .'full'"):
+    with pytest.raises(KeyError, match="'nothing' not available; choose from .'full'"):
         spb.get.predictions(mdata, "ridge", regime="nothing")
 
 
@@ -97,7 +97,7 @@ def test_no_model(cells):
 
 
 def test_history_of_a_model_without_one(profiles):
-    with pytest.raises(KeyError, match="'ridge' has no history"):
+    with pytest.raises(KeyError, match="'ridge' has no training history"):
         spb.get.history(profiles, "ridge")
 
 

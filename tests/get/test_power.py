@@ -18,7 +18,7 @@ def test_rows_are_chosen(profiles):
     status = needed["status"].iloc[0]
     chosen = spb.get.cells_needed(profiles, status=status, level="screen")
     assert set(chosen["status"]) == {status}
-    with pytest.raises(KeyError, match="there is no 'nowhere'"):
+    with pytest.raises(KeyError, match="'nowhere' not available"):
         spb.get.cells_needed(profiles, perturbation="nowhere")
 
 

@@ -43,12 +43,12 @@ def test_pairs_of_models(models, rows):
 
 
 def test_a_value_that_no_row_has():
-    with pytest.raises(KeyError, match=r"`models`: there is no 'gears'; there are \['mean', 'ridge'\]"):
+    with pytest.raises(KeyError, match=r"`models`: 'gears' not available; choose from \['mean', 'ridge'\]"):
         select(TABLE, models=["ridge", "gears"])
-    with pytest.raises(KeyError, match=r"`models`: there is no 'd'; there are \['a', 'b', 'c'\]"):
+    with pytest.raises(KeyError, match=r"`models`: 'd' not available; choose from \['a', 'b', 'c'\]"):
         select(PAIRS, models="d")
     many = pd.DataFrame({"perturbation": [f"p{i}" for i in range(30)]})
-    with pytest.raises(KeyError, match="there is no 'x'; there are 30, such as p0, p1, p2, p3, p4, …"):
+    with pytest.raises(KeyError, match="'x' not available; choose from 30, such as p0, p1, p2, p3, p4, …"):
         select(many, perturbation="x")
     with pytest.raises(ValueError, match="`regime` was given, but this table is not from an audit"):
         select(PAIRS, regime="full")

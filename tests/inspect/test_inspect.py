@@ -95,7 +95,7 @@ def test_options_overrule_the_guesses(screen, tmp_path):
     assert row(rows, "command")["detail"].endswith(
         "--groupby guide_id --reference 'non-targeting_sg*' --label-map targets --batch donor --gene-symbols gene_name"
     )
-    with pytest.raises(KeyError, match="there is no obs"):
+    with pytest.raises(KeyError, match="obs has no column"):
         inspect(screen, groupby="no")
 
 
@@ -106,7 +106,9 @@ def test_problems_are_named():
     )
     problems = inspect(plain).query("about == 'problem'")["detail"].tolist()
     assert problems[0].startswith("No column of obs looks like perturbation labels with a control (obs has 'x')")
-    assert problems[1].startswith("No matrix contains raw counts or log-normalized values (X: scaled or residuals)")
+    assert problems[1].startswith(
+        "No matrix contains raw counts or log-normalized values (X: scaled values or residuals)"
+    )
     profiles = spb.pp.profiles(spb.ds.papalexi_2021(), batch_key="bio_rep")
     assert "results of scpertbias" in inspect(profiles).query("about == 'problem'")["detail"].iloc[0]
     plain.obs["gene"] = ["STAT1", "JAK2"] * 25

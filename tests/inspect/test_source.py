@@ -110,7 +110,7 @@ def test_modalities(cells, tmp_path):
     with h5py.File(tmp_path / "x.h5mu") as file:
         assert modality_of(file, None) == "rna"
         assert modality_of(file, "gdo") == "gdo"
-        with pytest.raises(ValueError, match=r"there is no modality 'x'; there are \['gdo', 'rna'\]"):
+        with pytest.raises(ValueError, match=r"the file has no modality 'x'; choose from \['gdo', 'rna'\]"):
             modality_of(file, "x")
 
 

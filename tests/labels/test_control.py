@@ -24,7 +24,7 @@ def test_a_pattern_that_takes_genes_is_refused():
 
 
 def test_a_measured_gene_is_asked_about():
-    with pytest.raises(ValueError, match="'GFP' could be the control, but is also a measured gene"):
+    with pytest.raises(ValueError, match="'GFP' could be the control, but is also the name of a measured gene"):
         find(["GFP", "STAT1"], genes={"GFP", "STAT1"})
     assert find(["GFP", "STAT1"], "GFP", genes={"GFP", "STAT1"}).labels == ["GFP"]
     assert find(["GFP", "NT"], genes={"GFP"}).labels == ["NT"]
@@ -38,7 +38,7 @@ def test_negative_is_a_cell_without_a_guide_beside_another_control():
     alone = find(["Negative", "STAT1"])
     assert alone.labels == ["Negative"]
     assert alone.reasons == {"Negative": "looks like a control (negative)"}
-    with pytest.raises(ValueError, match="'negative', 'multiple' was interpreted as cells without a guide"):
+    with pytest.raises(ValueError, match="'negative', 'multiple' is interpreted as a label of cells without a guide"):
         find(["negative", "STAT1"], unassigned=["multiple"])
     assert find(["negative", "STAT1"], "negative", unassigned=["multiple"]).labels == ["negative"]
     assert find(["NT", "STAT1"], "multiple", unassigned=["multiple"]).labels == ["multiple"]
@@ -60,7 +60,7 @@ def test_messages_list_the_largest_and_the_nearest():
     assert some_labels(counts, 2) == "'Non-Target', 'zebra', … (32 labels)"
     with pytest.raises(ValueError, match=r"Did you mean 'Non-Target'\?"):
         find(counts, "non-targ")
-    with pytest.raises(ValueError, match="it holds 'zebra', 'A0x'"):
+    with pytest.raises(ValueError, match="it contains 'zebra', 'A0x'"):
         find({label: n for label, n in counts.items() if label != "Non-Target"})
 
 

@@ -171,7 +171,7 @@ def test_ambiguous_control():
 
 
 def test_absent_control_lists_what_was_seen():
-    with pytest.raises(ValueError, match=r"No control was found in obs\['perturbation'\]; it holds 'JAK2', 'STAT1'"):
+    with pytest.raises(ValueError, match=r"No control was found in obs\['perturbation'\]; it contains 'JAK2', 'STAT1'"):
         read(["STAT1", "JAK2"])
     with pytest.raises(ValueError, match=r"… \(40 labels\)"):
         read([f"G{i}x" for i in range(40)])
@@ -180,7 +180,7 @@ def test_absent_control_lists_what_was_seen():
 @pytest.mark.parametrize("reference", ["DMSO", ["ctrl", "DMSO"], "DMS*", []])
 def test_missing_reference(reference):
     with pytest.raises(
-        ValueError, match=r"`reference` .* matches no label of obs\['perturbation'\]; it holds 'ctrl', 'A'"
+        ValueError, match=r"`reference` .* matches no label of obs\['perturbation'\]; it contains 'ctrl', 'A'"
     ):
         read(["A", "ctrl"], reference=reference)
 
@@ -229,7 +229,7 @@ def test_no_cell():
     ],
 )
 def test_labels_that_look_like_guides(labels):
-    with pytest.warns(UserWarning, match=r"looks like guides, not targets: .* share \d targets?.*guide_key"):
+    with pytest.warns(UserWarning, match=r"seems to contain guides, not targets: .* belong to \d targets?.*guide_key"):
         announce(read([*labels, "NT"], symbols=["STAT1", "JAK2", "MYC"]), "guide")
 
 

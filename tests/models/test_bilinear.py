@@ -97,9 +97,9 @@ FRAME = pd.DataFrame({"a": [1.0, 2.0]}, index=["g0", "g1"])
     ("wrong", "error", "match"),
     [
         ({"gene_embedding": FRAME.to_numpy()}, TypeError, "gene_embedding"),
-        ({"perturbation_embedding": FRAME.assign(a=["x", "y"])}, TypeError, "columns of numbers"),
+        ({"perturbation_embedding": FRAME.assign(a=["x", "y"])}, TypeError, "numeric columns"),
         ({"perturbation_embedding": FRAME.set_axis(["g0", "g0"])}, ValueError, "repeated"),
-        ({"gene_embedding": FRAME * np.nan}, ValueError, "not finite"),
+        ({"gene_embedding": FRAME * np.nan}, ValueError, "NaN or infinite"),
         ({"gene_embedding": FRAME.set_axis(["x", "y"])}, ValueError, "none of its 2 genes"),
         ({"n_components": 0}, ValueError, "n_components"),
         ({"alpha": 0.0}, ValueError, "alpha"),

@@ -98,7 +98,9 @@ def test_batches_center_the_cells():
 
 
 def test_unasked_for_batches_are_named():
-    with pytest.warns(UserWarning, match=r"obs\['batch'\] \(a batch\) may change the control.*Pass batch_key='batch'"):
+    with pytest.warns(
+        UserWarning, match=r"the levels of obs\['batch'\] \(a batch\) count as effects.*Pass batch_key='batch'"
+    ):
         _moments.of(make(batch=np.tile(["x", "y"], 60)))
 
 
@@ -143,7 +145,7 @@ def test_missing_guides_are_one_guide():
 
 
 def test_missing_guide_column():
-    with pytest.raises(KeyError, match=r"`guide_key`: there is no obs\['sg'\]"):
+    with pytest.raises(KeyError, match=r"`guide_key`: obs has no column 'sg'"):
         _moments.of(make(), guide_key="sg")
 
 
@@ -171,13 +173,16 @@ def test_counts_are_normalized_on_the_fly(form, given):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"size_factors": "depth"}, "`size_factors` was given without normalize=True"),
+        ({"size_factors": "depth"}, "`size_factors` is for raw counts, but normalize=True was not passed"),
         ({"normalize": True}, "`normalize=True` expects raw counts"),
         ({"normalize": True, "layer": "counts", "target_sum": 0}, "`target_sum` is 0; it must be positive"),
         ({"normalize": True, "layer": "counts", "size_factors": "depth"}, r"obs\['depth'\] is not positive in 1 cells"),
-        ({"layer": "counts"}, r"layers\['counts'\] looks like raw counts"),
+        ({"layer": "counts"}, r"layers\['counts'\] seems to contain raw counts"),
         ({"reference": "DMSO"}, "`reference` .* matches no label"),
-        ({"min_cells": 31}, r"No perturbation has min_cells=31 cells \(the largest has 30\); lower min_cells"),
+        (
+            {"min_cells": 31},
+            r"No perturbation has the minimum number of cells, min_cells=31 \(the largest has 30\); lower min_cells",
+        ),
     ],
 )
 def test_what_is_refused(kwargs, message):
@@ -213,5 +218,5 @@ def test_record():
 
 
 def test_guides_as_perturbations_warn():
-    with pytest.warns(UserWarning, match="looks like guides"):
+    with pytest.warns(UserWarning, match="seems to contain guides"):
         _moments.of(make(sizes=(("ctrl", 40), ("A_g1", 30), ("A_g2", 30))))

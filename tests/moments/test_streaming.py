@@ -157,7 +157,7 @@ def test_a_wrong_value_is_found_wherever_it_is(cells, tmp_path):
 @pytest.mark.parametrize(
     ("name", "kwargs", "match"),
     [
-        ("counts", {}, "looks like raw counts"),
+        ("counts", {}, "seems to contain raw counts"),
         ("csr", {"normalize": True}, "expects raw counts"),
         ("csr", {"chunk_memory": 0}, "`chunk_memory` is 0"),
     ],

@@ -41,5 +41,5 @@ def test_everything_is_that_of_the_whole(counts, form):
 
 def test_values_are_looked_at(counts):
     check = _scale.Scale(layer="x", normalize=False)
-    with pytest.raises(ValueError, match=r"layers\['x'\] looks like raw counts"):
+    with pytest.raises(ValueError, match=r"layers\['x'\] seems to contain raw counts"):
         read_totals(counts, sets={}, control=np.ones(N, bool), sample=np.arange(0), check=check, chunk_memory=1.0)

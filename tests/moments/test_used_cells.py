@@ -21,7 +21,10 @@ def test_cells_left_out_are_counted_by_reason():
     adata.obs.iloc[a[4:9], adata.obs.columns.get_loc("batch")] = "b3"  # no control there
     adata.obs["split"] = "train"
     adata.obs.iloc[a[9:15], adata.obs.columns.get_loc("split")] = None
-    with pytest.warns(UserWarning, match="5 cells are left out: under 10 control cells in batch 'b3' with 0 control"):
+    with pytest.warns(
+        UserWarning,
+        match="5 cells are left out, because their batch has fewer than 10 control cells: batch 'b3' with 0 control",
+    ):
         screen = _moments.of(adata, batch_key="batch")
     record = screen.record
     assert dict(zip(record["left_out_reason"], record["left_out_cells"].tolist(), strict=True)) == {
@@ -65,7 +68,7 @@ def test_splits():
 def test_without_splits_all_is_train(caplog):
     with caplog.at_level(logging.INFO, logger="scpertbias"):
         screen = _moments.of(make())
-    assert "there is no obs['split']: all perturbations are used for training" in caplog.messages
+    assert "obs has no column 'split', so all perturbations are used for training" in caplog.messages
     assert set(screen.split) == {"train"}
 
 
@@ -97,5 +100,7 @@ def test_few_control_cells_after_batches():
 
 
 def test_only_control():
-    with pytest.raises(ValueError, match=r"No perturbation has min_cells=20 cells \(the largest has 0\)"):
+    with pytest.raises(
+        ValueError, match=r"No perturbation has the minimum number of cells, min_cells=20 \(the largest has 0\)"
+    ):
         _moments.of(make(sizes=(("ctrl", 60),)))

@@ -83,7 +83,7 @@ def test_regimes(profiles):
     _store.put(mdata, attribution_agreement=both)
     assert (0, 2, "0.61") in written(attribution_agreement(mdata, show=False))
     assert (0, 2, "0.77") in written(attribution_agreement(mdata, regime="no_mt", show=False))
-    with pytest.raises(KeyError, match=r"there are \['full', 'no_mt'\]"):
+    with pytest.raises(KeyError, match=r"choose from \['full', 'no_mt'\]"):
         attribution_agreement(mdata, regime="other")
     with pytest.raises(ValueError, match="not from an audit"):
         attribution_agreement(profiles, regime="full")

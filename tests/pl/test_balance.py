@@ -20,7 +20,7 @@ def profiles():
     adata.obs["leiden"] = adata.obs["batch"]
     adata.obs["guide"] = adata.obs["perturbation"].astype(str) + "_1"
     adata.obs["donor"] = [f"d{i % 145}" for i in range(adata.n_obs)]
-    with pytest.warns(UserWarning, match="may change the control"):
+    with pytest.warns(UserWarning, match="differences between the levels of"):
         profiles = spb.pp.profiles(adata)
     run_balance(profiles, n_random=100)
     return profiles
@@ -46,7 +46,7 @@ def test_every_column_is_drawn_with_its_interval(profiles):
     share = table.loc[table["status"] == "confounded", "share"].iloc[0]
     assert any(text.startswith(f"confounded, {100 * share:.1f}%, 4 levels, p = 0.0099") for text in texts)
     assert any(text == "cannot be separated, 145 levels" for text in texts)
-    assert "confounded beyond 10%, if p ≤ 0.01" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "confounded if above 10%, with p ≤ 0.01" in [text.get_text() for text in ax.get_legend().get_texts()]
     assert "40 perturbations" in ax.get_title()
     assert 0.1 in [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"]
 

@@ -75,9 +75,9 @@ def test_scores_of_a_regime_are_those_trained_in_it(mdata):
 
 
 def test_what_is_not_there(mdata):
-    with pytest.raises(KeyError, match="there is no 'x'"):
+    with pytest.raises(KeyError, match="'x' not available"):
         held_out_scores(mdata, None, "x")
-    with pytest.raises(KeyError, match="there is no 'ridge'; there are .'no_change', 'mean'"):
+    with pytest.raises(KeyError, match="'ridge' not available; choose from .'no_change', 'mean'"):
         held_out_scores(mdata, "ridge", None)
     profiles = mdata["full"].copy()
     with pytest.raises(KeyError, match=r"tl\.score"):
@@ -97,11 +97,11 @@ def test_table_of_a_regime():
     _store.put(adata, recurrence=table.assign(regime=["full", "full", "no_mt"]))
     assert one_regime(adata, "recurrence", None)["x"].tolist() == [1, 2]
     assert one_regime(adata, "recurrence", "no_mt")["x"].tolist() == [3]
-    with pytest.raises(KeyError, match=r"there is no 'x'; there are \['full', 'no_mt'\]"):
+    with pytest.raises(KeyError, match=r"'x' not available; choose from \['full', 'no_mt'\]"):
         one_regime(adata, "recurrence", "x")
     assert chosen_models(table, None) == ["mean"]
     assert chosen_models(table, ["observed", "mean"]) == ["mean"]
-    with pytest.raises(KeyError, match=r"there is no 'gears'; there are \['mean'\]"):
+    with pytest.raises(KeyError, match=r"'gears' not available; choose from \['mean'\]"):
         chosen_models(table, "gears")
 
 

@@ -35,9 +35,9 @@ def test_regime_and_metric(small_audit):
 
 
 def test_what_is_not_there(small_audit):
-    with pytest.raises(KeyError, match="`against`: there is no 'gears'"):
+    with pytest.raises(KeyError, match="`against`: 'gears' not available"):
         spb.pl.comparison(small_audit, "gears")
     with pytest.raises(KeyError, match="`metric` is 'l2'"):
         spb.pl.comparison(small_audit, metric="l2")
-    with pytest.raises(KeyError, match="`models`: there is no 'gears'"):
+    with pytest.raises(KeyError, match="`models`: 'gears' not available"):
         spb.pl.comparison(small_audit, models="gears")

@@ -13,7 +13,7 @@ def test_sizes_are_those_of_the_layers(small_audit):
     screen = _moments.of(profiles).merged
     observed = dict(zip(screen.names, np.sqrt(np.maximum(screen.detection.squared_effect, 0)), strict=True))
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["the size observed", "no change\n(n = 12)", "mean\n(n = 12)", "ridge\n(n = 12)"]
+    assert labels == ["predicted = observed", "no change\n(n = 12)", "mean\n(n = 12)", "ridge\n(n = 12)"]
     control, mean, _ = (np.asarray(c.get_offsets()) for c in ax.collections)
     np.testing.assert_allclose(control[:, 1], 0, atol=1e-5)
     table = spb.get.predictions(small_audit, "mean")
@@ -30,7 +30,7 @@ def test_models_of_one_size_are_one(small_audit):
     profiles.layers["no_change"] = profiles.layers["mean"].copy()
     ax = spb.pl.effect_size(profiles, show=False)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["the size observed", "mean, no change\n(n = 12)", "ridge\n(n = 12)"]
+    assert labels == ["predicted = observed", "mean, no change\n(n = 12)", "ridge\n(n = 12)"]
     assert to_hex(ax.collections[0].get_facecolor()[0]).upper() == KNOWN["mean"]
 
 
@@ -42,14 +42,14 @@ def test_medians(small_audit):
 
 
 def test_what_is_not_there(small_audit):
-    with pytest.raises(KeyError, match="no predictions of 'gears' are stored; there are those of"):
+    with pytest.raises(KeyError, match="no predictions of 'gears' are stored; models with predictions are"):
         spb.pl.effect_size(small_audit, models="gears")
     cells = spb.ds.simulate(600, 30, 5, rng=0)
-    with pytest.raises(ValueError, match="profiles are needed"):
+    with pytest.raises(ValueError, match="Pass profiles made by"):
         spb.pl.effect_size(cells)
     profiles = spb.pp.profiles(cells)
-    with pytest.raises(ValueError, match="No perturbation is held out"):
+    with pytest.raises(ValueError, match="No stored model predicts a perturbation"):
         spb.pl.effect_size(profiles)
     spb.tl.fit_mean(profiles)
-    with pytest.raises(ValueError, match="No perturbation is held out"):
+    with pytest.raises(ValueError, match="No stored model predicts a perturbation"):
         spb.pl.effect_size(profiles)

@@ -29,7 +29,7 @@ def test_profiles_alone_and_too_few():
     ax = spb.pl.embedding(spb.pp.profiles(cells), show=False)
     assert ax.get_legend() is None
     assert ax.get_title() == "4 perturbations"
-    with pytest.raises(ValueError, match="profiles are needed"):
+    with pytest.raises(ValueError, match="Pass profiles made by"):
         spb.pl.embedding(cells)
-    with pytest.raises(ValueError, match="There are 2 perturbations"):
+    with pytest.raises(ValueError, match="The data have 2 perturbations"):
         spb.pl.embedding(spb.pp.profiles(spb.ds.simulate(600, 30, 2, rng=0)))

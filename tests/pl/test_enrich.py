@@ -8,7 +8,7 @@ import scpertbias as spb
 from scpertbias import _store
 from scpertbias.pl._enrich import enrich
 
-SMALL = "too small: under 3 genes in common"
+SMALL = "too small: fewer than 3 genes in common"
 
 
 def table(of="attributions"):
@@ -61,16 +61,16 @@ def test_recurrent_genes_are_named_so(profiles):
 
 
 def test_errors(profiles):
-    with pytest.raises(KeyError, match=r"'TP53' has no gene in common with any set; others are \['STAT1'\]"):
+    with pytest.raises(KeyError, match=r"'TP53' has no top gene in any set; choose from \['STAT1'\]"):
         enrich(profiles, "TP53")
-    with pytest.raises(KeyError, match="`models`: there is no 'x'"):
+    with pytest.raises(KeyError, match="`models`: 'x' not available"):
         enrich(profiles, models="x")
     with pytest.raises(KeyError, match=r"none of \['ridge'\] has a top gene of 'STAT1'"):
         enrich(profiles, "STAT1", models="ridge")
     with pytest.raises(ValueError, match="not from an audit"):
         enrich(profiles, regime="full")
     _store.put(profiles, enrich=table().iloc[:0])
-    with pytest.raises(ValueError, match="Nothing to draw"):
+    with pytest.raises(ValueError, match="There is nothing to draw"):
         enrich(profiles)
 
 

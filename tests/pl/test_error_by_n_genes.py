@@ -26,7 +26,7 @@ def test_lines_are_those_of_the_table(mdata, metric, subset):
         drawn = line(ax, f"{model.replace('_', ' ')} (n = {table.loc[model, 'n'].iloc[0]})")
         np.testing.assert_allclose(drawn.get_xdata(), table.loc[model, "n_genes"])
         np.testing.assert_allclose(drawn.get_ydata(), table.loc[model, metric])
-    np.testing.assert_allclose(line(ax, "ceiling").get_ydata(), table.loc["mean", f"{metric}_ceiling"])
+    np.testing.assert_allclose(line(ax, "noise ceiling").get_ydata(), table.loc["mean", f"{metric}_ceiling"])
     baseline = table.loc["mean", "l2_baseline"] if metric == "l2" else 1.0
     np.testing.assert_allclose(line(ax, "mean baseline").get_ydata(), baseline)
     assert "lower is better" in ax.get_ylabel()

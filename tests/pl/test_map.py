@@ -49,7 +49,7 @@ def test_marks_and_intervals_are_those_of_the_tables(simulated):
     segments = [c.get_segments()[0] for c in ax.collections if hasattr(c, "get_segments")]
     ends = {(round(s[0, 0], 6), round(s[1, 0], 6)) for s in segments}
     assert (round(skill.loc["exact", "ci_low"], 6), round(skill.loc["exact", "ci_high"], 6)) in ends
-    assert ax.get_xlabel() == "skill: all effects  (0 mean baseline, 1 noise ceiling)"
+    assert ax.get_xlabel() == "skill on all effects  (0: mean baseline, 1: noise ceiling)"
     assert {name for name, *_ in QUADRANTS} <= {text.get_text().replace("\n", " ") for text in ax.texts}
     assert [
         line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == ":" and len(set(line.get_xdata())) == 1
@@ -99,7 +99,7 @@ def test_what_has_no_skill_is_named(simulated):
     table.loc[(table["model"] == "half") & (table["metric"] == "l2_skill"), "estimate"] = np.nan
     _store.put(data, summary=table)
     ax = spb.pl.map(data, show=False)
-    assert "no skill to draw: half" in ax.get_title(loc="left")
+    assert "without a skill score: half" in ax.get_title(loc="left")
     assert "20 held-out perturbations" in ax.get_title(loc="left")
 
 

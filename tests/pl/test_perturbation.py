@@ -47,11 +47,11 @@ def test_a_model_that_has_seen_it_is_not_drawn():
     assert len(spb.pl.perturbation(profiles, unseen, show=False).get_legend().get_texts()) == 2
     ax = spb.pl.perturbation(profiles, seen, show=False)
     assert len(ax.get_legend().get_texts()) == 1
-    assert "no model that has not seen it" in ax.get_title()
+    assert "not predicted by any model that has not seen it" in ax.get_title()
 
 
 def test_what_is_not_there(small_audit):
-    with pytest.raises(KeyError, match="`perturbation`: there is no 'x'"):
+    with pytest.raises(KeyError, match="`perturbation`: 'x' not available"):
         spb.pl.perturbation(small_audit, "x")
     with pytest.raises(KeyError, match="no predictions of 'gears'"):
         spb.pl.perturbation(small_audit, effects(small_audit["full"]).names[0], models="gears")

@@ -44,5 +44,5 @@ def test_colors(profiles):
 
 
 def test_what_is_not_there(profiles):
-    with pytest.raises(KeyError, match="there is no 'nowhere'"):
+    with pytest.raises(KeyError, match="'nowhere' not available"):
         spb.pl.power(profiles, "nowhere")

@@ -39,7 +39,7 @@ def test_most_recurrent_genes_are_drawn(audited, by):
         assert set(wanted) <= set(drawn[start:])
     assert {"observed", "no change", "mean", "bilinear"} <= set(drawn)
     assert "no effect" in drawn or by == "centered"
-    assert drawn.count("the same for all") == (2 if by == "centered" else 0)
+    assert drawn.count("same prediction for all") == (2 if by == "centered" else 0)
     n, tested = table["n_perturbations"].iloc[0], by == "centered"  # too few controls per cell for z
     assert drawn.count(f"n = {n}") == 3 + tested
     assert drawn.count(f"n = {n}, not tested") == 1 - tested

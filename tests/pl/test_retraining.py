@@ -69,7 +69,7 @@ def test_without_random_removals():
 
 def test_nothing_retrained():
     mdata = spb.tl.audit(spb.ds.simulate(600, 60, 4, rng=1), models=("mean",), regimes=("full",))
-    with pytest.raises(KeyError, match="Nothing was retrained"):
+    with pytest.raises(KeyError, match="no model was retrained"):
         spb.pl.retraining(mdata)
 
 

@@ -151,12 +151,12 @@ def test_nothing_held_out(profiles):
     adata.obs["split"] = "train"
     spb.tl.fit_mean(adata)
     spb.tl.score(adata, "mean")
-    with pytest.raises(ValueError, match="No held-out perturbation"):
+    with pytest.raises(ValueError, match="no held-out perturbation"):
         spb.pl.score(adata, show=False)
 
 
 def test_unknown_metric(profiles):
     with pytest.raises(KeyError, match="`metric` is 'l3'.*'l2'"):
         spb.pl.score(profiles, "l3")
-    with pytest.raises(KeyError, match=r"`metric` is 'l2_skill'.*'l2'.*with spb\.get\.summary"):
+    with pytest.raises(KeyError, match=r"`metric` is 'l2_skill'.*'l2'.*see spb\.get\.summary"):
         spb.pl.score(profiles, "l2_skill")

@@ -34,14 +34,14 @@ def test_a_perturbation_that_a_model_cannot_predict(audit):
     full = audit["full"]
     gone = next(p for p in full.obs["perturbation"] if spb.get.predictions(full, "bilinear").loc[p].isna().any())
     drawn = [t.get_text() for t in top_genes(full, gone, models=["bilinear"], show=False).texts]
-    assert "cannot predict it" in drawn
+    assert "not predicted" in drawn
     assert "mean" not in drawn
 
 
 def test_errors(audit):
-    with pytest.raises(KeyError, match="`perturbation`: there is no 'X'"):
+    with pytest.raises(KeyError, match="`perturbation`: 'X' not available"):
         top_genes(audit, "X")
-    with pytest.raises(KeyError, match=r"`regime`: there is no 'x'; there are \['full', 'no_mt'\]"):
+    with pytest.raises(KeyError, match=r"`regime`: 'x' not available; choose from \['full', 'no_mt'\]"):
         top_genes(audit, "STAT1", regime="x")
     with pytest.raises(ValueError, match="not an audit"):
         top_genes(audit["full"], "STAT1", regime="full")

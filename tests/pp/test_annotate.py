@@ -161,7 +161,7 @@ def test_ensembl_ids_have_their_symbols_in_a_column():
     assert adata.var["ribo"].tolist() == [False, True, False, False]
     spb.pp.annotate_confounders(adata, gene_symbols="mine")
     assert adata.var["ribo"].tolist() == [False, False, True, False]
-    with pytest.raises(KeyError, match=r"no var\['nope'\]"):
+    with pytest.raises(KeyError, match=r"var has no column 'nope'"):
         spb.pp.annotate_confounders(adata, gene_symbols="nope")
 
 

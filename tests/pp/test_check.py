@@ -53,12 +53,12 @@ def test_real_screen_strongest_genes(real):
         (
             "response",
             "warning",
-            "the effect of 14 of 25 perturbations is detected (q of 0.05 or less)",
+            "14 of 25 perturbations have a detected effect (q at most 0.05)",
         ),
         (
             "response",
             "warning",
-            "5 of 25 perturbations account for 80% of the response: STAT1, JAK2, IFNGR2, IFNGR1, SMAD4",
+            "5 of 25 perturbations make up 80% of the response: STAT1, JAK2, IFNGR2, IFNGR1, SMAD4",
         ),
     ],
 )
@@ -76,7 +76,7 @@ def test_real_screen_one_row_a_perturbation(real):
     assert ((rows["status"] == "note") == (rows["q"] > 0.05)).all()
     assert set(rows.loc[rows["status"] == "note", "detail"]) <= {
         "no effect detected (q above 0.05)",
-        "no effect detected, except of its target gene (q above 0.05)",
+        "no effect detected, except on its target gene (q above 0.05)",
     }
     assert rows["reproducibility"].between(0, 1).all()
 
@@ -134,8 +134,8 @@ def test_batches_alone_are_no_effect(nested):
     assert n_any <= 6  # 5 % of 40, and three standard errors
     found = table(null_screen(0, nested=nested), batch_key="lot")
     first, second = (detail for detail in found.loc[found["check"] == "response", "detail"])
-    assert first == "the effect of 0 of 30 perturbations is detected (q of 0.05 or less)"
-    assert second == "the screen has no reproducible response: models cannot be evaluated on it"
+    assert first == "0 of 30 perturbations have a detected effect (q at most 0.05)"
+    assert second == "the screen has no reproducible response, so models cannot be evaluated on it"
 
 
 def test_cells_and_profiles_agree(cells):
@@ -163,7 +163,7 @@ def test_labels(make_cells):
         ("ok", "control: 'control', 90 cells"),
         ("note", "25 cells left out: label 'unassigned'"),
         ("note", "3 cells left out: no label"),
-        ("warning", "1 of 4 perturbations have under 20 cells and are left out: MYC"),
+        ("warning", "1 of 4 perturbations are left out, because they have fewer than 20 cells: MYC"),
         ("ok", "1 of 4 perturbations are combinations"),
     ]
     found = per(cells)
@@ -173,21 +173,21 @@ def test_labels(make_cells):
     ]
     assert np.isnan(found.loc["MYC", "response_share"])
     assert found["response_share"].sum() == pytest.approx(1)
-    assert " of 3 perturbations is detected" in said(cells, "response")[0][1]
+    assert " of 3 perturbations have a detected effect" in said(cells, "response")[0][1]
 
 
 def test_batches_that_were_not_given(cells):
     assert said(cells, "batches") == [
-        ("ok", "`batch_key` was not given, and no column of obs looks like a batch that could be used")
+        ("ok", "`batch_key` was not given, and no column of obs looks like a usable batch")
     ]
     cells.obs["batch"] = cells.obs.pop("run")
-    with pytest.warns(UserWarning, match="may change the control"):
+    with pytest.warns(UserWarning, match="differences between the levels of"):
         (finding,) = said(cells, "batches")
     assert finding == (
         "warning",
-        "batch (a batch): `batch_key` was not given, so differences between their levels count as effects",
+        "`batch_key` was not given, so differences between the levels of batch (a batch) count as effects",
     )
-    with pytest.warns(UserWarning, match="may change the control"):
+    with pytest.warns(UserWarning, match="differences between the levels of"):
         profiles = spb.pp.profiles(cells)
     assert said(profiles, "batches") == [finding], "profiles remember it"
     assert said(spb.pp.profiles(cells, batch_key="batch"), "batches")[0][1].endswith("own batch (2 batches)")
@@ -211,9 +211,9 @@ def test_scale(make_cells):
     assert status == "note"
     assert "not comparable" in detail
     profiles = spb.pp.profiles(cells, layer="counts", normalize=True)
-    assert said(profiles, "scale") == [("ok", "raw counts, normalized on the fly to log1p(10000 × count / size)")]
+    assert said(profiles, "scale") == [("ok", "raw counts, normalized automatically to log1p(10000 × count / size)")]
     cells.X = np.expm1(cells.X) * 50.0
-    with pytest.raises(ValueError, match="normalized counts that were not logged"):
+    with pytest.raises(ValueError, match="normalized counts without a logarithm"):
         spb.pp.check(cells)
 
 
@@ -229,10 +229,12 @@ def test_leakage(cells):
     spb.pp.split(cells, unit="cell", fractions=(0.5, 0.0, 0.5), key_added="cellwise")
     (finding,) = said(cells, "split", split_key="cellwise")
     assert finding[0] == "warning"
-    assert finding[1].startswith("6 of 6 held-out perturbations have training cells: they are not unseen (JAK2, MYC")
+    assert finding[1].startswith(
+        "6 of 6 held-out perturbations also have training cells, so they are not unseen (JAK2, MYC"
+    )
     half = np.arange(cells.n_obs) % 2 == 0
     cells.obs["both"] = np.where(cells.obs["perturbation"] == "MYC", np.where(half, "val", "test"), "train")
-    assert said(cells, "split", split_key="both") == [("warning", "1 perturbations are in val and in test (MYC)")]
+    assert said(cells, "split", split_key="both") == [("warning", "1 perturbations are in both val and test (MYC)")]
 
 
 def test_genes(make_cells):
@@ -263,9 +265,9 @@ def test_a_screen_without_any_effect(make_cells):
     first, second = said(cells, "response")
     assert first == (
         "warning",
-        "the effect of 0 of 6 perturbations is detected (q of 0.05 or less)",
+        "0 of 6 perturbations have a detected effect (q at most 0.05)",
     )
-    assert second == ("warning", "the screen has no reproducible response: models cannot be evaluated on it")
+    assert second == ("warning", "the screen has no reproducible response, so models cannot be evaluated on it")
 
 
 def test_a_perturbation_without_a_cell_that_counts(cells):
@@ -280,12 +282,12 @@ def test_a_perturbation_without_a_cell_that_counts(cells):
     pd.testing.assert_frame_equal(table(profiles), whole)
     found = whole[whole["check"] == "perturbation"].set_index("perturbation")
     assert found.loc["STAT1", ["status", "n_cells", "top_genes"]].tolist() == ["warning", 0, ""]
-    assert found.loc["STAT1", "detail"] == "left out: none of its cells is used"
+    assert found.loc["STAT1", "detail"] == "left out: none of its cells can be used"
     assert found.index.tolist() == ["JAK2", "MYC", "SPI1", "STAT1", "STAT2", "STAT3"]
     assert found["response_share"].sum() == pytest.approx(1)
-    assert "1 of 6 perturbations have no usable cell: STAT1" in whole["detail"].tolist()
+    assert "1 of 6 perturbations have no usable cells: STAT1" in whole["detail"].tolist()
     (response, *_) = whole.loc[whole["check"] == "response", "detail"]
-    assert " of 5 perturbations is detected" in response
+    assert " of 5 perturbations have a detected effect" in response
 
 
 def test_the_fewest_perturbations_that_carry_most():

@@ -48,14 +48,14 @@ def test_a_plain_screen_has_none():
 def test_the_scale_is_named():
     ((status, detail),) = findings(logged(screen()), "scale")
     assert status == "ok"
-    assert detail.startswith("natural logarithms of counts; every cell sums to 10000; means of control cells from 0")
+    assert detail.startswith("natural logarithms of counts; every cell sums to 10000; control means range from 0")
 
 
 def test_logs_of_counts_as_they_are():
     adata = screen()
     adata.X = np.log1p(adata.X)
     (detail,) = warnings_of(adata, "scale")
-    assert detail.startswith("counts were logged but not normalized")
+    assert detail.startswith("values are logarithms of counts that were not normalized")
 
 
 def test_sources_that_were_normalized_to_different_sums():
@@ -78,7 +78,7 @@ def test_a_total_that_is_not_that_of_the_counts(column):
     adata = screen()
     adata.obs[column] = adata.X.sum(axis=1) * 25
     (detail,) = warnings_of(adata, "scale", normalize=True)
-    assert f"obs['{column}'] is on average 8.341e+04, while the counts here sum to 3337 per cell" in detail
+    assert f"the mean of obs['{column}'] is 8.341e+04 per cell, but the counts in this matrix sum to 3337" in detail
     assert f"size_factors='{column}'" in detail
     assert warnings_of(adata, "scale", normalize=True, size_factors=column) == []
     adata.obs[column] /= 25
@@ -91,7 +91,7 @@ def test_a_panel_that_is_normalized_by_itself(as_counts):
     adata.obs["depth"] = adata.X.sum(axis=1) * 20
     given = {"normalize": True} if as_counts else {}
     (detail,) = warnings_of(adata if as_counts else logged(adata), "genes", **given)
-    assert detail.startswith("300 genes are measured and cells are normalized by their sum")
+    assert detail.startswith("cells are normalized by the sum of only 300 measured genes")
     assert warnings_of(adata, "genes", normalize=True, size_factors="depth") == []
 
 
@@ -116,14 +116,14 @@ def test_columns_named_like_guides():
     adata = screen()
     adata.var_names = [*adata.var_names[:-2], "STAT1_sg1", "JAK2_sg2"]
     (detail,) = warnings_of(logged(adata), "genes")
-    assert detail.startswith("2 columns are named like guides of the targets")
+    assert detail.startswith("2 columns of the matrix have names of guides")
 
 
 def test_names_in_another_spelling():
     adata = screen()
     adata.var_names = [f"GRCh38_{name}".replace("MT-", "MT.") for name in adata.var_names]
     (detail,) = warnings_of(logged(adata), "genes")
-    assert detail.endswith("have a genome as prefix: GRCh38_MT.CO1 is read as MT-CO1")
+    assert detail.endswith("the prefix of a genome; for example, GRCh38_MT.CO1 is interpreted as MT-CO1")
     assert ("ok", "3 of 3 perturbed genes are measured") in findings(logged(adata), "genes")
 
 
@@ -132,7 +132,7 @@ def test_symbols_of_several_columns():
     adata.var["gene_symbols"] = [*adata.var_names[:-1], "STAT1"]
     adata.var_names = [f"ENSG{i:011d}" for i in range(adata.n_vars)]
     (detail,) = warnings_of(adata, "genes")
-    assert detail == "1 symbols have several columns; the one with the highest expression is used: STAT1"
+    assert detail == "1 symbols have several columns; of these, the column with the highest expression is used: STAT1"
 
 
 def test_ids_without_symbols():

@@ -36,10 +36,10 @@ def test_what_may_be_misunderstood_is_a_warning():
         "30 cells left out: label 'none'",
     ]
     warned = rows.loc[rows["status"] == "warning", "detail"].tolist()
-    assert "looks like guides" in warned[0]
+    assert "seems to contain guides" in warned[0]
     assert "150 of 250 cells (60%) are left out" in warned[1]
 
 
 def test_small_perturbations_are_named():
     rows = checked(["NT"] * 40 + ["STAT1"] * 30 + ["MYC"] * 5)
-    assert "1 of 2 perturbations have under 20 cells and are left out: MYC" in rows["detail"].tolist()
+    assert "1 of 2 perturbations are left out, because they have fewer than 20 cells: MYC" in rows["detail"].tolist()

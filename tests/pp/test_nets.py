@@ -105,7 +105,7 @@ def test_wrong_input_to_coexpression(cells, kwargs, words):
 def test_coexpression_needs_cells_and_enough_of_them(cells, make_cells):
     with pytest.raises(ValueError, match="profiles; co-expression needs cells"):
         spb.pp.coexpression_net(spb.pp.profiles(cells))
-    with pytest.raises(ValueError, match="there are 15 such cells; 20 or more"):
+    with pytest.raises(ValueError, match="selects 15 cells; 20 or more"):
         spb.pp.coexpression_net(make_cells(n_control=15))
 
 

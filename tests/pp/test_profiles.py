@@ -155,7 +155,7 @@ def test_profiles_are_refused(cells):
         ({"batch_key": "nope"}, KeyError, "`batch_key`"),
         ({"min_cells": 50}, ValueError, "min_cells=50"),
         ({"covariates": ["nope"]}, KeyError, "`covariates`"),
-        ({"size_factors": "depth"}, ValueError, "without normalize=True"),
+        ({"size_factors": "depth"}, ValueError, "normalize=True was not passed"),
     ],
 )
 def test_wrong_input(cells, kwargs, error, words):

@@ -80,7 +80,7 @@ def test_a_target_that_goes_is_no_longer_measured(make_cells):
 
 
 REASONS = [
-    (RIBO, "no_mt_ribo", "no ribosomal gene is measured, so it equals the regime without mitochondrial genes"),
+    (RIBO, "no_mt_ribo", "no ribosomal gene is measured, so this regime equals the regime without mitochondrial genes"),
     (MT, "no_mt", "no mitochondrial gene is measured"),
     (MT + RIBO, "no_mt_ribo", "no mitochondrial and no ribosomal gene is measured"),
     ([], "regressed", "the profiles have no covariate"),
@@ -96,7 +96,7 @@ def test_left_out_by_default_with_the_reason(cells, without, regime, reason):
 
 @pytest.mark.parametrize(("without", "regime", "reason"), REASONS)
 def test_an_error_when_asked_for_by_name(cells, without, regime, reason):
-    with pytest.raises(ValueError, match=f"`regimes`: '{regime}' cannot be made of these data: {reason}"):
+    with pytest.raises(ValueError, match=f"`regimes`: '{regime}' cannot be created for these data: {reason}"):
         spb.pp.regimes(made_of(cells, without), ["full", *(["no_mt"] if without == RIBO else []), regime])
 
 
@@ -104,7 +104,7 @@ def test_what_equals_an_earlier_one_depends_on_what_is_there(cells):
     profiles = made_of(cells, RIBO)
     assert list(spb.pp.regimes(profiles, "no_mt_ribo").mod) == ["full", "no_mt_ribo"]
     with pytest.raises(
-        ValueError, match="'no_mt' cannot be made.*equals the regime without mitochondrial and ribosomal genes"
+        ValueError, match="'no_mt' cannot be created.*equals the regime without mitochondrial and ribosomal genes"
     ):
         spb.pp.regimes(profiles, ["no_mt_ribo", "no_mt"])
 
@@ -113,7 +113,7 @@ def test_a_constant_covariate_leaves_regressed_out(cells):
     cells.obs["constant"] = 2.5
     profiles = made_of(cells, covariates=["constant"])
     assert left_out(spb.pp.regimes(profiles))["regressed"].startswith("no covariate varies")
-    with pytest.raises(ValueError, match="'regressed' cannot be made.*no covariate varies"):
+    with pytest.raises(ValueError, match="'regressed' cannot be created.*no covariate varies"):
         spb.pp.regimes(profiles, ["regressed"])
 
 
@@ -122,7 +122,7 @@ def test_covariates_by_name(cells):
     one = spb.pp.regimes(profiles, ["regressed"], covariates=["stress"])["regressed"]
     alone = spb.pp.regimes(made_of(cells, covariates=["stress"]), ["regressed"])["regressed"]
     np.testing.assert_allclose(one.X, alone.X)
-    with pytest.raises(ValueError, match=r"have \['stress', 'depth'\], not \['typo'\]"):
+    with pytest.raises(ValueError, match=r"have the covariates \['stress', 'depth'\], but not \['typo'\]"):
         spb.pp.regimes(profiles, covariates=["typo"])
 
 
@@ -172,5 +172,5 @@ def test_the_real_screen_says_what_it_lacks():
     assert list(mdata.mod) == ["full", "no_mt", "regressed"]
     assert mdata["no_mt"].n_vars == 298
     assert left_out(mdata) == {
-        "no_mt_ribo": "no ribosomal gene is measured, so it equals the regime without mitochondrial genes"
+        "no_mt_ribo": "no ribosomal gene is measured, so this regime equals the regime without mitochondrial genes"
     }

@@ -153,8 +153,8 @@ def test_cells_without_a_label_have_no_split(cells):
         ({"val": ["control"]}, r"`val`: \['control'\] are not perturbations"),
         ({"test": ["MYC"], "val": ["MYC", "STAT1"]}, r"\['MYC'\] are in both"),
         ({"test": ["MYC"], "unit": "cell"}, "not 'cell'"),
-        ({"unit": "combination"}, "0 combinations have min_cells cells; 3 parts"),
-        ({"min_cells": 41}, "0 perturbations have min_cells cells"),
+        ({"unit": "combination"}, "combinations with min_cells cells is 0, too small for 3 parts"),
+        ({"min_cells": 41}, "perturbations with min_cells cells is 0"),
         ({"key_added": "perturbation"}, "not a split"),
         ({"key_added": "run"}, "not a split"),
     ],
@@ -173,7 +173,7 @@ def test_profiles_have_no_cells_to_deal(cells):
 
 def test_labels_that_look_like_guides_warn(make_cells):
     adata = make_cells(targets=[f"{gene}_g{i}" for gene in ("JAK2", "MYC", "STAT1") for i in (1, 2)])
-    with pytest.warns(UserWarning, match="looks like guides"):
+    with pytest.warns(UserWarning, match="seems to contain guides"):
         spb.pp.split(adata)
 
 

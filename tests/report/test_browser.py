@@ -143,14 +143,14 @@ def test_cells_without_a_value_stay_last(browser, audit_page):
 def test_columns_are_chosen(browser, audit_page):
     page = opened(browser, audit_page)
     at, button = (
-        heading(page, "perturbations", "its q")
+        heading(page, "perturbations", "target q")
         if page.locator("#table-perturbations th[data-extra]").count()
         else (0, None)
     )
     assert not button.is_visible(), "hidden at first"
     tools = page.locator("#tools-table-perturbations")
     tools.locator("summary").click()
-    tools.get_by_label("its q").check()
+    tools.get_by_label("target q").check()
     assert button.is_visible()
     assert str(at) not in state(page)["h.perturbations"].split(",")
     page.reload()

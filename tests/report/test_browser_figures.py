@@ -141,7 +141,7 @@ def test_code_and_caption_are_copied(page):
     figure = drawing(page, "map")
     for what, part in (
         ("Copy code", "spb.pl.map(mdata)"),
-        ("Copy caption", "Skill and specific skill of every model. "),
+        ("Copy caption", "Skill and specific skill. "),
     ):
         figure.locator(".menu summary").click()
         figure.get_by_role("button", name=what).click()
@@ -160,7 +160,7 @@ def test_a_name_opens_the_perturbation_with_every_model(page, page_audit):
     models = spb.get.summary(page_audit, regime="full")["model"].unique()
     assert dialog.locator("article").count() >= len(models) - 2, "without those that have no link"
     assert dialog.locator("article svg").count() > 0
-    for words in ("r", "relative error", "on axis", "off axis"):
+    for words in ("r", "relative error", "on shared axis", "off shared axis"):
         assert words in dialog.locator("article").first.inner_text()
     scores = spb.get.scores(page_audit, models="ridge", regime="full", trained_on="full", perturbation=name)
     shown = dialog.locator("article", has_text="ridge").locator("dd").nth(1).inner_text()

@@ -99,5 +99,5 @@ def test_an_audit_that_does_not_answer_a_question(small_audit, folder, tmp_path)
     contents |= {"scorecard": [], "drawn": []}
     (tmp_path / "bare.json").write_text(json.dumps(contents), encoding="utf-8")
     page = render([folder / "thp1", tmp_path / "bare.json"])
-    assert page.count("No model was audited.") == 2
-    assert "bare: no model was audited." in page
+    assert page.count("This audit contains no model.") == 2
+    assert "Skills of bare are not compared, because this audit contains no model." in page

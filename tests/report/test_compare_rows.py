@@ -70,7 +70,7 @@ def test_shares_of_two_screens_and_what_only_one_measures(first, other):
     upr = table[table["group"] == "Share: unfolded-protein-response genes"]
     assert upr["audit"].tolist() == ["first", "other"]
     assert not table["group"].str.contains("ribosomal").any()
-    (why,) = [text for text in left_out if text.startswith("other: sets of which fewer than 5 genes are measured")]
+    (why,) = [text for text in left_out if text.startswith("Shares of other on these gene sets are not compared")]
     assert "ribosomal genes (0)" in why
 
 
@@ -81,7 +81,10 @@ def test_skills_are_those_of_the_scorecard_and_constants_are_named(first, second
     card = second.card.set_index("model").loc[MINE]
     assert row[["estimate", "ci_low", "ci_high"]].tolist() == card[["skill", "ci_low", "ci_high"]].tolist()
     assert row["size"] == f"n = {card['n']}"
-    assert any("first, skill of" in text and "ridge" in text and "constant prediction" in text for text in left_out)
+    assert any(
+        text.startswith("In first, skills of ") and "ridge" in text and "constant prediction" in text
+        for text in left_out
+    )
 
 
 def test_pairs_of_one_screen_take_in_the_mean(first, second):
@@ -103,24 +106,24 @@ def test_pairs_need_one_screen_and_one_baseline(first, second, other):
     shifted = audit_of("shifted", {**second.contents, "drawn": drawn.to_dict("records")})
     assert "mean baselines differ" in unpaired(first, shifted)
     assert pairs([first, shifted]).empty
-    assert "one of them has no scores" in unpaired(first, audit_of("x", {**second.contents, "drawn": []}))
+    assert "one of the audits has no scores" in unpaired(first, audit_of("x", {**second.contents, "drawn": []}))
     assert any(
-        "not compared in pairs: their mean baselines differ" in text for text in notes([first, shifted])["compared"]
+        "are not compared, because their mean baselines differ" in text for text in notes([first, shifted])["compared"]
     )
 
 
 def test_what_is_said_of_two_screens(first, second, other):
     said = notes([first, second, other])
     assert any(
-        "first and second are of the same screen. Their models are compared in pairs." in text
+        "first and second are audits of the same screen. Pairs of their models are also compared." in text
         for text in said["compared"]
     )
     names = [set(audit.tables["perturbations"]["perturbation"]) for audit in (first, other)]
     assert any(f"({len(names[0] & names[1])} perturbations in common)" in text for text in said["left_out"])
-    assert "other: no model was audited." in said["left_out"]
+    assert "Skills of other are not compared, because this audit contains no model." in said["left_out"]
     provenance = {**second.contents["provenance"], "versions": {"scpertbias": "9"}}
     newer = audit_of("newer", {**second.contents, "provenance": provenance})
-    assert any("Versions of scpertbias differ" in text for text in notes([first, newer])["left_out"])
+    assert any("different versions of scpertbias" in text for text in notes([first, newer])["left_out"])
 
 
 def test_overview(first, other):
@@ -129,7 +132,11 @@ def test_overview(first, other):
     assert lines["genes"][0] == "200"
     assert lines["models"][1] == "none"
     kinds = [audit.tables["perturbations"]["kind"].value_counts().to_dict() for audit in (first, other)]
-    counts = {label.removeprefix("… "): values for label, values in lines.items() if label.startswith("…")}
+    counts = {
+        label.removeprefix("perturbations: "): values
+        for label, values in lines.items()
+        if label.startswith("perturbations: ")
+    }
     assert counts == {kind: [str(k.get(kind, 0)) for k in kinds] for kind in counts}
     assert sum(int(values[0]) for values in counts.values()) == 12
 

@@ -44,7 +44,7 @@ def test_json_holds_the_tables_with_all_digits(audit):
         assert (record["estimate"] is None) == pd.isna(row["estimate"])
         assert record["estimate"] is None or record["estimate"] == row["estimate"]
     assert {r["perturbation"] for r in found["drawn"]} == set(spb.get.scores(audit)["perturbation"])
-    assert any("the same profile for all unseen perturbations" in text for text in sentences(found))
+    assert any("the same profile for every unseen perturbation" in text for text in sentences(found))
     assert [row["model"] for row in found["scorecard"]] == ["ridge", "no_change"]
     assert found["provenance"]["parameters"]["groupby"] == "perturbation"
 
@@ -240,8 +240,8 @@ def test_the_axis_is_that_of_the_record_and_else_of_the_name():
     rows = [{"model": name, "regime": "full", "kind": "grn_linear", "n_unpredicted": 2} for name in names]
     found = described(pd.DataFrame(rows), {"b": "perturbations"}).set_index("model")
     assert found.loc["a", "unseen"] == "one constant"
-    assert found.loc["b", "unseen"] == "its neighbors in the net"
-    assert found.loc["a_perturbations", "unseen"] == "its neighbors in the net"
+    assert found.loc["b", "unseen"] == "from its neighbors in the net"
+    assert found.loc["a_perturbations", "unseen"] == "from its neighbors in the net"
     assert set(found["n_unpredicted"]) == {2}
 
 

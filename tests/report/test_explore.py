@@ -73,7 +73,7 @@ def test_cells_needed_are_shown_for_every_target(drawing):
     texts = dict(zip(made["rows"]["perturbation"], made["rows"]["needed_0.8"], strict=True))
     assert texts[first] == "1,240 (900–2,000)"
     assert texts[second] == "300 (at least 200)"
-    assert texts[third] == "needs more controls"
+    assert texts[third] == "more control cells needed"
     assert made["facts"][-1]["title"] == "cells for reproducibility 0.8"
 
 

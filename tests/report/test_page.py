@@ -96,7 +96,7 @@ def test_page_is_well_made(page, audit):
     data = [a for a in parsed.all("table") if a["class"] == "data"]
     assert {f"tools-{a['id']}" for a in data} <= set(ids)
     assert headings(page) == [
-        "What was understood of the input",
+        "How the input was interpreted",
         "The screen",
         "Components of the response",
         "Models",
@@ -165,7 +165,7 @@ def test_truth_and_warnings_have_their_places(audit, page, tmp_path):
     truth = pd.DataFrame({"quantity": ["inert"], "planted": ["2"], "found": ["3"]})
     report(audit, tmp_path / "y.html", truth=truth)
     text = (tmp_path / "y.html").read_text(encoding="utf-8")
-    assert "This screen is simulated" in text
+    assert "Simulated screen: true and estimated values" in text
     assert "<li>look here</li>" in text
 
 
@@ -175,7 +175,7 @@ def test_screen_alone_has_no_scores(tmp_path):
     text = (tmp_path / "x.html").read_text(encoding="utf-8")
     Page(text)
     assert headings(text) == [
-        "What was understood of the input",
+        "How the input was interpreted",
         "The screen",
         "Components of the response",
         "Provenance",

@@ -27,14 +27,14 @@ def test_planted_beside_found():
     table = planted_table(TRUTH, CHECK)
     assert list(table.columns) == ["quantity", "planted", "found"]
     assert table.to_numpy().tolist() == [
-        ["perturbations without any effect", "2 of 4", "not detected in 1, detected in 1"],
-        ["perturbations with an effect", "2 of 4", "detected in 1, too weak in 1"],
+        ["perturbations without any effect", "2 of 4", "1 not detected, 1 detected"],
+        ["perturbations with an effect", "2 of 4", "1 detected, 1 not detected"],
         [
-            "measured targets knocked down",
-            "2, to 20% of their expression",
-            "1 have their own gene, falling, among their five strongest",
+            "perturbations that reduce a measured target gene",
+            "2; expression reduced to 20% of the control",
+            "in 1, the target gene decreases and is among the five strongest genes",
         ],
-        ["squared effects, all perturbations", "10.0", "9.80, noise-corrected"],
+        ["sum of the squared effects of all perturbations", "10.0", "9.80 (corrected for noise)"],
     ]
 
 
@@ -56,6 +56,6 @@ def test_shares_beside_their_truth():
     )
     table = planted_table({**TRUTH, "share": {"mt": 0.19, "systematic": 0.6, "p53": 0.3}}, CHECK, confounding)
     assert table.to_numpy().tolist()[4:] == [
-        ["share of the response on the systematic axis", "60%", "–"],
-        ["share on mitochondrial genes", "19%", "18% (15–20)"],
+        ["share of the response on the shared axis", "60%", "–"],
+        ["share of the response on mitochondrial genes", "19%", "18% (15–20)"],
     ]

@@ -15,7 +15,7 @@ CARD = {
         {"regime": "regressed", "n_genes": 9, "n_removed": 0, "covariates": ["a|b"]},
     ],
     "regimes_left_out": [{"regime": "no_mt_ribo", "reason": "no ribosomal gene is measured"}],
-    "perturbations": {"specific": 1, "not detected": 2},
+    "perturbations": {"specific": 1, "not detected": 1, "target gene only": 1},
     "balance": [],
     "notes": ["A note."],
     "provenance": {"input": None, "sha256": None, "created": None, "command": None, "seed": 0, "versions": {"python": "3"}},
@@ -26,16 +26,16 @@ CARD = {
 def test_lines():
     text = as_markdown(CARD)
     for line in (
-        "100 cells (2 left out), 9 genes, 3 perturbations, 1 batch. Effects of 1 were detected.",
+        "100 cells (2 left out), 9 genes, 3 perturbations, 1 batch. An effect was detected for 1 perturbation.",
         "- **Caution.** Few cells.",
-        "| mt | 2 | 0 | 31% (20–40) | 10% | 0.004 |",
+        "| mitochondrial genes | 2 | 0 | 31% (20–40) | 10% | 0.004 |",
         "| no_mt | 7 | 2 | 31% | G0, G1, G2, G3, G4, G5, G6, G7, G8, G9, G10, G11 and 2 more |",
         "| regressed | 9 | 0 | regressed out: a\\|b | none |",
-        "no_mt_ribo is left out: no ribosomal gene is measured.",
+        "The regime no_mt_ribo was left out. Reason: no ribosomal gene is measured.",
         "- Seed: 0",
         "- A note.",
     ):
         assert line in text.splitlines()
     assert "HALLMARK_A" not in text
-    assert "Shared axis" not in text
+    assert "One axis that perturbations share" not in text
     assert "## Files" not in text

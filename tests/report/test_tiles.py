@@ -26,7 +26,7 @@ def test_every_question_has_a_tone_for_every_verdict():
 
 
 def shared(**facts):
-    facts = {"share": 0.5, "ci_low": 0.4, "ci_high": 0.6, "carriers": ["A"], **facts}
+    facts = {"share": 0.5, "ci_low": 0.4, "ci_high": 0.6, "carriers": ["A"], "n": 4, **facts}
     verdict = {"name": "shared", "verdict": "yes", "kind": "axis_of_some", "text": "Yes. One axis.", "facts": facts}
     (tile,) = strip({"answer": [verdict], "scorecard": pd.DataFrame()}, {})
     return tile

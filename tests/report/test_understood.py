@@ -30,17 +30,17 @@ def test_findings_are_listed_and_warnings_marked():
 
 
 def test_left_out_cells_are_in_per_cent():
-    assert lines()["Left out"] == [{"text": "25% of 1,000 cells", "status": "warning"}]
-    assert lines(size={"n_cells": 1_000, "n_left_out": 0})["Left out"] == [
+    assert lines()["Cells left out"] == [{"text": "25% of 1,000 cells", "status": "warning"}]
+    assert lines(size={"n_cells": 1_000, "n_left_out": 0})["Cells left out"] == [
         {"text": "0% of 1,000 cells", "status": "ok"}
     ]
-    assert lines(size={"n_cells": 0, "n_left_out": 0})["Left out"][0]["text"] == "Not recorded"
+    assert lines(size={"n_cells": 0, "n_left_out": 0})["Cells left out"][0]["text"] == "Not recorded"
 
 
 def test_symbols_and_network():
     assert lines()["Gene symbols"][0]["text"] == "From var_names"
     assert lines(symbols="name")["Gene symbols"][0]["text"] == "Column name"
     assert lines("scpertbias audit x.h5ad --net a/My_net.csv")["Gene network"][0]["text"] == "My_net.csv"
-    assert lines("scpertbias audit x.h5ad")["Gene network"][0]["text"] == "co-expression in control cells"
+    assert lines("scpertbias audit x.h5ad")["Gene network"][0]["text"] == "Co-expression in control cells"
     assert "Gene network" not in lines()
     assert "Gene network" not in lines("scpertbias audit x.h5ad", models=MODELS.head(0))

@@ -51,7 +51,7 @@ def test_docstring_parts_of_a_table():
         "",
         "    - ``model``: Name of the model; ``observed`` is the data.",
     ]
-    assert "``regime`` (of an audit only)" in TABLE.as_result()
+    assert "``regime`` (in an audit only)" in TABLE.as_result()
     assert "regime" not in TABLE.as_field()
     assert TABLE.as_field("mdata").startswith(
         "``mdata.uns['scpertbias']['x']`` : :class:`pandas.DataFrame`\n    Read it"

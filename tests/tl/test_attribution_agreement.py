@@ -104,9 +104,9 @@ def test_the_pure_function_needs_no_stored_model(fitted):
 
 
 def test_errors(fitted):
-    with pytest.raises(ValueError, match=r"\['ridge'\] are the only models with attributions"):
+    with pytest.raises(ValueError, match=r"\['ridge'\] are all models with attributions, but two"):
         attribution_agreement(fitted, "ridge")
-    with pytest.raises(ValueError, match="`k` must lie between 1 and the number of genes, 80"):
+    with pytest.raises(ValueError, match="`k` is .*; it must be between 1 and the number of genes, 80"):
         attribution_agreement(fitted, k=81)
     with pytest.raises(KeyError, match="are not stored"):
         attribution_agreement(fitted, ["ridge", "nobody"])

@@ -82,7 +82,9 @@ def test_the_control_is_no_perturbation(profiles):
 
 
 def test_errors(profiles):
-    with pytest.raises(KeyError, match=r"\['mean'\] have no attributions; there are those of \['ridge', 'gears'\]"):
+    with pytest.raises(
+        KeyError, match=r"\['mean'\] have no attributions; models with attributions are \['ridge', 'gears'\]"
+    ):
         attribution_check(profiles, ["ridge", "mean"])
     only = spb.pp.profiles(spb.ds.simulate(1500, 60, 12))
     spb.tl.fit_mean(only)

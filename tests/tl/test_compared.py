@@ -106,7 +106,7 @@ def test_data_alone_before_and_beside_models(cells, profiles):
     assert list(read_inputs(profiles, None, need_models=False).predictions) == ["mean"]
     with pytest.raises(KeyError, match="No model is stored"):
         read_inputs(cells, None, need_models=True)
-    with pytest.raises(KeyError, match=r"\['gears'\] are not stored; there are \['mean'\]"):
+    with pytest.raises(KeyError, match=r"\['gears'\] are not stored; choose from \['mean'\]"):
         read_inputs(profiles, "gears", need_models=False)
 
 

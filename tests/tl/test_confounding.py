@@ -67,7 +67,7 @@ def test_real_screen(papalexi):
     assert screen.loc["other", "share"] > 0.9
     assert screen.loc["systematic", "share"] > 0.5
     assert "STAT1" in screen.loc["leading_1", "top_genes"]
-    assert screen.loc["depth", "note"] == "no depth known" or np.isfinite(screen.loc["depth", "share"])
+    assert screen.loc["depth", "note"] == "the sequencing depth is unknown" or np.isfinite(screen.loc["depth", "share"])
     axis = screen.loc["systematic"]
     assert axis[["share", "ci_low", "ci_high"]].to_numpy(float) == pytest.approx([0.70, 0.63, 0.76], abs=0.03)
     assert axis["carriers"] == "STAT1 JAK2 IFNGR2"
@@ -230,7 +230,7 @@ def test_depth_is_an_axis_where_it_is_known():
     for adata in (cells, spb.pp.profiles(cells)):
         spb.tl.confounding(adata, n_random=20)
         row = spb.get.confounding(adata).query("axis == 'depth' and level == 'screen'").iloc[0]
-        assert row["note"] != "no depth known"
+        assert row["note"] != "the sequencing depth is unknown"
     del cells.obs["total_counts"]
     spb.tl.confounding(cells, n_random=20)
-    assert spb.get.confounding(cells).query("axis == 'depth'")["note"].iloc[0] == "no depth known"
+    assert spb.get.confounding(cells).query("axis == 'depth'")["note"].iloc[0] == "the sequencing depth is unknown"

@@ -169,14 +169,14 @@ def test_kappa():
     assert (value, n, note) == (pytest.approx(0.5), 2, "")
     assert shift(before, after, np.zeros(2), np.zeros(5, dtype=bool))[1:] == (
         0,
-        "no perturbation is predicted by both models",
+        "no perturbation is predicted by both the full and the retrained model",
     )
 
 
 def test_errors(audited):
     with pytest.raises(TypeError, match="`mdata` is a AnnData"):
         coupling(audited["full"])
-    with pytest.raises(ValueError, match="'full' and another one are needed"):
+    with pytest.raises(ValueError, match="'full' and another regime are needed"):
         coupling(_compat.mudata({"full": audited["full"]}))
     with pytest.raises(KeyError, match="No model is stored"):
         coupling(spb.pp.regimes(spb.pp.profiles(spb.ds.simulate(1500, 60, 8)), ["no_mt_ribo"]))

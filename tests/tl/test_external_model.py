@@ -13,12 +13,12 @@ class Nothing:
     [
         ({}, ValueError, "either `command`, or `model`"),
         ({"command": "{cells} {predictions}", "model": Nothing()}, ValueError, "either `command`, or `model`"),
-        ({"model": Nothing()}, TypeError, r"a Nothing; an object with fit\(adata\) and predict"),
+        ({"model": Nothing()}, TypeError, r"a Nothing; it must have the methods fit\(adata\) and predict"),
         ({"command": "train --cells {cells}"}, ValueError, r"has no \{predictions\}: train"),
         ({"command": ["train", "{seed}"]}, ValueError, r"has no \{cells\} and no \{predictions\}"),
-        ({"command": ["{cells}", "{predictions}"], "shell": True}, ValueError, "must be one text"),
+        ({"command": ["{cells}", "{predictions}"], "shell": True}, ValueError, "needs one text"),
         ({"command": "{cells} {predictions}", "kind": "x"}, ValueError, "kind"),
-        ({"command": "{cells} {predictions}", "time_limit": 0}, ValueError, "`time_limit` 0"),
+        ({"command": "{cells} {predictions}", "time_limit": 0}, ValueError, "`time_limit` is 0"),
     ],
 )
 def test_what_is_refused(options, error, message):

@@ -65,7 +65,7 @@ def test_a_metric_of_ones_own(audited):
     exact, mean, none = (table.loc[model] for model in ("exact", "mean", "no_change"))
     assert none["n"] == 0
     assert none["note"].startswith("same prediction")
-    assert "the function gives no number for 30 of 30" in none["note"]
+    assert "the function returns NaN for 30 of 30 perturbations" in none["note"]
     assert exact["scaled"] == pytest.approx(1, abs=0.15)
     assert exact["ci_low"] < exact["scaled"] < exact["ci_high"]
     assert exact["p"] < 0.05 < mean["p"] == 1

@@ -103,7 +103,7 @@ def test_by_z_few_controls_are_not_tested():
     table = _store.table(profiles, "recurrence", made_by="").groupby("by")
     assert table["q"].apply(lambda q: q.notna().all()).to_dict() == {"delta": False, "z": False, "centered": True}
     note = table["note"].first()
-    assert note["z"] == "not tested: fewer than five controls per cell of a perturbation"
+    assert note["z"] == "not tested, because controls are fewer than five times the cells of a typical perturbation"
     assert note["centered"] == ""
 
 
@@ -113,7 +113,7 @@ def test_copy_and_missing(audited):
     copied = recurrence(plain, "mean", copy=True)
     assert set(_store.table(copied, "recurrence", made_by="")["model"]) == {"observed", "mean"}
     assert not _store.has_table(plain, "recurrence")
-    with pytest.raises(ValueError, match="`k` must lie between 1 and the number of genes"):
+    with pytest.raises(ValueError, match="`k` is .*; it must be between 1 and the number of genes"):
         recurrence(plain, k=1000)
     assert recurrence(plain, ()) is None
     assert set(_store.table(plain, "recurrence", made_by="")["model"]) == {"observed"}

@@ -164,7 +164,7 @@ def test_copy_and_chosen_models(profiles):
 
 
 def test_missing_models_are_listed(profiles, cells):
-    with pytest.raises(KeyError, match="'nobody'.*are not stored; there are .*'bilinear'"):
+    with pytest.raises(KeyError, match="'nobody'.*are not stored; choose from .*'bilinear'"):
         spb.tl.score(profiles, "nobody")
     with pytest.raises(KeyError, match="No model is stored"):
         spb.tl.score(cells)
@@ -193,7 +193,7 @@ def test_a_brought_model_is_scored_where_it_was_not_trained(profiles):
     summary = spb.get.summary(adata).set_index(["model", "subset", "metric"])
     assert summary.loc[("mine", "all", "l2"), "n"] == 3
     assert np.isnan(summary.loc[("mine", "all", "l2"), "ci_low"])
-    assert summary.loc[("mine", "all", "l2"), "note"].startswith("3 perturbations: no interval")
+    assert summary.loc[("mine", "all", "l2"), "note"].startswith("only 3 perturbations: no interval")
 
 
 def test_nothing_held_out(cells):

@@ -149,7 +149,7 @@ def test_real_screen():
     table = read(profiles)
     assert (table.loc[["mean", "ridge", "no_change"]]["specific_gain"].dropna() == 0).all()
     assert table.loc[("observed", "pearson_delta_perturbed"), "specific_gain"] > 0.5
-    assert table.loc[("bilinear", "l2"), "note"] == "9 perturbations: no interval, no ranking"
+    assert table.loc[("bilinear", "l2"), "note"] == "only 9 perturbations: no interval, no ranking"
     assert table.loc[[("bilinear", m) for m in SKILLS], "score"].isna().all()
     assert table.loc[("bilinear", "specific_skill"), "category"] == ""
     assert np.isnan(table.loc[("bilinear", "l2"), "ci_low"])

@@ -95,7 +95,7 @@ def test_few_perturbations_are_not_ranked():
     assert got["estimate"].drop(scaled).notna().all()
     assert got.loc[scaled, "estimate"].isna().all()
     assert got.loc["pearson_delta_skill", "note"] == "fewer than 10 perturbations"
-    assert got.loc["l2", "note"] == "9 perturbations: no interval, no ranking"
+    assert got.loc["l2", "note"] == "only 9 perturbations: no interval, no ranking"
 
 
 def test_small_folds_are_the_reason_why_there_is_no_discrimination():
@@ -108,8 +108,8 @@ def test_small_folds_are_the_reason_why_there_is_no_discrimination():
 def test_notes_on_control_noise_and_on_constant_models():
     scores = frame("a", n=60, better=0.1).assign(control_noise=0.3, inflation=0.08)
     got = look(summarize(scores, shape=shape(), constant=["a"]), "a")["note"]
-    assert "control noise 0.30 > 0.1" in got["pearson_delta"]
-    assert "inflation 0.08 > 0.05: read pearson_delta_unshared" in got["pearson_delta"]
+    assert "control_noise 0.30 > 0.1" in got["pearson_delta"]
+    assert "inflation 0.08 > 0.05: use pearson_delta_unshared" in got["pearson_delta"]
     assert got["l2"] == got["pearson_delta_unshared"] == ""
     assert got["pearson_delta_perturbed"].startswith("one prediction for all unseen perturbations")
     assert got["discrimination"] == "one prediction for all unseen perturbations"

@@ -1,4 +1,4 @@
-"""Null screens for an audit of the command line: with its own arguments, but for what they have no use for."""
+"""Null screens for an audit of the command line, with those of its arguments that apply to them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mudata import MuData
 from .. import _store, get, tl
 
 MODELS = ("no_change", "mean", "ridge")
-"""Models that null screens are audited with, of those of the audit: they cost nothing."""
+"""Models of the audit that are also fitted on null screens, because they are fast."""
 UNUSED = ("guide_key", "n_jobs", "cache", "n_random", "regimes", "keep_predictions", "covariates")
 
 
 def null_rates(adata: AnnData, mdata: MuData, options: Mapping[str, Any], args: argparse.Namespace) -> pd.DataFrame:
-    """Return how often each answer is yes on null screens; batches are those that the audit took."""
+    """Return how often each answer is yes on null screens, with the batches of the audit."""
     models = [name for name in MODELS if name in options.get("models", MODELS)]
     settings = {key: value for key, value in options.items() if key not in UNUSED}
     params = {name: value for name, value in (options.get("model_params") or {}).items() if name in models}

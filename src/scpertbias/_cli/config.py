@@ -1,4 +1,4 @@
-"""Options from a file: TOML whose keys are the long flags; an audit writes its own, which repeats it."""
+"""Options from a TOML file whose keys are the long flags; each audit writes such a file, so that it can be repeated."""
 
 from __future__ import annotations
 
@@ -14,18 +14,12 @@ from .options import parser
 from .values import as_name
 
 NO_KEYS = {"command", "file", "config"}
-NOT_STORED = {
-    "out",
-    "force",
-    "dry_run",
-    "quiet",
-    "verbose",
-}  # where it is written and what is printed, not what is computed
+NOT_STORED = {"out", "force", "dry_run", "quiet", "verbose"}  # they do not change what is computed
 REPEATABLE = {*LISTS, "--reference", "--test", "--params", "--predictions", "--train"}
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
-    """Return what the command line asks for; where it names a file of options, flags come before what that says."""
+    """Return the arguments of the command line; flags have precedence over the options in a file."""
     top = parser()
     args = top.parse_args(argv)
     if getattr(args, "config", None) is None:
@@ -35,14 +29,14 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     except (OSError, ValueError) as err:
         why = f"{args.config} does not exist" if isinstance(err, FileNotFoundError) else f"{args.config}: {err}"
         top.error(f"argument --config: {why}")
-    # Where all defaults are None, what is not None was on the command line.
+    # All defaults are None here, so every other value was on the command line.
     flags = parser(dict.fromkeys(vars(args))).parse_args(argv)
     stored = top.parse_args(["audit", str(args.file), *words])
     return argparse.Namespace(**vars(stored) | {name: v for name, v in vars(flags).items() if v is not None})
 
 
 def as_toml(args: argparse.Namespace) -> str:
-    """Return the options of an audit as a file that ``--config`` reads; what is not set stays out."""
+    """Return the options of an audit as TOML for ``--config``, without options that are not set."""
     lines = ["# `scpertbias audit FILE --config` with this file repeats the audit."]
     for key in _defaults():
         name = key.replace("-", "_")
@@ -58,12 +52,12 @@ def _defaults() -> dict[str, Any]:
 
 
 def _words(table: dict[str, Any]) -> Iterator[str]:
-    """Yield the options of a file as words of a command line."""
+    """Yield the options of a file as arguments of a command line."""
     defaults = _defaults()
     for key, value in table.items():
         if key not in defaults:
             near = get_close_matches(key.casefold().replace("_", "-"), defaults, 1)
-            msg = f"there is no option {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            msg = f"{key!r} is not an option" + (f"; did you mean {near[0]!r}?" if near else "")
             raise ValueError(msg)
         flag, switch = f"--{key}", isinstance(defaults[key], bool)
         values = value if flag in REPEATABLE and isinstance(value, list) else [value]

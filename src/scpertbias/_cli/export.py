@@ -1,4 +1,4 @@
-"""The cells of each regime as files, and the card of the screen."""
+"""The command ``export``: the cells of each regime as files, and the data card of the screen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .notes import UsageError, batch_columns, noted, sayer
 
 
 def export(args: argparse.Namespace) -> int:
-    """Audit the screen without models, and write its cells in each regime, within the batches that the audit took."""
+    """Audit the screen without models, and write its cells in each regime, with the batches of the audit."""
     from .. import _store, pp, tl
     from .._files import objection, whole_folder
     from .._report import data_card
@@ -26,7 +26,10 @@ def export(args: argparse.Namespace) -> int:
     adata, _ = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
     if "regressed" in (args.regimes or ()):
         size = f"{adata.n_obs:,} cells × {adata.n_vars:,} genes × 4 bytes"
-        print(f"regressed values are dense: {size}, {adata.n_obs * adata.n_vars * 4e-9:.2f} GB", flush=True)
+        print(
+            f"the regime 'regressed' is stored dense and needs {adata.n_obs * adata.n_vars * 4e-9:.2f} GB ({size})",
+            flush=True,
+        )
     with noted(say) as notes:
         if args.species != "human":
             pp.annotate_confounders(adata, species=args.species, gene_symbols=args.gene_symbols)
@@ -57,7 +60,7 @@ def export(args: argparse.Namespace) -> int:
 
 
 def _reading(args: argparse.Namespace, *, normalize: bool) -> dict[str, Any]:
-    """Return the arguments that say how the screen is read, by an audit and by what writes it."""
+    """Return the arguments for reading the screen, which the audit and ``write_regimes`` have in common."""
     names = ["groupby", "combination_sep", "label_map", "min_cells", "layer", "split_key", "gene_symbols"]
     names += ["reference", "size_factors", "target_sum"]
     return {**{name: getattr(args, name) for name in names}, "normalize": normalize, "rng": args.seed}

@@ -1,4 +1,4 @@
-"""Messages of functions in the words of the command line: arguments as flags."""
+"""Translation of error messages for the command line: arguments become flags."""
 
 from __future__ import annotations
 
@@ -49,16 +49,20 @@ _NAMES = "|".join(FLAGS)
 _TEXT = r"""'[^']*'|"[^"]*\""""
 _VALUE = rf"(?:=({_TEXT}|\[[^\]]*\]|[\w.+-]*\w|…)?)"
 _ALONE = r"(?<![\w.['\"-])"
+_PYTHON_ONLY = re.compile(
+    r",? or pass gene_names=[^.(]*(?:\([^)]*\))?"  # files name their genes
+    r"""|(?<=[`='"\]]) (?:of|to) spb\.(?:pp|tl)\.\w+"""
+)
 _ARGUMENT = re.compile(
-    r"[\w.]+\([^()]*\)"  # a call of Python stays as it is
+    r"[\w.]+\([^()]*\)"  # a call of Python is not changed
     rf"|`({_NAMES}){_VALUE}?`|{_ALONE}({_NAMES}){_VALUE}"
-    rf"|{_ALONE}([a-z]+_[a-z]+)(?![\w'\"(=\]])"  # without a value where the name is no English word
+    rf"|{_ALONE}([a-z]+_[a-z]+)(?![\w'\"(=\]])"  # without a value if the name is not an English word
 )
 
 
 def in_flags(text: str) -> str:
-    """Return a message with flags in the place of arguments; calls of Python keep theirs."""
-    return _ARGUMENT.sub(_flag, text)
+    """Return a message with flags instead of arguments; calls of Python keep their arguments."""
+    return _ARGUMENT.sub(_flag, _PYTHON_ONLY.sub("", text))
 
 
 def _flag(match: re.Match[str]) -> str:
@@ -70,8 +74,8 @@ def _flag(match: re.Match[str]) -> str:
 
 
 def _with_value(flag: str, text: str) -> list[str]:
-    """Return a flag with its value, once for each of a list."""
-    if text == "…":
+    """Return a flag with its value, repeated for each value of a list."""
+    if text in ("…", "[…]"):
         return [flag]
     try:
         value = ast.literal_eval(text)

@@ -1,4 +1,4 @@
-"""Files that the command line reads; each error names the file in one line."""
+"""Input files of the command line; each error names the file in one line."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ from .values import FORMATS
 def read_cells(
     path: Path, *, layer: str | None = None, memory: float = math.inf, modality: str | None = None
 ) -> tuple[ad.AnnData, dict[str, Any] | None]:
-    """Return the cells, and what was planted where spb.ds.simulate made them.
+    """Return the cells, and the simulated quantities if ``spb.ds.simulate`` made them.
 
-    Where the matrix takes more than ``memory`` gigabytes it stays in the file, and nothing else of it is read but ``obs``
-    and ``var``.
+    A matrix that needs more than ``memory`` gigabytes stays in the file; then only ``obs`` and ``var`` are read.
     """
     with reading(path):
         file: Any = zarr.open_group(path, mode="r") if path.suffix == ".zarr" else h5py.File(path)
@@ -48,17 +47,17 @@ def read_cells(
 
 
 def _gigabytes(values: Any) -> float:
-    """Return the memory that a matrix takes."""
+    """Return the memory that a matrix needs, in gigabytes."""
     parts = [values] if hasattr(values, "dtype") else [values["data"], values["indices"], values["indptr"]]
     return sum(math.prod(part.shape) * part.dtype.itemsize for part in parts) / 1e9
 
 
 def _on_disk(file: Any, values: Any, layer: str | None) -> ad.AnnData:
-    """Return cells whose matrix is where it was; the file stays open."""
+    """Return cells whose matrix stays in the open file."""
     x = values if hasattr(values, "dtype") else ad.io.sparse_dataset(values)
     key = f"uns/{_keys.ROOT}/{_keys.LAYERS}/{layer}"
     record = ad.io.read_elem(file[key]) if key in file else None
-    if layer is None and "layers/counts" in file:  # beside log-normalized values, for what is exported
+    if layer is None and "layers/counts" in file:  # an export of log-normalized values includes the counts
         counts = file["layers/counts"]
         counts = counts if hasattr(counts, "dtype") else ad.io.sparse_dataset(counts)
         return ad.AnnData(
@@ -70,10 +69,10 @@ def _on_disk(file: Any, values: Any, layer: str | None) -> ad.AnnData:
 def read_audit(path: Path) -> MuData:
     """Return a stored audit."""
     with reading(path), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is of another kind is refused below, by what it lacks
+        warnings.simplefilter("ignore")  # other kinds of files raise an error below
         data = _compat.read_h5mu(str(path))
         if "full" not in data.mod:
-            msg = "it holds no audit"
+            msg = "the file is not an audit; pass an audit.h5mu that `scpertbias audit` wrote"
             raise ValueError(msg)
         return data
 
@@ -85,13 +84,13 @@ def read_net(path: Path) -> pd.DataFrame:
 
 
 def predictions_by_model(files: Sequence[tuple[str, Path]], how: Mapping[str, Any]) -> dict[str, Any]:
-    """Return other models' predictions as :func:`scpertbias.tl.audit` takes them; ``NAME@REGIME`` names what was trained again."""
+    """Return external predictions for :func:`scpertbias.tl.audit`; ``NAME@REGIME`` is a model retrained in a regime."""
     trainings: dict[str, dict[str, Any]] = {}
     for name, path in files:
         model, at, training = name.partition("@")
         training = training if at else FULL
         if training in trainings.setdefault(model, {}):
-            msg = f"--predictions {name} is passed twice; each model has one file for each regime"
+            msg = f"--predictions {name} is passed twice; pass one file for each model and regime"
             raise ValueError(msg)
         trainings[model][training] = {"predictions": read_predictions(path), **how}
     return {model: parts[FULL] if list(parts) == [FULL] else parts for model, parts in trainings.items()}
@@ -103,7 +102,7 @@ def read_predictions(path: Path) -> ad.AnnData | pd.DataFrame:
 
 
 def holds_counts(adata: ad.AnnData, layer: str | None) -> bool:
-    """Whether the values are raw counts, to be normalized; of cells on disk the first are looked at."""
+    """Whether the values are raw counts, which must be normalized; of cells on disk only the first are tested."""
     try:
         _validate.scale(beginning(_store.matrix(adata, layer)), layer=layer, normalize=True)
     except ValueError:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_inspection(args: argparse.Namespace) -> int:
-    """Print what a file holds; return the exit code."""
+    """Print the contents of a file; return the exit code."""
     from .._inspect import as_text
 
     print(in_flags(as_text(_rows(args))))
@@ -21,7 +21,7 @@ def print_inspection(args: argparse.Namespace) -> int:
 
 
 def echo_inspection(args: argparse.Namespace) -> None:
-    """Print the same in brief on stderr; what is wrong with the file is for the audit to say."""
+    """Print the same in brief on stderr; the audit reports errors in the file."""
     from .._inspect import as_text
 
     try:
@@ -32,7 +32,7 @@ def echo_inspection(args: argparse.Namespace) -> None:
 
 
 def _rows(args: argparse.Namespace) -> pd.DataFrame:
-    """Return what the file holds, with the labels as the options read them."""
+    """Return the contents of the file, with the labels as interpreted with these options."""
     from .._inspect import inspect
 
     names = ("groupby", "reference", "combination_sep", "label_map", "modality")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 OK, BAD_DATA, USAGE = 0, 1, 2
 SIMULATED = (20_000, 1187, 150)
+INTERRUPTED = "scpertbias: interrupted; incomplete files were removed"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "schema": _schema,
     }
     try:
-        # To look at a file needs neither figures nor scanpy: it answers at once.
+        # Inspecting a file needs neither figures nor scanpy; without them it is fast.
         with (
             nullcontext()
             if args.command == "inspect" or getattr(args, "dry_run", False)
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as err:
         print(f"scpertbias: error: {err}", file=sys.stderr)
         return USAGE
-    except BrokenPipeError:  # whoever read the output has gone; what was asked for is written
+    except BrokenPipeError:  # the reader of the output is closed; the files are written
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except (OSError, KeyError, ValueError, TypeError) as err:
@@ -66,16 +67,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"scpertbias: error: {in_flags(one_line(err))}", file=sys.stderr)
         return BAD_DATA
     except StopSignal as stop:
-        print("scpertbias: interrupted; nothing is left half-written", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return 128 + stop.signal
     except KeyboardInterrupt:
-        print("scpertbias: interrupted; nothing is left half-written", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return 128 + signal.SIGINT
 
 
 @contextmanager
 def _settings(*, quiet: bool) -> Iterator[None]:
-    """No window, and progress as asked, for as long as the command runs."""
+    """Open no windows, and set the progress output, while the command runs."""
     import matplotlib as mpl
     import scanpy as sc
 
@@ -110,7 +111,7 @@ def _audit(args: argparse.Namespace) -> int:
             _write(mdata, folder, sayer(args))
             (folder / "config.toml").write_text(as_toml(args), encoding="utf-8")
     except OSError as err:
-        msg = f"{out} cannot be written ({err}); what it held before is as it was"
+        msg = f"{out} cannot be written ({err}); its earlier contents are unchanged"
         raise OSError(msg) from err
     for line in _answer_lines(mdata, verbose=args.verbose):
         print(in_flags(line))
@@ -162,7 +163,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
 
 
 def _audit_arguments(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of the audit that the command line has; the defaults are those of the function."""
+    """Return the arguments of the audit that are set on the command line; the function has the other defaults."""
     from ..tl._audit.audit import MODELS
 
     models = [] if args.models == ["none"] else args.models
@@ -222,7 +223,7 @@ def _write(mdata: MuData, folder: Path, say: Any) -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
-    """Make two screens as files, and audit them as a user would."""
+    """Write two screens to files, and audit them with the command line."""
     from .. import ds
     from .._files import objection, whole_file
 
@@ -235,16 +236,16 @@ def _demo(args: argparse.Namespace) -> int:
         own = {*runs, *(f"{name}.h5ad" for name in runs), "simulated_net.csv"}
         foreign = [p.name for p in sorted(args.out.iterdir()) if p.name not in own]
         if foreign:
-            msg = f"{args.out} contains files not created by the demo ({', '.join(foreign[:3])}); choose another --out"
+            msg = f"{args.out} contains files that the demo did not create ({', '.join(foreign[:3])}); choose another --out"
             raise UsageError(msg)
     for name in runs:
         if why := objection(args.out / name, force=True):
             raise UsageError(why)
     args.out.mkdir(parents=True, exist_ok=True)
-    sayer(args)("making the screens: one bundled, one simulated")
+    sayer(args)("writing two screens: a bundled one and a simulated one")
     with whole_file(args.out / "papalexi_2021.h5ad") as path:
         ds.papalexi_2021().write_h5ad(path, compression="gzip")
-    # Modules that share most of their program, and a good net: the graph models on the perturbations axis can learn.
+    # With modules that share most of their program, and a good net, graph models on the perturbations axis can learn.
     simulated = ds.simulate(*SIMULATED, module_share=0.8, keep_counts=False)
     with whole_file(args.out / "simulated.h5ad") as path:
         simulated.write_h5ad(path, compression="gzip")
@@ -257,12 +258,12 @@ def _demo(args: argparse.Namespace) -> int:
         print(f"$ {audit.command_line}", flush=True)
         _audit(audit)
         print()
-    print(f"The demo took {time.perf_counter() - start:.0f} s. Open the two audit.html in a browser.")
+    print(f"The demo took {time.perf_counter() - start:.0f} s. Open the two audit.html files in a browser.")
     return OK
 
 
 def _answer_lines(mdata: MuData, *, verbose: bool) -> list[str]:
-    """Return the verdicts, with ``verbose`` all that is said of them, and of a simulated screen what was planted."""
+    """Return the verdicts, with ``verbose`` their evidence, and for a simulated screen the simulated quantities."""
     from .._report.content import content
 
     page = content(mdata)

@@ -1,4 +1,4 @@
-"""What commands share: what they print on the way, and how they stop."""
+"""Functions that commands share: notes, progress and usage errors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .flags import in_flags
 
 
 class UsageError(Exception):
-    """What argparse cannot see: output that would be overwritten, options that do not fit."""
+    """Wrong usage that argparse cannot detect, such as output that would be overwritten."""
 
 
 @contextmanager
 def noted(say: Any) -> Iterator[list[str]]:
-    """Collect warnings as notes, and print each once, also where an error follows."""
+    """Collect warnings as notes, and print each once, even if an error follows."""
     from .._files import one_line
 
     notes: list[str] = []
@@ -34,14 +34,14 @@ def noted(say: Any) -> Iterator[list[str]]:
 
 
 def batch_columns(columns: list[str] | None) -> str | list[str] | None:
-    """Return the columns with batches: by default those that the audit finds."""
+    """Return the batch columns as the argument ``batch_key`` of the audit."""
     if columns is None or columns == ["auto"]:
         return "auto"
     return None if columns == ["none"] else columns
 
 
 def sayer(args: argparse.Namespace) -> Any:
-    """Return what prints a line with the time on stderr."""
+    """Return a function that prints a line with the elapsed time on stderr."""
 
     def say(text: str) -> None:
         if not args.quiet:

@@ -1,4 +1,4 @@
-"""What the command line takes: commands, options, examples."""
+"""Commands, options and examples of the command line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 
 from .._keys import REGIMES
 from . import page_options
-from .values import LOOKED_AT, cells, gigabytes, inspectable, names, parameter, prediction
-from .values import command as train_command
+from .model_options import model_options
+from .values import LOOKED_AT, cells, gigabytes, inspectable, names
 
 EXIT_CODES = """exit codes:
-  0    done 1    invalid input data or file 2    wrong usage, or output refused 130  interrupted (143: asked to end);
-  nothing is left half-written"""
+  0    success
+  1    invalid data or an unreadable file
+  2    wrong usage, or the output already exists
+  130  interrupted with Ctrl-C (143: with SIGTERM); incomplete files are removed"""
 EXAMPLES = {
     "": """examples:
   scpertbias inspect screen.h5ad
@@ -23,19 +25,19 @@ EXAMPLES = {
   scpertbias report audit/audit.h5mu --out page.html
   scpertbias demo""",
     "inspect": """examples:
-  scpertbias inspect screen.h5ad                              # what it holds, and the command that audits it
+  scpertbias inspect screen.h5ad                              # its contents, and a command that audits it
   scpertbias inspect screen.h5ad --groupby guide --label-map targets
   scpertbias inspect screen.h5mu --modality rna""",
     "audit": """examples:
   scpertbias audit screen.h5ad --batch batch
   scpertbias audit screen.h5ad --groupby gene --reference 'non-targeting*' --out audit
-  scpertbias audit screen.h5ad --models none                  # the screen alone, no model
+  scpertbias audit screen.h5ad --models none                  # audit the screen only, without models
   scpertbias audit screen.h5ad --predictions gears=gears.h5ad --predictions mine=mine.csv
   scpertbias audit screen.h5ad --predictions mine=deltas.csv --kind delta --split-key set
   scpertbias audit screen.h5ad --predictions mine=full.csv --predictions mine@no_mt_ribo=retrained.csv
   scpertbias audit screen.h5ad --cache parts --train mine='python train.py --cells {cells} --out {predictions}'
   scpertbias audit screen.h5ad --models mean,ridge --params ridge.alpha=1.0
-  scpertbias audit screen.h5ad --n-jobs 8 --cache parts       # an audit that was interrupted goes on""",
+  scpertbias audit screen.h5ad --n-jobs 8 --cache parts       # run again to continue after an interruption""",
     "export": """examples:
   scpertbias export screen.h5ad --out regimes                 # one file per regime, and a data card
   scpertbias export screen.h5ad --out regimes --train-only --n-random 20
@@ -51,12 +53,12 @@ EXAMPLES = {
 }
 
 
-# Labels and patterns may hold a comma: --reference and --test stay one value a flag.
+# Labels and patterns can contain a comma, so --reference and --test accept one value per flag.
 NAMES: dict[str, Any] = {"action": "extend", "type": names, "metavar": "NAME"}
 
 
 class _Version(argparse.Action):
-    """Print the version, which is looked up on demand."""
+    """Print the version, which is read only when it is needed."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from .. import __version__
@@ -66,10 +68,10 @@ class _Version(argparse.Action):
 
 
 def parser(defaults: Mapping[str, Any] | None = None) -> argparse.ArgumentParser:
-    """Return the parser of ``scpertbias``, with other defaults of an audit where given."""
+    """Return the parser of ``scpertbias``; ``defaults`` replaces the defaults of ``scpertbias audit``."""
     top = argparse.ArgumentParser(
         prog="scpertbias",
-        description="Ask of a Perturb-seq screen what prediction models learn from it.",
+        description="Evaluate a Perturb-seq screen, and models that predict its perturbations.",
         epilog=f"{EXAMPLES['']}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -85,22 +87,28 @@ def parser(defaults: Mapping[str, Any] | None = None) -> argparse.ArgumentParser
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
-    look = command("inspect", "look at a file: what it holds, what its labels mean, and the command that audits it")
-    look.add_argument("file", type=inspectable, metavar="FILE", help=f"cells: {', '.join(LOOKED_AT)}")
+    look = command(
+        "inspect", "show the contents of a file, how its labels are interpreted, and a command that audits it"
+    )
+    look.add_argument("file", type=inspectable, metavar="FILE", help=f"file with cells: {', '.join(LOOKED_AT)}")
     _labels(look.add_argument, groupby=None)
     _quiet(look)
-    audit = command("audit", "audit a screen and write the report: a folder with page, JSON, tables and all results")
+    audit = command("audit", "audit a screen, and write a folder with the report (HTML), JSON, tables and all results")
     _audit(audit)
     audit.set_defaults(**defaults or {})
-    export = command("export", "write the cells of each regime for models that are trained elsewhere, and a data card")
+    export = command(
+        "export", "write the cells of each feature regime to a file for training other models, and write a data card"
+    )
     _export(export)
-    page = command("report", "render the page of an audit again, without computing anything")
+    page = command("report", "write the HTML report of a stored audit again, without new computations")
     page_options.report_options(page)
     _quiet(page)
-    compare = command("compare", "put several audits side by side on one page: screens, or models of one screen")
+    compare = command(
+        "compare", "compare several audits on one page: of several screens, or of several models on one screen"
+    )
     page_options.compare_options(compare)
     _quiet(compare)
-    demo = command("demo", "audit a real and a simulated screen")
+    demo = command("demo", "audit a real and a simulated screen as a demonstration")
     demo.add_argument("--out", type=Path, default=Path("scpertbias_demo"), metavar="DIR", help="default: %(default)s")
     _quiet(demo)
     _quiet(command("schema", "print the JSON Schema of audit.json"))
@@ -108,168 +116,173 @@ def parser(defaults: Mapping[str, Any] | None = None) -> argparse.ArgumentParser
 
 
 def _quiet(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--quiet", action="store_true", help="no progress and notes on stderr")
+    command.add_argument("--quiet", action="store_true", help="print no progress and no notes on stderr")
 
 
 def _labels(add: Any, *, groupby: str | None) -> None:
-    """Add the options that say which perturbation each cell got."""
-    default = "by default found" if groupby is None else "%(default)s"
+    """Add the options for the perturbation labels of the cells."""
+    default = "inferred" if groupby is None else "%(default)s"
     add(
         "--groupby",
         metavar="COLUMN",
         default=groupby,
-        help=f"column of obs that names each cell's perturbation ({default})",
+        help=f"column of obs with the perturbation of each cell (default: {default})",
     )
     add(
         "--reference",
         action="append",
         metavar="NAME",
-        help="the control: a name or a pattern such as 'non-targeting*'; repeatable",
+        help="label of the control cells, or a pattern such as 'non-targeting*'; repeatable (default: inferred)",
     )
-    add("--combination-sep", metavar="TEXT", help="separator of the parts of a combination; by default inferred")
+    add(
+        "--combination-sep", metavar="TEXT", help="separator in labels of combinations, such as '+' (default: inferred)"
+    )
     add(
         "--label-map",
         metavar="FILE",
-        help="what labels mean: .csv or .tsv with label and target; 'targets' pools the guides of a target, 'single' leaves "
-        "out cells with several targets",
+        help="meaning of the labels: a .csv or .tsv file with the columns label and target; or 'targets', to pool "
+        "the guides of each target; or 'single', to leave out cells with several targets",
     )
-    add("--modality", metavar="NAME", help="modality of an .h5mu file (rna, gex, or the one with the most features)")
+    add(
+        "--modality",
+        metavar="NAME",
+        help="modality to read from an .h5mu file (default: rna or gex, otherwise the largest)",
+    )
 
 
 def _screen(command: argparse.ArgumentParser, add: Any) -> None:
-    """Add the file, and the options that say how its cells are read."""
+    """Add the file, and the options for reading its cells."""
     command.add_argument(
-        "file", type=cells, metavar="FILE", help="cells: .h5ad, .zarr or .h5mu; raw counts are normalized on the fly"
+        "file",
+        type=cells,
+        metavar="FILE",
+        help="file with cells: .h5ad, .zarr or .h5mu; raw counts are normalized automatically",
     )
     _labels(add, groupby="perturbation")
     add(
         "--batch",
         **NAMES,
-        help="columns of obs with batches; repeatable, or with commas ('auto': confounded ones; or 'none')",
+        help="columns of obs with batches, or 'none' (default: 'auto', the columns that are confounded with the "
+        "labels); repeatable or comma-separated",
     )
-    add("--split-key", metavar="COLUMN", default="split", help="column of obs with train, val and test (%(default)s)")
-    add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols")
-    add("--covariates", **NAMES, help="columns of obs to regress out (pct_counts_mt); repeatable, or with commas")
+    add(
+        "--split-key",
+        metavar="COLUMN",
+        default="split",
+        help="column of obs with train, val and test (default: %(default)s)",
+    )
+    add("--gene-symbols", metavar="COLUMN", help="column of var with gene symbols (default: inferred)")
+    add(
+        "--covariates",
+        **NAMES,
+        help="columns of obs to regress out in the regime regressed (default: pct_counts_mt, pct_counts_ribo); "
+        "repeatable or comma-separated",
+    )
     add("--layer", metavar="NAME", help="layer to read instead of X")
     add(
         "--min-cells",
         type=int,
         metavar="N",
         default=20,
-        help="perturbations with fewer cells are left out (%(default)s)",
+        help="leave out perturbations with fewer than N cells (default: %(default)s)",
     )
     add(
         "--target-sum",
         type=float,
         metavar="X",
         default=1e4,
-        help="counts that a cell is scaled to, for raw counts (%(default)g)",
+        help="for raw counts: total count per cell after scaling (default: %(default)g)",
     )
-    add("--size-factors", metavar="COLUMN", help="column of obs with each cell's size, for raw counts")
-    add("--species", choices=("human", "mouse"), default="human", help="names of MT and RP genes (%(default)s)")
+    add("--size-factors", metavar="COLUMN", help="for raw counts: column of obs with size factors or totals")
+    add(
+        "--species",
+        choices=("human", "mouse"),
+        default="human",
+        help="names of mitochondrial and ribosomal genes (default: %(default)s)",
+    )
 
 
 def _memory(add: Any) -> None:
-    add("--seed", type=int, default=0, metavar="N", help="random seed (%(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)")
     add(
         "--memory",
         type=gigabytes,
         default=4.0,
         metavar="GB",
-        help="cells that take more memory are read in parts (%(default)g)",
+        help="read the cells in parts if they need more than this memory, in gigabytes (default: %(default)g)",
     )
 
 
 def _export(command: argparse.ArgumentParser) -> None:
     command.usage = "scpertbias export FILE [option ...]"
     _screen(command, command.add_argument_group("the screen").add_argument)
-    add = command.add_argument_group("what is written").add_argument
+    add = command.add_argument_group("the output").add_argument
     add(
         "--regimes",
         **NAMES,
-        help=f"{', '.join(REGIMES)}; by default those that stay sparse, all but regressed; repeatable, or with commas",
+        help=f"regimes to write: {', '.join(REGIMES)}; repeatable or comma-separated (default: all except regressed, whose file is "
+        "dense)",
     )
-    add("--n-random", type=int, metavar="N", default=0, help="regimes without as many random genes (%(default)s)")
-    add("--train-only", action="store_true", help="leave out the cells of the test perturbations")
-    _memory(add)
-    add("--title", metavar="TEXT", help="name of the screen on its card; default: FILE's name")
-    add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _regimes, here")
-    add("--force", action="store_true", help="replace an earlier export in DIR")
-    _quiet(command)
-
-
-def _models(command: argparse.ArgumentParser) -> None:
-    """Add the options of models, those to fit and those of others."""
-    add = command.add_argument_group("the models").add_argument
-    add("--models", **NAMES, help="models to fit, 'none' for the screen alone; repeatable, or with commas")
     add(
-        "--params",
-        type=parameter,
-        action="append",
-        metavar="MODEL.NAME=VALUE",
-        help="parameter of a model's fit; repeatable",
-    )
-    add("--predictions", type=prediction, action="append", metavar="NAME[@REGIME]=FILE", help="another model's predictions: .h5ad, .csv or .tsv "
-        "(perturbations × genes, first column the perturbation); NAME@no_mt where it was trained again; repeatable")  # fmt: skip
-    add("--kind", choices=("expression", "delta", "log2fc"), default="expression",
-        help="what --predictions and --train are: expression, or changes against control (%(default)s)")  # fmt: skip
-    add("--control", choices=("observed", "predicted"), default="observed",
-        help="control that predicted changes start from (%(default)s)")  # fmt: skip
-    add("--fitted-on", choices=("this", "other"), default="this",
-        help="screen that the models of --predictions were fitted on (%(default)s)")  # fmt: skip
-    add("--obsm", metavar="NAME", help="slot of a predicted .h5ad to read instead of its X")
-    add("--test", action="append", metavar="NAME",
-        help="perturbation that the models of --predictions have not seen; repeatable; by default as --split-key says")  # fmt: skip
-    add("--train", type=train_command, action="append", metavar="NAME=COMMAND",
-        help="a model of your own, trained in every regime: {cells}, {perturbations}, {predictions}, {seed}, {regime}, {fold} "
-        "and {folder} in the command are filled in; repeatable")  # fmt: skip
-    add("--train-folds", action="store_true", help="cross-fit the models of --train over the folds")
-    add(
-        "--train-random",
+        "--n-random",
         type=int,
         metavar="N",
         default=0,
-        help="trainings of --train without random genes (%(default)s)",
+        help="number of additional regimes, each without random genes, as many as no_mt_ribo leaves out (default: "
+        "%(default)s)",
     )
-    add("--train-shell", action="store_true", help="pass the commands of --train to a shell")
-    add("--train-time-limit", type=float, metavar="SECONDS", help="time after which a training of --train is stopped")
+    add("--train-only", action="store_true", help="leave out the cells of the test perturbations")
+    _memory(add)
+    add("--title", metavar="TEXT", help="name of the screen on the data card (default: name of FILE)")
     add(
-        "--train-all-cells",
-        action="store_true",
-        help="leave held-out cells in the files of --train, marked 'test' in split",
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder to write (default: name of FILE with _regimes, in the current folder)",
     )
-    add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
-    add("--sets", type=Path, metavar="FILE", help="gene sets to look for: .csv or .tsv with source, target")
-    add("--n-top-genes", type=int, metavar="N", help="genes of highest mean in control that scores are over (1000)")
-    add("--regimes", **NAMES, help=f"{', '.join(REGIMES)}; repeatable, or with commas")
-    add("--n-folds", type=int, metavar="N", help="folds (5; with 25 perturbations or fewer one fold each)")
-    add("--n-random", type=int, metavar="N", help="random removals of genes, for comparison with the regimes (20)")
+    add("--force", action="store_true", help="replace an earlier export in DIR")
+    _quiet(command)
 
 
 def _audit(command: argparse.ArgumentParser) -> None:
     command.usage = "scpertbias audit FILE [option ...]"
     add = command.add_argument_group("the screen").add_argument
     _screen(command, add)
-    add("--guide", metavar="COLUMN", help="column of obs with guides; compares two halves of the guides")
-    _models(command)
-    add = command.add_argument_group("running and writing").add_argument
-    add("--config", type=Path, metavar="FILE", help="options from TOML, as DIR/config.toml has them; flags win")
-    add("--calibrate", type=int, metavar="N",
-        help="say how often each verdict is given in N screens without effects, made of the control cells")  # fmt: skip
-    add("--n-jobs", type=int, metavar="N", help="fits to run at a time; no result depends on it (scanpy's setting)")
     add(
-        "--cache",
+        "--guide",
+        metavar="COLUMN",
+        help="column of obs with guides, to compare two halves of the guides of each perturbation",
+    )
+    model_options(command, NAMES)
+    add = command.add_argument_group("execution and output").add_argument
+    add(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML file with options, such as the config.toml of an earlier audit; flags have precedence",
+    )
+    add("--calibrate", type=int, metavar="N",
+        help="also audit N screens without effects, made of control cells, and report how often each verdict is "
+            "positive")  # fmt: skip
+    add(
+        "--n-jobs",
+        type=int,
+        metavar="N",
+        help="number of parallel fits (default: scanpy.settings.n_jobs); does not change the results",
+    )
+    add("--cache", type=Path, metavar="DIR", help="folder for finished parts, to continue after an interruption")
+    _memory(add)
+    add("--tables-only", action="store_true", help="do not store predictions and attributions in audit.h5mu")
+    add("--title", metavar="TEXT", help="title of the report")
+    add(
+        "--out",
         type=Path,
         metavar="DIR",
-        help="folder in which finished parts are kept, to go on after an interruption",
+        help="folder to write (default: name of FILE with _audit, in the current folder)",
     )
-    _memory(add)
-    add("--tables-only", action="store_true", help="store no predictions and attributions in audit.h5mu")
-    add("--title", metavar="TEXT", help="title of the report")
-    add("--out", type=Path, metavar="DIR", help="folder to write; default: FILE's name with _audit, here")
     add("--force", action="store_true", help="replace an earlier audit in DIR")
-    add("--dry-run", action="store_true", help="print what was understood of the file, and stop")
-    add("-v", "--verbose", action="store_true", help="print all that the page says of each verdict, and its cautions")
+    add("--dry-run", action="store_true", help="print how the file is interpreted, and stop")
+    add("-v", "--verbose", action="store_true", help="print the evidence for each verdict and all cautions")
     _quiet(command)
 
 

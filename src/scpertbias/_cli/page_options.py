@@ -1,4 +1,4 @@
-"""What `scpertbias report` and `scpertbias compare` take."""
+"""Options of `scpertbias report` and `scpertbias compare`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,27 @@ COMPARE_EXAMPLES = """examples:
 
 def report_options(command: argparse.ArgumentParser) -> None:
     """Add the options of ``scpertbias report``."""
-    command.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu that `scpertbias audit` wrote")
-    command.add_argument("--out", type=Path, metavar="FILE.html", help="page to write; default: FILE's name with .html")
-    command.add_argument("--title", metavar="TEXT", help="title of the page; by default the stored one")
-    command.add_argument("--force", action="store_true", help="replace a page that exists")
+    command.add_argument("file", type=Path, metavar="FILE", help="audit.h5mu, written by `scpertbias audit`")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE.html", help="page to write (default: FILE with the ending .html)"
+    )
+    command.add_argument("--title", metavar="TEXT", help="title of the page (default: the stored title)")
+    command.add_argument("--force", action="store_true", help="replace an existing page")
 
 
 def compare_options(command: argparse.ArgumentParser) -> None:
     """Add the options of ``scpertbias compare``."""
-    text = "two or more of: a folder that `scpertbias audit` wrote, its audit.json, its audit.h5mu"
+    text = "two or more audits, each as the folder written by `scpertbias audit`, its audit.json or its audit.h5mu"
     command.add_argument("audits", nargs="+", type=Path, metavar="AUDIT", help=text)
     command.add_argument(
-        "--out", type=Path, default=Path("compare.html"), metavar="FILE.html", help="default: %(default)s"
+        "--out",
+        type=Path,
+        default=Path("compare.html"),
+        metavar="FILE.html",
+        help="page to write (default: %(default)s)",
     )
     command.add_argument(
-        "--names", action="append", metavar="NAME", help="short name of an audit, in order; repeatable"
+        "--names", action="append", metavar="NAME", help="short name of an audit; repeat in the order of the audits"
     )
     command.add_argument("--title", metavar="TEXT", help="title of the page")
-    command.add_argument("--force", action="store_true", help="replace a page that exists")
+    command.add_argument("--force", action="store_true", help="replace an existing page")

@@ -1,4 +1,4 @@
-"""Pages of stored audits: of one, rendered again, or of several side by side."""
+"""Pages of stored audits: the report of one audit, or a comparison of several."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def render_report(args: argparse.Namespace) -> int:
 
 
 def render_comparison(args: argparse.Namespace) -> int:
-    """Write several audits side by side; return the exit code."""
+    """Write the comparison of several audits; return the exit code."""
     from .._report import compare
 
     _refuse_to_replace(args.out, force=args.force)
     if len(args.audits) < 2:
-        msg = "a comparison needs two audits or more"
+        msg = "1 audit was passed; a comparison needs two or more"
         raise UsageError(msg)
     compare(args.audits, args.out, names=args.names, title=args.title)
     print(args.out)
@@ -35,5 +35,5 @@ def render_comparison(args: argparse.Namespace) -> int:
 
 def _refuse_to_replace(out: Path, *, force: bool) -> None:
     if out.exists() and not force:
-        msg = f"{out} exists; pass --force to replace it, or --out"
+        msg = f"{out} exists; pass --force to replace it, or another --out"
         raise UsageError(msg)

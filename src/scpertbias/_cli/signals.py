@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class StopSignal(BaseException):
-    """The process was asked to end, as a scheduler does: what is half-made goes away on the way out."""
+    """SIGTERM was received, for example from a scheduler; context managers remove incomplete files."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -22,7 +22,7 @@ class StopSignal(BaseException):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGTERM unwind as Ctrl-C does, for as long as the command runs."""
+    """Raise an exception on SIGTERM, as Python does on Ctrl-C, while the command runs."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,7 +1,7 @@
-"""Any function as a metric: its baseline, its ceiling, its null and its interval, from the function alone.
+"""Any function as a metric, with baseline, ceiling, null distribution and interval computed from the function.
 
-A function takes predicted and observed means of P perturbations (P x G) and the control (G). If it compares them with the
-control, prediction and truth are each given another half of it, so that common noise does not count as agreement.
+A function gets predicted and observed means of P perturbations (P x G) and the control (G). If it uses the control,
+prediction and observation get different halves of it, so that common noise does not count as agreement.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ NEGLIGIBLE = 1e-6
 
 
 class MetricFunction:
-    """A user's function, called in the form that it takes.
+    """A user-defined function, called with arrays or with vectors.
 
-    It returns one value for each row of P x G arrays, or one number: then it is called by row, with vectors. ``per`` is
-    ``"screen"`` where the one number is about all rows.
+    It returns one value for each row of P x G arrays; or one number, and is then called for each row with vectors. With
+    ``per="screen"``, the one number is about all rows.
     """
 
     def __init__(self, function: Callable[[FloatArray, FloatArray, FloatArray], Any], *, per: str = PER[0]) -> None:
@@ -47,7 +47,7 @@ class MetricFunction:
             return np.asarray(self.function(predicted, observed, control), dtype=np.float64)
 
     def _takes_arrays(self, predicted: FloatArray, observed: FloatArray, control: FloatArray) -> bool:
-        """Whether the function returns one value for each row of arrays; one that is made for vectors may refuse them."""
+        """Whether the function returns one value for each row of arrays; a function of vectors can raise an error."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -73,7 +73,7 @@ class MetricFunction:
 def _number(value: Any) -> float:
     result = np.asarray(value)
     if result.size != 1:
-        msg = f"`function` returned an array of shape {result.shape}; one number, or one for each row, is needed."
+        msg = f"`function` returned an array of shape {result.shape}; it must return one number, or one number per row."
         raise ValueError(msg)
     return float(result.reshape(()))
 
@@ -146,7 +146,7 @@ class Observations:
         return drawn
 
     def pairs(self, halves: FloatArray, *, uses_control: bool) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """Yield the control means of the batches (S, G) that a prediction and the truth hold.
+        """Yield the control means of the batches (S, G) for a prediction and for the observation.
 
         Those are different halves, or with ``uses_control=False`` all control cells for both.
         """

@@ -1,4 +1,4 @@
-"""Whether two models hold the same genes responsible, and whether an attribution says anything at all."""
+"""Agreement of attributions between two models, and detection of uninformative attributions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIE = 1e-12
 
 
 class RankedAttributions(NamedTuple):
-    """Attributions of one model as they are compared (perturbations x genes, NaN rows: not comparable).
+    """Attributions of one model, prepared for comparison (perturbations x genes; NaN rows cannot be compared).
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Agreement(NamedTuple):
 
 
 class Kinds(NamedTuple):
-    """Which perturbations have attributions, what is wrong with them, and how alike they are (mean cosine)."""
+    """Perturbations with attributions, flags of these attributions, and their mean cosine between perturbations."""
 
     known: BoolArray
     zero: BoolArray
@@ -58,7 +58,7 @@ def rank_attributions(attributions: FloatArray, k: int) -> RankedAttributions:
     """Rank the genes of each perturbation (perturbations x genes) by the size of their attribution."""
     n_genes = attributions.shape[1]
     if not 1 <= k <= n_genes:
-        msg = f"`k` must lie between 1 and the number of genes, {n_genes}; found {k}."
+        msg = f"`k` is {k}; it must be between 1 and the number of genes, {n_genes}."
         raise ValueError(msg)
     size = np.abs(attributions)
     rows = np.flatnonzero(np.isfinite(size).all(axis=1) & (np.ptp(size, axis=1) > 0))
@@ -71,7 +71,7 @@ def rank_attributions(attributions: FloatArray, k: int) -> RankedAttributions:
 
 
 def _top_shares(size: FloatArray, k: int) -> FloatArray:
-    """Share of each gene in the top k; of a one-hot vector all but one are ties, and no column order decides."""
+    """Share of each gene in the top k; ties are divided evenly, so the order of columns does not matter."""
     n_genes = size.shape[1]
     kth = np.partition(size, n_genes - k, axis=1)[:, n_genes - k, None]
     above, tied = size > kth, size == kth
@@ -98,7 +98,7 @@ def agreement(
     permutations: list[tuple[IntArray, IntArray]],
     keys: FloatArray,
 ) -> Agreement:
-    """Compare two models perturbation by perturbation, and on the mean.
+    """Compare two models for each perturbation, and on the mean over perturbations.
 
     Parameters
     ----------

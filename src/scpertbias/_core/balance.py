@@ -1,7 +1,7 @@
-"""How much of the response the composition of the cells accounts for: the levels of a column, depth, MT %.
+"""Share of the response explained by the composition of the cells: levels of a column, depth, MT %.
 
-Perturbations that are out of balance over the levels of a column (batch, lot, cell line) differ from the control even
-where they do nothing. How they would differ is known from the control cells of each level.
+Perturbations that are unbalanced over the levels of a column (batch, lot, cell line) differ from the control even without
+an effect. This difference is computed from the control cells of each level.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from scpertbias._core.arrays import FloatArray, IntArray
 
 N_RANDOM = 1_000
 AT_ONCE = 1 << 22
-"""Counts of random tables that are held at a time."""
+"""Number of counts of random tables in memory at once."""
 NULL_INTERVAL = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
 class BalanceShare:
-    """Share of the response that composition accounts for beyond chance, and what chance alone gives.
+    """Share of the response explained by composition, and the share expected by chance.
 
-    ``null`` is the mean share by chance, which is taken off ``share``; ``null_low`` and ``null_high`` are the 95%
+    ``null`` is the mean share by chance, which is already subtracted from ``share``; ``null_low`` and ``null_high`` are the 95%
     interval of the shares by chance, minus their mean. NaN without any response.
     """
 
@@ -60,7 +60,7 @@ def composition(
     n_random: int,
     rng: np.random.Generator,
 ) -> Composition:
-    """Compare the shift by composition with that where levels are assigned to the cells at random within batches.
+    """Compare the shift due to composition with shifts if levels are randomly assigned to cells within batches.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def quality_shares(
     slopes: FloatArray,
     response: float,
 ) -> list[BalanceShare]:
-    """Share of the response that differences in depth (or MT %) between perturbations account for.
+    """Share of the response explained by differences in depth (or MT %) between perturbations.
 
     Parameters
     ----------

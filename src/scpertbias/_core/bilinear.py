@@ -74,7 +74,7 @@ def bilinear(
         msg = f"trained leaves out the control (row {reference}): its mean is the reference for changes"
         raise ValueError(msg)
     if not alpha >= 0:
-        msg = f"alpha must be 0 or more, found {alpha}"
+        msg = f"`alpha` is {alpha}; it must be 0 or more"
         raise ValueError(msg)
     if gene_embedding is None or perturbation_embedding is None:
         components = _gene_components(means[trained], n_components, products)

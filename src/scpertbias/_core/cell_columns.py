@@ -1,4 +1,4 @@
-"""What is kept of columns of ``obs``: covariates, the levels that may be out of balance, depth and MT %."""
+"""Statistics of columns of ``obs``: covariates, levels for the test of balance, depth and MT %."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Cells that lie in memory, in a file, or nowhere yet: read a bounded part of them at a time, and the next ahead.
+"""Read cells from memory, a file or a lazy array in parts of bounded size, with the next part in advance.
 
-What is read is known by its shape alone, so that nothing of anndata, h5py, zarr or dask is imported here: sparse
+Inputs are recognized by their attributes, so that anndata, h5py, zarr and dask are not imported here: sparse
 datasets of anndata (``format``, ``group``), dask arrays (``to_delayed``), and any object that returns rows by slicing
 (h5py, zarr, views).
 """
@@ -18,7 +18,7 @@ from scipy import sparse
 from scpertbias._core.arrays import IntArray
 
 FIRST = 256
-"""Cells (or genes) that are read first, where only reading says how large they are."""
+"""Number of cells (or genes) in the first part, if their size is unknown before reading."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def some_columns(x: Any, columns: IntArray) -> Any:
 
 
 def is_lazy(x: Any) -> bool:
-    """Whether the values do not lie in memory."""
+    """Whether the values are not in memory."""
     return not (isinstance(x, np.ndarray) or sparse.issparse(x))
 
 
@@ -59,7 +59,7 @@ def by_genes(x: Any) -> bool:
 
 
 def chunks(x: Any, *, n_bytes: float) -> Iterator[Chunk]:
-    """Read the values in chunks; while one is worked on, the next is read.
+    """Read the values in chunks; the next chunk is read while one is processed.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def _taken(x: Any, part: slice, axis: int) -> Any:
 
 
 def _read_all(read: Callable[[slice], Chunk], x: Any, axis: int, n_bytes: float) -> Iterator[Chunk]:
-    """Read as much at a time as fits; where sizes are not known, as much as what was read before lets expect."""
+    """Read parts that fit in memory; unknown sizes are estimated from the parts before."""
     n, sizes, edges = x.shape[axis], _sizes(x, axis), _edges(x, axis, n_bytes)
     start, rate = 0, 0.0
     while start < n:
@@ -104,7 +104,7 @@ def _read_all(read: Callable[[slice], Chunk], x: Any, axis: int, n_bytes: float)
 
 
 def _sizes(x: Any, axis: int) -> IntArray | None:
-    """Return the bytes up to each cell (or gene), where they are known without reading the values."""
+    """Return the bytes up to each cell (or gene), if they are known without reading the values."""
     if getattr(x, "format", None) in ("csr", "csc") and hasattr(x, "group"):
         group = x.group
         width = group["data"].dtype.itemsize + group["indices"].dtype.itemsize
@@ -117,7 +117,7 @@ def _sizes(x: Any, axis: int) -> IntArray | None:
 
 
 def _edges(x: Any, axis: int, n_bytes: float) -> IntArray:
-    """Return where the values may be cut: between the blocks of dask, which are made whole, and of a dense file."""
+    """Return the positions where values can be cut: between blocks of dask, which are computed as a whole, or of a dense file."""
     n, stored = x.shape[axis], getattr(x, "chunks", None)
     if hasattr(x, "to_delayed"):
         return np.concatenate([[0], np.cumsum(x.chunks[axis])]).astype(np.int64)
@@ -127,7 +127,7 @@ def _edges(x: Any, axis: int, n_bytes: float) -> IntArray:
 
 
 def in_memory(block: Any) -> Any:
-    """Make a block that the kernels read: dense, CSR or CSC."""
+    """Convert a block to a format of the kernels: dense, CSR or CSC."""
     block = block.compute() if hasattr(block, "compute") else block
     if sparse.issparse(block):
         return block if block.format in ("csr", "csc") else block.tocsr()
@@ -141,7 +141,7 @@ def _n_bytes(block: Any) -> int:
 
 
 def _ahead(items: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Take the next item while the one before is worked on."""
+    """Get the next item while the one before is processed."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:

@@ -1,4 +1,4 @@
-"""Co-expression of genes over cells, of which only a few are dense at a time."""
+"""Co-expression of genes over cells, with few dense rows in memory."""
 
 from __future__ import annotations
 

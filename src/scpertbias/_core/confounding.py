@@ -1,7 +1,7 @@
-"""Which part of the response of a screen lies on an axis: on a set of genes, or on a direction.
+"""Shares of the response of a screen in gene sets and along directions.
 
-The two kinds are kept apart, as half of a gene set would go to the directions. The share of an axis is that of the axis
-alone; how axes overlap is in columns of its own.
+The two kinds are separate, because they overlap. The share of an axis is computed regardless of other axes; overlaps are in
+separate columns.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TOO_FEW_GENES = f"fewer than {MIN_SET} genes of the set are measured"
 
 
 def note_codes(note: str) -> set[str]:
-    """Return what the note of a row says of an axis, as codes that stay where its words change."""
+    """Return the note of a row as codes, which do not change with the wording."""
     codes = {
         WEAK: "weak_axis",
         NO_REPRODUCIBLE_AXIS: "no_reproducible_axis",
@@ -78,7 +78,7 @@ def of_each(own: FloatArray, response: Response) -> FloatArray:
 
 
 def cut_share(share: float, low: float) -> float:
-    """Return a share cut to [0, 1] where its interval is: an estimate lies in its own interval."""
+    """Return a share limited to [0, 1] like its interval, so that the interval includes the estimate."""
     return float(np.clip(share, 0.0, 1.0)) if np.isfinite(low) else share
 
 
@@ -153,7 +153,7 @@ def gene_set_shares(
 
 @dataclass(frozen=True)
 class _Overlap:
-    """What sets share with each other, and with the mean response (J,)."""
+    """Overlap of sets with each other, and with the shared axis (J,)."""
 
     shapley: FloatArray
     on_systematic: FloatArray
@@ -183,7 +183,7 @@ def _share_without(response: Response, own: FloatArray, targets: BoolArray) -> f
 
 
 def systematic_share(response: Response) -> Share:
-    """Share of the axis that perturbations have in common, each measured on that of the others, and who carries it."""
+    """Share of the shared axis, measured for each perturbation on the axis of the others, and its main contributors."""
     axis = shared_axis(response)
     alone = of_each(axis.own, response)
     if not response.known:

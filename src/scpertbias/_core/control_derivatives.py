@@ -1,6 +1,7 @@
-"""How scores move with the means that all perturbations are compared with, so that the noise of these can be added.
+"""Derivatives of scores with respect to the means with which all perturbations are compared.
 
-Those are the control means, and of scores about the training mean without shared noise that mean.
+These are the control means and, for scores relative to the training mean without shared noise, the training mean. The
+derivatives give the variance of scores due to the noise of these means.
 """
 
 from __future__ import annotations

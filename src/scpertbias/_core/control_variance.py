@@ -1,4 +1,4 @@
-"""How much a statistic varies because the control that all effects share is a sample of cells."""
+"""Variance of a statistic due to the sampling of control cells, which all effects have in common."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ControlBlocks:
 
     @classmethod
     def of(cls, moments: Moments) -> ControlBlocks:
-        """Take the blocks of the moments."""
+        """Return the control blocks of the moments."""
         half_of_blocks = len(moments.n_blocks) // 2
         cells = moments.n_blocks.sum(axis=1).reshape(2, half_of_blocks)
         in_half = moments.counts[:, moments.reference]
@@ -36,7 +36,7 @@ class ControlBlocks:
         )
 
     def draw(self, rng: np.random.Generator) -> FloatArray:
-        """Draw how far the control means of each half and batch lie from where they are in other samples (2, S, G)."""
+        """Draw differences between control means of two samples, for each half and batch (2, S, G)."""
         normal = rng.standard_normal(self.scale.shape)
         # Σ_k g_kab √(n_k / (n^a_0b d_a)) β_k, by half and batch (2, S, G)
         drawn: FloatArray = np.einsum("aks,akg->asg", normal * np.sqrt(self.scale), self.means)

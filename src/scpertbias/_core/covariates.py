@@ -1,4 +1,4 @@
-"""Take the linear part of covariates out of moments, as if it had been taken out of every cell."""
+"""Regress covariates out of moments, with the same result as for every cell."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Slopes:
 def regress_out(
     moments: Moments, *, rows: BoolArray, add_intercept: bool = True, between: bool = False
 ) -> tuple[Moments, Slopes]:
-    """Take the linear part of the covariates out of every moment, as if it had been taken out of every cell.
+    """Regress covariates out of all moments, with the same result as for every cell.
 
     Slopes are those of a least-squares fit on the cells of ``rows``, about the mean of each row and batch. The covariates
     are centered at the mean of those cells. With ``between`` what lies between the rows counts too, as in a fit with one
@@ -32,7 +32,7 @@ def regress_out(
 
     Returns
     -------
-    The moments of the residuals (with the intercept if asked for), and the fit.
+    The moments of the residuals (optionally with the intercept), and the fit.
     """
     covariates = moments.covariates
     if covariates is None:
@@ -115,7 +115,7 @@ def _left_variance(var: FloatArray, slopes: FloatArray, cross: FloatArray, ss: F
 
 
 def _solve(ss: FloatArray, cross: FloatArray) -> FloatArray:
-    """Solve the normal equations; covariates that say the same share the slope, a constant one gets none."""
+    """Solve the normal equations; equal covariates share the slope, and constant covariates have slope 0."""
     size = np.sqrt(ss.diagonal())
     size = np.where(size > 0, size, 1.0)
     correlation = ss / np.outer(size, size)

@@ -1,7 +1,7 @@
-"""Differential expression from moments: which genes of a perturbation are called, and how predicted changes match them.
+"""Differential expression from moments: calls of genes, and scores of predicted changes.
 
-All arrays are perturbations × genes. Scores judge predicted changes by observed ones that share no control cell with
-them: changes against one half of the control by changes against the other half.
+All arrays are perturbations × genes. Predicted changes relative to one half of the control are scored against observed
+changes relative to the other half, so that they have no control cells in common.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class ObservedChanges:
 
 @dataclass(frozen=True)
 class DeMetric:
-    """What a score of differential expression is called, and which way is better; all have a ceiling and share no noise."""
+    """Name and direction of a score of differential expression; all have a ceiling and no shared noise."""
 
     label: str
     best: float

@@ -1,7 +1,7 @@
-"""How scores of differential expression vary with the sample of control cells that all perturbations are compared with.
+"""Variation of scores of differential expression with the sample of control cells.
 
-The scores count genes, so that they have no useful derivative: they are computed again with other control means, drawn from
-the blocks of the control. A statistic of many perturbations varies as that of some of them does.
+The scores count genes, so they have no useful derivative. Therefore they are computed again with other control means, drawn
+from the control blocks. A sample of the perturbations is sufficient.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from scpertbias._core.de_truth import ORDERS, DeTruth
 
 N_DRAWS = 25
 MOST_ROWS = 40
-"""Perturbations that are scored again."""
+"""Number of perturbations that are scored again."""
 SEED = 0
 
 
 @dataclass(frozen=True)
 class DeDraws:
-    """Other control means, and what is observed with them.
+    """Other control means, and the observed changes relative to them.
 
     ``rows`` are those of ``truth`` that are scored again, ``shifts`` (B, 2, S, G) the control means of halves and batches less
     the mean of all control cells of the batch, ``observed`` the changes of the rows against them.

@@ -1,4 +1,4 @@
-"""The compiled loop behind the scores of differential expression: one perturbation at a time, all scores at once."""
+"""Compiled loop over perturbations for all scores of differential expression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A score of differential expression as a function of means, as any metric is: with ceiling, null and interval."""
+"""Scores of differential expression as metric functions, with ceiling, null distribution and interval."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DeFunction(MetricFunction):
 
     @classmethod
     def of(cls, name: str, moments: Moments, rows: IntArray, genes: IntArray, targets: BoolArray) -> DeFunction:
-        """Take the standard errors of some rows and genes; those of the two halves are averaged."""
+        """Return the function for some rows and genes; standard errors of the two halves are averaged."""
         judged = ~undetectable(moments, rows)[:, genes]
         moments = moments.genes(genes)
         squares = [[z_errors(moments, rows, control_half=a) ** 2, z_errors(moments, rows, a) ** 2] for a in (0, 1)]
@@ -61,5 +61,5 @@ class DeFunction(MetricFunction):
         return DeFunction(self.name, self.half_error, self.half_error, self.targets)
 
     def compares_rows(self, predicted: FloatArray, observed: FloatArray, control: FloatArray) -> bool:
-        """Return False: the score of a perturbation is that of no other."""
+        """Return False, because the score of a perturbation does not depend on others."""
         return False

@@ -17,8 +17,8 @@ N_LEADING = 5
 N_PARTS = 5
 WEAK_AXIS = 0.3
 TOO_FEW = "too few perturbations"
-NO_DEPTH = "no depth known"
-NO_INTERVAL = "no interval: the error of the estimated direction is unknown"
+NO_DEPTH = "the sequencing depth is unknown"
+NO_INTERVAL = "no interval, because the error of the estimated direction is unknown"
 
 
 def direction_shares(

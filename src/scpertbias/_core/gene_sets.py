@@ -1,7 +1,8 @@
-"""How much of the response lies on sets of genes: in this screen, and in a typical perturbation.
+"""Shares of the response in gene sets: in this screen, and in a typical perturbation.
 
-The share of this screen is that of the summed energy; what varies are the cells. In that of a typical perturbation each
-counts by its reproducibility; what varies are the perturbations. Both are compared with genes in no set.
+The share in this screen is a share of the summed squared effects; its interval refers to other cells. The share in a typical
+perturbation is a mean weighted by reproducibility; its interval refers to other perturbations. Both are compared with genes
+in no set.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def gene_draws(n_draws: int, n_genes: int, rng: np.random.Generator) -> npt.NDAr
 def set_null(
     response: Response, genes: BoolArray, pool: BoolArray, control: FloatArray, draws: npt.NDArray[np.uint16]
 ) -> SetNull:
-    """Replace each gene of a set by one of the nearest genes of a pool, drawn at random, and take the shares again."""
+    """Replace each gene of a set by a random one of the nearest genes of a pool, and compute the shares again."""
     if not (len(draws) and genes.any() and pool.any()):
         return SetNull()
     nearest = nearest_genes(control, genes, pool)
@@ -183,7 +184,7 @@ def set_null(
 
 
 def is_beyond(n_genes: int, n_sets: int, share: SetShare, typical: SetShare, null: SetNull) -> bool:
-    """Whether a set carries more than genes in no set do, in this screen and in a typical perturbation."""
+    """Whether the share of a set is above that of genes in no set, in this screen and in a typical perturbation."""
     return bool(
         n_genes >= MIN_SET
         and null.mismatch <= MISMATCH

@@ -1,4 +1,4 @@
-"""Graphs as Laplacians, and their spectra, one connected component at a time."""
+"""Laplacians of graphs and their spectra, computed separately for each connected component."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Spectrum:
     """
 
     values: FloatArray
-    """Eigenvalues (n,); those of a component stand at the places of its nodes."""
+    """Eigenvalues (n,); those of a component are at the positions of its nodes."""
 
     blocks: tuple[tuple[IntArray, FloatArray], ...]
     """For each component size s above 1: nodes (m, s) and eigenvectors (m, s, s) of its m components."""

@@ -15,7 +15,7 @@ N_BLOCKS = 20
 
 @dataclass(frozen=True)
 class HalfAssignment:
-    """Which group each cell belongs to, and what each group is.
+    """Group of each cell, and a description of each group.
 
     A perturbed group is one half of a row (with guides, what one guide half has in it), a control group one batch of one
     control block.

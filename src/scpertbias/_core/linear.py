@@ -32,11 +32,11 @@ def checked_counts(n_cells: Counts, alpha: float, gamma: float) -> FloatArray:
     """Counts in float64; penalties that are negative, and counts without training cells, are errors."""
     for name, value in (("alpha", alpha), ("gamma", gamma)):
         if not value >= 0:
-            msg = f"{name} must be 0 or more, found {value}"
+            msg = f"`{name}` is {value}; it must be 0 or more"
             raise ValueError(msg)
     cells = np.asarray(n_cells, dtype=np.float64)
     if not (cells > 0).any():
-        msg = "n_cells holds no level with training cells: at least one is needed"
+        msg = "`n_cells` has no group with training cells; at least one is needed"
         raise ValueError(msg)
     return cells
 

@@ -1,4 +1,4 @@
-"""Random sets of genes of the same expression as those that a regime leaves out."""
+"""Random gene sets with the same expression as the genes that a regime leaves out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scpertbias._core.ranking import expression_bins
 
 
 class Removals:
-    """Random sets of as many genes of the same expression as a regime leaves out."""
+    """Random gene sets of the same size and expression as the genes that a regime leaves out."""
 
     def __init__(self, regime: str, removed: BoolArray, eligible: BoolArray, control: FloatArray) -> None:
         self.regime, self.removed, self.eligible = regime, removed, eligible
@@ -18,7 +18,7 @@ class Removals:
         self.possible = bool(removed.any() and eligible.sum() > removed.sum())
 
     def draw(self, rng: np.random.Generator) -> BoolArray:
-        """Return which genes a removal takes."""
+        """Return the genes of one random removal."""
         out = np.zeros(len(self.bins), dtype=bool)
         for b, n in enumerate(self.take):
             out[rng.choice(np.flatnonzero(self.eligible & (self.bins == b)), n, replace=False)] = True
@@ -26,9 +26,9 @@ class Removals:
 
 
 def places(bins: IntArray, removed: BoolArray, eligible: BoolArray) -> tuple[IntArray, int]:
-    """Return how many genes each bin gives, and how many of them stand in for genes of another bin.
+    """Return the number of genes to draw from each bin, and how many of them replace genes of another bin.
 
-    What a bin lacks is taken from the next lower ones, and where those end, from the lowest that has any left.
+    If a bin has too few genes, they are drawn from the next lower bins, or otherwise from the lowest bin with genes left.
     """
     n_bins = int(bins.max(initial=0)) + 1
     need, free = (np.bincount(bins[which], minlength=n_bins) for which in (removed, eligible))

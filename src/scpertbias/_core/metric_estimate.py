@@ -1,4 +1,4 @@
-"""What a function says of a model, scaled between the mean baseline and the matched truth, with null and interval."""
+"""Scores of a model by a function, scaled between mean baseline and matched truth, with null distribution and interval."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ N_DRAWS = 100
 
 @dataclass(frozen=True)
 class MetricEstimate:
-    """Mean scores of a model, of the baseline, of the matched truth and of a replicate, and what is made of them.
+    """Mean scores of a model, the baseline, the matched truth and a replicate, and derived values.
 
     ``scaled`` is 0 for the baseline and 1 for the truth, with the interval ``low`` to ``high``; ``gain`` is what the own
     prediction scores above those of others (better is positive), ``p`` that of the permutations.
@@ -38,7 +38,7 @@ class MetricEstimate:
 
 @dataclass(frozen=True)
 class MetricJudge:
-    """What judges the predictions of all models that predict the same perturbations.
+    """Scorer of all models that predict the same perturbations.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class MetricJudge:
         return 1.0 if self.higher_is_better else -1.0
 
     def judge(self, prediction: Prediction, shared: FloatArray, *, constant: bool) -> MetricEstimate:
-        """Judge the predictions of a model.
+        """Score the predictions of a model.
 
         ``shared`` are the control weights of the truth given as these predictions are, ``constant`` says that the model
         predicts one and the same for all.
@@ -103,7 +103,7 @@ class MetricJudge:
         return replace(estimate, low=float(low), high=float(high))
 
     def _baseline(self) -> Prediction:
-        """Return the mean baseline; one and the same for all where the function compares perturbations with each other."""
+        """Return the mean baseline; one common mean if the function compares perturbations with each other."""
         data = self.data
         control = data.shares @ data.control_batch
         predicted, observed = control + data.mean.effect, control + data.effect
@@ -125,7 +125,7 @@ class MetricJudge:
         return np.stack([model, mean, data.ceiling(self.function, halves, shared, **how)])
 
     def _no_scale(self, n: int, parts: FloatArray, known: BoolArray) -> str:
-        """Return why no scaled value can be had, or nothing."""
+        """Return the reason for a missing scaled value, or an empty text."""
         if n < MIN_PERTURBATIONS:
             return TOO_FEW
         if not self.known:
@@ -135,7 +135,7 @@ class MetricJudge:
         return "" if known.any() else NO_ROOM
 
     def _mismatch(self, prediction: Prediction, own: FloatArray) -> tuple[float, float]:
-        """Return what own predictions gain over those of others, and how rarely exchanged ones are as good."""
+        """Return the gain of own over exchanged predictions, and its permutation p."""
         data, others = self.data, self.permuted != np.arange(len(self.data.effect))
         if not others.any():
             return np.nan, np.nan

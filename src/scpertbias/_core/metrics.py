@@ -1,4 +1,4 @@
-"""How accurate predicted profiles are: one score for each perturbation, and a registry of all scores."""
+"""Scores of predicted profiles for each perturbation, and the registry of all scores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scpertbias._core.pearson_ceilings import pearson_ceiling
 
 Score = Callable[[FloatArray, Truth], FloatArray] | Callable[[FloatArray, Truth, NoiseWeights], FloatArray]
 TruthScore = Callable[[Truth, FloatArray], FloatArray]
-"""Score of the truth as a prediction that has these weights on the batches of the control."""
+"""Function that returns the score of a perfect prediction with given weights on the batches of the control."""
 
 TIE_TOLERANCE = 1e-10
 DISTANCE_BLOCK = 512
@@ -49,7 +49,7 @@ def l2_ratio(predictions: FloatArray, truth: Truth) -> FloatArray:
 
 
 def mse_de20(predictions: FloatArray, truth: Truth) -> FloatArray:
-    """Mean squared error over the 20 genes of strongest observed effect."""
+    """Mean squared error over the 20 genes with the strongest observed effects."""
     # A prediction with any gap is no prediction, whichever genes are looked at.
     gaps = np.isnan(predictions).any(axis=1)
     return np.where(gaps, np.nan, truth.over_strongest((predictions - truth.observed) ** 2))
@@ -66,7 +66,7 @@ def pearson_delta_perturbed(predictions: FloatArray, truth: Truth) -> FloatArray
 
 
 def control_noise(predictions: FloatArray, truth: Truth) -> FloatArray:
-    """Share of the predicted effect that sampling of the control alone would make.
+    """Squared sampling error of the control mean, relative to the squared predicted effect.
 
     Above 0.1 `pearson_delta` rewards control noise. It is infinite where no effect is predicted.
     """
@@ -79,7 +79,7 @@ def control_noise(predictions: FloatArray, truth: Truth) -> FloatArray:
 
 
 def discrimination(predictions: FloatArray, truth: Truth) -> FloatArray:
-    """Share of the other perturbations whose observed mean is farther from the prediction than the right one.
+    """Share of the other perturbations with an observed mean farther from the prediction than the own observed mean.
 
     Distances are L1, over genes that are the target of no perturbation; ties count half. Candidates are all rows of
     the group, also those that this model cannot predict, so that models share them. Any constant prediction averages
@@ -135,13 +135,14 @@ class Metric:
     function
         Score of each row; NaN where the prediction is.
     ceiling
-        Score of the truth for each row, if that is known.
+        Score of a perfect prediction for each row, if known.
     scale_free
         Whether scores of different genes or scales may be compared.
     scaled
         Whether a scaled score is defined.
     unshared
-        Whether noise that prediction and observed effect hold both is taken out: then the function takes it, too.
+        Whether the score is corrected for noise that prediction and observed effect have in common, which is then an
+        argument of the function.
     """
 
     name: str
@@ -227,7 +228,7 @@ METRICS: dict[str, Metric] = {
 
 
 ALL_METRICS: dict[str, Metric | DeMetric] = {**METRICS, **DE_METRICS}
-"""Those of means and those of differential expression."""
+"""Metrics of means and of differential expression."""
 
 
 def evaluate(predictions: FloatArray, truth: Truth, held: NoiseWeights) -> dict[str, FloatArray]:

@@ -1,4 +1,4 @@
-"""What predictions score when they are given to the wrong perturbations."""
+"""Scores of predictions on other perturbations than their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIE = 1e-10
 
 
 class Mismatch(NamedTuple):
-    """Mean score, the mean with predictions exchanged, what the own ones gain (better is positive), interval and p."""
+    """Mean score, mean score with exchanged predictions, gain of own predictions (positive: better), interval and p."""
 
     score: float
     mismatched: float

@@ -1,4 +1,4 @@
-"""Moments of a screen: what every fit and every question needs of the cells.
+"""Moments of a screen, from which all fits and statistics are computed.
 
 Rows are groups of cells (perturbation × split). Everything after the pass over the cells is arithmetic on these.
 """

@@ -1,4 +1,4 @@
-"""How reproducible effects would be with other numbers of cells, and how many cells a reproducibility takes."""
+"""Expected reproducibility with other numbers of cells, and number of cells for a given reproducibility."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scpertbias._core.shared_axis import EXISTS
 
 @dataclass(frozen=True)
 class Power:
-    """What the reproducibility of K effects depends on; the first is the whole screen, the others are perturbations.
+    """Quantities that determine the reproducibility of K effects: first the whole screen, then perturbations.
 
     ``effect`` (K,) is the squared effect without noise and ``error`` its standard error, ``per_cell`` the variance that one
     cell has, ``control`` the sampling variance of the control, all summed over genes, and ``n`` the cells (of the screen: as
@@ -30,7 +30,7 @@ class Power:
 
     @classmethod
     def of(cls, moments: Moments, rows: IntArray, shape: NoiseShape) -> Power:
-        """Take it from some rows of the moments, which need cells in both halves."""
+        """Compute these from some rows of the moments, which need cells in both halves."""
         parts = noise_parts(moments, rows)
         effects, of_control = squared_effects(moments, rows), parts.weights**2 @ parts.control
         of_screen, error = effect_errors(moments, rows, parts, shape)
@@ -61,7 +61,7 @@ class Power:
         return expected
 
     def cells_for(self, effect: FloatArray, target: float) -> FloatArray:
-        """Cells that squared effects (K,) take for a reproducibility; infinite where no number does with these controls."""
+        """Number of cells for a reproducibility of squared effects (K,); infinite if no number is sufficient with these controls."""
         room = effect * (1 - target) / target - self.control
         needed = np.full(len(effect), np.inf)
         np.divide(self.per_cell, room, out=needed, where=room > 0)

@@ -1,7 +1,7 @@
-"""Probes: predictions that know one thing about a perturbation and nothing else, made from half of the cells.
+"""Probes: predictions with a single piece of information about each perturbation, computed from half of the cells.
 
-One half speaks, the other judges, so that a probe and what it is judged by share no cell. ``D`` is the effect in the half
-that speaks, ``M`` the mean effect of the training perturbations in it.
+Probes are computed from one half of the cells and scored on the other half, so that no cell is used for both. ``D`` is the
+effect in the first half, ``M`` the mean effect of the training perturbations in this half.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ N_SHIFTS = 10
 PROBES = {
     "no_change": "no effect",
     "mean": "the mean effect of the training perturbations",
-    "mean_x0.5": "half of that mean",
-    "mean_x2": "twice that mean",
-    "axis_only": "how far the perturbation moves along that mean",
-    "off_axis_only": "the effect without that part",
+    "mean_x0.5": "half of the mean effect of the training perturbations",
+    "mean_x2": "twice the mean effect of the training perturbations",
+    "axis_only": "the part of the effect along that mean",
+    "off_axis_only": "the effect without the part along the mean effect",
     "depth_only": "the part of the effect along sequencing depth",
-    "right_size_wrong_genes": "the size of the effect, on random genes of the same expression",
-    "sign_only": "the sign of each gene's change",
-    "replicate_flipped": "the effect with all signs turned",
-    "replicate_x0.3": "the effect at 0.3 of its size",
-    "replicate_x3": "the effect at 3 times its size",
-    "spread_x0.5": "half of the difference from that mean",
-    "spread_x2": "twice the difference from that mean",
+    "right_size_wrong_genes": "the effect, assigned to random genes of similar expression",
+    "sign_only": "the direction of change of each gene",
+    "replicate_flipped": "the effect with the opposite sign",
+    "replicate_x0.3": "0.3 times the effect",
+    "replicate_x3": "3 times the effect",
+    "spread_x0.5": "the mean effect plus half of the difference from it",
+    "spread_x2": "the mean effect plus twice the difference from it",
     "nearest_other": "the effect of the most similar other perturbation",
-    "random_other": "the effect of another perturbation",
-    "target_only": "the change of the target gene",
+    "random_other": "the effect of a random other perturbation",
+    "target_only": "the effect on the target gene",
     "top20_only": "the effect on the 20 strongest genes",
     "all_but_top20": "the effect on all but the 20 strongest genes",
-    "replicate_noisier": "the effect with as much noise again",
+    "replicate_noisier": "the effect with additional noise of the same size",
     "replicate": "the effect in the other half of the cells",
 }
-"""What each probe knows."""
+"""The information in each probe."""
 
 
 @dataclass(frozen=True)

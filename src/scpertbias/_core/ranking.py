@@ -11,15 +11,15 @@ N_BINS = 20
 
 
 def top_mask(values: FloatArray, k: int) -> BoolArray:
-    """Mark the k largest values of each row (rows x columns); of equal ones those that come first.
+    """Mark the k largest values of each row (rows x columns); of equal values, the first ones.
 
-    NaN are never among them. A row in which no value stands out (all are equal) has no largest values.
+    NaN are never marked. A row with equal values has no largest values.
     """
     known = ~np.isnan(values)
     values = np.where(known, values, -np.inf)
     n_columns = values.shape[1]
     if not 1 <= k <= n_columns:
-        msg = f"`k` must lie between 1 and the number of genes, {n_columns}; found {k}."
+        msg = f"`k` is {k}; it must be between 1 and the number of genes, {n_columns}."
         raise ValueError(msg)
     kth = np.partition(values, n_columns - k, axis=1)[:, n_columns - k, None]
     marked: BoolArray = values >= kth

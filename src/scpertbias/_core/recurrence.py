@@ -1,6 +1,6 @@
-"""In how many perturbations a gene is among the strongest, and how often it would be by chance.
+"""Number of perturbations in which a gene is among the strongest, and the number expected by chance.
 
-By chance means: within each bin of expression the strongest genes of a perturbation are assigned to random genes,
+For the null distribution, within each bin of expression the strongest genes of a perturbation are assigned to random genes,
 independently for each perturbation. A gene's count is then a sum of independent coin flips with the probabilities
 (strongest genes of the perturbation in the bin) / (genes in the bin), the same for all genes of a bin, so its
 distribution (Poisson-binomial) is computed exactly.
@@ -26,9 +26,9 @@ N0_PER_N = 5.0
 
 @dataclass(frozen=True)
 class EffectScale:
-    """What makes effects of P perturbations comparable over genes: standard errors (P, G), and where there are none.
+    """Standard errors (P, G) that make effects of P perturbations comparable over genes.
 
-    ``too_rare`` (P, G) are genes that too few cells carry; they are on top nowhere.
+    ``too_rare`` (P, G) are genes that too few cells express; they cannot be top genes.
     """
 
     errors: FloatArray
@@ -36,11 +36,11 @@ class EffectScale:
 
     @classmethod
     def of(cls, moments: Moments, rows: IntArray) -> EffectScale:
-        """Take those of some rows, in all cells."""
+        """Return the scale of some rows, in all cells."""
         return cls(z_errors(moments, rows), undetectable(moments, rows))
 
     def in_halves(self, moments: Moments, rows: IntArray) -> tuple[EffectScale, ...]:
-        """Return these, and those of the same rows in either half of their cells."""
+        """Return this scale and those of the same rows in the two halves of their cells."""
         return self, *(replace(self, errors=z_errors(moments, rows, half)) for half in (0, 1))
 
     def apply(self, by: str, effects: FloatArray) -> FloatArray:
@@ -69,9 +69,9 @@ def observed_effects(
 
 
 def z_is_tested(moments: Moments, rows: IntArray) -> bool:
-    """Whether controls outnumber the cells of perturbations enough for recurrence by ``z`` to be tested.
+    """Whether there are enough control cells per perturbation to test recurrence by ``z``.
 
-    The noise of the control is in all effects alike: with few controls it puts the same genes on top of many.
+    All effects contain the noise of the same control; with few control cells, the same genes are top genes of many.
     """
     # 1 / n_0e is the median over perturbations of Σ_b w_b² / n_0b
     per_cell = moments.weights[rows] ** 2 @ (1 / np.maximum(moments.n_control, 1))
@@ -85,11 +85,11 @@ class Recurrence:
     Parameters
     ----------
     count
-        Perturbations in which it is.
+        Number of perturbations in which it is.
     expected
         The same by chance.
     p
-        Chance of so high a count; NaN where it was not asked for.
+        Probability of at least this count by chance; NaN if not requested.
     effective
         Effective number of strongest genes: exp of the entropy of the counts; NaN where there is none.
     """
@@ -139,7 +139,7 @@ def poisson_binomial_tail(probabilities: FloatArray, most: int) -> FloatArray:
     probabilities
         Experiments x trials.
     most
-        The highest number of successes asked for.
+        Largest number of successes.
 
     Returns
     -------

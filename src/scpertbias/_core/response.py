@@ -36,7 +36,7 @@ class Response:
 
     @classmethod
     def of(cls, moments: Moments, rows: IntArray, shape: NoiseShape) -> Response:
-        """Take the effects of some rows of the moments, which need cells in both halves."""
+        """Return the effects of some rows of the moments, which need cells in both halves."""
         place = np.full(len(moments.n), -1)
         place[shape.row[shape.row >= 0]] = np.flatnonzero(shape.row >= 0)
         return cls(

@@ -1,4 +1,4 @@
-"""How directions overlap: the energy on their joint span, and what each of them adds to it."""
+"""Overlap of directions: squared effects on their joint span, and the contribution of each direction."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from scpertbias._core.arrays import FloatArray
 
 NO_AXIS = 0.1
-"""Two half estimates of a direction with a smaller cosine show no direction."""
+"""If the cosine of two half estimates is smaller, there is no measurable direction."""
 ROUNDING = 1e-7
-"""What is left of a direction beside others is rounding where it is shorter than this part of the whole."""
+"""A remainder of a direction below this share of its length is due to rounding."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Basis:
 
     @classmethod
     def of(cls, half: FloatArray, axes_1: FloatArray, axes_2: FloatArray) -> Basis:
-        """Take the products of effects in two halves (2, P, G) with the directions (J, G)."""
+        """Compute the products of effects in two halves (2, P, G) with the directions (J, G)."""
         # Σ_p (D1_p·u2_i)(D2_p·u1_j) (J, J)
         energy = (half[0] @ axes_2.T).T @ (half[1] @ axes_1.T)
         # u1_i·u2_j, u1_i·u1_j and u2_i·u2_j (J, J)

@@ -1,7 +1,7 @@
-"""The axis that perturbations share: how much of the response lies on it, who carries it, and what all have in common.
+"""The shared axis: its share of the response, its main contributors, and the shift common to all perturbations.
 
-Each perturbation is projected onto the summed effect of all others, so that it is not part of its own axis. The effects
-of one half of the cells meet the axis of the other half: no noise is in both.
+Each perturbation is projected onto the summed effect of all others, so it does not contribute to its own axis. Effects in
+one half of the cells are projected onto the axis of the other half, so that they have no noise in common.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Gradient:
 
     @classmethod
     def of(cls, x: FloatArray, y: FloatArray, z: FloatArray, share: float) -> Gradient:
-        """Take the derivatives from the products of each perturbation with all others; z is NaN without an axis."""
+        """Compute the derivatives from the products of each perturbation with all others; z is NaN without an axis."""
         by_x, by_y, by_z = (np.nan_to_num(part) for part in (y / z, x / z, x * y / z**2))
         return cls(by_x + by_z, by_y + by_z, float(by_z.sum()), -share - by_x - by_y - by_z)
 
@@ -86,7 +86,7 @@ class SharedAxis:
 
 
 def shared_axis(response: Response) -> SharedAxis:
-    """Measure how much of the response lies on the axis that perturbations share."""
+    """Compute the share of the response on the shared axis."""
     x, y, z = _products_with_others(response)
     measurable, exists = _is_measurable(response, z)
     z = np.where(measurable, z, np.nan)
@@ -172,7 +172,7 @@ def mean_squares(vectors: FloatArray, directions: FloatArray, left_out: IntArray
 
 
 def carriers(own: FloatArray) -> tuple[float, IntArray]:
-    """Return how many equal perturbations would carry the axis, and the fewest that carry most of it, largest first."""
+    """Return the effective number of perturbations on the axis, and the fewest that make up most of it, largest first."""
     positive = np.maximum(own, 0.0)
     total = float(positive.sum())
     if not total > 0:
@@ -184,7 +184,7 @@ def carriers(own: FloatArray) -> tuple[float, IntArray]:
 
 @dataclass(frozen=True)
 class CommonShift:
-    """Share of the response that is one and the same shift of all perturbations, with its interval over perturbations.
+    """Share of the response that is a common shift of all perturbations, with its interval over perturbations.
 
     ``exists`` says whether it is at least two standard errors.
     """
@@ -196,7 +196,7 @@ class CommonShift:
 
 
 def common_to_all(response: Response) -> CommonShift:
-    """Measure what all perturbations have in common: mean product of two effects over the mean squared effect."""
+    """Compute the share of a common shift: mean product of two effects over the mean squared effect."""
     n, total = len(response.energy), float(response.energy.sum())
     if n < 3 or not total > 0:
         return CommonShift()

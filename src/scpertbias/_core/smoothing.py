@@ -11,7 +11,7 @@ from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.graph import Spectrum
 from scpertbias._core.linear import Linear, Rows, assembled, of_trained_levels, weighted_sum
 
-_SINGULAR = "alpha is too small: without a penalty the equations have no unique solution; use alpha > 0, such as 0.1"
+_SINGULAR = "`alpha` is too small: without a penalty the equations have no unique solution. Use alpha > 0, such as 0.1"
 
 
 def over_perturbations(

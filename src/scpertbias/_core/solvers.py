@@ -187,7 +187,7 @@ def two_stage(
     """
     cells = checked_counts(n_cells, alpha, gamma)
     if n_components < 1:
-        msg = f"n_components must be at least 1, found {n_components}"
+        msg = f"`n_components` is {n_components}; it must be at least 1"
         raise ValueError(msg)
     trained = cells > 0
     if first is None:

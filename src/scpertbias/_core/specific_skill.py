@@ -1,7 +1,7 @@
-"""How much a model predicts of the effects off the axes that perturbations share.
+"""Skill of a model after the shared axes are removed from all effects.
 
-Knowing the shared axis, and how far each perturbation moves along it, is taken out of predicted and observed effects
-before they are compared: the direction of the mean training effect, and the direction in which predictions differ most.
+The shared axes are the direction of the mean training effect, and the direction in which predictions differ most. Both are
+removed from predicted and observed effects before the comparison.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class SpecificSkill:
 
     @property
     def category(self) -> str:
-        """What the intervals allow to say; "" where there are none."""
+        """Return the category according to the intervals; "" without intervals."""
         if not np.isfinite(self.skill.low):
             return ""
         if self.skill.low > SPECIFIC:
@@ -87,7 +87,7 @@ def off(values: FloatArray, axes: FloatArray) -> FloatArray:
 def off_axis(
     predicted: FloatArray, observed: FloatArray, control: FloatArray, mean: FloatArray, noise: FloatArray
 ) -> OffAxis:
-    """Take out of effects what lies on the mean training effect, and where the predictions differ most.
+    """Remove the mean training effect, and the direction in which predictions differ most, from effects.
 
     Parameters
     ----------

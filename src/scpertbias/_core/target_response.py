@@ -1,4 +1,4 @@
-"""Whether each perturbed gene moves in its own column, or in one some columns away."""
+"""Test whether each perturbed gene changes in its own column or in a neighboring one."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Scan(NamedTuple):
     Parameters
     ----------
     shifts
-        Columns between the target's name and the column looked at.
+        Position tested, in columns from the column of the target.
     n_targets
-        Targets looked at (scans x shifts).
+        Number of targets (scans x shifts).
     percentile
         Their mean percentile (scans x shifts).
     expected
         The same in a random perturbation of those measured (scans x shifts).
     p
-        Chance that any shift stands out so far (scans x shifts), NaN under 10 targets.
+        p for the largest of all shifts (scans x shifts), NaN with fewer than 10 targets.
     best
-        Position of the shift that stands out most (one for each scan).
+        Position of the best shift (one for each scan).
     """
 
     shifts: IntArray
@@ -42,7 +42,7 @@ class Scan(NamedTuple):
 def scan(
     ranks: FloatArray, rows: IntArray, columns: IntArray, *, max_shift: int, n_perm: int, rng: np.random.Generator
 ) -> Scan:
-    """Look for the shift at which perturbed genes move most.
+    """Find the shift at which perturbed genes change most.
 
     Perturbations are permuted among targets, which keeps what is high in every perturbation high. Shifts are compared
     in standard deviations above what a random perturbation shows there: next to some targets lie genes that move in
@@ -97,7 +97,7 @@ def _mean_of_known(weight: FloatArray, values: FloatArray) -> FloatArray:
 
 
 def _members(columns: IntArray, n_genes: int) -> FloatArray:
-    """Which targets belong to each scan: all, then those in each block of consecutive genes (scans x targets)."""
+    """Targets of each scan: all, then those in each block of consecutive genes (scans x targets)."""
     block = np.empty(n_genes, dtype=np.int64)
     for i, genes in enumerate(np.array_split(np.arange(n_genes), N_BLOCKS)):
         block[genes] = i

@@ -1,4 +1,4 @@
-"""How much predictions differ between perturbations, beside how much the perturbations do."""
+"""Variation of predictions between perturbations, compared with the observed variation."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def _ratio(
 
 
 class Collapse(NamedTuple):
-    """How close predictions are to those of the baselines, and which of them they reproduce (or ``""``)."""
+    """Cosines of predicted effects with the baselines, and the baseline to which predictions are equivalent (or ``""``)."""
 
     cosine_mean: float
     cosine_control: float

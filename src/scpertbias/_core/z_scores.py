@@ -1,4 +1,4 @@
-"""The one z of an effect: over its standard error, where enough cells carry the gene for that to be known."""
+"""z of an effect: divided by its standard error, if enough cells express the gene."""
 
 from __future__ import annotations
 

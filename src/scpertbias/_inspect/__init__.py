@@ -1,4 +1,4 @@
-"""What a file holds, looked at without reading its values: shape, scale, columns, labels, a command line."""
+"""Inspection of a file without reading all values: shape, scale, columns, labels, and a command line."""
 
 from .inspect import inspect
 from .text import as_text

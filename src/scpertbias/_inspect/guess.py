@@ -1,4 +1,4 @@
-"""What matrices, genes and columns of ``obs`` look like, from a sample of rows and the levels of columns."""
+"""Interpretation of matrices, genes and columns of ``obs``, from a sample of rows and the levels of columns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_LEVELS = 50_000
 
 
 def scale(matrix: Matrix) -> tuple[str, str]:
-    """Return what the values of a matrix are, by the rules of an audit, and the figures that say so."""
+    """Return the scale of a matrix, by the rules of an audit, and the values on which this is based."""
     if not matrix.rows.size:
         return "empty", "no value"
     check = Scale(layer=None, normalize=False)
@@ -32,7 +32,7 @@ def scale(matrix: Matrix) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class GeneNames:
-    """Symbols and ids of the genes, the column of ``var`` with the symbols, and what to say of them."""
+    """Symbols and ids of the genes, the column of ``var`` with the symbols, and a description."""
 
     symbols: npt.NDArray[Any]
     ids: npt.NDArray[Any]
@@ -41,7 +41,7 @@ class GeneNames:
 
 
 def gene_names(names: pd.Index, var: Mapping[str, Any]) -> GeneNames:
-    """Return the symbols of the genes: ``var_names``, or a column beside ids."""
+    """Return the symbols of the genes: ``var_names``, or another column if these are ids."""
     ids = names.to_numpy(object)
     are_ids = bool(len(names)) and names.str.match(_ENSEMBL).mean() > 0.5
     key = next((c for c in SYMBOL_COLUMNS if c in var), None) if are_ids else None
@@ -59,7 +59,7 @@ def gene_names(names: pd.Index, var: Mapping[str, Any]) -> GeneNames:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of ``obs`` that were read, what each is, and which of them names the perturbations and the guides."""
+    """The columns of ``obs``, the role of each, and the columns with perturbations and guides."""
 
     values: dict[str, pd.Series]
     roles: dict[str, str]
@@ -69,7 +69,7 @@ class Columns:
 
 
 def columns(obs: Mapping[str, Any], genes: GeneNames, n: int, groupby: str | None) -> Columns:
-    """Read the columns, and guess what each is."""
+    """Read the columns, and guess the role of each."""
     values = {name: read().rename(name) for name, read in obs.items()}
     roles = {name: role(name) for name in values}
     genes_known = {*map(str, genes.symbols), *map(str, genes.ids)}
@@ -87,7 +87,7 @@ def columns(obs: Mapping[str, Any], genes: GeneNames, n: int, groupby: str | Non
 
 
 def is_split(values: pd.Series) -> bool:
-    """Whether a column says which cells train and which test."""
+    """Whether a column contains a split into training and test cells."""
     if pd.api.types.is_numeric_dtype(values):
         return False
     levels = {str(level) for level in levels_of(values).index}
@@ -95,12 +95,12 @@ def is_split(values: pd.Series) -> bool:
 
 
 def levels_of(values: pd.Series) -> pd.Series:
-    """Return the cells of each level of a column of text, the most first."""
+    """Return the number of cells per level of a text column, the largest first."""
     return values.value_counts()
 
 
 def _label_score(values: pd.Series, kind: str, genes: set[str], n: int) -> float:
-    """Say how much a column looks like the labels of perturbations: its name, a control among them, measured genes."""
+    """Return a score for perturbation labels: from the name of the column, a control label, and measured genes."""
     counts = levels_of(values)
     counts = counts[counts > 0]
     if pd.api.types.is_numeric_dtype(values) or not 2 <= len(counts) <= min(_MOST_LEVELS, 0.95 * n):
@@ -119,7 +119,7 @@ def _label_score(values: pd.Series, kind: str, genes: set[str], n: int) -> float
 
 
 def _is_guide(values: pd.Series, labels: pd.Series, kind: str) -> bool:
-    """Whether a column splits the labels further: every level lies in one label, and most labels have several."""
+    """Whether a column divides the labels: every level belongs to one label, and most labels have several levels."""
     if pd.api.types.is_float_dtype(values) or kind not in (GUIDE, LABEL, ""):
         return False
     pairs = pd.DataFrame(
@@ -131,7 +131,7 @@ def _is_guide(values: pd.Series, labels: pd.Series, kind: str) -> bool:
 
 
 def label_table(columns: Columns, genes: GeneNames, **options: Any) -> tuple[Any, str]:
-    """Return what the labels mean, or why they cannot be read."""
+    """Return the interpretation of the labels, or the reason why they cannot be interpreted."""
     values = columns.values[str(columns.groupby)]
     try:
         labels = parse(values, groupby=str(columns.groupby), symbols=genes.symbols.tolist(), ids=genes.ids, **options)

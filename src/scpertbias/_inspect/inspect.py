@@ -1,4 +1,4 @@
-"""A file, or an AnnData, looked at: what it holds, what was understood, and the command that audits it."""
+"""Inspection of a file or an AnnData: contents, interpretation, and a command that audits it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def inspect(
     label_map: LabelMap | None = None,
     modality: str | None = None,
 ) -> pd.DataFrame:
-    """Return one row per thing found in a file or an AnnData: what it is taken for, and why."""
+    """Return one row per item of a file or an AnnData, with its interpretation and the reason."""
     options = {"reference": reference, "combination_sep": combination_sep, "label_map": stored_map(label_map)}
     map_file = str(label_map) if isinstance(label_map, str | os.PathLike) else None
     if isinstance(data, str | Path):
@@ -59,11 +59,14 @@ def _rows(
     rows += [("genes", "var_names", genes.key or "", genes.detail), *_feature_types(source)]
     labels, problems = None, []
     if source.made_here:
-        problems = ["These are results of scpertbias, not cells. scpertbias report renders an audit.h5mu again."]
+        problems = [
+            "The file contains results of scpertbias, not cells. `scpertbias report` writes the page of "
+            "an audit.h5mu again."
+        ]
     elif guess.groupby is None:
         problems = [_no_labels(source)]
     elif guess.groupby not in guess.values:
-        msg = f"there is no obs[{groupby!r}]; obs holds {list(guess.values)}."
+        msg = f"obs has no column {groupby!r}; its columns are {list(guess.values)}."
         raise KeyError(msg)
     else:
         labels, why = label_table(guess, genes, **options)
@@ -91,7 +94,7 @@ def _rows(
 
 
 def _modalities(source: Source) -> list[Row]:
-    rows = [("data", source.modality, "modality that is read", "")] if source.modality else []
+    rows = [("data", source.modality, "modality used", "")] if source.modality else []
     rows += [
         ("data", name, "other modality", f"{n:,} cells × {k:,} features") for name, (n, k) in source.others.items()
     ]
@@ -112,9 +115,7 @@ def _no_labels(source: Source) -> str:
         guides = (
             "; guides called by Cell Ranger are in protospacer_calls_per_cell.csv" if source.kind == "10x h5" else ""
         )
-        return (
-            f"obs has no columns, so the perturbation of each cell is unknown. Add a column and write an .h5ad{guides}."
-        )
+        return f"obs has no columns, so the perturbation of each cell is unknown. Add a column, and write an .h5ad file{guides}."
     return (
         f"No column of obs looks like perturbation labels with a control (obs has {some(map(repr, source.obs), 8)}). "
         f"Pass --groupby with the column and --reference with the control."
@@ -122,7 +123,7 @@ def _no_labels(source: Source) -> str:
 
 
 def _column(name: str, guess: Columns, labels: Labels | None, batches: Mapping[str, str]) -> tuple[str, str]:
-    """Return what a column of obs is taken for, and its levels."""
+    """Return the interpretation of a column of obs, and its levels."""
     values = guess.values[name]
     counts = levels_of(values)
     kind = guess.roles[name]
@@ -142,16 +143,16 @@ def _column(name: str, guess: Columns, labels: Labels | None, batches: Mapping[s
     if kind in WORDS and labels is not None and 1 < values.nunique() <= len(values) // 20:
         found_levels = levels(values.reset_index(drop=True), labels.codes)
         why = (
-            "repeats the labels"
+            "same groups as the labels"
             if found_levels.of_labels
             else f"{found_levels.n_tested} of {found_levels.n} levels have {MIN_CONTROLS} controls"
         )
         return f"{WORDS[kind]}, not usable as a batch", f"{text}; {why}"
-    return "perturbation as well" if name in guess.candidates else "", text
+    return "also possible perturbation labels" if name in guess.candidates else "", text
 
 
 def _labels(labels: Labels, groupby: str) -> list[Row]:
-    """Return what labels mean: a line in all, one a meaning, and what is left out."""
+    """Return the meaning of labels: a summary, one row per meaning, and the cells left out."""
     table = labels.table
     sizes = table[table["targets"] != ""].groupby("name")["n_cells"].sum()
     n_control = int(table.loc[table["meaning"] == "control", "n_cells"].sum())
@@ -189,7 +190,7 @@ def _command(
     options: Mapping[str, Any],
     problems: Sequence[str],
 ) -> str:
-    """Return the command that audits the file as it was understood."""
+    """Return the command that audits the file with this interpretation."""
     words = ["scpertbias", "audit", str(path)]
     if source.modality:
         words += ["--modality", source.modality]
@@ -211,7 +212,7 @@ def _command(
     splits = [name for name, values in guess.values.items() if is_split(values)]
     if splits and "split" not in splits:  # which is the default
         words += ["--split-key", splits[0]]
-    # Counts are the better start where both are there: totals are then those of the data.
+    # Counts are preferred if both exist, because their totals are those of the data.
     usable = (*NORMALIZED, LOGGED)
     best = [name for kind in usable for name, (guessed, _) in scales.items() if guessed == kind]
     if best and scales.get("X", ("",))[0] not in usable:

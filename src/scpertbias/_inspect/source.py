@@ -19,9 +19,9 @@ from .._files import reading
 
 FORMATS = (".h5ad", ".zarr", ".h5mu", ".h5")
 N_BLOCKS, BLOCK = 10, 40
-"""Blocks of rows that are sampled of a matrix, and rows of each."""
+"""Number of sampled blocks of rows of a matrix, and rows per block."""
 TEXT_ROWS = 1_000_000
-"""Of longer columns of text that are not categorical, only the first rows are looked at."""
+"""For longer text columns that are not categorical, only the first rows are read."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Source:
 
 @contextmanager
 def opened(path: Path, modality: str | None = None) -> Iterator[Source]:
-    """Open a file for as long as it is looked at."""
+    """Open a file within the context."""
     if path.suffix not in FORMATS:
         msg = f"{path.name} must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
         raise ValueError(msg)
@@ -81,7 +81,7 @@ def opened(path: Path, modality: str | None = None) -> Iterator[Source]:
 
 
 def _of_group(group: Any, kind: str, **more: Any) -> Source:
-    """Return what an AnnData in a file holds."""
+    """Return the contents of an AnnData in a file."""
     obs, var = (group[name] for name in ("obs", "var"))
     matrices = {name: group[name] for name in ("X",) if name in group}
     matrices |= {f"layers/{name}": group["layers"][name] for name in group.get("layers", {})}
@@ -111,17 +111,17 @@ def _of_mudata(file: Any, modality: str | None) -> Source:
 
 
 def modality_of(file: Any, modality: str | None) -> str:
-    """Return the modality of a MuData in a file that holds the genes: the one named, else by its name or width."""
+    """Return the modality with the genes in a MuData file: the requested one, otherwise by its name or size."""
     names = sorted(file["mod"]) if "mod" in file else []
     if not names or (modality is not None and modality not in names):
-        msg = f"there is no modality {modality!r}; there are {names}" if names else "the file has no modality"
+        msg = f"the file has no modality {modality!r}; choose from {names}" if names else "the file has no modality"
         raise ValueError(msg)
     known = [name for name in ("rna", "gex", "RNA", "gene", "expression") if name in names]
     return modality or (known[0] if known else max(names, key=lambda name: _n_rows(file["mod"][name]["var"])))
 
 
 def _tenx(group: Any) -> Source:
-    """Return what the matrix of Cell Ranger holds: no labels, but the types of its features."""
+    """Return the contents of a matrix of Cell Ranger: no labels, but the types of its features."""
     features = group["features"] if "features" in group else {"name": group["gene_names"], "id": group["genes"]}
     names = {key: features[key] for key in ("name", "id", "feature_type") if key in features}
     shape = [int(n) for n in group["shape"][()]]
@@ -144,7 +144,7 @@ def _lazy(values: Any) -> Callable[[], pd.Series]:
 
 
 def of_anndata(adata: Any) -> Source:
-    """Return what an AnnData in memory, or backed by a file, holds."""
+    """Return the contents of an AnnData in memory or backed by a file."""
     obs, var = (t if isinstance(t, pd.DataFrame) else t.to_memory() for t in (adata.obs, adata.var))
     from .. import _store
 
@@ -177,7 +177,7 @@ def _index_name(table: Any) -> str:
 
 
 def _columns(table: Any) -> dict[str, Callable[[], pd.Series]]:
-    """Return the columns of a table by name, each read when asked for."""
+    """Return the columns of a table by name, each read on demand."""
     if hasattr(table, "dtype"):  # as anndata wrote before 0.7
         return {name: partial(_series, table[name]) for name in (table.dtype.names or ())[1:]}
     order = [name.decode() if isinstance(name, bytes) else str(name) for name in table.attrs.get("column-order", table)]

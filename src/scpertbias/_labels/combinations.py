@@ -1,4 +1,4 @@
-"""Which labels are combinations: split where the parts are targets or the control."""
+"""Splitting of labels of combinations, if their parts are targets or the control."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _RUN = re.compile(r"[^\w]+|_+")
 _WORDS = re.compile(r"\s+(?:and|x|with)\s+")
 _MOST_PARTS = 40
 _MOST_JOINED = 8
-_STRENGTH = "|;,+&/:_ -."  # what joins names is tried before what also occurs within them
+_STRENGTH = "|;,+&/:_ -."  # separators that do not occur within names are tried first
 CONTROL_PART = ""
 
 
 @dataclass
 class Splitter:
-    """Splits labels into parts that have a meaning of their own.
+    """Splits labels into parts that are targets or the control.
 
-    ``measured`` gives the symbol of a measured gene (``CONTROL_PART`` for the control), ``other`` the target of what is
-    another label or a guide; None where a part is neither. With ``sep`` labels are split only there, for any parts;
-    with ``sep=""`` nowhere.
+    ``measured`` returns the symbol of a measured gene (``CONTROL_PART`` for the control), ``other`` the target of another
+    label or a guide; both return None for any other part. With ``sep``, labels are split only at ``sep``, for any
+    parts; with ``sep=""``, labels are not split.
     """
 
     measured: Callable[[str], str | None]
@@ -50,7 +50,7 @@ class Splitter:
         return tuple(pairs)
 
     def _known(self, label: str, sep: str) -> tuple[tuple[str, str], ...] | None:
-        """Return the parts between separators, where all are known; a part may hold the separator (HLA-A-JAK2)."""
+        """Return the parts between separators if all are known; a part can contain the separator (HLA-A-JAK2)."""
         pieces = label.split(sep)
         parts = [self._parts(piece.strip()) for piece in pieces]
         if all(part is not None for part in parts):
@@ -64,7 +64,7 @@ class Splitter:
         return None
 
     def _parts(self, piece: str) -> tuple[tuple[str, str], ...] | None:
-        """Return what a piece stands for: a target, the control, or a combination of known parts."""
+        """Return the meaning of a piece: a target, the control, or a combination of known parts."""
         if piece not in self._memo:
             self._memo[piece] = self._parts_of(piece) if piece else None
         return self._memo[piece]
@@ -80,7 +80,7 @@ class Splitter:
 
 
 def _separators(label: str) -> list[str]:
-    """Return what may separate parts, the longest first."""
+    """Return possible separators, the longest first."""
     runs = {run for run in _RUN.findall(label) if not label.startswith(run) and not label.endswith(run)}
     if " " in label:
         runs |= set(_WORDS.findall(label))
@@ -90,7 +90,7 @@ def _separators(label: str) -> list[str]:
 
 
 def _plausible_pieces(label: str) -> list[str] | None:
-    """Return the parts around "+", where each could be the name of a target: the sign needs no known part."""
+    """Return the parts around "+" if each could be the name of a target; none of them must be known."""
     pieces = label.split("+")
     if len(pieces) < 2:
         return None

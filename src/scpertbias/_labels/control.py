@@ -1,4 +1,4 @@
-"""Which labels are the control: those that the user names, else those whose wording says so."""
+"""Labels of the control: those that the user names, otherwise common words for a control."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 
 from .words import MISSING, control_word
 
-# Words that are no gene, even where something measured has that name (as the features of guides do).
+# Words that are not genes, even if a measured feature has this name (such as the feature of a guide).
 _NEVER_A_GENE = frozenset({"control", "non-targeting"})
 NEGATIVE = "negative"
-NAMED = "named by reference"
+NAMED = "passed as reference"
 
 
 @dataclass(frozen=True)
 class Controls:
-    """The labels that are the control, why each is, and those that only look like one (``unassigned``)."""
+    """Labels of the control, the reason for each, and labels that only look like a control (``unassigned``)."""
 
     labels: list[str]
     reasons: dict[str, str] = field(default_factory=dict)
@@ -46,7 +46,7 @@ def find_controls(
     }
     genes = [label for label, word in words.items() if word not in _NEVER_A_GENE and is_gene(label)]
     words = {label: word for label, word in words.items() if label not in genes}
-    # "negative" is what guide assigners call a cell without a guide; alone it may be the control.
+    # Guide assigners use "negative" for cells without a guide; as the only such word, it may be the control.
     negative = [label for label, word in words.items() if word == NEGATIVE]
     if negative and (len(negative) < len(words) or unassigned):
         words = {label: word for label, word in words.items() if word != NEGATIVE}
@@ -85,7 +85,7 @@ def _by_reference(
     present = set(candidates)
     controls, missing = set(), []
     for pattern in patterns:
-        # A label may itself hold one of *?[, so it is looked up as it is first.
+        # A label can contain one of *?[, so an exact match is tried first.
         named = {label for label in (pattern, pattern.strip()) if label in present}
         matched = named or {label for label in counts if fnmatchcase(label, pattern)}
         genes = [] if named else [label for label in matched if is_gene(label) and control_word(label) is None]
@@ -102,21 +102,21 @@ def _by_reference(
     if missing or not controls:
         near = nearest(missing, candidates)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        msg = f"`reference` {missing or patterns} matches no label of obs[{groupby!r}]; it holds {some_labels(counts)}.{hint}"
+        msg = f"`reference` {missing or patterns} matches no label of obs[{groupby!r}]; it contains {some_labels(counts)}.{hint}"
         raise ValueError(msg)
     labels = [label for label in candidates if label in controls]
     return Controls(labels, dict.fromkeys(labels, NAMED))
 
 
 def nearest(names: Iterable[str], candidates: Sequence[str], n: int = 3) -> list[str]:
-    """Return the candidates that are spelled like one of the names, without regard to case."""
+    """Return the candidates with a spelling similar to one of the names, ignoring case."""
     folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
     close = [match for name in names for match in get_close_matches(name.casefold(), list(folded), n, 0.6)]
     return [folded[match] for match in dict.fromkeys(close)][:n]
 
 
 def some_labels(counts: Mapping[str, int] | Iterable[str], n: int = 12) -> str:
-    """Name some labels: those that may be the control, then the largest."""
+    """Return some labels as text: first those that may be the control, then those with most cells."""
     size = dict(counts) if isinstance(counts, Mapping) else dict.fromkeys(counts, 0)
     order = sorted(size, key=lambda label: (control_word(label) is None, -size[label], label))
     first_labels = ", ".join(map(repr, order[:n]))
@@ -124,11 +124,11 @@ def some_labels(counts: Mapping[str, int] | Iterable[str], n: int = 12) -> str:
 
 
 def _not_found(counts: Mapping[str, int], groupby: str, genes: Sequence[str], unassigned: Sequence[str]) -> str:
-    parts = [f"No control was found in obs[{groupby!r}]; it holds {some_labels(counts)}."]
+    parts = [f"No control was found in obs[{groupby!r}]; it contains {some_labels(counts)}."]
     if genes:
-        parts.append(f"{some_labels(genes)} could be the control, but is also a measured gene.")
+        parts.append(f"{some_labels(genes)} could be the control, but is also the name of a measured gene.")
     if unassigned:
-        parts.append(f"{some_labels(unassigned)} was interpreted as cells without a guide.")
+        parts.append(f"{some_labels(unassigned)} is interpreted as a label of cells without a guide.")
     if counts and all(label.lstrip("-").isdigit() for label in counts):
         parts.append("The labels are numbers; a file conversion may have replaced the levels of a factor by codes.")
     parts.append(
@@ -138,7 +138,7 @@ def _not_found(counts: Mapping[str, int], groupby: str, genes: Sequence[str], un
 
 
 def reference_name(controls: Sequence[str], taken: Iterable[str]) -> str:
-    """Name the control: what its labels share, unless a perturbation has that name."""
+    """Return a name for the control: the common part of its labels, unless a perturbation has this name."""
     stripped = [label.strip() for label in controls]
     if len(stripped) == 1:
         return stripped[0]

@@ -1,4 +1,4 @@
-"""Labels of a part of a target's cells: guides, clones, doses, time points and classes, told by how the label is built."""
+"""Labels of guides, clones, doses, time points and classes of a target, recognized by the form of the label."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ GUIDE, CLONE, DOSE, TIME, CLASS = "guide", "clone", "dose", "time", "class"
 _NUMBER, _LETTER = "number", "letter"
 _GUIDE_WORD = r"(?:sg|g|guide|grna|sgrna|cr|crrna|sh|shrna|si|sirna|pgrna)"
 
-# What a label ends with, the most telling first. The second value says whether the form tells enough by itself;
-# else what stands before it must be a measured gene, or be shared.
+# Endings of labels, the most specific first. The second value is True if the form is sufficient; otherwise the text
+# before it must be a measured gene, or common to several labels.
 _ENDINGS: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     (GUIDE, True, re.compile(r"^(.+?)[ _][+-][ _]\d[\d.]*(?:-[\w.,]+)?$")),
     (GUIDE, True, re.compile(rf"^(.+?)[ _.\-]+\(?{_GUIDE_WORD}[ _.\-#]?\d+[a-z]?\)?$", re.IGNORECASE)),
@@ -48,7 +48,7 @@ _ENDINGS: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
 _BEGINNING = re.compile(
     r"^(?:(?:[phm][ _])?(?:sg|sh|si|gRNA|sgRNA|shRNA|siRNA|crRNA|CRISPRi|CRISPRa|KO|KD|OE|g)[ _.\-]?|[phm][ _])(.+)$"
 )
-# Genes of their own: an antisense or divergent transcript is named after its neighbor.
+# Separate genes: an antisense or divergent transcript is named after its neighbor.
 _NEIGHBOR = re.compile(r"^-(?:AS|IT|OT|DT)\d*$")
 # And so is a readthrough (NEDD8-MDP1), or a pair with a gene that is not measured.
 _ANOTHER_GENE = re.compile(r"^-[A-Z][A-Z0-9]{2,}$")
@@ -57,7 +57,7 @@ _MOST_COUNTERS = 20
 
 @dataclass(frozen=True)
 class Form:
-    """What a label is a part of (``stem``), in which ``meaning``, and the ``reason``."""
+    """The target of a label (``stem``), its ``meaning`` and the ``reason``."""
 
     stem: str
     meaning: str
@@ -67,9 +67,9 @@ class Form:
 def forms(
     labels: Sequence[str], canonical: Callable[[str], str | None], skip: Callable[[str], bool] = lambda _: False
 ) -> dict[str, Form]:
-    """Return the form of each label that stands for a part of a target's cells.
+    """Return the form of each label that is a guide, clone, dose, time point or class of a target.
 
-    ``canonical`` gives the symbol of a measured gene, or None; labels that ``skip`` names have a meaning already.
+    ``canonical`` returns the symbol of a measured gene, or None; labels for which ``skip`` is true are ignored.
     """
     return {**_by_ending(labels, canonical, skip), **_by_shared_gene(labels, canonical, skip)}
 
@@ -77,7 +77,7 @@ def forms(
 def _by_ending(
     labels: Sequence[str], canonical: Callable[[str], str | None], skip: Callable[[str], bool]
 ) -> dict[str, Form]:
-    """Return the labels whose ending, or beginning, has a known form."""
+    """Return the labels with an ending or a beginning of a known form."""
     candidates = {label: ending for label in labels if not skip(label) and (ending := split_ending(label, canonical))}
     members: dict[str, set[str]] = defaultdict(set)
     for label, (stem, _, _) in candidates.items():
@@ -97,7 +97,7 @@ def _by_ending(
 
 
 def split_ending(label: str, canonical: Callable[[str], str | None]) -> tuple[str, str, bool] | None:
-    """Return what stands before a known ending, its kind, and whether the form is sufficient."""
+    """Return the text before a known ending, the kind of the ending, and whether the form is sufficient."""
     if match := _BEGINNING.match(label):
         rest = match[1]
         if canonical(rest) is not None:
@@ -119,7 +119,7 @@ def _meaning_of_numbers(
     n_labels: int,
     canonical: Callable[[str], str | None],
 ) -> dict[str, str]:
-    """Say of labels that end with a number whether it counts guides, is a dose, or belongs to the name."""
+    """Return the meaning of labels that end with a number: guide or dose; without an entry, it is part of the name."""
     values: dict[str, dict[str, str]] = defaultdict(dict)
     for label, (stem, kind, _) in candidates.items():
         if kind == _NUMBER:
@@ -127,7 +127,7 @@ def _meaning_of_numbers(
     shared = {stem for stem in values if len(members[stem]) > 1}
     others = [stem for stem in shared if canonical(stem) is None]
     n_shared = sum(len(values[stem]) for stem in shared)
-    # Names that count up (enhancer_1, enhancer_2) are not guides of an "enhancer": several targets, each with a few.
+    # Numbered names (enhancer_1, enhancer_2) are not guides of an "enhancer"; guides need several targets with a few labels.
     counts_guides = len(others) > 1 and 2 * n_shared > n_labels
     out: dict[str, str] = {}
     for stem, by_label in values.items():
@@ -160,7 +160,7 @@ def _are_doses(texts: Iterable[str], *, alone: bool) -> bool:
 def _by_shared_gene(
     labels: Sequence[str], canonical: Callable[[str], str | None], skip: Callable[[str], bool]
 ) -> dict[str, Form]:
-    """Return labels that begin or end with a measured gene, as others do, and go on in no known form."""
+    """Return labels that begin or end with the same measured gene as other labels, and have no known form."""
     ends: dict[str, str] = {}
     for label in labels:
         if canonical(label) is None and not skip(label) and split_ending(label, canonical) is None:
@@ -176,7 +176,9 @@ def _by_shared_gene(
         n_sharing[gene] += 1
     return {
         label: Form(
-            canonical(gene) or gene, GUIDE, f"shares the measured gene {gene!r} with {n_sharing[gene] - 1} other labels"
+            canonical(gene) or gene,
+            GUIDE,
+            f"contains the measured gene {gene!r}, as do {n_sharing[gene] - 1} other labels",
         )
         for label, gene in ends.items()
         if n_sharing[gene] > 1

@@ -1,4 +1,4 @@
-"""What was understood of a column of labels, and what to warn of."""
+"""The interpretation of a column of labels, and warnings about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_LABEL = "no label"
 SEVERAL = "several targets"
 CONTROL, TARGET, COMBINATION, UNASSIGNED_LABEL = "control", "target", "combination", "unassigned"
 PARTS = (GUIDE, CLONE, DOSE, TIME, CLASS)
-"""Meanings of labels that are a part of a target's cells."""
+"""Meanings of labels that contain only some of the cells of a target."""
 MEANINGS = (CONTROL, TARGET, COMBINATION, *PARTS, UNASSIGNED_LABEL)
 FEW_CELLS, ENOUGH_CELLS = 5, 20
 _PLURAL = {
@@ -30,7 +30,7 @@ _PLURAL = {
 
 
 class LabelRow(NamedTuple):
-    """One label: what it means, the perturbation that its cells belong to, its targets, and why."""
+    """One label: its meaning, the perturbation of its cells, its targets, and the reason."""
 
     label: str
     meaning: str
@@ -48,8 +48,8 @@ class Labels:
     """The labels of n cells, read once.
 
     ``codes`` (n,) index ``names``, −1 where a cell is left out; ``targets`` are the genes of each name; the reference
-    is ``names[0]``, and ``controls`` are the labels that it stands for; ``dropped`` counts the cells left out by reason.
-    ``table`` says of each label what it means and why (``COLUMNS``).
+    is ``names[0]``, and ``controls`` are its labels; ``dropped`` counts the cells left out by reason. ``table`` contains the
+    meaning of each label and the reason (``COLUMNS``).
     """
 
     codes: IntArray
@@ -61,7 +61,7 @@ class Labels:
 
     @property
     def reference(self) -> str:
-        """The control's name."""
+        """The name of the control."""
         return self.names[0]
 
 
@@ -77,7 +77,7 @@ def left_out(table: pd.DataFrame) -> dict[str, int]:
 
 
 def summary(table: pd.DataFrame) -> str:
-    """Return in one line how many labels have which meaning, and how many cells are left out."""
+    """Return one line with the number of labels by meaning, and the number of cells left out."""
     n = table["meaning"].value_counts()
     counts = [f"{n[m]} {_plural(m, int(n[m]))}" for m in MEANINGS if m in n.index and m != UNASSIGNED_LABEL]
     cells = left_out(table)
@@ -87,7 +87,7 @@ def summary(table: pd.DataFrame) -> str:
 
 
 def shared_targets(table: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the targets with several names of which one is a part of them, and these names."""
+    """Return the targets with several perturbations, at least one of which is a guide, clone, dose, time or class."""
     live = table[(table["targets"] != "")].drop_duplicates("name")
     parts = set(table.loc[table["meaning"].isin(PARTS), "name"])
     by_targets = live.groupby("targets", sort=True)["name"].agg(sorted)
@@ -102,7 +102,7 @@ def _plural(meaning: str, n: int) -> str:
 
 
 def announce(labels: Labels, groupby: str) -> None:
-    """Log what was understood, and warn of guesses that change results."""
+    """Log the interpretation, and warn about guesses that change results."""
     info(f"obs[{groupby!r}]: {summary(labels.table)}")
     if refusal := high_multiplicity(labels.table, groupby):
         raise ValueError(refusal)
@@ -111,7 +111,7 @@ def announce(labels: Labels, groupby: str) -> None:
 
 
 def high_multiplicity(table: pd.DataFrame, groupby: str) -> str | None:
-    """Say why labels that list the many guides of each cell cannot be read as perturbations, or return None."""
+    """Return the reason why labels with several guides per cell cannot be used as perturbations, or None."""
     live = table[table["targets"] != ""]
     several = live[live["targets"].str.contains("+", regex=False) & (live["meaning"] == COMBINATION)]
     n, n_several = int(live["n_cells"].sum()), int(several["n_cells"].sum())
@@ -120,17 +120,15 @@ def high_multiplicity(table: pd.DataFrame, groupby: str) -> str | None:
     single = live.drop(several.index).groupby("targets")["n_cells"].sum()
     return (
         f"obs[{groupby!r}] lists several guides per cell (high multiplicity of infection): {n_several} of {n} perturbed cells "
-        f"are under {several['name'].nunique()} combinations of targets. These groups are too small to compare with "
-        f"the control, and effects of single guides need a regression over all guides, which this package does not "
-        f"do. "
-        f"label_map='single' analyzes the {int(single.sum())} cells with one target "
-        f"({int((single >= ENOUGH_CELLS).sum())} "
-        f"targets have {ENOUGH_CELLS} of them or more)."
+        f"belong to {several['name'].nunique()} combinations of targets. These groups are too small for a comparison with "
+        f"the control. Effects of single guides need a regression over all guides, which this package does not offer. "
+        f"Pass label_map='single' to analyze only the {int(single.sum())} cells with one target "
+        f"({int((single >= ENOUGH_CELLS).sum())} targets have at least {ENOUGH_CELLS} such cells)."
     )
 
 
 def cautions(table: pd.DataFrame, groupby: str) -> list[str]:
-    """Return what a user should know of a column of labels before any number is read."""
+    """Return warnings about the interpretation of a column of labels."""
     return [
         *_negative(table, groupby),
         *_parts_of_targets(table, groupby),
@@ -144,7 +142,7 @@ def _negative(table: pd.DataFrame, groupby: str) -> list[str]:
     negative = table.loc[table["reason"].str.endswith(f"({NEGATIVE})"), "label"].tolist()
     return [
         f"obs[{groupby!r}]: {some(map(repr, negative))} is used as the control, but guide assigners use this word for "
-        f"cells without a guide. If these are such cells, pass reference= with the control."
+        f"cells without a guide. If these cells have no guide, pass reference= with the label of the control."
     ] * bool(negative)
 
 
@@ -157,11 +155,11 @@ def _parts_of_targets(table: pd.DataFrame, groupby: str) -> list[str]:
     kinds = [_PLURAL[meaning] for meaning in PARTS if meaning in meanings]
     target, examples = next(iter(shared.items()))
     return [
-        f"obs[{groupby!r}] looks like {' and '.join(kinds)}, not targets: {len(names)} labels share {len(shared)} "
-        f"target{'s' if len(shared) > 1 else ''} ({some(map(repr, examples), 3)} of {target!r}). They are kept "
-        f"separate. spb.pp.split and the audit hold out all labels of a target together; any other split leaks the "
-        f"target. Pool them with label_map='targets', or pass this column as guide_key and a column of targets as "
-        f"groupby."
+        f"obs[{groupby!r}] seems to contain {' and '.join(kinds)}, not targets: {len(names)} labels belong to {len(shared)} "
+        f"target{'s' if len(shared) > 1 else ''} (for example, {some(map(repr, examples), 3)} to {target!r}). They are kept "
+        f"separate. spb.pp.split and the audit hold out all labels of a target together; with any other split, training "
+        f"cells can have the same target as test cells. Pool the labels with label_map='targets', or pass this column with "
+        f"guide_key= and a column of targets with groupby=."
     ]
 
 
@@ -169,7 +167,7 @@ def _dashes(table: pd.DataFrame, groupby: str) -> list[str]:
     dashed = table.loc[table["reason"] == "split at '-'", "label"].tolist()
     return [
         f"obs[{groupby!r}]: {some(map(repr, dashed), 3)} were split at '-' into several targets, but names of single "
-        f"genes can contain '-', too. If they are single targets, pass label_map= with them, or combination_sep='+'."
+        f"genes can contain '-', too. If these labels are single targets, pass combination_sep='+', or label_map= with their targets."
     ] * bool(dashed)
 
 
@@ -178,7 +176,7 @@ def _control_like(table: pd.DataFrame, groupby: str) -> list[str]:
     held = [str(label) for label in rows["label"] if holds_control_word(label)]
     control = table[table["meaning"] == CONTROL]
     words = set(map(control_word, control["label"])) - {None}
-    # Users who name a control by such a word have seen the other words, but may have missed its siblings.
+    # With an explicit reference, only labels with the same word are reported: the user has seen the other words.
     if control["reason"].eq(NAMED).any() and words:
         held = [label for label in held if control_word(label) in words]
     if not held:
@@ -186,7 +184,7 @@ def _control_like(table: pd.DataFrame, groupby: str) -> list[str]:
     n = int(rows.loc[rows["label"].isin(held), "n_cells"].sum())
     return [
         f"obs[{groupby!r}]: {some(map(repr, held))} ({n} cells) contain a word for a control, but the control is "
-        f"{some(map(repr, control['label']), 3)}. If they belong to it, pass reference= with a list of all its labels."
+        f"{some(map(repr, control['label']), 3)}. If these cells are controls, pass reference= with a list of all control labels."
     ]
 
 
@@ -197,6 +195,6 @@ def _mostly_left_out(table: pd.DataFrame, groupby: str) -> list[str]:
         return []
     reasons = ", ".join(f"{reason!r}: {n}" for reason, n in cells.items())
     return [
-        f"{out} of {total} cells ({100 * out / total:.0f}%) are left out by their label in obs[{groupby!r}] ({reasons}). "
-        "Check that groupby= names the right column."
+        f"{out} of {total} cells ({100 * out / total:.0f}%) are left out because of their label in obs[{groupby!r}] ({reasons}). "
+        "Check that groupby= is the right column."
     ]

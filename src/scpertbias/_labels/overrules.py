@@ -1,4 +1,4 @@
-"""What users say of labels, against every guess: a map of labels to targets, as a dict, a file, or one word."""
+"""The argument ``label_map``, which overrides the interpretation of labels: a dict, a file, or one word."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LabelMap = Mapping[str, str] | str | os.PathLike[str]
 
 
 def stored_map(label_map: LabelMap | None) -> str | None:
-    """Return a label map as text that any file holds: one of ``MODES``, or JSON; a file is read."""
+    """Return a label map as text that can be stored: one of ``MODES``, or JSON; a file is read."""
     if label_map is None or (isinstance(label_map, str) and label_map in MODES):
         return label_map if label_map is None else str(label_map)
     if isinstance(label_map, str) and label_map.startswith("{"):
@@ -41,19 +41,19 @@ def _is_missing(target: Any) -> bool:
 
 
 def _read_pairs(path: Path) -> dict[str, str]:
-    """Return the two columns of a CSV or TSV file; a heading is a label that no cell has."""
+    """Return the two columns of a CSV or TSV file; a header has no effect, because no cell has this label."""
     with reading(path), path.open(newline="", encoding="utf-8-sig") as file:
         rows = [row for row in csv.reader(file, delimiter="\t" if path.suffix in (".tsv", ".txt") else ",") if row]
     wide = [row for row in rows if len(row) != 2]
     if wide or not rows:
-        example = f"; a row has {wide[0]}" if wide else ", but it is empty"
+        example = f"; one of its rows is {wide[0]}" if wide else ", but it is empty"
         msg = f"{path} must have two columns, label and target (.csv with commas, .tsv with tabs){example}."
         raise ValueError(msg)
     return {label: target.strip() for label, target in rows}
 
 
 def effective(raw: Iterable[str], label_map: str | None) -> dict[str, str]:
-    """Return what a stored map says of labels, those alone that it holds; one that holds none of them is refused."""
+    """Return the entries of a stored map for labels of the data; a map without any such entry is an error."""
     if label_map is None or label_map in MODES:
         return {}
     pairs: dict[str, str] = json.loads(label_map)

@@ -24,7 +24,7 @@ _VERSION = re.compile(r"^(ENS[A-Z]*\d{6,})\.\d+$")
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a label means: its parts without the control, the gene of each part, and why."""
+    """The meaning of a label: its parts without the control, the gene of each part, and the reason."""
 
     meaning: str
     parts: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Genes:
         self.symbol_of |= {name: name for name in names}
 
     def symbol(self, name: str) -> str | None:
-        """Return the symbol of a gene that goes by this name, or None."""
+        """Return the symbol of the gene with this name or id, or None."""
         return self.symbol_of.get(name) or self.symbol_of.get(_unversioned(name))
 
 
@@ -61,11 +61,11 @@ def parse(
     symbols: Iterable[str] = (),
     ids: Iterable[str] | None = None,
 ) -> Labels:
-    """Read a column of labels.
+    """Interpret a column of labels.
 
-    Unassigned cells are left out and counted, all control labels become one, ``A+B`` in either order is one
-    combination, for any separator. Guides, clones, doses, time points and classes stay apart and share their target.
-    ``label_map`` (see ``stored_map``) overrules every guess for the labels that it holds.
+    Unassigned cells are left out and counted, and all control labels are pooled. ``A+B`` and ``B+A`` are the same
+    combination, with any separator. Guides, clones, doses, time points and classes are separate perturbations of the same
+    target. ``label_map`` (see ``stored_map``) overrides the interpretation of the labels that it contains.
     """
     raw, codes, counts = _levels(values, groupby)
     overruled = effective(raw, label_map)
@@ -90,7 +90,7 @@ def parse(
 
 
 def _raw_reference(reference: str | Sequence[str] | None, overruled: Mapping[str, str]) -> str | Sequence[str] | None:
-    """Return the reference in the words of the map: a control is named as the data write it, or as the map does."""
+    """Return the reference after the label map; it can be given as in the data or as in the map."""
     if reference is None or not overruled:
         return reference
     names = [reference] if isinstance(reference, str) or np.isscalar(reference) else list(reference)
@@ -98,18 +98,18 @@ def _raw_reference(reference: str | Sequence[str] | None, overruled: Mapping[str
 
 
 def _levels(values: pd.Series, groupby: str) -> tuple[list[str], IntArray, dict[str, int]]:
-    """Return the labels of a column, each cell's position among them (−1: none), and their cells."""
+    """Return the labels of a column, the position of the label of each cell (−1: none), and the number of cells per label."""
     try:
         column = pd.Categorical(values.array)
     except TypeError as err:
-        msg = f"obs[{groupby!r}] holds {type(values.iloc[0]).__name__} objects; labels must be text."
+        msg = f"obs[{groupby!r}] contains {type(values.iloc[0]).__name__} objects; labels must be text."
         raise TypeError(msg) from err
     raw = [str(label) for label in column.categories]
     codes = np.asarray(column.codes, dtype=np.int64)
     sizes = np.bincount(codes[codes >= 0], minlength=len(raw)).tolist()
     counts: dict[str, int] = {}
     for label, n in zip(raw, sizes, strict=True):
-        if n:  # a category without a cell is no label
+        if n:  # categories without cells are ignored
             counts[label] = counts.get(label, 0) + n
     return raw, codes, counts
 
@@ -144,8 +144,7 @@ def _meanings(
     splitter = Splitter(measured, other, combination_sep)
     map_splitter = Splitter(measured, other, "+" if combination_sep is None else combination_sep)
     out = {
-        text: Meaning(UNASSIGNED_LABEL, reason="no value, or a word for no guide or for several guides")
-        for text in no_label
+        text: Meaning(UNASSIGNED_LABEL, reason="missing, or a word for no guide or several guides") for text in no_label
     }
     out |= {text: Meaning(CONTROL, reason=reason) for text, reason in controls.reasons.items()}
     single: list[str] = []
@@ -166,16 +165,16 @@ def _meanings(
 
 
 def _combination(label: str, parts: Sequence[tuple[str, str]], sep: str) -> Meaning:
-    """Return the meaning of parts with their targets; those of the control fall away."""
+    """Return the meaning of parts with their targets; parts that are the control are ignored."""
     live = [(part, target) for part, target in parts if target != CONTROL_PART]
     names = tuple(sorted({part for part, _ in live}))
     targets = tuple(sorted({target for _, target in live}))
     if not live:
-        return Meaning(CONTROL, reason=f"every part of {label!r} is the control")
+        return Meaning(CONTROL, reason=f"all parts of {label!r} are controls")
     if len(targets) > 1:
         return Meaning(COMBINATION, names, targets, f"split at {sep!r}")
     if len(names) > 1 or names[0] != targets[0]:
-        return Meaning(GUIDE, names, targets, f"every part targets {targets[0]!r}")
+        return Meaning(GUIDE, names, targets, f"all parts target {targets[0]!r}")
     return Meaning(TARGET, names, targets, f"split at {sep!r}: {targets[0]!r} and the control")
 
 
@@ -185,7 +184,7 @@ def _single(label: str, genes: Genes, form: Form | None) -> Meaning:
     symbol = genes.symbol(label)
     if symbol is None:
         return Meaning(TARGET, (label,), (label,), "not a measured gene")
-    return Meaning(TARGET, (label,), (symbol,), "a measured gene" if symbol == label else f"the id of {symbol!r}")
+    return Meaning(TARGET, (label,), (symbol,), "a measured gene" if symbol == label else f"the gene id of {symbol!r}")
 
 
 def _labels(
@@ -198,7 +197,7 @@ def _labels(
     *,
     pooled: bool,
 ) -> Labels:
-    """Return one code for each name: a set of parts (with ``pooled``, of targets) is one perturbation."""
+    """Return one code for each name: each set of parts (with ``pooled``, of targets) is one perturbation."""
     name_of = {
         text: "+".join(meaning.targets if pooled else meaning.parts)
         for text, meaning in meanings.items()

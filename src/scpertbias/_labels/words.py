@@ -1,11 +1,11 @@
-"""Words of labels that name no target: the control in its many spellings, and cells without an assignment."""
+"""Words in labels that are not targets: spellings of the control, and cells without an assignment."""
 
 from __future__ import annotations
 
 import re
 
 MISSING = frozenset({"", "nan", "none", "na", "n/a", "<na>", "null", "nat"})
-"""How files write that there is no value."""
+"""Spellings of a missing value in files."""
 ASSIGNERS = frozenset(
     {
         *("unassigned", "not assigned", "unassignable", "unknown", "undetermined", "unmapped", "ambiguous", "no call"),
@@ -14,10 +14,10 @@ ASSIGNERS = frozenset(
         *("low quality", "lowquality", "low count", "failed", "uncalled", "*", "?", "-", "--"),
     }
 )
-"""What assigners of guides write for cells to which they assign none, or several."""
+"""Words of guide assigners for cells without a guide, or with several guides."""
 UNASSIGNED = MISSING | ASSIGNERS
 
-# In these patterns a space stands for any separator, or for none, and # for a number.
+# In these patterns a space means any or no separator, and # means a number.
 _CONTROL = {
     "non-targeting": "(?:non?|not) targ(?:et)?(?:ing|ting|ed|s)?|non? tgt|nt(?:c(?!ontrol|trl|tl))?",
     "control": "(?:neg(?:ative)? )?(?:controls?|ctrls?|ctls?)|neg(?!ative)|nc",
@@ -51,7 +51,7 @@ _AFTER = (
     "controls?|ctrls?|guides?|grnas?|sgrnas?|shrnas?|sirnas?|sites?|for|human|mouse|pools?|cells?|vectors?|plasmids?|"
     "backbone|virus|treated|only|rep|tf|mod|sg|sh|si|g|p|[acgt]{8,}|(?<= )[a-z](?![a-z])|(?<=#)[hd](?![a-z])"
 )
-# Words one after the other, the control's first: what is not wholly made of them is no control.
+# A control consists only of these words, in sequence; the words for a control are first.
 _WORD = re.compile(
     "|".join(f"(?P<w{i}>{pattern.replace(' ', ' ?')})" for i, pattern in enumerate(_CONTROL.values()))
     + f"|(?P<around>{_AFTER}|{_BEFORE}|#|\\+| )"
@@ -67,7 +67,7 @@ _LONGEST = 120
 
 
 def control_word(label: str) -> str | None:
-    """Return the word that makes a label (or each part of it) a control, in one spelling, or None."""
+    """Return the canonical word for a control if the label (or each part of it) is a control, otherwise None."""
     if len(label) > _LONGEST or not (text := _normalized(label)):
         return None
     word, at = None, 0
@@ -91,7 +91,7 @@ def holds_control_word(label: str) -> bool:
 
 
 def unassigned_word(label: str) -> str | None:
-    """Return ``"missing"`` or ``"unassigned"`` for a label that assigns nothing, else None."""
+    """Return ``"missing"`` or ``"unassigned"`` for a label without an assignment, otherwise None."""
     bare = label.strip().casefold()
     if bare in MISSING:
         return "missing"

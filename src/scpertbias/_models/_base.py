@@ -34,7 +34,7 @@ class ModelSpec:
     """Properties of a kind of model.
 
     ``unseen`` describes its prediction for a perturbation without training cells, ``needs`` its requirements in
-    addition to profiles (``net``, ``cells``), and ``attribution`` what it stores in ``varm``. ``solve`` is the closed
+    addition to profiles (``net``, ``cells``), and ``attribution`` the values in ``varm``. ``solve`` is the closed
     form, if any; such models are cross-fitted. ``check`` refuses invalid parameters before any work. ``stored_as``
     returns the name of its results, from the requested name and the parameters (scGPT without pretraining is marked).
     ``unseen_by_axis`` contains ``unseen`` for each ``axis=`` that an audit fits (empty without such a parameter): the
@@ -60,7 +60,7 @@ def _nothing_to_check(**_: Any) -> None:
 
 
 def _name_as_it_is(key: str, **_: Any) -> str:
-    """Return the name asked for."""
+    """Return the requested name."""
     return key
 
 
@@ -101,7 +101,7 @@ def closed_form(name: str) -> Callable[..., Solution]:
     """Return the closed form of a model; the error lists models with a closed form."""
     spec = _REGISTRY.get(name)
     if spec is None or spec.solve is None:
-        msg = f"There is no model {name!r} with a closed form; there are {closed_forms()}."
+        msg = f"There is no model {name!r} with a closed form; choose from {closed_forms()}."
         raise ValueError(msg)
     return spec.solve
 
@@ -121,11 +121,11 @@ CONSTANT = "same prediction for every unseen perturbation"
 
 @dataclass(frozen=True)
 class TrainingNoise:
-    """Where the noise of the training means comes from, by perturbation (P).
+    """Sources of the noise of the training means, by perturbation (P).
 
     ``weights`` (P × batches) are the shares of the batches in their cells, ``own`` the sampling variance of their own
     cells, summed over genes; both are 0 without training cells, and for the control. ``of_control`` (G) is noise of the
-    control mean: that of half of its cells less that of all.
+    control mean: the noise of half of its cells minus the noise of all cells.
     """
 
     weights: FloatArray
@@ -227,10 +227,10 @@ def problem(
     keep: BoolArray | IntArray | slice = ALL,
     products: Products | None = None,
 ) -> Problem:
-    """Make the problem of a screen, or of the genes to ``keep``: training rows, validation rows, and what to predict."""
+    """Return the problem of a screen, or of some of its genes, with training and validation rows and the rows to predict."""
     means, n = means_by_perturbation(screen, train, keep)
     if not (n[1:] > 0).any():
-        msg = "No perturbation has training cells; see spb.pp.split and min_cells."
+        msg = "No perturbation has training cells. Check the column of splits (spb.pp.split) and min_cells."
         raise ValueError(msg)
     no_val = np.empty((len(n), 0)), np.zeros(len(n))
     val_means, val_n = no_val if val is None else means_by_perturbation(screen, val & ~train, keep)
@@ -255,7 +255,7 @@ def training_noise(screen: Screen, train: BoolArray, genes: IntArray | None = No
     m = screen.moments
     rows = np.flatnonzero(train & screen.used & (screen.perturbation > 0) & (m.n > 0))
     perturbation, n = screen.perturbation[rows], m.n[rows]
-    # Cells of one perturbation may lie in several rows
+    # The cells of one perturbation can be in several rows
     cells = np.bincount(perturbation, weights=n, minlength=len(screen.names))
     if genes is None:
         total = screen.total_var[rows]

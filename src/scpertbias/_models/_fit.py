@@ -1,4 +1,4 @@
-"""From data to a stored model: what all closed-form fits share."""
+"""Fitting and storing of all closed-form models."""
 
 from __future__ import annotations
 
@@ -50,11 +50,14 @@ def _graphs(adata: AnnData, screen: _moments.Screen, net: pd.DataFrame | None, d
     """Return the graphs of a net, or of co-expression in control cells."""
     if net is None:
         if _store.profiles_record(adata) is not None:
-            msg = "`net` is needed for profiles: pass net=spb.pp.coexpression_net(cells), or your own table."
+            msg = "`net` is missing, and profiles have no cells to estimate one. Pass net=spb.pp.coexpression_net(cells), or your own table."
             raise ValueError(msg)
         net = coexpression_net(adata, **{k: v for k, v in data.items() if k != "batch_key"})
         if net.empty:
-            warn("The co-expression net has no edge (no |r| above 0.4 in control cells), so this model equals ridge.")
+            warn(
+                "The co-expression net has no edges (no |r| above 0.4 in control cells), so this model is the "
+                "same as ridge."
+            )
     return Graphs(check_net(net, screen.symbols, screen.targets), screen.symbols, screen.targets)
 
 
@@ -69,7 +72,7 @@ def store(
     cross_fitted: bool = False,
     more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Store a solution under ``key`` with what is needed to read and compare it, and what ``more`` a model says."""
+    """Store a solution under ``key``, with the data to read and compare it, and ``more`` entries for its record."""
     cannot = [n for n, row in zip(screen.names, solution.predictions, strict=True) if not np.isfinite(row).all()]
     params = {**params, **solution.chosen}
     record = {
@@ -90,7 +93,7 @@ def store(
         adata, key, rows=screen.codes, predictions=solution.predictions, attributions=attributions, record=record
     )
     if cannot:
-        info(f"{key}: {len(cannot)} perturbations cannot be predicted, for example {cannot[:3]}")
+        info(f"{key}: {len(cannot)} perturbations cannot be predicted, for example, {cannot[:3]}")
     slots = [f"{key!r}, predictions (adata.layers)"]
     if attributions is not None:
         slots.append(f"{key!r}, attributions, genes × perturbations (adata.varm)")
@@ -98,5 +101,5 @@ def store(
 
 
 def _described(value: Any) -> Any:
-    """Return a parameter as it is stored: of a table its size only."""
+    """Return a parameter in the form for storage: for a table, only its size."""
     return f"{value.shape[0]} × {value.shape[1]} table" if isinstance(value, pd.DataFrame) else value

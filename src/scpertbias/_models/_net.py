@@ -16,7 +16,7 @@ from .._moments import Screen
 
 
 def graphs_of(screen: Screen, net: pd.DataFrame | None, *, quiet: bool) -> Graphs | None:
-    """Return the graphs of a net; with ``quiet``, edges to genes that a regime lacks cause no message."""
+    """Return the graphs of a net; with ``quiet``, without messages about edges to genes that the regime leaves out."""
     if net is None:
         return None
     if quiet and {"source", "target"} <= set(net.columns):
@@ -69,17 +69,17 @@ def check_net(net: pd.DataFrame, symbols: npt.NDArray[np.str_], targets: tuple[t
         raise TypeError(msg)
     missing = {"source", "target"} - set(net.columns)
     if missing:
-        msg = f"`net` lacks the columns {sorted(missing)}; it holds {list(net.columns)}."
+        msg = f"`net` lacks the columns {sorted(missing)}; its columns are {list(net.columns)}."
         raise ValueError(msg)
     genes = {*symbols.tolist(), *(gene for of_one in targets for gene in of_one)}
     source, target = net["source"].astype(str), net["target"].astype(str)
     keep = source.isin(genes) & target.isin(genes)
     if not keep.any() and len(net):
         msg = (
-            f"`net`: none of its {len(net)} edges joins two known genes (edges: {source.iloc[0]!r}–{target.iloc[0]!r}, …; "
+            f"`net`: none of its {len(net)} edges joins two measured or perturbed genes (edges: {source.iloc[0]!r}–{target.iloc[0]!r}, …; "
             f"genes: {symbols[:3].tolist()}, …)."
             + (
-                " If `source` contains gene sets, make a net with spb.pp.jaccard_net."
+                " If `source` contains gene sets, convert them to a net with spb.pp.jaccard_net."
                 if target.isin(genes).any()
                 else ""
             )
@@ -87,10 +87,10 @@ def check_net(net: pd.DataFrame, symbols: npt.NDArray[np.str_], targets: tuple[t
         raise ValueError(msg)
     if not keep.all():
         warn(
-            f"`net`: {int((~keep).sum())} of {len(net)} edges involve genes that are not measured or perturbed and are dropped."
+            f"`net`: {int((~keep).sum())} of {len(net)} edges were dropped, because their genes are neither measured nor perturbed."
         )
     weight = net["weight"].astype(float) if "weight" in net.columns else pd.Series(1.0, index=net.index)
     if not np.isfinite(weight[keep]).all():
-        msg = "`net`: its weights contain NaN or infinite values; fill or drop those edges."
+        msg = "`net`: the column weight contains NaN or infinite values. Fill these weights, or drop the edges."
         raise ValueError(msg)
     return pd.DataFrame({"source": source[keep], "target": target[keep], "weight": weight[keep]}).reset_index(drop=True)

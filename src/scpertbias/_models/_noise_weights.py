@@ -1,4 +1,4 @@
-"""How much of the noise of the data the predictions of a closed form hold: of the control, and of what it was trained on."""
+"""Amounts of noise of the control and the training data in the predictions of a closed form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._base import Problem, Solution, TrainingNoise
 
 
 def closed_form(name: str) -> Callable[..., Solution]:
-    """Return the closed form of a model, of which solutions say how much noise they hold."""
+    """Return the closed form of a model, with the amount of noise in its solutions."""
     solve = _base.closed_form(name)
 
     def with_noise(problem: Problem, **params: Any) -> Solution:

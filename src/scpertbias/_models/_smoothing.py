@@ -38,5 +38,5 @@ def same_for_unseen(problem: Problem, axis: str, coef: FloatArray) -> tuple[bool
         return True, CONSTANT
     unseen = coef[~problem.trained[problem.rows]]
     if len(unseen) and np.abs(unseen).max() <= 1e-12:
-        return True, f"{CONSTANT} (no edge of the net links one to a training perturbation)"
+        return True, f"{CONSTANT}, because no edge of the net joins an unseen to a training perturbation"
     return False, ""

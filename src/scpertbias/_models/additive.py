@@ -14,7 +14,7 @@ from ._fit import fit
 
 
 def solve(problem: Problem) -> Solution:
-    """Predict control plus the sum of the effects of the parts; NaN if a part was not seen alone in training."""
+    """Predict control plus the sum of the single effects of a combination; NaN if a target has no single effect in training."""
     effect = {
         targets[0]: problem.means[p] - problem.control
         for p, targets in enumerate(problem.targets)
@@ -30,7 +30,8 @@ def solve(problem: Problem) -> Solution:
 
 @model(
     "additive",
-    unseen="control plus the sum of the effects of its parts; no prediction for an unseen gene",
+    unseen="for a combination: control plus the sum of its single effects; none if a gene was not perturbed in "
+    "training",
     citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
     fits_genes_separately=always,
@@ -51,9 +52,9 @@ def fit_additive(
     key_added: str = "additive",
     copy: bool = False,
 ) -> AnnData | None:
-    """Fit the additive baseline: the effect of a combination is the sum of the effects of its parts.
+    """Fit the additive baseline: the effect of a combination is the sum of the effects of its single perturbations.
 
-    A perturbation with a part that was not seen alone in training is not predicted.
+    A combination is not predicted if one of its single perturbations is missing in the training data.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def check(
 ) -> None:
     """Refuse parameters out of range, and embeddings that are not tables of finite numbers."""
     if n_components < 1 or not alpha > 0:
-        msg = f"`n_components` is {n_components} and `alpha` {alpha}; they must be at least 1, and positive."
+        msg = f"`n_components` is {n_components} and `alpha` is {alpha}; n_components must be at least 1, and alpha above 0."
         raise ValueError(msg)
     check_table(gene_embedding, argument="gene_embedding")
     check_table(perturbation_embedding, argument="perturbation_embedding")
@@ -44,7 +44,7 @@ def solve(
     columns = problem.target_columns()
     rank = min(n_components, int(problem.trained.sum()) - 1, len(problem.control) - 1)
     if rank < 1:
-        msg = f"bilinear needs at least two genes; there are {len(problem.control)}."
+        msg = f"The model bilinear needs at least two genes; the data have {len(problem.control)}."
         raise ValueError(msg)
     single = [t[0] if len(t) == 1 else "" for t in problem.targets]
     products = None if problem.products is None else problem.products.of(PROFILES, problem.trained)
@@ -95,7 +95,7 @@ def fit_bilinear(
 ) -> AnnData | None:
     """Fit the bilinear model of Ahlmann-Eltze et al.: gene embedding × W × perturbation embedding.
 
-    Perturbations without a measured target (or a given embedding) and combinations are not predicted.
+    Combinations, and perturbations without a measured target (or an embedding), are not predicted.
 
     Parameters
     ----------
@@ -126,8 +126,8 @@ def fit_bilinear(
     Raises
     ------
     ValueError
-        If values are on the wrong scale, no control is recognized, no perturbation has training cells, or none of them
-        an embedding.
+        If values are on the wrong scale, no control is recognized, no perturbation has training cells, or no training
+        perturbation has an embedding.
     TypeError
         If an embedding is not a DataFrame.
 
@@ -172,14 +172,16 @@ def check_table(embedding: pd.DataFrame | None, *, argument: str) -> None:
         raise TypeError(msg)
     text = [str(c) for c, dtype in embedding.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
     if text or embedding.shape[1] == 0:
-        msg = f"`{argument}` needs columns of numbers; " + (f"{text[:5]} are not." if text else "it has no column.")
+        msg = f"`{argument}` needs numeric columns, but " + (
+            f"{text[:5]} are not numeric." if text else "has no columns."
+        )
         raise TypeError(msg)
     if not embedding.index.is_unique:
         twice = embedding.index[embedding.index.duplicated()].unique()[:5].tolist()
-        msg = f"`{argument}` has repeated genes, for example {twice}; keep one row per gene."
+        msg = f"`{argument}` has repeated genes, for example, {twice}. Keep one row per gene."
         raise ValueError(msg)
     if not np.isfinite(embedding.to_numpy(np.float64)).all():
-        msg = f"`{argument}` has values that are not finite; drop those genes."
+        msg = f"`{argument}` contains NaN or infinite values. Drop these genes."
         raise ValueError(msg)
 
 
@@ -190,7 +192,8 @@ def aligned(embedding: pd.DataFrame | None, genes: Iterable[str], *, argument: s
     rows = embedding.reindex(list(genes)).to_numpy(np.float64)
     if not np.isfinite(rows).any():
         msg = (
-            f"`{argument}`: none of its {len(embedding)} genes is known here (for example {list(embedding.index[:3])})."
+            f"`{argument}`: none of its {len(embedding)} genes is in the data (for example, {list(embedding.index[:3])}). Use gene "
+            "symbols as index."
         )
         raise ValueError(msg)
     return rows

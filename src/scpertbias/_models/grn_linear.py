@@ -23,17 +23,17 @@ def check(*, axis: str, alpha: float, gamma: float | Sequence[float], laplacian:
     check_words(axis, laplacian)
     gammas = np.atleast_1d(np.asarray(gamma, dtype=np.float64))
     if gammas.ndim != 1 or not len(gammas) or not (gammas >= 0).all() or not alpha >= 0:
-        msg = f"`alpha` is {alpha} and `gamma` {gamma}; they must be 0 or more (gamma may be a sequence)."
+        msg = f"`alpha` is {alpha} and `gamma` is {gamma}; both must be 0 or more (gamma can be a sequence)."
         raise ValueError(msg)
 
 
 def fits_genes_separately(*, axis: str, gamma: float, **_: Any) -> bool:
-    """Whether nothing is smoothed over output genes."""
+    """Whether there is no smoothing over output genes."""
     return axis == "perturbations" or gamma == 0
 
 
 def solve(problem: Problem, *, axis: str, alpha: float, gamma: float | Sequence[float], laplacian: str) -> Solution:
-    """Solve exactly; of several gammas, select the one with the smallest validation error."""
+    """Solve exactly; from several values of gamma, select the one with the smallest validation error."""
     smooth = smoothers(problem, axis, laplacian)
 
     def solution_at(strength: float) -> Linear:
@@ -56,7 +56,7 @@ def _validated(problem: Problem, fits: dict[float, Linear]) -> tuple[Linear, flo
     """Return the fit with the smallest mean squared error on the validation perturbations."""
     rows = problem.val_n > 0
     if not rows.any():
-        msg = "`gamma` is a sequence, but no perturbation is in the validation split; see spb.pp.split, or pass one value."
+        msg = "`gamma` is a sequence, but no perturbation is in the validation split. Call spb.pp.split, or pass one value."
         raise ValueError(msg)
     error = {g: float(((f.fitted[rows] - problem.val_means[rows]) ** 2).mean()) for g, f in fits.items()}
     best = min(error, key=lambda g: (error[g], g))
@@ -65,7 +65,7 @@ def _validated(problem: Problem, fits: dict[float, Linear]) -> tuple[Linear, flo
 
 @model(
     "grn_linear",
-    unseen={"genes": "one constant", "perturbations": "its neighbors in the net"},
+    unseen={"genes": "one constant", "perturbations": "from its neighbors in the net"},
     needs=("net",),
     attribution="|W[:, p]|",
     citation="Kavirayuni & Venturelli 2025",
@@ -101,10 +101,10 @@ def fit_grn_linear(
     %(adata)s
     net
         Gene network: a table with ``source``, ``target`` and optional ``weight``. By default
-        :func:`scpertbias.pp.coexpression_net` of the control cells (required for profiles).
+        the result of :func:`scpertbias.pp.coexpression_net` on the control cells. For profiles, ``net`` is required.
     axis
-        Smoothing over ``"genes"`` (output genes, as in the paper), ``"perturbations"`` (perturbed genes; distinguishes
-        unseen perturbations), or ``"both"``.
+        Smoothing over ``"genes"`` (the output genes, as in the paper), ``"perturbations"`` (the perturbed genes), or
+        ``"both"``. With ``"genes"``, all unseen perturbations get the same prediction.
     alpha
         Ridge penalty.
     gamma
@@ -130,7 +130,7 @@ def fit_grn_linear(
     Raises
     ------
     ValueError
-        If no edge of the net joins known genes, or ``gamma`` is a sequence and nothing is in the validation split.
+        If no edge of the net joins known genes, or ``gamma`` is a sequence and the validation split is empty.
 
     References
     ----------

@@ -20,7 +20,7 @@ def solve(problem: Problem) -> Solution:
 
 @model(
     "no_change",
-    unseen="the control mean (no change)",
+    unseen="the control mean",
     citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
     fits_genes_separately=always,

@@ -37,7 +37,7 @@ def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -
 
 @model(
     "ridge",
-    unseen="constant: nearly the mean of the training perturbations (one_hot), or nearly the control (reference)",
+    unseen="one constant: almost the mean of the training perturbations (one_hot) or almost the control (reference)",
     attribution="|W[:, p]|",
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
@@ -63,7 +63,7 @@ def fit_ridge(
     key_added: str = "ridge",
     copy: bool = False,
 ) -> AnnData | None:
-    """Fit ridge regression of expression on the perturbation, exactly as on all cells.
+    """Fit ridge regression of expression on the perturbation, with the same solution as a fit on all cells.
 
     The prediction for unseen perturbations is constant.
 
@@ -73,10 +73,11 @@ def fit_ridge(
     alpha
         Ridge penalty.
     coding
-        ``"one_hot"``: every training group has a column, control included (as in the paper; unseen perturbations are
-        predicted as nearly the unweighted mean). ``"reference"``: control is the zero row (nearly the control mean).
+        ``"one_hot"``: every training group has a column, including the control, as in the paper; the prediction for unseen
+        perturbations is almost the unweighted mean. ``"reference"``: the control is the zero row; the prediction for
+        unseen perturbations is almost the control mean.
     weights
-        ``"cells"``: as in a fit on cells. ``"perturbations"``: each perturbation counts once.
+        ``"cells"``: each cell has the same weight. ``"perturbations"``: each perturbation has the same weight.
     %(cells)s
     %(key_added)s
     %(copy)s

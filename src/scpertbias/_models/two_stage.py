@@ -23,7 +23,7 @@ def check(*, n_components: int, axis: str, alpha: float, gamma: float, laplacian
         msg = f"`n_components` is {n_components}; it must be at least 1."
         raise ValueError(msg)
     if np.ndim(gamma) or not gamma >= 0 or not alpha >= 0:
-        msg = f"`alpha` is {alpha} and `gamma` {gamma}; each must be one number, 0 or more."
+        msg = f"`alpha` is {alpha} and `gamma` is {gamma}; each must be one number, 0 or more."
         raise ValueError(msg)
 
 
@@ -50,7 +50,7 @@ def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma
 
 @model(
     "two_stage",
-    unseen={"genes": "one constant", "perturbations": "its neighbors in the net"},
+    unseen={"genes": "one constant", "perturbations": "from its neighbors in the net"},
     needs=("net",),
     attribution="|(UV + W)[:, p]|",
     citation="Kavirayuni & Venturelli 2025",
@@ -86,12 +86,12 @@ def fit_two_stage(
     %(adata)s
     net
         Gene network: a table with ``source``, ``target`` and optional ``weight``. By default
-        :func:`scpertbias.pp.coexpression_net` of the control cells (required for profiles).
+        the result of :func:`scpertbias.pp.coexpression_net` on the control cells. For profiles, ``net`` is required.
     n_components
         Rank of the first stage (at most the number of training perturbations).
     axis
-        Smoothing over ``"genes"`` (output genes, as in the paper), ``"perturbations"`` (perturbed genes; distinguishes
-        unseen perturbations), or ``"both"``.
+        Smoothing over ``"genes"`` (the output genes, as in the paper), ``"perturbations"`` (the perturbed genes), or
+        ``"both"``. With ``"genes"``, all unseen perturbations get the same prediction.
     alpha
         Ridge penalty.
     gamma

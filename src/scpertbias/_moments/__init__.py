@@ -1,4 +1,4 @@
-"""Cells or profiles to moments: where every fit and every question starts."""
+"""Moments of cells or profiles, the input of all fits and statistics."""
 
 from .moments_of import control_mean, of
 from .screen import Screen

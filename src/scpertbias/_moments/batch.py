@@ -1,4 +1,4 @@
-"""What is known of some cells before their values are read, and how a batch of them is read."""
+"""Batches of cells: known properties before reading, and reading of their values."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .._core.sums import row_sums
 from .._scale import Scale
 
 TOTAL = 0.5
-"""Sizes that are smaller than the counts of the cells by more than this are not totals."""
+"""Sizes below this share of the counts of the cells are not totals."""
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """Raw counts enter as ``log1p(target_sum * count / size)``; ``size`` None: each cell's total."""
+    """Raw counts are transformed to ``log1p(target_sum * count / size)``; without ``size``, it is the total of each cell."""
 
     target_sum: float
     size: FloatArray | None
@@ -30,16 +30,16 @@ class Normalization:
         totals = row_sums(x)
         size = totals if self.size is None else self.size
         if n := int(((size < 0) | ((size == 0) & (totals > 0))).sum()):
-            msg = f"`size_factors`: {self.named} is not positive in {n} cells with counts."
+            msg = f"`size_factors`: {self.named} is not positive in {n} cells with counts. Remove these cells, or pass another column."
             raise ValueError(msg)
         _check_totals(size, totals, self.target_sum, self.named)
         return np.divide(self.target_sum, size, out=np.zeros_like(size), where=size > 0), size
 
 
 def _check_totals(size: FloatArray, totals: FloatArray, target_sum: float, named: str) -> None:
-    """Refuse sizes that are not totals if counts are scaled to one: they would become all but binary.
+    """Raise an error for sizes that are not totals if counts are scaled to a total: the values would be almost binary.
 
-    Those of scran have a mean of 1, and are for a ``target_sum`` of 1; totals of all genes may be far above those here.
+    Size factors of scran have a mean of 1 and need a ``target_sum`` of 1; totals of all genes can be far above the totals here.
     """
     cells = (size > 0) & (totals > 0)
     if target_sum == 1 or not cells.any():
@@ -47,12 +47,11 @@ def _check_totals(size: FloatArray, totals: FloatArray, target_sum: float, named
     typical, total = float(np.median(size[cells])), float(np.median(totals[cells]))
     if typical >= TOTAL * total:
         return
-    factors = " Pass target_sum=1 for factors with a mean of 1, as in scran; or make" if typical < 20 else " Make"
+    factors = " Pass target_sum=1 for factors with a mean of 1, as in scran; or convert" if typical < 20 else " Convert"
     msg = (
         f"`size_factors`: {named} (median {typical:.3g}) is far below the counts of the cells (median {total:.4g}), "
-        f"so it is not a total, and counts would be scaled up to {target_sum * total / typical:.2g}.{factors} them "
-        f"totals by "
-        f"multiplying with {total / typical:.4g}."
+        f"so it is not a total, and cells would be scaled to {target_sum * total / typical:.2g} counts.{factors} them to "
+        f"totals: multiply by {total / typical:.4g}."
     )
     raise ValueError(msg)
 

@@ -1,4 +1,4 @@
-"""Cells to a screen: which cells count, in which row and half, on which scale, and one pass over them."""
+"""Moments of a screen from cells: selection, rows and halves, scale, and one pass over the cells."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read(
     genes: BoolArray | None = None,
     tested: bool = False,
 ) -> Screen:
-    """Take the moments of the cells, of all or some genes, in one pass."""
+    """Compute the moments of the cells, for all or some genes, in one pass."""
     x, check = values.values_of(adata, layer, normalize)
     adata, x, genes, others = values.only_genes(adata, x, genes)
     if 0 in x.shape:
@@ -100,7 +100,7 @@ def read(
 
 
 def _checked_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.NDArray[np.str_], str | None]:
-    """Return labels and symbols as ``read_labels`` does; say what was understood, and what is missing."""
+    """Return labels and symbols like ``read_labels``, and log the interpretation and missing symbols."""
     labels, symbols, symbols_key = read_labels(adata, data)
     check_labels(adata, labels, data["groupby"])
     if text := _genes.ids_without_symbols(adata.var_names, symbols, symbols_key):
@@ -109,7 +109,7 @@ def _checked_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, np
 
 
 def _data_record(data: dict[str, Any], labels: Labels, symbols_key: str | None) -> dict[str, Any]:
-    """Return what was asked as it was understood: profiles refuse another value."""
+    """Return the settings as interpreted, to be compared with later arguments."""
     batch_key = data["batch_key"]
     return {
         **data,
@@ -128,7 +128,7 @@ def _columns_record(
     *,
     tested: bool,
 ) -> dict[str, Any]:
-    """Return the columns of ``obs`` that were looked at for balance, how many levels each has, and what it is."""
+    """Return the columns of ``obs`` that were considered for the test of balance, with levels and status."""
     names_of_tested = [column.name for column in columns if tested and column.status == obs_columns.TESTED]
     likely = _warn_batches(adata, data, codes, names_of_tested)
     return {
@@ -141,7 +141,7 @@ def _columns_record(
 
 
 def _left_out_record(left_out: dict[str, int], kinds: dict[str, str], perturbations: list[str]) -> dict[str, Any]:
-    """Return the cells left out by reason, the kind of each, and the perturbations that have none left."""
+    """Return the cells left out by reason, the kind of each reason, and the perturbations without remaining cells."""
     return {
         "left_out_reason": list(left_out),
         "left_out_kind": [kinds[reason] for reason in left_out],
@@ -151,16 +151,16 @@ def _left_out_record(left_out: dict[str, int], kinds: dict[str, str], perturbati
 
 
 def _warn_batches(adata: AnnData, data: Mapping[str, Any], codes: IntArray, tested: Sequence[str]) -> dict[str, str]:
-    """Warn of columns that could be batches, where none was named and their balance is not tested; return them."""
+    """Warn about columns that could be batches, if there is no ``batch_key`` and their balance is not tested; return them."""
     if data["batch_key"] is not None:
         return {}
     likely = likely_batches(adata.obs, codes, data["groupby"])
     likely = {name: kind for name, kind in likely.items() if name not in tested}
     if likely:
         warn(
-            f"{say_likely(likely)} may change the control, but `batch_key` was not given: differences between their "
-            f"levels count as effects of perturbations. Pass batch_key={next(iter(likely))!r}. If effects differ "
-            f"between cell lines, times or doses, analyze each level separately."
+            f"`batch_key` was not given, so differences between the levels of {say_likely(likely)} count as effects of "
+            f"perturbations. Pass batch_key={next(iter(likely))!r}. If effects differ between cell lines, times or "
+            f"doses, analyze each level separately."
         )
     return likely
 
@@ -196,14 +196,14 @@ def _guide_halves(adata: AnnData, guide_key: str | None, codes: IntArray) -> Int
 
 
 def _read_by(data: dict[str, Any], guide_key: str | None) -> set[str]:
-    """Return the columns that say what a cell is, and not where it comes from."""
+    """Return the columns for labels, guides, splits and similar roles, which are not batches."""
     batch_key = data["batch_key"]
     batches = [batch_key] if isinstance(batch_key, str) else list(batch_key or ())
     return {data["groupby"], data["split_key"], *batches} | ({guide_key} if guide_key else set())
 
 
 def _quality(adata: AnnData, normalization: Normalization | None) -> dict[str, FloatArray]:
-    """Return the measures of quality of each cell; raw counts tell the depth only when they are read."""
+    """Return the measures of quality of each cell; the depth of raw counts is known only after reading."""
     size, mt = _validate.depth(adata) if normalization is None else np.ones(adata.n_obs), _validate.mt_percent(adata)
     quality = {} if size is None else {DEPTH: log_depth(size)}
     return quality if mt is None else {**quality, MT_PERCENT: np.where(np.isfinite(mt), mt, np.nan)}

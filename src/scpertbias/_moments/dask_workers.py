@@ -1,4 +1,4 @@
-"""The pass over the cells on a dask cluster: every block to its moments where it lies, and these joined in a tree."""
+"""The pass over the cells on a dask cluster: moments of every block on its worker, joined in a tree."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 CELLS_PER_GROUP = 20
-"""With this number of cells, moments are smaller than the cells."""
+"""With this number of cells, moments need less memory than cells."""
 SLAB = 2**26
-"""Bytes of moments that are joined at a time."""
+"""Bytes of moments that are joined at once."""
 AT_A_TIME = 16
 """Blocks of genes whose moments are on the cluster before they are fetched."""
 ONE = threading.Lock()
-"""The kernels use all cores of a worker, and not every threading layer of numba stands being entered twice."""
+"""Only one task per worker: kernels use all cores, and some threading layers of numba are not reentrant."""
 
 
 @dataclass
 class Partition:
-    """Moments of the groups ``at`` that some cells lie in, sums of their control cells, and what the check saw."""
+    """Moments of the groups ``at`` of some cells, sums of their control cells, and results of the scale check."""
 
     at: IntArray
     sums: GroupSums
@@ -70,7 +70,7 @@ def read(x: Any, cells: CellBatch, sums: GroupSums, control: ControlSums, *, n_b
 
 
 def _read_cells(x: Any, cells: CellBatch, sums: GroupSums, control: ControlSums, n_bytes: float) -> None:
-    """Take the moments of many cells at a time, and join them in a tree, some groups at a time."""
+    """Compute the moments of large parts of the cells, and join them in a tree, for parts of the groups."""
     import dask
     import dask.bag
 
@@ -165,7 +165,7 @@ def _partition_moments(
     n_genes: int,
     slabs: list[slice],
 ) -> list[list[Partition]]:
-    """Take the moments of some cells, and cut them by groups; only groups that they lie in have a row."""
+    """Compute the moments of some cells, divided by groups; only groups with cells have a row."""
     at = np.unique(cells.group[cells.group >= 0])
     group = np.where(cells.group >= 0, np.searchsorted(at, cells.group), -1)
     cells = replace(cells, group=group, check=cells.check.fresh())
@@ -194,7 +194,7 @@ def _stacked(blocks: list[Any]) -> Any:
 
 
 def _join(partitions: Iterable[Partition]) -> Partition:
-    """Join the moments of other cells; the partitions stay as they are, as another task may need them again."""
+    """Join the moments of other cells; the partitions are not changed, because another task may need them."""
     partitions = list(partitions)
     if len(partitions) == 1:
         return partitions[0]

@@ -1,4 +1,4 @@
-"""Moments of cells or of profiles: fits and questions need not know which they got."""
+"""Moments of cells or profiles, with the same interface for both."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def of(
     genes: BoolArray | None = None,
     tested: bool = False,
 ) -> Screen:
-    """Read the moments that profiles carry, or take them from the cells in one pass.
+    """Return the moments of profiles, or compute them from cells in one pass.
 
     With ``chunk_memory`` (gigabytes) cells need not be in memory; ``genes`` keeps some of them. ``tested`` says that the caller
     tests balance over columns of ``obs``, so that nobody is warned of those that look like batches.

@@ -1,4 +1,4 @@
-"""Columns of ``obs`` whose levels perturbations may be out of balance over, found by what they hold."""
+"""Selection of columns of ``obs`` for the test of balance, by their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIN_CONTROLS = 10
 UNTESTED = 0.2
 CELLS_PER_LEVEL = 20
 MOST_NUMBERS = 50
-"""Whole numbers with more levels are measurements, unless the name of their column is that of a batch."""
+"""Columns of whole numbers with more levels are measurements, unless their name is that of a batch."""
 NEARLY_ALL = 0.99
 BATCHES = (BATCH, CONTEXT)
 TESTED, LABELS, INSEPARABLE = "tested", "labels", "inseparable"
@@ -23,7 +23,7 @@ TESTED, LABELS, INSEPARABLE = "tested", "labels", "inseparable"
 
 @dataclass(frozen=True)
 class ObsColumn:
-    """A column that was looked at.
+    """A column that was considered for the test.
 
     ``status`` is ``TESTED`` where enough levels have enough control cells, ``LABELS`` where the labels determine the
     column or it determines them, ``INSEPARABLE`` where the control lies in one level of a batch and many perturbed cells in
@@ -37,7 +37,7 @@ class ObsColumn:
 
 
 def examine(obs: pd.DataFrame, label: IntArray, batch: IntArray, *, leave_out: Collection[str]) -> list[ObsColumn]:
-    """Look at all columns of ``obs`` but some.
+    """Examine all columns of ``obs`` except some.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def _examined(name: str, code: IntArray, label: IntArray, batch: IntArray) -> Ob
     level, several = _with_controls(levels, label == 0, batch)
     if several:
         return ObsColumn(name, n_levels, TESTED, level)
-    # Only its name tells a batch from what perturbations do, and a batch need not be separable within batches.
+    # Batches and effects of perturbations differ only by the name of the column; batches can be inseparable.
     untested = (level[label > 0] < 0).mean() if (label > 0).any() else 0.0
     if role(name) in BATCHES and untested > UNTESTED:
         return ObsColumn(name, n_levels, INSEPARABLE, level)
@@ -115,7 +115,7 @@ def _determined(table: np.ndarray) -> bool:
 
 
 def _with_controls(levels: IntArray, control: BoolArray, batch: IntArray) -> tuple[IntArray, bool]:
-    """Number the levels of each batch with enough control cells, and say whether a batch has several of them."""
+    """Number the levels of each batch with enough control cells; also return whether a batch has several of them."""
     n_levels, n_batches = int(levels.max()) + 1, int(batch.max()) + 1
     joint = np.where(levels >= 0, batch * n_levels + levels, -1)
     enough = np.bincount(joint[(levels >= 0) & control], minlength=n_levels * n_batches) >= MIN_CONTROLS

@@ -1,4 +1,4 @@
-"""What profiles hold of columns of ``obs``: covariates, levels that may be out of balance, depth and MT %."""
+"""Columns of ``obs`` in profiles: covariates, levels for the test of balance, depth and MT %."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def slots(moments: Moments, prefix: str) -> dict[str, FloatArray]:
 
 
 def record(moments: Moments) -> dict[str, Any]:
-    """Return what has neither a row per profile nor one per gene."""
+    """Return the entries with neither one row per profile nor one row per gene."""
     record: dict[str, Any] = {}
     if (quality := moments.quality) is not None:
         record |= {
@@ -56,7 +56,7 @@ def record(moments: Moments) -> dict[str, Any]:
 
 
 def levels(adata: AnnData, record: Mapping[str, Any]) -> Levels | None:
-    """Return the cells by level of columns of ``obs`` that profiles hold, or None."""
+    """Return the numbers of cells per level of columns of ``obs`` from profiles, or None."""
     counts, mean, var = (_store.profile_slot(adata, slot) for slot in _LEVELS)
     if counts is None or mean is None or var is None:
         return None
@@ -89,7 +89,7 @@ def quality(adata: AnnData, record: Mapping[str, Any], prefix: str) -> Quality |
 
 
 def covariates(adata: AnnData, record: Mapping[str, Any]) -> Covariates | None:
-    """Return the moments of the covariates that profiles hold, or None."""
+    """Return the moments of the covariates in profiles, or None."""
     mean = _store.profile_slot(adata, "obsm/covariates")
     if mean is None:
         return None

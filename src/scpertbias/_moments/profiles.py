@@ -1,4 +1,4 @@
-"""Profiles: an AnnData whose rows stand for many cells, and the moments that they carry."""
+"""Profiles: an AnnData with the moments of a screen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DEFAULTS = {
 
 
 def write(screen: Screen, var: pd.DataFrame) -> AnnData:
-    """Make an AnnData of profiles that carries the moments of a screen."""
+    """Return an AnnData of profiles with the moments of a screen."""
     obs = _obs(screen)
     profiles = AnnData(X=screen.moments.mean, obs=obs, var=var.copy())
     counts = dict(zip(_N_HALVES, screen.moments.counts, strict=True))
@@ -75,13 +75,13 @@ def _obs(screen: Screen) -> pd.DataFrame:
 
 
 def _measured(targets: Sequence[tuple[str, ...]], symbols: npt.NDArray[np.str_]) -> list[bool]:
-    """Say of each row whether it has targets, and all of them are among the genes."""
+    """Return for each row whether it has targets, and all of them are measured."""
     measured = set(symbols.tolist())
     return [bool(t) and measured.issuperset(t) for t in targets]
 
 
 def target_measured(profiles: AnnData) -> tuple[str, list[bool]]:
-    """Return the column of ``obs`` that says which rows' targets are measured, as it is for the genes that there are."""
+    """Return the column ``target_measured`` of ``obs`` for the present genes."""
     record = _store.profiles_record(profiles) or {}
     _, targets, perturbation = _names(profiles, record)
     symbols, _ = _validate.gene_symbols(profiles, record.get("gene_symbols"))
@@ -113,7 +113,7 @@ def _slots(moments: Moments, prefix: str) -> dict[str, FloatArray]:
 
 
 def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Screen:
-    """Return the moments that profiles carry."""
+    """Return the moments in profiles."""
     record = _store.profiles_record(adata) or {}
     _agree(record, data)
     names, targets, perturbation = _names(adata, record)
@@ -148,7 +148,7 @@ def _read_moments(adata: AnnData, record: Mapping[str, Any], layer: str | None, 
     slots += [f"varm/{prefix}{name}" for name in (_keys.CONTROL_BLOCKS, *_keys.CONTROL_HALVES, _keys.CONTROL_VAR)]
     arrays = [array for slot in (*slots, *_N_HALVES) if (array := _store.profile_slot(adata, slot)) is not None]
     if len(arrays) < len(slots) + len(_N_HALVES):
-        msg = "These profiles lack their halves, variances, control or counts; make them again with spb.pp.profiles."
+        msg = "These profiles are incomplete (halves, variances, control or counts are missing). Compute them again with spb.pp.profiles."
         raise ValueError(msg)
     half_1, half_2, var, blocks, control_1, control_2, control_var, n_half_1, n_half_2 = arrays
     guides = [_store.profile_slot(adata, f"layers/{prefix}{name}") for name in _keys.GUIDE_HALVES]
@@ -176,7 +176,7 @@ def _split(
 ) -> tuple[str, npt.NDArray[np.str_]]:
     """Return the column of the splits, and the split of each row ("": none); the control is train."""
     if split_key not in adata.obs and split_key not in {"split", record.get("split_key")}:
-        msg = f"`split_key`: these profiles have no obs[{split_key!r}]; call spb.pp.split, or pass split_key='split'."
+        msg = f"`split_key`: obs of these profiles has no column {split_key!r}; call spb.pp.split, or pass split_key='split'."
         raise KeyError(msg)
     key = split_key if split_key in adata.obs else "split"
     return key, np.array([*_keys.SPLITS, ""])[np.where(perturbation == 0, 0, _validate.split_codes(adata, key))]
@@ -186,13 +186,12 @@ def _names(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[str, ...], 
     labels = adata.obs["perturbation"].astype(str).to_numpy(str)
     reference = str(record["reference_name"])
     if reference not in labels:
-        msg = f"The control {reference!r} is no longer among these profiles; keep its row."
+        msg = f"The control {reference!r} is missing in these profiles. Keep its row when you select perturbations."
         raise ValueError(msg)
     if (n := int((labels == reference).sum())) > 1:
         msg = (
-            f"These profiles contain the control {reference!r} {n} times, as after ad.concat. Concatenate the cells "
-            f"and "
-            "call spb.pp.profiles on them."
+            f"These profiles contain the control {reference!r} {n} times, as after ad.concat of profiles. Concatenate the "
+            "cells instead, and call spb.pp.profiles on them."
         )
         raise ValueError(msg)
     names = (reference, *sorted(set(labels.tolist()) - {reference}))
@@ -204,7 +203,7 @@ def _names(adata: AnnData, record: Mapping[str, Any]) -> tuple[tuple[str, ...], 
 
 
 def _prefix(adata: AnnData, record: Mapping[str, Any], layer: str | None) -> str:
-    """Prefix of the slots that belong to ``layer``: none for the values that the profiles were made of."""
+    """Prefix of the slots of ``layer``; empty for the values from which the profiles were computed."""
     if layer is None or layer == record.get("layer"):
         return ""
     if _store.layer_record(adata, layer) is None:
@@ -216,7 +215,7 @@ def _prefix(adata: AnnData, record: Mapping[str, Any], layer: str | None) -> str
 
 
 def _agree(record: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Profiles remember how they were made: another value is an error."""
+    """Raise an error if an argument differs from the setting with which the profiles were made."""
     for name, default in _DEFAULTS.items():
         value = data[name]
         if value is None or value == default:

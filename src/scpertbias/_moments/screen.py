@@ -1,4 +1,4 @@
-"""Moments with the words that go with them."""
+"""Moments with their names and settings."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ class Screen:
 
     @cached_property
     def noise_shape(self) -> NoiseShape:
-        """How the sampling noise is spread over genes; all splits of a perturbation are taken together."""
+        """Distribution of sampling noise over genes; all splits of a perturbation are combined."""
         merged = self.merged
         return noise_shape(merged.moments, counted_rows(merged.moments, merged.used))
 
     @cached_property
     def detection(self) -> Detection:
-        """Detection for each perturbation, in the order of ``names``; all its splits are taken together."""
+        """Detection for each perturbation, in the order of ``names``; its splits are combined."""
         if "detection" not in self.facts:
             self.facts["detection"] = self._detect()
         detection: Detection = self.facts["detection"]

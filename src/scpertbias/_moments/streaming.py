@@ -22,9 +22,9 @@ from . import dask_workers
 from .batch import CellBatch, Normalization
 
 BEGINNING = 50e6
-"""Bytes of cells that are looked at first."""
+"""Bytes of cells that are read first, to check their scale."""
 CHUNK_MEMORY = 0.5
-"""Gigabytes of cells that are held at a time where they are not in memory."""
+"""Memory in gigabytes for cells that are read in parts."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def moments(x: Any, accumulator: MomentAccumulator, settings: ReadSettings) -> M
 
 
 def totals(x: Any, chunk_memory: float) -> FloatArray:
-    """Sum each cell's values in a pass of its own."""
+    """Sum the values of each cell, in a separate pass."""
     out = np.zeros(x.shape[0])
     for chunk in progress(x, chunk_memory):
         out[chunk.rows] += row_sums(chunk.x)

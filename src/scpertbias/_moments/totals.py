@@ -1,4 +1,4 @@
-"""What has to be known of all cells before the pass: their totals, what lies in gene sets, the control's mean, a sample."""
+"""Quantities of all cells that are needed before the pass: totals, sums in gene sets, control mean, and a sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cells count: what their labels mean, their split, and what is left out and why."""
+"""Selection of cells by label and split, and the cells left out with reasons."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.ND
 
 
 def check_labels(adata: AnnData, labels: Labels, groupby: str) -> None:
-    """Say what was understood, and refuse cells that stand in several rows, one for each of their guides."""
+    """Log the interpretation of labels, and raise an error for cells that occur in several rows, one per guide."""
     announce(labels, groupby)
     if adata.obs_names.is_unique:
         return
@@ -55,8 +55,8 @@ def check_labels(adata: AnnData, labels: Labels, groupby: str) -> None:
     several = int((pairs["cell"].value_counts() > 1).sum())
     if several > REPEATED * n:
         msg = (
-            f"{several} of {n} cells occur under several labels of obs[{groupby!r}], possibly one row per guide (high "
-            f"multiplicity of infection). Keep the cells with one guide: "
+            f"{several} of {n} cells occur in several rows with different labels in obs[{groupby!r}], possibly one row per guide "
+            f"(high multiplicity of infection). Keep only the cells with one guide: "
             "adata = adata[~adata.obs_names.duplicated(keep=False)].copy()."
         )
         raise ValueError(msg)
@@ -65,7 +65,7 @@ def check_labels(adata: AnnData, labels: Labels, groupby: str) -> None:
 def splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:
     """Return the split of each cell; control cells are train; without the column all are."""
     if split_key not in adata.obs.columns:
-        info(f"there is no obs[{split_key!r}]: all perturbations are used for training")
+        info(f"obs has no column {split_key!r}, so all perturbations are used for training")
         return np.zeros(adata.n_obs, dtype=np.int64)
     return np.where(labels.codes == 0, 0, _validate.split_codes(adata, split_key))
 
@@ -73,7 +73,7 @@ def splits(adata: AnnData, split_key: str, labels: Labels) -> IntArray:
 def leave_out(
     labels: Labels, batch: IntArray, batch_names: Sequence[str], split: IntArray
 ) -> tuple[IntArray, dict[str, int], dict[str, str]]:
-    """Return codes with −1 for every cell that cannot count, and by reason how many were left out, and its kind."""
+    """Return codes with −1 for cells that are left out, and their number and kind by reason."""
     codes, left_out = labels.codes.copy(), dict(labels.dropped)
     kinds = {reason: _keys.MISSING if reason in (NO_LABEL, SEVERAL) else _keys.LABEL for reason in left_out}
 
@@ -91,7 +91,9 @@ def leave_out(
             drop(batch == i, f"batch {batch_names[i]!r} with {controls[i]} control cells", _keys.SMALL_BATCH)
     if small := [reason for reason, kind in kinds.items() if kind == _keys.SMALL_BATCH]:
         cells = sum(left_out[reason] for reason in small)
-        warn(f"{cells} cells are left out: under {MIN_CONTROLS} control cells in {', '.join(small[:5])}.")
+        warn(
+            f"{cells} cells are left out, because their batch has fewer than {MIN_CONTROLS} control cells: {', '.join(small[:5])}."
+        )
     n_control = int((codes == 0).sum())
     if n_control < _validate.MIN_CONTROL_CELLS:
         msg = (
@@ -106,7 +108,7 @@ def leave_out(
 def usable(
     row: IntArray, perturbation: IntArray, min_cells: int, left_out: Mapping[str, int], kinds: Mapping[str, str]
 ) -> tuple[BoolArray, npt.NDArray[np.str_]]:
-    """Return which rows enter fits and scores, and why the others do not."""
+    """Return the rows that are used in fits and scores, and the reasons for the others."""
     n = np.bincount(perturbation, weights=np.bincount(row[row >= 0], minlength=len(perturbation)))[perturbation]
     used = (n >= min_cells) | (perturbation == 0)
     if not used[perturbation > 0].any():
@@ -115,15 +117,15 @@ def usable(
         if most == 0 and small:
             msg = (
                 f"No batch contains both control and perturbed cells ({some(small)}), so cells cannot be compared "
-                f"with controls of their own batch. Pass another column, or omit batch_key; differences between "
-                f"batches then count as effects."
+                f"with controls of their own batch. Pass another column, or omit batch_key; then differences between "
+                f"batches count as effects."
             )
         else:
-            msg = f"No perturbation has min_cells={min_cells} cells (the largest has {most}); lower min_cells."
+            msg = f"No perturbation has the minimum number of cells, min_cells={min_cells} (the largest has {most}); lower min_cells."
             if 0 < most < FEW_REPLICATES:
                 msg += (
-                    " If the rows are bulk replicates or sums over cells: single cells are needed, because noise and "
-                    "ceilings are estimated from the variance over cells within a perturbation."
+                    " Rows that are bulk replicates or sums over cells are not sufficient, because noise and ceilings "
+                    "are estimated from the variance between single cells."
                 )
         raise ValueError(msg)
     few = [f"{int(k)} cells, fewer than min_cells={min_cells}" for k in n]

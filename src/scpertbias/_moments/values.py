@@ -1,4 +1,4 @@
-"""The values of cells before the pass: which columns are genes, their scale, what counts are divided by."""
+"""The values of cells before the pass: columns that are genes, scale, and size factors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def values_of(adata: AnnData, layer: str | None, normalize: bool) -> tuple[Any, 
 
 
 def only_genes(adata: AnnData, x: Any, genes: BoolArray | None) -> tuple[AnnData, Any, BoolArray, dict[str, int]]:
-    """Return tables, values and the genes asked for without columns that are not genes, and how many those are."""
+    """Return tables, values and requested genes without columns that are not genes, and the number of these columns."""
     features, others = _genes.are_genes(adata)
     genes = np.ones(adata.n_vars, dtype=bool) if genes is None else genes
     if not others:
@@ -42,7 +42,7 @@ def normalization(adata: AnnData, normalize: bool, size_factors: str | None, tar
     """Return how raw counts are normalized, or None where values are log-normalized already."""
     if not normalize:
         if size_factors is not None:
-            msg = "`size_factors` was given without normalize=True; log-normalized values do not need it."
+            msg = "`size_factors` is for raw counts, but normalize=True was not passed. Pass normalize=True, or omit size_factors."
             raise ValueError(msg)
         return None
     if target_sum <= 0:
@@ -55,7 +55,7 @@ def normalization(adata: AnnData, normalize: bool, size_factors: str | None, tar
 
 
 def other_total(adata: AnnData, mean_size: float, normalize: bool, size_factors: str | None) -> dict[str, Any]:
-    """Return the column of ``obs`` that is named like a total and is far from those that the counts here have."""
+    """Return the column of ``obs`` with the name of a total, if it differs much from the totals of these counts."""
     if not normalize or not np.isfinite(mean_size):
         return {}
     if size_factors not in (None, _keys.OWN_TOTAL):

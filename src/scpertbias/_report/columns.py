@@ -15,7 +15,7 @@ SCORE_NAMES = {
     "l2": "L2 error",
     "l2_ratio": "relative L2 error",
     "l2_skill": "skill (by squared error)",
-    "mse_de20": "squared error, 20 strongest genes",
+    "mse_de20": "squared error of the 20 strongest genes",
     "pearson_delta": "correlation of effects",
     "pearson_delta_unshared": "correlation of effects, without shared noise",
     "pearson_delta_perturbed": "correlation beyond the mean",
@@ -45,8 +45,8 @@ BALANCE = _of("balance", "column", "status", "share", "p", "untested", "n_levels
 SUMMARY = tuple(
     replace(
         column,
-        label="against the baseline",
-        tip="paired difference, positive is better; the baseline is the mean, for combinations the additive prediction",
+        label="better than baseline by",
+        tip="paired difference to the mean baseline (for combinations, to the additive prediction); positive is better",
     )
     if column.name == "difference_to_mean"
     else column
@@ -58,7 +58,10 @@ SPECIFIC_SKILL = (
     *_of("specificity", "model", "n", "category"),
     *(
         replace(
-            c, label="specific skill (95% CI)", form="interval", tip="0: what all perturbations share; 1: the truth"
+            c,
+            label="specific skill (95% CI)",
+            form="interval",
+            tip="0: only what all perturbations have in common; 1: noise ceiling",
         )
         for c in _of("specificity", "score")
     ),

@@ -47,13 +47,13 @@ def _forest(audits: Sequence[ComparedAudit], colors: dict[str, str]) -> list[Cha
         tip("estimate", "estimate", interval=("ci_low", "ci_high")),
         tip("size"),
     ]
-    reading = "Shares are those of the response. Each row is one audit; lines are 95% intervals."
+    reading = "A share is a share of the response of the screen. Each row is one audit, and lines are 95% intervals."
     return [
         Chart(
             "forest",
             "forest",
             "rows",
-            "Shares of the response, and skills of models",
+            "Shares of the response and skills of models",
             reading,
             CODE,
             rows,
@@ -104,7 +104,7 @@ def _map(audits: Sequence[ComparedAudit], colors: dict[str, str]) -> list[Chart]
         tip("specific_skill", "specific skill", interval=("specific_ci_low", "specific_ci_high")),
         tip("n", "n", form="count"),
     ]
-    reading = "Models that predict the same for all perturbations have no specific skill and are not drawn."
+    reading = "Each dot is a model of one audit, and lines are 95% intervals. Constant predictions are not drawn."
     return [
         Chart(
             "map",
@@ -157,13 +157,16 @@ def _pairs(audits: Sequence[ComparedAudit]) -> list[Chart]:
         tip("difference", "difference", interval=("ci_low", "ci_high")),
         tip("size"),
     ]
-    reading = "Differences on the held-out perturbations that both models predict. Left of 0, a model has a lower error than the reference."
+    reading = (
+        "Only held-out perturbations that both models predict are compared. A model to the left of 0 has a lower relative error "
+        "than the reference."
+    )
     return [
         Chart(
             "pairs",
             "models",
             "rows",
-            "Models of one screen, compared in pairs",
+            "Paired comparison of models of the same screen",
             reading,
             CODE,
             rows,

@@ -171,7 +171,11 @@ def _verdict(audit: ComparedAudit, name: str) -> dict[str, str]:
             words = tile({**verdict, "facts": _numbers(verdict["facts"])})
             tone = TONES[name].get(verdict["verdict"], "unknown")
             return {"audit": audit.name, "word": words.word, "text": words.text, "action": words.action, "tone": tone}
-    why = "No model was audited." if not audit.contents["scorecard"] else "This audit does not answer it."
+    why = (
+        "This audit contains no model."
+        if not audit.contents["scorecard"]
+        else "This audit does not answer this question."
+    )
     return {"audit": audit.name, "word": "Not compared", "text": why, "action": "", "tone": "unknown"}
 
 

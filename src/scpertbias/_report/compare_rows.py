@@ -77,14 +77,14 @@ def overview(audits: Sequence[ComparedAudit]) -> list[tuple[str, list[str]]]:
         ("genes", [count(audit.provenance["genes"].get("full")) for audit in audits]),
         ("perturbations", [count(len(audit.tables["perturbations"])) for audit in audits]),
         *(
-            (f"… {kind}", [str(n.get(kind, 0)) for n in kinds])
+            (f"perturbations: {kind}", [str(n.get(kind, 0)) for n in kinds])
             for kind in TABLES["perturbations"].pick("kind")[0].values
             if any(n.get(kind, 0) for n in kinds)
         ),
         ("models", [", ".join(audit.card["model"]) if len(audit.card) else "none" for audit in audits]),
         ("batches", of("batch_key")),
         ("folds", of("n_folds")),
-        ("made", [_text(audit.provenance.get("created")) for audit in audits]),
+        ("created", [_text(audit.provenance.get("created")) for audit in audits]),
         ("version", [_text(audit.provenance["versions"].get("scpertbias")) for audit in audits]),
         ("command", [_text(audit.provenance.get("command")) for audit in audits]),
     ]
@@ -117,8 +117,8 @@ def forest(audits: Sequence[ComparedAudit]) -> tuple[pd.DataFrame, list[str]]:
             if axis != SYSTEMATIC and row["n_genes"] < MIN_SET:
                 unmeasured.setdefault(audit.name, []).append(f"{what} ({int(row['n_genes'])})")
             elif not known(row["share"], row["ci_low"], row["ci_high"]):
-                why = row["note"] if isinstance(row["note"], str) and row["note"] else "no interval"
-                left_out.append(f"{audit.name}, {what}: {why}.")
+                why = row["note"] if isinstance(row["note"], str) and row["note"] else "no interval could be computed"
+                left_out.append(f"The share of {audit.name} on {what} is not compared. Reason: {why}.")
             else:
                 own.append(_share(audit, axis, row))
         same = len(own) > 1 and np.ptp([row["estimate"] for row in own]) < SAME_SHARE
@@ -126,7 +126,8 @@ def forest(audits: Sequence[ComparedAudit]) -> tuple[pd.DataFrame, list[str]]:
             own = [{**own[0], "audit": ALL}]
         rows += own if len(own) > 1 or same or axis == SYSTEMATIC else []
     left_out += [
-        f"{name}: sets of which fewer than {MIN_SET} genes are measured, {listed(sets)}."
+        f"Shares of {name} on these gene sets are not compared, because fewer than {MIN_SET} of their genes are measured (number "
+        f"in parentheses): {listed(sets)}."
         for name, sets in unmeasured.items()
     ]
     left_out += [text for audit in audits for text in _models_left_out(audit)]
@@ -205,61 +206,70 @@ def _models_left_out(audit: ComparedAudit) -> list[str]:
     """Return why models of an audit are not compared."""
     card = audit.card
     if card.empty:
-        return [f"{audit.name}: no model was audited."]
+        return [f"Skills of {audit.name} are not compared, because this audit contains no model."]
     rest = card[~card["model"].isin(assessed(audit)["model"])]
     reasons: dict[str, list[str]] = {}
     for row in rest.to_dict("records"):
-        why = "constant prediction" if row["constant"] else row["note"] or row["verdict"]
+        unlinked = row["kind"] == Standing.UNLINKED
+        why = "constant prediction" if row["constant"] and not unlinked else row["note"] or row["verdict"]
         reasons.setdefault(str(why), []).append(row["model"])
-    return [f"{audit.name}, skill of {listed(models)}: {why}." for why, models in reasons.items()]
+    return [
+        f"In {audit.name}, skills of {listed(models)} are not compared. Reason: {why}."
+        for why, models in reasons.items()
+    ]
 
 
 def notes(audits: Sequence[ComparedAudit]) -> dict[str, list[str]]:
     """Return what is compared, and what is not and why."""
     compared = [
-        "Shares of the response and skills are without noise and have one scale: for a skill, 0 is the mean baseline of the "
-        "same screen, 1 its noise ceiling.",
+        "Shares of the response and skills are corrected for noise, and have the same scale in all screens. A skill of 0 is the "
+        "mean baseline of the same screen, and 1 is its noise ceiling.",
     ]
     left_out = [
-        "Errors and sizes of effects: they depend on the genes, cells and normalization of a screen, so only shares and skills "
-        "are compared between screens."
+        "Errors and sizes of effects are not compared, because they depend on the genes, the cells and the normalization of a "
+        "screen."
     ]
     for a, b in combinations(audits, 2):
         if same_screen(a, b):
-            compared.append(f"{a.name} and {b.name} are of the same screen.{_paired_note(a, b)}")
+            compared.append(f"{a.name} and {b.name} are audits of the same screen.{_paired_note(a, b)}")
         else:
             names = [set(audit.tables["perturbations"]["perturbation"]) for audit in (a, b)]
             common = len(names[0] & names[1])
             left_out.append(
-                f"{a.name} and {b.name} are of different cells ({common} perturbations in common), so models are not "
-                "compared in pairs. Skills differ with the screen, not only with the model."
+                f"Models of {a.name} and {b.name} are not compared in pairs, because these audits contain different cells ({common} perturbations in "
+                "common). Skills depend on the screen, and not only on the model."
             )
     versions = {audit.provenance["versions"].get("scpertbias") for audit in audits}
     if len(versions) > 1:
         left_out.append(
-            f"Versions of scpertbias differ ({listed(sorted(map(str, versions)))}): audit again with one of them."
+            f"The audits were made with different versions of scpertbias ({listed(sorted(map(str, versions)))}). Repeat all audits "
+            "with the same version."
         )
     return {"compared": compared, "left_out": left_out + forest(audits)[1]}
 
 
 def _paired_note(a: ComparedAudit, b: ComparedAudit) -> str:
     why = unpaired(a, b)
-    return f" Their models are not compared in pairs: {why}." if why else " Their models are compared in pairs."
+    return (
+        f" However, pairs of their models are not compared, because {why}."
+        if why
+        else " Pairs of their models are also compared."
+    )
 
 
 def unpaired(a: ComparedAudit, b: ComparedAudit) -> str:
     """Return why the models of two audits of one screen cannot be compared in pairs; empty if they can."""
     tables = [audit.tables["drawn"] for audit in (a, b)]
     if any(table.empty for table in tables):
-        return "one of them has no scores"
+        return "one of the audits has no scores"
     columns = ["perturbation", "l2_baseline"]
     both = tables[0][columns].merge(tables[1][columns], on="perturbation", suffixes=("_a", "_b")).dropna()
     if both.empty:
-        return "no perturbation is held out in both"
+        return "no perturbation is held out in both audits"
     # Models from elsewhere have a baseline of their own: it is enough that one is the same.
     apart = (both["l2_baseline_a"] / both["l2_baseline_b"] - 1).abs().groupby(both["perturbation"]).min()
     if apart.max() > SAME_BASELINE:
-        return "their mean baselines differ, as folds, genes or normalization do"
+        return "their mean baselines differ (different folds, genes or normalization)"
     return ""
 
 

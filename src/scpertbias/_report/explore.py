@@ -19,17 +19,32 @@ from .wording.terms import LEADING, axis_name
 N_GENES = 20
 FACTS = (
     ("n_cells", "cells", "count", ""),
-    ("reproducibility", "reproducibility", "", "Expected cosine of its effect with that of a repeat of the experiment"),
-    ("null", "reproducibility without an effect", "", "95% of perturbations without any effect stay below this"),
-    ("q", "q of any effect", "p", "Benjamini–Hochberg over perturbations; at most 0.05: detected"),
+    (
+        "reproducibility",
+        "reproducibility",
+        "",
+        "Expected cosine between the effect and the same effect in a repeated experiment",
+    ),
+    ("null", "reproducibility without an effect", "", "95% of perturbations without any effect are below this value"),
+    (
+        "q",
+        "q of any effect",
+        "p",
+        "p of any effect, adjusted over perturbations (Benjamini–Hochberg); at most 0.05: detected",
+    ),
     ("effect", "length of the effect", "", "Root of the squared effect, corrected for noise"),
-    ("response_share", "share of the response", "percent", "Of the squared effects of the whole screen"),
+    ("response_share", "share of the response", "percent", "Share of the squared effects of the whole screen"),
     ("target_gene", "target gene", "", ""),
-    ("target_log_change", "its log change", "", "Difference of its mean log-normalized value from the control"),
-    ("knockdown", "its knock-down", "percent", "Reduction of its expression, from the mean log-normalized values"),
-    ("target_z", "its z", "", "Log change divided by its standard error"),
+    (
+        "target_log_change",
+        "target change",
+        "",
+        "Mean log-normalized value of the target gene minus that of the control",
+    ),
+    ("knockdown", "knock-down of the target", "percent", "Reduction of the expression of the target gene"),
+    ("target_z", "target z", "", "Target change divided by its standard error"),
 )
-STATUS = {UNKNOWN: "effect too weak", MORE_CONTROLS: "needs more controls"}
+STATUS = {UNKNOWN: "effect too weak", MORE_CONTROLS: "more control cells needed"}
 
 
 def explore(d: Drawing, cells_needed: pd.DataFrame | None = None) -> dict[str, Any] | None:
@@ -81,7 +96,9 @@ def _with_cells_needed(rows: pd.DataFrame, needed: pd.DataFrame | None) -> tuple
         name = f"needed_{target:g}"
         texts = {r["perturbation"]: _cells(r) for r in part.to_dict("records")}
         rows = rows.assign(**{name: rows["perturbation"].map(texts).fillna("")})
-        tip_words = f"Cells for a reproducibility of {target:g} (95% CI), with the control cells as they are"
+        tip_words = (
+            f"Cells needed for a reproducibility of {target:g} (95% CI), with the present number of control cells"
+        )
         facts.append({**tip(name, f"cells for reproducibility {target:g}"), "tip": tip_words})
     return rows, facts
 

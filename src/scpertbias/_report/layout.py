@@ -181,24 +181,24 @@ def _history(table: pd.DataFrame) -> list[Column]:
 
 
 LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFrame]], ...] = (
-    ("findings", columns_of.FINDINGS, "Findings of the check", _findings),
-    ("labels", columns_of.LABELS, "Meaning of the labels (without those that name a measured gene)", _labels),
+    ("findings", columns_of.FINDINGS, "Findings of the input check", _findings),
+    ("labels", columns_of.LABELS, "Meaning of the labels (except labels that are measured genes)", _labels),
     ("perturbations", columns_of.PERTURBATIONS, "All perturbations", _perturbations),
-    ("confounding", columns_of.RESPONSE, "Shares of the response", _response),
-    ("balance", columns_of.BALANCE, "Balance of cells between perturbations and control", _balance),
-    ("summary", columns_of.SUMMARY, "Scores on held-out perturbations, all genes", _summary),
-    ("specific_skill", columns_of.SPECIFIC_SKILL, "Effects beyond what all perturbations share", _specific_skill),
-    ("specificity", columns_of.SPECIFICITY, "Scores on matched and on mismatched perturbations", _specificity),
+    ("confounding", columns_of.RESPONSE, "Share of the response on each gene set and direction", _response),
+    ("balance", columns_of.BALANCE, "Balance of perturbed and control cells in each column", _balance),
+    ("summary", columns_of.SUMMARY, "Scores of models on held-out perturbations, trained on all genes", _summary),
+    ("specific_skill", columns_of.SPECIFIC_SKILL, "Specific skill of each model", _specific_skill),
+    ("specificity", columns_of.SPECIFICITY, "Scores on own and on other perturbations", _specificity),
     (
         "recurrence",
         columns_of.RECURRENCE,
-        "Genes among the strongest five for more perturbations than in the data",
+        "Genes that are among the five strongest for more perturbations than in the data",
         _recurrence,
     ),
     (
         "variance_ratio",
         columns_of.VARIANCE,
-        "Variance between perturbations, predicted and observed",
+        "Spread of predictions between perturbations, compared with the data",
         lambda tables: _of_full(tables["variance_ratio"], level="screen"),
     ),
     (
@@ -213,20 +213,25 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
         "Do models attribute effects to the same genes?",
         lambda tables: _of_full(tables["attribution_agreement"], perturbation=""),
     ),
-    ("retraining", columns_of.REGIMES, "Improvement by retraining in each regime", lambda tables: tables["retraining"]),
+    ("retraining", columns_of.REGIMES, "Gain by retraining in each regime", lambda tables: tables["retraining"]),
     (
         "ranking",
         columns_of.RANKING,
-        "Order of each two models before and after retraining",
+        "Order of every pair of models before and after retraining",
         lambda tables: tables["ranking"],
     ),
     (
         "random_removals",
         columns_of.RANDOM,
-        "Removal of random genes for comparison",
+        "Gain by retraining, compared with gains without random genes",
         lambda tables: tables["random_removals"],
     ),
-    ("coupling", columns_of.COUPLING, "Change of predictions for the kept genes", lambda tables: tables["coupling"]),
+    (
+        "coupling",
+        columns_of.COUPLING,
+        "Change of predictions for the remaining genes",
+        lambda tables: tables["coupling"],
+    ),
 )
 
 
@@ -242,12 +247,12 @@ def views(
         for name, columns, caption, rows in LAID_OUT
     }
     by_name["attribution_check"] = _flag_constants(by_name["attribution_check"], constant)
-    by_name["described"] = lay_out(described, columns_of.DESCRIBED, name="described", caption="The models")
+    by_name["described"] = lay_out(described, columns_of.DESCRIBED, name="described", caption="Models of the audit")
     training = _training(tables)
     by_name["training"] = lay_out(training, _history(training), name="training", caption="Training by epoch")
     if planted is not None:
         by_name["planted"] = lay_out(
-            planted, columns_of.PLANTED, name="planted", caption="Planted and estimated values"
+            planted, columns_of.PLANTED, name="planted", caption="True values of the simulation, and their estimates"
         )
     return by_name
 

@@ -199,6 +199,7 @@ def environment(names: Collection[str]) -> Any:
         count=count,
         readable=_readable,
         sentence=with_full_stop,
+        regime=lambda name: "all genes" if name == "full" else without(name),
         quoted=lambda text: quote(text, safe=""),
         breakable=lambda text: Markup(str(escape(text)).replace("_", "_<wbr>")),
         tied=lambda text: _linked(_tied(text), linked),

@@ -12,10 +12,10 @@ from .._tables import columns
 from .numbers import count, known, number, percent, percent_interval
 
 AXES = {
-    "systematic": "share of the response on the systematic axis",
-    "mt": "share on mitochondrial genes",
-    "ribo": "share on ribosomal genes",
-    "upr_isr": "share on unfolded-protein-response genes",
+    "systematic": "share of the response on the shared axis",
+    "mt": "share of the response on mitochondrial genes",
+    "ribo": "share of the response on ribosomal genes",
+    "upr_isr": "share of the response on unfolded-protein-response genes",
 }
 
 
@@ -34,12 +34,12 @@ def planted_table(
         (
             "perturbations without any effect",
             f"{count(without.sum())} of {count(len(used))}",
-            f"not detected in {count((without & ~detected).sum())}, detected in {count((without & detected).sum())}",
+            f"{count((without & ~detected).sum())} not detected, {count((without & detected).sum())} detected",
         ),
         (
             "perturbations with an effect",
             f"{count((~without).sum())} of {count(len(used))}",
-            f"detected in {count((~without & detected).sum())}, too weak in {count((~without & ~detected).sum())}",
+            f"{count((~without & detected).sum())} detected, {count((~without & ~detected).sum())} not detected",
         ),
         *_knockdown(truth, used, without),
         *_energy(truth, used, names),
@@ -56,9 +56,9 @@ def _knockdown(truth: Mapping[str, Any], used: pd.DataFrame, without: np.ndarray
     falls = [f"{p}↓" in top.split() for p, top in zip(used["perturbation"], used["top_genes"], strict=True)]
     return [
         (
-            "measured targets knocked down",
-            f"{count(own.sum())}, to {percent(left)} of their expression",
-            f"{count((own & np.array(falls)).sum())} have their own gene, falling, among their five strongest",
+            "perturbations that reduce a measured target gene",
+            f"{count(own.sum())}; expression reduced to {percent(left)} of the control",
+            f"in {count((own & np.array(falls)).sum())}, the target gene decreases and is among the five strongest genes",
         )
     ]
 
@@ -69,9 +69,9 @@ def _energy(truth: Mapping[str, Any], used: pd.DataFrame, names: np.ndarray) -> 
     energy = float((np.asarray(truth["expected_delta"], dtype=np.float64)[rows] ** 2).sum())
     return [
         (
-            "squared effects, all perturbations",
+            "sum of the squared effects of all perturbations",
             number(energy),
-            f"{number(float(used['squared_effect'].sum()))}, noise-corrected",
+            f"{number(float(used['squared_effect'].sum()))} (corrected for noise)",
         )
     ]
 

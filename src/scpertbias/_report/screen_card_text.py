@@ -7,8 +7,11 @@ from typing import Any
 
 from .._keys import REGRESSED
 from .numbers import count, known, p_value, percent, percent_interval
+from .wording.terms import axis_name
 
 HALLMARK = "HALLMARK_"
+UNDETECTED = ("not detected", "target gene only", "too few cells")
+"""Categories without a detected effect apart from that on the target gene."""
 SHOWN = 12
 """Names of perturbations that a table lists."""
 
@@ -23,11 +26,11 @@ def as_markdown(card: Mapping[str, Any]) -> str:
             *(f"- **Caution.** {text}" for text in card["cautions"]),
         ],
         "Mitochondrial, ribosomal and other gene sets": _gene_sets(card),
-        "What each regime removes": _regimes(card),
+        "Genes that each feature regime removes": _regimes(card),
         "Perturbations": _table(
-            ("kind", "perturbations"), [(kind, count(n)) for kind, n in card["perturbations"].items()]
+            ("category", "perturbations"), [(kind, count(n)) for kind, n in card["perturbations"].items()]
         ),
-        "Balance": _balance(card),
+        "Balance of batches and other columns": _balance(card),
         "Provenance": [*_provenance(card["provenance"]), *(f"- {note}" for note in card["notes"])],
         "Files": _table(("file", "cells", "genes", "sha256"), rows_of_files) if rows_of_files else [],
     }
@@ -41,11 +44,11 @@ def as_markdown(card: Mapping[str, Any]) -> str:
 def _size(card: Mapping[str, Any]) -> str:
     """Say how large the screen is."""
     screen = card["screen"]
-    detected = sum(n for kind, n in card["perturbations"].items() if kind not in ("not detected", "too few cells"))
+    detected = sum(n for kind, n in card["perturbations"].items() if kind not in UNDETECTED)
     batches = f"{count(screen['n_batches'])} {'batch' if screen['n_batches'] == 1 else 'batches'}"
     return (
         f"{count(screen['n_cells'])} cells ({count(screen['n_left_out'])} left out), {count(screen['n_genes'])} genes, "
-        f"{count(screen['n_perturbations'])} perturbations, {batches}. Effects of {count(detected)} were detected."
+        f"{count(screen['n_perturbations'])} perturbations, {batches}. An effect was detected for {count(detected)} {'perturbation' if detected == 1 else 'perturbations'}."
     )
 
 
@@ -53,7 +56,7 @@ def _gene_sets(card: Mapping[str, Any]) -> list[str]:
     """Return the shares of gene sets; of the many Hallmark sets those beyond their null."""
     rows = [
         (
-            row["axis"],
+            axis_name(row["axis"]),
             count(row["n_genes"]),
             count(row["n_target"]),
             _share(row),
@@ -65,11 +68,22 @@ def _gene_sets(card: Mapping[str, Any]) -> list[str]:
     ]
     axes = [_share(row) for row in card["shared_axis"] if known(row["share"])]
     return [
-        "Share of the squared response of this screen, with its 95% interval. The null is the share of random genes of the "
-        "same expression. Of the Hallmark sets those beyond their null are listed; datacard.json holds all.",
+        "The response is the sum of the squared effects of all perturbations, corrected for noise. The table lists the share of "
+        "the response on each gene set (95% CI), and the share on random genes of similar expression. Hallmark sets are listed "
+        "only if their share is significantly larger than that of random genes; datacard.json lists all sets.",
         "",
-        *_table(("set", "genes", "perturbed genes", "share of the response", "null", "p"), rows),
-        *(f"\nShared axis: {axis} of the response lies on one axis that perturbations share." for axis in axes),
+        *_table(
+            (
+                "set",
+                "genes",
+                "perturbations that target the set",
+                "share of the response (95% CI)",
+                "random genes",
+                "p",
+            ),
+            rows,
+        ),
+        *(f"\nOne axis that perturbations share accounts for {axis} of the response." for axis in axes),
     ]
 
 
@@ -78,14 +92,15 @@ def _regimes(card: Mapping[str, Any]) -> list[str]:
         "regime",
         "genes left",
         "genes removed",
-        "share of the response removed",
-        "perturbations of removed genes",
+        "share of the response on removed genes",
+        "perturbations that target removed genes",
     )
     return [
         *_table(header, [_regime_row(regime) for regime in card["regimes"]]),
-        *(f"\n{row['regime']} is left out: {row['reason']}." for row in card["regimes_left_out"]),
+        *(f"\nThe regime {row['regime']} was left out. Reason: {row['reason']}." for row in card["regimes_left_out"]),
         "",
-        "A perturbation of a removed gene loses its meaning in that regime: its own gene is not measured there.",
+        "If a regime removes the target gene of a perturbation, this gene is not measured in the regime. Do not use this regime for "
+        "such a perturbation.",
     ]
 
 
@@ -94,8 +109,8 @@ def _balance(card: Mapping[str, Any]) -> list[str]:
         (row["column"], count(row["n_levels"] or None), percent(row["share"]), p_value(row["p"]), row["status"])
         for row in card["balance"]
     ]
-    about = "Share of the response that could come from an uneven mix of the levels of a column."
-    return [about, "", *_table(("column", "levels", "share", "p", "note"), rows)]
+    about = "The table lists the share of the response that is due to unequal proportions of the levels of a column."
+    return [about, "", *_table(("column", "levels", "share of the response", "p", "status"), rows)]
 
 
 def _share(row: Mapping[str, Any]) -> str:
@@ -120,7 +135,7 @@ def _provenance(provenance: Mapping[str, Any]) -> list[str]:
     facts = {
         "File": provenance["input"],
         "sha256": provenance["sha256"],
-        "Made": provenance["created"],
+        "Created": provenance["created"],
         "Command": None if provenance["command"] is None else f"`{provenance['command']}`",
         "Seed": provenance["seed"],
         "Versions": versions,

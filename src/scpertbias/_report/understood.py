@@ -16,7 +16,7 @@ LABELS = {
     "scale": "Scale",
     "batches": "Batches",
     "genes": "Genes",
-    "split": "Held out",
+    "split": "Held-out perturbations",
 }
 GRAPH_KINDS = ("grn_linear", "two_stage")
 WARNING = "warning"
@@ -36,7 +36,7 @@ def understood(
     lines.append({"label": "Gene symbols", "items": [_item(f"column {symbols}" if symbols else "from var_names")]})
     if network := _network(provenance["command"], models):
         lines.append({"label": "Gene network", "items": [{"text": network, "status": "ok"}]})
-    lines.append({"label": "Left out", "items": [_left_out(size)]})
+    lines.append({"label": "Cells left out", "items": [_left_out(size)]})
     return lines
 
 
@@ -60,4 +60,4 @@ def _network(command: str | None, models: pd.DataFrame) -> str:
     words = shlex.split(command)
     if "--net" in words[:-1]:
         return Path(words[words.index("--net") + 1]).name
-    return "co-expression in control cells"
+    return "Co-expression in control cells"

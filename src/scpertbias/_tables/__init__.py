@@ -1,4 +1,4 @@
-"""Every table that is stored, declared once: its columns, what they hold, and how the report shows them."""
+"""Declarations of all stored tables: their columns, with descriptions and formats for the report."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def empty(name: str, *, audit: bool = False) -> pd.DataFrame:
 
 
 def read(data: AnnData | MuData, name: str) -> pd.DataFrame:
-    """Return a stored table; the error where there is none says what to run."""
+    """Return a stored table; the error for a missing table names the function that makes it."""
     return _store.table(data, name, made_by=TABLES[name].made_by)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from .table import CI_HIGH, CI_LOW, GENE, MODEL, NOTE, PERTURBATION, Column, N, P, Q, Table
 
-MODEL_A = Column("model_a", "str", "One model.", label="model", form="name")
-MODEL_B = Column("model_b", "str", "The other model.", label="and")
+MODEL_A = Column("model_a", "str", "Name of the first model.", label="model", form="name")
+MODEL_B = Column("model_b", "str", "Name of the second model.", label="other model")
 
 TARGET_RESPONSE = Table(
     "target_response",
     "spb.tl.target_response",
-    "Whether each perturbed gene changes in its own column or in a neighboring one.",
+    "Whether the values of each perturbed gene change most in its own column or in a neighboring one.",
     "One row per model (including ``observed``), block of genes and shift, and one per model and target.",
     (
         MODEL,
@@ -20,7 +20,7 @@ TARGET_RESPONSE = Table(
             "level",
             "str",
             "What the row is about.",
-            values={"scan": "a block and a shift", "perturbation": "a target"},
+            values={"scan": "a block of genes and a shift", "perturbation": "a target gene"},
         ),
         Column("block", "str", "``all``, or one of ten blocks of consecutive genes (``1`` to ``10``)."),
         Column("first", "str", "First gene of the block."),
@@ -28,20 +28,25 @@ TARGET_RESPONSE = Table(
         Column(
             "shift",
             "Int64",
-            "Number of columns from the column of the target; −1: its values are one column before its name.",
+            "Position tested, in columns from the column of the target; −1: the column before it.",
         ),
-        Column("n_targets", "Int64", "Measured targets."),
+        Column("n_targets", "Int64", "Number of measured targets."),
         Column(
             "percentile",
             "float64",
-            "Percentile of the target among all genes of its perturbation, in a scan the mean over the targets.",
+            "Percentile of the effect at this position among the effects on all genes, 0 to 1; in a scan, the mean "
+            "over targets.",
         ),
-        Column("expected", "float64", "The same in a random perturbation."),
-        replace(P, sentence="p by permutation of the targets among perturbations, over all shifts."),
-        replace(Q, sentence="p of the strongest shift, adjusted over the blocks (Benjamini–Hochberg)."),
-        Column("proposed", "boolean", "Whether this shift fits best, and better than expected by chance."),
+        Column("expected", "float64", "Mean of ``percentile`` if targets are assigned to random perturbations."),
+        replace(
+            P,
+            sentence="p from permutations of the targets among perturbations; in a scan, for the strongest of all "
+            "shifts.",
+        ),
+        replace(Q, sentence="``p`` adjusted over the blocks (Benjamini–Hochberg)."),
+        Column("proposed", "boolean", "Whether this shift has the highest mean percentile, and a significant ``q``."),
         PERTURBATION,
-        replace(GENE, sentence="Name of the target in the data; empty in a scan."),
+        replace(GENE, sentence="Name of the target gene in the data; empty in a scan."),
         Column("z", "float64", "Effect on the target divided by its standard error; missing in a scan."),
         Column("delta", "float64", "Effect on the target; missing in a scan.", unit="log-normalized units"),
         replace(NOTE, sentence="Reason if something is not tested; otherwise empty."),
@@ -53,21 +58,21 @@ TARGET_RESPONSE = Table(
 CHECKED = Table(
     "attribution_check",
     "spb.tl.attribution_check",
-    "Whether attributions distinguish genes and perturbations.",
+    "Whether the attributions of each model differ between genes and between perturbations.",
     "One row per model.",
     (
         MODEL,
         Column(
             "flag",
             "str",
-            "The first that applies; signs of attributions are ignored.",
+            "Result of the check: the first value that applies. Signs of attributions are ignored.",
             form="flag",
-            tip="ok, or why its attributions are not informative",
+            tip="ok, or the reason why the attributions are not informative",
             values={
-                "zero": "all genes are 0, in more than half of the perturbations",
-                "constant": "all genes are equal, in more than half of the perturbations",
-                "one_hot": "one gene has 99.9% of the total, in more than half of the perturbations",
-                "shared": "the mean cosine between perturbations is above 0.999",
+                "zero": "all attributions are 0 in more than half of the perturbations",
+                "constant": "all genes have the same attribution in more than half of the perturbations",
+                "one_hot": "one gene has 99.9% of the total attribution in more than half of the perturbations",
+                "shared": "the mean cosine between the attributions of two perturbations is above 0.999",
                 "ok": "",
             },
         ),
@@ -79,9 +84,9 @@ CHECKED = Table(
 AGREEMENT = Table(
     "attribution_agreement",
     "spb.tl.attribution_agreement",
-    "How similar the attributions of two models are.",
-    "One row per pair of models and perturbation; perturbation ``''`` is the mean over perturbations. Signs of "
-    "attributions are ignored.",
+    "Similarity of the attributions of two models.",
+    "One row per pair of models and perturbation, and one per pair of models with the mean over perturbations. Signs "
+    "of attributions are ignored.",
     (
         MODEL_A,
         MODEL_B,
@@ -89,10 +94,11 @@ AGREEMENT = Table(
         Column(
             "spearman",
             "float64",
-            "Rank correlation over genes; missing where an attribution is the same for all genes.",
+            "Rank correlation of the attributions over genes; missing if a model attributes the same value to all "
+            "genes.",
             label="Spearman (95% CI)",
             form="interval",
-            tip="over genes, mean over perturbations",
+            tip="rank correlation over genes, mean over perturbations",
         ),
         replace(
             CI_LOW,
@@ -103,7 +109,8 @@ AGREEMENT = Table(
         Column(
             "overlap",
             "float64",
-            "Share of the top ``k`` genes that both have; ties at rank ``k`` count fractionally.",
+            "Share of the top ``k`` genes of one model that are also top genes of the other; ties at rank ``k`` count "
+            "fractionally.",
             label="shared top genes",
             form="percent",
         ),
@@ -111,25 +118,25 @@ AGREEMENT = Table(
             "chance",
             "float64",
             "Overlap expected by chance: ``k`` divided by the number of genes.",
-            label="by chance",
+            label="top genes by chance",
             form="percent",
         ),
         replace(
             P,
-            sentence="One-sided p against permutations of genes within 20 bins of expression.",
-            tip="against genes of the same expression",
+            sentence="One-sided p of ``spearman``, from permutations of genes within 20 bins of mean expression.",
+            tip="small: more agreement than expected for genes of similar expression",
         ),
         Column(
             "p_specific",
             "float64",
-            "One-sided p against other perturbations of ``model_b``.",
-            label="p, specific",
-            tip="against other perturbations",
+            "One-sided p of ``spearman``, compared with the attributions of ``model_b`` for other perturbations.",
+            label="specific p",
+            tip="small: more agreement on the same perturbation than on different perturbations",
         ),
         replace(
             N,
-            sentence="Perturbations for which both models have attributions.",
-            tip="perturbations that both have attributions for",
+            sentence="Number of perturbations for which both models have attributions.",
+            tip="perturbations for which both models have attributions",
         ),
     ),
     regime_at=0,
@@ -139,22 +146,27 @@ ENRICH = Table(
     "enrich",
     "spb.tl.enrich",
     "Gene sets that are over-represented among the top genes of a model.",
-    "One row per model, list of genes and gene set with at least one gene in common.",
+    "One row per model, gene list and gene set, if the list and the set have a gene in common.",
     (
         MODEL,
-        Column("of", "str", "``attributions``, or the scale of the recurrent genes (``delta``, ``z``, ``centered``)."),
+        Column(
+            "of",
+            "str",
+            "Origin of the gene list: ``attributions``, or recurrent genes on the scale ``delta``, ``z`` or "
+            "``centered``.",
+        ),
         PERTURBATION,
         Column("source", "str", "Name of the gene set."),
-        Column("overlap", "int64", "Genes in common."),
-        Column("k", "int64", "Genes of the list."),
-        Column("set_size", "int64", "Measured genes of the set."),
-        Column("background", "int64", "Measured genes."),
-        Column("genes", "str", "The genes in common."),
-        Column("log_odds", "float64", "Log odds ratio."),
-        replace(P, sentence="One-sided p of Fisher's test."),
+        Column("overlap", "int64", "Number of genes in both the list and the set."),
+        Column("k", "int64", "Number of genes in the list."),
+        Column("set_size", "int64", "Number of measured genes in the set."),
+        Column("background", "int64", "Number of measured genes."),
+        Column("genes", "str", "Names of the genes in both the list and the set."),
+        Column("log_odds", "float64", "Log odds ratio of the enrichment."),
+        replace(P, sentence="One-sided p of Fisher's exact test."),
         replace(
             Q,
-            sentence="p adjusted over all tests for the model, including those without a gene in common "
+            sentence="p adjusted over all tests of the model, including tests without a gene in common "
             "(Benjamini–Hochberg).",
         ),
         replace(NOTE, sentence="``too small`` if fewer than 3 genes are in common."),

@@ -9,10 +9,11 @@ from .table import NOTE, Column, N, P, Table
 BALANCE = Table(
     "balance",
     "spb.tl.balance",
-    "Share of the response that the composition of the cells accounts for.",
-    "One row per column of ``obs`` that was examined, and one each for depth and percentage of mitochondrial counts.",
+    "Share of the response that is explained by differences in cell composition between perturbations and control.",
+    "One row per tested column of ``obs``, one for sequencing depth and one for the percentage of mitochondrial "
+    "counts.",
     (
-        Column("column", "str", "Name of the column; for several batch keys, their names.", form="name"),
+        Column("column", "str", "Name of the column, or of all columns in ``batch_key``.", form="name"),
         Column(
             "kind",
             "str",
@@ -28,40 +29,44 @@ BALANCE = Table(
         Column(
             "share",
             "float64",
-            "Share of the response (summed squared effects) that composition accounts for, minus the share expected "
-            "by chance; can be negative or above 1. Missing if not tested, or without a response.",
+            "Share of the response (summed squared effects) explained by composition. The share expected by chance is "
+            "already subtracted, so that values can be negative or above 1. Missing if not tested, or without a "
+            "response.",
             form="percent",
-            tip="of the response, minus the share expected by chance",
+            tip="share of the response explained by composition; the share expected by chance is already subtracted",
         ),
         Column(
             "null",
             "float64",
-            "Mean share for random assignments of levels to cells; already subtracted from ``share``.",
+            "Mean share if levels are randomly assigned to cells; already subtracted from ``share``.",
             label="by chance",
             form="percent",
-            tip="mean share with levels assigned at random, already subtracted",
+            tip="mean share if levels are randomly assigned to cells; already subtracted",
         ),
         Column(
             "null_ci_low",
             "float64",
-            "Lower end of the interval with 95% of the shares for random assignments, minus ``null``.",
+            "Lower end of the interval that includes 95% of the shares from random assignments, minus ``null``.",
         ),
         Column("null_ci_high", "float64", "Upper end of that interval."),
         replace(
             P,
-            sentence="Proportion of random assignments with at least this share (for depth and mitochondrial counts: "
-            "chi-square test of equal means); missing if not tested.",
+            sentence="Proportion of random assignments whose share is at least ``share``. For depth and "
+            "mitochondrial counts: p of a chi-square test of equal means. Missing if not tested.",
             tip="proportion of random assignments with at least this share",
         ),
         Column(
             "untested",
             "float64",
-            "Share of the perturbed cells in levels with fewer than 10 control cells, which the test leaves out.",
+            "Share of the perturbed cells that the test leaves out, because their levels have fewer than 10 control "
+            "cells.",
             form="percent",
-            tip="share of perturbed cells in levels with too few control cells",
+            tip="share of the perturbed cells in levels with too few control cells",
         ),
         Column(
-            "outcome", "boolean", "Whether the column is, by its name, a result of the experiment, such as a cluster."
+            "outcome",
+            "boolean",
+            "Whether the name of the column suggests a result of the experiment, such as a cluster.",
         ),
         Column(
             "status",
@@ -69,18 +74,22 @@ BALANCE = Table(
             "Result of the test.",
             form="line",
             values={
-                "confounded": "composition accounts for at least 10% of the response, p at most 0.01",
+                "confounded": "composition explains at least 10% of the response, with p at most 0.01",
                 "cannot be separated": "more than 20% of the perturbed cells are in levels without enough control "
                 "cells",
-                "adopted": "effects are already taken within the levels of this column",
-                "outcome": "can be a result of the perturbation; noted only",
+                "adopted": "cells are already compared with the control of their own level",
+                "outcome": "unbalanced, but possibly a result of the perturbations; a note only",
                 "noted": "unbalanced (p at most 0.01) but not confounded; for depth and mitochondrial counts: "
-                "accounts for at least 10% of the response",
+                "explains at least 10% of the response",
                 "balanced": "",
                 "determined by the labels": "the labels determine the column, or the column the labels",
             },
         ),
-        Column("within", "str", "Column within whose levels the row was tested; empty if none."),
+        Column(
+            "within",
+            "str",
+            "Column that was adopted first, so that this column was tested within its levels; empty if none.",
+        ),
         NOTE,
     ),
     regime_at=1,

@@ -1,4 +1,4 @@
-"""What the response of each perturbation is made of."""
+"""Contribution of each gene set to the response of each perturbation."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ _CLASS, _N_GENES = CONFOUNDING.pick("set_class", "n_genes")
 COMPOSITION = Table(
     "composition",
     "spb.tl.confounding",
-    "What the response of each perturbation is made of.",
-    "One row per perturbation and group of genes. Each gene is in one group, so that the shares of a perturbation add up "
-    "to 1: technical sets come first, then programs that account for more than random genes, then all other sets.",
+    "Contribution of each gene set to the response of each perturbation.",
+    "One row per perturbation and group of genes. Each gene is in one group, so the shares of a perturbation add up "
+    "to 1. A gene of several sets is assigned to a technical set first, then to a program ``beyond`` random genes, "
+    "then to any other set.",
     (
         PERTURBATION,
-        Column("group", "str", "Name of the gene set; ``other``: the genes in none.", form="name"),
+        Column("group", "str", "Name of the gene set; ``other`` for genes that are in no set.", form="name"),
         _CLASS,
         Column(
             "share",
             "float64",
-            "Share of the squared effect of the perturbation, without noise; may be negative. Missing where the effect is "
-            "too weak.",
+            "Share of the squared effect of the perturbation, corrected for noise; can be negative. Missing if the "
+            "effect is too weak.",
             form="percent",
-            tip="share of the squared effect of the perturbation, without noise",
+            tip="share of the squared effect of the perturbation, corrected for noise",
         ),
         RESPONSE_SHARE,
-        replace(_N_GENES, sentence="Measured genes of the group."),
+        replace(_N_GENES, sentence="Number of measured genes in the group."),
         NOTE,
     ),
 )

@@ -1,4 +1,4 @@
-"""Differential expression, which is computed when it is read."""
+"""Differential expression, which is computed when the table is read."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ DE = Table(
         Column(
             "log_change",
             "float64",
-            "Difference of the mean log-normalized value from that of the control cells of the same batches.",
+            "Mean log-normalized value minus the mean of the control cells in the same batches.",
         ),
         Column(
             "standard_error",
             "float64",
-            "Standard error of that difference, with no variance below the pooled one of the gene.",
+            "Standard error of ``log_change``. Variances below the pooled variance of the gene are replaced by it.",
         ),
         Column(
             "z",
             "float64",
-            "``log_change`` over ``standard_error``; missing where fewer than ten cells of perturbation and control carry "
-            "the gene.",
+            "``log_change`` divided by ``standard_error``; missing if fewer than ten cells of perturbation and "
+            "control express the gene.",
         ),
-        replace(P, sentence="Two-sided normal p of that z."),
+        replace(P, sentence="Two-sided p of ``z`` from the normal distribution."),
         replace(
             Q,
-            sentence="p adjusted over the genes of the perturbation (Benjamini–Hochberg); under 0.05 the gene is called.",
+            sentence="p adjusted over the genes of the perturbation (Benjamini–Hochberg); a gene with q < 0.05 is "
+            "called differentially expressed.",
             tip="Benjamini–Hochberg, within a perturbation",
         ),
         Column("is_target", "boolean", "Whether the gene is a target of the perturbation."),

@@ -1,4 +1,4 @@
-"""What metrics are worth: scores by functions of one's own, and what each fact about a perturbation scores."""
+"""Tables about metrics: scores by user-defined functions, probes, and calibration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ BASELINE = Column("baseline", "float64", "Mean score of the mean baseline.", lab
 SCALED = Column(
     "scaled",
     "float64",
-    "Score on the scale from the mean baseline (0) to the noise ceiling (1); missing where there is no room between them.",
+    "Score on a scale where the mean baseline is 0 and the noise ceiling is 1; missing if the two are not "
+    "significantly different.",
     label="scaled (95% CI)",
     form="interval",
     tip="0: the mean baseline; 1: the noise ceiling",
@@ -21,7 +22,7 @@ SCALED = Column(
 METRIC_TABLE = Table(
     "metric",
     "spb.tl.metric",
-    "Scores by functions of the user.",
+    "Scores from user-defined functions.",
     "One row per model and function, over held-out perturbations.",
     (
         MODEL,
@@ -29,11 +30,17 @@ METRIC_TABLE = Table(
         HELD_OUT,
         Column("score", "float64", "Mean score."),
         BASELINE,
-        Column("ceiling", "float64", "Mean score of the truth, observed with the noise of the data.", tip=True),
+        Column(
+            "ceiling",
+            "float64",
+            "Noise ceiling: estimated mean score of a perfect prediction, given the noise of the data.",
+            tip=True,
+        ),
         Column(
             "replicate",
             "float64",
-            "Mean score of half of the cells as a prediction of the other half; both halves are noisier than all cells.",
+            "Mean score of the effects in one half of the cells as a prediction of the effects in the other half. "
+            "Each half is noisier than all cells together.",
         ),
         SCALED,
         replace(CI_LOW, sentence="Lower end of the 95% interval of ``scaled``; missing if there is none."),
@@ -41,10 +48,11 @@ METRIC_TABLE = Table(
         Column(
             "specific_gain",
             "float64",
-            "Mean score of own predictions less that of predictions for other perturbations; positive is better.",
+            "Mean score of predictions on their own perturbation minus their mean score on other perturbations; "
+            "positive is better.",
             label="specific gain",
         ),
-        replace(P, sentence="p of that gain, from permutations of the predictions among perturbations."),
+        replace(P, sentence="p of ``specific_gain``, from permutations of the predictions among perturbations."),
         NOTE,
     ),
 )
@@ -52,26 +60,34 @@ METRIC_TABLE = Table(
 PROBES_TABLE = Table(
     "probes",
     "spb.tl.probes",
-    "What each fact about a perturbation is worth by each metric.",
-    "One row per probe and metric. Probes are made from half of the cells of a perturbation and judged by the other half.",
+    "Scores of probes: predictions that contain a single piece of information about each perturbation.",
+    "One row per probe and metric. A probe is computed from half of the cells of each perturbation, and scored on the "
+    "other half.",
     (
         Column(
             "probe",
             "str",
-            "What the prediction knows of the perturbation, and nothing else.",
+            "Name of the probe.",
             form="name",
             values=PROBES,
         ),
         replace(METRIC, sentence="Name of the score or of the function."),
-        replace(N, sentence="Perturbations that both probe and truth have a score on.", tip=True),
+        replace(N, sentence="Number of perturbations with a score of both the probe and the true effect.", tip=True),
         Column("score", "float64", "Mean score of the probe."),
-        replace(BASELINE, sentence="Mean score of the mean baseline; 0.5 for ranks among perturbations."),
-        Column("truth", "float64", "Mean score of the truth, observed with the noise of half of the cells.", tip=True),
+        replace(
+            BASELINE, sentence="Mean score of the mean baseline; 0.5 for scores that are ranks among perturbations."
+        ),
+        Column(
+            "truth",
+            "float64",
+            "Estimated mean score of the true effect, given the noise of half of the cells.",
+            tip=True,
+        ),
         replace(
             SCALED,
-            sentence="Score on the scale from the mean baseline (0) to the truth (1); missing where there is no room between "
-            "them.",
-            tip="0: the mean baseline; 1: the truth",
+            sentence="Score on a scale where the mean baseline is 0 and the true effect is 1; missing if the two "
+            "are not significantly different.",
+            tip="0: the mean baseline; 1: the true effect",
         ),
         replace(
             CI_LOW,
@@ -87,40 +103,41 @@ CALIBRATION = Table(
     "calibration",
     "spb.tl.calibrate",
     "How often the audit answers yes on screens without effects, made of the control cells.",
-    "One row per question; of some one row per model and score.",
+    "One row per question, and for some questions one per model and score.",
     (
         Column(
             "question",
             "str",
-            "What was asked; ``screen``, ``shared``, ``technical``, ``models`` and ``recurrence`` are the verdicts.",
+            "The question; ``screen``, ``shared``, ``technical``, ``models`` and ``recurrence`` are verdicts of the "
+            "report.",
         ),
         replace(MODEL, sentence="Name of the model; empty in questions about the data."),
         replace(
-            METRIC, sentence="Name of the score; of a verdict, which answers count: ``yes``, or ``partly or yes``."
+            METRIC, sentence="Name of the score. For a verdict: the answers that count, ``yes`` or ``partly or yes``."
         ),
         Column(
             "by",
             "str",
-            "What null perturbations are made of.",
+            "Cells that make up a null perturbation.",
             values={"cells": "random control cells", "guides": "random control guides"},
         ),
-        replace(N, sentence="Null screens.", label="screens", tip=True),
+        replace(N, sentence="Number of null screens.", label="screens", tip=True),
         Column(
             "rate",
             "float64",
-            "Share of the null screens in which the answer is yes; where perturbations or gene sets are counted, the mean "
-            "share of these.",
+            "Share of the null screens with the answer yes. For questions about single perturbations or gene sets: "
+            "mean share of those with the answer yes.",
             label="rate (95% CI)",
             form="percent_interval",
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95% interval (Wilson); where perturbations or gene sets are counted, of the range over "
-            "screens.",
+            sentence="Lower end of the 95% interval (Wilson). For questions about single perturbations or gene "
+            "sets: lower end of the range over screens.",
         ),
         CI_HIGH,
-        Column("nominal", "float64", "Rate that is expected without effects, at most.", form="percent"),
-        Column("flag", "boolean", "Whether the rate is above that (its lower end is)."),
+        Column("nominal", "float64", "Largest rate that is expected without effects.", form="percent"),
+        Column("flag", "boolean", "Whether ``ci_low`` is above ``nominal``."),
         NOTE,
     ),
 )

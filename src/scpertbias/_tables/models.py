@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from .table import MODEL, NOTE, REGIME, Column, Table
 
-KIND = Column("kind", "str", "What was fitted; ``external`` for predictions that were added.")
+KIND = Column("kind", "str", "Kind of model; ``external`` for external predictions.")
 N_UNPREDICTED = Column(
     "n_unpredicted",
     "int64",
-    "Perturbations of the screen that the model cannot predict.",
-    label="cannot predict",
-    tip="perturbations of the screen",
+    "Number of perturbations in the screen that the model cannot predict.",
+    label="not predicted",
+    tip="number of perturbations in the screen that the model cannot predict",
 )
-REASON = Column("reason", "str", "Reason.")
+REASON = Column("reason", "str", "Reason why it was left out.")
 
 MODELS = Table(
     "models",
@@ -34,31 +34,31 @@ DESCRIBED = Table(
         Column(
             "unseen",
             "str",
-            "Its prediction for an unseen perturbation.",
+            "What the model predicts for an unseen perturbation.",
             label="prediction for an unseen perturbation",
             form="prose",
         ),
-        Column("citation", "str", "Citation; empty if unknown.", label="from", form="line"),
+        Column("citation", "str", "Citation; empty if unknown.", label="citation", form="line"),
         N_UNPREDICTED,
     ),
 )
 
 TRAINING = Table(
     "training",
-    "spb.tl.audit with models that learn in epochs",
-    "Training of models that learn in epochs; further columns are the losses of the model.",
+    "spb.tl.audit with models that are trained in epochs",
+    "Training history of models that are trained in epochs; additional columns contain the losses of the model.",
     "One row per model, regime and epoch.",
     (
         MODEL,
         REGIME,
-        Column("epoch", "int64", "Epoch, from 1."),
+        Column("epoch", "int64", "Number of the epoch, starting at 1."),
         Column("seconds", "float64", "Duration of the epoch.", unit="seconds", optional=True),
         Column(
             "best",
             "boolean",
-            "Whether it was the best epoch so far; the weights of the last such epoch are kept.",
+            "Whether the epoch was the best so far. The model keeps the weights of the last such epoch.",
             label="best so far",
-            tip="the weights of the last such epoch are kept",
+            tip="the model keeps the weights of the last such epoch",
             optional=True,
         ),
     ),
@@ -68,7 +68,7 @@ MODELS_LEFT_OUT = Table(
     "models_left_out",
     "spb.tl.audit",
     "Models that were left out.",
-    "One row per model and regime; none if all models were fitted everywhere.",
+    "One row per model and regime; empty if all models were fitted in all regimes.",
     (MODEL, REGIME, REASON),
 )
 
@@ -76,19 +76,19 @@ REGIMES_LEFT_OUT = Table(
     "regimes_left_out",
     "spb.pp.regimes or spb.tl.audit",
     "Regimes that were left out.",
-    "One row per regime that could not be made; none if all were made.",
+    "One row per regime that could not be created; empty if all were created.",
     (REGIME, REASON),
 )
 
 PLANTED = Table(
     "planted",
     "scpertbias demo",
-    "What was simulated, and what the audit found.",
+    "Simulated quantities and their estimates from the audit.",
     "One row per quantity.",
     (
-        Column("quantity", "str", "What is compared.", form="prose"),
-        Column("planted", "str", "What was planted.", form="prose"),
-        Column("found", "str", "What the audit found.", form="prose"),
+        Column("quantity", "str", "Name of the quantity.", form="prose"),
+        Column("planted", "str", "Simulated value.", label="true value", form="prose"),
+        Column("found", "str", "Estimate from the audit.", label="estimate", form="prose"),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""How many cells an effect takes."""
+"""Tables about reproducibility and numbers of cells."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ POWER = Table(
     (
         LEVEL,
         PERTURBATION,
-        replace(N_CELLS, sentence="Cells of each perturbation, with the control cells as they are."),
+        replace(N_CELLS, sentence="Number of cells per perturbation; the number of control cells stays the same."),
         replace(
             REPRODUCIBILITY,
-            sentence="Expected cosine of the effect with that of a repeat with that number of cells, 0 to 1.",
+            sentence="Expected cosine between the effect and the effect in a repeated experiment with this number "
+            "of cells, 0 to 1.",
         ),
         replace(CI_LOW, sentence="Lower end of the 95% interval, for other cells of the same perturbations."),
         CI_HIGH,
@@ -35,37 +36,42 @@ POWER = Table(
 CELLS_NEEDED = Table(
     "cells_needed",
     "spb.tl.power",
-    "Cells that a reproducibility takes.",
+    "Number of cells that are needed for a given reproducibility.",
     "One row per target, for the screen and for each perturbation.",
     (
         LEVEL,
         PERTURBATION,
         replace(
             N_CELLS,
-            sentence="Cells of the perturbation; of the screen the number that, alike in all perturbations, gives the same "
-            "noise.",
+            sentence="Number of cells of the perturbation. For the screen: the number of cells per perturbation "
+            "that gives the same total noise if it is equal in all perturbations.",
         ),
         REPRODUCIBILITY,
-        Column("target", "float64", "Reproducibility to be reached."),
+        Column("target", "float64", "Reproducibility to reach."),
         Column(
             "n_needed",
             "Int64",
-            "Cells of the perturbation (of the screen: of each) that it takes, with the control cells as they are; missing "
-            "where no number of cells suffices, and where the effect is not known.",
+            "Number of cells per perturbation that are needed to reach ``target``; the number of control cells stays "
+            "the same. Missing if no number of cells is sufficient, or the effect is unknown.",
             label="cells needed",
-            tip="with the control cells as they are",
+            tip="cells per perturbation to reach this reproducibility, with the same control cells",
         ),
-        Column("ci_low", "Int64", "Lower end of the 95% interval of ``n_needed``, for other cells; missing with it."),
-        Column("ci_high", "Int64", "Upper end of that interval; missing if no number of cells may suffice."),
+        Column(
+            "ci_low",
+            "Int64",
+            "Lower end of the 95% interval of ``n_needed``, for other cells of the same perturbations; missing if "
+            "``n_needed`` is.",
+        ),
+        Column("ci_high", "Int64", "Upper end of that interval; missing if possibly no number of cells is sufficient."),
         Column(
             "status",
             "str",
-            "What it takes.",
+            "What is needed to reach ``target``.",
             form="line",
             values={
-                ENOUGH: "the cells that there are suffice",
+                ENOUGH: "the present number of cells is sufficient",
                 MORE_CELLS: "",
-                MORE_CONTROLS: "no number of cells suffices with these control cells",
+                MORE_CONTROLS: "with the present control cells, no number of perturbed cells is sufficient",
                 UNKNOWN: "the effect is less than two standard errors above 0",
             },
         ),

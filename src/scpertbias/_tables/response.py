@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._core import shared_axis
 from .table import CI_HIGH, CI_LOW, NOTE, PERTURBATION, TOP_GENES, Column, P, Table
+
+CARRY = shared_axis.CARRY
+"""Share of the shared axis for which the perturbations account that are named with it."""
 
 CONFOUNDING = Table(
     "confounding",
     "spb.tl.confounding",
-    "Shares of the response on gene sets and directions.",
+    "Shares of the response in gene sets and along directions.",
     "One row per axis, and one per axis and perturbation.",
     (
         Column(
             "axis",
             "str",
-            "Name of the gene set or direction. ``other``: genes in no confounder set; ``systematic``: the shared "
-            "axis, for each perturbation that of all others; ``depth``: changes with sequencing depth; ``leading_1`` "
-            "to ``leading_5``: directions in which perturbations differ most, estimated from other perturbations.",
+            "Name of the gene set or direction. ``other``: genes in no confounder set. ``systematic``: the shared "
+            "axis, estimated for each perturbation from all other perturbations. ``depth``: expression changes with "
+            "sequencing depth. ``leading_1`` to ``leading_5``: directions in which perturbations differ most, "
+            "estimated from other perturbations.",
             form="name",
         ),
         Column(
@@ -26,7 +31,7 @@ CONFOUNDING = Table(
             "Kind of the axis; kinds overlap, so shares do not add up.",
             form="line",
             tip="kinds overlap, so shares do not add up",
-            values={"genes": "a gene set", "direction": ""},
+            values={"genes": "a gene set", "direction": "a direction in expression"},
         ),
         Column(
             "set_class",
@@ -34,7 +39,7 @@ CONFOUNDING = Table(
             "Class of the gene set.",
             label="class",
             form="line",
-            tip="technical sets change with the state of cells; programs describe biology",
+            tip="technical sets change with the state of the cells; programs describe biology",
             values={
                 "technical": "mitochondrial, ribosomal, heat-shock, stress-response and histone genes",
                 "program": "all other sets, including the Hallmark sets",
@@ -44,115 +49,123 @@ CONFOUNDING = Table(
         Column(
             "level",
             "str",
-            "What the row is about. Hallmark sets that are not ``beyond`` have no rows per perturbation.",
-            values={"screen": "the whole response", "perturbation": "that of one perturbation"},
+            "What the row is about. Hallmark sets have rows per perturbation only if they are ``beyond`` random sets.",
+            values={"screen": "the response of the whole screen", "perturbation": "the response of one perturbation"},
         ),
         PERTURBATION,
         Column(
             "share",
             "float64",
-            "Share of the response of this screen (summed squared effects) on this axis alone, corrected for sampling "
-            "noise; limited to 0–1 if it has an interval. For the shared axis: missing if no axis is measurable.",
+            "Share of the response (summed squared effects of this screen) in this gene set or along this direction, "
+            "regardless of other axes. Corrected for sampling noise; limited to 0–1 if there is an interval. For the "
+            "shared axis: missing if no shared axis is measurable.",
             label="share (95% CI)",
             form="percent_interval",
-            tip="of the response of this screen, on this axis alone, corrected for noise",
+            tip="share of the response of this screen, corrected for noise; regardless of other axes",
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95% interval for other cells of the same perturbations, between 0 and 1; "
-            "missing for ``depth`` and the leading directions (see ``note``).",
+            sentence="Lower end of the 95% interval of ``share``, for other cells of the same perturbations; "
+            "between 0 and 1. Missing for ``depth`` and the leading directions (see ``note``).",
         ),
         CI_HIGH,
         Column(
             "typical",
             "float64",
-            "Share of a gene set in a typical perturbation (weighted by reproducibility).",
-            label="typical",
+            "Share of a gene set in the response of a typical perturbation: mean over perturbations, weighted by "
+            "reproducibility.",
+            label="typical perturbation",
             form="percent",
-            tip="share in a typical perturbation (weighted by reproducibility)",
+            tip="mean share over perturbations, weighted by reproducibility",
         ),
         Column(
             "typical_ci_low",
             "float64",
-            "Lower end of its 95% interval for other perturbations; missing with fewer than ten perturbations.",
+            "Lower end of the 95% interval of ``typical``, for other perturbations; missing with fewer than ten "
+            "perturbations.",
         ),
-        Column("typical_ci_high", "float64", "Upper end of that interval."),
+        Column("typical_ci_high", "float64", "Upper end of the 95% interval of ``typical``."),
         Column(
             "null",
             "float64",
-            "Mean share of random sets of genes with similar expression that are in no set; missing with fewer than "
-            "five measured genes.",
+            "Mean share of random gene sets, in which each gene is replaced by a gene of similar expression from no "
+            "tested set. Missing with fewer than five measured genes.",
             label="random genes",
             form="percent",
-            tip="mean share of random sets of genes with similar expression",
+            tip="mean share of random sets of genes of similar expression",
         ),
-        Column("typical_null", "float64", "The same in a typical perturbation."),
+        Column("typical_null", "float64", "Mean of ``typical`` over the same random sets."),
         replace(
             P,
-            sentence="Proportion of these random sets with at least this share; missing for directions.",
+            sentence="Proportion of these random sets whose share is at least ``share``; missing for directions.",
             tip="proportion of random sets with at least this share",
         ),
         Column(
             "mismatch",
             "float64",
-            "Mean difference in log mean expression between the genes of the set and their replacements.",
+            "Mean absolute difference in log mean expression between the genes of the set and the genes that replace "
+            "them in the random sets. Above 0.5 the random sets are not comparable with the set.",
         ),
         Column(
             "beyond",
             "boolean",
-            "Whether the set accounts for more than random sets, in this screen and in a typical perturbation, with "
-            "``p`` adjusted for the number of sets (Bonferroni); missing if not tested.",
+            "Whether the share of the set is significantly above the shares of random sets, in this screen and in a "
+            "typical perturbation. ``p`` is compared with 0.05 divided by the number of sets (Bonferroni). Missing if "
+            "not tested.",
         ),
         Column(
             "part_of",
             "str",
-            "For a set that is ``beyond``: the set named in its place, if both share half of their genes (a technical "
-            "set, or one of larger share); otherwise empty.",
+            "For a set that is ``beyond`` and overlaps with another one (by half of the genes of the smaller set): "
+            "name of the technical set, or of the set with the larger share, which the report names instead. "
+            "Otherwise empty.",
         ),
         Column(
             "shapley",
             "float64",
-            "Share with the overlap between axes of the same kind divided among them (Shapley value); missing for "
+            "Share after the overlap between axes of the same kind is divided among them (Shapley value). Missing for "
             "sets that are not confounder sets.",
         ),
         Column(
             "on_systematic",
             "float64",
-            "Share of the mean response in this set.",
-            label="of shared axis",
+            "Share of the shared axis in this gene set.",
+            label="part of shared axis",
             form="percent",
-            tip=True,
+            tip="share of the shared axis that lies in this set",
         ),
-        Column("share_without", "float64", "The share without the perturbations that target a gene of the set."),
+        Column("share_without", "float64", "``share`` without the perturbations that target a gene of the set."),
         Column(
             "n_axis",
             "float64",
-            "Effective number of perturbations on the shared axis.",
+            "Effective number of perturbations that contribute to the shared axis.",
         ),
         Column(
             "carriers",
             "str",
-            "The fewest perturbations that account for 80% of the shared axis, strongest first; empty for other axes.",
+            "The fewest perturbations that together make up 80% of the shared axis, strongest first; empty for other "
+            "axes.",
         ),
         Column(
             "common",
             "float64",
-            "Share of the response that is a shift common to all perturbations; for the shared axis only.",
+            "Share of the response that is one and the same shift in all perturbations; for the shared axis only.",
         ),
         Column(
             "common_ci_low",
             "float64",
-            "Lower end of its 95% interval for other perturbations; missing with fewer than ten perturbations.",
+            "Lower end of the 95% interval of ``common``, for other perturbations; missing with fewer than ten "
+            "perturbations.",
         ),
-        Column("common_ci_high", "float64", "Upper end of that interval."),
-        Column("common_exists", "boolean", "Whether that share is at least two standard errors above 0."),
-        Column("n_target", "int64", "Perturbations that target a gene of the set."),
+        Column("common_ci_high", "float64", "Upper end of the 95% interval of ``common``."),
+        Column("common_exists", "boolean", "Whether ``common`` is at least two standard errors above 0."),
+        Column("n_target", "int64", "Number of perturbations that target a gene of the set."),
         Column(
             "n_effective",
             "float64",
-            "Effective number of perturbations in the response.",
+            "Effective number of perturbations that contribute to the response.",
         ),
-        Column("n_genes", "int64", "Measured genes of the axis.", label="genes"),
+        Column("n_genes", "int64", "Number of measured genes of the axis.", label="genes"),
         TOP_GENES,
         NOTE,
     ),

@@ -9,13 +9,15 @@ from .scores import N_EFFECTIVE
 from .table import CI_HIGH, CI_LOW, METRIC, MODEL, NOTE, REGIME, Column, N, P, Q, Table
 
 OF_BOTH = replace(
-    N, sentence="Held-out perturbations that both predict.", tip="held-out perturbations that both predict"
+    N,
+    sentence="Number of held-out perturbations that both models predict.",
+    tip="held-out perturbations that both models predict",
 )
 
 RETRAINING = Table(
     "retraining",
     "spb.tl.audit",
-    "Effect of retraining in each regime.",
+    "Change of scores if models are retrained in each regime.",
     "One row per model, regime and metric.",
     (
         MODEL,
@@ -26,23 +28,23 @@ RETRAINING = Table(
         Column(
             "full",
             "float64",
-            "Score of the model trained on all genes, on the genes of the regime.",
+            "Score of the model that was trained on all genes. Only the genes of the regime are scored.",
             label="trained on all genes",
-            tip="l2_ratio on the genes of the regime",
+            tip="relative error over the genes of the regime",
         ),
         Column(
             "retrained",
             "float64",
-            "Score of the model trained in the regime.",
-            tip="l2_ratio on the genes of the regime",
+            "Score of the model that was retrained in the regime, over the same genes.",
+            tip="relative error over the genes of the regime",
         ),
         Column(
             "gain",
             "float64",
-            "``full`` − ``retrained``; positive if retraining helps.",
+            "``full`` minus ``retrained``; positive if retraining reduces the error.",
             label="gain (95% CI)",
             form="interval",
-            tip="positive: retraining helps",
+            tip="positive: retraining reduces the error",
         ),
         CI_LOW,
         CI_HIGH,
@@ -66,31 +68,31 @@ RANKING = Table(
         Column(
             "full",
             "float64",
-            "Mean difference a − b of the relative errors of the models trained on all genes, on the genes of the "
-            "regime; negative if a is better.",
-            label="difference, all genes",
-            tip="of l2_ratio, on the genes of the regime; negative: the first is better",
+            "Relative error of ``model_a`` minus that of ``model_b``, mean over perturbations, if both are trained on "
+            "all genes. Only the genes of the regime are scored. Negative if ``model_a`` is better.",
+            label="difference before",
+            tip="mean difference of the relative errors over the genes of the regime; negative: the first model is better",
         ),
-        Column("full_ci_low", "float64", "Lower end of its 95% interval."),
-        Column("full_ci_high", "float64", "Upper end of its 95% interval."),
+        Column("full_ci_low", "float64", "Lower end of the 95% interval of ``full``."),
+        Column("full_ci_high", "float64", "Upper end of the 95% interval of ``full``."),
         Column(
             "retrained",
             "float64",
-            "The same for the models trained in the regime.",
-            label="difference, retrained",
-            tip="of the models trained in the regime",
+            "The same difference if both models are trained in the regime.",
+            label="difference after",
+            tip="the same difference after both models are retrained in the regime; negative: the first model is better",
         ),
-        Column("retrained_ci_low", "float64", "Lower end of its 95% interval."),
-        Column("retrained_ci_high", "float64", "Upper end of its 95% interval."),
+        Column("retrained_ci_low", "float64", "Lower end of the 95% interval of ``retrained``."),
+        Column("retrained_ci_high", "float64", "Upper end of the 95% interval of ``retrained``."),
         Column(
             "order",
             "str",
-            "Whether the order of the two changes.",
+            "Whether retraining changes the order of the two models.",
             tip="kept or reversed if both intervals exclude 0",
             values={
                 "kept": "both intervals exclude 0, on the same side",
                 "reversed": "both intervals exclude 0, on opposite sides",
-                "same": "no difference reaches 0.0005",
+                "same": "both differences are below 0.0005",
                 "undetermined": "all other cases",
             },
         ),
@@ -99,47 +101,56 @@ RANKING = Table(
 
 RANDOM_REMOVALS = Table(
     "random_removals",
-    "spb.tl.audit (with n_random above 0 and a regime without genes)",
-    "Effect of removing as many random genes.",
+    "spb.tl.audit with n_random above 0 and the regime no_mt or no_mt_ribo",
+    "Comparison of retraining without confounder genes and retraining without random genes.",
     "One row per model.",
     (
         MODEL,
-        replace(REGIME, sentence="The regime that removes the most confounder genes: ``no_mt`` or ``no_mt_ribo``."),
-        replace(N, sentence="Held-out perturbations.", tip=True),
-        Column("n_genes", "int64", "Genes removed.", label="genes removed"),
-        Column("n_random", "int64", "Random removals.", label="removals"),
+        replace(REGIME, sentence="Regime that leaves out the most confounder genes: ``no_mt`` or ``no_mt_ribo``."),
+        replace(N, sentence="Number of held-out perturbations.", tip=True),
+        Column("n_genes", "int64", "Number of genes that are removed.", label="genes removed"),
+        Column("n_random", "int64", "Number of random removals.", label="random removals"),
         Column(
             "gain",
             "float64",
-            "Relative error of the full model minus that of the model retrained without the genes of the regime; "
-            "positive if retraining helps.",
-            tip="by retraining without the genes of the regime",
+            "Relative error of the model that was trained on all genes minus that of the model retrained in the "
+            "regime; positive if retraining reduces the error.",
+            tip="relative error before retraining minus relative error after; positive: retraining reduces the error",
         ),
         Column(
             "random_mean",
             "float64",
-            "Mean gain of the random removals.",
-            label="gain, random genes",
-            tip="mean over random removals",
+            "Mean gain from retraining without random genes.",
+            label="mean random gain",
+            tip="mean gain from retraining without the same number of random genes",
         ),
-        Column("random_min", "float64", "Smallest gain of the random removals.", label="least"),
-        Column("random_max", "float64", "Largest gain of the random removals.", label="largest"),
+        Column(
+            "random_min", "float64", "Smallest gain from retraining without random genes.", label="smallest random gain"
+        ),
+        Column(
+            "random_max", "float64", "Largest gain from retraining without random genes.", label="largest random gain"
+        ),
         replace(
             P,
-            sentence="One-sided p of the gain against the random ones, not adjusted.",
+            sentence="One-sided p of ``gain``, compared with the gains from random removals; not adjusted.",
             tip="one-sided, not adjusted",
         ),
         replace(Q, sentence="Always missing: p is not adjusted."),
-        Column("n_replaced", "int64", "Genes from another expression bin, because their own had too few."),
+        Column(
+            "n_replaced",
+            "int64",
+            "Number of random genes that come from a lower expression bin, because the matching bin has too few genes.",
+        ),
         Column(
             "mismatch",
             "float64",
-            "Mean difference of log expression in control between the genes removed at random and those of the regime.",
+            "Mean absolute difference in log expression in control between the random genes and the genes that the "
+            "regime leaves out.",
         ),
         replace(
             NOTE,
-            sentence="Remark on the row, or empty. Models that fit each gene independently cannot differ, and are not "
-            "retrained.",
+            sentence="Remark on the row, or empty. Models that fit each gene independently are not retrained, "
+            "because their predictions cannot change.",
         ),
     ),
 )
@@ -147,43 +158,44 @@ RANDOM_REMOVALS = Table(
 COUPLING = Table(
     "coupling",
     "spb.tl.coupling",
-    "How much retraining changes predictions of the kept genes.",
-    "One row per model, regime and kind of rows. Values are not normalized again to the kept genes, which would need "
-    "counts.",
+    "Change of the predictions for the kept genes after retraining without the other genes.",
+    "One row per model, regime and group of perturbations. Values are not normalized again to the kept genes, because "
+    "this requires counts.",
     (
         MODEL,
         REGIME,
         Column(
             "rows",
             "str",
-            "Which perturbations.",
+            "Group of perturbations.",
             label="perturbations",
-            tip="seen in training, or not",
+            tip="seen or not seen in training",
             values={
-                "training": "those that the model has seen; for cross-fitted models, from one further fit on all "
-                "perturbations, which is not scored",
-                "unseen": "the stored predictions of held-out perturbations",
+                "training": "perturbations that the model has seen; cross-fitted models are fitted once more on all "
+                "perturbations for this purpose",
+                "unseen": "held-out perturbations",
             },
         ),
         Column(
             "shift",
             "float64",
-            "Distance of the retrained from the full model, relative to the predicted effect.",
+            "Distance between the predictions of the retrained model and of the full model, relative to the size of "
+            "the predicted effect.",
             label="coupling",
-            tip="how much retraining changes predictions of the same genes; 0: not at all",
+            tip="change of the predictions of the kept genes, relative to the predicted effect; 0: no change",
         ),
         Column(
             "shift_seed",
             "float64",
-            "The same between two trainings with different seeds.",
-            label="by the seed",
-            tip="the same between trainings with different seeds",
+            "The same distance between two trainings of the full model with different seeds.",
+            label="coupling of seeds",
+            tip="the same change between two trainings with different seeds",
         ),
         N,
         replace(
             NOTE,
-            sentence="Reason for a missing value, or empty. The regime ``regressed`` has other values, which are not "
-            "compared.",
+            sentence="Reason for a missing value, or empty. The regime ``regressed`` is not compared, because its "
+            "values differ.",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""How accurate models are."""
+"""Tables of scores."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def _sentence(label: str) -> str:
 
 
 def _beside(name: str, metric: Metric | DeMetric) -> list[Column]:
-    """Return the reference columns of a score: its ceiling and its baseline, of ``l2`` also that one's ceiling."""
-    columns = [Column(f"{name}_ceiling", "float64", f"Ceiling of ``{name}``.")] if metric.ceiling else []
+    """Return the reference columns of a score: ceiling and baseline, and for ``l2`` the ceiling of the baseline."""
+    columns = [Column(f"{name}_ceiling", "float64", f"Noise ceiling of ``{name}``.")] if metric.ceiling else []
     if name != "l2_ratio":  # that of the baseline is 1
-        columns.append(Column(f"{name}_baseline", "float64", f"``{name}`` of the baseline."))
+        columns.append(Column(f"{name}_baseline", "float64", f"``{name}`` of the baseline prediction."))
     if name == "l2":
-        text = "Ceiling of ``l2`` for the baseline; differs from ``l2_ceiling`` for predictions given as changes."
+        text = "Noise ceiling of ``l2`` for the baseline; differs from ``l2_ceiling`` only for predictions with ``kind='delta'``."
         columns.append(Column("l2_baseline_ceiling", "float64", text))
     return columns
 
 
-HELD_OUT = replace(N, sentence="Held-out perturbations.", tip=True)
+HELD_OUT = replace(N, sentence="Number of held-out perturbations.", tip=True)
 
 N_EFFECTIVE = Column(
     "n_effective",
     "float64",
-    "Perturbations of equal weight on which the estimate would rest as much; under 20, or where ``n`` is under 50, its "
-    "interval is approximate.",
+    "Effective number of perturbations: lower than ``n`` if a few perturbations dominate the estimate. The interval is "
+    "approximate if it is below 20, or ``n`` is below 50.",
     label="effective n",
 )
 
@@ -52,48 +52,50 @@ SCORES = Table(
     "scores",
     "spb.tl.score",
     "Scores of every model on every perturbation.",
-    "One row per model, perturbation and split. Ceilings are the scores of the data themselves. The baseline is the mean "
-    "of the training perturbations, for combinations the additive prediction.",
+    "One row per model, perturbation and split. A noise ceiling is the score of a perfect prediction. The baseline is "
+    "the mean of the training perturbations; for combinations, it is the additive prediction.",
     (
         MODEL,
         PERTURBATION,
         Column(
-            "split", "str", "``test`` if the model has not seen the perturbation, else the split of the row's cells."
+            "split", "str", "``test`` if the model has not seen the perturbation, otherwise the split of the cells."
         ),
         Column(
             "seen_targets",
             "Int64",
-            "Of a held-out combination, how many of its genes are perturbed in training; missing in other rows.",
+            "For a held-out combination: number of its genes that are perturbed in the training data. Missing in "
+            "other rows.",
         ),
-        Column("fold", "int64", "Fold that holds the perturbation out; −1 if none does."),
+        Column("fold", "int64", "Fold in which the perturbation is held out; −1 if there is none."),
         N_CELLS,
         Column(
             "trained_on",
             "str",
-            "Regime in which the model was trained; in an audit each regime also scores the model of ``full``.",
+            "Regime in which the model was trained. In an audit, the model trained in ``full`` is also scored in the "
+            "other regimes.",
         ),
         *(Column(name, "float64", f"{_sentence(metric.label)}.") for name, metric in ALL_METRICS.items()),
         *(column for name, metric in ALL_METRICS.items() for column in _beside(name, metric)),
         Column(
             "inflation",
             "float64",
-            "What noise that predicted and observed effects share adds to ``pearson_delta``; above 0.05 read "
-            "``pearson_delta_unshared``.",
+            "Part of ``pearson_delta`` that is due to noise common to predicted and observed effects. If it is above "
+            "0.05, use ``pearson_delta_unshared``.",
         ),
         Column(
             "control_noise",
             "float64",
-            "Share of the predicted effect that sampling of the control alone would make; above 0.1 ``pearson_delta`` "
-            "rewards the noise of the control.",
+            "Squared sampling error of the control mean, relative to the squared predicted effect. If it is above 0.1, "
+            "``pearson_delta`` rewards the noise of the control.",
         ),
         REPRODUCIBILITY,
         Column(
             "n_de",
             "int64",
-            "Differentially expressed genes of the perturbation among the scored ones (q below 0.05), own targets left out; "
-            "scores of differential expression need five of them against either half of the control.",
+            "Number of scored genes, without the targets, that are differentially expressed (q < 0.05). Scores of "
+            "differential expression need five such genes in the comparison with each half of the control.",
         ),
-        Column("detected", "boolean", "Whether an effect of the perturbation is detected (``q`` of 0.05 or less)."),
+        Column("detected", "boolean", "Whether an effect of the perturbation is detected (q at most 0.05)."),
     ),
     regime_at=1,
 )
@@ -108,39 +110,45 @@ SUMMARY = Table(
         Column(
             "subset",
             "str",
-            "Which perturbations.",
+            "Subset of the held-out perturbations.",
             values={
                 "all": "all that the model predicts",
                 "common": "those that all models predict",
-                "detected": "of all those whose effect is detected",
+                "detected": "those in ``all`` with a detected effect",
             },
         ),
         replace(
             METRIC,
-            sentence="Name of the score; ``l2_skill`` and the like are scaled: 0 is the mean baseline, 1 the noise "
-            "ceiling.",
+            sentence="Name of the score. Skill scores, such as ``l2_skill``, are scaled: the mean baseline is 0, "
+            "the noise ceiling is 1.",
         ),
         HELD_OUT,
         N_EFFECTIVE,
         Column(
             "estimate",
             "float64",
-            "Mean over held-out perturbations (of a skill score the ratio of sums).",
+            "Mean over held-out perturbations; for a skill score, a ratio of sums over perturbations.",
             label="estimate (95% CI)",
             form="interval",
-            tip="mean over held-out perturbations, and its interval",
+            tip="mean over held-out perturbations",
         ),
         CI_LOW,
         CI_HIGH,
-        Column("ceiling", "float64", "Score of the data themselves.", tip="the score of a perfect prediction"),
+        Column(
+            "ceiling",
+            "float64",
+            "Noise ceiling: the score of a perfect prediction.",
+            tip="noise ceiling: the score of a perfect prediction",
+        ),
         Column(
             "difference_to_mean",
             "float64",
-            "Paired difference to the mean baseline; positive is better for every metric.",
-            label="against the mean",
-            tip="paired difference to the mean baseline",
+            "Paired difference from the mean baseline. For every metric, positive values mean that the model is "
+            "better.",
+            label="better than mean by",
+            tip="paired difference from the mean baseline; positive: the model is better",
         ),
-        replace(P, sentence="p of that difference; missing where the model is the baseline."),
+        replace(P, sentence="p of ``difference_to_mean``; missing if the model is the baseline."),
         Q,
         NOTE,
     ),
@@ -150,23 +158,25 @@ SUMMARY = Table(
 ERROR_BY_N_GENES = Table(
     "error_by_n_genes",
     "spb.tl.audit with models",
-    "Errors over the most expressed genes.",
+    "Errors over the genes with the highest expression.",
     "One row per model, subset and number of genes; errors are medians over held-out perturbations.",
     (
         MODEL,
         Column(
             "subset",
             "str",
-            "Which perturbations: ``all`` that the model predicts, or those ``common`` to all models.",
+            "Subset of the held-out perturbations: ``all`` that the model predicts, or those ``common`` to all models.",
         ),
-        Column("ranked_by", "str", "What the genes are ranked by: ``control expression``, their mean in control."),
-        Column("n_genes", "int64", "Genes that the error is over, from the highest ranked."),
+        Column("ranked_by", "str", "Quantity by which genes are ranked: ``control expression``, the mean in control."),
+        Column("n_genes", "int64", "Number of genes in the error: those with the highest rank."),
         HELD_OUT,
         Column("l2", "float64", "L2 error.", unit="log-normalized units"),
         Column("l2_baseline", "float64", "L2 error of the mean baseline.", unit="log-normalized units"),
-        Column("l2_ceiling", "float64", "L2 error of the data themselves.", unit="log-normalized units"),
-        Column("l2_ratio", "float64", "L2 error relative to the mean baseline."),
-        Column("l2_ratio_ceiling", "float64", "L2 error of the data themselves relative to the mean baseline."),
+        Column("l2_ceiling", "float64", "Noise ceiling of the L2 error.", unit="log-normalized units"),
+        Column("l2_ratio", "float64", "L2 error, relative to the error of the mean baseline."),
+        Column(
+            "l2_ratio_ceiling", "float64", "Noise ceiling of the L2 error, relative to the error of the mean baseline."
+        ),
     ),
     regime_at=1,
 )

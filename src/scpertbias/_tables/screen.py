@@ -18,15 +18,15 @@ from .table import (
 
 EFFECT_Q = replace(
     Q,
-    sentence="This p adjusted over perturbations (Benjamini–Hochberg); at most 0.05: detected.",
-    tip="of any effect, Benjamini–Hochberg over perturbations",
+    sentence="``p`` adjusted over perturbations (Benjamini–Hochberg); an effect with q of at most 0.05 is detected.",
+    tip="p of any effect, adjusted over perturbations (Benjamini–Hochberg)",
 )
 
 CHECK = Table(
     "check",
     "spb.pp.check",
     "Quality checks of the screen.",
-    "One row per finding, and one per perturbation.",
+    "One row per check, and one per perturbation.",
     (
         Column(
             "check",
@@ -39,7 +39,7 @@ CHECK = Table(
         Column(
             "status",
             "str",
-            "How serious it is.",
+            "Result of the check; a warning needs an action.",
             form="status",
             values={"ok": "", "note": "", "warning": ""},
         ),
@@ -48,25 +48,25 @@ CHECK = Table(
         Column(
             "reproducibility_guides",
             "float64",
-            "The same between the two halves of its guides; missing without ``guide_key``.",
+            "Reproducibility between two halves of the guides of the perturbation; missing without ``guide_key``.",
             label="between guides",
-            tip="between the two halves of its guides",
+            tip="reproducibility between two halves of the guides",
         ),
         Column(
             "squared_effect",
             "float64",
-            "Noise-corrected squared effect; may be negative.",
+            "Squared effect, corrected for noise; can be negative.",
             unit="squared log-normalized units",
         ),
         RESPONSE_SHARE,
         replace(
             P,
-            sentence="p of any effect, excluding the target gene: twice the smaller of the p-values of the squared "
-            "effect and of the strongest gene.",
+            sentence="p of any effect, without the target gene: twice the smaller one of the p-values of the "
+            "squared effect and of the strongest gene.",
         ),
         EFFECT_Q,
         TOP_GENES,
-        Column("detail", "str", "The finding in words.", label="finding", form="prose"),
+        Column("detail", "str", "Description of the result.", label="finding", form="prose"),
     ),
 )
 
@@ -80,84 +80,89 @@ PERTURBATIONS = Table(
         Column(
             "kind",
             "str",
-            "The first category that applies.",
+            "Category of the perturbation: the first value that applies.",
             form="line",
-            tip="the first that applies; evaluate models on specific ones",
+            tip="the first category that applies; evaluate models on specific perturbations",
             values={
                 "too few cells": "",
-                "not detected": "no significant effect, and none on its target gene (q above 0.05)",
-                "target gene only": "only its target gene responds",
-                "targets a confounder gene": "independent of the share of that set",
-                "mostly shared": "more than half of its effect lies on the shared axis or on one technical gene set",
+                "not detected": "no significant effect, not even on the target gene (q above 0.05)",
+                "target gene only": "a significant effect on the target gene only",
+                "targets a confounder gene": "the target is in a confounder gene set, regardless of the effect on "
+                "this set",
+                "mostly shared": "more than half of the effect is on the shared axis or in one technical gene set",
                 "specific": "",
-                "weak": "detected, but too weak to sort",
+                "weak": "detected, but too weak for another category",
             },
         ),
         replace(N_CELLS, label="cells"),
         REPRODUCIBILITY,
         Column(
-            "effect", "float64", "Length of the effect, corrected for noise.", tip=True, unit="log-normalized units"
+            "effect",
+            "float64",
+            "Size of the effect (Euclidean norm over genes), corrected for noise.",
+            tip=True,
+            unit="log-normalized units",
         ),
         RESPONSE_SHARE,
         replace(
             EFFECT_Q,
-            sentence="p of any effect, excluding the target gene, adjusted over perturbations (Benjamini–Hochberg); "
-            "at most 0.05: detected.",
+            sentence="p of any effect, without the target gene, adjusted over perturbations (Benjamini–Hochberg). "
+            "An effect with q of at most 0.05 is detected.",
         ),
         Column(
             "target_gene",
             "str",
-            "The measured target (of several, the one that changed least); empty if none is measured.",
-            label="own gene",
-            tip="the measured target",
+            "The measured target gene (of several targets, the one that changes least); empty if none is measured.",
+            label="target gene",
+            tip="the measured target gene",
         ),
         Column(
             "target_log_change",
             "float64",
-            "Difference of its mean log-normalized value from the control.",
-            label="its change",
-            tip="of its mean log-normalized value against control",
+            "Mean log-normalized value of the target gene minus its mean in control.",
+            label="target change",
+            tip="mean log-normalized value of the target gene minus its mean in control",
         ),
         Column(
             "target_z",
             "float64",
-            "z of the target gene against control; missing if too few cells express it.",
-            label="its z",
-            tip="of the measured target against control",
+            "z of the change of the target gene; missing if too few cells express it.",
+            label="target z",
+            tip="z of the change of the target gene",
         ),
         Column(
             "target_q",
             "float64",
-            "Two-sided p of that z, adjusted over perturbations (Benjamini–Hochberg).",
-            label="its q",
-            tip="of its z, Benjamini–Hochberg over perturbations",
+            "Two-sided p of ``target_z``, adjusted over perturbations (Benjamini–Hochberg).",
+            label="target q",
+            tip="p of the change of the target gene, adjusted over perturbations (Benjamini–Hochberg)",
         ),
-        Column("target_percentile", "float64", "Percentile of its ``|z|`` among all genes, 0 to 1."),
+        Column("target_percentile", "float64", "Percentile of ``|target_z|`` among all genes, 0 to 1."),
         Column(
             "mt",
             "float64",
-            "Share of its effect on mitochondrial genes.",
-            label="on mt",
+            "Share of the squared effect in mitochondrial genes.",
+            label="on mitochondrial genes",
             form="percent",
-            tip=True,
+            tip="share of the effect on mitochondrial genes",
         ),
         Column(
             "ribo",
             "float64",
-            "Share of its effect on ribosomal genes.",
-            label="on ribo",
+            "Share of the squared effect in ribosomal genes.",
+            label="on ribosomal genes",
             form="percent",
-            tip=True,
+            tip="share of the effect on ribosomal genes",
         ),
         Column(
             "systematic",
             "float64",
-            "Share of its effect on the mean response of all perturbations.",
+            "Share of the squared effect on the shared axis.",
             label="on shared axis",
             form="percent",
-            tip="share of its effect on the mean response (systematic)",
+            tip="share of the squared effect on the shared axis",
         ),
-        replace(TOP_GENES, tip="largest |z| against control, with the direction"),
+        replace(TOP_GENES, tip="genes with the largest |z|; the arrows show the direction of the change"),
     ),
 )
 

@@ -4,38 +4,42 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._core import specific_skill
 from .scores import HELD_OUT
 from .table import CI_HIGH, CI_LOW, GENE, METRIC, MODEL, NOTE, SYMBOL, Column, P, Q, Table
 
-N_PERTURBATIONS = Column("n_perturbations", "int64", "Held-out perturbations.", tip=True)
+N_PERTURBATIONS = Column("n_perturbations", "int64", "Number of held-out perturbations.", tip=True)
 
-PERTURBATION_SPECIFIC = "perturbation-specific"
+PERTURBATION_SPECIFIC = specific_skill.PERTURBATION_SPECIFIC
+SPECIFIC_ABOVE = specific_skill.SPECIFIC
+"""A specific skill whose whole interval is above it is perturbation-specific."""
 
 SPECIFICITY = Table(
     "specificity",
     "spb.tl.specificity",
-    "Scores of predictions on their own perturbation and on others.",
-    "One row per model (``observed``: the data themselves) and metric.",
+    "Scores of predictions on their own perturbation, compared with scores on other perturbations.",
+    "One row per model (``observed`` is the data) and metric.",
     (
         MODEL,
         replace(
             METRIC,
-            sentence="Name of the score. ``specific_skill``: skill score of the effects off the shared axes (0: "
-            "nothing predicted, 1: perfect). ``specific_slope``: the factor with which predictions fit best there. "
-            "``specific_fitted``: the specific skill with that factor. ``l2`` (log-normalized units; lower is better), "
-            "``pearson_delta``, ``pearson_delta_perturbed``, ``off_axis`` (correlation of predicted and observed effects "
-            "off the mean effect of the training perturbations). ``off_share``: share of the squared predicted effects "
-            "off that axis.",
+            sentence="Name of the score. ``specific_skill``: skill score after the shared axes are removed from "
+            "all effects (0: only shared axes, 1: noise ceiling). ``specific_slope``: factor that fits the "
+            "predictions best to these remaining effects. ``specific_fitted``: specific skill after "
+            "multiplication by this factor. ``l2`` (log-normalized units; lower is better), ``pearson_delta`` and "
+            "``pearson_delta_perturbed``: see :func:`scpertbias.tl.score`. ``off_axis``: correlation between "
+            "predicted and observed effects after the mean effect of the training perturbations is removed. "
+            "``off_share``: share of the squared predicted effects that remains after this removal.",
         ),
         HELD_OUT,
         Column(
             "category",
             "str",
-            "Summary of the intervals of the specific skill, its slope and its fit; empty in other rows, and without "
-            "an interval.",
+            "Summary of the three ``specific_*`` scores and their intervals, in the row of ``specific_skill``. Empty "
+            "in other rows, and without an interval.",
             values={
-                PERTURBATION_SPECIFIC: "the specific skill is above 0.05",
-                "right direction, wrong size": "it is not, but would be with the best factor",
+                PERTURBATION_SPECIFIC: "the interval of ``specific_skill`` is above 0.05",
+                "right direction, wrong size": "only the interval of ``specific_fitted`` is above 0.05",
                 "not specific": "neither",
                 "": "",
             },
@@ -43,23 +47,25 @@ SPECIFICITY = Table(
         Column(
             "score",
             "float64",
-            "Mean score of predictions on their own perturbation.",
-            label="own",
+            "Mean score of the predictions on their own perturbation.",
+            label="own perturbation",
             tip="predictions scored on their own perturbations",
         ),
         Column(
             "mismatched",
             "float64",
-            "Mean score of the predictions of other held-out perturbations.",
-            tip="predictions scored on other perturbations",
+            "Mean score of the predictions on other held-out perturbations.",
+            label="other perturbations",
+            tip="mean score of predictions on other perturbations",
         ),
         Column(
             "specific_gain",
             "float64",
-            "Difference of the two; positive if matched predictions are better.",
+            "Difference between ``score`` and ``mismatched``; positive if predictions are better on their own "
+            "perturbation.",
             label="gain (95% CI)",
             form="interval",
-            tip="positive: matched predictions are better",
+            tip="positive: predictions are better on their own perturbation than on others",
         ),
         replace(
             CI_LOW,
@@ -67,25 +73,32 @@ SPECIFICITY = Table(
             "``off_share`` and with fewer than ten perturbations.",
         ),
         CI_HIGH,
-        replace(P, sentence="p by permutation of predictions among perturbations."),
+        replace(P, sentence="p of ``specific_gain``, from permutations of the predictions among perturbations."),
         Q,
-        Column("ceiling", "float64", "Score of the data themselves."),
-        Column("ceiling_mismatched", "float64", "Score of the data assigned to the wrong perturbations."),
-        Column("ceiling_gain", "float64", "Difference of the two.", label="gain of the truth"),
+        Column("ceiling", "float64", "Noise ceiling of ``score``: the score of a perfect prediction."),
+        Column(
+            "ceiling_mismatched", "float64", "Score of perfect predictions that are assigned to other perturbations."
+        ),
+        Column(
+            "ceiling_gain",
+            "float64",
+            "Difference between ``ceiling`` and ``ceiling_mismatched``.",
+            label="ceiling of the gain",
+        ),
         Column(
             "score_half",
             "float64",
-            "Score of the model on one half of the cells.",
-            label="model, same half",
-            tip="compare with the axis alone",
+            "Score of the model on one half of the cells, for comparison with ``axis_only``.",
+            label="model on half of cells",
+            tip="score of the model on one half of the cells; compare with the column shared axis only",
         ),
         Column(
             "axis_only",
             "float64",
-            "Score on that half of a prediction that contains only the position on the shared axis, estimated from "
-            "the other half.",
-            label="axis alone",
-            tip="on one half of the cells: score of a prediction that contains only the shared axis",
+            "Score of a prediction that contains only the position of each perturbation on the shared axis. This "
+            "position is estimated from one half of the cells, and the prediction is scored on the other half.",
+            label="shared axis only",
+            tip="score, on one half of the cells, of a prediction that contains only the position on the shared axis",
         ),
         NOTE,
     ),
@@ -95,59 +108,63 @@ SPECIFICITY = Table(
 RECURRENCE = Table(
     "recurrence",
     "spb.tl.recurrence",
-    "In how many perturbations each gene is among the strongest.",
+    "Number of perturbations in which each gene is among the genes with the strongest effects.",
     "One row per model (including ``observed``), scale and gene. Genes that are never among the strongest are left "
-    "out. Only the data have p.",
+    "out. Only ``observed`` has p-values.",
     (
         MODEL,
         Column(
             "by",
             "str",
-            "Scale of the effects.",
+            "Scale on which effects are ranked.",
             values={
                 "delta": "difference from control",
-                "z": "the same divided by its standard error",
-                "centered": "difference from the mean over perturbations (for a model: over its predictions), divided "
-                "by its standard error; use this one",
+                "z": "difference from control, divided by its standard error",
+                "centered": "difference from the mean over perturbations (for a model, over its predictions), "
+                "divided by its standard error; recommended",
             },
         ),
         GENE,
         Column(
             "count",
             "int64",
-            "Perturbations with the gene among their strongest.",
-            tip="perturbations with the gene among their five strongest",
+            "Number of perturbations in which the gene is among the strongest genes.",
+            tip="perturbations in which the gene is among the five strongest genes",
         ),
-        replace(N_PERTURBATIONS, label="of"),
+        replace(N_PERTURBATIONS, label="of perturbations"),
         Column(
             "expected",
             "float64",
-            "Count expected by chance, for top genes drawn from genes of similar expression.",
-            label="by chance",
-            tip="among genes of similar expression",
+            "Count that is expected if the strongest genes are replaced by random genes of similar expression.",
+            label="expected by chance",
+            tip="expected count if the strongest genes are random genes of similar expression",
         ),
         Column(
             "excess",
             "float64",
-            "Count minus the observed count; missing for ``observed``.",
-            label="beyond data",
-            tip="count minus the observed count",
+            "``count`` of the model minus the ``count`` of ``observed``; missing for ``observed``.",
+            label="more than in data",
+            tip="count in the predictions minus count in the data",
         ),
         Column(
             "excess_ci_low",
             "float64",
             "Lower end of the 95% interval of ``excess`` (Agresti–Caffo), simultaneous for all genes (Bonferroni).",
-            label="at least",
-            tip="lower end of its 95% interval",
+            label="at least more",
+            tip="lower end of the 95% interval of the difference between predictions and data",
         ),
-        Column("excess_ci_high", "float64", "Upper end of that interval.", label="at most"),
-        replace(P, sentence="p of the observed count; missing for models and for ``delta``."),
+        Column("excess_ci_high", "float64", "Upper end of that interval.", label="at most more"),
+        replace(P, sentence="p of ``count``, for ``observed`` only; missing on the scale ``delta``."),
         replace(
             Q,
-            sentence="p adjusted over the genes (Benjamini–Hochberg); for ``z`` only with at least five controls per "
-            "cell of a perturbation.",
+            sentence="p adjusted over the genes (Benjamini–Hochberg). On the scale ``z``, it requires at least "
+            "five times as many control cells as cells per perturbation.",
         ),
-        Column("n_effective_genes", "float64", "Effective number of different genes among the strongest."),
+        Column(
+            "n_effective_genes",
+            "float64",
+            "Effective number of different genes among the strongest genes of all perturbations.",
+        ),
         NOTE,
         SYMBOL,
     ),
@@ -157,9 +174,9 @@ RECURRENCE = Table(
 VARIANCE_RATIO = Table(
     "variance_ratio",
     "spb.tl.variance_ratio",
-    "How much predictions differ between perturbations, compared with the data.",
-    "One row per model, and one per model and gene. Standard deviations are relative to the mean of each fold, "
-    "because the means of folds differ (relative to the overall mean if folds have fewer than 5 perturbations).",
+    "Variance of predictions between perturbations, compared with the observed variance.",
+    "One row per model, and one per model and gene. Standard deviations are computed around the mean of each fold, "
+    "because the means of folds differ. If a fold has fewer than 5 perturbations, the overall mean is used instead.",
     (
         MODEL,
         Column("level", "str", "What the row is about.", values={"screen": "all genes", "gene": "one gene"}),
@@ -168,47 +185,47 @@ VARIANCE_RATIO = Table(
         Column(
             "sd_predicted",
             "float64",
-            "Predicted standard deviation between perturbations.",
+            "Standard deviation of the predictions between perturbations.",
             unit="log-normalized units",
         ),
         Column(
             "sd_observed",
             "float64",
-            "Observed standard deviation between perturbations, corrected for noise (from the covariance of two "
-            "halves of the cells).",
+            "Observed standard deviation between perturbations, corrected for sampling noise.",
             unit="log-normalized units",
         ),
         Column(
             "ratio",
             "float64",
-            "Ratio of predicted to observed variance, summed over genes; for one gene, ratio of standard deviations, "
-            "if its covariance exceeds twice its standard error.",
-            label="variance ratio (95% CI)",
+            "Predicted divided by observed standard deviation; for all genes, computed from variances summed over "
+            "genes. For one gene: missing unless the observed variance is above twice its standard error.",
+            label="spread ratio (95% CI)",
             form="interval",
-            tip="predicted to observed variance between perturbations",
+            tip="predicted divided by observed standard deviation between perturbations",
         ),
         CI_LOW,
         CI_HIGH,
         Column(
             "cosine_mean",
             "float64",
-            "Cosine of predicted effects with those of the mean baseline.",
+            "Cosine between the predicted effects and those of the mean baseline.",
             label="cosine with mean",
-            tip="predicted effects with those of the mean baseline",
+            tip="cosine between predictions and the mean baseline, both minus the control mean",
         ),
         Column(
             "cosine_control",
             "float64",
-            "Cosine of predicted effects with those of the control baseline.",
+            "Cosine between the predicted effects and those of the control baseline, relative to the training mean.",
             label="cosine with control",
-            tip="predicted effects with those of the control baseline",
+            tip="cosine between predictions and the control mean, both minus the mean baseline",
         ),
         Column(
             "collapsed_to",
             "str",
-            "Baseline that the model reproduces (cosine above 0.999): ``mean`` or ``no_change``; otherwise empty.",
-            label="collapsed to",
-            tip="a baseline with a cosine above 0.999",
+            "Baseline to which the model is equivalent (cosine above 0.999): ``mean`` or ``no_change``; otherwise "
+            "empty.",
+            label="same as",
+            tip="baseline with nearly the same predictions (cosine above 0.999)",
         ),
         NOTE,
         replace(SYMBOL, sentence="Symbol of the gene; empty in rows about all genes."),

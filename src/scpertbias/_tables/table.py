@@ -1,4 +1,4 @@
-"""What a table and a column are, and the columns that several tables share."""
+"""Classes of tables and columns, and columns that several tables have in common."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Column:
 
     @property
     def help(self) -> str:
-        """What the report adds to the heading."""
+        """Tooltip of the column in the report."""
         if not isinstance(self.tip, bool):
             return self.tip
         text = self.sentence[0].lower() + self.sentence[1:].removesuffix(".") if self.tip else ""
@@ -78,7 +78,7 @@ class Column:
         if self.values and only is not None:
             parts.append(f"Always ``{only}`` here.")
         elif self.values:
-            # An empty literal is no markup.
+            # An empty literal is not valid markup.
             named = ((f"``{value}``" if value else "empty", why) for value, why in self.values.items())
             values = (f"{name}{f' ({why})' if why else ''}" for name, why in named)
             parts.append(f"Values: {', '.join(values)}.")
@@ -97,22 +97,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table, as it is stored.
+    """A stored table.
 
     Parameters
     ----------
     name
-        Its name.
+        Name of the table.
     made_by
-        What to run to have it.
+        Function that makes the table.
     sentence
-        What it is about.
+        Title of the table.
     rows
-        What a row is: one row per ….
+        Description of the rows: one row per ….
     columns
-        Its columns, in their order.
+        Columns in their order.
     regime_at
-        Where an audit inserts the column ``regime``; None if it inserts none.
+        Position at which an audit inserts the column ``regime``; None if there is no such column.
     """
 
     name: str
@@ -123,7 +123,7 @@ class Table:
     regime_at: int | None = None
 
     def in_audit(self) -> tuple[Column, ...]:
-        """Return the columns that the table of an audit has."""
+        """Return the columns of the table in an audit."""
         if self.regime_at is None:
             return self.columns
         return (*self.columns[: self.regime_at], REGIME, *self.columns[self.regime_at :])
@@ -134,12 +134,12 @@ class Table:
         return tuple(by_name[name] for name in names)
 
     def empty(self, *, audit: bool = False) -> pd.DataFrame:
-        """Return the table without a row."""
+        """Return a table without rows."""
         columns = self.in_audit() if audit else self.columns
         return pd.DataFrame({column.name: pd.Series(dtype=column.dtype) for column in columns})
 
     def json_schema(self, **only: str) -> dict[str, Any]:
-        """Return the JSON Schema of the rows of an audit's table; ``only`` are values that all rows have."""
+        """Return the JSON Schema of the rows of an audit's table; ``only`` are the values that all rows have in common."""
         columns = self.in_audit()
         shared = {column.name: column.json_schema() for column in SHARED}
         return {
@@ -158,11 +158,11 @@ class Table:
         }
 
     def as_result(self) -> str:
-        """Return the section "Returns" of the function that reads the table."""
+        """Return the section "Returns" for the function that reads the table."""
         return f":class:`pandas.DataFrame`\n{textwrap.indent(self._listed(self.rows, self.in_audit()), ' ' * 4)}"
 
     def as_field(self, slot: str = "adata") -> str:
-        """Return the entry of "Returns" of the function that stores the table."""
+        """Return the entry in "Returns" for the function that stores the table."""
         text = self._listed(f"Read it with :func:`scpertbias.get.{self.name}`. {self.rows}", self.columns)
         return (
             f"``{slot}.uns['scpertbias']['{self.name}']`` : :class:`pandas.DataFrame`\n{textwrap.indent(text, ' ' * 4)}"
@@ -172,7 +172,7 @@ class Table:
         """Return a text, and below it the columns as a list."""
         lines = [_fill(text), ""]
         for column in columns:
-            mark = "" if column in self.columns else " (of an audit only)"
+            mark = "" if column in self.columns else " (in an audit only)"
             line = f"- ``{column.name}``{mark}: {column.described()}"
             lines.append(_fill(line, "  "))
         return "\n".join(lines)
@@ -193,15 +193,17 @@ P = Column("p", "float64", "p-value; missing if not tested.")
 Q = Column(
     "q",
     "float64",
-    "p adjusted over the rows of one model of the table (Benjamini–Hochberg).",
-    tip="Benjamini–Hochberg, within a model",
+    "p adjusted over the rows of the same model in this table (Benjamini–Hochberg).",
+    tip="p adjusted within a model (Benjamini–Hochberg)",
 )
 NOTE = Column("note", "str", "Remark on the row, or empty.", form="aside")
-PERTURBATION = Column("perturbation", "str", "Name of the perturbation; empty in rows about all of them.", form="name")
+PERTURBATION = Column(
+    "perturbation", "str", "Name of the perturbation; empty in rows about all perturbations.", form="name"
+)
 TOP_GENES = Column(
     "top_genes",
     "str",
-    "Genes of largest ``|z|`` with direction (↑, ↓), separated by spaces.",
+    "Genes with the largest ``|z|`` and the direction of their change (↑, ↓), separated by spaces.",
     label="strongest genes",
     form="line",
 )
@@ -211,16 +213,16 @@ N_CELLS = Column("n_cells", "int64", "Number of cells of the perturbation.", lab
 REPRODUCIBILITY = Column(
     "reproducibility",
     "float64",
-    "Expected cosine of its effect with that of a repeated experiment of the same size, 0 to 1.",
-    tip="expected cosine of its effect with that of a repeated experiment",
+    "Expected cosine between the effect and the effect in a repeated experiment of the same size, 0 to 1.",
+    tip="expected cosine between the effect and the effect in a repeated experiment",
 )
 RESPONSE_SHARE = Column(
     "response_share",
     "float64",
-    "Share of the noise-corrected squared effects of the screen; can be negative.",
+    "Share of the summed squared effects of the screen, corrected for noise; can be negative.",
     label="share of response",
     form="percent",
-    tip="of the noise-corrected squared effects of the screen",
+    tip="share of the summed squared effects of the screen, corrected for noise",
 )
 SHARED = (
     MODEL,
@@ -240,4 +242,4 @@ SHARED = (
     REPRODUCIBILITY,
     RESPONSE_SHARE,
 )
-"""Those of one meaning wherever they stand: the JSON Schema describes each once."""
+"""Columns with the same meaning in all tables; the JSON Schema describes each of them once."""

@@ -18,7 +18,7 @@ TIMEOUT = 60
 
 @dataclass(frozen=True)
 class Remote:
-    """A file: its name in the cache, where it comes from, its size in bytes and its checksum (None: not published)."""
+    """A file: its name in the cache, URL, size in bytes and checksum (None: not published)."""
 
     name: str
     url: str

@@ -69,10 +69,10 @@ def _parse(path: Path) -> pd.DataFrame:
             continue
         name, *rest = (field.strip() for field in line.split("\t"))
         if not name or len(rest) < 2:
-            msg = f"line {number}: a set's name, a description and genes, separated by tabs, are expected."
+            msg = f"line {number}: the name of a set, a description and genes, separated by tabs, are needed."
             raise ValueError(msg)
         rows += [(name, gene) for gene in dict.fromkeys(rest[1:]) if gene]
     if not rows:
-        msg = "it holds no gene set"
+        msg = "the file contains no gene set"
         raise ValueError(msg)
     return pd.DataFrame(rows, columns=["source", "target"]).drop_duplicates(ignore_index=True)

@@ -79,7 +79,7 @@ def of_species(sets: pd.DataFrame, species: str) -> pd.DataFrame:
     if species == "mouse":
         sets = sets.assign(target=[_mouse_symbol(gene) for gene in sets["target"]])
         return sets.dropna(subset="target").drop_duplicates(["source", "target"]).reset_index(drop=True)
-    msg = f"species must be 'human' or 'mouse', found {species!r}; for other species, pass your own sets."
+    msg = f"`species` is {species!r}; it must be 'human' or 'mouse'. For other species, pass your own sets."
     raise ValueError(msg)
 
 

@@ -1,4 +1,4 @@
-"""Models compared with each other."""
+"""Comparison of models."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def comparison(
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.score` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.score`, or the result of :func:`scpertbias.tl.audit`.
     models
-        Names of models: pairs of two of them, or every pair with the one; by default all.
+        Names of models: pairs among them, or all pairs with a single name; by default all.
     regime
-        Of an audit, the regime or regimes; by default all.
+        For an audit: the regime or regimes; by default all.
     metric
-        Names of metrics; by default all that are compared.
+        Names of metrics; by default all.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def comparison(
     Raises
     ------
     KeyError
-        If nothing was scored yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------

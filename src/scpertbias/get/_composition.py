@@ -1,4 +1,4 @@
-"""What the response of each perturbation is made of."""
+"""Contribution of gene sets to the response of each perturbation."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def composition(
     group: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return what the response of each perturbation is made of: shares of groups of genes, which add up to 1.
+    """Return the contribution of groups of genes to the response of each perturbation, as shares that add up to 1.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.confounding` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.confounding`, or the result of :func:`scpertbias.tl.audit`.
     group
         Names of groups; by default all.
     perturbation
@@ -38,7 +38,7 @@ def composition(
     Raises
     ------
     KeyError
-        If it was not run yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Differential expression of perturbations, computed from profiles when it is read."""
+"""Differential expression of perturbations, computed from profiles on demand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .._moments import Screen
 from ._select import modality
 
 AT_ONCE = 1 << 22
-"""Values of perturbations × genes that are computed together."""
+"""Number of values (perturbations × genes) that are computed at once."""
 
 
 @docs.dedent
@@ -33,21 +33,20 @@ def de(
 ) -> pd.DataFrame:
     """Return the differential expression of each perturbation against the control, from means and variances alone.
 
-    The test is Welch's with one change: the variances of a perturbation and of the control are not below the pooled
-    variance of the gene, so that a gene without a count in few cells is not called. Cells are compared with control cells
-    of their own batch. No cell is read again.
+    The test is Welch's test with one change: variances of a perturbation and of the control below the pooled variance of
+    the gene are replaced by it. Otherwise genes without counts in a small group would be called. Cells are compared with
+    control cells of their own batch. Cells are not read again.
 
     Parameters
     ----------
     data
-        Profiles (:func:`scpertbias.pp.profiles`), or what :func:`scpertbias.tl.audit` returned.
+        Profiles (:func:`scpertbias.pp.profiles`), or the result of :func:`scpertbias.tl.audit`.
     perturbation
         Names of perturbations; by default all.
     q_below
-        Return the genes with a smaller ``q``; ``None``: all genes. For all perturbations of a large screen, that is a row
-        for each of perturbations × genes.
+        Return only genes with a smaller ``q``; ``None``: all genes, which are perturbations × genes rows.
     regime
-        Of an audit, the regime; by default ``"full"``.
+        For an audit: the regime; by default ``"full"``.
 
     Returns
     -------
@@ -56,9 +55,9 @@ def de(
     Raises
     ------
     KeyError
-        If a perturbation or the regime is not there.
+        If a perturbation or the regime does not exist.
     ValueError
-        If ``data`` are cells.
+        If ``data`` contains cells.
 
     Examples
     --------
@@ -72,7 +71,7 @@ def de(
     """
     profiles = modality(data, regime)
     if _store.profiles_record(profiles) is None:
-        msg = "`data` are cells; make profiles of them first: spb.pp.profiles."
+        msg = "`data` contains cells. First compute profiles with spb.pp.profiles."
         raise ValueError(msg)
     screen = _moments.of(profiles).merged
     rows = _rows(screen, perturbation)
@@ -82,14 +81,14 @@ def de(
 
 
 def _rows(screen: Screen, perturbation: str | Sequence[str] | None) -> IntArray:
-    """Return the rows of perturbations with two cells or more; one that is named must be among them."""
+    """Return the rows of perturbations with at least two cells; requested perturbations must be among them."""
     usable = np.flatnonzero(screen.used & (screen.moments.n > 1) & (screen.perturbation > 0))
     if perturbation is None:
         return usable
     present = {screen.names[p]: p for p in usable}
     names = [perturbation] if isinstance(perturbation, str) else list(perturbation)
     if missing := [name for name in names if name not in present]:
-        msg = f"`perturbation`: there is no {some(map(repr, missing))}; there are {some(present)}."
+        msg = f"`perturbation`: {some(map(repr, missing))} not available; choose from {some(present)}."
         raise KeyError(msg)
     return np.array([present[name] for name in names], dtype=np.int64)
 

@@ -1,4 +1,4 @@
-"""What metrics are worth."""
+"""Scores by user-defined functions, probes, and calibration."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def metric(
     models: str | Sequence[str] | None = None,
     metric: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the scores of models by functions of your own.
+    """Return the scores of models with functions of your own.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.metric` was run on.
+        Data after :func:`scpertbias.tl.metric`.
     models
         Name or names of models; by default all.
     metric
@@ -38,7 +38,7 @@ def metric(
     Raises
     ------
     KeyError
-        If no function was scored yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -64,12 +64,12 @@ def probes(
     probe: str | Sequence[str] | None = None,
     metric: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return what each fact about a perturbation is worth by each metric.
+    """Return the scores of probes, predictions that contain a single piece of information about each perturbation.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.probes` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.probes`, or the result of :func:`scpertbias.tl.audit`.
     probe
         Name or names of probes; by default all.
     metric
@@ -82,7 +82,7 @@ def probes(
     Raises
     ------
     KeyError
-        If no probe was scored yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def calibration(
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.calibrate` was run on, or an audit of the command line with ``--calibrate``.
+        Data after :func:`scpertbias.tl.calibrate`, or an audit of the command line with ``--calibrate``.
     question
         Name or names of questions; by default all.
     models
@@ -120,7 +120,7 @@ def calibration(
     Raises
     ------
     KeyError
-        If the audit was not calibrated, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------

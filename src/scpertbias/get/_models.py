@@ -101,8 +101,8 @@ def history(data: AnnData | MuData, key: str, *, regime: str | None = None) -> p
     Returns
     -------
     One row per epoch: ``epoch``, ``train_loss``, validation losses (``val_…``), ``learning_rate``, ``seconds``,
-    ``seconds_validation``, ``peak_memory`` (MB; without a GPU, of the process so far) and ``best`` (whether it was the
-    best epoch so far; the last of these is the model).
+    ``seconds_validation``, ``peak_memory`` (MB; without a GPU, of the whole process until then) and ``best`` (whether the
+    epoch was the best so far; the model keeps the weights of the last such epoch).
 
     Raises
     ------
@@ -119,7 +119,7 @@ def history(data: AnnData | MuData, key: str, *, regime: str | None = None) -> p
     """
     epochs = _results.model_records(modality(data, regime), key)[key].get("history")
     if not isinstance(epochs, pd.DataFrame):
-        msg = f"The model {key!r} has no history: it was not trained in epochs."
+        msg = f"The model {key!r} has no training history, because it was not trained in epochs."
         raise KeyError(msg)
     return epochs.reset_index(drop=True).copy()
 

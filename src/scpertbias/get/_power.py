@@ -1,4 +1,4 @@
-"""How many cells effects take."""
+"""Reproducibility, and numbers of cells that are needed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def power(
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.power` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.power`, or the result of :func:`scpertbias.tl.audit`.
     level
         ``"screen"`` or ``"perturbation"``; by default both.
     perturbation
@@ -38,7 +38,7 @@ def power(
     Raises
     ------
     KeyError
-        If it was not run yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------
@@ -59,18 +59,18 @@ def cells_needed(
     perturbation: str | Sequence[str] | None = None,
     status: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return how many cells effects of a given reproducibility take.
+    """Return the number of cells that are needed for a given reproducibility.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.power` or :func:`scpertbias.tl.audit` was run on.
+        Data after :func:`scpertbias.tl.power`, or the result of :func:`scpertbias.tl.audit`.
     level
         ``"screen"`` or ``"perturbation"``; by default both.
     perturbation
         Names of perturbations; by default all.
     status
-        Such as ``"more cells"``; by default all.
+        Values of ``status``, such as ``"more cells"``; by default all.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def cells_needed(
     Raises
     ------
     KeyError
-        If it was not run yet, or a value is not in the table.
+        If the table was not computed, or a value is not in the table.
 
     Examples
     --------

@@ -105,14 +105,14 @@ def regimes_left_out(data: MuData) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If ``data`` was made by neither.
+        If ``data`` is not the result of one of these functions.
 
     Examples
     --------
     >>> import scpertbias as spb
     >>> mdata = spb.tl.audit(spb.ds.papalexi_2021(), batch_key="bio_rep", models=("mean",))
     >>> spb.get.regimes_left_out(mdata).set_index("regime").loc["no_mt_ribo", "reason"]
-    'no ribosomal gene is measured, so it equals the regime without mitochondrial genes'
+    'no ribosomal gene is measured, so this regime equals the regime without mitochondrial genes'
     """
     return _tables.read(data, "regimes_left_out")
 
@@ -153,9 +153,10 @@ def random_removals(
     models: str | Sequence[str] | None = None,
     regime: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the effect of removing random genes, compared with the widest gene regime.
+    """Return the effect of retraining without random genes, compared with the smallest gene regime.
 
-    If the ``gain`` of the regime exceeds all random ones, these genes matter, and not any genes of similar expression.
+    If the ``gain`` of the regime exceeds all random gains, the effect is due to its genes, not to any genes of similar
+    expression.
 
     Parameters
     ----------

@@ -112,7 +112,7 @@ def error_by_n_genes(
 ) -> pd.DataFrame:
     """Return the errors as a function of the number of genes.
 
-    An advantage seen only for a particular number of genes is an artifact of gene selection.
+    If a model is better only for some numbers of genes, its advantage is an artifact of gene selection.
 
     Parameters
     ----------

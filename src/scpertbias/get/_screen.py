@@ -100,7 +100,7 @@ def balance(
     kind: str | Sequence[str] | None = None,
     status: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the share of the response that cell composition accounts for.
+    """Return the share of the response explained by cell composition, for each tested column.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def balance(
     kind
         ``"column"``, ``"depth"`` or ``"mt_percent"``; by default all.
     status
-        Such as ``"confounded"``; by default all.
+        Values of ``status``, such as ``"confounded"``; by default all.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def confounding(
     kind: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the shares of the response on gene sets and axes.
+    """Return the shares of the response in gene sets and along directions.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def perturbations(
 ) -> pd.DataFrame:
     """Return a quality summary for each perturbation.
 
-    ``kind`` classifies the perturbations: evaluate models on the ``specific`` ones.
+    The column ``kind`` is the category of each perturbation. Evaluate models on the ``specific`` perturbations.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ N_LISTED = 20
 
 
 def select(table: pd.DataFrame, **values: str | Sequence[str] | None) -> pd.DataFrame:
-    """Return the rows with these values, numbered anew; ``None`` keeps all.
+    """Return the rows with these values, with a new index; ``None`` keeps all rows.
 
     In a table of pairs, ``models`` keeps pairs among the names, or all pairs with a single name.
     """
@@ -32,7 +32,7 @@ def select(table: pd.DataFrame, **values: str | Sequence[str] | None) -> pd.Data
         present = list(dict.fromkeys(table[columns].to_numpy().ravel()))
         if missing := [name for name in names if name not in present]:
             listed = present if len(present) <= N_LISTED else f"{len(present)}, such as {some(present)}"
-            msg = f"`{parameter}`: there is no {some(map(repr, missing))}; there are {listed}."
+            msg = f"`{parameter}`: {some(map(repr, missing))} not available; choose from {listed}."
             raise KeyError(msg)
         matches = [table[column].isin(names).to_numpy() for column in columns]
         keep &= np.any(matches, axis=0) if len(names) == 1 else np.all(matches, axis=0)
@@ -44,10 +44,10 @@ def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
     if isinstance(data, MuData):
         name = "full" if regime is None else regime
         if name not in data.mod:
-            msg = f"`regime`: there is no {name!r}; there are {list(data.mod)}."
+            msg = f"`regime`: {name!r} not available; choose from {list(data.mod)}."
             raise KeyError(msg)
         return data.mod[name]
     if regime is not None:
-        msg = f"`regime={regime!r}` was given, but this is not an audit."
+        msg = f"`regime={regime!r}` was passed, but the data are not an audit. Omit the argument."
         raise ValueError(msg)
     return data

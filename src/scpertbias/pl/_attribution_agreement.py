@@ -1,4 +1,4 @@
-"""Agreement of attributions, model by model."""
+"""Agreement of attributions between models."""
 
 from __future__ import annotations
 
@@ -36,16 +36,17 @@ def attribution_agreement(
 ) -> Any:
     """Plot the agreement of attributions between models (Table 3 of the paper).
 
-    Above the diagonal: Spearman correlation over genes; below: shared part of the top genes; both are means over
-    perturbations. "by chance": genes of similar expression agree as well; "unspecific": other perturbations agree as
-    well. Models with flagged attributions are hatched (after :func:`scpertbias.tl.attribution_check`).
+    Above the diagonal: Spearman correlation over genes; below: share of common top genes; both are means over
+    perturbations. "by chance" means that models do not agree more than expected for genes of similar expression;
+    "unspecific" means that they agree equally well on different perturbations. Models with flagged attributions are
+    hatched (after :func:`scpertbias.tl.attribution_check`).
 
     Parameters
     ----------
     data
         Data after :func:`scpertbias.tl.attribution_agreement`, or the result of :func:`scpertbias.tl.audit`.
     models
-        Names of the models to plot; by default all that were compared.
+        Names of the models to plot; by default all compared models.
     regime
         For an audit: the regime to plot; by default ``"full"``.
     %(plot)s
@@ -57,7 +58,7 @@ def attribution_agreement(
     Raises
     ------
     KeyError
-        If a model or the regime does not exist, or of an audit that kept only tables.
+        If a model or the regime does not exist, or the audit contains only tables.
 
     Examples
     --------
@@ -88,14 +89,14 @@ def attribution_agreement(
     ax.set_xlabel(f"above the diagonal: Spearman correlation\nbelow: shared top genes (chance: {chance:.2f})")
     figure = ax.get_figure()
     if figure is not None:
-        figure.colorbar(image, ax=ax, shrink=0.7, label="correlation, or shared part")
+        figure.colorbar(image, ax=ax, shrink=0.7, label="correlation, or share of common top genes")
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 def _matrices(
     table: pd.DataFrame, names: Sequence[str]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.object_]]:
-    """Return Spearman, overlap (models × models) and what is to be said of each pair."""
+    """Return Spearman correlation, overlap (models × models) and the text for each pair."""
     n = len(names)
     spearman, overlap = np.full((n, n), np.nan), np.full((n, n), np.nan)
     words = np.full((n, n), "", dtype=object)
@@ -125,7 +126,7 @@ def _cell(ax: Axes, i: int, j: int, value: float, word: str, share: float) -> No
 
 
 def _flags(data: AnnData | MuData, regime: str | None) -> dict[str, str]:
-    """Return the flag of each model, where attributions were checked."""
+    """Return the flag of each model, if attributions were checked."""
     if not _store.has_table(data, "attribution_check"):
         return {}
     table = one_regime(data, "attribution_check", regime)

@@ -1,4 +1,4 @@
-"""How much of the response composition accounts for, column by column, with what chance alone gives."""
+"""Share of the response explained by cell composition, by column, with the shares expected by chance."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def balance(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the share of the response that cell composition accounts for, one bar per column of ``obs``.
+    """Plot the share of the response explained by cell composition, one bar per column of ``obs``.
 
-    The black line on each bar is the 95% interval of the shares with levels assigned to cells at random. A column is
-    confounded with the perturbation labels if its bar passes the dashed line (10%) and p is at most 0.01: compare cells
-    within its levels (``batch_key``). Columns that the labels determine are not drawn.
+    The black line on each bar is the 95% interval of the shares if levels are randomly assigned to cells. A column is
+    confounded with the perturbation labels if its bar is beyond the dashed line (10%) and p is at most 0.01. Pass such a
+    column as ``batch_key``, to compare cells within its levels. Columns that the labels determine are not drawn.
 
     Parameters
     ----------
@@ -84,7 +84,9 @@ def balance(
     ax.axvline(0, color="black", linewidth=0.8)
     ax.axvline(PART, color="black", linewidth=1.0, linestyle="--")
     ax.margins(x=0.05)
-    ax.set_xlabel("share of the response accounted for by composition,\nless the share expected by chance")
+    ax.set_xlabel(
+        "share of the response explained by composition\n(the share expected by chance is already subtracted)"
+    )
     ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     n = int(table["n"].max()) if len(table) else 0
     ax.set_title(f"{n} perturbations: balance over columns of obs", fontsize="medium")
@@ -95,7 +97,7 @@ def balance(
 
 
 def _draw(ax: Axes, y: float, row: Any, shade: str) -> None:
-    """Draw one column: bar, interval of chance, and at the right what it rests on."""
+    """Draw one column: bar, interval expected by chance, and notes on the right."""
     if np.isfinite(row.share):
         ax.barh(y, row.share, height=0.6, color=shade, zorder=2)
     if np.isfinite(row.null_ci_low):
@@ -123,7 +125,7 @@ def _legend(ax: Axes, shades: Mapping[str, str], below: float) -> None:
     handles += [
         Line2D([], [], color="black", linewidth=2.2, label="by chance, 95%"),
         Line2D(
-            [], [], color="black", linestyle="--", label=f"confounded beyond {100 * PART:.0f}%, if p ≤ {P_COLUMN:g}"
+            [], [], color="black", linestyle="--", label=f"confounded if above {100 * PART:.0f}%, with p ≤ {P_COLUMN:g}"
         ),
     ]
     ax.legend(

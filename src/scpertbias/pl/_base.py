@@ -1,4 +1,4 @@
-"""What all plots share: axes, the models to draw, showing and returning."""
+"""Functions that all plots use: axes, choice of models, showing and returning."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def finish(ax: Axes, *, new: bool, show: bool | None, return_fig: bool) -> Any:
     """Show and return as scanpy does: Axes if ``show=False``, Figure if ``return_fig``, else None."""
     show = (sc.settings.autoshow and new and not return_fig) if show is None else show
     for text in ax.findobj(Text):
-        text.set_parse_math(False)  # names are no formulas, though they may hold $
+        text.set_parse_math(False)  # names are not formulas, even if they contain $
     if show and new:
         plt.show()
     if return_fig:
@@ -47,26 +47,26 @@ def finish(ax: Axes, *, new: bool, show: bool | None, return_fig: bool) -> Any:
 
 
 def whole_figure(ax: Axes) -> Figure:
-    """Return the figure of axes, also of those in a part of it."""
+    """Return the figure of axes, also if they are in a subfigure."""
     figure = ax.figure
     return figure if isinstance(figure, Figure) else figure.figure
 
 
 def one_regime(data: AnnData | MuData, name: str, regime: str | None) -> pd.DataFrame:
-    """Return the rows of one regime of a table, by default ``"full"``; without an audit there is none to choose."""
+    """Return the rows of one regime of a table, by default ``"full"``; tables outside audits have no regimes."""
     table: pd.DataFrame = getattr(get, name)(data)
     return select(table, regime="full" if regime is None and "regime" in table else regime)
 
 
 def chosen_models(table: pd.DataFrame, models: str | Sequence[str] | None) -> list[str]:
-    """Return the models to draw, by default all of a table; the observed data are none."""
+    """Return the models to draw, by default all models of a table without the observed data."""
     columns = [column for column in MODEL_COLUMNS if column in table]
     all_models = [name for name in dict.fromkeys(table[columns].to_numpy().T.ravel()) if name != OBSERVED]
     if models is None:
         return all_models
     names = [models] if isinstance(models, str) else [name for name in models if name != OBSERVED]
     if missing := [name for name in names if name not in all_models]:
-        msg = f"`models`: there is no {some(map(repr, missing))}; there are {all_models}."
+        msg = f"`models`: {some(map(repr, missing))} not available; choose from {all_models}."
         raise KeyError(msg)
     return names
 
@@ -81,13 +81,13 @@ def held_out_scores(
     names = chosen_models(scores, models)
     held_out = scores[scores["split"] == "test"]
     if held_out.empty:
-        msg = "No held-out perturbation was scored: no row is in the test split. See spb.pp.split."
+        msg = "The scores have no held-out perturbation (split test). Call spb.pp.split before fitting."
         raise ValueError(msg)
     return held_out, names
 
 
 def alike(values: Mapping[str, FloatArray], tolerance: float) -> list[list[str]]:
-    """Return models in groups of the same values, to a tolerance: each is drawn as one, as the mean baseline if it is there."""
+    """Return groups of models with equal values (up to a tolerance); a group is drawn once, as the mean baseline if included."""
     groups: list[list[str]] = []
     for name, own in values.items():
         for group in groups:
@@ -100,15 +100,15 @@ def alike(values: Mapping[str, FloatArray], tolerance: float) -> list[list[str]]
 
 
 def names_of(models: Sequence[str], width: int = 30) -> str:
-    """Return the names of models that are drawn as one, in lines."""
+    """Return the names of models that are drawn once, wrapped into lines."""
     return textwrap.fill(", ".join(models).replace("_", " "), width)
 
 
 def stored_effects(data: AnnData | MuData, regime: str | None) -> Effects:
-    """Return observed and predicted effects of a regime; without profiles there are none."""
+    """Return observed and predicted effects of a regime; raise an error without profiles."""
     observed = effects(modality(data, regime))
     if observed is None:
-        msg = "There are no effects to draw: profiles are needed, as spb.pp.profiles makes or spb.tl.audit keeps."
+        msg = "There are no effects to draw. Pass profiles made by spb.pp.profiles, or an audit with profiles."
         raise ValueError(msg)
     return observed
 
@@ -116,11 +116,15 @@ def stored_effects(data: AnnData | MuData, regime: str | None) -> Effects:
 def effects_of_models(
     data: AnnData | MuData, regime: str | None, models: str | Sequence[str] | None
 ) -> tuple[Effects, dict[str, FloatArray]]:
-    """Return the effects of a regime, and the predicted ones of the models to draw (NaN where a model has seen them)."""
+    """Return the effects of a regime, and the predictions of the models to draw (NaN for seen perturbations)."""
     observed = stored_effects(data, regime)
     names = list(observed.predicted) if models is None else [models] if isinstance(models, str) else list(models)
     if missing := [name for name in names if name not in observed.predicted]:
-        hint = " This audit kept only tables." if not observed.predicted else ""
-        msg = f"`models`: no predictions of {some(map(repr, missing))} are stored; there are those of {list(observed.predicted)}.{hint}"
+        hint = (
+            " This audit contains only tables; run spb.tl.audit with keep_predictions=True."
+            if not observed.predicted
+            else ""
+        )
+        msg = f"`models`: no predictions of {some(map(repr, missing))} are stored; models with predictions are {list(observed.predicted)}.{hint}"
         raise KeyError(msg)
     return observed, {name: observed.predicted[name] for name in names}

@@ -1,4 +1,4 @@
-"""How often the audit answers yes where there is nothing."""
+"""Rates of the answer yes in screens without effects."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def calibration(
 ) -> Any:
     """Plot how often the audit answers yes on screens without effects, with intervals, next to the expected rate.
 
-    Lines are 95% intervals; where perturbations or gene sets are counted, the range over screens. A small vertical line is
-    the rate that is expected at most.
+    Lines are 95% intervals. For questions about single perturbations or gene sets, lines are the range over screens. Small
+    vertical lines are the largest expected rates.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.calibrate` was run on, or an audit of the command line with ``--calibrate``.
+        Data after :func:`scpertbias.tl.calibrate`, or an audit of the command line with ``--calibrate``.
     question
         Name or names of questions; by default all.
     models
@@ -46,22 +46,22 @@ def calibration(
     ax
         Axes to draw in; by default a new figure.
     palette
-        Colors of rates within and above what is expected.
+        Colors of rates within and above the expected range.
     figsize
         Width and height in inches.
     show
-        Whether to show the figure; by default as ``scanpy.settings.autoshow`` says, never where ``ax`` was given.
+        Whether to show the figure; by default ``scanpy.settings.autoshow``, and never if ``ax`` is given.
     return_fig
         Whether to return the figure.
 
     Returns
     -------
-    Axes if ``show=False``, the figure if ``return_fig=True``, else ``None``.
+    Axes if ``show=False``, the figure if ``return_fig=True``, otherwise ``None``.
 
     Raises
     ------
     KeyError
-        If a question or a model is not there.
+        If a question or a model does not exist.
 
     Examples
     --------
@@ -85,8 +85,8 @@ def calibration(
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(-0.02, 1.02)
     n = int(np.max([row.n for row in rows], initial=0))
-    ax.set_xlabel(f"answered with yes, without effects ({n} screens)")
-    marks = (("within what is expected", within, "o"), ("above", above, "o"), ("expected at most", "black", "|"))
+    ax.set_xlabel(f"rate of the answer yes in {n} screens without effects")
+    marks = (("within the expected range", within, "o"), ("above", above, "o"), ("largest expected rate", "black", "|"))
     handles = [Line2D([], [], color=c, marker=m, linestyle="none", label=text) for text, c, m in marks]
     ax.legend(handles=handles, frameon=False, fontsize="small", ncols=3, loc="lower left", bbox_to_anchor=(0.0, 1.0))
     ax.spines[["top", "right"]].set_visible(False)
@@ -94,6 +94,6 @@ def calibration(
 
 
 def _label(row: Any, *, several: bool) -> str:
-    """Name a question with its model and score, and what null perturbations are if that differs."""
+    """Return the label of a question with its model and score, and with the kind of null perturbations if there are two."""
     parts = (row.question, row.model, row.metric, f"({row.by})" if several else "")
     return " ".join(part for part in parts if part).replace("_", " ")

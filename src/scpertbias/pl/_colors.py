@@ -1,4 +1,4 @@
-"""The color of each model: the same in every figure and report."""
+"""Colors of models, which are the same in all figures and reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KNOWN = {
     "gears": "#D55E00",
     "scgpt": "#56B4E9",
 }
-"""Colors of the models of this package: Okabe & Ito's, and those farthest from them to the color-blind."""
+"""Colors of the models of this package: those of Okabe & Ito, and others that differ most for color-blind readers."""
 OTHERS = ("#77BB55", "#7755DD", "#BB0000", "#335533", "#BB77FF", "#BB0099", "#550077")
 """Colors of external models: distinct from the others, and from each other, also for the color-blind."""
 
@@ -45,13 +45,13 @@ PROGRAMS = ("#332288", "#56B4E9", "#44AA99", "#117733", "#999933")
 
 
 def model_colors(data: AnnData | MuData) -> dict[str, str]:
-    """Return the color of each model, and keep it in ``uns["model_colors"]``, where users can set it.
+    """Return the color of each model, and store it in ``uns["model_colors"]``, where users can set it.
 
-    A model of this package has a fixed color. Others take the next free one, and keep it when models are added.
+    Models of this package have fixed colors. Other models get the next free color, and keep it when models are added.
     """
     stored = _store.model_colors(data)
     if wrong := {name: color for name, color in stored.items() if not is_color_like(color)}:
-        msg = f"`uns['model_colors']`: {some(map(repr, wrong))} have no color that matplotlib knows: {list(wrong.values())}."
+        msg = f"`uns['model_colors']`: {some(map(repr, wrong))} are not colors of matplotlib: {list(wrong.values())}."
         raise ValueError(msg)
     shades = {name: to_hex(color).upper() for name, color in stored.items()}
     new = sorted(name for name in _results.model_names(data) if name not in shades)
@@ -64,17 +64,17 @@ def model_colors(data: AnnData | MuData) -> dict[str, str]:
 
 
 def colors(data: AnnData | MuData, palette: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the color of each model in one figure, for which a palette overrules those that are kept."""
+    """Return the color of each model in one figure; a palette overrides the stored colors."""
     return {**model_colors(data), **(palette or {})}
 
 
 def set_names(sets: Iterable[str]) -> dict[str, str]:
-    """Return the name of each gene set in plain words."""
+    """Return a readable name for each gene set."""
     return {s: SETS[s][0] if s in SETS else s.replace("_", " ").capitalize() for s in sets}
 
 
 def set_colors(sets: Iterable[str], palette: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the color of each gene set: confounder sets have fixed ones, programs take others in order."""
+    """Return the color of each gene set: confounder sets have fixed colors, programs get others in order."""
     programs = [s for s in sets if s not in SETS]
     colors = {s: SETS[s][1] for s in SETS} | {s: PROGRAMS[i % len(PROGRAMS)] for i, s in enumerate(programs)}
     return {**colors, **(palette or {})}

@@ -39,15 +39,15 @@ def comparison(
 ) -> Any:
     """Plot paired differences between models, on the held-out perturbations that both predict.
 
-    Right of 0 a model is better than that one, for every score; lines are 95%% intervals. A filled mark has an
-    interval without 0.
+    To the right of 0, a model is better than ``against``, for every score. Lines are 95%% intervals; a mark is filled if
+    its interval excludes 0.
 
     Parameters
     ----------
     data
         Data after :func:`scpertbias.tl.score`, or the result of :func:`scpertbias.tl.audit`.
     against
-        The model that the others are compared with.
+        The model with which all others are compared.
     metric
         ``"l2_ratio"``, ``"pearson_delta_perturbed_unshared"`` or ``"discrimination"``.
     %(models)s
@@ -82,7 +82,7 @@ def comparison(
     table = table[table["metric"] == metric]
     all_models = chosen_models(table, None)
     if against not in all_models:
-        msg = f"`against`: there is no {against!r}; there are {all_models}."
+        msg = f"`against`: {against!r} not available; choose from {all_models}."
         raise KeyError(msg)
     names = [name for name in chosen_models(table, models) if name != against]
     rows = _against(table, against).reindex(names)
@@ -103,7 +103,7 @@ def comparison(
 
 
 def _against(table: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Return the differences to a model by the other, positive where that one is better."""
+    """Return the differences of other models from one model; positive if the other model is better."""
     first, second = table[table["model_a"] == reference], table[table["model_b"] == reference]
     turned = {"difference": -first["difference"], "ci_low": -first["ci_high"], "ci_high": -first["ci_low"]}
     columns = ["n", "difference", "ci_low", "ci_high", "note"]
@@ -112,7 +112,7 @@ def _against(table: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def _draw(ax: Axes, y: int, row: Any, shade: str) -> None:
-    """Draw one model, with its numbers at the right."""
+    """Draw one model, with its numbers on the right."""
     text = f"n = {int(row.n)}" if row.n > 0 else "no perturbation that both predict"
     if np.isfinite(row.difference):
         interval = f" ({row.ci_low:.3f} to {row.ci_high:.3f})" if np.isfinite(row.ci_low) else ""

@@ -1,4 +1,4 @@
-"""What the response of each perturbation is made of."""
+"""Contribution of gene sets to the response of each perturbation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ._colors import set_colors, set_names
 
 OTHER = "other"
 LEAST = 0.05
-"""Of the response of some perturbation: groups that never reach it are counted with the other genes."""
+"""Groups that do not reach this share of the response in any perturbation are drawn as other genes."""
 
 
 @docs.dedent
@@ -34,8 +34,8 @@ def composition(
 ) -> Any:
     """Plot the composition of the response of each perturbation, as stacked shares of its squared effect.
 
-    Each gene is in one group, so that shares add up to 1; they are corrected for sampling noise, so that one can be
-    negative and the others together above 1. Perturbations are sorted by their largest group. Perturbations with a weak
+    Each gene is in one group, so shares add up to 1. They are corrected for sampling noise, so single shares can be
+    negative and the sum of the others above 1. Perturbations are sorted by their largest group. Perturbations with a weak
     effect are left out.
 
     Parameters
@@ -43,7 +43,7 @@ def composition(
     data
         Data after :func:`scpertbias.tl.confounding`, or the result of :func:`scpertbias.tl.audit`.
     n_perturbations
-        How many perturbations to draw: those of the largest response.
+        Number of perturbations to draw, those with the largest response.
     ax
         Axes to plot in; by default a new figure.
     palette
@@ -87,8 +87,10 @@ def composition(
     ax.axvline(1, color="black", linewidth=1.2, linestyle="dotted")
     ax.set_yticks(range(len(shares)), shares.index, fontsize=8)
     ax.set_ylim(max(len(shares), 1) - 0.4, -0.6)
-    ax.set_xlabel("share of the squared effect, without noise (1: all of it)")
-    ax.set_title(f"{len(shares)} of {n} perturbations, {n_strong} with a strong enough effect", fontsize="medium")
+    ax.set_xlabel("share of the squared effect, corrected for noise (1: whole effect)")
+    ax.set_title(
+        f"{len(shares)} of {n} perturbations, {n_strong} with an effect strong enough for shares", fontsize="medium"
+    )
     if len(shares):
         ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.spines[["top", "right"]].set_visible(False)
@@ -96,7 +98,7 @@ def composition(
 
 
 def _shares(table: pd.DataFrame, n_perturbations: int) -> pd.DataFrame:
-    """Return perturbations × groups, both sorted; groups that are small everywhere are with the other genes."""
+    """Return perturbations × groups, both sorted; groups with small shares in all perturbations are added to the other genes."""
     known = table[table["share"].notna()]
     size = known.groupby("perturbation")["response_share"].sum().nlargest(n_perturbations)
     shares = known.pivot_table(index="perturbation", columns="group", values="share", sort=False).reindex(size.index)

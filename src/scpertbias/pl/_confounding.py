@@ -1,4 +1,4 @@
-"""Which axes carry the response, with intervals and what equally expressed genes would carry."""
+"""Shares of the response by axis, with intervals and shares of random genes of similar expression."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ def confounding(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the share of the response on each gene set and axis, with its interval.
+    """Plot the share of the response in each gene set and along each direction, with its interval.
 
-    Gene sets and directions overlap and are shown separately. A tick is the share of random sets of genes with similar
-    expression; a filled set exceeds them. A cross is the share in a typical perturbation. The most important genes are
-    at the right. Hallmark sets are shown only if they exceed random sets.
+    Gene sets and directions overlap and are shown separately. A tick is the mean share of random sets of genes with
+    similar expression. Marks of sets with a share significantly above random sets are filled. A cross is the share in a
+    typical perturbation. The most important genes are listed on the right. Hallmark sets are shown only if their share is
+    significantly above random sets.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def confounding(
     Raises
     ------
     KeyError
-        If :func:`scpertbias.tl.confounding` was not run, or there is no such regime.
+        If :func:`scpertbias.tl.confounding` was not run, or the regime does not exist.
 
     Examples
     --------
@@ -91,7 +92,7 @@ def confounding(
     ax.set_yticks(ticks, labels)
     ax.set_ylim(y - 0.8, -0.8)
     ax.axvline(0, color="black", linewidth=0.8)
-    ax.set_xlabel("share of the response (noise-corrected squared effect; 95% interval)")
+    ax.set_xlabel("share of the response (squared effects, corrected for noise; 95% interval)")
     for place, text in zip(ticks, top_genes, strict=True):
         ax.annotate(
             text,
@@ -116,7 +117,7 @@ def _title(table: pd.DataFrame, n: int, regime: str | None) -> str:
 
 
 def _draw(ax: Axes, y: float, row: Any, shade: str) -> None:
-    """Draw one axis; one without a share says why."""
+    """Draw one axis, or the reason for a missing share."""
     if not np.isfinite(row.share):
         style: dict[str, Any] = {
             "transform": ax.get_yaxis_transform(),
@@ -150,10 +151,10 @@ def _legend(ax: Axes, shades: Mapping[str, str]) -> None:
     style: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 1.5}
     genes: dict[str, Any] = {"marker": "o", "markeredgecolor": shades["genes"], **style}
     handles = [
-        Line2D([], [], markerfacecolor=shades["genes"], label="set, beyond random sets", **genes),
-        Line2D([], [], markerfacecolor="white", label="set, not beyond or not tested", **genes),
-        Line2D([], [], color="black", marker="|", markersize=12, linestyle="none", label="random sets, mean"),
-        Line2D([], [], color="0.35", marker="x", markersize=6, label="set, typical perturbation", **style),
+        Line2D([], [], markerfacecolor=shades["genes"], label="gene set, above random sets", **genes),
+        Line2D([], [], markerfacecolor="white", label="gene set, not above random sets or not tested", **genes),
+        Line2D([], [], color="black", marker="|", markersize=12, linestyle="none", label="random sets (mean)"),
+        Line2D([], [], color="0.35", marker="x", markersize=6, label="gene set, typical perturbation", **style),
         Line2D([], [], marker="D", color=shades["direction"], linestyle="none", label="direction"),
     ]
     ax.legend(

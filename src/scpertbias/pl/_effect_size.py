@@ -1,4 +1,4 @@
-"""Predicted against observed sizes of effects."""
+"""Sizes of predicted and observed effects."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def effect_size(
 ) -> Any:
     """Plot the size of predicted against observed effects of held-out perturbations.
 
-    One mark is one perturbation; lines join medians. On the diagonal sizes are right. A flat row of marks is a model that
-    has collapsed: it predicts the same size for all. Models of the same sizes are drawn as one. The size is the length of
-    the effect over all genes; of the observed one, sampling noise is taken out.
+    Each mark is one perturbation; lines join medians. On the diagonal, predicted and observed sizes are equal. A horizontal
+    row of marks means that the model predicts the same size for all perturbations. Models with the same sizes are drawn
+    once. The size is the Euclidean norm of the effect over all genes; observed sizes are corrected for sampling noise.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def effect_size(
     Raises
     ------
     KeyError
-        If the predictions of a model, or the regime, are not there.
+        If a model has no stored predictions, or the regime does not exist.
     ValueError
         If there are no profiles, or no perturbation is held out.
 
@@ -71,19 +71,21 @@ def effect_size(
     sizes = {name: np.linalg.norm(values, axis=1) for name, values in predicted.items()}
     sizes = {name: values for name, values in sizes.items() if np.isfinite(values).any()}
     if not sizes:
-        msg = "No perturbation is held out: no stored model predicts one that it has not seen. See spb.pp.split."
+        msg = "No stored model predicts a perturbation that it has not seen. Call spb.pp.split before fitting."
         raise ValueError(msg)
     new, ax = ax is None, axes(ax, figsize, (7.2, 4.6))
     shade = colors(data, palette)
     most = float(np.nanmax([observed, *sizes.values()]))
-    ax.plot([0, most], [0, most], color="black", linestyle="dotted", linewidth=1.4, label="the size observed", zorder=1)
+    ax.plot(
+        [0, most], [0, most], color="black", linestyle="dotted", linewidth=1.4, label="predicted = observed", zorder=1
+    )
     for i, group in enumerate(alike(sizes, SAME * float(observed.max()))):
         _draw(ax, observed, sizes[group[0]], names_of(group), shade[group[0]], MARKERS[i % len(MARKERS)])
     ax.set_xlim(-0.02 * most, 1.03 * float(np.nanmax(observed)))
     ax.set_ylim(-0.02 * most, 1.03 * most)
     ax.axhline(0, color="0.6", linewidth=0.8, zorder=0)
-    ax.set_xlabel("observed effect, without noise (length; log-normalized units)")
-    ax.set_ylabel("predicted effect\n(length; log-normalized units)")
+    ax.set_xlabel("size of the observed effect, corrected for noise (log-normalized units)")
+    ax.set_ylabel("size of the predicted effect\n(log-normalized units)")
     n = max(int(np.isfinite(values).sum()) for values in sizes.values())
     ax.set_title(f"{n} held-out perturbations" + (f", regime {regime}" if regime else ""), fontsize="medium")
     ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -92,7 +94,7 @@ def effect_size(
 
 
 def _draw(ax: Axes, observed: FloatArray, predicted: FloatArray, name: str, shade: str, marker: str) -> None:
-    """Draw one model: each perturbation, and a line through the medians of bins of equal number."""
+    """Draw one model: each perturbation, and a line through the medians of bins with equal numbers of perturbations."""
     known = np.flatnonzero(np.isfinite(predicted) & np.isfinite(observed))
     label = f"{name}\n(n = {len(known)})"
     ax.scatter(observed[known], predicted[known], s=16, color=shade, marker=marker, alpha=0.55, linewidths=0, zorder=2)

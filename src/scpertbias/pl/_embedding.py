@@ -18,7 +18,7 @@ from ._perturbations import LINE, STYLES
 
 OTHERS = ("o", "0.5")
 ROOM = (0.13, 0.035)
-"""Width and height of a name, as parts of the axes."""
+"""Width and height of a name, relative to the axes."""
 
 
 @docs.dedent
@@ -35,13 +35,12 @@ def embedding(
 ) -> Any:
     """Plot perturbations on the first two principal components of their observed effects, colored by category.
 
-    Perturbations with similar effects lie close to each other; those without an effect lie together. The strongest are
-    named, where there is room.
+    Perturbations with similar effects are close to each other. The strongest perturbations are named if there is space.
 
     Parameters
     ----------
     data
-        Profiles, or an audit (which knows the categories).
+        Profiles, or an audit (which contains the categories).
     regime
         For an audit: the regime to plot; by default ``"full"``.
     n_names
@@ -64,7 +63,7 @@ def embedding(
     Raises
     ------
     KeyError
-        If the regime is not there.
+        If the regime does not exist.
     ValueError
         If there are no profiles, or fewer than three perturbations.
 
@@ -77,7 +76,7 @@ def embedding(
     effects = stored_effects(data, regime)
     n = len(effects.names)
     if n < 3:
-        msg = f"There are {n} perturbations; a plane needs at least 3."
+        msg = f"The data have {n} perturbations; two components need at least 3."
         raise ValueError(msg)
     places, explained = effects.embedding()
     kinds = dict.fromkeys(effects.names, "")
@@ -106,7 +105,7 @@ def embedding(
 
 
 def _named(places: FloatArray, order: npt.NDArray[np.int64], n: int) -> list[int]:
-    """Return the first perturbations of an order whose names lie over none before."""
+    """Return the first perturbations of an order whose names do not overlap with earlier names."""
     at = (places - places.min(axis=0)) / np.maximum(np.ptp(places, axis=0), 1e-12)
     named: list[int] = []
     for row in order:

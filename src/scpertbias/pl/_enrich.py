@@ -1,4 +1,4 @@
-"""The gene sets that a model's top genes belong to."""
+"""Enriched gene sets among the top genes of models."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def enrich(
 ) -> Any:
     """Plot the most enriched gene sets of each model, with the number of top genes in each.
 
-    The area of a dot is the share of the top genes that lie in the set, which is also printed, and its color q. Open
-    dots have fewer than 3 genes, or q above 0.05.
+    The area of a dot is the share of the top genes in the set (the number is printed, too), and its color is q. Open dots
+    have fewer than 3 genes, or q above 0.05.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def enrich(
     perturbation
         The perturbation to draw; by default the mean over all (or the recurrent genes).
     models
-        Names of the models to draw; by default all that were tested.
+        Names of the models to draw; by default all tested models.
     regime
         For an audit: the regime to plot; by default ``"full"``.
     n_sets
@@ -75,10 +75,10 @@ def enrich(
     """
     table = one_regime(data, "enrich", regime)
     if table.empty:
-        msg = "Nothing to draw: in spb.tl.enrich no list of genes had one in common with any set."
+        msg = "There is nothing to draw: no gene list of spb.tl.enrich has a gene in common with any set."
         raise ValueError(msg)
     if perturbation not in set(table["perturbation"]):
-        msg = f"`perturbation`: {perturbation!r} has no gene in common with any set; others are {_some(table)}."
+        msg = f"`perturbation`: {perturbation!r} has no top gene in any set; choose from {_some(table)}."
         raise KeyError(msg)
     names = chosen_models(table, models)
     rows = table[(table["perturbation"] == perturbation) & table["model"].isin(names)]
@@ -142,7 +142,7 @@ def _decorate(
 
 
 def _label(name: str) -> str:
-    """Shorten the name of a set for reading."""
+    """Return a readable, shortened name of a set."""
     for prefix in PREFIXES:
         name = name.removeprefix(prefix)
     text = name.replace("_", " ")

@@ -38,8 +38,8 @@ def error_by_n_genes(
 ) -> Any:
     """Plot the median error as a function of the number of genes (ED Fig 8 of the paper).
 
-    Dashed is the baseline (the mean of the training perturbations), dotted the ceiling (the error of a perfect
-    prediction), both on the perturbations of the model that predicts most.
+    The dashed line is the mean baseline, the dotted line the noise ceiling (the error of a perfect prediction). Both are
+    computed on the perturbations of the model that predicts the most perturbations.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def error_by_n_genes(
     metric
         ``"l2_ratio"`` (relative to the mean baseline) or ``"l2"``.
     subset
-        ``"all"``: each model on the held-out perturbations that it predicts; ``"common"``: on those that all predict.
+        ``"all"``: each model on the held-out perturbations that it predicts; ``"common"``: all models on those that all
+        models predict.
     %(models)s
     regime
         For an audit: the regime to plot; by default ``"full"``.
@@ -99,14 +100,21 @@ def error_by_n_genes(
         label = f"{name.replace('_', ' ')} (n = {int(rows['n'].max())})"
         ax.plot(rows["n_genes"], rows[metric], label=label, **line, **every_third)
     ceiling = first[f"{metric}_ceiling"]
-    ax.plot(first["n_genes"], ceiling, color="black", linestyle="dotted", linewidth=1.6, label="ceiling (truth itself)")
+    ax.plot(
+        first["n_genes"],
+        ceiling,
+        color="black",
+        linestyle="dotted",
+        linewidth=1.6,
+        label="noise ceiling (perfect prediction)",
+    )
     ax.set_xscale("log")
     ax.set_ylim(bottom=0)
     sizes = first["n_genes"].to_numpy()
     ax.set_xticks(sizes[np.linspace(0, len(sizes) - 1, min(N_TICKS, len(sizes))).round().astype(int)])
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlabel(f"genes looked at, the highest by {first['ranked_by'].iloc[0]}")
+    ax.set_xlabel(f"number of genes, those with the highest {first['ranked_by'].iloc[0]}")
     ax.set_ylabel(LABELS[metric])
     ax.set_title("median over held-out perturbations" + (f", regime {regime}" if regime else ""), fontsize="medium")
     ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -46,9 +46,9 @@ def heatmap(
 ) -> Any:
     """Plot the effects of the strongest perturbations on the genes that change most, grouped by gene set.
 
-    Rows are sorted by category, columns by gene set and direction. Observed effects, predicted ones and what a model
-    leaves (observed minus predicted) have the same rows, columns and colors, so that they can be compared. Grey: the model
-    has seen the perturbation, or cannot predict it.
+    Rows are sorted by category, columns by gene set and direction. Observed effects, predicted effects and residuals
+    (observed minus predicted) have the same rows, columns and colors, so that they can be compared. Gray: the model has
+    seen the perturbation, or cannot predict it.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def heatmap(
     values
         ``"observed"``, ``"predicted"`` or ``"residual"``.
     model
-        Name of the model, of ``"predicted"`` and ``"residual"``.
+        Name of the model, for ``"predicted"`` and ``"residual"``.
     regime
         For an audit: the regime to plot; by default ``"full"``.
     n_perturbations
@@ -82,9 +82,9 @@ def heatmap(
     Raises
     ------
     KeyError
-        If the predictions of the model, or the regime, are not there.
+        If the model has no stored predictions, or the regime does not exist.
     ValueError
-        If there are no profiles, ``values`` is none of the three, or needs a model.
+        If there are no profiles, or ``values`` is unknown or needs a model.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def heatmap(
         msg = f"`values` is {values!r}; it must be one of {list(VALUES)}."
         raise ValueError(msg)
     if values != "observed" and model is None:
-        msg = f"`values={values!r}` needs a model; pass model=."
+        msg = f"`values={values!r}` needs a model. Pass model= with the name of a stored model."
         raise ValueError(msg)
     effects, predicted = effects_of_models(data, regime, [] if values == "observed" else model)
     rows, kinds = _rows(data, effects, n_perturbations)
@@ -129,7 +129,7 @@ def heatmap(
 
 
 def _rows(data: AnnData | MuData, effects: Effects, n: int) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Return the strongest perturbations by category, and within it by their part on the shared axis; their categories."""
+    """Return the strongest perturbations, sorted by category and then by their share on the shared axis; and their categories."""
     strongest = np.argsort(-effects.squared_effect, kind="stable")[:n]
     # How far each goes along the direction of the others (P,)
     along = np.einsum("pg,pg->p", effects.observed, effects.axis)
@@ -143,7 +143,7 @@ def _rows(data: AnnData | MuData, effects: Effects, n: int) -> tuple[npt.NDArray
 
 
 def _categories(ax: Axes, kinds: Sequence[str], n_genes: int) -> None:
-    """Name each category at the right of its rows, and draw a line between two."""
+    """Write the name of each category to the right of its rows, and draw lines between categories."""
     for kind in dict.fromkeys(kinds):
         first, n = kinds.index(kind), kinds.count(kind)
         if first:
@@ -152,7 +152,7 @@ def _categories(ax: Axes, kinds: Sequence[str], n_genes: int) -> None:
 
 
 def _groups(data: AnnData | MuData, regime: str | None) -> npt.NDArray[np.str_]:
-    """Return the gene set of each gene: of programs those that account for more than random genes, where that is known."""
+    """Return the gene set of each gene; programs only if they are ``beyond`` random genes, if this was tested."""
     adata = modality(data, regime)
     screen = _moments.of(adata).merged
     confounding = get.confounding(data) if _store.has_table(data, "confounding") else None
@@ -164,7 +164,7 @@ def _groups(data: AnnData | MuData, regime: str | None) -> npt.NDArray[np.str_]:
 def _genes(
     effects: Effects, rows: npt.NDArray[np.int64], groups: npt.NDArray[np.str_], n: int
 ) -> npt.NDArray[np.int64]:
-    """Return the genes of largest squared effects, by group and within it from falling to rising."""
+    """Return the genes with the largest squared effects, by group and then from decreasing to increasing genes."""
     observed = np.where(np.isnan(effects.z[rows]), 0.0, effects.observed[rows])
     largest = np.argsort(-np.sum(observed**2, axis=0), kind="stable")[:n]
     present = sorted(dict.fromkeys(groups[largest].tolist()), key=lambda group: group == OTHER)

@@ -1,4 +1,4 @@
-"""Where each model stands: how accurate it is, and how much of that is specific to a perturbation."""
+"""Skill and specific skill of each model."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ._colors import colors
 
 SKILL, SPECIFIC = "l2_skill", "specific_skill"
 QUADRANTS = (
-    ("right for the right reason", 1, 1),
-    ("accurate but generic", 1, 0),
-    ("specific but badly scaled", 0, 1),
-    ("no better than the mean", 0, 0),
+    ("accurate and specific", 1, 1),
+    ("accurate, not specific", 1, 0),
+    ("specific, not accurate", 0, 1),
+    ("not better than the mean", 0, 0),
 )
-"""Name, whether it is right of 0, whether it is above 0."""
+"""Name of the quadrant, whether it is to the right of 0, and whether it is above 0."""
 BASELINES = ("mean", "no_change")
 LOWEST, SMALLEST = -1.0, -0.35
 CLOSE = 0.02
-"""Models that are closer than this in both are one mark."""
+"""Models with smaller differences in both skills are drawn as one mark."""
 LINE_POINTS, LETTER_POINTS = 13, 5.2
 TITLE_LETTERS = 46
 
@@ -49,15 +49,15 @@ def map(
 ) -> Any:
     """Plot the skill of each model against its specific skill.
 
-    Both are 0 for the baseline (the mean, for combinations the additive prediction) and 1 at the noise ceiling; lines are
-    95%% intervals. A model at the upper right is accurate because it predicts what is specific to each perturbation. One at
-    the lower right is accurate, but only along what all perturbations share. A constant prediction has a specific skill of
-    0; those of the same skill are one mark.
+    Both are 0 for the baseline (the mean; for combinations, the additive prediction) and 1 at the noise ceiling. Lines are
+    95%% intervals. A model in the upper right predicts the specific effect of each perturbation. A model in the lower right
+    is accurate, but predicts only the effects that all perturbations have in common. Constant predictions have a specific
+    skill of 0; those with the same skill are drawn as one mark.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` was run on, or both :func:`scpertbias.tl.score` and
+        Result of :func:`scpertbias.tl.audit`, or data after :func:`scpertbias.tl.score` and
         :func:`scpertbias.tl.specificity`.
     %(models)s
     regime
@@ -126,7 +126,7 @@ def _places(data: AnnData | MuData, models: str | Sequence[str] | None, regime: 
 
 
 def _groups(table: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the models that are drawn as one mark, those at the top first."""
+    """Return groups of models that are drawn as one mark, from top to bottom."""
     ranked = table.assign(other=table["model"] != "mean")
     rest = ranked.sort_values(["specific", "other", "skill"], ascending=[False, True, False], kind="stable")
     groups = []
@@ -169,9 +169,9 @@ def _quadrants(ax: Axes) -> None:
 
 
 def _mark(ax: Axes, rows: pd.DataFrame, shade: Mapping[str, str]) -> None:
-    """Draw models with their intervals; of several in one place each is a ring, but constant predictions are one mark.
+    """Draw models with their intervals; models in the same place are concentric rings, constant predictions one mark.
 
-    That of constant predictions has the place of the first, which is the mean baseline if it is among them.
+    The mark of constant predictions has the position of the first one, which is the mean baseline if included.
     """
     if rows["generic"].all():
         first, left = rows.iloc[0], ax.get_xlim()[0]
@@ -211,7 +211,7 @@ def _mark(ax: Axes, rows: pd.DataFrame, shade: Mapping[str, str]) -> None:
 
 
 def _names(ax: Axes, groups: Sequence[pd.DataFrame]) -> None:
-    """Name each mark at its right, or at its left where there is more room; no name is over another."""
+    """Write the names to the right of each mark, or to the left if there is more space, without overlap."""
     figure = whole_figure(ax)
     figure.draw_without_rendering()
     points = 72 / figure.dpi
@@ -244,16 +244,16 @@ def _names(ax: Axes, groups: Sequence[pd.DataFrame]) -> None:
 
 def _decorate(ax: Axes, visible: pd.DataFrame, missing: Sequence[str], regime: str | None) -> None:
     mean = visible.loc[visible["model"] == "mean", "skill"].abs()
-    baseline = "baseline: mean, additive for combinations" if (mean > NEGLIGIBLE).any() else "mean baseline"
-    ax.set_xlabel(f"skill: all effects  (0 {baseline}, 1 noise ceiling)")
-    ax.set_ylabel("specific skill: beyond what perturbations share\n(0 none, 1 noise ceiling)")
+    baseline = "mean baseline, additive for combinations" if (mean > NEGLIGIBLE).any() else "mean baseline"
+    ax.set_xlabel(f"skill on all effects  (0: {baseline}, 1: noise ceiling)")
+    ax.set_ylabel("specific skill, without the shared axes\n(0: none, 1: noise ceiling)")
     n = visible["n"]
     counts = f"{n.min()} to {n.max()}" if len(n) and n.min() < n.max() else f"{n.max() if len(n) else 0}"
     lines = "; lines: 95% intervals" if visible[["skill_low", "specific_low"]].notna().any(axis=None) else ""
-    title = f"{counts} held-out perturbations per model{lines}; ★ the data themselves" + (
+    title = f"{counts} held-out perturbations per model{lines}; ★: perfect prediction" + (
         f"; regime {regime}" if regime else ""
     )
     if missing:
-        title += "\n" + textwrap.fill(f"no skill to draw: {', '.join(missing)}".replace("_", " "), TITLE_LETTERS)
+        title += "\n" + textwrap.fill(f"without a skill score: {', '.join(missing)}".replace("_", " "), TITLE_LETTERS)
     ax.set_title(title, fontsize=9.5, loc="left")
     ax.spines[["top", "right"]].set_visible(False)

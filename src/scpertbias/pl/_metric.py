@@ -1,4 +1,4 @@
-"""Models by a function of one's own, between the mean baseline and the noise ceiling."""
+"""Scores by a user-defined function, between the mean baseline and the noise ceiling."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def metric(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the scaled score of each model by a function of your own, with its 95% interval.
+    """Plot the scaled score of each model with a function of your own, and its 95% interval.
 
-    0 is the mean baseline, 1 the noise ceiling. Below each model stand its score, and what its predictions score above
-    predictions for other perturbations.
+    0 is the mean baseline, 1 the noise ceiling. The labels contain the plain score of each model, and its specific gain: the
+    score on the own perturbations minus the score on other perturbations.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def metric(
     Raises
     ------
     KeyError
-        If the function or a model is not there.
+        If the function or a model does not exist.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One perturbation: its strongest genes as observed, with their errors, and as each model predicts them."""
+"""Strongest genes of one perturbation: observed effects with intervals, and predicted effects."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def perturbation(
 ) -> Any:
     """Plot the strongest genes of one perturbation, observed with 95%% intervals and predicted by each model.
 
-    The genes are those of largest ``|z|``. Only models that have not seen the perturbation are drawn; those of the same
-    predictions are drawn as one. The legend shows the correlation of effects with the observed ones (r, with a control of
-    their own) and the error relative to the mean baseline, over all scored genes.
+    The genes have the largest ``|z|``. Only models that have not seen the perturbation are drawn; models with the same
+    predictions are drawn once. The legend shows, over all scored genes, the correlation r of predicted and observed effects
+    (``pearson_delta_unshared``), and the error relative to the mean baseline.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def perturbation(
     Raises
     ------
     KeyError
-        If the perturbation, the predictions of a model, or the regime are not there.
+        If the perturbation or the regime does not exist, or a model has no stored predictions.
     ValueError
         If there are no profiles.
 
@@ -75,7 +75,7 @@ def perturbation(
     """
     effects, predicted = effects_of_models(data, regime, models)
     if perturbation not in effects.names:
-        msg = f"`perturbation`: there is no {perturbation!r}; there are {list(effects.names[:5])} and others."
+        msg = f"`perturbation`: {perturbation!r} not available; choose from {list(effects.names[:5])} and others."
         raise KeyError(msg)
     row = effects.names.index(perturbation)
     genes = effects.strongest(n_genes)[row]
@@ -89,7 +89,8 @@ def perturbation(
         ax.axhspan(place - 0.5, place + 0.5, color="0.96", zorder=0, linewidth=0)
     ax.axvline(0, color="black", linewidth=0.8, zorder=1)
     ax.errorbar(
-        observed, y, xerr=QUANTILE * errors, fmt="o", color="black", markersize=6, capsize=2.5, label="observed (95% interval)", zorder=4,
+        observed, y, xerr=QUANTILE * errors, fmt="o", color="black", markersize=6, capsize=2.5, label="observed "
+            "(95% interval)", zorder=4,
     )  # fmt: skip
     groups = alike(values, SAME * float(np.abs(observed).max(initial=0.0)))
     scores = _scores(data, perturbation, regime)
@@ -100,7 +101,7 @@ def perturbation(
         ax.plot(values[group[0]], y + lift, color=shade[group[0]], markersize=6.5, markeredgewidth=0.5, label=label, zorder=3, **style)  # fmt: skip
     ax.set_yticks(y, effects.symbols[genes], fontsize=9)
     ax.set_ylim(len(genes) - 0.4, -0.6)
-    ax.set_xlabel("effect: difference from control (log-normalized units; 0 no change)")
+    ax.set_xlabel("effect: difference from control (log-normalized units; 0: no effect)")
     ax.set_title(_title(data, effects, row, regime, unseen=bool(values)), fontsize="medium")
     handles, labels = ax.get_legend_handles_labels()
     ax.legend(
@@ -112,7 +113,7 @@ def perturbation(
 
 
 def _scores(data: AnnData | MuData, perturbation: str, regime: str | None) -> dict[str, str]:
-    """Return correlation and relative error of each model on a held-out perturbation, where they were scored."""
+    """Return the correlation and relative error of each model on a held-out perturbation, if it was scored."""
     if not _store.has_table(data, "scores"):
         return {}
     table = get.scores(data)
@@ -134,4 +135,4 @@ def _title(data: AnnData | MuData, effects: Effects, row: int, regime: str | Non
         table = select(get.perturbations(data), perturbation=name).iloc[0]
         parts += [f"{table['n_cells']:,} cells", f"reproducibility {table['reproducibility']:.2f}", str(table["kind"])]
     title = ", ".join([*parts, *([f"regime {regime}"] if regime else [])])
-    return title if unseen or not effects.predicted else f"{title}\n(no model that has not seen it predicts it)"
+    return title if unseen or not effects.predicted else f"{title}\n(not predicted by any model that has not seen it)"

@@ -42,8 +42,8 @@ def perturbations(
 ) -> Any:
     """Plot the strength and reproducibility of the effect of each perturbation, with its category.
 
-    The strongest are named at the right. Evaluate models on specific effects that are strong and reproducible (upper
-    right).
+    The strongest perturbations are named on the right. Evaluate models on specific effects that are strong and
+    reproducible (upper right).
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def perturbations(
     ax
         Axes to plot in; by default a new figure.
     palette
-        Colors of the words: a mapping such as ``{"specific": "green"}``.
+        Colors of the categories: a mapping such as ``{"specific": "green"}``.
     figsize
         Width and height in inches.
     show
@@ -99,7 +99,7 @@ def perturbations(
     ax.set_xlim(min(-0.05, float(visible["reproducibility"].min()) - 0.05) if len(visible) else 0.0, 1.03)
     ax.axvline(0, color="0.85", linewidth=0.8, zorder=0)
     ax.set_xlabel("reproducibility (expected cosine with a repeat of the experiment)")
-    ax.set_ylabel("effect without noise\n(log-normalized units)")
+    ax.set_ylabel("size of the effect, corrected for noise\n(log-normalized units)")
     missing = len(table) - len(visible)
     ax.set_title(f"{len(visible)} perturbations" + (f", {missing} without an effect to show" if missing else ""),
                  fontsize="medium")  # fmt: skip
@@ -111,7 +111,7 @@ def perturbations(
 
 
 def _name(ax: Axes, strongest: pd.DataFrame) -> None:
-    """Name points in a column at the right, each joined to its point, none over another."""
+    """Write names in a column on the right without overlap, each joined to its point by a line."""
     if strongest.empty:
         return
     strongest = strongest.sort_values("effect", ascending=False)

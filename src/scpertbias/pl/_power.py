@@ -1,4 +1,4 @@
-"""How reproducible effects would be with other numbers of cells."""
+"""Expected reproducibility of effects with other numbers of cells."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def power(
 ) -> Any:
     """Plot the expected reproducibility of effects by number of cells.
 
-    Bold is the screen, with its 95%% interval; each other line is a perturbation. Dots mark the cells that there are, dashed
-    lines the targets of :func:`scpertbias.tl.power`.
+    The bold line is the screen, with its 95%% interval; every other line is a perturbation. Dots mark the present numbers of
+    cells, dashed lines the targets of :func:`scpertbias.tl.power`.
 
     Parameters
     ----------
     data
         Data after :func:`scpertbias.tl.power`, or the result of :func:`scpertbias.tl.audit`.
     perturbation
-        Names of perturbations to draw in color; by default none, and all are gray.
+        Names of perturbations to draw in color; by default all are gray.
     ax
         Axes to plot in; by default a new figure.
     palette
@@ -60,7 +60,7 @@ def power(
     Raises
     ------
     KeyError
-        If it was not run yet, or a perturbation is not there.
+        If the table was not computed, or a perturbation does not exist.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def power(
     >>> ax = spb.pl.power(profiles, ["STAT1", "CMTM6"], show=False)
     """
     names = [] if perturbation is None else [perturbation] if isinstance(perturbation, str) else list(perturbation)
-    get.power(data, perturbation=names or None)  # refuses a name that is not there
+    get.power(data, perturbation=names or None)  # raises an error for unknown names
     table, now = get.power(data), get.cells_needed(data).drop_duplicates(["level", "perturbation"])
     shade = DEFAULT | {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)} | dict(palette or {})
     new, ax = ax is None, axes(ax, figsize, (6.2, 4.0))

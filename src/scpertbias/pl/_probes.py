@@ -1,4 +1,4 @@
-"""What each fact about a perturbation is worth by each metric."""
+"""Scores of probes by metric."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def probes(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot a heat map of what each fact about a perturbation is worth by each metric.
+    """Plot a heat map of the score of each probe by each metric.
 
-    0 is the mean baseline and 1 the truth. Colors end at −1 and 1; the number is the value itself. Gray cells have no value:
-    there is no room between baseline and truth, or the probe cannot be made.
+    0 is the mean baseline and 1 the true effect. Colors are limited to −1 and 1; the numbers are not. Gray cells have no
+    value: the mean baseline and the true effect are not significantly different, or the probe cannot be computed.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def probes(
     Raises
     ------
     KeyError
-        If a probe or a metric is not there.
+        If a probe or a metric does not exist.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def probes(
     ax.tick_params(length=0, labelsize="small")
     ax.spines[:].set_visible(False)
     bar = ax.figure.colorbar(image, ax=ax, extend="both", shrink=0.6, pad=0.02)
-    bar.set_label("0: mean baseline, 1: truth", fontsize="small")
+    bar.set_label("0: mean baseline, 1: true effect", fontsize="small")
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 

@@ -1,4 +1,4 @@
-"""Ranked lists, one column per model, with each name left of its bar."""
+"""Ranked lists, one column per model, with each name to the left of its bar."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RankedList:
 
 
 def size(n_columns: int, n_rows: int) -> tuple[float, float]:
-    """Width and height at which names fit their rows and columns."""
+    """Return the width and height at which names fit into rows and columns."""
     return 0.3 + COLUMN_INCHES * max(n_columns, 2), MARGIN_INCHES + ROW_INCHES * n_rows
 
 
@@ -89,5 +89,5 @@ def _draw_column(ax: Axes, j: int, column: RankedList, scale: float) -> None:
 
 
 def short(name: str) -> str:
-    """Cut a name so that it fits its place."""
+    """Shorten a name to the available space."""
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

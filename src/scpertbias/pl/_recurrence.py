@@ -23,7 +23,7 @@ SCALES = {
     "centered": "by z of the difference from the mean of the perturbed",
 }
 SIGNIFICANT = 0.05
-KEY = "◆: observed, of the same n;  dotted: expected by chance\n* and bold: q < 0.05"
+KEY = "◆: observed in the same n perturbations;  dotted: expected by chance\n* and bold: q < 0.05"
 
 
 @docs.dedent
@@ -42,10 +42,10 @@ def recurrence(
 ) -> Any:
     """Plot the genes that are among the strongest in most perturbations, for each model (Tables 1 and 2 of the paper).
 
-    The length of a bar is the share of the perturbations that the model was counted on (``n`` above its column, which
-    is smaller for a model that predicts few); the diamond is the share of the same perturbations in which the observed
-    data have the gene, the dotted line what is expected by chance. A star marks q < 0.05 in the rows of the data;
-    "not tested": they have no q. Bars far beyond their diamonds are genes that the model predicts for any perturbation.
+    The length of a bar is the percentage of the n held-out perturbations of the model in which the gene is among the
+    strongest. The diamond is the same percentage in the observed data, on the same perturbations; the dotted line is the
+    percentage expected by chance. A star marks q < 0.05 in the data; "not tested" means that the data have no q. A bar far
+    beyond its diamond means that the model predicts this gene for too many perturbations.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def recurrence(
     columns = [_column(table[table["model"] == name], name, by, shade[name], n_genes) for name in (OBSERVED, *names)]
     n_rows = max(3, *(len(column.names) for column in columns))
     new, ax = ax is None, axes(ax, figsize, size(len(columns), n_rows))
-    label = f"% of the n perturbations with the gene among the strongest\n({SCALES[by]})\n{KEY}"
+    label = f"% of the n perturbations in which the gene is among the strongest\n({SCALES[by]})\n{KEY}"
     draw(ax, columns, label=label, n_rows=n_rows)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
@@ -95,8 +95,8 @@ def _column(rows: pd.DataFrame, name: str, by: str, color: str, n_genes: int) ->
     top = rows[rows["count"] > 0].head(n_genes)
     percent = 100 / top["n_perturbations"].to_numpy(np.float64)
     significant = (top["q"] < SIGNIFICANT).to_numpy()
-    note = "none" if (rows["note"] == "").all() else "the same for all" if by == "centered" else "no effect"
-    # The excess is over the observed count on the model's own perturbations, which the observed rows need not be of.
+    note = "none" if (rows["note"] == "").all() else "same prediction for all" if by == "centered" else "no effect"
+    # The excess refers to the observed count on the perturbations of the model; the observed rows can have others.
     observed = (top["count"] - top["excess"]).to_numpy(np.float64)
     return RankedList(
         title=name,
@@ -112,7 +112,7 @@ def _column(rows: pd.DataFrame, name: str, by: str, color: str, n_genes: int) ->
 
 
 def _n_text(rows: pd.DataFrame, *, is_data: bool) -> str:
-    """Say on how many perturbations a column was counted, and of the data whether they were tested: whether a star can be."""
+    """Return the number of perturbations of a column, and for the data whether they were tested (stars need a test)."""
     if rows.empty:
         return ""
     return f"n = {rows['n_perturbations'].iloc[0]}{', not tested' if is_data and rows['q'].isna().all() else ''}"

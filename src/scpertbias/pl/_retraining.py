@@ -33,18 +33,18 @@ def retraining(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the gain of each model by retraining in each regime, with its interval.
+    """Plot the gain of each model from retraining in each regime, with its interval.
 
-    Right of 0 the retrained model is better on the same genes. The grey box is the range of the gains by removing as
-    many random genes of the same expression instead: inside it, the genes of the regime do not matter more than others.
-    Open markers: retraining changes nothing.
+    To the right of 0, the retrained model is better on the same genes. The gray box is the range of gains from retraining
+    without random genes of similar expression; a gain inside the box is not due to the particular genes of the regime. Open
+    markers: retraining does not change the predictions.
 
     Parameters
     ----------
     data
         Result of :func:`scpertbias.tl.audit`.
     models
-        Names of models; by default all that were retrained.
+        Names of models; by default all retrained models.
     ax
         Axes to plot in; by default a new figure.
     palette
@@ -63,7 +63,7 @@ def retraining(
     Raises
     ------
     KeyError
-        If a model, or every one, was not retrained, or ``data`` is not an audit.
+        If a model (or all models) was not retrained, or ``data`` is not an audit.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def retraining(
     """
     table = get.retraining(data)
     if table.empty:
-        msg = "Nothing was retrained: this audit has the regime 'full' alone."
+        msg = "There is nothing to draw: this audit has only the regime 'full', so no model was retrained."
         raise KeyError(msg)
     names = chosen_models(table, models)
     arms = list(dict.fromkeys(table["regime"]))
@@ -99,7 +99,7 @@ def retraining(
     for border in range(1, len(names)):
         ax.axhline(border - 0.5, color="0.9", linewidth=0.8, zorder=0)
     ax.set_xlabel(
-        "gain by retraining (error relative to the mean baseline,\nfull − retrained; 95% interval)", fontsize=9
+        "reduction of the relative error by retraining\n(trained on all genes − retrained; 95% interval)", fontsize=9
     )
     _legend(ax, arms, shade, random)
     ax.spines[["top", "right"]].set_visible(False)
@@ -107,7 +107,7 @@ def retraining(
 
 
 def _random(data: MuData) -> pd.DataFrame:
-    """Return the range of the random removals by model and regime, where there were any."""
+    """Return the range of the random removals by model and regime, if there are any."""
     if not _store.has_table(data, "random_removals"):
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []]))
     table = get.random_removals(data)
@@ -133,8 +133,8 @@ def _point(ax: Axes, y: float, row: pd.Series, color: str, marker: str) -> None:
 
 
 def _number(ax: Axes, y: float, row: pd.Series, p: float) -> None:
-    """Write the gain at the right, as models differ by orders of magnitude, and the p of the random removals."""
-    tiny = abs(row["gain"]) < NEGLIGIBLE  # of a gain that nobody could use it does not matter whether it is improbable
+    """Write the gain and the p of the random removals on the right, because gains differ by orders of magnitude."""
+    tiny = abs(row["gain"]) < NEGLIGIBLE  # the p of a negligible gain is irrelevant
     text = "0" if row["note"] else f"under {NEGLIGIBLE:g}" if tiny else f"{row['gain']:+.2g}"
     text += f" (random: p = {p:.2g})" if np.isfinite(p) and not tiny else ""
     ax.text(1.02, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=7.5)
@@ -151,11 +151,21 @@ def _legend(ax: Axes, arms: Sequence[str], shade: Mapping[str, str], random: pd.
         for i, arm in enumerate(arms)
     ]
     handles.append(
-        Line2D([], [], marker="o", linestyle="none", color="black", markerfacecolor="white", label="changes nothing")
+        Line2D(
+            [],
+            [],
+            marker="o",
+            linestyle="none",
+            color="black",
+            markerfacecolor="white",
+            label="no change by retraining",
+        )
     )
     if len(random):
         n, arm = int(random["n_random"].max()), random.index[0][1].replace("_", " ")
-        handles.append(Patch(facecolor="0.8", edgecolor="0.45", label=f"{n} random removals (beside {arm})"))
+        handles.append(
+            Patch(facecolor="0.8", edgecolor="0.45", label=f"{n} random removals (for comparison with {arm})")
+        )
     figure = ax.get_figure(root=True)
     anchor = (0.5, -0.06 - (0.5 / figure.get_figheight() if figure else 0))
     ax.legend(handles=handles, frameon=False, fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=anchor)

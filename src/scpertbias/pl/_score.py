@@ -54,10 +54,10 @@ def score(
 ) -> Any:
     """Plot a score of every held-out perturbation by model, with baseline and ceiling.
 
-    Each box shows quartiles and 5–95%% whiskers over held-out perturbations. Medians on the same perturbations: dashed,
-    the baseline (the mean of the training perturbations); dotted, the ceiling (the score of a perfect prediction).
-    ``metric="l2_ratio"`` is Fig 2c of the paper. A correlation is drawn twice: hollow markers are the plain one, full
-    markers that without the noise that predicted and observed effects share.
+    Each box shows quartiles and 5–95%% whiskers over held-out perturbations. The dashed line is the median of the mean
+    baseline, the dotted line the median of the noise ceiling (the score of a perfect prediction), on the same
+    perturbations. ``metric="l2_ratio"`` is Fig 2c of the paper. Correlations are drawn twice: open markers are plain
+    correlations, filled markers are corrected for noise that predicted and observed effects have in common.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def score(
     metric
         One of ``l2``, ``rmse``, ``mae``, ``mse_de20``, ``pearson_delta``, ``pearson_delta_unshared``,
         ``pearson_delta_perturbed``, ``pearson_delta_perturbed_unshared``, ``cosine_delta_unshared``, ``l2_ratio``,
-        ``discrimination``. The box, the baseline and the ceiling are those of this score. Each is a score of every
-        perturbation; a skill (``l2_skill``) is one number per model: see :func:`scpertbias.get.summary`.
+        ``discrimination``. Skill scores such as ``l2_skill`` are one number per model and are not plotted; see
+        :func:`scpertbias.get.summary`.
     %(models)s
     regime
         For an audit: the regime to plot; by default ``"full"``.
@@ -93,7 +93,7 @@ def score(
     >>> ax = spb.pl.score(profiles, "mae", show=False)
     """
     if metric not in LABELS:
-        skill = " A skill is one number a model: read it, with its interval, with spb.get.summary."
+        skill = " A skill score is one number per model; see spb.get.summary."
         hint = skill if str(metric).endswith("_skill") else ""
         msg = f"`metric` is {metric!r}; it must be one of {list(LABELS)}.{hint}"
         raise KeyError(msg)
@@ -166,7 +166,7 @@ def l2(
 
 
 def _box(ax: Axes, x: int, frame: pd.DataFrame, metric: str, color: str) -> None:
-    """Draw one model: its box, every perturbation, and the medians of baseline and ceiling on the same ones."""
+    """Draw one model: its box, every perturbation, and the medians of baseline and ceiling on the same perturbations."""
     values = frame[metric].to_numpy(float)
     parts = ax.boxplot(
         [values],
@@ -196,7 +196,7 @@ def _box(ax: Axes, x: int, frame: pd.DataFrame, metric: str, color: str) -> None
 
 
 def _markers(metric: str) -> tuple[str | None, str]:
-    """Return the scores that are drawn with hollow and with full markers."""
+    """Return the scores that are drawn with open and with filled markers."""
     for plain, unshared in UNSHARED.items():
         if metric in (plain, unshared):
             return plain, unshared
@@ -217,7 +217,9 @@ def _decorate(ax: Axes, metric: str, ticks: list[str], held_out: pd.DataFrame, r
     else:
         handles.append(Line2D([], [], color="black", linestyle="dashed", label="baseline (training\nmean), median"))
     if f"{metric}_ceiling" in held_out:
-        handles.append(Line2D([], [], color="black", linestyle="dotted", label="ceiling (perfect\nprediction), median"))
+        handles.append(
+            Line2D([], [], color="black", linestyle="dotted", label="noise ceiling (perfect\nprediction), median")
+        )
     if _markers(metric)[0]:
         for face, kind in (("none", "plain"), ("black", "without shared noise")):
             marker = Line2D([], [], color="black", marker="o", linestyle="none", markersize=4, label=kind)

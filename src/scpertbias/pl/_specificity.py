@@ -1,4 +1,4 @@
-"""What models predict of each perturbation beyond what all share, and scores on own and on wrong perturbations."""
+"""Specific skill of models, and scores on their own and on other perturbations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABELS = {
     "l2": ("L2 error (log-normalized units)", "lower is better"),
     "pearson_delta": ("Pearson correlation of effects\n(against control)", "higher is better"),
     "pearson_delta_perturbed": ("Pearson correlation of effects\n(against the perturbed mean)", "higher is better"),
-    "off_axis": ("Pearson correlation of effects\noff the shared axis", "higher is better"),
+    "off_axis": ("Pearson correlation of effects\nwithout the shared axis", "higher is better"),
 }
 SKILL, SLOPE, FITTED = "specific_skill", "specific_slope", "specific_fitted"
 METRICS = (SKILL, *LABELS)
@@ -42,12 +42,13 @@ def specificity(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the specific skill of each model, or its scores on its own and on the wrong perturbations.
+    """Plot the specific skill of each model, or its scores on the own and on other perturbations.
 
-    The specific skill is 0 for a model that predicts nothing beyond the shared axes, and 1 at the noise ceiling; lines are
-    95% intervals. The ring is the skill that the model would have if its effects were of the size that fits best. Of the
-    other metrics, the line from the open to the filled point is what a model gains by knowing which perturbation is which.
-    Below it, on half of the cells: the model (square), and a prediction that contains only the shared axis (dashed).
+    The specific skill is 0 for a model that predicts only the shared axes, and 1 at the noise ceiling; lines are 95%
+    intervals. The ring is the skill after scaling the predicted effects by the best factor. For other metrics, the open
+    point is the score on other perturbations and the filled point the score on the own perturbations; the line between
+    them is the specific gain. Below, on half of the cells: the model (square), and a prediction that contains only the
+    shared axis (dashed).
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def specificity(
 
 
 def _draw_skill(ax: Axes, y: int, row: Any, of_size: Mapping[str, float | None], shade: str) -> str:
-    """Draw the specific skill of a model, joined with that at the size which fits best; return its numbers."""
+    """Draw the specific skill of a model, joined with its skill after scaling by the best factor; return its numbers."""
     n = f"n = {row.n}"
     if not np.isfinite(row.score):
         return f"no score, {n}"
@@ -138,12 +139,13 @@ def _decorate_skill(ax: Axes) -> None:
     left, right = ax.get_xlim()
     ax.set_xlim(max(min(left, -0.25), LOWEST), max(right, 1.08))
     ax.set_xlabel(
-        "specific skill (0: shared axes only, 1: noise ceiling)\nring: with predicted effects at the size that fits best"
+        "specific skill (0: shared axes only, 1: noise ceiling)\nring: after scaling predicted effects by the best "
+        "factor"
     )
 
 
 def _draw(ax: Axes, y: int, row: Any, shade: str) -> str:
-    """Draw the scores of a model on its own and on the wrong perturbations; return its numbers."""
+    """Draw the scores of a model on its own and on other perturbations; return its numbers."""
     point: dict[str, Any] = {
         "marker": "o",
         "markersize": 8,
@@ -168,12 +170,12 @@ def _legend(ax: Axes, *, half: bool) -> None:
     handles = [
         Line2D([], [], markerfacecolor="grey", markersize=8, label="own perturbations", **point),
         Line2D([], [], markerfacecolor="white", markersize=10, label="wrong perturbations", **point),
-        Line2D([], [], color="black", linestyle="dotted", label="ceiling (the data themselves)"),
+        Line2D([], [], color="black", linestyle="dotted", label="noise ceiling (perfect prediction)"),
     ]
     if half:
         square = {**point, "marker": "s"}
         handles += [
-            Line2D([], [], markerfacecolor="grey", markersize=6, label="own, on half the cells", **square),
-            Line2D([], [], color="black", linestyle="dashed", label="axis alone, on half the cells"),
+            Line2D([], [], markerfacecolor="grey", markersize=6, label="own, on half of the cells", **square),
+            Line2D([], [], color="black", linestyle="dashed", label="shared axis only, on half of the cells"),
         ]
     ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(0.0, -0.22), ncols=3)

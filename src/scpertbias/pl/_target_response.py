@@ -35,8 +35,9 @@ def target_response(
 ) -> Any:
     """Plot how strongly perturbed genes change in their own column and in neighboring ones.
 
-    A peak at 0 is as it should be; a peak elsewhere says that values and gene names are out of step. Dashed lines are
-    what a random perturbation shows, a ring marks the proposed shift. Models that predict one constant are not drawn.
+    A peak is expected at 0; a peak at another shift means that values and gene names are misaligned. Dashed lines are the
+    percentiles in random perturbations, and a ring marks the proposed shift. Models that predict one constant are not
+    drawn.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def target_response(
     genes = "all genes" if block == "all" else f"block {block}, {first['first']} to {first['last']}"
     ax.set_title(genes + (f", regime {regime}" if regime else ""), fontsize="medium")
     ax.set_xlabel(
-        "columns between the target's name and the column looked at\n(dashed: a random perturbation; ring: proposed)"
+        "shift from the column of the target, in columns\n(dashed: random perturbations; ring: significant best shift)"
     )
     ax.set_ylabel("mean percentile of the effect\namong all genes")
     ax.axvline(0, color="0.8", linewidth=1, zorder=0)

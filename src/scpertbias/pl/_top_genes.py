@@ -1,4 +1,4 @@
-"""The strongest genes of one perturbation, as observed and as each model predicts them."""
+"""Strongest genes of one perturbation, observed and predicted."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def top_genes(
 ) -> Any:
     """Plot the strongest genes of one perturbation, observed and predicted (Fig 2 of the paper).
 
-    The length of a bar is the absolute difference from control, the arrow its direction. The diamond is the observed
-    effect of the same gene, hollow where its direction is the other one; genes in bold are among the observed strongest.
+    The length of a bar is the absolute difference from control, and the arrow its direction. The diamond is the observed
+    effect on the same gene, open if the direction is opposite. Genes in bold are also among the strongest observed genes.
 
     Parameters
     ----------
     data
         Cells or profiles with stored models, or an audit.
     perturbation
-        The perturbation.
+        Name of the perturbation.
     %(models)s
     regime
         For an audit: the regime to plot; by default ``"full"``.
     n_genes
-        How many genes of each model.
+        Number of genes per model.
     %(plot)s
 
     Returns
@@ -71,7 +71,7 @@ def top_genes(
     records = _results.model_records(adata, models)
     screen = _moments.of(adata, **_results.agreed_data(records)).merged
     if perturbation not in screen.names[1:]:
-        msg = f"`perturbation`: there is no {perturbation!r}; there are {list(screen.names[1:6])} and others."
+        msg = f"`perturbation`: {perturbation!r} not available; choose from {list(screen.names[1:6])} and others."
         raise KeyError(msg)
     row = screen.names.index(perturbation)
     effects = {OBSERVED: screen.moments.mean[row] - screen.moments.control}
@@ -82,14 +82,14 @@ def top_genes(
     columns = [_column(name, effects, tops, screen.symbols, shade[name]) for name in effects]
     n_rows = max(3, *(len(column.names) for column in columns))
     new, ax = ax is None, axes(ax, figsize, size(len(columns), n_rows))
-    key = "◆ observed effect of the gene    ◇ in the other direction    bold: among the observed strongest"
+    key = "◆ observed effect   ◇ observed effect, opposite direction   bold: also among the strongest observed"
     label = f"effect of {perturbation} ({int(screen.moments.n[row])} cells): absolute difference from control"
     draw(ax, columns, label=f"{label}\n(log-normalized units)\n{key}", n_rows=n_rows)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 def _strongest(values: np.ndarray, n_genes: int) -> np.ndarray:
-    """Genes of largest absolute value, those without any left out."""
+    """Genes with the largest absolute values above 0."""
     size_of = np.nan_to_num(np.abs(values))
     order = np.argsort(-size_of, kind="stable")[:n_genes]
     return order[size_of[order] > 0]
@@ -100,7 +100,7 @@ def _column(
 ) -> RankedList:
     top, effect, observed = tops[name], effects[name], effects[OBSERVED]
     arrows = np.where(effect[top] > 0, "↑", "↓")
-    note = "cannot predict it" if np.isnan(effect).any() else "no effect" if not len(top) else ""
+    note = "not predicted" if np.isnan(effect).any() else "no effect" if not len(top) else ""
     return RankedList(
         title=name,
         names=[f"{short(str(symbols[g]))} {arrow}" for g, arrow in zip(top, arrows, strict=True)],

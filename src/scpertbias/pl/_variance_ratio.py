@@ -1,4 +1,4 @@
-"""How much each gene varies between perturbations, as predicted and as observed."""
+"""Standard deviation of genes between perturbations, predicted and observed."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def variance_ratio(
 ) -> Any:
     """Plot the standard deviation of each gene across held-out perturbations, observed and predicted (ED Fig 7).
 
-    Each box shows quartiles and 5–95%% whiskers over genes of reproducible variance; the band is the observed one,
-    noise taken out. Above each model stands its ratio for all genes together, and the baseline that it reproduces.
+    Each box shows quartiles and 5–95%% whiskers over genes with a reproducible variance. The band is the observed box,
+    corrected for noise. Labels above contain the ratio of each model for all genes, and the baseline to which it is
+    equivalent.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def variance_ratio(
 
 
 def _text(row: pd.Series) -> str:
-    """The ratio with its interval, and what the model collapsed to."""
+    """Return the ratio with its interval, and the baseline to which the model is equivalent."""
     if not np.isfinite(row["ratio"]):
         return "no ratio"
     ratio = f"{row['ratio']:.2f}"
@@ -128,5 +129,5 @@ def _decorate(
             ax.text(x, 0.03, "no\nvariation", ha="center", va="bottom", fontsize=8, transform=ax.get_xaxis_transform())
     ax.set_xticks(range(len(ticks)), ticks, rotation=35, ha="right", rotation_mode="anchor", fontsize=8)
     ax.set_xlim(-0.6, len(ticks) - 0.4)
-    ax.set_ylabel(f"standard deviation across perturbations\n(log-normalized units; {OBSERVED}: without noise)")
+    ax.set_ylabel(f"standard deviation across perturbations\n(log-normalized units; {OBSERVED}: corrected for noise)")
     ax.spines[["top", "right"]].set_visible(False)

@@ -112,7 +112,7 @@ def masks(
         return out
     missing = {"source", "target"} - set(sets.columns)
     if missing:
-        msg = f"`sets` lacks the columns {sorted(missing)}; it holds {list(sets.columns)}."
+        msg = f"`sets` lacks the columns {sorted(missing)}; its columns are {list(sets.columns)}."
         raise ValueError(msg)
     for name, genes in sets.groupby("source", observed=True)["target"]:
         if str(name) not in out:
@@ -126,8 +126,8 @@ def marked(adata: AnnData, name: str, symbols: npt.NDArray[np.str_]) -> BoolArra
         by_name = masks(symbols)
         if name not in by_name:
             msg = (
-                f"`sets`: there is no var[{name!r}]; call spb.pp.annotate_confounders first. "
-                f"var holds {list(adata.var.columns)}."
+                f"`sets`: var has no column {name!r}; call spb.pp.annotate_confounders first. "
+                f"Its columns are {list(adata.var.columns)}."
             )
             raise KeyError(msg)
         return by_name[name]

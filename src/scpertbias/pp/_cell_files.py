@@ -1,4 +1,4 @@
-"""Cells written to files part by part: several files, with some of the genes and cells each, in one pass."""
+"""Writing of cells to several files in parts, each with some of the genes and cells, in one pass."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .._moments.batch import Normalization
 
 COUNTS = "counts"
 CHUNK = 1 << 18
-"""Values that a sparse matrix is stored in at a time."""
+"""Number of values of a sparse matrix that are written at once."""
 
 
 @dataclass(frozen=True)
 class CellValues:
     """The values of cells, in memory or not.
 
-    ``normalization`` is for raw counts, which are then the counts; else ``counts`` holds them, where there are any.
-    ``genes`` are the columns that are genes; ``chunk_memory`` gigabytes of cells are held at a time.
+    ``normalization`` is for raw counts, which are also the counts to write; otherwise ``counts`` contains the counts, if
+    there are any. ``genes`` are the columns that are genes; ``chunk_memory`` is the memory for cells in gigabytes.
     """
 
     x: Any
@@ -46,7 +46,7 @@ class CellValues:
     def parts(self) -> Iterator[tuple[slice, sparse.csr_matrix, sparse.csr_matrix | None]]:
         """Yield rows, their log-normalized values, and their counts."""
         if by_genes(self.x):
-            msg = "`adata` holds its values gene by gene (CSC) in a file; cells are written cell by cell. Convert it to CSR first."
+            msg = "The matrix of `adata` is stored in a file in CSC format, but cells are written in CSR format. Convert it to CSR first."
             raise ValueError(msg)
         all_genes = len(self.genes) == self.x.shape[1]
         for rows, values in _row_parts(
@@ -65,7 +65,7 @@ class CellValues:
 
 
 def _row_parts(x: Any, n_bytes: float) -> Iterator[tuple[slice, Any]]:
-    """Yield rows and their values: of what lies in memory as many at a time as of what does not."""
+    """Yield rows and their values, in parts of the same size for data in memory and on disk."""
     if is_lazy(x):
         for chunk in chunks(x, n_bytes=n_bytes):
             yield chunk.rows, chunk.x
@@ -84,7 +84,7 @@ def _rows(x: Any) -> sparse.csr_matrix:
 
 @dataclass(frozen=True)
 class Residual:
-    """What is taken out of each cell: covariates (cells × k, centered) times slopes (k × genes)."""
+    """The part to subtract from each cell: covariates (cells × k, centered) times slopes (k × genes)."""
 
     covariates: FloatArray
     slopes: FloatArray
@@ -92,7 +92,7 @@ class Residual:
 
 @dataclass(frozen=True)
 class CellFile:
-    """A file to write: some cells, some genes, as they are or with covariates regressed out (then dense, without counts)."""
+    """A file to write, with some cells and genes; with covariates regressed out, it is dense and without counts."""
 
     path: Path
     obs: pd.DataFrame
@@ -104,7 +104,7 @@ class CellFile:
 
     @property
     def dense_bytes(self) -> int:
-        """Size of the values where they are dense."""
+        """Size of the values if they are dense."""
         return 0 if self.residual is None else int(self.rows.sum()) * len(self.genes) * 4
 
 
@@ -118,7 +118,7 @@ def write_cell_files(values: CellValues, files: Sequence[CellFile]) -> None:
 
 
 class _FileWriter:
-    """One file that grows by rows."""
+    """Writer of one file, to which rows are appended."""
 
     def __init__(self, file: CellFile, *, with_counts: bool) -> None:
         self._file, self._with_counts = file, with_counts and file.residual is None
@@ -142,7 +142,7 @@ class _FileWriter:
         return self
 
     def append(self, rows: slice, x: sparse.csr_matrix, counts: sparse.csr_matrix | None) -> None:
-        """Write the rows of this file among some."""
+        """Append those of the given rows that belong to this file."""
         file, here = self._file, np.flatnonzero(self._file.rows[rows])
         if not len(here):
             return
@@ -166,7 +166,7 @@ class _FileWriter:
 
 
 class _SparseWriter:
-    """A CSR matrix in a file, as anndata writes it, that grows by rows."""
+    """Writer of a CSR matrix in the format of anndata, to which rows are appended."""
 
     def __init__(self, h5: h5py.File, key: str, shape: tuple[int, int]) -> None:
         group = h5.create_group(key)
@@ -179,7 +179,7 @@ class _SparseWriter:
         self._n = 0
 
     def append(self, x: sparse.csr_matrix) -> None:
-        """Write some rows after those that are there."""
+        """Append rows."""
         start = self._data.shape[0]
         for dataset, values in ((self._data, x.data), (self._indices, x.indices)):
             dataset.resize((start + len(values),))

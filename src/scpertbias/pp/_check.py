@@ -132,7 +132,12 @@ def perturbations(screen: _moments.Screen) -> pd.DataFrame:
             }
         )
     rows += [
-        {"perturbation": name, "status": "warning", "n_cells": 0, "detail": f"{LEFT_OUT}: none of its cells is used"}
+        {
+            "perturbation": name,
+            "status": "warning",
+            "n_cells": 0,
+            "detail": f"{LEFT_OUT}: none of its cells can be used",
+        }
         for name in without_cells(screen)
     ]
     return pd.DataFrame(rows).sort_values("perturbation", ignore_index=True)
@@ -147,15 +152,15 @@ def _between_guides(moments: Moments) -> FloatArray:
 
 
 def _status(screen: _moments.Screen, p: int) -> tuple[str, str]:
-    """Return status and finding: left out, not detected, or nothing."""
+    """Return the status and its description, which is empty for a detected effect."""
     detection = screen.detection
     if not screen.merged.used[p]:
         return "warning", f"{LEFT_OUT}: {screen.merged.reason[p]}"
     if not detection.counted[p]:
-        return "warning", f"{LEFT_OUT}: no cells in one of its halves"
+        return "warning", f"{LEFT_OUT}: one of the two halves of its cells is empty"
     if detection.detected[p]:
         return "ok", ""
-    only = ", except of its target gene" if detection.own_q[p] <= FDR else ""
+    only = ", except on its target gene" if detection.own_q[p] <= FDR else ""
     return "note", f"no effect detected{only} (q above {FDR})"
 
 
@@ -164,13 +169,21 @@ def _batch_findings(screen: _moments.Screen) -> list[Finding]:
     if batches is not None and len(batches):
         names = list(screen.record["batch_names"])
         by = " × ".join(batches)
-        return [("batches", "ok", f"cells are compared with the control of their own {by} ({len(names)} batches)")]
+        return [
+            ("batches", "ok", f"each cell is compared with the control cells of its own {by} ({len(names)} batches)")
+        ]
     if len(likely := list(map(str, screen.record.get(_keys.LIKELY_BATCHES, [])))):
-        detail = f"{', '.join(likely)}: `batch_key` was not given, so differences between their levels count as effects"
+        detail = f"`batch_key` was not given, so differences between the levels of {', '.join(likely)} count as effects"
         return [("batches", "warning", detail)]
     if len(tested := list(map(str, screen.record.get("tested_columns", [])))):
-        return [("batches", "ok", f"`batch_key` was not given; balance over {', '.join(tested)} is tested")]
-    return [("batches", "ok", "`batch_key` was not given, and no column of obs looks like a batch that could be used")]
+        return [
+            (
+                "batches",
+                "ok",
+                f"`batch_key` was not given; the audit tests whether perturbations are balanced over {', '.join(tested)}",
+            )
+        ]
+    return [("batches", "ok", "`batch_key` was not given, and no column of obs looks like a usable batch")]
 
 
 def _split_findings(screen: _moments.Screen) -> list[Finding]:
@@ -181,7 +194,9 @@ def _split_findings(screen: _moments.Screen) -> list[Finding]:
         return [("split", "note", "no perturbation is held out")]
     leaked = [screen.names[p] for p in sorted(held_out & parts["train"])]
     if leaked:
-        detail = f"{len(leaked)} of {len(held_out)} held-out perturbations have training cells: they are not unseen"
+        detail = (
+            f"{len(leaked)} of {len(held_out)} held-out perturbations also have training cells, so they are not unseen"
+        )
         return [("split", "warning", f"{detail} ({some(leaked, N_NAMED)})")]
     trained = {screen.targets[p] for p in parts["train"]}
     siblings = [screen.names[p] for p in sorted(held_out) if screen.targets[p] in trained]
@@ -192,7 +207,7 @@ def _split_findings(screen: _moments.Screen) -> list[Finding]:
         return [("split", "warning", f"{detail}, such as other guides or doses ({some(siblings, N_NAMED)})")]
     both = [screen.names[p] for p in sorted(parts["val"] & parts["test"])]
     if both:
-        return [("split", "warning", f"{len(both)} perturbations are in val and in test ({some(both, N_NAMED)})")]
+        return [("split", "warning", f"{len(both)} perturbations are in both val and test ({some(both, N_NAMED)})")]
     return [("split", "ok", ", ".join(f"{len(p)} {s}" for s, p in parts.items()) + " perturbations")]
 
 
@@ -203,21 +218,21 @@ def _folds_detail(n_folds: int) -> str:
 def _response_findings(per: pd.DataFrame, *, known: bool) -> list[Finding]:
     used = per[per["status"] != "warning"]
     n = int((used["q"] <= FDR).sum())
-    detail = f"the effect of {n} of {len(used)} perturbations is detected (q of {FDR} or less)"
+    detail = f"{n} of {len(used)} perturbations have a detected effect (q at most {FDR})"
     rows = [("response", "warning" if len(used) - n > len(used) / 4 else "ok", detail)]
     if not known:
         return [
             *rows,
-            ("response", "warning", "the screen has no reproducible response: models cannot be evaluated on it"),
+            ("response", "warning", "the screen has no reproducible response, so models cannot be evaluated on it"),
         ]
     few = strongest(used["response_share"])
-    detail = f"{len(few)} of {len(used)} perturbations account for {100 * MOST:.0f}% of the response"
+    detail = f"{len(few)} of {len(used)} perturbations make up {100 * MOST:.0f}% of the response"
     first = some(used.loc[few, "perturbation"].tolist(), N_NAMED)
     return [*rows, ("response", "warning" if len(few) <= len(used) / 4 else "ok", f"{detail}: {first}")]
 
 
 def strongest(shares: pd.Series) -> pd.Index:
-    """Return the labels of the fewest perturbations that account for most of the response, strongest first."""
+    """Return the labels of the fewest perturbations that make up most of the response, strongest first."""
     ordered = shares.dropna().sort_values(ascending=False)
     if ordered.empty:
         return ordered.index

@@ -63,20 +63,20 @@ def exclude_confounders(
         remove |= mask
     if not remove.any():
         msg = (
-            f"`sets`: no measured gene is in {names}; nothing would be excluded. If genes have other names, first "
-            f"annotate them (spb.pp.annotate_confounders with gene_symbols= or sets=)."
+            f"`sets`: no measured gene is in {names}, so nothing can be excluded. If genes have other names, call "
+            f"spb.pp.annotate_confounders with gene_symbols= or sets= first."
         )
         raise ValueError(msg)
     if remove.all():
-        msg = f"`sets`: every gene is in {names}; no gene would be left."
+        msg = f"`sets`: all measured genes are in {names}, so no gene would remain. Pass fewer sets."
         raise ValueError(msg)
     for name, mask in chosen.items():
         if not mask.any():
-            warn(f"No measured gene is in the set {name!r}.")
+            warn(f"The set {name!r} contains no measured gene.")
     adata = adata.copy() if copy else adata
     gone = adata.var_names[remove].tolist()
     keep_genes(adata, ~remove)
     earlier = _store.root(adata).get("excluded", [])
     _store.put(adata, excluded=[*map(str, earlier), *gone])
-    info(f"excluded {len(gone)} genes of {names}; {adata.n_vars} are left")
+    info(f"excluded {len(gone)} genes of {names}; {adata.n_vars} genes remain")
     return adata if copy else None

@@ -15,9 +15,9 @@ from ._annotate import marked
 Finding = tuple[str, str, str]
 N_NAMED = 8
 PANEL = 500
-"""Fewer genes than these are a panel, not a transcriptome."""
+"""Data with fewer genes are a panel, not a transcriptome."""
 DOMINANT = 0.2
-"""A gene with such a share of the counts moves all others when it moves."""
+"""If a gene with more than this share of the counts changes, normalization changes all other genes."""
 
 
 # -- values --------------------------------------------------------------------------------------------------------
@@ -28,34 +28,33 @@ def scale_findings(screen: Screen) -> list[Finding]:
     record, control = screen.record, screen.moments.control
     low, high = float(control.min()), float(control.max())
     if record.get("normalize"):
-        origin = f"raw counts, normalized on the fly to log1p({float(record['target_sum']):g} × count / size)"
+        origin = f"raw counts, normalized automatically to log1p({float(record['target_sum']):g} × count / size)"
     else:
         scale = str(record.get("scale", ""))
         total = float(record.get("scale_sum", np.nan))
         every = f"; every cell sums to {total:g}" if np.isfinite(total) else ""
         words = f"{WORDS[scale]} of counts{every}; " if scale else ""
-        origin = f"{words}means of control cells from {low:.2g} to {high:.3g}"
+        origin = f"{words}control means range from {low:.2g} to {high:.3g}"
     if low < 0:
-        detail = f"{origin}; negative values: scores are not comparable with those on log-normalized values"
+        detail = f"{origin}; some are negative, so scores are not comparable with scores on log-normalized values"
         return [("scale", "note", detail)]
     rows = [("scale", "ok", origin)]
     if record.get("not_normalized"):
-        detail = "counts were logged but not normalized: differences in depth count as effects"
+        detail = "values are logarithms of counts that were not normalized, so differences in depth count as effects"
         advice = (
-            "Run sc.pp.normalize_total before sc.pp.log1p, unless counts were already corrected for depth (SCTransform)"
+            "Run sc.pp.normalize_total before sc.pp.log1p, unless the counts were corrected for depth (as by "
+            "SCTransform)"
         )
         rows.append(("scale", "warning", f"{detail}. {advice}"))
     if len(sums := [float(s) for s in record.get("scale_sums", ())]) > 1:
         detail = f"cells were normalized to different sums ({', '.join(f'{s:g}' for s in sums)})"
         rows.append(("scale", "warning", f"{detail}: normalize all sources in the same way before joining them"))
     if n := int(record.get("n_shallow", 0)):
-        detail = f"{n} cells have fewer than {MIN_COUNTS} counts but were scaled like all others"
+        detail = f"{n} cells have fewer than {MIN_COUNTS} counts, but were scaled to the same total as the other cells"
         rows.append(("scale", "warning", f"{detail}. Remove them with sc.pp.filter_cells"))
     if column := str(record.get("other_total", "")):
-        totals = (
-            f"{float(record['other_total_mean']):.4g}, while the counts here sum to {float(record['mean_size']):.4g}"
-        )
-        detail = f"obs[{column!r}] is on average {totals} per cell"
+        totals = f"{float(record['other_total_mean']):.4g} per cell, but the counts in this matrix sum to {float(record['mean_size']):.4g}"
+        detail = f"the mean of obs[{column!r}] is {totals}"
         rows.append(("scale", "warning", f"{detail}. Pass size_factors={column!r} if it is the total of all genes"))
     return rows
 
@@ -87,15 +86,17 @@ def _name_findings(screen: Screen, adata: AnnData, targets: set[str]) -> list[Fi
     names = adata.var_names.to_numpy(str) if key is None else adata.var[key].astype(str).to_numpy(str)
     other = (names != symbols) & ~adata.var_names.isin(symbols) & (not _genes.are_ids(names))
     if other.any():
-        first = f"{names[other][0]} is read as {symbols[other][0]}"
-        detail = f"{int(other.sum())} names look like genes in another spelling, or have a genome as prefix: {first}"
+        first = f"{names[other][0]} is interpreted as {symbols[other][0]}"
+        detail = f"{int(other.sum())} gene names have another spelling or the prefix of a genome; for example, {first}"
         rows.append(("genes", "note", detail))
     repeated = sorted(set(symbols[pd.Series(symbols).duplicated().to_numpy()].tolist()))
     if repeated:
-        detail = f"{len(repeated)} symbols have several columns; the one with the highest expression is used"
+        detail = (
+            f"{len(repeated)} symbols have several columns; of these, the column with the highest expression is used"
+        )
         rows.append(("genes", "note", f"{detail}: {some(repeated, N_NAMED)}"))
     if guides := _genes.named_like_guides(screen.genes.astype(str), targets):
-        detail = f"{len(guides)} columns are named like guides of the targets; remove them if they are not genes"
+        detail = f"{len(guides)} columns of the matrix have names of guides; remove them if they are not genes"
         rows.append(("genes", "warning", f"{detail}: {some(guides, N_NAMED)}"))
     return rows
 
@@ -111,15 +112,15 @@ def _closure_findings(screen: Screen) -> list[Finding]:
     if not np.isfinite(total) or control.min() < 0:
         return []
     rows: list[Finding] = []
-    advice = "Normalize by the total of the transcriptome (size_factors=)"
+    advice = "Normalize by the total counts of the whole transcriptome (size_factors=)"
     if len(control) < PANEL:
         detail = (
-            f"{len(control)} genes are measured and cells are normalized by their sum: if one rises, all others fall"
+            f"cells are normalized by the sum of only {len(control)} measured genes: if one gene rises, all others fall"
         )
         rows.append(("genes", "warning", f"{detail}. {advice}"))
     shares = np.expm1(control * np.log(float(record["log_base"]))) / total
     gene = int(np.argmax(shares))
     if shares[gene] > DOMINANT:
         detail = f"{screen.symbols[gene]} has {100 * shares[gene]:.0f}% of the counts of control cells"
-        rows.append(("genes", "warning", f"{detail}: if it changes, normalization changes all others. {advice}"))
+        rows.append(("genes", "warning", f"{detail}: if this gene changes, normalization changes all others. {advice}"))
     return rows

@@ -34,10 +34,10 @@ def inspect(
     data
         Cells, or a file with cells (``.h5ad``, ``.zarr``, ``.h5mu``, the ``.h5`` of Cell Ranger).
     groupby
-        Column of ``obs`` that names each cell's perturbation; by default the most likely one.
+        Column of ``obs`` with the perturbation of each cell; by default the most likely one.
     %(reference)s
     modality
-        Modality of an ``.h5mu`` file; by default ``rna``, ``gex``, or the one with the most features.
+        Modality of an ``.h5mu`` file; by default ``rna`` or ``gex``, otherwise the one with the most features.
 
     Returns
     -------

@@ -28,10 +28,10 @@ def label_findings(screen: _moments.Screen) -> list[tuple[str, str, str]]:
     few = sorted({screen.names[p] for p, ok in zip(screen.perturbation, screen.used, strict=True) if not ok})
     if few:
         least = screen.record["min_cells"]
-        detail = f"{len(few)} of {n_all} perturbations have under {least} cells and are left out"
+        detail = f"{len(few)} of {n_all} perturbations are left out, because they have fewer than {least} cells"
         rows.append(("labels", "warning", f"{detail}: {some(few, N_NAMED)}"))
     if none:
-        detail = f"{len(none)} of {n_all} perturbations have no usable cell: {some(none, N_NAMED)}"
+        detail = f"{len(none)} of {n_all} perturbations have no usable cells: {some(none, N_NAMED)}"
         rows.append(("labels", "warning", detail))
     combos = sum(len(t) > 1 for t in screen.targets)
     if combos:

@@ -103,9 +103,7 @@ def coexpression_net(
     _validate.scale(x, layer=layer, normalize=False, may_be_negative=_store.layer_record(adata, layer) is not None)
     chosen = np.flatnonzero(_usable(codes, targets, min_cells)[codes] if cells == "train" else codes == 0)
     if len(chosen) < _validate.MIN_CONTROL_CELLS:
-        msg = (
-            f"`cells={cells!r}`: there are {len(chosen)} such cells; {_validate.MIN_CONTROL_CELLS} or more are needed."
-        )
+        msg = f"`cells={cells!r}` selects {len(chosen)} cells; {_validate.MIN_CONTROL_CELLS} or more are needed."
         raise ValueError(msg)
     if len(chosen) > max_cells:
         chosen = np.sort(np.random.default_rng(rng).choice(chosen, max_cells, replace=False))
@@ -182,7 +180,7 @@ def jaccard_net(
     _check_edges(threshold, n_top)
     missing = {"source", "target"} - set(sets.columns)
     if missing:
-        msg = f"`sets` lacks the columns {sorted(missing)}; it holds {list(sets.columns)}."
+        msg = f"`sets` lacks the columns {sorted(missing)}; its columns are {list(sets.columns)}."
         raise ValueError(msg)
     pairs = sets[["source", "target"]].dropna().astype(str).drop_duplicates()
     if pairs.empty:
@@ -191,7 +189,7 @@ def jaccard_net(
     if genes is not None:
         pairs = pairs[pairs["target"].isin({str(gene) for gene in genes})]
         if pairs.empty:
-            msg = f"`genes`: none of the {len(genes)} genes is in `sets` (for example {list(genes)[:5]})."
+            msg = f"`genes`: none of the {len(genes)} genes is in `sets` (for example, {list(genes)[:5]})."
             raise ValueError(msg)
     term, _ = pd.factorize(pairs["source"], sort=True)
     gene, names = pd.factorize(pairs["target"], sort=True)

@@ -23,7 +23,7 @@ from ._split import split
 
 FRACTIONS = (0.8, 0.1, 0.1)
 CONTROL = "non-targeting"
-"""What the control is called where its own name would not be known for one, and always in ``target_gene``."""
+"""Name of the control in ``target_gene``, and in other columns if its own name is not a common word for a control."""
 PERTURBATION, SPLIT, BATCH = "perturbation", "split", "batch"
 
 
@@ -38,7 +38,7 @@ def add_split(cells: AnnData, data: Mapping[str, Any], rng: int | np.random.Gene
 def add_shares(
     cells: AnnData, data: Mapping[str, Any], covariates: Sequence[str], genes: BoolArray, chunk_memory: float
 ) -> None:
-    """Add to ``obs`` the percentages of counts (``pct_counts_mt``, ``pct_counts_ribo``) that it lacks, in a pass of its own."""
+    """Add missing percentages of counts (``pct_counts_mt``, ``pct_counts_ribo``) to ``obs``, in a separate pass."""
     symbols, _ = _validate.gene_symbols(cells, data["gene_symbols"])
     sets = {name: name.removeprefix("pct_counts_") for name in covariates if name not in cells.obs.columns}
     sets = {name: key for name, key in sets.items() if key in ("mt", "ribo")}
@@ -57,9 +57,9 @@ def add_shares(
 
 
 def cell_table(cells: AnnData, data: Mapping[str, Any]) -> pd.DataFrame:
-    """Return ``obs`` with the columns that other packages read; ``perturbation`` is "" for cells that do not count.
+    """Return ``obs`` with the columns for other packages; ``perturbation`` is "" for cells that are left out.
 
-    A column of ``obs`` of one of these names that holds something else goes on under ``NAME_original``.
+    Another column of ``obs`` with one of these names is renamed to ``NAME_original``.
     """
     labels, _, _ = _moments.read_labels(cells, data)
     batch, batch_names = _validate.batch_codes(cells, data["batch_key"])
@@ -78,7 +78,7 @@ def cell_table(cells: AnnData, data: Mapping[str, Any]) -> pd.DataFrame:
     if len(batch_names) > 1:
         new[BATCH] = pd.Categorical(np.array([*batch_names, ""], dtype=object)[batch])
     if "cell_type" not in table:
-        new["cell_type"] = pd.Categorical(np.full(len(table), "cells", dtype=object))  # which GEARS asks for
+        new["cell_type"] = pd.Categorical(np.full(len(table), "cells", dtype=object))  # required by GEARS
     for name, values in new.items():
         if name in table and not np.array_equal(table[name].astype(str).to_numpy(str), np.asarray(values).astype(str)):
             table[f"{name}_original"] = table[name]
@@ -87,13 +87,13 @@ def cell_table(cells: AnnData, data: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _condition(name: str, targets: Sequence[str]) -> str:
-    """Return a label as GEARS and scGPT write it."""
+    """Return a label in the format of GEARS and scGPT."""
     genes = list(targets) or [name]
     return f"{genes[0]}+ctrl" if len(genes) == 1 else "+".join(genes)
 
 
 def gene_table(profiles: AnnData, symbols: Sequence[str]) -> pd.DataFrame:
-    """Return ``var`` with symbols, and a column for each set of confounders that says whether a gene is in it."""
+    """Return ``var`` with symbols, and a boolean column for each set of confounders."""
     table, names = profiles.var.copy(), np.asarray(symbols, dtype=str)
     table["gene_name"] = names
     for name, mask in masks(names, sets=ds.confounder_sets()).items():
@@ -102,9 +102,9 @@ def gene_table(profiles: AnnData, symbols: Sequence[str]) -> pd.DataFrame:
 
 
 def perturbations_table(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the perturbations to predict: every one, with its names, its split and its number of cells.
+    """Return all perturbations, with their names, splits and numbers of cells.
 
-    One with cells in several splits is ``test`` only if none of its cells is in another.
+    A perturbation with cells in several splits is not ``test``.
     """
     perturbed = cells[(cells[PERTURBATION] != "") & (cells["condition"] != "ctrl")]
     rows = []
@@ -117,19 +117,19 @@ def perturbations_table(cells: pd.DataFrame) -> pd.DataFrame:
 def random_regimes(
     profiles: AnnData, plan: RegimePlan, n_random: int, rng: int | np.random.Generator | None
 ) -> dict[str, BoolArray]:
-    """Return which genes are kept without as many random genes as the widest regime leaves out: those of an audit."""
+    """Return the genes that remain after the random removals of an audit, as many genes as the smallest gene regime."""
     regimes = [name for name in _keys.WITHOUT_GENES if name in plan.genes]
     if not n_random:
         return {}
     if not regimes:
-        msg = "`n_random`: random removals need a regime that leaves genes out, and there is none."
+        msg = "`n_random`: random removals need the regime 'no_mt' or 'no_mt_ribo', and these data have neither."
         raise ValueError(msg)
     keep = plan.genes[regimes[-1]]
     confounders = removed(profiles, _keys.WITHOUT_GENES[-1])
     removals = Removals(regimes[-1], ~keep, keep & ~confounders, _moments.of(profiles).moments.control)
     if not removals.possible:
         msg = (
-            f"`n_random`: {regimes[-1]!r} leaves out {int((~keep).sum())} genes, and too few other genes remain for a "
+            f"`n_random`: {regimes[-1]!r} leaves out {int((~keep).sum())} genes, and there are too few other genes for a "
             "random removal."
         )
         raise ValueError(msg)

@@ -27,15 +27,15 @@ def regimes(
     covariates: Sequence[str] | None = None,
     fit_on: str = "control",
 ) -> MuData:
-    """Make the feature regimes: all genes, without confounder genes, and confounders regressed out.
+    """Create the feature regimes: all genes, without confounder genes, and with covariates regressed out.
 
     Parameters
     ----------
     adata
-        Profiles made by :func:`scpertbias.pp.profiles`, for ``regressed`` with ``covariates=``.
+        Profiles made by :func:`scpertbias.pp.profiles`; ``regressed`` requires profiles made with ``covariates=``.
     regimes
-        ``"full"``, ``"no_mt"`` (mitochondrial genes removed), ``"no_mt_ribo"`` (ribosomal ones too) and
-        ``"regressed"`` (covariates regressed out); ``full`` is the reference and is always made. Genes are taken from
+        ``"full"``, ``"no_mt"`` (without mitochondrial genes), ``"no_mt_ribo"`` (also without ribosomal genes) and
+        ``"regressed"`` (covariates regressed out); ``full`` is the reference and is always included. Genes are taken from
         ``var["mt"]`` and ``var["ribo"]`` (see :func:`scpertbias.pp.annotate_confounders`), otherwise from human names.
         By default all four; a regime without such genes, without a covariate, or equal to an earlier one is left out.
     covariates
@@ -52,8 +52,8 @@ def regimes(
     Raises
     ------
     ValueError
-        If ``adata`` does not contain profiles, a regime is unknown, a regime given by name cannot be made, or a given
-        covariate is not in the profiles.
+        If ``adata`` does not contain profiles, a requested regime is unknown or cannot be created, or a covariate is not in
+        the profiles.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def regimes(
 
 @dataclass(frozen=True)
 class RegimePlan:
-    """Genes that each regime keeps, and why regimes are left out."""
+    """Genes that each regime keeps, and reasons for regimes that are left out."""
 
     genes: dict[str, BoolArray]
     left_out: dict[str, str]
@@ -81,11 +81,11 @@ class RegimePlan:
 def plan_regimes(
     profiles: AnnData, regimes: Sequence[str] | None, *, covariates: Sequence[str] | None = None, fit_on: str
 ) -> RegimePlan:
-    """Return the regimes that can be made; one given by name that cannot be made is an error."""
+    """Return the regimes that can be created; raise an error for other requested regimes."""
     requested = REGIMES if regimes is None else [regimes] if isinstance(regimes, str) else list(regimes)
     unknown = [r for r in requested if r not in REGIMES]
     if unknown:
-        msg = f"`regimes`: {unknown} are unknown; there are {list(REGIMES)}."
+        msg = f"`regimes`: {unknown} are unknown; choose from {list(REGIMES)}."
         raise ValueError(msg)
     _validate.choice(fit_on, ("control", "train"), argument="fit_on")
     genes: dict[str, BoolArray] = {}
@@ -97,7 +97,7 @@ def plan_regimes(
             genes[name] = keep
             continue
         if regimes is not None:
-            msg = f"`regimes`: {name!r} cannot be made of these data: {reason}."
+            msg = f"`regimes`: {name!r} cannot be created for these data: {reason}."
             raise ValueError(msg)
         left_out[name] = reason
         info(f"regime {name!r} is left out: {reason}")
@@ -136,8 +136,8 @@ def _why_not(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -
     screen = _moments.of(profiles)
     covariate_moments = screen.moments.covariates
     if covariate_moments is None or not covariate_moments.mean.shape[1]:
-        return "the profiles have no covariate (covariates= of spb.pp.profiles)"
-    return "" if varying(screen, fit_on) else "no covariate varies in the cells used for fitting"
+        return "the profiles have no covariates; pass covariates= to spb.pp.profiles"
+    return "" if varying(screen, fit_on) else "no covariate varies between the cells used for fitting"
 
 
 def _why_no_genes(name: str, keep: BoolArray, earlier: Mapping[str, BoolArray]) -> str:
@@ -148,10 +148,10 @@ def _why_no_genes(name: str, keep: BoolArray, earlier: Mapping[str, BoolArray]) 
         genes = "mitochondrial gene" if name == "no_mt" else "mitochondrial and no ribosomal gene"
         return f"no {genes} is measured"
     if not keep.any():
-        return "no other gene is measured"
+        return "no other genes are measured"
     equal_to = [other for other, genes in earlier.items() if other in WITHOUT_GENES and genes.sum() == keep.sum()]
     which = "mitochondrial genes" if "no_mt" in equal_to else "mitochondrial and ribosomal genes"
-    return f"no ribosomal gene is measured, so it equals the regime without {which}" if equal_to else ""
+    return f"no ribosomal gene is measured, so this regime equals the regime without {which}" if equal_to else ""
 
 
 def _regressed(profiles: AnnData, covariates: Sequence[str] | None, fit_on: str) -> AnnData:

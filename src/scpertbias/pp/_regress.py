@@ -24,9 +24,9 @@ from .._moments.profiles import write_layer
 
 FIT_ON = ("control", "train", "all")
 CONSTANT = 1e-8
-"""SD below this share of the mean is rounding."""
+"""A standard deviation below this share of the mean is due to rounding."""
 REPEATED = 1e-10
-"""Share of the variance that is left of a covariate that is a linear combination of others."""
+"""A covariate with less residual variance than this share is a linear combination of other covariates."""
 
 
 @docs.dedent
@@ -55,14 +55,15 @@ def regress_mt_ribo(
 
     Parameters
     ----------
-    %(adata)s Profiles need ``covariates=`` at :func:`scpertbias.pp.profiles`.
+    %(adata)s Profiles must be made with ``covariates=``.
     covariates
         Numeric columns of ``obs``, regressed jointly. A column that is constant in the cells of the fit, or a linear
         combination of others, is left out with a warning.
     fit_on
-        ``"control"``, or ``"train"`` (training cells, control included): slopes within perturbations and batches, so
-        that effects are not attributed to a covariate. ``"all"``: all cells with one intercept, as
-        :func:`scanpy.pp.regress_out` (without batches, also cells without a label).
+        Cells for fitting the slopes. ``"control"``: the control cells. ``"train"``: the training cells including the
+        control; slopes are fitted within perturbations and batches, so that effects are not attributed to a covariate.
+        ``"all"``: all cells with one intercept, like :func:`scanpy.pp.regress_out`. Without batches, this includes cells
+        without a label.
     add_intercept
         Whether to keep the mean of each gene, so that values stay on the log-normalized scale.
     %(cells)s
@@ -142,8 +143,8 @@ def regress_profiles(
     missing = [c for c in requested if c not in available]
     if missing or not requested:
         msg = (
-            f"`covariates`: these profiles have {available or 'none'}, not {missing or 'any other'}; "
-            f"pass covariates={missing or ['...']} to spb.pp.profiles."
+            f"`covariates`: these profiles have the covariates {available}, but not {missing or 'any others'}. "
+            f"Pass covariates={missing or ['...']} to spb.pp.profiles."
         )
         raise ValueError(msg)
     return _regress_moments(
@@ -183,7 +184,7 @@ def _regress_moments(
         raise ValueError(msg)
     chosen = _independent(moments, [available.index(c) for c in requested], rows, between=between)
     if not chosen:
-        msg = f"`covariates`: none of {requested} varies in the cells used for fitting."
+        msg = f"`covariates`: none of {requested} varies between the cells used for fitting. Pass other columns."
         raise ValueError(msg)
     names = [available[j] for j in chosen]
     if len(names) < len(requested):

@@ -33,13 +33,13 @@ def select_genes(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Select the genes of highest expression in control cells, all measured targets and all confounder genes.
+    """Select the genes with the highest expression in control cells, all measured targets and all confounder genes.
 
     Parameters
     ----------
     %(adata)s
     n_top_genes
-        Number of genes of highest mean in control (ties by name); targets and confounder genes are added.
+        Number of genes with the highest mean in control (ties by name); targets and confounder genes are added.
     sets
         Further confounder sets (``source``, ``target``). Mitochondrial and ribosomal genes are taken from ``var["mt"]``
         and ``var["ribo"]`` (see :func:`scpertbias.pp.annotate_confounders`), otherwise from human names.
@@ -84,7 +84,9 @@ def select_genes(
     adata = adata.copy() if copy else adata
     n_before = adata.n_vars
     keep_genes(adata, keep)
-    info(f"kept {adata.n_vars} of {n_before} genes: the {n_top_genes} highest in control, targets and confounders")
+    info(
+        f"kept {adata.n_vars} of {n_before} genes: the {n_top_genes} genes with the highest mean in control, all targets and all confounder genes"
+    )
     return adata if copy else None
 
 

@@ -68,7 +68,7 @@ def split(
     %(stored)s Sets the following fields:
 
     ``adata.obs['split' | key_added]`` : :class:`pandas.Series` (dtype ``category``)
-        ``train``, ``val`` or ``test``; control cells are ``train``, cells without a label have none.
+        ``train``, ``val`` or ``test``; control cells are ``train``, and cells without a label have no split.
     ``adata.obs['split_fold' | key_added + '_fold']`` : :class:`pandas.Series` (dtype ``int``)
         If ``n_folds`` is given: the fold of each cell's perturbation (−1 for control and for cells without one).
 
@@ -151,13 +151,13 @@ def folds(
 def _fractions(fractions: Sequence[float]) -> FloatArray:
     shares = np.asarray(fractions, dtype=np.float64)
     if shares.shape != (3,) or (shares < 0).any() or not np.isclose(shares.sum(), 1) or shares[0] == 0:
-        msg = f"`fractions` is {tuple(fractions)}; three shares (train, val, test) that add up to 1 are needed."
+        msg = f"`fractions` is {tuple(fractions)}; pass three shares (train, val, test) that add up to 1, with train above 0."
         raise ValueError(msg)
     return shares
 
 
 def _check_key(adata: AnnData, key: str, n_folds: int | None) -> None:
-    """Refuse a name that files cannot store, and a column that is not a split."""
+    """Raise an error for a name that cannot be stored, or a column that is not a split."""
     _store.check_name(key)
     held = set(adata.obs[key].dropna().astype(str)) - set(_keys.SPLITS) if key in adata.obs.columns else set()
     fold = f"{key}_fold"
@@ -175,7 +175,7 @@ def _categories(values: npt.NDArray[np.str_]) -> pd.Categorical:
 
 
 def is_profiles(adata: AnnData) -> bool:
-    """Whether rows are profiles of many cells."""
+    """Whether the rows are profiles."""
     return _store.profiles_record(adata) is not None
 
 
@@ -219,7 +219,7 @@ def _listed_parts(
         chosen[part] = canonical
     both = sorted(set(chosen["test"]) & set(chosen["val"]))
     if both:
-        msg = f"`test` and `val`: {both[:5]} are in both lists."
+        msg = f"`test` and `val`: {both[:5]} are in both lists. Remove them from one list."
         raise ValueError(msg)
     for part, canonical in chosen.items():
         of_name[[position[n] for n in canonical]] = part
@@ -241,8 +241,8 @@ def _random_parts(
     nonempty = shares > 0
     if len(can) < nonempty.sum():
         msg = (
-            f"{len(can)} {'combinations' if unit == 'combination' else 'perturbations'} have min_cells cells; "
-            f"{int(nonempty.sum())} parts cannot each get one."
+            f"The number of {'combinations' if unit == 'combination' else 'perturbations'} with min_cells cells is {len(can)}, too small for "
+            f"{int(nonempty.sum())} parts. Lower min_cells, or set a fraction to 0."
         )
         raise ValueError(msg)
     sizes = np.where(nonempty, np.maximum(np.round(shares * len(can)), 1), 0).astype(np.int64)

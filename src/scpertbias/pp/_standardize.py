@@ -19,7 +19,7 @@ from .._log import added
 from .._moments.profiles import write_layer
 
 CONSTANT = 1e-10
-"""SD below this share of the mean is rounding."""
+"""A standard deviation below this share of the mean is due to rounding."""
 
 
 @docs.dedent

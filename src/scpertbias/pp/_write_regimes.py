@@ -1,4 +1,4 @@
-"""Cells of every feature regime, written for models that are trained elsewhere."""
+"""Files with the cells of every feature regime, for training other models."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from ._regress import regress_profiles
 
 CHECKSUMS, PERTURBATIONS, SPLITS, SETS = BESIDE_CELLS
 SPARSE = (_keys.FULL, *_keys.WITHOUT_GENES)
-"""Regimes that are written unless others are named: those whose values stay sparse."""
+"""Regimes that are written by default: those whose values are sparse."""
 
 
 @docs.dedent
@@ -66,10 +66,10 @@ def write_regimes(
     chunk_memory: float = 0.5,
     rng: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
-    """Write the cells of each feature regime to a file, so that any model can be trained again without the confounders.
+    """Write the cells of each feature regime to a file, so that any model can be retrained without the confounders.
 
-    All files hold the same cells in the same order, with the same split. Cells in a file (``backed="r"``) are read twice,
-    in parts: once for their moments, once to be written.
+    All files contain the same cells in the same order, with the same split. Cells in a file (``backed="r"``) are read in
+    parts, twice: first for their moments, then for writing.
 
     Parameters
     ----------
@@ -79,25 +79,25 @@ def write_regimes(
         Folder to write; it must not exist, or be empty.
     regimes
         Regimes to write: ``"full"``, ``"no_mt"``, ``"no_mt_ribo"``, ``"regressed"`` (see :func:`scpertbias.pp.regimes`).
-        By default the first three that the data define. ``"regressed"`` is dense: 4 bytes for each cell and gene.
+        By default the first three, if the data have such genes. ``"regressed"`` is dense: 4 bytes for each cell and gene.
     n_random
-        Further regimes ``random_1``, ``random_2``, …: as many other genes of the same expression removed. They are those
-        that :func:`scpertbias.tl.audit` draws with the same ``rng``.
+        Number of additional regimes ``random_1``, ``random_2``, …, each without random genes of similar expression, as many as
+        the smallest gene regime leaves out. :func:`scpertbias.tl.audit` draws the same genes with the same ``rng``.
     train_only
         Whether to leave out the cells of the test perturbations.
     covariates
-        Columns of ``obs`` for the regime ``regressed``; of raw counts ``pct_counts_mt`` and ``pct_counts_ribo`` are computed.
+        Columns of ``obs`` for the regime ``regressed``; ``pct_counts_mt`` and ``pct_counts_ribo`` are computed from raw counts.
     fit_on
-        Cells that the regression is fitted on: ``"control"`` or ``"train"``.
+        Cells for fitting the regression: ``"control"`` or ``"train"``.
     %(cells)s
     normalize
-        Whether the values are raw counts, to be normalized.
+        Whether the values are raw counts, which are normalized.
     size_factors
-        Column of ``obs`` with each cell's size, for ``normalize``.
+        Column of ``obs`` with the size of each cell, for ``normalize``.
     target_sum
-        Counts to which each cell is scaled, for ``normalize``.
+        Total counts per cell after scaling, for ``normalize``.
     chunk_memory
-        Gigabytes of cells that are held at a time.
+        Memory in gigabytes for cells that are read in parts.
     %(rng)s
 
     Returns
@@ -105,21 +105,21 @@ def write_regimes(
     One row per file: ``regime``, ``file``, ``n_cells``, ``n_genes``, ``bytes`` and ``sha256``. In ``folder``:
 
     ``REGIME.h5ad``
-        ``X`` log-normalized; ``layers["counts"]`` where there are counts. ``obs``: ``perturbation``, ``split``, ``batch``,
-        ``condition`` (as GEARS and scGPT read it), ``target_gene`` (as cell-eval reads it). ``var``: ``gene_name`` and a
-        column for each set of confounders.
+        ``X`` is log-normalized; ``layers["counts"]`` contains the counts, if there are any. ``obs``: ``perturbation``,
+        ``split``, ``batch``, ``condition`` (format of GEARS and scGPT), ``target_gene`` (format of cell-eval). ``var``:
+        ``gene_name``, and a column for each set of confounders.
     ``splits.csv``
         The split of every cell; by default 80, 10 and 10% of the perturbations.
     ``perturbations_to_predict.csv``
-        Every perturbation, its names and its split. The ``test`` ones are what a model is judged by.
+        Every perturbation with its names and its split. Models are evaluated on the ``test`` perturbations.
     ``gene_sets.csv``, ``SHA256SUMS``
         The sets of genes (``source``, ``target``), and the checksum of every file.
 
     Raises
     ------
     ValueError
-        If the folder is not empty, there is not enough room for ``"regressed"``, a regime that was named cannot be made,
-        or values are on the wrong scale.
+        If the folder is not empty, the disk is too small for ``"regressed"``, a requested regime cannot be created, or values
+        are on the wrong scale.
 
     Examples
     --------
@@ -132,11 +132,11 @@ def write_regimes(
     """
     _validate.cells_or_profiles(adata, lazy=True)
     if _store.profiles_record(adata) is not None:
-        msg = "`adata` holds profiles; pass the cells."
+        msg = "`adata` contains profiles; pass the cells."
         raise ValueError(msg)
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        msg = f"`folder`: {str(folder)!r} is {'not empty' if folder.is_dir() else 'a file'}; name a new folder."
+        msg = f"`folder`: {str(folder)!r} is {'not empty' if folder.is_dir() else 'a file'}; choose a new folder."
         raise ValueError(msg)
     data: dict[str, Any] = {
         "groupby": groupby,
@@ -185,14 +185,14 @@ def cell_values(
     counts: Any = None,
     chunk_memory: float,
 ) -> CellValues:
-    """Return the values of some genes of cells, to be written."""
+    """Return the values of some genes of cells, for writing."""
     how = normalization(cells, normalize, size_factors, target_sum)
     columns = cells.var_names.get_indexer(genes)
     return CellValues(_store.matrix(cells, data["layer"]), columns, how, counts, chunk_memory)
 
 
 class FileMaker:
-    """Makes the files of regimes from what is known of cells before their values are read."""
+    """Defines the files of regimes before the values of cells are read."""
 
     def __init__(
         self,
@@ -210,7 +210,7 @@ class FileMaker:
         self.perturbations = perturbations_table(self.table)
 
     def file(self, regime: str, path: Path, *, train_only: bool, test: BoolArray | None = None) -> CellFile:
-        """Return the file of a regime; ``test`` are the cells of the perturbations held out, by default those of the split."""
+        """Return the file of a regime; ``test`` are the held-out cells, by default those of the split."""
         keep = self._random[regime] if regime in self._random else self._plan.genes[regime]
         table = self.table
         if test is not None:
@@ -223,7 +223,7 @@ class FileMaker:
         return CellFile(path, table, self.var, rows, np.flatnonzero(keep), residual, notes)
 
     def _residual(self) -> Residual:
-        """Return what is regressed out, as it is out of the moments of the screen."""
+        """Return the residual to subtract, the same as for the moments of the screen."""
         _, fit = regress_profiles(self._screen, None, fit_on=self._fit_on)
         z = _validate.numeric_columns(self._cells, fit.covariates, argument="covariates")
         return Residual(z - fit.slopes.center, fit.slopes.slopes)
@@ -237,13 +237,13 @@ class FileMaker:
 
 
 def _check_room(files: Sequence[CellFile], folder: Path) -> None:
-    """Say how large dense values are, and refuse those that do not fit on the disk."""
+    """Log the size of dense values, and raise an error if the disk is too small."""
     for file in files:
         if not (size := file.dense_bytes):
             continue
         info(f"{file.path.name}: regressed values are dense, {size / 1e9:.2f} GB")
         if size > (free := shutil.disk_usage(folder).free):
-            msg = f"`regimes`: 'regressed' takes {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free in {folder.parent}."
+            msg = f"`regimes`: 'regressed' needs {size / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free in {folder.parent}."
             raise ValueError(msg)
 
 

@@ -32,8 +32,8 @@ def attribution_agreement(
 ) -> AnnData | None:
     """Compare the attributions of models for each perturbation: rank correlation and shared top genes.
 
-    A small ``p`` means more agreement than for genes of similar expression. A small ``p_specific`` means more agreement
-    for the same perturbation than across perturbations. First run :func:`scpertbias.tl.attribution_check`, and ignore
+    A small ``p`` means that models agree more than expected for random genes of similar expression. A small
+    ``p_specific`` means that models agree more on the same perturbation than on different perturbations. First run :func:`scpertbias.tl.attribution_check`, and ignore
     flagged attributions.
 
     Parameters
@@ -44,7 +44,7 @@ def attribution_agreement(
     k
         Number of top genes compared for ``overlap``.
     n_perm
-        Permutations for the p-values of the mean.
+        Number of permutations for the p-values of the mean.
     %(rng)s
     %(copy)s
 
@@ -79,7 +79,7 @@ def attribution_agreement(
     """
     attributions = stored_attributions(adata, models)
     if len(attributions) < 2:
-        msg = f"`models`: {list(attributions)} are the only models with attributions; two models are needed."
+        msg = f"`models`: {list(attributions)} are all models with attributions, but two are needed. Pass attributions= to spb.tl.add_predictions for another model."
         raise ValueError(msg)
     screen = _moments.of(adata, **_results.agreed_data(_results.model_records(adata, list(attributions))))
     tables = {name: f.reindex(columns=list(screen.names)).to_numpy(np.float64).T for name, f in attributions.items()}
@@ -123,7 +123,7 @@ def attribution_agreement_table(
     for a, b in combinations(of_model, 2):
         result = agreement(of_model[a], of_model[b], k=k, permutations=permutations, keys=keys)
         if np.isnan(result.spearman).all():
-            info(f"{a} and {b} have no common perturbation with attributions that differ between genes")
+            info(f"{a} and {b}: no perturbation has attributions of both models that differ between genes")
         frames.append(_frame(names, result, k / len(screen.genes)).assign(model_a=a, model_b=b))
     if not frames:
         return _tables.empty("attribution_agreement")

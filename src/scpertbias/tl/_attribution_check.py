@@ -73,13 +73,13 @@ def stored_attributions(adata: AnnData, models: str | Sequence[str] | None) -> d
     records = _results.model_records(adata, models)
     without = [name for name in records if not _store.has_varm(adata, name)]
     if models is not None and without:
-        msg = f"`models`: {without} have no attributions; there are those of {_having(adata)}."
+        msg = f"`models`: {without} have no attributions; models with attributions are {_having(adata)}."
         raise KeyError(msg)
     if len(without) == len(records):
         msg = f"None of the models {without} has attributions. Run spb.tl.fit_ridge, or pass attributions= to spb.tl.add_predictions."
         raise KeyError(msg)
     if without:
-        info(f"{without} have no attributions and are left out")
+        info(f"models without attributions are left out: {without}")
     attributions = {}
     for name, record in records.items():
         if name not in without:
@@ -127,6 +127,6 @@ def _one_hot(values: FloatArray, genes: npt.NDArray[np.str_], facts: Kinds) -> s
     names, counts = np.unique(genes[np.abs(values[facts.one_hot]).argmax(axis=1)], return_counts=True)
     where = f"most often at {names[counts.argmax()]}" if len(names) > 1 else f"at {names[0]}"
     if not facts.exact.any():
-        return f"{where}; the ranks of the other genes are based on less than 0.1% of the total"
+        return f"{where}; the ranks of the other genes depend on less than 0.1% of the total attribution"
     n, bound = len(genes), one_hot_bound(len(genes))
-    return f"{where}; Spearman with any ranking without ties is at most √(3/(n+1)) = {bound:.4f} (n = {n:,} genes)"
+    return f"{where}; its Spearman correlation with any ranking without ties is at most √(3/(n+1)) = {bound:.4f} (n = {n:,} genes)"

@@ -48,10 +48,10 @@ def balance(
 ) -> AnnData | None:
     """Test whether perturbations and control are balanced over batches, cell types and cell quality.
 
-    A perturbation with more cells from one batch than the control differs from the control even without an effect. For
-    every column of ``obs`` with enough control cells in at least two levels, the difference due to composition is
-    computed from the means of the control cells in each level. It is compared with the response of the screen, and with
-    random assignments of the levels to cells.
+    If a batch has a larger share of the cells of a perturbation than of the control cells, the perturbation differs from
+    the control even without an effect. For every column of ``obs`` with enough control cells in at least two levels, this
+    difference is computed from the means of the control cells in each level. It is compared with the response of the
+    screen, and with random assignments of the levels to cells.
 
     If a column is ``confounded``, pass it as ``batch_key``: cells are then compared with the control cells of their own
     level. Columns such as clusters can be results of the perturbation and are only noted. Differences in depth or
@@ -100,7 +100,7 @@ def balance(
         tested=True,
     )
     if TESTED in screen.record["obs_columns_status"] and screen.moments.levels is None:
-        msg = f"`layer` is {layer!r}; profiles contain the control of each level for X only."
+        msg = f"`layer` is {layer!r}, but profiles contain the control of each level only for X. Omit layer, or pass cells."
         raise ValueError(msg)
     table = balance_table(screen, n_random=n_random, rng=rng)
     adata = adata.copy() if copy else adata
@@ -190,17 +190,17 @@ class _Tester:
     def _status(self, name: str, share: BalanceShare | None, untested: float) -> tuple[str, str]:
         """Return the status of a column, and a note."""
         if OUTCOME.search(name):
-            return OF_OUTCOME, "can be a result of the perturbation"
+            return OF_OUTCOME, "possibly a result of the perturbations"
         if share is None or untested > UNTESTED:
             return CANNOT, f"labels and {name} cannot be separated"
         if not share.p <= P_COLUMN:
             return BALANCED, ""
         if not self.known:
-            return NOTED, "unbalanced, but the screen has no response above noise"
+            return NOTED, "unbalanced, but the screen has no response above the noise"
         if share.share >= PART:
-            asks = f"; if cells were of this type before they were perturbed, pass batch_key={name!r}"
+            asks = f"; if cells had this type before the perturbation, pass batch_key={name!r}"
             return CONFOUNDED, f"labels are confounded with {name}" + (asks if TYPE.search(name) else "")
-        return NOTED, "unbalanced, but it accounts for little of the response"
+        return NOTED, "unbalanced, but it explains little of the response"
 
     def quality(self) -> list[dict[str, Any]]:
         """Return the rows of depth and MT %."""
@@ -227,7 +227,7 @@ class _Tester:
             differs = bool(share.p <= P_COLUMN)
             note = "differs between perturbations" if differs else ""
             if differs and self.known:
-                part = f"accounts for {100 * share.share:.0f}%" if share.share >= PART else "accounts for little"
+                part = f"explains {100 * share.share:.0f}%" if share.share >= PART else "explains little"
                 note = f"{note} and {part} of the response"
             out.append(self._row(name, name, 0, share, np.nan, NOTED if differs else BALANCED, note))
         return out

@@ -1,4 +1,4 @@
-"""How often does the audit answer yes where there is nothing? It audits itself on the screen's own control cells."""
+"""Rates of the answer yes in screens without effects, made of the control cells."""
 
 from __future__ import annotations
 
@@ -44,26 +44,27 @@ def calibrate(
 ) -> AnnData | None:
     """Audit screens without effects, made of the control cells of this screen, and count how often each answer is yes.
 
-    In each batch, control cells take the labels of random cells of that batch, control and perturbations. So null screens
-    keep the ratio of perturbed to control cells, the sizes of the perturbations and the composition of the batches. Each
-    goes through the whole audit.
+    In each batch, control cells get the labels of random cells of the same batch (perturbed or control). Therefore null
+    screens have the same ratio of perturbed to control cells, the same sizes of perturbations and the same composition of
+    batches as the screen. Each null screen is audited completely.
 
     Parameters
     ----------
     adata
-        Cells, as :func:`scpertbias.tl.audit` takes them.
+        Cells, as for :func:`scpertbias.tl.audit`.
     by
-        Null perturbations are random ``"cells"`` of the control, or random ``"guides"`` of it: half of those with 20 cells or
-        more, at least 6. Rows by the other one are kept.
+        Null perturbations consist of random ``"cells"`` of the control, or of random ``"guides"`` of the control: half of the
+        guides with 20 cells or more, at least 6. Earlier rows of the other kind are kept.
     guide_key
         Column of ``obs`` with guides, for ``by="guides"``.
     n_screens
-        Null screens; 0 of 100 shows that a rate is below 3.7%%, 0 of 20 that it is below 16%%.
+        Number of null screens. With 0 positive answers in 100 screens, the rate is below 3.7%% (95%% CI); in 20 screens, it is
+        below 16%%.
     max_cells
-        Maximum number of control cells that take labels, drawn at random.
+        Maximum number of control cells that get labels, drawn at random.
     n_jobs
-        Null screens that are audited at once, each in a process of its own; by default as for
-        :func:`scpertbias.tl.audit`. No result depends on it.
+        Number of null screens that are audited in parallel, each in a separate process; by default as for
+        :func:`scpertbias.tl.audit`. Results do not depend on it.
     %(rng)s
     %(copy)s
     **audit
@@ -79,16 +80,16 @@ def calibrate(
     Raises
     ------
     ValueError
-        If an argument is not known, or the audit cannot read the cells.
+        If an argument is unknown, or the audit cannot read the cells.
 
     Notes
     -----
-    An audit of these cells afterwards takes the table over, and its report states the rate with each verdict.
+    A later audit of these cells includes the table, and its report states the rate with each verdict.
 
-    All null screens share the control cells: the rate is that of this control, not of the method.
+    All null screens use the same control cells, so the rates are valid for this control, not for the method in general.
 
-    A model nearer to the control is nearer to the truth of a null screen. So "better than the mean" by a plain score is not
-    evidence without a specific gain.
+    In a null screen, the true mean is the control mean, so a model with predictions close to the control has small errors.
+    Therefore a plain score better than the mean baseline is not evidence without a specific gain.
 
     Examples
     --------
@@ -100,13 +101,13 @@ def calibrate(
     """
     _validate.choice(by, BY, argument="by")
     if (by == "guides") != (guide_key is not None):
-        msg = f"`guide_key` is {guide_key!r}; it is required with by='guides', and not allowed otherwise."
+        msg = f"`guide_key` is {guide_key!r}. Pass it with by='guides', and omit it otherwise."
         raise ValueError(msg)
     if n_screens < 1:
         msg = f"`n_screens` is {n_screens}; it must be 1 or more."
         raise ValueError(msg)
     if _store.profiles_record(adata) is not None:
-        msg = "`adata` contains profiles; null screens are made from cells. Pass the cells."
+        msg = "`adata` contains profiles; null screens need cells. Pass the cells."
         raise TypeError(msg)
     settings = {**audit, "n_random": 0, "regimes": ("full",), "n_jobs": 1, "models": audit.get("models", MODELS)}
     maker = null_screens_of(adata, settings, max_cells=max_cells, guide_key=guide_key, rng=rng)
@@ -116,7 +117,7 @@ def calibrate(
         table = pd.concat([before[before["by"] != by], table], ignore_index=True)
     adata = adata.copy() if copy else adata
     _store.put(adata, calibration=table)
-    added("'calibration', a row for each question (adata.uns['scpertbias'])")
+    added("'calibration', one row per question (adata.uns['scpertbias'])")
     return adata if copy else None
 
 
@@ -136,7 +137,7 @@ def calibration_table(
 
 @dataclass(frozen=True)
 class NullScreens:
-    """What null screens are made of: the control cells, and the cells whose labels they take.
+    """Data for null screens: the control cells, and the cells whose labels are assigned to them.
 
     ``cells`` are the control cells (m), ``control`` their places among all n cells, ``pool`` says which of these have labels
     to take, ``batch`` and ``labels`` (n,) are theirs. ``settings`` are the arguments of the audits. With ``guides`` (m,), −1
@@ -154,7 +155,7 @@ class NullScreens:
     names: tuple[str, ...] = ()
 
     def make(self, seed: int) -> AnnData:
-        """Make a null screen; it shares the values with the cells."""
+        """Make a null screen, without a copy of the values."""
         rng = np.random.default_rng(seed)
         null = _store.light(self.cells, self.settings.get("layer"))
         if self.guides is None:
@@ -177,7 +178,7 @@ def null_screens_of(
     rng: int | np.random.Generator | None,
     guide_key: str | None = None,
 ) -> NullScreens | None:
-    """Take the control cells of a screen; None where there are too few, or too few guides, for null screens."""
+    """Return the data for null screens, or None if there are too few control cells or guides."""
     audit = AuditSettings(**{key: value for key, value in settings.items() if key not in ("models", "model_params")})
     data = audit.data
     if audit.batch_key == AUTO:
@@ -213,7 +214,7 @@ def null_screens_of(
 
 
 def _large_guides(cells: AnnData, guide_key: str, control: IntArray) -> IntArray:
-    """Return the guide of each control cell, −1 where it has under 20 of them."""
+    """Return the guide of each control cell, −1 for guides with fewer than 20 cells."""
     column = _validate.column(cells, guide_key, argument="guide_key").iloc[control]
     codes = pd.factorize(column)[0]
     large = np.bincount(codes[codes >= 0], minlength=int(codes.max(initial=-1)) + 1) >= MIN_CELLS
@@ -222,7 +223,7 @@ def _large_guides(cells: AnnData, guide_key: str, control: IntArray) -> IntArray
 
 
 def _answers(maker: NullScreens, seed: int) -> dict[QuestionKey, float]:
-    """Make a null screen, audit it, and return what the audit answers."""
+    """Make a null screen, audit it, and return the answers of the audit."""
     with quiet():
         return answers(run_audit(maker.make(seed), **{**maker.settings, "rng": seed % 2**31}))
 

@@ -1,4 +1,4 @@
-"""The questions of a calibration: their answers for one null screen, and the rate of yes that is expected at most."""
+"""The questions of a calibration: answers for one null screen, and the largest expected rate of yes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCREENS, PERTURBATIONS = "screens", "perturbations"
 
 
 class QuestionKey(NamedTuple):
-    """A question, the model and the metric (of a verdict, the answer) that it is about."""
+    """A question, with its model and metric (for a verdict, the answer)."""
 
     question: str
     model: str = ""
@@ -33,7 +33,7 @@ class QuestionKey(NamedTuple):
 
 @dataclass(frozen=True)
 class CalibrationQuestion:
-    """What a question is, in which rate it may be answered with yes without effects, and what that rate counts."""
+    """Description of a question, its largest expected rate of yes without effects, and the unit of this rate."""
 
     sentence: str
     nominal: float
@@ -48,18 +48,18 @@ QUESTIONS = {
     "recurrence": CalibrationQuestion("verdict that genes recur in predictions", 0.05),
     "detected": CalibrationQuestion("perturbations with a detected effect", 0.05, PERTURBATIONS),
     "response_known": CalibrationQuestion("the response is reproducible", 0.05),
-    "halves_agree": CalibrationQuestion("effects in two halves of the cells agree", 0.05),
+    "halves_agree": CalibrationQuestion("effects in two halves of the cells correlate", 0.05),
     "gene_sets": CalibrationQuestion("gene sets with p < 0.05", 0.05, PERTURBATIONS),
     "recurring_genes": CalibrationQuestion("genes recur in the data (q < 0.05)", 0.05),
-    "de_calls": CalibrationQuestion("perturbations with any gene called", 0.05, PERTURBATIONS),
+    "de_calls": CalibrationQuestion("perturbations with a differentially expressed gene", 0.05, PERTURBATIONS),
     "better_than_mean": CalibrationQuestion("the model is better than the mean baseline", 0.025),
-    "specific_gain": CalibrationQuestion("the model gains by knowing the perturbation (p < 0.05)", 0.05),
+    "specific_gain": CalibrationQuestion("predictions are better on their own perturbation (p < 0.05)", 0.05),
     "correlation_of_mean": CalibrationQuestion("the mean baseline correlates with effects", 0.025),
 }
 
 
 def answers(mdata: MuData) -> dict[QuestionKey, float]:
-    """Return what an audit answers: 1 for yes, 0 for no, or a share; what was not asked is left out."""
+    """Return the answers of an audit: 1 for yes, 0 for no, or a share."""
     tables = {
         name: _tables.read(mdata, name) if _store.has_table(mdata, name) else _tables.empty(name, audit=True)
         for name in ("perturbations", "confounding", "balance", "summary", "specificity", "recurrence")
@@ -84,7 +84,7 @@ def _response_known(confounding: pd.DataFrame) -> bool:
 
 
 def _of_screen(tables: dict[str, pd.DataFrame], *, known: bool) -> dict[QuestionKey, float]:
-    """Return whether there are effects at all, in which share of the perturbations, sets and genes."""
+    """Return whether there is a response, and the shares of perturbations, gene sets and genes with an effect."""
     table = tables["perturbations"]
     used = table[table["kind"] != TOO_FEW_CELLS]
     detected = ~used["kind"].isin((NOT_DETECTED, TARGET_ONLY))
@@ -103,7 +103,7 @@ def _of_screen(tables: dict[str, pd.DataFrame], *, known: bool) -> dict[Question
 
 
 def _of_halves(mdata: MuData) -> dict[QuestionKey, float]:
-    """Return whether effects in halves of the cells agree more than noise does, and in how many a gene is called."""
+    """Return whether effects in halves of the cells correlate, and the share of perturbations with a called gene."""
     screen = _moments.of(mdata[FULL]).merged
     m, rows = screen.moments, counted_rows(screen.moments, screen.used)
     half = m.half[:, rows] - m.half[:, [m.reference]]
@@ -158,7 +158,7 @@ def _recurrence(recurrence: pd.DataFrame, *, known: bool) -> bool:
 
 
 def _of_models(tables: dict[str, pd.DataFrame]) -> dict[QuestionKey, float]:
-    """Return of each model by which scores it is better than the mean, and gains by knowing the perturbation."""
+    """Return for each model and score whether it is better than the mean baseline, and whether it has a specific gain."""
     out = {}
     summary, specificity = tables["summary"], tables["specificity"]
     for row in summary[summary["subset"] == "all"].itertuples():

@@ -71,7 +71,7 @@ def read_inputs(
 
 
 def data_of_models(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of the fitted models; a different value given here is an error."""
+    """Return the settings of the fitted models; a different value in ``data`` is an error."""
     fitted_with = _results.agreed_data(records)
     for key, default in DEFAULTS.items():
         requested, stored = _as_list(data[key]), _as_list(fitted_with[key])
@@ -95,9 +95,9 @@ def _as_list(value: Any) -> list[str]:
 class HeldOut:
     """Held-out perturbations that all models predict.
 
-    ``rows`` index ``screen.names``; ``groups`` say which rows are centered together (one fold, or all), ``mean`` (rows ×
-    genes) is that of the perturbations that the fits of each row were trained on; models in ``own_mean`` are not
-    cross-fitted, and have one of their own. ``predictions`` (rows × genes) are computed at each access, to save memory.
+    ``rows`` index ``screen.names``; rows of the same group in ``groups`` are centered together (one fold, or all). ``mean``
+    (rows × genes) is the mean of the training perturbations of the fits of each row; models in ``own_mean`` are not
+    cross-fitted, and have a separate mean. ``predictions`` (rows × genes) are computed at each access, to save memory.
     """
 
     rows: IntArray
@@ -131,20 +131,20 @@ def common(
 ) -> HeldOut:
     """Return the held-out perturbations that all models predict; models without predictions are left out.
 
-    Rows of predictions are those of ``screen.names``; those that a model has seen are NaN. Without any model: all
-    perturbations that are used. ``test`` is that of :func:`training`; ``one_split`` has it for the models that are not
-    cross-fitted beside others that are.
+    Rows of predictions are in the order of ``screen.names``; perturbations that a model has seen are NaN. Without models:
+    all used perturbations. ``test`` is an argument of :func:`training`; ``one_split`` contains it for models that are not
+    cross-fitted.
     """
     usable = np.zeros(len(screen.names), dtype=bool)
     usable[screen.perturbation[screen.used]] = True
     usable[0] = False
     known = {name: usable & known_rows(predictions, name) for name in predictions}
     for name in [name for name, rows in known.items() if not rows.any()]:
-        info(f"{name} is left out: it predicts no unseen perturbation")
+        info(f"{name} is left out, because it predicts no unseen perturbation")
         known.pop(name)
     rows = np.flatnonzero(np.logical_and.reduce(list(known.values())) if known else usable)
     if not len(rows):
-        info(f"no perturbation is held out for all of {list(known)}; choose with models=")
+        info(f"no perturbation is held out for all models {list(known)}. Pass fewer models with models=")
     fold = np.array([-1 if folds is None else folds.get(screen.names[p], -1) for p in rows], dtype=np.int64)
     groups = groups_of_folds(fold)
     tables = Tables({name: partial(_rows_of, predictions, name, rows) for name in known})
@@ -186,8 +186,8 @@ def predicts_one_constant(name: str, table: FloatArray, fold: IntArray, constant
 class Training:
     """Training perturbations of the fits for some held-out perturbations.
 
-    ``fit`` says which of F fits predicts each of them, ``rows`` (F) are the perturbations that it was trained on, as rows
-    of ``screen``.
+    ``fit`` is the number of the fit (of F) that predicts each of them, ``rows`` (F) are the training perturbations of each
+    fit, as rows of ``screen``.
     """
 
     screen: Screen
@@ -205,9 +205,9 @@ def training(
 ) -> Training:
     """Return the training perturbations of the fits that predict some perturbations.
 
-    With ``folds``, these are all perturbations outside the fold. Otherwise there is one fit: ``test`` names what it has
-    not seen, or the split column what it has seen. If neither leaves any, these are all perturbations that are not
-    predicted, or all.
+    With ``folds``, these are all perturbations outside the fold. Otherwise there is one fit: ``test`` contains the
+    perturbations that it has not seen, or the split column those that it has seen. If no training perturbation remains,
+    these are all perturbations that are not predicted, or all.
     """
     if folds is not None:
         data, fold = screen.merged, np.array([folds.get(name, -1) for name in screen.names])

@@ -1,4 +1,4 @@
-"""Models compared with each other, on the perturbations that both predict."""
+"""Comparison of models, on the perturbations that both predict."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .._core.resampling import MIN_PERTURBATIONS, benjamini_hochberg, mean_of
 from ._summary import averaged
 
 COMPARED = ("l2_ratio", "pearson_delta_perturbed_unshared", "discrimination")
-SAME = "the two predict the same"
+SAME = "both models make the same predictions"
 
 
 def comparison_table(scores: pd.DataFrame, metrics: Sequence[str] = COMPARED) -> pd.DataFrame:
-    """Compare each pair of models by held-out scores, in an audit those of the models trained in a regime.
+    """Compare each pair of models by held-out scores; in an audit, of the models trained in each regime.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def _rows(
         first, second = tables[a][metric], tables[b][metric]
         better = first - second if METRICS[metric].higher_is_better else second - first
         known = np.isfinite(better)
-        # Layers are stored as float32: what differs by their rounding does not differ.
+        # Layers are stored in float32; differences of the size of its rounding are 0.
         same = bool(known.any()) and np.allclose(first[known], second[known], rtol=1e-5, atol=1e-6)
         mean = mean_of(np.where(known, 0.0 if same else better, np.nan))
         few = mean.n < MIN_PERTURBATIONS

@@ -1,4 +1,4 @@
-"""What the response of each perturbation is made of: each gene counts in one group."""
+"""Contribution of gene groups to the response of each perturbation; each gene is in one group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._core.response import Response
 from .._moments import Screen
 from ._gene_sets import OTHER, GeneSet
 
-TOO_WEAK = "effect too weak for separate shares"
+TOO_WEAK = "effect too weak for shares"
 
 
 def composition_table(screen: Screen, sets: Sequence[GeneSet], confounding: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +27,7 @@ def composition_table(screen: Screen, sets: Sequence[GeneSet], confounding: pd.D
     sets
         From :func:`scpertbias.tl._gene_sets.measured_sets`.
     confounding
-        The table of :func:`scpertbias.tl.confounding`, which says which sets account for more than random genes.
+        The table of :func:`scpertbias.tl.confounding`, to find sets that are ``beyond`` random genes.
     """
     moments, detection = screen.merged.moments, screen.detection
     rows = np.flatnonzero(detection.counted)
@@ -58,7 +58,7 @@ def composition_table(screen: Screen, sets: Sequence[GeneSet], confounding: pd.D
 
 
 def gene_groups(sets: Sequence[GeneSet], confounding: pd.DataFrame | None) -> npt.NDArray[np.str_]:
-    """Return the one group of each gene (G,): the first set that holds it."""
+    """Return the group of each gene (G,): the first set that contains it."""
     groups = np.full(len(sets[0].measured), OTHER, dtype=object)
     for group in reversed(in_order(sets, confounding)):
         groups[group.measured] = group.name

@@ -48,20 +48,20 @@ def confounding(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Compute the shares of the response that lie on gene sets and shared axes. Does not need a model.
+    """Compute the shares of the response in gene sets and along shared axes. This does not need a model.
 
     Technical gene sets change with the state of cells, independently of the perturbation; all others are programs. If
-    an axis has a large share, a model can explain much of the response without knowledge of any single perturbation. A
-    share is that of the axis alone, corrected for sampling noise (so it can be negative).
+    an axis has a large share, a model can explain much of the response without information on single perturbations.
+    Each share is computed for one axis regardless of the others, and corrected for sampling noise, so it can be negative.
 
     Two shares are computed. The share of *this screen* is that of the summed squared effect, dominated by strong
-    perturbations; its interval refers to other cells of the same perturbations. The share of a *typical* perturbation
-    weights each by its reproducibility; its interval refers to other perturbations. A gene set is ``beyond`` random
-    genes of similar expression if both shares exceed theirs.
+    perturbations; its interval refers to other cells of the same perturbations. The share in a *typical* perturbation is
+    a mean weighted by reproducibility; its interval refers to other perturbations. A gene set is ``beyond`` random genes
+    of similar expression if both shares are significantly above the shares of such genes.
 
-    The shared axis (``systematic``) of a perturbation is the summed effect of all others, so that no perturbation is
-    part of its own axis. Its share is missing if no axis is measurable: if the summed effect does not exceed noise, or
-    if perturbations with a measurable axis account for less than half of the response.
+    The shared axis (``systematic``) of a perturbation is the summed effect of all other perturbations, so that a
+    perturbation does not contribute to its own axis. The share is missing if no axis is measurable: if the summed effect
+    does not exceed noise, or if perturbations with a measurable axis make up less than half of the response.
 
     If models are stored, ``groupby`` and similar settings are read from them.
 
@@ -173,9 +173,9 @@ def confounding_table(
 
 @dataclass
 class _Writer:
-    """Collects the rows of axes; ``weak`` (P,) perturbations have too little effect for shares of their own.
+    """Collects the rows of axes; ``weak`` (P,) perturbations have effects too weak for shares.
 
-    ``rows`` are about the screen, ``singles`` hold those about perturbations, a frame for each axis.
+    ``rows`` are about the screen, ``singles`` contains one frame of rows about perturbations for each axis.
     """
 
     screen: Screen
@@ -202,7 +202,7 @@ class _Writer:
         part_of: str = "",
         each: bool = True,
     ) -> None:
-        """Add the row of the screen and, if asked for, those of the perturbations."""
+        """Add the row of the screen and, optionally, the rows of the perturbations."""
         weights = share.weights
         genes = int(np.count_nonzero(weights)) if kind == "genes" else len(self.screen.genes)
         row: dict[str, object] = {

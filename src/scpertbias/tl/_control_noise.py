@@ -20,11 +20,11 @@ from .._core.noise import NoiseShape
 
 @dataclass(frozen=True)
 class ControlNoise:
-    """Derivatives of the scores of one model by what all perturbations are compared with, row by row of its scores.
+    """Derivatives of the scores of one model with respect to the control, in the order of its rows of scores.
 
-    ``derivatives`` are by the name of the column that holds the score, its baseline or its ceiling. ``draws`` holds for
-    those that have none what they are with other control means, of ``drawn_rows``. ``by_batch`` (S,) is the sampling
-    variance of the control mean of each batch, summed over genes. Of the ``shape`` of the noise no vectors are needed.
+    Keys of ``derivatives`` are the columns of scores, baselines and ceilings. For columns without derivatives, ``draws``
+    contains their values with other control means, for ``drawn_rows``. ``by_batch`` (S,) is the sampling variance of the
+    control mean of each batch, summed over genes; ``shape`` needs no noise vectors.
     """
 
     by_batch: FloatArray
@@ -58,7 +58,7 @@ class ControlNoise:
             Weight of each squared error (R).
         """
         terms = {name: (self.derivatives[name], c) for name, c in squares.items()}
-        # The errors themselves hold this noise: the first term has it twice too often.
+        # The errors contain this noise, so the first term includes it twice too often.
         from_errors = self.variance(coefficients) - 2 * noise_of_squares(self.by_batch, terms, self.shape.a2)
         alone = noise_of_squares(self.by_batch, terms, self.shape.a2_raised)
         return max(from_errors, 0.0) + alone if np.isfinite(from_errors) else float("nan")

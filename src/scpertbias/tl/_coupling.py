@@ -23,25 +23,25 @@ from .._moments import Screen
 FULL = "full"
 TRAINING, UNSEEN = "training", "unseen"
 OTHER_VALUES = ("regressed",)
-NO_CHANGE = "the full model predicts no change"
-NO_ROWS = "no perturbation is predicted by both models"
+NO_CHANGE = "the full model predicts no effect"
+NO_ROWS = "no perturbation is predicted by both the full and the retrained model"
 
 
 @docs.dedent
 def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = False) -> MuData | None:
     """Measure how much retraining without some genes changes the predictions for the remaining genes.
 
-    ``shift`` is the distance between the retrained and the full model, relative to the change from control that the
-    full model predicts. If it is 0, removing genes after training is equivalent to retraining (as for ridge, which fits
-    each gene independently). ``shift_seed`` is the same between two trainings with different seeds; only a larger
-    ``shift`` is coupling.
+    ``shift`` is the distance between the predictions of the retrained and of the full model, relative to the effects that
+    the full model predicts. If it is 0, removing genes after training is equivalent to retraining (as for ridge, which
+    fits each gene independently). ``shift_seed`` is the same distance between two trainings with different seeds; only a
+    ``shift`` above ``shift_seed`` is evidence of coupling.
 
     Parameters
     ----------
     mdata
         Result of :func:`scpertbias.tl.audit`.
     net
-        The gene network given to :func:`scpertbias.tl.audit` (by default the result of
+        The gene network passed to :func:`scpertbias.tl.audit` (by default the result of
         :func:`scpertbias.pp.coexpression_net`). Without it, training rows of graph models are NaN.
     %(copy)s
 
@@ -73,7 +73,7 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
     [0.0, 0.0]
     """
     if not isinstance(mdata, MuData):
-        msg = f"`mdata` is a {type(mdata).__name__}; coupling compares regimes: pass the result of spb.tl.audit."
+        msg = f"`mdata` is a {type(mdata).__name__}; coupling compares regimes. Pass the result of spb.tl.audit."
         raise TypeError(msg)
     table = coupling_table(mdata, net)
     mdata = copy_mudata(mdata) if copy else mdata
@@ -104,7 +104,7 @@ def coupling_table(
     at_hand = in_sample or {}
     others = [regime for regime in mdata.mod if regime != FULL]
     if FULL not in mdata.mod or not others:
-        msg = f"`mdata` holds the regimes {list(mdata.mod)}; 'full' and another one are needed. See spb.tl.audit."
+        msg = f"`mdata` contains the regimes {list(mdata.mod)}, but 'full' and another regime are needed. See regimes of spb.tl.audit."
         raise ValueError(msg)
     models = _results.model_records(mdata[FULL], None)
     full = RegimeFits(mdata, FULL, net, at_hand.get(FULL, {}))
@@ -117,7 +117,7 @@ def coupling_table(
 
 
 def _trained_in(adata: AnnData, model: str, regime: str) -> bool:
-    """Whether a model was trained in a regime: predictions of the full model may lie there, too, and say so."""
+    """Whether a model was trained in this regime; predictions of the full model can be stored there, too."""
     record = _store.models(adata).get(model)
     return record is not None and record.get("regime", regime) == regime
 
@@ -162,7 +162,7 @@ def _rows(model: str, regime: str, full: RegimeFits, other: RegimeFits | None) -
     rows = []
     for kind in (TRAINING, UNSEEN):
         if other is None:
-            shift, seed, n, note = np.nan, np.nan, 0, "not comparable: values were regressed"
+            shift, seed, n, note = np.nan, np.nan, 0, "not comparable, because values were regressed"
         else:
             shift, n, note = _shift_of(model, kind, record, full, other)
             seed, seed_note = _seed_shift(model, kind, record, full, other)
@@ -234,11 +234,11 @@ def _unseen(record: Mapping[str, Any], full: RegimeFits) -> BoolArray:
 
 
 def _cannot_refit(record: Mapping[str, Any], full: RegimeFits) -> str:
-    """Return why a model cannot be fitted again from what is stored; empty if it can."""
+    """Return why a model cannot be fitted again from the stored data; empty if it can."""
     if record["kind"] not in closed_forms():
-        return "training rows need a training on all perturbations, and it was trained without each fold only"
+        return "training rows need a training on all perturbations, but the model was only trained without each fold"
     if "net" in specs()[record["kind"]].needs and full.graphs() is None:
-        return "training rows need the net: pass net="
+        return "training rows need the net; pass net="
     tables = [str(name) for name in record.get("tables", [])]
     return f"training rows need {tables}, of which only the size is stored" if tables else ""
 

@@ -1,4 +1,4 @@
-"""Observed and predicted effects side by side, for looking at one perturbation, at a matrix of them, or at a map."""
+"""Observed and predicted effects, for plots of one perturbation, a matrix or an embedding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._gene_sets import OTHER, measured_sets
 from ._lazy import Tables
 
 NULL_QUANTILE = 1.645
-"""Standard errors that the squared effect of a perturbation without any exceeds in one of twenty."""
+"""Number of standard errors that the squared effect exceeds in 5% of the perturbations without an effect."""
 LEAST_OFF = 0.05
 
 
@@ -27,8 +27,8 @@ LEAST_OFF = 0.05
 class Effects:
     """Effects of P perturbations in G genes, as differences from the control, with their standard errors.
 
-    ``predicted`` holds those of each model, computed on demand: NaN in rows that the model has seen or cannot
-    predict. ``gene_set`` names the first confounder set of each gene. ``squared_effect`` (P,) is without noise.
+    ``predicted`` contains the effects of each model, computed on demand: NaN in rows that the model has seen or cannot
+    predict. ``gene_set`` is the first confounder set of each gene. ``squared_effect`` (P,) is corrected for noise.
     """
 
     names: tuple[str, ...]
@@ -51,12 +51,12 @@ class Effects:
         return direction
 
     def strongest(self, k: int) -> IntArray:
-        """Columns of the k genes of largest ``|z|`` of each perturbation (P, k), those that cannot be tested last."""
+        """Columns of the k genes with the largest ``|z|`` of each perturbation (P, k); genes without z are last."""
         order = np.argsort(-np.nan_to_num(np.abs(self.z), nan=-1.0), axis=1, kind="stable")
         return np.asarray(order[:, :k], dtype=np.int64)
 
     def parts(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Move of predicted effects along the axis, in units of the observed one, and cosine with the observed off it."""
+        """Predicted effect along the axis relative to the observed one, and cosine with the observed effect off the axis."""
         # x_p · u_p of the predicted and of the observed effects (P,)
         along, observed_along = (np.einsum("pg,pg->p", rows, self.axis) for rows in (values, self.observed))
         off = values - along[:, None] * self.axis
@@ -64,7 +64,7 @@ class Effects:
         size = np.linalg.norm(off, axis=1) * np.linalg.norm(observed_off, axis=1)
         # y_p · y'_p off the axis (P,)
         products = np.einsum("pg,pg->p", off, observed_off)
-        # What is nearly all along the axis has no direction off it but that of rounding, or of one fold's training mean.
+        # Effects almost entirely along the axis have no direction off it, except rounding or the training mean of a fold.
         enough = np.linalg.norm(off, axis=1) > LEAST_OFF * np.linalg.norm(values, axis=1)
         cosine = np.divide(products, size, out=np.full(len(size), np.nan), where=enough & (size > 0))
         return scaled(along, np.where(observed_along > 0, observed_along, 0.0)), cosine
@@ -81,7 +81,7 @@ class Effects:
 
 
 def effects(adata: AnnData) -> Effects | None:
-    """Return the effects that profiles hold, all splits of a perturbation taken together; None where they hold none."""
+    """Return the effects in profiles, with all splits of a perturbation combined; None without profiles."""
     if _store.profiles_record(adata) is None or adata.X is None:
         return None
     screen = _moments.of(adata).merged

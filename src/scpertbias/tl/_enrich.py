@@ -37,9 +37,9 @@ def enrich(
 ) -> AnnData | None:
     """Test which gene sets are over-represented among the top genes of a model.
 
-    Read ``overlap`` and ``k`` before ``q``: rows with fewer than 3 genes are marked in ``note``. The background is the
-    measured genes, and sets are restricted to them. A panel is not a random sample of the genome, so that almost any
-    list of its genes would be enriched against the genome. The test is Fisher's exact test, by
+    Look at the columns ``overlap`` and ``k`` first, because a small ``q`` from few genes means little; ``note`` marks rows
+    with fewer than 3 genes in common. The background consists of the measured genes, and sets are restricted to these. A
+    panel is not a random sample of the genome, so almost any list of its genes would be enriched against the genome. The test is Fisher's exact test, by
     ``decoupler.mt.query_set``.
 
     Parameters
@@ -51,10 +51,10 @@ def enrich(
     models
         Names of the stored models; by default all (for ``"recurrence"``, also ``"observed"``).
     of
-        ``"attributions"``: for each perturbation the ``k`` genes of largest attribution, and, as perturbation ``""``,
-        those of the mean over perturbations (each scaled to sum 1). Genes without any attribution are excluded.
-        ``"recurrence"``: the ``k`` genes with the highest counts in :func:`scpertbias.tl.recurrence`; for the data
-        those with q < 0.05, for a model those above the data (``excess_ci_low`` above 0).
+        ``"attributions"``: for each perturbation, the ``k`` genes with the largest attributions; also, as perturbation
+        ``""``, those with the largest mean over perturbations (each scaled to sum 1). Genes with attribution 0 are excluded.
+        ``"recurrence"``: the ``k`` genes with the highest counts in :func:`scpertbias.tl.recurrence`; for the data, only
+        genes with q < 0.05; for a model, only genes with a higher count than in the data (``excess_ci_low`` above 0).
     k
         Maximum number of genes.
     tmin
@@ -136,7 +136,7 @@ def _recurring_genes(adata: AnnData, models: str | Sequence[str] | None, k: int)
     every = list(dict.fromkeys(table["model"]))
     names = every if models is None else [models] if isinstance(models, str) else list(models)
     if missing := [name for name in names if name not in every]:
-        msg = f"`models`: {missing} are not in the table of spb.tl.recurrence; there are {every}."
+        msg = f"`models`: {missing} are not in the table of spb.tl.recurrence; choose from {every}."
         raise KeyError(msg)
     column = "symbol" if "symbol" in table.columns else "gene"
     records = {name: None for name in every if name in _store.models(adata)}
@@ -158,7 +158,7 @@ def measured_sets(sets: pd.DataFrame | str | Path, genes: npt.NDArray[np.str_], 
         msg = f"`sets` is a {type(sets).__name__}; pass a DataFrame with `source` and `target`, or a GMT file."
         raise TypeError(msg)
     if missing := {"source", "target"} - set(sets.columns):
-        msg = f"`sets` lacks the columns {sorted(missing)}; it holds {list(sets.columns)}."
+        msg = f"`sets` lacks the columns {sorted(missing)}; its columns are {list(sets.columns)}."
         raise ValueError(msg)
     frame = sets[["source", "target"]].astype(str).drop_duplicates()
     measured = frame[frame["target"].isin(set(genes.tolist()))]
@@ -173,12 +173,14 @@ def measured_sets(sets: pd.DataFrame | str | Path, genes: npt.NDArray[np.str_], 
         raise ValueError(msg)
     lost = frame["source"].nunique() - large_enough["source"].nunique()
     if lost:
-        info(f"{lost} of {frame['source'].nunique()} sets have fewer than {tmin} measured genes and are left out")
+        info(
+            f"{lost} of {frame['source'].nunique()} sets are left out, because they have fewer than {tmin} measured genes"
+        )
     return large_enough.reset_index(drop=True)
 
 
 MIN_OVERLAP = 3
-TOO_SMALL = f"too small: under {MIN_OVERLAP} genes in common"
+TOO_SMALL = f"too small: fewer than {MIN_OVERLAP} genes in common"
 
 
 @dataclass(frozen=True)

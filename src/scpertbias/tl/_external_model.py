@@ -1,4 +1,4 @@
-"""A model of anyone, which an audit trains: as a command, or as an object."""
+"""A model of the user, which an audit trains with a command or as an object."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLACEHOLDER = re.compile(r"\{(cells|perturbations|predictions|predictions_h5ad|s
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ExternalModel:
-    """What :func:`external_model` was told; :func:`scpertbias.tl.audit` trains it."""
+    """The arguments of :func:`external_model`, for a training by :func:`scpertbias.tl.audit`."""
 
     name: str
     command: str | tuple[str, ...] | None
@@ -45,11 +45,11 @@ def external_model(
     time_limit: float | None = None,
     shell: bool = False,
 ) -> ExternalModel:
-    """Make a model of your own one that an audit trains again in every regime.
+    """Define a model of your own that an audit trains in every regime.
 
     The audit writes the cells of each regime to a file (as :func:`scpertbias.pp.write_regimes` does), trains the model on
-    it, and checks what it predicts. Pass the result among ``models=`` of :func:`scpertbias.tl.audit`. With ``cache=`` each
-    training is kept as soon as it is done, and the next run goes on from there.
+    this file, and checks its predictions. Pass the result in ``models=`` of :func:`scpertbias.tl.audit`. With ``cache=``,
+    the next audit does not repeat finished trainings.
 
     Parameters
     ----------
@@ -58,31 +58,31 @@ def external_model(
     command
         A command that trains and predicts, such as
         ``"python train.py --cells {cells} --predict {perturbations} --out {predictions} --seed {seed}"``. It runs in the
-        current folder and environment. ``{cells}`` is an ``.h5ad``; ``{perturbations}`` a ``.csv`` with the column
-        ``perturbation`` and the names for other packages; ``{predictions}`` the ``.csv`` to write, perturbations × genes
-        (``{predictions_h5ad}``: an ``.h5ad``). ``{regime}``, ``{fold}`` and ``{seed}`` say which training it is.
-        ``{folder}`` stays until a training is done, for checkpoints.
+        current folder and environment. ``{cells}`` is replaced by an ``.h5ad`` file, ``{perturbations}`` by a ``.csv`` with
+        the column ``perturbation`` and the names in other packages, and ``{predictions}`` by the ``.csv`` to write,
+        perturbations × genes (``{predictions_h5ad}``: an ``.h5ad``). ``{regime}``, ``{fold}`` and ``{seed}`` identify the
+        training. ``{folder}`` exists until the training is finished, for checkpoints.
     model
         Instead of a command, an object with ``fit(adata)`` and ``predict(perturbations)``, which returns a table
-        perturbations × genes. A copy is fitted each time. ``fit`` may take ``seed`` too.
+        perturbations × genes. Each training uses a copy. ``fit`` can have the argument ``seed``, too.
     folds
         Whether to cross-fit the model over the folds of the audit, as closed-form models are: one training for each fold
         and regime. By default there is one split, in ``obs`` or made by the audit.
     n_random
-        Trainings without random genes, for ``random_removals``.
+        Number of trainings that each leave out a random set of genes, for ``random_removals``.
     second_seed
-        Whether to train on all genes once more with another seed, which shows what the seed alone changes. Only where
-        the command has ``{seed}``, or ``fit`` takes ``seed``.
+        Whether to train on all genes once more with another seed, to measure the effect of the seed. This requires
+        ``{seed}`` in the command, or the argument ``seed`` of ``fit``.
     train_only
-        Whether the cells of held-out perturbations are left out of the file, so that the model cannot have seen them.
+        Whether to leave the cells of held-out perturbations out of the file, so that the model cannot see them.
     kind
-        What it predicts: ``"expression"``, ``"delta"`` or ``"log2fc"`` (see :func:`scpertbias.tl.add_predictions`).
+        Type of the predictions: ``"expression"``, ``"delta"`` or ``"log2fc"`` (see :func:`scpertbias.tl.add_predictions`).
     control
-        Control that predicted changes start from: ``"observed"`` or ``"predicted"``.
+        Control to which predicted changes refer: ``"observed"`` or ``"predicted"``.
     time_limit
         Seconds after which a training is stopped.
     shell
-        Whether the command is passed to a shell (pipes, variables); by default it is not.
+        Whether to run the command in a shell, for pipes and variables.
 
     Returns
     -------
@@ -113,16 +113,16 @@ def external_model(
     _validate.choice(kind, KINDS, argument="kind")
     _validate.choice(control, ("observed", "predicted"), argument="control")
     if (command is None) == (model is None):
-        msg = "Pass either `command`, or `model`, an object with fit and predict."
+        msg = "Pass either `command`, or `model` (an object with fit and predict), but not both."
         raise ValueError(msg)
     if model is not None and not all(callable(getattr(model, method, None)) for method in ("fit", "predict")):
-        msg = f"`model` is a {type(model).__name__}; an object with fit(adata) and predict(perturbations) is needed."
+        msg = f"`model` is a {type(model).__name__}; it must have the methods fit(adata) and predict(perturbations)."
         raise TypeError(msg)
     if command is not None:
         command = command if isinstance(command, str) else tuple(command)
         _check_command(command, shell=shell)
     if n_random < 0 or (time_limit is not None and not time_limit > 0):
-        msg = f"`n_random` is {n_random} and `time_limit` {time_limit}; they must not be negative."
+        msg = f"`n_random` is {n_random} and `time_limit` is {time_limit}; n_random must be 0 or more, and time_limit above 0."
         raise ValueError(msg)
     return ExternalModel(
         name=name,
@@ -140,13 +140,13 @@ def external_model(
 
 
 def _check_command(command: str | tuple[str, ...], *, shell: bool) -> None:
-    """Refuse a command that could not be told what to read and write."""
+    """Raise an error for a command without the placeholders of its input and output files."""
     if shell and not isinstance(command, str):
-        msg = "`command` must be one text where it is passed to a shell."
+        msg = "`command` is a sequence, but a shell needs one text."
         raise ValueError(msg)
     words = command if isinstance(command, tuple) else shlex.split(command)
     held = {match for word in words for match in PLACEHOLDER.findall(word)}
     missing = [name for name in ("cells", "predictions") if not any(part.startswith(name) for part in held)]
     if missing:
-        msg = f"`command` has no {' and no '.join(f'{{{name}}}' for name in missing)}: {shlex.join(words)}"
+        msg = f"`command` has no {' and no '.join(f'{{{name}}}' for name in missing)}: {shlex.join(words)}. Add it to the command."
         raise ValueError(msg)

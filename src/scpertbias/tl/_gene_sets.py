@@ -16,7 +16,7 @@ from .._moments import Screen
 from ..pp._annotate import SPECIES
 
 TECHNICAL = ("mt", "ribo", "heat_shock", "upr_isr", "histone")
-"""Sets that change with the state of cells; every other set is a program."""
+"""Technical sets, which change with the state of cells; all other sets are programs."""
 MARKED = ("mt", "ribo")
 OTHER = "other"
 HALF = 0.5
@@ -69,10 +69,10 @@ def measured_sets(adata: AnnData, screen: Screen, sets: pd.DataFrame | None = No
 
 
 def overlapped(sets: Sequence[GeneSet], beyond: Sequence[bool], shares: Sequence[float]) -> list[str]:
-    """Return for each set beyond chance the one named in its place, or nothing.
+    """Return for each set ``beyond`` random genes the set that is named instead, or an empty text.
 
-    Technical sets are first, then the largest share. A set that shares half of its genes, or half of those of the
-    other, with an earlier one is not named.
+    Technical sets are first, then sets by share. A set is represented by an earlier one if they have at least half of the
+    genes of the smaller set in common.
     """
     order = [i for i in np.argsort(-np.asarray(shares), kind="stable") if beyond[i]]
     order.sort(key=lambda i: sets[i].set_class != "technical")
@@ -89,7 +89,7 @@ def overlapped(sets: Sequence[GeneSet], beyond: Sequence[bool], shares: Sequence
 
 
 def notable(confounding: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of shares without Hallmark sets that are not beyond chance, or are represented by another set."""
+    """Return the table of shares without Hallmark sets that are not ``beyond`` random genes or represented by another set."""
     leading = confounding["beyond"].eq(True).fillna(False).astype(bool) & (confounding["part_of"] == "")
     bundled = confounding["axis"].isin(set(ds.hallmark()["source"]))
     return confounding[leading | ~bundled]
@@ -108,10 +108,12 @@ def _symbols_of(sets: pd.DataFrame) -> dict[str, frozenset[str]]:
     """Return the symbols of each set, in the order in which sets occur."""
     missing = {"source", "target"} - set(sets.columns)
     if missing:
-        msg = f"`sets` lacks the columns {sorted(missing)}; it holds {list(sets.columns)}."
+        msg = f"`sets` lacks the columns {sorted(missing)}; its columns are {list(sets.columns)}."
         raise ValueError(msg)
     named = sets.dropna(subset=["source", "target"]).astype({"source": str, "target": str})
     if OTHER in set(named["source"]):
-        msg = f"`sets` holds a set named {OTHER!r}, the name of the genes in no confounder set; use another name."
+        msg = (
+            f"`sets` contains a set named {OTHER!r}, but this name means genes in no confounder set. Use another name."
+        )
         raise ValueError(msg)
     return {str(name): frozenset(frame["target"]) for name, frame in named.groupby("source", sort=False)}

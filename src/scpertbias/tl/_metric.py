@@ -1,4 +1,4 @@
-"""What is a score of one's own worth? Any function with baseline, ceiling, null and interval."""
+"""Scores by user-defined functions, with baseline, ceiling, null distribution and interval."""
 
 from __future__ import annotations
 
@@ -39,32 +39,32 @@ def metric(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Score models by a function of your own, with baseline, noise ceiling, mismatch null and interval.
+    """Score models with a function of your own; return baseline, noise ceiling, specific gain and interval.
 
-    Held-out perturbations are scored over the 1,000 genes of highest mean in control.
+    Held-out perturbations are scored over the 1,000 genes with the highest mean in control.
 
     Parameters
     ----------
     %(adata)s
     function
-        Called as ``function(predicted, observed, control)``. It takes arrays (perturbations × genes twice, and genes) and
-        returns one value per perturbation. Or it takes vectors and returns one number. ``"de_direction"``,
+        Called as ``function(predicted, observed, control)``. It accepts two arrays (perturbations × genes) and the control
+        (genes), and returns one value per perturbation; or it accepts three vectors over genes and returns one number. ``"de_direction"``,
         ``"de_auprc"``, ``"de_spearman"`` and ``"de_nmae"`` are the scores of differential expression of
-        :func:`scpertbias.tl.score`; ``best``, ``uses_control`` and ``per`` are then set.
+        :func:`scpertbias.tl.score`; ``best``, ``uses_control`` and ``per`` are set automatically.
     name
-        Name of the metric; rows of that name are replaced.
+        Name of the metric; earlier rows with this name are replaced.
     best
         Whether ``"higher"`` or ``"lower"`` values are better.
     uses_control
-        Whether the function compares with the control. Prediction and observation are then taken against different
-        halves of the control cells, so that their common noise does not count as agreement.
+        Whether the function uses the control. If so, predicted and observed effects refer to different halves of the control
+        cells, because noise of the same control would count as agreement.
     per
-        ``"screen"`` for a function whose one number is about all perturbations at once.
+        ``"perturbation"``, or ``"screen"`` for a function that returns one number for all perturbations together.
     %(models)s
     n_perm
-        Permutations of predictions among perturbations for ``p``.
+        Number of permutations of predictions among perturbations, for ``p``.
     n_boot
-        Resamples for the interval; 0: none.
+        Number of resamples for the interval; 0: no interval.
     %(rng)s
     %(copy)s
 
@@ -79,15 +79,15 @@ def metric(
     KeyError
         If a model is not stored.
     ValueError
-        If an argument is not known, no perturbation is held out, or the function returns no number.
+        If an argument is unknown, no perturbation is held out, or the function does not return numbers.
 
     Notes
     -----
-    The ceiling is the score of a *matched truth*: the observed effects, shrunk to their size without noise, are
-    predicted and then observed with errors of the right size. Each resample of perturbations also takes one of 100 draws
-    of the control.
+    The ceiling is the score of a *matched truth*. The observed effects are shrunk to their noise-free size and used as
+    predictions; the observations are these effects plus errors of the estimated size. Each resample of perturbations also
+    uses one of 100 draws of the control.
 
-    A function that compares perturbations with each other, such as a rank, has one mean for all as its baseline.
+    For a function that compares perturbations with each other, such as a rank, the baseline is one common mean for all perturbations.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def metric(
         table = pd.concat([before[before["metric"] != name], table], ignore_index=True)
     adata = adata.copy() if copy else adata
     _store.put(adata, metric=table)
-    added("'metric', a row for each model and function (adata.uns['scpertbias'])")
+    added("'metric', one row per model and function (adata.uns['scpertbias'])")
     return adata if copy else None
 
 
@@ -181,8 +181,10 @@ def metric_table(
 
 
 def _row(estimate: MetricEstimate, n_rows: int, *, constant: bool) -> dict[str, object]:
-    few = f"{estimate.n} perturbations: no interval, no ranking" if estimate.reason == TOO_FEW else estimate.reason
-    missing = f"the function gives no number for {n_rows - estimate.n} of {n_rows}" if estimate.n < n_rows else ""
+    few = f"only {estimate.n} perturbations: no interval, no ranking" if estimate.reason == TOO_FEW else estimate.reason
+    missing = (
+        f"the function returns NaN for {n_rows - estimate.n} of {n_rows} perturbations" if estimate.n < n_rows else ""
+    )
     return {
         "n": estimate.n,
         "score": estimate.score,

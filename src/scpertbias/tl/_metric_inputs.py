@@ -1,4 +1,4 @@
-"""What a user's function is given: held-out perturbations, what was observed there, and predictions with their control."""
+"""Inputs of a user-defined function: held-out perturbations, observed effects, and predictions with their control."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ N_TOP_GENES = 1000
 
 @dataclass(frozen=True)
 class MetricInputs:
-    """Held-out perturbations that a model predicts, with cells in both halves: its rows, genes, and what was observed."""
+    """Held-out perturbations that a model predicts, with cells in both halves: rows, genes and observed effects."""
 
     rows: IntArray
     genes: IntArray
@@ -34,7 +34,7 @@ class MetricInputs:
 
     @property
     def key(self) -> tuple[bytes, ...]:
-        """The same for models that predict and were trained on the same."""
+        """Key that is equal for models with the same predicted and training perturbations."""
         return self.rows.tobytes(), self.groups.tobytes(), self.data.mean.effect.tobytes()
 
     def prediction(self, table: FloatArray, held: FloatArray | None) -> Prediction:
@@ -73,7 +73,7 @@ def metric_inputs(
     folds: Mapping[str, int] | None,
     test: Collection[str] | None,
 ) -> MetricInputs | None:
-    """Take from the screen what the predictions of a model (perturbations × genes, NaN where seen) are judged by."""
+    """Return the data for scoring the predictions of a model (perturbations × genes, NaN for seen perturbations)."""
     held_out = common(screen, {name: table}, folds, test=test)
     if name not in held_out.predictions:
         return None
@@ -81,7 +81,7 @@ def metric_inputs(
 
 
 def inputs_of(screen: Screen, held_out: HeldOut) -> MetricInputs:
-    """Take from the screen what was observed of some held-out perturbations."""
+    """Return the observed effects of some held-out perturbations."""
     m, genes = screen.merged.moments, score_genes(screen, N_TOP_GENES)
     has_halves = np.asarray(np.isfinite(m.half[:, held_out.rows]).all(axis=(0, 2)), dtype=np.bool_)
     rows, trained = held_out.rows[has_halves], held_out.training

@@ -1,4 +1,4 @@
-"""How many cells does a reproducible effect take?"""
+"""Number of cells that are needed for reproducible effects."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def power(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Compute how reproducible effects would be with other numbers of cells, and how many cells that takes.
+    """Compute the expected reproducibility with other numbers of cells, and the number of cells for a given one.
 
-    The reproducibility of an effect is its expected cosine with that of a repeat of the experiment. It rises with the size
-    of the effect, with the cells of the perturbation and with the control cells. The control cells stay as they are, so
-    that some targets cannot be reached by any number of perturbed cells.
+    The reproducibility of an effect is its expected cosine with the effect in a repeated experiment. It increases with the
+    size of the effect, the number of perturbed cells and the number of control cells. The number of control cells stays
+    the same, so some targets cannot be reached with any number of perturbed cells.
 
     Parameters
     ----------
     %(adata)s
     n_cells
-        Numbers of cells of each perturbation for which reproducibility is computed.
+        Numbers of cells per perturbation for which the reproducibility is computed.
     targets
-        Reproducibilities between 0 and 1 for which the number of cells is computed.
+        Reproducibilities (between 0 and 1) for which the number of cells is computed.
     %(cells)s
     %(copy)s
 
@@ -65,7 +65,7 @@ def power(
     Raises
     ------
     ValueError
-        If a number of cells is below 1, or a target not between 0 and 1.
+        If a number of cells is below 1, or a target is not between 0 and 1.
 
     Examples
     --------
@@ -86,23 +86,23 @@ def power(
     adata = adata.copy() if copy else adata
     _store.put(adata, **tables)
     added(
-        "'power', a row for each perturbation and number of cells (adata.uns['scpertbias'])",
-        "'cells_needed', a row for each perturbation and target (adata.uns['scpertbias'])",
+        "'power', one row per perturbation and number of cells (adata.uns['scpertbias'])",
+        "'cells_needed', one row per perturbation and target (adata.uns['scpertbias'])",
     )
     return adata if copy else None
 
 
 def _check(n_cells: Sequence[int], targets: Sequence[float]) -> None:
     if not len(n_cells) or min(n_cells) < 1:
-        msg = f"`n_cells` is {tuple(n_cells)}; numbers of 1 or more are needed."
+        msg = f"`n_cells` is {tuple(n_cells)}; pass numbers of 1 or more."
         raise ValueError(msg)
     if not len(targets) or not all(0 < target < 1 for target in targets):
-        msg = f"`targets` is {tuple(targets)}; numbers between 0 and 1 are needed."
+        msg = f"`targets` is {tuple(targets)}; pass numbers between 0 and 1."
         raise ValueError(msg)
 
 
 def power_table(screen: Screen, n_cells: Sequence[int] = N_CELLS) -> pd.DataFrame:
-    """Return the reproducibility by number of cells; all splits of a perturbation are taken together."""
+    """Return the reproducibility by number of cells; all splits of a perturbation are combined."""
     labels, power = _power_of(screen)
     if not len(labels):
         return _tables.empty("power")
@@ -115,7 +115,7 @@ def power_table(screen: Screen, n_cells: Sequence[int] = N_CELLS) -> pd.DataFram
 
 
 def cells_needed_table(screen: Screen, targets: Sequence[float] = TARGETS) -> pd.DataFrame:
-    """Return the cells that each target takes; all splits of a perturbation are taken together."""
+    """Return the number of cells for each target; all splits of a perturbation are combined."""
     labels, power = _power_of(screen)
     if not len(labels):
         return _tables.empty("cells_needed")
@@ -140,7 +140,7 @@ def cells_needed_table(screen: Screen, targets: Sequence[float] = TARGETS) -> pd
 
 
 def _power_of(screen: Screen) -> tuple[pd.DataFrame, Power]:
-    """Return the labels of rows, the screen before its perturbations, and what their reproducibility depends on."""
+    """Return the labels of rows (the screen, then its perturbations), and the data for their reproducibility."""
     rows = np.flatnonzero(screen.detection.counted)
     if not len(rows):
         return pd.DataFrame(), Power.of(screen.merged.moments, rows, screen.noise_shape)
@@ -152,11 +152,11 @@ def _power_of(screen: Screen) -> tuple[pd.DataFrame, Power]:
 
 
 def _in_order(table: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Return a table of n frames on top of each other with the rows of each perturbation together."""
+    """Return n concatenated frames, sorted so that the rows of each perturbation are together."""
     order = np.arange(len(table)).reshape(n, -1).T.ravel()
     return table.iloc[order].reset_index(drop=True)
 
 
 def _whole(values: FloatArray) -> pd.arrays.IntegerArray:
-    """Return numbers of cells, rounded up; missing where there is none."""
+    """Return numbers of cells, rounded up; missing if there is none."""
     return pd.array(np.where(np.isfinite(values), np.ceil(np.maximum(values, 1.0)), np.nan), dtype="Int64")

@@ -1,4 +1,4 @@
-"""Both halves of the cells of a screen, as probes know them and as they are judged."""
+"""Both halves of the cells of a screen, for computing probes and for scoring them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ._reference import score_genes
 N_TOP_GENES = 1000
 LEAST = 3
 MAX_PERTURBATIONS = 150
-"""Perturbations that probes are scored on; of more a random sample, as ranks among them cost their square."""
+"""Largest number of perturbations for probes; with more, a random sample is used, because the cost of ranks is quadratic."""
 
 
 def can_probe(screen: Screen, folds: Mapping[str, int]) -> bool:
-    """Whether there are perturbations enough, and for each some that the mean baseline is trained on."""
+    """Whether there are enough perturbations, and training perturbations for each of them."""
     rows = _rows(screen, folds)
     return len(rows) >= LEAST and len({folds[screen.names[p]] for p in rows}) > 1
 
@@ -36,11 +36,11 @@ def _rows(screen: Screen, folds: Mapping[str, int]) -> IntArray:
 
 
 def probe_data(screen: Screen, folds: Mapping[str, int], rng: np.random.Generator) -> ProbeData:
-    """Take both halves of the cells from a screen; the training perturbations of each are those of other folds."""
+    """Return both halves of the cells of a screen; training perturbations are those of other folds."""
     merged = screen.merged
     m, genes, rows = merged.moments, score_genes(screen, N_TOP_GENES), _rows(screen, folds)
     if not can_probe(screen, folds):
-        msg = f"Probes need {LEAST} perturbations with cells in both halves, in two folds; there are {len(rows)}."
+        msg = f"Probes need at least {LEAST} perturbations with cells in both halves, in two folds; these data have {len(rows)}."
         raise ValueError(msg)
     judged = np.sort(rng.choice(rows, MAX_PERTURBATIONS, replace=False)) if len(rows) > MAX_PERTURBATIONS else rows
     trained = training(screen, judged, folds)
@@ -69,7 +69,7 @@ def probe_data(screen: Screen, folds: Mapping[str, int], rng: np.random.Generato
 
 
 def _speaking(screen: Screen, rows: IntArray, genes: IntArray, trained: Training, half: int) -> SpeakingHalf:
-    """Take one half of the cells of some rows."""
+    """Return one half of the cells of some rows, for computing probes."""
     m = screen.merged.moments
     effects = m.half[half][:, genes] - m.half[half, m.reference][genes]
     n = np.where(m.n_half[half] > 0, m.n_half[half], np.nan)

@@ -1,4 +1,4 @@
-"""What is each fact about a perturbation worth, by each metric? Probes that know one thing and nothing else."""
+"""Scores of probes: predictions that contain a single piece of information about each perturbation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ._audit.cross_fit import make_folds
 from ._probe_data import probe_data
 
 UNKNOWN = {"axis_only": "no shared axis is measurable", "off_axis_only": "no shared axis is measurable"}
-UNKNOWN |= {"depth_only": "no sequencing depth is known"}
+UNKNOWN |= {"depth_only": "the sequencing depth is unknown"}
 
 
 @docs.dedent
@@ -33,10 +33,11 @@ def probes(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Score probes, predictions that know one fact about a perturbation, by each metric.
+    """Score probes: predictions that contain a single piece of information about each perturbation.
 
-    A score far above 0 shows what the metric rewards. Probes are made from half of the cells of each perturbation and
-    judged by the other half. Large screens are sampled: 150 perturbations, and the 1,000 genes of highest mean in control.
+    A high score of a probe means that the metric rewards this information. Probes are computed from half of the cells of
+    each perturbation and scored on the other half. Large screens are sampled: 150 perturbations, and the 1,000 genes with
+    the highest mean in control.
 
     Parameters
     ----------
@@ -45,9 +46,9 @@ def probes(
     metrics
         Names of metrics; by default one of each kind.
     functions
-        Functions of your own by name, as :func:`scpertbias.tl.metric` takes them.
+        Functions of your own by name, as for :func:`scpertbias.tl.metric`.
     n_boot
-        Resamples of perturbations for the interval; 0: none.
+        Number of resamples of perturbations for the interval; 0: no interval.
     %(rng)s
     %(copy)s
 
@@ -60,7 +61,7 @@ def probes(
     Raises
     ------
     ValueError
-        If a metric is not known, or fewer than three perturbations have cells in both halves.
+        If a metric is unknown, or fewer than three perturbations have cells in both halves.
 
     Examples
     --------
@@ -78,12 +79,12 @@ def probes(
     )
     adata = adata.copy() if copy else adata
     _store.put(adata, probes=table)
-    added("'probes', a row for each probe and metric (adata.uns['scpertbias'])")
+    added("'probes', one row per probe and metric (adata.uns['scpertbias'])")
     return adata if copy else None
 
 
 def _stored_folds(adata: AnnData) -> dict[str, int] | None:
-    """Return the folds of an audit, if these are its profiles."""
+    """Return the folds of an audit, if the profiles belong to one."""
     if _results.FOLD not in adata.obs or _store.profiles_record(adata) is None:
         return None
     return {str(p): int(f) for p, f in zip(adata.obs["perturbation"], adata.obs[_results.FOLD], strict=True) if f >= 0}
@@ -98,7 +99,7 @@ def probes_table(
     n_boot: int = 1000,
     rng: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
-    """Return the table of :func:`probes`; without ``folds`` they are made as an audit makes them."""
+    """Return the table of :func:`probes`; without ``folds``, folds are made as in an audit."""
     names = DEFAULT if metrics is None else (metrics,) if isinstance(metrics, str) else tuple(metrics)
     for name in names:
         _validate.choice(name, KNOWN, argument="metrics")
@@ -107,7 +108,7 @@ def probes_table(
     called = {name: MetricFunction(function) for name, function in (functions or {}).items()}
     rows = []
     for one in score_probes(data, names, called, n_boot=n_boot, rng=generator):
-        few = f"{one.n} perturbations: no interval" if 0 < one.n < MIN_PERTURBATIONS else ""
+        few = f"only {one.n} perturbations: no interval" if 0 < one.n < MIN_PERTURBATIONS else ""
         why = one.reason or (UNKNOWN.get(one.probe, "") if one.n == 0 else "")
         note = "; ".join(part for part in (why, few) if part)
         values = (one.probe, one.metric, one.n, one.score, one.baseline, one.truth, one.scaled, one.low, one.high, note)

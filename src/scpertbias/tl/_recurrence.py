@@ -29,7 +29,7 @@ from .._models._base import CONSTANT
 from .._moments import Screen
 from ._compared import common, read_inputs
 
-FEW_CONTROLS = "not tested: fewer than five controls per cell of a perturbation"
+FEW_CONTROLS = "not tested, because controls are fewer than five times the cells of a typical perturbation"
 
 
 @docs.dedent
@@ -49,16 +49,16 @@ def recurrence(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Count in how many perturbations each gene is among the strongest: predicted, observed, and by chance.
+    """Count the perturbations in which each gene is among the strongest: in predictions, in the data, and by chance.
 
-    Use ``centered``, the effects relative to their mean over perturbations. Effects against control (``delta``, ``z``)
-    share the noise of the control, so that the same genes become top genes of many perturbations. For the data, ``q``
-    tests whether a gene is a top gene more often than expected by chance; for ``z`` only with at least five controls
-    per cell of a perturbation.
+    Use ``centered``, the effects relative to their mean over perturbations. Effects relative to control (``delta``, ``z``)
+    all contain the noise of the same control, so that the same genes become top genes of many perturbations. For the data,
+    ``q`` tests whether a gene is a top gene more often than expected by chance. For ``z``, this test requires at least five
+    times as many control cells as cells per perturbation.
 
-    Models have no ``q``, because what all predictions of a model have in common is a property of the model. ``excess``
-    is the count of a model minus that of the data, with its interval. It can exceed 0 even without any response, so it
-    is informative only if the response exceeds noise. Models are counted on the held-out perturbations that all of them
+    Models have no ``q``, because a common part of all predictions is a property of the model. ``excess`` is the count in
+    the predictions minus the count in the data, with its interval. It can be above 0 even in a screen without a response,
+    so it is informative only if the response exceeds noise. Models are counted on the held-out perturbations that all of them
     predict.
 
     If models are stored, ``groupby`` and similar settings are read from them.
@@ -164,7 +164,7 @@ def recurrence_table(
     for name, table in held_out.predictions.items():
         for by in BY:
             effects = held_out.centered(name) if by == "centered" else table - m.control
-            # What all predictions of a model share is the model's: no chance model is that of its counts.
+            # A common part of all predictions is a property of the model, so there is no null distribution for its counts.
             counts[by][name] = count_top(scale.apply(by, effects), [], bins, k)
     frames = [f for by in BY for f in _frames(screen, by, counts[by], len(held_out.rows), held_out.constant)]
     table = pd.concat(frames, ignore_index=True)

@@ -28,9 +28,9 @@ from ._control_noise import ControlNoise
 class Reference:
     """The observed effects on some rows and genes, with the baseline.
 
-    ``rows`` are rows of ``screen``, ``genes`` columns; ``baseline`` is the mean of the training perturbations, for
-    combinations the additive prediction where there is one. ``held_by_baseline`` is the noise of the screen that it holds,
-    ``blocks`` those of the control on these genes, ``vectors`` some noise vectors on them.
+    ``rows`` are rows of ``screen``, ``genes`` columns. ``baseline`` is the mean of the training perturbations; for
+    combinations, it is the additive prediction if available. ``held_by_baseline`` is the amount of noise of the screen in
+    the baseline, ``blocks`` are the control blocks on these genes, and ``vectors`` some noise vectors.
     """
 
     truth: Truth
@@ -50,7 +50,7 @@ class Reference:
 
     @cached_property
     def changes(self) -> DeTruth:
-        """What predicted changes are judged by."""
+        """Observed changes, for scoring predicted changes."""
         targets = self.screen.target_genes(self.rows)[:, self.genes]
         return DeTruth.of(self.screen.moments, self.rows, self.genes, self.truth.z, targets)
 
@@ -61,19 +61,19 @@ class Reference:
 
     @cached_property
     def baseline_draws(self) -> dict[str, FloatArray]:
-        """How the scores of differential expression vary with the control: of the baseline, and not at all of the ceiling."""
+        """Variation of the baseline scores of differential expression with the control; ceilings do not vary."""
         baseline = self.draws.deviations(self.baseline, self.held_by_baseline.control)
         named = {f"{name}_baseline": values for name, values in baseline.items()}
         return named | {f"{name}_ceiling": np.zeros_like(values) for name, values in baseline.items()}
 
     @cached_property
     def baseline_derivatives(self) -> dict[str, Derivative]:
-        """How the scores of the baseline move with the control, by their columns."""
+        """Derivatives of the baseline scores with respect to the control, by column."""
         derivatives = score_derivatives(self.baseline, self.truth, self.held_by_baseline, self.blocks, self.vectors)
         return {f"{name}_baseline": derivative for name, derivative in derivatives.items()}
 
     def control_noise(self, predictions: FloatArray, held: NoiseWeights, shares: FloatArray) -> ControlNoise:
-        """Return how the scores of predictions (R × G) that hold some noise move with the control.
+        """Return the derivatives of the scores of predictions (R × G) with respect to the control.
 
         ``shares`` (S, or R × S) are the control weights of the truth in their place.
         """
@@ -88,7 +88,7 @@ class Reference:
 
 
 def score_genes(screen: Screen, n_top: int) -> IntArray:
-    """Return the genes of highest mean in control, ties by name, in the order of the columns."""
+    """Return the genes with the highest mean in control (ties by name), in the order of the columns."""
     order = np.lexsort((screen.genes.to_numpy(str), -screen.moments.control))
     return np.sort(order[:n_top])
 
@@ -102,10 +102,10 @@ def reference(
     unseen: Collection[str] | None = None,
     with_z: bool = True,
 ) -> Reference:
-    """Make the reference of a screen: rows of its splits, or with ``folds`` every perturbation, held out once.
+    """Return the reference of a screen: rows of its splits, or with ``folds`` every perturbation, held out once.
 
     The baseline of a row is the mean of the training perturbations of its fold. For a model with one split, ``unseen``
-    names what it has not seen; its baseline excludes these, too. Without z there are no strongest genes.
+    contains the perturbations that it has not seen; its baseline excludes these, too. Without z there are no strongest genes.
     """
     genes = score_genes(screen, n_top_genes) if genes is None else genes
     has_several_rows = len(np.unique(screen.perturbation)) < len(screen.perturbation)
@@ -150,11 +150,11 @@ def reference(
 
 @dataclass(frozen=True)
 class _TrainingMeans:
-    """For R rows the mean of the perturbations that their models were trained on, and the baseline (R × genes).
+    """Mean of the training perturbations of the models for R rows, and the baseline (R × genes).
 
-    ``weights`` (R × batches) are the mean shares of the batches in those perturbations. ``noise`` (R,) is the sampling
-    variance of the mean of their own cells, summed over genes. ``baseline_weights`` and ``baseline_training`` say how much
-    of that noise the baseline holds.
+    ``weights`` (R × batches) are the mean shares of the batches in these perturbations. ``noise`` (R,) is the sampling
+    variance of the mean of their own cells, summed over genes. ``baseline_weights`` and ``baseline_training`` are the
+    amounts of this noise in the baseline.
     """
 
     centroid: FloatArray
@@ -194,7 +194,7 @@ def _baselines(
         rows, trained = by_row == r, problem(screen, train, keep=genes)
         means.centroid[rows], means.baseline[rows] = _baseline(trained, perturbation[rows])
         noise = training_noise(screen, train, genes)
-        # The baseline is linear in the means, and so in where their noise comes from, which stands in their place.
+        # The baseline is linear in the means, so the sources of their noise can replace the means.
         sources = replace(
             trained, means=np.column_stack([noise.weights, noise.own]), control=np.zeros(of_batches[1] + 1)
         )

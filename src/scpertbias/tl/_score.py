@@ -1,4 +1,4 @@
-"""How accurate are the models, beside baseline and ceiling?"""
+"""Scores of models, with baseline and ceiling."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ._reference import Reference, reference
 from ._summary import summarize
 
 CROSS_FITTED = {"cross_fitted": True}
-"""The record of a model that an audit has fitted, as far as what it has seen goes."""
+"""The part of the record of a cross-fitted model that concerns its training data."""
 UNSHARED = [name for name, metric in METRICS.items() if metric.unshared]
 
 
@@ -37,7 +37,7 @@ def score(
 ) -> AnnData | None:
     """Score the predictions of each perturbation, with baseline, noise ceiling and intervals.
 
-    What was asked when the models were fitted (``groupby``, ``reference``, ``batch_key``, …) is read from them.
+    The settings of the fits (``groupby``, ``reference``, ``batch_key``, …) are read from the stored models.
 
     Parameters
     ----------
@@ -95,15 +95,15 @@ def score(
     adata = adata.copy() if copy else adata
     _store.put(adata, scores=scores, summary=summary, comparison=comparison_table(scores))
     added(
-        "'scores', a row for each model, perturbation and split (adata.uns['scpertbias'])",
-        "'summary', a row for each model and metric (adata.uns['scpertbias'])",
-        "'comparison', a row for each pair of models and metric (adata.uns['scpertbias'])",
+        "'scores', one row per model, perturbation and split (adata.uns['scpertbias'])",
+        "'summary', one row per model and metric (adata.uns['scpertbias'])",
+        "'comparison', one row per pair of models and metric (adata.uns['scpertbias'])",
     )
     return adata if copy else None
 
 
 class Scored(NamedTuple):
-    """Scores, one row per model and row, and by regime and model how those of the model move with the control."""
+    """Scores, one row per model and row, and their derivatives with respect to the control by regime and model."""
 
     table: pd.DataFrame
     noise: dict[tuple[str, str], ControlNoise]
@@ -120,10 +120,10 @@ def score_table(
 ) -> Scored:
     """Score predictions on the rows of a reference.
 
-    Each prediction is (model, regime that it was trained on, perturbations × genes of the screen). ``held`` says by regime
-    and model how much noise of the screen they hold (perturbations × batches and one; by default as the training mean).
-    ``weights`` are the control weights of external ones (perturbations × batches), which have a ceiling of their own. The
-    noise of the control is kept for models trained in the regime ``with_noise``.
+    Each prediction is (model, regime in which it was trained, perturbations × genes of the screen). ``held`` is the amount
+    of noise of the screen in predictions by regime and model (perturbations × batches and one; by default that of the
+    training mean). ``weights`` are the control weights of external predictions (perturbations × batches), which have a
+    separate ceiling. The noise of the control is kept for models trained in the regime ``with_noise``.
     """
     truth, changes, noise = reference.truth, reference.changes, {}
     held_by_baseline = reference.held_by_baseline
@@ -159,7 +159,7 @@ def score_table(
 
 
 def _side_by_side(scores: Mapping[str, FloatArray], references: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """All scores, then for each its ceiling and baseline, and the ceiling of the baseline where it is one of its own."""
+    """All scores, then the ceiling and baseline of each, and the ceiling of the baseline if it differs."""
     order = [f"{name}{suffix}" for name in ALL_METRICS for suffix in ("_ceiling", "_baseline", "_baseline_ceiling")]
     return {**scores, **{key: references[key] for key in order if key in references}}
 
@@ -170,11 +170,11 @@ def mark_held_out(
     screen: Screen,
     folds: Mapping[str, int] | None,
 ) -> pd.DataFrame:
-    """Mark as ``test`` only what each model has not seen, independently of the split of the rows.
+    """Mark as ``test`` only perturbations that each model has not seen, independently of the split of the rows.
 
-    What it has seen of the test rows is ``train``, and so is all else of a model whose maker named what it was tested on.
-    Of a held-out combination ``seen_targets`` says how many of its genes the model has seen perturbed. A model without a
-    record is cross-fitted. What it has seen has no score without shared noise.
+    Test rows that a model has seen are ``train``; with declared test perturbations, all other rows are ``train``, too. For
+    a held-out combination, ``seen_targets`` is the number of its genes that are perturbed in training. A model without a
+    record is cross-fitted. Perturbations that a model has seen have no scores without shared noise.
     """
     n_seen = np.full(len(scores), np.nan)
     for name in scores["model"].unique():
@@ -184,7 +184,7 @@ def mark_held_out(
         others = "train" if record.get("test") is not None else scores.loc[rows, "split"].replace("test", "train")
         scores.loc[rows, "split"] = np.where(scores.loc[rows, "perturbation"].isin(unseen), "test", others)
         n_seen[rows] = _seen_targets(scores[rows], record, screen)
-    # What a model has seen holds noise of its own cells, too
+    # Predictions for seen perturbations also contain the noise of their own cells
     scores.loc[scores["split"] != "test", [*UNSHARED, *DE_METRICS, "inflation"]] = np.nan
     scores.insert(scores.columns.get_loc("split") + 1, "seen_targets", pd.array(n_seen, dtype="Int64"))
     return scores

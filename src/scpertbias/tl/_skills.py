@@ -26,9 +26,9 @@ from ._control_noise import ControlNoise
 
 @dataclass(frozen=True)
 class Subset:
-    """A model on a subset: its scores by perturbation, NaN outside the subset; how they move with the control.
+    """Scores of a model on a subset by perturbation (NaN outside), and their derivatives with respect to the control.
 
-    ``known`` is whether the perturbations of the screen respond at all.
+    ``known`` is whether the screen has a response above the noise.
     """
 
     model: str
@@ -42,14 +42,14 @@ class Subset:
 
 @dataclass(frozen=True)
 class NoiseByPerturbation:
-    """Control noise of the rows of a model (R), asked for by perturbation: each is the mean of its held-out rows."""
+    """Control noise of the rows of a model (R), by perturbation: the mean over its held-out rows."""
 
     noise: ControlNoise
     rows: IntArray
     codes: IntArray
 
     def of_rows(self, coefficients: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        """Spread coefficients of perturbations over their rows; those that are not known count for nothing."""
+        """Distribute the coefficients of perturbations over their rows; unknown coefficients count as 0."""
         n = np.bincount(self.codes)[self.codes]
         spread = {name: np.zeros(self.noise.n_rows) for name in coefficients}
         for name, values in coefficients.items():
@@ -57,7 +57,7 @@ class NoiseByPerturbation:
         return spread
 
     def variance(self, coefficients: Mapping[str, FloatArray]) -> float:
-        """Variance of a statistic that moves by coefficients times the columns."""
+        """Variance of a statistic that changes by coefficients times the columns."""
         return self.noise.variance(self.of_rows(coefficients))
 
     def variance_of_squares(self, coefficients: Mapping[str, FloatArray], squares: Mapping[str, FloatArray]) -> float:
@@ -66,7 +66,7 @@ class NoiseByPerturbation:
 
 
 def l2_skill(subset: Subset) -> Estimate:
-    """Scale squared errors between the mean baseline (0) and the ceiling (1), each without its own noise."""
+    """Scale squared errors between the mean baseline (0) and the ceiling (1), after subtraction of noise."""
     table, noise = subset.table, subset.table["l2_baseline_ceiling"] ** 2
     above, below = table["l2"] ** 2 - table["l2_ceiling"] ** 2, table["l2_baseline"] ** 2 - noise
     known = np.isfinite(above) & np.isfinite(below)
@@ -83,7 +83,7 @@ def l2_skill(subset: Subset) -> Estimate:
 
 
 def sign_of(name: str) -> float:
-    """Return what makes positive differences of a score better."""
+    """Return the sign for which positive differences of a score are better."""
     return 1.0 if ALL_METRICS[name].higher_is_better else -1.0
 
 

@@ -29,13 +29,13 @@ def specificity(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Score predictions beyond what all perturbations share.
+    """Score the part of predictions that is specific to each perturbation.
 
-    ``specific_skill`` is the skill score of the effects off the shared axes: 0 for a model that predicts nothing there,
-    1 for a perfect prediction, negative for a model that is wrong there. ``category`` summarizes it. Further rows
-    compare predictions on their own perturbation with those of other perturbations (``specific_gain``), and with a
-    prediction that contains only the shared axis (``axis_only``; compare it with ``score_half``). Each model is
-    evaluated on the held-out perturbations that it predicts.
+    ``specific_skill`` is the skill score after the shared axes are removed from all effects: 0 for a model that predicts
+    only shared axes, 1 for a perfect prediction, negative if the rest of the predictions is wrong. ``category`` summarizes
+    it. Other rows compare the scores of predictions on their own perturbation with scores on other perturbations
+    (``specific_gain``), and with a prediction that contains only the shared axis (``axis_only``; compare it with
+    ``score_half``). Each model is evaluated on the held-out perturbations that it predicts.
 
     Settings are read from the stored models.
 
@@ -66,8 +66,8 @@ def specificity(
     Notes
     -----
     The shared axes are the mean effect of the training perturbations, and the direction in which the predictions differ
-    most. Both are removed from the predicted and the observed effects, so that the position of a perturbation along
-    them gives no skill. A model that is not cross-fitted is compared with the mean of the perturbations that it was
+    most. Both are removed from predicted and observed effects, so that predicting the position along these axes gives no
+    skill. A model that is not cross-fitted is compared with the mean of the perturbations that it was
     trained on: those outside ``test`` of :func:`add_predictions`, or in the training split.
 
     Predictions are exchanged within a fold; for a model that is not cross-fitted, among all perturbations. If folds

@@ -1,4 +1,4 @@
-"""Held-out perturbations on which specificity is judged, what models share there, and the rows of the table."""
+"""Scorer for specificity on held-out perturbations, and the rows of the table."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ NO_EFFECT = "no predicted effect"
 
 @dataclass
 class SpecificityScorer:
-    """What all models are scored on, and the permutations that they share.
+    """Data for scoring all models with the same perturbations and permutations.
 
-    ``a2`` is one over the effective number of genes of the noise, ``known`` whether the perturbations respond at all.
+    ``a2`` is one over the effective number of genes of the noise, ``known`` whether there is a response above the noise.
     """
 
     data: HeldOutData
@@ -60,7 +60,7 @@ class SpecificityScorer:
 
     @property
     def few_note(self) -> str:
-        return f"{self.n} perturbations: no interval, no ranking" if self.n < MIN_PERTURBATIONS else ""
+        return f"only {self.n} perturbations: no interval, no ranking" if self.n < MIN_PERTURBATIONS else ""
 
     @cached_property
     def ceilings(self) -> dict[str, Mismatch]:
@@ -68,7 +68,7 @@ class SpecificityScorer:
 
     @cached_property
     def axis_scores(self) -> dict[str, float]:
-        """Return the scores of the axis alone; NaN where it is not the same in both halves."""
+        """Return the scores of a prediction with the shared axis only; NaN if the axis differs between halves."""
         agree = self.n > 0 and axes_agree(self.data.axes, NO_AXIS).all()
         predicted = axis_only(self.data)
         return {
@@ -84,7 +84,7 @@ class SpecificityScorer:
         return mismatch(matrix, self.data.truth.groups, self.permuted, error=metric in ERRORS)
 
     def observed_rows(self) -> list[dict[str, object]]:
-        """Write the rows of the truth."""
+        """Return the rows of the observed data."""
         rows = []
         for metric in METRICS:
             row = self._row(OBSERVED, metric, self.ceilings[metric])
@@ -93,7 +93,7 @@ class SpecificityScorer:
         return [*rows, self._off_row(OBSERVED, self.observed_off, "" if self.known else NO_RESPONSE)]
 
     def model_rows(self, name: str, table: FloatArray, *, known_constant: bool) -> list[dict[str, object]]:
-        """Write the rows of a model from its predictions for all perturbations and genes of the screen."""
+        """Return the rows of a model from its predictions for all perturbations and genes of the screen."""
         predictions = table[self.rows][:, self.genes]
         constant = predicts_one_constant(name, predictions, self.data.fit, (name,) if known_constant else ())
         constant |= self.several_fits and only_drift(predictions, self.data.mean)
@@ -165,7 +165,7 @@ class SpecificityScorer:
 def make_scorer(
     screen: Screen, held_out: HeldOut, n_top_genes: int, n_perm: int, rng: np.random.Generator
 ) -> SpecificityScorer:
-    """Take from the screen what models are judged by on some held-out perturbations."""
+    """Return the scorer for some held-out perturbations of a screen."""
     m = screen.merged.moments
     genes = score_genes(screen, n_top_genes)
     has_halves = np.asarray(np.isfinite(m.half[:, held_out.rows]).all(axis=(0, 2)), dtype=np.bool_)
@@ -200,7 +200,7 @@ def make_scorer(
 
 
 def _noise_of_means(trained: Training, genes: IntArray) -> FloatArray:
-    """Return the sampling variance of the mean of what each fit was trained on, of their own cells and over genes."""
+    """Return the sampling variance of the training mean of each fit, due to its own cells, summed over genes."""
     m = trained.screen.moments
     var = np.where(np.isfinite(m.var[:, genes]), m.var[:, genes], m.pooled_var[genes])
     own = var.sum(axis=1) / np.maximum(m.n, 1)
@@ -208,7 +208,7 @@ def _noise_of_means(trained: Training, genes: IntArray) -> FloatArray:
 
 
 def _half_effects(trained: Training, genes: IntArray) -> FloatArray:
-    """Return the mean half effects of what each fit was trained on (2, F, G)."""
+    """Return the mean effects of the training perturbations of each fit in both halves (2, F, G)."""
     m = trained.screen.moments
     axes = np.zeros((2, len(trained.rows), len(genes)))
     for f, rows in enumerate(trained.rows):

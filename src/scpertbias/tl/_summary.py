@@ -30,14 +30,14 @@ from ._skills import NoiseByPerturbation, Subset, l2_skill, linear_skill, sign_o
 SUBSETS = ("all", "common", "detected")
 NOISY, INFLATED = 0.1, 0.05
 NO_WIDTH = 1e-5
-"""Intervals up to this are a value and its rounding, as layers are stored in float32."""
+"""Narrower intervals are due to rounding, because layers are stored in float32."""
 MANY, FEW = 50, 20
-"""Intervals of fewer perturbations, or of fewer in effect, are approximate."""
+"""With fewer perturbations, or a lower effective number, intervals are approximate."""
 ONE_PREDICTION = "one prediction for all unseen perturbations"
-OFFSET = f"{ONE_PREDICTION}: its offset from the mean correlates by construction"
+OFFSET = f"{ONE_PREDICTION}: its difference from the mean correlates with effects by construction"
 BESIDE = {
-    "control_noise": (NOISY, "control noise {:.2f} > {}: rewards the noise of the control"),
-    "inflation": (INFLATED, "inflation {:.2f} > {}: read pearson_delta_unshared"),
+    "control_noise": (NOISY, "control_noise {:.2f} > {}: the score rewards the noise of the control"),
+    "inflation": (INFLATED, "inflation {:.2f} > {}: use pearson_delta_unshared"),
 }
 APPROXIMATE = "approximate interval"
 NO_CALLS = f"no perturbation has {LEAST_CALLS} differentially expressed genes"
@@ -56,9 +56,10 @@ def summarize(
     """Summarize held-out scores: mean with interval, difference from the baseline, and skill scores.
 
     Subsets: ``all`` held-out perturbations that the model predicts, those that all models predict (``common``, unless
-    given), and of all the ``detected`` ones. Each comparison with the baseline is paired, on the perturbations of that
-    row. ``shape`` is that of the noise of the screen, ``known`` whether its perturbations respond at all, ``noise`` by
-    model how its scores move with the control; ``constant`` names the models that predict one and the same for all unseen perturbations.
+    given), and those in ``all`` with a ``detected`` effect. Comparisons with the baseline are paired, on the perturbations
+    of the row. ``shape`` is the shape of the noise of the screen, ``known`` whether it has a response above the noise, and
+    ``noise`` contains the derivatives of the scores with respect to the control by model. ``constant`` are the models with
+    one prediction for all unseen perturbations.
     """
     held_out = scores[scores["split"] == "test"]
     names = np.unique(held_out["perturbation"].to_numpy(str))
@@ -114,7 +115,7 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows(subset: Subset) -> list[dict[str, object]]:
-    """Return the rows of a subset: each score, and below it the scaled one where there is one."""
+    """Return the rows of a subset: each score, followed by its skill score if there is one."""
     rows = []
     for name, metric in ALL_METRICS.items():
         values, baseline = subset.table[name], _baseline(subset.table, name)
@@ -138,7 +139,7 @@ def _rows(subset: Subset) -> list[dict[str, object]]:
 
 
 def _shared_by_mean(name: str, values: FloatArray, subset: Subset) -> float:
-    """Variance that the control gives the mean of a score; scores that are compared with a baseline have none."""
+    """Variance of the mean of a score due to the control; 0 for scores that are relative to a baseline."""
     known = np.isfinite(values)
     if not (name == "l2_ratio" or ALL_METRICS[name].unshared) or subset.noise is None or not known.any():
         return 0.0
@@ -146,7 +147,7 @@ def _shared_by_mean(name: str, values: FloatArray, subset: Subset) -> float:
 
 
 def _shared_by_difference(name: str, difference: FloatArray, subset: Subset, of_mean: float) -> float:
-    """Variance that the control gives the mean difference to the baseline, which of ``l2_ratio`` is 1."""
+    """Variance of the mean difference from the baseline due to the control; the baseline of ``l2_ratio`` is 1."""
     known = np.isfinite(difference)
     if not ALL_METRICS[name].unshared or subset.noise is None or not known.any():
         return of_mean
@@ -158,7 +159,7 @@ def _mean(name: str, values: FloatArray, *, constant: bool, shared: float) -> Es
     if name != "discrimination":
         return mean_of(values, log_bounds if name == "l2_ratio" else linear_bounds, shared=shared)
     mean = mean_share(values)
-    # The mean of any constant prediction is 0.5 whatever the perturbations are: it does not vary.
+    # The mean of any constant prediction is 0.5 for any perturbations, so it does not vary.
     return replace(mean, low=np.nan, high=np.nan) if constant else mean
 
 
@@ -218,7 +219,7 @@ def average(values: FloatArray) -> float:
 
 
 def is_approximate(n: float, n_effective: float) -> bool:
-    """Whether an interval rests on so few perturbations, in number or in effect, that it is approximate."""
+    """Whether an interval is approximate, because there are few perturbations or a low effective number."""
     return bool(n < MANY or n_effective < FEW)
 
 
@@ -228,7 +229,7 @@ def _note(name: str, subset: Subset, mean: Estimate) -> str:
         return SMALL_FOLDS
     if name in DE_METRICS and n == 0:
         return NO_CALLS
-    notes = [f"{n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
+    notes = [f"only {n} perturbations: no interval, no ranking"] if n < MIN_PERTURBATIONS else []
     if subset.constant and name.startswith("pearson_delta_perturbed"):
         notes.append(OFFSET)
     if subset.constant and name == "discrimination":

@@ -50,8 +50,8 @@ def target_response(
     """Test whether each perturbed gene changes in its own column, in the data and in predictions.
 
     If perturbed genes change most in a neighboring column, values and gene names are misaligned: ``proposed`` marks the
-    shift, for all genes or for a block of them (a gene dropped from the values only shifts all later ones). No effect
-    at shift 0 means that the perturbation did not work, or that a model does not know the target.
+    shift, for all genes or for a block of genes (a gene that is missing only in the values shifts all later genes). No
+    effect at shift 0 means that the perturbation did not work, or that the model does not predict its target.
 
     If models are stored, ``groupby`` and similar settings are read from them.
 
@@ -94,7 +94,7 @@ def target_response(
     """
     _validate.choice(direction, DIRECTIONS, argument="direction")
     if max_shift < 0 or n_perm < 1:
-        msg = f"`max_shift` is {max_shift} and `n_perm` {n_perm}; max_shift must be 0 or more, n_perm 1 or more."
+        msg = f"`max_shift` is {max_shift} and `n_perm` is {n_perm}; max_shift must be 0 or more, n_perm 1 or more."
         raise ValueError(msg)
     data = {
         "groupby": groupby,

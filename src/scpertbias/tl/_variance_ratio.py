@@ -26,10 +26,10 @@ def variance_ratio(
     *,
     copy: bool = False,
 ) -> AnnData | None:
-    """Compare the variation of predictions between held-out perturbations with that of the data.
+    """Compare the variation of predictions between held-out perturbations with the variation of the data.
 
-    1 is the variation of the data (corrected for noise), and 0 the same prediction for all. A model with
-    ``collapsed_to`` ``mean`` or ``no_change`` is equivalent to that baseline, for any score.
+    A ratio of 1 means the same standard deviation as in the data (corrected for noise); 0 means the same prediction for
+    all perturbations. A model with ``collapsed_to`` ``mean`` or ``no_change`` is equivalent to that baseline in any score.
 
     Parameters
     ----------

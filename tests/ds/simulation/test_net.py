@@ -41,7 +41,7 @@ def test_errors(screen):
         ds.simulate_net(screen, degree=0)
     bare = screen.copy()
     del bare.uns["scpertbias_truth"]
-    with pytest.raises(KeyError, match=r"simulate_net is for a screen that ds\.simulate made"):
+    with pytest.raises(KeyError, match=r"pass a screen made by spb\.ds\.simulate"):
         ds.simulate_net(bare)
 
 

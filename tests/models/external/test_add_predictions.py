@@ -137,7 +137,7 @@ def test_predicted_control_is_kept(profiles, table, control):
 def test_a_predicted_control_that_is_off_is_a_warning_once_and_for_expression_only(profiles, table, control):
     off = table + np.random.default_rng(5).normal(0, 0.3, len(GENES)).clip(-control)
     off.loc[CONTROL] = control + (off - table).iloc[0]
-    with pytest.warns(UserWarning, match="the predicted control is off .*Pass control='predicted'") as warned:
+    with pytest.warns(UserWarning, match="the predicted control differs .*Pass control='predicted'") as warned:
         spb.tl.add_predictions(profiles, off, key_added="mine")
     assert len(warned) == 1
     spb.tl.add_predictions(profiles, off, key_added="mine", control="predicted")  # as it says
@@ -281,24 +281,28 @@ REFUSED = {
     "shuffled genes": (
         lambda t: t.set_axis(np.roll(GENES, 11), axis=1),
         {},
-        "look shuffled.*correlates .* at -?0.[0-2]",
+        "seem to be shuffled.*correlation .* is -?0.[0-2]",
     ),
-    "integer names": (lambda t: t.set_axis(range(t.shape[1]), axis=1), {}, "numbers for gene names .*gene_names="),
+    "integer names": (
+        lambda t: t.set_axis(range(t.shape[1]), axis=1),
+        {},
+        "numbers instead of gene names .*gene_names=",
+    ),
     "text integers": (
         lambda t: ad.AnnData(t.to_numpy(), obs=pd.DataFrame(index=t.index)),
         {},
-        "numbers for gene names",
+        "numbers instead of gene names",
     ),
     "no names": (lambda t: dict(zip(t.index, t.to_numpy(), strict=True)), {}, "no gene names.*gene_names="),
-    "names of another length": (lambda t: t, {"gene_names": ["A", "B"]}, "40 names are needed"),
+    "names of another length": (lambda t: t, {"gene_names": ["A", "B"]}, "40 columns. Pass one name per column"),
     "z-scores": (zscores, {}, "negative values.*kind='delta'"),
     "raw counts": (lambda t: (10 * t).round(), {}, "raw counts.*log1p"),
     "not logged": (lambda t: 50 * np.expm1(t), {}, "another scale.*log1p"),
     "small rises": (lambda t: 0.1 * t, {}, "another scale.*delta"),
-    "expression as delta": (lambda t: t, {"kind": "delta"}, "looks like expression"),
-    "expression as log2fc": (lambda t: t, {"kind": "log2fc"}, "looks like expression"),
+    "expression as delta": (lambda t: t, {"kind": "delta"}, "seems to contain expression"),
+    "expression as log2fc": (lambda t: t, {"kind": "log2fc"}, "seems to contain expression"),
     "huge fold changes": (lambda t: 1000 * (t - t.mean()), {"kind": "log2fc"}, "too large"),
-    "few genes": (lambda t: t.iloc[:, :10], {}, "has 10 of the 40 genes.*transpose"),
+    "few genes": (lambda t: t.iloc[:, :10], {}, "contains only 10 of the 40 genes.*transpose"),
     "genes missing": (lambda t: t.drop(columns=["GENE3", "JAK2"]), {}, r"lacks 2 of the 40 genes.*JAK2.*adata\[:"),
     "transposed": (lambda t: t.T, {}, "transpose"),
     "genes twice": (lambda t: pd.concat([t, t[["IRF1"]]], axis=1), {}, "repeat.*IRF1"),
@@ -307,7 +311,7 @@ REFUSED = {
     "NaN": (lambda t: t.assign(JAK2=np.nan), {}, "NaN or infinite"),
     "infinite": (lambda t: t.assign(JAK2=np.inf), {}, "NaN or infinite"),
     "all NaN": (lambda t: t * np.nan, {}, "only NaN"),
-    "words": (lambda t: t.assign(JAK2="a"), {}, "not numbers"),
+    "words": (lambda t: t.assign(JAK2="a"), {}, "not numeric"),
     "obsm of a table": (lambda t: t, {"obsm": "CPA_pred"}, "Omit `obsm`"),
     "unknown test": (lambda t: t, {"test": ["A"]}, "`test` contains A, which is not a perturbation"),
     "attributions of other genes": (
@@ -315,7 +319,7 @@ REFUSED = {
         {"attributions": pd.DataFrame({"STAT1": [1.0]}, ["X"])},
         "`attributions`",
     ),
-    "no such file": (lambda _: "nowhere.csv", {}, "no such file"),
+    "no such file": (lambda _: "nowhere.csv", {}, "not a file"),
     "pickle": (lambda _: "model.pkl", {}, "unpickling"),
 }
 
@@ -363,7 +367,7 @@ def test_unknown_labels_are_named_and_missing_ones_are_gaps(data, table):
     predictions = table.drop(index=["JAK2", "SPI1"])
     predictions.loc["TP53"] = predictions.loc["IRF1"]
     predictions.loc["none"] = predictions.loc["IRF1"]  # unassigned: left out without a word
-    with pytest.warns(UserWarning, match="1 labels are not in the data and are left out: TP53"):
+    with pytest.warns(UserWarning, match="1 labels were left out, because they are not in the data: TP53"):
         spb.tl.add_predictions(data, predictions, key_added="mine")
     got = stored(data)
     assert got.loc[["JAK2", "SPI1"]].isna().all(axis=None)
@@ -485,7 +489,7 @@ def test_cells_in_no_batch_of_the_data_are_left_out():
     spb.tl.add_predictions(profiles, predicted, key_added="all")
     more = ad.concat([predicted, predicted[:7].copy()], index_unique="-")
     more.obs["batch"] = [*predicted.obs["batch"], *["elsewhere"] * 7]
-    with pytest.warns(UserWarning, match="7 cells are in no batch of the data and are left out"):
+    with pytest.warns(UserWarning, match="7 cells are left out, because their batch is not in the data"):
         spb.tl.add_predictions(profiles, more, key_added="more")
     pd.testing.assert_frame_equal(spb.get.predictions(profiles, "all"), spb.get.predictions(profiles, "more"))
     without = predicted[(predicted.obs["perturbation"] != "control") | (predicted.obs["batch"] == "A")].copy()

@@ -1,4 +1,4 @@
-"""Predictions under the same labels for several cell lines, doses or times."""
+"""Predictions with the same labels for several cell lines, doses or times."""
 
 import anndata as ad
 import numpy as np
@@ -34,11 +34,11 @@ def keep(pred, own):
 @pytest.mark.parametrize("n_cells", [1, 7])
 def test_contexts_are_not_averaged_in_silence(column, n_cells):
     pred = predicted(n_cells, **{column: ["x", "y"]})
-    message = rf"several levels of '{column}' under the same labels \(x, y\).*Pass those of one: (predictions\[.*\])\."
+    message = rf"several levels of '{column}' with the same labels \(x, y\).*Pass one level: (predictions\[.*\])\."
     with pytest.raises(ValueError, match=message) as error:
         keep(pred, data())
     # What it proposes is taken.
-    line = str(error.value).split("Pass those of one: ")[1].rstrip(".")
+    line = str(error.value).split("Pass one level: ")[1].rstrip(".")
     one = eval(line, {"predictions": pred})
     assert keep(one, data()).all()
     assert one.n_obs == len(pred) / 2

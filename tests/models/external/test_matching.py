@@ -72,7 +72,7 @@ def test_controls_of_any_name():
     assert match(["plain", "A", "mock x", data.reference, "other"], data).tolist() == [0, 1, 0, 0, -1]
 
 
-@pytest.mark.filterwarnings("ignore:obs.* looks like guides")
+@pytest.mark.filterwarnings("ignore:obs.* seems to contain guides")
 @pytest.mark.parametrize(
     ("options", "label", "meant"),
     [
@@ -140,7 +140,7 @@ def test_cells_are_averaged(form):
 
 def test_rows_of_a_table_are_not_averaged():
     data = screen()
-    with pytest.raises(ValueError, match=r"has 'A\+B' more than once \(as A\+B, B_A\)"):
+    with pytest.raises(ValueError, match=r"contains 'A\+B' more than once \(as A\+B, B_A\)"):
         by_perturbation(rows_of(np.ones((2, 5)), ["A+B", "B_A"], GENES), data)
     controls = np.arange(15.0).reshape(3, 5)  # but the control has many names
     got = by_perturbation(rows_of(controls, ["ctrl_1", "ctrl_2", "A"], GENES), data)
@@ -161,9 +161,9 @@ def test_gene_names_replace_those_of_the_columns():
     got = by_perturbation(rows_of(values, ["A"], range(5)), data, GENES[::-1])
     np.testing.assert_array_equal(got[data.names.index("A")], values[0, ::-1])
     for wrong in ("ABCDE", GENES[:3]):
-        with pytest.raises(ValueError, match="5 names are needed"):
+        with pytest.raises(ValueError, match="5 columns. Pass one name per column"):
             by_perturbation(rows_of(values, ["A"], None), data, wrong)
-    with pytest.raises(ValueError, match="numbers for gene names"):
+    with pytest.raises(ValueError, match="numbers instead of gene names"):
         by_perturbation(rows_of(values, ["A"], None), data, range(5))
 
 
@@ -176,14 +176,14 @@ def test_entrez_ids_are_names():
     ids = ["7157", "6772", "3659", "1", "2"]
     data = screen(genes=ids)
     assert columns(data, ids[::-1]) == [4, 3, 2, 1, 0]
-    with pytest.raises(ValueError, match="numbers for gene names"):
+    with pytest.raises(ValueError, match="numbers instead of gene names"):
         columns(data, ["0", "1", "2", "3", "4"])
 
 
 def test_data_without_names_have_their_own_order_only():
     data = screen(genes=["0", "1", "2", "3", "4"])
     assert columns(data, ["0", "1", "2", "3", "4"], labels=None) == [0, 1, 2, 3, 4]
-    with pytest.raises(ValueError, match="numbers for gene names"):
+    with pytest.raises(ValueError, match="numbers instead of gene names"):
         columns(data, ["0", "1", "2", "3", "4"])
 
 

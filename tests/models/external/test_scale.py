@@ -79,14 +79,16 @@ def test_a_poor_model_is_not_on_another_scale(weight, noise, seed):
 def test_any_shuffling_is_caught(seed):
     order = np.random.default_rng(seed).permutation(N_GENES)
     for values in (EXPRESSION[:, order], only(EXPRESSION, EXPRESSION[:, order])):
-        with pytest.raises(ValueError, match="genes look shuffled or on another scale|looks like cells"):
+        with pytest.raises(
+            ValueError, match="genes seem to be shuffled or on another scale|another scale than the data"
+        ):
             check(values)
 
 
 def test_the_correlation_is_named():
     order = np.random.default_rng(0).permutation(N_GENES)
     r = np.median([np.corrcoef(row, CONTROL)[0, 1] for row in EXPRESSION[:, order]])
-    with pytest.raises(ValueError, match=f"data at {r:.2f} over genes"):
+    with pytest.raises(ValueError, match=f"control of the data is {r:.2f}"):
         check(EXPRESSION[:, order])
 
 
@@ -94,7 +96,7 @@ def test_an_offset_passes_only_where_it_is_taken_out():
     check(EXPRESSION + 3, allow_offset=True)
     with pytest.raises(ValueError, match="another scale"):
         check(EXPRESSION + 3)
-    with pytest.raises(ValueError, match="another scale: its spread"):
+    with pytest.raises(ValueError, match="another scale than the data: its spread"):
         check(3 * EXPRESSION, allow_offset=True)
 
 
@@ -103,7 +105,7 @@ def test_an_offset_passes_only_where_it_is_taken_out():
 @pytest.mark.parametrize("rows", ["all", "one"])
 def test_other_logarithms_and_other_sums_are_named(name, allow_offset, rows):
     values = OTHERS[name] if rows == "all" else only(EXPRESSION, OTHERS[name])
-    with pytest.raises(ValueError, match="`predictions` is on another scale: ") as error:
+    with pytest.raises(ValueError, match="`predictions` (has another scale|seems to have logarithms)") as error:
         check(values, allow_offset=allow_offset)
     message = str(error.value)
     if not (allow_offset and name == "a sum of 1"):  # an offset hides what a slope comes from
@@ -120,9 +122,7 @@ def test_natural_logarithms_where_the_data_are_log2():
     values = means(lambda k: np.log2(1 + normalized(k)))
     data = ScreenMeans(values[0], values[1:], NAMES, base=2.0)
     check(values[1:], data=data)
-    with pytest.raises(
-        ValueError, match=r"slope of 0.693 .*base e have; those of the data are to base 2. Multiply .* 1.443"
-    ):
+    with pytest.raises(ValueError, match=r"to base e, but the data have base 2.*slope .* 0.693.*Multiply .* 1.443"):
         check(EXPRESSION, data=data)
 
 
@@ -162,9 +162,9 @@ def test_raw_counts():
 
 def test_not_changes():
     for kind in ("delta", "log2fc"):
-        with pytest.raises(ValueError, match="looks like expression"):
+        with pytest.raises(ValueError, match="seems to contain expression"):
             check(EXPRESSION, kind)
-        with pytest.raises(ValueError, match=r"looks like expression.*1 of 8 rows: TGT3"):
+        with pytest.raises(ValueError, match=r"seems to contain expression.*1 of 8 rows: TGT3"):
             check(only(DELTA, EXPRESSION), kind)
         with pytest.raises(ValueError, match="too large"):
             check(DELTA * 1000, kind)
@@ -191,7 +191,7 @@ NOISE = np.full(N_GENES, 0.02**2)
 
 def test_a_control_that_is_off_is_told_of_the_argument():
     off = CONTROL + np.random.default_rng(0).normal(0, 0.3, N_GENES)
-    with pytest.warns(UserWarning, match=r"off that of the data by 0\.[23]\d? per gene .*control='predicted'"):
+    with pytest.warns(UserWarning, match=r"control of the data by 0\.[23]\d? per gene .*control='predicted'"):
         check_control(off, NOISE, DATA)
 
 
@@ -213,5 +213,5 @@ def test_a_strong_response_does_not_make_a_poor_prediction_another_scale():
     reference = ScreenMeans(CONTROL, observed, NAMES)
     for constant in (CONTROL, EXPRESSION.mean(axis=0)):
         check_scale(np.tile(constant, (8, 1)), reference, "expression", are_integers=False, signed=False)
-    with pytest.raises(ValueError, match="on another scale"):
+    with pytest.raises(ValueError, match="another scale|seems to have logarithms"):
         check_scale(1.4 * EXPRESSION, reference, "expression", are_integers=False, signed=False)

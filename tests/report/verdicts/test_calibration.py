@@ -32,10 +32,11 @@ def test_only_answers_that_say_something_are_counted(table):
     sentences = {
         value: calibration_sentence(table, Verdict("shared", value, "any")) for value in (YES, PARTLY, NO, INCONCLUSIVE)
     }
-    assert sentences[YES] == "On your own control cells this verdict is given in 1% (95% CI 0–5) of 100 screens."
-    assert sentences[PARTLY].startswith(
-        "On your own control cells this verdict or a stronger one is given in 3% (95% CI 1–8)"
+    assert sentences[YES] == (
+        "As a test, the audit was repeated on 100 screens without effects, made from your own control cells. It gave this verdict "
+        "in 1% of these screens (95% CI 0–5)."
     )
+    assert "this verdict or a stronger one in 3% of these screens (95% CI 1–8)" in sentences[PARTLY]
     assert sentences[NO] is None
     assert sentences[INCONCLUSIVE] is None
     assert calibration_sentence(table, Verdict("technical", YES, "any")) is None

@@ -25,19 +25,24 @@ def texts(tables, card=None, **size):
         ({"n_left_out": 500}, None),
         (
             {"n_left_out": 800},
-            "80% of the cells were left out (800 of 1,000). Check labels and batches before you use a verdict.",
+            "The audit left out 80% of the cells (800 of 1,000). Check the labels and the batch columns before you use a verdict.",
         ),
         ({"fewest_controls": 20}, None),
         (
             {"fewest_controls": 12},
-            "One batch has only 12 control cells; 20 are recommended. Verdicts may change with more.",
+            "One batch has only 12 control cells (at least 20 are recommended). Verdicts may change when more "
+            "control cells are measured.",
         ),
         (
             {"fewest_controls": 1, "n_batches": 1},
-            "The screen has only 1 control cell; 20 are recommended. Verdicts may change with more.",
+            "The screen has only 1 control cell (at least 20 are recommended). Verdicts may change when more "
+            "control cells are measured.",
         ),
         ({"n_genes": 50}, None),
-        ({"n_genes": 28}, "The panel has only 28 genes; 50 are recommended. Verdicts hold for this panel."),
+        (
+            {"n_genes": 28},
+            "Only 28 genes are measured (at least 50 are recommended). The verdicts are valid for these genes only.",
+        ),
     ],
 )
 def test_small_screens_may_change_a_verdict(tables, size, said):
@@ -48,9 +53,9 @@ def test_small_screens_may_change_a_verdict(tables, size, said):
 @pytest.mark.parametrize(
     ("status", "adopted", "start"),
     [
-        ("adopted", ["lot"], "Effects are computed within levels of lot."),
+        ("adopted", ["lot"], "Each cell is compared with control cells of the same level of lot."),
         ("adopted", [], None),
-        ("cannot be separated", [], "Effects cannot be separated from lot: 30% of the perturbed cells"),
+        ("cannot be separated", [], "Effects cannot be separated from the column lot, because 30% of the"),
         ("balanced", [], None),
     ],
 )
@@ -77,8 +82,8 @@ def test_a_model_at_the_ceiling_may_have_seen_the_answer(tables, low, kind, wher
         ],
     ) == (
         [
-            f"theirs scores {where} the noise ceiling (1.83, 95% CI {low:.2f}–2.39, n = 100). Check that its predictions do not "
-            "use the cells of the held-out perturbations."
+            f"theirs scores {where} the noise ceiling (skill 1.83, 95% CI {low:.2f}–2.39, n = 100). Check that the cells of the "
+            "held-out perturbations were not used for these predictions, because such a high score can mean leakage."
         ]
         if where
         else []
@@ -128,22 +133,26 @@ def test_values_shifted_against_their_gene_names(tables, proposed, shift, said):
     tables["target_response"] = pd.DataFrame([row, {**row, "model": "ridge", "proposed": True, "shift": -1}])
     found = texts(tables)
     assert len(found) == said
-    assert not said or found[0].startswith("Values seem shifted against their gene names: from A to Z by −1")
+    assert not said or "shifted by this number of columns: from A to Z by −1 (q" in found[0]
 
 
-@pytest.mark.parametrize(("flag", "said"), [("one_hot", "(one gene only"), ("zero", "(all zero)"), ("ok", None)])
+@pytest.mark.parametrize(
+    ("flag", "said"), [("one_hot", "(nearly all on one gene"), ("zero", "(0 for all genes)"), ("ok", None)]
+)
 def test_degenerate_attributions(tables, flag, said):
     tables["attribution_check"] = pd.DataFrame([{"regime": "full", "model": "gears", "flag": flag, "detail": ""}])
     found = texts(tables)
     assert len(found) == (said is not None)
-    assert said is None or (said in found[0] and "Ignore the attributions of gears" in found[0])
+    assert said is None or (said in found[0] and "distinguish genes or perturbations: gears" in found[0])
 
 
 @pytest.mark.parametrize(("model", "said"), [("scgpt (no pretraining)", True), ("scgpt", False)])
 def test_a_model_without_its_pretraining_is_no_verdict_on_it(tables, model, said):
     found = texts(tables, [{"model": model, "n": 100, "n_effective": 40.0, "kind": "worse"}])
     assert found == (
-        ["scgpt (no pretraining): trained without published weights, so this audit does not evaluate pretraining."]
+        [
+            "scgpt (no pretraining) was trained without published weights. This audit therefore does not evaluate pretraining."
+        ]
         if said
         else []
     )
@@ -156,9 +165,11 @@ def test_what_was_left_out_and_why(tables):
     tables["regimes_left_out"] = pd.DataFrame(
         [("no_mt_ribo", "no ribosomal gene is measured")], columns=["regime", "reason"]
     )
+    tables["models_left_out"].loc[2] = ("z", "no_mt", "no gene is left")
     assert texts(tables) == [
-        "No model was retrained without mitochondrial and ribosomal genes: no ribosomal gene is measured.",
-        "y was left out: no net.",
+        "No model was retrained without mitochondrial and ribosomal genes. Reason: no ribosomal gene is measured.",
+        "y was left out. Reason: no net.",
+        "z was left out of the retraining without mitochondrial genes. Reason: no gene is left.",
     ]
 
 
@@ -167,22 +178,23 @@ def test_what_was_left_out_and_why(tables):
     [
         (
             [("x", 49, 40.0)],
-            "Intervals of all models are approximate (49 held-out perturbations; 50 are recommended).",
+            "The intervals of all models are approximate, because only 49 perturbations are held out (at least 50 are recommended).",
         ),
         ([("x", 50, 40.0)], None),
         (
             [("x", 150, 40.0), ("y", 27, 20.0)],
-            "Intervals of y are approximate (27 held-out perturbations; 50 are recommended).",
+            "The intervals of y are approximate, because only 27 perturbations are held out (at least 50 are recommended).",
         ),
         (
             [("x", 150, 19.4), ("y", 150, 20.0)],
-            "Intervals of x are approximate. Weighted by effect size, the held-out perturbations are as informative as 19 of "
-            "equal size (20 are recommended).",
+            "The intervals of x are approximate, because strong effects dominate the scores. The effective number of held-out "
+            "perturbations is 19 (at least 20 are recommended).",
         ),
         (
             [("x", 150, 12.0), ("y", 30, 25.0)],
-            "Intervals of all models are approximate (30 held-out perturbations; 50 are recommended). Weighted by "
-            "effect size, the held-out perturbations are as informative as 12 of equal size (20 are recommended).",
+            "The intervals of all models are approximate, because as few as 30 perturbations are held out (at least 50 are "
+            "recommended). Strong effects also dominate the scores: the effective number of perturbations is 12 (at least 20 are "
+            "recommended).",
         ),
     ],
 )
@@ -203,8 +215,8 @@ def test_noise_on_both_sides_of_a_correlation_is_a_caution(tables):
     seen = {**rows[2], "split": "train", "inflation": 9.0}
     tables["scores"] = pd.DataFrame([*rows, seen, {**rows[2], "trained_on": "no_mt", "inflation": 9.0}])
     assert texts(tables) == [
-        "Noise of the same cells in predicted and observed effects raises the correlations of mean and ridge by up to 0.15 "
-        "(limit 0.05). The report uses correlations without shared noise."
+        "Predicted and observed effects contain noise of the same cells. This shared noise raises the correlations of mean and "
+        "ridge by up to 0.15 (more than the limit of 0.05). Use the correlations “without shared noise” instead."
     ]
     tables["scores"] = pd.DataFrame([row for row in rows if row["model"] == "x"])
     assert texts(tables) == []

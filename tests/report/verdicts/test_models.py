@@ -71,10 +71,10 @@ def test_nothing_is_better_where_the_response_is_not_known(tables):
 
 def test_sentences_have_numbers_and_say_what_to_do(tables):
     assert ask(tables, skill(n=30), category=SPECIFIC)[0]["text"] == (
-        "Yes. x predicts perturbation-specific effects better than the mean baseline. The specific skill of x is 0.25 (95% CI "
-        "0.20–0.30, n = 30, approximate). Use x, and check the effects that you need."
+        "Yes. x predicts perturbation-specific effects better than the mean baseline does. The specific skill of x is 0.25 "
+        "(95% CI 0.20–0.30, n = 30, approximate interval). Use x, and validate the predictions that you need."
     )
-    assert "of x fit best when multiplied by 2.10." in ask(tables, skill(), category=SIZE)[0]["text"]
+    assert "of x fit best when they are multiplied by 2.10." in ask(tables, skill(), category=SIZE)[0]["text"]
     assert ask(tables, skill(low=-0.1), category=NOT)[0]["text"] == (
         "None. No model predicts unseen perturbations significantly better than the mean of the training perturbations (n = 100). "
         "Use the mean baseline."
@@ -85,7 +85,7 @@ def test_sentences_have_numbers_and_say_what_to_do(tables):
 @pytest.mark.parametrize(("low", "said"), [(1.1, True), (1.0, False)])
 def test_no_praise_above_the_ceiling_without_a_warning(tables, category, low, said):
     made, _ = ask(tables, skill(estimate=1.2, low=low, high=1.3), category=category)
-    assert ("x is above the noise ceiling: check for leakage." in made["text"]) == said
+    assert ("x scores above the noise ceiling, so check this model for leakage." in made["text"]) == said
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,8 @@ def test_one_sentence_of_the_interval_alone(tables, low, high, kind):
 def test_models_with_the_same_numbers_stand_together(tables):
     _, said = ask(tables, skill("a"), skill("b"), skill("c", estimate=0.27, low=0.213, high=0.334, n=64))
     assert said["better_than_mean"] == (
-        "Better than the mean baseline, by skill: c (0.27, 95% CI 0.21–0.33, n = 64); a and b (0.20, 95% CI 0.10–0.30, n = 100)."
+        "The skill of these models is significantly above 0 (better than the mean baseline): c (0.27, 95% CI 0.21–0.33, n = 64); "
+        "a and b (0.20, 95% CI 0.10–0.30, n = 100)."
     )
 
 
@@ -144,8 +145,8 @@ def test_the_baseline_is_not_compared_with_itself(tables):
 def test_no_verdict_and_why(tables):
     made, _ = ask(tables, skill(n=9), skill("y", low=NAN, high=NAN, note="no room between baseline and ceiling"))
     assert [s["text"] for s in made["details"]] == [
-        "No verdict on x: 9 held-out perturbations, 10 are needed.",
-        "No verdict on y: no room between baseline and ceiling.",
+        "x has no verdict. Reason: only 9 held-out perturbations (at least 10 are needed).",
+        "y has no verdict. Reason: no room between baseline and ceiling.",
     ]
 
 
@@ -160,7 +161,7 @@ def test_constant_models_are_one_sentence_and_never_better(tables):
 def test_graph_models_without_links_are_left_out_with_the_reason(tables):
     name = "two_stage_perturbations"
     made, said = ask(tables, skill(name), skill("y", low=-0.1), constant={name})
-    assert said["graph_without_links"].startswith(f"{name} is not evaluated: the gene network links no unseen")
+    assert said["graph_without_links"].startswith(f"{name} is not evaluated, because the gene network has no link")
     assert made["kind"] == "none_better"
 
 
@@ -180,8 +181,9 @@ def test_models_of_the_user_are_compared_in_pairs_where_both_predict(tables, shi
     tables["comparison"] = comparison_table(pd.DataFrame(rows))
     tables["models"] = pd.DataFrame({"model": ["ridge", "mine"], "regime": "full", "kind": ["ridge", "external"]})
     made, said = ask(tables, skill("ridge"), skill("mine"))
-    assert "ridge (" in said[kind]
-    assert "n = 25, approximate" in said[kind]
+    assert "ridge (" + ("higher by 0." if shift > 0 else "lower by ") in said[kind]
+    assert "On the perturbations that both models predict" in said[kind]
+    assert "n = 25, approximate interval" in said[kind]
     rows = {s["kind"]: s["facts"] for s in made["sentences"]}
     assert "ridge" in rows[kind]["other"]
     assert set(rows[kind]["n"]) == {25}
@@ -205,7 +207,7 @@ def test_collapsed_models_are_named_with_their_baseline():
     rows = [spread("mean", "mean"), spread("ridge", "mean"), spread("y", "", ratio=0.5), spread("z", "mean", n=9)]
     (said,) = statement_records(collapsed_models(pd.DataFrame([*rows, spread("w", "mean", regime="no_mt")])))
     assert said["text"] == (
-        "Nearly the same predictions as the mean baseline: ridge (0% of the observed variance, 95% CI 0–0)."
+        "This model makes nearly the same predictions as the mean baseline: ridge (spread ratio 0%, 95% CI 0–0)."
     )
     assert collapsed_models(pd.DataFrame([spread("mean", "mean"), spread("y", "", ratio=0.5)])) == []
 
@@ -215,7 +217,10 @@ def test_the_correlation_of_the_mean_is_that_without_shared_noise():
     row = skill("mean", metric="pearson_delta_unshared", estimate=0.31, low=0.2, high=0.43, ceiling=0.74)
     (said,) = statement_records(baseline_correlation(pd.DataFrame([skill(), plain, row]), pd.DataFrame()))
     assert said["kind"] == "correlation_of_mean"
-    assert "0.31 without shared noise (95% CI 0.20–0.43, n = 100, noise ceiling 0.74)" in said["text"]
+    assert (
+        "0.31 with the observed effects, without shared noise (95% CI 0.20–0.43, n = 100, noise ceiling 0.74)"
+        in said["text"]
+    )
 
 
 @pytest.mark.parametrize(("n", "low"), [(9, 0.2), (100, NAN)])

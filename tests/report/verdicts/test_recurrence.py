@@ -44,18 +44,23 @@ def ask(tables, *rows):
 def test_genes_that_recur_beyond_the_truth(tables, row, verdict):
     found, said = ask(tables, row)
     assert found["verdict"] == verdict
-    assert any(t == "Too often among the top five of x: A (90 of 100; data 50)." for t in said) == (verdict == "yes")
+    assert any(
+        t
+        == "x ranks these genes among the five strongest for too many perturbations: A (90 of 100 perturbations; 50 in the data)."
+        for t in said
+    ) == (verdict == "yes")
     if verdict == "no":
         assert found["text"] == (
-            "No. No gene is among the top five for significantly more perturbations than in the data (n = 100): x."
+            "No. In the predictions of this model, no gene is among the five strongest for significantly more perturbations than "
+            "in the data (n = 100): x."
         )
 
 
 def test_at_most_five_genes_are_named_those_furthest_beyond_the_truth(tables):
     found, (text,) = ask(tables, *(gene(f"G{i}", excess=float(20 + i)) for i in range(7)))
     assert found["text"] == (
-        "Yes. x ranks 7 genes among the top five for more perturbations than the data do: G6, G5, G4, G3, G2 and 2 more. "
-        "Distrust these genes in predictions."
+        "Yes. In the predictions of x, 7 genes are among the five strongest for more perturbations than in the data: G6, G5, G4, "
+        "G3, G2 and 2 more. Do not rely on predicted changes of these genes."
     )
     assert [g for g in ("G6", "G5", "G4", "G3", "G2", "G1", "G0") if f"{g} (" in text] == [
         "G6",
@@ -69,9 +74,10 @@ def test_at_most_five_genes_are_named_those_furthest_beyond_the_truth(tables):
 
 def test_models_of_the_same_genes_are_named_together_and_quiet_ones_apart(tables):
     _, said = ask(tables, gene(), gene(model="y"), gene(model="z", low=-1.0))
-    assert said[0].startswith("Too often among the top five of x and y:")
+    assert said[0].startswith("x and y rank these genes among the five strongest for too many perturbations:")
     assert said[1] == (
-        "Without a gene among the top five for significantly more perturbations than in the data (n = 100): z."
+        "In the predictions of this model, no gene is among the five strongest for significantly more perturbations than in the "
+        "data (n = 100): z."
     )
 
 
@@ -90,7 +96,7 @@ def test_the_baseline_alone_is_named(tables):
     found = verdict_record(recurrence_verdict(tables, SETS))
     assert (found["verdict"], found["text"]) == (
         "inconclusive",
-        "Not tested. Only the mean baseline was fitted. Add models to compare with it.",
+        "Not tested. Only the mean baseline was fitted. Add models to compare with this baseline.",
     )
 
 

@@ -52,49 +52,49 @@ UNCLEAR = retrained(gain=0.02, low=-0.01, high=0.05)
             [BETTER],
             [removal()],
             "yes",
-            "Yes. x improves when retrained without mitochondrial and ribosomal genes, more than",
+            "Yes. x improves when it is retrained without mitochondrial and ribosomal genes. No removal of the",
         ),
         (
             [BETTER],
             [removal(high=0.05)],
             "partly",
-            "Partly. x improves when retrained without mitochondrial and ribosomal genes, but not",
+            "Partly. x improves when it is retrained without mitochondrial and ribosomal genes. Removal of the",
         ),
-        ([BETTER], [], "partly", "random genes were not removed for comparison"),
-        ([BETTER], [removal(p=NAN)], "partly", "random genes were not removed for comparison"),
+        ([BETTER], [], "partly", "random genes was not tested for comparison"),
+        ([BETTER], [removal(p=NAN)], "partly", "random genes was not tested for comparison"),
         (
             [WORSE],
             [],
             "no",
-            "No. Retrained without mitochondrial and ribosomal genes, x gets worse and no assessed model improves",
+            "No. x gets worse when it is retrained without mitochondrial and ribosomal genes, and no assessed model",
         ),
-        ([retrained()], [], "no", "changes no relative error by 0.0005 or more (1 assessed model)"),
+        ([retrained()], [], "no", "changes every relative error by less than 0.0005 (1 assessed model)"),
         (
             [retrained(), retrained("y", n=5, gain=-0.097, low=NAN, high=NAN)],
             [],
             "no",
-            "changes no relative error by 0.0005 or more (1 assessed model)",
+            "changes every relative error by less than 0.0005 (1 assessed model)",
         ),
-        ([WORSE, retrained("y", n=5)], [], "no", "x gets worse and no assessed model improves"),
+        ([WORSE, retrained("y", n=5)], [], "no", "genes, and no assessed model improves"),
         (
             [retrained(gain=3e-4, low=1e-4, high=1e-3), retrained("y")],
             [],
             "inconclusive",
-            "Nothing changes for 1 of 2 assessed models. For the others, the change is below 0.0005.",
+            "1 of 2 assessed models is unchanged (difference below 0.0005). For the other model, the change is below 0.0005",
         ),
         (
             [UNCLEAR, retrained("y")],
             [],
             "inconclusive",
-            "Nothing changes for 1 of 2 assessed models. For the others, the 95% interval includes 0.",
+            "(difference below 0.0005). For the other model, the 95% interval of the change includes 0.",
         ),
-        ([retrained(n=9)], [], "inconclusive", "No model has enough held-out perturbations"),
-        ([retrained(low=NAN, high=NAN)], [], "inconclusive", "No model has enough held-out perturbations"),
+        ([retrained(n=9)], [], "inconclusive", "No interval could be computed for any model."),
+        ([retrained(low=NAN, high=NAN)], [], "inconclusive", "No interval could be computed for any model."),
         (
             [retrained("mean", gain=0.05, low=0.03, high=0.07)],
             [],
             "inconclusive",
-            "No model besides the mean baseline was retrained",
+            "Only the mean baseline was retrained",
         ),
         ([], [], "inconclusive", "No model was retrained without mitochondrial or ribosomal genes. Repeat"),
         (
@@ -120,27 +120,40 @@ def test_verdict_is_of_the_widest_regime_and_of_random_genes(tables, rows, rando
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (retrained(gain=0.02, low=0.01, high=0.03), "Better: x (0.02, 95% CI 0.01–0.03, n = 100)"),
-        (retrained(gain=-0.02, low=-0.03, high=-0.01), "Worse: x (−0.02, 95% CI −0.03 to −0.01, n = 100)"),
-        (UNCLEAR, "No significant change: x (0.02, 95% CI −0.01 to 0.05, n = 100)"),
-        (retrained(gain=3e-4, low=1e-4, high=1e-3), "No significant change: x (0, 95% CI 0–0.001, n = 100)"),
-        (retrained(gain=-3e-4, low=-1e-3, high=-1e-4), "No significant change: x (0, 95% CI −0.001 to 0, n = 100)"),
-        (retrained(), "No change (below 0.0005, n = 100): x."),
-        (retrained(gain=2e-8, low=1e-8, high=3e-8), "No change (below 0.0005, n = 100): x."),
+        (retrained(gain=0.02, low=0.01, high=0.03), "x (gain 0.02, 95% CI 0.01–0.03, n = 100) is significantly lower."),
+        (
+            retrained(gain=-0.02, low=-0.03, high=-0.01),
+            "x (gain −0.02, 95% CI −0.03 to −0.01, n = 100) is significantly higher.",
+        ),
+        (UNCLEAR, "x (gain 0.02, 95% CI −0.01 to 0.05, n = 100) does not change significantly."),
+        (
+            retrained(gain=3e-4, low=1e-4, high=1e-3),
+            "x (gain 0, 95% CI 0–0.001, n = 100) does not change significantly.",
+        ),
+        (
+            retrained(gain=-3e-4, low=-1e-3, high=-1e-4),
+            "x (gain 0, 95% CI −0.001 to 0, n = 100) does not change significantly.",
+        ),
+        (retrained(), "the relative error of x changes by less than 0.0005 (n = 100)."),
+        (retrained(gain=2e-8, low=1e-8, high=3e-8), "the relative error of x changes by less than 0.0005 (n = 100)."),
         (
             retrained(gain=0.02, low=0.01, high=0.03, n=9),
-            "No verdict (fewer than 10 perturbations, or no interval): x.",
+            "no verdict is possible for x, because fewer than 10 perturbations are held out, or no interval could be computed.",
         ),
         (
             retrained(gain=0.02, low=0.01, high=0.03, n=49),
-            "Better: x (0.02, 95% CI 0.01–0.03, n = 49, approximate)",
+            "x (gain 0.02, 95% CI 0.01–0.03, n = 49, approximate interval) is significantly lower.",
         ),
-        (retrained(low=NAN, high=NAN, n=0), "No verdict (fewer than 10 perturbations, or no interval): x."),
+        (
+            retrained(low=NAN, high=NAN, n=0),
+            "no verdict is possible for x, because fewer than 10 perturbations are held out, or no interval could be computed.",
+        ),
     ],
 )
 def test_what_retraining_changes(tables, row, expected):
     _, (text,) = ask(tables, row, retrained("mean"))
-    assert text.startswith(f"Models retrained without mitochondrial and ribosomal genes. {expected}")
+    assert text.startswith("After retraining without mitochondrial and ribosomal genes, ")
+    assert expected in text
     assert "mean" not in text
 
 
@@ -153,20 +166,20 @@ def test_genes_that_are_not_measured_are_the_reason_that_nothing_was_retrained(t
 
 def test_every_regime_has_its_sentence(tables):
     _, said = ask(tables, retrained(regime="no_mt"), retrained(regime="regressed", gain=0.02, low=0.01, high=0.03))
-    assert [t.split(".")[0] for t in said] == [
-        "Models retrained without mitochondrial genes",
-        "Models retrained with the covariates regressed out",
+    assert [t.split(",")[0] for t in said] == [
+        "After retraining without mitochondrial genes",
+        "After retraining with the covariates regressed out",
     ]
 
 
 @pytest.mark.parametrize(
     ("row", "verdict"),
     [
-        (removal(), "improve more than"),
-        (removal(gain=0.02), "improve no more than"),
-        (removal(gain=3e-4, low=-0.01, high=1e-4), "improve no more than"),
-        (removal(gain=0.01), "improve no more than"),
-        (removal(gain=-0.01, low=-0.5, high=-0.1), "improve no more than"),
+        (removal(), "more than"),
+        (removal(gain=0.02), "no more than"),
+        (removal(gain=3e-4, low=-0.01, high=1e-4), "no more than"),
+        (removal(gain=0.01), "no more than"),
+        (removal(gain=-0.01, low=-0.5, high=-0.1), "no more than"),
         (removal(n=9), None),
         (removal(p=NAN), None),
         (removal(gain=NAN), None),
@@ -178,9 +191,10 @@ def test_retraining_against_random_genes(tables, row, verdict):
     assert len(said) == (verdict is not None)
     if verdict:
         assert said[0].startswith(
-            f"Without mitochondrial and ribosomal genes, models {verdict} after removing as many random genes"
+            "Retraining without mitochondrial and ribosomal genes lowers the relative error of this model "
+            f"{verdict} retraining without as many random genes: x (gain"
         )
-        assert "for 20 random removals, range" in said[0]
+        assert "; mean gain of 20 random removals" in said[0]
 
 
 @pytest.mark.parametrize(
@@ -188,16 +202,17 @@ def test_retraining_against_random_genes(tables, row, verdict):
     [
         (
             [pair("reversed"), pair("kept")],
-            "Retraining changes the ranking of models: a ranks before b when trained on all genes and behind it when retrained "
-            "without mitochondrial and ribosomal genes (n = 100).",
+            "Retraining changes the ranking of models: a is better than b when both are trained on all genes, but worse when both "
+            "are retrained without mitochondrial and ribosomal genes (n = 100).",
         ),
-        ([pair("reversed", full=0.1)], "b ranks before a when trained on all genes"),
+        ([pair("reversed", full=0.1)], "b is better than a when both are trained on all genes"),
         (
             [pair("kept"), pair("undetermined"), pair("kept", regime="no_mt")],
-            "does not change the ranking. Pairs of models that differ significantly before and after keep their order (1 of 2 "
-            "without mitochondrial and ribosomal genes, 1 of 1 without mitochondrial genes).",
+            "does not change the ranking of models. In these pairs of models, the same model is significantly better before and "
+            "after retraining: 1 of 2 pairs (retrained without mitochondrial and ribosomal genes); 1 of 1 pairs "
+            "(retrained without mitochondrial genes).",
         ),
-        ([pair("undetermined"), pair("same")], "Whether retraining changes the ranking is inconclusive"),
+        ([pair("undetermined"), pair("same")], "The effect of retraining on the ranking is inconclusive"),
         ([pair("reversed", n=9)], None),
     ],
 )
@@ -210,7 +225,9 @@ def test_the_ranking_changes_only_where_both_orders_are_significant(tables, rows
 def test_the_baseline_alone_is_not_a_missing_regime(tables):
     for rows in ([], [retrained("mean")]):
         found, said = ask(tables, *rows, models=["mean"])
-        assert found["text"] == "Not tested. Only the mean baseline was fitted. Add models to compare with it."
+        assert (
+            found["text"] == "Not tested. Only the mean baseline was fitted. Add models to compare with this baseline."
+        )
         assert (found["verdict"], said) == ("inconclusive", [])
 
 

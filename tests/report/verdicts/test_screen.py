@@ -38,7 +38,7 @@ def test_in_how_many_an_effect_is_detected(tables, kinds, verdict, text):
     found, _ = ask(tables, *(perturbation(str(i), kind) for i, kind in enumerate(kinds)))
     assert found["verdict"] == verdict
     assert f"{text} a detected effect (q ≤ 0.05)." in found["text"]
-    assert ("In 1 more, only the target gene changes." in found["text"]) == ("target gene only" in kinds)
+    assert ("In 1 other perturbation, only the target gene changes." in found["text"]) == ("target gene only" in kinds)
 
 
 def test_effects_that_are_detected_only_together_are_no_failure(tables):
@@ -59,8 +59,8 @@ def test_categories_are_counted(tables):
     ]
     _, said = ask(tables, *rows)
     assert said == [
-        "The detected perturbations fall into categories (2 perturbation-specific, 1 mostly shared, 2 mostly on one technical "
-        "gene set, 1 too weak to sort)."
+        "The detected perturbations are in these categories: specific (2), mostly on the shared axis (1), mostly on one "
+        "technical gene set (2) and too weak to classify (1)."
     ]
     assert ask(tables, perturbation("a", "not detected"))[1] == []
 
@@ -72,17 +72,19 @@ def test_own_genes_are_counted_by_direction(tables):
         perturbation("c", target_gene="c", target_z=1.0),
     ]
     _, said = ask(tables, *rows, perturbation("d"))
-    assert ("The target gene is measured for 3 perturbations: it decreases in 1 and increases in 1 (|z| > 3).") in said
+    assert (
+        "The target gene is measured for 3 perturbations. Its expression decreases in 1 of them and increases in 1 (|z| > 3)."
+    ) in said
     assert not [t for t in ask(tables, perturbation("d"))[1] if t.startswith("The target gene")]
 
 
 def test_few_perturbations_that_carry_the_response_are_named(tables):
     rows = [perturbation(name, response_share=share) for name, share in (("a", 0.3), ("b", 0.6), ("c", 0.1))]
     found, said = ask(tables, *rows, perturbation("d", "too few cells", response_share=9.0))
-    assert said[-1] == "b and a account for most of the response (90%, 2 of 3 perturbations)."
+    assert said[-1] == "b and a account for 90% of the response (2 of 3 perturbations)."
     assert found["sentences"][-1]["facts"]["perturbation"] == ["b", "a"]
     assert ask(tables, *(perturbation(r["perturbation"], "not detected", response_share=0.4) for r in rows))[1] == []
-    assert not [t for t in ask(tables, perturbation("a"))[1] if "most of the response" in t]
+    assert not [t for t in ask(tables, perturbation("a"))[1] if "of the response" in t]
 
 
 def at(shift=0, *, proposed=False, p=0.001, model="observed", block="all"):
@@ -103,18 +105,21 @@ def at(shift=0, *, proposed=False, p=0.001, model="observed", block="all"):
 @pytest.mark.parametrize(
     ("rows", "start"),
     [
-        ([at(-1), at(0, proposed=True)], "Gene labels look correctly aligned. Target genes change"),
-        ([at(-1), at(0)], "Gene labels look"),
+        (
+            [at(-1), at(0, proposed=True)],
+            "Gene names seem to match the expression values. On average, a target gene changes",
+        ),
+        ([at(-1), at(0)], "Gene names seem"),
         ([at(-1, proposed=True), at(0)], None),
         (
             [at(0, p=NAN, proposed=None)],
-            "Whether gene labels are correctly aligned was not tested: this needs at least 10 perturbations",
+            "The match between gene names and expression values was not tested. This test needs at least 10 perturbations",
         ),
     ],
 )
 def test_one_sentence_on_shifted_values(tables, rows, start):
     _, said = ask(tables, perturbation("a"), target_response=[*rows, at(-1, proposed=True, model="ridge")])
-    said = [t for t in said if "gene labels" in t.lower()]
+    said = [t for t in said if "gene names" in t.lower()]
     assert len(said) == (start is not None)
     assert start is None or said[0].startswith(start)
     assert len(shifted_rows(scan(tables))) == (start is None)

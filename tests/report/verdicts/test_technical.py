@@ -81,17 +81,18 @@ def test_without_a_response_nothing_is_technical(tables):
 
 def test_sentences_have_numbers_and_say_what_to_do(tables):
     assert ask(tables, MT, balance=[BATCH])[0]["text"] == (
-        "Yes, batch. The composition of lot accounts for 90% of the response, more than random composition (p = 0.003). Repeat "
-        "the audit with the column lot as batch."
+        "Yes, batch. Unequal proportions of the levels of lot account for 90% of the response (the share expected by chance is "
+        "already subtracted; p = 0.003). Repeat the audit with lot as the batch column."
     )
     sets = [row("mt", 0.4, 0.3, 0.5, beyond=True), row("ribo", 0.2, 0.1, 0.3, beyond=True)]
     assert ask(tables, *sets)[0]["text"] == (
-        "Yes. Mitochondrial genes account for 40% (95% CI 30–50) of the response, more than random genes of similar expression "
-        "(4.0%). So do ribosomal genes. Compare models after retraining without mitochondrial and ribosomal genes."
+        "Yes. Mitochondrial genes account for 40% (95% CI 30–50) of the response; random genes of similar expression account for "
+        "4.0%. Ribosomal genes also account for more than random genes do. Retrain models without mitochondrial and ribosomal "
+        "genes, and compare the scores."
     )
     assert ask(tables, row("mt", n_genes=0), balance=[column("outcome")])[0]["text"] == (
-        "Inconclusive. Not tested, as no technical gene set has enough measured genes and no column of the cell table could be "
-        "tested for balance. Add mitochondrial or ribosomal genes and a batch column to the input."
+        "Inconclusive. No technical gene set has enough measured genes. No column of the cell table could be tested for balance. "
+        "Add mitochondrial or ribosomal genes and a batch column to the input."
     )
 
 
@@ -101,25 +102,26 @@ def test_a_program_is_named_once_and_those_that_it_stands_for_not_at_all(tables)
     assert made["text"].startswith(
         "No. Genes of the set Hallmark interferon gamma response account for 67% (95% CI 65–70)"
     )
-    assert made["text"].endswith("This is a biological program. Keep these genes in the data.")
+    assert made["text"].endswith("This gene set is a biological program, so keep its genes in the data.")
     assert said[-1] == (
-        "A program that accounts for more of the response than random genes of similar expression: mine (30%, 95% CI 20–40)."
+        "This biological program accounts for more of the response than random genes of similar expression do: mine (30%, 95% CI "
+        "20–40)."
     )
 
 
 def test_mitochondrial_and_ribosomal_genes_are_always_spoken_of(tables):
     _, said = ask(tables, MT, row("ribo", NAN, NAN, NAN, n_genes=0), row("histone"))
     assert said == [
-        "Balanced between perturbations and control: lot.",
-        "Mitochondrial genes account for 10% (95% CI 5.0–20) of the response, not significantly more than random genes of "
-        "similar expression (4.0%, p = 0.60).",
-        "Ribosomal genes: not assessed (none measured).",
+        "This column is balanced between perturbations and control: lot.",
+        "Mitochondrial genes account for 10% (95% CI 5.0–20) of the response; random genes of similar expression account for 4.0% "
+        "(difference not significant, p = 0.60).",
+        "Ribosomal genes were not assessed, because none are measured.",
     ]
     assert not [t for t in ask(tables, row("mt", null=NAN))[1] if "random" in t]
     below = ask(tables, row("mt", 0.01, 0.007, 0.02, null=0.17))[1][1]
     assert below == (
-        "Mitochondrial genes account for 1.0% (95% CI 0.7–2.0) of the response, less than random genes of similar expression "
-        "(17%)."
+        "Mitochondrial genes account for 1.0% (95% CI 0.7–2.0) of the response; random genes of similar expression account for "
+        "17%."
     )
 
 
@@ -128,11 +130,11 @@ def test_mitochondrial_and_ribosomal_genes_are_always_spoken_of(tables):
     [
         (
             column("adopted", 0.9, p=0.003),
-            "Effects are computed within levels of lot. Without this correction, its composition would account",
+            "Each cell is compared with control cells of the same level of lot. Without this correction, unequal proportions of",
         ),
         (
             column("outcome", 0.3, p=0.003),
-            "The composition of lot accounts for 30% of the response (p = 0.003). It is not corrected for",
+            "Unequal proportions of the levels of lot account for 30% of the response (p = 0.003). The audit does not correct",
         ),
         (depth(), "Sequencing depth differs between perturbations and accounts for 15%"),
         (depth(kind="mt_percent"), "The percentage of mitochondrial counts differs"),

@@ -31,22 +31,23 @@ def test_no_kind_is_both_a_verdict_and_a_statement(v):
 
 
 def test_an_interval_of_few_is_approximate():
-    assert (sample_size(49), sample_size(50)) == ("n = 49, approximate", "n = 50")
-    assert (sample_size(150, 19.9), sample_size(150, 20)) == ("n = 150, approximate", "n = 150")
+    assert (sample_size(49), sample_size(50)) == ("n = 49, approximate interval", "n = 50")
+    assert (sample_size(150, 19.9), sample_size(150, 20)) == ("n = 150, approximate interval", "n = 150")
 
 
 def test_estimates_have_interval_and_n():
     facts = {"model": ["x", "y"], "n": [12, 60], "gain": [-0.1, 0.2], "ci_low": [-0.2, 0.1], "ci_high": [0.0, 0.3]}
     assert estimates(facts, "gain") == (
-        "x (−0.10, 95% CI −0.20 to 0, n = 12, approximate); y (0.20, 95% CI 0.10–0.30, n = 60)"
+        "x (−0.10, 95% CI −0.20 to 0, n = 12, approximate interval); y (0.20, 95% CI 0.10–0.30, n = 60)"
     )
+    assert estimates(facts, "gain", name="gain").startswith("x (gain −0.10, 95% CI")
     assert "n = 60, approximate" in estimates({**facts, "n_effective": [30.0, 12.0]}, "gain")
 
 
 def test_shares_have_their_interval():
     facts = {"share": 0.2, "ci_low": 0.1, "ci_high": 0.3}
     assert share(facts) == "20% (95% CI 10–30)"
-    assert share({**facts, "n": 20, "n_effective": 15.0}) == "20% (95% CI 10–30, n = 20, approximate)"
+    assert share({**facts, "n": 20, "n_effective": 15.0}) == "20% (95% CI 10–30, n = 20, approximate interval)"
     assert share({**facts, "ci_low": float("nan")}) == "20%"
 
 

@@ -103,7 +103,7 @@ def test_tiles_are_short_plain_sentences(name, kind):
 def test_a_verdict_names_its_model_and_warns_of_leakage():
     verdict = {"name": "models", "kind": "perturbation_specific", "verdict": "yes", "facts": facts_of("models")}
     assert tile(verdict).word == "two_stage_perturbations"
-    assert "So does 1 more." in tile(verdict).text
+    assert "1 other model does too." in tile(verdict).text
     verdict["facts"] = {**verdict["facts"], "above_ceiling": ["b"]}
     assert tile(verdict).action == "Check for leakage."
 

@@ -34,9 +34,7 @@ def test_a_confounded_column_is_adopted(nested):
     mdata, given = audited(nested), audited(nested, batch_key="batch")
     record = mdata.uns["scpertbias"]["audit"]
     assert record["adopted_columns"].tolist() == record["batch_key"].tolist() == ["batch"]
-    assert any(
-        note.startswith("batch was adopted as batch_key: its composition accounts for") for note in record["notes"]
-    )
+    assert any(note.startswith("batch was adopted as batch_key: its composition explains") for note in record["notes"])
     row = balance_of(mdata, column="batch").iloc[0]
     assert (row["status"], row["within"]) == ("adopted", "")
     assert row["share"] > 0.1
@@ -49,7 +47,7 @@ def test_a_confounded_column_is_adopted(nested):
 
 
 def test_none_switches_it_off(nested):
-    with pytest.warns(UserWarning, match="may change the control"):
+    with pytest.warns(UserWarning, match="differences between the levels of"):
         mdata = audited(nested, batch_key=None)
     assert balance_of(mdata, column="batch")["status"].item() == "confounded"
     assert list(mdata.uns["scpertbias"]["audit"]["adopted_columns"]) == []
@@ -73,7 +71,7 @@ def test_a_balanced_batch_is_tested_and_no_warning_says_that_it_was_not():
     assert balance_of(mdata, column="batch")["status"].item() in ("balanced", "noted")
     check = check_of(mdata, check="batches")
     assert check[["status", "detail"]].to_numpy().tolist() == [
-        ["ok", "`batch_key` was not given; balance over batch is tested"]
+        ["ok", "`batch_key` was not given; the audit tests whether perturbations are balanced over batch"]
     ]
     adata.obs["donor"] = [f"d{i % 150}" for i in range(adata.n_obs)]  # more levels than can be tested
     mdata = audited(adata)

@@ -206,7 +206,7 @@ def test_raw_counts(cells, sizes):
     b = run(logged, models=("ridge", "grn_linear"))
     for table in ("scores", "summary", "retraining"):
         pd.testing.assert_frame_equal(getattr(spb.get, table)(a), getattr(spb.get, table)(b), rtol=1e-6, atol=1e-6)
-    assert "normalized on the fly" in a.uns["scpertbias"]["audit"]["notes"][-1]
+    assert "normalized automatically" in a.uns["scpertbias"]["audit"]["notes"][-1]
 
 
 def test_many_genes(cells, monkeypatch):
@@ -258,17 +258,20 @@ def test_predictions_of_which_nothing_is_held_out_are_refused(cells):
     profiles = spb.pp.profiles(cells)
     spb.tl.fit_mean(profiles)
     table = spb.get.predictions(profiles, "mean")
-    with pytest.raises(ValueError, match="Cannot evaluate 'theirs': no perturbation is 'test'.*spb.pp.split"):
+    with pytest.raises(
+        ValueError,
+        match="held-out perturbations of 'theirs' are unknown, because no perturbation is 'test'.*spb.pp.split",
+    ):
         run(cells, models=("mean",), predictions={"theirs": table})
     spb.tl.add_predictions(profiles, table, key_added="stored")
-    with pytest.warns(UserWarning, match="Cannot evaluate 'stored'.*not scored"):
+    with pytest.warns(UserWarning, match="held-out perturbations of 'stored' are unknown.*not scored"):
         run(profiles, models=("mean",))
 
 
 def test_values_that_were_not_logged_are_refused(cells):
     adata = cells.copy()
     adata.X = adata.X.expm1() * 30
-    with pytest.raises(ValueError, match="normalized counts that were not logged"):
+    with pytest.raises(ValueError, match="normalized counts without a logarithm"):
         run(adata, models=("mean",))
     assert len(run(adata, models=("mean",), normalize=True).mod)  # as the message proposes
 
@@ -297,7 +300,7 @@ def test_regimes_that_cannot_be():
     left = mdata.uns["scpertbias"]["regimes_left_out"].astype(str).set_index("regime")["reason"]
     assert "ribosomal" in left["no_mt_ribo"]
     assert "covariate" in left["regressed"]
-    with pytest.raises(ValueError, match="no_mt_ribo.*cannot be made"):
+    with pytest.raises(ValueError, match="no_mt_ribo.*cannot be created"):
         spb.tl.audit(adata, batch_key="bio_rep", models=("mean",), regimes=["no_mt", "no_mt_ribo"])
 
 

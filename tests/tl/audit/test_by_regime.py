@@ -146,8 +146,8 @@ def test_predictions_of_genes_left_out_are_no_retraining(cells, tables):
     ("trainings", "message"),
     [
         ({"no_mt": 0}, r"'mine' has \['no_mt'\], but not 'full'"),
-        ({"full": 0, "no_mitoo": 0}, r"mine@no_mitoo is not known.*Did you mean 'no_mt'\?"),
-        ({"full": 0, "no_mt#2": 0}, r"mine@no_mt#2: a second seed is compared in 'full' only"),
+        ({"full": 0, "no_mitoo": 0}, r"mine@no_mitoo is unknown.*Did you mean 'no_mt'\?"),
+        ({"full": 0, "no_mt#2": 0}, r"mine@no_mt#2: a second seed is only compared in the regime 'full'"),
     ],
 )
 def test_names_of_trainings(trainings, message):
@@ -156,7 +156,9 @@ def test_names_of_trainings(trainings, message):
 
 
 def test_regimes_that_the_audit_does_not_have(cells, tables):
-    with pytest.raises(ValueError, match=r"mine@no_mt_ribo: this audit has no regime 'no_mt_ribo' \(it is not among"):
+    with pytest.raises(
+        ValueError, match=r"mine@no_mt_ribo: this audit has no regime 'no_mt_ribo' \(it is not in regimes="
+    ):
         audit(cells, {key: tables[key] for key in ("full", "no_mt_ribo")}, regimes=["no_mt"])
 
 
@@ -181,7 +183,7 @@ def test_random_removals_take_as_many_genes(cells, tables):
 
 def test_an_error_names_the_training(cells, tables):
     shuffled = tables["no_mt"].set_axis(tables["no_mt"].columns[::-1], axis=1)
-    with pytest.raises(ValueError, match=r"^mine@no_mt: `predictions`: genes look shuffled"):
+    with pytest.raises(ValueError, match=r"^mine@no_mt: `predictions`: genes seem to be shuffled"):
         audit(cells, {"full": tables["full"], "no_mt": shuffled})
 
 

@@ -57,7 +57,7 @@ def test_a_variant_has_parameters_of_its_own():
     [
         (["rigde"], {}, "'rigde'.*'ridge'"),
         (["external"], {}, "predictions="),
-        (["ridge"], {"mean": {}}, "not among the models fitted"),
+        (["ridge"], {"mean": {}}, "are not fitted; choose from"),
         (["ridge"], {"ridge": {"beta": 1}}, "no parameters .'beta'.; it has .'alpha'"),
         (["ridge"], {"ridge": {"coding": "x"}}, "`coding`"),
         (["ridge"], {"ridge": {"min_cells": 3}}, "no parameters"),
@@ -124,7 +124,7 @@ def test_without_a_net_graph_models_are_left_out(screen):
         {"full": screen}, variants(["ridge", "grn_linear"], {}), make_folds(screen, 3, 0), None, TABLES_ONLY
     )["full"]
     assert set(fits.left_out) == {"grn_linear", "grn_linear_perturbations"}
-    assert "no net was given" in fits.left_out["grn_linear"]
+    assert "no net was passed" in fits.left_out["grn_linear"]
 
 
 def test_edges_that_a_regime_lacks_are_no_news(screen):

@@ -49,8 +49,8 @@ def test_raw_counts(adata, make):
     logged = ready.cells.X.toarray() if sparse.issparse(ready.cells.X) else ready.cells.X
     assert logged.dtype == np.float32
     np.testing.assert_allclose(logged, own.X, rtol=1e-6)
-    assert "normalized on the fly" in ready.notes[1]
-    assert ready.notes[0] == "pct_counts_mt, pct_counts_ribo were computed from the counts"
+    assert "normalized automatically" in ready.notes[1]
+    assert ready.notes[0] == "pct_counts_mt, pct_counts_ribo were computed from the raw counts"
     mt = raw.var_names.str.startswith("MT-")
     share = 100 * np.asarray(counts[:, mt].sum(axis=1)).ravel() / total
     control = (raw.obs["perturbation"] == "non-targeting").to_numpy()
@@ -120,7 +120,7 @@ def test_the_input_is_left_alone(adata):
 def test_cells_for_models_that_are_trained_from_them(adata):
     ready = run(adata, deep=("deep", "deeper"))
     assert set(ready.cells.obs["split"]) == {"train", "val", "test"}
-    assert ready.notes[-1].startswith("deep, deeper: trained on one split of the perturbations, 80 / 10 / 10 %")
+    assert ready.notes[-1].startswith("deep, deeper: trained on one split of the perturbations (80 / 10 / 10%")
     assert "split" not in adata.obs
     assert ready.data == AuditSettings().data
     given = adata.copy()
@@ -136,5 +136,5 @@ def test_an_error_lists_the_columns_of_the_caller_only(adata):
     counts = adata.copy()
     counts.X = counts.layers["counts"]
     counts.obs = counts.obs[["perturbation"]]
-    with pytest.raises(KeyError, match=r"no obs\['batch'\]. obs holds \['perturbation'\]\."):
+    with pytest.raises(KeyError, match=r"obs has no column 'batch'. Its columns are \['perturbation'\]\."):
         run(counts, batch_key="batch", normalize=True)

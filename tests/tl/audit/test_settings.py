@@ -30,7 +30,7 @@ def test_how_the_screen_is_read():
     ("wrong", "error", "match"),
     [
         ({"n_random": -1}, ValueError, "`n_random` is -1"),
-        ({"fit_on": "all"}, ValueError, "fits the regression on test cells, too"),
+        ({"fit_on": "all"}, ValueError, "would fit the regression also on test cells"),
         ({"fit_on": "some"}, ValueError, "`fit_on`"),
         ({"models": "ridge"}, TypeError, "sequence of names"),
     ],

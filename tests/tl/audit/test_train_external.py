@@ -156,7 +156,7 @@ def test_over_folds_no_training_sees_what_it_predicts(cells):
     model.fit(cells[~cells.obs["perturbation"].isin(first).to_numpy()])
     np.testing.assert_allclose(own.loc[first], model.predict(first).loc[first, own.columns], atol=1e-6)
     note = spb.get.coupling(mdata).query("model == 'mine' and rows == 'training'")["note"].item()
-    assert "trained without each fold only" in note
+    assert "only trained without each fold" in note
 
 
 def test_a_failure_on_all_genes_is_an_error_with_its_last_lines(setting, folder):
@@ -209,7 +209,9 @@ def test_a_failed_training_is_left_out_of_the_audit(cells, folder):
             return self.model.predict(perturbations)
 
     model = spb.tl.external_model("mine", model=Fails())
-    with pytest.warns(UserWarning, match="mine@no_mt_ribo: Fails raised RuntimeError: too few. It is left out there"):
+    with pytest.warns(
+        UserWarning, match="mine@no_mt_ribo: Fails raised RuntimeError: too few. The model is left out of this regime"
+    ):
         mdata = spb.tl.audit(cells, models=("mean", model), regimes=["full", "no_mt_ribo"], n_random=0)
     assert spb.get.models_left_out(mdata)[["model", "regime"]].to_numpy().tolist() == [["mine", "no_mt_ribo"]]
     assert set(spb.get.scores(mdata, models="mine")["trained_on"]) == {"full"}
@@ -243,7 +245,7 @@ def test_an_object_that_fails(setting):
 
 def test_names_and_profiles(cells):
     mine = spb.tl.external_model("mean", model=nearest())
-    with pytest.raises(ValueError, match=r"\['mean'\] are names of models that the audit fits"):
+    with pytest.raises(ValueError, match=r"\['mean'\] are also names of models that the audit fits"):
         spb.tl.audit(cells, models=("mean", mine))
     with pytest.raises(ValueError, match=r"\['mean'\] are trained on cells, but these are profiles"):
         spb.tl.audit(spb.pp.profiles(cells), models=(mine,))

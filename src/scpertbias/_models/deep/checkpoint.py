@@ -64,7 +64,7 @@ class Folder:
             msg = (
                 f"`resume`: the checkpoint in {str(self.path)!r} was made with another {', '.join(differ)} "
                 f"({differences}). "
-                "Train on the same data with the same parameters, or use another checkpoint_dir."
+                "Use the same data and parameters, or another checkpoint_dir."
             )
             raise ValueError(msg)
         return plain
@@ -107,7 +107,7 @@ def open_folder(path: str | os.PathLike[str] | None, identity: Mapping[str, Any]
     if path is not None:
         return Folder(path, identity, resume=resume)
     if resume:
-        msg = "`resume=True` needs `checkpoint_dir`, the folder of the earlier training."
+        msg = "`resume=True` needs `checkpoint_dir`. Pass the folder of the earlier training."
         raise ValueError(msg)
     return None
 

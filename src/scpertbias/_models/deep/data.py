@@ -96,7 +96,7 @@ def read(adata: AnnData, data: Mapping[str, Any], *, function: str) -> TrainingC
     _validate.cells_or_profiles(adata)
     if _store.profiles_record(adata) is not None:
         msg = (
-            f"{function} is trained on cells, but these are profiles. Call it on the cells, and add its predictions "
+            f"{function} is trained on cells, but these are profiles. Call it with the cells, and add its predictions "
             f"with spb.tl.add_predictions(profiles, spb.get.predictions(cells, …), key_added=…)."
         )
         raise ValueError(msg)

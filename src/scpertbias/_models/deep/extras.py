@@ -26,7 +26,7 @@ def require(extra: str) -> None:
     """Raise an error with the installation command if packages of an extra are missing."""
     missing = [name for name in NEEDED[extra] if find_spec(name) is None]
     if missing:
-        msg = f"spb.tl.fit_{extra} needs {', '.join(missing)}, not installed. Run: {INSTALL[extra]}"
+        msg = f"spb.tl.fit_{extra} needs {', '.join(missing)}, which is not installed. Run: {INSTALL[extra]}"
         raise ImportError(msg)
 
 

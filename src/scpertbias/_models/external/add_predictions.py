@@ -1,4 +1,4 @@
-"""Predictions of other models."""
+"""External predictions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .readers import read, table_rows
 from .scale import KINDS, ScreenMeans, check_control, check_scale
 
 
-@model("external", unseen="as declared by its author", attribution="as given", citation="")
+@model("external", unseen="the external prediction", attribution="the external attribution", citation="")
 @docs.dedent
 def add_predictions(
     adata: AnnData,
@@ -49,9 +49,10 @@ def add_predictions(
 ) -> AnnData | None:
     """Add the predictions of any other model, so that they are audited like the models of this package.
 
-    Genes and perturbations are matched by name, never by position. Labels are read as those of the cells were, also
-    with their ``combination_sep`` and ``label_map``: ``A_B``, ``B+A`` and ``A+ctrl`` are understood. Genes in the wrong order and values on the wrong scale are refused, as far as
-    the control of the data can tell (not on a layer with negative values).
+    Genes and perturbations are matched by name, never by position. Labels are interpreted like those of the cells, with
+    the same ``combination_sep`` and ``label_map``: ``A_B``, ``B+A`` and ``A+ctrl`` are recognized. Genes in the wrong order
+    and values on the wrong scale raise an error if a comparison with the control of the data shows it (not for a layer
+    with negative values).
 
     Parameters
     ----------
@@ -59,40 +60,40 @@ def add_predictions(
     predictions
         A table perturbations × genes, as :func:`scpertbias.get.predictions` gives. An AnnData of predicted cells (STATE,
         cell-eval; averaged by label) or of profiles; its labels are in the ``obs`` column ``groupby``, or in
-        ``perturbation``, ``condition``, ``target_gene``, ``gene``, …, or are its ``obs_names``. Cells that have the
-        ``obs`` columns of ``batch_key`` are compared with the control of their own batches, as those of the data are. A path to such a table
-        (``.csv``, ``.tsv``) or AnnData (``.h5ad``); pickles are not read. A dict from label to an array over genes or
-        over cells × genes (GEARS, scGPT). The name of a layer or of an ``obsm`` of ``adata`` with a prediction for
+        ``perturbation``, ``condition``, ``target_gene``, ``gene``, …, or are its ``obs_names``. Cells with the ``obs``
+        columns of ``batch_key`` are compared with the control of their own batches, as the observed cells are. A path to
+        such a table (``.csv``, ``.tsv``) or AnnData (``.h5ad``); pickles are not read. A dict from label to an array over
+        genes or over cells × genes (GEARS, scGPT). The name of a layer or of an ``obsm`` of ``adata`` with a prediction for
         each row (CPA), which is averaged by label.
     %(key_added)s
     kind
-        ``"expression"``: log-normalized, on the scale of the data. ``"delta"``: change against control, added to the
-        control mean of the data. ``"log2fc"``: log2 fold change l, taken to ``log1p(expm1(c) * 2**l)``, where c is
-        the control mean of the data in natural log1p units (data in log2 are taken there and back): an approximation,
-        because c is the mean of logarithms, not the logarithm of the mean that the fold change refers to.
+        ``"expression"``: log-normalized values, on the scale of the data. ``"delta"``: change from control, which is added to
+        the control mean of the data. ``"log2fc"``: log2 fold change l, converted to ``log1p(expm1(c) * 2**l)``, where c is
+        the control mean of the data in natural log1p units (data in log2 are converted). This is an approximation: c is a
+        mean of logarithms, but a fold change refers to the logarithm of a mean.
     control
-        Control that predicted changes start from. ``"observed"``: that of the data. ``"predicted"``: the predictions
-        contain the control, and their difference to it is added to the control mean of the data, which takes out an
-        offset that all of them share, but neither another base nor another sum of the normalization. (The control of the data is not named here: it is the one that
-        the profiles or the models already stored were made with, else found by its wording.)
+        Control to which predicted changes refer. ``"observed"``: the control of the data. ``"predicted"``: the predictions
+        contain a control, and the difference of each prediction from it is added to the control mean of the data. This
+        removes an offset that is common to all predictions, but corrects neither another base of the logarithm nor another
+        total of the normalization. This argument does not name the control cells of the data; these are the ones of the
+        profiles or stored models, otherwise inferred from common names.
     fitted_on
-        ``"this"``: the model was trained on cells of this screen. ``"other"``: on other data only, so that its predictions
-        contain no noise of this screen. It decides which shared noise is taken out of ``pearson_delta_unshared`` and the
-        like; see :func:`scpertbias.tl.score`.
+        ``"this"``: the model was trained on cells of this screen. ``"other"``: it was trained on other data only, so that its
+        predictions contain no noise of this screen. Scores such as ``pearson_delta_unshared`` depend on it, because they
+        are corrected for noise that predictions and data have in common; see :func:`scpertbias.tl.score`.
     gene_names
-        Names of the predicted genes in their order; needed where columns have none, or numbers only.
+        Names of the predicted genes in their order; required if the columns have no names, or only numbers.
     obsm
         Slot of a predicted AnnData to read instead of its ``X``, such as ``"CPA_pred"``.
     test
-        Perturbations that the model has not seen; by default those that ``split_key`` says.
+        Perturbations that the model has not seen; by default those with ``test`` in ``split_key``.
     attributions
-        Table genes × perturbations: how much each gene matters to the model for each perturbation.
+        Table genes × perturbations with the importance of each gene for the prediction of each perturbation.
     %(groupby)s
     combination_sep
-        What separates the parts of a combination; by default as the profiles or the models already stored have it.
+        Separator in labels of combinations; by default that of the profiles or stored models.
     label_map
-        What labels mean, of the cells and of the predictions; by default as the profiles or the models already stored
-        have it.
+        Meaning of the labels of cells and predictions; by default that of the profiles or stored models.
     %(batch_key)s
     %(min_cells)s
     %(layer)s
@@ -105,22 +106,22 @@ def add_predictions(
     %(stored)s Sets the following fields:
 
     ``adata.layers[key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is that of its perturbation, NaN where it was not predicted. The control's is
-        the predicted control where there is one, else the control mean of the data.
+        Predicted expression; every row is the prediction for its perturbation, or NaN if there is none. Rows of the control
+        contain the predicted control if there is one, otherwise the control mean of the data.
     ``adata.varm[key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
         Attributions, genes × perturbations, if given.
     ``adata.uns['scpertbias']['models'][key_added]`` : :class:`dict`
-        Where the predictions came from, what they cover, and ``test``.
+        Source of the predictions, perturbations without a prediction, and ``test``.
 
     Raises
     ------
     ValueError
-        If genes are missing, unnamed or shuffled, no perturbation is that of the data, values are on another scale, or
-        a file is of no known kind or cut short.
+        If genes are missing, unnamed or shuffled, no perturbation is in the data, values are on another scale, or a file
+        has an unknown type or is incomplete.
     KeyError
         If a column of ``obs`` or the slot ``obsm`` is missing.
     TypeError
-        If ``predictions`` is of no accepted form.
+        If ``predictions`` has none of the accepted forms.
 
     Examples
     --------
@@ -167,9 +168,9 @@ def add_predictions(
 def _checked(
     matched: MatchedRows, screen: _moments.Screen, kind: str, control: str, *, are_integers: bool, signed: bool
 ) -> tuple[FloatArray, FloatArray | None]:
-    """Return the predicted values as if their cells lay in the batches of the control, and the weights of their batches.
+    """Check the scale of predictions; return them adjusted to the batches of the control, and the weights of their batches.
 
-    Their scale is checked; the weights are None where predictions do not come in batches.
+    The weights are None if predictions have no batches.
     """
     values, weights = matched.values, None
     reference = ScreenMeans(
@@ -195,7 +196,7 @@ def _check_control(control: str) -> None:
 
 
 def _reading(adata: AnnData, groupby: str, **requested: str | None) -> dict[str, Any]:
-    """Return how labels are read: as requested, else as stored models of the same cells read them (profiles know)."""
+    """Return the settings for labels: as requested, otherwise those of stored models of the same cells."""
     if _store.profiles_record(adata) is not None:
         return requested
     stored = (record.get("data", {}) for record in _store.models(adata).values())
@@ -270,7 +271,7 @@ def _put(
     params: Mapping[str, str],
     weights: FloatArray | None,
 ) -> None:
-    """Store predictions with what is needed to read and compare them."""
+    """Store predictions with the data that are needed to read and compare them."""
     predicted = np.isfinite(values).all(axis=1)
     cannot = [screen.names[i] for i in np.flatnonzero(~predicted)]
     unseen = values[predicted & np.isin(screen.names, screen.names[1:] if test is None else test)]
@@ -289,7 +290,7 @@ def _put(
     }
     _store.put_model(adata, key, rows=screen.codes, predictions=values, attributions=attributions, record=record)
     if cannot:
-        info(f"{key}: {len(cannot)} perturbations were not predicted, for example {cannot[:3]}")
+        info(f"{key}: {len(cannot)} perturbations were not predicted, for example, {cannot[:3]}")
     slots = [f"{key!r}, predictions (adata.layers)"]
     if attributions is not None:
         slots.append(f"{key!r}, attributions, genes × perturbations (adata.varm)")

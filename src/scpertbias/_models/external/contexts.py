@@ -1,4 +1,4 @@
-"""Predictions for several cell lines, doses or times under the same labels: those of the data's own, or none."""
+"""Selection of predictions for the cell line, dose or time of the data, if there are predictions for several."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MAX_LEVELS = 50
 
 
 def rows_of_one_context(predicted: AnnData, labels: Sequence[str], known: BoolArray, data: AnnData) -> BoolArray:
-    """Return which predicted rows are of the context of the data; raise an error if it is unknown.
+    """Return which predicted rows have the context (cell line, dose, time) of the data; raise an error if it is unknown.
 
-    ``known`` are the rows whose label is one of the data. A column of contexts is one with such a name, or one of which
-    every label has one row for each of several levels.
+    ``known`` are the rows with a label of the data. A column contains contexts if its name says so, or if every label has
+    one row for each of several levels.
     """
     keep = np.ones(predicted.n_obs, dtype=bool)
     text = pd.Series(list(labels), dtype=object)
@@ -42,11 +42,11 @@ def rows_of_one_context(predicted: AnnData, labels: Sequence[str], known: BoolAr
         if len(shared) == 1 and len(own) == 1:
             (level,) = shared
             keep &= (values == level).to_numpy()
-            info(f"predictions for {column} {level!r} are taken, as the data are of it")
+            info(f"predictions for {column} {level!r} are used, because the data have this level")
         elif len(shared) < 2 or own != set(levels):
             msg = (
-                f"`predictions` has rows for several levels of {column!r} under the same labels ({some(levels)}), and "
-                f"the level of the data is unknown. A mean over levels would not predict any level. Pass those of one: "
+                f"`predictions` has rows for several levels of {column!r} with the same labels ({some(levels)}), and the level of "
+                f"the data is unknown. A mean over levels would not be a prediction for any level. Pass one level: "
                 f"predictions[predictions.obs[{str(column)!r}].astype(str) == {levels[0]!r}]."
             )
             raise ValueError(msg)

@@ -60,7 +60,7 @@ def match_rows(rows: PredictionRows, screen: Screen, gene_names: Sequence[str] |
         return MatchedRows(_means(rows, codes, screen, columns))
     outside = (codes >= 0) & (rows.batch < 0)
     if outside.any():
-        warn(f"`{rows.argument}`: {int(outside.sum())} cells are in no batch of the data and are left out.")
+        warn(f"`{rows.argument}`: {int(outside.sum())} cells are left out, because their batch is not in the data.")
     codes = np.where(rows.batch < 0, -1, codes)
     known = codes >= 0
     counts = np.zeros((len(screen.names), len(screen.moments.n_control)))
@@ -99,7 +99,7 @@ def _means(rows: PredictionRows, codes: IntArray, screen: Screen, columns: IntAr
         )
         raise ValueError(msg)
     if gaps[1:].all():
-        msg = f"`{rows.argument}` contains only NaN for the perturbations of the data."
+        msg = f"`{rows.argument}` contains only NaN for the perturbations of the data. Check the predictions."
         raise ValueError(msg)
     return values
 
@@ -149,7 +149,7 @@ def _labels_of_data(screen: Screen) -> dict[str, str]:
 
 
 def perturbation_codes(labels: Sequence[str], screen: Screen, *, argument: str) -> IntArray:
-    """Match labels; warn of those that the data does not have, and refuse where it has none."""
+    """Match labels with the data; warn about labels that are not in the data, and raise an error if none is."""
     codes = match(labels, screen)
     unmatched = list(dict.fromkeys(label for label, code in zip(labels, codes, strict=True) if code < 0))
     unmatched = [label for label in unmatched if label.strip().casefold() not in UNASSIGNED]
@@ -159,11 +159,13 @@ def perturbation_codes(labels: Sequence[str], screen: Screen, *, argument: str) 
         elif unmatched:
             problem = f"contains {some(unmatched)}, which are not perturbations of the data"
         else:
-            problem = "does not contain a perturbation of the data"
+            problem = "contains no perturbation of the data"
         msg = f"`{argument}` {problem}. The data contain, for example, {some(screen.names[1:])}."
         raise ValueError(msg)
     if unmatched:
-        warn(f"`{argument}`: {len(unmatched)} labels are not in the data and are left out: {some(unmatched)}.")
+        warn(
+            f"`{argument}`: {len(unmatched)} labels were left out, because they are not in the data: {some(unmatched)}."
+        )
     return codes
 
 
@@ -172,21 +174,22 @@ def _codes(rows: PredictionRows, labels: list[str], screen: Screen) -> IntArray:
     twice = np.flatnonzero(np.bincount(codes[codes > 0]) > 1)
     if len(twice) and not rows.are_cells:
         same = [label for label, code in zip(labels, codes, strict=True) if code == twice[0]]
-        msg = f"`{rows.argument}` has {screen.names[twice[0]]!r} more than once (as {some(same)}). Keep one row."
+        msg = f"`{rows.argument}` contains {screen.names[twice[0]]!r} more than once (as {some(same)}). Keep one row."
         raise ValueError(msg)
     return codes
 
 
 def gene_columns(rows: PredictionRows, genes: pd.Index | None, screen: Screen) -> IntArray:
-    """Return the column of every gene of the data, found by name alone: ``var_names``, or else symbols."""
+    """Return the column of every gene of the data, matched by name only: ``var_names``, or otherwise symbols."""
     if rows.labels is None and genes is not None and genes.equals(screen.genes.astype(str)):
         return np.arange(len(genes))
     name = rows.argument
     if genes is None or _only_count(genes, screen.genes):
-        genes_text = "no gene names" if genes is None else f"numbers for gene names ({', '.join(genes[:3])}, …)"
+        genes_text = "no gene names" if genes is None else f"numbers instead of gene names ({', '.join(genes[:3])}, …)"
         msg = (
-            f"`{name}` has {genes_text}, so the genes are unknown. Pass gene_names=, the {rows.values.shape[1]} "
-            f"names in the order of its columns (GEARS: pert_data.adata.var['gene_name']){rows.hint}."
+            f"`{name}` has {genes_text}, so the genes are unknown{rows.hint}. Use gene names as its columns, or pass "
+            f"gene_names= with the {rows.values.shape[1]} names in the order of the columns (for GEARS, "
+            "pert_data.adata.var['gene_name'])."
         )
         raise ValueError(msg)
     own = own_names(genes, screen)
@@ -202,10 +205,10 @@ def gene_columns(rows: PredictionRows, genes: pd.Index | None, screen: Screen) -
     missing = own[columns < 0]
     if 2 * len(missing) > len(own):
         msg = (
-            f"`{name}` has {len(own) - len(missing)} of the {len(own)} genes of the data. Its gene names are "
+            f"`{name}` contains only {len(own) - len(missing)} of the {len(own)} genes of the data. Its gene names are "
             f"{some(genes)}; those of the data are {some(own)}. Predictions are perturbations × genes, attributions are "
-            "genes × perturbations: if the table has the other orientation, transpose it. If genes have other names, pass "
-            "gene_names=."
+            "genes × perturbations. If the table has the other orientation, transpose it. If the names differ, use the gene "
+            "names of the data, or pass gene_names=."
         )
         raise ValueError(msg)
     if len(missing):
@@ -215,23 +218,23 @@ def gene_columns(rows: PredictionRows, genes: pd.Index | None, screen: Screen) -
         )
         raise ValueError(msg)
     if len(genes) > len(own):
-        info(f"{len(genes) - len(own)} genes of `{name}` are not in the data and are left out")
+        info(f"{len(genes) - len(own)} genes of `{name}` are left out, because they are not in the data")
     return columns
 
 
 def own_names(genes: pd.Index, screen: Screen) -> pd.Index:
-    """Return the names of the genes of the data that the predicted genes go by: ``var_names``, or symbols."""
+    """Return those names of the genes of the data that the predictions use: ``var_names`` or symbols."""
     return max((screen.genes.astype(str), pd.Index(screen.symbols)), key=lambda names: int(names.isin(genes).sum()))
 
 
 def column_names(rows: PredictionRows, gene_names: Sequence[str] | None) -> pd.Index | None:
-    """Return the names of the columns: those given, else their own."""
+    """Return the names of the columns: ``gene_names``, otherwise the names in the predictions."""
     if gene_names is None:
         return None if rows.genes is None else rows.genes.astype(str)
     width = rows.values.shape[1]
     if isinstance(gene_names, str) or len(gene_names) != width:
         names_text = repr(gene_names) if isinstance(gene_names, str) else f"{len(gene_names)} names"
-        msg = f"`gene_names` is {names_text}; `{rows.argument}` has {width} columns, so {width} names are needed."
+        msg = f"`gene_names` is {names_text}, but `{rows.argument}` has {width} columns. Pass one name per column."
         raise ValueError(msg)
     return pd.Index([str(name) for name in gene_names])
 
@@ -242,7 +245,7 @@ def digits(names: pd.Index) -> bool:
 
 
 def _only_count(genes: pd.Index, own: pd.Index) -> bool:
-    """Whether names only count the columns: numbers where the data has names, or 0, 1, 2, … (Entrez ids are names)."""
+    """Whether names are only column numbers: numbers if the data have names, or 0, 1, 2, … (Entrez ids are names)."""
     if not digits(genes):
         return False
     return not digits(own) or bool((np.diff([int(name) for name in genes]) == 1).all())

@@ -1,4 +1,4 @@
-"""The forms in which other makers' predictions come: files, tables, AnnData, dicts, slots of the data."""
+"""Readers of external predictions: files, tables, AnnData, dicts, and slots of the data."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from .matching import SHOWN, PredictionRows, column_names, digits, match, own_na
 LABEL_COLUMNS = ("perturbation", "condition", "target_gene", "gene", "perturbation_name", "pert", "pert_name", "target")
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy", ".npz")
 FORMS = (
-    "a DataFrame (perturbations × genes), an AnnData, a path to .h5ad, .csv or .tsv, a dict from label to array, or the "
-    "name of a layer or obsm of adata"
+    "a DataFrame (perturbations × genes), an AnnData, a path to .h5ad, .csv or .tsv, a dict from label to array, or "
+    "the name of a layer or obsm of adata"
 )
 
 
@@ -38,9 +38,7 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
         path = Path(predictions)
         predictions, source = _load(path, adata), f"file {path.name}"
     if obsm is not None and not isinstance(predictions, AnnData):
-        msg = (
-            f"`obsm={obsm!r}` is for predictions in an AnnData, and these predictions are of another type. Omit `obsm`."
-        )
+        msg = f"`obsm={obsm!r}` is only for predictions in an AnnData, and these predictions have another type. Omit `obsm`."
         raise ValueError(msg)
     if own is not None:
         return own
@@ -59,17 +57,17 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
 def measured(
     adata: AnnData, predictions: Any, *, gene_names: Sequence[str] | None = None, obsm: str | None = None
 ) -> BoolArray:
-    """Return which genes of the data are among those predicted, by their names alone."""
+    """Return which genes of the data are predicted, by their names only."""
     screen = _moments.of(adata)
     rows = read(predictions, adata, screen, obsm=obsm)
     genes = column_names(rows, gene_names)
     if genes is None:
-        return np.ones(adata.n_vars, dtype=bool)  # without names they are refused where they are matched
+        return np.ones(adata.n_vars, dtype=bool)  # without names, matching raises an error later
     return np.asarray(own_names(genes, screen).isin(genes), dtype=bool)
 
 
 def _own(name: str, adata: AnnData, screen: Screen) -> PredictionRows | None:
-    """Read a layer or obsm of the data, whose rows are the data's own."""
+    """Read a layer or obsm of the data; its rows are the rows of the data."""
     if _store.has_layer(adata, name):
         values, source = _store.matrix(adata, name), f"layer {name!r}"
     else:
@@ -85,7 +83,7 @@ def _own(name: str, adata: AnnData, screen: Screen) -> PredictionRows | None:
 
 
 def _batch(predicted: AnnData, screen: Screen) -> IntArray | None:
-    """Return the batch of the data that each predicted cell lies in, by its name; None where that is not known."""
+    """Return the batch of the data for each predicted cell, by its name; None if it is unknown."""
     keys = [str(key) for key in screen.record["batch_key"] or ()]
     if not keys or not set(keys) <= set(predicted.obs.columns):
         return None
@@ -97,7 +95,7 @@ def _batch(predicted: AnnData, screen: Screen) -> IntArray | None:
 
 
 def _slot(values: Any, var_names: pd.Index) -> tuple[Any, pd.Index | None]:
-    """Return an array and the names of its columns; as many columns as genes are those genes, in their order."""
+    """Return an array and the names of its columns; as many columns as genes are assumed to be these genes, in order."""
     genes = var_names if values.shape[1] == len(var_names) else None
     if isinstance(values, pd.DataFrame):
         named = values.columns.astype(str)
@@ -107,7 +105,7 @@ def _slot(values: Any, var_names: pd.Index) -> tuple[Any, pd.Index | None]:
 
 
 def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
-    """Read a file; nothing that has to be unpickled."""
+    """Read a file; pickles are not read."""
     name = path.name.lower()
     if name.endswith(PICKLES):
         msg = (
@@ -116,7 +114,7 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
         )
         raise ValueError(msg)
     if not path.is_file():
-        msg = f"`predictions` is {str(path)!r}, but there is no such file. {_no_slot(adata, str(path))} Pass {FORMS}."
+        msg = f"`predictions` is {str(path)!r}, which is not a file. {_no_slot(adata, str(path))} Pass {FORMS}."
         raise ValueError(msg)
     separator = next((sep for suffix, sep in SEPARATORS.items() if name.endswith(suffix)), None)
     if separator is None and not name.endswith(".h5ad"):
@@ -129,7 +127,7 @@ def _load(path: Path, adata: AnnData) -> AnnData | pd.DataFrame:
 
 
 def _no_slot(adata: AnnData, name: str) -> str:
-    """Say which layers and obsm there are."""
+    """Return a message about the available layers and obsm."""
     messages = []
     for look in (_store.matrix, obsm_slot):
         try:
@@ -140,10 +138,10 @@ def _no_slot(adata: AnnData, name: str) -> str:
 
 
 def _annotated(predicted: AnnData, adata: AnnData, screen: Screen, obsm: str | None) -> PredictionRows:
-    """Read an AnnData of predicted cells or profiles, of the context of the data."""
+    """Read an AnnData of predicted cells or profiles, for the context of the data."""
     predicted = predicted.to_memory() if predicted.isbacked else predicted
     if obsm is None and predicted.X is None:
-        msg = "`predictions` has no X; pass obsm=, the name of the slot that holds the predictions."
+        msg = "`predictions` has no X. Pass obsm= with the name of the slot that contains the predictions."
         raise ValueError(msg)
     labels = _labels_of(predicted, screen)
     context = rows_of_one_context(predicted, labels, match(labels, screen) >= 0, adata)
@@ -161,13 +159,13 @@ def _annotated(predicted: AnnData, adata: AnnData, screen: Screen, obsm: str | N
         are_cells=True,
         are_integers=_are_integers(values),
         source=f"AnnData {predicted.n_obs} × {predicted.n_vars}" + (f", obsm {obsm!r}" if obsm else ""),
-        hint=f"; its var holds {named}" if named else "",
+        hint=f"; its var has the columns {named}" if named else "",
         batch=_batch(predicted, screen),
     )
 
 
 def _labels_of(predicted: AnnData, screen: Screen) -> list[str]:
-    """Return the labels: the first column (or the names of the rows) with a perturbation of the data."""
+    """Return the labels: the first column, otherwise the row names, with a perturbation of the data."""
     groupby = str(screen.record["groupby"])
     for column in dict.fromkeys([groupby, *LABEL_COLUMNS]):
         if column in predicted.obs.columns:
@@ -178,9 +176,9 @@ def _labels_of(predicted: AnnData, screen: Screen) -> list[str]:
     if (match(names, screen) > 0).any():
         return names
     msg = (
-        "`predictions`: no labels of perturbations were found, neither in obs_names nor in the columns "
-        f"{[groupby, *LABEL_COLUMNS]} of obs. The data contain {list(screen.names[1 : 1 + SHOWN])}, …; obs has the "
-        f"columns {list(predicted.obs.columns)}. Rename the column with the perturbations to {groupby!r}."
+        "`predictions`: neither obs_names nor the columns "
+        f"{[groupby, *LABEL_COLUMNS]} of obs contain a perturbation of the data, such as {list(screen.names[1 : 1 + SHOWN])}. "
+        f"Its obs has the columns {list(predicted.obs.columns)}. Rename the column with the perturbations to {groupby!r}."
     )
     raise ValueError(msg)
 
@@ -194,8 +192,8 @@ def table_rows(table: pd.DataFrame, *, argument: str = "predictions") -> Predict
     words = [str(c) for c, dtype in table.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
     if words:
         msg = (
-            f"`{argument}`: the columns {words[:SHOWN]} of the table are not numbers. The index (first column of a file) "
-            "names the perturbations, every other column is a gene."
+            f"`{argument}`: the columns {words[:SHOWN]} of the table are not numeric. The index (the first column of a file) must "
+            "contain the perturbations, and every other column the values of a gene."
         )
         raise ValueError(msg)
     values = table.to_numpy(np.float64)
@@ -210,7 +208,7 @@ def table_rows(table: pd.DataFrame, *, argument: str = "predictions") -> Predict
 def _by_label(predictions: Mapping[Any, Any], *, sep: str) -> PredictionRows:
     """Read a dict from label (``sep`` joins a tuple) to one array over genes, or to an array cells × genes."""
     if not predictions:
-        msg = "`predictions` is an empty dict."
+        msg = "`predictions` is an empty dict. Pass one array per label."
         raise ValueError(msg)
     labels = [sep.join(map(str, key)) if isinstance(key, tuple) else str(key) for key in predictions]
     if all(isinstance(value, pd.Series) for value in predictions.values()):
@@ -224,12 +222,12 @@ def _by_label(predictions: Mapping[Any, Any], *, sep: str) -> PredictionRows:
     ]
     if odd:
         msg = (
-            f"`predictions`: the values for {odd[:SHOWN]} are not numeric arrays. Pass one array per label: genes, or "
+            f"`predictions`: the values for {odd[:SHOWN]} are not numeric arrays. Pass one array per label, over genes or over "
             "cells × genes."
         )
         raise ValueError(msg)
     if len(widths := {a.shape[-1] for a in arrays}) > 1:
-        msg = f"`predictions`: the arrays differ in their number of genes ({sorted(widths)[:SHOWN]})."
+        msg = f"`predictions`: the arrays have different numbers of genes ({sorted(widths)[:SHOWN]}). Predict the same genes for all labels."
         raise ValueError(msg)
     rows = np.array([np.atleast_2d(a).mean(axis=0, dtype=np.float64) for a in arrays])
     are_integers = all(_are_integers(a) for a in arrays)
@@ -239,7 +237,7 @@ def _by_label(predictions: Mapping[Any, Any], *, sep: str) -> PredictionRows:
 
 
 def _are_integers(values: Any) -> bool:
-    """Whether values are whole numbers above 1, as raw counts are; a sample of them tells."""
+    """Whether a sample of the values consists of whole numbers with some above 1, like raw counts."""
     flat = (values.data if sparse.issparse(values) else np.asarray(values)).ravel(order="K")
     sample = flat[:: max(1, flat.size // 50_000)]
     return bool(sample.size and np.nanmax(sample, initial=0) > 1 and np.array_equal(sample, np.round(sample)))

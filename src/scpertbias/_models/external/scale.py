@@ -1,4 +1,4 @@
-"""Whether the values of other makers are what they are said to be: expression, changes, fold changes; row by row."""
+"""Checks of external predictions: whether rows are expression, changes or fold changes, as declared."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ..._log import some, warn
 KINDS = ("expression", "delta", "log2fc")
 # Genes in another order correlate at 0 with control, on panels of 300 genes at up to 0.45; models at 0.95 and above.
 SHUFFLED = 0.5
-OF_OBSERVED = 0.6  # a strong response itself correlates less with control: so much of that is asked for
+OF_OBSERVED = 0.6  # strong responses correlate less with control, so the limit is relative to the observed correlation
 EXPRESSION = 0.9  # changes that correlate so with control, and are never negative, are expression
-NEGATIVE = 0.2  # share of negative values in Σ|x|: about half of changes and z-scores, next to nothing of expression
+NEGATIVE = 0.2  # share of negative values in Σ|x|: about half for changes and z-scores, almost 0 for expression
 FOLD = 2.0  # mean and spread over genes, relative to control: of log-normalized expression close to 1
 LARGEST_CHANGE = 30.0  # no log-normalized value is above 14
 EXPLAINED = 0.5  # another scale is one that brings predictions so much closer to the data, in squares
 SOME = 0.1  # rows near to the data at another total, of less than twofold, that a poor model may have
 SAME = 1.25  # totals that differ by less are the same
 TOTALS = (0.02, 1e4)
-OFF = 3.0  # a predicted control farther from that of the data than so many times its noise, and
+OFF = 3.0  # distance of the predicted control from that of the data, in multiples of its noise, and
 MUCH = 0.05  # than this share of the squared effects, is off
 
 
 @dataclass(frozen=True)
 class ScreenMeans:
-    """What predictions are compared with: the ``control`` mean (G,) of the data, and their ``observed`` means (P, G).
+    """Reference for predictions: the ``control`` mean (G,) of the data, and their ``observed`` means (P, G).
 
     ``names`` are those of the P perturbations; the values are logarithms to ``base``.
     """
@@ -62,9 +62,9 @@ def check_scale(
     are_integers
         Whether the values came as whole numbers.
     signed
-        Whether the data are regressed or standardized: then the control does not tell what expression looks like.
+        Whether the data are regressed or standardized, so that the control does not show the scale of expression.
     allow_offset
-        Whether expression may carry an offset that all predictions share.
+        Whether all predictions may have the same offset.
     """
     rows = np.isfinite(values).all(axis=1)
     values = values[rows]
@@ -79,14 +79,15 @@ def check_scale(
         if large.any():
             largest = float(np.abs(values).max())
             msg = (
-                f"`predictions` holds changes of up to {largest:.3g} ({_rows(large, reference)}), too large for kind={kind!r} "
-                "on a logarithmic scale."
+                f"`predictions` contains changes of up to {largest:.3g} ({_rows(large, reference)}), too large for kind={kind!r} "
+                "on a logarithmic scale. Convert them to changes of log-normalized values."
             )
             raise ValueError(msg)
     if signed or reference.control.min() < 0:
         if kind == "log2fc":
             msg = (
-                "`kind='log2fc'` needs log-normalized data, but these hold negative values; pass changes, kind='delta'."
+                "`kind='log2fc'` needs log-normalized data, but these data contain negative values. Pass changes with "
+                "kind='delta'."
             )
             raise ValueError(msg)
         return
@@ -98,8 +99,8 @@ def check_scale(
     if like_expression.any():
         r = float(np.median(_correlation(values[like_expression], reference.control)))
         msg = (
-            f"`predictions` looks like expression, not like kind={kind!r}: {_rows(like_expression, reference)} is never "
-            f"negative, and correlates with the control of the data at {r:.2f}. Pass kind='expression'."
+            f"`predictions` seems to contain expression, not kind={kind!r}. In {_rows(like_expression, reference)}, no value is "
+            f"negative, and the correlation with the control of the data is {r:.2f}. Pass kind='expression'."
         )
         raise ValueError(msg)
 
@@ -107,9 +108,9 @@ def check_scale(
 def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integers: bool, allow_offset: bool) -> None:
     whole = np.all(values == np.round(values), axis=1) & (values.max(axis=1) >= 2) & (np.ptp(values, axis=1) > 0)
     if are_integers or whole.any():
-        which = "whole numbers only" if are_integers else f"whole numbers in {_rows(whole, reference)}"
+        which = "only whole numbers" if are_integers else f"whole numbers in {_rows(whole, reference)}"
         msg = (
-            f"`predictions` looks like raw counts ({which}). Take them to the scale of the data first: "
+            f"`predictions` seems to contain raw counts ({which}). Convert them to the scale of the data: "
             "sc.pp.normalize_total(…, target_sum=1e4), sc.pp.log1p(…)."
         )
         raise ValueError(msg)
@@ -117,8 +118,8 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
     if negative.any():
         msg = (
             f"`predictions` contains many negative values (down to {values.min():.3g}; {_rows(negative, reference)}), "
-            "like changes or z-scores. If they are changes against control, pass kind='delta'. If they are z-scores, "
-            "convert them to log-normalized values."
+            "like changes or z-scores. For changes from control, pass kind='delta'. Convert z-scores to log-normalized "
+            "values."
         )
         raise ValueError(msg)
     _check_scales(values, reference, allow_offset=allow_offset)
@@ -127,9 +128,9 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
     shuffled = (r < expected) | (np.median(r) < SHUFFLED)
     if shuffled.any():
         msg = (
-            f"`predictions`: genes look shuffled or on another scale: predicted expression correlates with the control of "
-            f"the data at {np.median(r[shuffled]):.2f} over genes ({_rows(shuffled, reference)}; typical values are near "
-            "1). Check the order of the gene names. If the values are changes against control, pass kind='delta'."
+            f"`predictions`: genes seem to be shuffled or on another scale, because the correlation over genes with the "
+            f"control of the data is {np.median(r[shuffled]):.2f} ({_rows(shuffled, reference)}; typical values are close "
+            "to 1). Check the order of the gene names. If the values are changes from control, pass kind='delta'."
         )
         raise ValueError(msg)
     statistics: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -143,16 +144,20 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
         off = (at < usual / FOLD) | (at > usual * FOLD)
         if off.any():
             value = float(np.median(at[off]))
-            advice = "apply the normalization of the data, log1p included" if value > usual else "is it kind='delta'?"
+            advice = (
+                "Apply the normalization of the data, including log1p."
+                if value > usual
+                else "If the values are changes from control, pass kind='delta'."
+            )
             msg = (
-                f"`predictions` is on another scale: its {statistic} over genes is {value:.3g} ({_rows(off, reference)}), "
-                f"that of the control of the data {usual:.3g}; {advice}"
+                f"`predictions` has another scale than the data: its {statistic} over genes is {value:.3g} "
+                f"({_rows(off, reference)}), but {usual:.3g} in the control of the data. {advice}"
             )
             raise ValueError(msg)
 
 
 def _check_scales(values: FloatArray, reference: ScreenMeans, *, allow_offset: bool) -> None:
-    """Refuse rows that are far nearer to the data once these are taken to another base, or to another total."""
+    """Raise an error for rows that fit the data much better after a change of the base or the total of the data."""
     observed, base = reference.observed, reference.base
     with np.errstate(over="ignore"):
         total = np.expm1(values * np.log(base)).sum(axis=1) / np.expm1(observed * np.log(base)).sum(axis=1)
@@ -162,7 +167,7 @@ def _check_scales(values: FloatArray, reference: ScreenMeans, *, allow_offset: b
     others = [observed * np.log(base) / np.log(b) for b in bases]
     others.append(np.log1p(np.expm1(observed * np.log(base)) * total[:, None]) / np.log(base))
     distance = np.array([_distance(values, x) for x in others])
-    for i, x in enumerate(others[:-1]):  # what is small is nearer to any smaller scale
+    for i, x in enumerate(others[:-1]):  # small values fit any smaller scale better
         level = values.sum(axis=1) / np.maximum(x.sum(axis=1), 1e-12)
         distance[i, (level > SAME) | (level < 1 / SAME)] = np.inf
     plain = _distance(values, observed, without_mean=allow_offset)
@@ -172,20 +177,20 @@ def _check_scales(values: FloatArray, reference: ScreenMeans, *, allow_offset: b
         if (there := nearest == i).any():
             factor = np.log(base) / np.log(b)
             msg = (
-                f"`predictions` is on another scale: {_rows(there, reference)} has a slope of {factor:.3g} on the data, as "
-                f"logarithms to base {_base_text(b)} have; those of the data are to base {_base_text(base)}. Multiply the "
-                f"predictions by {1 / factor:.4g}."
+                f"`predictions` seems to have logarithms to base {_base_text(b)}, but the data have base {_base_text(base)}: the "
+                f"slope of predictions on data is {factor:.3g} ({_rows(there, reference)}). Multiply the predictions by "
+                f"{1 / factor:.4g}."
             )
             raise ValueError(msg)
     there = nearest == len(bases)
     far = there & ((total > FOLD) | (total < 1 / FOLD))
-    if not far.any() and there.sum() <= SOME * len(values):  # a poor prediction of one perturbation may look so
+    if not far.any() and there.sum() <= SOME * len(values):  # a poor prediction of one perturbation can look like this
         there[:] = False
     if there.any():
         which = far if far.any() else there
         msg = (
-            f"`predictions` is on another scale: {_rows(which, reference)} looks like cells that were normalized to "
-            f"{np.median(total[which]):.3g} times the total of the data, or like logarithms of means instead of means "
+            f"`predictions` has another scale than the data ({_rows(which, reference)}): either cells were normalized to "
+            f"{np.median(total[which]):.3g} times the total of the data, or the values are logarithms of means instead of means "
             "of logarithms. Normalize as for the data: first to target_sum, then log1p, then the mean over cells."
         )
         if far.any():
@@ -195,25 +200,25 @@ def _check_scales(values: FloatArray, reference: ScreenMeans, *, allow_offset: b
 
 
 def _check_slope(values: FloatArray, observed: FloatArray, plain: FloatArray, reference: ScreenMeans) -> None:
-    """Refuse rows that are far nearer to the data once these are stretched."""
+    """Raise an error for rows that fit the data much better after the data are multiplied by a slope."""
     x, y = (v - v.mean(axis=1, keepdims=True) for v in (values, observed))
     size = (y**2).sum(axis=1)
     slope = np.divide((x * y).sum(axis=1), size, out=np.ones_like(size), where=size > 0)
-    # What is stretched more is told by its spread
+    # Larger slopes are detected by the spread
     stretched = ((slope > SAME) & (slope < FOLD)) | ((slope < 1 / SAME) & (slope > 1 / FOLD))
     stretched &= ~_scaled_as(reference.control, values, reference.base)
     stretched &= _distance(x, y * slope[:, None]) < EXPLAINED * np.minimum(plain, _distance(x, y))
     if stretched.any():
         msg = (
-            f"`predictions` is on another scale: {_rows(stretched, reference)} has a slope of "
-            f"{np.median(slope[stretched]):.3g} on the data, where it should be 1. Apply the normalization of the data: its "
-            "target_sum and its logarithm."
+            f"`predictions` has another scale than the data: the slope of predictions on data is "
+            f"{np.median(slope[stretched]):.3g} instead of about 1 ({_rows(stretched, reference)}). Apply the normalization "
+            "of the data, with its target_sum and its logarithm."
         )
         raise ValueError(msg)
 
 
 def _scaled_as(control: FloatArray, values: FloatArray, base: float) -> BoolArray:
-    """Whether rows have the slope and the total of the control: a strong response differs in both from any poor prediction."""
+    """Whether rows have the slope and total of the control, as poor predictions of strong responses have."""
     x, y = values - values.mean(axis=1, keepdims=True), control - control.mean()
     slope = x @ y / (y @ y) if y.any() else np.zeros(len(values))
     with np.errstate(over="ignore"):
@@ -226,7 +231,7 @@ def _base_text(base: float) -> str:
 
 
 def check_control(predicted: FloatArray, noise: FloatArray, reference: ScreenMeans) -> None:
-    """Warn where the predicted control is not that of the data: every predicted change holds the difference.
+    """Warn if the predicted control is not that of the data, because every predicted change contains the difference.
 
     ``noise`` (G,) is the variance of the control mean of the data.
     """
@@ -237,9 +242,9 @@ def check_control(predicted: FloatArray, noise: FloatArray, reference: ScreenMea
     spread = float(reference.control.var())
     slope = float(np.cov(predicted, reference.control, ddof=0)[0, 1]) / spread if spread > 0 else 1.0
     warn(
-        f"`predictions`: the predicted control is off that of the data by {np.sqrt(away / len(noise)):.2g} per gene (root "
-        f"mean square; effects are {np.sqrt(effects / len(noise)):.2g}; slope {slope:.2f}), and so is every prediction. Pass "
-        "control='predicted' to spb.tl.add_predictions, which adds predicted changes to the control of the data."
+        f"`predictions`: the predicted control differs from the control of the data by {np.sqrt(away / len(noise)):.2g} per gene "
+        f"(root mean square; effects: {np.sqrt(effects / len(noise)):.2g}; slope: {slope:.2f}). Every prediction contains this "
+        "difference. Pass control='predicted' to spb.tl.add_predictions to add predicted changes to the control of the data."
     )
 
 
@@ -247,7 +252,7 @@ def _distance(values: FloatArray, others: FloatArray, *, without_mean: bool = Fa
     """Return the sum of squares over genes between rows."""
     away = values - others
     away = away - away.mean(axis=1, keepdims=True) if without_mean else away
-    # A rounding error is no distance
+    # Rounding errors do not count
     return np.asarray((away**2).sum(axis=1) + 1e-12 * (others**2).sum(axis=1))
 
 
@@ -261,7 +266,7 @@ def _correlation(values: FloatArray, control: FloatArray) -> FloatArray:
 
 
 def _rows(which: BoolArray, reference: ScreenMeans) -> str:
-    """Name rows for a message."""
+    """Return the number and names of rows for a message."""
     n = int(which.sum())
     if n == len(which):
         return "every row"

@@ -15,7 +15,7 @@ from ..verdicts.scorecard import Standing
 
 KIND_COLORS = {kind: color for kind, (_, color) in STYLES.items()} | {"target gene only": "#b9a044"}
 REST, REST_OF = "var(--rest)", "#7b828c"
-ADDITIVE = "baseline: mean, additive for combinations"
+ADDITIVE = "baseline: mean, or additive for combinations"
 OBSERVED_COLOR, BASELINE_COLOR, CEILING_COLOR = "var(--ink)", "#7b828c", "#2a9d6f"
 
 
@@ -63,7 +63,9 @@ class Drawing:
     def baseline_note(self) -> str:
         """Return what the baseline is where it is not the mean alone, as a sentence to append."""
         return (
-            " The baseline is the mean, for combinations the additive prediction." if self.baseline == ADDITIVE else ""
+            " For combinations, the baseline is the additive prediction; for all other perturbations, it is the mean."
+            if self.baseline == ADDITIVE
+            else ""
         )
 
     @property

@@ -11,10 +11,10 @@ from .drawing import ADDITIVE, BASELINE_COLOR, CEILING_COLOR, Drawing, estimate
 from .spec import Chart, line, tip
 
 QUADRANTS = (
-    "specific but badly scaled",
-    "right for the right reason",
-    "no better than the mean",
-    "accurate but generic",
+    "specific, not accurate",
+    "accurate and specific",
+    "not better than the mean",
+    "accurate, not specific",
 )
 LEAST_SKILL = -1.0
 CLOSE = 0.02
@@ -43,11 +43,11 @@ def skill_map(d: Drawing) -> list[Chart]:
     varying = drawn[~drawn["constant"].astype(bool)]
     rows = pd.concat([varying[PLACES], _constants(d, drawn)], ignore_index=True)
     missing = card.loc[~card["model"].isin(drawn["model"]), "model"].tolist()
-    note = f"Not drawn, as without an interval: {', '.join(missing)}." if missing else ""
+    note = f"Not drawn, because there is no estimate: {', '.join(missing)}." if missing else ""
     lined = rows[["ci_low", "specific_ci_low"]].notna().any(axis=None)
     reading = [
         "Lines are 95% intervals." if lined else "",
-        f"Models that predict the same for all perturbations have a specific skill of 0.{d.baseline_note}",
+        f"Constant predictions have specific skill 0.{d.baseline_note}",
         note,
     ]
     low = min(0.0, float(np.nanmin([rows["ci_low"].min(), -0.25])))
@@ -83,7 +83,7 @@ def skill_map(d: Drawing) -> list[Chart]:
             "map",
             "hero",
             "scatter",
-            "Skill and specific skill of every model",
+            "Skill and specific skill",
             " ".join(filter(None, reading)),
             "spb.pl.map(mdata)",
             rows,
@@ -145,10 +145,10 @@ def skill_forest(d: Drawing) -> list[Chart]:
                 "low": "correlation_ci_low",
                 "high": "correlation_ci_high",
                 "shape": "ring",
-                "title": "by correlation beyond the mean",
+                "title": "skill by correlation beyond the mean",
                 "color": BASELINE_COLOR,
             },
-            {"field": "estimate", "low": "ci_low", "high": "ci_high", "title": "by squared error (skill)"},
+            {"field": "estimate", "low": "ci_low", "high": "ci_high", "title": "skill by squared error"},
         ],
         "texts": [{"field": "text", "title": "skill (95% CI)"}, {"field": "n_text", "title": "n"}],
         "x": {
@@ -166,8 +166,8 @@ def skill_forest(d: Drawing) -> list[Chart]:
             "scores",
             "rows",
             "Skill of every model",
-            f"Right of 0, a model has a lower squared error than the {d.baseline_line}; 1 is the noise ceiling. Lines are "
-            f"95% intervals. Correlations of constant predictions are not drawn.{d.baseline_note}",
+            f"A model to the right of 0 has a lower squared error than the {d.baseline_line}; 1 is the noise ceiling. Lines are "
+            f"95% intervals. The skill by correlation is not drawn for constant predictions.{d.baseline_note}",
             'spb.pl.score(mdata, "l2_skill")',
             rows,
             ["model"],
@@ -176,7 +176,7 @@ def skill_forest(d: Drawing) -> list[Chart]:
                 tip("estimate", "skill", interval=("ci_low", "ci_high")),
                 tip(
                     "correlation_estimate",
-                    "by correlation",
+                    "skill by correlation",
                     interval=("correlation_ci_low", "correlation_ci_high"),
                 ),
                 tip("n", "n", form="count"),
@@ -203,15 +203,15 @@ def boxes(d: Drawing) -> list[Chart]:
     readings = {
         "l2": (
             "L2 error of every held-out perturbation",
-            f"One dot is one held-out perturbation; lower is better. Compare each box with the {d.baseline_line} and the "
-            f"noise ceiling, whose error is not 0.{d.baseline_note}",
+            f"Each dot is a held-out perturbation, and a lower error is better. Compare each box with the {d.baseline_line} and the "
+            f"noise ceiling. The error of the noise ceiling is above 0, because the data contain noise.{d.baseline_note}",
             "L2 error",
             "spb.pl.l2(mdata)",
         ),
         "pearson_delta_perturbed_unshared": (
-            "Correlation of effects beyond the mean of the perturbed",
-            "The mean of the training perturbations is subtracted from both. This measures how well a model distinguishes "
-            "perturbations. Models that predict the same for all distinguish none, and are left out.",
+            "Correlation of predicted and observed effects beyond the mean",
+            "The mean of the training perturbations is subtracted from predictions and data. The correlation then measures how "
+            "well a model distinguishes between perturbations. Constant predictions are not drawn.",
             "correlation beyond the mean",
             'spb.pl.score(mdata, "pearson_delta_perturbed_unshared")',
         ),

@@ -33,7 +33,7 @@ def probes(d: Drawing) -> list[Chart]:
         "columnKey": "metric",
         "value": "scaled score",
         "positive": "above the baseline",
-        "negative": "below",
+        "negative": "below the baseline",
         "square": True,
         "most": 1,
     }
@@ -42,10 +42,10 @@ def probes(d: Drawing) -> list[Chart]:
             "probes",
             "probes",
             "heat",
-            "Score of predictions that contain one fact each",
-            "Each row is a prediction that contains one fact about a perturbation, measured in half of the cells. The score "
-            "is 0 for the mean baseline and 1 for the truth. A prediction without information on the perturbation should "
-            "not score above 0.",
+            "Scores of predictions that contain only one fact about a perturbation",
+            "Each row is a prediction that contains one fact about a perturbation, measured in half of the cells; each column is "
+            "a metric. The score is 0 for the mean baseline and 1 for the true effect. A metric is misleading if predictions "
+            "without information about the perturbation score above 0.",
             "spb.pl.probes(mdata)",
             keys=["probe", "metric"],
             options=options,
@@ -84,9 +84,9 @@ def recurrence(d: Drawing) -> list[Chart]:
             "recurrence",
             "recurrence",
             "rows",
-            "Genes that are most often among the five strongest",
-            "Compare every bar with its diamond, the observed data on the same perturbations. Effects are taken beyond the "
-            "mean of the perturbed, so constant predictions are not drawn.",
+            "Genes that are most often among the five strongest of a perturbation",
+            "A bar is the count in the predictions, and the diamond is the count in the data for the same perturbations. The mean "
+            "over perturbations is subtracted before genes are ranked, so constant predictions are not drawn.",
             'spb.pl.recurrence(mdata, "centered")',
             rows[["gene", "model", "panel", "count", "observed", "n_perturbations", "text"]],
             ["model", "gene"],
@@ -112,7 +112,7 @@ def agreement(d: Drawing) -> list[Chart]:
         "rowKey": "model",
         "columnKey": "model",
         "value": "Spearman correlation",
-        "positive": "alike",
+        "positive": "similar",
         "negative": "opposite",
         "square": True,
         "most": 1,
@@ -123,7 +123,7 @@ def agreement(d: Drawing) -> list[Chart]:
             "attributions",
             "heat",
             "Agreement of attributions between models",
-            "Spearman correlation over genes, mean over perturbations.",
+            "Each value is a Spearman correlation over genes, averaged over perturbations.",
             "spb.pl.attribution_agreement(mdata)",
             keys=["model"],
             options=options,
@@ -163,7 +163,7 @@ def retraining(d: Drawing) -> list[Chart]:
                 "low": "random_min",
                 "high": "random_max",
                 "shape": "box",
-                "title": "random genes removed",
+                "title": "gains with random genes removed",
                 "color": REST,
             },
             {"field": "gain", "low": "ci_low", "high": "ci_high", "title": "gain by retraining"},
@@ -191,8 +191,8 @@ def retraining(d: Drawing) -> list[Chart]:
             "retraining",
             "rows",
             "Gain by retraining in each regime",
-            "Right of 0, the retrained model has a lower error on the same genes. Inside the grey box, the removed genes matter "
-            "no more than random ones.",
+            "To the right of 0, the retrained model has a lower error on the same genes. The grey box is the range of gains after "
+            "removal of random genes; a gain inside the box does not show that the removed genes are special.",
             "spb.pl.retraining(mdata)",
             rows[shown_columns],
             ["model"],

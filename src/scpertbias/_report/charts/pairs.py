@@ -8,7 +8,7 @@ import pandas as pd
 from .drawing import Drawing, estimate
 from .spec import Chart, line, tip
 
-RING = "The ring shows the skill after predicted effects are multiplied by the factor that fits best."
+RING = "A ring is the specific skill after the predicted effects are multiplied by the factor that fits best."
 
 
 def comparison(d: Drawing) -> list[Chart]:
@@ -48,8 +48,8 @@ def comparison(d: Drawing) -> list[Chart]:
             "scores",
             "rows",
             "Paired comparison of models",
-            "Differences on the perturbations that both models predict, each counted equally. Left of 0, a model has a lower "
-            "error than the reference.",
+            "Only perturbations that both models predict are compared, with equal weights. A model to the left of 0 has a lower "
+            "relative error than the reference.",
             "spb.pl.comparison(mdata)",
             table,
             ["model"],
@@ -80,7 +80,7 @@ def specificity(d: Drawing) -> list[Chart]:
         "colors": d.of_names(rows["model"].tolist()),
         "joined": ["score", "fitted"],
         "series": [
-            {"field": "fitted", "shape": "ring", "title": "with the size that fits best"},
+            {"field": "fitted", "shape": "ring", "title": "specific skill with the factor that fits best"},
             {"field": "score", "low": "ci_low", "high": "ci_high", "title": "specific skill"},
         ],
         "texts": [
@@ -101,7 +101,7 @@ def specificity(d: Drawing) -> list[Chart]:
     tips = [
         tip("model"),
         tip("score", "specific skill", interval=("ci_low", "ci_high")),
-        tip("fitted", "with best size"),
+        tip("fitted", "with best factor"),
     ]
     return [
         Chart(
@@ -109,7 +109,7 @@ def specificity(d: Drawing) -> list[Chart]:
             "specificity",
             "rows",
             "Specific skill of every model",
-            "At 0, a model predicts nothing beyond what all perturbations share; 1 is the noise ceiling."
+            "A model at 0 predicts only what all perturbations have in common; 1 is the noise ceiling."
             + (" " + RING if rows["fitted"].notna().any() else ""),
             "spb.pl.specificity(mdata)",
             rows,
@@ -141,7 +141,11 @@ def effect_size(d: Drawing) -> list[Chart]:
         "color": "model",
         "diagonal": True,
         "height": 380,
-        "x": {"field": "observed", "title": "length of the observed effect, without noise", "domain": [0, most * 1.05]},
+        "x": {
+            "field": "observed",
+            "title": "length of the observed effect, corrected for noise",
+            "domain": [0, most * 1.05],
+        },
         "y": {"field": "predicted", "title": "length of the predicted effect", "domain": [0, most * 1.05]},
     }
     return [
@@ -150,8 +154,8 @@ def effect_size(d: Drawing) -> list[Chart]:
             "specificity",
             "scatter",
             "Predicted against observed effect size",
-            "One dot is one held-out perturbation. On the dashed line, sizes are right. A flat row of dots means that a "
-            "model predicts the same size for all perturbations.",
+            "Each dot is a held-out perturbation. On the dashed line, predicted and observed sizes are equal. A flat row of dots "
+            "means that a model predicts effects of the same size for all perturbations.",
             "spb.pl.effect_size(mdata)",
             table,
             ["model", "perturbation"],

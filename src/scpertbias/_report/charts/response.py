@@ -38,7 +38,7 @@ def shares(d: Drawing) -> list[Chart]:
                 "low": "ci_low",
                 "high": "ci_high",
                 "filled": "beyond",
-                "title": "share; filled: more than random genes",
+                "title": "share (filled: more than random genes)",
                 "untested": "not compared with random genes",
             },
             {"field": "null", "shape": "tick", "title": "random genes", "color": REST},
@@ -58,10 +58,10 @@ def shares(d: Drawing) -> list[Chart]:
             "confounding",
             "response",
             "rows",
-            "Share of the response on each axis",
-            "A set is filled where it accounts for more than random genes of similar expression, a ring where it does not, "
-            "and grey where it was not compared (a direction, or too few genes). Sets and directions overlap, so shares "
-            "do not add up to 100%.",
+            "Share of the response on each gene set and direction",
+            "Filled dots are gene sets that account for more of the response than random genes of similar expression; rings are "
+            "sets that do not. Grey dots were not compared with random genes (directions, or sets with too few genes). Sets and "
+            "directions overlap, so their shares need not add up to 100%.",
             "spb.pl.confounding(mdata)",
             rows,
             [],
@@ -131,9 +131,9 @@ def composition(d: Drawing) -> list[Chart]:
             "composition",
             "response",
             "stack",
-            "Composition of each response",
-            f"Each column is a perturbation whose effect is strong enough (n = {len(wide)}). Each gene counts in one "
-            "group. Negative estimates are drawn as 0.",
+            "Composition of the response of each perturbation",
+            f"Each column is a perturbation (n = {len(wide)}); perturbations with weak effects are left out. Each gene belongs to "
+            "one group only. Negative shares are drawn as 0.",
             "spb.pl.composition(mdata)",
             wide[["perturbation", *sets, "rest"]],
             ["perturbation"],
@@ -184,8 +184,8 @@ def heatmap(d: Drawing) -> list[Chart]:
         "rowKey": "perturbation",
         "columnKey": "gene",
         "value": "effect",
-        "positive": "rises",
-        "negative": "falls",
+        "positive": "increase",
+        "negative": "decrease",
         "choices": choices if models else [],
     }
     return [
@@ -194,8 +194,8 @@ def heatmap(d: Drawing) -> list[Chart]:
             "response",
             "heat",
             "Effects of the strongest perturbations, by gene set",
-            f"The {len(rows)} perturbations of largest effect, and in each gene set the genes that change most. The residual is "
-            "observed minus predicted.",
+            f"Rows are the {len(rows)} perturbations with the largest effects. Columns are the genes of each gene set that change most. "
+            "The residual is the observed effect minus the predicted effect.",
             "spb.pl.heatmap(mdata)",
             keys=["perturbation", "gene"],
             options=options,

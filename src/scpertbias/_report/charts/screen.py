@@ -29,10 +29,10 @@ def perturbations(d: Drawing) -> list[Chart]:
     rows = _strongest_first(rows)
     rows["named"] = _named(rows)
     options = {
-        "x": {"field": "effect", "title": "length of the effect, without noise", "domain": [0, None]},
+        "x": {"field": "effect", "title": "length of the effect, corrected for noise", "domain": [0, None]},
         "y": {
             "field": "reproducibility",
-            "title": "reproducibility (expected cosine with a repeat)",
+            "title": "reproducibility (expected cosine with a repeated experiment)",
             "domain": [0, 1.04],
         },
         "color": "kind",
@@ -47,8 +47,8 @@ def perturbations(d: Drawing) -> list[Chart]:
             "screen",
             "scatter",
             "Effect and reproducibility of every perturbation",
-            "One dot is one perturbation; the strongest are named where there is room. Evaluate models on specific "
-            "perturbations at the upper right.",
+            "Each dot is a perturbation. The strongest perturbations are named if there is space. To evaluate models, choose "
+            "perturbations of the category “specific” at the upper right.",
             "spb.pl.perturbations(mdata)",
             rows,
             ["perturbation"],
@@ -90,7 +90,7 @@ def embedding(d: Drawing) -> list[Chart]:
     rows = _strongest_first(rows)
     rows["named"] = _named(rows)
     inner = {name: _inner(rows[name]) for name in ("first", "second")}
-    cut = " Triangles at the edge lie farther out." if any(inner.values()) else ""
+    cut = " Triangles at the edge are perturbations outside of the drawn range." if any(inner.values()) else ""
     titles = [f"component {i + 1} ({percent(share)} of the variance)" for i, share in enumerate(explained)]
     options = {
         "x": {"field": "first", "title": titles[0], "domain": inner["first"]},
@@ -107,7 +107,7 @@ def embedding(d: Drawing) -> list[Chart]:
             "screen",
             "scatter",
             "Map of the perturbations",
-            f"Perturbations with similar effects lie close to each other. Those without an effect lie together.{cut}",
+            f"Each dot is a perturbation. Perturbations with similar effects are close to each other.{cut}",
             "spb.pl.embedding(mdata)",
             rows,
             ["perturbation"],

@@ -47,9 +47,9 @@ function topGenes(i, width) {
 function shares(i, width) {
   const c = columnsOf(EXPLORE.rows);
   const use = EXPLORE.axes.filter((axis) => known(c[axis.field]?.[i])).sort((a, b) => c[b.field][i] - c[a.field][i]).slice(0, 12);
-  if (!use.length) return make("p", {}, "Not estimated: the effect is too weak, or no share was stored.");
+  if (!use.length) return make("p", {}, "No share was estimated, because the effect is too weak or shares were not stored.");
   return chartIn({
-    chart: "rows", name: "shares", label: "Share of the effect on each axis", rows: { name: use.map((a) => a.title), share: use.map((a) => c[a.field][i]), text: use.map((a) => percent(c[a.field][i])) },
+    chart: "rows", name: "shares", label: "Share of the effect on each set and direction", rows: { name: use.map((a) => a.title), share: use.map((a) => c[a.field][i]), text: use.map((a) => percent(c[a.field][i])) },
     names: "name", tips: [{ field: "name" }, { field: "share", title: "share", form: "percent" }], series: [{ field: "share", shape: "bar", color: "var(--accent)" }], texts: [{ field: "text", title: "share" }], step: 22, narrow: 400,
     x: { title: "share of the squared effect", percent: true, domain: [null, null], include: [0, 1] },
   }, width);
@@ -62,13 +62,13 @@ function modelCard(model, i, genes, width) {
   const text = (v, write = number) => (v && known(v[i]) ? write(v[i]) : "–");
   const stats = make("dl", { class: "stats" });
   for (const [name, value, tip] of [
-    ["r", text(c.r), "Pearson correlation of predicted and observed effects, without the noise of shared control cells"],
-    ["relative error", text(c.relative_error), "Error divided by that of the mean baseline; below 1 is better"],
-    ["on axis", text(c.on, percent), "Predicted move along the shared axis, as a share of the observed one"],
-    ["off axis", text(c.off), "Cosine of predicted and observed effects off the shared axis"],
+    ["r", text(c.r), "Pearson correlation of predicted and observed effects, without shared noise"],
+    ["relative error", text(c.relative_error), "L2 error divided by the L2 error of the mean baseline; below 1 is better"],
+    ["on shared axis", text(c.on, percent), "Predicted change along the shared axis, in percent of the observed change"],
+    ["off shared axis", text(c.off), "Cosine of predicted and observed effects after the shared axis is removed"],
   ]) if (value !== "–" || predicted.some(known)) stats.append(make("div", {}, make("dt", { "data-tip": tip, tabindex: "0" }, name), make("dd", {}, value)));
   if (!predicted.some(known)) {
-    return make("article", {}, title, make("p", { class: "how" }, EXPLORE.stored ? "This model has no prediction for this perturbation." : "Predictions are not stored in this audit."), stats);
+    return make("article", {}, title, make("p", { class: "how" }, EXPLORE.stored ? "This model has no prediction for this perturbation." : "This audit does not store predictions."), stats);
   }
   const both = [...genes.effect, ...predicted].filter(known);
   const most = Math.max(...both.map(Math.abs)) * 1.08;
@@ -95,14 +95,14 @@ function fill(name) {
     const across = Math.max(1, Math.min(models.length, Math.floor((width + 20) / 250)));
     const each = Math.floor((width - 20 * (across - 1)) / across) - 26;
     parts.push(make("div", { class: two ? "pair" : "" },
-      block("Strongest genes", "By z; lines are 95% intervals.", topGenes(i, half)),
-      block("Share of its effect on each axis", "Sets overlap, so shares do not add up.", shares(i, half))));
+      block("Strongest genes", "Genes with the largest |z|; lines are 95% intervals.", topGenes(i, half)),
+      block("Share of the effect on each set and direction", "Sets overlap, so shares need not add up to 100%.", shares(i, half))));
     if (models.length) {
-      parts.push(block("Predicted against observed", "The same genes, each model. The dashed line is a perfect prediction.",
+      parts.push(block("Predicted against observed", "Each panel is a model, and dots are the same strongest genes. Perfect predictions are on the dashed line.",
         make("div", { class: "models" }, ...models.map((model) => modelCard(model, i, genes, each)))));
-    } else parts.push(make("p", { class: "how" }, "No model predicts an unseen perturbation here."));
+    } else parts.push(make("p", { class: "how" }, "This audit has no model that predicts unseen perturbations."));
   } else {
-    parts.push(make("p", { class: "notice" }, "Profiles are not stored in this audit, so genes and predictions cannot be shown."), block("Share of its effect on each axis", "", shares(i, half)));
+    parts.push(make("p", { class: "notice" }, "This audit does not store profiles, so genes and predictions cannot be shown."), block("Share of the effect on each set and direction", "", shares(i, half)));
   }
   body.replaceChildren(...parts);
   body.scrollTop = 0;

@@ -107,7 +107,7 @@ function setUp(node) {
   const table = { node, name: node.id.replace("table-", ""), heads: [...node.tHead.rows[0].cells], rows: [...node.tBodies[0].rows], caption: node.caption.textContent, full: false };
   TABLES.set(table.name, table);
   table.box = node.parentElement;
-  table.right = make("button", { type: "button", class: "right", hidden: true, onclick: () => table.box.scrollBy({ left: table.box.clientWidth / 2 }) }, "more to the right →");
+  table.right = make("button", { type: "button", class: "right", hidden: true, onclick: () => table.box.scrollBy({ left: table.box.clientWidth / 2 }) }, "more columns →");
   table.box.addEventListener("scroll", () => cue(table), { passive: true });
   const sized = new ResizeObserver(() => cue(table));
   sized.observe(table.box);

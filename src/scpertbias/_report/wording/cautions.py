@@ -4,36 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..numbers import between, by_words, count, listed, percent, short, upper
-from .terms import DEGENERATE, Facts, plural, sample_size, some_names, without
+from ..numbers import between, by_words, count, listed, number, percent, short, upper
+from .terms import DEGENERATE, Facts, plural, sample_size, some_names, verb, without
 
 
 def _ceiling(where: str, f: Facts) -> str:
     return (
-        f"{f['model']} scores {where} the noise ceiling ({short(f['skill'])}, 95% CI "
-        f"{between(f['ci_low'], f['ci_high'], short)}, {sample_size(f['n'], f['n_effective'])}). Check that its "
-        "predictions do not use the cells of the held-out perturbations"
+        f"{f['model']} scores {where} the noise ceiling (skill {short(f['skill'])}, 95% CI "
+        f"{between(f['ci_low'], f['ci_high'], short)}, {sample_size(f['n'], f['n_effective'])}). Check that the cells of "
+        "the held-out perturbations were not used for these predictions, because such a high score can mean leakage"
     )
 
 
 def _few_perturbations(f: Facts) -> str:
     those = "all models" if f["all_models"] else listed(f["model"])
     fewest, effective = min(f["n"]), min(f["n_effective"])
-    number = f" ({fewest} held-out perturbations; {f['many']} are recommended)" if fewest < f["many"] else ""
-    weights = (
-        f". Weighted by effect size, the held-out perturbations are as informative as {effective:.0f} of equal size "
-        f"({f['few']} are recommended)"
-        if effective < f["few"]
-        else ""
-    )
-    return f"Intervals of {those} are approximate{number}{weights}"
-
-
-def _cannot_be_separated(f: Facts) -> str:
-    return (
-        f"Effects cannot be separated from {f['column']}: {percent(f['untested'])} of the perturbed cells are in levels "
-        "without enough control cells"
-    )
+    only = "as few as" if max(f["n"]) > fewest else "only"
+    held_out = f"{only} {plural(fewest, 'perturbation')} {verb(range(fewest), 'are', 'is')} held out"
+    number_of = f"{number(effective, digits=2)} (at least {f['few']} are recommended)"
+    if fewest < f["many"]:
+        weights = f". Strong effects also dominate the scores: the effective number of perturbations is {number_of}"
+        because = f"{held_out} (at least {f['many']} are recommended){weights if effective < f['few'] else ''}"
+    else:
+        because = f"strong effects dominate the scores. The effective number of held-out perturbations is {number_of}"
+    return f"The intervals of {those} are approximate, because {because}"
 
 
 def _check_warning(f: Facts) -> str:
@@ -43,39 +37,61 @@ def _check_warning(f: Facts) -> str:
 
 def _labels_confounded(f: Facts) -> str:
     return (
-        f"Labels are confounded with {f['column']}, whose composition accounts for {percent(f['share'])} of the response. "
-        "All verdicts below include these differences"
+        f"Perturbations are confounded with the column {f['column']}, because its levels are not equally frequent in "
+        f"perturbations and control. This imbalance accounts for {percent(f['share'])} of the response, and all verdicts "
+        "below include it"
+    )
+
+
+def _no_pretraining(f: Facts) -> str:
+    return (
+        f"{listed(f['model'])} {verb(f['model'], 'were', 'was')} trained without published weights. This audit therefore "
+        "does not evaluate pretraining"
+    )
+
+
+def _model_left_out(f: Facts) -> str:
+    kept_out = "" if "full" in f["regime"] else f" of the retraining {listed([without(r) for r in f['regime']])}"
+    return f"{f['model']} was left out{kept_out}. Reason: {f['reason']}"
+
+
+def _shared_noise(f: Facts) -> str:
+    return (
+        "Predicted and observed effects contain noise of the same cells. This shared noise raises the correlations of "
+        f"{some_names(f['model'])} by up to {short(max(f['inflation']))} (more than the limit of {f['max_inflation']}). Use "
+        "the correlations “without shared noise” instead"
     )
 
 
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "labels_confounded": _labels_confounded,
     "cells_left_out": lambda f: (
-        f"{percent(f['n_left_out'] / f['n_cells'])} of the cells were left out ({count(f['n_left_out'])} of "
-        f"{count(f['n_cells'])}). Check labels and batches before you use a verdict"
+        f"The audit left out {percent(f['n_left_out'] / f['n_cells'])} of the cells ({count(f['n_left_out'])} of "
+        f"{count(f['n_cells'])}). Check the labels and the batch columns before you use a verdict"
     ),
     "few_controls": lambda f: (
         f"{'One batch has' if f['n_batches'] > 1 else 'The screen has'} only "
-        f"{plural(f['fewest_controls'], 'control cell')}; {f['enough']} are recommended. Verdicts may change with more"
+        f"{plural(f['fewest_controls'], 'control cell')} (at least {f['enough']} are recommended). Verdicts may change when "
+        "more control cells are measured"
     ),
     "few_genes": lambda f: (
-        f"The panel has only {plural(f['n_genes'], 'gene')}; {f['enough']} are recommended. Verdicts hold for this panel"
+        f"Only {plural(f['n_genes'], 'gene')} {verb(range(f['n_genes']), 'are', 'is')} measured (at least {f['enough']} are "
+        "recommended). The verdicts are valid for these genes only"
     ),
-    "cannot_be_separated": _cannot_be_separated,
+    "cannot_be_separated": lambda f: (
+        f"Effects cannot be separated from the column {f['column']}, because {percent(f['untested'])} of the perturbed cells "
+        "belong to levels with too few control cells"
+    ),
     "above_ceiling": lambda f: _ceiling("above", f),
     "at_ceiling": lambda f: _ceiling("at", f),
     "check_warning": _check_warning,
     "degenerate_attributions": lambda f: (
-        f"Ignore the attributions of {by_words(f['model'], [f'({DEGENERATE[flag]})' for flag in f['flag']])}"
+        "Ignore the following attributions, because they do not distinguish genes or perturbations: "
+        f"{by_words(f['model'], [f'({DEGENERATE[flag]})' for flag in f['flag']])}"
     ),
-    "no_pretraining": lambda f: (
-        f"{listed(f['model'])}: trained without published weights, so this audit does not evaluate pretraining"
-    ),
-    "regime_left_out": lambda f: f"No model was retrained {without(f['regime'])}: {f['reason']}",
-    "model_left_out": lambda f: f"{f['model']} was left out: {f['reason']}",
+    "no_pretraining": _no_pretraining,
+    "regime_left_out": lambda f: f"No model was retrained {without(f['regime'])}. Reason: {f['reason']}",
+    "model_left_out": _model_left_out,
     "few_perturbations": _few_perturbations,
-    "shared_noise": lambda f: (
-        f"Noise of the same cells in predicted and observed effects raises the correlations of {some_names(f['model'])} by up "
-        f"to {short(max(f['inflation']))} (limit {f['max_inflation']}). The report uses correlations without shared noise"
-    ),
+    "shared_noise": _shared_noise,
 }

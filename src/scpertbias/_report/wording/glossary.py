@@ -4,31 +4,52 @@ from __future__ import annotations
 
 GLOSSARY = {
     "mean baseline": "The mean of the training perturbations, predicted for every perturbation.",
-    "noise ceiling": "The score of the true expression profiles, measured with the same number of cells.",
+    "noise ceiling": (
+        "The score that a perfect prediction would get. This score is not the best possible value, because the observed "
+        "means contain sampling noise."
+    ),
     "skill": (
-        "1 minus the ratio of squared errors of model and mean baseline, without noise: 0 is the mean baseline, 1 the noise "
-        "ceiling. Strong perturbations count most."
+        "1 minus a ratio: the squared error of the model divided by the squared error of the mean baseline. Noise is "
+        "subtracted from both errors. A skill of 0 equals the mean baseline, and 1 equals the noise ceiling. Perturbations "
+        "with strong effects have the most weight."
     ),
-    "specific skill": "The skill after the effects that all perturbations share are removed from predictions and data.",
+    "specific skill": (
+        "A skill score that ignores what all perturbations have in common. This common part is removed from predictions "
+        "and data before scoring."
+    ),
     "relative error": (
-        "L2 error divided by that of the mean baseline; below 1 is better. Every perturbation counts equally, so its sign "
-        "may differ from that of the skill."
+        "The L2 error of the model divided by the L2 error of the mean baseline. Values below 1 are better than the "
+        "baseline. All perturbations have equal weight, but in the skill strong effects have more weight. The two scores "
+        "can therefore disagree."
     ),
-    "shared axis": "The direction of gene expression along which the other perturbations move on average.",
-    "reproducibility": "The expected cosine of an effect with that of a repeat of the experiment of the same size.",
+    "shared axis": (
+        "The direction in which perturbations change expression together. For each perturbation, the axis is the summed "
+        "effect of all other perturbations."
+    ),
+    "reproducibility": (
+        "The expected cosine between an effect and the same effect in a repeated experiment of the same size. The value 1 "
+        "means perfect agreement."
+    ),
     "95% interval": (
-        "Of a score: jackknife over held-out perturbations. Of a share of the response: for these perturbations, if other "
-        "cells were measured. Approximate under 50 perturbations, or if "
-        "these are only as informative as fewer than 20 of equal effect size."
+        "Intervals of scores are jackknife intervals over held-out perturbations. Intervals of shares of the response "
+        "describe the same perturbations, measured in other cells. Intervals of scores are approximate if fewer than 50 "
+        "perturbations are held out. They are also approximate if strong effects dominate (effective number of "
+        "perturbations below 20)."
     ),
     "significant": (
-        "On this page a result is significant if its 95% interval excludes the value to compare with. Only detection tests "
-        "many perturbations at once, and uses q (Benjamini–Hochberg)."
+        "A result is significant if its 95% interval excludes the value that means no difference (0, or 1 for a ratio). Only "
+        "the detection of effects uses q instead (Benjamini–Hochberg), because many perturbations are tested at once."
     ),
-    "confounder gene set": "Genes that change with the state of cells, such as mitochondrial and ribosomal genes.",
-    "feature regime": "The genes that a model is trained on: all, or all without a confounder gene set.",
-    "held-out perturbation": "A perturbation that the model did not see in training; n counts these.",
+    "confounder gene set": (
+        "A gene set that many perturbations change for reasons unrelated to their target, such as the mitochondrial genes."
+    ),
+    "feature regime": (
+        "The genes and values on which models are trained, for example all genes, or all genes except mitochondrial ones."
+    ),
+    "held-out perturbation": (
+        "A perturbation without cells in the training data of the model. The column n is the number of these perturbations."
+    ),
     "constant prediction": "The same predicted profile for every unseen perturbation.",
-    "n": "Number of perturbations that a row rests on.",
+    "n": "The number of perturbations from which the values of a row were computed.",
 }
-"""Each is one or two plain sentences; a test holds them to the rules of the page's prose."""
+"""Each is a few plain sentences; a test holds them to the rules of the page's prose."""

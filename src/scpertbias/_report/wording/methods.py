@@ -22,20 +22,22 @@ def methods(provenance: Mapping[str, Any], n_perturbations: int, models: list[st
     cells = f"{count(provenance['n_cells'])} cells, " if provenance["n_cells"] else ""
     control = listed([str(name) for name in parameters["reference"] or ["control"]])
     batches = parameters["batch_key"]
-    within = f" within levels of {listed([str(b) for b in batches])}" if batches else ""
+    within = f" in the same levels of {listed([str(b) for b in batches])}" if batches else ""
     sentences = [
         f"The screen ({cells}{count(n_perturbations)} perturbations, {count(provenance['genes']['full'])} genes) was audited "
         f"with scpertbias {version}.",
-        f"Effects are differences of mean log-normalized expression from the control ({control}){within}.",
-        "Shares of the response are noise-corrected squared effects; their 95% confidence intervals refer to other cells of "
-        "the same perturbations.",
+        "The effect of a perturbation is its mean log-normalized expression minus that of the control cells "
+        f"({control}){within}.",
+        "Shares of the response are shares of the summed squared effects, corrected for sampling noise. Their 95% confidence "
+        "intervals describe the same perturbations, measured in other cells.",
     ]
     if models:
         folds = f" in {parameters['n_folds']} folds" if parameters["n_folds"] else ""
         sentences += [
-            f"Models ({listed(models)}) were evaluated on held-out perturbations, built-in ones by cross-fitting{folds}.",
-            "Skill is 0 for the mean of the training perturbations and 1 for the noise ceiling; specific skill is computed "
-            "after shared effects are removed. Their 95% confidence intervals are jackknife intervals over perturbations.",
+            f"Models ({listed(models)}) were evaluated on held-out perturbations. Built-in models were cross-fitted{folds}.",
+            "The skill is 0 for the mean of the training perturbations and 1 for the noise ceiling. The specific skill ignores "
+            "what all perturbations have in common. The 95% confidence intervals of both are jackknife intervals over "
+            "perturbations.",
         ]
     if regimes:
         sentences.append(f"Models were also retrained {listed(regimes)}.")

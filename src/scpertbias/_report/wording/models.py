@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..numbers import between, by_words, known, listed, percent, percent_interval, short
-from .terms import BASELINES, UNLINKED, Facts, estimates, rows_of, sample_size, some_names, verb
+from ..._tables.specificity import SPECIFIC_ABOVE
+from ..numbers import between, by_words, known, listed, percent, percent_interval, short, upper
+from ..verdicts.base import MIN_HELD_OUT
+from .terms import BASELINES, UNLINKED, Facts, estimates, one_or_these, rows_of, sample_size, some_names, verb
 
 SPECIFIC = ("specific_skill", "model", "specific_ci_low", "specific_ci_high")
 
@@ -22,16 +24,21 @@ def _one(f: Facts, i: int, value: str, low: str = "ci_low", high: str = "ci_high
 
 def _too_good(f: Facts) -> str:
     high = f["above_ceiling"]
-    return f" {some_names(high)} {verb(high, 'are', 'is')} above the noise ceiling: check for leakage." if high else ""
+    them = verb(high, "them", "this model")
+    return (
+        f" {some_names(high)} {verb(high, 'score', 'scores')} above the noise ceiling, so check {them} for leakage."
+        if high
+        else ""
+    )
 
 
 def _perturbation_specific(f: Facts) -> str:
     i, models = _best(f, "specific_skill"), f["model"]
     do = verb(models, "predict", "predicts")
     return (
-        f"Yes. {some_names(models)} {do} perturbation-specific effects better than the mean baseline. The specific skill of "
-        f"{models[i]} is {_one(f, i, 'specific_skill', 'specific_ci_low', 'specific_ci_high')}.{_too_good(f)} Use "
-        f"{models[i]}, and check the effects that you need"
+        f"Yes. {some_names(models)} {do} perturbation-specific effects better than the mean baseline does. The specific skill "
+        f"of {models[i]} is {_one(f, i, 'specific_skill', 'specific_ci_low', 'specific_ci_high')}.{_too_good(f)} Use "
+        f"{models[i]}, and validate the predictions that you need"
     )
 
 
@@ -39,9 +46,9 @@ def _specific_not_better(f: Facts) -> str:
     i, models = _best(f, "specific_skill"), f["model"]
     do = verb(models, "predict", "predicts")
     return (
-        f"Partly. {some_names(models)} {do} perturbation-specific effects but not the whole effect better than the mean "
-        f"baseline. The specific skill of {models[i]} is "
-        f"{_one(f, i, 'specific_skill', 'specific_ci_low', 'specific_ci_high')}.{_too_good(f)} Check the shared part of its "
+        f"Partly. {some_names(models)} {do} the perturbation-specific part of effects, but {verb(models, 'are', 'is')} not "
+        f"better than the mean baseline for whole effects. The specific skill of {models[i]} is "
+        f"{_one(f, i, 'specific_skill', 'specific_ci_low', 'specific_ci_high')}.{_too_good(f)} Check the shared part of the "
         "predictions"
     )
 
@@ -50,9 +57,9 @@ def _right_direction(f: Facts) -> str:
     i, models = _best(f, "specific_skill"), f["model"]
     do = verb(models, "predict", "predicts")
     return (
-        f"Partly. {some_names(models)} {do} the direction of specific effects but not their size. The specific effects of "
-        f"{models[i]} fit best when multiplied by {short(f['specific_slope'][i])}.{_too_good(f)} Use directions and ranks, "
-        "not sizes"
+        f"Partly. {some_names(models)} {do} the direction of perturbation-specific effects, but not their size. The predictions "
+        f"of {models[i]} fit best when they are multiplied by {short(f['specific_slope'][i])}.{_too_good(f)} Use directions "
+        "and ranks, not sizes"
     )
 
 
@@ -61,7 +68,7 @@ def _better(words: str, action: str, f: Facts) -> str:
     do = verb(models, "are", "is")
     return (
         f"Partly. {some_names(models)} {do} more accurate than the mean baseline, {words}. The skill of {models[i]} is "
-        f"{_one(f, i, 'skill')}.{_too_good(f)} {action}"
+        f"{_one(f, i, 'skill')}.{_too_good(f)} {action.format(models[i])}"
     )
 
 
@@ -72,92 +79,130 @@ def _none_better(f: Facts) -> str:
     )
 
 
-def _compared(words: str, f: Facts) -> str:
-    return f"{words}, by skill: {estimates(f, 'skill')}"
+def _these(f: Facts) -> str:
+    return verb(f["model"], "these models", "this model")
 
 
-def _specific(words: str, f: Facts) -> str:
-    return f"{words}, by specific skill: {estimates(f, *SPECIFIC)}"
+def _compared(sign: str, baseline: str, f: Facts) -> str:
+    models, ending = one_or_these(f, estimates(f, "skill"))
+    return f"The skill of {models} is {sign} 0 ({baseline} the mean baseline){ending}"
+
+
+def _specific_effects(f: Facts) -> str:
+    models, ending = one_or_these(f, estimates(f, *SPECIFIC))
+    return (
+        f"The specific skill of {models} is significantly above {SPECIFIC_ABOVE}, the threshold for perturbation-specific "
+        f"predictions{ending}"
+    )
+
+
+def _not_specific(f: Facts) -> str:
+    models, ending = one_or_these(f, estimates(f, *SPECIFIC))
+    return (
+        f"The specific skill of {models} is not significantly above {SPECIFIC_ABOVE}, the threshold for perturbation-specific "
+        f"predictions{ending}"
+    )
 
 
 def _wrong_size(f: Facts) -> str:
-    parts = [f"{r['model']} ({short(r['specific_slope'])} times)" for r in rows_of(f, "model", "specific_slope")]
-    return f"Right direction but wrong size, with the factor that fits best: {listed(parts)}"
+    factors = [f"{r['model']} ({short(r['specific_slope'])})" for r in rows_of(f, "model", "specific_slope")]
+    these = upper(_these(f))
+    return (
+        f"{these} {verb(f['model'], 'predict', 'predicts')} the direction of perturbation-specific effects, but not their "
+        f"size. The predictions fit best when they are multiplied by a factor: {listed(factors)}"
+    )
 
 
-def _external(words: str, f: Facts) -> str:
-    others = [BASELINES.get(name, name) for name in f["other"]]
-    differences = estimates({**f, "other": others}, "difference", "other")
-    return f"On the perturbations that all models predict, {f['model']} {words} {differences}"
+def _external(words: str, name: str, sign: int, f: Facts) -> str:
+    """Return how the user's model compares with others; ``sign`` turns a difference into what ``name`` says."""
+    low, high = ("ci_low", "ci_high")[::sign]
+    facts = {
+        **f,
+        "other": [BASELINES.get(other, other) for other in f["other"]],
+        **{key: [sign * value for value in f[of]] for key, of in (("ci_low", low), ("ci_high", high))},
+        "difference": [sign * value for value in f["difference"]],
+    }
+    differences = estimates(facts, "difference", "other", name=name)
+    return f"On the perturbations that both models predict, {f['model']} {words} {differences}"
 
 
 def _constant(f: Facts) -> str:
-    do = verb(f["model"], "predict", "predicts")
+    models = f["model"]
     return (
-        f"{listed(f['model'])} {do} the same profile for every unseen perturbation, so no score shows knowledge of one. "
-        f"Skill: {estimates(f, 'skill')}"
+        f"{listed(models)} {verb(models, 'predict', 'predicts')} the same profile for every unseen perturbation. "
+        "The scores therefore contain no information about single perturbations. "
+        f"The skill of {_these(f)} is: {estimates(f, 'skill')}"
     )
 
 
 def _without_links(f: Facts) -> str:
-    return f"{listed(f['model'])} {verb(f['model'], 'are', 'is')} not evaluated: {UNLINKED}"
+    return f"{listed(f['model'])} {verb(f['model'], 'are', 'is')} not evaluated, because {UNLINKED}"
 
 
 def _collapsed(f: Facts) -> str:
     ways = [
-        f"({percent(r['ratio'])} of the observed variance, 95% CI {percent_interval(r['ci_low'], r['ci_high'])})"
+        f"(spread ratio {percent(r['ratio'])}, 95% CI {percent_interval(r['ci_low'], r['ci_high'])})"
         for r in rows_of(f, "ratio", "ci_low", "ci_high")
     ]
-    return f"Nearly the same predictions as {BASELINES.get(f['baseline'], f['baseline'])}: {by_words(f['model'], ways)}"
+    return (
+        f"{upper(_these(f))} {verb(f['model'], 'make', 'makes')} nearly the same predictions as "
+        f"{BASELINES.get(f['baseline'], f['baseline'])}: {by_words(f['model'], ways)}"
+    )
 
 
 def _correlation_of_mean(f: Facts) -> str:
     ceiling = f", noise ceiling {short(f['ceiling'])}" if known(f["ceiling"]) else ""
     ends, size = between(f["ci_low"], f["ci_high"], short), sample_size(f["n"], f["n_effective"])
     return (
-        f"The mean baseline alone correlates with the observed effects by {short(f['estimate'])} without shared noise "
-        f"(95% CI {ends}, {size}{ceiling}). Correlation counts only beyond that"
+        f"The mean baseline already has a correlation of {short(f['estimate'])} with the observed effects, without shared "
+        f"noise (95% CI {ends}, {size}{ceiling}). A model is better than this baseline only if its correlation is higher"
     )
 
 
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "no_models": lambda f: "Not tested. No model was fitted; this report covers the screen only",
-    "only_baseline": lambda f: "Not tested. Only the mean baseline was fitted. Add models to compare with it",
+    "only_baseline": lambda f: (
+        "Not tested. Only the mean baseline was fitted. Add models to compare with this baseline"
+    ),
     "too_few_held_out": lambda f: (
-        "Inconclusive. No model has enough held-out perturbations, or room between baseline and noise ceiling, for an "
-        "interval. Hold out more perturbations"
+        f"Inconclusive. No interval could be computed for any model. Either fewer than {MIN_HELD_OUT} perturbations are held "
+        "out, or the mean baseline is too close to the noise ceiling. Hold out more perturbations"
     ),
     "perturbation_specific": _perturbation_specific,
     "specific_not_better": _specific_not_better,
     "right_direction": _right_direction,
     "better_along_axis": lambda f: _better(
-        "but not perturbation-specific", "Use it for the shared effect, not for differences between perturbations", f
+        "but the predictions are not perturbation-specific",
+        "Use {} for the shared effect, not for differences between perturbations",
+        f,
     ),
     "better_not_assessed": lambda f: _better(
-        "but specificity could not be assessed", "Hold out more perturbations before you use it", f
+        "but specificity could not be assessed", "Hold out more perturbations before you use {}", f
     ),
     "none_better": _none_better,
     "all_constant": lambda f: (
-        "None. Every assessed model predicts the same profile for all unseen perturbations "
-        f"({sample_size(f['n'])}). Add models that distinguish perturbations"
+        "None. Every assessed model makes a constant prediction: the same profile for every unseen perturbation "
+        f"(n = {f['n']}). Add models that distinguish between perturbations"
     ),
-    "better_than_mean": lambda f: _compared("Better than the mean baseline", f),
-    "worse_than_mean": lambda f: _compared("Worse than the mean baseline", f),
-    "same_as_mean": lambda f: _compared("Not significantly different from the mean baseline", f),
-    "no_verdict": lambda f: f"No verdict on {f['model']}: {f['reason']}",
-    "specific_effects": lambda f: _specific("Perturbation-specific", f),
+    "better_than_mean": lambda f: _compared("significantly above", "better than", f),
+    "worse_than_mean": lambda f: _compared("significantly below", "worse than", f),
+    "same_as_mean": lambda f: _compared("not significantly different from", "the value of", f),
+    "no_verdict": lambda f: f"{f['model']} has no verdict. Reason: {f['reason']}",
+    "specific_effects": _specific_effects,
     "wrong_size": _wrong_size,
-    "not_specific": lambda f: _specific("Not specific", f),
+    "not_specific": _not_specific,
     "pearson_skill": lambda f: (
-        f"Skill by correlation beyond the mean effect, without shared noise: {estimates(f, 'estimate')}"
+        "The skill can also be computed from correlations instead of squared errors, without the mean effect and without "
+        f"shared noise. The values are: {estimates(f, 'estimate')}"
     ),
     "equal_weights": lambda f: (
-        "Skill weights strong perturbations most. When each counts equally, the error relative to the mean baseline (below 1 "
-        f"is better) is: {estimates(f, 'estimate')}"
+        "In the skill, perturbations with strong effects have the most weight. If all perturbations have equal weight, the "
+        f"conclusion about {_these(f)} changes. The relative error (below 1 is better than the mean baseline) is then: "
+        f"{estimates(f, 'estimate')}"
     ),
-    "external_better": lambda f: _external("has a lower relative error than", f),
-    "external_worse": lambda f: _external("has a higher relative error than", f),
-    "external_same": lambda f: _external("does not differ significantly from", f),
+    "external_better": lambda f: _external("has a lower relative error than", "lower by", 1, f),
+    "external_worse": lambda f: _external("has a higher relative error than", "higher by", -1, f),
+    "external_same": lambda f: _external("does not differ significantly in relative error from", "lower by", 1, f),
     "constant_predictions": _constant,
     "graph_without_links": _without_links,
     "collapsed": _collapsed,

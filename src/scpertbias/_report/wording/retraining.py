@@ -5,74 +5,97 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..numbers import between, fixed, listed, upper
-from .terms import Facts, estimates, plural, rows_of, sample_size, some_names, verb, without
+from .terms import Facts, estimates, one_or_these, plural, rows_of, sample_size, some_names, verb, without
+
+RANDOM = "the same number of random genes"
 
 
 def _better(lead: str, ending: str, f: Facts) -> str:
-    do = verb(f["model"], "improve", "improves")
-    return f"{lead}. {some_names(f['model'])} {do} when retrained {without(f['regime'])}, {ending}"
+    models = f["model"]
+    do = verb(models, "improve when they are", "improves when it is")
+    return f"{lead}. {some_names(models)} {do} retrained {without(f['regime'])}. {ending}"
+
+
+def _them(f: Facts) -> str:
+    return verb(f["model"], "these models", "this model")
 
 
 def _no_change(f: Facts) -> str:
     assessed = plural(f["n_judged"], "assessed model")
     return (
-        f"No. Retraining {without(f['regime'])} changes no relative error by {f['negligible']} or more ({assessed}). "
+        f"No. Retraining {without(f['regime'])} changes every relative error by less than {f['negligible']} ({assessed}). "
         "Keep these genes in the data"
     )
 
 
 def _only_constants(f: Facts) -> str:
     n = f["n_judged"]
+    lead = "The only assessed model makes" if n == 1 else f"Each of the {n} assessed models makes"
     return (
-        f"Not tested. {upper(plural(n, 'assessed model'))} {'predicts' if n == 1 else 'predict'} the same profile for all "
-        "unseen perturbations, so they cannot show what retraining changes. Add models that distinguish perturbations"
+        f"Not tested. {lead} a constant prediction: the same profile for every unseen perturbation. Such predictions cannot show the effect of "
+        "retraining. Add models that distinguish between perturbations"
     )
 
 
 def _worse(f: Facts) -> str:
     models = f["model"]
+    do = verb(models, "get worse when they are", "gets worse when it is")
     return (
-        f"No. Retrained {without(f['regime'])}, {some_names(models)} {verb(models, 'get', 'gets')} worse and no assessed "
-        "model improves. Keep these genes in the data"
+        f"No. {some_names(models)} {do} retrained {without(f['regime'])}, and no assessed model improves. Keep these genes in "
+        "the data"
     )
 
 
 def _no_significant_gain(f: Facts) -> str:
-    zero = "the 95% interval includes 0" if f["others_include_0"] else f"the change is below {f['negligible']}"
-    same = f" Nothing changes for {f['n_same']} of {f['n_judged']} assessed models." if f["n_same"] else ""
-    those = "For the others" if f["n_same"] else f"For {plural(f['n_judged'], 'assessed model')}"
+    n, n_same, tiny = f["n_judged"], f["n_same"], f["negligible"]
+    same = (
+        f" The relative error of {n_same} of {n} assessed models is unchanged (difference below {tiny})."
+        if n_same
+        else ""
+    )
+    those = verb(range(n - n_same), "the other models", "the other model") if n_same else plural(n, "assessed model")
+    zero = (
+        "the 95% interval of the change includes 0"
+        if f["others_include_0"]
+        else f"the change is below {tiny} or not significant"
+    )
     return (
-        f"Inconclusive. Retraining {without(f['regime'])} improves no model significantly.{same} {those}, {zero}. Hold out "
+        f"Inconclusive. Retraining {without(f['regime'])} improves no model significantly.{same} For {those}, {zero}. Hold out "
         "more perturbations"
     )
 
 
 def _changes(f: Facts) -> str:
-    leads = {
-        "better": "Better",
-        "worse": "Worse",
-        "same": f"No change (below {f['negligible']}",
-        "unclear": "No significant change",
-        "none": f"No verdict (fewer than {f['min_n']} perturbations, or no interval)",
-    }
     names = ("model", "change", "n", "n_effective", "gain", "ci_low", "ci_high")
-    parts = []
-    for change, lead in leads.items():
+    sentences = []
+    for change in ("better", "worse", "same", "unclear", "none"):
         rows = [r for r in rows_of(f, *names) if r["change"] == change]
-        part = {name: [r[name] for r in rows] for name in names}
-        if not rows:
-            continue
-        if change == "same":
-            n = listed([str(n) for n in sorted(set(part["n"]))])
-            parts.append(f"{lead}, n = {n}): {listed(part['model'])}")
-        else:
-            parts.append(f"{lead}: {listed(part['model']) if change == 'none' else estimates(part, 'gain')}")
-    return f"Models retrained {without(f['regime'])}. {'. '.join(parts)}"
+        if rows:
+            sentences.append(_of_change(change, {**f, **{name: [r[name] for r in rows] for name in names}}))
+    return f"After retraining {without(f['regime'])}, {'. '.join([sentences[0], *map(upper, sentences[1:])])}"
+
+
+def _of_change(change: str, f: Facts) -> str:
+    """Return how much the relative error of some models changes, all of them in the same way."""
+    if change == "none":
+        why = f"fewer than {f['min_n']} perturbations are held out, or no interval could be computed"
+        return f"no verdict is possible for {listed(f['model'])}, because {why}"
+    if change == "same":
+        n = listed([str(n) for n in sorted(set(f["n"]))])
+        models, ending = one_or_these(f, listed(f["model"]))
+        return f"the relative error of {models} changes by less than {f['negligible']} (n = {n}){ending}"
+    words = {
+        "better": "is significantly lower",
+        "worse": "is significantly higher",
+        "unclear": "does not change significantly",
+    }
+    models, ending = one_or_these(f, estimates(f, "gain", name="gain"))
+    return f"the relative error of {models} {words[change]}{ending}"
 
 
 def _ranking_reversed(f: Facts) -> str:
     pairs = [
-        f"{r['before']} ranks before {r['behind']} when trained on all genes and behind it when retrained "
+        f"{r['before']} is better than {r['behind']} when both are trained on all genes, but worse when both are retrained "
         f"{without(r['regime'])} ({sample_size(r['n'])})"
         for r in rows_of(f, "regime", "before", "behind", "n")
     ]
@@ -81,22 +104,25 @@ def _ranking_reversed(f: Facts) -> str:
 
 def _ranking_kept(f: Facts) -> str:
     parts = [
-        f"{r['n_kept']} of {r['n_pairs']} {without(r['regime'])}" for r in rows_of(f, "n_kept", "n_pairs", "regime")
+        f"{r['n_kept']} of {r['n_pairs']} pairs (retrained {without(r['regime'])})"
+        for r in rows_of(f, "n_kept", "n_pairs", "regime")
     ]
     return (
-        "Retraining does not change the ranking. Pairs of models that differ significantly before and after keep their "
-        f"order ({', '.join(parts)})"
+        "Retraining does not change the ranking of models. In these pairs of models, the same model is significantly better "
+        f"before and after retraining: {'; '.join(parts)}"
     )
 
 
 def _against_random(words: str, f: Facts) -> str:
     parts = [
-        f"{r['model']} ({fixed(r['gain'])}, against {fixed(r['random_mean'])} for {r['n_random']} random removals, range "
-        f"{between(r['random_min'], r['random_max'], fixed)}, n = {r['n']})"
+        f"{r['model']} (gain {fixed(r['gain'])}; mean gain of {r['n_random']} random removals {fixed(r['random_mean'])}, range "
+        f"{between(r['random_min'], r['random_max'], fixed)}; n = {r['n']})"
         for r in rows_of(f, "model", "gain", "random_mean", "random_min", "random_max", "n", "n_random")
     ]
     return (
-        f"{upper(without(f['regime']))}, models improve {words} after removing as many random genes: {'; '.join(parts)}"
+        f"Retraining {without(f['regime'])} lowers the relative error of {_them(f)} {words} retraining without "
+        "as many random genes: "
+        f"{'; '.join(parts)}"
     )
 
 
@@ -110,43 +136,49 @@ def _in_sets(f: Facts) -> str:
 
 def _genes_recur(f: Facts) -> str:
     of_sets = f" ({_in_sets(f)})" if _in_sets(f) else ""
-    models = f["model"]
+    n = f["n_genes"]
     return (
-        f"Yes. {some_names(models)} {verb(models, 'rank', 'ranks')} {plural(f['n_genes'], 'gene')} among the top five for "
-        f"more perturbations than the data do{of_sets}: {some_names(f['gene'])}. Distrust these genes in predictions"
+        f"Yes. In the predictions of {some_names(f['model'])}, {plural(n, 'gene')}{of_sets} {verb(range(n), 'are', 'is')} among "
+        f"the five strongest for more perturbations than in the data: {some_names(f['gene'])}. Do not rely on predicted "
+        f"changes of {verb(range(n), 'these genes', 'this gene')}"
     )
 
 
 def _genes_of_models(f: Facts) -> str:
     genes = [
-        f"{r['gene']} ({r['count']} of {f['n_perturbations']}; data {r['count_in_data']})"
+        f"{r['gene']} ({r['count']} of {f['n_perturbations']} perturbations; {r['count_in_data']} in the data)"
         for r in rows_of(f, "gene", "count", "count_in_data")
     ]
     more = f["n_genes"] - len(genes)
+    models = f["model"]
     return (
-        f"Too often among the top five of {listed(f['model'])}: {listed([*genes, *([f'{more} more'] if more else [])])}"
+        f"{listed(models)} {verb(models, 'rank', 'ranks')} these genes among the five strongest for too many "
+        f"perturbations: {listed([*genes, *([f'{more} more'] if more else [])])}"
     )
 
 
 def _no_gene(f: Facts) -> str:
     n = listed([str(n) for n in f["n_perturbations"]])
-    return f"more perturbations than in the data (n = {n}): {listed(f['model'])}"
+    return (
+        f"In the predictions of {_them(f)}, no gene is among the five strongest for "
+        f"significantly more perturbations than in the data (n = {n}): {listed(f['model'])}"
+    )
 
 
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
-    "only_baseline_retrained": lambda f: "Not tested. No model besides the mean baseline was retrained",
+    "only_baseline_retrained": lambda f: "Not tested. Only the mean baseline was retrained",
     "no_regime": lambda f: (
         "Not tested. No model was retrained without mitochondrial or ribosomal genes. "
-        + ("Measure these genes" if f["left_out"] else "Repeat the audit with the regimes without these genes")
+        + ("Measure these genes" if f["left_out"] else "Repeat the audit with a regime that removes these genes")
     ),
     "better_than_random": lambda f: _better(
-        "Yes", "more than after removing as many random genes. Leave these genes out", f
+        "Yes", f"No removal of {RANDOM} improves {_them(f)} as much. Leave these genes out", f
     ),
     "better_not_than_random": lambda f: _better(
-        "Partly", "but not more than after removing as many random genes. Keep these genes in the data", f
+        "Partly", f"Removal of {RANDOM} can improve {_them(f)} as much. Keep these genes in the data", f
     ),
     "better_random_not_tested": lambda f: _better(
-        "Partly", "but random genes were not removed for comparison. Repeat with random removals", f
+        "Partly", f"Removal of {RANDOM} was not tested for comparison. Repeat the audit with random removals", f
     ),
     "only_constants_retrained": _only_constants,
     "nothing_changes": _no_change,
@@ -155,17 +187,18 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "ranking_reversed": _ranking_reversed,
     "ranking_kept": _ranking_kept,
     "ranking_inconclusive": lambda f: (
-        "Whether retraining changes the ranking is inconclusive: no two models differ significantly before and after"
+        "The effect of retraining on the ranking is inconclusive, because no two models differ significantly both before and "
+        "after retraining"
     ),
     "more_than_random": lambda f: _against_random("more than", f),
     "not_more_than_random": lambda f: _against_random("no more than", f),
     "changes_by_retraining": _changes,
     "only_constants": lambda f: (
-        "Inconclusive. No model makes different predictions for enough held-out perturbations "
-        f"({f['min_n']} are needed)"
+        f"Inconclusive. This test needs different predictions for at least {f['min_n']} held-out perturbations, but no model "
+        "provides them"
     ),
     "genes_recur": _genes_recur,
-    "no_gene_recurs": lambda f: f"No. No gene is among the top five for significantly {_no_gene(f)}",
-    "no_gene_of_models": lambda f: f"Without a gene among the top five for significantly {_no_gene(f)}",
+    "no_gene_recurs": lambda f: f"No. {_no_gene(f)}",
+    "no_gene_of_models": _no_gene,
     "genes_of_models": _genes_of_models,
 }

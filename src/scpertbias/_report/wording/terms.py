@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 from ...tl._summary import is_approximate
@@ -28,11 +28,11 @@ STANDINGS = {
     Standing.DIRECTION_ALONE: "right direction, wrong size; not better than the mean",
     Standing.SAME: "not significantly different from the mean",
     Standing.CONSTANT: "constant prediction",
-    Standing.UNLINKED: "not evaluated: the network has no link",
+    Standing.UNLINKED: "not evaluated: no link in the gene network",
     Standing.WORSE: "worse than the mean",
     Standing.NONE: "no verdict",
 }
-UNLINKED = "the gene network links no unseen perturbation to a training perturbation"
+UNLINKED = "the gene network has no link between an unseen and a training perturbation"
 CONSTANT = "same prediction for every unseen perturbation"
 GENES = {
     "mt": "mitochondrial genes",
@@ -65,19 +65,19 @@ WITHOUT = {
     "no_mt_ribo": "without mitochondrial and ribosomal genes",
     "regressed": "with the covariates regressed out",
 }
-BASELINES = {"mean": "the mean baseline", "no_change": "the prediction of no change"}
+BASELINES = {"mean": "the mean baseline", "no_change": "the control mean"}
 DEGENERATE = {
-    "zero": "all zero",
-    "constant": "the same for every gene",
-    "one_hot": "one gene only for each perturbation",
-    "shared": "the same for every perturbation",
+    "zero": "0 for all genes",
+    "constant": "the same for all genes",
+    "one_hot": "nearly all on one gene per perturbation",
+    "shared": "the same for all perturbations",
 }
 MOST_NAMED = 5
 
 
 def sample_size(n: float, n_effective: float = float("nan")) -> str:
     """Return the number of perturbations that an interval rests on, and whether it is approximate."""
-    return f"n = {int(n)}, approximate" if is_approximate(n, n_effective) else f"n = {int(n)}"
+    return f"n = {int(n)}, approximate interval" if is_approximate(n, n_effective) else f"n = {int(n)}"
 
 
 def rows_of(f: Facts, *names: str) -> list[dict[str, Any]]:
@@ -93,15 +93,22 @@ def share(f: Facts) -> str:
     return f"{percent(f['share'])} (95% CI {percent_interval(f['ci_low'], f['ci_high'])}{size})"
 
 
-def estimates(f: Facts, value: str, of: str = "model", low: str = "ci_low", high: str = "ci_high") -> str:
-    """Return models with their estimates, intervals and n; models with the same ones stand together."""
+def estimates(
+    f: Facts, value: str, of: str = "model", low: str = "ci_low", high: str = "ci_high", *, name: str = ""
+) -> str:
+    """Return models with their estimates (called ``name``), intervals and n; models with the same ones stand together."""
     effective = f.get("n_effective", [float("nan")] * len(f["n"]))
     groups: dict[str, list[str]] = {}
     for i, model in enumerate(f[of]):
         ends = between(f[low][i], f[high][i], short)
-        words = f"{short(f[value][i])}, 95% CI {ends}, {sample_size(f['n'][i], effective[i])}"
+        words = f"{name} {short(f[value][i])}, 95% CI {ends}, {sample_size(f['n'][i], effective[i])}".strip()
         groups.setdefault(words, []).append(model)
     return "; ".join(f"{listed(models)} ({words})" for words, models in groups.items())
+
+
+def one_or_these(f: Facts, text: str) -> tuple[str, str]:
+    """Return what a sentence is about and what ends it: one model with its numbers, or "these models" and then their list."""
+    return (text, "") if len(f["model"]) == 1 else ("these models", f": {text}")
 
 
 def set_name(axis: str) -> str:
@@ -138,9 +145,9 @@ def some_names(names: Sequence[str]) -> str:
     return listed([*names[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])])
 
 
-def verb(models: Sequence[str], plural: str, singular: str) -> str:
-    """Return the verb that goes with some models."""
-    return singular if len(models) == 1 else plural
+def verb(things: Sized, plural: str, singular: str) -> str:
+    """Return the words that go with some things, or with one."""
+    return singular if len(things) == 1 else plural
 
 
 def plural(n: int, thing: str) -> str:

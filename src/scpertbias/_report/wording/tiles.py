@@ -58,35 +58,36 @@ def _detected(f: Facts) -> str:
 
 def _some_detected(f: Facts) -> tuple[str, str, str]:
     if f["confounded_with"]:
-        return "", _detected(f), f"These may be differences of {f['confounded_with'][0]}."
-    return "", _detected(f), "Judge models on the perturbation-specific ones."
+        return "", _detected(f), f"These effects may be differences between levels of {f['confounded_with'][0]}."
+    return "", _detected(f), "Evaluate models on specific perturbations."
 
 
 def _axis(f: Facts) -> tuple[str, str, str]:
-    return "", f"{_through(f)}.", "Judge models by specific skill."
-
-
-def _axis_of_few(f: Facts) -> tuple[str, str, str]:
-    return "", f"{_through(f)} ({len(f['carriers'])} of {f['n']}).", "Judge models by specific skill."
-
-
-def _through(f: Facts) -> str:
-    return f"One axis accounts for {_share(f)} of the response, mainly through {_some(f['carriers'])}"
+    of = (
+        f"({len(f['carriers'])} of {f['n']} perturbations)"
+        if len(f["carriers"]) <= MOST_NAMED
+        else f"of {f['n']} perturbations"
+    )
+    text = f"One axis, mainly from {_some(f['carriers'])} {of}, accounts for {_share(f)} of the response."
+    return "", text, "Judge models by specific skill."
 
 
 def _sets(f: Facts) -> tuple[str, str, str]:
     action = (
-        "Compare models retrained without these genes."
+        "Compare models with and without these genes."
         if {f["axis"], *f["others"]} & {"mt", "ribo"}
         else "Check whether cells are stressed."
     )
-    return "", f"{upper(genes_of(f['axis']))} account for {_share(f)}; random genes for {percent(f['null'])}.", action
+    return "", _with_random(f"{upper(genes_of(f['axis']))} account", f), action
 
 
 def _program(f: Facts) -> tuple[str, str, str]:
     name = set_name(f["axis"]).removeprefix("Hallmark ")
-    text = f"A program, {name}, accounts for {_share(f)}; random genes for {percent(f['null'])}."
-    return "", text, KEEP
+    return "", _with_random(f"The program “{name}” accounts", f), KEEP
+
+
+def _with_random(accounts: str, f: Facts) -> str:
+    return f"{accounts} for {_share(f)} of the response, random genes for {percent(f['null'])}."
 
 
 def _best(f: Facts, value: str) -> int:
@@ -95,7 +96,7 @@ def _best(f: Facts, value: str) -> int:
 
 def _others(f: Facts) -> str:
     n = len(f["model"]) - 1
-    return f" So {'does' if n == 1 else 'do'} {n} more." if n else ""
+    return f" {n} other {'model does' if n == 1 else 'models do'} too." if n else ""
 
 
 def _specific(words: str, action: str, f: Facts) -> tuple[str, str, str]:
@@ -107,9 +108,7 @@ def _specific(words: str, action: str, f: Facts) -> tuple[str, str, str]:
 
 def _better(words: str, action: str, f: Facts) -> tuple[str, str, str]:
     i = _best(f, "skill")
-    text = (
-        f"It beats the mean, {words} (skill {short(f['skill'][i])}, {between(f['ci_low'][i], f['ci_high'][i], short)})."
-    )
+    text = f"This model is better than the mean baseline, {words} (skill {short(f['skill'][i])}, {between(f['ci_low'][i], f['ci_high'][i], short)})."
     return f["model"][i], text, "Check for leakage." if f["above_ceiling"] else action
 
 
@@ -132,10 +131,14 @@ Words = Callable[[Facts], tuple[str, str, str]]
 WORDS: dict[tuple[str, str], Words] = {
     ("screen", "all_detected"): _some_detected,
     ("screen", "some_detected"): _some_detected,
-    ("screen", "only_together"): lambda f: ("", "No single effect is detected, but their sum exceeds noise.", ADD),
+    ("screen", "only_together"): lambda f: (
+        "",
+        "No single effect is detected, but the sum of all effects exceeds noise.",
+        ADD,
+    ),
     ("screen", "none_detected"): lambda f: ("", f"None of {f['n']} perturbations has a detected effect.", ADD),
     ("shared", "axis_of_all"): _axis,
-    ("shared", "axis_of_few"): _axis_of_few,
+    ("shared", "axis_of_few"): _axis,
     ("shared", "axis_of_some"): _axis,
     ("shared", "axis_in_part"): _axis,
     ("shared", "small_axis"): lambda f: (
@@ -144,35 +147,43 @@ WORDS: dict[tuple[str, str], Words] = {
         NOTHING,
     ),
     ("shared", "no_axis"): lambda f: ("", "No shared axis is measurable.", NOTHING),
-    ("shared", "axis_not_measurable"): lambda f: ("", "Too little of the response has a measurable axis.", ADD),
-    ("shared", "wide_interval"): lambda f: (
+    ("shared", "axis_not_measurable"): lambda f: (
         "",
-        f"One axis accounts for {_share(f)} of the response: too uncertain.",
+        "A shared axis is measurable in too little of the response.",
         ADD,
     ),
-    ("shared", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
+    ("shared", "wide_interval"): lambda f: (
+        "",
+        f"One axis accounts for {_share(f)} of the response. This interval is too wide.",
+        ADD,
+    ),
+    ("shared", "no_response"): lambda f: ("", "The sum of all effects does not exceed noise.", ADD),
     ("shared", "not_computed"): lambda f: (
         "",
         "Shares of the response were not computed.",
-        "Repeat the audit with them.",
+        "Repeat the audit with these shares.",
     ),
     ("technical", "batch"): lambda f: (
         "",
-        f"The composition of {f['column']} accounts for {percent(f['share'])} of the response.",
-        f"Repeat with {f['column']} as batch.",
+        f"Unequal proportions of the levels of {f['column']} account for {percent(f['share'])} of the response.",
+        f"Repeat the audit with {f['column']} as the batch column.",
     ),
     ("technical", "technical_sets"): _sets,
     ("technical", "technical_sets_in_part"): _sets,
     ("technical", "depth"): lambda f: (
         "",
         f"Sequencing depth accounts for {percent(f['share'])} of the response.",
-        "Regress it out, unless it is an effect of the perturbations.",
+        "Regress depth out, unless the perturbations change depth.",
     ),
     ("technical", "program"): _program,
-    ("technical", "no_sign"): lambda f: ("", "No technical gene set or cell column accounts for much.", NOTHING),
+    ("technical", "no_sign"): lambda f: (
+        "",
+        "No technical gene set or cell column accounts for much of the response.",
+        NOTHING,
+    ),
     ("technical", "large_sets"): lambda f: (
         "",
-        f"{upper(genes_of(f['axis']))} may account for much ({_share(f)}), but so may random genes.",
+        _with_random(f"{upper(genes_of(f['axis']))} account", f),
         "Compare models with and without these genes.",
     ),
     ("technical", "not_tested"): lambda f: (
@@ -180,11 +191,11 @@ WORDS: dict[tuple[str, str], Words] = {
         f"Not tested: {' and '.join(NOT_TESTED[m] for m in f['missing'])}.",
         f"Add {' and '.join(ADDED[m] for m in f['missing'])}.",
     ),
-    ("technical", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
+    ("technical", "no_response"): lambda f: ("", "The sum of all effects does not exceed noise.", ADD),
     ("technical", "not_computed"): lambda f: (
         "",
         "Shares of the response were not computed.",
-        "Repeat the audit with them.",
+        "Repeat the audit with these shares.",
     ),
     ("models", "no_models"): lambda f: ("", "No model was fitted.", "Add models to the audit."),
     ("models", "only_baseline"): lambda f: (
@@ -193,20 +204,24 @@ WORDS: dict[tuple[str, str], Words] = {
         ADD_MODELS,
     ),
     ("models", "too_few_held_out"): lambda f: ("", "Too few held-out perturbations for an interval.", HOLD_OUT),
-    ("models", "no_response"): lambda f: ("", "The summed effect does not exceed noise.", ADD),
+    ("models", "no_response"): lambda f: ("", "The sum of all effects does not exceed noise.", ADD),
     ("models", "perturbation_specific"): lambda f: _specific(
-        "It predicts specific effects better than the mean", "Check the effects that you need.", f
+        "It predicts specific effects better than the mean baseline",
+        "Validate the predictions that you need.",
+        f,
     ),
     ("models", "specific_not_better"): lambda f: _specific(
-        "It predicts specific, but not whole effects", "Check the shared part of its predictions.", f
+        "It predicts specific effects, but whole effects not better than the mean baseline",
+        "Check the shared part of its predictions.",
+        f,
     ),
     ("models", "right_direction"): lambda f: _specific(
-        "Its directions are right, its sizes wrong", "Use ranks, not sizes.", f
+        "It predicts the direction of specific effects, but not their size", "Use ranks, not sizes.", f
     ),
     ("models", "better_along_axis"): lambda f: _better(
         "but only along the shared axis", "Use it for the shared effect only.", f
     ),
-    ("models", "better_not_assessed"): lambda f: _better("specificity unknown", HOLD_OUT, f),
+    ("models", "better_not_assessed"): lambda f: _better("but its specificity is unknown", HOLD_OUT, f),
     ("models", "none_better"): lambda f: (
         "",
         f"No model predicts better than the mean of the training perturbations (n = {f['n']}).",
@@ -214,7 +229,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ),
     ("models", "all_constant"): lambda f: (
         "",
-        "Every assessed model predicts one profile for all unseen perturbations.",
+        "Each assessed model predicts one profile for all unseen perturbations.",
         DISTINGUISH,
     ),
     ("retraining", "only_baseline"): lambda f: ("", "Only the mean baseline was fitted.", ADD_MODELS),
@@ -234,18 +249,22 @@ WORDS: dict[tuple[str, str], Words] = {
         HOLD_OUT,
     ),
     ("retraining", "better_than_random"): lambda f: _gain(
-        "more than after removing random genes", "Leave these genes out.", f
+        "and more than without random genes", "Leave these genes out.", f
     ),
-    ("retraining", "better_not_than_random"): lambda f: _gain("but no more than after removing random genes", KEEP, f),
+    ("retraining", "better_not_than_random"): lambda f: _gain("but no more than without random genes", KEEP, f),
     ("retraining", "better_random_not_tested"): lambda f: _gain(
-        "but random genes were not removed for comparison", "Repeat with random removals.", f
+        "but removal of random genes was not tested", "Repeat with random removals.", f
     ),
     ("retraining", "only_constants_retrained"): lambda f: (
         "",
-        "Every assessed model predicts one profile for all unseen perturbations.",
+        "Constant predictions cannot show the effect of retraining.",
         DISTINGUISH,
     ),
-    ("retraining", "nothing_changes"): lambda f: ("", f"No error changes {without(f['regime'])}.", KEEP),
+    ("retraining", "nothing_changes"): lambda f: (
+        "",
+        f"Retraining {without(f['regime'])} changes no relative error.",
+        KEEP,
+    ),
     ("retraining", "worse"): _worse,
     ("retraining", "no_significant_gain"): lambda f: (
         "",
@@ -255,7 +274,7 @@ WORDS: dict[tuple[str, str], Words] = {
 }
 
 SHORT_CAUTIONS: dict[str, Callable[[Facts], str]] = {
-    "labels_confounded": lambda f: f"labels are confounded with {f['column']}",
+    "labels_confounded": lambda f: f"perturbations are confounded with {f['column']}",
     "cells_left_out": lambda f: f"{percent(f['n_left_out'] / f['n_cells'])} of the cells were left out",
     "few_controls": lambda f: (
         f"only {f['fewest_controls']} control cells in a batch"
@@ -263,9 +282,9 @@ SHORT_CAUTIONS: dict[str, Callable[[Facts], str]] = {
         else f"only {f['fewest_controls']} control cells"
     ),
     "few_genes": lambda f: f"only {f['n_genes']} genes",
-    "column_adopted": lambda f: f"{f['column']} was adopted as batch",
+    "column_adopted": lambda f: f"the audit uses {f['column']} as batch",
     "cannot_be_separated": lambda f: f"effects cannot be separated from {f['column']}",
-    "labels_shifted": lambda f: "gene labels seem shifted",
+    "labels_shifted": lambda f: "expression values and gene names do not seem to match",
     "above_ceiling": lambda f: f"{f['model']} scores above the noise ceiling",
     "at_ceiling": lambda f: f"{f['model']} scores at the noise ceiling",
 }

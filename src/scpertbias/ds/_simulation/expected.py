@@ -91,7 +91,7 @@ def _expect_gene(mean: float, size: float, others: float, variance: float) -> fl
 
 
 def systematic_share(delta: FloatArray) -> float:
-    """Share of the energy of all effects that lies on the summed effect of the others; NaN where there is no effect."""
+    """Share of all squared effects along the summed effect of the other perturbations; NaN without effects."""
     energy = float((delta**2).sum())
     if energy == 0:
         return float("nan")
@@ -103,6 +103,6 @@ def systematic_share(delta: FloatArray) -> float:
 
 
 def gene_set_share(delta: FloatArray, members: BoolArray) -> float:
-    """Share of the energy of all effects that lies on the genes of a set; NaN where there is no effect."""
+    """Share of all squared effects in the genes of a set; NaN without effects."""
     energy = float((delta**2).sum())
     return float((delta[:, members] ** 2).sum() / energy) if energy else float("nan")

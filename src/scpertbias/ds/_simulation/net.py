@@ -39,7 +39,7 @@ def simulate_net(
     KeyError
         If the screen was not made by :func:`scpertbias.ds.simulate`.
     ValueError
-        If ``degree`` is under 1, or ``noise`` not between 0 and 1.
+        If ``degree`` is below 1, or ``noise`` is not between 0 and 1.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def simulate_net(
     ['source', 'target', 'weight']
     """
     if TRUTH not in adata.uns:
-        msg = f"adata.uns has no {TRUTH!r}: simulate_net is for a screen that ds.simulate made."
+        msg = f"adata.uns has no {TRUTH!r}: pass a screen made by spb.ds.simulate."
         raise KeyError(msg)
     if degree < 1:
         msg = f"degree must be at least 1, found {degree!r}."

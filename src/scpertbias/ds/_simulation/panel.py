@@ -1,4 +1,4 @@
-"""Which genes and which targets a simulated screen has: real names, calibrated to K562."""
+"""Genes and targets of a simulated screen, with real names, calibrated to K562."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FULL_PANEL = 1187
 """Number of genes of the default screen."""
 
 DEFAULT_DEPTH = 3000.0
-"""Mean UMI per cell of the default panel; other panels get their share of the same transcriptome."""
+"""Mean UMI per cell of the default panel; other panels have their share of the same transcriptome."""
 
 CONTROL = "non-targeting"
 
@@ -59,7 +59,7 @@ def default_depth(panel: pd.DataFrame) -> float:
 
 
 def draw_targets(n_perturbations: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Target names with the cluster they have in the published screen, sorted by cluster (-1: not published)."""
+    """Target names with their cluster in the published screen, sorted by cluster (-1: not published)."""
     published = read_table("replogle_targets.csv")
     if n_perturbations <= len(published):
         rows = np.sort(rng.choice(len(published), n_perturbations, replace=False))
@@ -78,7 +78,7 @@ def draw_targets(n_perturbations: int, rng: np.random.Generator) -> pd.DataFrame
 def draw_measured_targets(
     candidates: npt.NDArray[np.object_], n_perturbations: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Target names among measured genes, as `draw_targets` gives them."""
+    """Target names among measured genes, in the format of `draw_targets`."""
     if n_perturbations > len(candidates):
         msg = (
             f"n_perturbations={n_perturbations} is more than the {len(candidates)} measured genes off the axis; "

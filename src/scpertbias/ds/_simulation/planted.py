@@ -1,4 +1,4 @@
-"""What a simulated screen plants: an axis that all perturbations share, and programs of their own."""
+"""Simulated effects: an axis common to all perturbations, and a program for each perturbation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROGRAM_SIZE = (20, 40)
 
 @dataclass(frozen=True)
 class PlantedEffects:
-    """A planted screen; rows are perturbations without the control, columns are genes."""
+    """Simulated effects; rows are perturbations without the control, columns are genes."""
 
     targets: npt.NDArray[np.object_]
     axis: FloatArray
@@ -49,7 +49,7 @@ def plant_effects(
 ) -> PlantedEffects:
     """Draw targets, modules, axis, loadings and programs.
 
-    The draws do not depend on the strengths, so that screens of one seed differ in strength alone.
+    The draws do not depend on the strengths, so screens with the same seed differ only in strength.
     """
     genes = panel["gene"].to_numpy(dtype=object)
     if measured_targets:
@@ -87,7 +87,7 @@ def _axis(genes: npt.NDArray[np.object_], rng: np.random.Generator) -> FloatArra
 
 
 def _classes(genes: npt.NDArray[np.object_]) -> list[BoolArray]:
-    """Which genes are mitochondrial, ribosomal, or of stress."""
+    """Masks of mitochondrial, ribosomal and stress genes."""
     stress = np.isin(genes, [gene for name in _STRESS for gene in set_members(name)])
     mt = np.array([gene.startswith("MT-") for gene in genes])
     return [mt, np.isin(genes, set_members("ribo")), stress]

@@ -1,4 +1,4 @@
-"""Negative-binomial counts, drawn chunk by chunk straight into sparse rows."""
+"""Negative-binomial counts, drawn in chunks directly into sparse rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 CHUNK = 512
-"""Cells drawn together from one seed. Part of what a seed means: another value gives other counts."""
+"""Number of cells drawn from one seed. With another value, the same seed gives other counts."""
 
 
 @dataclass(frozen=True)
 class Population:
-    """What the counts of a cell are drawn from."""
+    """Parameters of the distribution of counts."""
 
     rate: FloatArray
     """Mean counts at depth 1, groups × genes."""

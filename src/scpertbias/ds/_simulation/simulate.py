@@ -75,8 +75,8 @@ def simulate(
     control_fraction
         Proportion of cells with a non-targeting guide.
     depth
-        Mean number of UMIs per cell in these genes. By default 3,000 for 1,187 genes, and that of the same cells for
-        other numbers of genes.
+        Mean number of UMIs per cell in these genes. By default 3,000 for 1,187 genes; for other numbers of genes, the depth
+        that the same cells would have.
     depth_sd
         Standard deviation of the log depth.
     cell_axis_sd
@@ -104,8 +104,8 @@ def simulate(
     - `uns["scpertbias_truth"]`: the simulated truth (`parameters`, `genes`, `axis`, `perturbations`, `loading`,
       `module`, `inert`, and the programs as `program_perturbation`, `program_gene`, `program_lfc`), the expected
       log-normalized profile of the control (`expected_control`) and effects (`expected_delta`, perturbations ×
-      genes; at the average batch), and the `share` of the energy of these effects in each set of
-      :func:`~scpertbias.ds.confounder_sets` and on their mean direction (`systematic`).
+      genes; at the average batch), and the `share` of the squared effects in each set of
+      :func:`~scpertbias.ds.confounder_sets` and along their mean direction (`systematic`).
 
     Raises
     ------
@@ -160,7 +160,7 @@ def simulate(
 
 
 def _seeds(rng: int | np.random.Generator | None) -> list[np.random.SeedSequence]:
-    """Seeds for what is planted and for the cells."""
+    """Seeds for the effects and for the cells."""
     entropy = np.random.default_rng(rng).integers(2**63, size=2)
     return [np.random.SeedSequence(int(number)) for number in entropy]
 
@@ -178,7 +178,7 @@ _RANGES = {
 
 
 def check_parameters(parameters: dict[str, Any]) -> None:
-    """Raise where a parameter of `simulate` makes no screen, saying what to do."""
+    """Raise an error for parameters of `simulate` that do not define a screen."""
     for name, least in _AT_LEAST.items():
         value = parameters[name]
         if int(value) != value or value < least:

@@ -1,4 +1,4 @@
-"""The audit: every model in every regime, cross-fitted, scored with baseline and ceiling."""
+"""The audit: fits of every model in every regime, with scores, tests and tables."""
 
 from __future__ import annotations
 
@@ -86,21 +86,21 @@ def audit(
         Names of models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the perturbations
         axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. GEARS and scGPT are trained on the cells
         of every regime, with the split in ``obs`` (by default 80, 10 and 10% of the perturbations), and compared on its
-        test perturbations. Keys of models stored in ``adata`` are accepted, too, and not fitted again; those of
-        profiles are always compared. A model of your own is what :func:`scpertbias.tl.external_model` returns: it is
-        trained in every regime. ``()``: the screen only.
+        test perturbations. Names of models stored in ``adata`` are accepted, too; these are not fitted again. Models
+        stored in profiles are always compared. To train a model of your own in every regime, pass the result of
+        :func:`scpertbias.tl.external_model`. ``()``: the screen only.
     predictions
         Predictions of other models by name, in any format of :func:`scpertbias.tl.add_predictions`, or a dict of its
         arguments: ``{"predictions": table, "kind": "delta"}``. They are evaluated on perturbations that are ``test`` in
-        the split column. For a model that was trained again, a dict by regime: ``{"full": …, "no_mt_ribo": …}``;
-        ``"full#2"`` is another seed, ``"random_1"``, … are without random genes
+        the split column. For a model that was retrained, pass a dict by regime: ``{"full": …, "no_mt_ribo": …}``.
+        ``"full#2"`` is a training with another seed, and ``"random_1"``, … are trainings without random genes
         (:func:`scpertbias.pp.write_regimes` writes the cells of each).
     regimes
-        See :func:`scpertbias.pp.regimes`. By default all four; regimes that cannot be made are left out, with the
-        reason. A regime given by name that cannot be made is an error.
+        See :func:`scpertbias.pp.regimes`. By default all four; regimes that cannot be created are left out, with the
+        reason. A requested regime that cannot be created raises an error.
     model_params
-        Arguments of the fits, by model; those of ``grn_linear`` also apply to ``grn_linear_perturbations``. In a
-        ``checkpoint_dir`` every regime has its own folder.
+        Arguments of the fits, by model; those of ``grn_linear`` also apply to ``grn_linear_perturbations``. A
+        ``checkpoint_dir`` contains one folder per regime.
     covariates
         Columns of ``obs`` for the regime ``regressed``.
     fit_on
@@ -110,7 +110,7 @@ def audit(
     guide_key
         Column of ``obs`` with guides; see :func:`scpertbias.pp.profiles`.
     normalize
-        Whether the values are raw counts, normalized on the fly.
+        Whether the values are raw counts, which are normalized automatically.
     size_factors
         Column of ``obs`` with the size of each cell, for ``normalize``.
     target_sum
@@ -120,16 +120,16 @@ def audit(
     n_top_genes
         Number of genes to score, ranked by mean expression in control.
     n_random
-        Number of random removals of as many genes of similar expression, compared with the smallest gene regime; 0:
+        Number of random removals, each of as many genes of similar expression as the smallest gene regime leaves out; 0:
         none.
     keep_predictions
         Whether to store predictions and attributions, or tables only.
     n_jobs
-        Number of parallel fits and random removals, on threads or the backend of ``joblib.parallel_config``; by default
-        its number, otherwise ``scanpy.settings.n_jobs``. Results do not depend on it.
+        Number of parallel fits and random removals, with threads or the backend of ``joblib.parallel_config``. By default
+        the number in this configuration, otherwise ``scanpy.settings.n_jobs``. Results do not depend on it.
     cache
-        Folder for finished fits, removals and training epochs. An audit that was interrupted, or runs again with other
-        models, does not repeat these.
+        Folder for finished fits, removals and training epochs. After an interruption, or with other models, the next audit
+        does not repeat these.
     chunk_memory
         Memory in gigabytes for cells that are read in parts; see :func:`scpertbias.pp.profiles`.
     %(rng)s
@@ -202,7 +202,7 @@ def _run(
     predictions: Mapping[str, Any],
     settings: AuditSettings,
 ) -> MuData:
-    """Do an audit, step by step."""
+    """Run an audit."""
     models, to_train, external, retrained = _plan_models(adata, model_names, model_params, predictions)
     audit_input = prepare(adata, models, net, settings, to_train)
     add_external(audit_input.profiles, external, models, settings.split_key)
@@ -218,7 +218,7 @@ def _run(
         without_random |= add_retrained(mdata, {name: one.retrained for name, one in trained.items()}, plan)
         failures += [(name, *failure) for name, one in trained.items() for failure in one.failures]
     net, notes = audit_input.net, audit_input.notes
-    del audit_input  # and with it the cells
+    del audit_input  # releases the cells
     closed_form_models = [model for model in models if not model.from_cells]
     with threadpool_limits(1, user_api="blas"):  # small systems: more threads only wait for each other
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
@@ -240,9 +240,9 @@ def _plan_models(
     model_params: Mapping[str, Mapping[str, Any]],
     predictions: Mapping[str, Any],
 ) -> tuple[list[Variant], list[ExternalModel], dict[str, Arguments], dict[str, Retrained]]:
-    """Return the models to fit, to train, to add, and those that were trained again elsewhere.
+    """Return the models to fit, to train and to add, and external models that were retrained.
 
-    External models are ``predictions``, and those of ``model_names`` that are stored in cells.
+    External models are ``predictions``, and models of ``model_names`` that are stored in cells.
     """
     to_train = [model for model in model_names if isinstance(model, ExternalModel)]
     to_fit, external = split_stored(adata, [name for name in model_names if isinstance(name, str)])
@@ -252,6 +252,6 @@ def _plan_models(
     names = [*(model.name for model in models), *(model.name for model in to_train)]
     duplicates = sorted({name for name in names if names.count(name) > 1} | (set(external) & set(names)))
     if duplicates:
-        msg = f"`predictions`: {duplicates} are names of models that the audit fits; give them other names."
+        msg = f"`predictions`: {duplicates} are also names of models that the audit fits. Use other names."
         raise ValueError(msg)
     return models, to_train, external, retrained

@@ -21,7 +21,7 @@ from ..._models.external.readers import measured
 from ...pp._regimes import RegimePlan, removed
 
 Arguments = dict[str, Any]
-"""What :func:`add_predictions` takes."""
+"""Arguments of :func:`add_predictions`."""
 TRAINING = re.compile(rf"({'|'.join(REGIMES)}|{RANDOM}_[1-9]\d*)(?:#([1-9]\d*))?")
 OTHER_SEED = f"{FULL}#2"
 
@@ -30,8 +30,8 @@ OTHER_SEED = f"{FULL}#2"
 class Retrained:
     """The predictions of a model that was trained more than once.
 
-    ``regimes`` holds those of regimes beside ``full``, ``other_seed`` those of another training of ``full``, ``random``
-    those of trainings without random genes, by number.
+    ``regimes`` contains the predictions by regime except ``full``, ``other_seed`` those of a second training in ``full``, and
+    ``random`` those of trainings without random genes, by number.
     """
 
     regimes: dict[str, Arguments] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Retrained:
 
 
 def split_predictions(predictions: Mapping[str, Any]) -> tuple[dict[str, Arguments], dict[str, Retrained]]:
-    """Return by model what :func:`add_predictions` takes for the full model, and what was trained again."""
+    """Return the arguments of :func:`add_predictions` for each full model, and the retrained predictions."""
     external: dict[str, Arguments] = {}
     retrained: dict[str, Retrained] = {}
     for name, value in predictions.items():
@@ -69,18 +69,18 @@ def _is_by_regime(predictions: Any) -> bool:
 
 
 def _check_trainings(name: str, parts: Mapping[str, Any]) -> None:
-    """Refuse unknown regimes, and trainings without their reference."""
+    """Raise an error for unknown regimes, and for trainings without predictions in ``full``."""
     for training in parts:
         match = TRAINING.fullmatch(training)
         if match is None:
             near = get_close_matches(training, REGIMES, 1)
             msg = (
-                f"`predictions`: {name}@{training} is not known; there are {list(REGIMES)}, '{OTHER_SEED}' (another seed) "
+                f"`predictions`: {name}@{training} is unknown; choose from {list(REGIMES)}, '{OTHER_SEED}' (another seed) "
                 f"and '{RANDOM}_1', '{RANDOM}_2', …" + (f". Did you mean {near[0]!r}?" if near else "")
             )
             raise ValueError(msg)
         if match[2] is not None and training != OTHER_SEED:
-            msg = f"`predictions`: {name}@{training}: a second seed is compared in 'full' only, as '{OTHER_SEED}'."
+            msg = f"`predictions`: {name}@{training}: a second seed is only compared in the regime 'full'. Pass it as '{OTHER_SEED}'."
             raise ValueError(msg)
     if FULL not in parts:
         msg = (
@@ -93,7 +93,7 @@ def _check_trainings(name: str, parts: Mapping[str, Any]) -> None:
 def add_retrained(
     mdata: MuData, retrained: Mapping[str, Retrained], plan: RegimePlan
 ) -> dict[str, dict[int, FloatArray]]:
-    """Store what was trained in each regime there, and what another seed gave with the full model.
+    """Store the predictions of each regime in its profiles, and those of the second seed with the full model.
 
     Return by model, and by number, what was predicted without random genes (perturbations × all genes, NaN: removed).
     """
@@ -114,9 +114,9 @@ def add_retrained(
 
 
 def _check_regime(name: str, regime: str, arguments: Arguments, full: AnnData, plan: RegimePlan) -> None:
-    """Refuse a regime that this audit does not have, and predictions for the very genes that it leaves out."""
+    """Raise an error for a regime that this audit does not have, and for predictions of genes that it leaves out."""
     if regime not in plan.genes:
-        reason = plan.left_out.get(regime, "it is not among regimes=")
+        reason = plan.left_out.get(regime, "it is not in regimes=")
         msg = f"`predictions`: {name}@{regime}: this audit has no regime {regime!r} ({reason})."
         raise ValueError(msg)
     predicted = _measured(full, name, regime, arguments) & ~plan.genes[regime]
@@ -145,7 +145,7 @@ def _named(training: str, work: Callable[[], Any]) -> Any:
 
 
 def _add(adata: AnnData, name: str, regime: str, arguments: Arguments, full: AnnData) -> None:
-    """Add predictions to the profiles of the regime that they are of; they are held out as those of ``full`` are."""
+    """Add predictions to the profiles of their regime, with the held-out perturbations of ``full``."""
     of_full = _store.models(full)[name]
     if arguments.get("test") is None:
         arguments = {**arguments, "test": of_full.get("test")}
@@ -164,7 +164,7 @@ def _add(adata: AnnData, name: str, regime: str, arguments: Arguments, full: Ann
 
 
 def _cross_fitted(arguments: Arguments) -> tuple[bool, Arguments]:
-    """Return whether predictions are cross-fitted, and what :func:`add_predictions` takes of the arguments."""
+    """Return whether predictions are cross-fitted, and the arguments of :func:`add_predictions`."""
     return arguments.get("cross_fitted", False), {k: v for k, v in arguments.items() if k != "cross_fitted"}
 
 
@@ -176,13 +176,13 @@ def _predicted(adata: AnnData, name: str, training: str, arguments: Arguments) -
 
 
 def _without_random(full: AnnData, name: str, number: int, arguments: Arguments, plan: RegimePlan) -> FloatArray:
-    """Return predictions without random genes, which are those that they lack: as many as the widest regime leaves out."""
+    """Return predictions of a random removal, whose missing genes must be as many as the smallest gene regime leaves out."""
     training = f"{RANDOM}_{number}"
     regimes = [regime for regime in WITHOUT_GENES if regime in plan.genes]
     if not regimes:
         msg = (
-            f"`predictions`: {name}@{training}: random removals need a regime that leaves genes out, and this audit "
-            "has none."
+            f"`predictions`: {name}@{training}: random removals need the regime 'no_mt' or 'no_mt_ribo', but this "
+            "audit has neither."
         )
         raise ValueError(msg)
     present, confounders = _measured(full, name, training, arguments), removed(full, WITHOUT_GENES[-1])

@@ -33,7 +33,7 @@ FEW_PERTURBATIONS = 25
 
 @dataclass(frozen=True)
 class Variant:
-    """A model as it is fitted: the name of its results, its kind, and its parameters."""
+    """A model to fit: name of its results, kind and parameters."""
 
     name: str
     kind: str
@@ -63,14 +63,14 @@ def variants(models: Sequence[str], model_params: Mapping[str, Mapping[str, Any]
     known = [*closed_forms(), *from_cells()]
     unknown = [name for name in models if name not in known]
     if unknown:
-        msg = f"`models`: {unknown} are unknown; there are {known}. Pass predictions of other models as predictions=."
+        msg = f"`models`: {unknown} are unknown; choose from {known}. Pass the predictions of other models with predictions=."
         raise ValueError(msg)
     own: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in models}
     for name in models:
         own |= {f"{name}_{axis}": (name, {"axis": axis}) for axis in list(specs()[name].unseen_by_axis)[1:]}
     strange = [name for name in model_params if name not in own]
     if strange:
-        msg = f"`model_params`: {strange} are not among the models fitted, {list(own)}."
+        msg = f"`model_params`: {strange} are not fitted; choose from {list(own)}."
         raise ValueError(msg)
     return [_variant(name, kind, extra, model_params) for name, (kind, extra) in own.items()]
 
@@ -84,7 +84,7 @@ def _variant(name: str, kind: str, extra: Mapping[str, Any], model_params: Mappi
         raise ValueError(msg)
     if np.ndim(changes.get("gamma", 0)):
         msg = (
-            f"`model_params`: gamma of {name!r} is a sequence; an audit has no validation split for its selection. "
+            f"`model_params`: gamma of {name!r} is a sequence, but an audit has no validation split to select a value. "
             f"Pass one value."
         )
         raise ValueError(msg)
@@ -199,7 +199,7 @@ def _make_smoothers(model: Variant, training: Problem) -> None:
 def _fit(model: Variant, training: Problem, *, coefficients: bool, is_slice: bool) -> Arrays:
     """Fit a model, and return its predictions; of a slice only how much noise they hold, which depends on the genes."""
     if model.needs_net and training.graphs is None:
-        msg = "no net was given, and profiles have no cells to estimate one"
+        msg = "no net was passed, and profiles have no cells to estimate one"
         raise ValueError(msg)
     if is_slice and training.noise is not None:
         return {"noise_weights": noise_weights_alone(model.kind, training, training.noise, **model.params)}

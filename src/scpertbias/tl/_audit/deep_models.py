@@ -65,7 +65,7 @@ def _cells_of(audit_input: AuditInput, profiles: AnnData, regime: str, fit_on: s
     """Return the cells of a regime, and the settings for reading them."""
     cells, data = audit_input.cells, audit_input.data
     if cells is None:
-        msg = "No cells were prepared."
+        msg = "The cells were not prepared."
         raise RuntimeError(msg)
     if regime != REGRESSED:
         return cells[:, cells.var_names.isin(profiles.var_names)].copy(), data

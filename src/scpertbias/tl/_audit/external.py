@@ -22,7 +22,7 @@ def split_stored(adata: AnnData, models: Sequence[str]) -> tuple[list[str], dict
     unknown = [name for name in models if name not in records and name not in model_kinds]
     if unknown:
         msg = (
-            f"`models`: {unknown} are not known; there are {model_kinds}, and, stored in the data, {list(records)}. "
+            f"`models`: {unknown} are unknown; choose from {model_kinds}, or from models stored in the data, {list(records)}. "
             f"Pass predictions of other models as predictions=."
         )
         raise ValueError(msg)
@@ -70,21 +70,18 @@ def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Coll
         if _held_out_as_predicted(profiles, name, records[name], screen, split_key):
             continue
         why = _held_out.why_all_seen(screen, split_key)
-        msg = f"Cannot evaluate {name!r}: {why}, so its held-out perturbations are unknown"
+        msg = f"The held-out perturbations of {name!r} are unknown, because {why}"
         if name not in external:
-            warn(f"{msg}; it is not scored.")
+            warn(f"{msg}. The model is not scored.")
             continue
-        msg = (
-            f"`predictions`: {msg}. Mark them in obs[{split_key!r}] ('train', 'val', 'test'; see spb.pp.split), or "
-            f"name them: test=[…]."
-        )
+        msg = f"`predictions`: {msg}. Mark them as 'test' in obs[{split_key!r}] (see spb.pp.split), or pass test=[…]."
         raise ValueError(msg)
 
 
 def _held_out_as_predicted(
     profiles: AnnData, name: str, record: Mapping[str, Any], screen: _moments.Screen, split_key: str
 ) -> bool:
-    """Take the predicted perturbations as held out where nothing else says so and some are not predicted."""
+    """Assume that the predicted perturbations are held out if there is no split and some perturbations are not predicted."""
     if record.get("test") is not None or split_key in profiles.obs and (screen.split != "train").any():
         return False
     table = _results.predictions(profiles, name, screen).iloc[1:]
@@ -92,8 +89,8 @@ def _held_out_as_predicted(
     if not 0 < len(predicted) < len(table):
         return False
     warn(
-        f"{name!r}: without a split, the {len(predicted)} perturbations that it predicts are taken as held out, and the "
-        f"other {len(table) - len(predicted)} as its training data. If it was trained on others, pass test=."
+        f"{name!r}: there is no split, so the {len(predicted)} predicted perturbations are assumed to be held out, and the "
+        f"other {len(table) - len(predicted)} to be its training data. If this is wrong, pass test=."
     )
     _store.add_to_model(profiles, name, test=predicted)
     return True

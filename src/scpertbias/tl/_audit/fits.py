@@ -16,7 +16,7 @@ from .jobs import Arrays, JobKey
 from .low_memory import Spill, SpilledSolution
 
 ALL_PERTURBATIONS = "all"
-"""The fit on all perturbations, which is never scored."""
+"""Number of the fit on all perturbations, which is not scored."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Assembly:
         return Solution(predictions, on_all.get("coef"), **facts)
 
     def _filled(self, table: FloatArray, name: str, arrays: Sequence[Arrays]) -> FloatArray:
-        """Fill the rows of each fold with what its fit says of them."""
+        """Fill the rows of each fold with the predictions of its fit."""
         for rows, of_fold in zip(rows_of_folds(self.screen, self.folds).values(), arrays, strict=True):
             table[rows] = of_fold[name]
         return table

@@ -23,7 +23,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 JobKey = tuple[str, ...]
 
 FORMAT = 4
-"""To be raised with every change to what a job computes or how it is written: earlier files are then not read."""
+"""Version of the cache. Increase it with every change of results or their format, so that earlier files are not read."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _order_of_results() -> str:
 
 
 class Cache:
-    """A folder with a file for each job that is done.
+    """A folder with one file per finished job.
 
     A file is written under a temporary name and renamed, so that it is complete or absent. A file that cannot be read,
     or with wrong checksums, is ignored. Several processes can share a folder.
@@ -112,7 +112,7 @@ class Cache:
         return digest([FORMAT, version("scpertbias"), list(job.key), job.inputs])
 
     def read(self, file_name: str) -> Arrays | None:
-        """Return the arrays of a job that was done before, or None."""
+        """Return the arrays of a job that was finished before, or None."""
         try:
             path = self._path(file_name)
             with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -120,7 +120,7 @@ class Cache:
         except FileNotFoundError:
             return None
         except ValueError as err:
-            info(f"{err}: it is computed again")
+            info(f"{err}; the result is computed again")
             return None
 
     def write(self, file_name: str, arrays: Arrays) -> None:

@@ -17,7 +17,7 @@ from ..._core.arrays import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True)
 class SpilledSolution:
-    """A solution whose predictions are in a file, which is there as long as any solution of its folder."""
+    """A solution whose predictions are in a file, which exists as long as any solution of its folder."""
 
     path: Path
     spill: Spill = field(repr=False)

@@ -132,7 +132,7 @@ def only_unseen(
 
 
 def score_models(results: AuditResults, n_top_genes: int) -> Scored | None:
-    """Score every model in every regime; and those of ``full`` post-hoc everywhere. None where there is no model."""
+    """Score every model in its regime, and the models of ``full`` in all regimes. None without models."""
     screens, predictions, records, folds = results.screens, results.predictions, results.records, results.folds
     if not predictions["full"]:
         return None
@@ -173,7 +173,7 @@ def store_results(
     _store.put(mdata, **tables, labels=results.screens[FULL].labels, coupling=coupling, audit=audit)
     for regime, profiles in mdata.mod.items() if not keep else ():
         for name, record in results.records[regime].items():
-            if "regime" in record:  # trained here: its predictions were read from where they are stored
+            if "regime" in record:  # trained in this audit: predictions are stored already
                 _store.drop_model(profiles, name)
 
 

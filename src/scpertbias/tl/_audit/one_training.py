@@ -1,4 +1,4 @@
-"""One training of a model that is not ours: as an object, or as a command, in a folder of its own."""
+"""One training of an external model, an object or a command, in a separate folder."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from .run_command import LOG, run_command
 
 CELLS = "cells.h5ad"
 LARGEST_SCRIPT = 10e6
-"""Bytes of a file named in a command up to which it is taken for a part of the model."""
+"""Largest size in bytes of a file in a command that is treated as a part of the model."""
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One training of a model: what it is called, on which genes, from which seed."""
+    """One training of a model: its name, regime and seed."""
 
     name: str
     regime: str
@@ -46,7 +46,7 @@ def takes_seed(model: ExternalModel) -> bool:
 
 
 def content(model: ExternalModel) -> Any:
-    """Return what a model is, so that an edited script or class is trained anew."""
+    """Return the content of a model, so that it is trained again after a change of its script or class."""
     if model.command is None:
         try:
             code = inspect.getsource(type(model.model))
@@ -86,7 +86,7 @@ def fit_object(model: ExternalModel, training: TrainingRun, cells: Path, perturb
         msg = f"{type(one).__name__} raised {type(err).__name__}: {err}"
         raise ValueError(msg) from err
     if not isinstance(predictions, pd.DataFrame):
-        msg = f"{type(one).__name__}.predict returned a {type(predictions).__name__}; a DataFrame perturbations × genes is needed"
+        msg = f"{type(one).__name__}.predict returned a {type(predictions).__name__}; it must return a DataFrame perturbations × genes"
         raise ValueError(msg)
     return predictions
 
@@ -94,16 +94,16 @@ def fit_object(model: ExternalModel, training: TrainingRun, cells: Path, perturb
 def run_once(
     model: ExternalModel, training: TrainingRun, fold: int | None, folder: Path, perturbations: pd.DataFrame
 ) -> AnnData | pd.DataFrame:
-    """Run a command, and read what it wrote."""
+    """Run a command, and read its predictions."""
     if model.command is None:
-        msg = "There is no command."
+        msg = "The model has no command."
         raise RuntimeError(msg)
     to_predict, table, h5ad, own = (
         folder / name for name in ("perturbations.csv", "predictions.csv", "predictions.h5ad", "folder")
     )
     own.mkdir(exist_ok=True)
     for path in (table, h5ad):
-        path.unlink(missing_ok=True)  # of a training that failed
+        path.unlink(missing_ok=True)  # from a failed training
     perturbations.to_csv(to_predict, index=False)
     values = {
         "cells": folder / CELLS,

@@ -138,12 +138,12 @@ def _add_totals(
         share = np.divide(cell_totals.within[name], totals, out=np.zeros_like(totals), where=totals > 0)
         cells.obs[name] = 100 * share
     if from_counts:
-        notes.append(f"{', '.join(from_counts)} were computed from the counts")
+        notes.append(f"{', '.join(from_counts)} were computed from the raw counts")
     size_factors = settings.size_factors
     if size_factors is None:
         cells.obs[_keys.OWN_TOTAL] = totals
     by = f"obs[{size_factors!r}]" if size_factors else "each cell's total"
-    notes.append(f"raw counts were normalized on the fly: log1p({settings.target_sum:g} × count / {by})")
+    notes.append(f"raw counts were normalized automatically: log1p({settings.target_sum:g} × count / {by})")
     return _keys.OWN_TOTAL if size_factors is None else size_factors
 
 
@@ -153,7 +153,7 @@ def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
     if settings.layer not in (None, record.get("layer")):
         msg = (
             f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}; an audit uses "
-            f"that layer (its regime 'regressed' includes the regression)."
+            f"that layer, and its regime 'regressed' includes the regression. Omit layer."
         )
         raise ValueError(msg)
     if settings.normalize:
@@ -204,7 +204,7 @@ def _missing_covariates(cells: AnnData, settings: AuditSettings) -> tuple[list[s
         return [], list(covariates)
     if settings.normalize:
         return missing, list(covariates)
-    info(f"obs lacks {missing}; see spb.pp.regress_mt_ribo for the scanpy call that makes them")
+    info(f"obs has no columns {missing}; spb.pp.regress_mt_ribo shows how to compute them")
     return [], [c for c in covariates if c in cells.obs.columns]
 
 
@@ -253,14 +253,14 @@ def _split(
     notes: list[str],
     rng: int | np.random.Generator | None,
 ) -> None:
-    """Make a split if there is none."""
+    """Make a split if ``obs`` has none."""
     if data["split_key"] in cells.obs.columns:
         return
     add_split(cells, data, rng)
     shares = " / ".join(f"{100 * share:.0f}" for share in FRACTIONS)
     notes.append(
-        f"{', '.join(deep)}: trained on one split of the perturbations, {shares} % train / validation / test, made "
-        f"because obs has no {data['split_key']!r}"
+        f"{', '.join(deep)}: trained on one split of the perturbations ({shares}% train / validation / test). The audit made "
+        f"this split, because obs has no column {data['split_key']!r}"
     )
 
 

@@ -33,12 +33,12 @@ from .fits import Fits
 from .settings import AuditSettings
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""By regime and model: how a model that is not cross-fitted was made."""
+"""By regime and model: the record of a model that is not cross-fitted."""
 K = 5
-"""Strongest genes of each perturbation that recurrence counts; of fewer genes all."""
+"""Number of strongest genes of each perturbation that recurrence counts, or all if there are fewer genes."""
 FULL = "full"
 WITH_ALL_GENES = (FULL, REGRESSED)
-"""Regimes in which the data themselves are asked: without genes there is no share of them."""
+"""Regimes in which the shares of the response are computed: those with all genes."""
 
 
 @dataclass(frozen=True)

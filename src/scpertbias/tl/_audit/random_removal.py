@@ -27,11 +27,11 @@ from .questions import AuditResults
 from .retraining import NO_GAIN, UNCHANGED
 from .settings import AuditSettings
 
-TOO_FEW_GENES = "too few other genes to remove as many"
+TOO_FEW_GENES = "too few other genes for a random removal of the same size"
 
 
 def random_table(results: AuditResults, settings: AuditSettings, *, confounders: BoolArray) -> pd.DataFrame | None:
-    """Compare the widest gene regime with random removals: one row per model; None without such a regime.
+    """Compare the smallest gene regime with random removals: one row per model; None without such a regime.
 
     ``gain`` is the mean of l2_ratio(full) − l2_ratio(retrained) over the regime's genes, that of a removal the same over
     the genes that neither it nor the regime lacks, on the perturbations that all three predict. Results do not depend
@@ -68,7 +68,7 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
 
 
 def _external_row(results: AuditResults, settings: AuditSettings, removals: Removals, name: str) -> dict[str, object]:
-    """Make the row of a model that was trained elsewhere, without random genes too, on what it has not seen."""
+    """Return the row of an external model with random removals, on perturbations that it has not seen."""
     full, regime = results.screens["full"], removals.regime
     unseen = {r: results.unseen[r].get(name) for r in ("full", regime)}
     before, after = unseen["full"], unseen[regime]
@@ -229,7 +229,7 @@ def _row(
     unchanged = separately or (no_gain and len(gains) > 0 and float(np.abs(gains).max()) <= NO_GAIN)
     notes = [UNCHANGED] if unchanged else [] if removals.possible else [TOO_FEW_GENES]
     if len(gains) < n_removals and not separately:
-        notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave too few genes to fit or compare")
+        notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave too few genes for fits or comparisons")
     tested = not unchanged and len(gains) > 0 and np.isfinite(estimate)
     return {
         "model": model,

@@ -41,7 +41,7 @@ def check_memory(n_profiles: int, plan: RegimePlan, n_models: int, keep_predicti
     size = n_profiles * n_genes * 8 * (n_models * 1.5 + 4) / 1e9
     if keep_predictions and size > sc.settings.max_memory:
         msg = (
-            f"The predictions of this audit take {size:.1f} GB, above scanpy.settings.max_memory = "
+            f"The predictions of this audit need {size:.1f} GB, above scanpy.settings.max_memory = "
             f"{sc.settings.max_memory} GB; pass keep_predictions=False (tables only)."
         )
         raise ValueError(msg)

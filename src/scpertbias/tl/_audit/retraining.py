@@ -21,8 +21,8 @@ from .._summary import average, averaged, with_q
 
 Predictions = Mapping[str, Mapping[str, FloatArray]]
 ModelPredictions = tuple[str, str, FloatArray]
-"""A model, the regime that it was trained in, and what it predicts."""
-UNCHANGED = "retraining changes nothing for this model"
+"""A model, the regime in which it was trained, and its predictions."""
+UNCHANGED = "retraining does not change the predictions of this model"
 NO_GAIN = 1e-9
 
 

@@ -1,4 +1,4 @@
-"""A command that trains a model: run without a shell, with a time limit, and its last lines where it fails."""
+"""Run a command that trains a model, with a time limit; errors contain the last lines of its output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOG = "log.txt"
 LAST_LINES = 8
 LAST_CHARACTERS = 2000
 GRACE = 5.0
-"""Seconds that a command has to end before it is killed."""
+"""Seconds between SIGTERM and SIGKILL of a command."""
 
 
 def run_command(
@@ -36,7 +36,7 @@ def run_command(
     start = time.monotonic()
     with log.open("wb") as output:
         try:
-            process = subprocess.Popen(  # a shell only where the user asks for one
+            process = subprocess.Popen(  # a shell only on request
                 words,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -63,7 +63,7 @@ def run_command(
 
 
 def filled(command: str | Sequence[str], values: Mapping[str, str], *, shell: bool) -> str | list[str]:
-    """Return the command with files, seed and the like in their places; for a shell they are quoted."""
+    """Return the command with its placeholders replaced by files, seed and others; quoted for a shell."""
     if shell:
         return PLACEHOLDER.sub(lambda match: shlex.quote(values[match[1]]), str(command))
     words = shlex.split(command) if isinstance(command, str) else list(command)
@@ -83,7 +83,7 @@ def _signal_name(number: int) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command and what it started."""
+    """End a command and its child processes."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
@@ -96,7 +96,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _last_lines(log: Path) -> str:
-    """Return what a command printed last."""
+    """Return the last lines of the output of a command."""
     text = log.read_text(encoding="utf-8", errors="replace")[-LAST_CHARACTERS:]
     lines = [line.strip() for line in text.splitlines() if line.strip()][-LAST_LINES:]
-    return "it printed nothing" if not lines else "its last lines: " + " | ".join(lines)
+    return "it printed nothing" if not lines else "its last lines are: " + " | ".join(lines)

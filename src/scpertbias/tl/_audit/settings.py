@@ -15,7 +15,7 @@ from ..._moments.streaming import CHUNK_MEMORY
 from .jobs import Cache
 
 AUTO = "auto"
-"""Batches are found among the columns of ``obs``: those with which labels are confounded."""
+"""Value of ``batch_key`` that adopts the columns of ``obs`` with which labels are confounded."""
 DEFAULT_COVARIATES = ("pct_counts_mt", "pct_counts_ribo")
 
 
@@ -51,7 +51,7 @@ class AuditSettings:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The arguments that say how the screen is read, which every step takes; without batches that are yet to be found."""
+        """The arguments for reading the screen, which every step needs; without a ``batch_key`` if it is ``"auto"``."""
         data = {name: getattr(self, name) for name in _results.DATA}
         return {**data, "batch_key": None} if self.batch_key == AUTO else data
 
@@ -62,7 +62,7 @@ def check_arguments(fit_on: str, models: Sequence[object], n_random: int) -> Non
         msg = f"`n_random` is {n_random}; it must be 0 (no random removals) or more."
         raise ValueError(msg)
     if fit_on == "all":
-        msg = "`fit_on='all'` fits the regression on test cells, too; use 'control' or 'train'."
+        msg = "`fit_on='all'` would fit the regression also on test cells; pass 'control' or 'train'."
         raise ValueError(msg)
     _validate.choice(fit_on, ("control", "train"), argument="fit_on")
     if isinstance(models, str):

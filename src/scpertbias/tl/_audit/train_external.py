@@ -1,4 +1,4 @@
-"""Train models that are not ours, in every regime of an audit: each from a file with the regime's own cells."""
+"""Training of external models in every regime of an audit, from a file with the cells of the regime."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .settings import AuditSettings
 
 @dataclass(frozen=True)
 class Trained:
-    """What the trainings of a model gave: as :func:`add_predictions` takes it, and what failed (training and reason)."""
+    """Results of the trainings of a model, as arguments of :func:`add_predictions`, and failures with reasons."""
 
     full: dict[str, Any]
     retrained: Retrained
@@ -60,7 +60,7 @@ def train_external(
 
 
 class Trainer:
-    """Writes the cells of each training, trains, and checks what comes back."""
+    """Writes the cells of each training, trains the model, and checks its predictions."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Trainer:
                         raise ValueError(msg)
                     failures.append((training.name, result))
                     warn(
-                        f"{msg}. It is left out there; with cache= the next audit tries it again, and repeats nothing else."
+                        f"{msg}. The model is left out of this regime. With cache=, the next audit repeats only this training."
                     )
                 else:
                     tables[training.name] = result
@@ -161,7 +161,7 @@ class Trainer:
             return self._checked(model, training.regime, predictions, perturbations)
 
     def _perturbations(self, fold: int | None) -> pd.DataFrame:
-        """Return the perturbations to predict: of a fold those that it holds out, else all."""
+        """Return the perturbations to predict: those held out in a fold, or all without a fold."""
         table = self._maker.perturbations
         if fold is None:
             return table
@@ -171,12 +171,12 @@ class Trainer:
     def _checked(
         self, model: ExternalModel, regime: str, predictions: AnnData | pd.DataFrame, perturbations: pd.DataFrame
     ) -> Arrays:
-        """Return a table of the perturbations that were to be predicted, by their names, if it holds what it must."""
+        """Check the predictions, and return a table of the perturbations to predict, by their names in the data."""
         keep = self._keep(regime)
         extra = measured(self._full, predictions) & ~keep
         if extra.any():
             msg = (
-                f"it predicts {int(extra.sum())} genes that are not in its training cells "
+                f"the model predicts {int(extra.sum())} genes that are not in its training cells "
                 f"({some(self._full.var_names[extra])}), so it was not trained on these cells"
             )
             raise ValueError(msg)
@@ -188,19 +188,19 @@ class Trainer:
         )
         stored = _results.predictions(part, model.name, _moments.of(part))
         if len(codes) and stored.iloc[codes].isna().all(axis=None):
-            msg = f"it does not predict any of the {len(codes)} held-out perturbations"
+            msg = f"the model predicts none of the {len(codes)} held-out perturbations"
             raise ValueError(msg)
         if isinstance(predictions, AnnData):
             table, kind = stored.iloc[1:].dropna(), "expression"
         else:
             table, kind = self._by_name(model, predictions)
-        control = [] if model.folds else [self._screen.names[0]]  # of folds there would be several
+        control = [] if model.folds else [self._screen.names[0]]  # with folds there would be several
         table = table[table.index.isin([*perturbations[PERTURBATION], *control])]
         names, genes = (np.array(labels, dtype=str) for labels in (table.index, table.columns))
         return {"values": table.to_numpy(np.float64), "names": names, "genes": genes, "kind": np.array(kind)}
 
     def _by_name(self, model: ExternalModel, predictions: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-        """Name the rows as the screen does; changes from a predicted control are taken from it here."""
+        """Return predictions with the names of the screen; with a predicted control, as changes from it."""
         codes: IntArray = match([str(label) for label in predictions.index], self._screen)
         table = predictions[codes >= 0].set_axis([self._screen.names[code] for code in codes[codes >= 0]])
         if model.control == "observed":

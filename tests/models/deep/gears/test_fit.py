@@ -121,13 +121,14 @@ def test_seeds(screen, net, fitted):
 def test_perturbed_genes_outside_the_graph_are_named(screen, net):
     alone = net.iloc[2:6]  # the first two, one of test and one of val, and the last one are outside
     with pytest.warns(
-        UserWarning, match=r"joins 3 of 8 perturbed genes .* 2 perturbations without a path to a training perturbation"
+        UserWarning,
+        match=r"joins 3 of 8 perturbed genes .* 2 perturbations are not predicted, because the graph has no path to a training perturbation",
     ):
         adata = fit(screen, alone)
     record = adata.uns["scpertbias"]["models"]["gears"]
     outside = sorted({*net["source"]} - {*alone["source"], *alone["target"]})
     assert list(record["not_in_graph"]) == outside
-    assert spb.get.models(adata)["note"].item() == f"perturbed genes outside the graph: {', '.join(outside)}"
+    assert spb.get.models(adata)["note"].item() == f"perturbed genes that are not in the graph: {', '.join(outside)}"
     cannot = {name for name in outside if (adata.obs.loc[adata.obs["perturbation"] == name, "split"] != "train").all()}
     assert set(record["unpredicted"]) == {*cannot, "FEW"}
     predicted = spb.get.predictions(adata, "gears")
@@ -141,7 +142,8 @@ def test_perturbations_that_training_does_not_reach_are_named(screen, net):
     among = net[~net["source"].isin(pair) & ~net["target"].isin(pair)]
     joined = pd.concat([among, pd.DataFrame({"source": [pair[0]], "target": [pair[1]], "weight": 1.0})])
     with pytest.warns(
-        UserWarning, match=rf"^2 perturbations without a path to a training perturbation .*{pair[0]}, {pair[1]}"
+        UserWarning,
+        match=rf"^2 perturbations are not predicted, because the graph has no path to a training perturbation .*{pair[0]}, {pair[1]}",
     ):
         adata = fit(screen, joined, epochs=1)
     assert spb.get.predictions(adata, "gears").loc[pair].isna().all().all()
@@ -181,7 +183,7 @@ def test_nothing_outside_is_touched(screen, net, tmp_path, monkeypatch):
         ({"attribution": "saliency"}, ValueError, "`attribution` is 'saliency'"),
         ({"device": "tpu9"}, ValueError, "`device` is 'tpu9'"),
         ({"key_added": "a/b"}, ValueError, "key_added"),
-        ({"split_key": "split", "groupby": "nothing"}, KeyError, "no obs"),
+        ({"split_key": "split", "groupby": "nothing"}, KeyError, "obs has no column"),
     ],
 )
 def test_wrong_arguments(screen, net, wrong, error, match):
@@ -193,7 +195,7 @@ def test_wrong_arguments(screen, net, wrong, error, match):
 
 
 def test_terms_are_no_net(screen, net):
-    with pytest.raises(ValueError, match="none of its 8 edges .* make a net with spb.pp.jaccard_net"):
+    with pytest.raises(ValueError, match="none of its 8 edges .* convert them to a net with spb.pp.jaccard_net"):
         fit(screen, net.assign(source="GO:1"))
 
 

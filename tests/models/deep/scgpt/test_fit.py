@@ -199,7 +199,7 @@ def test_a_checkpoint_brings_its_sizes_and_its_name(measured, checkpoint):
     assert set(stored["unpredicted"]) == set(adata.obs["perturbation"]) & set(measured.var_names[:2])
     assert list(stored["cannot_predict_reason"]) == [f"{t} outside the vocabulary" for t in stored["unpredicted"]]
     assert len(stored["tensors"]["loaded"]) > 20
-    with pytest.raises(ValueError, match="d_model=16, the checkpoint has 8"):
+    with pytest.raises(ValueError, match="d_model=16, but 8 in the checkpoint"):
         spb.tl.fit_scgpt(adata, checkpoint=checkpoint, d_model=16, n_heads=8)
 
 

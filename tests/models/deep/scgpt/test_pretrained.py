@@ -90,7 +90,7 @@ def test_names_of_pytorchs_own_attention_load_too(folder, published):
 def test_a_missing_file_is_named(folder, name):
     path = folder()
     (path / name).unlink()
-    with pytest.raises(ValueError, match=f"holds no {name}"):
+    with pytest.raises(ValueError, match=f"contains no {name}"):
         read(path)
 
 
@@ -128,7 +128,7 @@ def test_a_file_cut_short_is_refused(folder):
 def test_what_is_no_state_dict_is_refused(folder, published):
     with pytest.raises(ValueError, match=r"\['epoch'\] that are not tensors"):
         read(folder(tensors={"epoch": 3, **published}))
-    with pytest.raises(ValueError, match="holds a list"):
+    with pytest.raises(ValueError, match="contains a list"):
         read(folder(tensors=list(published.values())))
 
 
@@ -137,7 +137,7 @@ def test_what_is_no_state_dict_is_refused(folder, published):
     [
         ({name: i for name, i in VOCAB.items() if name != PAD}, "no token '<pad>'"),
         ({**VOCAB, "G0": 5}, "not numbered from 0 to 13"),
-        (["G0", PAD], "holds a list"),
+        (["G0", PAD], "contains a list"),
     ],
 )
 def test_a_vocabulary_that_cannot_be_is_refused(folder, vocab, match):
@@ -154,10 +154,10 @@ def test_sizes_that_cannot_be_are_named(folder, wrong):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"args": {**ARGS, "d_hid": 32}}, r"layers.0.linear1.weight is 24 × 16, .* say 32 × 16"),
+        ({"args": {**ARGS, "d_hid": 32}}, r"layers.0.linear1.weight has the shape 24 × 16, but 32 × 16"),
         ({"args": {**ARGS, "nlayers": 3}}, r"12 tensors are missing \(transformer_encoder.layers.2"),
-        ({"args": {**ARGS, "nlayers": 1}}, r"12 are not of this model \(transformer_encoder.layers.1"),
-        ({"vocab": {**VOCAB, "more": 14}}, r"encoder.embedding.weight is 14 × 16, .* say 15 × 16"),
+        ({"args": {**ARGS, "nlayers": 1}}, r"12 tensors do not belong to this model \(transformer_encoder.layers.1"),
+        ({"vocab": {**VOCAB, "more": 14}}, r"encoder.embedding.weight has the shape 14 × 16, but 15 × 16"),
     ],
 )
 def test_what_does_not_fit_is_named(folder, change, match):

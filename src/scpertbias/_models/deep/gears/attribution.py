@@ -1,4 +1,4 @@
-"""Which genes matter to GEARS: gradients of one output gene."""
+"""Attributions of GEARS: gradients of one output gene."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from .network import GearsLearner, Network
 Attribution = Literal["gene_embedding", "input_gradient"]
 UPSTREAM = Schedule(20, lr=1e-3, weight_decay=5e-4, gamma=0.5, clip_value=1.0, monitor="val_mse_de20")
 
-OUTSIDE = "perturbed genes outside the graph: "
+OUTSIDE = "perturbed genes that are not in the graph: "
 NO_NET = (
     "Without `net`, the graph is the co-expression of measured genes; pass net=spb.pp.jaccard_net(terms, genes=…) "
     "with the perturbed genes."
@@ -51,7 +51,7 @@ def check(*, epochs: int, hidden_size: int, batch_size: int, attribution: str, *
 
 @model(
     "gears",
-    unseen="from the perturbation graph; no prediction for genes without a path to a training perturbation",
+    unseen="from the perturbation graph; none for genes without a path to a training perturbation",
     needs=("cells", "net"),
     attribution="gradient of the most variable output gene with respect to the gene embeddings",
     citation="Roohani et al. 2024",
@@ -223,7 +223,7 @@ def _warn(graph: PerturbationGraph, cannot: Sequence[str], *, hint: bool) -> Non
         )
     if cannot:
         messages.append(
-            f"{len(cannot)} perturbations without a path to a training perturbation are not predicted ({some(cannot)})."
+            f"{len(cannot)} perturbations are not predicted, because the graph has no path to a training perturbation ({some(cannot)})."
         )
     if messages:
         warn(" ".join([*messages, NO_NET] if hint else messages))
@@ -263,7 +263,7 @@ def _fit(
         )
         learner = GearsLearner(network, cells, graph, batch_size=params["batch_size"], partner=cells.partners(draw))
         if not len(learner.validated):
-            info("no validation perturbations to select the best epoch: the last one is kept")
+            info("there are no validation perturbations to select the best epoch, so the last epoch is kept")
         schedule = replace(UPSTREAM, epochs=params["epochs"])
         history = train(learner, schedule, rng=shuffle, device=device, folder=folder, name="GEARS")
     solution, more = _solve(network, cells, graph, params["attribution"])

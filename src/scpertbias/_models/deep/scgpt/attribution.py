@@ -1,4 +1,4 @@
-"""How much each gene's token matters to what the model predicts."""
+"""Attributions of scGPT: importance of the token of each gene for the prediction."""
 
 from __future__ import annotations
 

@@ -50,13 +50,13 @@ def check(*, lr: float, missing_target: str, attribution: str, d_model: int, n_h
         msg = f"`lr` is {lr!r}; it must be positive."
         raise ValueError(msg)
     if d_model % n_heads:
-        msg = f"`d_model` is {d_model} and `n_heads` {n_heads}; the width must be a multiple of the number of heads."
+        msg = f"`d_model` is {d_model} and `n_heads` is {n_heads}; d_model must be a multiple of n_heads."
         raise ValueError(msg)
 
 
 @model(
     "scgpt",
-    unseen="from the token of its target; no prediction if the vocabulary lacks it or it is untrained",
+    unseen="from the token of its target; none if the token is missing or untrained",
     needs=("cells",),
     attribution="gradient × embedding of the most variable output gene, |Σ_d E_gd ∂ŷ/∂E_gd|",
     citation="Cui et al. 2024",
@@ -233,11 +233,11 @@ def _read(checkpoint: str | os.PathLike[str], settings: dict[str, Any]) -> Check
     """Read a checkpoint; other sizes than its own are refused."""
     content = read(checkpoint)
     differ = [
-        f"{name}={settings[name]}, the checkpoint has {getattr(content.sizes, name)}"
+        f"{name}={settings[name]}, but {getattr(content.sizes, name)} in the checkpoint"
         for name, default in SIZES.items()
         if settings[name] not in (default, getattr(content.sizes, name))
     ]
     if differ:
-        msg = f"`checkpoint` defines other sizes: {'; '.join(differ)}. Leave them out."
+        msg = f"`checkpoint` defines other sizes: {'; '.join(differ)}. Omit these arguments."
         raise ValueError(msg)
     return content

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..extras import INSTALL, imports_leave_no_trace
 
-# What scgpt touches while it is imported and the model never uses: module → names.
+# Names that the import of scgpt needs and the model does not use: module → names.
 DEAD: dict[str, dict[str, Any]] = {
     "torchtext": {"__path__": []},
     "torchtext.vocab": {"Vocab": type("Vocab", (), {})},
@@ -47,7 +47,7 @@ def scgpt_model() -> ModuleType:
 
 @contextmanager
 def _stand_ins() -> Iterator[list[str]]:
-    """Put a stand-in for each dead dependency that cannot be imported, and take it away again."""
+    """Replace each dependency that cannot be imported by a stub within the context."""
     missing = {root for root in map(_root, DEAD) if not _works(root)}
     used = [name for name in DEAD if _root(name) in missing]
     for name in used:
@@ -87,7 +87,7 @@ def _root(name: str) -> str:
 
 @contextmanager
 def _restore_logger(logger: logging.Logger) -> Iterator[None]:
-    """Take back what the import does to a logger: scgpt prints to standard output, and does not propagate."""
+    """Undo the changes of the import to a logger, which prints to standard output and does not propagate."""
     handlers, propagate, level = list(logger.handlers), logger.propagate, logger.level
     try:
         yield

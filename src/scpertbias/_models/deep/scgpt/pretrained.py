@@ -66,7 +66,7 @@ def read(checkpoint: str | os.PathLike[str]) -> Checkpoint:
     folder = Path(checkpoint)
     missing = [name for name in (ARGS, WEIGHTS, VOCAB) if not (folder / name).is_file()]
     if missing:
-        msg = f"`checkpoint`: {str(folder)!r} holds no {', '.join(missing)}; pass a folder as published by scGPT."
+        msg = f"`checkpoint`: {str(folder)!r} contains no {', '.join(missing)}; pass a folder as published by scGPT."
         raise ValueError(msg)
     vocab = _vocabulary(folder / VOCAB)
     sizes, tensors = _sizes(folder / ARGS), _tensors(folder / WEIGHTS)
@@ -79,7 +79,7 @@ def _json(path: Path) -> dict[str, Any]:
     with reading(path):
         content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        msg = f"`checkpoint`: {path.name} holds a {type(content).__name__}; a dictionary is expected."
+        msg = f"`checkpoint`: {path.name} contains a {type(content).__name__}; a dictionary is needed."
         raise ValueError(msg)
     return content
 
@@ -92,7 +92,7 @@ def _sizes(path: Path) -> Sizes:
         args_name: args.get(args_name) for args_name in args_names.values() if not _is_size(args.get(args_name))
     }
     if wrong_sizes:
-        msg = f"`checkpoint`: {path.name} gives no size for {wrong_sizes}; whole numbers of at least 1 are needed."
+        msg = f"`checkpoint`: {path.name} has no valid {wrong_sizes}; whole numbers of at least 1 are needed."
         raise ValueError(msg)
     return Sizes(**{name: args[args_name] for name, args_name in args_names.items()})
 
@@ -130,7 +130,7 @@ def _tensors(path: Path) -> dict[str, Any]:
     )
     if not isinstance(state, dict) or not state or others:
         what = f"{others[:5]} that are not tensors" if others else f"a {type(state).__name__}"
-        msg = f"`checkpoint`: {path.name} holds {what}; a state dict, names to tensors, is expected."
+        msg = f"`checkpoint`: {path.name} contains {what}; a state dict (names to tensors) is needed."
         raise ValueError(msg)
     return {str(name).replace("Wqkv.", "in_proj_"): tensor for name, tensor in state.items()}
 
@@ -144,14 +144,14 @@ def load(model: Any, checkpoint: Checkpoint) -> TensorAccount:
     missing = [name for name in names if name not in checkpoint.tensors]
     strange = [name for name in checkpoint.tensors if name.startswith(PRETRAINED) and name not in own]
     shapes = [
-        f"{name} is {_shape(checkpoint.tensors[name])}, the sizes and the vocabulary say {_shape(own[name])}"
+        f"{name} has the shape {_shape(checkpoint.tensors[name])}, but {_shape(own[name])} is expected"
         for name in names
         if name in checkpoint.tensors and checkpoint.tensors[name].shape != own[name].shape
     ]
     if missing or strange or shapes:
         problems = [
             *([f"{len(missing)} tensors are missing ({', '.join(missing[:3])}, …)"] if missing else []),
-            *([f"{len(strange)} are not of this model ({', '.join(strange[:3])}, …)"] if strange else []),
+            *([f"{len(strange)} tensors do not belong to this model ({', '.join(strange[:3])}, …)"] if strange else []),
             *shapes[:5],
         ]
         msg = f"`checkpoint`: {WEIGHTS} does not fit {ARGS} and {VOCAB}: {'; '.join(problems)}."

@@ -45,7 +45,7 @@ class TrainingPlan:
     seed: int
     device: Any
     cannot: Mapping[str, str]
-    """Why some perturbations cannot be predicted."""
+    """Reason why some perturbations cannot be predicted."""
 
     def fits(self, length: int, *, training: bool) -> int:
         """Return how many sequences fit in memory."""
@@ -132,7 +132,7 @@ def run(
             rng=draw,
         )
         if not len(learner.val):
-            info("no validation perturbations for early stopping: the last epoch is kept")
+            info("there are no validation perturbations for early stopping, so the last epoch is kept")
         schedule = Schedule(settings["epochs"], settings["lr"], autocast=True, **TRAINING)
         history = train(learner, schedule, rng=shuffle, device=plan.device, folder=folder, name="scGPT")
     solution, more = _solve(plan, module)
@@ -204,5 +204,5 @@ def _note(plan: TrainingPlan) -> str:
     extra = sum(bool(ids) for name, ids in extra_tokens if name not in plan.cannot)
     parts = [SCRATCH] if plan.checkpoint is None else []
     if extra:
-        parts.append(f"{extra} perturbations of unmeasured genes have an additional token")
+        parts.append(f"{extra} perturbations of unmeasured genes get an additional token")
     return "; ".join(parts)

@@ -47,7 +47,7 @@ def tokens_of(
     *,
     missing_target: str,
 ) -> Tokens:
-    """Look up genes and targets; a target that is not measured is an extra token, or makes its perturbation left out."""
+    """Look up genes and targets; an unmeasured target is an extra token, or its perturbation is left out."""
     listed = symbols.tolist()
     column = {symbol: i for i, symbol in reversed(list(enumerate(listed)))}
     columns: list[tuple[int, ...]] = []

@@ -1,0 +1,92 @@
+"""Options of ``scpertbias audit`` for models: which ones are fitted, added or trained, and how they are scored."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .._keys import REGIMES
+from .values import command as train_command
+from .values import parameter, prediction
+
+
+def model_options(command: argparse.ArgumentParser, names: Mapping[str, Any]) -> None:
+    """Add the options; ``names`` are the settings of an option with a list of names."""
+    add = command.add_argument_group("the models").add_argument
+    add("--models", **names, help="models to fit, or 'none' to audit the screen only; repeatable or comma-separated")
+    add(
+        "--params", type=parameter, action="append", metavar="MODEL.NAME=VALUE", help="parameter of a model; repeatable"
+    )
+    _external(add)
+    _trained(add)
+    number: dict[str, Any] = {"type": int, "metavar": "N"}
+    add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
+    add("--sets", type=Path, metavar="FILE", help="additional gene sets: .csv or .tsv with source and target")
+    add("--n-top-genes", **number, help="number of genes to score, those of highest mean in control (default: 1000)")
+    add("--regimes", **names, help=f"{', '.join(REGIMES)}; repeatable or comma-separated (default: all)")
+    add("--n-folds", **number, help="number of folds (default: 5; one per perturbation if there are at most 25)")
+    add("--n-random", **number, help="number of random removals of genes, to compare with the regimes (default: 20)")
+
+
+def _external(add: Any) -> None:
+    add(
+        "--predictions",
+        type=prediction,
+        action="append",
+        metavar="NAME[@REGIME]=FILE",
+        help="external predictions: .h5ad, .csv or .tsv (one row per perturbation, its name in the first column; one "
+        "column per gene); NAME@no_mt=FILE if the model was retrained in the regime no_mt; repeatable",
+    )
+    add(
+        "--kind",
+        choices=("expression", "delta", "log2fc"),
+        default="expression",
+        help="values in --predictions and --train: expression, or changes from control (default: %(default)s)",
+    )
+    add(
+        "--control",
+        choices=("observed", "predicted"),
+        default="observed",
+        help="control to which predicted changes refer: that of the data, or the predicted one (default: %(default)s)",
+    )
+    add(
+        "--fitted-on",
+        choices=("this", "other"),
+        default="this",
+        help="training data of the models of --predictions: this screen or other data (default: %(default)s)",
+    )
+    add("--obsm", metavar="NAME", help="entry of obsm to read from a predicted .h5ad instead of X")
+    add(
+        "--test",
+        action="append",
+        metavar="NAME",
+        help="held-out perturbation of --predictions; repeatable (default: the test perturbations of --split-key)",
+    )
+
+
+def _trained(add: Any) -> None:
+    add(
+        "--train",
+        type=train_command,
+        action="append",
+        metavar="NAME=COMMAND",
+        help="a model of your own, trained in every regime by COMMAND, in which {cells}, {perturbations}, "
+        "{predictions}, {seed}, {regime}, {fold} and {folder} are replaced; repeatable",
+    )
+    add("--train-folds", action="store_true", help="cross-fit the models of --train: one training per fold")
+    add(
+        "--train-random",
+        type=int,
+        metavar="N",
+        default=0,
+        help="number of trainings of --train that each leave out a random set of genes (default: %(default)s)",
+    )
+    add("--train-shell", action="store_true", help="run the commands of --train in a shell")
+    add("--train-time-limit", type=float, metavar="SECONDS", help="stop a training of --train after this time")
+    add(
+        "--train-all-cells",
+        action="store_true",
+        help="keep held-out cells in the files for --train, marked as 'test' in the column split",
+    )
