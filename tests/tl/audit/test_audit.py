@@ -428,7 +428,7 @@ def test_tables_alone_are_the_same_tables(mdata, cells, net):
     assert set(lean.uns["scpertbias"]) == set(kept)
     for name, table in kept.items():
         if isinstance(table, pd.DataFrame):
-            pd.testing.assert_frame_equal(lean.uns["scpertbias"][name], table, check_exact=True, obj=name)
+            pd.testing.assert_frame_equal(lean.uns["scpertbias"][name], table, rtol=1e-12, atol=1e-12, obj=name)
     assert list(lean.mod) == list(mdata.mod)
     for regime, profiles in lean.mod.items():
         assert profiles.obs["fold"].equals(mdata[regime].obs["fold"])
