@@ -57,6 +57,8 @@ class Screen:
             target_columns=np.zeros(N_GENES, dtype=np.bool_),
             z=np.zeros((N_ROWS, N_GENES)),
             centered_share=0.8,
+            a2=0.05,
+            centered_a2=0.03,
         )
         if self.given_as == "means":
             return truth, self.predicted, np.tile(self.share, (N_ROWS, 1))

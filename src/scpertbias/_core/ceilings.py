@@ -115,6 +115,8 @@ class Truth:
         Observed effects over their standard errors (R x G); NaN where too few cells carry the gene.
     centered_share
         Share of the squared noise that is left when it is centered over genes.
+    a2, centered_a2
+        One over the effective number of genes of the noise, and of the noise centered over genes; NaN: not known.
     """
 
     observed: FloatArray
@@ -131,6 +133,8 @@ class Truth:
     target_columns: BoolArray
     z: FloatArray
     centered_share: float
+    a2: float
+    centered_a2: float
 
     @classmethod
     def of(cls, moments: Moments, rows: IntArray, genes: IntArray, shape: NoiseShape, **references: Any) -> Truth:
@@ -156,6 +160,8 @@ class Truth:
             n_control=moments.n_control,
             z=z_scores(moments, rows)[:, genes],
             centered_share=shape.centered_share(genes),
+            a2=shape.a2_of(genes, centered=False),
+            centered_a2=shape.a2_of(genes, centered=True),
             **references,
         )
 
