@@ -13,7 +13,7 @@ from scpertbias._core.correlations import CORRELATIONS, NoiseWeights
 from scpertbias._core.metrics import evaluate, evaluate_ceilings
 from scpertbias._core.noise import noise_shape
 from scpertbias._core.ranking import expression_bins
-from scpertbias._core.recurrence import excess_interval, observed_effects, recurrence, z_is_tested
+from scpertbias._core.recurrence import EffectScale, excess_interval, observed_effects, recurrence, z_is_tested
 from scpertbias._core.resampling import (
     benjamini_hochberg,
     complement,
@@ -51,7 +51,8 @@ def test_z(both):
 @pytest.mark.parametrize("by", ["delta", "z", "centered"])
 def test_recurrence(both, by):
     perturbed = np.arange(len(both.ours.n)) > 0
-    values, repeats = observed_effects(by, both.ours, both.rows, perturbed)
+    scales = EffectScale.of(both.ours, both.rows).in_halves(both.ours, both.rows)
+    values, repeats = observed_effects(by, both.ours, both.rows, perturbed, scales)
     close(values, oracle.recurrence_values(both.theirs, by))
     for a, repeat in enumerate(repeats):
         close(repeat, oracle.recurrence_values(both.theirs, by, a))

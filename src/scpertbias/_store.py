@@ -258,7 +258,8 @@ def profile_slot(adata: AnnData, name: str) -> FloatArray | None:
     """Return the array of a slot name ``layers/x``, ``varm/x``, ``obsm/x``, or None."""
     slot, key = name.split("/")
     values = getattr(adata, slot)
-    return np.asarray(values[key], dtype=np.float64) if key in values else None
+    # AnnData turns the order in memory of what is sliced by genes
+    return np.ascontiguousarray(values[key], dtype=np.float64) if key in values else None
 
 
 class _quiet(warnings.catch_warnings):

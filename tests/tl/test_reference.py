@@ -239,5 +239,6 @@ def test_control_noise_of_models_that_are_given_and_fitted(screen):
     moved = made.control_noise(made.baseline, as_control, made.truth.of_means)
     assert moved.variance({"l2": np.ones(rows)}) > of_baseline["l2"] + 1e-6
     assert moved.variance({"l2_baseline": np.ones(rows)}) == of_baseline["l2_baseline"]
-    assert made.shape is screen.noise_shape
+    assert made.shape.a2_raised == screen.noise_shape.a2_raised
+    np.testing.assert_array_equal(made.vectors, screen.noise_shape.some(made.genes))
     np.testing.assert_array_equal(made.detected, screen.detection.detected[made.perturbation])

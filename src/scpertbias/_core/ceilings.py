@@ -137,7 +137,16 @@ class Truth:
     centered_a2: float
 
     @classmethod
-    def of(cls, moments: Moments, rows: IntArray, genes: IntArray, shape: NoiseShape, **references: Any) -> Truth:
+    def of(
+        cls,
+        moments: Moments,
+        rows: IntArray,
+        genes: IntArray,
+        shape: NoiseShape,
+        *,
+        with_z: bool = True,
+        **references: Any,
+    ) -> Truth:
         """Take it from some rows and genes of the moments; what it is compared with is given.
 
         Parameters
@@ -146,6 +155,8 @@ class Truth:
             Where the observed means are.
         shape
             Noise of the screen.
+        with_z
+            Whether z are computed; else they are NaN.
         **references
             ``centroid``, ``centroid_weights``, ``centroid_noise``, ``groups``, ``target_columns``.
         """
@@ -158,7 +169,7 @@ class Truth:
             control=moments.control[genes],
             control_var=np.nan_to_num(moments.control_var[:, genes]),
             n_control=moments.n_control,
-            z=z_scores(moments, rows)[:, genes],
+            z=z_scores(moments, rows, genes) if with_z else np.broadcast_to(np.nan, var.shape),
             centered_share=shape.centered_share(genes),
             a2=shape.a2_of(genes, centered=False),
             centered_a2=shape.a2_of(genes, centered=True),

@@ -6,7 +6,7 @@ vector is a difference of two halves of the same cells: it holds no effect, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,11 @@ class NoiseShape:
     a2: float
     a2_raised: float
     a3_raised: float
+
+    @property
+    def alone(self) -> NoiseShape:
+        """The numbers without the vectors, which are large."""
+        return replace(self, vectors=self.vectors[:0].copy(), row=self.row[:0])
 
     def without(self, row: int) -> FloatArray:
         """Noise vectors of all but one row of the moments."""
