@@ -69,7 +69,7 @@ def _gene_sets(card: Mapping[str, Any]) -> list[str]:
     axes = [_share(row) for row in card["shared_axis"] if known(row["share"])]
     return [
         "The response is the sum of the squared effects of all perturbations, corrected for noise. The table lists the share of "
-        "the response on each gene set (95% CI), and the share on random genes of similar expression. Hallmark sets are listed "
+        "the response for which each gene set accounts (95% CI), and the share of random genes of similar expression. Hallmark sets are listed "
         "only if their share is significantly larger than that of random genes; datacard.json lists all sets.",
         "",
         *_table(
@@ -99,8 +99,8 @@ def _regimes(card: Mapping[str, Any]) -> list[str]:
         *_table(header, [_regime_row(regime) for regime in card["regimes"]]),
         *(f"\nThe regime {row['regime']} was left out. Reason: {row['reason']}." for row in card["regimes_left_out"]),
         "",
-        "If a regime removes the target gene of a perturbation, this gene is not measured in the regime. Do not use this regime for "
-        "such a perturbation.",
+        "If a regime removes the target gene of a perturbation, the target gene is not measured in this regime. Do not use the "
+        "regime for this perturbation.",
     ]
 
 
@@ -109,7 +109,10 @@ def _balance(card: Mapping[str, Any]) -> list[str]:
         (row["column"], count(row["n_levels"] or None), percent(row["share"]), p_value(row["p"]), row["status"])
         for row in card["balance"]
     ]
-    about = "The table lists the share of the response that is due to unequal proportions of the levels of a column."
+    about = (
+        "The table lists the share of the response for which a column accounts, because the proportions of its levels differ "
+        "between perturbed and control cells."
+    )
     return [about, "", *_table(("column", "levels", "share of the response", "p", "status"), rows)]
 
 

@@ -53,7 +53,7 @@ def test_small_screens_may_change_a_verdict(tables, size, said):
 @pytest.mark.parametrize(
     ("status", "adopted", "start"),
     [
-        ("adopted", ["lot"], "Each cell is compared with control cells of the same level of lot."),
+        ("adopted", ["lot"], "Each perturbed cell is compared with control cells of the same level of lot."),
         ("adopted", [], None),
         ("cannot be separated", [], "Effects cannot be separated from the column lot, because 30% of the"),
         ("balanced", [], None),
@@ -133,7 +133,7 @@ def test_values_shifted_against_their_gene_names(tables, proposed, shift, said):
     tables["target_response"] = pd.DataFrame([row, {**row, "model": "ridge", "proposed": True, "shift": -1}])
     found = texts(tables)
     assert len(found) == said
-    assert not said or "shifted by this number of columns: from A to Z by −1 (q" in found[0]
+    assert not said or "shifted by a number of columns: by −1 from gene A to gene Z (q" in found[0]
 
 
 @pytest.mark.parametrize(
@@ -215,8 +215,8 @@ def test_noise_on_both_sides_of_a_correlation_is_a_caution(tables):
     seen = {**rows[2], "split": "train", "inflation": 9.0}
     tables["scores"] = pd.DataFrame([*rows, seen, {**rows[2], "trained_on": "no_mt", "inflation": 9.0}])
     assert texts(tables) == [
-        "Predicted and observed effects contain noise of the same cells. This shared noise raises the correlations of mean and "
-        "ridge by up to 0.15 (more than the limit of 0.05). Use the correlations “without shared noise” instead."
+        "Predicted and observed effects contain noise of the same cells. This shared noise raises correlations by up to 0.15 "
+        "(limit: 0.05). Use the correlations “without shared noise” for these models: mean and ridge."
     ]
     tables["scores"] = pd.DataFrame([row for row in rows if row["model"] == "x"])
     assert texts(tables) == []
