@@ -221,7 +221,7 @@ def test_the_correlation_of_the_mean_is_that_without_shared_noise():
     (said,) = statement_records(baseline_correlation(pd.DataFrame([skill(), plain, row]), pd.DataFrame()))
     assert said["kind"] == "correlation_of_mean"
     assert (
-        "0.31 with the observed effects, without shared noise (95% CI 0.20–0.43, n = 100, noise ceiling 0.74)"
+        "a correlation of 0.31 (95% CI 0.20–0.43, n = 100, noise ceiling 0.74) with the observed effects. Shared noise is"
         in said["text"]
     )
 

@@ -145,8 +145,9 @@ def _correlation_of_mean(f: Facts) -> str:
     ceiling = f", noise ceiling {short(f['ceiling'])}" if known(f["ceiling"]) else ""
     ends, size = between(f["ci_low"], f["ci_high"], short), sample_size(f["n"], f["n_effective"])
     return (
-        f"The mean baseline already has a correlation of {short(f['estimate'])} with the observed effects, without shared "
-        f"noise (95% CI {ends}, {size}{ceiling}). A model is better than this baseline only if its correlation is higher"
+        f"The mean baseline already has a correlation of {short(f['estimate'])} (95% CI {ends}, {size}{ceiling}) with the "
+        "observed effects. Shared noise is already removed from this value. A model is better than the mean baseline only if "
+        "the correlation of the model is higher"
     )
 
 

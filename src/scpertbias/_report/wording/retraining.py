@@ -20,6 +20,10 @@ def _them(f: Facts) -> str:
     return verb(f["model"], "these models", "this model")
 
 
+def _genes(f: Facts) -> str:
+    return without(f["regime"]).removeprefix("without ")
+
+
 def _no_change(f: Facts) -> str:
     assessed = plural(f["n_judged"], "assessed model")
     return (
@@ -120,7 +124,7 @@ def _against_random(words: str, f: Facts) -> str:
         f"{between(r['random_min'], r['random_max'], fixed)}; n = {r['n']})"
         for r in rows_of(f, "model", "gain", "random_mean", "random_min", "random_max", "n", "n_random")
     ]
-    helps = f"removing {without(f['regime']).removeprefix('without ')} helps {words} the same number of random genes"
+    helps = f"removing {_genes(f)} helps {words} the same number of random genes"
     models = f["model"]
     if len(models) == 1:
         return f"For {models[0]}, {helps} {numbers[0]}"
@@ -170,10 +174,10 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         + ("Measure these genes" if f["left_out"] else "Repeat the audit with a regime that removes these genes")
     ),
     "better_than_random": lambda f: _better(
-        "Yes", f"No removal of {RANDOM} improves {_them(f)} as much. Leave these genes out", f
+        "Yes", f"No removal of {RANDOM} improves {_them(f)} as much. Leave out {_genes(f)}", f
     ),
     "better_not_than_random": lambda f: _better(
-        "Partly", f"Removal of {RANDOM} can improve {_them(f)} as much. Keep these genes in the data", f
+        "Partly", f"Removal of {RANDOM} can improve {_them(f)} as much. Keep {_genes(f)} in the data", f
     ),
     "better_random_not_tested": lambda f: _better(
         "Partly", f"Removal of {RANDOM} was not tested for comparison. Repeat the audit with random removals", f
