@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._keys import REGRESSED
-from .numbers import count, known, p_value, percent, percent_interval
-from .wording.terms import axis_name
+from .numbers import GAP, count, known, p_value, percent, percent_interval
+from .wording.terms import axis_name, without
 
 HALLMARK = "HALLMARK_"
 UNDETECTED = ("not detected", "target gene only", "too few cells")
@@ -127,10 +127,10 @@ def _share(row: Mapping[str, Any]) -> str:
 def _regime_row(regime: Mapping[str, Any]) -> tuple[str, ...]:
     genes = count(regime["n_genes"]), count(regime["n_removed"])
     if regime["regime"] == REGRESSED:
-        return regime["regime"], *genes, f"regressed out: {', '.join(regime['covariates'])}", "none"
+        return f"{REGRESSED} (with {', '.join(regime['covariates'])} regressed out)", *genes, GAP, "none"
     names = regime["perturbations_of_removed_genes"]
     listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    return regime["regime"], *genes, _share(regime), listed or "none"
+    return f"{regime['regime']} ({without(regime['regime'])})", *genes, _share(regime), listed or "none"
 
 
 def _provenance(provenance: Mapping[str, Any]) -> list[str]:

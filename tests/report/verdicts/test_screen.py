@@ -59,8 +59,8 @@ def test_categories_are_counted(tables):
     ]
     _, said = ask(tables, *rows)
     assert said == [
-        "The detected perturbations are in these categories: specific (2), mostly on the shared axis (1), mostly on one "
-        "technical gene set (2) and too weak to classify (1)."
+        "The 6 detected perturbations belong to these categories: specific (2), mostly shared (1 on the shared axis, 2 on one "
+        "technical gene set) and weak (1)."
     ]
     assert ask(tables, perturbation("a", "not detected"))[1] == []
 

@@ -27,15 +27,16 @@ def _detected(lead: str, action: str, f: Facts) -> str:
 
 
 def _kinds_of_perturbations(f: Facts) -> str:
-    words = {
-        "n_specific": "specific",
-        "n_on_axis": "mostly on the shared axis",
-        "n_technical": "mostly on one technical gene set",
-        "n_in_confounder_set": "targets a confounder gene",
-        "n_weak": "too weak to classify",
+    places = {"n_on_axis": "on the shared axis", "n_technical": "on one technical gene set"}
+    of_shared = ", ".join(f"{f[name]} {text}" for name, text in places.items() if f[name])
+    numbers = {
+        "specific": f["n_specific"],
+        "mostly shared": of_shared,
+        "targets a confounder gene": f["n_in_confounder_set"],
+        "weak": f["n_weak"],
     }
-    parts = [f"{text} ({f[name]})" for name, text in words.items() if f[name]]
-    return f"The detected perturbations are in these categories: {listed(parts)}"
+    parts = [f"{category} ({n})" for category, n in numbers.items() if n]
+    return f"The {plural(f['n_detected'], 'detected perturbation')} belong to these categories: {listed(parts)}"
 
 
 def _few_perturbations_respond(f: Facts) -> str:
@@ -46,10 +47,11 @@ def _few_perturbations_respond(f: Facts) -> str:
 
 
 def _response_of_target_genes(f: Facts) -> str:
-    down, up = f["n_down"] or "none", f["n_up"] or "none"
+    n = f["n_measured"]
+    down, up = ({0: "none", n: "all"}.get(f[name], f[name]) for name in ("n_down", "n_up"))
     return (
-        f"The target gene is measured for {plural(f['n_measured'], 'perturbation')}. The expression of the target gene decreases "
-        f"in {down} of these perturbations (z < −{f['min_z']:g}) and increases in {up} (z > {f['min_z']:g})"
+        f"The target gene is measured for {plural(n, 'perturbation')}. The expression of the target gene decreases in {down} of "
+        f"these perturbations (z < −{f['min_z']:g}) and increases in {up} (z > {f['min_z']:g})"
     )
 
 
