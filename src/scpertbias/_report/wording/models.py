@@ -94,7 +94,8 @@ def _category(category: str, is_above: str, f: Facts) -> str:
     models = estimates(f, *SPECIFIC, name="specific skill")
     whose = verb(f["model"], "The specific skills of these models are", "The specific skill of this model is")
     return (
-        f"{said_of(f, models, f'are {placed}', f'is {placed}')}. {whose} {is_above} the threshold of {SPECIFIC_ABOVE}"
+        f"{said_of(f, models, f'are {placed}', f'is {placed}')}. {whose} {is_above} {SPECIFIC_ABOVE}, the "
+        "threshold for perturbation-specific predictions"
     )
 
 

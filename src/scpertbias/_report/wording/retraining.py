@@ -113,8 +113,8 @@ def _ranking_kept(f: Facts) -> str:
         else ""
     )
     return (
-        "Retraining does not reverse the order of any two models. The same model of a pair is significantly better before and "
-        f"after retraining {listed(parts)}.{rest}"
+        "Retraining does not reverse the order of any two models. The order is significant before and after retraining "
+        f"{listed(parts)}.{rest}"
     )
 
 
