@@ -178,12 +178,12 @@ def test_what_was_left_out_and_why(tables):
     [
         (
             [("x", 49, 40.0)],
-            "The intervals of all models are approximate, because only 49 perturbations are held out (at least 50 are recommended).",
+            "The intervals of all models are approximate, because only 49 held-out perturbations are predicted (at least 50 are recommended).",
         ),
         ([("x", 50, 40.0)], None),
         (
             [("x", 150, 40.0), ("y", 27, 20.0)],
-            "The intervals of y are approximate, because only 27 perturbations are held out (at least 50 are recommended).",
+            "The intervals of y are approximate, because only 27 held-out perturbations are predicted (at least 50 are recommended).",
         ),
         (
             [("x", 150, 19.4), ("y", 150, 20.0)],
@@ -192,7 +192,7 @@ def test_what_was_left_out_and_why(tables):
         ),
         (
             [("x", 150, 12.0), ("y", 30, 25.0)],
-            "The intervals of all models are approximate, because as few as 30 perturbations are held out (at least 50 are "
+            "The intervals of all models are approximate, because as few as 30 held-out perturbations are predicted (at least 50 are "
             "recommended). Strong effects also dominate the scores: the effective number of perturbations is 12 (at least 20 are "
             "recommended).",
         ),

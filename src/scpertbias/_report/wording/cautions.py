@@ -20,7 +20,7 @@ def _few_perturbations(f: Facts) -> str:
     those = "all models" if f["all_models"] else listed(f["model"])
     fewest, effective = min(f["n"]), min(f["n_effective"])
     only = "as few as" if max(f["n"]) > fewest else "only"
-    held_out = f"{only} {plural(fewest, 'perturbation')} {verb(range(fewest), 'are', 'is')} held out"
+    held_out = f"{only} {plural(fewest, 'held-out perturbation')} {verb(range(fewest), 'are', 'is')} predicted"
     number_of = f"{number(effective, digits=2)} (at least {f['few']} are recommended)"
     if fewest < f["many"]:
         weights = f". Strong effects also dominate the scores: the effective number of perturbations is {number_of}"

@@ -33,8 +33,8 @@ GLOSSARY = {
     "95% interval": (
         "Intervals of scores are jackknife intervals over held-out perturbations. Intervals of shares of the response show how "
         "much a share would vary in other cells of the same perturbations. Intervals of scores are approximate if fewer than 50 "
-        "perturbations are held out. They are also approximate if strong effects dominate (effective number of "
-        "perturbations below 20)."
+        "held-out perturbations are predicted. Intervals are also approximate if strong effects dominate (effective number "
+        "of perturbations below 20)."
     ),
     "significant": (
         "A result is significant if its 95% interval excludes the value that means no difference (0, or 1 for a ratio). Only "
@@ -46,9 +46,7 @@ GLOSSARY = {
     "feature regime": (
         "The genes and values on which models are trained, for example all genes, or all genes except mitochondrial ones."
     ),
-    "held-out perturbation": (
-        "A perturbation without cells in the training data of the model. The column n is the number of these perturbations."
-    ),
+    "held-out perturbation": ("A perturbation without cells in the training data of the model."),
     "constant prediction": "The same predicted profile for every unseen perturbation.",
     "n": "The number of perturbations from which the values of a row were computed.",
 }

@@ -158,8 +158,8 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         "Not tested. Only the mean baseline was fitted. Add models to compare with this baseline"
     ),
     "too_few_held_out": lambda f: (
-        f"Inconclusive. No interval could be computed for any model. Either fewer than {MIN_HELD_OUT} perturbations are held "
-        "out, or the mean baseline is too close to the noise ceiling. Hold out more perturbations"
+        f"Inconclusive. No interval could be computed for any model. Either fewer than {MIN_HELD_OUT} held-out "
+        "perturbations are predicted, or the mean baseline is too close to the noise ceiling. Hold out more perturbations"
     ),
     "perturbation_specific": _perturbation_specific,
     "specific_not_better": _specific_not_better,
