@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..numbers import listed, number, p_text, percent
-from .terms import Facts, plural, rows_of, some_names
+from .terms import Facts, plural, rows_of, some_names, verb
 
 SPECIFIC = "Evaluate models on perturbations of the category “specific”"
 
@@ -36,7 +36,8 @@ def _kinds_of_perturbations(f: Facts) -> str:
         "weak": f["n_weak"],
     }
     parts = [f"{category} ({n})" for category, n in numbers.items() if n]
-    return f"The {plural(f['n_detected'], 'detected perturbation')} belong to these categories: {listed(parts)}"
+    belong = verb(range(f["n_detected"]), "belong to these categories", "belongs to this category")
+    return f"The {plural(f['n_detected'], 'detected perturbation')} {belong}: {listed(parts)}"
 
 
 def _few_perturbations_respond(f: Facts) -> str:
