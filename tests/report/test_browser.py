@@ -117,7 +117,7 @@ def test_tables_sort_by_mouse_and_keyboard(browser, audit_page):
 
 def test_shift_sorts_by_several_columns(browser, audit_page):
     page = opened(browser, audit_page)
-    kind, first = heading(page, "perturbations", "kind")
+    kind, first = heading(page, "perturbations", "category")
     cells, second = heading(page, "perturbations", "cells")
     first.click()
     second.click(modifiers=["Shift"])

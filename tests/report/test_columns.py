@@ -1,5 +1,6 @@
 import pandas as pd
 
+from scpertbias._report.columns import ON_PAGE
 from scpertbias._report.layout import LAID_OUT
 from scpertbias._report.tables import read
 
@@ -18,3 +19,9 @@ def test_columns_name_what_the_tables_hold(audit):
         assert set(keys) - MADE <= set(table.columns), name
         numbers = [c.name for c in columns if c.form in ("number", "count", "percent", "interval", "percent_interval")]
         assert all(pd.api.types.is_numeric_dtype(table[key]) for key in numbers), name
+
+
+def test_words_of_the_page_are_of_columns_that_it_shows():
+    shown = {column.label: column for _, columns, _, _ in LAID_OUT for column in columns}
+    assert {label for label, _ in ON_PAGE.values()} <= set(shown)
+    assert shown["category"].name in ("kind", "category")

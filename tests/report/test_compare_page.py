@@ -64,7 +64,7 @@ def test_names(small_audit, other, folder):
     assert "Perturb-seq audit (1)" in page
     assert "Perturb-seq audit (2)" in page
     for names in (["a"], ["a", "a"], ["a", ""]):
-        with pytest.raises(ValueError, match="`names` are .*; 2 different ones are needed"):
+        with pytest.raises(ValueError, match="`names` are .*; pass 2 different names"):
             render([small_audit, other], names=names)
 
 
@@ -73,18 +73,18 @@ def test_wrong_inputs(small_audit, folder, tmp_path):
         render([small_audit])
     with pytest.raises(ValueError, match="two audits or more"):
         render("ab")
-    with pytest.raises(ValueError, match="An audit is there twice: .*thp1"):
+    with pytest.raises(ValueError, match="The same audit is passed twice: .*thp1"):
         render([folder / "thp1", folder / "thp1"])
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
         render([small_audit, tmp_path / "nowhere"])
-    with pytest.raises(ValueError, match="holds no audit: neither audit.json nor audit.h5mu"):
+    with pytest.raises(ValueError, match="contains no audit: it has neither audit.json nor audit.h5mu"):
         render([small_audit, tmp_path])
     wrong = {
         "x.txt": ("text", "x.txt is not an audit"),
         "cut.json": ('{"schema": ', "cut.json cannot be read"),
         "list.json": ("[]", "its schema is None"),
-        "old.json": ('{"schema": "scpertbias/audit/0"}', "compares 'scpertbias/audit/1'"),
-        "part.json": ('{"schema": "scpertbias/audit/1", "title": ""}', "it lacks answer, scorecard, tables"),
+        "old.json": ('{"schema": "scpertbias/audit/0"}', "reads only 'scpertbias/audit/1'"),
+        "part.json": ('{"schema": "scpertbias/audit/1", "title": ""}', "the file has no answer, scorecard, tables"),
         "x.h5mu": ("text", "x.h5mu cannot be read"),
     }
     for name, (text, message) in wrong.items():

@@ -106,3 +106,11 @@ def test_training_has_the_columns_of_the_models_own_history():
 
 def _views_of_training(tables):
     return lay_out(_training(tables), _history(_training(tables)), name="training", caption="")
+
+
+def test_notes_name_scores_as_the_page_does():
+    note = "inflation 0.08: read pearson_delta_unshared"
+    row = pd.DataFrame({"model": ["x"], "note": [note]})
+    laid = lay_out(row, [SUMMARY[0], SUMMARY[-1]], name="summary", caption="Scores")
+    assert laid["rows"][0][1]["text"] == "inflation 0.08: read “correlation of effects, without shared noise”"
+    assert laid["rows"][0][1]["code"] == note

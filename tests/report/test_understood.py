@@ -39,7 +39,7 @@ def test_left_out_cells_are_in_per_cent():
 
 def test_symbols_and_network():
     assert lines()["Gene symbols"][0]["text"] == "From var_names"
-    assert lines(symbols="name")["Gene symbols"][0]["text"] == "Column name"
+    assert lines(symbols="name")["Gene symbols"][0]["text"] == "From the column name of var"
     assert lines("scpertbias audit x.h5ad --net a/My_net.csv")["Gene network"][0]["text"] == "My_net.csv"
     assert lines("scpertbias audit x.h5ad")["Gene network"][0]["text"] == "Co-expression in control cells"
     assert "Gene network" not in lines()

@@ -6,9 +6,31 @@ from dataclasses import replace
 
 from .._tables import TABLES, Column
 
+ON_PAGE = {
+    ("perturbations", "kind"): (
+        "category",
+        "the first category that applies; evaluate models on the category “specific”",
+    ),
+    ("confounding", "carriers"): (
+        "main perturbations",
+        "the fewest perturbations from which at least 80% of the shared axis comes",
+    ),
+    ("balance", "within"): ("tested within", "the adopted column within whose levels this column was tested"),
+    ("recurrence", "excess"): ("difference to data", "count in the predictions minus count in the data"),
+    ("recurrence", "excess_ci_low"): ("lower end", "lower end of the 95% interval of the difference to data"),
+    ("recurrence", "excess_ci_high"): ("upper end", "upper end of the 95% interval of the difference to data"),
+    ("coupling", "shift_seed"): (
+        "change between seeds",
+        "change of the predictions between two trainings on all genes with different seeds; compare with coupling",
+    ),
+}
+"""Labels and explanations of columns that the page has in other words than Python, where their names are shown."""
+
 
 def _of(table: str, *names: str) -> tuple[Column, ...]:
-    return TABLES[table].pick(*names)
+    columns = TABLES[table].pick(*names)
+    words = [ON_PAGE.get((table, column.name), (column.label, column.tip)) for column in columns]
+    return tuple(replace(c, label=label, tip=tip) for c, (label, tip) in zip(columns, words, strict=True))
 
 
 SCORE_NAMES = {
@@ -61,7 +83,7 @@ SPECIFIC_SKILL = (
             c,
             label="specific skill (95% CI)",
             form="interval",
-            tip="0: only what all perturbations have in common; 1: noise ceiling",
+            tip="0: predicts only what all perturbations have in common; 1: noise ceiling",
         )
         for c in _of("specificity", "score")
     ),

@@ -47,7 +47,7 @@ def _forest(audits: Sequence[ComparedAudit], colors: dict[str, str]) -> list[Cha
         tip("estimate", "estimate", interval=("ci_low", "ci_high")),
         tip("size"),
     ]
-    reading = "A share is a share of the response of the screen. Each row is one audit, and lines are 95% intervals."
+    reading = "Each row is one audit, and lines are 95% intervals. A share is the part of the response for which a gene set or the shared axis accounts."
     return [
         Chart(
             "forest",
@@ -159,7 +159,7 @@ def _pairs(audits: Sequence[ComparedAudit]) -> list[Chart]:
     ]
     reading = (
         "Only held-out perturbations that both models predict are compared. A model to the left of 0 has a lower relative error "
-        "than the reference."
+        "than the model that you choose as reference."
     )
     return [
         Chart(

@@ -115,10 +115,10 @@ def _named(sources: Sequence[MuData | str | Path], names: Sequence[str] | None) 
         raise ValueError(msg)
     paths = [Path(source).resolve() for source in sources if not isinstance(source, MuData)]
     if twice := sorted({str(path) for path in paths if paths.count(path) > 1}):
-        msg = f"An audit is there twice: {', '.join(twice)}."
+        msg = f"The same audit is passed twice: {', '.join(twice)}. Pass each audit once."
         raise ValueError(msg)
     if names is not None and (len(names) != len(sources) or len(set(names)) < len(names) or not all(names)):
-        msg = f"`names` are {list(names)}; {len(sources)} different ones are needed, one for each audit."
+        msg = f"`names` are {list(names)}; pass {len(sources)} different names, one per audit."
         raise ValueError(msg)
     contents = [_read(source) for source in sources]
     default = [_name(source, one) for source, one in zip(sources, contents, strict=True)]
@@ -142,13 +142,11 @@ def _read(source: MuData | str | Path) -> dict[str, Any]:
     if path.is_dir():
         inside = [path / name for name in FILES if (path / name).is_file()]
         if not inside:
-            msg = (
-                f"{path} holds no audit: neither {FILES[0]} nor {FILES[1]} is in it. Pass a folder that an audit wrote."
-            )
+            msg = f"{path} contains no audit: it has neither {FILES[0]} nor {FILES[1]}. Pass a folder that an audit wrote."
             raise ValueError(msg)
         path = inside[0]
     if path.exists() and path.suffix not in (".json", ".h5mu"):
-        msg = f"{path} is not an audit; the folder of one, its {FILES[0]} or its {FILES[1]} is expected."
+        msg = f"{path} is not an audit. Pass the folder of an audit, or its {FILES[0]} or {FILES[1]}."
         raise ValueError(msg)
     with reading(path):
         if path.suffix == ".h5mu":
@@ -156,10 +154,10 @@ def _read(source: MuData | str | Path) -> dict[str, Any]:
         contents = json.loads(path.read_text(encoding="utf-8"))
         schema = contents.get("schema") if isinstance(contents, dict) else None
         if schema != SCHEMA:
-            msg = f"its schema is {schema!r}, and this version of scpertbias compares {SCHEMA!r}"
+            msg = f"its schema is {schema!r}, but this version of scpertbias reads only {SCHEMA!r}; repeat the audit"
             raise ValueError(msg)
         if missing := [key for key in KEYS if key not in contents]:
-            msg = f"it lacks {', '.join(missing)}"
+            msg = f"the file has no {', '.join(missing)}; repeat the audit"
             raise ValueError(msg)
         return dict(contents)
 

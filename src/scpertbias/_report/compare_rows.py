@@ -126,8 +126,8 @@ def forest(audits: Sequence[ComparedAudit]) -> tuple[pd.DataFrame, list[str]]:
             own = [{**own[0], "audit": ALL}]
         rows += own if len(own) > 1 or same or axis == SYSTEMATIC else []
     left_out += [
-        f"Shares of {name} on these gene sets are not compared, because fewer than {MIN_SET} of their genes are measured (number "
-        f"in parentheses): {listed(sets)}."
+        f"Shares of {name} on these gene sets are not compared, because fewer than {MIN_SET} genes of each set are measured "
+        f"(number of measured genes in parentheses): {listed(sets)}."
         for name, sets in unmeasured.items()
     ]
     left_out += [text for audit in audits for text in _models_left_out(audit)]
@@ -222,8 +222,8 @@ def _models_left_out(audit: ComparedAudit) -> list[str]:
 def notes(audits: Sequence[ComparedAudit]) -> dict[str, list[str]]:
     """Return what is compared, and what is not and why."""
     compared = [
-        "Shares of the response and skills are corrected for noise, and have the same scale in all screens. A skill of 0 is the "
-        "mean baseline of the same screen, and 1 is its noise ceiling.",
+        "Shares of the response and skills are already corrected for noise, and have the same scale in all screens. A skill of 0 "
+        "is the mean baseline of the same screen, and a skill of 1 is the noise ceiling of the same screen.",
     ]
     left_out = [
         "Errors and sizes of effects are not compared, because they depend on the genes, the cells and the normalization of a "
@@ -237,7 +237,7 @@ def notes(audits: Sequence[ComparedAudit]) -> dict[str, list[str]]:
             common = len(names[0] & names[1])
             left_out.append(
                 f"Models of {a.name} and {b.name} are not compared in pairs, because these audits contain different cells ({common} perturbations in "
-                "common). Skills depend on the screen, and not only on the model."
+                "common). Do not rank these models by skill, because skill also depends on the screen."
             )
     versions = {audit.provenance["versions"].get("scpertbias") for audit in audits}
     if len(versions) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -60,10 +61,12 @@ MOST_CARRIERS = 5
 CONSTANT_FLAG = "constant prediction"
 KEYS = ("perturbation", "model", "model_a", "model_b", "symbol")
 """Columns whose names are highlighted on the whole page."""
+CODES = re.compile(rf"(?<!\w)({'|'.join(code for code in columns_of.SCORE_NAMES if '_' in code)})(?!\w)")
 PLAIN: Mapping[str, Callable[[str], str]] = {
     "axis": axis_name,
     "metric": lambda code: columns_of.SCORE_NAMES.get(code, code),
     "regime": without,
+    "note": lambda text: CODES.sub(lambda match: f"“{columns_of.SCORE_NAMES[match[0]]}”", text),
 }
 """How the codes in a column are written on the page; saved files keep the codes."""
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._keys import REGRESSED
-from .numbers import count, known, p_value, percent, percent_interval
-from .wording.terms import axis_name
+from .numbers import GAP, count, known, p_value, percent, percent_interval
+from .wording.terms import axis_name, without
 
 HALLMARK = "HALLMARK_"
 UNDETECTED = ("not detected", "target gene only", "too few cells")
@@ -69,7 +69,7 @@ def _gene_sets(card: Mapping[str, Any]) -> list[str]:
     axes = [_share(row) for row in card["shared_axis"] if known(row["share"])]
     return [
         "The response is the sum of the squared effects of all perturbations, corrected for noise. The table lists the share of "
-        "the response on each gene set (95% CI), and the share on random genes of similar expression. Hallmark sets are listed "
+        "the response for which each gene set accounts (95% CI), and the share of random genes of similar expression. Hallmark sets are listed "
         "only if their share is significantly larger than that of random genes; datacard.json lists all sets.",
         "",
         *_table(
@@ -99,8 +99,8 @@ def _regimes(card: Mapping[str, Any]) -> list[str]:
         *_table(header, [_regime_row(regime) for regime in card["regimes"]]),
         *(f"\nThe regime {row['regime']} was left out. Reason: {row['reason']}." for row in card["regimes_left_out"]),
         "",
-        "If a regime removes the target gene of a perturbation, this gene is not measured in the regime. Do not use this regime for "
-        "such a perturbation.",
+        "If a regime removes the target gene of a perturbation, the target gene is not measured in this regime. Do not use the "
+        "regime for this perturbation.",
     ]
 
 
@@ -109,7 +109,10 @@ def _balance(card: Mapping[str, Any]) -> list[str]:
         (row["column"], count(row["n_levels"] or None), percent(row["share"]), p_value(row["p"]), row["status"])
         for row in card["balance"]
     ]
-    about = "The table lists the share of the response that is due to unequal proportions of the levels of a column."
+    about = (
+        "The table lists the share of the response for which a column accounts, because the proportions of its levels differ "
+        "between perturbed and control cells."
+    )
     return [about, "", *_table(("column", "levels", "share of the response", "p", "status"), rows)]
 
 
@@ -124,10 +127,10 @@ def _share(row: Mapping[str, Any]) -> str:
 def _regime_row(regime: Mapping[str, Any]) -> tuple[str, ...]:
     genes = count(regime["n_genes"]), count(regime["n_removed"])
     if regime["regime"] == REGRESSED:
-        return regime["regime"], *genes, f"regressed out: {', '.join(regime['covariates'])}", "none"
+        return f"{REGRESSED} (with {', '.join(regime['covariates'])} regressed out)", *genes, GAP, "none"
     names = regime["perturbations_of_removed_genes"]
     listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    return regime["regime"], *genes, _share(regime), listed or "none"
+    return f"{regime['regime']} ({without(regime['regime'])})", *genes, _share(regime), listed or "none"
 
 
 def _provenance(provenance: Mapping[str, Any]) -> list[str]:

@@ -46,7 +46,7 @@ NAMES = (
 def read(data: MuData) -> dict[str, pd.DataFrame]:
     """Return the tables of an audit by name; one that was not made has no row."""
     if not _store.has_table(data, "check"):
-        msg = "`data` holds no audit. Run spb.tl.audit first, and pass what it returns."
+        msg = "`data` contains no audit. Run spb.tl.audit first, and pass its result."
         raise KeyError(msg)
     tables = {
         name: _tables.read(data, name) if _store.has_table(data, name) else _tables.empty(name, audit=True)

@@ -33,7 +33,12 @@ def understood(
             items = [_item(detail, status) for detail, status in zip(rows["detail"], rows["status"], strict=True)]
             lines.append({"label": label, "items": items})
     symbols = provenance["parameters"]["gene_symbols"]
-    lines.append({"label": "Gene symbols", "items": [_item(f"column {symbols}" if symbols else "from var_names")]})
+    lines.append(
+        {
+            "label": "Gene symbols",
+            "items": [_item(f"from the column {symbols} of var" if symbols else "from var_names")],
+        }
+    )
     if network := _network(provenance["command"], models):
         lines.append({"label": "Gene network", "items": [{"text": network, "status": "ok"}]})
     lines.append({"label": "Cells left out", "items": [_left_out(size)]})

@@ -53,7 +53,7 @@ def test_small_screens_may_change_a_verdict(tables, size, said):
 @pytest.mark.parametrize(
     ("status", "adopted", "start"),
     [
-        ("adopted", ["lot"], "Each cell is compared with control cells of the same level of lot."),
+        ("adopted", ["lot"], "Each perturbed cell is compared with control cells of the same level of lot."),
         ("adopted", [], None),
         ("cannot be separated", [], "Effects cannot be separated from the column lot, because 30% of the"),
         ("balanced", [], None),
@@ -133,7 +133,7 @@ def test_values_shifted_against_their_gene_names(tables, proposed, shift, said):
     tables["target_response"] = pd.DataFrame([row, {**row, "model": "ridge", "proposed": True, "shift": -1}])
     found = texts(tables)
     assert len(found) == said
-    assert not said or "shifted by this number of columns: from A to Z by −1 (q" in found[0]
+    assert not said or "shifted by a number of columns: by −1 from gene A to gene Z (q" in found[0]
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,12 @@ def test_what_was_left_out_and_why(tables):
     [
         (
             [("x", 49, 40.0)],
-            "The intervals of all models are approximate, because only 49 perturbations are held out (at least 50 are recommended).",
+            "The intervals of all models are approximate, because only 49 held-out perturbations are predicted (at least 50 are recommended).",
         ),
         ([("x", 50, 40.0)], None),
         (
             [("x", 150, 40.0), ("y", 27, 20.0)],
-            "The intervals of y are approximate, because only 27 perturbations are held out (at least 50 are recommended).",
+            "The intervals of y are approximate, because only 27 held-out perturbations are predicted (at least 50 are recommended).",
         ),
         (
             [("x", 150, 19.4), ("y", 150, 20.0)],
@@ -192,7 +192,7 @@ def test_what_was_left_out_and_why(tables):
         ),
         (
             [("x", 150, 12.0), ("y", 30, 25.0)],
-            "The intervals of all models are approximate, because as few as 30 perturbations are held out (at least 50 are "
+            "The intervals of all models are approximate, because as few as 30 held-out perturbations are predicted (at least 50 are "
             "recommended). Strong effects also dominate the scores: the effective number of perturbations is 12 (at least 20 are "
             "recommended).",
         ),
@@ -215,8 +215,8 @@ def test_noise_on_both_sides_of_a_correlation_is_a_caution(tables):
     seen = {**rows[2], "split": "train", "inflation": 9.0}
     tables["scores"] = pd.DataFrame([*rows, seen, {**rows[2], "trained_on": "no_mt", "inflation": 9.0}])
     assert texts(tables) == [
-        "Predicted and observed effects contain noise of the same cells. This shared noise raises the correlations of mean and "
-        "ridge by up to 0.15 (more than the limit of 0.05). Use the correlations “without shared noise” instead."
+        "Predicted and observed effects contain noise of the same cells. This shared noise raises correlations by up to 0.15 "
+        "(limit: 0.05). Use the correlations “without shared noise” for these models: mean and ridge."
     ]
     tables["scores"] = pd.DataFrame([row for row in rows if row["model"] == "x"])
     assert texts(tables) == []

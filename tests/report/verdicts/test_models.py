@@ -101,15 +101,18 @@ def test_no_praise_above_the_ceiling_without_a_warning(tables, category, low, sa
 def test_one_sentence_of_the_interval_alone(tables, low, high, kind):
     _, said = ask(tables, skill(estimate=0.25, low=low, high=high))
     assert [k for k in said if k.endswith("_mean")] == [kind]
-    assert "x (0.25, 95% CI" in said[kind]
+    assert "x (skill 0.25, 95% CI" in said[kind]
     assert "n = 100" in said[kind]
 
 
 def test_models_with_the_same_numbers_stand_together(tables):
     _, said = ask(tables, skill("a"), skill("b"), skill("c", estimate=0.27, low=0.213, high=0.334, n=64))
     assert said["better_than_mean"] == (
-        "The skill of these models is significantly above 0 (better than the mean baseline): c (0.27, 95% CI 0.21–0.33, n = 64); "
-        "a and b (0.20, 95% CI 0.10–0.30, n = 100)."
+        "3 models are significantly better than the mean baseline: c (skill 0.27, 95% CI 0.21–0.33, n = 64); a and b (each: "
+        "skill 0.20, 95% CI 0.10–0.30, n = 100)."
+    )
+    assert ask(tables, skill("a"), skill("b"))[1]["better_than_mean"] == (
+        "a and b (each: skill 0.20, 95% CI 0.10–0.30, n = 100) are significantly better than the mean baseline."
     )
 
 
@@ -128,7 +131,7 @@ def test_where_equal_weights_change_the_verdict(tables, low, high, said):
 def test_every_category_has_its_sentence(tables, category, kind):
     _, said = ask(tables, skill(), category=category)
     assert {"specific_effects", "wrong_size", "not_specific"} & set(said) == {kind}
-    assert "x (" in said[kind]
+    assert said[kind].startswith("x ")
 
 
 def test_skill_by_correlation_stands_beside(tables):
@@ -145,7 +148,7 @@ def test_the_baseline_is_not_compared_with_itself(tables):
 def test_no_verdict_and_why(tables):
     made, _ = ask(tables, skill(n=9), skill("y", low=NAN, high=NAN, note="no room between baseline and ceiling"))
     assert [s["text"] for s in made["details"]] == [
-        "x has no verdict. Reason: only 9 held-out perturbations (at least 10 are needed).",
+        "x has no verdict. Reason: only 9 held-out perturbations are predicted (at least 10 are needed).",
         "y has no verdict. Reason: no room between baseline and ceiling.",
     ]
 
@@ -207,7 +210,7 @@ def test_collapsed_models_are_named_with_their_baseline():
     rows = [spread("mean", "mean"), spread("ridge", "mean"), spread("y", "", ratio=0.5), spread("z", "mean", n=9)]
     (said,) = statement_records(collapsed_models(pd.DataFrame([*rows, spread("w", "mean", regime="no_mt")])))
     assert said["text"] == (
-        "This model makes nearly the same predictions as the mean baseline: ridge (spread ratio 0%, 95% CI 0–0)."
+        "ridge (spread ratio 0, 95% CI 0–0) makes nearly the same predictions as the mean baseline."
     )
     assert collapsed_models(pd.DataFrame([spread("mean", "mean"), spread("y", "", ratio=0.5)])) == []
 
@@ -218,7 +221,7 @@ def test_the_correlation_of_the_mean_is_that_without_shared_noise():
     (said,) = statement_records(baseline_correlation(pd.DataFrame([skill(), plain, row]), pd.DataFrame()))
     assert said["kind"] == "correlation_of_mean"
     assert (
-        "0.31 with the observed effects, without shared noise (95% CI 0.20–0.43, n = 100, noise ceiling 0.74)"
+        "a correlation of 0.31 (95% CI 0.20–0.43, n = 100, noise ceiling 0.74) with the observed effects. Shared noise is"
         in said["text"]
     )
 

@@ -46,21 +46,18 @@ def test_genes_that_recur_beyond_the_truth(tables, row, verdict):
     assert found["verdict"] == verdict
     assert any(
         t
-        == "x ranks these genes among the five strongest for too many perturbations: A (90 of 100 perturbations; 50 in the data)."
+        == "x ranks these genes among the five strongest for too many perturbations: A (90 of 100 perturbations in predictions, "
+        "50 in the data)."
         for t in said
     ) == (verdict == "yes")
     if verdict == "no":
-        assert found["text"] == (
-            "No. In the predictions of this model, no gene is among the five strongest for significantly more perturbations than "
-            "in the data (n = 100): x."
-        )
+        assert found["text"] == "No. x over-predicts no gene (n = 100)."
 
 
 def test_at_most_five_genes_are_named_those_furthest_beyond_the_truth(tables):
     found, (text,) = ask(tables, *(gene(f"G{i}", excess=float(20 + i)) for i in range(7)))
     assert found["text"] == (
-        "Yes. In the predictions of x, 7 genes are among the five strongest for more perturbations than in the data: G6, G5, G4, "
-        "G3, G2 and 2 more. Do not rely on predicted changes of these genes."
+        "Yes. x over-predicts 7 genes: G6, G5, G4, G3, G2 and 2 more. Do not rely on predicted changes of these genes."
     )
     assert [g for g in ("G6", "G5", "G4", "G3", "G2", "G1", "G0") if f"{g} (" in text] == [
         "G6",
@@ -75,10 +72,7 @@ def test_at_most_five_genes_are_named_those_furthest_beyond_the_truth(tables):
 def test_models_of_the_same_genes_are_named_together_and_quiet_ones_apart(tables):
     _, said = ask(tables, gene(), gene(model="y"), gene(model="z", low=-1.0))
     assert said[0].startswith("x and y rank these genes among the five strongest for too many perturbations:")
-    assert said[1] == (
-        "In the predictions of this model, no gene is among the five strongest for significantly more perturbations than in the "
-        "data (n = 100): z."
-    )
+    assert said[1] == "z over-predicts no gene (n = 100)."
 
 
 def test_genes_of_confounder_sets_are_counted(tables):

@@ -98,7 +98,7 @@ def test_specific_first_and_those_without_a_verdict_last(tables):
     rows = [skill("a", estimate=0.1), skill("b", estimate=0.3), skill("c", estimate=0.9, n=9), skill("mean")]
     ordered = card(tables, *rows, skill("x", estimate=0.05), category=SPECIFIC)
     assert ordered["model"].tolist() == ["x", "b", "a", "c"]
-    assert ordered["note"].iloc[3] == "only 9 held-out perturbations (at least 10 are needed)"
+    assert ordered["note"].iloc[3] == "only 9 held-out perturbations are predicted (at least 10 are needed)"
 
 
 def test_other_subsets_regimes_and_scores_are_not_looked_at(tables):

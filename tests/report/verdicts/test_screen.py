@@ -59,8 +59,8 @@ def test_categories_are_counted(tables):
     ]
     _, said = ask(tables, *rows)
     assert said == [
-        "The detected perturbations are in these categories: specific (2), mostly on the shared axis (1), mostly on one "
-        "technical gene set (2) and too weak to classify (1)."
+        "The 6 detected perturbations belong to these categories: specific (2), mostly shared (1 on the shared axis, 2 on one "
+        "technical gene set) and weak (1)."
     ]
     assert ask(tables, perturbation("a", "not detected"))[1] == []
 
@@ -73,7 +73,8 @@ def test_own_genes_are_counted_by_direction(tables):
     ]
     _, said = ask(tables, *rows, perturbation("d"))
     assert (
-        "The target gene is measured for 3 perturbations. Its expression decreases in 1 of them and increases in 1 (|z| > 3)."
+        "The target gene is measured for 3 perturbations. The expression of the target gene decreases in 1 of these perturbations "
+        "(z < −3) and increases in 1 (z > 3)."
     ) in said
     assert not [t for t in ask(tables, perturbation("d"))[1] if t.startswith("The target gene")]
 
@@ -81,7 +82,7 @@ def test_own_genes_are_counted_by_direction(tables):
 def test_few_perturbations_that_carry_the_response_are_named(tables):
     rows = [perturbation(name, response_share=share) for name, share in (("a", 0.3), ("b", 0.6), ("c", 0.1))]
     found, said = ask(tables, *rows, perturbation("d", "too few cells", response_share=9.0))
-    assert said[-1] == "b and a account for 90% of the response (2 of 3 perturbations)."
+    assert said[-1] == "The strongest perturbations (2 of 3) account for 90% of the response: b and a."
     assert found["sentences"][-1]["facts"]["perturbation"] == ["b", "a"]
     assert ask(tables, *(perturbation(r["perturbation"], "not detected", response_share=0.4) for r in rows))[1] == []
     assert not [t for t in ask(tables, perturbation("a"))[1] if "of the response" in t]
@@ -107,7 +108,7 @@ def at(shift=0, *, proposed=False, p=0.001, model="observed", block="all"):
     [
         (
             [at(-1), at(0, proposed=True)],
-            "Gene names seem to match the expression values. On average, a target gene changes",
+            "Gene names seem to match the expression values. In its own perturbation, a target gene changes",
         ),
         ([at(-1), at(0)], "Gene names seem"),
         ([at(-1, proposed=True), at(0)], None),

@@ -66,8 +66,8 @@ def test_without_a_response_nothing_is_shared(tables):
 def test_the_sentence_names_share_and_contributors(tables):
     made, said = ask(tables, axis(n_axis=3.4), n=25)
     assert made["text"] == (
-        "Yes, by a few. One axis accounts for 57% (95% CI 49–64) of the response. Most of this axis (80%) comes from P, Q and R "
-        "(3 of 25 perturbations). Judge models by specific skill, which ignores this axis."
+        "Yes, by a few. One axis accounts for 57% (95% CI 49–64) of the response. At least 80% of this axis comes from these "
+        "perturbations (3 of 25): P, Q and R. Judge models by specific skill, which ignores this axis."
     )
     assert said["axis_genes"] == "The genes that change most along the shared axis are A↑, B↓, C↑, D↑ and E↑."
     assert "approximate" in said["common_shift"]
@@ -84,8 +84,8 @@ def test_sets_in_the_axis_are_named_unless_they_are_small_or_stand_for_nothing(t
     assert said["axis_of_sets"] == "One gene set accounts for a part of the shared axis: mitochondrial genes (30%)."
     most = row("HALLMARK_COMPLEMENT", 0.2, 0.1, 0.3, on_systematic=0.77, beyond=True)
     assert ask(tables, axis(), *sets, most)[1]["axis_of_sets"] == (
-        "These gene sets account for parts of the shared axis: Hallmark complement (77%) and mitochondrial genes "
-        "(30%). Gene sets can overlap, so percentages need not add up to 100%."
+        "Each of these gene sets alone accounts for a part of the shared axis (sets can overlap): Hallmark complement (77%) and "
+        "mitochondrial genes (30%)."
     )
     assert ask(tables, axis(), most)[1]["axis_of_sets"].startswith(
         "One gene set accounts for a part of the shared axis: Hallmark"

@@ -104,8 +104,8 @@ def test_a_program_is_named_once_and_those_that_it_stands_for_not_at_all(tables)
     )
     assert made["text"].endswith("This gene set is a biological program, so keep its genes in the data.")
     assert said[-1] == (
-        "This biological program accounts for more of the response than random genes of similar expression do: mine (30%, 95% CI "
-        "20–40)."
+        "The biological program mine (30%, 95% CI 20–40) accounts for significantly more of the response than random genes of "
+        "similar expression do."
     )
 
 
@@ -130,7 +130,7 @@ def test_mitochondrial_and_ribosomal_genes_are_always_spoken_of(tables):
     [
         (
             column("adopted", 0.9, p=0.003),
-            "Each cell is compared with control cells of the same level of lot. Without this correction, unequal proportions of",
+            "Each perturbed cell is compared with control cells of the same level of lot. Without this correction, unequal proportions of",
         ),
         (
             column("outcome", 0.3, p=0.003),

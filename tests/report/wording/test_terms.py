@@ -8,6 +8,7 @@ from scpertbias._report.wording.terms import (
     genes_of,
     plural,
     rows_of,
+    said_of,
     sample_size,
     share,
     some_names,
@@ -42,6 +43,14 @@ def test_estimates_have_interval_and_n():
     )
     assert estimates(facts, "gain", name="gain").startswith("x (gain −0.10, 95% CI")
     assert "n = 60, approximate" in estimates({**facts, "n_effective": [30.0, 12.0]}, "gain")
+    same = {"model": ["x", "y"], **{key: [0.1, 0.1] for key in ("gain", "ci_low", "ci_high")}, "n": [60, 60]}
+    assert estimates(same, "gain") == "x and y (each: 0.10, 95% CI 0.10–0.10, n = 60)"
+
+
+def test_one_group_of_models_is_the_subject_and_more_are_a_list():
+    assert said_of({"model": ["x"]}, "x (1)", "are good", "is good") == "x (1) is good"
+    assert said_of({"model": ["x", "y"]}, "x and y (1)", "are good", "is good") == "x and y (1) are good"
+    assert said_of({"model": ["x", "y"]}, "x (1); y (2)", "are good", "is good") == "2 models are good: x (1); y (2)"
 
 
 def test_shares_have_their_interval():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..numbers import TINY
+from ..numbers import TINY, listed
 from ..verdicts.scorecard import Standing
 from .drawing import ADDITIVE, BASELINE_COLOR, CEILING_COLOR, Drawing, estimate
 from .spec import Chart, line, tip
@@ -43,7 +43,8 @@ def skill_map(d: Drawing) -> list[Chart]:
     varying = drawn[~drawn["constant"].astype(bool)]
     rows = pd.concat([varying[PLACES], _constants(d, drawn)], ignore_index=True)
     missing = card.loc[~card["model"].isin(drawn["model"]), "model"].tolist()
-    note = f"Not drawn, because there is no estimate: {', '.join(missing)}." if missing else ""
+    do = "is" if len(missing) == 1 else "are"
+    note = f"{listed(missing)} {do} not drawn, because an estimate is missing." if missing else ""
     lined = rows[["ci_low", "specific_ci_low"]].notna().any(axis=None)
     reading = [
         "Lines are 95% intervals." if lined else "",
@@ -167,7 +168,7 @@ def skill_forest(d: Drawing) -> list[Chart]:
             "rows",
             "Skill of every model",
             f"A model to the right of 0 has a lower squared error than the {d.baseline_line}; 1 is the noise ceiling. Lines are "
-            f"95% intervals. The skill by correlation is not drawn for constant predictions.{d.baseline_note}",
+            f"95% intervals. For constant predictions, the skill by correlation is not drawn.{d.baseline_note}",
             'spb.pl.score(mdata, "l2_skill")',
             rows,
             ["model"],
@@ -210,8 +211,9 @@ def boxes(d: Drawing) -> list[Chart]:
         ),
         "pearson_delta_perturbed_unshared": (
             "Correlation of predicted and observed effects beyond the mean",
-            "The mean of the training perturbations is subtracted from predictions and data. The correlation then measures how "
-            "well a model distinguishes between perturbations. Constant predictions are not drawn.",
+            "Each dot is a held-out perturbation. The mean of the training perturbations is subtracted from predictions and "
+            "data, so the correlation measures how well a model distinguishes between perturbations. Constant predictions are "
+            "not drawn.",
             "correlation beyond the mean",
             'spb.pl.score(mdata, "pearson_delta_perturbed_unshared")',
         ),

@@ -43,9 +43,9 @@ def probes(d: Drawing) -> list[Chart]:
             "probes",
             "heat",
             "Scores of predictions that contain only one fact about a perturbation",
-            "Each row is a prediction that contains one fact about a perturbation, measured in half of the cells; each column is "
-            "a metric. The score is 0 for the mean baseline and 1 for the true effect. A metric is misleading if predictions "
-            "without information about the perturbation score above 0.",
+            "Each row is a prediction that contains one fact about a perturbation, measured in half of the cells. Each column is "
+            "a metric. The score is 0 for the mean baseline and 1 for the true effect. A metric is misleading if it gives scores "
+            "above 0 to predictions without information about the perturbation.",
             "spb.pl.probes(mdata)",
             keys=["probe", "metric"],
             options=options,
@@ -85,8 +85,8 @@ def recurrence(d: Drawing) -> list[Chart]:
             "recurrence",
             "rows",
             "Genes that are most often among the five strongest of a perturbation",
-            "A bar is the count in the predictions, and the diamond is the count in the data for the same perturbations. The mean "
-            "over perturbations is subtracted before genes are ranked, so constant predictions are not drawn.",
+            "A bar is the count in the predictions, and the diamond is the count in the data for the same perturbations. Before "
+            "genes are ranked, the mean over perturbations is subtracted. Constant predictions are then 0, and are not drawn.",
             'spb.pl.recurrence(mdata, "centered")',
             rows[["gene", "model", "panel", "count", "observed", "n_perturbations", "text"]],
             ["model", "gene"],
@@ -123,7 +123,8 @@ def agreement(d: Drawing) -> list[Chart]:
             "attributions",
             "heat",
             "Agreement of attributions between models",
-            "Each value is a Spearman correlation over genes, averaged over perturbations.",
+            "Each value is a Spearman correlation between the attributions of two models over genes, averaged over "
+            "perturbations.",
             "spb.pl.attribution_agreement(mdata)",
             keys=["model"],
             options=options,
@@ -191,8 +192,8 @@ def retraining(d: Drawing) -> list[Chart]:
             "retraining",
             "rows",
             "Gain by retraining in each regime",
-            "To the right of 0, the retrained model has a lower error on the same genes. The grey box is the range of gains after "
-            "removal of random genes; a gain inside the box does not show that the removed genes are special.",
+            "To the right of 0, the retrained model has a lower error than the model trained on all genes. The grey box is the "
+            "range of gains after removal of random genes. If a gain lies inside the box, removing random genes can help as much.",
             "spb.pl.retraining(mdata)",
             rows[shown_columns],
             ["model"],

@@ -48,8 +48,8 @@ def comparison(d: Drawing) -> list[Chart]:
             "scores",
             "rows",
             "Paired comparison of models",
-            "Only perturbations that both models predict are compared, with equal weights. A model to the left of 0 has a lower "
-            "relative error than the reference.",
+            "Only perturbations that both models predict are compared; all of them have equal weight. A model to the left of 0 "
+            "has a lower relative error than the model that you choose as reference.",
             "spb.pl.comparison(mdata)",
             table,
             ["model"],

@@ -59,9 +59,9 @@ def shares(d: Drawing) -> list[Chart]:
             "response",
             "rows",
             "Share of the response on each gene set and direction",
-            "Filled dots are gene sets that account for more of the response than random genes of similar expression; rings are "
-            "sets that do not. Grey dots were not compared with random genes (directions, or sets with too few genes). Sets and "
-            "directions overlap, so their shares need not add up to 100%.",
+            "Filled dots are gene sets that account for significantly more of the response than random genes of similar "
+            "expression do; rings are gene sets that do not. Grey dots are directions, or sets with too few genes for this "
+            "comparison. Sets and directions overlap, so their shares need not add up to 100%.",
             "spb.pl.confounding(mdata)",
             rows,
             [],
@@ -133,7 +133,7 @@ def composition(d: Drawing) -> list[Chart]:
             "stack",
             "Composition of the response of each perturbation",
             f"Each column is a perturbation (n = {len(wide)}); perturbations with weak effects are left out. Each gene belongs to "
-            "one group only. Negative shares are drawn as 0.",
+            "one group only, so shares add up to 100%. Negative shares are drawn as 0.",
             "spb.pl.composition(mdata)",
             wide[["perturbation", *sets, "rest"]],
             ["perturbation"],
@@ -194,8 +194,8 @@ def heatmap(d: Drawing) -> list[Chart]:
             "response",
             "heat",
             "Effects of the strongest perturbations, by gene set",
-            f"Rows are the {len(rows)} perturbations with the largest effects. Columns are the genes of each gene set that change most. "
-            "The residual is the observed effect minus the predicted effect.",
+            f"Rows are the {len(rows)} perturbations with the largest effects. Columns are, for each gene set, the genes that change "
+            "most. The residual is the observed effect minus the predicted effect.",
             "spb.pl.heatmap(mdata)",
             keys=["perturbation", "gene"],
             options=options,

@@ -48,7 +48,7 @@ def perturbations(d: Drawing) -> list[Chart]:
             "scatter",
             "Effect and reproducibility of every perturbation",
             "Each dot is a perturbation. The strongest perturbations are named if there is space. To evaluate models, choose "
-            "perturbations of the category “specific” at the upper right.",
+            "perturbations of the category “specific” at the upper right, because their effects are strong and reproducible.",
             "spb.pl.perturbations(mdata)",
             rows,
             ["perturbation"],

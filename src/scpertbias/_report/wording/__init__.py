@@ -11,7 +11,7 @@ from ..numbers import with_full_stop
 from ..verdicts.base import MIN_HELD_OUT
 from ..verdicts.scorecard import Standing
 from . import cautions, models, response, retraining, screen
-from .terms import CONSTANT, STANDINGS, UNLINKED, Facts, plural
+from .terms import CONSTANT, STANDINGS, UNLINKED, Facts, plural, verb
 
 CHAPTERS = (screen, response, models, retraining, cautions)
 TEMPLATES = {kind: template for chapter in CHAPTERS for kind, template in chapter.TEMPLATES.items()}
@@ -42,5 +42,6 @@ def _card_note(row: pd.Series) -> str:
     if row["kind"] != Standing.NONE:
         return CONSTANT if row["constant"] else ""
     if row["n"] < MIN_HELD_OUT:
-        return f"only {plural(row['n'], 'held-out perturbation')} (at least {MIN_HELD_OUT} are needed)"
+        predicted = f"{plural(row['n'], 'held-out perturbation')} {verb(range(row['n']), 'are', 'is')} predicted"
+        return f"only {predicted} (at least {MIN_HELD_OUT} are needed)"
     return str(row["note"]) or "no interval, or no reproducible response"

@@ -20,7 +20,7 @@ def _few_perturbations(f: Facts) -> str:
     those = "all models" if f["all_models"] else listed(f["model"])
     fewest, effective = min(f["n"]), min(f["n_effective"])
     only = "as few as" if max(f["n"]) > fewest else "only"
-    held_out = f"{only} {plural(fewest, 'perturbation')} {verb(range(fewest), 'are', 'is')} held out"
+    held_out = f"{only} {plural(fewest, 'held-out perturbation')} {verb(range(fewest), 'are', 'is')} predicted"
     number_of = f"{number(effective, digits=2)} (at least {f['few']} are recommended)"
     if fewest < f["many"]:
         weights = f". Strong effects also dominate the scores: the effective number of perturbations is {number_of}"
@@ -37,9 +37,9 @@ def _check_warning(f: Facts) -> str:
 
 def _labels_confounded(f: Facts) -> str:
     return (
-        f"Perturbations are confounded with the column {f['column']}, because its levels are not equally frequent in "
-        f"perturbations and control. This imbalance accounts for {percent(f['share'])} of the response, and all verdicts "
-        "below include it"
+        f"Perturbations are confounded with the column {f['column']}, because the proportions of its levels differ between "
+        f"perturbed and control cells. This imbalance accounts for {percent(f['share'])} of the response and affects all "
+        f"verdicts below. Repeat the audit with {f['column']} as the batch column"
     )
 
 
@@ -57,9 +57,9 @@ def _model_left_out(f: Facts) -> str:
 
 def _shared_noise(f: Facts) -> str:
     return (
-        "Predicted and observed effects contain noise of the same cells. This shared noise raises the correlations of "
-        f"{some_names(f['model'])} by up to {short(max(f['inflation']))} (more than the limit of {f['max_inflation']}). Use "
-        "the correlations “without shared noise” instead"
+        "Predicted and observed effects contain noise of the same cells. This shared noise raises correlations by up to "
+        f"{short(max(f['inflation']))} (limit: {f['max_inflation']}). Use the correlations “without shared noise” for these "
+        f"models: {some_names(f['model'])}"
     )
 
 
@@ -80,13 +80,13 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     ),
     "cannot_be_separated": lambda f: (
         f"Effects cannot be separated from the column {f['column']}, because {percent(f['untested'])} of the perturbed cells "
-        "belong to levels with too few control cells"
+        "belong to levels with too few control cells. Measure more control cells in these levels"
     ),
     "above_ceiling": lambda f: _ceiling("above", f),
     "at_ceiling": lambda f: _ceiling("at", f),
     "check_warning": _check_warning,
     "degenerate_attributions": lambda f: (
-        "Ignore the following attributions, because they do not distinguish genes or perturbations: "
+        "Ignore the attributions of these models, because the attributions do not distinguish genes or perturbations: "
         f"{by_words(f['model'], [f'({DEGENERATE[flag]})' for flag in f['flag']])}"
     ),
     "no_pretraining": _no_pretraining,

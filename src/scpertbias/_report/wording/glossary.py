@@ -5,36 +5,36 @@ from __future__ import annotations
 GLOSSARY = {
     "mean baseline": "The mean of the training perturbations, predicted for every perturbation.",
     "noise ceiling": (
-        "The score that a perfect prediction would get. This score is not the best possible value, because the observed "
-        "means contain sampling noise."
+        "The score that a perfect prediction would get. An error at the noise ceiling is above 0, and a correlation is below "
+        "1, because the observed means contain sampling noise."
     ),
     "skill": (
-        "1 minus a ratio: the squared error of the model divided by the squared error of the mean baseline. Noise is "
-        "subtracted from both errors. A skill of 0 equals the mean baseline, and 1 equals the noise ceiling. Perturbations "
-        "with strong effects have the most weight."
+        "1 minus a ratio: the squared error of the model divided by the squared error of the mean baseline. Before division, "
+        "noise is subtracted from both errors. The mean baseline therefore has a skill of 0, and a perfect prediction has a "
+        "skill of 1 (the noise ceiling). Perturbations with strong effects have the most weight."
     ),
     "specific skill": (
-        "A skill score that ignores what all perturbations have in common. This common part is removed from predictions "
-        "and data before scoring."
+        "A skill score that ignores what all perturbations have in common. Before scoring, two directions are removed from "
+        "predictions and data: the mean training effect, and the direction in which predictions differ most."
     ),
     "relative error": (
-        "The L2 error of the model divided by the L2 error of the mean baseline. Values below 1 are better than the "
-        "baseline. All perturbations have equal weight, but in the skill strong effects have more weight. The two scores "
-        "can therefore disagree."
+        "The L2 error of the model divided by the L2 error of the mean baseline. Below 1, the model is better than the mean "
+        "baseline. In the relative error, all perturbations have equal weight; in the skill, strong effects have more "
+        "weight. The two scores can therefore disagree."
     ),
     "shared axis": (
         "The direction in which perturbations change expression together. For each perturbation, the axis is the summed "
         "effect of all other perturbations."
     ),
     "reproducibility": (
-        "The expected cosine between an effect and the same effect in a repeated experiment of the same size. The value 1 "
-        "means perfect agreement."
+        "The expected cosine between the effects of one perturbation in two experiments of the same size. The value 1 means "
+        "perfect agreement."
     ),
     "95% interval": (
-        "Intervals of scores are jackknife intervals over held-out perturbations. Intervals of shares of the response "
-        "describe the same perturbations, measured in other cells. Intervals of scores are approximate if fewer than 50 "
-        "perturbations are held out. They are also approximate if strong effects dominate (effective number of "
-        "perturbations below 20)."
+        "Intervals of scores are jackknife intervals over held-out perturbations. Intervals of shares of the response show how "
+        "much a share would vary in other cells of the same perturbations. Intervals of scores are approximate if fewer than 50 "
+        "held-out perturbations are predicted. Intervals are also approximate if strong effects dominate (effective number "
+        "of perturbations below 20)."
     ),
     "significant": (
         "A result is significant if its 95% interval excludes the value that means no difference (0, or 1 for a ratio). Only "
@@ -46,9 +46,7 @@ GLOSSARY = {
     "feature regime": (
         "The genes and values on which models are trained, for example all genes, or all genes except mitochondrial ones."
     ),
-    "held-out perturbation": (
-        "A perturbation without cells in the training data of the model. The column n is the number of these perturbations."
-    ),
+    "held-out perturbation": ("A perturbation without cells in the training data of the model."),
     "constant prediction": "The same predicted profile for every unseen perturbation.",
     "n": "The number of perturbations from which the values of a row were computed.",
 }

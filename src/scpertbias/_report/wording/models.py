@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..._tables.specificity import SPECIFIC_ABOVE
-from ..numbers import between, by_words, known, listed, percent, percent_interval, short, upper
+from ..._tables.specificity import PERTURBATION_SPECIFIC, SPECIFIC_ABOVE
+from ..numbers import between, by_words, known, listed, short
 from ..verdicts.base import MIN_HELD_OUT
-from .terms import BASELINES, UNLINKED, Facts, estimates, one_or_these, rows_of, sample_size, some_names, verb
+from .terms import BASELINES, UNLINKED, Facts, estimates, rows_of, said_of, sample_size, some_names, verb
 
 SPECIFIC = ("specific_skill", "model", "specific_ci_low", "specific_ci_high")
 
@@ -83,33 +83,27 @@ def _these(f: Facts) -> str:
     return verb(f["model"], "these models", "this model")
 
 
-def _compared(sign: str, baseline: str, f: Facts) -> str:
-    models, ending = one_or_these(f, estimates(f, "skill"))
-    return f"The skill of {models} is {sign} 0 ({baseline} the mean baseline){ending}"
-
-
-def _specific_effects(f: Facts) -> str:
-    models, ending = one_or_these(f, estimates(f, *SPECIFIC))
-    return (
-        f"The specific skill of {models} is significantly above {SPECIFIC_ABOVE}, the threshold for perturbation-specific "
-        f"predictions{ending}"
+def _compared(words: str, f: Facts) -> str:
+    return said_of(
+        f, estimates(f, "skill", name="skill"), f"are {words} the mean baseline", f"is {words} the mean baseline"
     )
 
 
-def _not_specific(f: Facts) -> str:
-    models, ending = one_or_these(f, estimates(f, *SPECIFIC))
+def _category(category: str, is_above: str, f: Facts) -> str:
+    placed = f"in the category “{category}”"
+    models = estimates(f, *SPECIFIC, name="specific skill")
+    whose = verb(f["model"], "The specific skills of these models are", "The specific skill of this model is")
     return (
-        f"The specific skill of {models} is not significantly above {SPECIFIC_ABOVE}, the threshold for perturbation-specific "
-        f"predictions{ending}"
+        f"{said_of(f, models, f'are {placed}', f'is {placed}')}. {whose} {is_above} {SPECIFIC_ABOVE}, the "
+        "threshold for perturbation-specific predictions"
     )
 
 
 def _wrong_size(f: Facts) -> str:
-    factors = [f"{r['model']} ({short(r['specific_slope'])})" for r in rows_of(f, "model", "specific_slope")]
-    these = upper(_these(f))
+    factors = [f"{short(r['specific_slope'])} for {r['model']}" for r in rows_of(f, "model", "specific_slope")]
     return (
-        f"{these} {verb(f['model'], 'predict', 'predicts')} the direction of perturbation-specific effects, but not their "
-        f"size. The predictions fit best when they are multiplied by a factor: {listed(factors)}"
+        f"{listed(f['model'])} {verb(f['model'], 'predict', 'predicts')} the direction of perturbation-specific effects, but "
+        f"not their size. The predictions fit best when they are multiplied by a factor ({listed(factors)})"
     )
 
 
@@ -130,8 +124,8 @@ def _constant(f: Facts) -> str:
     models = f["model"]
     return (
         f"{listed(models)} {verb(models, 'predict', 'predicts')} the same profile for every unseen perturbation. "
-        "The scores therefore contain no information about single perturbations. "
-        f"The skill of {_these(f)} is: {estimates(f, 'skill')}"
+        f"The scores of {_these(f)} therefore contain no information about single perturbations. "
+        f"The skill is: {estimates(f, 'skill')}"
     )
 
 
@@ -141,21 +135,20 @@ def _without_links(f: Facts) -> str:
 
 def _collapsed(f: Facts) -> str:
     ways = [
-        f"(spread ratio {percent(r['ratio'])}, 95% CI {percent_interval(r['ci_low'], r['ci_high'])})"
+        f"(spread ratio {short(r['ratio'])}, 95% CI {between(r['ci_low'], r['ci_high'], short)})"
         for r in rows_of(f, "ratio", "ci_low", "ci_high")
     ]
-    return (
-        f"{upper(_these(f))} {verb(f['model'], 'make', 'makes')} nearly the same predictions as "
-        f"{BASELINES.get(f['baseline'], f['baseline'])}: {by_words(f['model'], ways)}"
-    )
+    same = f"nearly the same predictions as {BASELINES.get(f['baseline'], f['baseline'])}"
+    return said_of(f, by_words(f["model"], ways), f"make {same}", f"makes {same}")
 
 
 def _correlation_of_mean(f: Facts) -> str:
     ceiling = f", noise ceiling {short(f['ceiling'])}" if known(f["ceiling"]) else ""
     ends, size = between(f["ci_low"], f["ci_high"], short), sample_size(f["n"], f["n_effective"])
     return (
-        f"The mean baseline already has a correlation of {short(f['estimate'])} with the observed effects, without shared "
-        f"noise (95% CI {ends}, {size}{ceiling}). A model is better than this baseline only if its correlation is higher"
+        f"The mean baseline already has a correlation of {short(f['estimate'])} (95% CI {ends}, {size}{ceiling}) with the "
+        "observed effects. Shared noise is already removed from this value. A model is better than the mean baseline only if "
+        "the correlation of the model is higher"
     )
 
 
@@ -165,8 +158,8 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         "Not tested. Only the mean baseline was fitted. Add models to compare with this baseline"
     ),
     "too_few_held_out": lambda f: (
-        f"Inconclusive. No interval could be computed for any model. Either fewer than {MIN_HELD_OUT} perturbations are held "
-        "out, or the mean baseline is too close to the noise ceiling. Hold out more perturbations"
+        f"Inconclusive. No interval could be computed for any model. Either fewer than {MIN_HELD_OUT} held-out "
+        "perturbations are predicted, or the mean baseline is too close to the noise ceiling. Hold out more perturbations"
     ),
     "perturbation_specific": _perturbation_specific,
     "specific_not_better": _specific_not_better,
@@ -184,20 +177,20 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         "None. Every assessed model makes a constant prediction: the same profile for every unseen perturbation "
         f"(n = {f['n']}). Add models that distinguish between perturbations"
     ),
-    "better_than_mean": lambda f: _compared("significantly above", "better than", f),
-    "worse_than_mean": lambda f: _compared("significantly below", "worse than", f),
-    "same_as_mean": lambda f: _compared("not significantly different from", "the value of", f),
+    "better_than_mean": lambda f: _compared("significantly better than", f),
+    "worse_than_mean": lambda f: _compared("significantly worse than", f),
+    "same_as_mean": lambda f: _compared("not significantly different from", f),
     "no_verdict": lambda f: f"{f['model']} has no verdict. Reason: {f['reason']}",
-    "specific_effects": _specific_effects,
+    "specific_effects": lambda f: _category(PERTURBATION_SPECIFIC, "significantly above", f),
     "wrong_size": _wrong_size,
-    "not_specific": _not_specific,
+    "not_specific": lambda f: _category("not specific", "not significantly above", f),
     "pearson_skill": lambda f: (
-        "The skill can also be computed from correlations instead of squared errors, without the mean effect and without "
-        f"shared noise. The values are: {estimates(f, 'estimate')}"
+        "The skill by correlation beyond the mean is computed from correlations instead of squared errors. Its values are: "
+        f"{estimates(f, 'estimate')}"
     ),
     "equal_weights": lambda f: (
-        "In the skill, perturbations with strong effects have the most weight. If all perturbations have equal weight, the "
-        f"conclusion about {_these(f)} changes. The relative error (below 1 is better than the mean baseline) is then: "
+        "In the skill, perturbations with strong effects have the most weight. In the relative error, all perturbations have "
+        "equal weight. By relative error (below 1 is better than the mean baseline), the conclusion is different for "
         f"{estimates(f, 'estimate')}"
     ),
     "external_better": lambda f: _external("has a lower relative error than", "lower by", 1, f),

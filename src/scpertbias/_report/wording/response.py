@@ -9,6 +9,7 @@ from ..numbers import known, listed, p_text, percent, upper
 from .terms import MOST_NAMED, Facts, genes_of, plural, rows_of, set_name, share, some_names, verb
 
 ACTION_ON_AXIS = "Judge models by specific skill, which ignores this axis"
+ACTION_WITHOUT = "You can judge models by skill"
 RANDOM = "random genes of similar expression"
 NOT_SIGNIFICANT = "difference not significant, "
 ADDED = {"technical_sets": "mitochondrial or ribosomal genes", "columns": "a batch column"}
@@ -21,20 +22,20 @@ MISSING = {
 def _axis(lead: str, f: Facts) -> str:
     names = f["carriers"]
     return (
-        f"{lead}. One axis accounts for {share(f)} of the response. Most of this axis ({percent(CARRY)}) comes from "
-        f"{some_names(names)} ({len(names)} of {plural(f['n'], 'perturbation')}). {ACTION_ON_AXIS}"
+        f"{lead}. One axis accounts for {share(f)} of the response. At least {percent(CARRY)} of this axis comes from "
+        f"{verb(names, 'these perturbations', 'one perturbation')} ({len(names)} of {f['n']}): {some_names(names)}. {ACTION_ON_AXIS}"
     )
 
 
 def _small_axis(f: Facts) -> str:
-    return f"No. One shared axis accounts for only {share(f)} of the response. Scores need no correction for this axis"
+    return f"No. One shared axis accounts for only {share(f)} of the response. {ACTION_WITHOUT}"
 
 
 def _no_axis(f: Facts) -> str:
     common = {"share": f["common"], "ci_low": f["common_ci_low"], "ci_high": f["common_ci_high"]}
     return (
         f"No. No shared axis is measurable. A change that is identical in all perturbations accounts for {share(common)} of "
-        "the response. Scores need no correction for a shared axis"
+        f"the response. {ACTION_WITHOUT}"
     )
 
 
@@ -43,10 +44,7 @@ def _axis_of_sets(f: Facts) -> str:
     sets = [f"{set_name(r['axis'])} ({percent(r['on_systematic'])})" for r in rows]
     if len(sets) == 1:
         return f"One gene set accounts for a part of the shared axis: {sets[0]}"
-    return (
-        f"These gene sets account for parts of the shared axis: {listed(sets)}. Gene sets can overlap, so percentages need not "
-        "add up to 100%"
-    )
+    return f"Each of these gene sets alone accounts for a part of the shared axis (sets can overlap): {listed(sets)}"
 
 
 def _imbalance(column: str) -> str:
@@ -101,14 +99,16 @@ def _programs(f: Facts) -> str:
         f"{set_name(r['axis'])} ({share(r).replace(' (', ', ').removesuffix(')')})"
         for r in rows_of(f, "axis", "share", "ci_low", "ci_high")
     ]
-    lead = "This biological program accounts" if len(programs) == 1 else "These biological programs account"
-    return f"{lead} for more of the response than {RANDOM} do: {some_names(programs)}"
+    account = f"for significantly more of the response than {RANDOM} do"
+    if len(programs) == 1:
+        return f"The biological program {programs[0]} accounts {account}"
+    return f"These biological programs account {account}: {some_names(programs)}"
 
 
 def _differs(what: str, f: Facts) -> str:
     return (
         f"{what} differs between perturbations and accounts for {percent(f['share'])} of the response ({p_text(f['p'])}). "
-        "This difference may be an effect of the perturbations"
+        "This difference can be an effect of the perturbations, so the verdicts are not corrected for it"
     )
 
 
@@ -121,7 +121,7 @@ def _column_noted(f: Facts) -> str:
 
 def _column_adopted(f: Facts) -> str:
     return (
-        f"Each cell is compared with control cells of the same level of {f['column']}. Without this correction, "
+        f"Each perturbed cell is compared with control cells of the same level of {f['column']}. Without this correction, "
         f"{_imbalance(f['column'])} would account for {percent(f['share'])} of the response ({p_text(f['p'])})"
     )
 
@@ -134,7 +134,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "small_axis": _small_axis,
     "no_axis": _no_axis,
     "axis_not_measurable": lambda f: (
-        "Inconclusive. A shared axis is measurable only for perturbations that account for too little of the response. Add "
+        "Inconclusive. The perturbations with a measurable shared axis account for too little of the response. Add "
         "perturbations or cells"
     ),
     "wide_interval": lambda f: (
@@ -142,7 +142,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         "perturbations or cells"
     ),
     "no_response": lambda f: (
-        "Inconclusive. The summed effect of all perturbations does not exceed sampling noise. Add cells or perturbations"
+        "Inconclusive. The sum of all squared effects does not exceed sampling noise. Add cells or perturbations"
     ),
     "not_computed": lambda f: "Inconclusive. Shares of the response were not computed",
     "axis_genes": lambda f: f"The genes that change most along the shared axis are {listed(f['top_genes'])}",

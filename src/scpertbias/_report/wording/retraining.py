@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..numbers import between, fixed, listed, upper
-from .terms import Facts, estimates, one_or_these, plural, rows_of, sample_size, some_names, verb, without
+from ..numbers import between, by_words, fixed, listed, upper
+from .terms import Facts, estimates, plural, rows_of, sample_size, some_names, verb, without
 
 RANDOM = "the same number of random genes"
 
@@ -18,6 +18,10 @@ def _better(lead: str, ending: str, f: Facts) -> str:
 
 def _them(f: Facts) -> str:
     return verb(f["model"], "these models", "this model")
+
+
+def _genes(f: Facts) -> str:
+    return without(f["regime"]).removeprefix("without ")
 
 
 def _no_change(f: Facts) -> str:
@@ -78,19 +82,17 @@ def _changes(f: Facts) -> str:
 def _of_change(change: str, f: Facts) -> str:
     """Return how much the relative error of some models changes, all of them in the same way."""
     if change == "none":
-        why = f"fewer than {f['min_n']} perturbations are held out, or no interval could be computed"
+        why = f"fewer than {f['min_n']} held-out perturbations are predicted, or no interval could be computed"
         return f"no verdict is possible for {listed(f['model'])}, because {why}"
     if change == "same":
-        n = listed([str(n) for n in sorted(set(f["n"]))])
-        models, ending = one_or_these(f, listed(f["model"]))
-        return f"the relative error of {models} changes by less than {f['negligible']} (n = {n}){ending}"
+        ways = [f"(change below {f['negligible']}, n = {n})" for n in f["n"]]
+        return f"the relative error is unchanged for {by_words(f['model'], ways)}"
     words = {
-        "better": "is significantly lower",
-        "worse": "is significantly higher",
-        "unclear": "does not change significantly",
+        "better": "is significantly lower for",
+        "worse": "is significantly higher for",
+        "unclear": "does not change significantly for",
     }
-    models, ending = one_or_these(f, estimates(f, "gain", name="gain"))
-    return f"the relative error of {models} {words[change]}{ending}"
+    return f"the relative error {words[change]} {estimates(f, 'gain', name='gain')}"
 
 
 def _ranking_reversed(f: Facts) -> str:
@@ -103,27 +105,30 @@ def _ranking_reversed(f: Facts) -> str:
 
 
 def _ranking_kept(f: Facts) -> str:
-    parts = [
-        f"{r['n_kept']} of {r['n_pairs']} pairs (retrained {without(r['regime'])})"
-        for r in rows_of(f, "n_kept", "n_pairs", "regime")
-    ]
+    rows = rows_of(f, "n_kept", "n_pairs", "regime")
+    parts = [f"{without(r['regime'])} ({r['n_kept']} of {plural(r['n_pairs'], 'pair')})" for r in rows]
+    rest = (
+        " In the other pairs, the two models do not differ significantly before or after retraining."
+        if f["n_kept"] != f["n_pairs"]
+        else ""
+    )
     return (
-        "Retraining does not change the ranking of models. In these pairs of models, the same model is significantly better "
-        f"before and after retraining: {'; '.join(parts)}"
+        "Retraining does not reverse the order of any two models. The order is significant before and after retraining "
+        f"{listed(parts)}.{rest}"
     )
 
 
 def _against_random(words: str, f: Facts) -> str:
-    parts = [
-        f"{r['model']} (gain {fixed(r['gain'])}; mean gain of {r['n_random']} random removals {fixed(r['random_mean'])}, range "
+    numbers = [
+        f"(gain {fixed(r['gain'])}; mean gain of {r['n_random']} random removals {fixed(r['random_mean'])}, range "
         f"{between(r['random_min'], r['random_max'], fixed)}; n = {r['n']})"
         for r in rows_of(f, "model", "gain", "random_mean", "random_min", "random_max", "n", "n_random")
     ]
-    return (
-        f"Retraining {without(f['regime'])} lowers the relative error of {_them(f)} {words} retraining without "
-        "as many random genes: "
-        f"{'; '.join(parts)}"
-    )
+    helps = f"removing {_genes(f)} helps {words} the same number of random genes"
+    models = f["model"]
+    if len(models) == 1:
+        return f"For {models[0]}, {helps} {numbers[0]}"
+    return f"For {len(models)} models, {helps}: {by_words(models, numbers)}"
 
 
 # -- recurrence ----------------------------------------------------------------------------------------------------
@@ -138,15 +143,14 @@ def _genes_recur(f: Facts) -> str:
     of_sets = f" ({_in_sets(f)})" if _in_sets(f) else ""
     n = f["n_genes"]
     return (
-        f"Yes. In the predictions of {some_names(f['model'])}, {plural(n, 'gene')}{of_sets} {verb(range(n), 'are', 'is')} among "
-        f"the five strongest for more perturbations than in the data: {some_names(f['gene'])}. Do not rely on predicted "
-        f"changes of {verb(range(n), 'these genes', 'this gene')}"
+        f"Yes. {some_names(f['model'])} {verb(f['model'], 'over-predict', 'over-predicts')} {plural(n, 'gene')}{of_sets}: "
+        f"{some_names(f['gene'])}. Do not rely on predicted changes of {verb(range(n), 'these genes', 'this gene')}"
     )
 
 
 def _genes_of_models(f: Facts) -> str:
     genes = [
-        f"{r['gene']} ({r['count']} of {f['n_perturbations']} perturbations; {r['count_in_data']} in the data)"
+        f"{r['gene']} ({r['count']} of {f['n_perturbations']} perturbations in predictions, {r['count_in_data']} in the data)"
         for r in rows_of(f, "gene", "count", "count_in_data")
     ]
     more = f["n_genes"] - len(genes)
@@ -158,11 +162,9 @@ def _genes_of_models(f: Facts) -> str:
 
 
 def _no_gene(f: Facts) -> str:
-    n = listed([str(n) for n in f["n_perturbations"]])
-    return (
-        f"In the predictions of {_them(f)}, no gene is among the five strongest for "
-        f"significantly more perturbations than in the data (n = {n}): {listed(f['model'])}"
-    )
+    fewest, most = min(f["n_perturbations"]), max(f["n_perturbations"])
+    size = f"{fewest} to {most} held-out perturbations per model" if fewest < most else f"n = {most}"
+    return f"{listed(f['model'])} {verb(f['model'], 'over-predict', 'over-predicts')} no gene ({size})"
 
 
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
@@ -172,10 +174,10 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         + ("Measure these genes" if f["left_out"] else "Repeat the audit with a regime that removes these genes")
     ),
     "better_than_random": lambda f: _better(
-        "Yes", f"No removal of {RANDOM} improves {_them(f)} as much. Leave these genes out", f
+        "Yes", f"No removal of {RANDOM} improves {_them(f)} as much. Leave out {_genes(f)}", f
     ),
     "better_not_than_random": lambda f: _better(
-        "Partly", f"Removal of {RANDOM} can improve {_them(f)} as much. Keep these genes in the data", f
+        "Partly", f"Removal of {RANDOM} can improve {_them(f)} as much. Keep {_genes(f)} in the data", f
     ),
     "better_random_not_tested": lambda f: _better(
         "Partly", f"Removal of {RANDOM} was not tested for comparison. Repeat the audit with random removals", f
@@ -187,15 +189,15 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "ranking_reversed": _ranking_reversed,
     "ranking_kept": _ranking_kept,
     "ranking_inconclusive": lambda f: (
-        "The effect of retraining on the ranking is inconclusive, because no two models differ significantly both before and "
-        "after retraining"
+        "The effect of retraining on the ranking of models is inconclusive, because no two models differ significantly both "
+        "before and after retraining"
     ),
-    "more_than_random": lambda f: _against_random("more than", f),
-    "not_more_than_random": lambda f: _against_random("no more than", f),
+    "more_than_random": lambda f: _against_random("more than any removal of", f),
+    "not_more_than_random": lambda f: _against_random("no more than removing", f),
     "changes_by_retraining": _changes,
     "only_constants": lambda f: (
-        f"Inconclusive. This test needs different predictions for at least {f['min_n']} held-out perturbations, but no model "
-        "provides them"
+        f"Inconclusive. This test needs a model with different predictions for at least {f['min_n']} held-out perturbations. "
+        "This audit has no such model"
     ),
     "genes_recur": _genes_recur,
     "no_gene_recurs": lambda f: f"No. {_no_gene(f)}",

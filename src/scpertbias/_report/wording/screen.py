@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..numbers import listed, number, p_text, percent
-from .terms import Facts, plural, rows_of, some_names
+from .terms import Facts, plural, rows_of, some_names, verb
+
+SPECIFIC = "Evaluate models on perturbations of the category “specific”"
 
 
 def _detected(lead: str, action: str, f: Facts) -> str:
@@ -25,39 +27,40 @@ def _detected(lead: str, action: str, f: Facts) -> str:
 
 
 def _kinds_of_perturbations(f: Facts) -> str:
-    words = {
-        "n_specific": "specific",
-        "n_on_axis": "mostly on the shared axis",
-        "n_technical": "mostly on one technical gene set",
-        "n_in_confounder_set": "targets a confounder gene",
-        "n_weak": "too weak to classify",
+    places = {"n_on_axis": "on the shared axis", "n_technical": "on one technical gene set"}
+    of_shared = ", ".join(f"{f[name]} {text}" for name, text in places.items() if f[name])
+    numbers = {
+        "specific": f["n_specific"],
+        "mostly shared": of_shared,
+        "targets a confounder gene": f["n_in_confounder_set"],
+        "weak": f["n_weak"],
     }
-    parts = [f"{text} ({f[name]})" for name, text in words.items() if f[name]]
-    return f"The detected perturbations are in these categories: {listed(parts)}"
+    parts = [f"{category} ({n})" for category, n in numbers.items() if n]
+    belong = verb(range(f["n_detected"]), "belong to these categories", "belongs to this category")
+    return f"The {plural(f['n_detected'], 'detected perturbation')} {belong}: {listed(parts)}"
 
 
 def _few_perturbations_respond(f: Facts) -> str:
-    names = f["perturbation"]
-    do = "accounts" if len(names) == 1 else "account"
-    return (
-        f"{some_names(names)} {do} for {percent(f['share'])} of the response ({len(names)} of "
-        f"{plural(f['n'], 'perturbation')})"
-    )
+    names, share = f["perturbation"], percent(f["share"])
+    if len(names) == 1:
+        return f"{names[0]} alone (1 of {plural(f['n'], 'perturbation')}) accounts for {share} of the response"
+    return f"The strongest perturbations ({len(names)} of {f['n']}) account for {share} of the response: {some_names(names)}"
 
 
 def _response_of_target_genes(f: Facts) -> str:
-    down, up = f["n_down"] or "none", f["n_up"] or "none"
+    n = f["n_measured"]
+    down, up = ({0: "none", n: "all"}.get(f[name], f[name]) for name in ("n_down", "n_up"))
     return (
-        f"The target gene is measured for {plural(f['n_measured'], 'perturbation')}. Its expression decreases in {down} of them "
-        f"and increases in {up} (|z| > {f['min_z']:g})"
+        f"The target gene is measured for {plural(n, 'perturbation')}. The expression of the target gene decreases in {down} of "
+        f"these perturbations (z < −{f['min_z']:g}) and increases in {up} (z > {f['min_z']:g})"
     )
 
 
 def _alignment(lead: str, f: Facts) -> str:
     own = "".join(
-        f" On average, a target gene changes more than {percent(r['percentile'])} of all genes in its own perturbation. In a "
-        f"random perturbation, it changes more than {percent(r['expected'])} of them ({p_text(r['p'])}, "
-        f"n = {r['n_targets']:.0f} target genes)"
+        f" In its own perturbation, a target gene changes more strongly than {percent(r['percentile'])} of all genes do "
+        f"(mean of {r['n_targets']:.0f} target genes). In a random perturbation, a target gene changes more strongly than "
+        f"{percent(r['expected'])} of all genes do ({p_text(r['p'])} for the difference)"
         for r in rows_of(f, "n_targets", "percentile", "expected", "p")
     )
     return f"{lead}.{own}"
@@ -65,21 +68,21 @@ def _alignment(lead: str, f: Facts) -> str:
 
 def _labels_shifted(f: Facts) -> str:
     places = [
-        f"from {r['first']} to {r['last']} by {number(r['shift'], digits=1)} (q {p_text(r['q'])[2:]})"
+        f"by {number(r['shift'], digits=1)} from gene {r['first']} to gene {r['last']} (q {p_text(r['q'])[2:]})"
         for r in rows_of(f, "first", "last", "shift", "q")
     ]
     return (
-        "Expression values and gene names do not seem to match. Values seem to be shifted by this number of columns: "
+        "Expression values and gene names do not seem to match. Values seem to be shifted by a number of columns: "
         f"{'; '.join(places)}. Check the order of genes in the input"
     )
 
 
 TEMPLATES: dict[str, Callable[[Facts], str]] = {
-    "all_detected": lambda f: _detected("Yes", "Evaluate models on perturbations with specific effects", f),
-    "some_detected": lambda f: _detected("Partly", "Evaluate models on perturbations with specific effects", f),
+    "all_detected": lambda f: _detected("Yes", SPECIFIC, f),
+    "some_detected": lambda f: _detected("Partly", SPECIFIC, f),
     "only_together": lambda f: _detected(
         "Partly",
-        "The sum of their effects, however, exceeds sampling noise. Read scores of single perturbations with care",
+        "The sum of all squared effects, however, exceeds sampling noise. Do not rely on scores of single perturbations",
         f,
     ),
     "none_detected": lambda f: _detected("No", "Add cells or check the perturbations before you judge models", f),

@@ -103,12 +103,13 @@ def estimates(
         ends = between(f[low][i], f[high][i], short)
         words = f"{name} {short(f[value][i])}, 95% CI {ends}, {sample_size(f['n'][i], effective[i])}".strip()
         groups.setdefault(words, []).append(model)
-    return "; ".join(f"{listed(models)} ({words})" for words, models in groups.items())
+    return "; ".join(f"{listed(models)} ({verb(models, 'each: ', '')}{words})" for words, models in groups.items())
 
 
-def one_or_these(f: Facts, text: str) -> tuple[str, str]:
-    """Return what a sentence is about and what ends it: one model with its numbers, or "these models" and then their list."""
-    return (text, "") if len(f["model"]) == 1 else ("these models", f": {text}")
+def said_of(f: Facts, text: str, do: str, does: str) -> str:
+    """Return a sentence on models: ``text`` names them with their numbers, first where they are one group, else last."""
+    models = f["model"]
+    return f"{len(models)} models {do}: {text}" if "; " in text else f"{text} {verb(models, do, does)}"
 
 
 def set_name(axis: str) -> str:

@@ -59,7 +59,7 @@ def _detected(f: Facts) -> str:
 def _some_detected(f: Facts) -> tuple[str, str, str]:
     if f["confounded_with"]:
         return "", _detected(f), f"These effects may be differences between levels of {f['confounded_with'][0]}."
-    return "", _detected(f), "Evaluate models on specific perturbations."
+    return "", _detected(f), "Evaluate models on “specific” perturbations."
 
 
 def _axis(f: Facts) -> tuple[str, str, str]:
@@ -117,13 +117,11 @@ def _model_words(f: Facts) -> str:
 
 
 def _gain(ending: str, action: str, f: Facts) -> tuple[str, str, str]:
-    do = "improves" if len(f["model"]) == 1 else "improve"
-    return "", f"{_model_words(f)} {do} {without(f['regime'])}, {ending}.", action
+    return "", f"Retraining {without(f['regime'])} improves {_model_words(f)}. {ending}.", action
 
 
 def _worse(f: Facts) -> tuple[str, str, str]:
-    do = "gets" if len(f["model"]) == 1 else "get"
-    return "", f"{_model_words(f)} {do} worse {without(f['regime'])}.", KEEP
+    return "", f"Retraining {without(f['regime'])} makes {_model_words(f)} worse.", KEEP
 
 
 NOT_TESTED = {"technical_sets": "too few technical genes are measured", "columns": "no cell column could be tested"}
@@ -133,7 +131,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ("screen", "some_detected"): _some_detected,
     ("screen", "only_together"): lambda f: (
         "",
-        "No single effect is detected, but the sum of all effects exceeds noise.",
+        "No single effect is detected, but the sum of squared effects exceeds noise.",
         ADD,
     ),
     ("screen", "none_detected"): lambda f: ("", f"None of {f['n']} perturbations has a detected effect.", ADD),
@@ -157,7 +155,7 @@ WORDS: dict[tuple[str, str], Words] = {
         f"One axis accounts for {_share(f)} of the response. This interval is too wide.",
         ADD,
     ),
-    ("shared", "no_response"): lambda f: ("", "The sum of all effects does not exceed noise.", ADD),
+    ("shared", "no_response"): lambda f: ("", "The sum of squared effects does not exceed noise.", ADD),
     ("shared", "not_computed"): lambda f: (
         "",
         "Shares of the response were not computed.",
@@ -191,7 +189,7 @@ WORDS: dict[tuple[str, str], Words] = {
         f"Not tested: {' and '.join(NOT_TESTED[m] for m in f['missing'])}.",
         f"Add {' and '.join(ADDED[m] for m in f['missing'])}.",
     ),
-    ("technical", "no_response"): lambda f: ("", "The sum of all effects does not exceed noise.", ADD),
+    ("technical", "no_response"): lambda f: ("", "The sum of squared effects does not exceed noise.", ADD),
     ("technical", "not_computed"): lambda f: (
         "",
         "Shares of the response were not computed.",
@@ -204,7 +202,7 @@ WORDS: dict[tuple[str, str], Words] = {
         ADD_MODELS,
     ),
     ("models", "too_few_held_out"): lambda f: ("", "Too few held-out perturbations for an interval.", HOLD_OUT),
-    ("models", "no_response"): lambda f: ("", "The sum of all effects does not exceed noise.", ADD),
+    ("models", "no_response"): lambda f: ("", "The sum of squared effects does not exceed noise.", ADD),
     ("models", "perturbation_specific"): lambda f: _specific(
         "It predicts specific effects better than the mean baseline",
         "Validate the predictions that you need.",
@@ -249,11 +247,11 @@ WORDS: dict[tuple[str, str], Words] = {
         HOLD_OUT,
     ),
     ("retraining", "better_than_random"): lambda f: _gain(
-        "and more than without random genes", "Leave these genes out.", f
+        "Removing random genes helps less", "Leave these genes out.", f
     ),
-    ("retraining", "better_not_than_random"): lambda f: _gain("but no more than without random genes", KEEP, f),
+    ("retraining", "better_not_than_random"): lambda f: _gain("Removing random genes can help as much", KEEP, f),
     ("retraining", "better_random_not_tested"): lambda f: _gain(
-        "but removal of random genes was not tested", "Repeat with random removals.", f
+        "Removal of random genes was not tested", "Repeat with random removals.", f
     ),
     ("retraining", "only_constants_retrained"): lambda f: (
         "",
@@ -262,7 +260,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ),
     ("retraining", "nothing_changes"): lambda f: (
         "",
-        f"Retraining {without(f['regime'])} changes no relative error.",
+        f"Retraining {without(f['regime'])} leaves all relative errors unchanged.",
         KEEP,
     ),
     ("retraining", "worse"): _worse,
