@@ -16,7 +16,7 @@ def plain(value: Any) -> Any:
         return _plain_frame(value)
     if isinstance(value, Mapping):
         if bad := [key for key in value if not str(key) or "/" in str(key)]:
-            msg = f"{bad[:5]} cannot be keys of stored values, because they are empty or contain '/'. Store labels as values."
+            msg = f"{bad[:5]} cannot be stored as names, because a name must not be empty or contain '/'. Rename them."
             raise ValueError(msg)
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, np.random.Generator):
@@ -69,6 +69,9 @@ def _plain_column(name: str, values: pd.Series) -> pd.Series | pd.Categorical:
     if len(known) and known.map(lambda v: isinstance(v, int | float | np.number)).all():
         return values.astype(np.float64)
     if not known.map(np.isscalar).all():
-        msg = f"Column {name!r} contains {type(next(v for v in known if not np.isscalar(v))).__name__}; only text and numbers are stored."
+        msg = (
+            f"Column {name!r} contains {type(next(v for v in known if not np.isscalar(v))).__name__}; only text and "
+            "numbers can be stored."
+        )
         raise TypeError(msg)
     return pd.Categorical(values.where(values.notna(), "").astype(str))

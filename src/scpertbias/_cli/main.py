@@ -142,7 +142,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
         say("auditing" + (" raw counts, normalized on the fly" if normalize else ""))
         mdata = tl.audit(adata, net, sets=sets, predictions=external, normalize=normalize, **_audit_arguments(args))
         if args.calibrate:
-            say(f"auditing {args.calibrate} screens without effects, made of the control cells")
+            say(f"auditing {args.calibrate} screens without effects, which consist of control cells only")
             _store.put(
                 mdata, calibration=null_rates(adata, mdata, {**_audit_arguments(args), "normalize": normalize}, args)
             )

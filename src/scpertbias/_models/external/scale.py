@@ -128,9 +128,10 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
     shuffled = (r < expected) | (np.median(r) < SHUFFLED)
     if shuffled.any():
         msg = (
-            f"`predictions`: genes seem to be shuffled or on another scale, because the correlation over genes with the "
-            f"control of the data is {np.median(r[shuffled]):.2f} ({_rows(shuffled, reference)}; typical values are close "
-            "to 1). Check the order of the gene names. If the values are changes from control, pass kind='delta'."
+            "`predictions`: the genes seem to be in another order, or the values on another scale. Over genes, the "
+            f"correlation of predictions with the control of the data is {np.median(r[shuffled]):.2f} "
+            f"({_rows(shuffled, reference)}; typical values are close to 1). Check the order of the gene names. If "
+            "the values are changes from control, pass kind='delta'."
         )
         raise ValueError(msg)
     statistics: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -242,9 +243,11 @@ def check_control(predicted: FloatArray, noise: FloatArray, reference: ScreenMea
     spread = float(reference.control.var())
     slope = float(np.cov(predicted, reference.control, ddof=0)[0, 1]) / spread if spread > 0 else 1.0
     warn(
-        f"`predictions`: the predicted control differs from the control of the data by {np.sqrt(away / len(noise)):.2g} per gene "
-        f"(root mean square; effects: {np.sqrt(effects / len(noise)):.2g}; slope: {slope:.2f}). Every prediction contains this "
-        "difference. Pass control='predicted' to spb.tl.add_predictions to add predicted changes to the control of the data."
+        "`predictions`: the predicted control differs from the control of the data by "
+        f"{np.sqrt(away / len(noise)):.2g} per gene (root mean square; for comparison, observed effects: "
+        f"{np.sqrt(effects / len(noise)):.2g}; slope of the predicted on the observed control: {slope:.2f}). Every "
+        "prediction contains this difference. Pass control='predicted' to spb.tl.add_predictions to add predicted "
+        "changes to the control of the data."
     )
 
 
