@@ -58,7 +58,7 @@ def coupling(
     regime: str | Sequence[str] | None = None,
     rows: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return how much retraining without some genes changes the predictions for the others.
+    """Return how much retraining without some genes changes the predictions for the remaining genes.
 
     Parameters
     ----------
@@ -155,8 +155,8 @@ def random_removals(
 ) -> pd.DataFrame:
     """Return the effect of retraining without random genes, compared with the smallest gene regime.
 
-    If the ``gain`` of the regime exceeds all random gains, the effect is due to its genes, not to any genes of similar
-    expression.
+    If the ``gain`` from removing the genes of the regime exceeds all gains from random removals, removing other genes
+    of similar expression does not have this effect.
 
     Parameters
     ----------

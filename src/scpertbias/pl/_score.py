@@ -56,8 +56,8 @@ def score(
 
     Each box shows quartiles and 5–95%% whiskers over held-out perturbations. The dashed line is the median of the mean
     baseline, the dotted line the median of the noise ceiling (the score of a perfect prediction), on the same
-    perturbations. ``metric="l2_ratio"`` is Fig 2c of the paper. Correlations are drawn twice: open markers are plain
-    correlations, filled markers are corrected for noise that predicted and observed effects have in common.
+    perturbations. ``metric="l2_ratio"`` is Fig 2c of the paper. Correlations are drawn twice. Filled markers are
+    corrected for noise that predicted and observed effects have in common; open markers are not corrected.
 
     Parameters
     ----------

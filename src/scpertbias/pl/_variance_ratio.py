@@ -34,8 +34,8 @@ def variance_ratio(
     """Plot the standard deviation of each gene across held-out perturbations, observed and predicted (ED Fig 7).
 
     Each box shows quartiles and 5–95%% whiskers over genes with a reproducible variance. The band is the observed box,
-    corrected for noise. Labels above contain the ratio of each model for all genes, and the baseline to which it is
-    equivalent.
+    corrected for noise. The label above each box contains the ratio of predicted to observed standard deviation over
+    all genes, and the baseline to which the model is equivalent, if any.
 
     Parameters
     ----------

@@ -54,8 +54,8 @@ def balance(
     screen, and with random assignments of the levels to cells.
 
     If a column is ``confounded``, pass it as ``batch_key``: cells are then compared with the control cells of their own
-    level. Columns such as clusters can be results of the perturbation and are only noted. Differences in depth or
-    mitochondrial counts can be effects, too; a large share is noted.
+    level. Columns such as clusters can be results of the perturbation, and so can differences in depth or mitochondrial
+    counts. These are listed, but never called confounded.
 
     Parameters
     ----------

@@ -53,8 +53,9 @@ def calibrate(
     adata
         Cells, as for :func:`scpertbias.tl.audit`.
     by
-        Null perturbations consist of random ``"cells"`` of the control, or of random ``"guides"`` of the control: half of the
-        guides with 20 cells or more, at least 6. Earlier rows of the other kind are kept.
+        Null perturbations consist of random ``"cells"`` of the control, or of random ``"guides"`` of the control.
+        Guides with fewer than 20 cells are not used, at least 6 guides are required, and half of them get labels of
+        perturbations. Rows of an earlier run with the other value of ``by`` are kept.
     guide_key
         Column of ``obs`` with guides, for ``by="guides"``.
     n_screens
@@ -89,7 +90,7 @@ def calibrate(
     All null screens use the same control cells, so the rates are valid for this control, not for the method in general.
 
     In a null screen, the true mean is the control mean, so a model with predictions close to the control has small errors.
-    Therefore a plain score better than the mean baseline is not evidence without a specific gain.
+    Therefore, a score better than that of the mean baseline is evidence only together with a specific gain.
 
     Examples
     --------

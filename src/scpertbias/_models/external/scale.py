@@ -128,10 +128,10 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
     shuffled = (r < expected) | (np.median(r) < SHUFFLED)
     if shuffled.any():
         msg = (
-            "`predictions`: the genes seem to be in another order, or the values on another scale. Over genes, the "
-            f"correlation of predictions with the control of the data is {np.median(r[shuffled]):.2f} "
-            f"({_rows(shuffled, reference)}; typical values are close to 1). Check the order of the gene names. If "
-            "the values are changes from control, pass kind='delta'."
+            "`predictions`: genes seem to be shuffled or on another scale, because the correlation over genes with "
+            f"the control of the data is {np.median(r[shuffled]):.2f} ({_rows(shuffled, reference)}; typical values "
+            "are close to 1). Check the order of the gene names. If the values are changes from control, pass "
+            "kind='delta'."
         )
         raise ValueError(msg)
     statistics: dict[str, Callable[[FloatArray], FloatArray]] = {

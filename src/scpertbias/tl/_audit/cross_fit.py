@@ -117,7 +117,10 @@ def make_folds(screen: Screen, n_folds: int | None, rng: int | np.random.Generat
     names = sorted({screen.names[p] for p in screen.perturbation[screen.used] if p > 0})
     same_targets = first_of_targets(screen.names, screen.targets)
     if len({same_targets[name] for name in names}) < 2:
-        msg = f"{len(names)} perturbation has min_cells cells; an audit needs at least 2 targets."
+        msg = (
+            f"The perturbations with min_cells cells ({', '.join(names[:3]) or 'none'}) have fewer than 2 targets; an audit needs at "
+            "least 2. Lower min_cells."
+        )
         raise ValueError(msg)
     if n_folds is None:
         n_targets = len({same_targets[name] for name in names})
@@ -217,7 +220,7 @@ def _make_smoothers(model: Variant, training: Problem) -> None:
 def _fit(model: Variant, training: Problem, rows: BoolArray, *, coefficients: bool) -> Arrays:
     """Fit a model, and return its predictions for some perturbations."""
     if model.needs_net and training.graphs is None:
-        msg = "no net was passed, and profiles have no cells to estimate one"
+        msg = "no net was passed, and it cannot be estimated from profiles"
         raise ValueError(msg)
     solution = closed_form(model.kind)(training, **model.params)
     arrays = {

@@ -152,8 +152,9 @@ def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
     record = _moments.of(adata, **_without(settings.data, "layer")).record
     if settings.layer not in (None, record.get("layer")):
         msg = (
-            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}; an audit uses "
-            f"that layer, and its regime 'regressed' includes the regression. Omit layer."
+            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}. An audit of "
+            "profiles uses the layer from which they were made. Omit layer; the regime 'regressed' contains the "
+            "regression."
         )
         raise ValueError(msg)
     if settings.normalize:
@@ -204,7 +205,7 @@ def _missing_covariates(cells: AnnData, settings: AuditSettings) -> tuple[list[s
         return [], list(covariates)
     if settings.normalize:
         return missing, list(covariates)
-    info(f"obs has no columns {missing}; spb.pp.regress_mt_ribo shows how to compute them")
+    info(f"obs has no columns {missing}; compute them from raw counts with sc.pp.calculate_qc_metrics")
     return [], [c for c in covariates if c in cells.obs.columns]
 
 
