@@ -62,8 +62,8 @@ def refuse_others(adata: AnnData) -> None:
         keep = [f"~adata.var[{c!r}].isin({k!r})" for c in columns if (k := sorted(set(adata.var[c]) & set(others)))]
         keep += ["~adata.var_names.str.match('ERCC-')"] if SPIKE_INS in others else []
         msg = (
-            f"`adata` contains columns that are not genes ({described(others)}). Leave them out, adata = adata[:, "
-            f"{' & '.join(keep)}].copy(), or work on spb.pp.profiles(adata), which leaves them out."
+            f"`adata` contains columns that are not genes ({described(others)}). Leave these columns out with adata = "
+            f"adata[:, {' & '.join(keep)}].copy(), or use spb.pp.profiles(adata), which contains genes only."
         )
         raise ValueError(msg)
 

@@ -274,4 +274,6 @@ def _answer_lines(mdata: MuData, *, verbose: bool) -> list[str]:
     if cautions := [caution for caution in page["cautions"] if verbose or caution["severe"]]:
         lines += ["Read with care", *(f"  - {caution['text']}" for caution in cautions)]
     planted = [] if page["planted"] is None else page["planted"].to_dict("records")
-    return lines + [f"Planted, {row['quantity']}: {row['planted']}. Found: {row['found']}." for row in planted]
+    return lines + [
+        f"Simulated {row['quantity']}: {row['planted']}. Found by the audit: {row['found']}." for row in planted
+    ]

@@ -60,8 +60,8 @@ def _rows(
     labels, problems = None, []
     if source.made_here:
         problems = [
-            "The file contains results of scpertbias, not cells. `scpertbias report` writes the page of "
-            "an audit.h5mu again."
+            "The file contains results of scpertbias, not cells. To write the page of an audit.h5mu again, run "
+            "`scpertbias report`."
         ]
     elif guess.groupby is None:
         problems = [_no_labels(source)]

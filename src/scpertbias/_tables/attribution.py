@@ -54,8 +54,8 @@ TARGET_RESPONSE = Table(
         Column(
             "proposed",
             "boolean",
-            "Whether this shift has the highest mean percentile, and ``q`` below 0.05. If "
-            "it is not 0, values and gene names are probably misaligned.",
+            "Whether this shift has the highest mean percentile, and ``q`` below 0.05. If the shift is not 0, values "
+            "and gene names are probably misaligned.",
         ),
         PERTURBATION,
         replace(GENE, sentence="Name of the target gene in the data; empty in rows of the level ``scan``."),

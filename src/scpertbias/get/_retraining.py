@@ -75,7 +75,7 @@ def coupling(
     Raises
     ------
     KeyError
-        If the table was not computed (also in an audit that kept only tables), or a value is not in the table.
+        If the table was not computed (also for audits with ``keep_predictions=False``), or a value is not in the table.
 
     Examples
     --------

@@ -59,7 +59,7 @@ def test_those_of_the_data_are_taken():
     assert keep(pred, data(cell_line=["K562", "RPE1"])).all()  # the data hold both, too
     with pytest.raises(ValueError, match="each level of the column"):
         keep(pred, data(cell_line=["HEK293"]))
-    with pytest.raises(ValueError, match="several levels"):
+    with pytest.raises(ValueError, match="each level of the column"):
         keep(predicted(3, cell_line=["K562", "RPE1", "A549"]), data(cell_line=["K562", "RPE1"]))
 
 

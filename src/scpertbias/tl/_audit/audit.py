@@ -71,7 +71,8 @@ def audit(
     """Audit a screen and models: fit every model in every feature regime, and compute all scores and tests.
 
     The cells are read once. Closed-form models are cross-fitted: each perturbation is predicted by a fit that excludes
-    it. Each regime is compared with the full model on the genes of the regime.
+    it. In each regime, the retrained model is compared with the model trained on all genes, over the genes of the
+    regime.
 
     Parameters
     ----------

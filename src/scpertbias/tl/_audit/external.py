@@ -74,7 +74,10 @@ def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Coll
         if name not in external:
             warn(f"{msg}. The model is not scored.")
             continue
-        msg = f"`predictions`: {msg}. Mark them as 'test' in obs[{split_key!r}] (see spb.pp.split), or pass test=[…]."
+        msg = (
+            f"`predictions`: {msg}. Mark the held-out perturbations as 'test' in obs[{split_key!r}] (see "
+            "spb.pp.split), or pass test=[…]."
+        )
         raise ValueError(msg)
 
 

@@ -86,8 +86,8 @@ def prepare(
     if cells.n_vars > MAX_GENES and cell_totals is not None:
         genes = _highest(cells, cell_totals, data)
         notes.append(
-            f"{int(genes.sum())} of {cells.n_vars} genes were kept: the {MAX_GENES} highest in control, every measured "
-            "target and every mitochondrial and ribosomal gene"
+            f"{int(genes.sum())} of {cells.n_vars} genes were kept: the {MAX_GENES} genes with the highest mean in "
+            "control, every measured target and every mitochondrial and ribosomal gene"
         )
         info(notes[-1])
     if deep:

@@ -95,7 +95,7 @@ def fit_gears(
         Cells (log-normalized). Profiles are refused.
     net
         Graph over the perturbed genes: a table with ``source``, ``target`` and ``weight``. Edges point to the gene that
-        receives messages (both directions if each pair occurs once). The graph of the authors is
+        receives messages. If each pair occurs once, both directions are used. The graph of the authors is
         :func:`scpertbias.pp.jaccard_net` of gene ontology terms, with the perturbed genes as ``genes=``. By default the
         co-expression of training cells, which covers measured genes only.
     epochs
@@ -106,9 +106,10 @@ def fit_gears(
     batch_size
         Cells per training step.
     attribution
-        ``"gene_embedding"``: gradient of the most variable output gene with respect to each gene's embedding (its
-        norm). ``"input_gradient"``: with respect to the expression of each gene in control, as in the paper. Because
-        the input is only added to the output, this gradient is 1 for the output gene and 0 for all other genes.
+        ``"gene_embedding"``: norm of the gradient of the most variable output gene with respect to the embedding of
+        each gene. ``"input_gradient"``: gradient with respect to the expression of each gene in control, as in the
+        paper. Because the input is only added to the output, this gradient is 1 for the output gene and 0 for all other
+        genes.
     fix_batching
         cell-gears passes messages over the gene graph in the first cell of a batch only. ``True`` passes them in every
         cell, in training and prediction.

@@ -135,7 +135,8 @@ def fit_scgpt(
         each batch in proportion to its size. Each gene is regressed on its input to reduce the effect of the draw.
     attribution
         ``"gradient_x_embedding"``: for each gene the sum over dimensions of embedding times gradient (its size).
-        ``"gradient_norm"``: the norm of the gradient. Both of the output gene that varies most over perturbations.
+        ``"gradient_norm"``: the norm of the gradient. Both use the gradient of the output gene that varies most over
+        perturbations.
     n_attribution_cells
         Number of control cells from which each attribution is averaged.
     device
