@@ -83,7 +83,8 @@ BALANCE = Table(
                 "noted": "unbalanced (p at most 0.01), but not confounded; depth and mitochondrial counts are never "
                 "called confounded",
                 "balanced": "",
-                "determined by the labels": "the labels determine the column, or the column the labels",
+                "determined by the labels": "not tested, because the label of a cell determines its level, or the "
+                "level determines its label",
             },
         ),
         Column(

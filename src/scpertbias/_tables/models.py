@@ -58,7 +58,7 @@ TRAINING = Table(
             "boolean",
             "Whether the epoch was the best so far. The model keeps the weights of the last such epoch.",
             label="best so far",
-            tip="the model keeps the weights of the last such epoch",
+            tip="the model keeps the weights of the last epoch that was the best so far",
             optional=True,
         ),
     ),

@@ -30,7 +30,7 @@ POWER = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95% interval. The interval covers the sampling of cells, not of perturbations.",
+            sentence="Lower end of the 95% interval. The interval accounts for the sampling of cells, not of perturbations.",
         ),
         CI_HIGH,
     ),
@@ -62,7 +62,7 @@ CELLS_NEEDED = Table(
         Column(
             "ci_low",
             "Int64",
-            "Lower end of the 95% interval of ``n_needed``. The interval covers the sampling of cells, not of "
+            "Lower end of the 95% interval of ``n_needed``. The interval accounts for the sampling of cells, not of "
             "perturbations. Missing if ``n_needed`` is missing.",
         ),
         Column(

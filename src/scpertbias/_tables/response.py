@@ -65,7 +65,7 @@ CONFOUNDING = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95% interval of ``share``, between 0 and 1. The interval covers the sampling "
+            sentence="Lower end of the 95% interval of ``share``, between 0 and 1. The interval accounts for the sampling "
             "of cells, not of perturbations. Missing for ``depth`` and the leading directions (see "
             "``note``).",
         ),
@@ -82,7 +82,7 @@ CONFOUNDING = Table(
         Column(
             "typical_ci_low",
             "float64",
-            "Lower end of the 95% interval of ``typical``. The interval covers the sampling of perturbations. "
+            "Lower end of the 95% interval of ``typical``. The interval accounts for the sampling of perturbations. "
             "Missing with fewer than ten perturbations.",
         ),
         Column("typical_ci_high", "float64", "Upper end of the 95% interval of ``typical``."),
@@ -118,9 +118,9 @@ CONFOUNDING = Table(
         Column(
             "part_of",
             "str",
-            "Name of the set that the report names instead of this set, or empty. Such a set is also ``beyond``, and "
-            "the two sets have in common at least half of the genes of the smaller one. The report prefers technical "
-            "sets, then the larger share.",
+            "Name of the set that the report names instead of this set, or empty. The named set is also ``beyond``, "
+            "and the two sets have in common at least half of the genes of the smaller one. The report prefers "
+            "technical sets, then the larger share.",
         ),
         Column(
             "shapley",
@@ -158,7 +158,7 @@ CONFOUNDING = Table(
         Column(
             "common_ci_low",
             "float64",
-            "Lower end of the 95% interval of ``common``. The interval covers the sampling of perturbations. Missing "
+            "Lower end of the 95% interval of ``common``. The interval accounts for the sampling of perturbations. Missing "
             "with fewer than ten perturbations.",
         ),
         Column("common_ci_high", "float64", "Upper end of the 95% interval of ``common``."),

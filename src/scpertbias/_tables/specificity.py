@@ -121,8 +121,8 @@ RECURRENCE = Table(
             values={
                 "delta": "difference from control",
                 "z": "difference from control, divided by its standard error",
-                "centered": "difference from the mean over perturbations (for a model, over its predictions), "
-                "divided by its standard error; recommended",
+                "centered": "difference from the mean over perturbations, divided by its standard error "
+                "(recommended); for a model, the mean over its predictions",
             },
         ),
         GENE,

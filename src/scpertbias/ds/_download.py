@@ -55,7 +55,7 @@ def fetch(remote: Remote) -> Path:
         msg = f"{remote.name}: the download from {remote.url} differs from the published file ({err}), and was deleted."
         raise ValueError(msg) from err
     if remote.checksum is None:
-        info(f"{path}: no checksum is published; sha256 {pooch.file_hash(str(path))}")
+        info(f"{path}: no checksum is published; the sha256 of the download is {pooch.file_hash(str(path))}")
     return path
 
 

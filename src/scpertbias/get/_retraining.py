@@ -153,7 +153,7 @@ def random_removals(
     models: str | Sequence[str] | None = None,
     regime: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the effect of retraining without random genes, compared with the smallest gene regime.
+    """Return the gains from retraining without random genes, for comparison with the smallest gene regime.
 
     If the ``gain`` from removing the genes of the regime exceeds all gains from random removals, removing other genes
     of similar expression does not have this effect.

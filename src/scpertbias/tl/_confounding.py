@@ -55,8 +55,8 @@ def confounding(
     Each share is computed for one axis regardless of the others, and corrected for sampling noise, so it can be negative.
 
     Two shares are computed. The share of *this screen* is the share of the summed squared effects, which strong
-    perturbations dominate; its interval covers the sampling of cells. The share in a *typical* perturbation is a mean
-    weighted by reproducibility; its interval covers the sampling of perturbations. A gene set is ``beyond`` random
+    perturbations dominate; its interval accounts for the sampling of cells. The share in a *typical* perturbation is a mean
+    weighted by reproducibility; its interval accounts for the sampling of perturbations. A gene set is ``beyond`` random
     genes of similar expression if both shares are significantly above the shares of such genes.
 
     The shared axis (``systematic``) of a perturbation is the summed effect of all other perturbations, so that a

@@ -189,16 +189,14 @@ def check_parameters(parameters: dict[str, Any]) -> None:
             msg = f"{name} must lie between {low:g} and {high:g}, found {parameters[name]!r}."
             raise ValueError(msg)
     if not 0 < parameters["knockdown"] <= 1:
-        msg = (
-            f"knockdown is the remaining share of expression, above 0 and at most 1, found {parameters['knockdown']!r}."
-        )
+        msg = f"knockdown is {parameters['knockdown']!r}; it must be the remaining share of expression, above 0 and at most 1."
         raise ValueError(msg)
     if not 0 < parameters["control_fraction"] < 1:
         msg = f"control_fraction must lie between 0 and 1, both excluded, found {parameters['control_fraction']!r}."
         raise ValueError(msg)
     depth = parameters["depth"]
     if depth is not None and not (math.isfinite(depth) and 1 <= depth <= 1e6):
-        msg = f"depth is a mean number of UMIs per cell, 1 to 1,000,000, found {depth!r}; omit it for that of K562."
+        msg = f"depth is {depth!r}; it must be a mean number of UMIs per cell from 1 to 1,000,000. Omit it to use the depth of K562 cells."
         raise ValueError(msg)
     n_perturbed = parameters["n_cells"] - round(parameters["control_fraction"] * parameters["n_cells"])
     if n_perturbed < parameters["n_perturbations"]:

@@ -156,8 +156,8 @@ def _add(adata: AnnData, name: str, regime: str, arguments: Arguments, full: Ann
     unseen = [_held_out.unseen(one, _moments.of(full), None) for one in (of_full, record)]
     if unseen[0] != unseen[1]:
         msg = (
-            f"`predictions`: {name}@{regime} has other test perturbations than those of 'full'. Use the same split "
-            "for both."
+            f"`predictions`: the test perturbations of {name}@{regime} differ from those of {name}@full. Use the same "
+            "split for both."
         )
         raise ValueError(msg)
     _store.add_to_model(adata, name, regime=regime)
