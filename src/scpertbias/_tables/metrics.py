@@ -52,8 +52,8 @@ METRIC_TABLE = Table(
         Column(
             "specific_gain",
             "float64",
-            "Mean score of predictions on their own perturbation minus their mean score on other perturbations; "
-            "positive is better.",
+            "Difference between the mean scores of predictions on their own and on other perturbations. Positive "
+            "values mean that predictions are better on their own perturbations.",
             label="specific gain",
         ),
         replace(P, sentence="p of ``specific_gain``, from permutations of the predictions among perturbations."),

@@ -89,9 +89,9 @@ CONFOUNDING = Table(
         Column(
             "null",
             "float64",
-            "Mean share of random gene sets. In these, each gene of the set is replaced by a gene of similar "
-            "expression that is neither in the set nor in a confounder set. Missing with fewer than five measured "
-            "genes.",
+            "Mean share of random gene sets. In these, each gene of the set is replaced by another gene of similar "
+            "expression. Genes of confounder sets are not used as replacements. Missing with fewer than five "
+            "measured genes.",
             label="random genes",
             form="percent",
             tip="mean share of random sets of genes of similar expression",

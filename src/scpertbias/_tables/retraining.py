@@ -114,8 +114,8 @@ RANDOM_REMOVALS = Table(
         Column(
             "gain",
             "float64",
-            "Relative error of the model that was trained on all genes minus that of the model retrained in the "
-            "regime; positive if retraining reduces the error.",
+            "Relative error of the model trained on all genes minus relative error of the model retrained in the "
+            "regime. Positive if retraining reduces the error.",
             tip="relative error before retraining minus relative error after; positive: retraining reduces the error",
         ),
         Column(

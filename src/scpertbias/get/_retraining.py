@@ -155,8 +155,8 @@ def random_removals(
 ) -> pd.DataFrame:
     """Return the gains from retraining without random genes, for comparison with the smallest gene regime.
 
-    If the ``gain`` from removing the genes of the regime exceeds all gains from random removals, removing other genes
-    of similar expression does not have this effect.
+    Compare the ``gain`` of the regime with the gains from random removals. If it exceeds all of them, removing other
+    genes of similar expression does not have this effect.
 
     Parameters
     ----------

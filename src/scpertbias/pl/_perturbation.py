@@ -40,8 +40,8 @@ def perturbation(
     """Plot the strongest genes of one perturbation, observed with 95%% intervals and predicted by each model.
 
     The genes have the largest ``|z|``. Only models that have not seen the perturbation are drawn; models with the same
-    predictions are drawn once. The legend contains two scores over all scored genes: the correlation r of predicted and
-    observed effects (``pearson_delta_unshared``), and the error relative to the mean baseline.
+    predictions are drawn once. The legend contains the correlation r of predicted and observed effects
+    (``pearson_delta_unshared``), and the error relative to the mean baseline. Both are computed over all scored genes.
 
     Parameters
     ----------

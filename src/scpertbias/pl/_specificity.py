@@ -47,8 +47,9 @@ def specificity(
     The specific skill is 0 for a model that predicts only the shared axes, and 1 at the noise ceiling; lines are 95%
     intervals. The ring is the specific skill after the predicted effects are multiplied by the factor that fits best.
     For other metrics, the filled point is the score of predictions on their own perturbations, and the open point their
-    score on other perturbations. The line between the points is the specific gain. The square and the dashed line below
-    are scores on half of the cells: of the model, and of a prediction that contains only the shared axis.
+    score on other perturbations. The line between the points is the specific gain. The square below is the score of the
+    model on half of the cells. The dashed line is the score, on half of the cells, of a prediction that contains only
+    the shared axis.
 
     Parameters
     ----------

@@ -35,8 +35,8 @@ def variance_ratio(
 
     Each box shows quartiles and 5–95%% whiskers over genes with a reproducible variance. The gray band and line are the
     quartiles and the median of the observed standard deviations, corrected for noise. The label above each box contains
-    the ratio of predicted to observed standard deviation over all genes, and the baseline to which the model is
-    equivalent, if any.
+    the ratio of predicted to observed standard deviation over all genes. If the model is equivalent to a baseline, the
+    label contains the name of the baseline.
 
     Parameters
     ----------

@@ -45,8 +45,8 @@ def calibrate(
     """Audit screens without effects, made of the control cells of this screen, and count how often each answer is yes.
 
     In each batch, control cells get the labels of random cells of the same batch (perturbed or control). Therefore null
-    screens have the same ratio of perturbed to control cells, the same sizes of perturbations and the same composition of
-    batches as the screen. Each null screen is audited completely.
+    screens are like the screen in three respects: the ratio of perturbed to control cells, the sizes of perturbations,
+    and the composition of batches. Each null screen is audited completely.
 
     Parameters
     ----------

@@ -60,8 +60,9 @@ def confounding(
     genes of similar expression if both shares are significantly above the shares of such genes.
 
     The shared axis (``systematic``) of a perturbation is the summed effect of all other perturbations, so that a
-    perturbation does not contribute to its own axis. The share is missing if no axis is measurable: if the summed effect
-    does not exceed noise, or if perturbations with a measurable axis make up less than half of the response.
+    perturbation does not contribute to its own axis. The share is missing if no axis is measurable. This is the case if
+    the summed effect does not exceed noise, or if perturbations with a measurable axis make up less than half of the
+    response.
 
     If models are stored, ``groupby`` and similar settings are read from them.
 

@@ -50,9 +50,9 @@ def target_response(
     """Test whether each perturbed gene changes in its own column, in the data and in predictions.
 
     If perturbed genes change most in a neighboring column, values and gene names are misaligned. The column
-    ``proposed`` marks the shift, of all genes or of a block of genes: a gene that is missing only in the values shifts
-    all later genes. Without an effect at shift 0, the perturbation did not work, or the model does not predict the
-    effect on the target.
+    ``proposed`` marks the shift, of all genes or of a block of genes. For example, a gene that is missing only in the
+    values shifts all later genes. Without an effect at shift 0, the perturbation did not work, or the model does not
+    predict the effect on the target.
 
     If models are stored, ``groupby`` and similar settings are read from them.
 

@@ -196,7 +196,7 @@ def _without_random(full: AnnData, name: str, number: int, arguments: Arguments,
     if (~present).sum() != n_genes:
         msg = (
             f"`predictions`: {name}@{training} lacks {int((~present).sum())} genes of the data; a random removal must "
-            f"leave out as many genes as {regimes[-1]!r}, {n_genes}. spb.pp.write_regimes selects them."
+            f"leave out {n_genes} genes, as many as {regimes[-1]!r}. spb.pp.write_regimes selects them."
         )
         raise ValueError(msg)
     values = np.full((len(_moments.of(full).names), full.n_vars), np.nan)

@@ -92,8 +92,8 @@ def _held_out_as_predicted(
     if not 0 < len(predicted) < len(table):
         return False
     warn(
-        f"{name!r}: there is no split, so the {len(predicted)} predicted perturbations are assumed to be held out, and the "
-        f"other {len(table) - len(predicted)} to be its training data. If this is wrong, pass test=."
+        f"{name!r}: there is no split. The {len(predicted)} predicted perturbations are assumed to be held out, and "
+        f"the other {len(table) - len(predicted)} to be its training data. If this is wrong, pass test=."
     )
     _store.add_to_model(profiles, name, test=predicted)
     return True
