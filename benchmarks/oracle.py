@@ -83,6 +83,10 @@ A45  §4 this screen: 4 (q_p - kappa_p tau_U)+/n_p has kappa_p (with the control
 A46  §3 ceilings of pearson scores: "t, tau, A over the scored genes, not centred" gives a truth above its ceiling where
      effects have a shift of all genes in common.  Against the text: A centered, t, tau and t_r times phi of
      METRICS-scores §1.  The off-axis correlation likewise.
+A47  §3 ceilings of pearson scores: with e in the place of (A - ...)+ + t_r, and 0 where the numerator is below 0; where
+     noise is as large as effects, the root of an estimate is too low on average (3 to 5 %).  Against the text: times
+     1 - Var(e) (f_ee/2 + f_eA)/f, Var(e) = 2 a2 N (N + 2 e), numerator and square taken at 1.5 SE at least; a2 is that
+     of the noise as the correlation sees it: centered, over the scored genes.
 
 NOT COVERED: §8 (columns), §9 (words, but for those of §6), §10 (models), DE scores, probes, calibration, power, the
 jackknife over units of contexts, off-axis correlation with its ceiling (no formula), per-gene variance_ratio (its SE is
@@ -894,8 +898,17 @@ def centered_share(shape, genes=slice(None)):
     return np.sum((vectors - vectors.mean(axis=1, keepdims=True)) ** 2) / np.sum(vectors**2)
 
 
-def pearson_ceiling(moments, p, predicted_weights, reference, reference_weights, reference_noise, phi):
-    """§3: [e + sum (w-o) y tau]/sqrt((e + sum y^2 tau) A) in [0, 1], e = (A - t/n - sum (w-o)^2 tau - t_r)+ + t_r.
+def concentration(shape, genes, centered):
+    """a2 of METRICS §1 of the noise vectors cut to the scored genes, scaled to a mean square of 1 (A47)."""
+    vectors = shape.vectors[:, genes]
+    if centered:
+        vectors = vectors - vectors.mean(axis=1, keepdims=True)
+    n, products = len(vectors), vectors @ vectors.T
+    return (np.sum(products**2) - np.sum(np.diag(products) ** 2)) / (n * (n - 1)) / np.mean(np.diag(products)) ** 2
+
+
+def pearson_ceiling(moments, p, predicted_weights, reference, reference_weights, reference_noise, phi, a2):
+    """§3: [e + sum (w-o) y tau]/sqrt((e + sum y^2 tau) A) in [0, 1], e = A - t/n - sum (w-o)^2 tau (A47).
 
     A is centered over genes, as the score is, and t, tau, t_r are times phi, what centering leaves of noise (A46).
 
@@ -905,20 +918,39 @@ def pearson_ceiling(moments, p, predicted_weights, reference, reference_weights,
         w-hat_pb, (S,).
     reference, reference_weights, reference_noise
         Reference (G,), its omega_b (S,) and t_r; control: c, 0, 0.
+    a2
+        Of the noise, centered.
     """
     a = _squared_difference(moments.mean_star[p], reference, centered=True)
-    e, cross, square = _ceiling_parts(moments, p, predicted_weights, a, reference_weights, reference_noise, phi)
-    root = (e + square) * a
-    return float(np.clip((e + cross) / np.sqrt(root), 0, 1)) if root > 0 else 0.0
+    noise, cross, square = _ceiling_parts(moments, p, predicted_weights, reference_weights, reference_noise, phi)
+    return _less_curved(a, noise, phi * reference_noise + cross, phi * reference_noise + square, a2)
 
 
-def unshared_ceiling(moments, p, predicted_weights, reference, reference_weights, reference_noise, phi):
+def unshared_ceiling(moments, p, predicted_weights, reference, reference_weights, reference_noise, phi, a2):
     """METRICS-scores §1: (e - t_r)/sqrt((e + sum y^2 tau) A), letters of METRICS §3; of a cosine phi is None."""
     a = _squared_difference(moments.mean_star[p], reference, centered=phi is not None)
     scale = 1.0 if phi is None else phi
-    e, _, square = _ceiling_parts(moments, p, predicted_weights, a, reference_weights, reference_noise, scale)
-    root = (e + square) * a
-    return float((e - scale * reference_noise) / np.sqrt(root)) if root > 0 else 0.0
+    noise, _, square = _ceiling_parts(moments, p, predicted_weights, reference_weights, reference_noise, scale)
+    return _less_curved(a, noise, 0.0, scale * reference_noise + square, a2)
+
+
+def _less_curved(a, noise, product, square, a2):
+    """(e + product)/sqrt((e + square) A), less what its curvature makes of the error of e and A (A47), by differences."""
+    e = a - noise
+    above, below = max(e + product, 0), max(e, 0) + square
+    if below * a <= 0:
+        return 0.0
+    variance = 2 * a2 * noise**2 + 4 * a2 * noise * max(e, 0)
+    least = 1.5 * np.sqrt(variance)
+    x, y = max(above, least), max(below, least)
+
+    def at(i, j):
+        return (x + i * step) / np.sqrt((y + i * step) * (a + j * step))
+
+    step = 1e-3 * min(x, y, a)
+    curved = (at(1, 0) - 2 * at(0, 0) + at(-1, 0)) / 2 + (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
+    factor = 1 - variance * curved / step**2 / at(0, 0)
+    return float(np.clip(above / np.sqrt(below * a) * factor, 0, 1))
 
 
 def _squared_difference(a, b, centered):
@@ -926,11 +958,10 @@ def _squared_difference(a, b, centered):
     return np.sum((difference - difference.mean()) ** 2) if centered else np.sum(difference**2)
 
 
-def _ceiling_parts(moments, p, predicted_weights, a, reference_weights, reference_noise, phi):
+def _ceiling_parts(moments, p, predicted_weights, reference_weights, reference_noise, phi):
     y, difference, tau = predicted_weights - reference_weights, moments.w[p] - reference_weights, phi * moments.tau
-    t_r = phi * reference_noise
-    e = max(a - phi * moments.t[p] / moments.n[p] - np.sum(difference**2 * tau) - t_r, 0) + t_r
-    return e, np.sum(difference * y * tau), np.sum(y**2 * tau)
+    noise = phi * moments.t[p] / moments.n[p] + np.sum(difference**2 * tau) + phi * reference_noise
+    return noise, np.sum(difference * y * tau), np.sum(y**2 * tau)
 
 
 def training_reference(moments, training):

@@ -13,7 +13,7 @@ from scpertbias._core.correlations import CORRELATIONS, NoiseWeights
 from scpertbias._core.metrics import evaluate, evaluate_ceilings
 from scpertbias._core.noise import noise_shape
 from scpertbias._core.ranking import expression_bins
-from scpertbias._core.recurrence import excess_interval, observed_effects, recurrence, z_is_tested
+from scpertbias._core.recurrence import EffectScale, excess_interval, observed_effects, recurrence, z_is_tested
 from scpertbias._core.resampling import (
     benjamini_hochberg,
     complement,
@@ -51,7 +51,8 @@ def test_z(both):
 @pytest.mark.parametrize("by", ["delta", "z", "centered"])
 def test_recurrence(both, by):
     perturbed = np.arange(len(both.ours.n)) > 0
-    values, repeats = observed_effects(by, both.ours, both.rows, perturbed)
+    scales = EffectScale.of(both.ours, both.rows).in_halves(both.ours, both.rows)
+    values, repeats = observed_effects(by, both.ours, both.rows, perturbed, scales)
     close(values, oracle.recurrence_values(both.theirs, by))
     for a, repeat in enumerate(repeats):
         close(repeat, oracle.recurrence_values(both.theirs, by, a))
@@ -123,15 +124,16 @@ def test_scores_and_ceilings(both, kind):
             close(found[name], expected[name], name)
     close(s.truth.centroid_l2, expected["l2_mean"])
     ceilings = evaluate_ceilings(s.truth, s.weights)
-    part, phi = oracle.restrict_genes(t, s.genes), oracle.centered_share(oracle.noise_shape(t), s.genes)
+    part, shape = oracle.restrict_genes(t, s.genes), oracle.noise_shape(t)
+    phi, a2 = oracle.centered_share(shape, s.genes), oracle.concentration(shape, s.genes, centered=True)
     noise = oracle.truth_noise(part, s.held, s.weights)
     close(ceilings["l2"], np.sqrt(np.maximum(noise.sum(axis=1), 0)))
     for i, p in enumerate(s.held):
         close(
             [ceilings["pearson_delta"][i], ceilings["pearson_delta_perturbed"][i]],
             [
-                oracle.pearson_ceiling(part, p, s.weights[i], part.c, np.zeros(len(t.n_0b)), 0.0, phi),
-                oracle.pearson_ceiling(part, p, s.weights[i], s.mean, s.omega, s.own, phi),
+                oracle.pearson_ceiling(part, p, s.weights[i], part.c, np.zeros(len(t.n_0b)), 0.0, phi, a2),
+                oracle.pearson_ceiling(part, p, s.weights[i], s.mean, s.omega, s.own, phi, a2),
             ],
         )
 
@@ -169,7 +171,9 @@ def test_correlations_without_shared_noise(both, model):
             about = abouts[kind.about_centroid]
             score, plain = oracle.unshared_score(t, shape, p, predicted, held_by, about, s.genes, not kind.cosine)
             close(found[name][i], score, name)
-            close(ceilings[name][i], oracle.unshared_ceiling(part, p, t.w_0, *reference, None if kind.cosine else phi))
+            a2 = oracle.concentration(shape, s.genes, centered=not kind.cosine)
+            ceiling = oracle.unshared_ceiling(part, p, t.w_0, *reference, None if kind.cosine else phi, a2)
+            close(ceilings[name][i], ceiling)
             if name == "pearson_delta_unshared":
                 close(found["inflation"][i], plain - score)
 

@@ -8,6 +8,7 @@ import pytest
 
 import scpertbias as spb
 from scpertbias import _held_out, _moments
+from scpertbias.tl._audit.fits import Fits
 from scpertbias.tl._audit.make_tables import only_unseen
 from scpertbias.tl._coupling import _unseen
 from scpertbias.tl._reference import reference
@@ -83,7 +84,7 @@ def test_an_audit_asks_the_same(case):
     screen = _moments.of(profiles)
     records = {} if record["cross_fitted"] else {"mean": record}
     stored = {"full": {"mean": spb.get.predictions(profiles, "mean").to_numpy()}}
-    table = only_unseen(stored, {"full": screen}, {"full": records}, folds or {})["full"]["mean"]
+    table = only_unseen(stored, {"full": screen}, {"full": records}, folds or {}, {"full": Fits()})["full"]["mean"]
     assert [name for name, row in zip(screen.names, table, strict=True) if np.isfinite(row).all()] == expected
 
 

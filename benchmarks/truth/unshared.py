@@ -1,5 +1,6 @@
-"""Correlations without shared noise: 0 without effects, the ceiling for the truth, and how often intervals hold.
+"""Scores without shared noise: 0 without effects, the ceiling for the truth, and how often intervals hold.
 
+These are correlations, and scores of differential expression.
 Screens have 20, 50 and 100 cells per perturbation, with 100, 500 and 10,000 controls. The expected score of a prediction
 is that over a population and over controls, with the training mean of the screen, which follows the control.
 """
@@ -15,14 +16,16 @@ import pandas as pd
 
 import scpertbias as spb
 from benchmarks import screens
+from scpertbias._core.de import DE_SCORES
 
+from .de import expected_de, expected_of_means, expected_of_truth
 from .population import SETTINGS, Array, Population, batch_means, codes, population
 from .records import Aim, Claim, Condition, Values
 from .scores import N_TRAIN, predicted_effects
 from .shapes import BY_CELLS, SHAPES, batch_key
 from .shares import holds
 
-SIZE = 300
+SIZE = 1000
 N_TEST = 40
 N_CONTROLS = 20
 METRICS = ("pearson_delta_unshared", "cosine_delta_unshared", "pearson_delta_perturbed_unshared")
@@ -54,8 +57,13 @@ def measure(condition: Condition, seed: int, size: int = SIZE) -> Values:
         for metric in METRICS:
             row = summary.loc[(name, metric)]
             values[f"{label}: {metric} less its ceiling"] = row["estimate"] - row["ceiling"]
+    for name in DE_SCORES:
+        row = summary.loc[("changes", name)]
+        values[f"changes: {name} less its ceiling"] = row["estimate"] - row["ceiling"]
     mean = spb.get.predictions(profiles, "mean").loc[test[0]].to_numpy(float)
-    expected = expected_scores(people, rows[:N_TRAIN], mean, batch_means(adata, [screens.CONTROL])[0])
+    of_control = batch_means(adata, [screens.CONTROL])[0]
+    expected = expected_scores(people, rows[:N_TRAIN], mean, of_control)
+    expected |= expected_de_scores(people, rows[:N_TRAIN], mean, of_control)
     for (model, metric), value in expected.items():
         if model != "truth":
             row = summary.loc[(model, metric)]
@@ -155,6 +163,23 @@ def expected_scores(
     return {key: value for key, value in totals.items() if key not in constant}
 
 
+def expected_de_scores(
+    people: Population, train: np.ndarray, mean: Array, by_batch: Array
+) -> dict[tuple[str, str], float]:
+    """Return those of differential expression, with skills; see :func:`expected_scores`."""
+    in_mean = people.control_weights - people.weights[train].mean(axis=0)
+    models = {
+        "truth": expected_of_truth(people),
+        MODEL: expected_of_means(people, predicted_effects),
+        "mean": expected_de(people, lambda c_b: mean + in_mean @ (c_b - by_batch)),
+    }
+    scores = {(model, name): value for model, of in models.items() for name, value in of.items()}
+    for name in DE_SCORES:
+        truth, score, baseline = (scores[model, name] for model in models)
+        scores[MODEL, f"{name}_skill"] = (score - baseline) / (truth - baseline)
+    return scores
+
+
 def aim(condition: Condition, quantity: str) -> Aim | None:
     """Return the bounds of scores without effects, of the truth about its ceiling, and of coverage."""
     if "interval" in quantity:
@@ -173,5 +198,5 @@ CLAIM = Claim(
     measure,
     aim,
     lambda condition: 200,
-    ("population.py", "scores.py", "shares.py"),
+    ("population.py", "scores.py", "shares.py", "de.py"),
 )

@@ -6,6 +6,7 @@ one message proposes is never refused by another.
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from scipy import sparse
 from ._core import scales
 from ._core.arrays import FloatArray
 from ._core.scales import LARGEST_LOG, RowScales
+from ._core.sums import extremes
 
-CHUNK = 1 << 20
 MIN_COUNTS = 10
 """Cells with fewer counts are reported, because they contain little information and are scaled to the same total as all other cells."""
 EARLY = 1000
@@ -107,6 +108,18 @@ class Scale:
         self.low, self.high, self.whole, self.n = np.inf, -np.inf, True, 0
         self.rows = RowScales()
         self.n_sized, self.size_sum, self.n_shallow = 0, 0.0, 0
+        self._begun: Future[tuple[float, float]] | None = None
+
+    def begin(self, x: Any) -> None:
+        """Refuse what has no value, and begin to look at values that are in memory: all of them are added at once, later."""
+        if 0 in x.shape:
+            self.finish()
+        values = x.data if sparse.issparse(x) else x
+        if isinstance(values, np.ndarray) and values.size:
+            pool = ThreadPoolExecutor(1)
+            # Whole reductions: after each part the thread would wait for the interpreter.
+            self._begun = pool.submit(lambda: (float(values.min()), float(values.max())))
+            pool.shutdown(wait=False)
 
     def add(self, x: Any, *, whole_cells: bool = True) -> None:
         """Look at some of the values, and refuse what can be refused already."""
@@ -124,10 +137,9 @@ class Scale:
         values = np.asarray(x) if isinstance(x, np.ndarray) else x.data
         if values.size == 0:
             return
-        step = max(1, CHUNK // max(1, values[:1].size))  # both passes over a chunk find it in cache
-        parts = [values[start : start + step] for start in range(0, len(values), step)]
-        self.low = float(np.min([self.low, *(part.min() for part in parts)]))  # of NumPy: NaN stays NaN
-        self.high = float(np.max([self.high, *(part.max() for part in parts)]))
+        begun, self._begun = self._begun, None
+        low, high = extremes(values) if begun is None else begun.result()
+        self.low, self.high = float(np.minimum(self.low, low)), float(np.maximum(self.high, high))
         self.n += values.size
         self.whole = self.whole and _all_whole(values)
         if not self.may_be_negative and self.low >= 0 and np.isfinite(self.high):

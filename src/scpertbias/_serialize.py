@@ -63,15 +63,12 @@ def _plain_column(name: str, values: pd.Series) -> pd.Series | pd.Categorical:
     if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
         return values
     values = values.astype(object)
-    known = values[values.notna()]
-    if len(known) and known.map(lambda v: isinstance(v, bool | np.bool_)).all():
+    one_of_each = {type(v): v for v in values[values.notna()]}.values()
+    if one_of_each and all(isinstance(v, bool | np.bool_) for v in one_of_each):
         return values.astype("boolean")
-    if len(known) and known.map(lambda v: isinstance(v, int | float | np.number)).all():
+    if one_of_each and all(isinstance(v, int | float | np.number) for v in one_of_each):
         return values.astype(np.float64)
-    if not known.map(np.isscalar).all():
-        msg = (
-            f"Column {name!r} contains {type(next(v for v in known if not np.isscalar(v))).__name__}; only text and "
-            "numbers can be stored."
-        )
+    if others := [type(v).__name__ for v in one_of_each if not np.isscalar(v)]:
+        msg = f"Column {name!r} contains {others[0]}; only text and numbers can be stored."
         raise TypeError(msg)
     return pd.Categorical(values.where(values.notna(), "").astype(str))

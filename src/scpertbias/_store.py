@@ -15,6 +15,7 @@ from scipy import sparse
 
 from . import _keys
 from ._core.arrays import FloatArray, IntArray
+from ._core.sums import spread
 from ._serialize import plain
 
 RESERVED = frozenset({"counts", *_keys.HALVES, _keys.VAR})
@@ -212,7 +213,7 @@ def put_model(
     dtype = np.float32 if profiles_record(adata) is None else np.float64
     # Row −1 is the last one: NaN. Cast before the rows are spread: a layer on cells is large.
     with_nan = np.concatenate([predictions.astype(dtype), np.full((1, adata.n_vars), np.nan, dtype=dtype)])
-    layer = np.take(with_nan, rows, axis=0)
+    layer = spread(with_nan, rows)
     entries = root(adata)
     stored = {**entries.get(_keys.MODELS, {}), key: plain(dict(record))}
     layers = {name: layer for name, layer in entries.get(_keys.LAYERS, {}).items() if name != key}
@@ -257,7 +258,8 @@ def profile_slot(adata: AnnData, name: str) -> FloatArray | None:
     """Return the array of a slot name ``layers/x``, ``varm/x``, ``obsm/x``, or None."""
     slot, key = name.split("/")
     values = getattr(adata, slot)
-    return np.asarray(values[key], dtype=np.float64) if key in values else None
+    # AnnData turns the order in memory of what is sliced by genes
+    return np.ascontiguousarray(values[key], dtype=np.float64) if key in values else None
 
 
 class _quiet(warnings.catch_warnings):

@@ -318,8 +318,10 @@ def test_truth_is_worth_one(kind):
         found["specific"].append(result["skill"])
         found["slope"].append(result["slope"])
         zero, phi = np.zeros(2), o.centered_share(shape)
-        ceiling_c = [o.pearson_ceiling(m, p, weights[i], m.c, zero, 0.0, phi) for i, p in enumerate(held_out)]
-        ceiling_m = [o.pearson_ceiling(m, p, weights[i], mean, omega, own_noise, phi) for i, p in enumerate(held_out)]
+        ceiling_c = [o.pearson_ceiling(m, p, weights[i], m.c, zero, 0.0, phi, shape.a2) for i, p in enumerate(held_out)]
+        ceiling_m = [
+            o.pearson_ceiling(m, p, weights[i], mean, omega, own_noise, phi, shape.a2) for i, p in enumerate(held_out)
+        ]
         found["delta"].append(np.mean(table["pearson_delta"] - ceiling_c))
         found["perturbed"].append(np.mean(table["pearson_delta_perturbed"] - ceiling_m))
         found["ratio"].append(o.variance_ratio(predicted, o.gram(m)[np.ix_(held_out, held_out)])["value"])

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from benchmarks import screens
-from benchmarks.truth import itself, null, population, power, scores, shares, unshared
+from benchmarks.truth import de, itself, null, population, power, scores, shares, unshared
 from benchmarks.truth.records import Condition, measure
+
+import scpertbias as spb
 
 N = 150
 
@@ -65,8 +67,23 @@ def test_without_shared_noise_the_truth_reaches_its_ceiling():
     values = means(partial(unshared.measure, size=N), Condition("one_batch_50_500", "gamma", 40), 5)
     assert values.filter(like="less its ceiling").abs().max() < 0.05
     held = values.filter(like="interval")
-    assert len(held) == 8
+    assert len(held) == 20
     assert held.mean() >= 0.85
+
+
+def test_expected_scores_of_differential_expression_are_those_of_a_screen():
+    people = population.population("one_batch_50_500", "gamma", 0, N)
+    rows = np.arange(N)
+    adata, names = people.draw(rows, 3), people.names(rows)
+    predicted = people.control + scores.predicted_effects(people.effects)
+    adata.obs["split"] = np.where(adata.obs["perturbation"].isin(names[: N - 10]), "test", "train")
+    profiles = spb.pp.profiles(adata)
+    table = pd.DataFrame(predicted, names, people.genes)[: N - 10]
+    spb.tl.add_predictions(profiles, table, key_added="model", test=names[: N - 10], fitted_on="other")
+    spb.tl.score(profiles, n_top_genes=adata.n_vars)
+    found = spb.get.summary(profiles, subset="all").set_index("metric")["estimate"]
+    for name, expected in de.expected_of_means(people, scores.predicted_effects).items():
+        assert found[name] == pytest.approx(expected, abs=0.05), name
 
 
 def test_more_is_detected_than_by_version_1_and_less_without_cause():

@@ -57,6 +57,8 @@ class Screen:
             target_columns=np.zeros(N_GENES, dtype=np.bool_),
             z=np.zeros((N_ROWS, N_GENES)),
             centered_share=0.8,
+            a2=0.05,
+            centered_a2=0.03,
         )
         if self.given_as == "means":
             return truth, self.predicted, np.tile(self.share, (N_ROWS, 1))
@@ -154,7 +156,9 @@ def test_noise_of_squares_is_the_variance_of_noise_alone():
     # Independent genes of unequal noise: a2 is that of each pair of batches
     noise = truth.control_noise / truth.control_noise.sum(axis=1, keepdims=True)
     a2 = (noise @ noise.T).mean()
-    assert noise_of_squares(truth, {"l2": (error, weight)}, a2) == pytest.approx(sums.var(), rel=0.1)
+    assert noise_of_squares(truth.control_noise.sum(axis=1), {"l2": (error, weight)}, a2) == pytest.approx(
+        sums.var(), rel=0.1
+    )
 
 
 def test_rows_that_do_not_count_may_hold_nothing():
@@ -163,7 +167,7 @@ def test_rows_that_do_not_count_may_hold_nothing():
     truth, _, weights = screen.of(screen.control_batch)
     move, weight = truth.weights - weights, np.arange(N_ROWS) % 2 * 1.0
     every = {"l2": (Derivative(((move, np.zeros((N_ROWS, K))),)), weight)}
-    expected = noise_of_squares(truth, every, 0.1)
+    expected = noise_of_squares(truth.control_noise.sum(axis=1), every, 0.1)
     some = {"l2": (Derivative(((np.where(weight[:, None] > 0, move, np.nan), np.zeros((N_ROWS, K))),)), weight)}
-    assert noise_of_squares(truth, some, 0.1) == pytest.approx(expected)
+    assert noise_of_squares(truth.control_noise.sum(axis=1), some, 0.1) == pytest.approx(expected)
     assert expected > 0

@@ -57,6 +57,8 @@ class Setting:
             target_columns=np.zeros(N_GENES, dtype=np.bool_),
             z=np.zeros((N_ROWS, N_GENES)),
             centered_share=1 - (1 - COMMON + COMMON * float(total.mean())) / N_GENES,
+            a2=0.0,
+            centered_a2=0.0,
         )
         of_trained, of_control, of_fixed = self.parts[:, :N_TRAINED], self.parts[:, [-2]], self.parts[:, [-1]]
         predictions = of_trained @ trained + of_control * control + of_fixed * self.fixed

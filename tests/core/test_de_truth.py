@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scpertbias._core.de import DE_SCORES, ObservedChanges, called, de_scores
-from scpertbias._core.de_truth import DeTruth
+from scpertbias._core.de_truth import DeTruth, _noise_free
 from scpertbias._core.z_scores import z_scores
 
 from .log_counts import ROWS, SHAPES, Cells, P, draw, moments_of
@@ -78,8 +78,11 @@ def test_the_truth_has_the_size_without_noise_and_its_repeats_the_errors_of_what
     change = moments.mean[ROWS] - moments.control
     size = (truth.truth**2).sum(axis=1)
     np.testing.assert_allclose(size, (change**2).sum(axis=1) - moments.noise[ROWS].sum(axis=1))
-    shrunk = change * (np.sqrt(size) / np.linalg.norm(change, axis=1))[:, None]
-    np.testing.assert_allclose(truth.truth, shrunk)
+    left, order = np.empty(60), np.argsort(moments.noise[ROWS].sum(axis=0), kind="stable")
+    for genes in np.array_split(order, 2):
+        left[genes] = 1 - moments.noise[np.ix_(ROWS, genes)].sum() / (change[:, genes] ** 2).sum()
+    shrunk = change * np.sqrt(np.maximum(left, 0))
+    np.testing.assert_allclose(truth.truth, shrunk * (np.sqrt(size) / np.linalg.norm(shrunk, axis=1))[:, None])
     first, second = (repeat.change - truth.truth for repeat in truth.repeats)
     np.testing.assert_allclose(first, -second, atol=1e-12)
     own, control = moments.var[ROWS].sum() / 60, moments.control_var.sum() / 150
@@ -87,6 +90,14 @@ def test_the_truth_has_the_size_without_noise_and_its_repeats_the_errors_of_what
     ceilings = truth.ceilings()
     assert (ceilings["de_direction"] > 0.95).all()
     assert (ceilings["de_nmae"] > 0).all()
+
+
+def test_truth_is_larger_where_there_is_less_noise():
+    rng = np.random.default_rng(4)
+    effects, noise = rng.normal(size=(60, 400)), np.tile(np.repeat([0.04, 4.0], 200), (60, 1))
+    shrunk = _noise_free(effects + np.sqrt(noise) * rng.normal(size=noise.shape), noise)
+    for genes in (slice(200), slice(200, None)):
+        assert np.mean(shrunk[:, genes] ** 2) == pytest.approx(1, rel=0.1)
 
 
 def test_noise_alone_has_no_ceiling_and_a_row_of_one_cell_no_score():

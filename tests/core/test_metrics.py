@@ -32,6 +32,8 @@ def make_truth(rng: np.random.Generator, n_rows: int = 13, n_genes: int = 31, **
         "target_columns": np.arange(n_genes) % 7 == 2,
         "z": rng.normal(0, 3, size=(n_rows, n_genes)),
         "centered_share": 0.9,
+        "a2": 0.03,
+        "centered_a2": 0.02,
     }
     return Truth(**(values | replaced))
 

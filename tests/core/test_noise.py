@@ -190,12 +190,20 @@ def test_centering_leaves_what_genes_do_not_share_and_some_vectors_stand_for_all
         assert shape.centered_share(genes) == pytest.approx(expected, rel=0.03)
         cut = vectors[:, genes]
         assert shape.centered_share(genes) == pytest.approx(25 * np.var(cut, axis=1).sum() / np.sum(cut**2))
+        for centered in (False, True):
+            part = shape.some(genes)
+            part = part - part.mean(axis=1, keepdims=True) if centered else part
+            pairs = [float(u @ v) ** 2 for i, u in enumerate(part) for j, v in enumerate(part) if i != j]
+            size = np.mean([float(u @ u) for u in part])
+            assert shape.a2_of(genes, centered=centered) == pytest.approx(np.mean(pairs) / size**2)
+        assert shape.a2_of(genes, centered=True) == pytest.approx(1 / 24, rel=0.15)
     some = shape.some(genes)
     assert 40 <= len(some) <= 80
     assert np.mean(np.sum(some**2, axis=1)) == pytest.approx(1)
     nothing = NoiseShape(np.empty((0, 30)), np.empty(0, dtype=np.int64), np.nan, np.nan, np.nan)
     assert nothing.centered_share(genes) == 1 - 1 / 25
     assert nothing.some(genes).shape == (0, 25)
+    assert np.isnan(nothing.a2_of(genes, centered=True))
 
 
 def test_rows_that_count_have_two_halves():

@@ -163,5 +163,9 @@ def test_benjamini_hochberg_equals_scipy_and_passes_nan(rng):
 
 def test_average_within_a_perturbation_skips_missing_rows():
     values = np.array([1.0, np.nan, 3.0, 5.0, np.nan])
-    found = average_within(values, np.array([0, 0, 2, 2, 1]), 4)
+    codes = np.array([0, 0, 2, 2, 1])
+    found = average_within(values, codes, 4)
     np.testing.assert_array_equal(found, [1.0, np.nan, 4.0, np.nan])
+    columns = np.column_stack([values, values[::-1]])
+    by_column = np.column_stack([average_within(column, codes, 4) for column in columns.T])
+    np.testing.assert_array_equal(average_within(columns, codes, 4), by_column)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scpertbias._core.residuals import residuals
+from scpertbias._core.residuals import products, residuals
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,19 @@ def test_equals_the_formula(form, dtype):
     out = residuals(form(x), covariates, slopes, shift)
     assert out.dtype == np.float32
     np.testing.assert_allclose(out, x - covariates @ slopes - shift, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("form", [np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_array, sparse.coo_array])
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_products_and_residuals_of_any_number_of_covariates(form, k):
+    rng = np.random.default_rng(k)
+    x = rng.poisson(0.7, size=(150, 9)).astype(np.float32)
+    covariates, slopes = rng.normal(size=(150, k)), rng.normal(size=(k, 9))
+    mean, cross = products(form(x), covariates)
+    np.testing.assert_allclose(mean, x.mean(axis=0, dtype=np.float64), rtol=1e-12)
+    np.testing.assert_allclose(cross, covariates.T @ x, rtol=0, atol=1e-11)
+    out = residuals(form(x), covariates, slopes, mean)
+    np.testing.assert_allclose(out, x - covariates @ slopes - mean, rtol=0, atol=4e-6)
 
 
 def test_values_stored_twice_add_up():

@@ -6,7 +6,8 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import Ridge
 
 from scpertbias._core.graph import adjacency, laplacian, spectrum
-from scpertbias._core.solvers import grn, harmonic_extension, low_rank, ridge, solve_positive, two_stage
+from scpertbias._core.smoothing import harmonic_extension, solve_positive
+from scpertbias._core.solvers import grn, ridge, two_stage
 
 AXES = ["genes", "perturbations", "both"]
 
@@ -231,18 +232,6 @@ def test_two_stage_matches_its_explicit_construction(axis, n_components):
         assert np.ptp(result.fitted[unseen], axis=0).max() == 0
 
 
-@pytest.mark.parametrize("shape", [(6, 15), (15, 6), (8, 8)])
-def test_low_rank_is_the_truncated_svd(shape):
-    matrix = np.random.default_rng(12).normal(size=shape)
-    left, size, right = np.linalg.svd(matrix, full_matrices=False)
-    for rank in (1, 4, 30):
-        scores, loadings = low_rank(matrix, rank)
-        np.testing.assert_allclose(scores @ loadings.T, (left * size)[:, :rank] @ right[:rank], atol=1e-12)
-        np.testing.assert_allclose(np.linalg.norm(scores, axis=0), size[:rank], atol=1e-12)
-    scores, loadings = low_rank(np.zeros(shape), 2)
-    np.testing.assert_array_equal(scores @ loadings.T, np.zeros(shape))
-
-
 def test_order_of_memory_does_not_matter():
     _, _, means, counts = _screen(np.random.default_rng(13), 40, 30, largest=100)
     plain = ridge(means, counts, 0, alpha=0.1, coding="one_hot", weights="cells")
@@ -321,20 +310,6 @@ def test_one_cell_has_its_place_in_the_low_rank():
     np.testing.assert_allclose(found.fitted[trained], means[trained], atol=1e-10)
 
 
-@pytest.mark.parametrize("gamma", [0.5, 1.0])
-@pytest.mark.parametrize("unknown", [[4], [1, 4]])
-def test_one_unknown_level_is_extended_too(gamma, unknown):
-    rng = np.random.default_rng(23)
-    ring, values = np.arange(6), rng.normal(size=(6, 2))
-    graph = laplacian(adjacency(ring, (ring + 1) % 6, np.ones(6), 6), normalized=False)
-    known = ~np.isin(np.arange(6), unknown)
-    found = harmonic_extension(graph, known, values, alpha=0.1, gamma=gamma)
-    full = gamma * graph.toarray()
-    system = full[np.ix_(unknown, unknown)] + 0.1 * np.eye(len(unknown))
-    np.testing.assert_allclose(found[unknown], np.linalg.solve(system, -full[np.ix_(unknown, known)] @ values[known]))
-    np.testing.assert_array_equal(found[known], values[known])
-
-
 def test_levels_of_one_cell_are_enough():
     found = ridge(np.array([[1.0], [3.0]]), np.array([1, 1]), 0, alpha=1.0, coding="one_hot", weights="cells")
     np.testing.assert_allclose(found.intercept, [2.0])
@@ -353,8 +328,19 @@ def test_a_singular_graph_over_both_axes_is_noticed(seed):
     assert np.isfinite(grn(means, counts, alpha=1e-5, gamma=1e-3, genes=genes, perturbations=graph).fitted).all()
 
 
-def test_low_rank_is_exact_where_singular_values_are_close():
-    matrix = np.random.default_rng(24).normal(size=(260, 300))
-    scores, loadings = low_rank(matrix, 9)
-    u, s, v = np.linalg.svd(matrix, full_matrices=False)
-    np.testing.assert_allclose(scores @ loadings.T, (u[:, :9] * s[:9]) @ v[:9], atol=1e-9)
+@pytest.mark.parametrize("axis", AXES)
+@pytest.mark.parametrize("model", ["ridge", "grn", "two_stage"])
+def test_rows_asked_for_are_those_of_all(axis, model):
+    rng = np.random.default_rng(25)
+    _, _, means, counts = _screen(rng, 12, 9, untrained=(2, 5, 7, 11))
+    graphs = _arguments(*_graphs(rng, axis, 12, 9, normalized=True))
+    rows = np.array([5, 0, 3, 11, 9])
+    fits = {
+        "ridge": lambda rows: ridge(means, counts, 0, alpha=0.1, coding="reference", weights="cells", rows=rows),
+        "grn": lambda rows: grn(means, counts, alpha=0.1, gamma=0.7, rows=rows, **graphs),
+        "two_stage": lambda rows: two_stage(means, counts, n_components=2, alpha=0.1, gamma=0.7, rows=rows, **graphs),
+    }
+    every, some = fits[model](slice(None)), fits[model](rows)
+    np.testing.assert_allclose(some.fitted, every.fitted[rows], atol=1e-13)
+    np.testing.assert_allclose(some.coef, every.coef[rows], atol=1e-13)
+    np.testing.assert_allclose(some.intercept, every.intercept, atol=1e-13)

@@ -49,6 +49,8 @@ def make(seed=0, *, noise=0.3):
         target_columns=np.zeros(G, dtype=bool),
         z=np.zeros((N, G)),
         centered_share=1 - 1 / G,
+        a2=1 / G,
+        centered_a2=1 / G,
     )
     return HeldOutData(truth=truth, half=half, control_half=control_half, axes=axes, fit=fit), true
 

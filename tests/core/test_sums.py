@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scpertbias._core.sums import column_sums, row_sums
+from scpertbias._core import sums as module
+from scpertbias._core.sums import column_sums, extremes, row_sums, spread
 
 FORMS = {
     "c": np.ascontiguousarray,
@@ -34,3 +35,20 @@ def test_sums_do_not_overflow(form):
     np.testing.assert_array_equal(row_sums(x), np.full(300, 76500))
     np.testing.assert_array_equal(column_sums(x), np.full(300, 76500))
     assert not row_sums(FORMS[form](np.zeros((2, 3)))).any()
+
+
+@pytest.mark.parametrize("shape", [(1000,), (100, 10)])
+def test_extremes_of_many_parts(rng, monkeypatch, shape):
+    monkeypatch.setattr(module, "CHUNK", 64)
+    x = rng.normal(size=shape).astype(np.float32)
+    assert extremes(x) == (float(x.min()), float(x.max()))
+    x.flat[777] = np.nan
+    assert np.isnan(extremes(x)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_spread_takes_the_last_row_where_there_is_none(rng, dtype):
+    values, rows = rng.normal(size=(4, 3)).astype(dtype), np.array([2, -1, 0, 0])
+    out = spread(values, rows)
+    assert out.dtype == dtype
+    np.testing.assert_array_equal(out, values[rows])

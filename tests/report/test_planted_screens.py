@@ -134,7 +134,7 @@ def planted_models():
             signs = np.where(np.arange(len(problem.names))[:, None] % 2, 1.0, -1.0)
             predictions = mean + error * signs * np.ones_like(mean)
             predictions[0] = problem.control
-            return Solution(predictions)
+            return Solution(predictions[problem.rows])
 
         return solve
 

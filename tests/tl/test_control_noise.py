@@ -1,7 +1,5 @@
 """Variance that the control gives sums of scores, against drawn control means."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -18,9 +16,8 @@ def noise_of(move, errors, blocks, control_var):
     along = blocks.means.reshape(K, G).T
     size = np.linalg.norm(errors, axis=1)
     derivative = Derivative(((move, (errors / size[:, None]) @ along),))
-    truth = SimpleNamespace(control_noise=control_var)
     shape = NoiseShape(np.empty((0, G)), np.empty(0, dtype=int), 1 / G, 1.1 / G, 0.0)
-    return ControlNoise(truth, blocks, shape, {"l2": derivative}), size
+    return ControlNoise(control_var.sum(axis=1), P, blocks, shape, {"l2": derivative}), size
 
 
 @pytest.mark.parametrize("signal", [0.0, 0.3])
@@ -46,19 +43,18 @@ def test_variance_of_a_sum_of_squares_is_that_over_drawn_controls(signal):
 def test_without_blocks_there_is_no_variance():
     blocks = ControlBlocks(np.zeros((2, 0, G)), np.zeros((2, 0, S)))
     derivative = Derivative(((np.ones((P, S)), np.zeros((P, 0))),))
-    truth = SimpleNamespace(control_noise=np.ones((S, G)))
     shape = NoiseShape(np.empty((0, G)), np.empty(0, dtype=int), 1 / G, 1 / G, 0.0)
-    noise = ControlNoise(truth, blocks, shape, {"l2": derivative})
+    noise = ControlNoise(np.full(S, float(G)), P, blocks, shape, {"l2": derivative})
     assert np.isnan(noise.variance_of_squares({"l2": np.ones(P)}, {"l2": np.ones(P)}))
 
 
 def test_noise_of_the_training_mean_is_that_of_all_rows_together():
     rng = np.random.default_rng(2)
     blocks, along = ControlBlocks(rng.normal(size=(2, K // 2, G)), np.ones((2, K // 2, S))), np.zeros((P, K))
-    truth, shape = SimpleNamespace(), NoiseShape(np.empty((0, G)), np.empty(0, dtype=int), 1 / G, 1 / G, 0.0)
+    shape = NoiseShape(np.empty((0, G)), np.empty(0, dtype=int), 1 / G, 1 / G, 0.0)
     parts = {name: rng.normal(size=(P, 7)) for name in ("score", "ceiling")}
     derivatives = {name: Derivative(((np.zeros((P, S)), along),), part) for name, part in parts.items()}
-    noise = ControlNoise(truth, blocks, shape, derivatives)
+    noise = ControlNoise(np.ones(S), P, blocks, shape, derivatives)
     first, second = rng.normal(size=(2, P))
     first[3] = 0
     parts["score"][3] = np.nan

@@ -17,6 +17,9 @@ from scpertbias._core import kernels
 from scpertbias._core.arrays import FloatArray, IntArray
 from scpertbias._core.sums import native
 
+PARTS = 64
+"""Parts of as many cells that run in parallel."""
+
 
 @dataclass(frozen=True)
 class GroupSums:
@@ -80,7 +83,9 @@ class GroupSums:
             here = np.flatnonzero(n)
             starts = np.concatenate([[0], np.cumsum(n[here])])
             order = stable_order(group, len(self.n))[len(group) - starts[-1] :]
-            which = (order, here, starts, self.n[here], columns, scale, deviations, self.mean, self.m2, self.cross)
+            edges = np.searchsorted(starts, np.linspace(0, starts[-1], PARTS + 1))
+            to = (columns, scale, deviations, self.mean, self.m2, self.cross)
+            which = (order, here, starts, edges, self.n[here], *to)
             if isinstance(x, np.ndarray):
                 kernels.dense(native(x), *which)
             else:

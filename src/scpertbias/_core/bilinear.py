@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
-from scpertbias._core.solvers import low_rank, solve_positive
+from scpertbias._core.linear import ALL, Rows, in_parts
+from scpertbias._core.low_rank import low_rank
+from scpertbias._core.smoothing import solve_positive
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ def bilinear(
     alpha: float = 0.1,
     gene_embedding: FloatArray | None = None,
     perturbation_embedding: FloatArray | None = None,
+    rows: Rows = ALL,
+    products: FloatArray | None = None,
 ) -> Bilinear:
     """Change against control = G W Pᵀ + b, with the two-sided ridge of the R original.
 
@@ -56,13 +60,16 @@ def bilinear(
     perturbation_embedding
         Replaces the components at the target genes as P (P, K2). A level with NaN has no embedding.
         The control without an embedding is the zero vector, as always with the components.
+    rows
+        Levels to predict.
+    products
+        Products of the trained levels, each about its mean over genes, if they are known already.
 
     Returns
     -------
     Predictions and coefficients.
     """
     trained = np.asarray(trained, dtype=np.bool_)
-    means = np.where(trained[:, None], means, 0.0)
     if not trained[reference]:
         msg = f"trained leaves out the control (row {reference}): its mean is the reference for changes"
         raise ValueError(msg)
@@ -70,7 +77,7 @@ def bilinear(
         msg = f"`alpha` is {alpha}; it must be 0 or more"
         raise ValueError(msg)
     if gene_embedding is None or perturbation_embedding is None:
-        components = _gene_components(means[trained], n_components)
+        components = _gene_components(means[trained], n_components, products)
     if gene_embedding is None:
         genes = components
     else:
@@ -92,18 +99,17 @@ def bilinear(
             "By default, only measured targets have one. Pass perturbation_embedding= with the perturbed genes"
         )
         raise ValueError(msg)
-    control = means[reference]
-    change = means[matched] - control
-    mean_change = change.mean(axis=0)
-    core = _two_sided_ridge(genes, change - mean_change, levels[matched], alpha)
-
-    coef = np.full(means.shape, np.nan)
-    # P Wᵀ Gᵀ: change of each embedded level beyond the mean change (P, G)
-    coef[embedded] = levels[embedded] @ core.T @ genes.T
+    control, parts = means[reference], list(in_parts(np.flatnonzero(matched)))
+    mean_change = np.sum([(means[some] - control).sum(axis=0) for some in parts], axis=0) / matched.sum()
+    # (Y − b)ᵀ G of each matched level (C, K)
+    change = np.concatenate([(means[some] - control - mean_change) @ genes for some in parts])
+    core = _two_sided_ridge(genes, change, levels[matched], alpha)
+    # P Wᵀ Gᵀ: change of each level beyond the mean change (R, G); NaN without an embedding
+    coef = levels[rows] @ core.T @ genes.T
     return Bilinear(predictions=coef + mean_change + control, coef=coef)
 
 
-def _gene_components(means: FloatArray, n_components: int) -> FloatArray:
+def _gene_components(means: FloatArray, n_components: int, products: FloatArray | None) -> FloatArray:
     """Scores of the genes (G, K): genes are observations, each condition is centered over genes, none is scaled."""
     largest = min(means.shape[0], means.shape[1] - 1)
     if not 1 <= n_components <= largest:
@@ -112,14 +118,15 @@ def _gene_components(means: FloatArray, n_components: int) -> FloatArray:
             f"{means.shape[1]} genes; it must be from 1 to {largest}"
         )
         raise ValueError(msg)
-    scores, _ = low_rank((means - means.mean(axis=1, keepdims=True)).T, n_components)
-    return scores
+    scores, loadings = low_rank(means - means.mean(axis=1, keepdims=True), n_components, products)
+    size: FloatArray = np.linalg.norm(scores, axis=0)
+    return loadings * size
 
 
 def _two_sided_ridge(genes: FloatArray, change: FloatArray, levels: FloatArray, alpha: float) -> FloatArray:
-    """W (K, K2) from G (G, K), the centered change (C, G) and P (C, K2)."""
+    """W (K, K2) from G (G, K), the centered change on it (C, K) and P (C, K2)."""
     # (GᵀG + αI)⁻¹ Gᵀ Yᵀ P (K, K2)
-    over_genes = solve_positive(_penalized_gram(genes, alpha), genes.T @ change.T @ levels)
+    over_genes = solve_positive(_penalized_gram(genes, alpha), change.T @ levels)
     # W = (…) (PᵀP + αI)⁻¹, solved from the right (K, K2)
     core: FloatArray = solve_positive(_penalized_gram(levels, alpha), over_genes.T).T
     return core

@@ -115,6 +115,8 @@ class Truth:
         Observed effects over their standard errors (R x G); NaN where too few cells carry the gene.
     centered_share
         Share of the squared noise that is left when it is centered over genes.
+    a2, centered_a2
+        One over the effective number of genes of the noise, and of the noise centered over genes; NaN: not known.
     """
 
     observed: FloatArray
@@ -131,9 +133,20 @@ class Truth:
     target_columns: BoolArray
     z: FloatArray
     centered_share: float
+    a2: float
+    centered_a2: float
 
     @classmethod
-    def of(cls, moments: Moments, rows: IntArray, genes: IntArray, shape: NoiseShape, **references: Any) -> Truth:
+    def of(
+        cls,
+        moments: Moments,
+        rows: IntArray,
+        genes: IntArray,
+        shape: NoiseShape,
+        *,
+        with_z: bool = True,
+        **references: Any,
+    ) -> Truth:
         """Take it from some rows and genes of the moments; what it is compared with is given.
 
         Parameters
@@ -142,6 +155,8 @@ class Truth:
             Where the observed means are.
         shape
             Noise of the screen.
+        with_z
+            Whether z are computed; else they are NaN.
         **references
             ``centroid``, ``centroid_weights``, ``centroid_noise``, ``groups``, ``target_columns``.
         """
@@ -154,8 +169,10 @@ class Truth:
             control=moments.control[genes],
             control_var=np.nan_to_num(moments.control_var[:, genes]),
             n_control=moments.n_control,
-            z=z_scores(moments, rows)[:, genes],
+            z=z_scores(moments, rows, genes) if with_z else np.broadcast_to(np.nan, var.shape),
             centered_share=shape.centered_share(genes),
+            a2=shape.a2_of(genes, centered=False),
+            centered_a2=shape.a2_of(genes, centered=True),
             **references,
         )
 

@@ -78,13 +78,18 @@ def score_derivatives(
             ((moves, on_error / error_mean[:, None]), (moves_mean, -of_mean * (error / error_mean**2)[:, None]))
         ),
     }
+    columns = np.column_stack([along, vectors.T])
+    sides: dict[tuple[bool, bool], _Sides] = {}
     for name, kind in CORRELATIONS.items():
-        share = kind.weights(truth)
-        on_prediction, on_observed = _of_correlation(predictions, truth, held, kind)
-        terms = ((share - held.control, on_prediction @ along), (share - truth.weights, on_observed @ along))
+        key = kind.about_centroid, kind.cosine
+        if key not in sides:
+            sides[key] = _Sides.of(predictions, truth, kind, columns)
+        on_prediction, on_observed = sides[key].gradients(shared_noise(truth, held, kind) if kind.unshared else None)
+        share, k = kind.weights(truth), along.shape[1]
+        terms = ((share - held.control, on_prediction[:, :k]), (share - truth.weights, on_observed[:, :k]))
         # The predicted effect has the own noise of the training mean as often as the prediction, less once
-        moves = (held.training - 1)[:, None] * on_prediction - on_observed
-        derivatives[name] = Derivative(terms, _of_training(moves, truth, kind, vectors))
+        moves = (held.training - 1)[:, None] * on_prediction[:, k:] - on_observed[:, k:]
+        derivatives[name] = Derivative(terms, _of_training(moves, truth, kind))
     return derivatives
 
 
@@ -99,31 +104,33 @@ def ceiling_derivatives(
         # d|v|² = 2 v · dv, and the observed effect moves against the control of its batches
         moves = 2 * terms.slope[:, None] * kind.effect(truth.observed, truth)
         of_control = ((kind.weights(truth) - truth.weights, moves @ along),)
-        derivatives[name] = Derivative(of_control, _of_training(-moves, truth, kind, vectors))
+        derivatives[name] = Derivative(of_control, _of_training(-moves @ vectors.T, truth, kind))
     return derivatives
 
 
-def _of_training(moves: FloatArray, truth: Truth, kind: CorrelationKind, vectors: FloatArray) -> FloatArray | None:
-    """Derivative by the own noise of the training mean; only what is without shared noise takes that as expected."""
+def _of_training(moves: FloatArray, truth: Truth, kind: CorrelationKind) -> FloatArray | None:
+    """Derivative by the own noise of the training mean; only what is without shared noise takes that as expected.
+
+    ``moves`` are the products of the derivative with noise vectors.
+    """
     if not (kind.unshared and kind.about_centroid):
         return None
-    along: FloatArray = np.sqrt(truth.centroid_noise)[:, None] * (moves @ vectors.T)
+    along: FloatArray = np.sqrt(truth.centroid_noise)[:, None] * moves
     return along
 
 
-def noise_of_squares(truth: Truth, terms: Mapping[str, tuple[Derivative, FloatArray]], a2: float) -> float:
+def noise_of_squares(by_batch: FloatArray, terms: Mapping[str, tuple[Derivative, FloatArray]], a2: float) -> float:
     """Variance that noise of the control alone gives a sum of squared errors, where errors are nothing else.
 
     Parameters
     ----------
-    truth
-        What predictions are compared with.
+    by_batch
+        Sampling variance of the control mean of each batch, summed over genes (S,).
     terms
         Derivatives of errors (of ``l2``), and how much the square of each counts (R).
     a2
         Concentration of the noise over genes.
     """
-    by_batch = truth.control_noise.sum(axis=1)
     # Rows that do not count may be rows without a prediction: what they hold is not known.
     counted = [(derivative.terms[0][0][c != 0], c[c != 0, None]) for derivative, c in terms.values()]
     # Σ_p c_p y_pb y_pb', the form in the control means of the batches (S, S)
@@ -137,19 +144,39 @@ def _quotient(vectors: FloatArray, size: FloatArray) -> FloatArray:
     return np.divide(vectors, size[:, None], out=np.zeros_like(vectors), where=known)
 
 
-def _of_correlation(
-    predictions: FloatArray, truth: Truth, held: NoiseWeights, kind: CorrelationKind
-) -> tuple[FloatArray, FloatArray]:
-    """Gradients of a correlation by either side (R x G); 0 where a side is constant."""
-    sides = [kind.effect(side, truth) for side in (predictions, truth.observed)]
-    sizes = [row_norm(side) for side in sides]
-    rounding = ROUNDING * np.hypot(
-        row_norm(predictions), row_norm(np.broadcast_to(kind.reference(truth), predictions.shape))
-    )
-    varies = (sizes[0] > rounding) & (sizes[1] > 0)
-    u, v = (_quotient(side, np.where(varies, size, 0.0)) for side, size in zip(sides, sizes, strict=True))
-    # u · v, the correlation, less the noise that both sides hold (R, 1)
-    r = np.einsum("rg,rg->r", u, v)[:, None]
-    if kind.unshared:
-        r = r - _quotient(shared_noise(truth, held, kind)[:, None], np.where(varies, sizes[0] * sizes[1], 0.0))
-    return _quotient(v - r * u, np.where(varies, sizes[0], 0.0)), _quotient(u - r * v, np.where(varies, sizes[1], 0.0))
+@dataclass(frozen=True)
+class _Sides:
+    """Predicted and observed effects of a correlation, as unit vectors u and v: ``cosine`` is u · v (R).
+
+    ``on_prediction`` and ``on_observed`` (R x C) are the products of u and v with some columns, ``lengths`` (R) those of the
+    effects, 0 where one side is constant.
+    """
+
+    cosine: FloatArray
+    on_prediction: FloatArray
+    on_observed: FloatArray
+    lengths: tuple[FloatArray, FloatArray]
+
+    @classmethod
+    def of(cls, predictions: FloatArray, truth: Truth, kind: CorrelationKind, columns: FloatArray) -> _Sides:
+        predicted, observed = (kind.effect(side, truth) for side in (predictions, truth.observed))
+        sizes = row_norm(predicted), row_norm(observed)
+        rounding = ROUNDING * np.hypot(
+            row_norm(predictions), row_norm(np.broadcast_to(kind.reference(truth), predictions.shape))
+        )
+        varies = (sizes[0] > rounding) & (sizes[1] > 0)
+        lengths = np.where(varies, sizes[0], 0.0), np.where(varies, sizes[1], 0.0)
+        # x_i · y_i of the effects (R, 1)
+        products = np.einsum("rg,rg->r", predicted, observed)[:, None]
+        cosine = _quotient(products, lengths[0] * lengths[1])
+        return cls(
+            cosine, _quotient(predicted @ columns, lengths[0]), _quotient(observed @ columns, lengths[1]), lengths
+        )
+
+    def gradients(self, shared: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+        """Products with the columns of the gradients by either side; ``shared`` is the part of the product that is left out."""
+        r, (length, length_observed) = self.cosine, self.lengths
+        if shared is not None:
+            r = r - _quotient(shared[:, None], length * length_observed)
+        u, v = self.on_prediction, self.on_observed
+        return _quotient(v - r * u, length), _quotient(u - r * v, length_observed)

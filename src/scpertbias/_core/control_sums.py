@@ -9,6 +9,7 @@ import numpy as np
 from scpertbias._core.accumulators import GroupSums
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.cell_columns import DEPTH, Levels, Quality
+from scpertbias._core.pooling import pool
 from scpertbias._core.row_moments import group_means, sum_by
 
 MOST_GROUPS = 256
@@ -106,34 +107,31 @@ class ControlSums:
         code, sums = self.codes[self.code_of[column]], self.sums[self.code_of[column]]
         to = np.full(len(sums.n), -1, dtype=np.int64)
         to[code[code >= 0]] = level[code >= 0]
-        n = sum_by(sums.n, to, n_levels)
-        mean = sum_by(sums.mean, to, n_levels, weights=sums.n) / n[:, None]
-        here = np.flatnonzero(to >= 0)
-        away = sums.n[here, None] * (sums.mean[here] - mean[to[here]]) ** 2 + sums.m2[here]
+        (pooled,) = pool(sums, [(to, n_levels)])
         by_row = counts.reshape(n_rows, n_levels).astype(np.float64)
         return Levels(
             column=np.full(n_levels, column),
             batch=batch,
             counts=by_row,
             n_control=by_row[reference],
-            mean=mean,
-            var=sum_by(away, to[here], n_levels) / (n - 1)[:, None],
+            mean=pooled.mean,
+            var=pooled.var,
         )
 
     def quality(self, row: IntArray, n_rows: int, reference: int) -> Quality | None:
         """Return the measures by row, and the slopes of the genes on them."""
         if not self.names:
             return None
-        by_control = np.where(row == reference, self.batch, -1)
+        control = np.flatnonzero(row == reference)
         mean, var = _mean_var(self.values, row, n_rows)
-        control_mean, control_var = _mean_var(self.values, by_control, self.n_batches)
+        control_mean, control_var = _mean_var(self.values[control], self.batch[control], self.n_batches)
         return Quality(self.names, mean, var, control_mean, control_var, self._slopes())
 
     def _slopes(self) -> FloatArray:
         """Slopes within halves and batches (2, k, G), NaN where a measure does not vary in a half."""
-        known = np.isfinite(self.values).all(axis=1)
         n_groups = 2 * self.n_batches
-        member = np.flatnonzero((self.half >= 0) & known)
+        member = np.flatnonzero(self.half >= 0)
+        member = member[np.isfinite(self.values[member]).all(axis=1)]
         at, values = self.half[member] * self.n_batches + self.batch[member], self.values[member]
         middle = np.nan_to_num(group_means(values, at, n_groups))
         spread = sum_by((values - middle[at]) ** 2, at, n_groups).reshape(2, self.n_batches, -1).sum(axis=1)

@@ -40,6 +40,10 @@ class CorrelationKind(NamedTuple):
         """Share of squared noise that it sees."""
         return 1.0 if self.cosine else truth.centered_share
 
+    def a2(self, truth: Truth) -> float:
+        """One over the effective number of genes of the noise that it sees."""
+        return truth.a2 if self.cosine else truth.centered_a2
+
 
 CORRELATIONS = {
     "pearson_delta": CorrelationKind(),

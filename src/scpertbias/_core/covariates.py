@@ -40,7 +40,7 @@ def regress_out(
         raise ValueError(msg)
     n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
     middle_of_covariates, middle = n @ c / n.sum(), n @ x / n.sum()
-    slopes = _solve(*covariate_products(moments, covariates, rows, between=between))
+    slopes = solve(*covariate_products(moments, covariates, rows, between=between))
     shift = 0.0 if add_intercept else middle
 
     def rest(values: FloatArray, of_covariates: FloatArray) -> FloatArray:
@@ -114,7 +114,7 @@ def _left_variance(var: FloatArray, slopes: FloatArray, cross: FloatArray, ss: F
     return left
 
 
-def _solve(ss: FloatArray, cross: FloatArray) -> FloatArray:
+def solve(ss: FloatArray, cross: FloatArray) -> FloatArray:
     """Solve the normal equations; equal covariates share the slope, and constant covariates have slope 0."""
     size = np.sqrt(ss.diagonal())
     size = np.where(size > 0, size, 1.0)

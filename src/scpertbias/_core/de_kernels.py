@@ -46,7 +46,9 @@ def _precision(hits: Any, predicted: Any, error: Any, no_change: Any) -> Any:  #
     n_genes = np.zeros(n_hits + 1)
     for g in range(predicted.size):
         if abs(predicted[g]) >= no_change and error[g] > 0:
-            n_genes[np.searchsorted(hits, abs(predicted[g]) / error[g], side="right")] += 1
+            size = abs(predicted[g]) / error[g]
+            if size >= hits[0]:  # smaller ones reach no hit
+                n_genes[np.searchsorted(hits, size, side="right")] += 1
     total, above = 0.0, 0.0
     j = n_hits - 1
     while j >= 0:

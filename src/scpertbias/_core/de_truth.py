@@ -11,8 +11,11 @@ from scpertbias._core.ceilings import ROUNDING
 from scpertbias._core.de import ObservedChanges, called, de_scores
 from scpertbias._core.moments import Moments
 from scpertbias._core.noise import half_differences
+from scpertbias._core.ranking import N_BINS, expression_bins
 from scpertbias._core.z_scores import z_errors
 
+MIN_GENES = 30
+"""Genes of equal noise, at least."""
 ORDERS = ((0, 1), (1, 0))
 """Halves of the control that predicted and observed changes are against."""
 
@@ -57,7 +60,7 @@ class DeTruth:
         control_half = np.nan_to_num(moments.control_half)
         shift, weights = control_half - moments.control_batch, moments.weights[rows]
         change = moments.mean[rows] - moments.control
-        truth = _noise_free_size(change, moments.noise[rows]) * change
+        truth = _noise_free(change, moments.noise[rows])
         # Half a difference of halves varies as a mean of all cells does; half of the control as √2 of all of it.
         apart = half_differences(moments, rows) - np.sqrt(2.0) * weights @ (control_half[0] - control_half[1])
         errors = np.stack([z_errors(moments, rows, control_half=half) for half in (0, 1)])
@@ -100,9 +103,18 @@ class DeTruth:
         return de_scores([self.truth, self.truth], self.repeats)
 
 
-def _noise_free_size(change: FloatArray, noise: FloatArray) -> FloatArray:
-    """Size of changes without noise, relative to that with it (P, 1); 0 where noise is all there is."""
-    squares = (change**2).sum(axis=1)
-    true = np.maximum(squares - noise.sum(axis=1), 0.0)
-    size: FloatArray = np.sqrt(np.divide(true, squares, out=np.zeros_like(true), where=squares > 0))[:, None]
-    return size
+def _noise_free(change: FloatArray, noise: FloatArray) -> FloatArray:
+    """Return changes at the size that they have without noise (P, G): genes that hold more noise shrink more.
+
+    What is left of the genes of equal noise is judged from all rows, and how large a row is from its own.
+    """
+    squares = change**2
+    known = np.isfinite(squares - noise).all(axis=1)
+    bins = expression_bins(noise[known].sum(axis=0), min(N_BINS, max(change.shape[1] // MIN_GENES, 1)))
+    # Σ_p Σ_g (Δ² − v) / Σ_p Σ_g Δ² of each bin
+    seen, true = (np.bincount(bins, x[known].sum(axis=0)) for x in (squares, squares - noise))
+    left = np.maximum(np.divide(true, seen, out=np.zeros_like(true), where=seen > 0), 0.0)[bins]
+    above, below = np.maximum(squares.sum(axis=1) - noise.sum(axis=1), 0.0), squares @ left
+    size = np.sqrt(np.divide(above, below, out=np.zeros_like(above), where=below > 0))[:, None]
+    shrunk: FloatArray = size * np.sqrt(left) * change
+    return shrunk

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2, norm
+from scipy.special import ndtr
+from scipy.stats import chi2
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.ceilings import correlation
@@ -127,7 +128,7 @@ def detect(
             columns["own_effect"][p] = moments.mean[p, gene] - moments.control[gene]
             columns["own_percentile"][p] = _percentile(np.abs(z[i]), gene)
         if counted[p]:
-            own_p[p] = 2 * norm.sf(abs(columns["own_z"][p]))
+            own_p[p] = 2 * ndtr(-abs(columns["own_z"][p]))
             columns["p"][p] = min(1.0, 2 * float(np.fmin(p_effect[p], p_of_strongest(z[i], targets[p]))))
     columns["q"], columns["own_q"] = benjamini_hochberg(columns["p"]), benjamini_hochberg(own_p)
     known = response_known(moments, np.flatnonzero(counted), shape)
@@ -144,7 +145,7 @@ def p_of_strongest(z: FloatArray, targets: IntArray) -> float:
     """Smallest Benjamini-Hochberg value over the genes of a row, its targets left out; 1 without any z."""
     others = z.copy()
     others[targets] = np.nan
-    p = np.sort(2 * norm.sf(np.abs(others[~np.isnan(others)])))
+    p = np.sort(2 * ndtr(-np.abs(others[~np.isnan(others)])))
     return float(np.min(p * len(p) / np.arange(1, len(p) + 1), initial=1.0))
 
 

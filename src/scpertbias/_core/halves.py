@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numba as nb
 import numpy as np
 import numpy.typing as npt
 
@@ -50,8 +52,9 @@ def assign_halves(
     """
     half = np.full(len(row), -1, dtype=np.int64)
     assigned_cells = np.flatnonzero(row >= 0)
-    order = assigned_cells[np.argsort(hashes[assigned_cells], kind="stable")]
-    order = order[stable_order(row[order] * n_batches + batch[order], n_rows * n_batches)]
+    codes = row[assigned_cells] * n_batches + batch[assigned_cells]
+    order = assigned_cells[stable_order(codes, n_rows * n_batches)]
+    _sort_within(hashes, order, np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=n_rows * n_batches))]))
     place = _place_within(row[order])
     half[order] = place % 2
 
@@ -82,6 +85,14 @@ def assign_halves(
         guide=np.where(in_control | (n_guides == 1), -1, groups % n_guides),
         counts=counts.reshape(n_groups, n_batches).astype(np.float64),
     )
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _sort_within(hashes: Any, order: Any, starts: Any) -> None:  # pragma: no cover - compiled
+    for k in nb.prange(starts.size - 1):
+        part = order[starts[k] : starts[k + 1]]
+        # Stable: cells of one name stay as they come.
+        order[starts[k] : starts[k + 1]] = part[np.argsort(hashes[part], kind="mergesort")]
 
 
 def _place_within(sorted_groups: IntArray) -> IntArray:

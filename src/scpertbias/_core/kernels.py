@@ -1,9 +1,11 @@
 """The compiled loops of the pass over the cells: cells of some groups in, moments of those groups updated in place.
 
-Values are accumulated about one of the group's own values, its shift K: with D = Σ(x−K), mean = K + D/n and
-Σ(x−mean)² = Σ(x−K)² − D²/n. As K is itself among the x, (mean−K)² ≤ Σ(x−mean)², so the subtraction can cost no more
-than a factor n in precision, for any offset of a gene; Σx² − n·mean² has no such bound. What earlier cells of a group
-have given is joined to it by their means (Chan, Golub and LeVeque), which loses nothing either.
+Σ(x−mean)² = Σx² − (Σx)²/n loses digits where a gene varies little about a large mean. So values are accumulated about one of
+the group's own values, its shift K: with D = Σ(x−K), mean = K + D/n and Σ(x−mean)² = Σ(x−K)² − D²/n. As K is itself
+among the x, (mean−K)² ≤ Σ(x−mean)², so the subtraction can cost no more than a factor n in precision, for any offset of
+a gene. In sparse groups of many cells K = 0 does as well for nearly all genes, and needs half the memory: these are read
+about K only where a gene has lost digits. What earlier cells of a group have given is joined to it by their means (Chan,
+Golub and LeVeque), which loses nothing either.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ from numba.extending import intrinsic
 
 LINE = 16
 """Values of four bytes in a cache line."""
+MANY = 16
+"""Cells of a group from which on zero is tried as the shift."""
+LOST = 1e-3
+"""Share of Σx² that Σ(x−mean)² is at least where few digits are lost."""
 
 
 def _emit_prefetch(typing: Any, array: Any, position: Any) -> Any:  # pragma: no cover - compiled
@@ -41,21 +47,77 @@ _prefetch: Any = intrinsic(_emit_prefetch)
 
 # `scale`, `columns` and `deviations` may be None: numba then compiles the kernel without them, which is shorter and
 # faster. Of `csr` and `dense`, `groups` are those that have cells here (`order[starts[k]:starts[k + 1]]` those of the
-# k-th), and `before` says how many cells each has had. `columns` says where a gene goes; −1 leaves it out.
+# k-th), `edges` cuts them into parts of as many cells, and `before` says how many cells each has had. `columns` says where a
+# gene goes; −1 leaves it out. Positions are unsigned, which spares a test for negative ones at every value.
 
 
 @nb.njit(cache=True, nogil=True)
 def _join(
-    mean: Any, m2: Any, group: Any, gene: Any, before: Any, n: Any, mean_here: Any, m2_here: Any
+    mean: Any, m2: Any, group: Any, before: Any, n: Any, mean_here: Any, m2_here: Any
 ) -> None:  # pragma: no cover - compiled
     if before == 0.0:
-        mean[group, gene] = mean_here
-        m2[group, gene] = m2_here
+        for gene in range(mean.shape[1]):
+            mean[group, gene] = mean_here[gene]
+            m2[group, gene] = m2_here[gene]
     else:
-        away = mean_here - mean[group, gene]
         total = before + n
-        mean[group, gene] += away * n / total
-        m2[group, gene] += m2_here + away * away * before * n / total
+        for gene in range(mean.shape[1]):
+            away = mean_here[gene] - mean[group, gene]
+            mean[group, gene] += away * n / total
+            m2[group, gene] += m2_here[gene] + away * away * before * n / total
+
+
+@nb.njit(cache=True, nogil=True)
+def _fetch(data: Any, indices: Any, indptr: Any, order: Any, position: Any) -> None:  # pragma: no cover - compiled
+    if position < order.size:
+        i = order[position]
+        for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1]), np.uint64(LINE)):
+            _prefetch(indices, j)
+            _prefetch(data, j)
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_row(
+    data: Any, indices: Any, indptr: Any, i: Any, columns: Any, scale: Any, deviations: Any, sums: Any, products: Any
+) -> None:  # pragma: no cover - compiled
+    for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+        at = np.int64(indices[j])
+        if columns is not None:
+            at = columns[at]
+            if at < 0:
+                continue
+        g = np.uint64(at)
+        v = np.float64(data[j])
+        if scale is not None:
+            v = np.log1p(v * scale[i])
+        sums[g, 0] += v
+        sums[g, 1] += v * v
+        if deviations is not None:
+            for c in range(deviations.shape[1]):
+                products[g, c] += v * deviations[i, c]
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_row_about(
+    data: Any, indices: Any, indptr: Any, i: Any, columns: Any, scale: Any, deviations: Any, about: Any, products: Any
+) -> None:  # pragma: no cover - compiled
+    for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+        at = np.int64(indices[j])
+        if columns is not None:
+            at = columns[at]
+            if at < 0:
+                continue
+        g = np.uint64(at)
+        v = np.float64(data[j])
+        if scale is not None:
+            v = np.log1p(v * scale[i])
+        d = v - about[g, 0]
+        about[g, 1] += d
+        about[g, 2] += d * d
+        about[g, 3] += 1.0
+        if deviations is not None:
+            for c in range(deviations.shape[1]):
+                products[g, c] += v * deviations[i, c]
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
@@ -66,6 +128,7 @@ def csr(
     order: Any,
     groups: Any,
     starts: Any,
+    edges: Any,
     before: Any,
     columns: Any,
     scale: Any,
@@ -74,53 +137,42 @@ def csr(
     m2: Any,
     cross: Any,
 ) -> None:  # pragma: no cover - compiled
-    n_genes = mean.shape[1]
-    for k in nb.prange(groups.size):
-        group = groups[k]
-        n = starts[k + 1] - starts[k]
-        # Beside each other in memory: the shift, Σ(x−K), Σ(x−K)² and the number of stored values. Positions are
-        # unsigned, which spares a test for negative ones.
-        sums = np.zeros((n_genes, 4))
-        first = order[starts[k]]
-        for j in range(indptr[first], indptr[first + 1]):
-            at = np.int64(indices[j])
-            if columns is not None:
-                at = columns[at]
-                if at < 0:
-                    continue
-            v = np.float64(data[j])
-            if scale is not None:
-                v = np.log1p(v * scale[first])
-            sums[np.uint64(at), 0] = v
-        for position in range(starts[k], starts[k + 1]):
-            i = order[position]
-            if position + 1 < order.size:
-                following = order[position + 1]
-                for j in range(indptr[following], indptr[following + 1], LINE):
-                    _prefetch(indices, j)
-                    _prefetch(data, j)
-            for j in range(indptr[i], indptr[i + 1]):
-                at = np.int64(indices[j])
-                if columns is not None:
-                    at = columns[at]
-                    if at < 0:
-                        continue
-                g = np.uint64(at)
-                v = np.float64(data[j])
-                if scale is not None:
-                    v = np.log1p(v * scale[i])
-                d = v - sums[g, 0]
-                sums[g, 1] += d
-                sums[g, 2] += d * d
-                sums[g, 3] += 1.0
-                if deviations is not None:
-                    for c in range(deviations.shape[1]):
-                        cross[group, c, g] += v * deviations[i, c]
-        for gene in range(n_genes):
-            shift, absent = sums[gene, 0], n - sums[gene, 3]
-            away = sums[gene, 1] - absent * shift
-            squares = max(sums[gene, 2] + absent * shift * shift - away * away / n, 0.0)
-            _join(mean, m2, group, gene, before[k], n, shift + away / n, squares)
+    n_genes, n_deviations = mean.shape[1], cross.shape[1]
+    for part in nb.prange(edges.size - 1):
+        # What belongs to a gene lies together in memory: Σx, Σx²; the shift, Σ(x−K), Σ(x−K)² and the number of stored values.
+        sums, about = np.zeros((n_genes, 2)), np.zeros((n_genes, 4))
+        products = np.zeros((n_genes, n_deviations))
+        for k in range(edges[part], edges[part + 1]):
+            n, exact = starts[k + 1] - starts[k], False
+            if n >= MANY:
+                sums[:], products[:], exact = 0.0, 0.0, True
+                for position in range(starts[k], starts[k + 1]):
+                    _fetch(data, indices, indptr, order, position + 1)
+                    _add_row(data, indices, indptr, order[position], columns, scale, deviations, sums, products)
+                for gene in range(n_genes):
+                    total, squares = sums[gene, 0], sums[gene, 1]
+                    sums[gene, 0] = total / n
+                    sums[gene, 1] = squares - total * sums[gene, 0]
+                    exact &= sums[gene, 1] >= LOST * squares
+            if not exact:
+                about[:], products[:] = 0.0, 0.0
+                first = order[starts[k]]
+                _add_row_about(data, indices, indptr, first, columns, scale, None, about, products)
+                for gene in range(n_genes):
+                    about[gene, 0] = about[gene, 1]
+                    about[gene, 1:] = 0.0
+                for position in range(starts[k], starts[k + 1]):
+                    _fetch(data, indices, indptr, order, position + 1)
+                    _add_row_about(data, indices, indptr, order[position], columns, scale, deviations, about, products)
+                for gene in range(n_genes):
+                    shift, absent = about[gene, 0], n - about[gene, 3]
+                    away = about[gene, 1] - absent * shift
+                    sums[gene, 0] = shift + away / n
+                    sums[gene, 1] = max(about[gene, 2] + absent * shift * shift - away * away / n, 0.0)
+            _join(mean, m2, groups[k], before[k], n, sums[:, 0], sums[:, 1])
+            for gene in range(n_genes):
+                for c in range(n_deviations):
+                    cross[groups[k], c, gene] += products[gene, c]
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
@@ -139,7 +191,7 @@ def csc(
     n_groups = mean.shape[0]
     for g in nb.prange(mean.shape[1]):
         sums = np.zeros((n_groups, 4))
-        for j in range(indptr[g], indptr[g + 1]):
+        for j in range(np.uint64(indptr[g]), np.uint64(indptr[g + 1])):
             i = indices[j]
             k = group[i]
             if k < 0:
@@ -171,6 +223,7 @@ def dense(
     order: Any,
     groups: Any,
     starts: Any,
+    edges: Any,
     before: Any,
     columns: Any,
     scale: Any,
@@ -179,31 +232,32 @@ def dense(
     m2: Any,
     cross: Any,
 ) -> None:  # pragma: no cover - compiled
-    for k in nb.prange(groups.size):
-        group = groups[k]
-        n = starts[k + 1] - starts[k]
-        shift = np.zeros(mean.shape[1])
-        away = np.zeros(mean.shape[1])
-        squares = np.zeros(mean.shape[1])
-        for position in range(starts[k], starts[k + 1]):
-            i = order[position]
-            for column in range(x.shape[1]):
-                g = column
-                if columns is not None:
-                    g = columns[column]
-                    if g < 0:
-                        continue
-                v = np.float64(x[i, column])
-                if scale is not None:
-                    v = np.log1p(v * scale[i])
-                if position == starts[k]:
-                    shift[g] = v
-                d = v - shift[g]
-                away[g] += d
-                squares[g] += d * d
-                if deviations is not None:
-                    for c in range(deviations.shape[1]):
-                        cross[group, c, g] += v * deviations[i, c]
-        for g in range(mean.shape[1]):
-            around = max(squares[g] - away[g] * away[g] / n, 0.0)
-            _join(mean, m2, group, g, before[k], n, shift[g] + away[g] / n, around)
+    for part in nb.prange(edges.size - 1):
+        sums = np.empty((3, mean.shape[1]))  # the shift, Σ(x−K), Σ(x−K)²
+        for k in range(edges[part], edges[part + 1]):
+            sums[:] = 0.0
+            group, n = groups[k], starts[k + 1] - starts[k]
+            for position in range(starts[k], starts[k + 1]):
+                i = order[position]
+                for column in range(x.shape[1]):
+                    g = column
+                    if columns is not None:
+                        g = columns[column]
+                        if g < 0:
+                            continue
+                    v = np.float64(x[i, column])
+                    if scale is not None:
+                        v = np.log1p(v * scale[i])
+                    if position == starts[k]:
+                        sums[0, g] = v
+                    d = v - sums[0, g]
+                    sums[1, g] += d
+                    sums[2, g] += d * d
+                    if deviations is not None:
+                        for c in range(deviations.shape[1]):
+                            cross[group, c, g] += v * deviations[i, c]
+            for g in range(mean.shape[1]):
+                away = sums[1, g]
+                sums[1, g] = sums[0, g] + away / n
+                sums[2, g] = max(sums[2, g] - away * away / n, 0.0)
+            _join(mean, m2, group, before[k], n, sums[1], sums[2])

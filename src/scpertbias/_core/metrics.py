@@ -98,7 +98,11 @@ def discrimination(predictions: FloatArray, truth: Truth) -> FloatArray:
         positions = np.flatnonzero(predicted[members])
         for start in range(0, positions.size, DISTANCE_BLOCK):
             block = positions[start : start + DISTANCE_BLOCK]
-            distances = cdist(predictions[np.ix_(members[block], columns)], candidates, "cityblock")
+            values = predictions[np.ix_(members[block], columns)]
+            if (values == values[0]).all():  # one prediction for all is as far from each candidate
+                distances = np.repeat(cdist(values[:1], candidates, "cityblock"), len(block), axis=0)
+            else:
+                distances = cdist(values, candidates, "cityblock")
             scores[members[block]] = _share_farther(distances, block)
     return scores
 

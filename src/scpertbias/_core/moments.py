@@ -5,7 +5,7 @@ Rows are groups of cells (perturbation × split). Everything after the pass over
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -46,6 +46,8 @@ class Moments:
     value_sums: FloatArray | None = None
     guide_half: FloatArray | None = None
     n_guide_half: FloatArray | None = None
+    known: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Facts about all values that were looked for once."""
 
     @cached_property
     def n(self) -> FloatArray:
@@ -130,21 +132,21 @@ class Moments:
         """Keep some genes."""
         covariates = self.covariates
         if covariates is not None:
-            cross, control_cross = covariates.cross[:, :, keep], covariates.control_cross[:, :, keep]
+            cross, control_cross = last_axis(covariates.cross, keep), last_axis(covariates.control_cross, keep)
             covariates = replace(covariates, cross=cross, control_cross=control_cross)
         return replace(
             self,
-            mean=self.mean[:, keep],
-            var=self.var[:, keep],
-            half=self.half[:, :, keep],
-            control_half=self.control_half[:, :, keep],
-            control_var=self.control_var[:, keep],
-            blocks=self.blocks[:, keep],
+            mean=last_axis(self.mean, keep),
+            var=last_axis(self.var, keep),
+            half=last_axis(self.half, keep),
+            control_half=last_axis(self.control_half, keep),
+            control_var=last_axis(self.control_var, keep),
+            blocks=last_axis(self.blocks, keep),
             levels=None if self.levels is None else self.levels.genes(keep),
             quality=None if self.quality is None else self.quality.genes(keep),
             covariates=covariates,
-            value_sums=None if self.value_sums is None else self.value_sums[:, :, keep],
-            guide_half=None if self.guide_half is None else self.guide_half[:, :, keep],
+            value_sums=None if self.value_sums is None else last_axis(self.value_sums, keep),
+            guide_half=None if self.guide_half is None else last_axis(self.guide_half, keep),
         )
 
     def merge(self, codes: IntArray, n_rows: int) -> Moments:
@@ -180,6 +182,14 @@ class Moments:
             quality=None if self.quality is None else self.quality.merge(weight, self.n),
             value_sums=None if self.value_sums is None else np.stack([weight @ part for part in self.value_sums]),
         )
+
+
+def last_axis(values: FloatArray, keep: BoolArray | IntArray | slice) -> FloatArray:
+    """Keep some entries of the last axis; what is copied stays in the order of rows, which an index would turn."""
+    if isinstance(keep, slice):
+        return values[..., keep]
+    some: FloatArray = np.take(values, np.flatnonzero(keep) if keep.dtype == np.bool_ else keep, axis=-1)
+    return some
 
 
 def control_by_batch(control_half: FloatArray, n_control: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ vector is a difference of two halves of the same cells: it holds no effect, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,11 @@ class NoiseShape:
     a2_raised: float
     a3_raised: float
 
+    @property
+    def alone(self) -> NoiseShape:
+        """The numbers without the vectors, which are large."""
+        return replace(self, vectors=self.vectors[:0].copy(), row=self.row[:0])
+
     def without(self, row: int) -> FloatArray:
         """Noise vectors of all but one row of the moments."""
         vectors: FloatArray = self.vectors[self.row != row]
@@ -46,6 +51,19 @@ class NoiseShape:
         vectors = self.vectors[::step, genes]
         size = float(np.sqrt(np.mean(np.sum(vectors**2, axis=1)))) if len(vectors) else 0.0
         return vectors / size if size > 0 else vectors
+
+    def a2_of(self, genes: IntArray, *, centered: bool) -> float:
+        """Return ``a2`` on some genes, of vectors as they are or centered over them; NaN under two vectors."""
+        vectors = self.some(genes)
+        if len(vectors) < 2:
+            return float("nan")
+        if centered:
+            vectors = vectors - vectors.mean(axis=1, keepdims=True)
+        products = vectors @ vectors.T
+        size = float(np.trace(products)) / len(vectors)
+        np.fill_diagonal(products, 0.0)
+        pairs = len(vectors) * (len(vectors) - 1)
+        return float(np.sum(products**2)) / pairs / size**2 if size > 0 else float("nan")
 
     def centered_share(self, genes: IntArray) -> float:
         """Share of the squared noise on some genes that is left when each vector is centered over them (φ)."""

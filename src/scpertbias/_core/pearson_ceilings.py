@@ -1,17 +1,22 @@
 """The correlation that the truth would have with the observed effects, and how it moves with their size.
 
-It is that of the plain correlations, and without the noise that both sides hold that of the unshared ones.
+It is that of the plain correlations, and without the noise that both sides hold that of the unshared ones. The squared
+effect in it is an estimate: what its error takes from the ceiling on average is given back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from scpertbias._core.arrays import FloatArray
 from scpertbias._core.ceilings import Truth, row_norm
 from scpertbias._core.correlations import CorrelationKind
+
+LEAST_EFFECT = 1.5
+"""Standard errors of a squared effect up to which it is corrected as if it were as large: closer to 0 the series diverges."""
+STEP = 1e-6
 
 
 def pearson_ceiling(truth: Truth, predicted: FloatArray, kind: CorrelationKind) -> FloatArray:
@@ -38,7 +43,8 @@ class CeilingTerms:
 
     ``shared`` is the own noise of the reference, ``product`` and ``square`` are what noise of the control adds to the
     product with the prediction and to the square of the prediction. Unless it is that of a cosine, all are of values that
-    are centered over genes, as the correlation is: a shift of all genes in common is nothing to it.
+    are centered over genes, as the correlation is: a shift of all genes in common is nothing to it. ``a2`` is one over the
+    effective number of genes of the noise.
     """
 
     size: FloatArray
@@ -46,6 +52,7 @@ class CeilingTerms:
     shared: FloatArray
     product: FloatArray
     square: FloatArray
+    a2: float
 
     @classmethod
     def of(cls, truth: Truth, predicted: FloatArray, kind: CorrelationKind) -> CeilingTerms:
@@ -61,32 +68,41 @@ class CeilingTerms:
             # Unshared, the own noise of the reference is not in the product either
             product=-shared if kind.unshared else (in_observed * in_prediction) @ by_batch,
             square=in_prediction**2 @ by_batch,
+            a2=kind.a2(truth),
         )
-
-    @property
-    def response(self) -> FloatArray:
-        """Squared effect without noise, but for that of the reference."""
-        response: FloatArray = np.maximum(self.size - self.noise, 0.0) + self.shared
-        return response
 
     @property
     def score(self) -> FloatArray:
         """The ceiling."""
-        square = (self.response + self.square) * self.size
+        effect = self.size - self.noise
+        above = np.maximum(effect + self.shared + self.product, 0.0)
+        below = np.maximum(effect, 0.0) + self.shared + self.square
+        square = below * self.size
         score = np.zeros(len(self.size))
-        np.divide(self.response + self.product, np.sqrt(np.maximum(square, 0.0)), out=score, where=square > 0)
-        return np.clip(score, 0.0, 1.0)
+        np.divide(above, np.sqrt(np.maximum(square, 0.0)), out=score, where=square > 0)
+        return np.clip(score * (1 + self._loss(above, below)), 0.0, 1.0)
+
+    def _loss(self, above: FloatArray, below: FloatArray) -> FloatArray:
+        """Part of the ceiling (e + p)/√((e + q)A) that the error of e takes from it on average, to the second order.
+
+        The error of A is the same; ``above`` and ``below`` are e + p and e + q.
+        """
+        # Var e = 2 a₂ (N² + 2 N e)
+        variance = 2 * np.nan_to_num(self.a2) * self.noise * (self.noise + 2 * np.maximum(self.size - self.noise, 0.0))
+        known = (variance > 0) & (self.size > 0)
+        variance, least = np.where(known, variance, 0.0), LEAST_EFFECT * np.sqrt(np.where(known, variance, 1.0))
+        above, below, size = np.maximum(above, least), np.maximum(below, least), np.where(known, self.size, 1.0)
+        # f_e / f and f_ee / f; f_eA is −f_e / 2A
+        first = 1 / above - 0.5 / below
+        second = first**2 - 1 / above**2 + 0.5 / below**2
+        loss: FloatArray = variance * (first / (2 * size) - second / 2)
+        return loss
 
     @property
     def slope(self) -> FloatArray:
         """Derivative of the ceiling by the squared observed effect; 0 where it is cut to 0 or 1."""
-        moves = (self.size > self.noise).astype(np.float64)
-        response, score = self.response, self.score
-        square = (response + self.square) * self.size
-        slope = np.zeros(len(score))
-        # d log of numerator and of both factors under the root
-        inside = (square > 0) & (score > 0) & (score < 1)
-        np.divide(moves, response + self.product, out=slope, where=inside)
-        slope -= np.divide(moves, 2 * (response + self.square), out=np.zeros_like(slope), where=inside)
-        slope -= np.divide(0.5, self.size, out=np.zeros_like(slope), where=inside)
-        return slope * score
+        step = STEP * self.size
+        more, less = (replace(self, size=self.size + sign * step).score for sign in (1, -1))
+        slope = np.zeros(len(step))
+        np.divide(more - less, 2 * step, out=slope, where=step > 0)
+        return slope

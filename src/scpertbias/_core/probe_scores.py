@@ -66,6 +66,8 @@ class JudgedHalf:
             target_columns=self.target_columns,
             z=scaled(self.effect, self.error),
             centered_share=1.0,
+            a2=0.0,
+            centered_a2=0.0,
         )
         object.__setattr__(self, "truth", truth)
         object.__setattr__(self, "changes", ObservedChanges.of(self.effect, self.error, self.targets))

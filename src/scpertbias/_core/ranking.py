@@ -27,9 +27,10 @@ def top_mask(values: FloatArray, k: int) -> BoolArray:
         tied = values[i] == kth[i]
         missing = k - (marked[i] & ~tied).sum()
         marked[i] &= ~tied | (np.cumsum(tied) <= missing)
-    least = np.where(known, values, np.inf).min(axis=1)
+    least = values.min(axis=1, where=known, initial=np.inf)
     marked[~(least < values.max(axis=1))] = False
-    return marked & known
+    marked &= known
+    return marked
 
 
 def percentiles(values: FloatArray) -> FloatArray:

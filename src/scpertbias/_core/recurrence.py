@@ -9,7 +9,7 @@ distribution (Poisson-binomial) is computed exactly.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -35,9 +35,13 @@ class EffectScale:
     too_rare: BoolArray
 
     @classmethod
-    def of(cls, moments: Moments, rows: IntArray, half: int | None = None) -> EffectScale:
-        """Return the scale of some rows, in all cells or in one half of them."""
-        return cls(z_errors(moments, rows, half), undetectable(moments, rows))
+    def of(cls, moments: Moments, rows: IntArray) -> EffectScale:
+        """Return the scale of some rows, in all cells."""
+        return cls(z_errors(moments, rows), undetectable(moments, rows))
+
+    def in_halves(self, moments: Moments, rows: IntArray) -> tuple[EffectScale, ...]:
+        """Return this scale and those of the same rows in the two halves of their cells."""
+        return self, *(replace(self, errors=z_errors(moments, rows, half)) for half in (0, 1))
 
     def apply(self, by: str, effects: FloatArray) -> FloatArray:
         """Effects on the scale ``by``, NaN in genes that cannot be on top."""
@@ -45,19 +49,20 @@ class EffectScale:
 
 
 def observed_effects(
-    by: str, moments: Moments, rows: IntArray, perturbed: BoolArray
+    by: str, moments: Moments, rows: IntArray, perturbed: BoolArray, scales: Sequence[EffectScale]
 ) -> tuple[FloatArray, list[FloatArray]]:
     """Effects of some rows (P, G), and in each half of the cells, with its own half of the control.
 
-    ``centered`` is about the mean of the ``perturbed`` rows (R,).
+    ``centered`` is about the mean of the ``perturbed`` rows (R,). ``scales`` are those of all cells and of the two halves.
     """
     halved = perturbed & (moments.n_half > 0).all(axis=0)
     values: list[FloatArray] = []
-    for half, mean in ((None, moments.mean), (0, moments.half[0]), (1, moments.half[1])):
+    means = (None, moments.mean), (0, moments.half[0]), (1, moments.half[1])
+    for (half, mean), scale in zip(means, scales, strict=True):
         about = (
             mean[moments.reference] if by != "centered" else mean[perturbed if half is None else halved].mean(axis=0)
         )
-        values.append(EffectScale.of(moments, rows, half).apply(by, mean[rows] - about))
+        values.append(scale.apply(by, mean[rows] - about))
         if by == "delta":
             break
     return values[0], values[1:]

@@ -12,10 +12,11 @@ from scpertbias._core.accumulators import GroupSums
 from scpertbias._core.arrays import FloatArray, IntArray
 from scpertbias._core.cell_columns import Covariates
 from scpertbias._core.halves import HalfAssignment
-from scpertbias._core.moments import Moments, center, control_by_batch, within_batches
+from scpertbias._core.moments import Moments, center, control_by_batch, shares, within_batches
+from scpertbias._core.pooling import pool
 
 SLAB = 512
-"""Genes that are folded together."""
+"""Genes that are centered together."""
 
 
 class MomentAccumulator:
@@ -57,36 +58,55 @@ class MomentAccumulator:
         self.sums = GroupSums.empty(len(assignment.row), n_genes, 0 if covariates is None else covariates.shape[1])
 
     def moments(self) -> Moments:
-        """Return the moments of the rows, each half centered by its own control in each batch; some genes at a time."""
-        counts = self._counts()
-        n_genes, n_batches = self.sums.mean.shape[1], counts.shape[2]
-        n_blocks, k = int(self.assignment.block.max()) + 1, self.sums.cross.shape[1]
-        shapes = {
-            "mean": (self.n_rows,),
-            "var": (self.n_rows,),
-            "half": (2, self.n_rows),
-            "control_half": (2, n_batches),
-            "control_var": (n_batches,),
-            "blocks": (n_blocks,),
-            "cross": (self.n_rows, k),
-            "control_cross": (n_batches, k),
-        }
-        if (self.assignment.guide >= 0).any():
-            shapes["guide_half"] = (2, self.n_rows)
-        out: dict[str, Any] = {name: np.empty((*shape, n_genes)) for name, shape in shapes.items()}
-        for start in range(0, n_genes, SLAB):
-            genes = slice(start, start + SLAB)
-            for name, values in self._fold(genes, counts, n_blocks).items():
-                out[name][..., genes] = values
-        cross, control_cross = out.pop("cross"), out.pop("control_cross")
+        """Return the moments of the rows, each half centered by its own control in each batch."""
+        assignment, counts = self.assignment, self._counts()
+        n_batches, n_blocks = counts.shape[2], int(assignment.block.max()) + 1
+        rows = [(assignment.row, self.n_rows), (assignment.batch, n_batches), (assignment.block, n_blocks)]
+        of_rows, of_control, of_blocks = pool(self.sums, rows, assignment.half)
+        half, mean, var, blocks = of_rows.half, of_rows.mean, of_rows.var, of_blocks.mean
+        control_half, control_var = of_control.half, of_control.var
+        guide_half, n_guide_half = self._guides(half, counts, mean, control_half)
+        cross, control_cross = self._cross(counts, control_half)
+        in_blocks = sum_by(assignment.counts, assignment.block, n_blocks)
+        for a in (0, 1):  # the first half of the blocks is of control half 1
+            part = slice(a * n_blocks // 2, (a + 1) * n_blocks // 2)
+            blocks[part] -= shares(in_blocks[part]) @ np.nan_to_num(control_half[a])
+        self._center(mean, half, var, counts, control_half, control_var)
         return Moments(
             counts=counts,
-            n_blocks=sum_by(self.assignment.counts, self.assignment.block, n_blocks),
+            mean=mean,
+            var=var,
+            half=half,
+            control_half=control_half,
+            control_var=control_var,
+            blocks=blocks,
+            n_blocks=in_blocks,
             reference=self.reference,
             covariates=self._covariates(counts, cross, control_cross),
-            n_guide_half=self._guide_counts(counts).sum(axis=2) if "guide_half" in out else None,
-            **out,
+            guide_half=guide_half,
+            n_guide_half=n_guide_half,
         )
+
+    def _center(
+        self,
+        mean: FloatArray,
+        half: FloatArray,
+        var: FloatArray,
+        counts: FloatArray,
+        control_half: FloatArray,
+        control_var: FloatArray,
+    ) -> None:
+        """Center means and variances by the control of each row's batches in place, some genes at a time."""
+        n_control = counts[:, self.reference]
+        for start in range(0, mean.shape[1] if counts.shape[2] > 1 else 0, SLAB):
+            genes = slice(start, start + SLAB)
+            of_control = control_half[:, :, genes]
+            centered = center(mean[:, genes], half[:, :, genes], counts, of_control, self.reference)
+            mean[:, genes], half[:, :, genes] = centered["mean"], centered["half"]
+            by_batch = control_by_batch(of_control, n_control)
+            var[:, genes] = within_batches(
+                var[:, genes], counts.sum(axis=0), by_batch, control_var[:, genes], n_control.sum(axis=0)
+            )
 
     def _half_row(self) -> IntArray:
         return self.assignment.half * self.n_rows + self.assignment.row
@@ -107,61 +127,30 @@ class MomentAccumulator:
         of_guides[:, self.reference] = counts[:, self.reference]
         return of_guides
 
-    def _control_half_batch(self) -> IntArray:
-        """Half and batch of each control group as one code, −1 for the others."""
-        n_batches = self.assignment.counts.shape[1]
-        return np.where(self.assignment.batch >= 0, self.assignment.half * n_batches + self.assignment.batch, -1)
-
-    def _fold(self, genes: slice, counts: FloatArray, n_blocks: int) -> dict[str, FloatArray]:
-        """Fold the groups of some genes."""
-        assignment, n_rows, n_batches = self.assignment, self.n_rows, counts.shape[2]
-        sums = self.sums.genes(genes)
-        n_control = counts[:, self.reference]
-        control_half = sum_by(sums.mean, self._control_half_batch(), 2 * n_batches, weights=sums.n)
-        control_half = _divide(control_half, n_control.ravel()).reshape(2, n_batches, -1)
-        control = control_by_batch(control_half, n_control)
-        raw_half = sum_by(sums.mean, self._half_row(), 2 * n_rows, weights=sums.n).reshape(2, n_rows, -1)
-        n = counts.sum(axis=(0, 2))
-        raw = _divide(raw_half[0] + raw_half[1], n)
-        for a in (0, 1):
-            _divide(raw_half[a], counts[a].sum(axis=1))
-        blocks = sum_by(sums.mean, assignment.block, n_blocks, weights=sums.n)
-        in_blocks = sum_by(assignment.counts, assignment.block, n_blocks)
-        for a in (0, 1):  # the first half of the blocks is of control half 1
-            part = slice(a * n_blocks // 2, (a + 1) * n_blocks // 2)
-            blocks[part] -= in_blocks[part] @ np.nan_to_num(control_half[a])
-        control_var = _variance(sums, assignment.batch, n_control.sum(axis=0), control)
-        centered = center(raw, raw_half, counts, control_half, self.reference)
-        moments = {
-            **centered,
-            **self._fold_guides(sums, counts, raw, raw_half, control_half),
-            "var": within_batches(
-                _variance(sums, assignment.row, n, raw), counts.sum(axis=0), control, control_var, n_control.sum(axis=0)
-            ),
-            "control_half": control_half,
-            "control_var": control_var,
-            "blocks": _divide(blocks, in_blocks.sum(axis=1)),
-        }
-        if self.deviations is not None and self.covariates is not None:
-            moments["cross"] = sum_by(sums.cross, assignment.row, n_rows)
-            # Σ(z − z̄_0)x of the control's cells in a batch, brought to the mean of z in that batch.
-            offset = self._covariate_means()[2] - group_means(self.covariates, self.row, n_rows)[self.reference]
-            moments["control_cross"] = sum_by(sums.cross, assignment.batch, n_batches)
-            moments["control_cross"] -= (n_control.sum(axis=0)[:, None] * offset)[:, :, None] * control[:, None, :]
-        return moments
-
-    def _fold_guides(
-        self, sums: GroupSums, counts: FloatArray, raw: FloatArray, raw_half: FloatArray, control_half: FloatArray
-    ) -> dict[str, FloatArray]:
-        """Fold the guide halves of some genes, each about its own half of the control; empty without guides."""
-        if not (self.assignment.guide >= 0).any():
-            return {}
+    def _guides(
+        self, half: FloatArray, counts: FloatArray, mean: FloatArray, control_half: FloatArray
+    ) -> tuple[FloatArray | None, FloatArray | None]:
+        """Return the means of guide halves, each about its own half of the control, and their cells; None without guides."""
+        guide = self.assignment.guide
+        if not (guide >= 0).any():
+            return None, None
         of_guides = self._guide_counts(counts)
-        means = sum_by(sums.mean, self._guide_row(), 2 * self.n_rows, weights=sums.n).reshape(raw_half.shape)
-        for a in (0, 1):
-            _divide(means[a], of_guides[a].sum(axis=1))
-        means[:, self.reference] = raw_half[:, self.reference]
-        return {"guide_half": center(raw, means, of_guides, control_half, self.reference)["half"]}
+        (pooled,) = pool(self.sums, [(np.where(guide >= 0, self.assignment.row, -1), self.n_rows)], guide)
+        means = pooled.half
+        means[:, self.reference] = half[:, self.reference]
+        return center(mean, means, of_guides, control_half, self.reference)["half"], of_guides.sum(axis=2)
+
+    def _cross(self, counts: FloatArray, control_half: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Sums of products of covariates with genes about each row's mean (R, k, G), and about each control batch's."""
+        row, batch, n_batches = self.assignment.row, self.assignment.batch, counts.shape[2]
+        cross, control_cross = sum_by(self.sums.cross, row, self.n_rows), sum_by(self.sums.cross, batch, n_batches)
+        if self.covariates is not None:
+            # Σ(z − z̄_0)x of the control's cells in a batch, brought to the mean of z in that batch.
+            offset = self._covariate_means()[2] - group_means(self.covariates, self.row, self.n_rows)[self.reference]
+            n_control = counts[:, self.reference]
+            control = control_by_batch(control_half, n_control)
+            control_cross -= (n_control.sum(axis=0)[:, None] * offset)[:, :, None] * control[:, None, :]
+        return cross, control_cross
 
     def _covariate_means(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Means of the covariates by control half and batch (2, S, k), by row and batch (R, S, k), by control batch."""
@@ -238,18 +227,6 @@ def _divide(total: FloatArray, n: FloatArray) -> FloatArray:
     """Turn sums into means, in place; NaN where there is nothing."""
     total /= np.where(n > 0, n, np.nan)[:, None]
     return total
-
-
-def _variance(sums: GroupSums, to: IntArray, n: FloatArray, mean: FloatArray) -> FloatArray:
-    """Unbiased variance over the cells of a row about its raw mean, the between-batch part included."""
-    away = sums.mean - mean[to]
-    away *= away
-    away *= sums.n[:, None]
-    away += sums.m2
-    away[sums.n == 0] = 0.0
-    m2 = sum_by(away, to, len(n))
-    m2 /= np.where(n > 1, n - 1, np.nan)[:, None]
-    return m2
 
 
 def _products(values: FloatArray) -> FloatArray:

@@ -68,17 +68,17 @@ class RowScales:
         whole = np.all(rows == np.round(rows), axis=1)
         smallest = np.where(rows > 0, rows, np.inf).min(axis=1)
         # Rows of few values, of zeros and ones, or of one value throughout could be anything.
-        rows = rows[
-            ((rows > 0).sum(axis=1) >= MIN_DISTINCT) & ~(whole & ((rows[:, -1] < 2) | (rows[:, -1] == smallest)))
-        ]
+        n_filled = (rows > 0).sum(axis=1)
+        telling = (n_filled >= MIN_DISTINCT) & ~(whole & ((rows[:, -1] < 2) | (rows[:, -1] == smallest)))
+        rows, whole, n_filled = rows[telling], whole[telling], n_filled[telling]
         if not len(rows):
             return
         self.n += len(rows)
-        whole = np.all(rows == np.round(rows), axis=1)
         # Counts are no multiples of a whole number, as they are once divided by a total such as 100.
-        factor = np.gcd.reduce(np.where(whole[:, None], rows, 0).astype(np.int64), axis=1)
+        factor = np.zeros(len(rows), dtype=np.int64)
+        factor[whole] = np.gcd.reduce(rows[whole].astype(np.int64), axis=1)
         # Of few values any number may be a factor, and of few cells.
-        scaled = whole & (factor >= MIN_FACTOR) & ((rows > 0).sum(axis=1) >= MIN_VALUES)
+        scaled = whole & (factor >= MIN_FACTOR) & (n_filled >= MIN_VALUES)
         scaled &= scaled.sum() > PEAK * whole.sum()
         unknown = ~whole | scaled
         self._count(COUNTS, ~unknown)
@@ -86,21 +86,24 @@ class RowScales:
         if not len(rows):
             return
         self.rest = max(self.rest, float(rows.max()))
+        filled = rows > 0
         new = np.diff(rows, axis=1, prepend=0.0) > 0
         # What was rounded to a few digits lies on a grid of its own.
         unknown &= scaled | ~np.all(np.abs(rows * ROUNDED - np.round(rows * ROUNDED)) < 1e-3, axis=1)
         for name, inverse in INVERSES.items():
+            linear = np.zeros_like(rows)
             with np.errstate(over="ignore", invalid="ignore"):
-                linear = inverse(rows)
-            if not np.isfinite(linear).all():
+                linear[filled] = inverse(rows[filled])  # all inverses of 0 are 0
+            if not np.isfinite(linear[:, -1]).all():  # rows ascend
                 continue
-            multiples, units = _are_multiples(linear, new)
-            self._count(name, multiples & unknown)
-            self.unit += int((units & unknown).sum()) if name == LN else 0
-            unknown = unknown & ~multiples  # where values are small, every scale is nearly linear
+            if unknown.any():
+                multiples, units = _are_multiples(linear, new)
+                self._count(name, multiples & unknown)
+                self.unit += int((units & unknown).sum()) if name == LN else 0
+                unknown = unknown & ~multiples  # where values are small, every scale is nearly linear
             if whole_cells:
                 total = linear.sum(axis=1)
-                if (linear.max(axis=1) > PEAK * total).any():
+                if (linear[:, -1] > PEAK * total).any():
                     self.peaked.add(name)
                 if name == LN:
                     self.sums.update(np.round(np.log(total) / EXACT).astype(int).tolist())

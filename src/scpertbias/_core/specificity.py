@@ -16,7 +16,7 @@ import numpy as np
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.ceilings import ROUNDING, Truth, centered, correlation, l2_ceiling, row_norm
 from scpertbias._core.correlations import CORRELATIONS
-from scpertbias._core.pearson_ceilings import pearson_ceiling
+from scpertbias._core.pearson_ceilings import CeilingTerms, pearson_ceiling
 from scpertbias._core.specific_skill import off, unit_rows
 
 METRICS = ("l2", "pearson_delta", "pearson_delta_perturbed", "off_axis")
@@ -120,9 +120,10 @@ def ceilings(metric: str, data: HeldOutData) -> FloatArray:
         return l2_ceiling(truth, truth.of_means)
     if metric == "off_axis":
         squares = row_norm(centered(data.off(data.observed - data.control))) ** 2
-        noise = truth.centered_share * data.off_noise
-        response = np.divide(squares - noise, squares, out=np.zeros_like(squares), where=squares > 0)
-        return np.sqrt(np.maximum(response, 0.0))
+        nothing = np.zeros_like(squares)
+        return CeilingTerms(
+            squares, truth.centered_share * data.off_noise, nothing, nothing, nothing, truth.centered_a2
+        ).score
     return pearson_ceiling(truth, truth.of_means, CORRELATIONS[metric])
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numba as nb
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from scpertbias._core.arrays import FloatArray
+from scpertbias._core.arrays import FloatArray, IntArray
+
+CHUNK = 1 << 20
+"""Values that are looked at together."""
 
 
 def row_sums(x: Any) -> FloatArray:
@@ -33,6 +38,28 @@ def _sums(x: Any, axis: int) -> FloatArray:
     if len(stored):
         out[stored] = np.add.reduceat(data, x.indptr[stored], dtype=np.float64)
     return out
+
+
+def extremes(values: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return the smallest and the largest of some values, NaN where one is NaN; NumPy looks at parts on several threads."""
+    step = max(1, CHUNK // max(1, values[:1].size))  # the second look at a part finds it in cache
+    parts = [values[start : start + step] for start in range(0, len(values), step)]
+    with ThreadPoolExecutor(min(len(parts), nb.get_num_threads())) as pool:
+        both = np.array([*pool.map(lambda part: (part.min(), part.max()), parts)], dtype=np.float64)
+    return float(both[:, 0].min()), float(both[:, 1].max())
+
+
+def spread(values: npt.NDArray[np.floating], rows: IntArray) -> npt.NDArray[np.floating]:
+    """Return a row of some values for each cell; −1 is the last. Several threads write: a layer on cells is large."""
+    out = np.empty((len(rows), values.shape[1]), dtype=values.dtype)
+    _spread(values, rows, out)
+    return out
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _spread(values: Any, rows: Any, out: Any) -> None:  # pragma: no cover - compiled
+    for i in nb.prange(out.shape[0]):
+        out[i] = values[rows[i]]
 
 
 def native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

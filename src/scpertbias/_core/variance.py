@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,58 @@ class ObservedMeans:
     weights: FloatArray
     control: FloatArray
     a2: float
+    _about: dict[bytes, _ObservedSpread] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def own_sums(self) -> FloatArray:
+        """Sampling variance of the own cells, summed over genes (P,)."""
+        sums: FloatArray = self.own.sum(axis=1)
+        return sums
+
+    def about_groups(self, groups: IntArray) -> _ObservedSpread:
+        """Return how the means differ within groups, which is the same for all models."""
+        key = groups.tobytes()
+        if key not in self._about:
+            self._about[key] = _ObservedSpread.of(self, groups)
+        return self._about[key]
+
+
+@dataclass(frozen=True)
+class _ObservedSpread:
+    """Squared deviations from the mean of the group, without noise: ``terms`` (P,) summed over genes, ``variance`` (G,).
+
+    ``fixed`` (P,) are those with the noise of the own cells; ``error`` (G,) is the standard error of the variance, ``room``
+    whether the perturbations differ by more than noise.
+    """
+
+    code: IntArray
+    terms: FloatArray
+    fixed: FloatArray
+    variance: FloatArray
+    error: FloatArray
+    room: bool
+
+    @classmethod
+    def of(cls, observed: ObservedMeans, groups: IntArray) -> _ObservedSpread:
+        freedom, weights_away = len(groups) - len(np.unique(groups)), deviations(observed.weights, groups)
+        _, code, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        member = (code[:, None] == np.arange(len(sizes))).astype(np.float64)
+        size = sizes[code].astype(np.float64)[:, None]
+        of_control = weights_away**2 @ observed.control
+        # Noise of x_p − mean: (1 − 2/m) v_p + Σ_q v_q / m² of the own cells, Σ_b (w_pb − mean)² s²_0b / n_0b of the control
+        noise = (1 - 2 / size) * observed.own
+        noise += (member @ (member.T @ observed.own)) / size**2
+        noise += of_control
+        squares = deviations(observed.means, groups)
+        squares *= squares
+        fixed = squares.sum(axis=1) - of_control.sum(axis=1)
+        # Standard error of the sum of the terms where perturbations do not differ.
+        null = float(np.sqrt(2 * observed.a2 * np.sum(noise.sum(axis=1) ** 2)))
+        squares -= noise
+        # The standard error of a mean of terms; their number is what is left after centering.
+        error = squares.std(axis=0, ddof=1) * np.sqrt(len(groups)) / freedom
+        terms, variance = squares.sum(axis=1), squares.sum(axis=0) / freedom
+        return cls(code.astype(np.int64), terms, fixed, variance, error, room=float(terms.sum()) >= SURE * null)
 
 
 class Spread(NamedTuple):
@@ -96,24 +149,9 @@ def spread(predictions: FloatArray, observed: ObservedMeans, groups: IntArray) -
         nothing = np.full(predictions.shape[1], np.nan)
         none = Estimate(len(groups), np.nan, np.nan, reason="fewer than 3 perturbations")
         return Spread(nothing, nothing, np.zeros(len(nothing), dtype=bool), none)
-    squares, away = deviations(predictions, groups) ** 2, deviations(observed.means, groups)
-    weights_away = deviations(observed.weights, groups)
-    _, code, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    member = (code[:, None] == np.arange(len(sizes))).astype(np.float64)
-    size = sizes[code].astype(np.float64)[:, None]
-    # Noise of x_p − mean: (1 − 2/m) v_p + Σ_q v_q / m² of the own cells, Σ_b (w_pb − mean)² s²_0b / n_0b of the control
-    noise = (1 - 2 / size) * observed.own + (member @ (member.T @ observed.own)) / size**2
-    noise += weights_away**2 @ observed.control
-    terms = away**2 - noise
-    # The standard error of a mean of terms; their number is what is left after centering.
-    error = terms.std(axis=0, ddof=1) * np.sqrt(len(groups)) / freedom
-    variance = terms.sum(axis=0) / freedom
-    fixed = away**2 - weights_away**2 @ observed.control
-    # Standard error of the sum of the terms where perturbations do not differ.
-    null = float(np.sqrt(2 * observed.a2 * np.sum(noise.sum(axis=1) ** 2)))
-    above, below, own = squares.sum(axis=1), terms.sum(axis=1), observed.own.sum(axis=1)
-    ratio = _ratio(above, below, fixed.sum(axis=1), own, code, room=float(below.sum()) >= SURE * null)
-    return Spread(squares.sum(axis=0) / freedom, variance, variance > 2 * error, ratio)
+    squares, data = deviations(predictions, groups) ** 2, observed.about_groups(groups)
+    ratio = _ratio(squares.sum(axis=1), data.terms, data.fixed, observed.own_sums, data.code, room=data.room)
+    return Spread(squares.sum(axis=0) / freedom, data.variance, data.variance > 2 * data.error, ratio)
 
 
 def _ratio(

@@ -12,13 +12,18 @@ SLAB = 512
 """Genes that are taken together."""
 
 
-def z_scores(moments: Moments, rows: IntArray) -> FloatArray:
-    """Effects of rows over their standard errors (P, G); NaN where too few cells carry the gene."""
-    z = np.full((len(rows), moments.mean.shape[1]), np.nan)
-    for start in range(0, z.shape[1], SLAB):
-        genes = slice(start, start + SLAB)
-        z[:, genes] = scaled(moments.mean[rows, genes] - moments.control[genes], z_errors(moments.genes(genes), rows))
-    z[undetectable(moments, rows)] = np.nan
+def z_scores(moments: Moments, rows: IntArray, genes: IntArray | None = None) -> FloatArray:
+    """Effects of rows over their standard errors, in some genes or all (P, G); NaN where too few cells carry the gene."""
+    columns = np.arange(moments.mean.shape[1]) if genes is None else genes
+    z = np.full((len(rows), len(columns)), np.nan)
+    can_be_negative = has_negative(moments)
+    for start in range(0, len(columns), SLAB):
+        some = columns[start : start + SLAB]
+        part = moments.genes(some if genes is not None else slice(start, start + SLAB))
+        z_part = scaled(part.mean[rows] - part.control, z_errors(part, rows))
+        if not can_be_negative:
+            z_part[_too_rare(value_sums(part), rows, moments.reference)] = np.nan
+        z[:, start : start + SLAB] = z_part
     return z
 
 
@@ -52,15 +57,30 @@ def z_errors(
 def undetectable(moments: Moments, rows: IntArray) -> BoolArray:
     """Whether too few cells of a row and of the control carry the gene (P, G); never where values can be negative."""
     too_rare = np.zeros((len(rows), moments.mean.shape[1]), dtype=np.bool_)
+    if has_negative(moments):
+        return too_rare
     for start in range(0, too_rare.shape[1], SLAB):
         genes = slice(start, start + SLAB)
-        sums = value_sums(moments.genes(genes))
-        if (sums[0] < -1e-9 * np.sqrt(sums[1].max(initial=0.0))).any():
-            return np.zeros_like(too_rare)
-        carrying = n_carrying(sums)
-        # Cells of one value each make a whole number, to rounding: that must not tip the scale.
-        too_rare[:, genes] = carrying[rows] + carrying[moments.reference] < MIN_DETECTING * (1 - 1e-9)
+        too_rare[:, genes] = _too_rare(value_sums(moments.genes(genes)), rows, moments.reference)
     return too_rare
+
+
+def _too_rare(sums: FloatArray, rows: IntArray, reference: int) -> BoolArray:
+    carrying = n_carrying(sums)
+    # Cells of one value each make a whole number, to rounding: that must not tip the scale.
+    rare: BoolArray = carrying[rows] + carrying[reference] < MIN_DETECTING * (1 - 1e-9)
+    return rare
+
+
+def has_negative(moments: Moments) -> bool:
+    """Whether a sum of values is below 0 by more than rounding; it is looked for once."""
+    if "negative" not in moments.known:
+        moments.known["negative"] = any(
+            bool((sums[0] < -1e-9 * np.sqrt(sums[1].max(initial=0.0))).any())
+            for start in range(0, moments.mean.shape[1], SLAB)
+            for sums in [value_sums(moments.genes(slice(start, start + SLAB)))]
+        )
+    return moments.known["negative"]
 
 
 def value_sums(moments: Moments) -> FloatArray:

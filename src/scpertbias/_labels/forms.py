@@ -53,6 +53,8 @@ _NEIGHBOR = re.compile(r"^-(?:AS|IT|OT|DT)\d*$")
 # And so is a readthrough (NEDD8-MDP1), or a pair with a gene that is not measured.
 _ANOTHER_GENE = re.compile(r"^-[A-Z][A-Z0-9]{2,}$")
 _MOST_COUNTERS = 20
+Ending = tuple[str, str, bool]
+"""What stands before a known ending, its kind, and whether the form is sufficient."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,15 @@ def forms(
 
     ``canonical`` returns the symbol of a measured gene, or None; labels for which ``skip`` is true are ignored.
     """
-    return {**_by_ending(labels, canonical, skip), **_by_shared_gene(labels, canonical, skip)}
+    endings = {label: split_ending(label, canonical) for label in labels if not skip(label)}
+    return {**_by_ending(labels, canonical, endings), **_by_shared_gene(labels, canonical, endings)}
 
 
 def _by_ending(
-    labels: Sequence[str], canonical: Callable[[str], str | None], skip: Callable[[str], bool]
+    labels: Sequence[str], canonical: Callable[[str], str | None], endings: Mapping[str, Ending | None]
 ) -> dict[str, Form]:
     """Return the labels with an ending or a beginning of a known form."""
-    candidates = {label: ending for label in labels if not skip(label) and (ending := split_ending(label, canonical))}
+    candidates = {label: ending for label, ending in endings.items() if ending is not None}
     members: dict[str, set[str]] = defaultdict(set)
     for label, (stem, _, _) in candidates.items():
         members[stem].add(label)
@@ -96,7 +99,7 @@ def _by_ending(
     return out
 
 
-def split_ending(label: str, canonical: Callable[[str], str | None]) -> tuple[str, str, bool] | None:
+def split_ending(label: str, canonical: Callable[[str], str | None]) -> Ending | None:
     """Return the text before a known ending, the kind of the ending, and whether the form is sufficient."""
     if match := _BEGINNING.match(label):
         rest = match[1]
@@ -114,7 +117,7 @@ def split_ending(label: str, canonical: Callable[[str], str | None]) -> tuple[st
 
 
 def _meaning_of_numbers(
-    candidates: Mapping[str, tuple[str, str, bool]],
+    candidates: Mapping[str, Ending],
     members: Mapping[str, set[str]],
     n_labels: int,
     canonical: Callable[[str], str | None],
@@ -158,12 +161,12 @@ def _are_doses(texts: Iterable[str], *, alone: bool) -> bool:
 
 
 def _by_shared_gene(
-    labels: Sequence[str], canonical: Callable[[str], str | None], skip: Callable[[str], bool]
+    labels: Sequence[str], canonical: Callable[[str], str | None], endings: Mapping[str, Ending | None]
 ) -> dict[str, Form]:
     """Return labels that begin or end with the same measured gene as other labels, and have no known form."""
     ends: dict[str, str] = {}
-    for label in labels:
-        if canonical(label) is None and not skip(label) and split_ending(label, canonical) is None:
+    for label, ending in endings.items():
+        if ending is None and canonical(label) is None:
             cuts = [match.start() for match in re.finditer(r"[ _.\-(]", label)][:8]
             for end in [label[:cut] for cut in reversed(cuts)] + [label[cut + 1 :] for cut in cuts]:
                 gene = canonical(end.strip())

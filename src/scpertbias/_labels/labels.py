@@ -90,10 +90,10 @@ def shared_targets(table: pd.DataFrame) -> dict[str, list[str]]:
     """Return the targets with several perturbations, at least one of which is a guide, clone, dose, time or class."""
     live = table[(table["targets"] != "")].drop_duplicates("name")
     parts = set(table.loc[table["meaning"].isin(PARTS), "name"])
-    by_targets = live.groupby("targets", sort=True)["name"].agg(sorted)
-    return {
-        str(targets): names for targets, names in by_targets.items() if len(names) > 1 and not parts.isdisjoint(names)
-    }
+    names: dict[str, list[str]] = {}
+    for targets, name in sorted(zip(live["targets"], live["name"], strict=True)):
+        names.setdefault(str(targets), []).append(name)
+    return {targets: of_one for targets, of_one in names.items() if len(of_one) > 1 and not parts.isdisjoint(of_one)}
 
 
 def _plural(meaning: str, n: int) -> str:

@@ -43,7 +43,8 @@ class Genes:
 
     def symbol(self, name: str) -> str | None:
         """Return the symbol of the gene with this name or id, or None."""
-        return self.symbol_of.get(name) or self.symbol_of.get(_unversioned(name))
+        symbol = self.symbol_of.get(name)
+        return symbol or self.symbol_of.get(_unversioned(name)) if name.startswith("ENS") else symbol
 
 
 def _unversioned(name: str) -> str:

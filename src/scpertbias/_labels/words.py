@@ -102,8 +102,13 @@ def _normalized(label: str) -> str:
     """Return lower case with # for numbers and a space for separators; a sign at the end stays (GFP+ is a gate)."""
     text = label.strip().casefold()
     sign = text[-1:] if text[-1:] in ("+", "-") else ""
-    text = re.sub(r"(?:(?<=aavs)[\W_]*1|(?<=rosa)[\W_]*26)(?!\d)", "§", text)
-    text = re.sub(r"\d+", "#", text)
+    if text.isalpha():
+        return text
+    if "aavs" in text or "rosa" in text:
+        text = re.sub(r"(?:(?<=aavs)[\W_]*1|(?<=rosa)[\W_]*26)(?!\d)", "§", text)
+    plain, text = text.isalnum(), re.sub(r"\d+", "#", text)
+    if plain:
+        return text
     # A plus stays, so that ctrl+A is not read as ctrl_A, the first of several controls.
     text = re.sub(r" *\+ *", "+", re.sub(r"[^\w#§+]+|_+", " ", text).strip(" +"))
     return f"{text}{sign}" if text else ""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from .._core.arrays import BoolArray, FloatArray, IntArray
+from .._core.linear import ALL, Rows
+from .._core.solvers import LowRank, low_rank_part
 from .._moments import Screen
 from ._net import Graphs
+from ._products import EFFECTS, Products, means_by_perturbation
 
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
@@ -136,6 +138,7 @@ class Problem:
     """Training means of P perturbations; one without training cells has ``n`` 0 and a row of NaN.
 
     Row 0 is the control. ``val_means`` and ``val_n`` are the validation rows, for models that choose a parameter.
+    ``rows`` are the perturbations to predict. ``products`` are those that fits of other perturbations share.
     """
 
     means: FloatArray
@@ -148,6 +151,9 @@ class Problem:
     symbols: npt.NDArray[np.str_]
     graphs: Graphs | None = None
     noise: TrainingNoise | None = None
+    rows: Rows = field(default_factory=lambda: ALL)
+    products: Products | None = None
+    _shared: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def trained(self) -> BoolArray:
@@ -159,6 +165,30 @@ class Problem:
         """Which perturbations other than the control have training cells."""
         return self.trained & (np.arange(len(self.n)) > 0)
 
+    @property
+    def row_codes(self) -> IntArray:
+        """The perturbations to predict, by number."""
+        codes: IntArray = np.arange(len(self.n))[self.rows]
+        return codes
+
+    def low_rank(self, rank: int) -> LowRank:
+        """Return the low rank part of the training means, which models share."""
+        if rank not in self._shared:
+            products = None if self.products is None else self.products.of(EFFECTS, self.trained)
+            self._shared[rank] = low_rank_part(self.means, self.trained, rank, products)
+        part: LowRank = self._shared[rank]
+        return part
+
+    def moved(self, move: FloatArray) -> Problem:
+        """Return the problem with another control mean, which models share; all have the same ``move`` (G)."""
+        if "moved" not in self._shared:
+            means = self.means.copy()
+            means[0] += move
+            products = None if self.products is None else self.products.moved(move)
+            self._shared["moved"] = replace(self, means=means, control=self.control + move, products=products)
+        problem: Problem = self._shared["moved"]
+        return problem
+
     def target_columns(self) -> IntArray:
         """Return the column of each perturbation's only target, −1 where it is not measured or there are several."""
         column = {symbol: i for i, symbol in enumerate(self.symbols.tolist())}
@@ -167,10 +197,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Solution:
-    """Predictions for all P perturbations (NaN: cannot predict), coefficients (NaN: no parameters), and a note.
+    """Predictions for the R perturbations to predict (NaN: cannot predict), coefficients (NaN: no parameters), and a note.
 
     ``constant``: all unseen perturbations get the same prediction. The note is a text for users.
-    ``noise_weights`` (P × batches and one) are the weights of the noise of the data in the predictions: see
+    ``noise_weights`` (R × batches and one) are the weights of the noise of the data in the predictions: see
     :class:`~scpertbias._core.correlations.NoiseWeights`.
     """
 
@@ -181,6 +211,11 @@ class Solution:
     constant: bool = False
     noise_weights: FloatArray | None = None
 
+    def on_genes(self, genes: IntArray) -> Solution:
+        """Return the solution on some genes, of a model that fits each gene separately."""
+        coef = None if self.coef is None else np.take(self.coef, genes, axis=1)
+        return replace(self, predictions=np.take(self.predictions, genes, axis=1), coef=coef)
+
 
 def problem(
     screen: Screen,
@@ -188,25 +223,30 @@ def problem(
     *,
     val: BoolArray | None = None,
     graphs: Graphs | None = None,
+    rows: Rows = ALL,
+    keep: BoolArray | IntArray | slice = ALL,
+    products: Products | None = None,
 ) -> Problem:
-    """Return the problem of a screen, with training and validation rows."""
-    means, n = _part(screen, train & screen.used)
-    no_rows = np.zeros(len(train), dtype=bool)
-    val_means, val_n = _part(screen, no_rows if val is None else val & screen.used & ~train)
+    """Return the problem of a screen, or of some of its genes, with training and validation rows and the rows to predict."""
+    means, n = means_by_perturbation(screen, train, keep)
     if not (n[1:] > 0).any():
         msg = "No perturbation has training cells. Check the column of splits (spb.pp.split) and min_cells."
         raise ValueError(msg)
+    no_val = np.empty((len(n), 0)), np.zeros(len(n))
+    val_means, val_n = no_val if val is None else means_by_perturbation(screen, val & ~train, keep)
     return Problem(
         means=means,
         n=n,
         val_means=val_means,
         val_n=val_n,
-        control=screen.moments.control,
+        control=screen.moments.control[keep],
         names=screen.names,
         targets=screen.targets,
-        symbols=screen.symbols,
+        symbols=screen.symbols[keep],
         graphs=graphs,
-        noise=training_noise(screen, train),
+        noise=training_noise(screen, train) if isinstance(keep, slice) else None,
+        rows=rows,
+        products=products,
     )
 
 
@@ -227,15 +267,3 @@ def training_noise(screen: Screen, train: BoolArray, genes: IntArray | None = No
     weights = np.zeros((len(screen.names), len(m.n_control)))
     np.add.at(weights, perturbation, m.counts[:, rows].sum(axis=0) / cells[perturbation, None])
     return TrainingNoise(weights, own, m.half[0, m.reference] - m.control)
-
-
-def _part(screen: Screen, rows: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Return means and number of cells by perturbation over some rows; NaN and 0 if there are none."""
-    m = screen.moments
-    with_cells = np.flatnonzero(rows & (m.n > 0))
-    to, shape = screen.perturbation[with_cells], (len(screen.names), len(rows))
-    cells = csr_array((m.n[with_cells], (to, with_cells)), shape=shape)
-    n = np.asarray(cells.sum(axis=1), dtype=np.float64)
-    total = np.asarray(cells @ m.mean, dtype=np.float64)
-    total[n == 0] = np.nan
-    return total / np.where(n > 0, n, 1.0)[:, None], n

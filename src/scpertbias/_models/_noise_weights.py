@@ -30,13 +30,17 @@ def closed_form(name: str) -> Callable[..., Solution]:
     return with_noise
 
 
+def noise_weights_alone(name: str, problem: Problem, noise: TrainingNoise, **params: Any) -> FloatArray:
+    """Return how much noise a model that fits genes separately holds, without its predictions."""
+    return _of_linear(partial(_base.closed_form(name), **params), problem, noise)
+
+
 def _of_linear(solve: Callable[[Problem], Solution], problem: Problem, noise: TrainingNoise) -> FloatArray:
     """Where each gene is a weighted sum of its training means: the same sum of where their noise comes from."""
     columns = np.column_stack([noise.weights, noise.own])
     columns[~problem.trained] = np.nan
-    of_val = np.full((len(columns), columns.shape[1]), np.nan)
-    sources = replace(problem, means=columns, control=np.zeros(columns.shape[1]), val_means=of_val)
-    held = solve(sources).predictions.copy()
+    sources = replace(problem, means=columns, control=np.zeros(columns.shape[1]), products=None)
+    held = solve(sources).predictions
     held[:, -1] /= max(float(noise.own[problem.perturbed].mean()), np.finfo(np.float64).tiny)
     return held
 
@@ -50,11 +54,9 @@ def _of_moved(
     training perturbations, taken as one mean.
     """
     move = noise.of_control
-    means = problem.means.copy()
-    means[0] += move
-    moved = solve(replace(problem, means=means, control=problem.control + move)).predictions
+    moved = solve(problem.moved(move)).predictions
     size = float(move @ move)
     # ω_c = (x̂¹ − x̂) · (c¹ − c) / |c¹ − c|²
-    of_control = (moved - predictions) @ move / size if size > 0 else np.zeros(len(means))
+    of_control = (moved - predictions) @ move / size if size > 0 else np.zeros(len(predictions))
     of_training = 1 - of_control
     return np.column_stack([np.outer(of_training, noise.weights[problem.perturbed].mean(axis=0)), of_training])

@@ -36,7 +36,7 @@ def same_for_unseen(problem: Problem, axis: str, coef: FloatArray) -> tuple[bool
     """Return whether all unseen perturbations get the same prediction (the intercept), and a note."""
     if axis == "genes":
         return True, CONSTANT
-    unseen = coef[~problem.trained]
+    unseen = coef[~problem.trained[problem.rows]]
     if len(unseen) and np.abs(unseen).max() <= 1e-12:
         return True, f"{CONSTANT}, because no edge of the net joins an unseen to a training perturbation"
     return False, ""

@@ -20,11 +20,11 @@ def solve(problem: Problem) -> Solution:
         for p, targets in enumerate(problem.targets)
         if len(targets) == 1 and problem.trained[p]
     }
-    predictions = np.full((len(problem.names), len(problem.control)), np.nan)
-    predictions[0] = problem.control
-    for p, targets in enumerate(problem.targets):
-        if targets and all(gene in effect for gene in targets):
-            predictions[p] = problem.control + sum(effect[gene] for gene in targets)
+    predictions = np.full((len(problem.row_codes), len(problem.control)), np.nan)
+    for row, p in enumerate(problem.row_codes.tolist()):
+        targets = problem.targets[p]
+        if p == 0 or (targets and all(gene in effect for gene in targets)):
+            predictions[row] = problem.control + sum(effect[gene] for gene in targets)
     return Solution(predictions)
 
 

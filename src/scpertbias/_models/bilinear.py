@@ -14,6 +14,7 @@ from .._docs import docs
 from .._labels import LabelMap
 from ._base import Problem, Solution, model
 from ._fit import fit
+from ._products import PROFILES
 
 
 def check(
@@ -46,6 +47,7 @@ def solve(
         msg = f"The model bilinear needs at least two genes; the data have {len(problem.control)}."
         raise ValueError(msg)
     single = [t[0] if len(t) == 1 else "" for t in problem.targets]
+    products = None if problem.products is None else problem.products.of(PROFILES, problem.trained)
     solution = bilinear(
         problem.means,
         problem.trained,
@@ -55,11 +57,12 @@ def solve(
         alpha=alpha,
         gene_embedding=aligned(gene_embedding, problem.symbols, argument="gene_embedding"),
         perturbation_embedding=aligned(perturbation_embedding, single, argument="perturbation_embedding"),
+        rows=problem.rows,
+        products=products,
     )
     chosen = {"n_components": rank} if rank != n_components else {}
-    predictions = solution.predictions.copy()
-    predictions[0] = problem.control
-    return Solution(predictions, solution.coef, chosen=chosen)
+    solution.predictions[problem.row_codes == 0] = problem.control
+    return Solution(solution.predictions, solution.coef, chosen=chosen)
 
 
 @model(

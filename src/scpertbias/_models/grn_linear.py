@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .._core.solvers import Linear, grn
+from .._core.linear import Linear
+from .._core.solvers import grn
 from .._docs import docs
 from .._labels import LabelMap
 from ._base import Problem, Solution, model
@@ -36,7 +37,7 @@ def solve(problem: Problem, *, axis: str, alpha: float, gamma: float | Sequence[
     smooth = smoothers(problem, axis, laplacian)
 
     def solution_at(strength: float) -> Linear:
-        return grn(problem.means, problem.n, alpha=alpha, gamma=strength, **smooth)
+        return grn(problem.means, problem.n, alpha=alpha, gamma=strength, rows=problem.rows, **smooth)
 
     chosen = {}
     strengths = np.asarray(gamma, dtype=np.float64)
@@ -45,7 +46,7 @@ def solve(problem: Problem, *, axis: str, alpha: float, gamma: float | Sequence[
     else:
         scaled = (strengths * np.median(problem.n[problem.perturbed])).tolist()
         best, chosen["gamma"] = _validated(problem, {g: solution_at(g) for g in scaled})
-    has_coef = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
+    has_coef = problem.trained[problem.rows] | (axis != "genes")
     coef = np.where(has_coef[:, None], best.coef, np.nan)
     constant, note = same_for_unseen(problem, axis, best.coef)
     return Solution(best.fitted, coef, note, chosen, constant)

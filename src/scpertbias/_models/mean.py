@@ -15,8 +15,8 @@ from ._fit import fit
 
 def solve(problem: Problem) -> Solution:
     """Predict the unweighted mean of the means of the training perturbations, without the control."""
-    predictions = np.tile(problem.means[problem.perturbed].mean(axis=0), (len(problem.names), 1))
-    predictions[0] = problem.control
+    predictions = np.tile(problem.means[problem.perturbed].mean(axis=0), (len(problem.row_codes), 1))
+    predictions[problem.row_codes == 0] = problem.control
     return Solution(predictions, note=CONSTANT, constant=True)
 
 

@@ -15,7 +15,7 @@ from ._fit import fit
 
 def solve(problem: Problem) -> Solution:
     """Predict the control mean for every perturbation."""
-    return Solution(np.tile(problem.control, (len(problem.names), 1)), note=CONSTANT, constant=True)
+    return Solution(np.tile(problem.control, (len(problem.row_codes), 1)), note=CONSTANT, constant=True)
 
 
 @model(

@@ -30,10 +30,9 @@ def check(*, alpha: float, coding: str, weights: str) -> None:
 
 def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -> Solution:
     """Solve from the means: every perturbation is shrunk toward the intercept."""
-    solution = ridge(problem.means, problem.n, 0, alpha=alpha, coding=coding, weights=weights)
-    return Solution(
-        solution.fitted, np.where(problem.trained[:, None], solution.coef, np.nan), note=CONSTANT, constant=True
-    )
+    solution = ridge(problem.means, problem.n, 0, alpha=alpha, coding=coding, weights=weights, rows=problem.rows)
+    coef = np.where(problem.trained[problem.rows, None], solution.coef, np.nan)
+    return Solution(solution.fitted, coef, note=CONSTANT, constant=True)
 
 
 @model(

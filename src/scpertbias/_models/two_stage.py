@@ -31,8 +31,17 @@ def solve(problem: Problem, *, n_components: int, axis: str, alpha: float, gamma
     """Solve both stages from the means; the rank is limited by the training means."""
     rank = min(n_components, int(problem.trained.sum()) - 1, len(problem.control))
     smooth = smoothers(problem, axis, laplacian)
-    solution = two_stage(problem.means, problem.n, n_components=rank, alpha=alpha, gamma=gamma, **smooth)
-    has_coef = problem.trained if axis == "genes" else np.ones(len(problem.n), dtype=bool)
+    solution = two_stage(
+        problem.means,
+        problem.n,
+        n_components=rank,
+        alpha=alpha,
+        gamma=gamma,
+        rows=problem.rows,
+        first=problem.low_rank(rank) if rank else None,
+        **smooth,
+    )
+    has_coef = problem.trained[problem.rows] | (axis != "genes")
     coef = np.where(has_coef[:, None], solution.coef, np.nan)
     chosen = {"n_components": rank} if rank != n_components else {}
     constant, note = same_for_unseen(problem, axis, solution.coef)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from .._columns import BATCH, CONTEXT, role
 from .._core.arrays import BoolArray, IntArray
@@ -71,8 +72,7 @@ def _codes(values: pd.Series, *, is_batch: bool) -> IntArray | None:
     if isinstance(kind, pd.CategoricalDtype):
         return values.cat.codes.to_numpy(np.int64)
     if pd.api.types.is_float_dtype(kind):
-        known = values.dropna()
-        if not (is_batch and (known == known.round()).all()):
+        if not is_batch or ((known := values.dropna()) != known.round()).any():
             return None
     elif pd.api.types.is_object_dtype(kind) or isinstance(kind, pd.StringDtype):
         if pd.api.types.infer_dtype(values, skipna=True) not in ("string", "boolean", "integer"):
@@ -94,8 +94,10 @@ def _examined(name: str, code: IntArray, label: IntArray, batch: IntArray) -> Ob
     if not 2 <= n_levels <= counts.sum() / CELLS_PER_LEVEL:
         return None
     levels = np.where(known, (np.cumsum(present) - 1)[np.maximum(code, 0)], -1)
-    table = np.bincount(label[known] * n_levels + levels[known], minlength=n_labels * n_levels).reshape(n_labels, -1)
-    if _determined(table):
+    cells = sparse.coo_array(
+        (np.ones(known.sum(), dtype=np.int64), (label[known], levels[known])), (n_labels, n_levels)
+    )
+    if _determined(cells.tocsr()):
         return ObsColumn(name, n_levels, LABELS, np.full(len(code), -1))
     level, several = _with_controls(levels, label == 0, batch)
     if several:
@@ -107,11 +109,11 @@ def _examined(name: str, code: IntArray, label: IntArray, batch: IntArray) -> Ob
     return None
 
 
-def _determined(table: np.ndarray) -> bool:
+def _determined(table: sparse.csr_array) -> bool:
     """Whether nearly all cells of each label are in one level, the control's too, or nearly all of each level have one label."""
-    control, perturbed = table[0], table[1:]
-    by_label = [control.max() / max(control.sum(), 1), perturbed.max(axis=1).sum() / max(perturbed.sum(), 1)]
-    return min(by_label) >= NEARLY_ALL or table.max(axis=0).sum() >= NEARLY_ALL * table.sum()
+    cells, most = table.sum(axis=1), table.max(axis=1).toarray().ravel()
+    by_label = [most[0] / max(cells[0], 1), most[1:].sum() / max(cells[1:].sum(), 1)]
+    return min(by_label) >= NEARLY_ALL or table.max(axis=0).toarray().sum() >= NEARLY_ALL * cells.sum()
 
 
 def _with_controls(levels: IntArray, control: BoolArray, batch: IntArray) -> tuple[IntArray, bool]:

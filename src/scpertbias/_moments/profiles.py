@@ -40,11 +40,12 @@ def write(screen: Screen, var: pd.DataFrame) -> AnnData:
     profiles = AnnData(X=screen.moments.mean, obs=obs, var=var.copy())
     counts = dict(zip(_N_HALVES, screen.moments.counts, strict=True))
     _store.put_profile_slots(profiles, {**_slots(screen.moments, ""), **counts})
+    encode = json.JSONEncoder(ensure_ascii=False).encode  # one for all: json.dumps would make one for each
     record = {
         **screen.record,
         "n_blocks": screen.moments.n_blocks,
         "target_names": list(screen.names),
-        "target_genes": [json.dumps(genes, ensure_ascii=False) for genes in screen.targets],
+        "target_genes": list(map(encode, screen.targets)),
         **profile_columns.record(screen.moments),
     }
     _store.put(profiles, **{_keys.PROFILES: record, _keys.LABELS: screen.labels})

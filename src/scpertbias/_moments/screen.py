@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -37,6 +37,8 @@ class Screen:
     codes: IntArray
     record: dict[str, Any]
     labels: pd.DataFrame | None = None
+    facts: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What is small and takes long: a screen that is made anew can be given that of an earlier one."""
 
     @property
     def reference(self) -> str:
@@ -68,6 +70,7 @@ class Screen:
         _, first = np.unique(self.perturbation, return_index=True)
         return replace(
             self,
+            facts={},
             moments=self.moments.merge(self.perturbation, len(self.names)),
             perturbation=np.arange(len(self.names)),
             split=self.split[first],
@@ -91,6 +94,20 @@ class Screen:
     @cached_property
     def detection(self) -> Detection:
         """Detection for each perturbation, in the order of ``names``; its splits are combined."""
+        if "detection" not in self.facts:
+            self.facts["detection"] = self._detect()
+        detection: Detection = self.facts["detection"]
+        return detection
+
+    @property
+    def noise_size(self) -> NoiseShape:
+        """The noise shape without its vectors."""
+        if "noise_size" not in self.facts:
+            self.facts["noise_size"] = self.noise_shape.alone
+        size: NoiseShape = self.facts["noise_size"]
+        return size
+
+    def _detect(self) -> Detection:
         merged, column = self.merged, self.column_of()
         targets = [np.array([column[g] for g in genes if g in column], dtype=np.int64) for genes in self.targets]
         return detect(merged.moments, merged.used, targets, self.noise_shape)

@@ -11,12 +11,10 @@ import numpy.typing as npt
 from anndata import AnnData
 
 from .. import _genes, _moments, _store, _validate
-from .._core.arrays import BoolArray
-from .._core.covariates import Slopes, covariate_products, regress_out
-from .._core.halves import assign_halves
+from .._core.arrays import BoolArray, FloatArray
+from .._core.covariates import Slopes, covariate_products, regress_out, solve
 from .._core.moments import Moments
-from .._core.residuals import residuals
-from .._core.row_moments import row_moments
+from .._core.residuals import products, residuals
 from .._docs import docs
 from .._labels import LabelMap
 from .._log import added, warn
@@ -160,7 +158,7 @@ def regress_profiles(
 def varying(screen: _moments.Screen, fit_on: str) -> list[int]:
     """Return the covariates of profiles that can be regressed out."""
     c, rows = screen.moments.covariates, _fit_rows(screen, fit_on)
-    return [] if c is None else _independent(screen.moments, range(c.mean.shape[1]), rows, between=fit_on == "all")
+    return [] if c is None else _independent_in(screen.moments, range(c.mean.shape[1]), rows, between=fit_on == "all")
 
 
 def _fit_rows(screen: _moments.Screen, fit_on: str) -> BoolArray:
@@ -182,7 +180,14 @@ def _regress_moments(
     if moments.covariates is None:
         msg = "These moments have no covariates."
         raise ValueError(msg)
-    chosen = _independent(moments, [available.index(c) for c in requested], rows, between=between)
+    chosen = _independent_in(moments, [available.index(c) for c in requested], rows, between=between)
+    names = _names(chosen, available, requested)
+    residual, slopes = regress_out(_select(moments, chosen), rows=rows, add_intercept=add_intercept, between=between)
+    return residual, Fit(names, slopes)
+
+
+def _names(chosen: Sequence[int], available: Sequence[str], requested: Sequence[str]) -> list[str]:
+    """Return the names of the covariates that are regressed out; say which of those requested are not."""
     if not chosen:
         msg = f"`covariates`: none of {requested} varies between the cells used for fitting. Pass other columns."
         raise ValueError(msg)
@@ -192,20 +197,23 @@ def _regress_moments(
             f"Covariates that are constant or redundant in the cells used for fitting were left out: "
             f"{[c for c in requested if c not in names]}."
         )
-    residual, slopes = regress_out(_select(moments, chosen), rows=rows, add_intercept=add_intercept, between=between)
-    return residual, Fit(names, slopes)
+    return names
 
 
-def _independent(moments: Moments, candidates: Sequence[int], rows: BoolArray, *, between: bool) -> list[int]:
+def _independent_in(moments: Moments, candidates: Sequence[int], rows: BoolArray, *, between: bool) -> list[int]:
     """Return the covariates that vary over the cells of some rows, and independently of those before."""
     c, n = moments.covariates, moments.n[rows]
     if c is None:
         return []
-    center = n @ c.mean[rows] / n.sum()
     ss, _ = covariate_products(moments, c, rows, between=between)
+    return _independent(ss, n @ c.mean[rows] / n.sum(), n.sum(), candidates)
+
+
+def _independent(ss: FloatArray, center: FloatArray, n: float, candidates: Sequence[int]) -> list[int]:
+    """Return the covariates that vary about their means, and independently of those before, by their products (k, k)."""
     chosen: list[int] = []
     for j in candidates:
-        if ss[j, j] <= n.sum() * (CONSTANT * center[j]) ** 2:
+        if ss[j, j] <= n * (CONSTANT * center[j]) ** 2:
             continue
         size = np.sqrt(ss.diagonal()[chosen])
         shared = ss[j, chosen] / size / np.sqrt(ss[j, j])
@@ -240,10 +248,13 @@ def _fit_cells(adata: AnnData, covariates: list[str], fit_on: str, data: dict[st
     x = _store.matrix(adata, layer)
     may_be_negative = _store.layer_record(adata, layer) is not None
     _validate.scale(x, layer=layer, normalize=False, may_be_negative=may_be_negative)
-    one = np.zeros(adata.n_obs, dtype=np.int64)
-    assignment = assign_halves(one, 1, 0, np.arange(adata.n_obs, dtype=np.uint64), batch=one, n_batches=1)
-    moments = row_moments(x, assignment, one, 1, 0, batch=one, covariates=values)
-    return _regress_moments(moments, covariates, covariates, np.ones(1, dtype=bool), between=True)[1]
+    center = values.mean(axis=0)
+    away = values - center
+    ss = away.T @ away  # of the covariates about their means (k, k)
+    chosen = _independent(ss, center, len(away), range(len(covariates)))
+    names = _names(chosen, covariates, covariates)
+    middle, cross = products(x, away[:, chosen])
+    return Fit(names, Slopes(solve(ss[np.ix_(chosen, chosen)], cross), center[chosen], middle))
 
 
 def _residuals(adata: AnnData, fit: Fit, layer: str | None, *, add_intercept: bool) -> npt.NDArray[np.float32]:

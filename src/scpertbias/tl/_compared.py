@@ -16,7 +16,7 @@ from .._core.arrays import FloatArray, IntArray
 from .._core.variance import deviations, groups_of_folds, is_constant
 from .._log import info
 from .._moments import Screen
-from ._lazy import Tables
+from ._lazy import Tables, known_rows
 
 DEFAULTS = {
     "groupby": "perturbation",
@@ -138,7 +138,7 @@ def common(
     usable = np.zeros(len(screen.names), dtype=bool)
     usable[screen.perturbation[screen.used]] = True
     usable[0] = False
-    known = {name: usable & np.isfinite(table).all(axis=1) for name, table in predictions.items()}
+    known = {name: usable & known_rows(predictions, name) for name in predictions}
     for name in [name for name, rows in known.items() if not rows.any()]:
         info(f"{name} is left out, because it predicts no unseen perturbation")
         known.pop(name)
@@ -170,7 +170,9 @@ def _mean_of(trained: Training) -> FloatArray:
 
 
 def _rows_of(predictions: Mapping[str, FloatArray], name: str, rows: IntArray) -> FloatArray:
-    return predictions[name][rows]
+    # Nearly always all but the control: no copy then
+    one_run = len(rows) and rows[-1] - rows[0] == len(rows) - 1
+    return predictions[name][rows[0] : rows[-1] + 1] if one_run else predictions[name][rows]
 
 
 def predicts_one_constant(name: str, table: FloatArray, fold: IntArray, constant: Sequence[str]) -> bool:

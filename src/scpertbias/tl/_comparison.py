@@ -42,7 +42,8 @@ def comparison_table(scores: pd.DataFrame, metrics: Sequence[str] = COMPARED) ->
 
 def _of_pairs(held_out: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     names = np.unique(held_out["perturbation"].to_numpy(str))
-    tables = {str(model): averaged(frame, names) for model, frame in held_out.groupby("model", sort=False)}
+    by_model = held_out.groupby("model", sort=False)
+    tables = {str(model): averaged(frame, names, metrics) for model, frame in by_model}
     rows = [row for pair in combinations(tables, 2) for row in _rows(*pair, tables, metrics)]
     if not rows:
         return _tables.empty("comparison")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._core.arrays import FloatArray, IntArray
-from .._core.ceilings import Truth
 from .._core.control_derivatives import (
     Derivative,
     noise_of_squares,
@@ -24,10 +23,12 @@ class ControlNoise:
     """Derivatives of the scores of one model with respect to the control, in the order of its rows of scores.
 
     Keys of ``derivatives`` are the columns of scores, baselines and ceilings. For columns without derivatives, ``draws``
-    contains their values with other control means, for ``drawn_rows``.
+    contains their values with other control means, for ``drawn_rows``. ``by_batch`` (S,) is the sampling variance of the
+    control mean of each batch, summed over genes; ``shape`` needs no noise vectors.
     """
 
-    truth: Truth
+    by_batch: FloatArray
+    n_rows: int
     blocks: ControlBlocks
     shape: NoiseShape
     derivatives: Mapping[str, Derivative]
@@ -58,6 +59,6 @@ class ControlNoise:
         """
         terms = {name: (self.derivatives[name], c) for name, c in squares.items()}
         # The errors contain this noise, so the first term includes it twice too often.
-        from_errors = self.variance(coefficients) - 2 * noise_of_squares(self.truth, terms, self.shape.a2)
-        alone = noise_of_squares(self.truth, terms, self.shape.a2_raised)
+        from_errors = self.variance(coefficients) - 2 * noise_of_squares(self.by_batch, terms, self.shape.a2)
+        alone = noise_of_squares(self.by_batch, terms, self.shape.a2_raised)
         return max(from_errors, 0.0) + alone if np.isfinite(from_errors) else float("nan")

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
 
-from .._core.arrays import FloatArray
+import numpy as np
+
+from .._core.arrays import BoolArray, FloatArray
 
 Value = TypeVar("Value")
 
@@ -41,12 +43,28 @@ class Tables(Mapping[str, FloatArray]):
 
     def __init__(self, makers: Mapping[str, Callable[[], FloatArray]]) -> None:
         self._makers = dict(makers)
+        self._known: dict[str, BoolArray] = {}
 
     def __getitem__(self, name: str) -> FloatArray:
         return self._makers[name]()
+
+    def known_rows(self, name: str) -> BoolArray:
+        """Return the rows of a table without gaps; they are kept."""
+        if name not in self._known:
+            self._known[name] = _without_gaps(self[name])
+        return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._makers)
 
     def __len__(self) -> int:
         return len(self._makers)
+
+
+def known_rows(tables: Mapping[str, FloatArray], name: str) -> BoolArray:
+    """Return the rows of a table without gaps."""
+    return tables.known_rows(name) if isinstance(tables, Tables) else _without_gaps(tables[name])
+
+
+def _without_gaps(table: FloatArray) -> BoolArray:
+    return np.asarray(np.isfinite(table).all(axis=1), dtype=np.bool_)

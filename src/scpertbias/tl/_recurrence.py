@@ -155,11 +155,12 @@ def recurrence_table(
     perturbed = screen.merged.used & (screen.merged.perturbation > 0) & (m.n > 0)
     bins = expression_bins(m.control)
     counts = {}
+    scale = EffectScale.of(m, held_out.rows)
+    scales = scale.in_halves(m, held_out.rows)
     for by in BY:
-        values, repeats = observed_effects(by, m, held_out.rows, perturbed)
+        values, repeats = observed_effects(by, m, held_out.rows, perturbed, scales)
         tested = by != "z" or z_is_tested(m, held_out.rows)
         counts[by] = {OBSERVED: count_top(values, repeats if tested else [], bins, k)}
-    scale = EffectScale.of(m, held_out.rows)
     for name, table in held_out.predictions.items():
         for by in BY:
             effects = held_out.centered(name) if by == "centered" else table - m.control

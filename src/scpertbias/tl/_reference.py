@@ -30,7 +30,7 @@ class Reference:
 
     ``rows`` are rows of ``screen``, ``genes`` columns. ``baseline`` is the mean of the training perturbations; for
     combinations, it is the additive prediction if available. ``held_by_baseline`` is the amount of noise of the screen in
-    the baseline, ``blocks`` are the control blocks on these genes.
+    the baseline, ``blocks`` are the control blocks on these genes, and ``vectors`` some noise vectors.
     """
 
     truth: Truth
@@ -38,6 +38,7 @@ class Reference:
     held_by_baseline: NoiseWeights
     blocks: ControlBlocks
     shape: NoiseShape
+    vectors: FloatArray
     rows: IntArray
     genes: IntArray
     perturbation: IntArray
@@ -52,11 +53,6 @@ class Reference:
         """Observed changes, for scoring predicted changes."""
         targets = self.screen.target_genes(self.rows)[:, self.genes]
         return DeTruth.of(self.screen.moments, self.rows, self.genes, self.truth.z, targets)
-
-    @cached_property
-    def vectors(self) -> FloatArray:
-        """Noise vectors on the genes that are scored."""
-        return self.shape.some(self.genes)
 
     @cached_property
     def draws(self) -> DeDraws:
@@ -86,7 +82,9 @@ class Reference:
         derivatives = score_derivatives(predictions, truth, held, self.blocks, self.vectors) | self.baseline_derivatives
         derivatives |= {f"{name}_ceiling": derivative for name, derivative in ceilings.items()}
         draws = self.draws.deviations(predictions, held.control) | self.baseline_draws
-        return ControlNoise(truth, self.blocks, self.shape, derivatives, draws, self.draws.rows)
+        by_batch: FloatArray = truth.control_noise.sum(axis=1)
+        n_rows = len(truth.observed)
+        return ControlNoise(by_batch, n_rows, self.blocks, self.shape, derivatives, draws, self.draws.rows)
 
 
 def score_genes(screen: Screen, n_top: int) -> IntArray:
@@ -102,11 +100,12 @@ def reference(
     folds: Mapping[str, int] | None,
     genes: IntArray | None = None,
     unseen: Collection[str] | None = None,
+    with_z: bool = True,
 ) -> Reference:
     """Return the reference of a screen: rows of its splits, or with ``folds`` every perturbation, held out once.
 
     The baseline of a row is the mean of the training perturbations of its fold. For a model with one split, ``unseen``
-    contains the perturbations that it has not seen; its baseline excludes these, too.
+    contains the perturbations that it has not seen; its baseline excludes these, too. Without z there are no strongest genes.
     """
     genes = score_genes(screen, n_top_genes) if genes is None else genes
     has_several_rows = len(np.unique(screen.perturbation)) < len(screen.perturbation)
@@ -129,13 +128,15 @@ def reference(
         centroid_noise=means.noise,
         groups=groups.astype(np.int64),
         target_columns=np.isin(screen.symbols[genes], list(targets)),
+        with_z=with_z,
     )
     return Reference(
         truth=truth,
         baseline=means.baseline,
         held_by_baseline=NoiseWeights(means.baseline_weights, means.baseline_training),
         blocks=ControlBlocks.of(m.genes(genes)),
-        shape=screen.noise_shape,
+        shape=screen.noise_size,
+        vectors=screen.noise_shape.some(genes),
         rows=rows.astype(np.int64),
         genes=genes,
         perturbation=perturbation,
@@ -190,9 +191,8 @@ def _baselines(
             train = screen.split == "train"
         else:
             train = np.ones(len(screen.perturbation), dtype=bool) if r < 0 else fold[screen.perturbation] != r
-        rows, trained = by_row == r, problem(screen, train)
-        centroid, baseline = _baseline(trained, perturbation[rows])
-        means.centroid[rows], means.baseline[rows] = centroid[:, genes], baseline[:, genes]
+        rows, trained = by_row == r, problem(screen, train, keep=genes)
+        means.centroid[rows], means.baseline[rows] = _baseline(trained, perturbation[rows])
         noise = training_noise(screen, train, genes)
         # The baseline is linear in the means, so the sources of their noise can replace the means.
         sources = replace(
@@ -213,6 +213,6 @@ def _baseline(trained: Problem, perturbation: IntArray) -> tuple[FloatArray, Flo
     combination = np.array([len(trained.targets[p]) > 1 for p in perturbation], dtype=bool)
     if not combination.any():
         return mean, mean
-    sums = additive.solve(trained).predictions[perturbation]
+    sums = additive.solve(replace(trained, rows=perturbation)).predictions
     usable = combination & np.isfinite(sums).all(axis=1)
     return mean, np.where(usable[:, None], sums, mean)

@@ -51,7 +51,7 @@ class NoiseByPerturbation:
     def of_rows(self, coefficients: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Distribute the coefficients of perturbations over their rows; unknown coefficients count as 0."""
         n = np.bincount(self.codes)[self.codes]
-        spread = {name: np.zeros(len(self.noise.truth.observed)) for name in coefficients}
+        spread = {name: np.zeros(self.noise.n_rows) for name in coefficients}
         for name, values in coefficients.items():
             spread[name][self.rows] = np.nan_to_num(values)[self.codes] / n
         return spread

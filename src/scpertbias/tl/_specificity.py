@@ -15,6 +15,7 @@ from .._docs import docs
 from .._log import added
 from .._moments import Screen
 from ._compared import common, read_inputs
+from ._lazy import known_rows
 from ._specificity_scores import OBSERVED, SpecificityScorer, make_scorer
 
 
@@ -169,6 +170,6 @@ def specificity_table(
 
 def _predicted_by_any(predictions: Mapping[str, FloatArray]) -> FloatArray:
     """Mark the perturbations that any model predicts: 0 there, NaN elsewhere."""
-    is_predicted = np.any([np.isfinite(table).all(axis=1) for table in predictions.values()], axis=0)
-    any_table = next(iter(predictions.values()))
-    return np.where(is_predicted[:, None], np.zeros_like(any_table), np.nan)
+    is_predicted = np.any([known_rows(predictions, name) for name in predictions], axis=0)
+    n_genes = next(iter(predictions.values())).shape[1]
+    return np.broadcast_to(np.where(is_predicted, 0.0, np.nan)[:, None], (len(is_predicted), n_genes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -96,11 +96,14 @@ def predicted_by_all(held_out: pd.DataFrame) -> set[str]:
     return set.intersection(*predicted) if predicted and len(predicted) == n_expected else set()
 
 
-def averaged(frame: pd.DataFrame, names: npt.NDArray[np.str_]) -> dict[str, FloatArray]:
-    """Return each numeric column by perturbation, averaged within it."""
+def averaged(
+    frame: pd.DataFrame, names: npt.NDArray[np.str_], columns: Sequence[str] | None = None
+) -> dict[str, FloatArray]:
+    """Return numeric columns (by default all) by perturbation, averaged within it."""
     codes = np.searchsorted(names, frame["perturbation"].to_numpy(str))
-    numeric = frame.select_dtypes(["number", "boolean"]).columns
-    return {c: average_within(frame[c].to_numpy(np.float64), codes, len(names)) for c in numeric}
+    columns = list(frame.select_dtypes(["number", "boolean"]).columns if columns is None else columns)
+    values = frame[columns].to_numpy(np.float64)
+    return dict(zip(columns, average_within(values, codes, len(names)).T, strict=True))
 
 
 def with_q(table: pd.DataFrame) -> pd.DataFrame:

@@ -113,7 +113,7 @@ def variance_ratio_table(
         own=m.var[rows] / m.n[rows, None],
         weights=m.weights[rows],
         control=np.nan_to_num(m.control_var) / np.maximum(m.n_control, 1)[:, None],
-        a2=screen.noise_shape.a2_raised,
+        a2=screen.noise_size.a2_raised,
     )
     screens, genes = [], []
     for name, table in held_out.predictions.items():

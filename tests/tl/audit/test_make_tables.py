@@ -7,7 +7,8 @@ import scpertbias as spb
 from scpertbias import _moments
 from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias._models._base import Solution
-from scpertbias.tl._audit.cross_fit import Fits, Variant
+from scpertbias.tl._audit.cross_fit import Variant
+from scpertbias.tl._audit.fits import Fits
 from scpertbias.tl._audit.make_tables import errors_table, left_out_table, models_table, only_unseen, summaries
 from scpertbias.tl._audit.retraining import score_regimes
 
@@ -146,7 +147,7 @@ def test_errors_of_external_models_are_of_what_they_have_not_seen():
     predictions["full"]["theirs"] = predictions["full"]["a"]
     screens = {"full": screen, "no_mt": screen}
     records = {**NONE, "full": {"theirs": {"test": np.array(screen.names[4:7])}}}
-    table = errors_table(screens, only_unseen(predictions, screens, records, folds), folds, records)
+    table = errors_table(screens, only_unseen(predictions, screens, records, folds, fits), folds, records)
     last = table[table["n_genes"] == 30].set_index(["regime", "model", "subset"])["n"].to_dict()
     assert last == {
         ("full", "a", "all"): 12,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,23 +12,23 @@ import numpy as np
 import pandas as pd
 
 from ... import _results
-from ..._core.arrays import BoolArray, FloatArray
-from ..._log import info, progress
-from ..._models._base import Problem, Solution, closed_forms, from_cells, problem, specs
+from ..._keys import WITHOUT_GENES
+from ..._log import progress
+from ..._models._base import Problem, closed_forms, from_cells, problem, specs
 from ..._models._net import graphs_of
-from ..._models._noise_weights import closed_form
+from ..._models._noise_weights import closed_form, noise_weights_alone
+from ..._models._products import products_of
 from ..._models._smoothing import smoothers
 from ..._moments import Screen
 from ...pp._split import first_of_targets
 from ...pp._split import folds as assign_folds
+from .fits import ALL_PERTURBATIONS, Assembly, Fits, before_any_fit, rows_of_folds
 from .jobs import Arrays, Job, JobKey, digest, run
-from .low_memory import Spill, SpilledSolution
+from .low_memory import Spill
 from .settings import AuditSettings
 
 N_FOLDS = 5
 FEW_PERTURBATIONS = 25
-ALL_PERTURBATIONS = "all"
-"""Number of the fit on all perturbations, which is not scored."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,6 @@ class Variant:
     def fits_genes_separately(self) -> bool:
         """Whether the prediction of a gene is independent of the other genes."""
         return specs()[self.kind].fits_genes_separately(**self.params)
-
-
-@dataclass(frozen=True)
-class Fits:
-    """The cross-fitted models of one regime, and reasons for models left out.
-
-    ``in_sample`` contains the predictions of fits on all perturbations, which are not scored.
-    """
-
-    solutions: dict[str, Solution | SpilledSolution] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-    in_sample: dict[str, FloatArray] = field(default_factory=dict)
 
 
 def variants(models: Sequence[str], model_params: Mapping[str, Mapping[str, Any]]) -> list[Variant]:
@@ -139,39 +127,34 @@ def cross_fit_all(
 
     Each fit is a separate job, and results do not depend on the order or number of jobs. If predictions are kept, each
     model is also fitted once on all perturbations, for the coefficients. Otherwise predictions are written to temporary
-    files.
+    files. Without some genes, what is fitted to each gene separately is not fitted again.
     """
     spill = None if settings.keep_predictions else Spill()
     n_fits = len(set(folds.values())) + settings.keep_predictions
     jobs = _make_jobs(screens, models, folds, net, settings)
     results: dict[JobKey, Arrays | str] = {}
-    with progress("fits", len(screens) * len(models) * n_fits) as bar:
+    n_slices = sum(_is_slice(regime, model) for regime in screens for model in models)
+    with progress("fits", len(screens) * len(models) * n_fits - n_slices * settings.keep_predictions) as bar:
         for key, result in run(jobs, n_jobs=settings.n_jobs, cache=settings.cache):
-            if spill is not None and not isinstance(result, str):
+            if spill is not None and not isinstance(result, str) and "predictions" in result:
                 regime, model, fold = key
                 screen = screens[regime]
-                rows = _rows_of_folds(screen, folds)[fold]
-                spill.fill((regime, model), partial(_before_any_fit, screen), rows, result.pop("predictions"))
+                rows = rows_of_folds(screen, folds)[fold]
+                spill.fill((regime, model), partial(before_any_fit, screen), rows, result.pop("predictions"))
             results[key] = result
             bar.update()
-    return {regime: _assemble(regime, screens[regime], models, folds, results, spill) for regime in screens}
+    fits: dict[str, Fits] = {}
+    for regime, screen in screens.items():
+        genes = screens["full"].genes.get_indexer(screen.genes)
+        slices = {model.name for model in models if _is_slice(regime, model)}
+        assembly = Assembly(regime, screen, folds, results, spill)
+        fits[regime] = assembly.fits([model.name for model in models], fits.get("full"), slices, genes)
+    return fits
 
 
-def _before_any_fit(screen: Screen) -> FloatArray:
-    """Return predictions before any fit: the control's, and NaN."""
-    predictions = np.full((len(screen.names), len(screen.genes)), np.nan)
-    predictions[0] = screen.moments.control
-    return predictions
-
-
-def _fill(
-    table: FloatArray, name: str, by_fold: Mapping[str, Arrays | str], rows: Mapping[str, BoolArray]
-) -> FloatArray:
-    """Fill the rows of each fold with the predictions of its fit."""
-    for fold, arrays in by_fold.items():
-        if not isinstance(arrays, str):
-            table[rows[fold]] = arrays[name]
-    return table
+def _is_slice(regime: str, model: Variant) -> bool:
+    """Whether the model has in a regime the predictions that it has with all genes."""
+    return regime in WITHOUT_GENES and model.fits_genes_separately
 
 
 def _make_jobs(
@@ -190,25 +173,24 @@ def _make_jobs(
         all_genes = len(screen.genes) == len(screens["full"].genes)
         graphs = full_graphs if all_genes or not use_net else graphs_of(screen, net, quiet=True)
         screen_digest = screen.digest() if hashed else None
-        fits = _rows_of_folds(screen, folds)
+        fits, products = rows_of_folds(screen, folds), products_of(screen)
         if settings.keep_predictions:
             fits[ALL_PERTURBATIONS] = np.ones(len(screen.names), dtype=bool)
         for fold, rows in fits.items():
             train = rows if fold == ALL_PERTURBATIONS else ~rows
-            training = problem(screen, train[screen.perturbation], graphs=graphs)
+            training = problem(
+                screen, train[screen.perturbation], graphs=graphs, rows=np.flatnonzero(rows), products=products
+            )
             if fold == ALL_PERTURBATIONS:
                 training = replace(training, noise=None)  # which only scores need
             for model in models:
+                is_slice = _is_slice(regime, model)
+                if is_slice and fold == ALL_PERTURBATIONS:
+                    continue
                 inputs = [screen_digest, model.kind, model.params, net_digest if model.needs_net else None, rows]
-                work = partial(_fit, model, training, rows, coefficients=fold == ALL_PERTURBATIONS)
+                work = partial(_fit, model, training, coefficients=fold == ALL_PERTURBATIONS, is_slice=is_slice)
                 prepare = partial(_make_smoothers, model, training)
                 yield Job((regime, model.name, fold), work, inputs if hashed else None, prepare)
-
-
-def _rows_of_folds(screen: Screen, folds: Mapping[str, int]) -> dict[str, BoolArray]:
-    """Return the perturbations that each fold predicts: those that it does not see."""
-    fold = np.array([folds.get(name, -1) for name in screen.names])
-    return {str(number): fold == number for number in sorted(set(folds.values()))}
 
 
 def _make_smoothers(model: Variant, training: Problem) -> None:
@@ -217,57 +199,23 @@ def _make_smoothers(model: Variant, training: Problem) -> None:
         smoothers(training, model.params["axis"], model.params["laplacian"])
 
 
-def _fit(model: Variant, training: Problem, rows: BoolArray, *, coefficients: bool) -> Arrays:
-    """Fit a model, and return its predictions for some perturbations."""
+def _fit(model: Variant, training: Problem, *, coefficients: bool, is_slice: bool) -> Arrays:
+    """Fit a model, and return its predictions; of a slice only how much noise they hold, which depends on the genes."""
     if model.needs_net and training.graphs is None:
         msg = "no net was passed, and it cannot be estimated from profiles"
         raise ValueError(msg)
+    if is_slice and training.noise is not None:
+        return {"noise_weights": noise_weights_alone(model.kind, training, training.noise, **model.params)}
     solution = closed_form(model.kind)(training, **model.params)
     arrays = {
-        "predictions": solution.predictions[rows],
+        "predictions": solution.predictions,
         "note": np.array(solution.note),
         "constant": np.array(solution.constant),
     }
     if solution.noise_weights is not None:
-        arrays["noise_weights"] = solution.noise_weights[rows]
+        arrays["noise_weights"] = solution.noise_weights
     if coefficients:
         arrays |= {f"chosen/{name}": np.array(value) for name, value in solution.chosen.items()}
         if solution.coef is not None:
             arrays["coef"] = solution.coef
     return arrays
-
-
-def _assemble(
-    regime: str,
-    screen: Screen,
-    models: Sequence[Variant],
-    folds: Mapping[str, int],
-    results: dict[JobKey, Arrays | str],
-    spill: Spill | None,
-) -> Fits:
-    """Put the results of a regime together (they are taken out of ``results``); a failure leaves its model out."""
-    fits = Fits()
-    rows_of_folds = _rows_of_folds(screen, folds)
-    for model in models:
-        on_all = results.pop((regime, model.name, ALL_PERTURBATIONS), {})
-        by_fold = {fold: results.pop((regime, model.name, fold)) for fold in rows_of_folds}
-        reasons = [result for result in (*by_fold.values(), on_all) if isinstance(result, str)]
-        if reasons or isinstance(on_all, str):
-            fits.left_out[model.name] = reasons[0]
-            info(f"{model.name} is left out: {reasons[0]}")
-            continue
-        notes = {str(arrays["note"]) for arrays in by_fold.values() if not isinstance(arrays, str)}
-        note = notes.pop() if len(notes) == 1 else ""
-        constant = all(bool(arrays["constant"]) for arrays in by_fold.values() if not isinstance(arrays, str))
-        chosen = {k.removeprefix("chosen/"): a.item() for k, a in on_all.items() if k.startswith("chosen/")}
-        noise_weights = np.full((len(screen.names), len(screen.moments.n_control) + 1), np.nan)
-        facts: dict[str, Any] = {"note": note, "chosen": chosen, "constant": constant}
-        facts |= {"noise_weights": _fill(noise_weights, "noise_weights", by_fold, rows_of_folds)}
-        if spill is not None:
-            fits.solutions[model.name] = spill.solution((regime, model.name), **facts)
-            continue
-        predictions = _fill(_before_any_fit(screen), "predictions", by_fold, rows_of_folds)
-        fits.solutions[model.name] = Solution(predictions, on_all.get("coef"), **facts)
-        if "predictions" in on_all:
-            fits.in_sample[model.name] = on_all["predictions"]
-    return fits

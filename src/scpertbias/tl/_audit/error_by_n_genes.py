@@ -42,26 +42,29 @@ def error_by_n_genes_table(
         Control weights of the predictions of external models (perturbations × batches).
     """
     all_genes = np.arange(len(screen.genes), dtype=np.int64)
-    reference_rows = reference(screen, n_top_genes=len(all_genes), folds=folds, genes=all_genes)
+    reference_rows = reference(screen, n_top_genes=len(all_genes), folds=folds, genes=all_genes, with_z=False)
     truth, held_out = reference_rows.truth, reference_rows.split == "test"
     order = np.lexsort((screen.genes.to_numpy(str), -screen.moments.control))
     sizes = gene_numbers(len(order))
+    # Which genes are among so many of highest mean (G × sizes)
+    among = (np.argsort(order)[:, None] < sizes).astype(np.float64)
 
     def cumulated(squares: FloatArray) -> FloatArray:
-        return np.cumsum(squares[:, order], axis=1)[:, sizes - 1]
+        sums: FloatArray = squares @ among
+        return sums
+
+    def errors_of(values: FloatArray) -> FloatArray:
+        away = values - truth.observed
+        away *= away
+        return np.sqrt(cumulated(away))
 
     def ceiling_of(shares: FloatArray) -> FloatArray:
         return np.sqrt(np.maximum(cumulated(truth.noise(shares)), 0.0))
 
     of_means = ceiling_of(truth.of_means)
-    baseline, center = (
-        np.sqrt(cumulated((x - truth.observed) ** 2)) for x in (reference_rows.baseline, truth.centroid)
-    )
+    baseline, center = errors_of(reference_rows.baseline), errors_of(truth.centroid)
     center = np.where(center > 0, center, np.nan)
-    errors = {
-        name: np.sqrt(cumulated((t[reference_rows.perturbation] - truth.observed) ** 2))
-        for name, t in predictions.items()
-    }
+    errors = {name: errors_of(t[reference_rows.perturbation]) for name, t in predictions.items()}
     predicted = {name: held_out & np.isfinite(error[:, -1]) for name, error in errors.items()}
     common = np.logical_and.reduce([rows for rows in predicted.values() if rows.any()] or [held_out])
     frames = []
@@ -88,4 +91,6 @@ def gene_numbers(n_genes: int) -> IntArray:
 
 def _median(values: FloatArray) -> FloatArray:
     """Median of each column's finite values, NaN without any."""
+    if len(values) and np.isfinite(values).all():
+        return np.asarray(np.median(values, axis=0), dtype=np.float64)
     return np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else np.nan for c in values.T])

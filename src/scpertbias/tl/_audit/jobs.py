@@ -22,7 +22,7 @@ from ..._log import info
 Arrays = dict[str, npt.NDArray[Any]]
 JobKey = tuple[str, ...]
 
-FORMAT = 3
+FORMAT = 4
 """Version of the cache. Increase it with every change of results or their format, so that earlier files are not read."""
 
 

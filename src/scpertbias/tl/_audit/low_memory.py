@@ -6,13 +6,13 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..._core.arrays import BoolArray, FloatArray
+from ..._core.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,17 @@ class SpilledSolution:
     constant: bool = False
     noise_weights: FloatArray | None = None
     coef: None = None
+    genes: IntArray | None = None
 
     @property
     def predictions(self) -> FloatArray:
-        """Predictions for all perturbations."""
-        return np.load(self.path)
+        """Predictions for all perturbations; what is written to them does not reach the file."""
+        table = np.asarray(np.load(self.path, mmap_mode="c"))
+        return table if self.genes is None else np.take(table, self.genes, axis=1)
+
+    def on_genes(self, genes: IntArray) -> SpilledSolution:
+        """Return the solution on some genes, of a model that fits each gene separately."""
+        return replace(self, genes=genes)
 
 
 class Spill:
@@ -48,7 +54,6 @@ class Spill:
             np.save(self._paths[name], empty())
         table = np.lib.format.open_memmap(self._paths[name], mode="r+")
         table[rows] = values
-        table.flush()
 
     def solution(self, name: tuple[str, str], **facts: Any) -> SpilledSolution:
         """Return a table that is full, with the other facts of its solution."""

@@ -25,9 +25,11 @@ from .._lazy import Tables
 from .._power import cells_needed_table, power_table
 from .._score import CROSS_FITTED, Scored, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
-from .cross_fit import Fits, Variant
+from .cross_fit import Variant
 from .deep_models import trained_in
 from .error_by_n_genes import error_by_n_genes_table
+from .fits import Fits
+from .low_memory import SpilledSolution
 from .perturbations import perturbations_table
 from .questions import FULL, AuditResults, Records, constant_models, of_regime
 from .random_removal import random_table
@@ -48,7 +50,7 @@ def collect_results(
     """Combine the cross-fitted models with those stored in the profiles: external, or trained in a regime."""
     records = {r: trained_in(mdata[r], r, cross_fitted) if r in mdata.mod else {} for r in screens}
     predictions = _predictions(mdata, screens, fits, records)
-    unseen = only_unseen(predictions, screens, records, folds)
+    unseen = only_unseen(predictions, screens, records, folds, fits)
     without_random = without_random or {}
     return AuditResults(mdata[FULL], screens, models, net, folds, fits, records, predictions, unseen, without_random)
 
@@ -111,13 +113,17 @@ def only_unseen(
     screens: Mapping[str, _moments.Screen],
     records: Records,
     folds: Mapping[str, int],
+    fits: Mapping[str, Fits],
 ) -> dict[str, Tables]:
     """Return the predictions; NaN for perturbations that a model has seen, for the control, and outside the folds."""
 
     def held_out(regime: str, name: str) -> Any:
         screen, record = screens[regime], records[regime].get(name, CROSS_FITTED)
-        names = _held_out.unseen(record, screen, folds)
-        return np.where(np.isin(screen.names, names)[:, None], predictions[regime][name], np.nan)
+        table = predictions[regime][name]
+        if not isinstance(fits[regime].solutions.get(name), SpilledSolution):
+            table = table.copy()  # a spilled one is read anew at each access
+        table[~np.isin(screen.names, _held_out.unseen(record, screen, folds))] = np.nan
+        return table
 
     return {
         regime: Tables({name: partial(held_out, regime, name) for name in tables})
@@ -234,7 +240,7 @@ def summaries(
         constant = constant_models(fits[str(regime)], records[str(regime)])
         noise = {model: noise for (trained_on, model), noise in scored.noise.items() if trained_on == regime}
         screen = screens[str(regime)]
-        shape, known = screen.noise_shape, screen.detection.response_known
+        shape, known = screen.noise_size, screen.detection.response_known
         part = summarize(frame, shape=shape, known=known, noise=noise, constant=constant, common=common)
         part.insert(1, "regime", str(regime))
         parts.append(part)

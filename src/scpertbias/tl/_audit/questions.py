@@ -21,14 +21,15 @@ from .._attribution_check import attribution_check_table
 from .._balance import balance_table
 from .._confounding import confounding_table
 from .._gene_sets import measured_sets
-from .._lazy import Tables
+from .._lazy import Tables, known_rows
 from .._probe_data import can_probe
 from .._probes import probes_table
 from .._recurrence import recurrence_table
 from .._specificity import specificity_table
 from .._target_response import target_response_table
 from .._variance_ratio import variance_ratio_table
-from .cross_fit import Fits, Variant
+from .cross_fit import Variant
+from .fits import Fits
 from .settings import AuditSettings
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -75,7 +76,7 @@ class Question(NamedTuple):
 
     To add one, write its ``answer`` (None: no answer) and one row in ``QUESTIONS``. The answers of all regimes are
     combined, with the column ``regime`` at ``regime_column``. A question ``of_models`` is left out without a model.
-    Random draws follow the order of the rows: add new rows at the end.
+    Random draws follow the order of the regimes, and within each that of the rows: add new rows at the end.
     """
 
     table: str
@@ -158,21 +159,17 @@ QUESTIONS = (
 
 def ask_questions(results: AuditResults, settings: AuditSettings) -> dict[str, pd.DataFrame]:
     """Return the table of each question, with the answers in all its regimes."""
-    tables: dict[str, pd.DataFrame] = {}
-    for question in QUESTIONS:
-        if question.of_models and not results.unseen[FULL]:
-            continue
-        parts = []
-        for regime in results.screens:
-            if regime not in question.regimes or (question.of_models and not results.unseen[regime]):
+    parts: dict[str, list[pd.DataFrame]] = {question.table: [] for question in QUESTIONS}
+    for regime in results.screens:  # one after another: each may be made when it is read
+        for question in QUESTIONS:
+            no_model = question.of_models and not (results.unseen[FULL] and results.unseen[regime])
+            if regime not in question.regimes or no_model:
                 continue
             part = question.answer(results, regime, settings)
             if part is not None:
                 part.insert(question.regime_column, "regime", regime)
-                parts.append(part)
-        if parts:
-            tables[question.table] = _concatenate(parts)
-    return tables
+                parts[question.table].append(part)
+    return {table: _concatenate(answers) for table, answers in parts.items() if answers}
 
 
 def of_regime(table: pd.DataFrame, regime: str) -> pd.DataFrame:
@@ -184,9 +181,9 @@ def _by_coverage(
     unseen: Mapping[str, FloatArray], table: Callable[[Mapping[str, FloatArray]], pd.DataFrame]
 ) -> pd.DataFrame:
     """Evaluate models together, and separately each model that predicts far fewer perturbations."""
-    n = {name: int(np.isfinite(values).all(axis=1).sum()) for name, values in unseen.items()}
+    n = {name: int(known_rows(unseen, name).sum()) for name in unseen}
     narrow = [name for name in n if n[name] < 0.8 * max(n.values())]
-    parts = [table(_subset(unseen, [name for name in n if name not in narrow]))]
+    parts = [table(_subset(unseen, [name for name in n if name not in narrow]) if narrow else unseen)]
     for name in narrow:
         part = table(_subset(unseen, [name]))
         parts.append(part[part["model"] != OBSERVED])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from ..._core.matched_genes import Removals, mismatch
 from ..._log import progress
 from ..._models._base import closed_form, problem
 from ..._models._net import Graphs, graphs_of
+from ..._models._products import products_of
 from ..._moments import Screen
 from ...pp._regimes import WITHOUT_GENES
 from .._reference import Reference, reference
@@ -57,10 +58,10 @@ def random_table(results: AuditResults, settings: AuditSettings, *, confounders:
         seed = int(np.random.default_rng(settings.rng).integers(2**32))
         trainer = RemovalTrainer(full, joint_models, folds, graphs, before, predicted, scorer, removals, seed)
         removal_results = trainer.run_all(settings)
-    rows = []
+    rows, scored = [], scorer.genes(keep)
     for model in models:
         before_removal, after = (fits[r].solutions[model.name].predictions for r in ("full", regime))
-        gain = scorer.gain(before_removal, _among_all_genes(after, keep), keep)
+        gain = scorer.gain(before_removal[:, scored], after[:, (np.cumsum(keep) - 1)[scored]], scored)
         rows.append(_row(model.name, removals, gain, removal_results, separately=model.fits_genes_separately))
     rows += [_external_row(results, settings, removals, name) for name in results.without_random]
     return pd.DataFrame(rows, columns=_tables.columns("random_removals"))
@@ -78,11 +79,13 @@ def _external_row(results: AuditResults, settings: AuditSettings, removals: Remo
     scorer, keep = RemovalScorer(full, own_reference, settings.n_top_genes), ~removals.removed
     if before is None or after is None:
         return _row(name, removals, np.empty(0), [])
-    gain = scorer.gain(before, _among_all_genes(after, keep), keep)
+    genes = scorer.genes(keep)
+    gain = scorer.gain(before[:, genes], after[:, (np.cumsum(keep) - 1)[genes]], genes)
     removal_results = []
     for predictions in results.without_random[name].values():
         removed = np.asarray(np.isnan(predictions).all(axis=0), dtype=np.bool_)
-        gain_of_removal = scorer.gain(before, predictions, keep & ~removed, also=_predicted(after))
+        genes = scorer.genes(keep & ~removed)
+        gain_of_removal = scorer.gain(before[:, genes], predictions[:, genes], genes, also=_predicted(after))
         distance = mismatch(full.moments.control, removals.removed, removed)
         gains = {name: float(gain_of_removal.mean())} if len(gain_of_removal) else {}
         removal_results.append(RemovalResult(gains, distance))
@@ -137,17 +140,12 @@ class RemovalTrainer:
     def retrain(self, number: int) -> Arrays:
         """Retrain without the genes of one removal; a model that cannot be fitted without them has no gain."""
         removed = self.removals.draw(np.random.default_rng([self.seed, number]))
-        genes = ~self.removals.removed & ~removed
-        symbols = self.screen.symbols[~removed]
-        graphs = None if self.graphs is None else Graphs(self.graphs.net, symbols, self.graphs.targets)
+        genes = self.scorer.genes(~self.removals.removed & ~removed)
         gains = {}
-        for model in self.models:
-            predictions = self._cross_fit(model, ~removed, graphs)
-            if predictions is None:
-                continue
-            gain = self.scorer.gain(self.before[model.name], predictions, genes, also=self.predicted[model.name])
+        for model, predictions in self._cross_fit(~removed, genes).items():
+            gain = self.scorer.gain(self.before[model][:, genes], predictions, genes, also=self.predicted[model])
             if len(gain):
-                gains[model.name] = float(gain.mean())
+                gains[model] = float(gain.mean())
         distance = mismatch(self.screen.moments.control, self.removals.removed, removed)
         return {
             "models": np.array(list(gains), dtype=str),
@@ -155,24 +153,24 @@ class RemovalTrainer:
             "mismatch": np.array(distance),
         }
 
-    def _cross_fit(self, model: Variant, keep: BoolArray, graphs: Graphs | None) -> FloatArray | None:
+    def _cross_fit(self, keep: BoolArray, genes: IntArray) -> dict[str, FloatArray]:
+        """Cross-fit all models on the genes to ``keep``; return the predictions of those that can be fitted on ``genes``."""
         fold = np.array([self.folds.get(name, -1) for name in self.screen.names])
-        predictions = np.full((len(fold), len(keep)), np.nan)
+        graphs = self.graphs
+        graphs = None if graphs is None else Graphs(graphs.net, self.screen.symbols[keep], graphs.targets)
+        columns, products = (np.cumsum(keep) - 1)[genes], products_of(self.screen, keep)
+        predictions = {model.name: np.full((len(fold), len(genes)), np.nan) for model in self.models}
         for number in sorted(set(self.folds.values())):
-            training = problem(self.screen, fold[self.screen.perturbation] != number)
-            without_genes = replace(
-                training,
-                means=training.means[:, keep],
-                val_means=training.val_means[:, keep],
-                control=training.control[keep],
-                symbols=training.symbols[keep],
-                graphs=graphs,
-            )
-            try:
-                solution = closed_form(model.kind)(without_genes, **model.params)
-            except ValueError:
-                return None
-            predictions[np.ix_(fold == number, keep)] = solution.predictions[fold == number]
+            train, rows = fold[self.screen.perturbation] != number, np.flatnonzero(fold == number)
+            training = problem(self.screen, train, graphs=graphs, rows=rows, keep=keep, products=products)
+            for model in self.models:
+                if model.name in predictions:
+                    try:
+                        solution = closed_form(model.kind)(training, **model.params)
+                    except ValueError:
+                        del predictions[model.name]
+                    else:
+                        predictions[model.name][rows] = solution.predictions[:, columns]
         return predictions
 
 
@@ -184,18 +182,22 @@ class RemovalScorer:
     reference: Reference
     n_top_genes: int
 
-    def gain(
-        self, before: FloatArray, after: FloatArray, allowed: BoolArray, *, also: BoolArray | None = None
-    ) -> FloatArray:
-        """Return l2_ratio(before) − l2_ratio(after) by held-out perturbation that both (and ``also``) predict."""
+    def genes(self, allowed: BoolArray) -> IntArray:
+        """Return the genes to score, of those that are allowed."""
         order = np.lexsort((self.screen.genes.to_numpy(str), -self.screen.moments.control))
-        genes = np.sort(order[allowed[order]][: self.n_top_genes])
+        return np.sort(order[allowed[order]][: self.n_top_genes])
+
+    def gain(
+        self, before: FloatArray, after: FloatArray, genes: IntArray, *, also: BoolArray | None = None
+    ) -> FloatArray:
+        """Return l2_ratio(before) − l2_ratio(after) by held-out perturbation that both (and ``also``) predict.
+
+        Both are predictions on the ``genes`` only.
+        """
         rows, truth = self.reference.perturbation, self.reference.truth
         observed, center = (values[:, genes] for values in (truth.observed, truth.centroid))
         baseline_error = np.linalg.norm(center - observed, axis=1)
-        error_before, error_after = (
-            np.linalg.norm(values[np.ix_(rows, genes)] - observed, axis=1) for values in (before, after)
-        )
+        error_before, error_after = (np.linalg.norm(values[rows] - observed, axis=1) for values in (before, after))
         scored = np.isfinite(error_before) & np.isfinite(error_after)
         scored &= (baseline_error > 0) & (self.reference.fold >= 0)
         if also is not None:
@@ -205,13 +207,6 @@ class RemovalScorer:
 
 def _all(screen: Screen) -> IntArray:
     return np.arange(len(screen.genes), dtype=np.int64)
-
-
-def _among_all_genes(predictions: FloatArray, keep: BoolArray) -> FloatArray:
-    """Put predictions of some genes at their positions among all genes."""
-    values = np.full((len(predictions), len(keep)), np.nan)
-    values[:, keep] = predictions
-    return values
 
 
 def _predicted(predictions: FloatArray) -> BoolArray:

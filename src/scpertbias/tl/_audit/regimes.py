@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import scanpy as sc
 from anndata import AnnData
@@ -58,21 +59,22 @@ def regimes_on_demand(profiles: AnnData, plan: RegimePlan, *, fit_on: str) -> tu
     makers: dict[str, Callable[[], Screen]] = {FULL: lambda: full}
     for regime, genes in plan.genes.items():
         if regime == REGRESSED:
-            makers[regime] = partial(_regressed, full, fit_on)
+            makers[regime] = partial(_regressed, full, fit_on, {})
         elif regime != FULL:
-            makers[regime] = partial(_without, full, genes)
+            makers[regime] = partial(_without, full, genes, {})
     mdata = _compat.mudata({FULL: profiles})
     _store.put(mdata, regimes_left_out=left_out_table(plan))
     return mdata, OnDemand(makers, {FULL: full})
 
 
-def _without(full: Screen, keep: BoolArray) -> Screen:
-    return replace(full, moments=full.moments.genes(keep), genes=full.genes[keep], symbols=full.symbols[keep])
+def _without(full: Screen, keep: BoolArray, facts: dict[str, Any]) -> Screen:
+    genes, symbols = full.genes[keep], full.symbols[keep]
+    return replace(full, moments=full.moments.genes(keep), genes=genes, symbols=symbols, facts=facts)
 
 
-def _regressed(full: Screen, fit_on: str) -> Screen:
+def _regressed(full: Screen, fit_on: str, facts: dict[str, Any]) -> Screen:
     moments, _ = regress_profiles(full, None, fit_on=fit_on)
-    return replace(full, moments=moments, record={**full.record, "regressed": True})
+    return replace(full, moments=moments, record={**full.record, "regressed": True}, facts=facts)
 
 
 def add_regimes(mdata: MuData, plan: RegimePlan, *, fit_on: str) -> MuData:

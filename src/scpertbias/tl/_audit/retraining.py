@@ -151,8 +151,10 @@ def score_pairs(scores: pd.DataFrame, metric: str) -> dict[str, dict[str, tuple[
     for (regime, model), frame in held_out.groupby(["regime", "model"], sort=False):
         if not (frame["trained_on"] == regime).any():
             continue
-        post_hoc = averaged(frame[frame["trained_on"] == "full"], names)[metric]
-        retrained = averaged(frame[frame["trained_on"] == regime], names)[metric]
+        post_hoc, retrained = (
+            averaged(frame[frame["trained_on"] == trained_on], names, [metric])[metric]
+            for trained_on in ("full", regime)
+        )
         both = np.isfinite(post_hoc) & np.isfinite(retrained)
         pair = np.where(both, post_hoc, np.nan), np.where(both, retrained, np.nan)
         pairs.setdefault(str(regime), {})[str(model)] = pair
