@@ -120,7 +120,7 @@ CONFOUNDING = Table(
             "str",
             "Name of the set that the report names instead of this set, or empty. The named set is also ``beyond``, "
             "and the two sets have in common at least half of the genes of the smaller one. The report prefers "
-            "technical sets, then the larger share.",
+            "technical sets, then sets with a larger share.",
         ),
         Column(
             "shapley",

@@ -191,13 +191,13 @@ COUPLING = Table(
             "float64",
             "The same distance between two trainings of the full model with different seeds.",
             label="coupling of seeds",
-            tip="the same change between two trainings with different seeds",
+            tip="change of the predictions between two trainings of the full model with different seeds",
         ),
         N,
         replace(
             NOTE,
-            sentence="Reason for a missing value, or empty. The regime ``regressed`` is not compared, because its "
-            "values differ.",
+            sentence="Reason for a missing value, or empty. The regime ``regressed`` is not compared, because "
+            "covariates are regressed out of its values.",
         ),
     ),
 )

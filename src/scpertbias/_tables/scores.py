@@ -71,8 +71,8 @@ SCORES = Table(
         Column(
             "trained_on",
             "str",
-            "Regime in which the model was trained. In an audit, the model trained in ``full`` is also scored in the "
-            "other regimes.",
+            "Regime in which the model was trained. In an audit, the model trained on all genes is also scored on "
+            "the genes of the other regimes.",
         ),
         *(Column(name, "float64", f"{_sentence(metric.label)}.") for name, metric in ALL_METRICS.items()),
         *(column for name, metric in ALL_METRICS.items() for column in _beside(name, metric)),
@@ -170,7 +170,7 @@ ERROR_BY_N_GENES = Table(
             "every model predicts.",
         ),
         Column("ranked_by", "str", "Quantity by which genes are ranked: ``control expression``, the mean in control."),
-        Column("n_genes", "int64", "Number of genes in the error: those with the highest rank."),
+        Column("n_genes", "int64", "Number of genes in the error, starting with the highest value of ``ranked_by``."),
         HELD_OUT,
         Column("l2", "float64", "L2 error.", unit="log-normalized units"),
         Column("l2_baseline", "float64", "L2 error of the mean baseline.", unit="log-normalized units"),

@@ -19,7 +19,7 @@ from .table import (
 EFFECT_Q = replace(
     Q,
     sentence="``p`` adjusted over perturbations (Benjamini–Hochberg); an effect with q of at most 0.05 is detected.",
-    tip="p of any effect, adjusted over perturbations (Benjamini–Hochberg)",
+    tip="p of an effect on any gene other than the target, adjusted over perturbations (Benjamini–Hochberg)",
 )
 
 CHECK = Table(

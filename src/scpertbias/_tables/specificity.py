@@ -37,7 +37,7 @@ SPECIFICITY = Table(
             "category",
             "str",
             "Summary of the three ``specific_*`` scores and their intervals, in the row of ``specific_skill``. Empty "
-            "in other rows, and without an interval.",
+            "in all other rows, and if there is no interval.",
             values={
                 PERTURBATION_SPECIFIC: "the interval of ``specific_skill`` is above 0.05",
                 "right direction, wrong size": "only the interval of ``specific_fitted`` is above 0.05",
@@ -91,7 +91,7 @@ SPECIFICITY = Table(
             "float64",
             "Score of the model on one half of the cells, for comparison with ``axis_only``.",
             label="model on half of cells",
-            tip="score of the model on one half of the cells; compare with the column shared axis only",
+            tip="score of the model on one half of the cells, for comparison with a prediction of the shared axis only",
         ),
         Column(
             "axis_only",

@@ -20,7 +20,7 @@ def retraining(
     regime: str | Sequence[str] | None = None,
     metric: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the effect of retraining in each regime.
+    """Return the change of scores due to retraining in each regime.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def held_out_scores(
     names = chosen_models(scores, models)
     held_out = scores[scores["split"] == "test"]
     if held_out.empty:
-        msg = "The scores have no held-out perturbation (split test). Call spb.pp.split before fitting."
+        msg = "There are no scores of held-out perturbations (split 'test'). Call spb.pp.split before fitting."
         raise ValueError(msg)
     return held_out, names
 

@@ -35,10 +35,10 @@ def confounding(
 ) -> Any:
     """Plot the share of the response in each gene set and along each direction, with its interval.
 
-    Gene sets and directions overlap and are shown separately. A tick is the mean share of random gene sets of similar
-    expression. A mark is filled if the share of the set is significantly above the shares of random sets. A cross is
-    the share in a typical perturbation. The strongest genes of each set are listed on the right. Hallmark sets are
-    shown only if their share is significantly above random sets.
+    Gene sets and directions overlap, so their shares do not add up to 1. A tick is the mean share of random gene sets
+    of similar expression. A mark is filled if the share of the set is significantly above the shares of random sets. A
+    cross is the share in a typical perturbation. The strongest genes of each set are listed on the right. Hallmark sets
+    are shown only if their share is significantly above random sets.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def perturbation(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the strongest genes of one perturbation, observed with 95%% intervals and predicted by each model.
+    """Plot the effects on the strongest genes of one perturbation: observed with 95%% intervals, and predicted.
 
     The genes have the largest ``|z|``. Only models that have not seen the perturbation are drawn; models with the same
     predictions are drawn once. The legend contains the correlation r of predicted and observed effects

@@ -174,7 +174,8 @@ def test_another_test_set_is_refused(cells, tables):
 def test_random_removals_take_as_many_genes(cells, tables):
     wide = tables["random_1"].iloc[:, :-1]
     with pytest.raises(
-        ValueError, match=r"mine@random_1 lacks \d+ genes of the data; a random removal must leave out \d+ genes, as many"
+        ValueError,
+        match=r"mine@random_1 lacks \d+ genes of the data; a random removal must leave out \d+ genes, as many",
     ):
         audit(cells, {**tables, "random_1": wide})
     with pytest.raises(ValueError, match=r"mine@random_1 lacks mitochondrial or ribosomal genes \((MT-|RP)"):

@@ -106,8 +106,8 @@ def make_folds(screen: Screen, n_folds: int | None, rng: int | np.random.Generat
     same_targets = first_of_targets(screen.names, screen.targets)
     if len({same_targets[name] for name in names}) < 2:
         msg = (
-            f"The perturbations with min_cells cells ({', '.join(names[:3]) or 'none'}) have fewer than 2 targets; an audit needs at "
-            "least 2. Lower min_cells."
+            f"`min_cells`: the perturbations with enough cells ({', '.join(names[:3]) or 'none'}) have fewer than 2 "
+            "targets; an audit needs at least 2. Lower min_cells."
         )
         raise ValueError(msg)
     if n_folds is None:

@@ -172,7 +172,7 @@ def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
 def _check_cells(cells: AnnData, settings: AuditSettings, deep: Sequence[str], *, lazy: bool) -> None:
     """Refuse unreadable input before columns are added, so that errors list the columns of the user."""
     if deep and lazy:
-        msg = f"`models`: {list(deep)} are trained on cells in memory; load them with adata.to_memory()."
+        msg = f"`models`: {list(deep)} are trained on cells in memory. Load the cells with adata.to_memory()."
         raise ValueError(msg)
     batch_key = settings.data["batch_key"]
     columns = {
