@@ -98,7 +98,7 @@ def test_resuming_on_something_else_is_refused(screen, net, tmp_path):
         (resplit, net, {}, "split"),
         (screen[:, :-1].copy(), net, {}, "genes"),
         (screen, net.iloc[:-1], {}, "net"),
-        (screen, net, {"hidden_size": 5}, "hidden_size: 6 there, 5 here"),
+        (screen, net, {"hidden_size": 5}, "hidden_size: 6 in the checkpoint, 5 now"),
         (screen, net, {"rng": 1}, "rng"),
     ]:
         with pytest.raises(ValueError, match=f"made with other values of .*{word}"):
@@ -266,7 +266,7 @@ def test_held_out_doubles_of_norman_beside_mean_and_additive():
     assert len(both) == 5
     others = [name for name in doubles if name not in both]
     spb.pp.split(adata, test=[*both, *others[4:6]], val=others[6:9])
-    with pytest.warns(UserWarning, match="No edge"):
+    with pytest.warns(UserWarning, match="have no edge"):
         spb.tl.fit_gears(adata, net, epochs=3, hidden_size=16, batch_size=64, device="cpu")
     history = spb.get.history(adata, "gears")
     assert history["val_mse_de20"].min() < history["val_mse_de20"].iloc[0]
