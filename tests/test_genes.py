@@ -50,7 +50,7 @@ def test_the_refusal_gives_the_line_that_leaves_them_out():
     data = adata(NAMES, feature_types=["Gene Expression", "CRISPR Guide Capture", "Antibody Capture", "x", "x"])
     with pytest.raises(ValueError, match="1 CRISPR Guide Capture") as error:
         _genes.refuse_others(data)
-    line = str(error.value).split("Leave them out, ")[1].split(", or work")[0]
+    line = str(error.value).split("Leave these columns out with ")[1].split(", or use")[0]
     scope = {"adata": data}
     exec(line, scope)
     assert scope["adata"].var_names.tolist() == ["STAT1", "JAK2"]

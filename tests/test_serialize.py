@@ -30,7 +30,7 @@ def test_frames_have_text_as_categories_and_no_objects():
 @pytest.mark.parametrize(
     ("value", "error", "match"),
     [
-        ({"a/b": 1}, ValueError, "cannot be keys of stored values"),
+        ({"a/b": 1}, ValueError, "cannot be stored as names"),
         ([1, "a"], TypeError, "mixes text"),
         (object(), TypeError, "cannot be stored"),
         (pd.DataFrame({"a": [[1], [2]]}), TypeError, "only text and numbers"),

@@ -12,7 +12,7 @@ from ._core.arrays import IntArray
 
 MIN_CONTROLS = 10
 UNTESTED = 0.2
-"""Largest share of perturbed cells in levels with too few control cells."""
+"""A column can be used as a batch only if at most this share of perturbed cells is in levels with too few control cells."""
 
 SYMBOL_COLUMNS = (
     *("gene_symbols", "gene_symbol", "gene_name", "gene_names", "feature_name", "symbol", "symbols", "Symbol"),

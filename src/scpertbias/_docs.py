@@ -16,17 +16,17 @@ reference
     Label of the control cells: a name, a list of names, or a pattern such as ``"non-targeting*"``. By default inferred from common
     names (control, ctrl, non-targeting, NT, DMSO, …).
 combination_sep
-    Separator in labels of combinations (``"+"``). By default, labels are split if every part is a measured gene, another
-    label or the control. With ``""``, no label is a combination.
+    Separator in labels of combinations (``"+"``). By default, a label is split if every part is a measured gene,
+    another label or the control. With ``""``, no label is split.
 label_map
-    Meaning of labels, overriding the automatic interpretation: a mapping of labels to targets (``"A+B"``, the name of
-    the control, ``""`` to leave out), or a CSV or TSV file with these two columns. ``"targets"`` pools guides, clones,
-    doses and classes of the same target; ``"single"`` leaves out cells with several targets (high multiplicity of
-    infection).""",
+    Targets of labels, instead of the automatic interpretation: a mapping from label to targets, or a CSV or TSV file
+    with two columns, label and targets. The targets of a combination are ``"A+B"``, those of a control label the
+    name of the control; with ``""``, the cells are left out. ``"targets"`` pools guides, clones, doses and classes of
+    the same target. ``"single"`` leaves out cells with several targets (high multiplicity of infection).""",
     batch_key="""\
 batch_key
-    Column or columns of ``obs`` (batch, donor, cell line): each cell is compared with the control mean of its own
-    batch.""",
+    Column or columns of ``obs`` with batches, donors or cell lines. Each cell is compared with the control mean of its
+    own batch.""",
     min_cells="""\
 min_cells
     Minimum number of cells; perturbations with fewer cells are left out, and reported.""",
@@ -60,7 +60,7 @@ regime
 ax
     Axes to plot in; by default a new figure.
 palette
-    Colors of the models: a mapping from model to color. By default those in ``uns["model_colors"]``, where they are kept.
+    Colors of the models: a mapping from model to color. By default the colors stored in ``uns["model_colors"]``.
 figsize
     Width and height in inches.
 show
@@ -73,9 +73,9 @@ docs.params["cells"] = "\n".join(docs.params[name] for name in _CELLS)
 docs.params["cells_of_audit"] = docs.params["cells"].replace(
     docs.params["batch_key"],
     f"""\
-{docs.params["batch_key"]} By default, up to two columns that are confounded with the labels are adopted (tested
-    by :func:`scpertbias.tl.balance`); each needs another pass over the cells. ``None``: no batches. Profiles are not
-    changed, and a warning names the column.""",
+{docs.params["batch_key"]} By default, the audit uses up to two columns that :func:`scpertbias.tl.balance`
+    finds confounded with the labels; each column needs another pass over the cells. ``None``: no batches. The batches
+    of profiles cannot be changed; a warning names the confounded column.""",
 )
 docs.params["stored"] = """\
 Returns ``None`` if ``copy=False``, otherwise the changed copy."""

@@ -43,7 +43,7 @@ def _refuse_what_lies_elsewhere(path: Path) -> None:
     """Refuse HDF5 that has its values in other files: reading it would read other files."""
     with h5py.File(path) as file:
         for name in _elsewhere(file):
-            msg = f"{name!r} lies in another file"
+            msg = f"{name!r} is stored in another file"
             raise ValueError(msg)
 
 

@@ -62,8 +62,8 @@ def refuse_others(adata: AnnData) -> None:
         keep = [f"~adata.var[{c!r}].isin({k!r})" for c in columns if (k := sorted(set(adata.var[c]) & set(others)))]
         keep += ["~adata.var_names.str.match('ERCC-')"] if SPIKE_INS in others else []
         msg = (
-            f"`adata` contains columns that are not genes ({described(others)}). Leave them out, adata = adata[:, "
-            f"{' & '.join(keep)}].copy(), or work on spb.pp.profiles(adata), which leaves them out."
+            f"`adata` contains columns that are not genes ({described(others)}). Leave these columns out with adata = "
+            f"adata[:, {' & '.join(keep)}].copy(), or use spb.pp.profiles(adata), which contains genes only."
         )
         raise ValueError(msg)
 
@@ -103,11 +103,12 @@ def ids_without_symbols(genes: pd.Index, symbols: npt.NDArray[np.str_], key: str
     genes_known = (
         f"{known} confounder genes are recognized by their ids"
         if known
-        else "no confounder gene is recognized (only ids of human genes are included)"
+        else "no confounder gene is recognized (the package contains ids of human genes only)"
     )
     return (
-        f"var_names are Ensembl ids and var has no symbols: {genes_known}, and targets only if labels are ids. Add "
-        f"the symbols as var['gene_symbols'], or pass gene_symbols= with the name of their column"
+        f"var_names are Ensembl ids, and var has no column of gene symbols. Therefore {genes_known}, and targets are "
+        "recognized only if labels are Ensembl ids. Add the symbols as var['gene_symbols'], or pass gene_symbols= "
+        "with the name of their column"
     )
 
 

@@ -15,8 +15,9 @@ from ._core.arrays import FloatArray
 def unseen(record: Mapping[str, Any], screen: _moments.Screen, folds: Mapping[str, int] | None) -> list[str]:
     """Return the perturbations that a model has not seen, in the order of ``screen.names``.
 
-    Of a cross-fitted model those in a fold; else those that its maker named (``test=``); else those that are test in the
-    split column with all their rows. A perturbation with some cells in training or validation was seen.
+    For a cross-fitted model, these are the perturbations in a fold. For other models, these are the perturbations
+    passed as ``test=``, otherwise those with all rows ``test`` in the split column. A perturbation with training or
+    validation cells is not unseen.
     """
     if record.get("cross_fitted"):
         names = set(folds or {})
@@ -41,5 +42,8 @@ def unseen_predictions(
 def why_all_seen(screen: _moments.Screen, split_key: str) -> str:
     """Return the reason why no perturbation is held out: none is test, or all also have training cells."""
     if (screen.split[screen.perturbation > 0] == "test").any():
-        return f"every perturbation with 'test' cells in obs[{split_key!r}] has training cells too (a split over cells)"
+        return (
+            f"every perturbation with 'test' cells in obs[{split_key!r}] has training cells, too, because the split "
+            "is over cells"
+        )
     return f"no perturbation is 'test' in the split column ({split_key!r})"

@@ -31,10 +31,10 @@ FULL = "full"
 WITHOUT_GENES = ("no_mt", "no_mt_ribo")
 REGRESSED = "regressed"
 REGIMES = (FULL, *WITHOUT_GENES, REGRESSED)
-"""Feature regimes: all genes, without mitochondrial genes, also without ribosomal genes, and with covariates regressed out."""
+"""Feature regimes: all genes; without mitochondrial genes; without mitochondrial and ribosomal genes; all genes with covariates regressed out."""
 
 RANDOM = "random"
-"""Regimes ``random_1``, ``random_2``, … leave out random genes, as many as the smallest gene regime."""
+"""Regimes ``random_1``, ``random_2``, … leave out random genes: as many as the smallest gene regime leaves out."""
 
 LIKELY_BATCHES = "likely_batches"
 """Columns of ``obs`` that look like batches, but are neither used nor tested."""
@@ -51,10 +51,10 @@ MODEL_COLUMNS = ("model", "model_a", "model_b")
 """Columns of tables that name models."""
 
 NO_PRETRAINING = " (no pretraining)"
-"""End of the name of a foundation model without its published weights."""
+"""Last part of the name of a foundation model that was trained without its published weights."""
 
 MUCH, PART, P_COLUMN = 0.25, 0.1, 0.01
-"""Shares of the response for the verdicts Yes and Partly, and the largest p of a confounded column."""
+"""Smallest shares of the response for the verdicts Yes and Partly, and the largest p of a column that is called confounded."""
 
 NEGLIGIBLE = 0.0005
 """Differences of relative errors below this are negligible, even if they are significant."""

@@ -19,7 +19,7 @@ from ._core.scales import LARGEST_LOG, RowScales
 from ._core.sums import extremes
 
 MIN_COUNTS = 10
-"""Cells with fewer counts are reported, because they have little information but are scaled like all other cells."""
+"""Cells with fewer counts are reported, because they contain little information and are scaled to the same total as all other cells."""
 EARLY = 1000
 """Number of values after which the scale is first checked; a few whole numbers are not sufficient."""
 
@@ -41,8 +41,8 @@ FIXES = {
 PROBLEMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "not_finite": ("{where} contains NaN or infinite values", ("finite",)),
     "negative": (
-        "{where} contains negative values (down to {low:.3g}), like z-scores. Only layers made by spb.pp.standardize "
-        "and spb.pp.regress_mt_ribo can be negative",
+        "{where} contains negative values (down to {low:.3g}), like z-scores. Negative values are accepted only in "
+        "layers made by spb.pp.standardize or spb.pp.regress_mt_ribo",
         ("logs",),
     ),
     "mixed": ("{where} contains cells on different scales: {shares}", ("one_scale",)),

@@ -16,7 +16,7 @@ def plain(value: Any) -> Any:
         return _plain_frame(value)
     if isinstance(value, Mapping):
         if bad := [key for key in value if not str(key) or "/" in str(key)]:
-            msg = f"{bad[:5]} cannot be keys of stored values, because they are empty or contain '/'. Store labels as values."
+            msg = f"{bad[:5]} cannot be stored as names, because a name must not be empty or contain '/'. Rename them."
             raise ValueError(msg)
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, np.random.Generator):
@@ -69,6 +69,6 @@ def _plain_column(name: str, values: pd.Series) -> pd.Series | pd.Categorical:
     if one_of_each and all(isinstance(v, int | float | np.number) for v in one_of_each):
         return values.astype(np.float64)
     if others := [type(v).__name__ for v in one_of_each if not np.isscalar(v)]:
-        msg = f"Column {name!r} contains {others[0]}; only text and numbers are stored."
+        msg = f"Column {name!r} contains {others[0]}; only text and numbers can be stored."
         raise TypeError(msg)
     return pd.Categorical(values.where(values.notna(), "").astype(str))

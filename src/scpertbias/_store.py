@@ -156,7 +156,7 @@ def table(data: AnnData | MuData, name: str, *, made_by: str) -> pd.DataFrame:
 def check_name(key: str) -> None:
     """Raise an error for a name that cannot be stored."""
     if not isinstance(key, str) or not key or "/" in key or key in {".", ".."}:
-        msg = f"`key_added` is {key!r}; a name without '/', not empty, '.' or '..', is needed."
+        msg = f"`key_added` is {key!r}. Choose a name that contains no '/', and is not empty, '.' or '..'."
         raise ValueError(msg)
 
 

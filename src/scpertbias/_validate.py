@@ -48,8 +48,9 @@ def cells_or_profiles(adata: Any, *, lazy: bool = False) -> None:
         raise ValueError(msg)
     if not lazy and _store.is_lazy(adata):
         msg = (
-            f"`adata` ({adata.n_obs} cells × {adata.n_vars} genes) is not in memory: it is backed by a file, or lazy. Compute "
-            "profiles with spb.pp.profiles(adata), which reads it in parts, or load it with adata.to_memory()."
+            f"`adata` ({adata.n_obs} cells × {adata.n_vars} genes) is not in memory: it is backed by a file, or lazy. "
+            "Compute profiles with spb.pp.profiles(adata), which reads the cells in parts, or load the cells with "
+            "adata.to_memory()."
         )
         raise ValueError(msg)
     if not adata.var_names.is_unique:

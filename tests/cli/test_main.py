@@ -462,7 +462,7 @@ def test_demo(tmp_path, monkeypatch, capsys):
         code, out, err = run(capsys, "demo", "--quiet")
         assert (code, err) == (0, "")
     assert out.count("$ scpertbias audit") == 2
-    assert out.count("Planted, perturbations without any effect: ") == 1
+    assert out.count("Simulated perturbations without any effect: ") == 1
     assert "The demo took" in out
     folder = tmp_path / "scpertbias_demo"
     for name, title in (("papalexi_2021", "Papalexi"), ("simulated", "simulated")):

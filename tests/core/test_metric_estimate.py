@@ -113,7 +113,7 @@ def test_why_there_is_no_scale():
     assert judge(few, functions.pearson, few.mean).reason == "fewer than 10 perturbations"
     assert judge(data, functions.pearson, data.mean, known=False).reason == "no reproducible response"
     constant = judge(data, lambda x, y, c: 1.0, data.mean)
-    assert constant.reason == "no room between baseline and ceiling"
+    assert constant.reason == "baseline and ceiling are not significantly different"
     nothing = judge(data, lambda x, y, c: np.nan, data.mean)
     assert (nothing.n, nothing.reason) == (0, "fewer than 10 perturbations")
     assert np.isnan(nothing.scaled)

@@ -142,6 +142,6 @@ def test_why_there_is_no_value(data):
     assert {row.reason for row in rows if row.n} == {"no reproducible response"}
     constant = {"one": MetricFunction(lambda x, y, c: np.ones(len(x)))}
     rows = score_probes(data, (), constant, n_boot=0, rng=np.random.default_rng(0))
-    assert {row.reason for row in rows if row.n} == {"no room between baseline and ceiling"}
+    assert {row.reason for row in rows if row.n} == {"baseline and ceiling are not significantly different"}
     blind = [row for row in rows if row.probe == "depth_only"]
     assert [row.n for row in blind] == [0]

@@ -154,7 +154,7 @@ def test_of_an_audit_every_perturbation_was_held_out():
 def test_nothing_held_out(profiles_cell_eval):
     profiles_cell_eval.obs["split"] = "train"
     spb.tl.fit_mean(profiles_cell_eval)
-    with pytest.raises(ValueError, match="'mean' predicts no unseen perturbation. Call spb.pp.split"):
+    with pytest.raises(ValueError, match="'mean' predicts only perturbations of its training data. Call spb.pp.split"):
         spb.get.cell_eval(profiles_cell_eval, "mean")
     with pytest.raises(KeyError, match=r"`models`: \['gears'\] are not stored"):
         spb.get.cell_eval(profiles_cell_eval, "gears")

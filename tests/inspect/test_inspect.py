@@ -113,7 +113,7 @@ def test_problems_are_named():
     assert "results of scpertbias" in inspect(profiles).query("about == 'problem'")["detail"].iloc[0]
     plain.obs["gene"] = ["STAT1", "JAK2"] * 25
     rows = inspect(plain, groupby="gene")
-    assert "No control was found in obs['gene']" in rows.query("about == 'problem'")["detail"].iloc[0]
+    assert "No label of obs['gene'] looks like a control" in rows.query("about == 'problem'")["detail"].iloc[0]
 
 
 def test_many_guides_per_cell_are_refused_with_the_way_out(tmp_path):

@@ -87,6 +87,7 @@ def test_other_types_are_refused():
 
 def test_a_map_of_other_labels_is_refused():
     with pytest.raises(
-        ValueError, match=r"matches no label of the data: it contains \['stat1'\].*Did you mean 'STAT1'\?"
+        ValueError,
+        match=r"matches no label of the data. The labels of `label_map` are \['stat1'\].*Did you mean 'STAT1'\?",
     ):
         read(["STAT1", "NT"], {"stat1": "x"})

@@ -34,7 +34,10 @@ def test_shares_are_those_of_the_table_and_add_up_to_one(profiles):
     assert rows == set(table["perturbation"])
     for row in rows:
         assert sum(width for (name, _), width in drawn.items() if name == row) == pytest.approx(1)
-    assert ax.get_title() == f"{len(rows)} of 25 perturbations, {len(rows)} with an effect strong enough for shares"
+    assert (
+        ax.get_title()
+        == f"{len(rows)} of 25 perturbations; {len(rows)} have an effect that is strong enough for shares"
+    )
 
 
 def test_the_strongest_sorted_by_their_largest_group(profiles):

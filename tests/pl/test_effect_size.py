@@ -48,8 +48,8 @@ def test_what_is_not_there(small_audit):
     with pytest.raises(ValueError, match="Pass profiles made by"):
         spb.pl.effect_size(cells)
     profiles = spb.pp.profiles(cells)
-    with pytest.raises(ValueError, match="No stored model predicts a perturbation"):
+    with pytest.raises(ValueError, match="The stored models predict only perturbations"):
         spb.pl.effect_size(profiles)
     spb.tl.fit_mean(profiles)
-    with pytest.raises(ValueError, match="No stored model predicts a perturbation"):
+    with pytest.raises(ValueError, match="The stored models predict only perturbations"):
         spb.pl.effect_size(profiles)

@@ -61,7 +61,9 @@ def test_constants_are_one_mark_at_the_origin_with_their_names(simulated):
     mark = marks(ax)[KNOWN["mean"]]
     assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (0, 0)
     assert KNOWN["ridge"] not in marks(ax)
-    assert any("one prediction for all: mean, ridge" in text.get_text().replace("\n", " ") for text in ax.texts)
+    assert any(
+        "same prediction for all perturbations: mean, ridge" in text.get_text().replace("\n", " ") for text in ax.texts
+    )
 
 
 def test_with_combinations_the_baseline_is_named(simulated):

@@ -47,7 +47,7 @@ def test_a_model_that_has_seen_it_is_not_drawn():
     assert len(spb.pl.perturbation(profiles, unseen, show=False).get_legend().get_texts()) == 2
     ax = spb.pl.perturbation(profiles, seen, show=False)
     assert len(ax.get_legend().get_texts()) == 1
-    assert "not predicted by any model that has not seen it" in ax.get_title()
+    assert "no prediction by a model that has not seen it" in ax.get_title()
 
 
 def test_what_is_not_there(small_audit):

@@ -59,6 +59,9 @@ def test_what_has_no_effect_is_said(mdata):
     table = table_of(mdata)
     table.loc[0, "reproducibility"] = np.nan
     _store.put(copy, perturbations=table)
-    assert perturbations(copy, show=False).get_title() == "24 perturbations, 1 without an effect to show"
+    assert (
+        perturbations(copy, show=False).get_title()
+        == "24 perturbations (1 not shown: effect or reproducibility unknown)"
+    )
     _store.put(copy, perturbations=table.iloc[:1])
     assert "0 perturbations" in perturbations(copy, show=False).get_title()

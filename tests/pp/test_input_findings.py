@@ -78,7 +78,10 @@ def test_a_total_that_is_not_that_of_the_counts(column):
     adata = screen()
     adata.obs[column] = adata.X.sum(axis=1) * 25
     (detail,) = warnings_of(adata, "scale", normalize=True)
-    assert f"the mean of obs['{column}'] is 8.341e+04 per cell, but the counts in this matrix sum to 3337" in detail
+    assert (
+        f"the mean of obs['{column}'] is 8.341e+04 per cell, but the counts of a cell in this matrix sum to 3337"
+        in detail
+    )
     assert f"size_factors='{column}'" in detail
     assert warnings_of(adata, "scale", normalize=True, size_factors=column) == []
     adata.obs[column] /= 25
@@ -91,7 +94,7 @@ def test_a_panel_that_is_normalized_by_itself(as_counts):
     adata.obs["depth"] = adata.X.sum(axis=1) * 20
     given = {"normalize": True} if as_counts else {}
     (detail,) = warnings_of(adata if as_counts else logged(adata), "genes", **given)
-    assert detail.startswith("cells are normalized by the sum of only 300 measured genes")
+    assert detail.startswith("cells are normalized to the total of only 300 measured genes")
     assert warnings_of(adata, "genes", normalize=True, size_factors="depth") == []
 
 
@@ -140,7 +143,7 @@ def test_ids_without_symbols():
     ids = {"MT-CO1": "ENSG00000198804", "MT-ND1": "ENSG00000198888"}
     adata.var_names = [ids.get(name, f"ENSG9{i:010d}") for i, name in enumerate(adata.var_names)]
     adata.obs["perturbation"] = adata.obs["perturbation"].to_numpy(object)
-    with pytest.warns(UserWarning, match="var_names are Ensembl ids and var has no symbols: 2 confounder genes"):
+    with pytest.warns(UserWarning, match="var has no column of gene symbols. Therefore 2 confounder genes"):
         details = warnings_of(adata, "genes")
     assert any("2 confounder genes are recognized by their ids" in detail for detail in details)
     adata.var_names = adata.var_names.str.replace("ENSG", "ENSMUSG")

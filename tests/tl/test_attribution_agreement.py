@@ -104,7 +104,7 @@ def test_the_pure_function_needs_no_stored_model(fitted):
 
 
 def test_errors(fitted):
-    with pytest.raises(ValueError, match=r"\['ridge'\] are all models with attributions, but two"):
+    with pytest.raises(ValueError, match=r"only \['ridge'\] have attributions, but a comparison needs two"):
         attribution_agreement(fitted, "ridge")
     with pytest.raises(ValueError, match="`k` is .*; it must be between 1 and the number of genes, 80"):
         attribution_agreement(fitted, k=81)

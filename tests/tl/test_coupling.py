@@ -129,7 +129,7 @@ def test_tables_of_which_only_the_size_is_stored_are_not_fitted_again(tmp_path):
     frame = get_coupling(coupling(_compat.read_h5mu(tmp_path / "audit.h5mu"), copy=True))
     training = frame[(frame["regime"] == "no_mt") & (frame["rows"] == "training")]
     assert training["note"].tolist() == [
-        "training rows need ['perturbation_embedding'], of which only the size is stored"
+        "rows 'training' need ['perturbation_embedding'], but only the size of these tables is stored"
     ]
 
 

@@ -68,7 +68,7 @@ def test_few_perturbations_and_no_room_are_reasons():
     table = {"l2": np.full(N, 1.0), "l2_ceiling": np.full(N, 0.5), "l2_baseline": np.full(N, 0.6)}
     table["l2_baseline_ceiling"] = np.full(N, 0.59)
     skill = l2_skill(Subset("a", "all", table, constant=False, shape=SHAPE, noise=None, known=True))
-    assert skill.reason == "no room between baseline and ceiling"
+    assert skill.reason == "baseline and ceiling are not significantly different"
     few = subset("pearson_delta")
     few.table["pearson_delta"][9:] = np.nan
     assert linear_skill(few, "pearson_delta").reason == "fewer than 10 perturbations"

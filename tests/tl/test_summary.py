@@ -139,8 +139,8 @@ def test_no_room():
     for a2, room in ((0.999 * enough, True), (1.001 * enough, False), (np.nan, False)):
         got = look(summarize(scores, shape=shape(a2)), "a")
         assert np.isfinite(got.loc["l2_skill", "estimate"]) == room
-        assert (got.loc["l2_skill", "note"] == "no room between baseline and ceiling") != room
-        assert got.loc["pearson_delta_skill", "note"] == "no room between baseline and ceiling"
+        assert (got.loc["l2_skill", "note"] == "baseline and ceiling are not significantly different") != room
+        assert got.loc["pearson_delta_skill", "note"] == "baseline and ceiling are not significantly different"
 
 
 def scattered(n=24):

@@ -27,7 +27,8 @@ def export(args: argparse.Namespace) -> int:
     if "regressed" in (args.regimes or ()):
         size = f"{adata.n_obs:,} cells × {adata.n_vars:,} genes × 4 bytes"
         print(
-            f"the regime 'regressed' is stored dense and needs {adata.n_obs * adata.n_vars * 4e-9:.2f} GB ({size})",
+            f"the regime 'regressed' is stored dense, so its file needs {adata.n_obs * adata.n_vars * 4e-9:.2f} GB "
+            f"({size})",
             flush=True,
         )
     with noted(say) as notes:

@@ -142,7 +142,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
         say("auditing" + (" raw counts, normalized on the fly" if normalize else ""))
         mdata = tl.audit(adata, net, sets=sets, predictions=external, normalize=normalize, **_audit_arguments(args))
         if args.calibrate:
-            say(f"auditing {args.calibrate} screens without effects, made of the control cells")
+            say(f"auditing {args.calibrate} screens without effects, which consist of control cells only")
             _store.put(
                 mdata, calibration=null_rates(adata, mdata, {**_audit_arguments(args), "normalize": normalize}, args)
             )
@@ -274,4 +274,6 @@ def _answer_lines(mdata: MuData, *, verbose: bool) -> list[str]:
     if cautions := [caution for caution in page["cautions"] if verbose or caution["severe"]]:
         lines += ["Read with care", *(f"  - {caution['text']}" for caution in cautions)]
     planted = [] if page["planted"] is None else page["planted"].to_dict("records")
-    return lines + [f"Planted, {row['quantity']}: {row['planted']}. Found: {row['found']}." for row in planted]
+    return lines + [
+        f"Simulated {row['quantity']}: {row['planted']}. Found by the audit: {row['found']}." for row in planted
+    ]

@@ -22,12 +22,39 @@ def model_options(command: argparse.ArgumentParser, names: Mapping[str, Any]) ->
     _external(add)
     _trained(add)
     number: dict[str, Any] = {"type": int, "metavar": "N"}
-    add("--net", type=Path, metavar="FILE", help="gene network: .csv or .tsv with source, target and optional weight")
-    add("--sets", type=Path, metavar="FILE", help="additional gene sets: .csv or .tsv with source and target")
-    add("--n-top-genes", **number, help="number of genes to score, those of highest mean in control (default: 1000)")
-    add("--regimes", **names, help=f"{', '.join(REGIMES)}; repeatable or comma-separated (default: all)")
-    add("--n-folds", **number, help="number of folds (default: 5; one per perturbation if there are at most 25)")
-    add("--n-random", **number, help="number of random removals of genes, to compare with the regimes (default: 20)")
+    add(
+        "--net",
+        type=Path,
+        metavar="FILE",
+        help="gene network of the graph models: .csv or .tsv with the columns source, target and optionally weight",
+    )
+    add(
+        "--sets",
+        type=Path,
+        metavar="FILE",
+        help="additional gene sets: .csv or .tsv with the columns source (the set) and target (the gene)",
+    )
+    add(
+        "--n-top-genes",
+        **number,
+        help="number of genes to score: those with the highest mean in control (default: 1000)",
+    )
+    add(
+        "--regimes",
+        **names,
+        help=f"{', '.join(REGIMES)} (feature regimes); repeatable or comma-separated (default: all)",
+    )
+    add(
+        "--n-folds",
+        **number,
+        help="number of folds (default: 5; with at most 25 perturbations, one fold per perturbation)",
+    )
+    add(
+        "--n-random",
+        **number,
+        help="number of retrainings, each without a random set of genes, for comparison with "
+        "the smallest gene regime (default: 20)",
+    )
 
 
 def _external(add: Any) -> None:
@@ -43,13 +70,15 @@ def _external(add: Any) -> None:
         "--kind",
         choices=("expression", "delta", "log2fc"),
         default="expression",
-        help="values in --predictions and --train: expression, or changes from control (default: %(default)s)",
+        help="type of the values in --predictions and --train: expression, or changes from control (default: "
+        "%(default)s)",
     )
     add(
         "--control",
         choices=("observed", "predicted"),
         default="observed",
-        help="control to which predicted changes refer: that of the data, or the predicted one (default: %(default)s)",
+        help="control from which changes are computed: observed in the data, or contained in the predictions "
+        "(default: %(default)s)",
     )
     add(
         "--fitted-on",
@@ -57,7 +86,7 @@ def _external(add: Any) -> None:
         default="this",
         help="training data of the models of --predictions: this screen or other data (default: %(default)s)",
     )
-    add("--obsm", metavar="NAME", help="entry of obsm to read from a predicted .h5ad instead of X")
+    add("--obsm", metavar="NAME", help="for --predictions in an .h5ad file: entry of obsm to read instead of X")
     add(
         "--test",
         action="append",
@@ -72,16 +101,16 @@ def _trained(add: Any) -> None:
         type=train_command,
         action="append",
         metavar="NAME=COMMAND",
-        help="a model of your own, trained in every regime by COMMAND, in which {cells}, {perturbations}, "
-        "{predictions}, {seed}, {regime}, {fold} and {folder} are replaced; repeatable",
+        help="a model of your own; COMMAND trains it in every regime, after {cells}, {perturbations}, {predictions}, "
+        "{seed}, {regime}, {fold} and {folder} are replaced; repeatable",
     )
-    add("--train-folds", action="store_true", help="cross-fit the models of --train: one training per fold")
+    add("--train-folds", action="store_true", help="cross-fit the models of --train: one training per fold and regime")
     add(
         "--train-random",
         type=int,
         metavar="N",
         default=0,
-        help="number of trainings of --train that each leave out a random set of genes (default: %(default)s)",
+        help="number of additional trainings of --train, each without a random set of genes (default: %(default)s)",
     )
     add("--train-shell", action="store_true", help="run the commands of --train in a shell")
     add("--train-time-limit", type=float, metavar="SECONDS", help="stop a training of --train after this time")

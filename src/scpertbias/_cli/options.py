@@ -162,8 +162,8 @@ def _screen(command: argparse.ArgumentParser, add: Any) -> None:
     add(
         "--batch",
         **NAMES,
-        help="columns of obs with batches, or 'none' (default: 'auto', the columns that are confounded with the "
-        "labels); repeatable or comma-separated",
+        help="columns of obs with batches, or 'none' (default: 'auto', up to two columns that are confounded with "
+        "the labels); repeatable or comma-separated",
     )
     add(
         "--split-key",
@@ -193,7 +193,11 @@ def _screen(command: argparse.ArgumentParser, add: Any) -> None:
         default=1e4,
         help="for raw counts: total count per cell after scaling (default: %(default)g)",
     )
-    add("--size-factors", metavar="COLUMN", help="for raw counts: column of obs with size factors or totals")
+    add(
+        "--size-factors",
+        metavar="COLUMN",
+        help="for raw counts: column of obs with the size factor or the total count of each cell",
+    )
     add(
         "--species",
         choices=("human", "mouse"),
@@ -209,7 +213,7 @@ def _memory(add: Any) -> None:
         type=gigabytes,
         default=4.0,
         metavar="GB",
-        help="read the cells in parts if they need more than this memory, in gigabytes (default: %(default)g)",
+        help="largest memory for the cells, in gigabytes; larger files are read in parts (default: %(default)g)",
     )
 
 
@@ -228,8 +232,8 @@ def _export(command: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         default=0,
-        help="number of additional regimes, each without random genes, as many as no_mt_ribo leaves out (default: "
-        "%(default)s)",
+        help="number of additional regimes; each leaves out random genes, as many as the smallest gene regime leaves "
+        "out (default: %(default)s)",
     )
     add("--train-only", action="store_true", help="leave out the cells of the test perturbations")
     _memory(add)
@@ -262,8 +266,8 @@ def _audit(command: argparse.ArgumentParser) -> None:
         help="TOML file with options, such as the config.toml of an earlier audit; flags have precedence",
     )
     add("--calibrate", type=int, metavar="N",
-        help="also audit N screens without effects, made of control cells, and report how often each verdict is "
-            "positive")  # fmt: skip
+        help="also audit N screens without effects, made of control cells, and report how often each verdict is yes "
+             "for them")  # fmt: skip
     add(
         "--n-jobs",
         type=int,

@@ -35,7 +35,10 @@ def compare_options(command: argparse.ArgumentParser) -> None:
         help="page to write (default: %(default)s)",
     )
     command.add_argument(
-        "--names", action="append", metavar="NAME", help="short name of an audit; repeat in the order of the audits"
+        "--names",
+        action="append",
+        metavar="NAME",
+        help="short name of an audit; pass --names once per audit, in the order of the audits",
     )
     command.add_argument("--title", metavar="TEXT", help="title of the page")
     command.add_argument("--force", action="store_true", help="replace an existing page")

@@ -96,7 +96,7 @@ def bilinear(
     if matched.sum() < 2:
         msg = (
             f"{int(matched.sum())} training group(s) with an embedding, including the control; at least 2 are needed. "
-            f"Measure more target genes or pass perturbation_embedding="
+            "By default, only measured targets have one. Pass perturbation_embedding= with the perturbed genes"
         )
         raise ValueError(msg)
     control, parts = means[reference], list(in_parts(np.flatnonzero(matched)))

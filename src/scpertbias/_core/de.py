@@ -105,7 +105,7 @@ class DeMetric:
 
 
 DE_METRICS: Mapping[str, DeMetric] = {
-    "de_direction": DeMetric("share of differentially expressed genes in the right direction", 1.0, True),
+    "de_direction": DeMetric("share of differentially expressed genes with the right predicted direction", 1.0, True),
     "de_auprc": DeMetric("average precision of differentially expressed genes in the right direction", 1.0, True),
     "de_spearman": DeMetric("rank correlation over differentially expressed genes", 1.0, True),
     "de_nmae": DeMetric("absolute error over differentially expressed genes relative to no change", 0.0, False),

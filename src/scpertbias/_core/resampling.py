@@ -15,7 +15,7 @@ MIN_UNITS = MIN_PERTURBATIONS
 CONFIDENCE = 0.95
 NORMAL = float(ndtri((1 + CONFIDENCE) / 2))
 MIN_FREEDOM = 2.0
-NO_ROOM = "no room between baseline and ceiling"
+NO_ROOM = "baseline and ceiling are not significantly different"
 TOO_FEW = f"fewer than {MIN_PERTURBATIONS} perturbations"
 
 

@@ -60,8 +60,8 @@ def _rows(
     labels, problems = None, []
     if source.made_here:
         problems = [
-            "The file contains results of scpertbias, not cells. `scpertbias report` writes the page of "
-            "an audit.h5mu again."
+            "The file contains results of scpertbias, not cells. To write the page of an audit.h5mu again, run "
+            "`scpertbias report`."
         ]
     elif guess.groupby is None:
         problems = [_no_labels(source)]
@@ -143,9 +143,9 @@ def _column(name: str, guess: Columns, labels: Labels | None, batches: Mapping[s
     if kind in WORDS and labels is not None and 1 < values.nunique() <= len(values) // 20:
         found_levels = levels(values.reset_index(drop=True), labels.codes)
         why = (
-            "same groups as the labels"
+            "the levels are the same groups of cells as the labels"
             if found_levels.of_labels
-            else f"{found_levels.n_tested} of {found_levels.n} levels have {MIN_CONTROLS} controls"
+            else f"{found_levels.n_tested} of {found_levels.n} levels have at least {MIN_CONTROLS} control cells"
         )
         return f"{WORDS[kind]}, not usable as a batch", f"{text}; {why}"
     return "also possible perturbation labels" if name in guess.candidates else "", text

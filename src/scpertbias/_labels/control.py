@@ -102,7 +102,10 @@ def _by_reference(
     if missing or not controls:
         near = nearest(missing, candidates)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        msg = f"`reference` {missing or patterns} matches no label of obs[{groupby!r}]; it contains {some_labels(counts)}.{hint}"
+        msg = (
+            f"`reference` {missing or patterns} matches no label of obs[{groupby!r}]. Labels: "
+            f"{some_labels(counts)}.{hint}"
+        )
         raise ValueError(msg)
     labels = [label for label in candidates if label in controls]
     return Controls(labels, dict.fromkeys(labels, NAMED))
@@ -120,11 +123,11 @@ def some_labels(counts: Mapping[str, int] | Iterable[str], n: int = 12) -> str:
     size = dict(counts) if isinstance(counts, Mapping) else dict.fromkeys(counts, 0)
     order = sorted(size, key=lambda label: (control_word(label) is None, -size[label], label))
     first_labels = ", ".join(map(repr, order[:n]))
-    return (first_labels or "nothing") + (f", … ({len(size)} labels)" if len(size) > n else "")
+    return (first_labels or "none") + (f", … ({len(size)} labels)" if len(size) > n else "")
 
 
 def _not_found(counts: Mapping[str, int], groupby: str, genes: Sequence[str], unassigned: Sequence[str]) -> str:
-    parts = [f"No control was found in obs[{groupby!r}]; it contains {some_labels(counts)}."]
+    parts = [f"No label of obs[{groupby!r}] looks like a control. Labels: {some_labels(counts)}."]
     if genes:
         parts.append(f"{some_labels(genes)} could be the control, but is also the name of a measured gene.")
     if unassigned:

@@ -119,11 +119,11 @@ def high_multiplicity(table: pd.DataFrame, groupby: str) -> str | None:
         return None
     single = live.drop(several.index).groupby("targets")["n_cells"].sum()
     return (
-        f"obs[{groupby!r}] lists several guides per cell (high multiplicity of infection): {n_several} of {n} perturbed cells "
-        f"belong to {several['name'].nunique()} combinations of targets. These groups are too small for a comparison with "
-        f"the control. Effects of single guides need a regression over all guides, which this package does not offer. "
-        f"Pass label_map='single' to analyze only the {int(single.sum())} cells with one target "
-        f"({int((single >= ENOUGH_CELLS).sum())} targets have at least {ENOUGH_CELLS} such cells)."
+        f"obs[{groupby!r}] lists several guides per cell (high multiplicity of infection): {n_several} of {n} "
+        f"perturbed cells belong to {several['name'].nunique()} combinations of targets. Each combination has too few "
+        "cells for a comparison with the control. Effects of single guides need a regression over all guides, which "
+        f"this package does not offer. Pass label_map='single' to analyze only the {int(single.sum())} cells with one "
+        f"target ({int((single >= ENOUGH_CELLS).sum())} targets have at least {ENOUGH_CELLS} such cells)."
     )
 
 
@@ -155,11 +155,12 @@ def _parts_of_targets(table: pd.DataFrame, groupby: str) -> list[str]:
     kinds = [_PLURAL[meaning] for meaning in PARTS if meaning in meanings]
     target, examples = next(iter(shared.items()))
     return [
-        f"obs[{groupby!r}] seems to contain {' and '.join(kinds)}, not targets: {len(names)} labels belong to {len(shared)} "
-        f"target{'s' if len(shared) > 1 else ''} (for example, {some(map(repr, examples), 3)} to {target!r}). They are kept "
-        f"separate. spb.pp.split and the audit hold out all labels of a target together; with any other split, training "
-        f"cells can have the same target as test cells. Pool the labels with label_map='targets', or pass this column with "
-        f"guide_key= and a column of targets with groupby=."
+        f"obs[{groupby!r}] seems to contain {' and '.join(kinds)}, not targets: {len(names)} labels belong to "
+        f"{len(shared)} target{'s' if len(shared) > 1 else ''} (for example, {some(map(repr, examples), 3)} to "
+        f"{target!r}). Every label is used as a perturbation of its own. spb.pp.split and the audit hold out all "
+        "labels of a target together; with any other split, training cells can have the same target as test cells. "
+        "To pool the labels of a target, pass label_map='targets', or pass this column with guide_key= and a column "
+        "of targets with groupby=."
     ]
 
 

@@ -64,8 +64,8 @@ def effective(raw: Iterable[str], label_map: str | None) -> dict[str, str]:
         near = nearest(list(pairs)[:3], labels)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
         msg = (
-            f"`label_map` matches no label of the data: it contains {list(pairs)[:5]}, and the data contain "
-            f"{labels[:5]}.{hint}"
+            f"`label_map` matches no label of the data. The labels of `label_map` are {list(pairs)[:5]}; the labels "
+            f"of the data are {labels[:5]}.{hint}"
         )
         raise ValueError(msg)
     return out

@@ -145,7 +145,8 @@ def _meanings(
     splitter = Splitter(measured, other, combination_sep)
     map_splitter = Splitter(measured, other, "+" if combination_sep is None else combination_sep)
     out = {
-        text: Meaning(UNASSIGNED_LABEL, reason="missing, or a word for no guide or several guides") for text in no_label
+        text: Meaning(UNASSIGNED_LABEL, reason="missing value, or a word that means no guide or several guides")
+        for text in no_label
     }
     out |= {text: Meaning(CONTROL, reason=reason) for text, reason in controls.reasons.items()}
     single: list[str] = []

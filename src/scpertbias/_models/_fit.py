@@ -50,7 +50,10 @@ def _graphs(adata: AnnData, screen: _moments.Screen, net: pd.DataFrame | None, d
     """Return the graphs of a net, or of co-expression in control cells."""
     if net is None:
         if _store.profiles_record(adata) is not None:
-            msg = "`net` is missing, and profiles have no cells to estimate one. Pass net=spb.pp.coexpression_net(cells), or your own table."
+            msg = (
+                "`net` is missing, and it cannot be estimated from profiles, because these contain no cells. Pass "
+                "net=spb.pp.coexpression_net(cells), or your own table."
+            )
             raise ValueError(msg)
         net = coexpression_net(adata, **{k: v for k, v in data.items() if k != "batch_key"})
         if net.empty:
@@ -93,7 +96,7 @@ def store(
         adata, key, rows=screen.codes, predictions=solution.predictions, attributions=attributions, record=record
     )
     if cannot:
-        info(f"{key}: {len(cannot)} perturbations cannot be predicted, for example, {cannot[:3]}")
+        info(f"{key}: no prediction for {len(cannot)} perturbations, for example, {cannot[:3]}")
     slots = [f"{key!r}, predictions (adata.layers)"]
     if attributions is not None:
         slots.append(f"{key!r}, attributions, genes × perturbations (adata.varm)")

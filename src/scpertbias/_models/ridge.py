@@ -37,7 +37,8 @@ def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -
 
 @model(
     "ridge",
-    unseen="one constant: almost the mean of the training perturbations (one_hot) or almost the control (reference)",
+    unseen="one constant: almost the mean of the training perturbations (coding one_hot), or almost the control "
+    "(coding reference)",
     attribution="|W[:, p]|",
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,
@@ -74,7 +75,7 @@ def fit_ridge(
         Ridge penalty.
     coding
         ``"one_hot"``: every training group has a column, including the control, as in the paper; the prediction for unseen
-        perturbations is almost the unweighted mean. ``"reference"``: the control is the zero row; the prediction for
+        perturbations is almost the unweighted mean. ``"reference"``: the control has no column; the prediction for
         unseen perturbations is almost the control mean.
     weights
         ``"cells"``: each cell has the same weight. ``"perturbations"``: each perturbation has the same weight.

@@ -50,7 +50,7 @@ def _check_totals(size: FloatArray, totals: FloatArray, target_sum: float, named
     factors = " Pass target_sum=1 for factors with a mean of 1, as in scran; or convert" if typical < 20 else " Convert"
     msg = (
         f"`size_factors`: {named} (median {typical:.3g}) is far below the counts of the cells (median {total:.4g}), "
-        f"so it is not a total, and cells would be scaled to {target_sum * total / typical:.2g} counts.{factors} them to "
+        f"so it is not a total. Cells would be scaled to {target_sum * total / typical:.2g} counts.{factors} them to "
         f"totals: multiply by {total / typical:.4g}."
     )
     raise ValueError(msg)

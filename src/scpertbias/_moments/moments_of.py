@@ -90,8 +90,8 @@ def control_mean(
     mean = column_sums(control) / control.shape[0]
     if not np.isfinite(mean).all():
         msg = (
-            f"Control cells contain NaN or infinite values in {int((~np.isfinite(mean)).sum())} genes; remove them "
-            f"first."
+            f"Control cells contain NaN or infinite values in {int((~np.isfinite(mean)).sum())} genes. Remove these "
+            "genes first."
         )
         raise ValueError(msg)
     return mean, targets, symbols

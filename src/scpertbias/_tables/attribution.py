@@ -12,7 +12,8 @@ MODEL_B = Column("model_b", "str", "Name of the second model.", label="other mod
 TARGET_RESPONSE = Table(
     "target_response",
     "spb.tl.target_response",
-    "Whether the values of each perturbed gene change most in its own column or in a neighboring one.",
+    "Position of the strongest change of each perturbed gene: its own column, or a neighboring column if values and "
+    "gene names are misaligned.",
     "One row per model (including ``observed``), block of genes and shift, and one per model and target.",
     (
         MODEL,
@@ -28,28 +29,49 @@ TARGET_RESPONSE = Table(
         Column(
             "shift",
             "Int64",
-            "Position tested, in columns from the column of the target; −1: the column before it.",
+            "Tested position relative to the column of the target, in columns; −1: the column before that of the "
+            "target.",
         ),
         Column("n_targets", "Int64", "Number of measured targets."),
         Column(
             "percentile",
             "float64",
-            "Percentile of the effect at this position among the effects on all genes, 0 to 1; in a scan, the mean "
-            "over targets.",
+            "Percentile of the effect in this column among the effects on all genes, 0 to 1. In rows of the level "
+            "``scan``: mean over the targets.",
         ),
         Column("expected", "float64", "Mean of ``percentile`` if targets are assigned to random perturbations."),
         replace(
             P,
-            sentence="p from permutations of the targets among perturbations; in a scan, for the strongest of all "
-            "shifts.",
+            sentence="p from permutations of the targets among perturbations. It is adjusted for the number of "
+            "shifts: each permutation counts with its highest mean percentile. Missing in rows of the level "
+            "``perturbation``.",
         ),
-        replace(Q, sentence="``p`` adjusted over the blocks (Benjamini–Hochberg)."),
-        Column("proposed", "boolean", "Whether this shift has the highest mean percentile, and a significant ``q``."),
+        replace(
+            Q,
+            sentence="``p`` of the shift with the highest mean percentile, adjusted over the blocks "
+            "(Benjamini–Hochberg). Missing for all other shifts.",
+        ),
+        Column(
+            "proposed",
+            "boolean",
+            "Whether this shift has the highest mean percentile, and ``q`` below 0.05. If the shift is not 0, values "
+            "and gene names are probably misaligned.",
+        ),
         PERTURBATION,
-        replace(GENE, sentence="Name of the target gene in the data; empty in a scan."),
-        Column("z", "float64", "Effect on the target divided by its standard error; missing in a scan."),
-        Column("delta", "float64", "Effect on the target; missing in a scan.", unit="log-normalized units"),
-        replace(NOTE, sentence="Reason if something is not tested; otherwise empty."),
+        replace(GENE, sentence="Name of the target gene in the data; empty in rows of the level ``scan``."),
+        Column(
+            "z",
+            "float64",
+            "Effect of the perturbation on its target gene, divided by the standard error of the "
+            "effect. Missing in rows of the level ``scan``.",
+        ),
+        Column(
+            "delta",
+            "float64",
+            "Effect of the perturbation on its target gene. Missing in rows of the level ``scan``.",
+            unit="log-normalized units",
+        ),
+        replace(NOTE, sentence="Reason why the row was not tested, or empty."),
         Column("direction", "str", "Expected direction of change of the targets: ``either``, ``down`` or ``up``."),
     ),
     regime_at=1,
@@ -94,8 +116,8 @@ AGREEMENT = Table(
         Column(
             "spearman",
             "float64",
-            "Rank correlation of the attributions over genes; missing if a model attributes the same value to all "
-            "genes.",
+            "Rank correlation of the attributions over genes; missing if one of the models attributes the same value "
+            "to all genes.",
             label="Spearman (95% CI)",
             form="interval",
             tip="rank correlation over genes, mean over perturbations",
@@ -129,7 +151,8 @@ AGREEMENT = Table(
         Column(
             "p_specific",
             "float64",
-            "One-sided p of ``spearman``, compared with the attributions of ``model_b`` for other perturbations.",
+            "One-sided p of ``spearman``, compared with the correlations of ``model_a`` with ``model_b`` on "
+            "different perturbations.",
             label="specific p",
             tip="small: more agreement on the same perturbation than on different perturbations",
         ),

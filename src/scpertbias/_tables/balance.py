@@ -46,7 +46,7 @@ BALANCE = Table(
         Column(
             "null_ci_low",
             "float64",
-            "Lower end of the interval that includes 95% of the shares from random assignments, minus ``null``.",
+            "Lower end of the interval with 95% of the shares from random assignments, after subtraction of ``null``.",
         ),
         Column("null_ci_high", "float64", "Upper end of that interval."),
         replace(
@@ -78,17 +78,20 @@ BALANCE = Table(
                 "cannot be separated": "more than 20% of the perturbed cells are in levels without enough control "
                 "cells",
                 "adopted": "cells are already compared with the control of their own level",
-                "outcome": "unbalanced, but possibly a result of the perturbations; a note only",
-                "noted": "unbalanced (p at most 0.01) but not confounded; for depth and mitochondrial counts: "
-                "explains at least 10% of the response",
+                "outcome": "the name suggests a result of the experiment, such as a cluster; cells should not be "
+                "compared within such a column",
+                "noted": "unbalanced (p at most 0.01), but not confounded; depth and mitochondrial counts are never "
+                "called confounded",
                 "balanced": "",
-                "determined by the labels": "the labels determine the column, or the column the labels",
+                "determined by the labels": "not tested, because the label of a cell determines its level, or the "
+                "level determines its label",
             },
         ),
         Column(
             "within",
             "str",
-            "Column that was adopted first, so that this column was tested within its levels; empty if none.",
+            "Column that was already adopted when this column was tested. The test then compares cells within the "
+            "levels of the adopted column. Empty if no column was adopted before.",
         ),
         NOTE,
     ),

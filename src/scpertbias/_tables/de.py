@@ -23,7 +23,8 @@ DE = Table(
         Column(
             "standard_error",
             "float64",
-            "Standard error of ``log_change``. Variances below the pooled variance of the gene are replaced by it.",
+            "Standard error of ``log_change``. A variance below the pooled variance of the gene is replaced by the "
+            "pooled variance.",
         ),
         Column(
             "z",

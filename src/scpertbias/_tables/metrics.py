@@ -43,13 +43,17 @@ METRIC_TABLE = Table(
             "Each half is noisier than all cells together.",
         ),
         SCALED,
-        replace(CI_LOW, sentence="Lower end of the 95% interval of ``scaled``; missing if there is none."),
+        replace(
+            CI_LOW,
+            sentence="Lower end of the 95% interval of ``scaled``; missing if ``scaled`` is missing or "
+            "has no interval.",
+        ),
         CI_HIGH,
         Column(
             "specific_gain",
             "float64",
-            "Mean score of predictions on their own perturbation minus their mean score on other perturbations; "
-            "positive is better.",
+            "Difference between the mean scores of predictions on their own and on other perturbations. Positive "
+            "values mean that predictions are better on their own perturbations.",
             label="specific gain",
         ),
         replace(P, sentence="p of ``specific_gain``, from permutations of the predictions among perturbations."),
@@ -91,7 +95,8 @@ PROBES_TABLE = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95% interval of ``scaled`` over perturbations; missing if there is none.",
+            sentence="Lower end of the 95% interval of ``scaled`` over perturbations; missing if ``scaled`` is "
+            "missing or has no interval.",
         ),
         CI_HIGH,
         NOTE,
@@ -113,27 +118,28 @@ CALIBRATION = Table(
         ),
         replace(MODEL, sentence="Name of the model; empty in questions about the data."),
         replace(
-            METRIC, sentence="Name of the score. For a verdict: the answers that count, ``yes`` or ``partly or yes``."
+            METRIC,
+            sentence="Name of the score. For a verdict: the answers that are counted, ``yes`` or ``partly or yes``.",
         ),
         Column(
             "by",
             "str",
-            "Cells that make up a null perturbation.",
-            values={"cells": "random control cells", "guides": "random control guides"},
+            "How a null perturbation is made.",
+            values={"cells": "from random control cells", "guides": "from all cells of random control guides"},
         ),
         replace(N, sentence="Number of null screens.", label="screens", tip=True),
         Column(
             "rate",
             "float64",
             "Share of the null screens with the answer yes. For questions about single perturbations or gene sets: "
-            "mean share of those with the answer yes.",
+            "share of the perturbations or gene sets with the answer yes, averaged over the null screens.",
             label="rate (95% CI)",
             form="percent_interval",
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95% interval (Wilson). For questions about single perturbations or gene "
-            "sets: lower end of the range over screens.",
+            sentence="Lower end of the 95% interval (Wilson). For questions about single perturbations or gene sets: "
+            "2.5% quantile over the null screens.",
         ),
         CI_HIGH,
         Column("nominal", "float64", "Largest rate that is expected without effects.", form="percent"),

@@ -8,11 +8,11 @@ KIND = Column("kind", "str", "Kind of model; ``external`` for external predictio
 N_UNPREDICTED = Column(
     "n_unpredicted",
     "int64",
-    "Number of perturbations in the screen that the model cannot predict.",
+    "Number of perturbations in the screen for which the model gives no prediction.",
     label="not predicted",
-    tip="number of perturbations in the screen that the model cannot predict",
+    tip="number of perturbations in the screen for which the model gives no prediction",
 )
-REASON = Column("reason", "str", "Reason why it was left out.")
+REASON = Column("reason", "str", "Reason why the model or the regime was left out.")
 
 MODELS = Table(
     "models",
@@ -26,7 +26,7 @@ MODELS = Table(
 DESCRIBED = Table(
     "described",
     "spb.report",
-    "Descriptions of the models of the full screen.",
+    "Descriptions of the models that were trained on all genes.",
     "One row per model.",
     (
         MODEL,
@@ -58,7 +58,7 @@ TRAINING = Table(
             "boolean",
             "Whether the epoch was the best so far. The model keeps the weights of the last such epoch.",
             label="best so far",
-            tip="the model keeps the weights of the last such epoch",
+            tip="the model keeps the weights of the last epoch that was the best so far",
             optional=True,
         ),
     ),

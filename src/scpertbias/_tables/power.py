@@ -28,7 +28,10 @@ POWER = Table(
             sentence="Expected cosine between the effect and the effect in a repeated experiment with this number "
             "of cells, 0 to 1.",
         ),
-        replace(CI_LOW, sentence="Lower end of the 95% interval, for other cells of the same perturbations."),
+        replace(
+            CI_LOW,
+            sentence="Lower end of the 95% interval. The interval accounts for the sampling of cells, not of perturbations.",
+        ),
         CI_HIGH,
     ),
 )
@@ -43,8 +46,8 @@ CELLS_NEEDED = Table(
         PERTURBATION,
         replace(
             N_CELLS,
-            sentence="Number of cells of the perturbation. For the screen: the number of cells per perturbation "
-            "that gives the same total noise if it is equal in all perturbations.",
+            sentence="Number of cells of the perturbation. For the screen: number of cells that gives the same total "
+            "noise as the actual numbers, if all perturbations have this number.",
         ),
         REPRODUCIBILITY,
         Column("target", "float64", "Reproducibility to reach."),
@@ -59,10 +62,14 @@ CELLS_NEEDED = Table(
         Column(
             "ci_low",
             "Int64",
-            "Lower end of the 95% interval of ``n_needed``, for other cells of the same perturbations; missing if "
-            "``n_needed`` is.",
+            "Lower end of the 95% interval of ``n_needed``. The interval accounts for the sampling of cells, not of "
+            "perturbations. Missing if ``n_needed`` is missing.",
         ),
-        Column("ci_high", "Int64", "Upper end of that interval; missing if possibly no number of cells is sufficient."),
+        Column(
+            "ci_high",
+            "Int64",
+            "Upper end of the 95% interval of ``n_needed``; missing if the interval has no upper limit.",
+        ),
         Column(
             "status",
             "str",

@@ -8,7 +8,7 @@ from .._core import shared_axis
 from .table import CI_HIGH, CI_LOW, NOTE, PERTURBATION, TOP_GENES, Column, P, Table
 
 CARRY = shared_axis.CARRY
-"""Share of the shared axis for which the perturbations account that are named with it."""
+"""The perturbations that are named with the shared axis make up this share of it."""
 
 CONFOUNDING = Table(
     "confounding",
@@ -65,8 +65,9 @@ CONFOUNDING = Table(
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95% interval of ``share``, for other cells of the same perturbations; "
-            "between 0 and 1. Missing for ``depth`` and the leading directions (see ``note``).",
+            sentence="Lower end of the 95% interval of ``share``, between 0 and 1. The interval accounts for the sampling "
+            "of cells, not of perturbations. Missing for ``depth`` and the leading directions (see "
+            "``note``).",
         ),
         CI_HIGH,
         Column(
@@ -81,15 +82,16 @@ CONFOUNDING = Table(
         Column(
             "typical_ci_low",
             "float64",
-            "Lower end of the 95% interval of ``typical``, for other perturbations; missing with fewer than ten "
-            "perturbations.",
+            "Lower end of the 95% interval of ``typical``. The interval accounts for the sampling of perturbations. "
+            "Missing with fewer than ten perturbations.",
         ),
         Column("typical_ci_high", "float64", "Upper end of the 95% interval of ``typical``."),
         Column(
             "null",
             "float64",
-            "Mean share of random gene sets, in which each gene is replaced by a gene of similar expression from no "
-            "tested set. Missing with fewer than five measured genes.",
+            "Mean share of random gene sets. In these, each gene of the set is replaced by another gene of similar "
+            "expression. Genes of confounder sets are not used as replacements. Missing with fewer than five "
+            "measured genes.",
             label="random genes",
             form="percent",
             tip="mean share of random sets of genes of similar expression",
@@ -109,16 +111,16 @@ CONFOUNDING = Table(
         Column(
             "beyond",
             "boolean",
-            "Whether the share of the set is significantly above the shares of random sets, in this screen and in a "
-            "typical perturbation. ``p`` is compared with 0.05 divided by the number of sets (Bonferroni). Missing if "
-            "not tested.",
+            "Whether the share of the set is significantly above the shares of random sets, both in this screen and "
+            "in a typical perturbation. ``p`` is compared with 0.05 divided by the number of sets (Bonferroni). "
+            "Missing if not tested.",
         ),
         Column(
             "part_of",
             "str",
-            "For a set that is ``beyond`` and overlaps with another one (by half of the genes of the smaller set): "
-            "name of the technical set, or of the set with the larger share, which the report names instead. "
-            "Otherwise empty.",
+            "Name of the set that the report names instead of this set, or empty. The named set is also ``beyond``, "
+            "and the two sets have in common at least half of the genes of the smaller one. The report prefers "
+            "technical sets, then sets with a larger share.",
         ),
         Column(
             "shapley",
@@ -134,7 +136,9 @@ CONFOUNDING = Table(
             form="percent",
             tip="share of the shared axis that lies in this set",
         ),
-        Column("share_without", "float64", "``share`` without the perturbations that target a gene of the set."),
+        Column(
+            "share_without", "float64", "``share``, computed without the perturbations that target a gene of the set."
+        ),
         Column(
             "n_axis",
             "float64",
@@ -149,13 +153,13 @@ CONFOUNDING = Table(
         Column(
             "common",
             "float64",
-            "Share of the response that is one and the same shift in all perturbations; for the shared axis only.",
+            "Share of the response due to a shift that is the same in all perturbations; only for the shared axis.",
         ),
         Column(
             "common_ci_low",
             "float64",
-            "Lower end of the 95% interval of ``common``, for other perturbations; missing with fewer than ten "
-            "perturbations.",
+            "Lower end of the 95% interval of ``common``. The interval accounts for the sampling of perturbations. Missing "
+            "with fewer than ten perturbations.",
         ),
         Column("common_ci_high", "float64", "Upper end of the 95% interval of ``common``."),
         Column("common_exists", "boolean", "Whether ``common`` is at least two standard errors above 0."),

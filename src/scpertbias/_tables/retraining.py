@@ -68,8 +68,9 @@ RANKING = Table(
         Column(
             "full",
             "float64",
-            "Relative error of ``model_a`` minus that of ``model_b``, mean over perturbations, if both are trained on "
-            "all genes. Only the genes of the regime are scored. Negative if ``model_a`` is better.",
+            "Relative error of ``model_a`` minus relative error of ``model_b``, mean over perturbations. Both models "
+            "are trained on all genes, and only the genes of the regime are scored. Negative if ``model_a`` is "
+            "better.",
             label="difference before",
             tip="mean difference of the relative errors over the genes of the regime; negative: the first model is better",
         ),
@@ -78,7 +79,7 @@ RANKING = Table(
         Column(
             "retrained",
             "float64",
-            "The same difference if both models are trained in the regime.",
+            "The same difference between the two models, after both are retrained in the regime.",
             label="difference after",
             tip="the same difference after both models are retrained in the regime; negative: the first model is better",
         ),
@@ -102,7 +103,7 @@ RANKING = Table(
 RANDOM_REMOVALS = Table(
     "random_removals",
     "spb.tl.audit with n_random above 0 and the regime no_mt or no_mt_ribo",
-    "Comparison of retraining without confounder genes and retraining without random genes.",
+    "Comparison of two retrainings: without confounder genes, and without the same number of random genes.",
     "One row per model.",
     (
         MODEL,
@@ -113,14 +114,14 @@ RANDOM_REMOVALS = Table(
         Column(
             "gain",
             "float64",
-            "Relative error of the model that was trained on all genes minus that of the model retrained in the "
-            "regime; positive if retraining reduces the error.",
+            "Relative error of the model trained on all genes minus relative error of the model retrained in the "
+            "regime. Positive if retraining reduces the error.",
             tip="relative error before retraining minus relative error after; positive: retraining reduces the error",
         ),
         Column(
             "random_mean",
             "float64",
-            "Mean gain from retraining without random genes.",
+            "Mean gain from retraining without the same number of random genes.",
             label="mean random gain",
             tip="mean gain from retraining without the same number of random genes",
         ),
@@ -132,7 +133,8 @@ RANDOM_REMOVALS = Table(
         ),
         replace(
             P,
-            sentence="One-sided p of ``gain``, compared with the gains from random removals; not adjusted.",
+            sentence="One-sided p of ``gain``, compared with the gains from random removals; not adjusted for the "
+            "number of models.",
             tip="one-sided, not adjusted",
         ),
         replace(Q, sentence="Always missing: p is not adjusted."),
@@ -159,8 +161,8 @@ COUPLING = Table(
     "coupling",
     "spb.tl.coupling",
     "Change of the predictions for the kept genes after retraining without the other genes.",
-    "One row per model, regime and group of perturbations. Values are not normalized again to the kept genes, because "
-    "this requires counts.",
+    "One row per model, regime and group of perturbations. Values stay normalized to the total of all genes, because "
+    "normalization to the kept genes would require counts.",
     (
         MODEL,
         REGIME,
@@ -189,13 +191,13 @@ COUPLING = Table(
             "float64",
             "The same distance between two trainings of the full model with different seeds.",
             label="coupling of seeds",
-            tip="the same change between two trainings with different seeds",
+            tip="change of the predictions between two trainings of the full model with different seeds",
         ),
         N,
         replace(
             NOTE,
-            sentence="Reason for a missing value, or empty. The regime ``regressed`` is not compared, because its "
-            "values differ.",
+            sentence="Reason for a missing value, or empty. The regime ``regressed`` is not compared, because "
+            "covariates are regressed out of its values.",
         ),
     ),
 )

@@ -43,8 +43,8 @@ HELD_OUT = replace(N, sentence="Number of held-out perturbations.", tip=True)
 N_EFFECTIVE = Column(
     "n_effective",
     "float64",
-    "Effective number of perturbations: lower than ``n`` if a few perturbations dominate the estimate. The interval is "
-    "approximate if it is below 20, or ``n`` is below 50.",
+    "Effective number of perturbations: lower than ``n`` if a few perturbations dominate the estimate. The interval "
+    "is approximate if this number is below 20, or if ``n`` is below 50.",
     label="effective n",
 )
 
@@ -63,16 +63,16 @@ SCORES = Table(
         Column(
             "seen_targets",
             "Int64",
-            "For a held-out combination: number of its genes that are perturbed in the training data. Missing in "
-            "other rows.",
+            "For a held-out combination: number of its genes that are perturbed in the training data. Missing for "
+            "all other perturbations.",
         ),
         Column("fold", "int64", "Fold in which the perturbation is held out; −1 if there is none."),
         N_CELLS,
         Column(
             "trained_on",
             "str",
-            "Regime in which the model was trained. In an audit, the model trained in ``full`` is also scored in the "
-            "other regimes.",
+            "Regime in which the model was trained. In an audit, the model trained on all genes is also scored on "
+            "the genes of the other regimes.",
         ),
         *(Column(name, "float64", f"{_sentence(metric.label)}.") for name, metric in ALL_METRICS.items()),
         *(column for name, metric in ALL_METRICS.items() for column in _beside(name, metric)),
@@ -93,7 +93,8 @@ SCORES = Table(
             "n_de",
             "int64",
             "Number of scored genes, without the targets, that are differentially expressed (q < 0.05). Scores of "
-            "differential expression need five such genes in the comparison with each half of the control.",
+            "differential expression require five such genes in each of two comparisons, one for each half of the "
+            "control cells.",
         ),
         Column("detected", "boolean", "Whether an effect of the perturbation is detected (q at most 0.05)."),
     ),
@@ -114,7 +115,7 @@ SUMMARY = Table(
             values={
                 "all": "all that the model predicts",
                 "common": "those that all models predict",
-                "detected": "those in ``all`` with a detected effect",
+                "detected": "those in ``all`` whose effect is detected",
             },
         ),
         replace(
@@ -165,10 +166,11 @@ ERROR_BY_N_GENES = Table(
         Column(
             "subset",
             "str",
-            "Subset of the held-out perturbations: ``all`` that the model predicts, or those ``common`` to all models.",
+            "Subset of the held-out perturbations: ``all`` that the model predicts, or the ``common`` ones that "
+            "every model predicts.",
         ),
         Column("ranked_by", "str", "Quantity by which genes are ranked: ``control expression``, the mean in control."),
-        Column("n_genes", "int64", "Number of genes in the error: those with the highest rank."),
+        Column("n_genes", "int64", "Number of genes in the error, starting with the highest value of ``ranked_by``."),
         HELD_OUT,
         Column("l2", "float64", "L2 error.", unit="log-normalized units"),
         Column("l2_baseline", "float64", "L2 error of the mean baseline.", unit="log-normalized units"),

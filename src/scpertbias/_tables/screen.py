@@ -19,7 +19,7 @@ from .table import (
 EFFECT_Q = replace(
     Q,
     sentence="``p`` adjusted over perturbations (Benjamini–Hochberg); an effect with q of at most 0.05 is detected.",
-    tip="p of any effect, adjusted over perturbations (Benjamini–Hochberg)",
+    tip="p of an effect on any gene other than the target, adjusted over perturbations (Benjamini–Hochberg)",
 )
 
 CHECK = Table(
@@ -61,8 +61,8 @@ CHECK = Table(
         RESPONSE_SHARE,
         replace(
             P,
-            sentence="p of any effect, without the target gene: twice the smaller one of the p-values of the "
-            "squared effect and of the strongest gene.",
+            sentence="p of an effect on any gene other than the target. It is twice the smaller one of two p-values: "
+            "that of the squared effect, and that of the strongest gene.",
         ),
         EFFECT_Q,
         TOP_GENES,
@@ -87,11 +87,11 @@ PERTURBATIONS = Table(
                 "too few cells": "",
                 "not detected": "no significant effect, not even on the target gene (q above 0.05)",
                 "target gene only": "a significant effect on the target gene only",
-                "targets a confounder gene": "the target is in a confounder gene set, regardless of the effect on "
-                "this set",
+                "targets a confounder gene": "a target is in a confounder gene set, even if the effect on this set "
+                "is small",
                 "mostly shared": "more than half of the effect is on the shared axis or in one technical gene set",
                 "specific": "",
-                "weak": "detected, but too weak for another category",
+                "weak": "detected, but too weak for the other categories",
             },
         ),
         replace(N_CELLS, label="cells"),
@@ -106,13 +106,14 @@ PERTURBATIONS = Table(
         RESPONSE_SHARE,
         replace(
             EFFECT_Q,
-            sentence="p of any effect, without the target gene, adjusted over perturbations (Benjamini–Hochberg). "
-            "An effect with q of at most 0.05 is detected.",
+            sentence="p of an effect on any gene other than the target, adjusted over perturbations "
+            "(Benjamini–Hochberg). An effect with q of at most 0.05 is detected.",
         ),
         Column(
             "target_gene",
             "str",
-            "The measured target gene (of several targets, the one that changes least); empty if none is measured.",
+            "The measured target gene. Of several measured targets, this is the one that changes least. Empty if "
+            "none is measured.",
             label="target gene",
             tip="the measured target gene",
         ),

@@ -12,7 +12,7 @@ N_PERTURBATIONS = Column("n_perturbations", "int64", "Number of held-out perturb
 
 PERTURBATION_SPECIFIC = specific_skill.PERTURBATION_SPECIFIC
 SPECIFIC_ABOVE = specific_skill.SPECIFIC
-"""A specific skill whose whole interval is above it is perturbation-specific."""
+"""Predictions are perturbation-specific if the whole interval of their specific skill is above this value."""
 
 SPECIFICITY = Table(
     "specificity",
@@ -23,20 +23,21 @@ SPECIFICITY = Table(
         MODEL,
         replace(
             METRIC,
-            sentence="Name of the score. ``specific_skill``: skill score after the shared axes are removed from "
-            "all effects (0: only shared axes, 1: noise ceiling). ``specific_slope``: factor that fits the "
-            "predictions best to these remaining effects. ``specific_fitted``: specific skill after "
-            "multiplication by this factor. ``l2`` (log-normalized units; lower is better), ``pearson_delta`` and "
-            "``pearson_delta_perturbed``: see :func:`scpertbias.tl.score`. ``off_axis``: correlation between "
-            "predicted and observed effects after the mean effect of the training perturbations is removed. "
-            "``off_share``: share of the squared predicted effects that remains after this removal.",
+            sentence="Name of the score. ``specific_skill``: skill score after the shared axes are removed from all "
+            "effects (0: only shared axes, 1: noise ceiling). ``specific_slope``: factor that brings the "
+            "remaining predicted effects closest to the remaining observed effects. ``specific_fitted``: "
+            "specific skill of the predicted effects after multiplication by this factor. ``l2`` "
+            "(log-normalized units; lower is better), ``pearson_delta`` and ``pearson_delta_perturbed``: "
+            "see :func:`scpertbias.tl.score`. ``off_axis``: correlation between predicted and observed "
+            "effects after the mean effect of the training perturbations is removed. ``off_share``: share "
+            "of the squared predicted effects that remains after this removal.",
         ),
         HELD_OUT,
         Column(
             "category",
             "str",
             "Summary of the three ``specific_*`` scores and their intervals, in the row of ``specific_skill``. Empty "
-            "in other rows, and without an interval.",
+            "in all other rows, and if there is no interval.",
             values={
                 PERTURBATION_SPECIFIC: "the interval of ``specific_skill`` is above 0.05",
                 "right direction, wrong size": "only the interval of ``specific_fitted`` is above 0.05",
@@ -54,7 +55,7 @@ SPECIFICITY = Table(
         Column(
             "mismatched",
             "float64",
-            "Mean score of the predictions on other held-out perturbations.",
+            "Mean score of the predictions if they are assigned to other held-out perturbations.",
             label="other perturbations",
             tip="mean score of predictions on other perturbations",
         ),
@@ -90,7 +91,7 @@ SPECIFICITY = Table(
             "float64",
             "Score of the model on one half of the cells, for comparison with ``axis_only``.",
             label="model on half of cells",
-            tip="score of the model on one half of the cells; compare with the column shared axis only",
+            tip="score of the model on one half of the cells, for comparison with a prediction of the shared axis only",
         ),
         Column(
             "axis_only",
@@ -120,8 +121,8 @@ RECURRENCE = Table(
             values={
                 "delta": "difference from control",
                 "z": "difference from control, divided by its standard error",
-                "centered": "difference from the mean over perturbations (for a model, over its predictions), "
-                "divided by its standard error; recommended",
+                "centered": "difference from the mean over perturbations, divided by its standard error "
+                "(recommended); for a model, the mean over its predictions",
             },
         ),
         GENE,
@@ -135,7 +136,8 @@ RECURRENCE = Table(
         Column(
             "expected",
             "float64",
-            "Count that is expected if the strongest genes are replaced by random genes of similar expression.",
+            "Expected ``count`` if the strongest genes of each perturbation are replaced by random genes of similar "
+            "expression.",
             label="expected by chance",
             tip="expected count if the strongest genes are random genes of similar expression",
         ),
@@ -157,8 +159,8 @@ RECURRENCE = Table(
         replace(P, sentence="p of ``count``, for ``observed`` only; missing on the scale ``delta``."),
         replace(
             Q,
-            sentence="p adjusted over the genes (Benjamini–Hochberg). On the scale ``z``, it requires at least "
-            "five times as many control cells as cells per perturbation.",
+            sentence="p adjusted over the genes (Benjamini–Hochberg). On the scale ``z``, it is computed only with "
+            "at least five times as many control cells as cells per perturbation.",
         ),
         Column(
             "n_effective_genes",
@@ -208,14 +210,14 @@ VARIANCE_RATIO = Table(
         Column(
             "cosine_mean",
             "float64",
-            "Cosine between the predicted effects and those of the mean baseline.",
+            "Cosine between the predictions and the mean baseline, after the control mean is subtracted from both.",
             label="cosine with mean",
             tip="cosine between predictions and the mean baseline, both minus the control mean",
         ),
         Column(
             "cosine_control",
             "float64",
-            "Cosine between the predicted effects and those of the control baseline, relative to the training mean.",
+            "Cosine between the predictions and the control mean, after the mean baseline is subtracted from both.",
             label="cosine with control",
             tip="cosine between predictions and the control mean, both minus the mean baseline",
         ),

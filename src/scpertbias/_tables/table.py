@@ -16,7 +16,7 @@ JSON_TYPES: dict[str, str | list[str]] = {
     "float64": ["number", "null"],
     "boolean": ["boolean", "null"],
 }
-"""By dtype, where a missing value is null; text and ``int64`` have none."""
+"""By dtype, whether a missing value is null; text and ``int64`` have no missing values."""
 FORMS = {"str": "text", "int64": "count", "Int64": "count", "float64": "number", "boolean": "text"}
 WIDTH = 100
 

@@ -52,10 +52,10 @@ def fetch(remote: Remote) -> Path:
         raise OSError(msg) from err
     except ValueError as err:  # pooch's word for another checksum
         _part(path).unlink(missing_ok=True)
-        msg = f"{remote.name}: what {remote.url} differs from the published file ({err}); nothing was kept."
+        msg = f"{remote.name}: the download from {remote.url} differs from the published file ({err}), and was deleted."
         raise ValueError(msg) from err
     if remote.checksum is None:
-        info(f"{path}: no checksum is published; sha256 {pooch.file_hash(str(path))}")
+        info(f"{path}: no checksum is published; the sha256 of the download is {pooch.file_hash(str(path))}")
     return path
 
 

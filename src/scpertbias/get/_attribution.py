@@ -41,7 +41,7 @@ def attribution_agreement(
     Raises
     ------
     KeyError
-        If the table was not computed (also in an audit that kept only tables), or a value is not in the table.
+        If the table was not computed (also for audits with ``keep_predictions=False``), or a value is not in the table.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def attribution_check(
     Raises
     ------
     KeyError
-        If the table was not computed (also in an audit that kept only tables), or a value is not in the table.
+        If the table was not computed (also for audits with ``keep_predictions=False``), or a value is not in the table.
 
     Examples
     --------

@@ -33,8 +33,8 @@ def de(
 ) -> pd.DataFrame:
     """Return the differential expression of each perturbation against the control, from means and variances alone.
 
-    The test is Welch's test with one change: variances of a perturbation and of the control below the pooled variance of
-    the gene are replaced by it. Otherwise genes without counts in a small group would be called. Cells are compared with
+    The test is Welch's test with one change: a variance below the pooled variance of the gene is replaced by the pooled
+    variance. Without this change, genes without counts in a small group would be significant. Cells are compared with
     control cells of their own batch. Cells are not read again.
 
     Parameters
@@ -44,7 +44,7 @@ def de(
     perturbation
         Names of perturbations; by default all.
     q_below
-        Return only genes with a smaller ``q``; ``None``: all genes, which are perturbations × genes rows.
+        Return only genes with a smaller ``q``. ``None`` returns all genes of all perturbations, one row each.
     regime
         For an audit: the regime; by default ``"full"``.
 

@@ -28,8 +28,7 @@ def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) 
 
     Returns
     -------
-    Perturbations × genes, including the control, in the units of the data; NaN for perturbations that the model cannot
-    predict.
+    Perturbations × genes, including the control, in the units of the data; NaN for perturbations without a prediction.
 
     Raises
     ------
@@ -170,8 +169,8 @@ def models(
 def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) -> tuple[AnnData, AnnData]:
     """Return observed and predicted profiles of the held-out perturbations in the format of cell-eval.
 
-    The metrics of cell-eval for means (``skip_de=True``) then score the same values as :func:`scpertbias.tl.score`. A
-    model of means does not predict cells, so metrics of differential expression do not apply.
+    The metrics of cell-eval for means (``skip_de=True``) then score the same values as :func:`scpertbias.tl.score`.
+    Metrics of differential expression do not apply, because they require predicted cells, not predicted means.
 
     Parameters
     ----------
@@ -220,7 +219,7 @@ def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) ->
     observed = merged.moments.mean
     rows = np.flatnonzero(np.isfinite(predictions).all(axis=1) & merged.used & (np.arange(len(observed)) > 0))
     if not len(rows):
-        msg = f"{key!r} predicts no unseen perturbation. Call spb.pp.split before fitting, or use spb.tl.audit."
+        msg = f"{key!r} predicts only perturbations of its training data. Call spb.pp.split before fitting, or use spb.tl.audit."
         raise ValueError(msg)
     rows = np.concatenate([[0], rows])
     predictions = np.concatenate([observed[:1], predictions[rows[1:]]])

@@ -20,7 +20,7 @@ def retraining(
     regime: str | Sequence[str] | None = None,
     metric: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the effect of retraining in each regime.
+    """Return the change of scores due to retraining in each regime.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def coupling(
     regime: str | Sequence[str] | None = None,
     rows: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return how much retraining without some genes changes the predictions for the others.
+    """Return how much retraining without some genes changes the predictions for the remaining genes.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def coupling(
     Raises
     ------
     KeyError
-        If the table was not computed (also in an audit that kept only tables), or a value is not in the table.
+        If the table was not computed (also for audits with ``keep_predictions=False``), or a value is not in the table.
 
     Examples
     --------
@@ -153,10 +153,10 @@ def random_removals(
     models: str | Sequence[str] | None = None,
     regime: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the effect of retraining without random genes, compared with the smallest gene regime.
+    """Return the gains from retraining without random genes, for comparison with the smallest gene regime.
 
-    If the ``gain`` of the regime exceeds all random gains, the effect is due to its genes, not to any genes of similar
-    expression.
+    Compare the ``gain`` of the regime with the gains from random removals. If it exceeds all of them, removing other
+    genes of similar expression does not have this effect.
 
     Parameters
     ----------

@@ -112,7 +112,8 @@ def error_by_n_genes(
 ) -> pd.DataFrame:
     """Return the errors as a function of the number of genes.
 
-    If a model is better only for some numbers of genes, its advantage is an artifact of gene selection.
+    If a model is better than another one only for some numbers of genes, the comparison depends on the selection of
+    genes.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def recurrence(
     regime: str | Sequence[str] | None = None,
     by: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return in how many perturbations each gene is among the strongest.
+    """Return the number of perturbations in which each gene is among the genes with the strongest effects.
 
     Parameters
     ----------

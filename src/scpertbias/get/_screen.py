@@ -187,7 +187,7 @@ def target_response(
     level: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return how each perturbed gene changes in its own column and in neighboring ones.
+    """Return the change of each perturbed gene, in its own column and in neighboring columns of the data.
 
     Parameters
     ----------

@@ -48,6 +48,9 @@ def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
             raise KeyError(msg)
         return data.mod[name]
     if regime is not None:
-        msg = f"`regime={regime!r}` was passed, but the data are not an audit. Omit the argument."
+        msg = (
+            f"`regime={regime!r}` was passed, but only audits have regimes, and these data are not an audit. Omit the "
+            "argument."
+        )
         raise ValueError(msg)
     return data

@@ -37,9 +37,9 @@ def attribution_agreement(
     """Plot the agreement of attributions between models (Table 3 of the paper).
 
     Above the diagonal: Spearman correlation over genes; below: share of common top genes; both are means over
-    perturbations. "by chance" means that models do not agree more than expected for genes of similar expression;
-    "unspecific" means that they agree equally well on different perturbations. Models with flagged attributions are
-    hatched (after :func:`scpertbias.tl.attribution_check`).
+    perturbations. Two models agree "by chance" if they do not agree more than expected for genes of similar expression.
+    Their agreement is "unspecific" if they agree equally well on different perturbations. Models with flagged
+    attributions are hatched (after :func:`scpertbias.tl.attribution_check`).
 
     Parameters
     ----------

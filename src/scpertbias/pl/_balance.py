@@ -89,7 +89,7 @@ def balance(
     )
     ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     n = int(table["n"].max()) if len(table) else 0
-    ax.set_title(f"{n} perturbations: balance over columns of obs", fontsize="medium")
+    ax.set_title(f"{n} perturbations: share of the response explained by columns of obs", fontsize="medium")
     below = LEGEND_INCHES / (0.42 * max(len(table), 1) + 0.4)
     _legend(ax, {status: shades[status] for status in dict.fromkeys(table["status"])}, below)
     ax.spines[["top", "right"]].set_visible(False)

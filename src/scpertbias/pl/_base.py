@@ -81,7 +81,7 @@ def held_out_scores(
     names = chosen_models(scores, models)
     held_out = scores[scores["split"] == "test"]
     if held_out.empty:
-        msg = "The scores have no held-out perturbation (split test). Call spb.pp.split before fitting."
+        msg = "There are no scores of held-out perturbations (split 'test'). Call spb.pp.split before fitting."
         raise ValueError(msg)
     return held_out, names
 
@@ -108,7 +108,7 @@ def stored_effects(data: AnnData | MuData, regime: str | None) -> Effects:
     """Return observed and predicted effects of a regime; raise an error without profiles."""
     observed = effects(modality(data, regime))
     if observed is None:
-        msg = "There are no effects to draw. Pass profiles made by spb.pp.profiles, or an audit with profiles."
+        msg = "These data contain no effects. Pass profiles made by spb.pp.profiles, or the result of spb.tl.audit."
         raise ValueError(msg)
     return observed
 

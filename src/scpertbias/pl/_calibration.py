@@ -32,8 +32,8 @@ def calibration(
 ) -> Any:
     """Plot how often the audit answers yes on screens without effects, with intervals, next to the expected rate.
 
-    Lines are 95% intervals. For questions about single perturbations or gene sets, lines are the range over screens. Small
-    vertical lines are the largest expected rates.
+    Horizontal lines are 95% intervals. For questions about single perturbations or gene sets, they contain 95% of the
+    null screens. Small vertical lines are the largest rates that are expected without effects.
 
     Parameters
     ----------

@@ -39,8 +39,8 @@ def comparison(
 ) -> Any:
     """Plot paired differences between models, on the held-out perturbations that both predict.
 
-    To the right of 0, a model is better than ``against``, for every score. Lines are 95%% intervals; a mark is filled if
-    its interval excludes 0.
+    A model to the right of 0 is better than the model ``against``; this holds for every metric. Lines are 95%%
+    intervals; a mark is filled if its interval excludes 0.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def _against(table: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 def _draw(ax: Axes, y: int, row: Any, shade: str) -> None:
     """Draw one model, with its numbers on the right."""
-    text = f"n = {int(row.n)}" if row.n > 0 else "no perturbation that both predict"
+    text = f"n = {int(row.n)}" if row.n > 0 else "no held-out perturbation that both models predict"
     if np.isfinite(row.difference):
         interval = f" ({row.ci_low:.3f} to {row.ci_high:.3f})" if np.isfinite(row.ci_low) else ""
         text = f"{row.difference:+.3f}{interval}, {text}".replace("-", "−")

@@ -34,9 +34,9 @@ def composition(
 ) -> Any:
     """Plot the composition of the response of each perturbation, as stacked shares of its squared effect.
 
-    Each gene is in one group, so shares add up to 1. They are corrected for sampling noise, so single shares can be
-    negative and the sum of the others above 1. Perturbations are sorted by their largest group. Perturbations with a weak
-    effect are left out.
+    Each gene is in one group, so shares add up to 1. Shares are corrected for sampling noise. Therefore one share can
+    be negative, and the sum of the other shares above 1. Perturbations are sorted by their largest group. Perturbations
+    with a weak effect are left out.
 
     Parameters
     ----------
@@ -89,7 +89,8 @@ def composition(
     ax.set_ylim(max(len(shares), 1) - 0.4, -0.6)
     ax.set_xlabel("share of the squared effect, corrected for noise (1: whole effect)")
     ax.set_title(
-        f"{len(shares)} of {n} perturbations, {n_strong} with an effect strong enough for shares", fontsize="medium"
+        f"{len(shares)} of {n} perturbations; {n_strong} have an effect that is strong enough for shares",
+        fontsize="medium",
     )
     if len(shares):
         ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))

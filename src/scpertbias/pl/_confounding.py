@@ -35,10 +35,10 @@ def confounding(
 ) -> Any:
     """Plot the share of the response in each gene set and along each direction, with its interval.
 
-    Gene sets and directions overlap and are shown separately. A tick is the mean share of random sets of genes with
-    similar expression. Marks of sets with a share significantly above random sets are filled. A cross is the share in a
-    typical perturbation. The most important genes are listed on the right. Hallmark sets are shown only if their share is
-    significantly above random sets.
+    Gene sets and directions overlap, so their shares do not add up to 1. A tick is the mean share of random gene sets
+    of similar expression. A mark is filled if the share of the set is significantly above the shares of random sets. A
+    cross is the share in a typical perturbation. The strongest genes of each set are listed on the right. Hallmark sets
+    are shown only if their share is significantly above random sets.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def _legend(ax: Axes, shades: Mapping[str, str]) -> None:
     genes: dict[str, Any] = {"marker": "o", "markeredgecolor": shades["genes"], **style}
     handles = [
         Line2D([], [], markerfacecolor=shades["genes"], label="gene set, above random sets", **genes),
-        Line2D([], [], markerfacecolor="white", label="gene set, not above random sets or not tested", **genes),
+        Line2D([], [], markerfacecolor="white", label="gene set, not above random sets (or not tested)", **genes),
         Line2D([], [], color="black", marker="|", markersize=12, linestyle="none", label="random sets (mean)"),
         Line2D([], [], color="0.35", marker="x", markersize=6, label="gene set, typical perturbation", **style),
         Line2D([], [], marker="D", color=shades["direction"], linestyle="none", label="direction"),

@@ -71,7 +71,7 @@ def effect_size(
     sizes = {name: np.linalg.norm(values, axis=1) for name, values in predicted.items()}
     sizes = {name: values for name, values in sizes.items() if np.isfinite(values).any()}
     if not sizes:
-        msg = "No stored model predicts a perturbation that it has not seen. Call spb.pp.split before fitting."
+        msg = "The stored models predict only perturbations of their training data. Call spb.pp.split before fitting."
         raise ValueError(msg)
     new, ax = ax is None, axes(ax, figsize, (7.2, 4.6))
     shade = colors(data, palette)

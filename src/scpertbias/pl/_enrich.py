@@ -35,10 +35,10 @@ def enrich(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the most enriched gene sets of each model, with the number of top genes in each.
+    """Plot the most enriched gene sets of each model, with the number of its top genes in each set.
 
-    The area of a dot is the share of the top genes in the set (the number is printed, too), and its color is q. Open dots
-    have fewer than 3 genes, or q above 0.05.
+    The area of a dot is the share of the top genes that are in the set. The color of a dot is q. A dot is open if fewer
+    than 3 top genes are in the set, or if q is at least 0.05.
 
     Parameters
     ----------

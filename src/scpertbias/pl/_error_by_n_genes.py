@@ -114,7 +114,7 @@ def error_by_n_genes(
     ax.set_xticks(sizes[np.linspace(0, len(sizes) - 1, min(N_TICKS, len(sizes))).round().astype(int)])
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlabel(f"number of genes, those with the highest {first['ranked_by'].iloc[0]}")
+    ax.set_xlabel(f"number of genes, starting with the highest {first['ranked_by'].iloc[0]}")
     ax.set_ylabel(LABELS[metric])
     ax.set_title("median over held-out perturbations" + (f", regime {regime}" if regime else ""), fontsize="medium")
     ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -47,8 +47,8 @@ def heatmap(
     """Plot the effects of the strongest perturbations on the genes that change most, grouped by gene set.
 
     Rows are sorted by category, columns by gene set and direction. Observed effects, predicted effects and residuals
-    (observed minus predicted) have the same rows, columns and colors, so that they can be compared. Gray: the model has
-    seen the perturbation, or cannot predict it.
+    (observed minus predicted) have the same rows, columns and colors, so that they can be compared. A row is gray if
+    the model has seen the perturbation, or gives no prediction for it.
 
     Parameters
     ----------

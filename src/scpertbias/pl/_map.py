@@ -51,8 +51,8 @@ def map(
 
     Both are 0 for the baseline (the mean; for combinations, the additive prediction) and 1 at the noise ceiling. Lines are
     95%% intervals. A model in the upper right predicts the specific effect of each perturbation. A model in the lower right
-    is accurate, but predicts only the effects that all perturbations have in common. Constant predictions have a specific
-    skill of 0; those with the same skill are drawn as one mark.
+    is accurate, but predicts only the effects that all perturbations have in common. Constant predictions have a
+    specific skill of 0. Models with the same skills are drawn as one mark.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def _names(ax: Axes, groups: Sequence[pd.DataFrame]) -> None:
     taken: list[tuple[float, float, float, float]] = []
     for rows in groups:
         names = ", ".join(name.replace("_", " ") for name in rows["model"])
-        text = textwrap.fill(f"one prediction for all: {names}" if rows["generic"].all() else names, 34)
+        text = textwrap.fill(f"same prediction for all perturbations: {names}" if rows["generic"].all() else names, 34)
         lines = text.split("\n")
         at = (max(rows["skill"].iloc[0], ax.get_xlim()[0]), max(rows["specific"].iloc[0], ax.get_ylim()[0]))
         x, y = ax.transData.transform(at) * points

@@ -32,8 +32,9 @@ def metric(
 ) -> Any:
     """Plot the scaled score of each model with a function of your own, and its 95% interval.
 
-    0 is the mean baseline, 1 the noise ceiling. The labels contain the plain score of each model, and its specific gain: the
-    score on the own perturbations minus the score on other perturbations.
+    0 is the mean baseline, 1 the noise ceiling. The labels contain the unscaled score of each model and its specific
+    gain. The specific gain is the difference between the scores of predictions on their own and on other perturbations;
+    positive values mean that the own score is better.
 
     Parameters
     ----------

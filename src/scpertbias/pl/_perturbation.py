@@ -37,11 +37,11 @@ def perturbation(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the strongest genes of one perturbation, observed with 95%% intervals and predicted by each model.
+    """Plot the effects on the strongest genes of one perturbation: observed with 95%% intervals, and predicted.
 
     The genes have the largest ``|z|``. Only models that have not seen the perturbation are drawn; models with the same
-    predictions are drawn once. The legend shows, over all scored genes, the correlation r of predicted and observed effects
-    (``pearson_delta_unshared``), and the error relative to the mean baseline.
+    predictions are drawn once. The legend contains the correlation r of predicted and observed effects
+    (``pearson_delta_unshared``), and the error relative to the mean baseline. Both are computed over all scored genes.
 
     Parameters
     ----------
@@ -135,4 +135,4 @@ def _title(data: AnnData | MuData, effects: Effects, row: int, regime: str | Non
         table = select(get.perturbations(data), perturbation=name).iloc[0]
         parts += [f"{table['n_cells']:,} cells", f"reproducibility {table['reproducibility']:.2f}", str(table["kind"])]
     title = ", ".join([*parts, *([f"regime {regime}"] if regime else [])])
-    return title if unseen or not effects.predicted else f"{title}\n(not predicted by any model that has not seen it)"
+    return title if unseen or not effects.predicted else f"{title}\n(no prediction by a model that has not seen it)"

@@ -101,7 +101,9 @@ def perturbations(
     ax.set_xlabel("reproducibility (expected cosine with a repeat of the experiment)")
     ax.set_ylabel("size of the effect, corrected for noise\n(log-normalized units)")
     missing = len(table) - len(visible)
-    ax.set_title(f"{len(visible)} perturbations" + (f", {missing} without an effect to show" if missing else ""),
+    ax.set_title(f"{len(visible)} perturbations" + ((
+        f" ({missing} not shown: effect or reproducibility unknown)"
+    ) if missing else ""),
                  fontsize="medium")  # fmt: skip
     if len(visible):
         ax.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)

@@ -33,8 +33,8 @@ def power(
 ) -> Any:
     """Plot the expected reproducibility of effects by number of cells.
 
-    The bold line is the screen, with its 95%% interval; every other line is a perturbation. Dots mark the present numbers of
-    cells, dashed lines the targets of :func:`scpertbias.tl.power`.
+    The bold line is the screen, with its 95%% interval; every other line is a perturbation. Dots mark the actual
+    numbers of cells. Dashed lines are the targets of :func:`scpertbias.tl.power`.
 
     Parameters
     ----------

@@ -46,8 +46,9 @@ def probes(
 ) -> Any:
     """Plot a heat map of the score of each probe by each metric.
 
-    0 is the mean baseline and 1 the true effect. Colors are limited to −1 and 1; the numbers are not. Gray cells have no
-    value: the mean baseline and the true effect are not significantly different, or the probe cannot be computed.
+    0 is the mean baseline and 1 the true effect. Colors are limited to values from −1 to 1; the printed numbers are not
+    limited. Gray cells have no value: the mean baseline and the true effect are not significantly different, or the
+    probe cannot be computed.
 
     Parameters
     ----------

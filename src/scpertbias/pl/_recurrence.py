@@ -44,8 +44,8 @@ def recurrence(
 
     The length of a bar is the percentage of the n held-out perturbations of the model in which the gene is among the
     strongest. The diamond is the same percentage in the observed data, on the same perturbations; the dotted line is the
-    percentage expected by chance. A star marks q < 0.05 in the data; "not tested" means that the data have no q. A bar far
-    beyond its diamond means that the model predicts this gene for too many perturbations.
+    percentage expected by chance. A star marks q < 0.05 in the data; "not tested" means that no q was computed. A bar
+    far beyond its diamond means that the model predicts this gene for too many perturbations.
 
     Parameters
     ----------

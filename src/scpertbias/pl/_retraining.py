@@ -35,9 +35,9 @@ def retraining(
 ) -> Any:
     """Plot the gain of each model from retraining in each regime, with its interval.
 
-    To the right of 0, the retrained model is better on the same genes. The gray box is the range of gains from retraining
-    without random genes of similar expression; a gain inside the box is not due to the particular genes of the regime. Open
-    markers: retraining does not change the predictions.
+    A positive gain means that the retrained model is better on the same genes than the model trained on all genes. The
+    gray box is the range of gains from retraining without random genes of similar expression. A gain inside the box is
+    not due to the particular genes of the regime. Markers are open if retraining does not change the predictions.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def _legend(ax: Axes, arms: Sequence[str], shade: Mapping[str, str], random: pd.
     if len(random):
         n, arm = int(random["n_random"].max()), random.index[0][1].replace("_", " ")
         handles.append(
-            Patch(facecolor="0.8", edgecolor="0.45", label=f"{n} random removals (for comparison with {arm})")
+            Patch(facecolor="0.8", edgecolor="0.45", label=f"{n} removals of random genes (for comparison with {arm})")
         )
     figure = ax.get_figure(root=True)
     anchor = (0.5, -0.06 - (0.5 / figure.get_figheight() if figure else 0))

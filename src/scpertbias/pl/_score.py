@@ -55,9 +55,9 @@ def score(
     """Plot a score of every held-out perturbation by model, with baseline and ceiling.
 
     Each box shows quartiles and 5–95%% whiskers over held-out perturbations. The dashed line is the median of the mean
-    baseline, the dotted line the median of the noise ceiling (the score of a perfect prediction), on the same
-    perturbations. ``metric="l2_ratio"`` is Fig 2c of the paper. Correlations are drawn twice: open markers are plain
-    correlations, filled markers are corrected for noise that predicted and observed effects have in common.
+    baseline. The dotted line is the median of the noise ceiling (the score of a perfect prediction). Both lines refer
+    to the perturbations of the box. ``metric="l2_ratio"`` is Fig 2c of the paper. Correlations are drawn twice. Filled
+    markers are corrected for noise that predicted and observed effects have in common; open markers are not corrected.
 
     Parameters
     ----------

@@ -42,13 +42,14 @@ def specificity(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the specific skill of each model, or its scores on the own and on other perturbations.
+    """Plot the specific skill of each model, or the scores of its predictions on their own and on other perturbations.
 
     The specific skill is 0 for a model that predicts only the shared axes, and 1 at the noise ceiling; lines are 95%
-    intervals. The ring is the skill after scaling the predicted effects by the best factor. For other metrics, the open
-    point is the score on other perturbations and the filled point the score on the own perturbations; the line between
-    them is the specific gain. Below, on half of the cells: the model (square), and a prediction that contains only the
-    shared axis (dashed).
+    intervals. The ring is the specific skill after the predicted effects are multiplied by the factor that fits best.
+    For other metrics, the filled point is the score of predictions on their own perturbations, and the open point their
+    score on other perturbations. The line between the points is the specific gain. The square below is the score of the
+    model on half of the cells. The dashed line is the score, on half of the cells, of a prediction that contains only
+    the shared axis.
 
     Parameters
     ----------
@@ -162,14 +163,14 @@ def _draw(ax: Axes, y: int, row: Any, shade: str) -> str:
     if np.isfinite(row.axis_only):
         ax.vlines(row.axis_only, y + 0.06, y + 0.38, colors="black", linestyles="dashed", linewidth=1.4)
     gain = f", gain {row.specific_gain:+.2f} (p = {row.p:.2g})" if np.isfinite(row.specific_gain) else ""
-    return f"own {row.score:.2f}, wrong {row.mismatched:.2f}{gain}, n = {row.n}".replace("-", "−")
+    return f"own {row.score:.2f}, other {row.mismatched:.2f}{gain}, n = {row.n}".replace("-", "−")
 
 
 def _legend(ax: Axes, *, half: bool) -> None:
     point: dict[str, Any] = {"marker": "o", "markeredgecolor": "black", "linestyle": "none"}
     handles = [
         Line2D([], [], markerfacecolor="grey", markersize=8, label="own perturbations", **point),
-        Line2D([], [], markerfacecolor="white", markersize=10, label="wrong perturbations", **point),
+        Line2D([], [], markerfacecolor="white", markersize=10, label="other perturbations", **point),
         Line2D([], [], color="black", linestyle="dotted", label="noise ceiling (perfect prediction)"),
     ]
     if half:

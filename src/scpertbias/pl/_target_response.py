@@ -33,11 +33,11 @@ def target_response(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot how strongly perturbed genes change in their own column and in neighboring ones.
+    """Plot the change of perturbed genes, in their own column and in neighboring columns of the data.
 
-    A peak is expected at 0; a peak at another shift means that values and gene names are misaligned. Dashed lines are the
-    percentiles in random perturbations, and a ring marks the proposed shift. Models that predict one constant are not
-    drawn.
+    A peak is expected at 0; a peak at another shift means that values and gene names are misaligned. Dashed lines are
+    the percentiles if targets are assigned to random perturbations. A ring marks the shift with the highest percentile,
+    if it is significant. Models that predict one constant are not drawn.
 
     Parameters
     ----------

@@ -33,9 +33,10 @@ def variance_ratio(
 ) -> Any:
     """Plot the standard deviation of each gene across held-out perturbations, observed and predicted (ED Fig 7).
 
-    Each box shows quartiles and 5–95%% whiskers over genes with a reproducible variance. The band is the observed box,
-    corrected for noise. Labels above contain the ratio of each model for all genes, and the baseline to which it is
-    equivalent.
+    Each box shows quartiles and 5–95%% whiskers over genes with a reproducible variance. The gray band and line are the
+    quartiles and the median of the observed standard deviations, corrected for noise. The label above each box contains
+    the ratio of predicted to observed standard deviation over all genes. If the model is equivalent to a baseline, the
+    label contains the name of the baseline.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ def annotate_confounders(
     if not columns["mt"].any() and not columns["ribo"].any():
         warn(
             f"No mitochondrial or ribosomal gene is recognized among {adata.n_vars} genes (for example "
-            f"{symbols[:3].tolist()}). Pass gene_symbols=, the column of var with the symbols"
+            f"{symbols[:3].tolist()}). Pass gene_symbols= with the name of the column of var that contains the symbols"
             + ("." if species is None else f", and check species={species!r}.")
         )
     added(*(f"{name!r}: {int(mask.sum())} genes (adata.var)" for name, mask in columns.items()))
@@ -144,7 +144,7 @@ def _is_boolean(column: pd.Series) -> bool:
 def _check_names(adata: AnnData, names: Iterable[str]) -> None:
     for name in names:
         if not name or "/" in name:
-            msg = f"`sets` holds a set named {name!r}; a column of var needs a name without '/'."
+            msg = f"`sets` contains a set named {name!r}; a column of var needs a name without '/'."
             raise ValueError(msg)
         if name in adata.var.columns and not _is_boolean(adata.var[name]):
             msg = (

@@ -53,9 +53,18 @@ def scale_findings(screen: Screen) -> list[Finding]:
         detail = f"{n} cells have fewer than {MIN_COUNTS} counts, but were scaled to the same total as the other cells"
         rows.append(("scale", "warning", f"{detail}. Remove them with sc.pp.filter_cells"))
     if column := str(record.get("other_total", "")):
-        totals = f"{float(record['other_total_mean']):.4g} per cell, but the counts in this matrix sum to {float(record['mean_size']):.4g}"
+        totals = (
+            f"{float(record['other_total_mean']):.4g} per cell, but the counts of a cell in this matrix sum to "
+            f"{float(record['mean_size']):.4g}"
+        )
         detail = f"the mean of obs[{column!r}] is {totals}"
-        rows.append(("scale", "warning", f"{detail}. Pass size_factors={column!r} if it is the total of all genes"))
+        rows.append(
+            (
+                "scale",
+                "warning",
+                f"{detail}. Pass size_factors={column!r} if this column is the total count over all genes",
+            )
+        )
     return rows
 
 
@@ -115,7 +124,8 @@ def _closure_findings(screen: Screen) -> list[Finding]:
     advice = "Normalize by the total counts of the whole transcriptome (size_factors=)"
     if len(control) < PANEL:
         detail = (
-            f"cells are normalized by the sum of only {len(control)} measured genes: if one gene rises, all others fall"
+            f"cells are normalized to the total of only {len(control)} measured genes, so an increase of one gene "
+            "lowers all other genes"
         )
         rows.append(("genes", "warning", f"{detail}. {advice}"))
     shares = np.expm1(control * np.log(float(record["log_base"]))) / total

@@ -70,7 +70,7 @@ def profiles(
     ``X``
         Mean, with each cell centered by the control mean of its batch.
     ``layers['half_1']``, ``layers['half_2']``
-        Means of two disjoint halves of the cells (NaN if there is none).
+        Means of two disjoint halves of the cells (NaN if a half is empty).
     ``layers['var']``
         Unbiased variance over cells.
     ``varm['control_blocks']``

@@ -53,11 +53,12 @@ def split(
     n_folds
         If given, perturbations are also divided into this number of folds.
     test, val
-        Perturbations of an existing split, as in ``obs`` or as ``A+B``; all others are ``train``.
+        Perturbations of a split that already exists, named as in ``obs`` or as ``A+B``. All other perturbations are
+        ``train``.
     %(groupby)s
     %(reference)s
     min_cells
-        Perturbations with fewer cells are ``train``, unless listed, because they are not scored.
+        Perturbations with fewer cells are not scored, so they are ``train``, unless ``test`` or ``val`` contains them.
     %(gene_symbols)s
     %(key_added)s
     %(rng)s

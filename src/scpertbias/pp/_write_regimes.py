@@ -81,8 +81,9 @@ def write_regimes(
         Regimes to write: ``"full"``, ``"no_mt"``, ``"no_mt_ribo"``, ``"regressed"`` (see :func:`scpertbias.pp.regimes`).
         By default the first three, if the data have such genes. ``"regressed"`` is dense: 4 bytes for each cell and gene.
     n_random
-        Number of additional regimes ``random_1``, ``random_2``, …, each without random genes of similar expression, as many as
-        the smallest gene regime leaves out. :func:`scpertbias.tl.audit` draws the same genes with the same ``rng``.
+        Number of additional regimes ``random_1``, ``random_2``, …. Each leaves out as many genes as the smallest gene
+        regime, drawn at random from genes of similar expression. :func:`scpertbias.tl.audit` draws the same genes with
+        the same ``rng``.
     train_only
         Whether to leave out the cells of the test perturbations.
     covariates
@@ -241,7 +242,7 @@ def _check_room(files: Sequence[CellFile], folder: Path) -> None:
     for file in files:
         if not (size := file.dense_bytes):
             continue
-        info(f"{file.path.name}: regressed values are dense, {size / 1e9:.2f} GB")
+        info(f"{file.path.name}: regressed values are stored dense and need {size / 1e9:.2f} GB")
         if size > (free := shutil.disk_usage(folder).free):
             msg = f"`regimes`: 'regressed' needs {size / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free in {folder.parent}."
             raise ValueError(msg)

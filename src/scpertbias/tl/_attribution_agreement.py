@@ -79,7 +79,10 @@ def attribution_agreement(
     """
     attributions = stored_attributions(adata, models)
     if len(attributions) < 2:
-        msg = f"`models`: {list(attributions)} are all models with attributions, but two are needed. Pass attributions= to spb.tl.add_predictions for another model."
+        msg = (
+            f"`models`: only {list(attributions)} have attributions, but a comparison needs two models. Pass "
+            "attributions= to spb.tl.add_predictions for another model."
+        )
         raise ValueError(msg)
     screen = _moments.of(adata, **_results.agreed_data(_results.model_records(adata, list(attributions))))
     tables = {name: f.reindex(columns=list(screen.names)).to_numpy(np.float64).T for name, f in attributions.items()}
@@ -123,7 +126,10 @@ def attribution_agreement_table(
     for a, b in combinations(of_model, 2):
         result = agreement(of_model[a], of_model[b], k=k, permutations=permutations, keys=keys)
         if np.isnan(result.spearman).all():
-            info(f"{a} and {b}: no perturbation has attributions of both models that differ between genes")
+            info(
+                f"{a} and {b}: not compared, because in no perturbation the attributions of both models differ "
+                "between genes"
+            )
         frames.append(_frame(names, result, k / len(screen.genes)).assign(model_a=a, model_b=b))
     if not frames:
         return _tables.empty("attribution_agreement")

@@ -48,14 +48,14 @@ def balance(
 ) -> AnnData | None:
     """Test whether perturbations and control are balanced over batches, cell types and cell quality.
 
-    If a batch has a larger share of the cells of a perturbation than of the control cells, the perturbation differs from
-    the control even without an effect. For every column of ``obs`` with enough control cells in at least two levels, this
-    difference is computed from the means of the control cells in each level. It is compared with the response of the
-    screen, and with random assignments of the levels to cells.
+    Suppose that a batch contains a larger share of the cells of a perturbation than of the control cells. Then the
+    perturbation differs from the control even without an effect. The test computes this difference for every column of
+    ``obs`` with enough control cells in at least two levels, from the control means of the levels. The difference is
+    compared with the response of the screen, and with random assignments of the levels to cells.
 
     If a column is ``confounded``, pass it as ``batch_key``: cells are then compared with the control cells of their own
-    level. Columns such as clusters can be results of the perturbation and are only noted. Differences in depth or
-    mitochondrial counts can be effects, too; a large share is noted.
+    level. Columns such as clusters can be results of the perturbation, and so can differences in depth or mitochondrial
+    counts. These are listed, but never called confounded.
 
     Parameters
     ----------

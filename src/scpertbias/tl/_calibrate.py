@@ -45,16 +45,17 @@ def calibrate(
     """Audit screens without effects, made of the control cells of this screen, and count how often each answer is yes.
 
     In each batch, control cells get the labels of random cells of the same batch (perturbed or control). Therefore null
-    screens have the same ratio of perturbed to control cells, the same sizes of perturbations and the same composition of
-    batches as the screen. Each null screen is audited completely.
+    screens are like the screen in three respects: the ratio of perturbed to control cells, the sizes of perturbations,
+    and the composition of batches. Each null screen is audited completely.
 
     Parameters
     ----------
     adata
         Cells, as for :func:`scpertbias.tl.audit`.
     by
-        Null perturbations consist of random ``"cells"`` of the control, or of random ``"guides"`` of the control: half of the
-        guides with 20 cells or more, at least 6. Earlier rows of the other kind are kept.
+        Null perturbations consist of random ``"cells"`` of the control, or of random ``"guides"`` of the control.
+        Guides with fewer than 20 cells are not used, at least 6 guides are required, and half of them get labels of
+        perturbations. Rows of an earlier run with the other value of ``by`` are kept.
     guide_key
         Column of ``obs`` with guides, for ``by="guides"``.
     n_screens
@@ -89,7 +90,7 @@ def calibrate(
     All null screens use the same control cells, so the rates are valid for this control, not for the method in general.
 
     In a null screen, the true mean is the control mean, so a model with predictions close to the control has small errors.
-    Therefore a plain score better than the mean baseline is not evidence without a specific gain.
+    Therefore, a score better than that of the mean baseline is evidence only together with a specific gain.
 
     Examples
     --------

@@ -80,8 +80,8 @@ def data_of_models(records: Mapping[str, Mapping[str, Any]], data: Mapping[str, 
         )
         if data[key] != default and not same:
             msg = (
-                f"`{key}={data[key]!r}`, but the stored models were fitted with {fitted_with[key]!r}, which is used "
-                f"for the comparison. Omit it, or pass models=() for the data only."
+                f"`{key}={data[key]!r}`, but the stored models were fitted with {fitted_with[key]!r}, and the "
+                "comparison uses that value. Omit the argument, or pass models=() to analyze the data without models."
             )
             raise ValueError(msg)
     return fitted_with

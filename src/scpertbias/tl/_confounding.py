@@ -54,14 +54,15 @@ def confounding(
     an axis has a large share, a model can explain much of the response without information on single perturbations.
     Each share is computed for one axis regardless of the others, and corrected for sampling noise, so it can be negative.
 
-    Two shares are computed. The share of *this screen* is that of the summed squared effect, dominated by strong
-    perturbations; its interval refers to other cells of the same perturbations. The share in a *typical* perturbation is
-    a mean weighted by reproducibility; its interval refers to other perturbations. A gene set is ``beyond`` random genes
-    of similar expression if both shares are significantly above the shares of such genes.
+    Two shares are computed. The share of *this screen* is the share of the summed squared effects, which strong
+    perturbations dominate; its interval accounts for the sampling of cells. The share in a *typical* perturbation is a mean
+    weighted by reproducibility; its interval accounts for the sampling of perturbations. A gene set is ``beyond`` random
+    genes of similar expression if both shares are significantly above the shares of such genes.
 
     The shared axis (``systematic``) of a perturbation is the summed effect of all other perturbations, so that a
-    perturbation does not contribute to its own axis. The share is missing if no axis is measurable: if the summed effect
-    does not exceed noise, or if perturbations with a measurable axis make up less than half of the response.
+    perturbation does not contribute to its own axis. The share is missing if no axis is measurable. This is the case if
+    the summed effect does not exceed noise, or if perturbations with a measurable axis make up less than half of the
+    response.
 
     If models are stored, ``groupby`` and similar settings are read from them.
 

@@ -42,7 +42,7 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
         Result of :func:`scpertbias.tl.audit`.
     net
         The gene network passed to :func:`scpertbias.tl.audit` (by default the result of
-        :func:`scpertbias.pp.coexpression_net`). Without it, training rows of graph models are NaN.
+        :func:`scpertbias.pp.coexpression_net`). Without it, the rows ``training`` of graph models are NaN.
     %(copy)s
 
     Returns
@@ -162,7 +162,7 @@ def _rows(model: str, regime: str, full: RegimeFits, other: RegimeFits | None) -
     rows = []
     for kind in (TRAINING, UNSEEN):
         if other is None:
-            shift, seed, n, note = np.nan, np.nan, 0, "not comparable, because values were regressed"
+            shift, seed, n, note = np.nan, np.nan, 0, "not comparable, because covariates were regressed out"
         else:
             shift, n, note = _shift_of(model, kind, record, full, other)
             seed, seed_note = _seed_shift(model, kind, record, full, other)
@@ -236,11 +236,11 @@ def _unseen(record: Mapping[str, Any], full: RegimeFits) -> BoolArray:
 def _cannot_refit(record: Mapping[str, Any], full: RegimeFits) -> str:
     """Return why a model cannot be fitted again from the stored data; empty if it can."""
     if record["kind"] not in closed_forms():
-        return "training rows need a training on all perturbations, but the model was only trained without each fold"
+        return "rows 'training' need a fit on all perturbations, but every fit of this model leaves out one fold"
     if "net" in specs()[record["kind"]].needs and full.graphs() is None:
-        return "training rows need the net; pass net="
+        return "rows 'training' need the gene network; pass net="
     tables = [str(name) for name in record.get("tables", [])]
-    return f"training rows need {tables}, of which only the size is stored" if tables else ""
+    return f"rows 'training' need {tables}, but only the size of these tables is stored" if tables else ""
 
 
 def _order(full: Screen, other: Screen) -> IntArray:

@@ -166,9 +166,9 @@ def measured_sets(sets: pd.DataFrame | str | Path, genes: npt.NDArray[np.str_], 
     large_enough = measured[size >= max(1, tmin)]
     if large_enough.empty:
         msg = (
-            f"`sets`: none of the {frame['source'].nunique()} sets has {tmin} measured genes (sets hold "
+            f"`sets`: none of the {frame['source'].nunique()} sets has {tmin} measured genes (the sets contain "
             f"{frame['target'].head(3).tolist()}, …; measured are {genes[:3].tolist()}, …). Lower tmin, or pass sets "
-            f"with the same gene names (see gene_symbols)."
+            "with the same gene names (see gene_symbols)."
         )
         raise ValueError(msg)
     lost = frame["source"].nunique() - large_enough["source"].nunique()

@@ -47,8 +47,9 @@ def metric(
     ----------
     %(adata)s
     function
-        Called as ``function(predicted, observed, control)``. It accepts two arrays (perturbations × genes) and the control
-        (genes), and returns one value per perturbation; or it accepts three vectors over genes and returns one number. ``"de_direction"``,
+        Called as ``function(predicted, observed, control)``. Either it accepts two arrays (perturbations × genes) and
+        the control (genes), and returns one value per perturbation. Or it accepts three vectors over genes, and returns
+        one number. ``"de_direction"``,
         ``"de_auprc"``, ``"de_spearman"`` and ``"de_nmae"`` are the scores of differential expression of
         :func:`scpertbias.tl.score`; ``best``, ``uses_control`` and ``per`` are set automatically.
     name

@@ -39,7 +39,7 @@ def power(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Compute the expected reproducibility with other numbers of cells, and the number of cells for a given one.
+    """Compute the expected reproducibility for other numbers of cells, and the number of cells for a given reproducibility.
 
     The reproducibility of an effect is its expected cosine with the effect in a repeated experiment. It increases with the
     size of the effect, the number of perturbed cells and the number of control cells. The number of control cells stays

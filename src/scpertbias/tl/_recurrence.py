@@ -29,7 +29,7 @@ from .._models._base import CONSTANT
 from .._moments import Screen
 from ._compared import common, read_inputs
 
-FEW_CONTROLS = "not tested, because controls are fewer than five times the cells of a typical perturbation"
+FEW_CONTROLS = "not tested, because there are fewer controls than five times the cells of a typical perturbation"
 
 
 @docs.dedent
@@ -49,7 +49,7 @@ def recurrence(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Count the perturbations in which each gene is among the strongest: in predictions, in the data, and by chance.
+    """Count the perturbations in which each gene is among the strongest genes: in predictions, in the data, by chance.
 
     Use ``centered``, the effects relative to their mean over perturbations. Effects relative to control (``delta``, ``z``)
     all contain the noise of the same control, so that the same genes become top genes of many perturbations. For the data,

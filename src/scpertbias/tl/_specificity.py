@@ -31,11 +31,12 @@ def specificity(
 ) -> AnnData | None:
     """Score the part of predictions that is specific to each perturbation.
 
-    ``specific_skill`` is the skill score after the shared axes are removed from all effects: 0 for a model that predicts
-    only shared axes, 1 for a perfect prediction, negative if the rest of the predictions is wrong. ``category`` summarizes
-    it. Other rows compare the scores of predictions on their own perturbation with scores on other perturbations
-    (``specific_gain``), and with a prediction that contains only the shared axis (``axis_only``; compare it with
-    ``score_half``). Each model is evaluated on the held-out perturbations that it predicts.
+    ``specific_skill`` is the skill score after the shared axes are removed from all effects. It is 0 for a model that
+    predicts only shared axes, and 1 for a perfect prediction. It is negative if the rest of the predictions is wrong.
+    ``category`` summarizes it. In other rows, ``specific_gain`` is the difference between the scores of predictions on
+    their own and on other perturbations; positive values mean that the own score is better. ``axis_only`` is the score
+    of a prediction that contains only the shared axis; compare it with ``score_half``. Each model is evaluated on the
+    held-out perturbations that it predicts.
 
     Settings are read from the stored models.
 

@@ -34,7 +34,7 @@ NO_WIDTH = 1e-5
 MANY, FEW = 50, 20
 """With fewer perturbations, or a lower effective number, intervals are approximate."""
 ONE_PREDICTION = "one prediction for all unseen perturbations"
-OFFSET = f"{ONE_PREDICTION}: its difference from the mean correlates with effects by construction"
+OFFSET = f"{ONE_PREDICTION}: the difference of this prediction from the mean correlates with effects by construction"
 BESIDE = {
     "control_noise": (NOISY, "control_noise {:.2f} > {}: the score rewards the noise of the control"),
     "inflation": (INFLATED, "inflation {:.2f} > {}: use pearson_delta_unshared"),

@@ -49,9 +49,10 @@ def target_response(
 ) -> AnnData | None:
     """Test whether each perturbed gene changes in its own column, in the data and in predictions.
 
-    If perturbed genes change most in a neighboring column, values and gene names are misaligned: ``proposed`` marks the
-    shift, for all genes or for a block of genes (a gene that is missing only in the values shifts all later genes). No
-    effect at shift 0 means that the perturbation did not work, or that the model does not predict its target.
+    If perturbed genes change most in a neighboring column, values and gene names are misaligned. The column
+    ``proposed`` marks the shift, of all genes or of a block of genes. For example, a gene that is missing only in the
+    values shifts all later genes. Without an effect at shift 0, the perturbation did not work, or the model does not
+    predict the effect on the target.
 
     If models are stored, ``groupby`` and similar settings are read from them.
 

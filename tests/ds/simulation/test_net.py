@@ -35,7 +35,7 @@ def test_noise_and_seed(screen):
 
 
 def test_errors(screen):
-    with pytest.raises(ValueError, match="noise is a share"):
+    with pytest.raises(ValueError, match="it must be a share of the edges"):
         ds.simulate_net(screen, noise=2)
     with pytest.raises(ValueError, match="degree must be at least 1"):
         ds.simulate_net(screen, degree=0)

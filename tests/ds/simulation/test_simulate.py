@@ -203,9 +203,9 @@ def test_every_perturbation_has_cells(n_cells, n_perturbations):
         ({"axis_strength": -1}, "axis_strength must lie between 0 and 5, found -1"),
         ({"axis_strength": float("nan")}, "axis_strength must lie between 0 and 5, found nan"),
         ({"inert_fraction": 1.2}, "inert_fraction must lie between 0 and 1"),
-        ({"knockdown": 0}, "knockdown is the remaining share of expression"),
+        ({"knockdown": 0}, "it must be the remaining share of expression"),
         ({"control_fraction": 1}, "control_fraction must lie between 0 and 1"),
-        ({"depth": float("inf")}, "depth is a mean number of UMIs"),
+        ({"depth": float("inf")}, "it must be a mean number of UMIs"),
         ({"n_genes": 50_000}, "n_genes=50000 is more than"),
     ],
 )

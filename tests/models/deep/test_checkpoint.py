@@ -45,7 +45,7 @@ def test_an_interrupted_write_is_no_checkpoint(tmp_path):
 @pytest.mark.parametrize("key", ["genes", "split", "settings"])
 def test_other_data_are_refused(tmp_path, key):
     save(tmp_path)
-    with pytest.raises(ValueError, match=f"made with another {key} "):
+    with pytest.raises(ValueError, match=f"made with other values of {key} "):
         Folder(tmp_path, {**IDENTITY, key: "other"}, resume=True)
 
 

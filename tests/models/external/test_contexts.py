@@ -34,18 +34,20 @@ def keep(pred, own):
 @pytest.mark.parametrize("n_cells", [1, 7])
 def test_contexts_are_not_averaged_in_silence(column, n_cells):
     pred = predicted(n_cells, **{column: ["x", "y"]})
-    message = rf"several levels of '{column}' with the same labels \(x, y\).*Pass one level: (predictions\[.*\])\."
+    message = (
+        rf"one for each level of the column '{column}' \(x, y\).*Pass the rows of one level: (predictions\[.*\])\."
+    )
     with pytest.raises(ValueError, match=message) as error:
         keep(pred, data())
     # What it proposes is taken.
-    line = str(error.value).split("Pass one level: ")[1].rstrip(".")
+    line = str(error.value).split("Pass the rows of one level: ")[1].rstrip(".")
     one = eval(line, {"predictions": pred})
     assert keep(one, data()).all()
     assert one.n_obs == len(pred) / 2
 
 
 def test_profiles_by_a_column_of_any_name():
-    with pytest.raises(ValueError, match="several levels of 'line'"):
+    with pytest.raises(ValueError, match="each level of the column 'line'"):
         keep(predicted(1, line=["K562", "RPE1"]), data())
     assert keep(predicted(5, well=["w1", "w2"]), data()).all()  # cells in wells
     assert keep(predicted(1, gem_group=["1", "2"]), data()).all()  # batches are averaged
@@ -55,14 +57,14 @@ def test_those_of_the_data_are_taken():
     pred = predicted(3, cell_line=["K562", "RPE1"])
     assert pred[keep(pred, data(cell_line=["RPE1"] * 4))].obs["cell_line"].unique().tolist() == ["RPE1"]
     assert keep(pred, data(cell_line=["K562", "RPE1"])).all()  # the data hold both, too
-    with pytest.raises(ValueError, match="several levels"):
+    with pytest.raises(ValueError, match="each level of the column"):
         keep(pred, data(cell_line=["HEK293"]))
-    with pytest.raises(ValueError, match="several levels"):
+    with pytest.raises(ValueError, match="each level of the column"):
         keep(predicted(3, cell_line=["K562", "RPE1", "A549"]), data(cell_line=["K562", "RPE1"]))
 
 
 def test_doses_that_are_numbers():
-    with pytest.raises(ValueError, match=r"several levels of 'dose' .*\(0.1, 1.0\)"):
+    with pytest.raises(ValueError, match=r"each level of the column 'dose' \(0.1, 1.0\)"):
         keep(predicted(2, dose=[0.1, 1.0]), data())
 
 

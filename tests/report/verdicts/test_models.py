@@ -146,10 +146,12 @@ def test_the_baseline_is_not_compared_with_itself(tables):
 
 
 def test_no_verdict_and_why(tables):
-    made, _ = ask(tables, skill(n=9), skill("y", low=NAN, high=NAN, note="no room between baseline and ceiling"))
+    made, _ = ask(
+        tables, skill(n=9), skill("y", low=NAN, high=NAN, note="baseline and ceiling are not significantly different")
+    )
     assert [s["text"] for s in made["details"]] == [
         "x has no verdict. Reason: only 9 held-out perturbations are predicted (at least 10 are needed).",
-        "y has no verdict. Reason: no room between baseline and ceiling.",
+        "y has no verdict. Reason: baseline and ceiling are not significantly different.",
     ]
 
 

@@ -156,7 +156,7 @@ def test_over_folds_no_training_sees_what_it_predicts(cells):
     model.fit(cells[~cells.obs["perturbation"].isin(first).to_numpy()])
     np.testing.assert_allclose(own.loc[first], model.predict(first).loc[first, own.columns], atol=1e-6)
     note = spb.get.coupling(mdata).query("model == 'mine' and rows == 'training'")["note"].item()
-    assert "only trained without each fold" in note
+    assert "every fit of this model leaves out one fold" in note
 
 
 def test_a_failure_on_all_genes_is_an_error_with_its_last_lines(setting, folder):

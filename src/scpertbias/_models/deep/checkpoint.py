@@ -58,13 +58,12 @@ class Folder:
         ]
         if differ:
             differences = "; ".join(
-                f"{key}: {_short(saved_identity.get(key))} there, {_short(self.identity.get(key))} here"
+                f"{key}: {_short(saved_identity.get(key))} in the checkpoint, {_short(self.identity.get(key))} now"
                 for key in differ
             )
             msg = (
-                f"`resume`: the checkpoint in {str(self.path)!r} was made with another {', '.join(differ)} "
-                f"({differences}). "
-                "Use the same data and parameters, or another checkpoint_dir."
+                f"`resume`: the checkpoint in {str(self.path)!r} was made with other values of {', '.join(differ)} "
+                f"({differences}). Use the same data and parameters, or another checkpoint_dir."
             )
             raise ValueError(msg)
         return plain

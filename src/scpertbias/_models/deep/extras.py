@@ -45,7 +45,10 @@ def pick_device(device: str | None) -> torch.device:
         msg = f"`device` is {device!r}; only 'cpu' and 'cuda' are supported."
         raise ValueError(msg)
     if torch_device.type == "cuda" and (torch_device.index or 0) >= torch.cuda.device_count():
-        msg = f"`device` is {device!r}, but torch sees {torch.cuda.device_count()} GPUs; omit it to use the available device."
+        msg = (
+            f"`device` is {device!r}, but torch finds {torch.cuda.device_count()} GPUs; omit it to use the available "
+            "device."
+        )
         raise ValueError(msg)
     return torch_device
 

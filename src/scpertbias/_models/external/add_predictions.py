@@ -189,8 +189,8 @@ def _checked(
 def _check_control(control: str) -> None:
     if control not in ("observed", "predicted"):
         msg = (
-            f"`control` is {control!r}; it must be 'observed' or 'predicted', the control profile that predicted "
-            "changes refer to. To name the control cells of the data, first call spb.pp.profiles(adata, reference=…)."
+            f"`control` is {control!r}; it must be 'observed' or 'predicted': the control profile from which changes "
+            "are computed. To name the control cells of the data, first call spb.pp.profiles(adata, reference=…)."
         )
         raise ValueError(msg)
 
@@ -290,7 +290,7 @@ def _put(
     }
     _store.put_model(adata, key, rows=screen.codes, predictions=values, attributions=attributions, record=record)
     if cannot:
-        info(f"{key}: {len(cannot)} perturbations were not predicted, for example, {cannot[:3]}")
+        info(f"{key}: no prediction for {len(cannot)} perturbations, for example, {cannot[:3]}")
     slots = [f"{key!r}, predictions (adata.layers)"]
     if attributions is not None:
         slots.append(f"{key!r}, attributions, genes × perturbations (adata.varm)")

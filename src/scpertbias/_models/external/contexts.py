@@ -42,11 +42,12 @@ def rows_of_one_context(predicted: AnnData, labels: Sequence[str], known: BoolAr
         if len(shared) == 1 and len(own) == 1:
             (level,) = shared
             keep &= (values == level).to_numpy()
-            info(f"predictions for {column} {level!r} are used, because the data have this level")
+            info(f"only the predictions for {column} {level!r} are used, because the data have no other level")
         elif len(shared) < 2 or own != set(levels):
             msg = (
-                f"`predictions` has rows for several levels of {column!r} with the same labels ({some(levels)}), and the level of "
-                f"the data is unknown. A mean over levels would not be a prediction for any level. Pass one level: "
+                "`predictions` has several rows for the same perturbation, one for each level of the column "
+                f"{column!r} ({some(levels)}). The data do not show which level applies, and a mean over levels "
+                "predicts none of them. Pass the rows of one level: "
                 f"predictions[predictions.obs[{str(column)!r}].astype(str) == {levels[0]!r}]."
             )
             raise ValueError(msg)

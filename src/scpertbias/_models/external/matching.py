@@ -95,7 +95,8 @@ def _means(rows: PredictionRows, codes: IntArray, screen: Screen, columns: IntAr
         names = [screen.names[i] for i in np.flatnonzero(partly)]
         msg = (
             f"`{rows.argument}` contains NaN or infinite values for {some(names)}, in "
-            f"{int(gaps[partly].any(axis=0).sum())} genes. Predict all genes of a perturbation, or set its row to NaN."
+            f"{int(gaps[partly].any(axis=0).sum())} genes. Predict all genes of a perturbation, or set its whole row "
+            "to NaN."
         )
         raise ValueError(msg)
     if gaps[1:].all():

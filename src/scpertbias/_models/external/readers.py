@@ -38,7 +38,10 @@ def read(predictions: Any, adata: AnnData, screen: Screen, *, obsm: str | None) 
         path = Path(predictions)
         predictions, source = _load(path, adata), f"file {path.name}"
     if obsm is not None and not isinstance(predictions, AnnData):
-        msg = f"`obsm={obsm!r}` is only for predictions in an AnnData, and these predictions have another type. Omit `obsm`."
+        msg = (
+            f"`obsm={obsm!r}` is only for predictions in an AnnData, but these predictions are of another type. Omit "
+            "`obsm`."
+        )
         raise ValueError(msg)
     if own is not None:
         return own

@@ -128,9 +128,10 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
     shuffled = (r < expected) | (np.median(r) < SHUFFLED)
     if shuffled.any():
         msg = (
-            f"`predictions`: genes seem to be shuffled or on another scale, because the correlation over genes with the "
-            f"control of the data is {np.median(r[shuffled]):.2f} ({_rows(shuffled, reference)}; typical values are close "
-            "to 1). Check the order of the gene names. If the values are changes from control, pass kind='delta'."
+            "`predictions`: genes seem to be shuffled or on another scale, because the correlation over genes with "
+            f"the control of the data is {np.median(r[shuffled]):.2f} ({_rows(shuffled, reference)}; typical values "
+            "are close to 1). Check the order of the gene names. If the values are changes from control, pass "
+            "kind='delta'."
         )
         raise ValueError(msg)
     statistics: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -189,9 +190,10 @@ def _check_scales(values: FloatArray, reference: ScreenMeans, *, allow_offset: b
     if there.any():
         which = far if far.any() else there
         msg = (
-            f"`predictions` has another scale than the data ({_rows(which, reference)}): either cells were normalized to "
-            f"{np.median(total[which]):.3g} times the total of the data, or the values are logarithms of means instead of means "
-            "of logarithms. Normalize as for the data: first to target_sum, then log1p, then the mean over cells."
+            f"`predictions` has another scale than the data ({_rows(which, reference)}). Either cells were normalized "
+            f"to {np.median(total[which]):.3g} times the total of the data, or the values are logarithms of means "
+            "instead of means of logarithms. Normalize as for the data: first to target_sum, then log1p, then the "
+            "mean over cells."
         )
         if far.any():
             raise ValueError(msg)
@@ -242,9 +244,11 @@ def check_control(predicted: FloatArray, noise: FloatArray, reference: ScreenMea
     spread = float(reference.control.var())
     slope = float(np.cov(predicted, reference.control, ddof=0)[0, 1]) / spread if spread > 0 else 1.0
     warn(
-        f"`predictions`: the predicted control differs from the control of the data by {np.sqrt(away / len(noise)):.2g} per gene "
-        f"(root mean square; effects: {np.sqrt(effects / len(noise)):.2g}; slope: {slope:.2f}). Every prediction contains this "
-        "difference. Pass control='predicted' to spb.tl.add_predictions to add predicted changes to the control of the data."
+        "`predictions`: the predicted control differs from the control of the data by "
+        f"{np.sqrt(away / len(noise)):.2g} per gene (root mean square), and every prediction contains this "
+        f"difference. For comparison: observed effects are {np.sqrt(effects / len(noise)):.2g} per gene, and the "
+        f"slope of the predicted on the observed control is {slope:.2f}. Pass control='predicted' to "
+        "spb.tl.add_predictions to add predicted changes to the control of the data."
     )
 
 

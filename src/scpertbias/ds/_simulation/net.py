@@ -56,7 +56,7 @@ def simulate_net(
         msg = f"degree must be at least 1, found {degree!r}."
         raise ValueError(msg)
     if not 0 <= noise <= 1:
-        msg = f"noise is a share of the edges, between 0 and 1, found {noise!r}."
+        msg = f"noise is {noise!r}; it must be a share of the edges, between 0 and 1."
         raise ValueError(msg)
     truth = adata.uns[TRUTH]
     names, module = np.asarray(truth["perturbations"], dtype=object), np.asarray(truth["module"])

@@ -52,15 +52,15 @@ def simulate(
     n_cells
         Number of cells, controls included.
     n_genes
-        Number of genes. 1,187 is the published panel of 1,186 and one more. Smaller panels keep the proportion of
-        mitochondrial and ribosomal genes; larger ones add the next most expressed genes.
+        Number of genes. The default, 1,187, is the published panel of 1,186 genes and one more gene. Smaller panels
+        keep the proportion of mitochondrial and ribosomal genes; larger ones add the next most expressed genes.
     n_perturbations
         Number of perturbations, without the control.
     axis_strength
         Natural-log fold change of a typical mitochondrial gene in a perturbation of average loading; 0: no axis.
     specific_strength
         Standard deviation of the natural-log fold changes in the programs; 0: no programs. If both strengths are 0,
-        there is no effect at all, including knock-down.
+        there is no effect at all, not even on the target gene.
     inert_fraction
         Proportion of perturbations without any effect.
     n_modules
@@ -80,8 +80,8 @@ def simulate(
     depth_sd
         Standard deviation of the log depth.
     cell_axis_sd
-        Standard deviation of the positions of cells on the axis, also of control cells. It makes genes correlate among
-        control cells.
+        Standard deviation of the positions of cells on the axis, also of control cells. With a value above 0, genes
+        correlate among control cells.
     n_batches
         Number of batches.
     batch_strength
@@ -189,16 +189,14 @@ def check_parameters(parameters: dict[str, Any]) -> None:
             msg = f"{name} must lie between {low:g} and {high:g}, found {parameters[name]!r}."
             raise ValueError(msg)
     if not 0 < parameters["knockdown"] <= 1:
-        msg = (
-            f"knockdown is the remaining share of expression, above 0 and at most 1, found {parameters['knockdown']!r}."
-        )
+        msg = f"knockdown is {parameters['knockdown']!r}; it must be the remaining share of expression, above 0 and at most 1."
         raise ValueError(msg)
     if not 0 < parameters["control_fraction"] < 1:
         msg = f"control_fraction must lie between 0 and 1, both excluded, found {parameters['control_fraction']!r}."
         raise ValueError(msg)
     depth = parameters["depth"]
     if depth is not None and not (math.isfinite(depth) and 1 <= depth <= 1e6):
-        msg = f"depth is a mean number of UMIs per cell, 1 to 1,000,000, found {depth!r}; omit it for that of K562."
+        msg = f"depth is {depth!r}; it must be a mean number of UMIs per cell from 1 to 1,000,000. Omit it to use the depth of K562 cells."
         raise ValueError(msg)
     n_perturbed = parameters["n_cells"] - round(parameters["control_fraction"] * parameters["n_cells"])
     if n_perturbed < parameters["n_perturbations"]:

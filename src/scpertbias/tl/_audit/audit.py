@@ -71,14 +71,15 @@ def audit(
     """Audit a screen and models: fit every model in every feature regime, and compute all scores and tests.
 
     The cells are read once. Closed-form models are cross-fitted: each perturbation is predicted by a fit that excludes
-    it. Each regime is compared with the full model on the genes of the regime.
+    it. In each regime, the retrained model is compared with the model trained on all genes, over the genes of the
+    regime.
 
     Parameters
     ----------
     %(adata)s
     net
         Gene network of the graph models (``source``, ``target``, optional ``weight``); by default co-expression in
-        control cells. On profiles, graph models are left out without one.
+        control cells. If ``adata`` contains profiles and ``net`` is missing, graph models are left out.
     sets
         Gene sets (``source``, ``target``) in addition to :func:`scpertbias.ds.confounder_sets` and
         :func:`scpertbias.ds.hallmark`, for shares of the response.
@@ -120,8 +121,8 @@ def audit(
     n_top_genes
         Number of genes to score, ranked by mean expression in control.
     n_random
-        Number of random removals, each of as many genes of similar expression as the smallest gene regime leaves out; 0:
-        none.
+        Number of random removals, for comparison with the smallest gene regime. Each removes the same number of random
+        genes of similar expression. 0: none.
     keep_predictions
         Whether to store predictions and attributions, or tables only.
     n_jobs

@@ -156,8 +156,8 @@ def _add(adata: AnnData, name: str, regime: str, arguments: Arguments, full: Ann
     unseen = [_held_out.unseen(one, _moments.of(full), None) for one in (of_full, record)]
     if unseen[0] != unseen[1]:
         msg = (
-            f"`predictions`: {name}@{regime} has other test perturbations than those of 'full'. Use the same split "
-            "for both."
+            f"`predictions`: the test perturbations of {name}@{regime} differ from those of {name}@full. Use the same "
+            "split for both."
         )
         raise ValueError(msg)
     _store.add_to_model(adata, name, regime=regime)
@@ -196,7 +196,7 @@ def _without_random(full: AnnData, name: str, number: int, arguments: Arguments,
     if (~present).sum() != n_genes:
         msg = (
             f"`predictions`: {name}@{training} lacks {int((~present).sum())} genes of the data; a random removal must "
-            f"leave out as many genes as {regimes[-1]!r}, {n_genes}. spb.pp.write_regimes selects them."
+            f"leave out {n_genes} genes, as many as {regimes[-1]!r}. spb.pp.write_regimes selects them."
         )
         raise ValueError(msg)
     values = np.full((len(_moments.of(full).names), full.n_vars), np.nan)

@@ -105,7 +105,10 @@ def make_folds(screen: Screen, n_folds: int | None, rng: int | np.random.Generat
     names = sorted({screen.names[p] for p in screen.perturbation[screen.used] if p > 0})
     same_targets = first_of_targets(screen.names, screen.targets)
     if len({same_targets[name] for name in names}) < 2:
-        msg = f"{len(names)} perturbation has min_cells cells; an audit needs at least 2 targets."
+        msg = (
+            f"`min_cells`: the perturbations with enough cells ({', '.join(names[:3]) or 'none'}) have fewer than 2 "
+            "targets; an audit needs at least 2. Lower min_cells."
+        )
         raise ValueError(msg)
     if n_folds is None:
         n_targets = len({same_targets[name] for name in names})
@@ -199,7 +202,7 @@ def _make_smoothers(model: Variant, training: Problem) -> None:
 def _fit(model: Variant, training: Problem, *, coefficients: bool, is_slice: bool) -> Arrays:
     """Fit a model, and return its predictions; of a slice only how much noise they hold, which depends on the genes."""
     if model.needs_net and training.graphs is None:
-        msg = "no net was passed, and profiles have no cells to estimate one"
+        msg = "no net was passed, and it cannot be estimated from profiles"
         raise ValueError(msg)
     if is_slice and training.noise is not None:
         return {"noise_weights": noise_weights_alone(model.kind, training, training.noise, **model.params)}

@@ -74,7 +74,10 @@ def _check_held_out(profiles: AnnData, external: Mapping[str, Any], fitted: Coll
         if name not in external:
             warn(f"{msg}. The model is not scored.")
             continue
-        msg = f"`predictions`: {msg}. Mark them as 'test' in obs[{split_key!r}] (see spb.pp.split), or pass test=[…]."
+        msg = (
+            f"`predictions`: {msg}. Mark the held-out perturbations as 'test' in obs[{split_key!r}] (see "
+            "spb.pp.split), or pass test=[…]."
+        )
         raise ValueError(msg)
 
 
@@ -89,8 +92,8 @@ def _held_out_as_predicted(
     if not 0 < len(predicted) < len(table):
         return False
     warn(
-        f"{name!r}: there is no split, so the {len(predicted)} predicted perturbations are assumed to be held out, and the "
-        f"other {len(table) - len(predicted)} to be its training data. If this is wrong, pass test=."
+        f"{name!r}: there is no split. The {len(predicted)} predicted perturbations are assumed to be held out, and "
+        f"the other {len(table) - len(predicted)} to be its training data. If this is wrong, pass test=."
     )
     _store.add_to_model(profiles, name, test=predicted)
     return True

@@ -86,8 +86,8 @@ def prepare(
     if cells.n_vars > MAX_GENES and cell_totals is not None:
         genes = _highest(cells, cell_totals, data)
         notes.append(
-            f"{int(genes.sum())} of {cells.n_vars} genes were kept: the {MAX_GENES} highest in control, every measured "
-            "target and every mitochondrial and ribosomal gene"
+            f"{int(genes.sum())} of {cells.n_vars} genes were kept: the {MAX_GENES} genes with the highest mean in "
+            "control, every measured target and every mitochondrial and ribosomal gene"
         )
         info(notes[-1])
     if deep:
@@ -152,8 +152,9 @@ def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
     record = _moments.of(adata, **_without(settings.data, "layer")).record
     if settings.layer not in (None, record.get("layer")):
         msg = (
-            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}; an audit uses "
-            f"that layer, and its regime 'regressed' includes the regression. Omit layer."
+            f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}. An audit of "
+            "profiles uses the layer from which they were made. Omit layer; the regime 'regressed' contains the "
+            "regression."
         )
         raise ValueError(msg)
     if settings.normalize:
@@ -171,7 +172,7 @@ def _without(data: dict[str, Any], *keys: str) -> dict[str, Any]:
 def _check_cells(cells: AnnData, settings: AuditSettings, deep: Sequence[str], *, lazy: bool) -> None:
     """Refuse unreadable input before columns are added, so that errors list the columns of the user."""
     if deep and lazy:
-        msg = f"`models`: {list(deep)} are trained on cells in memory; load them with adata.to_memory()."
+        msg = f"`models`: {list(deep)} are trained on cells in memory. Load the cells with adata.to_memory()."
         raise ValueError(msg)
     batch_key = settings.data["batch_key"]
     columns = {
@@ -204,7 +205,7 @@ def _missing_covariates(cells: AnnData, settings: AuditSettings) -> tuple[list[s
         return [], list(covariates)
     if settings.normalize:
         return missing, list(covariates)
-    info(f"obs has no columns {missing}; spb.pp.regress_mt_ribo shows how to compute them")
+    info(f"obs has no columns {missing}; compute them from raw counts with sc.pp.calculate_qc_metrics")
     return [], [c for c in covariates if c in cells.obs.columns]
 
 

@@ -98,10 +98,10 @@ def test_resuming_on_something_else_is_refused(screen, net, tmp_path):
         (resplit, net, {}, "split"),
         (screen[:, :-1].copy(), net, {}, "genes"),
         (screen, net.iloc[:-1], {}, "net"),
-        (screen, net, {"hidden_size": 5}, "hidden_size: 6 there, 5 here"),
+        (screen, net, {"hidden_size": 5}, "hidden_size: 6 in the checkpoint, 5 now"),
         (screen, net, {"rng": 1}, "rng"),
     ]:
-        with pytest.raises(ValueError, match=f"made with another .*{word}"):
+        with pytest.raises(ValueError, match=f"made with other values of .*{word}"):
             fit(adata, graph, checkpoint_dir=tmp_path, resume=True, **kwargs)
     with pytest.raises(ValueError, match="Pass resume=True"):
         fit(screen, net, checkpoint_dir=tmp_path)
@@ -122,7 +122,7 @@ def test_perturbed_genes_outside_the_graph_are_named(screen, net):
     alone = net.iloc[2:6]  # the first two, one of test and one of val, and the last one are outside
     with pytest.warns(
         UserWarning,
-        match=r"joins 3 of 8 perturbed genes .* 2 perturbations are not predicted, because the graph has no path to a training perturbation",
+        match=r"3 of 8 perturbed genes have no edge .* 2 perturbations are not predicted, because the graph has no path to a training perturbation",
     ):
         adata = fit(screen, alone)
     record = adata.uns["scpertbias"]["models"]["gears"]
@@ -266,7 +266,7 @@ def test_held_out_doubles_of_norman_beside_mean_and_additive():
     assert len(both) == 5
     others = [name for name in doubles if name not in both]
     spb.pp.split(adata, test=[*both, *others[4:6]], val=others[6:9])
-    with pytest.warns(UserWarning, match="No edge"):
+    with pytest.warns(UserWarning, match="have no edge"):
         spb.tl.fit_gears(adata, net, epochs=3, hidden_size=16, batch_size=64, device="cpu")
     history = spb.get.history(adata, "gears")
     assert history["val_mse_de20"].min() < history["val_mse_de20"].iloc[0]

@@ -51,7 +51,8 @@ def check(*, epochs: int, hidden_size: int, batch_size: int, attribution: str, *
 
 @model(
     "gears",
-    unseen="from the perturbation graph; none for genes without a path to a training perturbation",
+    unseen="from the neighbors of its target in the perturbation graph; no prediction if no path joins the target to "
+    "a training perturbation",
     needs=("cells", "net"),
     attribution="gradient of the most variable output gene with respect to the gene embeddings",
     citation="Roohani et al. 2024",
@@ -94,7 +95,7 @@ def fit_gears(
         Cells (log-normalized). Profiles are refused.
     net
         Graph over the perturbed genes: a table with ``source``, ``target`` and ``weight``. Edges point to the gene that
-        receives messages (both directions if each pair occurs once). The graph of the authors is
+        receives messages. If each pair occurs once, both directions are used. The graph of the authors is
         :func:`scpertbias.pp.jaccard_net` of gene ontology terms, with the perturbed genes as ``genes=``. By default the
         co-expression of training cells, which covers measured genes only.
     epochs
@@ -105,9 +106,10 @@ def fit_gears(
     batch_size
         Cells per training step.
     attribution
-        ``"gene_embedding"``: gradient of the most variable output gene with respect to each gene's embedding (its
-        norm). ``"input_gradient"``: with respect to the expression of each gene in control, as in the paper. Because
-        the input is only added to the output, it is 1 for the output gene and 0 for all others.
+        ``"gene_embedding"``: norm of the gradient of the most variable output gene with respect to the embedding of
+        each gene. ``"input_gradient"``: gradient with respect to the expression of each gene in control, as in the
+        paper. Because the input is only added to the output, this gradient is 1 for the output gene and 0 for all other
+        genes.
     fix_batching
         cell-gears passes messages over the gene graph in the first cell of a batch only. ``True`` passes them in every
         cell, in training and prediction.
@@ -116,7 +118,8 @@ def fit_gears(
     checkpoint_dir
         Folder for the state after every epoch; by default nothing is written.
     resume
-        Whether to continue from ``checkpoint_dir``. It must have been made with the same data and parameters.
+        Whether to continue from ``checkpoint_dir``. The folder must belong to a training with the same data and
+        parameters.
     %(cells)s
     %(rng)s With ``checkpoint_dir`` it must be a seed.
     %(key_added)s
@@ -218,8 +221,8 @@ def _warn(graph: PerturbationGraph, cannot: Sequence[str], *, hint: bool) -> Non
     messages = []
     if graph.isolated:
         messages.append(
-            f"No edge of the perturbation graph joins {len(graph.isolated)} of {len(graph.nodes)} perturbed genes "
-            f"({some(graph.isolated)}): they learn from their own cells only."
+            f"{len(graph.isolated)} of {len(graph.nodes)} perturbed genes have no edge in the perturbation graph "
+            f"({some(graph.isolated)}). The embeddings of these genes are learned from their own cells only."
         )
     if cannot:
         messages.append(

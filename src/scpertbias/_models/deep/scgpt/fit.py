@@ -56,7 +56,7 @@ def check(*, lr: float, missing_target: str, attribution: str, d_model: int, n_h
 
 @model(
     "scgpt",
-    unseen="from the token of its target; none if the token is missing or untrained",
+    unseen="from the token of its target; no prediction if the token is missing or untrained",
     needs=("cells",),
     attribution="gradient × embedding of the most variable output gene, |Σ_d E_gd ∂ŷ/∂E_gd|",
     citation="Cui et al. 2024",
@@ -131,22 +131,24 @@ def fit_scgpt(
         are always left out. From scratch, a held-out target that is not measured has an untrained token and is not
         predicted.
     n_control_cells
-        Number of control cells that a prediction averages over: the same for every perturbation, in proportion from
-        each batch. The effect of their choice is removed by a regression of each gene on its input.
+        Number of control cells from which each prediction is averaged. All predictions use the same cells, drawn from
+        each batch in proportion to its size. Each gene is regressed on its input to reduce the effect of the draw.
     attribution
         ``"gradient_x_embedding"``: for each gene the sum over dimensions of embedding times gradient (its size).
-        ``"gradient_norm"``: the norm of the gradient. Both of the output gene that varies most over perturbations.
+        ``"gradient_norm"``: the norm of the gradient. Both use the gradient of the output gene that varies most over
+        perturbations.
     n_attribution_cells
-        Number of control cells that an attribution averages over.
+        Number of control cells from which each attribution is averaged.
     device
         ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; by default the GPU if available.
     checkpoint_dir
         Folder for the state after every epoch; by default nothing is written.
     resume
-        Whether to continue from ``checkpoint_dir``. It must have been made with the same data and parameters.
+        Whether to continue from ``checkpoint_dir``. The folder must belong to a training with the same data and
+        parameters.
     %(cells)s
     %(rng)s With ``checkpoint_dir`` it must be a seed.
-    %(key_added)s Without ``checkpoint`` followed by ``" (no pretraining)"``.
+    %(key_added)s Without ``checkpoint``, ``" (no pretraining)"`` is appended to the name.
     %(copy)s
 
     Returns

@@ -62,12 +62,15 @@ def plan_training(
     if tokens.unknown_genes:
         warn(
             f"{len(tokens.unknown_genes)} of {len(tokens.genes)} genes are outside the vocabulary of the checkpoint "
-            f"({some(tokens.unknown_genes)}): they are replaced by <pad>, as in the tutorial of scGPT, and have no "
-            f"attribution. Check that names are gene symbols (gene_symbols=)."
+            f"({some(tokens.unknown_genes)}). These genes are replaced by <pad>, as in the tutorial of scGPT, and "
+            "have no attribution. Check that names are gene symbols (gene_symbols=)."
         )
     longest = max(map(len, tokens.columns))
     if longest > settings["max_genes"]:
-        msg = f"`max_genes` is {settings['max_genes']}, but a combination perturbs {longest} measured genes."
+        msg = (
+            f"`max_genes` is {settings['max_genes']}, but a combination perturbs {longest} measured genes. Pass "
+            f"max_genes={longest} or more."
+        )
         raise ValueError(msg)
     sizes = _sizes(settings) if checkpoint is None else checkpoint.sizes
     if not any(name not in tokens.cannot for name, n in zip(screen.names[1:], cells.problem.n[1:], strict=True) if n):
@@ -90,8 +93,8 @@ def _untrained(cells: TrainingCells, tokens: Tokens) -> dict[str, str]:
     }
     if reasons:
         warn(
-            f"{len(reasons)} perturbations have a target {UNTRAINED} ({some(reasons)}): without pretraining its token "
-            f"is random, so they are not predicted."
+            f"{len(reasons)} perturbations get no prediction ({some(reasons)}). Their targets are {UNTRAINED}, so "
+            "without pretraining the tokens of these targets are random."
         )
     return reasons
 
