@@ -89,7 +89,7 @@ def test_retraining_ridge_without_genes_changes_nothing(mdata):
     for model in ("no_change", "mean", "ridge"):
         for regime in ("no_mt", "no_mt_ribo"):
             assert table.loc[(model, regime), "gain"] == 0
-            assert "changes nothing" in table.loc[(model, regime), "note"]
+            assert "does not change" in table.loc[(model, regime), "note"]
     assert table.loc[("ridge", "regressed"), "gain"] != 0
     assert table.loc[("bilinear", "no_mt"), "n"] == 14
 
@@ -324,7 +324,7 @@ def test_few_cells_are_left_out(cells):
 @pytest.mark.parametrize(
     ("wrong", "error", "match"),
     [
-        ({"models": ("mean", "no_such")}, ValueError, "'no_such'.* are not known"),
+        ({"models": ("mean", "no_such")}, ValueError, "'no_such'.* are unknown"),
         ({"models": "mean"}, TypeError, "sequence of names"),
         ({"fit_on": "all"}, ValueError, "test cells"),
         ({"n_random": -1}, ValueError, "n_random"),
@@ -372,7 +372,7 @@ def test_stored_models_are_compared_by_their_key(cells):
 def test_a_key_that_is_not_stored_lists_those_that_are(cells):
     cells = cells.copy()
     spb.tl.fit_mean(cells, key_added="theirs")
-    with pytest.raises(ValueError, match=r"\['ours'\] are not known.*stored in the data, \['theirs'\]"):
+    with pytest.raises(ValueError, match=r"\['ours'\] are unknown.*stored in the data, \['theirs'\]"):
         spb.tl.audit(cells, models=("mean", "ours"))
 
 
