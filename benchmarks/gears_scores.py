@@ -95,7 +95,7 @@ if __name__ == "__main__":
     for name, make in (("Norman et al. 2019", norman), ("simulated", simulate_screen)):
         print(f"\n== {name} ==", flush=True)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "No edge of the perturbation graph")
+            warnings.filterwarnings("ignore", ".* in the perturbation graph")
             screen, graph = make()
             fitted = fit(screen, graph, epochs=n_epochs)
         with pd.option_context("display.width", 160, "display.max_columns", 20):

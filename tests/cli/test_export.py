@@ -21,7 +21,9 @@ def test_export(screen, capsys):
     options = ["--regimes", "full,no_mt_ribo,regressed", "--n-random", "1", "--train-only"]
     assert main(["export", "screen.h5ad", *options, "--quiet"]) == 0
     printed = capsys.readouterr().out
-    assert "the regime 'regressed' is stored dense, so its file needs 0.00 GB (700 cells × 80 genes × 4 bytes)" in printed
+    assert (
+        "the regime 'regressed' is stored dense, so its file needs 0.00 GB (700 cells × 80 genes × 4 bytes)" in printed
+    )
     out = screen / "screen_regimes"
     files = {path.name for path in out.iterdir()}
     assert {f"{name}.h5ad" for name in ("full", "no_mt_ribo", "regressed", "random_1")} < files

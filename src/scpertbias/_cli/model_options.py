@@ -42,7 +42,7 @@ def model_options(command: argparse.ArgumentParser, names: Mapping[str, Any]) ->
     add(
         "--regimes",
         **names,
-        help=f"{', '.join(REGIMES)} (feature regimes); repeatable or comma-separated (default: all)",
+        help=f"feature regimes: {', '.join(REGIMES)}; repeatable or comma-separated (default: all)",
     )
     add(
         "--n-folds",
@@ -101,8 +101,8 @@ def _trained(add: Any) -> None:
         type=train_command,
         action="append",
         metavar="NAME=COMMAND",
-        help="a model of your own; COMMAND trains it in every regime, after {cells}, {perturbations}, {predictions}, "
-        "{seed}, {regime}, {fold} and {folder} are replaced; repeatable",
+        help="a model of your own, which COMMAND trains in every regime; in COMMAND, {cells}, {perturbations}, "
+        "{predictions}, {seed}, {regime}, {fold} and {folder} are replaced by paths and values; repeatable",
     )
     add("--train-folds", action="store_true", help="cross-fit the models of --train: one training per fold and regime")
     add(

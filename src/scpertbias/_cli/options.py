@@ -140,7 +140,7 @@ def _labels(add: Any, *, groupby: str | None) -> None:
     add(
         "--label-map",
         metavar="FILE",
-        help="meaning of the labels: a .csv or .tsv file with the columns label and target; or 'targets', to pool "
+        help="targets of the labels: a .csv or .tsv file with the columns label and target; or 'targets', to pool "
         "the guides of each target; or 'single', to leave out cells with several targets",
     )
     add(
