@@ -187,11 +187,16 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     ("findings", columns_of.FINDINGS, "Findings of the input check", _findings),
     ("labels", columns_of.LABELS, "Meaning of the labels (except labels that are measured genes)", _labels),
     ("perturbations", columns_of.PERTURBATIONS, "All perturbations", _perturbations),
-    ("confounding", columns_of.RESPONSE, "Share of the response on each gene set and direction", _response),
+    ("confounding", columns_of.RESPONSE, "Share of the response that each gene set or axis accounts for", _response),
     ("balance", columns_of.BALANCE, "Balance of perturbed and control cells in each column", _balance),
     ("summary", columns_of.SUMMARY, "Scores of models on held-out perturbations, trained on all genes", _summary),
     ("specific_skill", columns_of.SPECIFIC_SKILL, "Specific skill of each model", _specific_skill),
-    ("specificity", columns_of.SPECIFICITY, "Scores on own and on other perturbations", _specificity),
+    (
+        "specificity",
+        columns_of.SPECIFICITY,
+        "Scores of predictions on their own and on other perturbations",
+        _specificity,
+    ),
     (
         "recurrence",
         columns_of.RECURRENCE,

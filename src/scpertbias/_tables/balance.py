@@ -13,7 +13,12 @@ BALANCE = Table(
     "One row per tested column of ``obs``, one for sequencing depth and one for the percentage of mitochondrial "
     "counts.",
     (
-        Column("column", "str", "Name of the column, or of all columns in ``batch_key``.", form="name"),
+        Column(
+            "column",
+            "str",
+            "Name of the column; if ``batch_key`` names several columns, one row has the names of all of them.",
+            form="name",
+        ),
         Column(
             "kind",
             "str",

@@ -126,10 +126,16 @@ RANDOM_REMOVALS = Table(
             tip="mean gain from retraining without the same number of random genes",
         ),
         Column(
-            "random_min", "float64", "Smallest gain from retraining without random genes.", label="smallest random gain"
+            "random_min",
+            "float64",
+            "Smallest gain among the trainings from which random genes were removed.",
+            label="smallest random gain",
         ),
         Column(
-            "random_max", "float64", "Largest gain from retraining without random genes.", label="largest random gain"
+            "random_max",
+            "float64",
+            "Largest gain among the trainings from which random genes were removed.",
+            label="largest random gain",
         ),
         replace(
             P,

@@ -30,7 +30,7 @@ QUADRANTS = (
 BASELINES = ("mean", "no_change")
 LOWEST, SMALLEST = -1.0, -0.35
 CLOSE = 0.02
-"""Models with smaller differences in both skills are drawn as one mark."""
+"""Two models are drawn as one mark if they differ by less than this value in each of the two skills."""
 LINE_POINTS, LETTER_POINTS = 13, 5.2
 TITLE_LETTERS = 46
 

@@ -87,7 +87,7 @@ def power(
     _store.put(adata, **tables)
     added(
         "'power', one row per perturbation and number of cells (adata.uns['scpertbias'])",
-        "'cells_needed', one row per perturbation and target (adata.uns['scpertbias'])",
+        "'cells_needed', one row per perturbation and required reproducibility (adata.uns['scpertbias'])",
     )
     return adata if copy else None
 

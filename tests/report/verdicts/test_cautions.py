@@ -215,7 +215,7 @@ def test_noise_on_both_sides_of_a_correlation_is_a_caution(tables):
     seen = {**rows[2], "split": "train", "inflation": 9.0}
     tables["scores"] = pd.DataFrame([*rows, seen, {**rows[2], "trained_on": "no_mt", "inflation": 9.0}])
     assert texts(tables) == [
-        "Predicted and observed effects contain noise of the same cells. This shared noise raises correlations by up to 0.15 "
+        "Predicted and observed effects contain noise from the same control and training cells. This shared noise raises correlations by up to 0.15 "
         "(limit: 0.05). Use the correlations “without shared noise” for these models: mean and ridge."
     ]
     tables["scores"] = pd.DataFrame([row for row in rows if row["model"] == "x"])

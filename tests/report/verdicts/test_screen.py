@@ -59,8 +59,8 @@ def test_categories_are_counted(tables):
     ]
     _, said = ask(tables, *rows)
     assert said == [
-        "The 6 detected perturbations belong to these categories: specific (2), mostly shared (1 on the shared axis, 2 on one "
-        "technical gene set) and weak (1)."
+        "Of the 6 detected perturbations, 2 have a specific effect, 1 responds mostly along the shared axis, 2 respond mostly in "
+        "one technical gene set and 1 has a weak effect."
     ]
     assert ask(tables, perturbation("a", "not detected"))[1] == []
 

@@ -57,7 +57,7 @@ def _model_left_out(f: Facts) -> str:
 
 def _shared_noise(f: Facts) -> str:
     return (
-        "Predicted and observed effects contain noise of the same cells. This shared noise raises correlations by up to "
+        "Predicted and observed effects contain noise from the same control and training cells. This shared noise raises correlations by up to "
         f"{short(max(f['inflation']))} (limit: {f['max_inflation']}). Use the correlations “without shared noise” for these "
         f"models: {some_names(f['model'])}"
     )

@@ -27,17 +27,15 @@ def _detected(lead: str, action: str, f: Facts) -> str:
 
 
 def _kinds_of_perturbations(f: Facts) -> str:
-    places = {"n_on_axis": "on the shared axis", "n_technical": "on one technical gene set"}
-    of_shared = ", ".join(f"{f[name]} {text}" for name, text in places.items() if f[name])
-    numbers = {
-        "specific": f["n_specific"],
-        "mostly shared": of_shared,
-        "targets a confounder gene": f["n_in_confounder_set"],
-        "weak": f["n_weak"],
+    words = {
+        "n_specific": ("have a specific effect", "has a specific effect"),
+        "n_on_axis": ("respond mostly along the shared axis", "responds mostly along the shared axis"),
+        "n_technical": ("respond mostly in one technical gene set", "responds mostly in one technical gene set"),
+        "n_in_confounder_set": ("target a confounder gene", "targets a confounder gene"),
+        "n_weak": ("have a weak effect", "has a weak effect"),
     }
-    parts = [f"{category} ({n})" for category, n in numbers.items() if n]
-    belong = verb(range(f["n_detected"]), "belong to these categories", "belongs to this category")
-    return f"The {plural(f['n_detected'], 'detected perturbation')} {belong}: {listed(parts)}"
+    parts = [f"{f[name]} {verb(range(f[name]), *forms)}" for name, forms in words.items() if f[name]]
+    return f"Of the {plural(f['n_detected'], 'detected perturbation')}, {listed(parts)}"
 
 
 def _few_perturbations_respond(f: Facts) -> str:
