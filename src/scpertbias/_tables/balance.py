@@ -43,10 +43,10 @@ BALANCE = Table(
         Column(
             "null",
             "float64",
-            "Mean share if levels are randomly assigned to cells; already subtracted from ``share``.",
+            "Mean share after the values of the column are assigned to the cells at random; already subtracted from ``share``.",
             label="by chance",
             form="percent",
-            tip="mean share if levels are randomly assigned to cells; already subtracted",
+            tip="mean share after the values of the column are assigned to the cells at random; already subtracted",
         ),
         Column(
             "null_ci_low",
@@ -63,10 +63,10 @@ BALANCE = Table(
         Column(
             "untested",
             "float64",
-            "Share of the perturbed cells that the test leaves out, because their levels have fewer than 10 control "
-            "cells.",
+            "Share of the perturbed cells that the test leaves out, because fewer than 10 control cells have the "
+            "same value of the column.",
             form="percent",
-            tip="share of the perturbed cells in levels with too few control cells",
+            tip="share of the perturbed cells whose value of the column too few control cells have",
         ),
         Column(
             "outcome",

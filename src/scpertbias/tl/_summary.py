@@ -36,7 +36,10 @@ MANY, FEW = 50, 20
 ONE_PREDICTION = "one prediction for all unseen perturbations"
 OFFSET = f"{ONE_PREDICTION}: the difference of this prediction from the mean correlates with effects by construction"
 BESIDE = {
-    "control_noise": (NOISY, "control_noise {:.2f} > {}: the score rewards the noise of the control"),
+    "control_noise": (
+        NOISY,
+        "control_noise {:.2f} > {}: the score is too high, because predicted and observed effects share the noise of the control cells",
+    ),
     "inflation": (INFLATED, "inflation {:.2f} > {}: use pearson_delta_unshared"),
 }
 APPROXIMATE = "approximate interval"

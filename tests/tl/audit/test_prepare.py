@@ -128,7 +128,7 @@ def test_cells_for_models_that_are_trained_from_them(adata):
     again = run(given, deep=("deep",))
     assert again.cells.obs["split"].astype(str).tolist() == given.obs["split"].astype(str).tolist()
     assert again.notes == []
-    with pytest.raises(ValueError, match="'deep'.*trained on cells, but these are profiles"):
+    with pytest.raises(ValueError, match="'deep'.*trained on cells, but `adata` contains profiles"):
         run(spb.pp.profiles(adata), deep=("deep",))
 
 

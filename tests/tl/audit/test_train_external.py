@@ -247,7 +247,7 @@ def test_names_and_profiles(cells):
     mine = spb.tl.external_model("mean", model=nearest())
     with pytest.raises(ValueError, match=r"\['mean'\] are also names of models that the audit fits"):
         spb.tl.audit(cells, models=("mean", mine))
-    with pytest.raises(ValueError, match=r"\['mean'\] are trained on cells, but these are profiles"):
+    with pytest.raises(ValueError, match=r"\['mean'\] are trained on cells, but `adata` contains profiles"):
         spb.tl.audit(spb.pp.profiles(cells), models=(mine,))
 
 

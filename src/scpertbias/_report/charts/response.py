@@ -60,8 +60,8 @@ def shares(d: Drawing) -> list[Chart]:
             "rows",
             "Share of the response that each gene set or axis accounts for",
             "Filled dots are gene sets that account for significantly more of the response than random genes of similar "
-            "expression do; rings are gene sets that do not. Grey dots are directions, or sets with too few genes for this "
-            "comparison. Sets and directions overlap, so their shares need not add up to 100%.",
+            "expression do; rings are gene sets that do not. Grey dots are not compared with random genes: axes, and sets of too few "
+            "genes. Sets and axes overlap, so their shares need not add up to 100%.",
             "spb.pl.confounding(mdata)",
             rows,
             [],

@@ -66,8 +66,8 @@ def prepare(
     if _store.profiles_record(adata) is not None:
         if from_cells := [*deep, *(model.name for model in external)]:
             msg = (
-                f"`models`: {from_cells} are trained on cells, but these are profiles. Audit the cells, or add the "
-                f"predictions of the models: predictions={{name: table}}."
+                f"`models`: {from_cells} are trained on cells, but `adata` contains profiles. Pass the cells, or pass the "
+                f"predictions of these models: predictions={{name: table}}."
             )
             raise ValueError(msg)
         return AuditInput(_copy_of_profiles(adata, settings), net)
