@@ -118,5 +118,5 @@ def test_of_a_split_by_cells_nothing_is_held_out():
     assert spb.get.summary(profiles).empty
     with pytest.raises(ValueError, match="No perturbation is held out"):
         spb.tl.variance_ratio(profiles)
-    with pytest.raises(ValueError, match="predicts no unseen perturbation"):
+    with pytest.raises(ValueError, match="predicts only perturbations of its training data"):
         spb.get.cell_eval(profiles, "mean")

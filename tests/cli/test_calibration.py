@@ -20,7 +20,7 @@ def test_null_screens_stand_beside_the_verdicts(tmp_path, capsys):
     verdicts = {one["name"]: one for one in page["answer"]}
     assert verdicts["shared"]["verdict"] == "yes"
     sentence = verdicts["shared"]["calibration"]
-    assert sentence.endswith("of 2 screens.")
+    assert "repeated on 2 screens without effects" in sentence
     assert sentence in printed
     assert all(one["calibration"] is None for one in page["answer"] if one["verdict"] in ("no", "inconclusive"))
     assert {row["n"] for row in page["tables"]["calibration"]} == {2}

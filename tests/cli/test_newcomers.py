@@ -117,7 +117,7 @@ def test_a_csv_of_changes_and_a_column_of_train_and_test(tmp_path, capsys):
     assert words[-2:] == ["--split-key", "set"]
     given = ["--predictions", f"mine={tmp_path / 'mine.csv'}"]
     assert main([*words, *given, *FAST, "--out", str(tmp_path / "out")]) == 1
-    assert "If they are changes against control, pass --kind delta" in capsys.readouterr().err
+    assert "For changes from control, pass --kind delta" in capsys.readouterr().err
     audited(capsys, [*words, *given, "--kind", "delta", *FAST], tmp_path / "out")
     scores = pd.read_csv(tmp_path / "out" / "tables" / "scores.csv").query("model == 'mine'").dropna(subset="l2_ratio")
     assert sorted(scores["perturbation"]) == sorted(test)
@@ -136,4 +136,4 @@ def test_a_gene_twice_in_the_header_of_a_csv(tmp_path, capsys):
     table.columns = [table.columns[1], *table.columns[1:]]
     table.to_csv(tmp_path / "p.csv")
     assert main(["audit", str(tmp_path / "x.h5ad"), "--predictions", f"p={tmp_path / 'p.csv'}", "--quiet"]) == 1
-    assert f"Gene names of --predictions repeat in p.csv ({table.columns[0]})" in capsys.readouterr().err
+    assert f"Gene names repeat in p.csv ({table.columns[0]})" in capsys.readouterr().err

@@ -60,7 +60,7 @@ def test_messages_list_the_largest_and_the_nearest():
     assert some_labels(counts, 2) == "'Non-Target', 'zebra', … (32 labels)"
     with pytest.raises(ValueError, match=r"Did you mean 'Non-Target'\?"):
         find(counts, "non-targ")
-    with pytest.raises(ValueError, match="it contains 'zebra', 'A0x'"):
+    with pytest.raises(ValueError, match="Labels: 'zebra', 'A0x'"):
         find({label: n for label, n in counts.items() if label != "Non-Target"})
 
 

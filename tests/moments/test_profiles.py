@@ -203,7 +203,7 @@ def test_layers_of_profiles(profiles, screen, tmp_path, form):
     # How many cells carry a gene is that of the values that the profiles were made of.
     np.testing.assert_allclose(found.moments.value_sums, value_sums(screen.moments))
     check(_moments.of(back).moments, screen.moments)
-    with pytest.raises(ValueError, match=r"made from layer None; they have no layer 'other' made by spb.pp"):
+    with pytest.raises(ValueError, match=r"made from layer None, and have no layer 'other' that spb.pp"):
         _moments.of(back, layer="other")
 
 

@@ -64,7 +64,7 @@ def test_size_factors_that_are_no_totals():
     total = adata.X.sum(axis=1)
     adata.obs["scran"], adata.obs["total"] = total / total.mean(), total * 30
     expected = _moments.of(adata, normalize=True, size_factors="total").moments.mean
-    message = r"obs\['scran'\] \(median .* is far below the counts .*target_sum=1 .*multiplying with \d+"
+    message = r"obs\[.scran.\] \(median .* is far below the counts .*Pass target_sum=1 "
     with pytest.raises(ValueError, match=message):
         _moments.of(adata, normalize=True, size_factors="scran")
     # Both ways that the message states are taken.

@@ -47,7 +47,7 @@ def test_the_range_of_the_random_removals(mdata):
     assert boxes[0].get_x() + boxes[0].get_width() == pytest.approx(row["random_max"])
     assert ax.get_ylim()[0] > boxes[0].get_y() > 1.5  # beside the third model
     assert any(f"p = {row['p']:.2g}" in t.get_text() for t in ax.texts)
-    assert any("3 random removals" in t.get_text() for t in ax.get_legend().get_texts())
+    assert any("3 removals of random genes" in t.get_text() for t in ax.get_legend().get_texts())
 
 
 def test_models_are_chosen(mdata):

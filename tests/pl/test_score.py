@@ -151,7 +151,7 @@ def test_nothing_held_out(profiles):
     adata.obs["split"] = "train"
     spb.tl.fit_mean(adata)
     spb.tl.score(adata, "mean")
-    with pytest.raises(ValueError, match="no held-out perturbation"):
+    with pytest.raises(ValueError, match="no scores of held-out perturbations"):
         spb.pl.score(adata, show=False)
 
 

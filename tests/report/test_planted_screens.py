@@ -112,7 +112,8 @@ def test_models_are_compared_with_the_mean_and_with_each_other(confounded):
     assert "oracle" in said["specific_effects"]["model"]
     assert "axis" in said["not_specific"]["model"]
     assert any(
-        text.startswith("On the perturbations that all models predict, oracle has a lower") for text in confounded.texts
+        text.startswith("On the perturbations that both models predict, oracle has a lower")
+        for text in confounded.texts
     )
 
 
@@ -170,7 +171,7 @@ def test_which_genes_recur(confounded, clean, null):
 
 
 def test_noise_of_the_same_cells_is_a_caution(confounded, clean):
-    shared = "The report uses correlations without shared noise"
+    shared = "Use the correlations “without shared noise”"
     for story in (confounded, clean):
         assert ("shared_noise" in story.cautions) == any(shared in text for text in story.texts)
     assert "shared_noise" in clean.cautions

@@ -47,5 +47,5 @@ def test_large_screens_are_sampled(screen, monkeypatch):
     data = probe_data(screen, folds, np.random.default_rng(0))
     assert data.matched.shape[0] == 10
     assert not can_probe(screen, dict.fromkeys(folds, 0)), "one fold has nothing to be trained on"
-    with pytest.raises(ValueError, match="Probes need 3 perturbations"):
+    with pytest.raises(ValueError, match="Probes need at least 3 perturbations"):
         probe_data(screen, dict(list(folds.items())[:2]), np.random.default_rng(0))

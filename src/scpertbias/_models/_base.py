@@ -14,7 +14,7 @@ from .._core.linear import ALL, Rows
 from .._core.solvers import LowRank, low_rank_part
 from .._moments import Screen
 from ._net import Graphs
-from ._products import EFFECTS, Products, means_by_perturbation
+from ._products import EFFECTS, Products, ScreenProducts, means_by_perturbation
 
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
@@ -184,7 +184,7 @@ class Problem:
         if "moved" not in self._shared:
             means = self.means.copy()
             means[0] += move
-            products = None if self.products is None else self.products.moved(move)
+            products = self.products.moved(move) if isinstance(self.products, ScreenProducts) else None
             self._shared["moved"] = replace(self, means=means, control=self.control + move, products=products)
         problem: Problem = self._shared["moved"]
         return problem

@@ -12,11 +12,11 @@ from .._moments import Screen
 EFFECTS, PROFILES = "effects", "profiles"
 
 
-def products_of(screen: Screen, keep: BoolArray | IntArray | slice = slice(None)) -> Products:
+def products_of(screen: Screen, keep: BoolArray | IntArray | slice = slice(None)) -> ScreenProducts:
     """Return the products of the perturbations of a screen on some genes."""
     m = screen.moments
     every_row = np.ones(len(m.n), dtype=np.bool_)
-    return Products(lambda: means_by_perturbation(screen, every_row, keep)[0], m.control[keep])
+    return ScreenProducts(lambda: means_by_perturbation(screen, every_row, keep)[0], m.control[keep])
 
 
 def means_by_perturbation(
@@ -47,7 +47,6 @@ class Products:
     def __init__(self, means: Callable[[], FloatArray], control: FloatArray) -> None:
         self._means, self._control = means, control
         self._computed: dict[str, FloatArray] = {}
-        self._moved: dict[bytes, Products] = {}
 
     def of(self, kind: str, trained: BoolArray) -> FloatArray:
         """Return the products of some perturbations."""
@@ -55,13 +54,6 @@ class Products:
             self._computed[kind] = self._compute(kind)
         some: FloatArray = self._computed[kind][np.ix_(trained, trained)]
         return some
-
-    def moved(self, move: FloatArray) -> Products:
-        """Return the products of the same means, that of the control moved (G)."""
-        key = move.tobytes()
-        if key not in self._moved:
-            self._moved[key] = _Moved(self, move)
-        return self._moved[key]
 
     def _compute(self, kind: str) -> FloatArray:
         rows = self._rows(kind)
@@ -74,6 +66,29 @@ class Products:
         rows = means - (self._control if kind == EFFECTS else means.mean(axis=1, keepdims=True))
         rows[np.isnan(rows[:, 0])] = 0.0
         return rows
+
+
+class ScreenProducts(Products):
+    """Products of a screen, and of the same means with another control mean.
+
+    Nothing refers in a circle to the means, so that a regime is freed as soon as its last fit is finished.
+    """
+
+    def __init__(self, means: Callable[[], FloatArray], control: FloatArray) -> None:
+        super().__init__(means, control)
+        self._before = Products(means, control)
+        self._moved: dict[bytes, Products] = {}
+
+    def of(self, kind: str, trained: BoolArray) -> FloatArray:
+        """Return the products of some perturbations."""
+        return self._before.of(kind, trained)
+
+    def moved(self, move: FloatArray) -> Products:
+        """Return the products of the same means, that of the control moved (G)."""
+        key = move.tobytes()
+        if key not in self._moved:
+            self._moved[key] = _Moved(self._before, move)
+        return self._moved[key]
 
 
 class _Moved(Products):

@@ -11,16 +11,7 @@ import pandas as pd
 from .._tables import Column
 from ..tl._gene_sets import notable
 from . import columns as columns_of
-from .numbers import (
-    GAP,
-    count,
-    interval,
-    known,
-    number,
-    p_value,
-    percent,
-    percent_interval,
-)
+from .numbers import GAP, count, interval, known, number, p_value, percent, percent_interval
 from .verdicts.base import SYSTEMATIC
 from .verdicts.recurrence import beyond_the_data, tested_genes
 from .wording.terms import axis_name, without

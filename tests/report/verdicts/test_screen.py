@@ -59,8 +59,8 @@ def test_categories_are_counted(tables):
     ]
     _, said = ask(tables, *rows)
     assert said == [
-        "Of the 6 detected perturbations, 2 have a specific effect, 1 responds mostly along the shared axis, 2 respond mostly in "
-        "one technical gene set and 1 has a weak effect."
+        "Categories of the 6 detected perturbations: specific effect (2), effect mostly along the shared axis (1), effect mostly "
+        "in one technical gene set (2) and weak effect (1)."
     ]
     assert ask(tables, perturbation("a", "not detected"))[1] == []
 

@@ -45,7 +45,7 @@ def test_a_split_of_perturbations_is_taken(cells):
 def test_without_a_split_what_is_predicted_is_held_out(cells):
     predicted = table(cells).iloc[[1, 2, 4]]
     profiles = spb.pp.profiles(cells)
-    with pytest.warns(UserWarning, match="the 3 predicted perturbations are assumed to be held out, and the other 3"):
+    with pytest.warns(UserWarning, match="The 3 predicted perturbations are assumed to be held out, and the other 3"):
         add_external(profiles, {"x": {"predictions": predicted}}, [], "split")
     assert list(profiles.uns["scpertbias"]["models"]["x"]["test"]) == list(predicted.index)
 

@@ -77,5 +77,5 @@ def test_a_command_that_writes_nothing(tmp_path):
 
 def test_an_object_returns_a_table(tmp_path):
     spb.ds.papalexi_2021()[:5].write_h5ad(tmp_path / CELLS)
-    with pytest.raises(ValueError, match="Plain.predict returned a NoneType; a DataFrame"):
+    with pytest.raises(ValueError, match="Plain.predict returned a NoneType; it must return a DataFrame"):
         fit_object(model(model=Plain()), TrainingRun("full", "full", 0), tmp_path / CELLS, ["STAT1"])

@@ -20,11 +20,11 @@ def values(folder):
     [
         (
             "for i in 1 2 3 4 5 6 7 8 9; do echo line $i; done; exit 4",
-            r"exited with code 4 after 0 s; its last lines: line 2 \|.*line 9$",
+            r"exited with code 4 after 0 s; its last lines are: line 2 \|.*line 9$",
         ),
         ("exit 1", "exited with code 1 after 0 s; it printed nothing"),
         ("kill -9 $$", r"was killed by SIGKILL \(out of memory\?\) after 0 s"),
-        ("echo at work; sleep 60", r"stopped after its time limit of 0.5 s; its last lines: at work"),
+        ("echo at work; sleep 60", r"stopped after its time limit of 0.5 s; its last lines are: at work"),
         ("trap '' TERM; sleep 1 & wait; sleep 60", "stopped after its time limit of 0.5 s"),
     ],
 )

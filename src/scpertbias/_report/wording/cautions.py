@@ -57,8 +57,8 @@ def _model_left_out(f: Facts) -> str:
 
 def _shared_noise(f: Facts) -> str:
     return (
-        "Predicted and observed effects contain noise from the same control and training cells. This shared noise raises correlations by up to "
-        f"{short(max(f['inflation']))} (limit: {f['max_inflation']}). Use the correlations “without shared noise” for these "
+        "Predicted and observed effects contain noise from the same control and training cells. This shared noise raises "
+        f"correlations by up to {short(max(f['inflation']))} (limit: {f['max_inflation']}). Use the correlations “without shared noise” for these "
         f"models: {some_names(f['model'])}"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..numbers import listed, number, p_text, percent
-from .terms import Facts, plural, rows_of, some_names, verb
+from .terms import Facts, plural, rows_of, some_names
 
 SPECIFIC = "Evaluate models on perturbations of the category “specific”"
 
@@ -28,14 +28,14 @@ def _detected(lead: str, action: str, f: Facts) -> str:
 
 def _kinds_of_perturbations(f: Facts) -> str:
     words = {
-        "n_specific": ("have a specific effect", "has a specific effect"),
-        "n_on_axis": ("respond mostly along the shared axis", "responds mostly along the shared axis"),
-        "n_technical": ("respond mostly in one technical gene set", "responds mostly in one technical gene set"),
-        "n_in_confounder_set": ("target a confounder gene", "targets a confounder gene"),
-        "n_weak": ("have a weak effect", "has a weak effect"),
+        "n_specific": "specific effect",
+        "n_on_axis": "effect mostly along the shared axis",
+        "n_technical": "effect mostly in one technical gene set",
+        "n_in_confounder_set": "target gene in a confounder set",
+        "n_weak": "weak effect",
     }
-    parts = [f"{f[name]} {verb(range(f[name]), *forms)}" for name, forms in words.items() if f[name]]
-    return f"Of the {plural(f['n_detected'], 'detected perturbation')}, {listed(parts)}"
+    parts = [f"{text} ({f[name]})" for name, text in words.items() if f[name]]
+    return f"Categories of the {plural(f['n_detected'], 'detected perturbation')}: {listed(parts)}"
 
 
 def _few_perturbations_respond(f: Facts) -> str:

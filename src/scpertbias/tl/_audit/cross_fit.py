@@ -15,7 +15,7 @@ from ... import _results
 from ..._keys import WITHOUT_GENES
 from ..._log import progress
 from ..._models._base import Problem, closed_forms, from_cells, problem, specs
-from ..._models._net import graphs_of
+from ..._models._net import Graphs, graphs_of
 from ..._models._noise_weights import closed_form, noise_weights_alone
 from ..._models._products import products_of
 from ..._models._smoothing import smoothers
@@ -169,28 +169,47 @@ def _make_jobs(
     use_net = any(model.needs_net for model in models)
     full_graphs = graphs_of(screens["full"], net, quiet=False) if use_net else None
     net_digest = digest(net) if hashed and use_net else None
-    for regime, screen in screens.items():
-        all_genes = len(screen.genes) == len(screens["full"].genes)
-        graphs = full_graphs if all_genes or not use_net else graphs_of(screen, net, quiet=True)
-        screen_digest = screen.digest() if hashed else None
-        fits, products = rows_of_folds(screen, folds), products_of(screen)
-        if settings.keep_predictions:
-            fits[ALL_PERTURBATIONS] = np.ones(len(screen.names), dtype=bool)
-        for fold, rows in fits.items():
-            train = rows if fold == ALL_PERTURBATIONS else ~rows
-            training = problem(
-                screen, train[screen.perturbation], graphs=graphs, rows=np.flatnonzero(rows), products=products
-            )
-            if fold == ALL_PERTURBATIONS:
-                training = replace(training, noise=None)  # which only scores need
-            for model in models:
-                is_slice = _is_slice(regime, model)
-                if is_slice and fold == ALL_PERTURBATIONS:
-                    continue
-                inputs = [screen_digest, model.kind, model.params, net_digest if model.needs_net else None, rows]
-                work = partial(_fit, model, training, coefficients=fold == ALL_PERTURBATIONS, is_slice=is_slice)
-                prepare = partial(_make_smoothers, model, training)
-                yield Job((regime, model.name, fold), work, inputs if hashed else None, prepare)
+    n_genes = len(screens["full"].genes)
+    for regime in screens:  # a regime is freed before the next one is made: nothing here refers to it
+        yield from _jobs_of_regime(
+            regime, screens[regime], models, folds, net, settings, full_graphs, n_genes, net_digest
+        )
+
+
+def _jobs_of_regime(
+    regime: str,
+    screen: Screen,
+    models: Sequence[Variant],
+    folds: Mapping[str, int],
+    net: pd.DataFrame | None,
+    settings: AuditSettings,
+    full_graphs: Graphs | None,
+    n_genes: int,
+    net_digest: str | None,
+) -> Iterator[Job]:
+    """Make the jobs of one regime, model × fold; ``n_genes`` are those of the full screen."""
+    hashed = settings.cache is not None
+    use_net = any(model.needs_net for model in models)
+    graphs = full_graphs if len(screen.genes) == n_genes or not use_net else graphs_of(screen, net, quiet=True)
+    screen_digest = screen.digest() if hashed else None
+    fits, products = rows_of_folds(screen, folds), products_of(screen)
+    if settings.keep_predictions:
+        fits[ALL_PERTURBATIONS] = np.ones(len(screen.names), dtype=bool)
+    for fold, rows in fits.items():
+        train = rows if fold == ALL_PERTURBATIONS else ~rows
+        training = problem(
+            screen, train[screen.perturbation], graphs=graphs, rows=np.flatnonzero(rows), products=products
+        )
+        if fold == ALL_PERTURBATIONS:
+            training = replace(training, noise=None)  # which only scores need
+        for model in models:
+            is_slice = _is_slice(regime, model)
+            if is_slice and fold == ALL_PERTURBATIONS:
+                continue
+            inputs = [screen_digest, model.kind, model.params, net_digest if model.needs_net else None, rows]
+            work = partial(_fit, model, training, coefficients=fold == ALL_PERTURBATIONS, is_slice=is_slice)
+            prepare = partial(_make_smoothers, model, training)
+            yield Job((regime, model.name, fold), work, inputs if hashed else None, prepare)
 
 
 def _make_smoothers(model: Variant, training: Problem) -> None:
