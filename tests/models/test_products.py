@@ -1,3 +1,7 @@
+import gc
+import weakref
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -6,7 +10,7 @@ from scpertbias import _moments
 from scpertbias._models._base import problem
 from scpertbias._models._net import graphs_of
 from scpertbias._models._noise_weights import closed_form
-from scpertbias._models._products import EFFECTS, PROFILES, Products, means_by_perturbation, products_of
+from scpertbias._models._products import EFFECTS, PROFILES, Products, ScreenProducts, means_by_perturbation, products_of
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +66,17 @@ def test_models_predict_the_same_from_shared_products(screen, name):
     shared = closed_form(name)(problem(screen, train, graphs=graphs, rows=rows, products=products_of(screen)), **params)
     np.testing.assert_allclose(shared.predictions, plain.predictions[rows], atol=1e-10)
     np.testing.assert_allclose(shared.noise_weights, plain.noise_weights[rows], atol=1e-8)
+
+
+def test_means_are_freed_without_the_garbage_collector():
+    # A circle of references kept the moments of every regime of an audit.
+    held = np.arange(6.0).reshape(3, 2)
+    watch = weakref.ref(held)
+    products = ScreenProducts(partial(np.array, held), held[0].copy())
+    products.moved(np.ones(2)).of(EFFECTS, np.ones(3, dtype=bool))
+    gc.disable()
+    try:
+        del held, products
+        assert watch() is None
+    finally:
+        gc.enable()
