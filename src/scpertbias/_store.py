@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -260,6 +260,23 @@ def profile_slot(adata: AnnData, name: str) -> FloatArray | None:
     values = getattr(adata, slot)
     # AnnData turns the order in memory of what is sliced by genes
     return np.ascontiguousarray(values[key], dtype=np.float64) if key in values else None
+
+
+def profile_stack(adata: AnnData, names: Sequence[str], axis: int = 0) -> FloatArray | None:
+    """Return the arrays of some slots in one, without a copy where they are parts of one; None if one is missing."""
+    arrays = [getattr(adata, slot).get(key) for slot, key in (name.split("/") for name in names)]
+    if any(array is None for array in arrays):
+        return None
+    whole = getattr(arrays[0], "base", None)
+    if isinstance(whole, np.ndarray) and whole.dtype == np.float64 and whole.ndim == arrays[0].ndim + 1:
+        parts = list(np.moveaxis(whole, axis, 0))
+        if [*map(_in_memory, parts)] == [*map(_in_memory, arrays)]:
+            return whole
+    return np.ascontiguousarray(np.stack([np.asarray(array, dtype=np.float64) for array in arrays], axis=axis))
+
+
+def _in_memory(array: npt.NDArray[Any]) -> tuple[Any, ...]:
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
 
 
 class _quiet(warnings.catch_warnings):
