@@ -450,7 +450,7 @@ def test_colors_that_name_no_model(adata):
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_parts_of_one_array_are_stacked_without_a_copy(axis):
-    whole = np.arange(24.0).reshape((2, 3, 4) if axis == 0 else (3, 2, 4))
+    whole = np.arange(24.0).reshape((2, 3, 4) if axis == 0 else (3, 2, 4)).copy()
     names, adata = ["layers/a", "layers/b"], AnnData(np.zeros((3, 4)))
     assert _store.profile_stack(adata, names, axis) is None
     adata.layers["a"], adata.layers["b"] = np.moveaxis(whole, axis, 0)
