@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData, ImplicitModificationWarning
 from mudata import MuData
+from numpy.lib.stride_tricks import as_strided
 from scipy import sparse
 
 from . import _keys
@@ -267,16 +268,14 @@ def profile_stack(adata: AnnData, names: Sequence[str], axis: int = 0) -> FloatA
     arrays = [getattr(adata, slot).get(key) for slot, key in (name.split("/") for name in names)]
     if any(array is None for array in arrays):
         return None
-    whole = getattr(arrays[0], "base", None)
-    if isinstance(whole, np.ndarray) and whole.dtype == np.float64 and whole.ndim == arrays[0].ndim + 1:
-        parts = list(np.moveaxis(whole, axis, 0))
-        if [*map(_in_memory, parts)] == [*map(_in_memory, arrays)]:
-            return whole
-    return np.ascontiguousarray(np.stack([np.asarray(array, dtype=np.float64) for array in arrays], axis=axis))
-
-
-def _in_memory(array: npt.NDArray[Any]) -> tuple[Any, ...]:
-    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+    values = [np.asarray(array, dtype=np.float64) for array in arrays]
+    at = [array.__array_interface__["data"][0] for array in values]
+    shape, strides, base = values[0].shape, values[0].strides, values[0].base
+    alike = all(array.shape == shape and array.strides == strides and array.base is base for array in values)
+    if base is not None and alike and strides[-1] == 8 and len(set(np.diff(at))) == 1:
+        shape, strides = (*shape[:axis], len(at), *shape[axis:]), (*strides[:axis], at[1] - at[0], *strides[axis:])
+        return as_strided(values[0], shape, strides)
+    return np.ascontiguousarray(np.stack(values, axis=axis))
 
 
 class _quiet(warnings.catch_warnings):
