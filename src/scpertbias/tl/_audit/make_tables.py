@@ -28,6 +28,7 @@ from .._summary import predicted_by_all, summarize, with_q
 from .cross_fit import Variant
 from .deep_models import trained_in
 from .fits import Fits
+from .jobs import in_threads
 from .low_memory import SpilledSolution
 from .perturbations import perturbations_table
 from .questions import FULL, AuditResults, Records, constant_models, of_regime
@@ -129,7 +130,7 @@ def only_unseen(
     }
 
 
-def score_models(results: AuditResults, n_top_genes: int) -> ScoredRegimes | None:
+def score_models(results: AuditResults, settings: AuditSettings) -> ScoredRegimes | None:
     """Score every model in its regime, and the models of ``full`` in all regimes. None without models."""
     screens, predictions, records, folds = results.screens, results.predictions, results.records, results.folds
     if not predictions["full"]:
@@ -144,7 +145,14 @@ def score_models(results: AuditResults, n_top_genes: int) -> ScoredRegimes | Non
     unseen = {name: _held_out.unseen(record, full, folds) for name, record in one_split.items()}
     weights = {regime: _results.control_weights(of_regime, full) for regime, of_regime in records.items()}
     scored = score_regimes(
-        screens, predictions, folds, n_top_genes=n_top_genes, held=held, unseen=unseen, weights=weights
+        screens,
+        predictions,
+        folds,
+        n_top_genes=settings.n_top_genes,
+        held=held,
+        unseen=unseen,
+        weights=weights,
+        run=partial(in_threads, n_jobs=settings.n_jobs),
     )
     return scored._replace(table=mark_held_out(scored.table, records["full"], full, folds))
 
