@@ -43,7 +43,6 @@ def read(
     """Compute the moments of the cells, for all or some genes, in one pass."""
     x, check = values.values_of(adata, layer, normalize)
     adata, x, genes, others = values.only_genes(adata, x, genes)
-    check.begin(x)
     labels, symbols, symbols_key = _checked_labels(adata, data)
     batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
     split = splits(adata, data["split_key"], labels)
