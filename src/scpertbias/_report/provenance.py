@@ -91,7 +91,7 @@ def provenance(data: MuData) -> dict[str, Any]:
         "parameters": parameters,
         "seed": _readable(audit.get("rng")),
         "n_cells": _readable(profiles.get("n_cells")),
-        "genes": {str(name): int(profile.n_vars) for name, profile in data.mod.items()},
+        "genes": {str(name): int(n) for name, n in audit["n_genes"].items()},
         "created": _readable(stored.get("created")),
         "seconds": _readable(stored.get("seconds")),
         "input": _readable(stored.get("input")),

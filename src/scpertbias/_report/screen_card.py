@@ -99,7 +99,11 @@ def card_of(data: MuData, *, title: str | None = None, files: pd.DataFrame | Non
             "screen": {**screen_size(data), "n_perturbations": len(tables["perturbations"])},
             "gene_sets": records(sets, COLUMNS_OF_SETS),
             "shared_axis": records(axis, ("share", "ci_low", "ci_high", "n_axis", "carriers"))[:1],
-            "regimes": [_regime(data, name, shares, tables["perturbations"]) for name in data.mod if name != FULL],
+            "regimes": [
+                _regime(data, name, shares, tables["perturbations"])
+                for name in contents["provenance"]["genes"]
+                if name != FULL
+            ],
             "regimes_left_out": records(tables["regimes_left_out"], ("regime", "reason")),
             "perturbations": {str(kind): int(n) for kind, n in kinds.items()},
             "balance": records(balance, COLUMNS_OF_BALANCE),

@@ -9,6 +9,7 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
+from .. import _store
 from .._keys import MODEL_COLUMNS
 from .._log import some
 
@@ -45,6 +46,8 @@ def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
         name = "full" if regime is None else regime
         if name not in data.mod:
             msg = f"`regime`: {name!r} not available; choose from {list(data.mod)}."
+            if name in _store.root(data).get("audit", {}).get("n_genes", {}):
+                msg += " This audit contains only tables of the others; spb.pp.regimes(mdata['full']) makes their profiles."
             raise KeyError(msg)
         return data.mod[name]
     if regime is not None:

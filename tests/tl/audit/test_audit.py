@@ -429,11 +429,14 @@ def test_tables_alone_are_the_same_tables(mdata, cells, net):
     for name, table in kept.items():
         if isinstance(table, pd.DataFrame):
             pd.testing.assert_frame_equal(lean.uns["scpertbias"][name], table, rtol=1e-12, atol=1e-12, obj=name)
-    assert list(lean.mod) == list(mdata.mod)
-    for regime, profiles in lean.mod.items():
-        assert profiles.obs["fold"].equals(mdata[regime].obs["fold"])
-        np.testing.assert_array_equal(profiles.X, mdata[regime].X)
-        assert not set(MODELS) & set(profiles.layers)
+    assert list(lean.mod) == ["full"]
+    assert lean["full"].obs["fold"].equals(mdata["full"].obs["fold"])
+    assert not set(MODELS) & set(lean["full"].layers)
+    again = spb.pp.regimes(lean["full"])
+    for regime in mdata.mod:
+        np.testing.assert_array_equal(again[regime].X, mdata[regime].X)
+    with pytest.raises(KeyError, match=r"only tables of the others; spb.pp.regimes\(mdata\['full'\]\) makes"):
+        spb.get.predictions(lean, "ridge", regime="no_mt")
 
 
 @pytest.mark.parametrize("counts", [False, True])

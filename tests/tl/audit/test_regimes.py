@@ -7,7 +7,7 @@ import scpertbias as spb
 from scpertbias import _moments
 from scpertbias.pp._regimes import plan_regimes
 from scpertbias.tl._audit import regimes
-from scpertbias.tl._audit.regimes import add_regimes, regimes_on_demand
+from scpertbias.tl._audit.regimes import regimes_on_demand
 
 
 def test_screens_on_demand_are_those_of_the_profiles():
@@ -26,10 +26,6 @@ def test_screens_on_demand_are_those_of_the_profiles():
         for name in ("mean", "var", "half", "n_half", "blocks", "n_blocks", "n"):
             np.testing.assert_array_equal(getattr(screen.moments, name), getattr(expected.moments, name), err_msg=name)
         assert screen.digest() == expected.digest()
-    again = add_regimes(full_only, plan, fit_on="control")
-    for regime in mdata.mod:
-        for key in mdata[regime].layers:
-            np.testing.assert_array_equal(again[regime].layers[key], mdata[regime].layers[key])
 
 
 def test_an_audit_of_tables_holds_one_regime_beside_the_full_one(monkeypatch):

@@ -27,7 +27,7 @@ from .jobs import Cache
 from .make_tables import collect_results, make_tables, score_models, store_results
 from .prepare import prepare
 from .questions import ask_questions
-from .regimes import add_regimes, make_screens
+from .regimes import make_screens
 from .settings import DEFAULT_COVARIATES, AuditSettings, check_arguments
 from .train_external import train_external
 
@@ -124,10 +124,12 @@ def audit(
         Number of random removals, for comparison with the smallest gene regime. Each removes the same number of random
         genes of similar expression. 0: none.
     keep_predictions
-        Whether to store predictions and attributions, or tables only.
+        Whether to store predictions, attributions and the profiles of all regimes, or tables and the profiles of ``full``
+        only. Models that are trained in regimes, here or elsewhere, need all profiles in any case.
     n_jobs
-        Number of parallel fits and random removals, with threads or the backend of ``joblib.parallel_config``. By default
-        the number in this configuration, otherwise ``scanpy.settings.n_jobs``. Results do not depend on it.
+        Number of parallel fits and random removals, with threads or the backend of ``joblib.parallel_config``, and of threads
+        for scores and tests. By default the number in this configuration, otherwise ``scanpy.settings.n_jobs``. Results do
+        not depend on it.
     cache
         Folder for finished fits, removals and training epochs. After an interruption, or with other models, the next audit
         does not repeat these.
@@ -230,9 +232,9 @@ def _run(
         tables = make_tables(results, scored, answers, settings, failures)
         # Null screens are audited before, on the cells: the report states their rates with the verdicts.
         tables["calibration"] = _tables.read(adata, "calibration") if _store.has_table(adata, "calibration") else None
-        store_results(mdata, results, tables, settings, notes)
-    del screens, fits, results, scored, answers, tables  # before regimes are added
-    return add_regimes(mdata, plan, fit_on=settings.fit_on)
+        n_genes = {regime: int(genes.sum()) for regime, genes in plan.genes.items()}
+        store_results(mdata, results, tables, settings, notes, n_genes)
+    return mdata
 
 
 def _plan_models(

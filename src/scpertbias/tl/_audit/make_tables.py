@@ -166,8 +166,12 @@ def store_results(
     tables: Mapping[str, pd.DataFrame | None],
     settings: AuditSettings,
     notes: Sequence[str],
+    n_genes: Mapping[str, int],
 ) -> None:
-    """Store folds, models, tables and settings of the audit (without fitted models if only tables are kept)."""
+    """Store folds, models, tables and settings of the audit (without fitted models if only tables are kept).
+
+    ``n_genes`` is the number of genes of each regime.
+    """
     keep, rng = settings.keep_predictions, settings.rng
     _store_models(mdata, results)
     coupling = None
@@ -177,7 +181,7 @@ def store_results(
         coupling = coupling_table(mdata, results.net, in_sample=in_sample)
     audit = {name: value for name, value in results.screens[FULL].record.items() if name in _results.DATA}
     audit |= {"adopted_columns": results.screens[FULL].record.get("adopted_columns", [])}
-    audit |= {"n_folds": len(set(results.folds.values()))}
+    audit |= {"n_folds": len(set(results.folds.values())), "n_genes": n_genes}
     audit |= {name: getattr(settings, name) for name in ("n_top_genes", "n_random", "fit_on")}
     audit |= {"rng": rng if isinstance(rng, int) else None, "notes": notes}
     _store.put(mdata, **tables, labels=results.screens[FULL].labels, coupling=coupling, audit=audit)

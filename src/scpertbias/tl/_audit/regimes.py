@@ -75,12 +75,3 @@ def _without(full: Screen, keep: BoolArray, facts: dict[str, Any]) -> Screen:
 def _regressed(full: Screen, fit_on: str, facts: dict[str, Any]) -> Screen:
     moments, _ = regress_profiles(full, None, fit_on=fit_on)
     return replace(full, moments=moments, record={**full.record, "regressed": True}, facts=facts)
-
-
-def add_regimes(mdata: MuData, plan: RegimePlan, *, fit_on: str) -> MuData:
-    """Return the profiles of all regimes, with the tables of the audit, which can contain the full regime only."""
-    if list(mdata.mod) == list(plan.genes):
-        return mdata
-    complete = make_regimes(mdata[FULL], plan, fit_on=fit_on)
-    _store.put(complete, **_store.root(mdata))
-    return complete
