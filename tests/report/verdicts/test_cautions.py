@@ -177,8 +177,8 @@ def test_what_was_left_out_and_why(tables):
     tables["models_left_out"].loc[2] = ("z", "no_mt", "no gene is left")
     assert texts(tables) == [
         "No model was retrained without mitochondrial and ribosomal genes. Reason: no ribosomal gene is measured.",
-        "y was left out. Reason: no net.",
-        "z was left out of the retraining without mitochondrial genes. Reason: no gene is left.",
+        "y was left out (trained on all genes and without mitochondrial genes). Reason: no net.",
+        "z was left out (trained without mitochondrial genes). Reason: no gene is left.",
     ]
 
 

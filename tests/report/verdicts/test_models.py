@@ -158,6 +158,14 @@ def test_skill_by_correlation_stands_beside(tables):
     assert "pearson_skill" not in ask(tables, skill(), {**row, "n": 9})[1]
 
 
+def test_it_is_said_where_no_target_gene_is_measured(tables):
+    text = "The target genes of all 2 perturbations are not measured."
+    for genes, said in (([], False), (["", ""], True), (["", "STAT1"], False)):
+        tables["perturbations"] = pd.DataFrame({"target_gene": pd.Series(genes, dtype=str)})
+        made, _ = ask(tables, skill())
+        assert [s["text"].startswith(text) for s in made["sentences"]] == [True] * said
+
+
 def test_the_baseline_is_not_compared_with_itself(tables):
     made, said = ask(tables, skill("mean", estimate=0.0, low=0.0, high=0.0))
     assert (made["verdict"], made["kind"], said) == ("inconclusive", "only_baseline", {})

@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -122,6 +124,13 @@ def test_models_and_what_is_left_out():
     ]
     left_out = left_out_table(fits, [("c", "full", "no cells")]).to_numpy().tolist()
     assert left_out == [["b", "no_mt", "because"], ["c", "full", "no cells"]]
+
+
+def test_a_reason_is_logged_once_with_its_regimes(caplog):
+    fits = {regime: Fits({}, {"b": "no net"}) for regime in ("full", "no_mt")}
+    with caplog.at_level(logging.INFO, logger="scpertbias"):
+        left_out_table(fits, [])
+    assert caplog.messages == ["b is left out of full, no_mt: no net"]
 
 
 def test_one_family_and_one_common_set_over_regimes():

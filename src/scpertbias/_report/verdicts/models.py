@@ -57,6 +57,7 @@ STATEMENTS = (
     "graph_without_links",
     "collapsed",
     "correlation_of_mean",
+    "no_target_measured",
 )
 BY_STANDING = (
     (YES, "perturbation_specific", (Standing.RIGHT,)),
@@ -86,7 +87,8 @@ def models_verdict(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> Ve
         *_equal_weights(card, tables["summary"]),
         *_constant(card),
     )
-    return replace(_verdict(card, varying, tables), sentences=_external(card, tables), details=details)
+    sentences = (*_without_targets(tables["perturbations"]), *_external(card, tables))
+    return replace(_verdict(card, varying, tables), sentences=sentences, details=details)
 
 
 def _verdict(card: pd.DataFrame, varying: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> Verdict:
@@ -109,6 +111,13 @@ def _verdict(card: pd.DataFrame, varying: pd.DataFrame, tables: Mapping[str, pd.
     if card.empty:  # the baseline has no row: all others are compared with it
         return Verdict(NAME, INCONCLUSIVE, "only_baseline")
     return Verdict(NAME, INCONCLUSIVE, "too_few_held_out", {}, card)
+
+
+def _without_targets(perturbations: pd.DataFrame) -> list[Statement]:
+    """Return that no target gene is measured, so that models know unseen perturbations by nothing that was measured."""
+    if perturbations.empty or (perturbations["target_gene"] != "").any():
+        return []
+    return [Statement("no_target_measured", {"n": len(perturbations)})]
 
 
 def _skills(rows: pd.DataFrame) -> Facts:

@@ -52,8 +52,8 @@ def _no_pretraining(f: Facts) -> str:
 
 
 def _model_left_out(f: Facts) -> str:
-    kept_out = "" if "full" in f["regime"] else f" of the retraining {listed([without(r) for r in f['regime']])}"
-    return f"{f['model']} was left out{kept_out}. Reason: {f['reason']}"
+    trained = listed(["on all genes" if regime == "full" else without(regime) for regime in f["regime"]])
+    return f"{f['model']} was left out (trained {trained}). Reason: {f['reason']}"
 
 
 def _shared_noise(f: Facts) -> str:

@@ -227,4 +227,9 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "graph_without_links": _without_links,
     "collapsed": _collapsed,
     "correlation_of_mean": _correlation_of_mean,
+    "no_target_measured": lambda f: (
+        f"The target genes of all {f['n']} perturbations are not measured. Models that represent a perturbation by its "
+        "measured target gene cannot distinguish unseen perturbations. Add a model with other information about the "
+        "perturbations, or measure their target genes"
+    ),
 }
