@@ -139,7 +139,7 @@ def _against_random(words: str, f: Facts) -> str:
 
 
 def _in_sets(f: Facts) -> str:
-    words = {"n_mt": "mitochondrial", "n_ribo": "ribosomal", "n_other_set": "in another confounder set"}
+    words = {"n_mt": "mitochondrial", "n_ribo": "ribosomal", "n_other_set": "in another confounder gene set"}
     return ", ".join(f"{f[name]} {text}" for name, text in words.items() if f[name])
 
 

@@ -47,7 +47,7 @@ GENES = {
     "p53": "p53 target genes",
     "hemoglobin": "hemoglobin genes",
 }
-DIRECTIONS = {"systematic": "shared axis", "depth": "sequencing depth", "other": "genes in no confounder set"}
+DIRECTIONS = {"systematic": "shared axis", "depth": "sequencing depth", "other": "genes in no confounder gene set"}
 SHORT_SETS = {
     "mt": "mitochondrial",
     "ribo": "ribosomal",
