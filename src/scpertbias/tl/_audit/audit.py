@@ -225,7 +225,7 @@ def _run(
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
         over_folds = [model.name for model in to_train if model.folds]
         results = collect_results(mdata, screens, closed_form_models, net, folds, fits, without_random, over_folds)
-        scored = score_models(results, settings.n_top_genes)
+        scored = score_models(results, settings)
         answers = ask_questions(results, settings)
         tables = make_tables(results, scored, answers, settings, failures)
         # Null screens are audited before, on the cells: the report states their rates with the verdicts.

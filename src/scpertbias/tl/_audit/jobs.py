@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
@@ -21,6 +21,7 @@ from ..._log import info
 
 Arrays = dict[str, npt.NDArray[Any]]
 JobKey = tuple[str, ...]
+Result = TypeVar("Result")
 
 FORMAT = 4
 """Version of the cache. Increase it with every change of results or their format, so that earlier files are not read."""
@@ -58,7 +59,9 @@ def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iter
                     cached.append((job.key, arrays))
                     continue
             job.prepare()
-            yield joblib.delayed(_attempt)(job.key, job.work)
+            key, work = job.key, [job.work]
+            del job  # what it works on is freed when it is done, not when the next one is made
+            yield joblib.delayed(_attempt)(key, work)
 
     def pop_cached() -> Iterator[tuple[JobKey, Arrays | str]]:
         while cached:
@@ -73,11 +76,21 @@ def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iter
     yield from pop_cached()
 
 
-def _attempt(key: JobKey, work: Callable[[], Arrays]) -> tuple[JobKey, Arrays | str]:
+def _attempt(key: JobKey, work: list[Callable[[], Arrays]]) -> tuple[JobKey, Arrays | str]:
     try:
-        return key, work()
+        return key, work.pop()()
     except ValueError as err:
         return key, str(err)
+
+
+def in_threads(calls: Iterable[Callable[[], Result]], *, n_jobs: int | None) -> list[Result]:
+    """Return the results of some calls, in their order; calls are taken from the iterable as threads get free."""
+    n_threads = joblib.effective_n_jobs(number_of_workers(n_jobs))
+    if n_threads == 1:
+        return [call() for call in calls]
+    pool = joblib.Parallel(n_jobs=n_threads, require="sharedmem", pre_dispatch="n_jobs")
+    results: list[Result] = pool(joblib.delayed(call)() for call in calls)
+    return results
 
 
 def number_of_workers(n_jobs: int | None) -> int | None:
