@@ -146,7 +146,7 @@ def test_one_family_and_one_common_set_over_regimes():
     assert not np.allclose(full["q"], benjamini_hochberg(full["p"].to_numpy()), equal_nan=True)
     common = table[(table["subset"] == "common") & (table["metric"] == "l2")]
     assert common["n"].tolist() == [10, 10, 10]
-    noted = table[table["note"].str.contains("one prediction")]
+    noted = table[table["note"].str.contains("constant prediction")]
     assert set(noted["model"]) == {"b"}
     assert summaries(None, fits, NONE) is None
 
