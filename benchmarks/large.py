@@ -162,7 +162,7 @@ def main() -> None:
             )
             steps.append(cluster.row(path, shape, limit_gb=LIMIT_GB, counts=True))
             print(table(steps), flush=True)
-        figures = audit(path, Path(folder) / "audit", "--jobs", str(arguments.jobs), *arguments.options)
+        figures = audit(path, Path(folder) / "audit", "--n-jobs", str(arguments.jobs), *arguments.options)
     print(figures["log"])
     print(figures["said"])
     met = figures["peak_gb"] < LIMIT_GB

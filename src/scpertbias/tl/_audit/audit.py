@@ -231,7 +231,7 @@ def _run(
         # Null screens are audited before, on the cells: the report states their rates with the verdicts.
         tables["calibration"] = _tables.read(adata, "calibration") if _store.has_table(adata, "calibration") else None
         store_results(mdata, results, tables, settings, notes)
-    del screens, fits, results  # before regimes are added
+    del screens, fits, results, scored, answers, tables  # before regimes are added
     return add_regimes(mdata, plan, fit_on=settings.fit_on)
 
 
