@@ -102,6 +102,13 @@ def likely_batches(obs: pd.DataFrame, codes: IntArray, labels: str) -> dict[str,
     return out
 
 
+def one_level_batches(obs: pd.DataFrame, codes: IntArray, labels: str) -> list[str]:
+    """Return the columns that look like batches, but have one level in the used cells."""
+    used = obs[codes >= 0]
+    names = [str(name) for name in obs.columns if str(name) != labels and role(str(name)) == BATCH]
+    return [name for name in names if used[name].nunique() == 1]
+
+
 def say_likely(columns: dict[str, str]) -> str:
     """Return the names of columns with their likely roles."""
     return ", ".join(f"obs[{name!r}] ({WORDS[kind]})" for name, kind in columns.items())

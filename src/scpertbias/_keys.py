@@ -34,7 +34,7 @@ REGIMES = (FULL, *WITHOUT_GENES, REGRESSED)
 """Feature regimes: all genes; without mitochondrial genes; without mitochondrial and ribosomal genes; all genes with covariates regressed out."""
 
 RANDOM = "random"
-"""Regimes ``random_1``, ``random_2``, … leave out random genes: as many as the smallest gene regime leaves out."""
+"""Regimes ``random_1``, ``random_2``, … leave out random genes: as many as the smallest feature regime leaves out."""
 
 LIKELY_BATCHES = "likely_batches"
 """Columns of ``obs`` that look like batches, but are neither used nor tested."""

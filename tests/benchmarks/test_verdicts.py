@@ -35,6 +35,16 @@ def test_rates_of_a_screen_with_one_wrong_verdict(monkeypatch, capsys):
     assert sum("1.000" in line for line in lines) == len(screens.DESIGNS) + 2  # of the planted: axis and pathway
 
 
+def test_rates_of_leaks(monkeypatch, capsys):
+    monkeypatch.setattr(verdicts, "suspected", lambda screen: {"leaked"} if screen else set())
+    monkeypatch.setattr(verdicts, "predictions_of", lambda cells, seed: seed % 2)
+    monkeypatch.setattr(screens, "draw", lambda seed, **settings: None)
+    verdicts.print_leaks(2 * len(verdicts.WITH_EFFECTS))
+    lines = capsys.readouterr().out.splitlines()
+    assert "all | leaked | 0.500 ± 0.112" in lines
+    assert "all | ridge | 0.000 ± 0.025" in lines
+
+
 @pytest.mark.parametrize(("hits", "text"), [([True, True], "1.000 ± 0.250"), ([True, False], "0.500 ± 0.354")])
 def test_a_rate_has_its_error(hits, text):
     assert verdicts.rate(hits) == text

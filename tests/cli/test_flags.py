@@ -1,9 +1,11 @@
 """Messages name flags where the functions that they come from name arguments."""
 
 import argparse
+import inspect
 
 import pytest
 
+import scpertbias as spb
 from scpertbias._cli.flags import FLAGS, in_flags
 from scpertbias._cli.options import parser
 
@@ -34,11 +36,25 @@ from scpertbias._cli.options import parser
             "Use gene names as columns, or pass gene_names= with 3 names (for GEARS, adata.var['gene_name']).",
             "Use gene names as columns.",
         ),
+        ("pass net=spb.pp.jaccard_net(terms, genes=…) with the genes.", "pass --net with the genes."),
+        ("of all genes (size_factors=).", "of all genes (--size-factors)."),
         ("sc.pp.normalize_total(adata, target_sum=1e4)", "sc.pp.normalize_total(adata, target_sum=1e4)"),
     ],
 )
 def test_arguments_become_flags(text, expected):
     assert in_flags(text) == expected
+
+
+NOT_ON_THE_COMMAND_LINE = {
+    *("adata", "fit_on", "normalize", "keep_predictions", "chunk_memory"),
+    *("key_added", "gene_names", "attributions", "copy"),
+}
+
+
+@pytest.mark.parametrize("function", [spb.tl.audit, spb.tl.add_predictions])
+def test_every_argument_has_a_flag(function):
+    assert set(inspect.signature(function).parameters) - set(FLAGS) <= NOT_ON_THE_COMMAND_LINE
+    assert not NOT_ON_THE_COMMAND_LINE & set(FLAGS)
 
 
 def test_every_flag_is_an_option():

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import scpertbias as spb
+from scpertbias._cli.flags import in_flags
 from scpertbias._cli.main import main
 
 FAST = ["--models", "mean", "--models", "ridge", "--regimes", "full", "--n-random", "0"]
@@ -32,7 +33,19 @@ def audited(capsys, words, folder) -> dict:
     for text in (out, err):
         assert "batch_key" not in text
         assert "label_map" not in text
-    return json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+    audit = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+    assert [text for text in sentences(audit) if in_flags(text) != text] == []
+    return audit
+
+
+def sentences(value):
+    """Everything that people read in a file of an audit."""
+    if isinstance(value, list):
+        return [text for one in value for text in ([one] if isinstance(one, str) else sentences(one))]
+    if not isinstance(value, dict):
+        return []
+    own = [value[key] for key in ("text", "detail", "note", "reason") if isinstance(value.get(key), str)]
+    return own + [text for key, one in value.items() if key not in ("facts", "provenance") for text in sentences(one)]
 
 
 def thp1() -> ad.AnnData:

@@ -4,7 +4,9 @@ import warnings
 
 import pytest
 
-from scpertbias._cli.notes import batch_columns, noted, sayer
+import scpertbias as spb
+from scpertbias import _compat, _store
+from scpertbias._cli.notes import batch_columns, noted, sayer, tables_in_flags
 
 
 def test_warnings_are_notes_also_before_an_error():
@@ -19,6 +21,19 @@ def test_warnings_are_notes_also_before_an_error():
     with pytest.raises(KeyError):
         fail()
     assert lines == ["note: pass --batch lane"]
+
+
+def test_sentences_of_tables_name_flags(small_audit):
+    audit = _compat.mudata(dict(small_audit.mod))
+    _store.put(audit, **_store.root(small_audit))
+    check = spb.get.check(audit).assign(detail="pass size_factors='total'", top_genes="batch_key=")
+    stored = _store.root(audit)["audit"]
+    _store.put(audit, check=check, audit={**stored, "notes": ["lot was adopted as batch_key"]})
+    tables_in_flags(audit)
+    table = spb.get.check(audit)
+    assert set(table["detail"]) == {"pass --size-factors total"}
+    assert set(table["top_genes"]) == {"batch_key="}, "names are not changed"
+    assert _store.root(audit)["audit"]["notes"] == ["lot was adopted as --batch"]
 
 
 def test_quiet(capsys):

@@ -140,7 +140,7 @@ def test_meaningless_input_is_an_error():
         bilinear(means, trained, 3, column, n_components=2)
     with pytest.raises(ValueError, match="`alpha` is -1.*; it must be 0 or more"):
         bilinear(means, trained, 0, column, n_components=2, alpha=-1)
-    with pytest.raises(ValueError, match=r"1 training group\(s\) with an embedding"):
+    with pytest.raises(ValueError, match="No training perturbation has an embedding"):
         bilinear(means, trained, 0, np.full(12, -1), n_components=2)
     with pytest.raises(ValueError, match="`alpha` is too small"):
         bilinear(means, trained, 0, column, n_components=10, alpha=0)

@@ -193,6 +193,20 @@ def test_batches_that_were_not_given(cells):
     assert said(spb.pp.profiles(cells, batch_key="batch"), "batches")[0][1].endswith("own batch (2 batches)")
 
 
+def test_a_batch_column_of_one_level_is_named(cells):
+    cells.obs["lot"], cells.obs["batch"] = "a", 1
+    assert said(cells, "batches") == [
+        ("note", "`batch_key` was not given, and columns with the name of a batch have only one level: batch")
+    ]
+    note = [("note", "the batch column lot has only one level, so it changes no comparison")]
+    assert said(cells, "batches", batch_key="lot") == note
+    profiles = spb.pp.profiles(cells, batch_key="lot")
+    assert said(profiles, "batches") == note, "profiles remember it"
+    cells.obs["sample"] = cells.obs["run"]
+    with pytest.warns(UserWarning, match="differences between the levels of"):
+        assert "sample" in said(cells, "batches")[0][1]
+
+
 def test_batches_without_control_are_said(cells):
     run = cells.obs["run"].to_numpy(object)
     run[np.flatnonzero((cells.obs["perturbation"] == "STAT1") & (run == "a"))[:5]] = "c"

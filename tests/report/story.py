@@ -196,8 +196,10 @@ def category_of_the_card_is_that_of_the_table(s):
 
 def above_the_ceiling_without_a_caution(s):
     assessed = s.card[~s.card["kind"].isin(("none", "unlinked"))]
-    at = bool(((assessed["ci_low"] > 0.9) & (assessed["ci_low"] <= 1)).any())
-    return bool((assessed["ci_low"] > 1).any()) != ("above_ceiling" in s.cautions) or at != ("at_ceiling" in s.cautions)
+    evidence = {"observed_means", "above_ceiling", "correlation_above_ceiling"} & set(s.cautions)
+    return (bool((assessed["ci_low"] > 1).any()) and not evidence) or (
+        (s.card["kind"] == "too_good").any() and not evidence
+    )
 
 
 def approximate_without_a_caution(s):

@@ -158,6 +158,15 @@ def test_names_are_never_markup(audit, tmp_path):
     assert "".join(parsed.text).count(EVIL) > 12
 
 
+def test_a_model_left_out_is_named_once_in_its_section(audit):
+    regimes = ["full", "no_mt", "no_mt_ribo"]
+    _store.put(audit, models_left_out=pd.DataFrame({"model": "bilinear", "regime": regimes, "reason": "no embedding"}))
+    section = render(audit).split("<h3>Models left out</h3>")[1].split("</section>")[0]
+    trained = "on all genes, without mitochondrial genes and without mitochondrial and ribosomal genes"
+    assert section.count("bilinear") == 1
+    assert f"bilinear was left out (trained {trained}). Reason: no embedding." in section
+
+
 def test_truth_and_warnings_have_their_places(audit, page, tmp_path):
     assert "simulated" not in page
     assert 'id="warnings"' not in page

@@ -21,7 +21,7 @@ NOTES = [
     ),
     *((directions, name) for name in ("TOO_FEW", "NO_DEPTH", "NO_INTERVAL")),
     (_base, "CONSTANT"),
-    *((_summary, name) for name in ("ONE_PREDICTION", "OFFSET", "SMALL_FOLDS")),
+    *((_summary, name) for name in ("CONSTANT_PREDICTION", "OFFSET", "SMALL_FOLDS")),
     *((_specificity_scores, name) for name in ("NO_EFFECT",)),
     *((resampling, name) for name in ("NO_ROOM", "TOO_FEW")),
     *((_coupling, name) for name in ("NO_CHANGE", "NO_ROWS")),

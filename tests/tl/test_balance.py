@@ -138,7 +138,7 @@ def test_depth():
     assert row["p"] < 1e-6
     assert (row["status"], row["kind"]) == ("noted", "depth")
     assert row["share"] > 0.5
-    assert row["note"].startswith("differs between perturbations and explains")
+    assert row["note"].startswith("differs between perturbations and accounts for")
     even = screens.draw(5, shape="one_batch", plant="own", truth_cells=0)
     depth, even = even.obs["total"].to_numpy(), screens.normalize(even)
     even.obs["total_counts"] = depth

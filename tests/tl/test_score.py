@@ -137,9 +137,9 @@ def test_the_mean_is_its_own_baseline_also_in_float32(cells):
 def test_one_prediction_for_all_is_noted(profiles):
     summary = spb.get.summary(profiles).set_index(["model", "subset", "metric"])["note"]
     for metric in ("pearson_delta_perturbed", "pearson_delta_perturbed_skill"):
-        assert "one prediction for all unseen" in summary[("ridge", "all", metric)]
-        assert "one prediction" not in summary[("bilinear", "all", metric)]
-    assert "one prediction" not in summary[("ridge", "all", "l2")]
+        assert "constant prediction" in summary[("ridge", "all", metric)]
+        assert "constant prediction" not in summary[("bilinear", "all", metric)]
+    assert "constant prediction" not in summary[("ridge", "all", "l2")]
 
 
 def test_cells_and_profiles_score_the_same(cells, profiles):

@@ -111,8 +111,8 @@ def test_notes_on_control_noise_and_on_constant_models():
     assert "control_noise 0.30 > 0.1" in got["pearson_delta"]
     assert "inflation 0.08 > 0.05: use pearson_delta_unshared" in got["pearson_delta"]
     assert got["l2"] == got["pearson_delta_unshared"] == ""
-    assert got["pearson_delta_perturbed"].startswith("one prediction for all unseen perturbations")
-    assert got["discrimination"] == "one prediction for all unseen perturbations"
+    assert got["pearson_delta_perturbed"].startswith("constant prediction")
+    assert got["discrimination"] == "constant prediction"
 
 
 def test_intervals_of_few_perturbations_in_number_or_in_effect_are_labeled():

@@ -43,18 +43,20 @@ FLAGS = {
     "names": "--names",
     "command": "--train",
     "time_limit": "--train-time-limit",
+    "rng": "--seed",
 }
 LISTS = ("--models", "--regimes", "--batch", "--covariates")  # a comma separates their names
 _NAMES = "|".join(FLAGS)
 _TEXT = r"""'[^']*'|"[^"]*\""""
-_VALUE = rf"(?:=({_TEXT}|\[[^\]]*\]|[\w.+-]*\w|…)?)"
+_CALL = r"[\w.]+\([^()]*\)"
+_VALUE = rf"(?:=({_CALL}|{_TEXT}|\[[^\]]*\]|[\w.+-]*\w|…)?)"
 _ALONE = r"(?<![\w.['\"-])"
 _PYTHON_ONLY = re.compile(
     r",? or pass gene_names=[^.(]*(?:\([^)]*\))?"  # files name their genes
     r"""|(?<=[`='"\]]) (?:of|to) spb\.(?:pp|tl)\.\w+"""
 )
 _ARGUMENT = re.compile(
-    r"[\w.]+\([^()]*\)"  # a call of Python is not changed
+    rf"{_CALL}"  # a call of Python is not changed
     rf"|`({_NAMES}){_VALUE}?`|{_ALONE}({_NAMES}){_VALUE}"
     rf"|{_ALONE}([a-z]+_[a-z]+)(?![\w'\"(=\]])"  # without a value if the name is not an English word
 )
@@ -75,7 +77,7 @@ def _flag(match: re.Match[str]) -> str:
 
 def _with_value(flag: str, text: str) -> list[str]:
     """Return a flag with its value, repeated for each value of a list."""
-    if text in ("…", "[…]"):
+    if text in ("…", "[…]") or text.endswith(")"):  # a call of Python is no value of a flag
         return [flag]
     try:
         value = ast.literal_eval(text)

@@ -18,7 +18,7 @@ from .config import as_toml, parsed
 from .export import export
 from .flags import in_flags
 from .inspection import echo_inspection, print_inspection
-from .notes import UsageError, batch_columns, noted, sayer
+from .notes import UsageError, batch_columns, noted, sayer, tables_in_flags
 from .options import model_params
 from .pages import render_comparison, render_report
 from .signals import StopSignal, stoppable
@@ -114,7 +114,7 @@ def _audit(args: argparse.Namespace) -> int:
         msg = f"{out} cannot be written ({err}); its earlier contents are unchanged"
         raise OSError(msg) from err
     for line in _answer_lines(mdata, verbose=args.verbose):
-        print(in_flags(line))
+        print(line)
     print(*(f"  {out / name}" for name in (*FILES, TABLES)), sep="\n")
     return OK
 
@@ -147,6 +147,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
             _store.put(
                 mdata, calibration=null_rates(adata, mdata, {**_audit_arguments(args), "normalize": normalize}, args)
             )
+    tables_in_flags(mdata)
     if truth is not None:
         _store.put(mdata, planted=planted_table(truth, get.check(mdata), get.confounding(mdata)))
     record = {

@@ -53,7 +53,7 @@ def model_options(command: argparse.ArgumentParser, names: Mapping[str, Any]) ->
         "--n-random",
         **number,
         help="number of retrainings, each without a random set of genes, for comparison with "
-        "the smallest gene regime (default: 20)",
+        "the smallest feature regime (default: 20)",
     )
 
 
@@ -91,7 +91,7 @@ def _external(add: Any) -> None:
         "--test",
         action="append",
         metavar="NAME",
-        help="held-out perturbation of --predictions; repeatable (default: the test perturbations of --split-key)",
+        help="held-out perturbation of --predictions; repeatable (default: the held-out perturbations of --split-key)",
     )
 
 

@@ -8,9 +8,15 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .flags import in_flags
+
+if TYPE_CHECKING:
+    from mudata import MuData
+
+PROSE = ("detail", "note", "reason")
+"""Columns of tables with sentences."""
 
 
 class UsageError(Exception):
@@ -31,6 +37,22 @@ def noted(say: Any) -> Iterator[list[str]]:
             notes += dict.fromkeys(in_flags(one_line(w.message)) for w in records)
             for note in notes:
                 say(f"note: {note}")
+
+
+def tables_in_flags(mdata: MuData) -> None:
+    """Replace arguments by flags in the prose of all stored tables and notes, which the report of an audit repeats."""
+    from .. import _store
+    from .._tables import TABLES
+
+    stored = _store.root(mdata)
+    prose = {
+        name: [column.name for column in TABLES[name].columns if column.name in PROSE]
+        for name in TABLES.keys() & stored.keys()
+    }
+    for name in filter(prose.get, prose):
+        _store.put(mdata, **{name: stored[name].assign(**{c: stored[name][c].map(in_flags) for c in prose[name]})})
+    notes = [in_flags(str(note)) for note in stored["audit"]["notes"]]
+    _store.put(mdata, audit={**stored["audit"], "notes": notes})
 
 
 def batch_columns(columns: list[str] | None) -> str | list[str] | None:

@@ -232,10 +232,10 @@ def _export(command: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         default=0,
-        help="number of additional regimes; each leaves out random genes, as many as the smallest gene regime leaves "
+        help="number of additional regimes; each leaves out random genes, as many as the smallest feature regime leaves "
         "out (default: %(default)s)",
     )
-    add("--train-only", action="store_true", help="leave out the cells of the test perturbations")
+    add("--train-only", action="store_true", help="leave out the cells of the held-out perturbations")
     _memory(add)
     add("--title", metavar="TEXT", help="name of the screen on the data card (default: name of FILE)")
     add(

@@ -95,8 +95,8 @@ def bilinear(
     matched = trained & embedded
     if matched.sum() < 2:
         msg = (
-            f"{int(matched.sum())} training group(s) with an embedding, including the control; at least 2 are needed. "
-            "By default, only measured targets have one. Pass perturbation_embedding= with the perturbed genes"
+            "No training perturbation has an embedding. By default, only perturbations of measured genes have one. Pass "
+            "perturbation_embedding= with the perturbed genes"
         )
         raise ValueError(msg)
     control, parts = means[reference], list(in_parts(np.flatnonzero(matched)))

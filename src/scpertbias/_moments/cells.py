@@ -11,7 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from .. import _genes, _keys, _validate
-from .._columns import WORDS
+from .._columns import WORDS, one_level_batches
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.cell_columns import DEPTH, MT_PERCENT
 from .._core.control_sums import ControlSums, log_depth
@@ -121,6 +121,7 @@ def _columns_record(
         "obs_columns_status": [column.status for column in columns],
         "tested_columns": names_of_tested,
         _keys.LIKELY_BATCHES: [f"{name} ({WORDS[kind]})" for name, kind in likely.items()],
+        "one_level_batches": one_level_batches(adata.obs, codes, data["groupby"]),
     }
 
 

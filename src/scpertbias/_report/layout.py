@@ -179,7 +179,12 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     ("labels", columns_of.LABELS, "Meaning of the labels (except labels that are measured genes)", _labels),
     ("perturbations", columns_of.PERTURBATIONS, "All perturbations", _perturbations),
     ("confounding", columns_of.RESPONSE, "Share of the response that each gene set or axis accounts for", _response),
-    ("balance", columns_of.BALANCE, "Balance of perturbed and control cells in each column", _balance),
+    (
+        "balance",
+        columns_of.BALANCE,
+        "Balance of perturbed and control cells in columns of obs, sequencing depth and mitochondrial counts",
+        _balance,
+    ),
     ("summary", columns_of.SUMMARY, "Scores of models on held-out perturbations, trained on all genes", _summary),
     ("specific_skill", columns_of.SPECIFIC_SKILL, "Specific skill of each model", _specific_skill),
     (

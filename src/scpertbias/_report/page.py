@@ -120,7 +120,7 @@ def render(data: MuData, *, title: str | None = None, truth: pd.DataFrame | None
                 _evaluated(contents["described"], unlinked),
                 constant,
             ),
-            left_out={name: tables[name].to_dict("records") for name in ("models_left_out", "regimes_left_out")},
+            regimes_left_out=tables["regimes_left_out"].to_dict("records"),
             css=Markup(css),
             css_hash=digest(css),
             js=Markup(js),

@@ -9,7 +9,7 @@ from .table import NOTE, Column, N, P, Table
 BALANCE = Table(
     "balance",
     "spb.tl.balance",
-    "Share of the response that is explained by differences in cell composition between perturbations and control.",
+    "Share of the response for which differences in cell composition between perturbations and control account.",
     "One row per tested column of ``obs``, one for sequencing depth and one for the percentage of mitochondrial "
     "counts.",
     (
@@ -34,11 +34,11 @@ BALANCE = Table(
         Column(
             "share",
             "float64",
-            "Share of the response (summed squared effects) explained by composition. The share expected by chance is "
+            "Share of the response (summed squared effects) for which composition accounts. The share expected by chance is "
             "already subtracted, so that values can be negative or above 1. Missing if not tested, or without a "
             "response.",
             form="percent",
-            tip="share of the response explained by composition; the share expected by chance is already subtracted",
+            tip="share of the response for which composition accounts; the share expected by chance is already subtracted",
         ),
         Column(
             "null",
@@ -79,7 +79,7 @@ BALANCE = Table(
             "Result of the test.",
             form="line",
             values={
-                "confounded": "composition explains at least 10% of the response, with p at most 0.01",
+                "confounded": "composition accounts for at least 10% of the response, with p at most 0.01",
                 "cannot be separated": "more than 20% of the perturbed cells are in levels without enough control "
                 "cells",
                 "adopted": "cells are already compared with the control of their own level",

@@ -19,7 +19,7 @@ CONFOUNDING = Table(
         Column(
             "axis",
             "str",
-            "Name of the gene set or direction. ``other``: genes in no confounder set. ``systematic``: the shared "
+            "Name of the gene set or direction. ``other``: genes in no confounder gene set. ``systematic``: the shared "
             "axis, estimated for each perturbation from all other perturbations. ``depth``: expression changes with "
             "sequencing depth. ``leading_1`` to ``leading_5``: directions in which perturbations differ most, "
             "estimated from other perturbations.",
@@ -43,7 +43,7 @@ CONFOUNDING = Table(
             values={
                 "technical": "mitochondrial, ribosomal, heat-shock, stress-response and histone genes",
                 "program": "all other sets, including the Hallmark sets",
-                "": "genes in no confounder set, or a direction",
+                "": "genes in no confounder gene set, or a direction",
             },
         ),
         Column(
@@ -90,7 +90,7 @@ CONFOUNDING = Table(
             "null",
             "float64",
             "Mean share of random gene sets. In these, each gene of the set is replaced by another gene of similar "
-            "expression. Genes of confounder sets are not used as replacements. Missing with fewer than five "
+            "expression. Genes of confounder gene sets are not used as replacements. Missing with fewer than five "
             "measured genes.",
             label="random genes",
             form="percent",
@@ -126,7 +126,7 @@ CONFOUNDING = Table(
             "shapley",
             "float64",
             "Share after the overlap between axes of the same kind is divided among them (Shapley value). Missing for "
-            "sets that are not confounder sets.",
+            "sets that are not confounder gene sets.",
         ),
         Column(
             "on_systematic",

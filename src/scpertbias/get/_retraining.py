@@ -153,7 +153,7 @@ def random_removals(
     models: str | Sequence[str] | None = None,
     regime: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the gains from retraining without random genes, for comparison with the smallest gene regime.
+    """Return the gains from retraining without random genes, for comparison with the smallest feature regime.
 
     Compare the ``gain`` of the regime with the gains from random removals. If it exceeds all of them, removing other
     genes of similar expression does not have this effect.

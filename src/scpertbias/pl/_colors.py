@@ -74,7 +74,7 @@ def set_names(sets: Iterable[str]) -> dict[str, str]:
 
 
 def set_colors(sets: Iterable[str], palette: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the color of each gene set: confounder sets have fixed colors, programs get others in order."""
+    """Return the color of each gene set: confounder gene sets have fixed colors, programs get others in order."""
     programs = [s for s in sets if s not in SETS]
     colors = {s: SETS[s][1] for s in SETS} | {s: PROGRAMS[i % len(PROGRAMS)] for i, s in enumerate(programs)}
     return {**colors, **(palette or {})}

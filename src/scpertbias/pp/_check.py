@@ -169,6 +169,8 @@ def _batch_findings(screen: _moments.Screen) -> list[Finding]:
     if batches is not None and len(batches):
         names = list(screen.record["batch_names"])
         by = " × ".join(batches)
+        if len(names) == 1:
+            return [("batches", "note", f"the batch column {by} has only one level, so it changes no comparison")]
         return [
             ("batches", "ok", f"each cell is compared with the control cells of its own {by} ({len(names)} batches)")
         ]
@@ -183,6 +185,9 @@ def _batch_findings(screen: _moments.Screen) -> list[Finding]:
                 f"`batch_key` was not given; the audit tests whether perturbations are balanced over {', '.join(tested)}",
             )
         ]
+    if len(one_level := list(map(str, screen.record.get("one_level_batches", [])))):
+        detail = f"`batch_key` was not given, and columns with the name of a batch have only one level: {', '.join(one_level)}"
+        return [("batches", "note", detail)]
     return [("batches", "ok", "`batch_key` was not given, and no column of obs looks like a usable batch")]
 
 

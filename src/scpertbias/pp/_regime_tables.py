@@ -117,7 +117,7 @@ def perturbations_table(cells: pd.DataFrame) -> pd.DataFrame:
 def random_regimes(
     profiles: AnnData, plan: RegimePlan, n_random: int, rng: int | np.random.Generator | None
 ) -> dict[str, BoolArray]:
-    """Return the genes that remain after the random removals of an audit, as many genes as the smallest gene regime."""
+    """Return the genes that remain after the random removals of an audit, as many genes as the smallest feature regime."""
     regimes = [name for name in _keys.WITHOUT_GENES if name in plan.genes]
     if not n_random:
         return {}
@@ -141,7 +141,7 @@ def random_regimes(
 
 
 def sets_table(var: pd.DataFrame, random: Mapping[str, BoolArray]) -> pd.DataFrame:
-    """Return the measured genes of the confounder sets, and those of the random removals (``source``, ``target``)."""
+    """Return the measured genes of the confounder gene sets, and those of the random removals (``source``, ``target``)."""
     sets = {str(name): var[name].to_numpy(bool) for name in var if pd.api.types.is_bool_dtype(var[name])}
     sets |= {name: ~keep for name, keep in random.items()}
     rows = [(name, gene) for name, genes in sets.items() for gene in var.index[genes]]

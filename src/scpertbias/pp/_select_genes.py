@@ -41,7 +41,7 @@ def select_genes(
     n_top_genes
         Number of genes with the highest mean in control (ties by name); targets and confounder genes are added.
     sets
-        Further confounder sets (``source``, ``target``). Mitochondrial and ribosomal genes are taken from ``var["mt"]``
+        Further confounder gene sets (``source``, ``target``). Mitochondrial and ribosomal genes are taken from ``var["mt"]``
         and ``var["ribo"]`` (see :func:`scpertbias.pp.annotate_confounders`), otherwise from human names.
     %(groupby)s
     %(reference)s

@@ -85,7 +85,7 @@ def write_regimes(
         regime, drawn at random from genes of similar expression. :func:`scpertbias.tl.audit` draws the same genes with
         the same ``rng``.
     train_only
-        Whether to leave out the cells of the test perturbations.
+        Whether to leave out the cells of the held-out perturbations.
     covariates
         Columns of ``obs`` for the regime ``regressed``; ``pct_counts_mt`` and ``pct_counts_ribo`` are computed from raw counts.
     fit_on

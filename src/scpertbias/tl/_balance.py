@@ -200,7 +200,7 @@ class _Tester:
         if share.share >= PART:
             asks = f"; if cells had this type before the perturbation, pass batch_key={name!r}"
             return CONFOUNDED, f"labels are confounded with {name}" + (asks if TYPE.search(name) else "")
-        return NOTED, "unbalanced, but it explains little of the response"
+        return NOTED, "unbalanced, but it accounts for little of the response"
 
     def quality(self) -> list[dict[str, Any]]:
         """Return the rows of depth and MT %."""
@@ -227,7 +227,7 @@ class _Tester:
             differs = bool(share.p <= P_COLUMN)
             note = "differs between perturbations" if differs else ""
             if differs and self.known:
-                part = f"explains {100 * share.share:.0f}%" if share.share >= PART else "explains little"
+                part = f"accounts for {100 * share.share:.0f}%" if share.share >= PART else "accounts for little"
                 note = f"{note} and {part} of the response"
             out.append(self._row(name, name, 0, share, np.nan, NOTED if differs else BALANCED, note))
         return out

@@ -51,7 +51,7 @@ def confounding(
     """Compute the shares of the response in gene sets and along shared axes. This does not need a model.
 
     Technical gene sets change with the state of cells, independently of the perturbation; all others are programs. If
-    an axis has a large share, a model can explain much of the response without information on single perturbations.
+    an axis has a large share, a model can account for much of the response without information on single perturbations.
     Each share is computed for one axis regardless of the others, and corrected for sampling noise, so it can be negative.
 
     Two shares are computed. The share of *this screen* is the share of the summed squared effects, which strong
@@ -75,7 +75,7 @@ def confounding(
         ``mt`` and ``ribo`` are taken from ``var`` if it has these columns.
     n_random
         Number of random sets for comparison. Each gene is replaced by one of similar mean expression in control that is
-        in no confounder set. By default 1,000, or more if many sets are tested.
+        in no confounder gene set. By default 1,000, or more if many sets are tested.
     %(cells)s
     %(rng)s
     %(copy)s

@@ -28,7 +28,7 @@ class Effects:
     """Effects of P perturbations in G genes, as differences from the control, with their standard errors.
 
     ``predicted`` contains the effects of each model, computed on demand: NaN in rows that the model has seen or cannot
-    predict. ``gene_set`` is the first confounder set of each gene. ``squared_effect`` (P,) is corrected for noise.
+    predict. ``gene_set`` is the first confounder gene set of each gene. ``squared_effect`` (P,) is corrected for noise.
     """
 
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Gene sets for shares of the response: technical sets, programs, and the genes in no confounder set."""
+"""Gene sets for shares of the response: technical sets, programs, and the genes in no confounder gene set."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class GeneSet:
 
 
 def measured_sets(adata: AnnData, screen: Screen, sets: pd.DataFrame | None = None) -> list[GeneSet]:
-    """Return the confounder sets, ``other`` (measured genes in none), and the programs: Hallmark and sets of the user.
+    """Return the confounder gene sets, ``other`` (measured genes in none), and the programs: Hallmark and sets of the user.
 
     A set of the user replaces a bundled one of the same name.
     """
@@ -112,8 +112,6 @@ def _symbols_of(sets: pd.DataFrame) -> dict[str, frozenset[str]]:
         raise ValueError(msg)
     named = sets.dropna(subset=["source", "target"]).astype({"source": str, "target": str})
     if OTHER in set(named["source"]):
-        msg = (
-            f"`sets` contains a set named {OTHER!r}, but this name means genes in no confounder set. Use another name."
-        )
+        msg = f"`sets` contains a set named {OTHER!r}, but this name means genes in no confounder gene set. Use another name."
         raise ValueError(msg)
     return {str(name): frozenset(frame["target"]) for name, frame in named.groupby("source", sort=False)}

@@ -193,7 +193,7 @@ def mark_held_out(
 ) -> pd.DataFrame:
     """Mark as ``test`` only perturbations that each model has not seen, independently of the split of the rows.
 
-    Test rows that a model has seen are ``train``; with declared test perturbations, all other rows are ``train``, too. For
+    Test rows that a model has seen are ``train``; with declared held-out perturbations, all other rows are ``train``, too. For
     a held-out combination, ``seen_targets`` is the number of its genes that are perturbed in training. A model without a
     record is cross-fitted. Perturbations that a model has seen have no scores without shared noise.
     """

@@ -33,8 +33,8 @@ NO_WIDTH = 1e-5
 """Narrower intervals are due to rounding, because layers are stored in float32."""
 MANY, FEW = 50, 20
 """With fewer perturbations, or a lower effective number, intervals are approximate."""
-ONE_PREDICTION = "one prediction for all unseen perturbations"
-OFFSET = f"{ONE_PREDICTION}: the difference of this prediction from the mean correlates with effects by construction"
+CONSTANT_PREDICTION = "constant prediction"
+OFFSET = f"{CONSTANT_PREDICTION}: its difference from the mean correlates with effects by construction"
 BESIDE = {
     "control_noise": (
         NOISY,
@@ -62,7 +62,7 @@ def summarize(
     given), and those in ``all`` with a ``detected`` effect. Comparisons with the baseline are paired, on the perturbations
     of the row. ``shape`` is the shape of the noise of the screen, ``known`` whether it has a response above the noise, and
     ``noise`` contains the derivatives of the scores with respect to the control by model. ``constant`` are the models with
-    one prediction for all unseen perturbations.
+    a constant prediction.
     """
     held_out = scores[scores["split"] == "test"]
     names = np.unique(held_out["perturbation"].to_numpy(str))
@@ -236,7 +236,7 @@ def _note(name: str, subset: Subset, mean: Estimate) -> str:
     if subset.constant and name.startswith("pearson_delta_perturbed"):
         notes.append(OFFSET)
     if subset.constant and name == "discrimination":
-        notes.append(ONE_PREDICTION)
+        notes.append(CONSTANT_PREDICTION)
     if mean.high - mean.low > NO_WIDTH and is_approximate(n, mean.n_effective):
         notes.append(APPROXIMATE)
     if name == "pearson_delta":

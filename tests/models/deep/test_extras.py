@@ -8,12 +8,20 @@ from scpertbias._models.deep import extras
 
 def test_what_is_missing_and_how_to_install_it(monkeypatch):
     monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "torch_geometric" else object())
-    with pytest.raises(ImportError, match=r"fit_gears needs torch_geometric.*pip install 'scpertbias\[gears\]'"):
+    with pytest.raises(ImportError, match="fit_gears needs torch_geometric.*pip install cell-gears==0.1.2 torch"):
         extras.require("gears")
     extras.require("scgpt")
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match="torch, scgpt.*no-deps scgpt"):
         extras.require("scgpt")
+
+
+@pytest.mark.parametrize("extra", extras.NEEDED)
+def test_the_command_names_packages_and_not_a_release_of_this_one(extra):
+    command = extras.install_command(extra)
+    assert "scpertbias" not in command
+    for name in extras.NEEDED[extra]:
+        assert name.replace("_", "-") in command
 
 
 @pytest.mark.gears

@@ -81,11 +81,29 @@ def test_sentences_have_numbers_and_say_what_to_do(tables):
     )
 
 
-@pytest.mark.parametrize("category", [SPECIFIC, SIZE, NOT])
-@pytest.mark.parametrize(("low", "said"), [(1.1, True), (1.0, False)])
-def test_no_praise_above_the_ceiling_without_a_warning(tables, category, low, said):
-    made, _ = ask(tables, skill(estimate=1.2, low=low, high=1.3), category=category)
-    assert ("x scores above the noise ceiling, so check this model for leakage." in made["text"]) == said
+@pytest.mark.parametrize("category", [SPECIFIC, SIZE, NOT, None])
+@pytest.mark.parametrize(("low", "trusted"), [(1.1, False), (1.0, True)])
+def test_no_model_above_the_ceiling_is_trusted(tables, category, low, trusted):
+    made, _ = ask(tables, skill(estimate=1.2, low=low, high=1.3), skill("y", low=-0.1), category=category)
+    assert ((made["verdict"], made["kind"]) != ("inconclusive", "too_good")) == trusted
+    if not trusted:
+        assert made["text"] == (
+            "Inconclusive. The skill of x is 1.20 (95% CI 1.10–1.30, n = 100), above the noise ceiling of 1. This result is too "
+            "good to be trusted until leakage is excluded. Check that no cells of the held-out perturbations were used for these "
+            "predictions, then repeat the audit."
+        )
+
+
+def test_all_models_above_the_ceiling_are_named(tables):
+    rows = [skill(model, estimate=1.2, low=1.1, high=1.3) for model in ("x", "y")]
+    text = ask(tables, *rows)[0]["text"]
+    assert "The results of y are too good, too. These results are too good to be trusted until leakage" in text
+
+
+def test_another_model_is_trusted_beside_one_above_the_ceiling(tables):
+    made, _ = ask(tables, skill("y", estimate=1.2, low=1.1, high=1.3), skill(), category=SPECIFIC)
+    assert (made["kind"], made["facts"]["model"], made["facts"]["too_good"]) == ("perturbation_specific", ["x"], ["y"])
+    assert "The result of y is too good to be trusted, so exclude leakage before you use this model." in made["text"]
 
 
 @pytest.mark.parametrize(
@@ -138,6 +156,14 @@ def test_skill_by_correlation_stands_beside(tables):
     row = skill(metric="pearson_delta_perturbed_unshared_skill", estimate=0.4, low=0.3, high=0.5)
     assert "x (0.40, 95% CI 0.30–0.50, n = 100)" in ask(tables, skill(), row)[1]["pearson_skill"]
     assert "pearson_skill" not in ask(tables, skill(), {**row, "n": 9})[1]
+
+
+def test_it_is_said_where_no_target_gene_is_measured(tables):
+    text = "The target genes of all 2 perturbations are not measured."
+    for genes, said in (([], False), (["", ""], True), (["", "STAT1"], False)):
+        tables["perturbations"] = pd.DataFrame({"target_gene": pd.Series(genes, dtype=str)})
+        made, _ = ask(tables, skill())
+        assert [s["text"].startswith(text) for s in made["sentences"]] == [True] * said
 
 
 def test_the_baseline_is_not_compared_with_itself(tables):

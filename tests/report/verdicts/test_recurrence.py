@@ -77,7 +77,7 @@ def test_models_of_the_same_genes_are_named_together_and_quiet_ones_apart(tables
 
 def test_genes_of_confounder_sets_are_counted(tables):
     found, _ = ask(tables, gene("MT-CO1"), gene("RPL3"), gene("P"), gene("A"))
-    assert "(1 mitochondrial, 1 ribosomal, 1 in another confounder set)" in found["text"]
+    assert "(1 mitochondrial, 1 ribosomal, 1 in another confounder gene set)" in found["text"]
     assert "(1" not in ask(tables, gene("A"))[0]["text"]
 
 

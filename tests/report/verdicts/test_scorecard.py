@@ -7,8 +7,6 @@ from scpertbias._report.verdicts.scorecard import (
     SPECIFIC_SKILL,
     TONES,
     Standing,
-    above_ceiling,
-    at_ceiling,
     evaluated,
     scorecard,
 )
@@ -126,11 +124,18 @@ def test_specific_skill_retraining_and_recurrence_stand_on_the_card(tables):
     assert (row["specific_skill"], row["specific_slope"], row["category"]) == (0.3, 2.0, SIZE)
 
 
-def test_models_above_the_ceiling(tables):
-    rows = card(tables, skill("x", low=1.01, high=1.2), skill("y", low=0.9, high=1.2), skill("z", low=1.1, n=9))
-    assert above_ceiling(rows)["model"].tolist() == ["x"]
-    assert at_ceiling(rows).empty
-    assert at_ceiling(card(tables, skill("x", low=0.91, high=1.1)))["model"].tolist() == ["x"]
+def test_a_model_above_the_ceiling_is_not_called_good(tables):
+    above = skill("x", estimate=1.1, low=1.01, high=1.2)
+    rows = card(tables, above, skill("y", low=0.9, high=1.2), category=SPECIFIC).set_index("model")
+    assert (rows.loc["x", "kind"], rows.loc["x", "tone"]) == (Standing.TOO_GOOD, "unknown")
+    assert rows.loc["y", "kind"] == Standing.BETTER
+
+
+def test_a_bad_model_with_copied_means_is_still_bad(tables):
+    own = {"model": "x", "regime": "full", "trained_on": "full", "split": "test", "l2": 0.0, "l2_ceiling": 1.0}
+    tables["scores"] = pd.DataFrame([{**own, "perturbation": "A"}])
+    assert card(tables, skill(low=-0.3, high=-0.1))["kind"].tolist() == [Standing.WORSE]
+    assert card(tables, skill())["kind"].tolist() == [Standing.TOO_GOOD]
 
 
 def test_no_models_no_card(tables):

@@ -91,9 +91,20 @@ def test_sentences_have_numbers_and_say_what_to_do(tables):
         "genes, and compare the scores."
     )
     assert ask(tables, row("mt", n_genes=0), balance=[column("outcome")])[0]["text"] == (
-        "Inconclusive. No technical gene set has enough measured genes. No column of the cell table could be tested for balance. "
+        "Inconclusive. No technical gene set has enough measured genes. No batch column could be tested for balance. "
         "Add mitochondrial or ribosomal genes and a batch column to the input."
     )
+
+
+def test_without_a_batch_column_it_is_said_what_was_tested(tables):
+    quality = [{**column("balanced", 0.02), "column": kind, "kind": kind} for kind in ("depth", "mt_percent")]
+    for rows, said in (
+        (quality, "; only sequencing depth and mitochondrial counts were tested. Add a batch"),
+        (quality[:1], "; only sequencing depth was tested. Add a batch"),
+        ([{**quality[0], "p": NAN}], ". Add a batch"),
+    ):
+        text = ask(tables, MT, balance=rows)[0]["text"]
+        assert text.startswith(f"Inconclusive. No batch column could be tested for balance{said} column")
 
 
 def test_a_program_is_named_once_and_those_that_it_stands_for_not_at_all(tables):

@@ -20,8 +20,12 @@ FACTS = {
     "column": "lot",
     "missing": ["technical_sets", "columns"],
     "regime": "no_mt_ribo",
-    "above_ceiling": [],
+    "too_good": [],
+    "evidence": ["above_ceiling", "observed_means"],
+    "estimate": [1.2, 1.1],
+    "n_copied": [0, 3],
     "left_out": True,
+    "quality": ["depth"],
     "n_target_only": 0,
     "max_q": 0.05,
     "common": 0.1,
@@ -100,12 +104,10 @@ def test_tiles_are_short_plain_sentences(name, kind):
     assert not made.text[0].islower() or name == "retraining"
 
 
-def test_a_verdict_names_its_model_and_warns_of_leakage():
+def test_a_verdict_names_its_model():
     verdict = {"name": "models", "kind": "perturbation_specific", "verdict": "yes", "facts": facts_of("models")}
     assert tile(verdict).word == "two_stage_perturbations"
     assert "1 other model does too." in tile(verdict).text
-    verdict["facts"] = {**verdict["facts"], "above_ceiling": ["b"]}
-    assert tile(verdict).action == "Check for leakage."
 
 
 def test_confounded_labels_change_the_advice():

@@ -34,7 +34,9 @@ def test_a_confounded_column_is_adopted(nested):
     mdata, given = audited(nested), audited(nested, batch_key="batch")
     record = mdata.uns["scpertbias"]["audit"]
     assert record["adopted_columns"].tolist() == record["batch_key"].tolist() == ["batch"]
-    assert any(note.startswith("batch was adopted as batch_key: its composition explains") for note in record["notes"])
+    assert any(
+        note.startswith("batch was adopted as batch_key: its composition accounts for") for note in record["notes"]
+    )
     row = balance_of(mdata, column="batch").iloc[0]
     assert (row["status"], row["within"]) == ("adopted", "")
     assert row["share"] > 0.1

@@ -165,7 +165,7 @@ def test_regimes_that_the_audit_does_not_have(cells, tables):
 def test_another_test_set_is_refused(cells, tables):
     test = cells.obs.loc[cells.obs["split"] == "test", "perturbation"].unique().astype(str).tolist()
     trainings = {"full": tables["full"], "no_mt": {"predictions": tables["no_mt"], "test": test[:4]}}
-    with pytest.raises(ValueError, match=r"the test perturbations of mine@no_mt differ from those of mine@full"):
+    with pytest.raises(ValueError, match=r"the held-out perturbations of mine@no_mt differ from those of mine@full"):
         audit(cells, trainings)
     trainings["full"] = {"predictions": tables["full"], "test": test[:4]}
     assert set(spb.get.scores(audit(cells, trainings), models="mine", split="test")["perturbation"]) == set(test[:4])

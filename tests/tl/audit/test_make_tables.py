@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,6 +127,13 @@ def test_models_and_what_is_left_out():
     assert left_out == [["b", "no_mt", "because"], ["c", "full", "no cells"]]
 
 
+def test_a_reason_is_logged_once_with_its_regimes(caplog):
+    fits = {regime: Fits({}, {"b": "no net"}) for regime in ("full", "no_mt")}
+    with caplog.at_level(logging.INFO, logger="scpertbias"):
+        left_out_table(fits, [])
+    assert caplog.messages == ["b is left out of full, no_mt: no net"]
+
+
 def test_one_family_and_one_common_set_over_regimes():
     screen, folds, fits = setting()
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
@@ -137,7 +146,7 @@ def test_one_family_and_one_common_set_over_regimes():
     assert not np.allclose(full["q"], benjamini_hochberg(full["p"].to_numpy()), equal_nan=True)
     common = table[(table["subset"] == "common") & (table["metric"] == "l2")]
     assert common["n"].tolist() == [10, 10, 10]
-    noted = table[table["note"].str.contains("one prediction")]
+    noted = table[table["note"].str.contains("constant prediction")]
     assert set(noted["model"]) == {"b"}
 
 

@@ -5,28 +5,40 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import requires
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 import scanpy as sc
+from packaging.requirements import Requirement
 
 if TYPE_CHECKING:
     import torch
 
 
 NEEDED = {"gears": ("torch", "torch_geometric", "gears"), "scgpt": ("torch", "scgpt")}
-INSTALL = {
-    "gears": "pip install 'scpertbias[gears]'",
-    "scgpt": "pip install 'scpertbias[scgpt]' && pip install --no-deps scgpt==0.2.4",
-}
+WITHOUT_DEPENDENCIES = {"scgpt": "scgpt==0.2.4"}
+"""Packages that an extra needs and cannot declare, because pip cannot install what they require."""
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs the packages of an extra, however scpertbias itself was installed."""
+    declared = [Requirement(line) for line in requires("scpertbias") or []]
+    packages = [
+        f"{one.name}{one.specifier}"
+        for one in declared
+        if one.marker and one.marker.evaluate({"extra": extra}) and not one.marker.evaluate({"extra": ""})
+    ]
+    alone = WITHOUT_DEPENDENCIES.get(extra)
+    return f"pip install {' '.join(packages)}" + (f" && pip install --no-deps {alone}" if alone else "")
 
 
 def require(extra: str) -> None:
     """Raise an error with the installation command if packages of an extra are missing."""
     missing = [name for name in NEEDED[extra] if find_spec(name) is None]
     if missing:
-        msg = f"spb.tl.fit_{extra} needs {', '.join(missing)}, which is not installed. Run: {INSTALL[extra]}"
+        msg = f"spb.tl.fit_{extra} needs {', '.join(missing)}, which is not installed. Run: {install_command(extra)}"
         raise ImportError(msg)
 
 

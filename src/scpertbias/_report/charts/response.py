@@ -224,7 +224,7 @@ def _genes_by_set(d: Drawing, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 
 def _sets_of_genes(d: Drawing, effects: Effects) -> np.ndarray:
-    """Return the confounder set of every gene; of the others the largest program that leads the response."""
+    """Return the confounder gene set of every gene; of the others the largest program that leads the response."""
     sets = effects.gene_set.astype(object)
     table = d.of_full("confounding", level="screen")
     if table.empty:

@@ -10,7 +10,8 @@ import pandas as pd
 from ..._keys import NO_PRETRAINING
 from ...tl._summary import FEW, INFLATED, MANY, is_approximate
 from .base import Statement, columns
-from .scorecard import above_ceiling, assessed, at_ceiling
+from .leakage import EVIDENCE, too_good
+from .scorecard import assessed
 from .screen import scan, shifted_rows
 
 SEVERE = (
@@ -21,8 +22,7 @@ SEVERE = (
     "column_adopted",
     "cannot_be_separated",
     "labels_shifted",
-    "above_ceiling",
-    "at_ceiling",
+    *EVIDENCE,
 )
 """Those that may change a verdict: the page has them before the verdicts."""
 STATEMENTS = (
@@ -53,7 +53,7 @@ def cautions(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame, screen: Map
         *_size(screen),
         *_columns(tables["balance"], screen["adopted"]),
         *_shifted(scan(tables)),
-        *_above_ceiling(card),
+        *_too_good(tables, card),
         *(
             Statement(
                 "check_warning",
@@ -98,12 +98,12 @@ def _columns(balance: pd.DataFrame, adopted: Collection[str]) -> list[Statement]
     ]
 
 
-def _above_ceiling(card: pd.DataFrame) -> list[Statement]:
-    """Return the models above or at the ceiling: no score shows whether a model has seen the answer, but this hints at it."""
-    keys = ("model", "n", "n_effective", "skill", "ci_low", "ci_high")
+def _too_good(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> list[Statement]:
+    """Return the models that predict the noise of the held-out cells; no score shows leakage for certain."""
+    rows = too_good(tables).loc[lambda table: table["model"].isin(assessed(card)["model"])]
+    keys = ("model", "n", "n_effective", "estimate", "ci_low", "ci_high", "n_copied")
     return [
-        Statement(kind, {key: r[key] for key in keys}, rows[rows["model"] == r["model"]])
-        for kind, rows in (("above_ceiling", above_ceiling(card)), ("at_ceiling", at_ceiling(card)))
+        Statement(r["evidence"], {key: r[key] for key in keys}, rows[rows["model"] == r["model"]])
         for _, r in rows.iterrows()
     ]
 

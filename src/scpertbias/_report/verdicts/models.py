@@ -22,7 +22,8 @@ from .base import (
     judged_rows,
     response_known,
 )
-from .scorecard import SPECIFIC, WRONG_SIZE, Standing, above_ceiling, assessed
+from .leakage import too_good
+from .scorecard import SPECIFIC, WRONG_SIZE, Standing, assessed
 
 NAME = "models"
 KINDS = (
@@ -32,6 +33,7 @@ KINDS = (
     "right_direction",
     "better_along_axis",
     "better_not_assessed",
+    "too_good",
     "none_better",
     "all_constant",
     "only_baseline",
@@ -55,6 +57,7 @@ STATEMENTS = (
     "graph_without_links",
     "collapsed",
     "correlation_of_mean",
+    "no_target_measured",
 )
 BY_STANDING = (
     (YES, "perturbation_specific", (Standing.RIGHT,)),
@@ -84,15 +87,21 @@ def models_verdict(tables: Mapping[str, pd.DataFrame], card: pd.DataFrame) -> Ve
         *_equal_weights(card, tables["summary"]),
         *_constant(card),
     )
-    return replace(_verdict(card, varying), sentences=_external(card, tables), details=details)
+    sentences = (*_without_targets(tables["perturbations"]), *_external(card, tables))
+    return replace(_verdict(card, varying, tables), sentences=sentences, details=details)
 
 
-def _verdict(card: pd.DataFrame, varying: pd.DataFrame) -> Verdict:
+def _verdict(card: pd.DataFrame, varying: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> Verdict:
     sure = assessed(card)
+    suspects = varying.loc[varying["kind"] == Standing.TOO_GOOD, "model"]
     for verdict, kind, standings in BY_STANDING:
         rows = varying[varying["kind"].isin(standings)]
         if len(rows):
-            return Verdict(NAME, verdict, kind, _skills(rows), rows)
+            return Verdict(NAME, verdict, kind, {**_skills(rows), "too_good": suspects.tolist()}, rows)
+    if len(suspects):
+        rows = too_good(tables).loc[lambda table: table["model"].isin(suspects)]
+        facts = columns(rows, "model", "evidence", "n", "n_effective", "estimate", "ci_low", "ci_high", "n_copied")
+        return Verdict(NAME, INCONCLUSIVE, "too_good", facts, rows)
     if len(sure) and sure["constant"].all():
         return Verdict(NAME, INCONCLUSIVE, "all_constant", {"n": int(sure["n"].max()), **columns(sure, "model")}, sure)
     if len(sure):
@@ -104,11 +113,18 @@ def _verdict(card: pd.DataFrame, varying: pd.DataFrame) -> Verdict:
     return Verdict(NAME, INCONCLUSIVE, "too_few_held_out", {}, card)
 
 
+def _without_targets(perturbations: pd.DataFrame) -> list[Statement]:
+    """Return that no target gene is measured, so that models know unseen perturbations by nothing that was measured."""
+    if perturbations.empty or (perturbations["target_gene"] != "").any():
+        return []
+    return [Statement("no_target_measured", {"n": len(perturbations)})]
+
+
 def _skills(rows: pd.DataFrame) -> Facts:
-    """Return skill and specific skill of some models, and which of them are above the ceiling."""
+    """Return skill and specific skill of some models."""
     names = ("model", "n", "n_effective", "skill", "ci_low", "ci_high")
     specific = ("specific_skill", "specific_ci_low", "specific_ci_high", "specific_slope")
-    return {**columns(rows, *names, *specific), "above_ceiling": above_ceiling(rows)["model"].tolist()}
+    return columns(rows, *names, *specific)
 
 
 def _accuracy(card: pd.DataFrame) -> list[Statement]:

@@ -21,7 +21,7 @@ SCALE = "centered"
 def recurrence_verdict(tables: Mapping[str, pd.DataFrame], sets: pd.DataFrame) -> Verdict | None:
     """Return the genes that models rank among the strongest more often than the data do; None without models.
 
-    ``sets`` are the confounder sets, by which the genes are counted.
+    ``sets`` are the confounder gene sets, by which the genes are counted.
     """
     if tables["summary"].empty:
         return None
@@ -91,7 +91,7 @@ def _genes(rows: pd.DataFrame, sets: pd.DataFrame) -> Facts:
 
 
 def _in_sets(genes: list[str], sets: pd.DataFrame) -> Facts:
-    """Return how many of some genes are mitochondrial, ribosomal, or in another confounder set."""
+    """Return how many of some genes are mitochondrial, ribosomal, or in another confounder gene set."""
     rest, counts = set(genes), {"n_genes": len(genes)}
     for source in ("mt", "ribo"):
         inside = rest & set(sets.loc[sets["source"] == source, "target"])

@@ -31,6 +31,7 @@ STATEMENTS = (
     "more_than_random",
     "not_more_than_random",
     "changes_by_retraining",
+    "not_assessed_by_retraining",
 )
 GENE_REGIMES = ("no_mt_ribo", "no_mt")
 
@@ -51,7 +52,9 @@ def retraining_verdict(tables: Mapping[str, pd.DataFrame], constant: Collection[
         verdict = Verdict(NAME, INCONCLUSIVE, "only_baseline_retrained")
     else:
         verdict = _verdict(table, tables["random_removals"], tables["regimes_left_out"], constant)
-    details = tuple(_changes(str(regime), rows) for regime, rows in table.groupby("regime", sort=False))
+    judged = table[table["change"] != "none"]
+    changes = (_changes(str(regime), rows) for regime, rows in judged.groupby("regime", sort=False))
+    details = (*changes, *_not_assessed(table[table["change"] == "none"]))
     sentences = (*_ranking(tables["ranking"]), *_random(tables["random_removals"]))
     return replace(verdict, sentences=sentences, details=details)
 
@@ -103,8 +106,23 @@ def _better(regime: str, better: pd.DataFrame, random: pd.DataFrame) -> Verdict:
 
 def _changes(regime: str, rows: pd.DataFrame) -> Statement:
     facts = columns(rows, "model", "change", "n", "n_effective", "gain", "ci_low", "ci_high")
-    facts |= {"regime": regime, "negligible": TINY, "min_n": MIN_HELD_OUT}
+    facts |= {"regime": regime, "negligible": TINY}
     return Statement("changes_by_retraining", facts, rows)
+
+
+def _not_assessed(rows: pd.DataFrame) -> list[Statement]:
+    """Return the models without a verdict, each once with all its regimes."""
+    if rows.empty:
+        return []
+    regimes = rows.groupby("model", sort=False)["regime"].agg(tuple)
+    return [
+        Statement(
+            "not_assessed_by_retraining",
+            {"model": of_these.index.tolist(), "regime": list(names), "min_n": MIN_HELD_OUT},
+            rows[rows["model"].isin(of_these.index)],
+        )
+        for names, of_these in regimes.groupby(regimes, sort=False)
+    ]
 
 
 def _ranking(ranking: pd.DataFrame) -> list[Statement]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..._tables.specificity import PERTURBATION_SPECIFIC
 from .base import BASELINE, MIN_HELD_OUT, is_judged, response_known
+from .leakage import too_good
 from .recurrence import beyond_the_data, tested_genes
 
 SPECIFIC_SKILL, SLOPE = "specific_skill", "specific_slope"
@@ -18,8 +19,6 @@ GOOD, MIDDLING, BAD, UNKNOWN = "good", "middling", "bad", "unknown"
 
 
 ON_PERTURBATIONS = "_perturbations"
-AT_CEILING = 0.9
-"""A skill whose interval begins above it is as good as that of the true effects."""
 """What the name of a graph model ends with that spreads what it learns over the network of perturbed genes."""
 
 
@@ -36,6 +35,7 @@ class Standing(StrEnum):
     CONSTANT = "constant"
     UNLINKED = "unlinked"
     WORSE = "worse"
+    TOO_GOOD = "too_good"
     NONE = "none"
 
 
@@ -50,6 +50,7 @@ TONES = {
     Standing.CONSTANT: BAD,
     Standing.UNLINKED: UNKNOWN,
     Standing.WORSE: BAD,
+    Standing.TOO_GOOD: UNKNOWN,
     Standing.NONE: UNKNOWN,
 }
 COLUMNS = [
@@ -84,7 +85,8 @@ def scorecard(tables: Mapping[str, pd.DataFrame], constant: Collection[str]) -> 
     ``specific_skill`` the same off the shared axis, with its ``category`` and the ``specific_slope`` by which the effects
     would fit best. ``n_recurring`` counts the genes that recur more than in the data, ``regime_gain`` is what retraining in
     the widest regime without confounder genes gains. ``constant`` names the models that predict the same for all unseen
-    perturbations. Where the screen has no reproducible response no model has a standing.
+    perturbations. Where the screen has no reproducible response no model has a standing. A model that is better than honest
+    predictions can be is not called good.
     """
     summary = tables["summary"]
     if summary.empty:
@@ -93,6 +95,8 @@ def scorecard(tables: Mapping[str, pd.DataFrame], constant: Collection[str]) -> 
     known_response = response_known(tables["confounding"]) is not False
     rows = [_row(r, tables, constant, known_response) for _, r in own[own["model"] != BASELINE].iterrows()]
     table = pd.DataFrame(rows, columns=COLUMNS)
+    leaked = table["model"].isin(too_good(tables)["model"]) & table["tone"].isin((GOOD, MIDDLING))
+    table.loc[leaked, ["kind", "tone"]] = [Standing.TOO_GOOD.value, TONES[Standing.TOO_GOOD]]
     # What has a verdict first, then by how far a model comes.
     order = (
         table.assign(known=table.index.isin(assessed(table).index), specific=table["kind"] == Standing.RIGHT)
@@ -100,16 +104,6 @@ def scorecard(tables: Mapping[str, pd.DataFrame], constant: Collection[str]) -> 
         .index
     )
     return table.loc[order].reset_index(drop=True)
-
-
-def above_ceiling(card: pd.DataFrame) -> pd.DataFrame:
-    """Return the models whose whole interval is above the noise ceiling."""
-    return assessed(card).loc[lambda rows: rows["ci_low"] > 1]
-
-
-def at_ceiling(card: pd.DataFrame) -> pd.DataFrame:
-    """Return the models whose interval is at the noise ceiling, as of predictions that were made from the held-out cells."""
-    return assessed(card).loc[lambda rows: (rows["ci_low"] > AT_CEILING) & (rows["ci_low"] <= 1)]
 
 
 def assessed(card: pd.DataFrame) -> pd.DataFrame:

@@ -117,7 +117,9 @@ def _without_sign(sets: pd.DataFrame, balance: pd.DataFrame) -> Verdict:
     if len(large):
         return Verdict(NAME, INCONCLUSIVE, "large_sets", _set(large.sort_values("ci_high").iloc[-1]), large)
     if missing:
-        return Verdict(NAME, INCONCLUSIVE, "not_tested", {"missing": missing, "min_genes": MIN_SET}, measured)
+        quality = balance.loc[balance["kind"].isin(tuple(NOTES)) & balance["p"].map(known), "kind"].tolist()
+        facts = {"missing": missing, "min_genes": MIN_SET, "quality": quality}
+        return Verdict(NAME, INCONCLUSIVE, "not_tested", facts, measured)
     facts = {"n_sets": len(measured), "n_columns": _n_tested(balance), "much": MUCH}
     return Verdict(NAME, NO, "no_sign", facts, measured)
 

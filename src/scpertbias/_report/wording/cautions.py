@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from ..numbers import between, by_words, count, listed, number, percent, short, upper
-from .terms import DEGENERATE, Facts, plural, sample_size, some_names, verb, without
+from ..numbers import by_words, count, listed, number, percent, short, upper
+from ..verdicts.leakage import EVIDENCE
+from .terms import DEGENERATE, EXCLUDE_LEAKAGE, Facts, leakage, plural, some_names, verb, without
 
 
-def _ceiling(where: str, f: Facts) -> str:
+def _too_good(evidence: str, f: Facts) -> str:
     return (
-        f"{f['model']} scores {where} the noise ceiling (skill {short(f['skill'])}, 95% CI "
-        f"{between(f['ci_low'], f['ci_high'], short)}, {sample_size(f['n'], f['n_effective'])}). Check that the cells of "
-        "the held-out perturbations were not used for these predictions, because such a high score can mean leakage"
+        f"{leakage({**f, 'evidence': evidence})}. Predictions that were made without the held-out cells are rarely so good. "
+        f"{EXCLUDE_LEAKAGE} before you use {f['model']}"
     )
 
 
@@ -51,8 +52,8 @@ def _no_pretraining(f: Facts) -> str:
 
 
 def _model_left_out(f: Facts) -> str:
-    kept_out = "" if "full" in f["regime"] else f" of the retraining {listed([without(r) for r in f['regime']])}"
-    return f"{f['model']} was left out{kept_out}. Reason: {f['reason']}"
+    trained = listed(["on all genes" if regime == "full" else without(regime) for regime in f["regime"]])
+    return f"{f['model']} was left out (trained {trained}). Reason: {f['reason']}"
 
 
 def _shared_noise(f: Facts) -> str:
@@ -82,8 +83,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         f"Effects cannot be separated from the column {f['column']}, because {percent(f['untested'])} of the perturbed cells "
         "belong to levels with too few control cells. Measure more control cells in these levels"
     ),
-    "above_ceiling": lambda f: _ceiling("above", f),
-    "at_ceiling": lambda f: _ceiling("at", f),
+    **{evidence: partial(_too_good, evidence) for evidence in EVIDENCE},
     "check_warning": _check_warning,
     "degenerate_attributions": lambda f: (
         "Ignore the attributions of these models, because the attributions do not distinguish genes or perturbations: "

@@ -7,7 +7,19 @@ from collections.abc import Callable
 from ..._tables.specificity import PERTURBATION_SPECIFIC, SPECIFIC_ABOVE
 from ..numbers import between, by_words, known, listed, short
 from ..verdicts.base import MIN_HELD_OUT
-from .terms import BASELINES, UNLINKED, Facts, estimates, rows_of, said_of, sample_size, some_names, verb
+from .terms import (
+    BASELINES,
+    EXCLUDE_LEAKAGE,
+    UNLINKED,
+    Facts,
+    estimates,
+    leakage,
+    rows_of,
+    said_of,
+    sample_size,
+    some_names,
+    verb,
+)
 
 SPECIFIC = ("specific_skill", "model", "specific_ci_low", "specific_ci_high")
 
@@ -22,13 +34,27 @@ def _one(f: Facts, i: int, value: str, low: str = "ci_low", high: str = "ci_high
     return f"{short(f[value][i])} (95% CI {between(f[low][i], f[high][i], short)}, {size})"
 
 
-def _too_good(f: Facts) -> str:
-    high = f["above_ceiling"]
-    them = verb(high, "them", "this model")
+def _others_too_good(f: Facts) -> str:
+    """Return which other models are left out of the verdict."""
+    high = f["too_good"]
+    them = verb(high, "these models", "this model")
+    results = verb(high, "results", "result")
     return (
-        f" {some_names(high)} {verb(high, 'score', 'scores')} above the noise ceiling, so check {them} for leakage."
+        f" The {results} of {some_names(high)} {verb(high, 'are', 'is')} too good to be trusted, so exclude leakage before "
+        f"you use {them}."
         if high
         else ""
+    )
+
+
+def _too_good(f: Facts) -> str:
+    rows = rows_of(f, "model", "evidence", "n", "n_effective", "estimate", "ci_low", "ci_high", "n_copied")
+    others = f["model"][1:]
+    also = f" The results of {some_names(others)} are too good, too." if others else ""
+    them = verb(f["model"], "These results are", "This result is")
+    return (
+        f"Inconclusive. {leakage(rows[0])}.{also} {them} too good to be trusted until leakage is excluded. {EXCLUDE_LEAKAGE}, "
+        "then repeat the audit"
     )
 
 
@@ -37,7 +63,7 @@ def _perturbation_specific(f: Facts) -> str:
     do = verb(models, "predict", "predicts")
     return (
         f"Yes. {some_names(models)} {do} perturbation-specific effects better than the mean baseline does. The specific skill "
-        f"of {models[i]} is {_one(f, i, 'specific_skill', 'specific_ci_low', 'specific_ci_high')}.{_too_good(f)} Use "
+        f"of {models[i]} is {_one(f, i, 'specific_skill', 'specific_ci_low', 'specific_ci_high')}.{_others_too_good(f)} Use "
         f"{models[i]}, and validate the predictions that you need"
     )
 
@@ -48,7 +74,7 @@ def _specific_not_better(f: Facts) -> str:
     return (
         f"Partly. {some_names(models)} {do} the perturbation-specific part of effects, but {verb(models, 'are', 'is')} not "
         f"better than the mean baseline for whole effects. The specific skill of {models[i]} is "
-        f"{_one(f, i, 'specific_skill', 'specific_ci_low', 'specific_ci_high')}.{_too_good(f)} Check the shared part of the "
+        f"{_one(f, i, 'specific_skill', 'specific_ci_low', 'specific_ci_high')}.{_others_too_good(f)} Check the shared part of the "
         "predictions"
     )
 
@@ -58,7 +84,7 @@ def _right_direction(f: Facts) -> str:
     do = verb(models, "predict", "predicts")
     return (
         f"Partly. {some_names(models)} {do} the direction of perturbation-specific effects, but not their size. The predictions "
-        f"of {models[i]} fit best when they are multiplied by {short(f['specific_slope'][i])}.{_too_good(f)} Use directions "
+        f"of {models[i]} fit best when they are multiplied by {short(f['specific_slope'][i])}.{_others_too_good(f)} Use directions "
         "and ranks, not sizes"
     )
 
@@ -68,7 +94,7 @@ def _better(words: str, action: str, f: Facts) -> str:
     do = verb(models, "are", "is")
     return (
         f"Partly. {some_names(models)} {do} more accurate than the mean baseline, {words}. The skill of {models[i]} is "
-        f"{_one(f, i, 'skill')}.{_too_good(f)} {action.format(models[i])}"
+        f"{_one(f, i, 'skill')}.{_others_too_good(f)} {action.format(models[i])}"
     )
 
 
@@ -172,6 +198,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "better_not_assessed": lambda f: _better(
         "but specificity could not be assessed", "Hold out more perturbations before you use {}", f
     ),
+    "too_good": _too_good,
     "none_better": _none_better,
     "all_constant": lambda f: (
         "None. Every assessed model makes a constant prediction: the same profile for every unseen perturbation "
@@ -200,4 +227,9 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "graph_without_links": _without_links,
     "collapsed": _collapsed,
     "correlation_of_mean": _correlation_of_mean,
+    "no_target_measured": lambda f: (
+        f"The target genes of all {f['n']} perturbations are not measured. Models that represent a perturbation by its "
+        "measured target gene cannot distinguish unseen perturbations. Add a model with other information about the "
+        "perturbations, or measure their target genes"
+    ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..._tables.response import CARRY
 from ..numbers import known, listed, p_text, percent, upper
@@ -15,8 +15,16 @@ NOT_SIGNIFICANT = "difference not significant, "
 ADDED = {"technical_sets": "mitochondrial or ribosomal genes", "columns": "a batch column"}
 MISSING = {
     "technical_sets": "No technical gene set has enough measured genes",
-    "columns": "No column of the cell table could be tested for balance",
+    "columns": "No batch column could be tested for balance",
 }
+QUALITY = {"depth": "sequencing depth", "mt_percent": "mitochondrial counts"}
+
+
+def _missing(what: str, quality: Sequence[str]) -> str:
+    """Return what was not tested, and what was tested in its place."""
+    if what != "columns" or not quality:
+        return MISSING[what]
+    return f"{MISSING[what]}; only {listed([QUALITY[name] for name in quality])} {verb(quality, 'were', 'was')} tested"
 
 
 def _axis(lead: str, f: Facts) -> str:
@@ -160,7 +168,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         f"Inconclusive. {_set_share(f, NOT_SIGNIFICANT)}. Compare models with and without these genes"
     ),
     "not_tested": lambda f: (
-        f"Inconclusive. {'. '.join(MISSING[m] for m in f['missing'])}. Add "
+        f"Inconclusive. {'. '.join(_missing(m, f['quality']) for m in f['missing'])}. Add "
         f"{' and '.join(ADDED[m] for m in f['missing'])} to the input"
     ),
     "set_beyond_chance": _set_share,

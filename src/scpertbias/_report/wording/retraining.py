@@ -72,7 +72,7 @@ def _no_significant_gain(f: Facts) -> str:
 def _changes(f: Facts) -> str:
     names = ("model", "change", "n", "n_effective", "gain", "ci_low", "ci_high")
     sentences = []
-    for change in ("better", "worse", "same", "unclear", "none"):
+    for change in ("better", "worse", "same", "unclear"):
         rows = [r for r in rows_of(f, *names) if r["change"] == change]
         if rows:
             sentences.append(_of_change(change, {**f, **{name: [r[name] for r in rows] for name in names}}))
@@ -81,9 +81,6 @@ def _changes(f: Facts) -> str:
 
 def _of_change(change: str, f: Facts) -> str:
     """Return how much the relative error of some models changes, all of them in the same way."""
-    if change == "none":
-        why = f"fewer than {f['min_n']} held-out perturbations are predicted, or no interval could be computed"
-        return f"no verdict is possible for {listed(f['model'])}, because {why}"
     if change == "same":
         ways = [f"(change below {f['negligible']}, n = {n})" for n in f["n"]]
         return f"the relative error is unchanged for {by_words(f['model'], ways)}"
@@ -93,6 +90,13 @@ def _of_change(change: str, f: Facts) -> str:
         "unclear": "does not change significantly for",
     }
     return f"the relative error {words[change]} {estimates(f, 'gain', name='gain')}"
+
+
+def _not_assessed(f: Facts) -> str:
+    return (
+        f"After retraining {listed([without(regime) for regime in f['regime']])}, no verdict is possible for "
+        f"{listed(f['model'])}. Fewer than {f['min_n']} held-out perturbations are predicted, or no interval could be computed"
+    )
 
 
 def _ranking_reversed(f: Facts) -> str:
@@ -135,7 +139,7 @@ def _against_random(words: str, f: Facts) -> str:
 
 
 def _in_sets(f: Facts) -> str:
-    words = {"n_mt": "mitochondrial", "n_ribo": "ribosomal", "n_other_set": "in another confounder set"}
+    words = {"n_mt": "mitochondrial", "n_ribo": "ribosomal", "n_other_set": "in another confounder gene set"}
     return ", ".join(f"{f[name]} {text}" for name, text in words.items() if f[name])
 
 
@@ -195,6 +199,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "more_than_random": lambda f: _against_random("more than any removal of", f),
     "not_more_than_random": lambda f: _against_random("no more than removing", f),
     "changes_by_retraining": _changes,
+    "not_assessed_by_retraining": _not_assessed,
     "only_constants": lambda f: (
         f"Inconclusive. This test needs a model with different predictions for at least {f['min_n']} held-out perturbations. "
         "This audit has no such model"

@@ -31,7 +31,7 @@ def _kinds_of_perturbations(f: Facts) -> str:
         "n_specific": "specific effect",
         "n_on_axis": "effect mostly along the shared axis",
         "n_technical": "effect mostly in one technical gene set",
-        "n_in_confounder_set": "target gene in a confounder set",
+        "n_in_confounder_set": "target gene in a confounder gene set",
         "n_weak": "weak effect",
     }
     parts = [f"{text} ({f[name]})" for name, text in words.items() if f[name]]

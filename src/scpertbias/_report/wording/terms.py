@@ -7,6 +7,7 @@ from typing import Any
 
 from ...tl._summary import is_approximate
 from ..numbers import between, known, listed, percent, percent_interval, short
+from ..verdicts.leakage import COPIED, CORRELATION
 from ..verdicts.scorecard import Standing
 
 Facts = Mapping[str, Any]
@@ -30,6 +31,7 @@ STANDINGS = {
     Standing.CONSTANT: "constant prediction",
     Standing.UNLINKED: "not evaluated: no link in the gene network",
     Standing.WORSE: "worse than the mean",
+    Standing.TOO_GOOD: "too good to be trusted: exclude leakage first",
     Standing.NONE: "no verdict",
 }
 UNLINKED = "the gene network has no link between an unseen and a training perturbation"
@@ -45,7 +47,7 @@ GENES = {
     "p53": "p53 target genes",
     "hemoglobin": "hemoglobin genes",
 }
-DIRECTIONS = {"systematic": "shared axis", "depth": "sequencing depth", "other": "genes in no confounder set"}
+DIRECTIONS = {"systematic": "shared axis", "depth": "sequencing depth", "other": "genes in no confounder gene set"}
 SHORT_SETS = {
     "mt": "mitochondrial",
     "ribo": "ribosomal",
@@ -73,11 +75,22 @@ DEGENERATE = {
     "shared": "the same for all perturbations",
 }
 MOST_NAMED = 5
+EXCLUDE_LEAKAGE = "Check that no cells of the held-out perturbations were used for these predictions"
 
 
 def sample_size(n: float, n_effective: float = float("nan")) -> str:
     """Return the number of perturbations that an interval rests on, and whether it is approximate."""
     return f"n = {int(n)}, approximate interval" if is_approximate(n, n_effective) else f"n = {int(n)}"
+
+
+def leakage(f: Facts) -> str:
+    """Return the evidence that a model predicts the noise of held-out cells."""
+    if f["evidence"] == COPIED:
+        of = f"{f['n_copied']} of {plural(f['n'], 'held-out perturbation')}"
+        return f"The predictions of {f['model']} equal the observed means of {of}"
+    how = " by correlation" if f["evidence"] == CORRELATION else ""
+    ends, size = between(f["ci_low"], f["ci_high"], short), sample_size(f["n"], f["n_effective"])
+    return f"The skill of {f['model']}{how} is {short(f['estimate'])} (95% CI {ends}, {size}), above the noise ceiling of 1"
 
 
 def rows_of(f: Facts, *names: str) -> list[dict[str, Any]]:

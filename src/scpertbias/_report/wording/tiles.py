@@ -103,13 +103,13 @@ def _specific(words: str, action: str, f: Facts) -> tuple[str, str, str]:
     i = _best(f, "specific_skill")
     ends = between(f["specific_ci_low"][i], f["specific_ci_high"][i], short)
     text = f"{words} (specific skill {short(f['specific_skill'][i])}, {ends}).{_others(f)}"
-    return f["model"][i], text, "Check for leakage." if f["above_ceiling"] else action
+    return f["model"][i], text, action
 
 
 def _better(words: str, action: str, f: Facts) -> tuple[str, str, str]:
     i = _best(f, "skill")
     text = f"This model is better than the mean baseline, {words} (skill {short(f['skill'][i])}, {between(f['ci_low'][i], f['ci_high'][i], short)})."
-    return f["model"][i], text, "Check for leakage." if f["above_ceiling"] else action
+    return f["model"][i], text, action
 
 
 def _model_words(f: Facts) -> str:
@@ -124,7 +124,7 @@ def _worse(f: Facts) -> tuple[str, str, str]:
     return "", f"Retraining {without(f['regime'])} makes {_model_words(f)} worse.", KEEP
 
 
-NOT_TESTED = {"technical_sets": "too few technical genes are measured", "columns": "no cell column could be tested"}
+NOT_TESTED = {"technical_sets": "too few technical genes are measured", "columns": "no batch column could be tested"}
 Words = Callable[[Facts], tuple[str, str, str]]
 WORDS: dict[tuple[str, str], Words] = {
     ("screen", "all_detected"): _some_detected,
@@ -220,6 +220,11 @@ WORDS: dict[tuple[str, str], Words] = {
         "but only along the shared axis", "Use it for the shared effect only.", f
     ),
     ("models", "better_not_assessed"): lambda f: _better("but its specificity is unknown", HOLD_OUT, f),
+    ("models", "too_good"): lambda f: (
+        "",
+        f"The predictions of {_model_words(f)} contain noise of the held-out cells.",
+        "Exclude leakage first.",
+    ),
     ("models", "none_better"): lambda f: (
         "",
         f"No model predicts better than the mean of the training perturbations (n = {f['n']}).",
@@ -283,7 +288,8 @@ SHORT_CAUTIONS: dict[str, Callable[[Facts], str]] = {
     "column_adopted": lambda f: f"the audit uses {f['column']} as batch",
     "cannot_be_separated": lambda f: f"effects cannot be separated from {f['column']}",
     "labels_shifted": lambda f: "expression values and gene names do not seem to match",
+    "observed_means": lambda f: f"predictions of {f['model']} equal observed means",
     "above_ceiling": lambda f: f"{f['model']} scores above the noise ceiling",
-    "at_ceiling": lambda f: f"{f['model']} scores at the noise ceiling",
+    "correlation_above_ceiling": lambda f: f"{f['model']} correlates above the noise ceiling",
 }
 """The severe cautions in a few words, for the line above the verdicts; their sentences stand below it."""

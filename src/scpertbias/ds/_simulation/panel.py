@@ -97,6 +97,6 @@ def is_mitochondrial(genes: pd.Series) -> BoolArray:
 
 
 def set_members(name: str) -> list[str]:
-    """Human genes of one confounder set."""
+    """Human genes of one confounder gene set."""
     sets = confounder_sets()
     return sets.loc[sets["source"] == name, "target"].tolist()

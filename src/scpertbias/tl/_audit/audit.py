@@ -87,7 +87,7 @@ def audit(
         Names of models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the perturbations
         axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. GEARS and scGPT are trained on the cells
         of every regime, with the split in ``obs`` (by default 80, 10 and 10% of the perturbations), and compared on its
-        test perturbations. Names of models stored in ``adata`` are accepted, too; these are not fitted again. Models
+        held-out perturbations. Names of models stored in ``adata`` are accepted, too; these are not fitted again. Models
         stored in profiles are always compared. To train a model of your own in every regime, pass the result of
         :func:`scpertbias.tl.external_model`. ``()``: the screen only.
     predictions
@@ -121,7 +121,7 @@ def audit(
     n_top_genes
         Number of genes to score, ranked by mean expression in control.
     n_random
-        Number of random removals, for comparison with the smallest gene regime. Each removes the same number of random
+        Number of random removals, for comparison with the smallest feature regime. Each removes the same number of random
         genes of similar expression. 0: none.
     keep_predictions
         Whether to store predictions, attributions and the profiles of all regimes, or tables and the profiles of ``full``

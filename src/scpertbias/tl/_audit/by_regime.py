@@ -156,7 +156,7 @@ def _add(adata: AnnData, name: str, regime: str, arguments: Arguments, full: Ann
     unseen = [_held_out.unseen(one, _moments.of(full), None) for one in (of_full, record)]
     if unseen[0] != unseen[1]:
         msg = (
-            f"`predictions`: the test perturbations of {name}@{regime} differ from those of {name}@full. Use the same "
+            f"`predictions`: the held-out perturbations of {name}@{regime} differ from those of {name}@full. Use the same "
             "split for both."
         )
         raise ValueError(msg)
@@ -176,7 +176,7 @@ def _predicted(adata: AnnData, name: str, training: str, arguments: Arguments) -
 
 
 def _without_random(full: AnnData, name: str, number: int, arguments: Arguments, plan: RegimePlan) -> FloatArray:
-    """Return predictions of a random removal, whose missing genes must be as many as the smallest gene regime leaves out."""
+    """Return predictions of a random removal, whose missing genes must be as many as the smallest feature regime leaves out."""
     training = f"{RANDOM}_{number}"
     regimes = [regime for regime in WITHOUT_GENES if regime in plan.genes]
     if not regimes:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..._core.arrays import BoolArray, FloatArray, IntArray
-from ..._log import info
 from ..._models._base import Solution
 from ..._moments import Screen
 from .jobs import Arrays, JobKey
@@ -86,7 +85,6 @@ class Assembly:
             reasons = [result for result in (*by_fold.values(), on_all) if isinstance(result, str)]
             if reasons or isinstance(on_all, str):
                 fits.left_out[name] = reasons[0]
-                info(f"{name} is left out: {reasons[0]}")
                 continue
             arrays = [result for result in by_fold.values() if not isinstance(result, str)]
             held = np.full((len(layout.names), layout.n_batches + 1), np.nan)

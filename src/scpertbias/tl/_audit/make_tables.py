@@ -12,6 +12,7 @@ from mudata import MuData
 
 from ... import _held_out, _moments, _results, _store, _tables
 from ..._core.arrays import FloatArray
+from ..._log import info
 from ..._models._base import Solution
 from ..._models._fit import store
 from ..._moments import Screen
@@ -233,8 +234,10 @@ def left_out_table(fits: Mapping[str, Fits], failures: Sequence[tuple[str, str, 
         for regime, fits_of_regime in fits.items()
         for name, reason in fits_of_regime.left_out.items()
     ]
-    rows += failures
-    return pd.DataFrame(rows, columns=_tables.columns("models_left_out"))
+    table = pd.DataFrame([*rows, *failures], columns=_tables.columns("models_left_out"))
+    for (name, reason), group in table.iloc[: len(rows)].groupby(["model", "reason"], sort=False):
+        info(f"{name} is left out of {', '.join(group['regime'])}: {reason}")
+    return table
 
 
 def summaries(

@@ -63,7 +63,7 @@ def _kinds(screen: Screen, targeted: list[str], shares: pd.DataFrame) -> pd.Seri
 
 
 def _axes(confounding: pd.DataFrame | None, names: npt.NDArray[np.str_]) -> tuple[pd.DataFrame, list[str]]:
-    """Return each perturbation's share on gene sets and the systematic axis, and those that target a confounder set."""
+    """Return each perturbation's share on gene sets and the shared axis, and those that target a confounder gene set."""
     if confounding is None:
         return pd.DataFrame(index=names), []
     if "regime" in confounding.columns:

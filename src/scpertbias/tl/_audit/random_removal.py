@@ -31,7 +31,7 @@ TOO_FEW_GENES = "too few other genes for a random removal of the same size"
 
 
 def random_table(results: AuditResults, settings: AuditSettings, *, confounders: BoolArray) -> pd.DataFrame | None:
-    """Compare the smallest gene regime with random removals: one row per model; None without such a regime.
+    """Compare the smallest feature regime with random removals: one row per model; None without such a regime.
 
     ``gain`` is the mean of l2_ratio(full) − l2_ratio(retrained) over the regime's genes, that of a removal the same over
     the genes that neither it nor the regime lacks, on the perturbations that all three predict. Results do not depend

@@ -211,7 +211,7 @@ def test_a_net_of_other_genes(screen, net):
 
 def test_an_absent_extra(screen, monkeypatch):
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'scpertbias\[gears\]'"):
+    with pytest.raises(ImportError, match="pip install cell-gears==0.1.2 torch torch-geometric"):
         spb.tl.fit_gears(screen)
 
 

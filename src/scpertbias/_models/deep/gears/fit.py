@@ -87,7 +87,8 @@ def fit_gears(
     """Train GEARS on cells, with the model and training of cell-gears.
 
     GEARS predicts the change due to a perturbation from embeddings of the perturbed genes that are smoothed over a
-    graph, and adds it to a control cell. It needs the extra: ``pip install 'scpertbias[gears]'``.
+    graph, and adds it to a control cell. It needs the packages of the extra ``gears``
+    (see the page Installation).
 
     Parameters
     ----------

@@ -99,8 +99,8 @@ def fit_scgpt(
 
     Every gene is a token with a value, and the token of the perturbed gene has a flag. The model predicts a perturbed
     cell from a control cell. Without a checkpoint, it learns from this screen alone. This is not the foundation model,
-    and its name contains ``(no pretraining)``. It needs the extra, and scgpt without its dependencies: ``pip install
-    'scpertbias[scgpt]'``, then ``pip install --no-deps scgpt==0.2.4``.
+    and its name contains ``(no pretraining)``. It needs the packages of the extra ``scgpt``, and scgpt
+    without its dependencies (see the page Installation).
 
     Parameters
     ----------

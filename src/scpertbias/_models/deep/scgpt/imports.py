@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from ..extras import INSTALL, imports_leave_no_trace
+from ..extras import imports_leave_no_trace, install_command
 
 # Names that the import of scgpt needs and the model does not use: module → names.
 DEAD: dict[str, dict[str, Any]] = {
@@ -36,7 +36,7 @@ def scgpt_model() -> ModuleType:
         try:
             scgpt = importlib.import_module("scgpt.model")
         except ImportError as err:
-            msg = f"scGPT cannot be imported ({err}). It is installed without its dependencies. Run: {INSTALL['scgpt']}"
+            msg = f"scGPT cannot be imported ({err}). It is installed without its dependencies. Run: {install_command('scgpt')}"
             raise ImportError(msg) from err
     if used:
         for name in set(sys.modules) - before:
