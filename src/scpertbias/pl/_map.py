@@ -144,10 +144,11 @@ def _groups(table: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def _limits(ax: Axes, table: pd.DataFrame) -> None:
-    for set_limits, key in ((ax.set_xlim, "skill"), (ax.set_ylim, "specific")):
+    # Below the marks there is space for the names of quadrants.
+    for set_limits, key, margin in ((ax.set_xlim, "skill", 0.05), (ax.set_ylim, "specific", 0.16)):
         ends = table[[f"{key}_low", f"{key}_high", key]].to_numpy(float)
         low, high = (np.nanmin(ends), np.nanmax(ends)) if np.isfinite(ends).any() else (0.0, 0.0)
-        set_limits(max(min(low - 0.05, LEFT), LOWEST), max(high + 0.05, 1.08))
+        set_limits(max(min(low - margin, LEFT), LOWEST), max(high + 0.05, 1.08))
 
 
 def _quadrants(ax: Axes) -> None:
