@@ -14,6 +14,14 @@ function shortened(text, room, size = LETTER) {
   while (n > 1 && wide(`${text.slice(0, n)}…`, size) > room) n -= 1;
   return `${text.slice(0, n)}…`;
 }
+function folded(text, room, size = LETTER) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    if (lines.length && wide(`${lines.at(-1)} ${word}`, size) <= room) lines[lines.length - 1] += ` ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
 function letters(x, y, text, { size = LETTER, anchor = "start", kind = "", turn = 0, room = Infinity } = {}) {
   const node = draw("text", { x, y, "font-size": size, "text-anchor": anchor, class: kind || null });
   if (turn) node.setAttribute("transform", `rotate(${turn} ${x} ${y})`);
@@ -81,7 +89,8 @@ function axisBeside(svg, scale, x, axis, right) {
     group.append(letters(x - 7, scale(tick) + 4, write(tick), { size: SMALL, anchor: "end", kind: "soft" }));
   }
   group.append(draw("line", { x1: x, x2: x, y1: scale.to, y2: scale.from, class: "rule" }));
-  group.append(letters(4, scale.to - 10, axis.title, { room: right - 8 }));
+  const lines = folded(axis.title, right - 8);
+  lines.forEach((line, n) => group.append(letters(4, scale.to + 5 - 15 * (lines.length - n), line)));
   svg.append(group);
 }
 function references(svg, scale, refs, top, bottom) {
