@@ -296,8 +296,7 @@ CHARTS.heat = (spec, width, chosen = {}) => {
   const top = (grouped ? ruled + 4 : 4) + names;
   const finite = Array.from(values).filter(known).map(Math.abs).sort((a, b) => a - b);
   const most = spec.most ?? (finite[Math.floor(finite.length * 0.98)] || 1);
-  const note = `red: ${spec.positive}, blue: ${spec.negative}; full color at ±${number(most)}${spec.unit ? ` ${spec.unit}` : ""}`;
-  const below = folded(note, width - 8, SMALL);
+  const below = folded(`red: ${spec.positive}, blue: ${spec.negative}; full color at ±${number(most)} ${spec.unit ?? ""}`, width - 8, SMALL);
   const height = top + rows.length * step + 16 + 14 * below.length;
   const svg = canvas(width, height, spec.label);
   for (const { x, line, name, at } of labels) {

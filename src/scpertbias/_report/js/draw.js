@@ -59,7 +59,7 @@ function extent(values, limits = [null, null], include = []) {
   const room = (high - low) * 0.04;
   return [limits?.[0] ?? low - room, limits?.[1] ?? high + room];
 }
-// Ticks have as many decimals as their step.
+// Ticks have the decimals of their step.
 function written(axis, ticks) {
   if (axis.percent) return percent;
   const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
@@ -106,7 +106,7 @@ function references(svg, scale, refs, top, bottom) {
 function canvas(width, height, label) {
   return draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": label, class: "chart" });
 }
-// Whatever can be pointed at: `keys` are the model, perturbation or gene that it is about.
+// Marks can be pointed at: `keys` are their model, perturbation or gene.
 function mark(node, i, keys = {}) {
   node.classList.add("mark");
   node.dataset.i = i;
@@ -116,7 +116,7 @@ function mark(node, i, keys = {}) {
 function keysOf(spec, columns, i) {
   return Object.fromEntries((spec.keys ?? []).filter((k) => columns[k]).map((k) => [k, columns[k][i]]));
 }
-// Places names beside their dots where there is room; `always` draws a leader to those that need to move.
+// Names beside their dots where there is room; with `always`, names that moved have a leader.
 function nameDots(svg, dots, bounds, { always = false, obstacles = [] } = {}) {
   const boxes = [...obstacles];
   const free = (box) => box.x > bounds.x && box.x + box.w < bounds.x + bounds.w && box.y > bounds.y && box.y + box.h < bounds.y + bounds.h
