@@ -35,7 +35,7 @@ CHARTS.scatter = (spec, width, chosen = {}) => {
   const key = legend(spec, names, width);
   const height = spec.equal ? width - (spec.left ?? 46) + 56 + key.height : spec.height && width >= NARROW ? spec.height : Math.min(width * 0.85, spec.small ?? 400) + (listed ? key.height : 0);
   const [left, right, bottom] = [spec.left ?? 46, 14, 44];
-  const top = 26 + key.height + 15 * (folded(y.title, width - right - 8).length - 1);
+  const top = 11 + key.height + 15 * folded(y.title, width - right - 8).length;
   const svg = canvas(width, height, spec.label);
   key.group.setAttribute("transform", "translate(0 0)");
   const pull = (axis) => use.flatMap((i) => [c[axis.field][i], c[axis.low]?.[i], c[axis.high]?.[i]]);
@@ -84,11 +84,10 @@ function quadrants(svg, spec, sx, sy) {
     // Left of the line of the ceiling.
     const end = last && sx(1) > x1 + 60 && sx(1) < x2 ? sx(1) : x2;
     const room = end - x1 - 16;
-    const size = SMALL + 1;
-    const lines = folded(spec.quadrants[k], room, size);
-    if (lines.some((line) => wide(line, size) > room) || lines.length * 15 > y2 - y1) return;
+    const lines = folded(spec.quadrants[k], room);
+    if (lines.some((line) => wide(line) > room) || lines.length * 15 > y2 - y1) return;
     lines.forEach((line, n) => svg.append(letters(last ? end - 8 : x1 + 8, k < 2 ? Math.max(y1, sy(1)) + 17 + 15 * n : y2 - 9 - 15 * (lines.length - 1 - n), line,
-      { size, anchor: last ? "end" : "start", kind: k === 1 ? "corner-name best" : "corner-name" })));
+      { anchor: last ? "end" : "start", kind: k === 1 ? "corner-name best" : "corner-name" })));
   });
 }
 
@@ -326,7 +325,7 @@ CHARTS.heat = (spec, width, chosen = {}) => {
       if (spec.square && cell > 30) svg.append(letters(x + cell / 2, y + step / 2 + 4, number(v), { size: SMALL, anchor: "middle", kind: Math.abs(v) / most > 0.6 ? "in-cell full" : "in-cell" }));
     });
   });
-  below.forEach((line, n) => svg.append(letters(4, height - 8 - 14 * (below.length - 1 - n), line, { size: SMALL, kind: "soft" })));
+  below.forEach((line, n) => svg.append(letters(4, height + 6 - 14 * (below.length - n), line, { size: SMALL, kind: "soft" })));
   return svg;
 };
 function heatValues(spec, layers, chosen) {

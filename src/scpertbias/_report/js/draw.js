@@ -17,7 +17,8 @@ function shortened(text, room, size = LETTER) {
 function folded(text, room, size = LETTER) {
   const lines = [];
   for (const word of text.split(" ")) {
-    if (lines.length && wide(`${lines.at(-1)} ${word}`, size) <= room) lines[lines.length - 1] += ` ${word}`;
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length && wide(longer, size) <= room) lines.splice(-1, 1, longer);
     else lines.push(word);
   }
   return lines;
