@@ -446,3 +446,21 @@ def test_colors_that_name_no_model(adata):
     adata.uns["model_colors"] = ["red", "blue"]
     with pytest.raises(TypeError, match=r"uns\['model_colors'\]` is a list; pass a mapping from model to color"):
         _store.model_colors(adata)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_parts_of_one_array_are_stacked_without_a_copy(axis):
+    room = np.arange(40.0).reshape((2, 5, 4) if axis == 0 else (5, 2, 4))  # of which not all rows are used
+    whole = room[:, :3] if axis == 0 else room[:3]
+    names, adata = ["layers/a", "layers/b"], AnnData(np.zeros((3, 4)))
+    assert _store.profile_stack(adata, names, axis) is None
+    adata.layers["a"], adata.layers["b"] = np.moveaxis(whole, axis, 0)
+    stack = _store.profile_stack(adata, names, axis)
+    assert np.shares_memory(stack, whole)
+    np.testing.assert_array_equal(stack, whole)
+    np.testing.assert_array_equal(_store.profile_stack(adata, names[::-1], axis), np.flip(whole, axis))
+    for other in (adata.copy(), adata[:, [0, 1, 2, 3]], adata[:, [2, 0]]):
+        stack = _store.profile_stack(other, names, axis)
+        assert not np.shares_memory(stack, whole)
+        assert stack.flags.c_contiguous
+        np.testing.assert_array_equal(stack, whole[..., [2, 0] if other.n_vars == 2 else slice(None)])

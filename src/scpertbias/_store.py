@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData, ImplicitModificationWarning
 from mudata import MuData
+from numpy.lib.stride_tricks import as_strided
 from scipy import sparse
 
 from . import _keys
@@ -260,6 +261,21 @@ def profile_slot(adata: AnnData, name: str) -> FloatArray | None:
     values = getattr(adata, slot)
     # AnnData turns the order in memory of what is sliced by genes
     return np.ascontiguousarray(values[key], dtype=np.float64) if key in values else None
+
+
+def profile_stack(adata: AnnData, names: Sequence[str], axis: int = 0) -> FloatArray | None:
+    """Return the arrays of some slots in one, without a copy where they are parts of one; None if one is missing."""
+    arrays = [getattr(adata, slot).get(key) for slot, key in (name.split("/") for name in names)]
+    if any(array is None for array in arrays):
+        return None
+    values = [np.asarray(array, dtype=np.float64) for array in arrays]
+    at = [array.__array_interface__["data"][0] for array in values]
+    shape, strides, base = values[0].shape, values[0].strides, values[0].base
+    alike = all(array.shape == shape and array.strides == strides and array.base is base for array in values)
+    if base is not None and alike and strides[-1] == 8 and len(set(np.diff(at))) == 1:
+        shape, strides = (*shape[:axis], len(at), *shape[axis:]), (*strides[:axis], at[1] - at[0], *strides[axis:])
+        return as_strided(values[0], shape, strides)
+    return np.ascontiguousarray(np.stack(values, axis=axis))
 
 
 class _quiet(warnings.catch_warnings):

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from scpertbias._core import sums as module
-from scpertbias._core.sums import column_sums, extremes, row_sums, spread
+from scpertbias._core.sums import column_sums, extremes, row_sums, set_sums, spread
 
 FORMS = {
     "c": np.ascontiguousarray,
@@ -27,6 +27,14 @@ def test_sums_are_those_of_float64(rng, form):
     exact = x.astype(np.float64)
     np.testing.assert_allclose(row_sums(FORMS[form](x)), exact.sum(axis=1), rtol=1e-13)
     np.testing.assert_allclose(column_sums(FORMS[form](x)), exact.sum(axis=0), rtol=1e-11)
+
+
+@pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
+def test_sums_over_sets(rng, form):
+    x = rng.gamma(1.0, size=(300, 9)).astype(np.float32) * rng.integers(2, size=(300, 9))
+    members = np.array([np.ones(9), np.arange(9) < 3, np.zeros(9)], dtype=bool)
+    expected = members @ x.T.astype(np.float64)
+    np.testing.assert_allclose(set_sums(FORMS[form](x), members), expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])

@@ -1,6 +1,5 @@
 import gc
 import weakref
-from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from scpertbias import _moments
 from scpertbias._models._base import problem
 from scpertbias._models._net import graphs_of
 from scpertbias._models._noise_weights import closed_form
-from scpertbias._models._products import EFFECTS, PROFILES, Products, ScreenProducts, means_by_perturbation, products_of
+from scpertbias._models._products import EFFECTS, PROFILES, ScreenProducts, means_by_perturbation, products_of
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +50,17 @@ def test_products_follow_the_control(screen, kind):
     move, every = np.random.default_rng(1).normal(size=30), np.ones(len(means), dtype=bool)
     moved = means.copy()
     moved[0] += move
-    expected = Products(lambda: moved, screen.moments.control).of(kind, every)
+    expected = ScreenProducts(lambda genes: moved[:, genes], screen.moments.control).of(kind, every)
     np.testing.assert_allclose(products_of(screen).moved(move).of(kind, every), expected, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", [EFFECTS, PROFILES])
+def test_products_on_fewer_genes(screen, kind):
+    removed, every = np.array([2, 3, 11, 29]), np.ones(len(screen.names), dtype=bool)
+    means = means_by_perturbation(screen, np.ones(len(screen.split), dtype=bool), ~np.isin(np.arange(30), removed))[0]
+    control = np.delete(screen.moments.control, removed)
+    rows = means - (control if kind == EFFECTS else means.mean(axis=1, keepdims=True))
+    np.testing.assert_allclose(products_of(screen).without(removed).of(kind, every), rows @ rows.T, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", ["bilinear", "two_stage"])
@@ -72,7 +80,7 @@ def test_means_are_freed_without_the_garbage_collector():
     # A circle of references kept the moments of every regime of an audit.
     held = np.arange(6.0).reshape(3, 2)
     watch = weakref.ref(held)
-    products = ScreenProducts(partial(np.array, held), held[0].copy())
+    products = ScreenProducts(lambda genes, held=held: held[:, genes].copy(), held[0].copy())
     products.moved(np.ones(2)).of(EFFECTS, np.ones(3, dtype=bool))
     gc.disable()
     try:

@@ -2,8 +2,10 @@ import hashlib
 import platform
 from importlib.metadata import version
 
+import pytest
+
 import scpertbias._store as _store
-from scpertbias._report.provenance import provenance, remarks, sha256, title_of, versions
+from scpertbias._report.provenance import Checksum, provenance, remarks, title_of, versions
 
 
 def test_versions_are_those_that_run():
@@ -12,10 +14,22 @@ def test_versions_are_those_that_run():
     assert all(found[name] == version(name) for name in ("scpertbias", "numpy", "anndata", "mudata"))
 
 
-def test_sha256(tmp_path):
+def test_checksum(tmp_path, monkeypatch):
+    monkeypatch.setattr("scpertbias._report.provenance.AT_ONCE", 1 << 12)
     (tmp_path / "x").write_bytes(b"abc" * 10_000)
-    assert sha256(tmp_path / "x") == hashlib.sha256(b"abc" * 10_000).hexdigest()
-    assert sha256(tmp_path) is None
+    assert Checksum(tmp_path / "x").value() == hashlib.sha256(b"abc" * 10_000).hexdigest()
+    assert Checksum(tmp_path).value() is None
+
+
+def test_a_file_that_cannot_be_read_is_an_error_of_the_caller(tmp_path, monkeypatch):
+    (tmp_path / "x").write_bytes(b"abc")
+
+    def refuse(self, *arguments, **options):
+        raise PermissionError(13, "not yours")
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    with pytest.raises(PermissionError, match="not yours"):
+        Checksum(tmp_path / "x").value()
 
 
 def test_audit_made_in_python(audit):

@@ -15,7 +15,7 @@ def export(args: argparse.Namespace) -> int:
     from .. import _store, pp, tl
     from .._files import objection, whole_folder
     from .._report import data_card
-    from .._report.provenance import sha256, versions
+    from .._report.provenance import Checksum, versions
     from .inputs import holds_counts, read_cells
 
     say = sayer(args)
@@ -47,7 +47,7 @@ def export(args: argparse.Namespace) -> int:
             record = {
                 "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
                 "input": args.file.name,
-                "sha256": sha256(args.file),
+                "sha256": Checksum(args.file).value(),
                 "command": args.command_line,
                 "versions": versions(),
                 "warnings": notes,

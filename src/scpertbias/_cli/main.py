@@ -123,7 +123,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     """Audit a file, and store the settings with the tables."""
     from .. import _store, get, pp, tl
     from .._report.planted import planted_table
-    from .._report.provenance import sha256, versions
+    from .._report.provenance import Checksum, versions
     from .calibration import null_rates
     from .inputs import holds_counts, predictions_by_model, read_cells, read_net
 
@@ -131,6 +131,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
     if not args.quiet:
         echo_inspection(args)
     say(f"reading {args.file}")
+    checksum = Checksum(args.file)
     adata, truth = read_cells(args.file, layer=args.layer, memory=args.memory, modality=args.modality)
     net, sets = (None if path is None else read_net(path) for path in (args.net, args.sets))
     how = {name: vars(args)[name] for name in ("kind", "control", "fitted_on", "obsm", "test")}
@@ -152,7 +153,7 @@ def _audit_file(args: argparse.Namespace) -> MuData:
         "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "seconds": round(time.perf_counter() - start, 1),
         "input": str(args.file),
-        "sha256": sha256(args.file),
+        "sha256": checksum.value(),
         "command": args.command_line,
         "versions": versions(),
         "warnings": notes,

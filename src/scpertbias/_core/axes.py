@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scpertbias._core.arrays import FloatArray, IntArray
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
+from scpertbias._core.low_rank import centered_products, leading
 
 
 def cosine(axis_1: FloatArray, axis_2: FloatArray) -> float:
@@ -13,31 +14,35 @@ def cosine(axis_1: FloatArray, axis_2: FloatArray) -> float:
     return float(axis_1 @ axis_2) / size if size > 0 else 0.0
 
 
-def leading_axes(means: FloatArray, fold: IntArray, n_axes: int) -> FloatArray:
-    """Directions in which perturbations differ most, for each fold from all other folds (F x n_axes x G).
+def leading_axes(means: FloatArray, fold: IntArray, n_axes: int) -> tuple[FloatArray, FloatArray]:
+    """Directions in which perturbations differ most.
 
-    They are the right singular vectors of the centered means; the sign is that of the largest entry. Where other folds
+    They are the right singular vectors of the centered means; the sign is that of the largest entry. Where perturbations
     span fewer directions the rest are NaN.
+
+    Returns
+    -------
+    Those of each fold, from all other folds (F x n_axes x G), and those of all perturbations (n_axes x G).
     """
+    products = means @ means.T
     n_folds = int(fold.max(initial=-1)) + 1
-    axes = np.full((n_folds, n_axes, means.shape[1]), np.nan)
-    for f in range(n_folds):
-        axes[f] = top_directions(means[fold != f], n_axes)
-    return axes
+    every = np.ones(len(means), dtype=np.bool_)
+    axes = [_top_directions(means, products, fold != f, n_axes) for f in range(n_folds)]
+    of_folds = np.stack(axes) if axes else np.empty((0, n_axes, means.shape[1]))
+    return of_folds, _top_directions(means, products, every, n_axes)
 
 
-def top_directions(means: FloatArray, n_axes: int) -> FloatArray:
-    """Right singular vectors of the centered rows (n_axes x G); NaN where they span fewer directions."""
+def _top_directions(means: FloatArray, products: FloatArray, rows: BoolArray, n_axes: int) -> FloatArray:
+    """Right singular vectors of some rows about their mean (n_axes x G); NaN where they span fewer directions."""
     directions = np.full((n_axes, means.shape[1]), np.nan)
-    centered = means - means.mean(axis=0) if len(means) else means
-    n = min(n_axes, len(centered) - 1, means.shape[1])
+    n = min(n_axes, int(rows.sum()) - 1, means.shape[1])
     if n < 1:
         return directions
-    # Gram matrix of the rows: its eigenvectors are their left singular vectors
-    values, vectors = np.linalg.eigh(centered @ centered.T)
-    known = values[::-1][:n] > 1e-12 * max(float(values[-1]), 0.0)
+    # Eigenvectors of the products of the centered rows are their left singular vectors
+    values, vectors = leading(centered_products(products[np.ix_(rows, rows)]), n)
+    known = values > 1e-12 * max(float(values[0]), 0.0)
     # Uᵀ X = S Vᵀ: right singular vectors, before they are scaled to length 1 (n, G)
-    axes = vectors[:, ::-1][:, :n].T @ centered
+    axes = (vectors - vectors.mean(axis=0)).T @ means[rows]
     axes[known] /= np.linalg.norm(axes[known], axis=1, keepdims=True)
     axes[~known] = np.nan
     largest = np.abs(np.nan_to_num(axes)).argmax(axis=1)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from scpertbias._core.arrays import FloatArray, IntArray
-from scpertbias._core.axes import cosine, leading_axes, top_directions
+from scpertbias._core.axes import cosine, leading_axes
 from scpertbias._core.confounding import NO_REPRODUCIBLE_AXIS, NO_RESPONSE, WEAK, Share, of_each, systematic_share
 from scpertbias._core.response import Response
 from scpertbias._core.shapley import NO_AXIS, Basis, shapley
@@ -43,8 +43,7 @@ def direction_shares(
         return {}
     shares = {"systematic": systematic_share(response)}
     shares["depth"] = Share(note=NO_DEPTH) if depth is None else _of_two_estimates(response, depth)
-    leading = leading_axes(response.effect, fold, n_leading)
-    directions = top_directions(response.effect, n_leading)
+    leading, directions = leading_axes(response.effect, fold, n_leading)
     for k in range(n_leading):
         if not (len(leading) and np.isfinite(leading[:, k]).all()):
             shares[f"leading_{k + 1}"] = Share(note=TOO_FEW)

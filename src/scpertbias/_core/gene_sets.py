@@ -124,9 +124,12 @@ def _signed_squares(
         rows, skip = directions[part], left_out[part]
         whole = rows @ vectors.T
         for j, (genes, share) in enumerate(zip(members, shares, strict=True)):
-            squares = (rows[:, genes] @ vectors[:, genes].T - share * whole) ** 2
-            of_same = np.where(skip >= 0, squares[np.arange(len(skip)), skip], 0.0)
-            means[j, part] = (squares.sum(axis=1) - of_same) / (len(vectors) - (skip >= 0))
+            signed = rows[:, genes] @ vectors[:, genes].T
+            signed -= share * whole
+            of_same = signed[np.arange(len(skip)), skip] * (skip >= 0)
+            # Σ (ν·U d)² over the noise vectors (P,)
+            squares = np.einsum("pv,pv->p", signed, signed) - of_same**2
+            means[j, part] = squares / (len(vectors) - (skip >= 0))
     return means
 
 

@@ -23,6 +23,8 @@ MANY = 16
 """Cells of a group from which on zero is tried as the shift."""
 LOST = 1e-3
 """Share of Σx² that Σ(x−mean)² is at least where few digits are lost."""
+SMALL = 32
+"""Counts below are looked up: a cell has many values, but few different ones, and a logarithm takes longer than the rest."""
 
 
 def _emit_prefetch(typing: Any, array: Any, position: Any) -> Any:  # pragma: no cover - compiled
@@ -77,9 +79,35 @@ def _fetch(data: Any, indices: Any, indptr: Any, order: Any, position: Any) -> N
 
 
 @nb.njit(cache=True, nogil=True)
+def _log_small(logs: Any, factor: Any) -> None:  # pragma: no cover - compiled
+    for count in range(SMALL):
+        logs[count] = np.log1p(np.float64(count) * factor)
+
+
+@nb.njit(cache=True, nogil=True)
+def _log(v: Any, factor: Any, logs: Any) -> Any:  # pragma: no cover - compiled
+    if 0.0 <= v < SMALL:
+        count = np.int64(v)
+        if v == np.float64(count):
+            return logs[count]
+    return np.log1p(v * factor)
+
+
+@nb.njit(cache=True, nogil=True)
 def _add_row(
-    data: Any, indices: Any, indptr: Any, i: Any, columns: Any, scale: Any, deviations: Any, sums: Any, products: Any
+    data: Any,
+    indices: Any,
+    indptr: Any,
+    i: Any,
+    columns: Any,
+    scale: Any,
+    logs: Any,
+    deviations: Any,
+    sums: Any,
+    products: Any,
 ) -> None:  # pragma: no cover - compiled
+    if scale is not None:
+        _log_small(logs, scale[i])
     for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
         at = np.int64(indices[j])
         if columns is not None:
@@ -89,7 +117,7 @@ def _add_row(
         g = np.uint64(at)
         v = np.float64(data[j])
         if scale is not None:
-            v = np.log1p(v * scale[i])
+            v = _log(v, scale[i], logs)
         sums[g, 0] += v
         sums[g, 1] += v * v
         if deviations is not None:
@@ -99,8 +127,19 @@ def _add_row(
 
 @nb.njit(cache=True, nogil=True)
 def _add_row_about(
-    data: Any, indices: Any, indptr: Any, i: Any, columns: Any, scale: Any, deviations: Any, about: Any, products: Any
+    data: Any,
+    indices: Any,
+    indptr: Any,
+    i: Any,
+    columns: Any,
+    scale: Any,
+    logs: Any,
+    deviations: Any,
+    about: Any,
+    products: Any,
 ) -> None:  # pragma: no cover - compiled
+    if scale is not None:
+        _log_small(logs, scale[i])
     for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
         at = np.int64(indices[j])
         if columns is not None:
@@ -110,7 +149,7 @@ def _add_row_about(
         g = np.uint64(at)
         v = np.float64(data[j])
         if scale is not None:
-            v = np.log1p(v * scale[i])
+            v = _log(v, scale[i], logs)
         d = v - about[g, 0]
         about[g, 1] += d
         about[g, 2] += d * d
@@ -141,14 +180,14 @@ def csr(
     for part in nb.prange(edges.size - 1):
         # What belongs to a gene lies together in memory: Σx, Σx²; the shift, Σ(x−K), Σ(x−K)² and the number of stored values.
         sums, about = np.zeros((n_genes, 2)), np.zeros((n_genes, 4))
-        products = np.zeros((n_genes, n_deviations))
+        products, logs = np.zeros((n_genes, n_deviations)), np.empty(SMALL)
         for k in range(edges[part], edges[part + 1]):
             n, exact = starts[k + 1] - starts[k], False
             if n >= MANY:
                 sums[:], products[:], exact = 0.0, 0.0, True
                 for position in range(starts[k], starts[k + 1]):
                     _fetch(data, indices, indptr, order, position + 1)
-                    _add_row(data, indices, indptr, order[position], columns, scale, deviations, sums, products)
+                    _add_row(data, indices, indptr, order[position], columns, scale, logs, deviations, sums, products)
                 for gene in range(n_genes):
                     total, squares = sums[gene, 0], sums[gene, 1]
                     sums[gene, 0] = total / n
@@ -157,13 +196,15 @@ def csr(
             if not exact:
                 about[:], products[:] = 0.0, 0.0
                 first = order[starts[k]]
-                _add_row_about(data, indices, indptr, first, columns, scale, None, about, products)
+                _add_row_about(data, indices, indptr, first, columns, scale, logs, None, about, products)
                 for gene in range(n_genes):
                     about[gene, 0] = about[gene, 1]
                     about[gene, 1:] = 0.0
                 for position in range(starts[k], starts[k + 1]):
                     _fetch(data, indices, indptr, order, position + 1)
-                    _add_row_about(data, indices, indptr, order[position], columns, scale, deviations, about, products)
+                    _add_row_about(
+                        data, indices, indptr, order[position], columns, scale, logs, deviations, about, products
+                    )
                 for gene in range(n_genes):
                     shift, absent = about[gene, 0], n - about[gene, 3]
                     away = about[gene, 1] - absent * shift

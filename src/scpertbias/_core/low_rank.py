@@ -28,10 +28,10 @@ def low_rank(matrix: FloatArray, rank: int, products: FloatArray | None = None) 
     """
     if matrix.shape[0] > matrix.shape[1]:
         # Leading eigenvectors of XᵀX, the right singular vectors (n, r)
-        loadings = _leading(matrix.T @ matrix, rank)
+        loadings = leading(matrix.T @ matrix, rank)[1]
         return matrix @ loadings, loadings
     # Leading eigenvectors of XXᵀ, the left singular vectors U (m, r); XᵀU = V S
-    left = _leading(matrix @ matrix.T if products is None else products, rank)
+    left = leading(matrix @ matrix.T if products is None else products, rank)[1]
     loadings = matrix.T @ left
     size: FloatArray = np.linalg.norm(loadings, axis=0)
     return left * size, loadings / np.where(size > 0, size, 1.0)
@@ -45,16 +45,16 @@ def centered_products(products: FloatArray) -> FloatArray:
     return centered
 
 
-def _leading(gram: FloatArray, rank: int) -> FloatArray:
+def leading(gram: FloatArray, rank: int) -> tuple[FloatArray, FloatArray]:
+    """Largest eigenvalues (r,) of a symmetric matrix (m, m), in falling order, and their eigenvectors (m, r)."""
     size = gram.shape[0]
     if size >= _LARGE and 4 * rank < size and gram.any():
         start = np.random.default_rng(0).standard_normal(size)  # fixed, and not orthogonal to what is sought
         try:
-            _, vectors = eigsh(gram, k=rank, which="LA", v0=start, tol=0)
+            values, vectors = eigsh(gram, k=rank, which="LA", v0=start, tol=0)
         except ArpackError:
             pass
         else:
-            return np.ascontiguousarray(vectors[:, ::-1])
-    _, vectors = eigh(gram, subset_by_index=(max(size - rank, 0), size - 1))
-    leading: FloatArray = vectors[:, ::-1]
-    return leading
+            return values[::-1], np.ascontiguousarray(vectors[:, ::-1])
+    values, vectors = eigh(gram, subset_by_index=(max(size - rank, 0), size - 1))
+    return values[::-1], vectors[:, ::-1]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numba as nb
 import numpy as np
 from scipy.stats import rankdata
 
@@ -15,22 +18,61 @@ def top_mask(values: FloatArray, k: int) -> BoolArray:
 
     NaN are never marked. A row with equal values has no largest values.
     """
-    known = ~np.isnan(values)
-    values = np.where(known, values, -np.inf)
     n_columns = values.shape[1]
     if not 1 <= k <= n_columns:
         msg = f"`k` is {k}; it must be between 1 and the number of genes, {n_columns}."
         raise ValueError(msg)
-    kth = np.partition(values, n_columns - k, axis=1)[:, n_columns - k, None]
-    marked: BoolArray = values >= kth
-    for i in np.flatnonzero(marked.sum(axis=1) > k):
-        tied = values[i] == kth[i]
-        missing = k - (marked[i] & ~tied).sum()
-        marked[i] &= ~tied | (np.cumsum(tied) <= missing)
-    least = values.min(axis=1, where=known, initial=np.inf)
-    marked[~(least < values.max(axis=1))] = False
-    marked &= known
+    marked = np.zeros(values.shape, dtype=np.bool_)
+    _mark_largest(values, k, marked)
     return marked
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _mark_largest(values: Any, k: Any, marked: Any) -> None:  # pragma: no cover - compiled
+    for i in nb.prange(values.shape[0]):
+        row, mark, largest, n_known = values[i], marked[i], np.empty(k), 0
+        least, most = np.inf, -np.inf
+        for v in row:
+            if np.isnan(v):
+                continue
+            least, most = min(least, v), max(most, v)
+            if n_known < k:
+                largest[n_known] = v
+                n_known += 1
+                if n_known == k:
+                    for at in range(k // 2 - 1, -1, -1):
+                        _sift(largest, at)
+            elif v > largest[0]:
+                largest[0] = v
+                _sift(largest, 0)
+        if not least < most:
+            continue
+        kth, n_tied = largest[0], 0
+        if n_known < k:
+            kth = least
+        for v in largest[:n_known]:
+            n_tied += v == kth
+        for j in range(row.size):
+            if row[j] > kth:
+                mark[j] = True
+            elif row[j] == kth and n_tied > 0:
+                mark[j] = True
+                n_tied -= 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _sift(heap: Any, at: Any) -> None:  # pragma: no cover - compiled
+    """Move a value of a heap, the least of which comes first, to its place."""
+    value = heap[at]
+    while 2 * at + 1 < heap.size:
+        child = 2 * at + 1
+        if child + 1 < heap.size and heap[child + 1] < heap[child]:
+            child += 1
+        if not heap[child] < value:
+            break
+        heap[at] = heap[child]
+        at = child
+    heap[at] = value
 
 
 def percentiles(values: FloatArray) -> FloatArray:

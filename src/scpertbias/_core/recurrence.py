@@ -18,7 +18,7 @@ from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.moments import Moments
 from scpertbias._core.ranking import top_mask
 from scpertbias._core.resampling import CONFIDENCE
-from scpertbias._core.z_scores import scaled, undetectable, z_errors
+from scpertbias._core.z_scores import undetectable, z_errors
 
 BY = ("delta", "z", "centered")
 N0_PER_N = 5.0
@@ -28,7 +28,8 @@ N0_PER_N = 5.0
 class EffectScale:
     """Standard errors (P, G) that make effects of P perturbations comparable over genes.
 
-    ``too_rare`` (P, G) are genes that too few cells express; they cannot be top genes.
+    ``too_rare`` (P, G) are genes that too few cells express; they cannot be top genes. ``errors`` are NaN there, and where
+    they are 0.
     """
 
     errors: FloatArray
@@ -37,15 +38,22 @@ class EffectScale:
     @classmethod
     def of(cls, moments: Moments, rows: IntArray) -> EffectScale:
         """Return the scale of some rows, in all cells."""
-        return cls(z_errors(moments, rows), undetectable(moments, rows))
+        too_rare = undetectable(moments, rows)
+        return cls(_usable(z_errors(moments, rows), too_rare), too_rare)
 
     def in_halves(self, moments: Moments, rows: IntArray) -> tuple[EffectScale, ...]:
         """Return this scale and those of the same rows in the two halves of their cells."""
-        return self, *(replace(self, errors=z_errors(moments, rows, half)) for half in (0, 1))
+        halves = (_usable(z_errors(moments, rows, half), self.too_rare) for half in (0, 1))
+        return self, *(replace(self, errors=errors) for errors in halves)
 
     def apply(self, by: str, effects: FloatArray) -> FloatArray:
         """Effects on the scale ``by``, NaN in genes that cannot be on top."""
-        return np.where(self.too_rare, np.nan, effects if by == "delta" else scaled(effects, self.errors))
+        return np.where(self.too_rare, np.nan, effects) if by == "delta" else effects / self.errors
+
+
+def _usable(errors: FloatArray, too_rare: BoolArray) -> FloatArray:
+    errors[too_rare | ~(errors > 0)] = np.nan
+    return errors
 
 
 def observed_effects(
@@ -62,7 +70,9 @@ def observed_effects(
         about = (
             mean[moments.reference] if by != "centered" else mean[perturbed if half is None else halved].mean(axis=0)
         )
-        values.append(scale.apply(by, mean[rows] - about))
+        effects = mean[rows]
+        effects -= about
+        values.append(scale.apply(by, effects))
         if by == "delta":
             break
     return values[0], values[1:]
@@ -116,7 +126,7 @@ def recurrence(values: FloatArray, repeats: Sequence[FloatArray], bins: IntArray
         How many genes of each perturbation.
     """
     top = top_mask(np.abs(values), k)
-    count = top.sum(axis=0)
+    count = _count(top)
     p = np.full(len(count), np.nan)
     for repeat in repeats:
         p = np.fmax(p, upper_tail(top_mask(np.abs(repeat), k), bins))
@@ -125,7 +135,7 @@ def recurrence(values: FloatArray, repeats: Sequence[FloatArray], bins: IntArray
 
 def upper_tail(top: BoolArray, bins: IntArray) -> FloatArray:
     """Chance that a gene of the same bin is marked in as many rows (rows x genes)."""
-    count = top.sum(axis=0)
+    count = _count(top)
     tail = poisson_binomial_tail(_probabilities(top, bins).T, int(count.max(initial=0)))
     chance: FloatArray = tail[bins, count]
     return chance
@@ -177,9 +187,16 @@ def effective_number(count: IntArray) -> float:
     return float(np.exp(-(share * np.log(share)).sum())) if share.size else float("nan")
 
 
+def _count(top: BoolArray) -> IntArray:
+    """Number of rows in which each gene is marked."""
+    return np.bincount(np.nonzero(top)[1], minlength=top.shape[1])
+
+
 def _probabilities(top: BoolArray, bins: IntArray) -> FloatArray:
     """Share of the genes of each bin that are marked (rows x bins)."""
-    member = (bins[:, None] == np.arange(bins.max(initial=0) + 1)).astype(np.float64)
+    sizes = np.bincount(bins)
+    row, gene = np.nonzero(top)
     # Marked genes of each row in each bin, over the genes of the bin (rows, bins)
-    share: FloatArray = (top @ member) / member.sum(axis=0)
+    marked = np.bincount(row * len(sizes) + bins[gene], minlength=len(top) * len(sizes))
+    share: FloatArray = marked.reshape(len(top), len(sizes)) / sizes
     return share

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from scpertbias._core.arrays import FloatArray, IntArray
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
 CHUNK = 1 << 20
 """Values that are looked at together."""
@@ -24,6 +24,26 @@ def row_sums(x: Any) -> FloatArray:
 def column_sums(x: Any) -> FloatArray:
     """Sum each gene's values in float64 without densifying."""
     return _sums(x, axis=0)
+
+
+def set_sums(x: Any, members: BoolArray) -> FloatArray:
+    """Sum each cell's values over some sets of genes (sets × genes) in float64 without densifying (sets × cells)."""
+    if not (sparse.issparse(x) and x.format == "csr"):
+        return np.stack([row_sums(x[:, np.flatnonzero(genes)]) for genes in members])
+    out = np.empty((len(members), x.shape[0]))
+    _set_sums(native(x.data), x.indices, x.indptr, np.ascontiguousarray(members.T, dtype=np.float64), out)
+    return out
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _set_sums(data: Any, indices: Any, indptr: Any, members: Any, out: Any) -> None:  # pragma: no cover - compiled
+    for i in nb.prange(out.shape[1]):
+        sums = np.zeros(out.shape[0])
+        for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+            v, gene = np.float64(data[j]), np.uint64(indices[j])
+            for k in range(sums.size):
+                sums[k] += v * members[gene, k]
+        out[:, i] = sums
 
 
 def _sums(x: Any, axis: int) -> FloatArray:

@@ -125,8 +125,18 @@ def deviations(values: FloatArray, groups: IntArray) -> FloatArray:
 
 def is_constant(values: FloatArray, groups: IntArray) -> bool:
     """Whether all rows of each group are equal; False for a single row."""
-    shared = np.unique(groups, return_counts=True)[1].max(initial=0) > 1
-    return bool(shared and not deviations(values, groups).any())
+    _, code, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(sizes > 1)
+    pairs = (values[np.flatnonzero(code == group)[:2]] for group in several)
+    if not len(several) or any(_differ(*pair) for pair in pairs):  # two rows nearly always decide
+        return False
+    return not deviations(values, groups).any()
+
+
+def _differ(a: FloatArray, b: FloatArray) -> bool:
+    """Whether at least one of two rows differs from any common mean by more than rounding."""
+    size = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
+    return bool(np.abs(a - b).max(initial=0.0) > 2 * ROUNDING * size)
 
 
 def spread(predictions: FloatArray, observed: ObservedMeans, groups: IntArray) -> Spread:

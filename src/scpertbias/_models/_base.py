@@ -152,7 +152,7 @@ class Problem:
     graphs: Graphs | None = None
     noise: TrainingNoise | None = None
     rows: Rows = field(default_factory=lambda: ALL)
-    products: Products | None = None
+    products: Products | ScreenProducts | None = None
     _shared: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -225,7 +225,7 @@ def problem(
     graphs: Graphs | None = None,
     rows: Rows = ALL,
     keep: BoolArray | IntArray | slice = ALL,
-    products: Products | None = None,
+    products: Products | ScreenProducts | None = None,
 ) -> Problem:
     """Return the problem of a screen, or of some of its genes, with training and validation rows and the rows to predict."""
     means, n = means_by_perturbation(screen, train, keep)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -10,18 +12,17 @@ from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._moments import Screen
 
 EFFECTS, PROFILES = "effects", "profiles"
+Genes = BoolArray | IntArray | slice
+ALL_GENES = slice(None)
 
 
-def products_of(screen: Screen, keep: BoolArray | IntArray | slice = slice(None)) -> ScreenProducts:
-    """Return the products of the perturbations of a screen on some genes."""
-    m = screen.moments
-    every_row = np.ones(len(m.n), dtype=np.bool_)
-    return ScreenProducts(lambda: means_by_perturbation(screen, every_row, keep)[0], m.control[keep])
+def products_of(screen: Screen) -> ScreenProducts:
+    """Return the products of the perturbations of a screen."""
+    every_row = np.ones(len(screen.moments.n), dtype=np.bool_)
+    return ScreenProducts(lambda genes: means_by_perturbation(screen, every_row, genes)[0], screen.moments.control)
 
 
-def means_by_perturbation(
-    screen: Screen, rows: BoolArray, keep: BoolArray | IntArray | slice = slice(None)
-) -> tuple[FloatArray, FloatArray]:
+def means_by_perturbation(screen: Screen, rows: BoolArray, keep: Genes = ALL_GENES) -> tuple[FloatArray, FloatArray]:
     """Return means and number of cells by perturbation over some rows that are used; NaN and 0 if there are none."""
     m = screen.moments
     genes = np.arange(m.mean.shape[1])[keep]
@@ -40,67 +41,94 @@ def means_by_perturbation(
 class Products:
     """Products of all perturbations (P, P): of effects, and of means about their mean over genes; computed when first read.
 
-    A fit reads those of the perturbations that it is trained on. ``means`` returns the means of all perturbations (P × G;
-    NaN without cells), ``control`` is the point that effects are taken against.
+    A fit reads those of the perturbations that it is trained on.
     """
 
-    def __init__(self, means: Callable[[], FloatArray], control: FloatArray) -> None:
-        self._means, self._control = means, control
+    def __init__(self, compute: Callable[[str], FloatArray]) -> None:
+        self._compute = compute
         self._computed: dict[str, FloatArray] = {}
 
     def of(self, kind: str, trained: BoolArray) -> FloatArray:
         """Return the products of some perturbations."""
-        if kind not in self._computed:
-            self._computed[kind] = self._compute(kind)
-        some: FloatArray = self._computed[kind][np.ix_(trained, trained)]
+        some: FloatArray = self.every(kind)[np.ix_(trained, trained)]
         return some
 
-    def _compute(self, kind: str) -> FloatArray:
-        rows = self._rows(kind)
-        # Products of all pairs of rows (P, P)
-        products: FloatArray = rows @ rows.T
-        return products
+    def every(self, kind: str) -> FloatArray:
+        """Return the products of all perturbations, which must not be changed."""
+        if kind not in self._computed:
+            self._computed[kind] = self._compute(kind)
+        return self._computed[kind]
 
-    def _rows(self, kind: str) -> FloatArray:
-        means = self._means()
-        rows = means - (self._control if kind == EFFECTS else means.mean(axis=1, keepdims=True))
-        rows[np.isnan(rows[:, 0])] = 0.0
+
+@dataclass(frozen=True)
+class Means:
+    """Means of all perturbations on some genes (P × genes; NaN without cells), and the control, the origin of effects (G)."""
+
+    on: Callable[[Genes], FloatArray]
+    control: FloatArray
+
+    @cached_property
+    def over_genes(self) -> FloatArray:
+        """Mean over all genes (P,)."""
+        means: FloatArray = self.on(ALL_GENES).mean(axis=1)
+        return means
+
+    def rows(self, kind: str, genes: Genes = ALL_GENES) -> FloatArray:
+        """Return what the products of a kind are taken of, on some genes; 0 without cells."""
+        rows = self.on(genes) - (self.control[genes] if kind == EFFECTS else self.over_genes[:, None])
+        rows[np.isnan(self.over_genes)] = 0.0
         return rows
 
 
-class ScreenProducts(Products):
-    """Products of a screen, and of the same means with another control mean.
+class ScreenProducts:
+    """Products of a screen, of the same means with another control mean, and on fewer genes.
 
     Nothing refers in a circle to the means, so that a regime is freed as soon as its last fit is finished.
     """
 
-    def __init__(self, means: Callable[[], FloatArray], control: FloatArray) -> None:
-        super().__init__(means, control)
-        self._before = Products(means, control)
+    def __init__(self, means: Callable[[Genes], FloatArray], control: FloatArray) -> None:
+        self._means = Means(means, control)
+        self._products = Products(partial(_from_means, self._means))
         self._moved: dict[bytes, Products] = {}
 
     def of(self, kind: str, trained: BoolArray) -> FloatArray:
         """Return the products of some perturbations."""
-        return self._before.of(kind, trained)
+        return self._products.of(kind, trained)
 
     def moved(self, move: FloatArray) -> Products:
         """Return the products of the same means, that of the control moved (G)."""
         key = move.tobytes()
         if key not in self._moved:
-            self._moved[key] = _Moved(self._before, move)
+            self._moved[key] = Products(partial(_with_control_moved, self._products, self._means, move))
         return self._moved[key]
 
+    def without(self, genes: IntArray) -> Products:
+        """Return the products on all but a few genes."""
+        return Products(partial(_without, self._products, self._means, genes))
 
-class _Moved(Products):
-    def __init__(self, before: Products, move: FloatArray) -> None:
-        super().__init__(before._means, before._control)
-        self._before, self._move = before, move
 
-    def _compute(self, kind: str) -> FloatArray:
-        move = self._move if kind == EFFECTS else self._move - self._move.mean()
-        with_move = self._rows(kind) @ move
-        products = self._before.of(kind, np.ones(len(with_move), dtype=np.bool_))
-        products[0] += with_move
-        products[:, 0] += with_move
-        products[0, 0] += move @ move
-        return products
+def _from_means(means: Means, kind: str) -> FloatArray:
+    rows = means.rows(kind)
+    # Products of all pairs of rows (P, P)
+    products: FloatArray = rows @ rows.T
+    return products
+
+
+def _with_control_moved(before: Products, means: Means, move: FloatArray, kind: str) -> FloatArray:
+    move = move if kind == EFFECTS else move - move.mean()
+    with_move = means.rows(kind) @ move
+    products = before.every(kind).copy()
+    products[0] += with_move
+    products[:, 0] += with_move
+    products[0, 0] += move @ move
+    return products
+
+
+def _without(before: Products, means: Means, genes: IntArray, kind: str) -> FloatArray:
+    rows = means.rows(kind, genes)
+    products: FloatArray = before.every(kind) - rows @ rows.T
+    if kind == PROFILES:
+        # About the mean over all genes, the other genes sum to minus the sum of these: s sᵀ / n of them centers (P, P)
+        sums = rows.sum(axis=1)
+        products -= np.outer(sums, sums) / (len(means.control) - len(genes))
+    return products

@@ -19,16 +19,23 @@ TOTAL = 0.5
 
 @dataclass(frozen=True)
 class Normalization:
-    """Raw counts are transformed to ``log1p(target_sum * count / size)``; without ``size``, it is the total of each cell."""
+    """Raw counts are transformed to ``log1p(target_sum * count / size)``; without ``size``, it is the total of each cell.
+
+    ``are_totals`` says that ``size`` contains these totals.
+    """
 
     target_sum: float
     size: FloatArray | None
     named: str
+    are_totals: bool = False
 
     def of(self, x: Any) -> tuple[FloatArray, FloatArray]:
         """Return the factor and the size of cells."""
-        totals = row_sums(x)
-        size = totals if self.size is None else self.size
+        if self.are_totals and self.size is not None:
+            size = totals = self.size
+        else:
+            totals = row_sums(x)
+            size = totals if self.size is None else self.size
         if n := int(((size < 0) | ((size == 0) & (totals > 0))).sum()):
             msg = f"`size_factors`: {self.named} is not positive in {n} cells with counts. Remove these cells, or pass another column."
             raise ValueError(msg)

@@ -96,11 +96,11 @@ def covariates(adata: AnnData, record: Mapping[str, Any]) -> Covariates | None:
     k = mean.shape[1]
     slots = ["obsm/covariates_ss", "obsm/covariates_by_batch", f"varm/{_keys.CONTROL_CROSS}"]
     slots += [f"obsm/covariates_{half}" for half in _keys.HALVES]
-    slots += [f"layers/{_keys.CROSS}_{j + 1}" for j in range(k)]
     arrays = [array for slot in slots if (array := _store.profile_slot(adata, slot)) is not None]
-    if len(arrays) < len(slots):
+    cross = _store.profile_stack(adata, [f"layers/{_keys.CROSS}_{j + 1}" for j in range(k)], axis=1)
+    if cross is None or len(arrays) < len(slots):
         return None
-    ss, by_batch, control_cross, half_1, half_2, *cross = arrays
+    ss, by_batch, control_cross, half_1, half_2 = arrays
     n_batches = by_batch.shape[1] // k
     return Covariates(
         mean=mean,
@@ -110,6 +110,6 @@ def covariates(adata: AnnData, record: Mapping[str, Any]) -> Covariates | None:
         blocks=np.asarray(record["covariates_blocks"], dtype=np.float64),
         ss=ss.reshape(len(mean), k, k),
         control_ss=np.asarray(record["covariates_control_ss"], dtype=np.float64).reshape(n_batches, k, k),
-        cross=np.stack(cross, axis=1),
+        cross=cross,
         control_cross=control_cross.T.reshape(n_batches, k, -1),
     )

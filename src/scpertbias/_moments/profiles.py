@@ -145,22 +145,22 @@ def read(adata: AnnData, data: Mapping[str, Any], *, layer: str | None) -> Scree
 def _read_moments(adata: AnnData, record: Mapping[str, Any], layer: str | None, prefix: str, reference: int) -> Moments:
     """Return the moments of the slots of one prefix."""
     mean = _store.matrix(adata, None if prefix == "" else layer)
-    slots = [f"layers/{prefix}{name}" for name in (*_keys.HALVES, _keys.VAR)]
+    half = _store.profile_stack(adata, [f"layers/{prefix}{name}" for name in _keys.HALVES])
+    slots = [f"layers/{prefix}{_keys.VAR}"]
     slots += [f"varm/{prefix}{name}" for name in (_keys.CONTROL_BLOCKS, *_keys.CONTROL_HALVES, _keys.CONTROL_VAR)]
     arrays = [array for slot in (*slots, *_N_HALVES) if (array := _store.profile_slot(adata, slot)) is not None]
-    if len(arrays) < len(slots) + len(_N_HALVES):
+    if half is None or len(arrays) < len(slots) + len(_N_HALVES):
         msg = "These profiles are incomplete (halves, variances, control or counts are missing). Compute them again with spb.pp.profiles."
         raise ValueError(msg)
-    half_1, half_2, var, blocks, control_1, control_2, control_var, n_half_1, n_half_2 = arrays
-    guides = [_store.profile_slot(adata, f"layers/{prefix}{name}") for name in _keys.GUIDE_HALVES]
+    var, blocks, control_1, control_2, control_var, n_half_1, n_half_2 = arrays
     n_guides = _store.profile_slot(adata, _N_GUIDES)
     return Moments(
-        guide_half=None if guides[0] is None or guides[1] is None else np.stack([guides[0], guides[1]]),
+        guide_half=_store.profile_stack(adata, [f"layers/{prefix}{name}" for name in _keys.GUIDE_HALVES]),
         n_guide_half=None if n_guides is None else n_guides.T,
         counts=np.stack([n_half_1, n_half_2]),
         mean=np.asarray(mean, dtype=np.float64),
         var=var,
-        half=np.stack([half_1, half_2]),
+        half=half,
         control_half=np.stack([control_1.T, control_2.T]),
         control_var=control_var.T,
         blocks=blocks.T,

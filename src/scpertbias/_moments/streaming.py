@@ -48,7 +48,7 @@ def moments(x: Any, accumulator: MomentAccumulator, settings: ReadSettings) -> M
     chunk_memory = CHUNK_MEMORY if settings.chunk_memory is None else settings.chunk_memory
     control, normalization = settings.control, settings.normalization
     if normalization is not None and normalization.size is None and by_genes(x):
-        normalization = replace(normalization, size=totals(x, chunk_memory))
+        normalization = replace(normalization, size=totals(x, chunk_memory), are_totals=True)
     cells = CellBatch(
         accumulator.assignment.group,
         accumulator.deviations,

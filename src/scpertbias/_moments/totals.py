@@ -11,7 +11,7 @@ from scipy import sparse
 
 from .._core.arrays import BoolArray, FloatArray, IntArray
 from .._core.chunks import by_genes
-from .._core.sums import column_sums, row_sums
+from .._core.sums import column_sums, set_sums
 from .._scale import Scale
 from .streaming import progress
 
@@ -53,20 +53,17 @@ def read_totals(
     chunk_memory
         Gigabytes of cells that are held at a time where they are not in memory.
     """
-    totals, mean = np.zeros(x.shape[0]), np.zeros(x.shape[1])
-    within = {name: np.zeros(x.shape[0]) for name in sets}
-    samples = []
+    mean, samples = np.zeros(x.shape[1]), []
+    members = np.stack([np.ones(x.shape[1], dtype=np.bool_), *sets.values()])
+    sums = np.zeros((len(members), x.shape[0]))
     for chunk in progress(x, chunk_memory):
         check.add(chunk.x, whole_cells=not by_genes(x))
-        totals[chunk.rows] += row_sums(chunk.x)
-        for name, genes in sets.items():
-            here = np.flatnonzero(genes[chunk.genes])
-            if len(here):
-                within[name][chunk.rows] += row_sums(chunk.x[:, here])
+        sums[:, chunk.rows] += set_sums(chunk.x, members[:, chunk.genes])
         mean[chunk.genes] += column_sums(chunk.x[np.flatnonzero(control[chunk.rows])])
         mine = sample[(sample >= chunk.rows.start) & (sample < chunk.rows.stop)] - chunk.rows.start
         samples.append(chunk.x[mine])
     check.finish()
+    totals, within = sums[0], dict(zip(sets, sums[1:], strict=True))
     return Totals(totals, within, mean / max(int(control.sum()), 1), sample, _together(samples, axis=int(by_genes(x))))
 
 

@@ -51,7 +51,7 @@ def normalization(adata: AnnData, normalize: bool, size_factors: str | None, tar
     size = None
     if size_factors is not None:
         size = _validate.numeric_columns(adata, [size_factors], argument="size_factors")[:, 0]
-    return Normalization(target_sum, size, f"obs[{size_factors!r}]")
+    return Normalization(target_sum, size, f"obs[{size_factors!r}]", are_totals=size_factors == _keys.OWN_TOTAL)
 
 
 def other_total(adata: AnnData, mean_size: float, normalize: bool, size_factors: str | None) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping
+from concurrent.futures import Future
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from mudata import MuData
 
 from .. import _store
 
+AT_ONCE = 1 << 24
+"""Bytes of a file that are read together."""
 PACKAGES = ("scpertbias", "numpy", "scipy", "pandas", "anndata", "scanpy", "mudata")
 PARAMETERS = (
     "groupby",
@@ -41,12 +45,30 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
-def sha256(path: Path) -> str | None:
-    """Return the checksum of a file; a folder (zarr) has none."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+class Checksum:
+    """The SHA-256 of a file, computed while other work goes on; a folder (zarr) has none."""
+
+    def __init__(self, path: Path) -> None:
+        self._value: Future[str | None] = Future()
+        Thread(target=self._compute, args=(path,), daemon=True).start()  # an error elsewhere does not wait for it
+
+    def value(self) -> str | None:
+        """Return the checksum, once it is known."""
+        return self._value.result()
+
+    def _compute(self, path: Path) -> None:
+        digest, buffer = hashlib.sha256(), bytearray(AT_ONCE)
+        try:
+            if not path.is_file():
+                self._value.set_result(None)
+                return
+            with path.open("rb", buffering=0) as file:
+                while n := file.readinto(buffer):
+                    digest.update(memoryview(buffer)[:n])
+        except OSError as err:
+            self._value.set_exception(err)
+        else:
+            self._value.set_result(digest.hexdigest())
 
 
 def provenance(data: MuData) -> dict[str, Any]:

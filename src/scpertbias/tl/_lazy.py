@@ -14,7 +14,10 @@ Value = TypeVar("Value")
 
 
 class OnDemand(Mapping[str, Value], Generic[Value]):
-    """Values computed on demand; only the last computed one is kept."""
+    """Values computed on demand; only the last computed one is kept.
+
+    A loop over ``items()`` would hold a value while the next one is computed: loop over the names.
+    """
 
     def __init__(self, makers: Mapping[str, Callable[[], Value]], at_hand: Mapping[str, Value] | None = None) -> None:
         self._makers, self._at_hand = dict(makers), dict(at_hand or {})
@@ -30,6 +33,9 @@ class OnDemand(Mapping[str, Value], Generic[Value]):
                 self._last = {}  # first, so that there are never two
                 self._last = {name: maker()}
             return self._last[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._makers)
@@ -53,6 +59,9 @@ class Tables(Mapping[str, FloatArray]):
         if name not in self._known:
             self._known[name] = _without_gaps(self[name])
         return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._makers)

@@ -5,7 +5,7 @@ import pytest
 import scpertbias as spb
 from scpertbias.pp._regimes import plan_regimes
 from scpertbias.tl._audit.cross_fit import cross_fit_all, make_folds, variants
-from scpertbias.tl._audit.fits import before_any_fit, rows_of_folds
+from scpertbias.tl._audit.fits import Layout, rows_of_folds
 from scpertbias.tl._audit.regimes import all_regimes
 from scpertbias.tl._audit.settings import AuditSettings
 
@@ -17,14 +17,15 @@ def screens():
 
 
 def test_before_any_fit_only_the_control_is_known(screens):
-    table = before_any_fit(screens["full"])
-    np.testing.assert_array_equal(table[0], screens["full"].moments.control)
+    layout = Layout.of(screens["no_mt"], screens["full"])
+    table = layout.before_any_fit()
+    np.testing.assert_array_equal(table[0], screens["full"].moments.control[layout.genes])
     assert np.isnan(table[1:]).all()
 
 
 def test_every_perturbation_is_in_one_fold(screens):
     folds = make_folds(screens["full"], 3, rng=0)
-    rows = rows_of_folds(screens["full"], folds)
+    rows = rows_of_folds(screens["full"].names, folds)
     assert list(rows) == ["0", "1", "2"]
     np.testing.assert_array_equal(np.sum(list(rows.values()), axis=0), [0] + [1] * 9)
 

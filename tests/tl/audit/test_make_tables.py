@@ -8,8 +8,9 @@ from scpertbias import _moments
 from scpertbias._core.resampling import benjamini_hochberg
 from scpertbias._models._base import Solution
 from scpertbias.tl._audit.cross_fit import Variant
+from scpertbias.tl._audit.error_by_n_genes import error_by_n_genes_table
 from scpertbias.tl._audit.fits import Fits
-from scpertbias.tl._audit.make_tables import errors_table, left_out_table, models_table, only_unseen, summaries
+from scpertbias.tl._audit.make_tables import left_out_table, models_table, only_unseen, summaries
 from scpertbias.tl._audit.retraining import score_regimes
 
 QUESTIONS = (
@@ -113,7 +114,7 @@ def test_models_and_what_is_left_out():
     models = [Variant("a", "kind_a", {}), Variant("b", "kind_b", {})]
     theirs = {"kind": "external", "unpredicted": [screen.names[1], "elsewhere"], "note": "x"}
     outside = {"full": {"theirs": theirs}, "no_mt": {}}
-    table = models_table(fits, models, folds, {"full": screen, "no_mt": screen}, outside)
+    table = models_table(fits, models, folds, screen.names, outside)
     assert table.to_numpy().tolist() == [
         ["a", "full", "kind_a", 0, ""],
         ["b", "full", "kind_b", 2, "same prediction for every unseen perturbation"],
@@ -128,7 +129,7 @@ def test_one_family_and_one_common_set_over_regimes():
     screen, folds, fits = setting()
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
     scores = score_regimes({"full": screen, "no_mt": screen}, predictions, folds, n_top_genes=20)
-    table = summaries(scores, {"full": screen, "no_mt": screen}, fits, NONE)
+    table = summaries(scores, fits, NONE)
     assert list(table.columns[:4]) == ["model", "regime", "subset", "metric"]
     for _, rows in table.groupby("model"):
         np.testing.assert_allclose(rows["q"], benjamini_hochberg(rows["p"].to_numpy()))
@@ -138,25 +139,25 @@ def test_one_family_and_one_common_set_over_regimes():
     assert common["n"].tolist() == [10, 10, 10]
     noted = table[table["note"].str.contains("one prediction")]
     assert set(noted["model"]) == {"b"}
-    assert summaries(None, {}, fits, NONE) is None
+    assert summaries(None, fits, NONE) is None
 
 
 def test_errors_of_external_models_are_of_what_they_have_not_seen():
     screen, folds, fits = setting()
     predictions = {r: {n: s.predictions for n, s in f.solutions.items()} for r, f in fits.items()}
     predictions["full"]["theirs"] = predictions["full"]["a"]
-    screens = {"full": screen, "no_mt": screen}
     records = {**NONE, "full": {"theirs": {"test": np.array(screen.names[4:7])}}}
-    table = errors_table(screens, only_unseen(predictions, screens, records, folds, fits), folds, records)
-    last = table[table["n_genes"] == 30].set_index(["regime", "model", "subset"])["n"].to_dict()
-    assert last == {
-        ("full", "a", "all"): 12,
-        ("full", "a", "common"): 3,
-        ("full", "b", "all"): 10,
-        ("full", "b", "common"): 3,
-        ("full", "theirs", "all"): 3,
-        ("full", "theirs", "common"): 3,
-        ("no_mt", "a", "all"): 12,
-        ("no_mt", "a", "common"): 12,
+    unseen = only_unseen(predictions, {"full": screen, "no_mt": screen}, records, folds, fits)
+    n = {}
+    for regime, tables in unseen.items():
+        table = error_by_n_genes_table(screen, tables, folds=folds)
+        n[regime] = table[table["n_genes"] == 30].set_index(["model", "subset"])["n"].to_dict()
+    assert n["full"] == {
+        ("a", "all"): 12,
+        ("a", "common"): 3,
+        ("b", "all"): 10,
+        ("b", "common"): 3,
+        ("theirs", "all"): 3,
+        ("theirs", "common"): 3,
     }
-    assert errors_table({"full": screen}, {"full": {}}, folds, NONE) is None
+    assert n["no_mt"] == {("a", "all"): 12, ("a", "common"): 12}

@@ -1,8 +1,12 @@
+import gc
+import weakref
+
 import numpy as np
 
 import scpertbias as spb
 from scpertbias import _moments
 from scpertbias.pp._regimes import plan_regimes
+from scpertbias.tl._audit import regimes
 from scpertbias.tl._audit.regimes import add_regimes, regimes_on_demand
 
 
@@ -26,3 +30,24 @@ def test_screens_on_demand_are_those_of_the_profiles():
     for regime in mdata.mod:
         for key in mdata[regime].layers:
             np.testing.assert_array_equal(again[regime].layers[key], mdata[regime].layers[key])
+
+
+def test_an_audit_of_tables_holds_one_regime_beside_the_full_one(monkeypatch):
+    cells = spb.ds.simulate(1500, 80, 8, rng=1)
+    alive, in_memory = [], weakref.WeakValueDictionary()
+    for maker in ("_without", "_regressed"):
+
+        def make(*arguments, maker=getattr(regimes, maker)):
+            alive.append(len(in_memory))
+            screen = maker(*arguments)
+            in_memory[id(screen)] = screen
+            return screen
+
+        monkeypatch.setattr(regimes, maker, make)
+    gc.disable()  # nothing may wait for it: it runs rarely where arrays are few and large
+    try:
+        spb.tl.audit(cells, models=("no_change", "mean", "ridge"), n_random=2, n_folds=2, keep_predictions=False)
+    finally:
+        gc.enable()
+    assert len(alive) > 3
+    assert max(alive) == 0

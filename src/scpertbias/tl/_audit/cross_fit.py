@@ -22,7 +22,7 @@ from ..._models._smoothing import smoothers
 from ..._moments import Screen
 from ...pp._split import first_of_targets
 from ...pp._split import folds as assign_folds
-from .fits import ALL_PERTURBATIONS, Assembly, Fits, before_any_fit, rows_of_folds
+from .fits import ALL_PERTURBATIONS, Assembly, Fits, Layout, rows_of_folds
 from .jobs import Arrays, Job, JobKey, digest, run
 from .low_memory import Spill
 from .settings import AuditSettings
@@ -130,25 +130,30 @@ def cross_fit_all(
     files. Without some genes, what is fitted to each gene separately is not fitted again.
     """
     spill = None if settings.keep_predictions else Spill()
-    n_fits = len(set(folds.values())) + settings.keep_predictions
-    jobs = _make_jobs(screens, models, folds, net, settings)
+    rows, layouts = rows_of_folds(screens["full"].names, folds), {}
+    n_fits = len(rows) + settings.keep_predictions
+    maker = _JobMaker.of(screens["full"], models, folds, net, settings)
+
+    def jobs() -> Iterator[Job]:
+        for regime in screens:  # a regime is freed before the next one is made: nothing here refers to it
+            layouts[regime] = Layout.of(screens[regime], screens["full"])
+            yield from maker.jobs(regime, screens[regime])
+
     results: dict[JobKey, Arrays | str] = {}
     n_slices = sum(_is_slice(regime, model) for regime in screens for model in models)
     with progress("fits", len(screens) * len(models) * n_fits - n_slices * settings.keep_predictions) as bar:
-        for key, result in run(jobs, n_jobs=settings.n_jobs, cache=settings.cache):
+        for key, result in run(jobs(), n_jobs=settings.n_jobs, cache=settings.cache):
             if spill is not None and not isinstance(result, str) and "predictions" in result:
                 regime, model, fold = key
-                screen = screens[regime]
-                rows = rows_of_folds(screen, folds)[fold]
-                spill.fill((regime, model), partial(before_any_fit, screen), rows, result.pop("predictions"))
+                values = result.pop("predictions")
+                spill.fill((regime, model), layouts[regime].before_any_fit, rows[fold], values)
             results[key] = result
             bar.update()
     fits: dict[str, Fits] = {}
-    for regime, screen in screens.items():
-        genes = screens["full"].genes.get_indexer(screen.genes)
+    for regime, layout in layouts.items():
         slices = {model.name for model in models if _is_slice(regime, model)}
-        assembly = Assembly(regime, screen, folds, results, spill)
-        fits[regime] = assembly.fits([model.name for model in models], fits.get("full"), slices, genes)
+        assembly = Assembly(regime, layout, folds, results, spill)
+        fits[regime] = assembly.fits([model.name for model in models], fits.get("full"), slices)
     return fits
 
 
@@ -157,59 +162,59 @@ def _is_slice(regime: str, model: Variant) -> bool:
     return regime in WITHOUT_GENES and model.fits_genes_separately
 
 
-def _make_jobs(
-    screens: Mapping[str, Screen],
-    models: Sequence[Variant],
-    folds: Mapping[str, int],
-    net: pd.DataFrame | None,
-    settings: AuditSettings,
-) -> Iterator[Job]:
-    """Make the jobs, model × regime × fold; regimes with the same genes share the graphs of the net."""
-    hashed = settings.cache is not None
-    use_net = any(model.needs_net for model in models)
-    full_graphs = graphs_of(screens["full"], net, quiet=False) if use_net else None
-    net_digest = digest(net) if hashed and use_net else None
-    n_genes = len(screens["full"].genes)
-    for regime in screens:  # a regime is freed before the next one is made: nothing here refers to it
-        yield from _jobs_of_regime(
-            regime, screens[regime], models, folds, net, settings, full_graphs, n_genes, net_digest
-        )
+@dataclass(frozen=True)
+class _JobMaker:
+    """Makes the jobs of a regime, model × fold; regimes with all ``genes`` share the graphs of the net.
 
+    ``net_digest`` is None without a cache.
+    """
 
-def _jobs_of_regime(
-    regime: str,
-    screen: Screen,
-    models: Sequence[Variant],
-    folds: Mapping[str, int],
-    net: pd.DataFrame | None,
-    settings: AuditSettings,
-    full_graphs: Graphs | None,
-    n_genes: int,
-    net_digest: str | None,
-) -> Iterator[Job]:
-    """Make the jobs of one regime, model × fold; ``n_genes`` are those of the full screen."""
-    hashed = settings.cache is not None
-    use_net = any(model.needs_net for model in models)
-    graphs = full_graphs if len(screen.genes) == n_genes or not use_net else graphs_of(screen, net, quiet=True)
-    screen_digest = screen.digest() if hashed else None
-    fits, products = rows_of_folds(screen, folds), products_of(screen)
-    if settings.keep_predictions:
-        fits[ALL_PERTURBATIONS] = np.ones(len(screen.names), dtype=bool)
-    for fold, rows in fits.items():
-        train = rows if fold == ALL_PERTURBATIONS else ~rows
-        training = problem(
-            screen, train[screen.perturbation], graphs=graphs, rows=np.flatnonzero(rows), products=products
-        )
-        if fold == ALL_PERTURBATIONS:
-            training = replace(training, noise=None)  # which only scores need
-        for model in models:
-            is_slice = _is_slice(regime, model)
-            if is_slice and fold == ALL_PERTURBATIONS:
-                continue
-            inputs = [screen_digest, model.kind, model.params, net_digest if model.needs_net else None, rows]
-            work = partial(_fit, model, training, coefficients=fold == ALL_PERTURBATIONS, is_slice=is_slice)
-            prepare = partial(_make_smoothers, model, training)
-            yield Job((regime, model.name, fold), work, inputs if hashed else None, prepare)
+    models: Sequence[Variant]
+    folds: Mapping[str, int]
+    net: pd.DataFrame | None
+    settings: AuditSettings
+    genes: pd.Index
+    graphs: Graphs | None
+    net_digest: str | None
+
+    @classmethod
+    def of(
+        cls,
+        full: Screen,
+        models: Sequence[Variant],
+        folds: Mapping[str, int],
+        net: pd.DataFrame | None,
+        settings: AuditSettings,
+    ) -> _JobMaker:
+        """Prepare what the regimes share."""
+        use_net = any(model.needs_net for model in models)
+        graphs = graphs_of(full, net, quiet=False) if use_net else None
+        net_digest = digest(net) if settings.cache is not None and use_net else None
+        return cls(models, folds, net, settings, full.genes, graphs, net_digest)
+
+    def jobs(self, regime: str, screen: Screen) -> Iterator[Job]:
+        """Make the jobs of a regime."""
+        has_all_genes = len(screen.genes) == len(self.genes)
+        graphs = self.graphs if has_all_genes or self.graphs is None else graphs_of(screen, self.net, quiet=True)
+        screen_digest = screen.digest() if self.settings.cache is not None else None
+        fits, products = rows_of_folds(screen.names, self.folds), products_of(screen)
+        if self.settings.keep_predictions:
+            fits[ALL_PERTURBATIONS] = np.ones(len(screen.names), dtype=bool)
+        for fold, rows in fits.items():
+            train = rows if fold == ALL_PERTURBATIONS else ~rows
+            training = problem(
+                screen, train[screen.perturbation], graphs=graphs, rows=np.flatnonzero(rows), products=products
+            )
+            if fold == ALL_PERTURBATIONS:
+                training = replace(training, noise=None)  # which only scores need
+            for model in self.models:
+                is_slice = _is_slice(regime, model)
+                if is_slice and fold == ALL_PERTURBATIONS:
+                    continue
+                inputs = [screen_digest, model.kind, model.params, self.net_digest if model.needs_net else None, rows]
+                work = partial(_fit, model, training, coefficients=fold == ALL_PERTURBATIONS, is_slice=is_slice)
+                prepare = partial(_make_smoothers, model, training)
+                yield Job((regime, model.name, fold), work, None if screen_digest is None else inputs, prepare)
 
 
 def _make_smoothers(model: Variant, training: Problem) -> None:

@@ -58,7 +58,9 @@ def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iter
                     cached.append((job.key, arrays))
                     continue
             job.prepare()
-            yield joblib.delayed(_attempt)(job.key, job.work)
+            key, work = job.key, [job.work]
+            del job  # what it works on is freed when it is done, not when the next one is made
+            yield joblib.delayed(_attempt)(key, work)
 
     def pop_cached() -> Iterator[tuple[JobKey, Arrays | str]]:
         while cached:
@@ -73,9 +75,9 @@ def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iter
     yield from pop_cached()
 
 
-def _attempt(key: JobKey, work: Callable[[], Arrays]) -> tuple[JobKey, Arrays | str]:
+def _attempt(key: JobKey, work: list[Callable[[], Arrays]]) -> tuple[JobKey, Arrays | str]:
     try:
-        return key, work()
+        return key, work.pop()()
     except ValueError as err:
         return key, str(err)
 

@@ -23,17 +23,16 @@ from .._coupling import coupling_table
 from .._gene_sets import measured_sets
 from .._lazy import Tables
 from .._power import cells_needed_table, power_table
-from .._score import CROSS_FITTED, Scored, mark_held_out
+from .._score import CROSS_FITTED, mark_held_out
 from .._summary import predicted_by_all, summarize, with_q
 from .cross_fit import Variant
 from .deep_models import trained_in
-from .error_by_n_genes import error_by_n_genes_table
 from .fits import Fits
 from .low_memory import SpilledSolution
 from .perturbations import perturbations_table
 from .questions import FULL, AuditResults, Records, constant_models, of_regime
 from .random_removal import random_table
-from .retraining import ranking_table, retraining_table, score_regimes
+from .retraining import ScoredRegimes, ranking_table, retraining_table, score_regimes
 from .settings import AuditSettings
 
 
@@ -57,7 +56,7 @@ def collect_results(
 
 def make_tables(
     results: AuditResults,
-    scored: Scored | None,
+    scored: ScoredRegimes | None,
     answers: Mapping[str, pd.DataFrame],
     settings: AuditSettings,
     failures: Sequence[tuple[str, str, str]],
@@ -75,14 +74,13 @@ def make_tables(
         "composition": composition_table(screens[FULL], gene_sets, shares),
         "power": power_table(screens[FULL]),
         "cells_needed": cells_needed_table(screens[FULL]),
-        "models": models_table(fits, results.models, folds, screens, records),
+        "models": models_table(fits, results.models, folds, screens[FULL].names, records),
         "scores": scores,
         "comparison": None if scores is None else comparison_table(scores),
-        "summary": summaries(scored, screens, fits, records),
+        "summary": summaries(scored, fits, records),
         "retraining": None if scores is None else retraining_table(scores),
         "ranking": None if scores is None else ranking_table(scores),
         "random_removals": random_removals,
-        "error_by_n_genes": errors_table(screens, results.unseen, folds, records),
         "models_left_out": left_out_table(fits, failures),
         **answers,
     }
@@ -131,23 +129,24 @@ def only_unseen(
     }
 
 
-def score_models(results: AuditResults, n_top_genes: int) -> Scored | None:
+def score_models(results: AuditResults, n_top_genes: int) -> ScoredRegimes | None:
     """Score every model in its regime, and the models of ``full`` in all regimes. None without models."""
     screens, predictions, records, folds = results.screens, results.predictions, results.records, results.folds
     if not predictions["full"]:
         return None
+    full = screens[FULL]
     held: dict[tuple[str, str], FloatArray | None] = {}
-    for regime, screen in screens.items():
-        of_models = {name: solution.noise_weights for name, solution in results.fits[regime].solutions.items()}
-        of_models |= _results.noise_weights(records[regime], screen)
+    for regime, fits in results.fits.items():
+        of_models = {name: solution.noise_weights for name, solution in fits.solutions.items()}
+        of_models |= _results.noise_weights(records[regime], full)  # cells and batches are those of every regime
         held |= {(regime, name): table for name, table in of_models.items()}
     one_split = {name: record for name, record in records["full"].items() if not record.get("cross_fitted")}
-    unseen = {name: _held_out.unseen(record, screens["full"], folds) for name, record in one_split.items()}
-    weights = {regime: _results.control_weights(of_regime, screens[regime]) for regime, of_regime in records.items()}
+    unseen = {name: _held_out.unseen(record, full, folds) for name, record in one_split.items()}
+    weights = {regime: _results.control_weights(of_regime, full) for regime, of_regime in records.items()}
     scored = score_regimes(
         screens, predictions, folds, n_top_genes=n_top_genes, held=held, unseen=unseen, weights=weights
     )
-    return scored._replace(table=mark_held_out(scored.table, records["full"], screens["full"], folds))
+    return scored._replace(table=mark_held_out(scored.table, records["full"], full, folds))
 
 
 def store_results(
@@ -194,13 +193,13 @@ def models_table(
     fits: Mapping[str, Fits],
     models: Sequence[Variant],
     folds: Mapping[str, int],
-    screens: Mapping[str, Screen],
+    perturbations: Sequence[str],
     records: Records,
 ) -> pd.DataFrame:
-    """List the models: one row per model and regime."""
+    """List the models: one row per model and regime. The rows of predictions are the ``perturbations``."""
     rows: list[tuple[str, str, str, int, str]] = []
-    for regime, screen in screens.items():
-        used = np.array([name in folds for name in screen.names])
+    used = np.array([name in folds for name in perturbations])
+    for regime in fits:
         for model in models:
             if model.name in fits[regime].solutions:
                 solution = fits[regime].solutions[model.name]
@@ -224,8 +223,7 @@ def left_out_table(fits: Mapping[str, Fits], failures: Sequence[tuple[str, str, 
 
 
 def summaries(
-    scored: Scored | None,
-    screens: Mapping[str, _moments.Screen],
+    scored: ScoredRegimes | None,
     fits: Mapping[str, Fits],
     records: Records,
 ) -> pd.DataFrame | None:
@@ -239,26 +237,8 @@ def summaries(
     for regime, frame in own.groupby("regime", sort=False):
         constant = constant_models(fits[str(regime)], records[str(regime)])
         noise = {model: noise for (trained_on, model), noise in scored.noise.items() if trained_on == regime}
-        screen = screens[str(regime)]
-        shape, known = screen.noise_size, screen.detection.response_known
-        part = summarize(frame, shape=shape, known=known, noise=noise, constant=constant, common=common)
+        facts = scored.facts[str(regime)]
+        part = summarize(frame, **facts._asdict(), noise=noise, constant=constant, common=common)
         part.insert(1, "regime", str(regime))
         parts.append(part)
     return with_q(pd.concat(parts, ignore_index=True))
-
-
-def errors_table(
-    screens: Mapping[str, Screen],
-    unseen: Mapping[str, Mapping[str, FloatArray]],
-    folds: Mapping[str, int],
-    records: Records,
-) -> pd.DataFrame | None:
-    """Return the errors by number of genes, for the models trained in each regime."""
-    parts = []
-    for regime, predictions in unseen.items():
-        if predictions:
-            weights = _results.control_weights(records[regime], screens[regime])
-            part = error_by_n_genes_table(screens[regime], predictions, folds=folds, weights=weights)
-            part.insert(1, "regime", regime)
-            parts.append(part)
-    return pd.concat(parts, ignore_index=True) if parts else None

@@ -29,6 +29,7 @@ from .._specificity import specificity_table
 from .._target_response import target_response_table
 from .._variance_ratio import variance_ratio_table
 from .cross_fit import Variant
+from .error_by_n_genes import error_by_n_genes_table
 from .fits import Fits
 from .settings import AuditSettings
 
@@ -121,6 +122,11 @@ def _specificity(results: AuditResults, regime: str, settings: AuditSettings) ->
     )
 
 
+def _error_by_n_genes(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame:
+    screen, weights = results.screens[regime], _results.control_weights(results.records[regime], results.screens[FULL])
+    return error_by_n_genes_table(screen, results.unseen[regime], folds=results.folds, weights=weights)
+
+
 def _attribution_check(results: AuditResults, regime: str, settings: AuditSettings) -> pd.DataFrame | None:
     sizes = _attribution_sizes(results, regime)
     perturbed = {name: values[1:] for name, values in sizes.items()}  # without the control
@@ -154,6 +160,7 @@ QUESTIONS = (
     Question("attribution_agreement", (FULL,), _attribution_agreement, of_models=True, regime_column=0),
     Question("balance", (FULL,), _balance),
     Question("probes", (FULL,), _probes, regime_column=0),
+    Question("error_by_n_genes", REGIMES, _error_by_n_genes, of_models=True),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..._core.matched_genes import Removals, mismatch
 from ..._log import progress
 from ..._models._base import closed_form, problem
 from ..._models._net import Graphs, graphs_of
-from ..._models._products import products_of
+from ..._models._products import ScreenProducts, products_of
 from ..._moments import Screen
 from ...pp._regimes import WITHOUT_GENES
 from .._reference import Reference, reference
@@ -113,6 +113,11 @@ class RemovalTrainer:
     removals: Removals
     seed: int
 
+    @cached_property
+    def products(self) -> ScreenProducts:
+        """Products of the means on all genes, which those on fewer genes follow from."""
+        return products_of(self.screen)
+
     def run_all(self, settings: AuditSettings) -> list[RemovalResult]:
         """Run all removals, each as a separate job."""
         inputs: list[Any] = []
@@ -158,7 +163,7 @@ class RemovalTrainer:
         fold = np.array([self.folds.get(name, -1) for name in self.screen.names])
         graphs = self.graphs
         graphs = None if graphs is None else Graphs(graphs.net, self.screen.symbols[keep], graphs.targets)
-        columns, products = (np.cumsum(keep) - 1)[genes], products_of(self.screen, keep)
+        columns, products = (np.cumsum(keep) - 1)[genes], self.products.without(np.flatnonzero(~keep))
         predictions = {model.name: np.full((len(fold), len(genes)), np.nan) for model in self.models}
         for number in sorted(set(self.folds.values())):
             train, rows = fold[self.screen.perturbation] != number, np.flatnonzero(fold == number)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, combinations, groupby
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ... import _tables
 from ..._core.arrays import FloatArray, IntArray
+from ..._core.noise import NoiseShape
 from ..._core.resampling import Estimate, mean_of
 from ..._keys import NEGLIGIBLE
 from ..._moments import Screen
@@ -26,6 +29,21 @@ UNCHANGED = "retraining does not change the predictions of this model"
 NO_GAIN = 1e-9
 
 
+class RegimeFacts(NamedTuple):
+    """Noise of the data in a regime, and whether the response exceeds it."""
+
+    shape: NoiseShape
+    known: bool
+
+
+class ScoredRegimes(NamedTuple):
+    """Scores in all regimes, derivatives with respect to the control by regime and model, and facts by regime."""
+
+    table: pd.DataFrame
+    noise: dict[tuple[str, str], ControlNoise]
+    facts: dict[str, RegimeFacts]
+
+
 def score_regimes(
     screens: Mapping[str, Screen],
     predictions: Predictions,
@@ -35,34 +53,45 @@ def score_regimes(
     held: Mapping[tuple[str, str], FloatArray | None] | None = None,
     unseen: Mapping[str, Sequence[str]] | None = None,
     weights: Mapping[str, Mapping[str, FloatArray]] | None = None,
-) -> Scored:
+) -> ScoredRegimes:
     """Score the models of each regime, and the full models, on the genes of the regime.
 
     ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
     contains the unseen perturbations of models with one split; the others are cross-fitted. ``held`` is that of
     :func:`score_table`, ``weights`` are the control weights of external models by the regime of their training.
     """
-    full, frames = screens["full"], []
+    frames: list[pd.DataFrame] = []
     noise: dict[tuple[str, str], ControlNoise] = {}
-    for regime, screen in screens.items():
-        references = References(screen, folds, n_top_genes, held, unseen or {}, weights or {}, regime)
-        on_genes: Iterable[ModelPredictions]
-        on_genes = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
-        columns = full.genes.get_indexer(screen.genes)
-        if regime not in ("full", "regressed"):
-            on_genes = chain(
-                on_genes, ((name, "full", table[:, columns]) for name, table in predictions["full"].items())
-            )
-        tables = references.scores(on_genes)
-        if regime == "regressed":
-            genes = columns[references.genes]
-            of_full = References(full, folds, n_top_genes, held, unseen or {}, weights or {}, regime, genes=genes)
-            tables += of_full.scores((name, "full", table) for name, table in predictions["full"].items())
-        frames += [scored.table.assign(regime=regime) for scored in tables]
-        for scored in tables:
+    facts: dict[str, RegimeFacts] = {}
+    references = partial(
+        References, folds=folds, n_top_genes=n_top_genes, held=held, unseen=unseen or {}, weights=weights or {}
+    )
+    for regime in screens:  # a regime is freed before the next one is made: nothing here refers to it
+        for scored in _score_regime(regime, screens, predictions, references):
+            frames.append(scored.table.assign(regime=regime))
             noise |= scored.noise
+        facts[regime] = RegimeFacts(screens[regime].noise_size, screens[regime].detection.response_known)
     scores = pd.concat(frames, ignore_index=True)
-    return Scored(scores[["model", "regime", *(c for c in scores.columns if c not in {"model", "regime"})]], noise)
+    columns = ["model", "regime", *(c for c in scores.columns if c not in {"model", "regime"})]
+    return ScoredRegimes(scores[columns], noise, facts)
+
+
+def _score_regime(
+    regime: str, screens: Mapping[str, Screen], predictions: Predictions, references: Callable[..., References]
+) -> list[Scored]:
+    """Score the models of a regime, and the full models on its genes."""
+    screen, full = screens[regime], screens["full"]
+    on_regime = references(screen, regime=regime)
+    on_genes: Iterable[ModelPredictions]
+    on_genes = ((name, regime, table) for name, table in predictions[regime].items())  # one table at a time
+    columns = full.genes.get_indexer(screen.genes)
+    if regime not in ("full", "regressed"):
+        on_genes = chain(on_genes, ((name, "full", table[:, columns]) for name, table in predictions["full"].items()))
+    tables = on_regime.scores(on_genes)
+    if regime == "regressed":
+        on_full = references(full, regime=regime, genes=columns[on_regime.genes])
+        tables += on_full.scores((name, "full", table) for name, table in predictions["full"].items())
+    return tables
 
 
 @dataclass
