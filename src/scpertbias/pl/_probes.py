@@ -62,7 +62,7 @@ def probes(
     ax
         Axes to plot in; by default a new figure.
     palette
-        Name of a diverging color map; by default ``"RdBu"``.
+        Name of a diverging color map; by default ``"RdBu_r"``, as in the report.
     figsize
         Width and height in inches.
     show
@@ -90,7 +90,7 @@ def probes(
     values = by_metric(table)
     new = ax is None
     ax = axes(ax, figsize, (2.9 + 0.72 * values.shape[1], 1.5 + 0.27 * len(values)))
-    shades = colormaps[palette if isinstance(palette, str) else "RdBu"].with_extremes(bad=NO_ROOM)
+    shades = colormaps[palette if isinstance(palette, str) else "RdBu_r"].with_extremes(bad=NO_ROOM)
     image = ax.imshow(values, cmap=shades, vmin=-1, vmax=1, aspect="auto")
     for (y, x), value in np.ndenumerate(values.to_numpy()):
         if np.isfinite(value):
