@@ -57,7 +57,9 @@ def draw_all(app):
                 logging.getLogger(__name__).warning("the example of pl.%s draws no figure: %r", name, err)
                 continue
         title = f"pl.{name}".replace("_", "_\N{ZERO WIDTH SPACE}")  # may break after an underscore
-        cards.append(CARD.format(name=name, title=title, text=first_line(function), image=(FOLDER / image.name).as_posix()))
+        cards.append(
+            CARD.format(name=name, title=title, text=first_line(function), image=(FOLDER / image.name).as_posix())
+        )
     # Not a page of its own: docs/api/pl.md includes it.
     (folder.parent / "gallery.txt").write_text("".join(cards), encoding="utf-8")
 

@@ -14,7 +14,7 @@ from mudata import MuData
 from .. import _store, get
 from .._docs import docs
 from ._base import axes, finish, stored_effects
-from ._layout import place_names, whole_figure
+from ._layout import lay_out, place_names, whole_figure
 from ._perturbations import LINE, STYLES
 
 OTHERS = ("o", "0.5")
@@ -101,7 +101,7 @@ def embedding(
         ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.spines[["top", "right"]].set_visible(False)
     order = np.argsort(-effects.squared_effect, kind="stable")[:n_names]
-    whole_figure(ax).draw_without_rendering()
+    lay_out(ax)
     radius = MARK_POINTS * whole_figure(ax).dpi / 72
     marks = [Bbox([place - radius, place + radius]) for place in ax.transData.transform(places)]
     place_names(ax, places[order], [effects.names[row] for row in order], avoid=marks)

@@ -35,7 +35,13 @@ def make_readable(ax: Axes) -> None:
         text.set_parse_math(False)  # names are not formulas, even if they contain $
     titles = [child for child in ax.get_children() if isinstance(child, Text) and child not in ax.texts]
     for text in (*titles, ax.xaxis.label, ax.yaxis.label):
-        text.set_wrap(True)
+        text.set_wrap("$" not in text.get_text())  # matplotlib reads formulas when it wraps, also if told not to
+
+
+def lay_out(ax: Axes) -> None:
+    """Compute the positions of everything that is drawn so far."""
+    make_readable(ax)
+    whole_figure(ax).draw_without_rendering()
 
 
 def legend_below(ax: Axes, handles: Sequence[Any]) -> None:
@@ -44,7 +50,7 @@ def legend_below(ax: Axes, handles: Sequence[Any]) -> None:
     Call it last, because the width and height of everything else must be known. The distance from the axes is in inches, so it is the same for axes of any height.
     """
     figure = whole_figure(ax)
-    figure.draw_without_rendering()
+    lay_out(ax)
     area = ax.get_tightbbox() or ax.bbox
     center = ax.transAxes.inverted().transform((0.5 * (area.x0 + area.x1), 0))[0]
     inches = (ax.bbox.y0 - area.y0) / figure.dpi + GAP_INCHES
@@ -54,6 +60,7 @@ def legend_below(ax: Axes, handles: Sequence[Any]) -> None:
             handles=handles, frameon=False, fontsize="small", ncols=ncols, loc="upper center",
             bbox_to_anchor=(center, 0.0), bbox_transform=transform, borderaxespad=0, columnspacing=1.2,
         )  # fmt: skip
+        make_readable(ax)
         if legend.get_window_extent().width < area.width:
             break
 
@@ -91,7 +98,9 @@ def place_names(
     """
     taken, placed = list(avoid), []
     for (x, y), name in zip(points, names, strict=True):
-        text = ax.annotate(name, (x, y), (0, 0), textcoords="offset points", fontsize=fontsize, zorder=5)
+        text = ax.annotate(
+            name, (x, y), (0, 0), textcoords="offset points", fontsize=fontsize, zorder=5, parse_math=False
+        )
         for step, up, right in product(range(1, n_steps + 1), (False, True), (True, False)):
             text.set_position((gap if right else -gap, step * gap if up else -step * gap))
             text.set(ha="left" if right else "right", va="bottom" if up else "top")

@@ -21,7 +21,7 @@ from .._keys import NEGLIGIBLE
 from ..get._select import modality
 from ._base import axes, chosen_models, finish, one_regime
 from ._colors import colors
-from ._layout import place_names, whole_figure
+from ._layout import lay_out, place_names, whole_figure
 
 SKILL, SPECIFIC = "l2_skill", "specific_skill"
 QUADRANTS = (
@@ -219,7 +219,7 @@ def _mark(ax: Axes, rows: pd.DataFrame, shade: Mapping[str, str]) -> None:
 def _names(ax: Axes, groups: Sequence[pd.DataFrame]) -> None:
     """Write the names of the models next to their marks, clear of marks, intervals and names of quadrants."""
     figure = whole_figure(ax)
-    figure.draw_without_rendering()
+    lay_out(ax)
     avoid = [Text.get_window_extent(text) for text in ax.texts]
     radius = MARK_POINTS * figure.dpi / 72
     points = []
