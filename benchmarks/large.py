@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -137,6 +138,7 @@ def main() -> None:
     parser.add_argument("--perturbations", type=int, default=2000)
     parser.add_argument("--density", type=float, default=DENSITY, help="share of the entries that are not zero")
     parser.add_argument("--pairs", type=int, default=2, help="timed runs of pp.profiles (0: the audit alone)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="threads of the audit (default: all cores)")
     parser.add_argument("--folder", type=Path, help="where the file is made and removed; by default a temporary one")
     parser.add_argument("--keep", action="store_true", help="keep the file, and use it if it is there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to this file")
@@ -160,7 +162,7 @@ def main() -> None:
             )
             steps.append(cluster.row(path, shape, limit_gb=LIMIT_GB, counts=True))
             print(table(steps), flush=True)
-        figures = audit(path, Path(folder) / "audit", *arguments.options)
+        figures = audit(path, Path(folder) / "audit", "--n-jobs", str(arguments.jobs), *arguments.options)
     print(figures["log"])
     print(figures["said"])
     met = figures["peak_gb"] < LIMIT_GB

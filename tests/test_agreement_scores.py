@@ -53,6 +53,7 @@ def test_recurrence(both, by):
     perturbed = np.arange(len(both.ours.n)) > 0
     scales = EffectScale.of(both.ours, both.rows).in_halves(both.ours, both.rows)
     values, repeats = observed_effects(by, both.ours, both.rows, perturbed, scales)
+    repeats = list(repeats)
     close(values, oracle.recurrence_values(both.theirs, by))
     for a, repeat in enumerate(repeats):
         close(repeat, oracle.recurrence_values(both.theirs, by, a))

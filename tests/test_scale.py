@@ -193,14 +193,3 @@ def test_no_value_says_what_to_do():
     with pytest.raises(ValueError, match=r"X is empty.*layer="):
         check.finish()
     assert _scale.EARLY
-
-
-@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
-def test_values_in_memory_may_be_looked_at_before(form):
-    for values in (LOGGED, BROKEN, Z):
-        checks = [Scale(layer=None, normalize=False) for _ in range(2)]
-        checks[0].begin(form(values))
-        for check in checks:
-            check.look(form(values))
-        assert (checks[0].problem(), checks[0].n) == (checks[1].problem(), checks[1].n)
-        np.testing.assert_array_equal((checks[0].low, checks[0].high), (checks[1].low, checks[1].high))

@@ -6,7 +6,6 @@ one message proposes is never refused by another.
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -108,18 +107,6 @@ class Scale:
         self.low, self.high, self.whole, self.n = np.inf, -np.inf, True, 0
         self.rows = RowScales()
         self.n_sized, self.size_sum, self.n_shallow = 0, 0.0, 0
-        self._begun: Future[tuple[float, float]] | None = None
-
-    def begin(self, x: Any) -> None:
-        """Refuse what has no value, and begin to look at values that are in memory: all of them are added at once, later."""
-        if 0 in x.shape:
-            self.finish()
-        values = x.data if sparse.issparse(x) else x
-        if isinstance(values, np.ndarray) and values.size:
-            pool = ThreadPoolExecutor(1)
-            # Whole reductions: after each part the thread would wait for the interpreter.
-            self._begun = pool.submit(lambda: (float(values.min()), float(values.max())))
-            pool.shutdown(wait=False)
 
     def add(self, x: Any, *, whole_cells: bool = True) -> None:
         """Look at some of the values, and refuse what can be refused already."""
@@ -137,8 +124,7 @@ class Scale:
         values = np.asarray(x) if isinstance(x, np.ndarray) else x.data
         if values.size == 0:
             return
-        begun, self._begun = self._begun, None
-        low, high = extremes(values) if begun is None else begun.result()
+        low, high = extremes(values)
         self.low, self.high = float(np.minimum(self.low, low)), float(np.maximum(self.high, high))
         self.n += values.size
         self.whole = self.whole and _all_whole(values)

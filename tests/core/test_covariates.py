@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scpertbias._core.covariates import regress_out
+from scpertbias._core.covariates import cell_weights, equal_weights, regress_out
 from scpertbias._core.halves import assign_halves
 from scpertbias._core.row_moments import row_moments
 
@@ -53,3 +53,25 @@ def test_regression_needs_covariates(cells):
     x, row, _ = cells
     with pytest.raises(ValueError, match="have no covariates"):
         regress_out(moments_of(x, row, 6), rows=np.arange(6) == 0)
+
+
+def test_one_row_in_one_batch_weighs_all_cells_alike(cells):
+    x, _, c = cells
+    zero = np.zeros(N, dtype=np.int64)
+    equal, general = equal_weights(c), cell_weights(c, zero, zero, zero == 0, between=True)
+    for name in ("products", "mean", "ss", "center"):
+        np.testing.assert_allclose(getattr(general, name), getattr(equal, name), atol=1e-12, err_msg=name)
+    np.testing.assert_array_equal(general.cells, np.arange(N))
+    np.testing.assert_allclose(equal.mean @ x, x.mean(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("between", [True, False])
+def test_what_is_the_same_in_all_cells_of_a_batch_has_no_weight(cells, between):
+    _, row, c = cells
+    batch = np.arange(N) % 3
+    weights = cell_weights(c, np.where(row == 5, -1, row), batch, row < 4, between=between)
+    of_batch = np.eye(3)[batch[weights.cells]]
+    assert not np.isin(weights.cells, np.flatnonzero(row > 3)).any()
+    np.testing.assert_allclose(weights.products.T @ of_batch, 0, atol=1e-10)
+    # the mean of genes is that of the control's batches, whichever the batches of the cells are
+    np.testing.assert_allclose(weights.mean @ of_batch, np.bincount(batch[row == 0]) / (row == 0).sum(), atol=1e-12)

@@ -169,6 +169,7 @@ def test_effects_are_those_of_single_cells(shape):
     scales = EffectScale.of(moments, rows).in_halves(moments, rows)
     for by, values in expected.items():
         found, repeats = observed_effects(by, moments, rows, perturbed, scales)
+        repeats = list(repeats)
         np.testing.assert_allclose(found, values[2:], rtol=1e-8, atol=1e-10)
         assert len(repeats) == (0 if by == "delta" else 2)
         for a, repeat in enumerate(repeats):

@@ -45,13 +45,21 @@ def test_sums_do_not_overflow(form):
     assert not row_sums(FORMS[form](np.zeros((2, 3)))).any()
 
 
-@pytest.mark.parametrize("shape", [(1000,), (100, 10)])
-def test_extremes_of_many_parts(rng, monkeypatch, shape):
-    monkeypatch.setattr(module, "CHUNK", 64)
-    x = rng.normal(size=shape).astype(np.float32)
+@pytest.mark.parametrize("few", [64, 1 << 16])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.dtype(">f4")])
+@pytest.mark.parametrize("form", [np.ravel, np.array, np.asfortranarray, lambda x: x[::2]])
+def test_extremes_of_many_parts(rng, monkeypatch, few, dtype, form):
+    monkeypatch.setattr(module, "FEW", few)
+    x = form((20 * rng.normal(size=(100, 10))).astype(dtype))
     assert extremes(x) == (float(x.min()), float(x.max()))
-    x.flat[777] = np.nan
-    assert np.isnan(extremes(x)).all()
+    assert extremes(np.abs(x)) == (float(np.abs(x).min()), float(np.abs(x).max()))
+    if x.dtype.kind == "f":
+        for odd in (np.inf, -np.inf):
+            x.flat[77] = odd
+            assert extremes(x) == (float(x.min()), float(x.max()))
+        for nan in (np.nan, -np.nan):
+            x.flat[77] = nan
+            assert np.isnan(extremes(x)).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

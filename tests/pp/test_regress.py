@@ -8,6 +8,8 @@ import pytest
 import scanpy as sc
 
 import scpertbias as spb
+from scpertbias import _moments
+from scpertbias.pp._regress import fit_cells, regress_profiles
 
 BOTH = ["stress", "depth"]
 
@@ -100,6 +102,103 @@ def test_cells_and_profiles_agree(cells, same_profiles, batch_key, fit_on, add_i
     spb.pp.regress_mt_ribo(cells, batch_key=batch_key, **asked)
     expected = spb.pp.profiles(cells, layer="regressed", batch_key=batch_key)
     same_profiles(profiles, "regressed", expected, variance=batch_key is None)
+
+
+def settings(**changes):
+    """What labels, batches and values of cells are read by."""
+    data = dict.fromkeys(["reference", "combination_sep", "label_map", "batch_key", "layer", "gene_symbols"])
+    return {**data, "groupby": "perturbation", "min_cells": 20, "split_key": "split", **changes}
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "dense"])
+@pytest.mark.parametrize("batch_key", [None, "run"])
+@pytest.mark.parametrize("fit_on", ["control", "train", "all"])
+def test_cells_have_the_slopes_of_their_moments(make_cells, kind, batch_key, fit_on):
+    cells = make_cells(kind=kind)
+    labels = cells.obs["perturbation"].astype(object)
+    cells.obs["split"] = np.where(labels.isin(["STAT1", "MYC"]), "test", "train")
+    cells.obs["stress"] += 2 * (cells.obs["run"] == "b")
+    if batch_key is not None:  # cells without a label, and cells of a batch with few controls, have no part in it
+        labels.iloc[:7] = None
+        cells.obs["perturbation"], cells.obs["run"] = labels, cells.obs["run"].where(np.arange(cells.n_obs) > 20, "c")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*are left out, because their batch has fewer than 10 control cells")
+        moments = _moments.of(cells, covariates=BOTH, batch_key=batch_key)
+        fit = fit_cells(cells, BOTH, fit_on, settings(batch_key=batch_key), add_intercept=False)
+    expected = regress_profiles(moments, BOTH, fit_on=fit_on, add_intercept=False)[1]
+    assert fit.covariates == expected.covariates
+    np.testing.assert_allclose(fit.slopes.slopes, expected.slopes.slopes, rtol=1e-10)
+    np.testing.assert_allclose(fit.slopes.center, expected.slopes.center, rtol=1e-10)
+    np.testing.assert_allclose(fit.slopes.shift, expected.slopes.shift, rtol=1e-10)
+
+
+def few_controls_in_a_batch(cells):
+    cells.obs["run"] = np.where(np.arange(cells.n_obs) < 20, "c", cells.obs["run"])
+    return {"batch_key": "run"}
+
+
+def ids_for_names(cells):
+    cells.var_names = [f"ENSG{i:011d}" for i in range(cells.n_vars)]
+    return {}
+
+
+def likely_batches(cells):
+    cells.obs["batch"] = cells.obs["run"]
+    return {}
+
+
+def one_row_per_guide(cells):
+    cells.obs_names = [f"cell{i // 2}" for i in range(cells.n_obs)]
+    return {}
+
+
+def negative(cells):
+    cells.X = cells.X.copy()
+    cells.X.data[5] = -2
+    return {}
+
+
+def missing_value(cells):
+    cells.X = cells.X.copy()
+    cells.X.data[-5] = np.nan
+    return {}
+
+
+@pytest.mark.parametrize("fit_on", ["control", "train"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        few_controls_in_a_batch,
+        ids_for_names,
+        likely_batches,
+        one_row_per_guide,
+        negative,
+        missing_value,
+        lambda cells: {"batch_key": "perturbation"},
+        lambda cells: {"groupby": "run"},
+        lambda cells: {"reference": "none"},
+        lambda cells: {"min_cells": 1000},
+        lambda cells: {"layer": "counts"},
+        lambda cells: {"layer": "nope"},
+        lambda cells: {"gene_symbols": "nope"},
+    ],
+)
+def test_cells_are_checked_as_for_their_moments(cells, case, fit_on):
+    """Whatever is refused or warned of before moments are made is refused or warned of here, in the same words."""
+    arguments = case(cells)
+
+    def messages(function):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                function(cells.copy(), covariates=BOTH, **arguments)
+            except (ValueError, KeyError, TypeError) as error:
+                return [str(w.message) for w in caught], repr(error)
+        return [str(w.message) for w in caught], ""
+
+    expected = messages(_moments.of)
+    assert any(expected)
+    assert messages(lambda cells, **how: spb.pp.regress_mt_ribo(cells, fit_on=fit_on, **how)) == expected
 
 
 def test_profiles_take_some_of_their_covariates(cells, same_profiles):

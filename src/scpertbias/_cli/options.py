@@ -272,7 +272,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
         "--n-jobs",
         type=int,
         metavar="N",
-        help="number of parallel fits (default: scanpy.settings.n_jobs); does not change the results",
+        help="number of fits, scores and tests that run in parallel (default: 1); does not change the results",
     )
     add("--cache", type=Path, metavar="DIR", help="folder for finished parts, to continue after an interruption")
     _memory(add)

@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scpertbias._core.arrays import BoolArray, FloatArray
+from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.cell_columns import Covariates
 from scpertbias._core.moments import Moments, control_by_batch, shares, within_batches
+from scpertbias._core.row_moments import group_means, sum_by
 from scpertbias._core.z_scores import value_sums
 
 
 @dataclass(frozen=True)
 class Slopes:
-    """A linear fit of genes on covariates: ``slopes`` (k, G), ``center`` (k,) and the genes' means ``middle`` (G,)."""
+    """A linear fit of genes on covariates: ``slopes`` (k, G), ``center`` (k,) and what goes besides, ``shift`` (G,)."""
 
     slopes: FloatArray
     center: FloatArray
-    middle: FloatArray
+    shift: FloatArray
 
 
 def regress_out(
@@ -41,7 +42,7 @@ def regress_out(
     n, c, x = moments.n[rows], covariates.mean[rows], moments.mean[rows]
     middle_of_covariates, middle = n @ c / n.sum(), n @ x / n.sum()
     slopes = solve(*covariate_products(moments, covariates, rows, between=between))
-    shift = 0.0 if add_intercept else middle
+    shift = np.zeros_like(middle) if add_intercept else middle
 
     def rest(values: FloatArray, of_covariates: FloatArray) -> FloatArray:
         left: FloatArray = values - (of_covariates - middle_of_covariates) @ slopes - shift
@@ -74,7 +75,7 @@ def regress_out(
         guide_half=None,  # the covariates of guide halves are not kept
         n_guide_half=None,
     )
-    return residual, Slopes(slopes, middle_of_covariates, middle)
+    return residual, Slopes(slopes, middle_of_covariates, shift)
 
 
 def covariate_products(
@@ -102,6 +103,66 @@ def covariate_products(
         # Products between rows: Σ n_r a_r (x̄_r − x̄)ᵀ (k, G)
         cross = cross + np.einsum("r,ri,rg->ig", n, apart, x - n @ x / n.sum())
     return ss, cross
+
+
+@dataclass(frozen=True)
+class CellWeights:
+    """How the cells of a fit count: Σ weight·x over ``cells`` (None: all) are the products of the covariates with the genes.
+
+    ``products`` (cells, k) are the weights for these; ``mean`` (cells,) those for the genes' means about which the fit is;
+    ``ss`` (k, k) are the products of the covariates, and ``center`` (k,) their means.
+    """
+
+    cells: IntArray | None
+    products: FloatArray
+    mean: FloatArray
+    ss: FloatArray
+    center: FloatArray
+
+
+def equal_weights(covariates: FloatArray) -> CellWeights:
+    """Weigh cells for a fit on all of them, with one intercept."""
+    n, center = len(covariates), covariates.mean(axis=0)
+    away = covariates - center
+    return CellWeights(None, away, np.full(n, 1 / n), away.T @ away, center)
+
+
+def cell_weights(
+    covariates: FloatArray, row: IntArray, batch: IntArray, fit: BoolArray, *, between: bool
+) -> CellWeights:
+    """Weigh cells such that their sums are those of :func:`covariate_products`, without moments.
+
+    Parameters
+    ----------
+    covariates
+        Cells × covariates.
+    row, batch
+        Row and batch of each cell; row 0 is the control, −1 none.
+    fit
+        Cells on which the slopes are fitted.
+    between
+        Whether what lies between the rows counts too.
+    """
+    cells = np.flatnonzero((row == 0) | (fit & (row >= 0)))
+    z, row, batch, fit = covariates[cells], row[cells], batch[cells], fit[cells]
+    n_rows, n_batches = int(row.max()) + 1, int(batch.max()) + 1
+    control = row == 0
+    of_control = group_means(z, np.where(control, batch, -1), n_batches)
+    # As the genes, less the control of their batch and plus all of it
+    centered = z - of_control[batch] + z[control].mean(axis=0)
+    center = centered[fit].mean(axis=0)
+    apart = group_means(centered, row, n_rows)[row] - center if between else np.zeros_like(z)
+    away = z - group_means(z, row * n_batches + batch, n_rows * n_batches)[row * n_batches + batch]
+    ss = away[fit].T @ away[fit] + apart[fit].T @ apart[fit]
+
+    def less_control(weights: FloatArray) -> FloatArray:
+        # What lies between the batches goes: of the genes it is that of the control.
+        of_batch = sum_by(weights, batch, n_batches) / np.bincount(batch[control], minlength=n_batches)[:, None]
+        return weights - np.where(control[:, None], of_batch[batch], 0.0)
+
+    weights = np.where(fit[:, None], z - group_means(z, row, n_rows)[row] + apart, 0.0)
+    mean = less_control((fit / fit.sum())[:, None])[:, 0] + control / control.sum()
+    return CellWeights(cells, less_control(weights), mean, ss, center)
 
 
 def _left_variance(var: FloatArray, slopes: FloatArray, cross: FloatArray, ss: FloatArray, n: FloatArray) -> FloatArray:

@@ -17,10 +17,8 @@ import numpy as np
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LINE = 16
-"""Values of four bytes in a cache line."""
-MANY = 16
-"""Cells of a group from which on zero is tried as the shift."""
+LINE = 16  # values of four bytes in a cache line
+MANY = 16  # cells of a group from which on zero is tried as the shift
 LOST = 1e-3
 """Share of Σx² that Σ(x−mean)² is at least where few digits are lost."""
 SMALL = 32
@@ -86,11 +84,8 @@ def _log_small(logs: Any, factor: Any) -> None:  # pragma: no cover - compiled
 
 @nb.njit(cache=True, nogil=True)
 def _log(v: Any, factor: Any, logs: Any) -> Any:  # pragma: no cover - compiled
-    if 0.0 <= v < SMALL:
-        count = np.int64(v)
-        if v == np.float64(count):
-            return logs[count]
-    return np.log1p(v * factor)
+    small = 0.0 <= v < SMALL and v == np.float64(np.int64(v))
+    return logs[np.int64(v)] if small else np.log1p(v * factor)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -178,7 +173,7 @@ def csr(
 ) -> None:  # pragma: no cover - compiled
     n_genes, n_deviations = mean.shape[1], cross.shape[1]
     for part in nb.prange(edges.size - 1):
-        # What belongs to a gene lies together in memory: Σx, Σx²; the shift, Σ(x−K), Σ(x−K)² and the number of stored values.
+        # What belongs to a gene is together in memory: Σx, Σx²; the shift, Σ(x−K), Σ(x−K)² and the number of values.
         sums, about = np.zeros((n_genes, 2)), np.zeros((n_genes, 4))
         products, logs = np.zeros((n_genes, n_deviations)), np.empty(SMALL)
         for k in range(edges[part], edges[part + 1]):

@@ -8,7 +8,7 @@ distribution (Poisson-binomial) is computed exactly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,24 +58,21 @@ def _usable(errors: FloatArray, too_rare: BoolArray) -> FloatArray:
 
 def observed_effects(
     by: str, moments: Moments, rows: IntArray, perturbed: BoolArray, scales: Sequence[EffectScale]
-) -> tuple[FloatArray, list[FloatArray]]:
-    """Effects of some rows (P, G), and in each half of the cells, with its own half of the control.
+) -> tuple[FloatArray, Iterator[FloatArray]]:
+    """Effects of some rows (P, G), and in each half of the cells, with its own half of the control, one after the other.
 
     ``centered`` is about the mean of the ``perturbed`` rows (R,). ``scales`` are those of all cells and of the two halves.
+    ``delta`` has no halves.
     """
-    halved = perturbed & (moments.n_half > 0).all(axis=0)
-    values: list[FloatArray] = []
-    means = (None, moments.mean), (0, moments.half[0]), (1, moments.half[1])
-    for (half, mean), scale in zip(means, scales, strict=True):
-        about = (
-            mean[moments.reference] if by != "centered" else mean[perturbed if half is None else halved].mean(axis=0)
-        )
+
+    def effects_in(mean: FloatArray, scale: EffectScale, centers: BoolArray) -> FloatArray:
         effects = mean[rows]
-        effects -= about
-        values.append(scale.apply(by, effects))
-        if by == "delta":
-            break
-    return values[0], values[1:]
+        effects -= mean[centers].mean(axis=0) if by == "centered" else mean[moments.reference]
+        return scale.apply(by, effects)
+
+    halved = perturbed & (moments.n_half > 0).all(axis=0)
+    halves = zip(moments.half, scales[1:], strict=True) if by != "delta" else ()
+    return effects_in(moments.mean, scales[0], perturbed), (effects_in(*half, halved) for half in halves)
 
 
 def z_is_tested(moments: Moments, rows: IntArray) -> bool:
@@ -110,7 +107,7 @@ class Recurrence:
     effective: float
 
 
-def recurrence(values: FloatArray, repeats: Sequence[FloatArray], bins: IntArray, k: int) -> Recurrence:
+def recurrence(values: FloatArray, repeats: Iterable[FloatArray], bins: IntArray, k: int) -> Recurrence:
     """Count the k genes of largest absolute value in each row.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Products of values with covariates, and values less their linear part, written once."""
+"""Weighted sums of cells, and values less their linear part, written once."""
 
 from __future__ import annotations
 
@@ -14,50 +14,53 @@ from .sums import native
 
 PARTS = 64
 """Parts of the cells that run in parallel; their sums are added up in their order."""
-WIDTH = 3
-"""Sums that lie together in memory: of a gene, and of its products with two covariates."""
 
 
-def products(x: Any, covariates: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the mean of each gene (G,) and Σ covariate·x (k, G) over all cells, in one pass for every two covariates.
+def products(x: Any, weights: FloatArray, cells: IntArray | None = None) -> FloatArray:
+    """Return Σ weight·x (k, G) over some cells (None: all), in one pass for every two weights.
 
     Parameters
     ----------
     x
         Cells × genes, dense or sparse.
-    covariates
-        Cells × covariates.
+    weights
+        The weights of each of these cells (cells, k).
+    cells
+        Their positions.
     """
-    n, k = covariates.shape
-    out = np.empty((1 + k, x.shape[1]))
-    for start in range(0, k, WIDTH - 1):
-        some = covariates[:, start : start + WIDTH - 1]
-        weights = np.zeros((n, WIDTH))
-        weights[:, 0], weights[:, 1 : 1 + some.shape[1]] = 1.0, some
-        sums = _weighted_sums(x, weights)
-        out[0], out[1 + start : 1 + start + some.shape[1]] = sums[:, 0] / n, sums[:, 1 : 1 + some.shape[1]].T
-    return out[0], out[1:]
+    k = weights.shape[1]
+    pairs = np.zeros((len(weights), k + k % 2))
+    pairs[:, :k] = weights
+    x = x if not sparse.issparse(x) or x.format == "csc" else x.tocsr()
+    # The two weights of a pass are one complex number.
+    sums = [_weighted_sums(x, pairs[:, j : j + 2].copy().view(np.complex128)[:, 0], cells) for j in range(0, k, 2)]
+    return np.stack([part for both in sums for part in (both.real, both.imag)])[:k]
 
 
-def _weighted_sums(x: Any, weights: FloatArray) -> FloatArray:
-    """Return xᵀ · weights (G, WIDTH)."""
-    edges = _edges(x.shape[0])
+def _weighted_sums(x: Any, weights: Any, cells: IntArray | None) -> Any:
+    """Return Σ weight·x of each gene, complex."""
+    edges = np.linspace(0, len(weights), PARTS + 1).astype(np.int64)
     if not sparse.issparse(x):
-        parts = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-        dense = np.sum([np.asarray(x[a:b], dtype=np.float64).T @ weights[a:b] for a, b in parts], axis=0)
-        return np.asarray(dense)
+        parts = [slice(a, b) for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)]
+        both = weights.view(np.float64).reshape(-1, 2)
+        values = (np.asarray(x[part if cells is None else cells[part]], dtype=np.float64) for part in parts)
+        by_gene = np.sum([v.T @ both[part] for v, part in zip(values, parts, strict=True)], axis=0)
+        return by_gene.view(np.complex128)[:, 0]
     if x.format == "csc":
-        by_gene = np.zeros((x.shape[1], WIDTH))
-        _sums_by_gene(native(x.data), x.indices, x.indptr, weights, by_gene)
+        of_all = weights if cells is None else np.zeros(x.shape[0], dtype=np.complex128)
+        if cells is not None:
+            of_all[cells] = weights
+        by_gene = np.zeros(x.shape[1], dtype=np.complex128)
+        _sums_by_gene(native(x.data), x.indices, x.indptr, of_all, by_gene)
         return by_gene
-    rows = x.tocsr()
-    sums = np.zeros((len(edges) - 1, x.shape[1], WIDTH))
-    _sums_by_part(native(rows.data), rows.indices, rows.indptr, weights, edges, sums)
-    return np.asarray(sums.sum(axis=0))
+    cells = np.arange(x.shape[0]) if cells is None else cells
+    sums = np.zeros((PARTS, x.shape[1]), dtype=np.complex128)
+    _sums_by_part(native(x.data), x.indices, x.indptr, cells, weights, edges, sums)
+    return sums.sum(axis=0)
 
 
-def residuals(x: Any, covariates: FloatArray, slopes: FloatArray, shift: FloatArray) -> Float32Array:
-    """Return x − covariates · slopes − shift as one dense array; cells run in parallel, nothing else is made.
+def residuals(x: Any, covariates: FloatArray, slopes: FloatArray) -> Float32Array:
+    """Return x − covariates · slopes as one dense array; cells run in parallel, nothing else is made.
 
     Parameters
     ----------
@@ -67,72 +70,77 @@ def residuals(x: Any, covariates: FloatArray, slopes: FloatArray, shift: FloatAr
         Cells × covariates, centered.
     slopes
         Covariates × genes.
-    shift
-        One value a gene.
     """
     out = np.empty(x.shape, dtype=np.float32)
     if sparse.issparse(x):
         rows = x.tocsr()
-        _sparse(native(rows.data), rows.indices, rows.indptr, covariates, slopes, shift, out)
+        _sparse(native(rows.data), rows.indices, rows.indptr, covariates, slopes, out)
     else:
-        _dense(native(np.asarray(x)), covariates, slopes, shift, out)
+        _dense(native(np.asarray(x)), covariates, slopes, out)
     return out
-
-
-def _edges(n: int) -> IntArray:
-    return np.linspace(0, n, PARTS + 1).astype(np.int64)
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
 def _sums_by_part(
-    data: Any, indices: Any, indptr: Any, weights: Any, edges: Any, sums: Any
+    data: Any, indices: Any, indptr: Any, cells: Any, weights: Any, edges: Any, sums: Any
 ) -> None:  # pragma: no cover - compiled
     for part in nb.prange(edges.size - 1):
         own = sums[part]
-        for i in range(edges[part], edges[part + 1]):
-            a, b = weights[i, 1], weights[i, 2]
+        for c in range(edges[part], edges[part + 1]):
+            i, a, b = cells[c], weights[c].real, weights[c].imag
             for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
-                g, v = np.uint64(indices[j]), np.float64(data[j])
-                own[g, 0] += v
-                own[g, 1] += v * a
-                own[g, 2] += v * b
+                v = np.float64(data[j])
+                own[np.uint64(indices[j])] += complex(v * a, v * b)
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
 def _sums_by_gene(data: Any, indices: Any, indptr: Any, weights: Any, sums: Any) -> None:  # pragma: no cover - compiled
-    for g in nb.prange(sums.shape[0]):
+    for g in nb.prange(sums.size):
         for j in range(np.uint64(indptr[g]), np.uint64(indptr[g + 1])):
-            i, v = np.uint64(indices[j]), np.float64(data[j])
-            for c in range(WIDTH):
-                sums[g, c] += v * weights[i, c]
+            w, v = weights[np.uint64(indices[j])], np.float64(data[j])
+            sums[g] += complex(v * w.real, v * w.imag)
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
 def _sparse(
-    data: Any, indices: Any, indptr: Any, covariates: Any, slopes: Any, shift: Any, out: Any
+    data: Any, indices: Any, indptr: Any, covariates: Any, slopes: Any, out: Any
 ) -> None:  # pragma: no cover - compiled
-    for i in nb.prange(out.shape[0]):
-        _linear_part(out[i], covariates[i], slopes, shift)
-        for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
-            out[i, np.uint64(indices[j])] += data[j]
+    for pair in nb.prange((out.shape[0] + 1) // 2):
+        first, last = 2 * pair, min(2 * pair + 1, out.shape[0] - 1)
+        _begin_two(out[first], out[last], covariates[first], covariates[last], slopes)
+        for i in range(first, last + 1):
+            line = out[i]
+            _further(line, covariates[i], slopes)
+            for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+                line[np.uint64(indices[j])] += data[j]
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
-def _dense(x: Any, covariates: Any, slopes: Any, shift: Any, out: Any) -> None:  # pragma: no cover - compiled
-    for i in nb.prange(out.shape[0]):
-        _linear_part(out[i], covariates[i], slopes, shift)
-        for g in range(out.shape[1]):
-            out[i, g] += x[i, g]
+def _dense(x: Any, covariates: Any, slopes: Any, out: Any) -> None:  # pragma: no cover - compiled
+    for pair in nb.prange((out.shape[0] + 1) // 2):
+        first, last = 2 * pair, min(2 * pair + 1, out.shape[0] - 1)
+        _begin_two(out[first], out[last], covariates[first], covariates[last], slopes)
+        for i in range(first, last + 1):
+            _further(out[i], covariates[i], slopes)
+            for g in range(out.shape[1]):
+                out[i, g] += x[i, g]
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"contract"})
+def _begin_two(one: Any, other: Any, z: Any, w: Any, slopes: Any) -> None:  # pragma: no cover - compiled
+    # Less the first two covariates, the usual case: two cells share what is read of the slopes. Loops over genes inside:
+    # these the compiler vectorizes.
+    second = min(1, z.size - 1)
+    z0, w0 = -z[0], -w[0]
+    z1, w1 = (-z[second], -w[second]) if second else (0.0, 0.0)
+    for g in range(one.size):
+        a, b = slopes[0, g], slopes[second, g]
+        one[g] = z0 * a + z1 * b
+        other[g] = w0 * a + w1 * b
 
 
 @nb.njit(cache=True, nogil=True)
-def _linear_part(line: Any, covariates: Any, slopes: Any, shift: Any) -> None:  # pragma: no cover - compiled
-    # Loops over genes inside: these the compiler vectorizes. Two covariates in one are the usual case.
-    second = min(1, covariates.size - 1)
-    a, b = covariates[0], covariates[second] if second else 0.0
-    for g in range(line.size):
-        line[g] = -shift[g] - a * slopes[0, g] - b * slopes[second, g]
-    for c in range(2, covariates.size):
-        value = covariates[c]
+def _further(line: Any, z: Any, slopes: Any) -> None:  # pragma: no cover - compiled
+    for c in range(2, z.size):
         for g in range(line.size):
-            line[g] -= value * slopes[c, g]
+            line[g] -= z[c] * slopes[c, g]

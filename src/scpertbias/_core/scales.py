@@ -174,8 +174,7 @@ def _sample(x: Any, n: int) -> FloatArray:
     at = np.arange(x.shape[0])
     if len(at) > n:
         at = np.sort(np.random.default_rng(0).choice(len(at), n, replace=False))
-    rows = np.asarray(_of_columns(x, at) if sparse.issparse(x) else x[at], dtype=np.float64)
-    rows = np.sort(rows, axis=1)
+    rows = np.sort(_of_columns(x, at) if sparse.issparse(x) else x[at], axis=1).astype(np.float64)
     filled = (rows > 0).any(axis=0)
     return rows[:, int(np.argmax(filled)) :]  # zeros come first, and say nothing
 
@@ -203,8 +202,9 @@ def _are_multiples(values: FloatArray, new: BoolArray) -> tuple[BoolArray, BoolA
     small = new & (ratio <= LARGEST_MULTIPLE)
     whole = np.zeros(len(values), dtype=bool)
     for k in (1, 2, 3):
-        multiple = np.where(small, ratio * k, 0.0)
-        whole |= np.all(np.abs(multiple - np.round(multiple)) <= EXACT, axis=1)
+        rest = np.flatnonzero(~whole)
+        multiple = np.where(small[rest], ratio[rest] * k, 0.0)
+        whole[rest] = np.all(np.abs(multiple - np.round(multiple)) <= EXACT, axis=1)
     whole &= small.sum(axis=1) >= MIN_DISTINCT
     unit = smallest[:, 0]
     return whole, whole & (np.abs(unit - np.round(unit)) <= EXACT) & (unit > 0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba as nb
@@ -12,8 +11,10 @@ from scipy import sparse
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
-CHUNK = 1 << 20
-"""Values that are looked at together."""
+PARTS = 64
+"""Parts of the values that run in parallel."""
+FEW = 1 << 16
+"""So many values are not worth several threads."""
 
 
 def row_sums(x: Any) -> FloatArray:
@@ -61,12 +62,37 @@ def _sums(x: Any, axis: int) -> FloatArray:
 
 
 def extremes(values: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the smallest and the largest of some values, NaN where one is NaN; NumPy looks at parts on several threads."""
-    step = max(1, CHUNK // max(1, values[:1].size))  # the second look at a part finds it in cache
-    parts = [values[start : start + step] for start in range(0, len(values), step)]
-    with ThreadPoolExecutor(min(len(parts), nb.get_num_threads())) as pool:
-        both = np.array([*pool.map(lambda part: (part.min(), part.max()), parts)], dtype=np.float64)
-    return float(both[:, 0].min()), float(both[:, 1].max())
+    """Return the smallest and the largest of some values, both NaN where one is NaN; several threads look at parts."""
+    flat = values.ravel(order="K")
+    kind, size = flat.dtype.kind, flat.dtype.itemsize
+    if flat.size < FEW or kind not in "iuf" or size > 8 or not flat.dtype.isnative:
+        return float(flat.min()), float(flat.max())
+    bits: npt.NDArray[Any] = flat.view(f"i{size}") if kind == "f" else flat
+    whole = bits.dtype.type
+    rest = whole(np.iinfo(whole).max if kind == "f" else 0)
+    keys = np.empty((PARTS, 2), dtype=whole)
+    ends = np.linspace(0, flat.size, PARTS + 1).astype(np.int64)
+    _extreme_keys(bits, whole(8 * size - 1), rest, ends, keys)
+    both = [key ^ rest if key < 0 else key for key in (keys.min(), keys.max())]
+    low, high = np.array(both, dtype=whole).view(flat.dtype).tolist()
+    return (float(low), float(high)) if low <= high else (np.nan, np.nan)
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _extreme_keys(bits: Any, shift: Any, rest: Any, ends: Any, keys: Any) -> None:  # pragma: no cover - compiled
+    for part in nb.prange(ends.size - 1):
+        keys[part, 0], keys[part, 1] = _extreme_key(bits[ends[part] : ends[part + 1]], shift, rest)
+
+
+@nb.njit(cache=True, nogil=True)
+def _extreme_key(bits: Any, shift: Any, rest: Any) -> Any:  # pragma: no cover - compiled
+    # As whole numbers, floats have the order of their values (those below 0 once turned), with NaN at the ends: unlike
+    # comparisons of floats, where NaN is an exception, the compiler vectorizes those of whole numbers.
+    low = high = bits[0] ^ ((bits[0] >> shift) & rest)
+    for i in range(bits.size):
+        key = bits[i] ^ ((bits[i] >> shift) & rest)
+        low, high = min(low, key), max(high, key)
+    return low, high
 
 
 def spread(values: npt.NDArray[np.floating], rows: IntArray) -> npt.NDArray[np.floating]:

@@ -2,6 +2,6 @@
 
 from .moments_of import control_mean, of
 from .screen import Screen
-from .used_cells import cell_codes, read_labels
+from .used_cells import Selection, cell_codes, read_labels, select, warn_batches
 
-__all__ = ["Screen", "cell_codes", "control_mean", "of", "read_labels"]
+__all__ = ["Screen", "Selection", "cell_codes", "control_mean", "of", "read_labels", "select", "warn_batches"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from anndata import AnnData
 
-from .. import _keys, _validate
+from .. import _genes, _keys, _validate
+from .._columns import likely_batches, say_likely
 from .._core.arrays import BoolArray, IntArray
 from .._labels import NO_LABEL, SEVERAL, Labels, announce, parse, stored_map
 from .._log import info, some, warn
@@ -43,6 +45,63 @@ def read_labels(adata: AnnData, data: Mapping[str, Any]) -> tuple[Labels, npt.ND
         ids=None if key is None else adata.var_names,
     )
     return labels, symbols, key
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The cells that count, and the rows that they make: one for each perturbation and split, the control first.
+
+    ``codes`` and ``row`` are the perturbation and the row of each cell (−1: left out), ``batch`` its batch. ``names`` and
+    ``targets`` belong to the perturbations, ``perturbation``, ``split``, ``used`` and ``reason`` to the rows. ``left_out`` and
+    ``kinds`` have the number of cells left out, and the kind, by reason.
+    """
+
+    labels: Labels
+    symbols: npt.NDArray[np.str_]
+    symbols_key: str | None
+    batch: IntArray
+    batch_names: list[str]
+    codes: IntArray
+    names: tuple[str, ...]
+    targets: tuple[tuple[str, ...], ...]
+    row: IntArray
+    perturbation: IntArray
+    split: npt.NDArray[np.str_]
+    used: BoolArray
+    reason: npt.NDArray[np.str_]
+    left_out: dict[str, int]
+    kinds: dict[str, str]
+
+
+def select(adata: AnnData, data: Mapping[str, Any]) -> Selection:
+    """Return the cells that count by labels, batches and splits; log how labels were read, and which symbols are missing."""
+    labels, symbols, symbols_key = read_labels(adata, data)
+    check_labels(adata, labels, data["groupby"])
+    if text := _genes.ids_without_symbols(adata.var_names, symbols, symbols_key):
+        warn(f"{text}.")
+    batch, batch_names = _validate.batch_codes(adata, data["batch_key"])
+    split = splits(adata, data["split_key"], labels)
+    codes, left_out, kinds = leave_out(labels, batch, batch_names, split)
+    codes, codes_with_cells = _compress(codes)
+    row, perturbation, split_of_row = _rows(codes, split)
+    used, reason = usable(row, perturbation, data["min_cells"], left_out, kinds)
+    return Selection(
+        labels=labels,
+        symbols=symbols,
+        symbols_key=symbols_key,
+        batch=batch,
+        batch_names=batch_names,
+        codes=codes,
+        names=tuple(labels.names[i] for i in codes_with_cells),
+        targets=tuple(labels.targets[i] for i in codes_with_cells),
+        row=row,
+        perturbation=perturbation,
+        split=split_of_row,
+        used=used,
+        reason=reason,
+        left_out=left_out,
+        kinds=kinds,
+    )
 
 
 def check_labels(adata: AnnData, labels: Labels, groupby: str) -> None:
@@ -130,3 +189,35 @@ def usable(
         raise ValueError(msg)
     few = [f"{int(k)} cells, fewer than min_cells={min_cells}" for k in n]
     return used, np.where(used, "", few)
+
+
+def _compress(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """Renumber the codes such that every one has a cell, and return which were kept."""
+    codes_with_cells = np.flatnonzero(np.bincount(codes[codes >= 0]))
+    renumbered = np.full(codes_with_cells.max() + 2, -1, dtype=np.int64)
+    renumbered[codes_with_cells] = np.arange(len(codes_with_cells))
+    return renumbered[codes], codes_with_cells
+
+
+def _rows(codes: IntArray, split: IntArray) -> tuple[IntArray, IntArray, npt.NDArray[np.str_]]:
+    """Return each cell's row, and the perturbation and split of every row, the reference first."""
+    joint = np.where(codes >= 0, codes * len(_keys.SPLITS) + split, -1)
+    row, present = _compress(joint)
+    return row, present // len(_keys.SPLITS), np.array(_keys.SPLITS)[present % len(_keys.SPLITS)]
+
+
+def warn_batches(
+    adata: AnnData, data: Mapping[str, Any], codes: IntArray, tested: Sequence[str] = ()
+) -> dict[str, str]:
+    """Warn about columns that could be batches, if there is no ``batch_key`` and their balance is not tested; return them."""
+    if data["batch_key"] is not None:
+        return {}
+    likely = likely_batches(adata.obs, codes, data["groupby"])
+    likely = {name: kind for name, kind in likely.items() if name not in tested}
+    if likely:
+        warn(
+            f"`batch_key` was not given, so differences between the levels of {say_likely(likely)} count as effects of "
+            f"perturbations. Pass batch_key={next(iter(likely))!r}. If effects differ between cell lines, times or "
+            f"doses, analyze each level separately."
+        )
+    return likely

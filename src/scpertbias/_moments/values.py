@@ -16,10 +16,13 @@ from .batch import Normalization
 
 
 def values_of(adata: AnnData, layer: str | None, normalize: bool) -> tuple[Any, _scale.Scale]:
-    """Return the values, and what looks at their scale."""
+    """Return the values, and what looks at their scale; refuse what has no value."""
     x, may_be_negative = _store.matrix(adata, layer), _store.layer_record(adata, layer) is not None
     base = _store.log_base(adata)
-    return x, _scale.Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative, log_base=base)
+    check = _scale.Scale(layer=layer, normalize=normalize, may_be_negative=may_be_negative, log_base=base)
+    if 0 in x.shape:
+        check.finish()
+    return x, check
 
 
 def only_genes(adata: AnnData, x: Any, genes: BoolArray | None) -> tuple[AnnData, Any, BoolArray, dict[str, int]]:

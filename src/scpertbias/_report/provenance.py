@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
+import sys
 from collections.abc import Mapping
 from concurrent.futures import Future
 from importlib.metadata import version
 from pathlib import Path
-from threading import Thread
+from threading import Thread, get_native_id
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from .. import _store
 
 AT_ONCE = 1 << 24
 """Bytes of a file that are read together."""
+LOWEST = 19
+"""Priority of a thread that only uses time which is left over."""
 PACKAGES = ("scpertbias", "numpy", "scipy", "pandas", "anndata", "scanpy", "mudata")
 PARAMETERS = (
     "groupby",
@@ -57,6 +61,8 @@ class Checksum:
         return self._value.result()
 
     def _compute(self, path: Path) -> None:
+        if sys.platform == "linux":  # where a thread can have a priority: other work goes first
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), LOWEST)
         digest, buffer = hashlib.sha256(), bytearray(AT_ONCE)
         try:
             if not path.is_file():

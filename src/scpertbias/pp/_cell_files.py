@@ -149,7 +149,7 @@ class _FileWriter:
         x = self._some(x, here)
         if file.residual is not None:
             covariates = file.residual.covariates[rows][here]
-            out = residuals(x, covariates, file.residual.slopes, np.zeros(x.shape[1]))
+            out = residuals(x, covariates, file.residual.slopes)
             self._dense[self._n : self._n + len(here)] = out
         else:
             self._x.append(x.astype(np.float32))

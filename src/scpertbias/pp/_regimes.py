@@ -108,10 +108,12 @@ def make_regimes(
     profiles: AnnData, plan: RegimePlan, *, covariates: Sequence[str] | None = None, fit_on: str
 ) -> MuData:
     """Make the profiles of every regime; those of ``full`` are the given ones, not a copy."""
+    # The regression needs most memory: first, while nothing else is made
+    regressed = _regressed(profiles, covariates, fit_on) if REGRESSED in plan.genes else None
     modalities: dict[str, AnnData] = {}
     for name, keep in plan.genes.items():
-        if name == REGRESSED:
-            modalities[name] = _regressed(profiles, covariates, fit_on)
+        if name == REGRESSED and regressed is not None:
+            modalities[name] = regressed
         elif name == "full":
             modalities[name] = profiles
         else:

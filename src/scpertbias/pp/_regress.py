@@ -12,13 +12,14 @@ from anndata import AnnData
 
 from .. import _genes, _moments, _store, _validate
 from .._core.arrays import BoolArray, FloatArray
-from .._core.covariates import Slopes, covariate_products, regress_out, solve
+from .._core.covariates import Slopes, cell_weights, covariate_products, equal_weights, regress_out, solve
 from .._core.moments import Moments
 from .._core.residuals import products, residuals
 from .._docs import docs
 from .._labels import LabelMap
 from .._log import added, warn
 from .._moments.profiles import write_layer
+from .._moments.values import values_of
 
 FIT_ON = ("control", "train", "all")
 CONSTANT = 1e-8
@@ -116,8 +117,8 @@ def regress_mt_ribo(
         write_layer(adata, key_added, residual, record)
     else:
         _validate.memory(adata)
-        fit = _fit_cells(adata, requested, fit_on, data)
-        values = _residuals(adata, fit, layer, add_intercept=add_intercept)
+        fit = fit_cells(adata, requested, fit_on, data, add_intercept=add_intercept)
+        values = _residuals(adata, fit, layer)
         adata = adata.copy() if copy else adata
         _store.put_layer(adata, key_added, values, record)
     added(f"{key_added!r}, {adata.n_obs} × {adata.n_vars} (adata.layers)")
@@ -161,10 +162,10 @@ def varying(screen: _moments.Screen, fit_on: str) -> list[int]:
     return [] if c is None else _independent_in(screen.moments, range(c.mean.shape[1]), rows, between=fit_on == "all")
 
 
-def _fit_rows(screen: _moments.Screen, fit_on: str) -> BoolArray:
+def _fit_rows(rows: _moments.Screen | _moments.Selection, fit_on: str) -> BoolArray:
     if fit_on == "control":
-        return screen.perturbation == 0
-    return (screen.split == "train") & screen.used if fit_on == "train" else np.ones(len(screen.split), dtype=bool)
+        return rows.perturbation == 0
+    return (rows.split == "train") & rows.used if fit_on == "train" else np.ones(len(rows.split), dtype=bool)
 
 
 def _regress_moments(
@@ -235,30 +236,39 @@ def _as_names(covariates: str | Sequence[str]) -> list[str]:
     return [covariates] if isinstance(covariates, str) else list(dict.fromkeys(str(c) for c in covariates))
 
 
-def _fit_cells(adata: AnnData, covariates: list[str], fit_on: str, data: dict[str, Any]) -> Fit:
-    """Fit the slopes from the moments of the cells; ``"all"`` without batches needs no labels: the cells are one row."""
+def fit_cells(
+    adata: AnnData, covariates: list[str], fit_on: str, data: dict[str, Any], *, add_intercept: bool = True
+) -> Fit:
+    """Fit the slopes on cells, with the same result as on their moments; only the cells of the fit are read."""
     if not covariates:
         msg = "`covariates` is empty; name at least one numeric column of obs."
         raise ValueError(msg)
-    values = _validate.numeric_columns(adata, covariates, argument="covariates")
-    if fit_on != "all" or data["batch_key"] is not None:
-        screen = _moments.of(adata, covariates=covariates, **data)
-        return regress_profiles(screen, covariates, fit_on=fit_on)[1]
-    layer = data["layer"]
-    x = _store.matrix(adata, layer)
-    may_be_negative = _store.layer_record(adata, layer) is not None
-    _validate.scale(x, layer=layer, normalize=False, may_be_negative=may_be_negative)
-    center = values.mean(axis=0)
-    away = values - center
-    ss = away.T @ away  # of the covariates about their means (k, k)
-    chosen = _independent(ss, center, len(away), range(len(covariates)))
+    z = _validate.numeric_columns(adata, covariates, argument="covariates")
+    x, check = values_of(adata, data["layer"], normalize=False)
+    if fit_on == "all" and data["batch_key"] is None:  # no labels are needed
+        n_fit, weights = len(z), equal_weights(z)
+    else:
+        selection = _moments.select(adata, data)
+        _moments.warn_batches(adata, data, selection.labels.codes)
+        fit = (selection.row >= 0) & _fit_rows(selection, fit_on)[selection.row]
+        n_fit = int(fit.sum())
+        weights = cell_weights(z, selection.row, selection.batch, fit, between=fit_on == "all")
+    check.add(x)
+    check.finish()
+    chosen = _independent(weights.ss, weights.center, n_fit, range(len(covariates)))
     names = _names(chosen, covariates, covariates)
-    middle, cross = products(x, away[:, chosen])
-    return Fit(names, Slopes(solve(ss[np.ix_(chosen, chosen)], cross), center[chosen], middle))
+    columns = (
+        weights.products[:, chosen] if add_intercept else np.column_stack([weights.products[:, chosen], weights.mean])
+    )
+    sums = products(x, columns, weights.cells)
+    shift = np.zeros(adata.n_vars) if add_intercept else sums[-1]
+    slopes = solve(weights.ss[np.ix_(chosen, chosen)], sums[: len(chosen)])
+    return Fit(names, Slopes(slopes, weights.center[chosen], shift))
 
 
-def _residuals(adata: AnnData, fit: Fit, layer: str | None, *, add_intercept: bool) -> npt.NDArray[np.float32]:
-    x = _store.matrix(adata, layer)
-    values = _validate.numeric_columns(adata, fit.covariates, argument="covariates") - fit.slopes.center
-    shift = np.zeros(adata.n_vars) if add_intercept else fit.slopes.middle
-    return residuals(x, values, fit.slopes.slopes, shift)
+def _residuals(adata: AnnData, fit: Fit, layer: str | None) -> npt.NDArray[np.float32]:
+    z = _validate.numeric_columns(adata, fit.covariates, argument="covariates") - fit.slopes.center
+    slopes, shift = fit.slopes.slopes, fit.slopes.shift
+    if shift.any():
+        z, slopes = np.column_stack([z, np.ones(len(z))]), np.vstack([slopes, shift])
+    return residuals(_store.matrix(adata, layer), z, slopes)

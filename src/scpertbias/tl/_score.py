@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,6 +110,15 @@ class Scored(NamedTuple):
     noise: dict[tuple[str, str], ControlNoise]
 
 
+InOrder = Callable[[Iterable[Callable[[], Any]]], list[Any]]
+"""Returns the results of some calls, in their order."""
+
+
+def one_by_one(calls: Iterable[Callable[[], Any]]) -> list[Any]:
+    """Return the results of some calls."""
+    return [call() for call in calls]
+
+
 def score_table(
     screen: Screen,
     reference: Reference,
@@ -117,18 +127,19 @@ def score_table(
     held: Mapping[tuple[str, str], FloatArray | None] | None = None,
     weights: Mapping[str, FloatArray] | None = None,
     with_noise: str = "full",
+    run: InOrder = one_by_one,
 ) -> Scored:
     """Score predictions on the rows of a reference.
 
     Each prediction is (model, regime in which it was trained, perturbations × genes of the screen). ``held`` is the amount
     of noise of the screen in predictions by regime and model (perturbations × batches and one; by default that of the
     training mean). ``weights`` are the control weights of external predictions (perturbations × batches), which have a
-    separate ceiling. The noise of the control is kept for models trained in the regime ``with_noise``.
+    separate ceiling. The noise of the control is kept for models trained in the regime ``with_noise``. ``run`` calls the
+    scoring of the models, which can be in threads.
     """
-    truth, changes, noise = reference.truth, reference.changes, {}
-    held_by_baseline = reference.held_by_baseline
-    baseline = evaluate(reference.baseline, truth, held_by_baseline)
-    baseline |= changes.scores(reference.baseline, held_by_baseline.control)
+    truth, changes = reference.truth, reference.changes
+    baseline = evaluate(reference.baseline, truth, reference.held_by_baseline)
+    baseline |= changes.scores(reference.baseline, reference.held_by_baseline.control)
     of_means, of_changes = evaluate_ceilings(truth, truth.of_means), changes.ceilings()
     common = {
         "perturbation": np.array(screen.names)[reference.perturbation],
@@ -138,23 +149,33 @@ def score_table(
     }
     references = {f"{name}_baseline": baseline[name] for name in ALL_METRICS if name != "l2_ratio"}
     references |= {"l2_baseline_ceiling": of_means["l2"]}
-    frames = []
-    for model, trained_on, table in predictions:
-        values = table[np.ix_(reference.perturbation, reference.genes)]
+
+    def score_model(model: str, trained_on: str, values: FloatArray) -> tuple[pd.DataFrame, ControlNoise | None]:
         rows = (held or {}).get((trained_on, model))
         of_model = NoiseWeights.of_mean(truth) if rows is None else NoiseWeights.of_rows(rows, reference.perturbation)
         scores = evaluate(values, truth, of_model) | changes.scores(values, of_model.control)
         control_noise, inflation = scores.pop("control_noise"), scores.pop("inflation")
         shares = None if weights is None or model not in weights else weights[model][reference.perturbation]
         ceilings = (of_means if shares is None else evaluate_ceilings(truth, shares)) | of_changes
+        noise = None
         if trained_on == with_noise:
-            of_truth = truth.of_means if shares is None else shares
-            noise[trained_on, model] = reference.control_noise(values, of_model, of_truth)
+            noise = reference.control_noise(values, of_model, truth.of_means if shares is None else shares)
         beside = references | {f"{name}_ceiling": values for name, values in ceilings.items()}
         columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, beside)}
         about = {"inflation": inflation, "control_noise": control_noise, "reproducibility": reference.reproducibility}
         of_row = {"n_de": changes.n_called, "detected": pd.array(reference.detected, dtype="boolean")}
-        frames.append(pd.DataFrame({**columns, **about, **of_row}))
+        return pd.DataFrame({**columns, **about, **of_row}), noise
+
+    at = np.ix_(reference.perturbation, reference.genes)
+    keys: list[tuple[str, str]] = []
+
+    def calls() -> Iterator[Callable[[], tuple[pd.DataFrame, ControlNoise | None]]]:
+        for model, trained_on, table in predictions:
+            keys.append((trained_on, model))
+            yield partial(score_model, model, trained_on, table[at])
+
+    frames, noises = zip(*run(calls()), strict=True)
+    noise = {key: of_model for key, of_model in zip(keys, noises, strict=True) if of_model is not None}
     return Scored(pd.concat(frames, ignore_index=True), noise)
 
 

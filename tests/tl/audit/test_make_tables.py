@@ -139,7 +139,6 @@ def test_one_family_and_one_common_set_over_regimes():
     assert common["n"].tolist() == [10, 10, 10]
     noted = table[table["note"].str.contains("one prediction")]
     assert set(noted["model"]) == {"b"}
-    assert summaries(None, fits, NONE) is None
 
 
 def test_errors_of_external_models_are_of_what_they_have_not_seen():

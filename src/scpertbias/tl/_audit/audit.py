@@ -225,13 +225,13 @@ def _run(
         fits = cross_fit_all(screens, closed_form_models, folds, net, settings)
         over_folds = [model.name for model in to_train if model.folds]
         results = collect_results(mdata, screens, closed_form_models, net, folds, fits, without_random, over_folds)
-        scored = score_models(results, settings.n_top_genes)
+        scored = score_models(results, settings)
         answers = ask_questions(results, settings)
         tables = make_tables(results, scored, answers, settings, failures)
         # Null screens are audited before, on the cells: the report states their rates with the verdicts.
         tables["calibration"] = _tables.read(adata, "calibration") if _store.has_table(adata, "calibration") else None
         store_results(mdata, results, tables, settings, notes)
-    del screens, fits, results  # before regimes are added
+    del screens, fits, results, scored, answers, tables  # before regimes are added
     return add_regimes(mdata, plan, fit_on=settings.fit_on)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
@@ -21,6 +21,7 @@ from ..._log import info
 
 Arrays = dict[str, npt.NDArray[Any]]
 JobKey = tuple[str, ...]
+Result = TypeVar("Result")
 
 FORMAT = 4
 """Version of the cache. Increase it with every change of results or their format, so that earlier files are not read."""
@@ -80,6 +81,16 @@ def _attempt(key: JobKey, work: list[Callable[[], Arrays]]) -> tuple[JobKey, Arr
         return key, work.pop()()
     except ValueError as err:
         return key, str(err)
+
+
+def in_threads(calls: Iterable[Callable[[], Result]], *, n_jobs: int | None) -> list[Result]:
+    """Return the results of some calls, in their order; calls are taken from the iterable as threads get free."""
+    n_threads = joblib.effective_n_jobs(number_of_workers(n_jobs))
+    if n_threads == 1:
+        return [call() for call in calls]
+    pool = joblib.Parallel(n_jobs=n_threads, require="sharedmem", pre_dispatch="n_jobs")
+    results: list[Result] = pool(joblib.delayed(call)() for call in calls)
+    return results
 
 
 def number_of_workers(n_jobs: int | None) -> int | None:

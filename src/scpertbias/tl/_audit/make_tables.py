@@ -28,6 +28,7 @@ from .._summary import predicted_by_all, summarize, with_q
 from .cross_fit import Variant
 from .deep_models import trained_in
 from .fits import Fits
+from .jobs import in_threads
 from .low_memory import SpilledSolution
 from .perturbations import perturbations_table
 from .questions import FULL, AuditResults, Records, constant_models, of_regime
@@ -56,14 +57,14 @@ def collect_results(
 
 def make_tables(
     results: AuditResults,
-    scored: ScoredRegimes | None,
+    scored: Mapping[str, pd.DataFrame | None],
     answers: Mapping[str, pd.DataFrame],
     settings: AuditSettings,
     failures: Sequence[tuple[str, str, str]],
 ) -> dict[str, pd.DataFrame | None]:
     """Return all tables of an audit by name: scores, summaries, answers, and models."""
     screens, folds, fits, records = results.screens, results.folds, results.fits, results.records
-    scores = None if scored is None else scored.table
+    scores = scored["scores"]
     random_removals = random_table(results, settings, confounders=removed(results.profiles, "no_mt_ribo"))
     check = findings(screens[FULL], results.profiles, n_folds=len(set(folds.values())))
     shares = of_regime(answers["confounding"], FULL)
@@ -75,9 +76,8 @@ def make_tables(
         "power": power_table(screens[FULL]),
         "cells_needed": cells_needed_table(screens[FULL]),
         "models": models_table(fits, results.models, folds, screens[FULL].names, records),
-        "scores": scores,
+        **scored,
         "comparison": None if scores is None else comparison_table(scores),
-        "summary": summaries(scored, fits, records),
         "retraining": None if scores is None else retraining_table(scores),
         "ranking": None if scores is None else ranking_table(scores),
         "random_removals": random_removals,
@@ -129,11 +129,14 @@ def only_unseen(
     }
 
 
-def score_models(results: AuditResults, n_top_genes: int) -> ScoredRegimes | None:
-    """Score every model in its regime, and the models of ``full`` in all regimes. None without models."""
+def score_models(results: AuditResults, settings: AuditSettings) -> dict[str, pd.DataFrame | None]:
+    """Score every model in its regime, and the models of ``full`` in all regimes; return scores and summary, if any.
+
+    The derivatives with respect to the control, which the summary needs, are large and are not kept.
+    """
     screens, predictions, records, folds = results.screens, results.predictions, results.records, results.folds
     if not predictions["full"]:
-        return None
+        return {"scores": None, "summary": None}
     full = screens[FULL]
     held: dict[tuple[str, str], FloatArray | None] = {}
     for regime, fits in results.fits.items():
@@ -144,9 +147,17 @@ def score_models(results: AuditResults, n_top_genes: int) -> ScoredRegimes | Non
     unseen = {name: _held_out.unseen(record, full, folds) for name, record in one_split.items()}
     weights = {regime: _results.control_weights(of_regime, full) for regime, of_regime in records.items()}
     scored = score_regimes(
-        screens, predictions, folds, n_top_genes=n_top_genes, held=held, unseen=unseen, weights=weights
+        screens,
+        predictions,
+        folds,
+        n_top_genes=settings.n_top_genes,
+        held=held,
+        unseen=unseen,
+        weights=weights,
+        run=partial(in_threads, n_jobs=settings.n_jobs),
     )
-    return scored._replace(table=mark_held_out(scored.table, records["full"], full, folds))
+    scored = scored._replace(table=mark_held_out(scored.table, records["full"], full, folds))
+    return {"scores": scored.table, "summary": summaries(scored, results.fits, records)}
 
 
 def store_results(
@@ -223,13 +234,11 @@ def left_out_table(fits: Mapping[str, Fits], failures: Sequence[tuple[str, str, 
 
 
 def summaries(
-    scored: ScoredRegimes | None,
+    scored: ScoredRegimes,
     fits: Mapping[str, Fits],
     records: Records,
-) -> pd.DataFrame | None:
+) -> pd.DataFrame:
     """Summarize the models trained in each regime; ``common``: perturbations that all predict in all regimes."""
-    if scored is None:
-        return None
     scores = scored.table
     own = scores[scores["trained_on"] == scores["regime"]]
     common = predicted_by_all(own[own["split"] == "test"])

@@ -31,6 +31,7 @@ from .._variance_ratio import variance_ratio_table
 from .cross_fit import Variant
 from .error_by_n_genes import error_by_n_genes_table
 from .fits import Fits
+from .jobs import in_threads
 from .settings import AuditSettings
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -167,16 +168,25 @@ QUESTIONS = (
 def ask_questions(results: AuditResults, settings: AuditSettings) -> dict[str, pd.DataFrame]:
     """Return the table of each question, with the answers in all its regimes."""
     parts: dict[str, list[pd.DataFrame]] = {question.table: [] for question in QUESTIONS}
+    # A generator of the caller gives draws in the order of the questions.
+    n_jobs = 1 if isinstance(settings.rng, np.random.Generator) else settings.n_jobs
     for regime in results.screens:  # one after another: each may be made when it is read
-        for question in QUESTIONS:
-            no_model = question.of_models and not (results.unseen[FULL] and results.unseen[regime])
-            if regime not in question.regimes or no_model:
-                continue
-            part = question.answer(results, regime, settings)
+        has_models = bool(results.unseen[FULL] and results.unseen[regime])
+        questions = [q for q in QUESTIONS if regime in q.regimes and (has_models or not q.of_models)]
+        if questions and n_jobs != 1:
+            _compute_shared(results.screens[regime])
+        answers = in_threads((partial(q.answer, results, regime, settings) for q in questions), n_jobs=n_jobs)
+        for question, part in zip(questions, answers, strict=True):
             if part is not None:
                 part.insert(question.regime_column, "regime", regime)
                 parts[question.table].append(part)
     return {table: _concatenate(answers) for table, answers in parts.items() if answers}
+
+
+def _compute_shared(screen: Screen) -> None:
+    """Compute what several questions read, so that threads do not each compute it."""
+    for name in ("merged", "noise_shape", "detection"):
+        getattr(screen, name)
 
 
 def of_regime(table: pd.DataFrame, regime: str) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from ..._keys import NEGLIGIBLE
 from ..._moments import Screen
 from .._control_noise import ControlNoise
 from .._reference import Reference, reference
-from .._score import Scored, score_table
+from .._score import InOrder, Scored, one_by_one, score_table
 from .._summary import average, averaged, with_q
 
 Predictions = Mapping[str, Mapping[str, FloatArray]]
@@ -53,18 +53,20 @@ def score_regimes(
     held: Mapping[tuple[str, str], FloatArray | None] | None = None,
     unseen: Mapping[str, Sequence[str]] | None = None,
     weights: Mapping[str, Mapping[str, FloatArray]] | None = None,
+    run: InOrder = one_by_one,
 ) -> ScoredRegimes:
     """Score the models of each regime, and the full models, on the genes of the regime.
 
     ``regressed`` has the genes of ``full`` but other values, so the full models keep their own truth there. ``unseen``
     contains the unseen perturbations of models with one split; the others are cross-fitted. ``held`` is that of
-    :func:`score_table`, ``weights`` are the control weights of external models by the regime of their training.
+    :func:`score_table`, ``weights`` are the control weights of external models by the regime of their training. ``run`` calls
+    the scoring of the models.
     """
     frames: list[pd.DataFrame] = []
     noise: dict[tuple[str, str], ControlNoise] = {}
     facts: dict[str, RegimeFacts] = {}
     references = partial(
-        References, folds=folds, n_top_genes=n_top_genes, held=held, unseen=unseen or {}, weights=weights or {}
+        References, folds=folds, n_top_genes=n_top_genes, held=held, unseen=unseen or {}, weights=weights or {}, run=run
     )
     for regime in screens:  # a regime is freed before the next one is made: nothing here refers to it
         for scored in _score_regime(regime, screens, predictions, references):
@@ -106,6 +108,7 @@ class References:
     weights: Mapping[str, Mapping[str, FloatArray]]
     regime: str
     genes: IntArray | None = None
+    run: InOrder = one_by_one
 
     def __post_init__(self) -> None:
         self._by_unseen: dict[tuple[str, ...] | None, Reference] = {}
@@ -121,6 +124,7 @@ class References:
                 held=self.held,
                 weights=self.weights.get(trained_on),
                 with_noise=self.regime,
+                run=self.run,
             )
             for (unseen, trained_on), models in groupby(predictions, lambda model: (self._unseen(model[0]), model[1]))
         ]
