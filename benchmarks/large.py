@@ -138,7 +138,9 @@ def main() -> None:
     parser.add_argument("--perturbations", type=int, default=2000)
     parser.add_argument("--density", type=float, default=DENSITY, help="share of the entries that are not zero")
     parser.add_argument("--pairs", type=int, default=2, help="timed runs of pp.profiles (0: the audit alone)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="threads of the audit (default: all cores)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="threads of the audit (default: all cores)"
+    )
     parser.add_argument("--folder", type=Path, help="where the file is made and removed; by default a temporary one")
     parser.add_argument("--keep", action="store_true", help="keep the file, and use it if it is there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to this file")
