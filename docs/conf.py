@@ -31,25 +31,26 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
     "sphinx_autodoc_typehints",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.bibtex",
     *sorted(path.stem for path in (HERE / "extensions").glob("*.py")),
 ]
-exclude_patterns = ["_build", "extensions", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "_templates", "extensions", "**.ipynb_checkpoints"]
 nitpicky = True
 add_function_parentheses = False
 # What `tl.external_model` returns is passed on to an audit; the class is not public.
 nitpick_ignore = [("py:class", "scpertbias.tl._external_model.ExternalModel")]
 
 autosummary_generate = True
+templates_path = ["_templates"]  # titles without the name of the package
 autodoc_member_order = "bysource"
 default_role = "literal"
 napoleon_google_docstring = False
 napoleon_numpy_docstring = True
 napoleon_use_rtype = False
-python_maximum_signature_line_length = 80
 typehints_defaults = "braces"
 always_use_bars_union = True
 

@@ -12,7 +12,7 @@ from sphinx.util import logging
 SOURCE = Path(__file__).parents[2] / "src" / "scpertbias"
 FOLDER = Path("api", "generated", "plots")
 CARD = """\
-:::{{grid-item-card}} pl.{name}
+:::{{grid-item-card}} {title}
 :link: /api/generated/scpertbias.pl.{name}
 :link-type: doc
 :img-top: /{image}
@@ -56,7 +56,10 @@ def draw_all(app):
             except Exception as err:  # noqa: BLE001 - the other figures are drawn, and the build fails with -W
                 logging.getLogger(__name__).warning("the example of pl.%s draws no figure: %r", name, err)
                 continue
-        cards.append(CARD.format(name=name, text=first_line(function), image=(FOLDER / image.name).as_posix()))
+        title = f"pl.{name}".replace("_", "_\N{ZERO WIDTH SPACE}")  # may break after an underscore
+        cards.append(
+            CARD.format(name=name, title=title, text=first_line(function), image=(FOLDER / image.name).as_posix())
+        )
     # Not a page of its own: docs/api/pl.md includes it.
     (folder.parent / "gallery.txt").write_text("".join(cards), encoding="utf-8")
 
@@ -65,6 +68,7 @@ def add_figure(app, what, name, obj, options, lines):
     """Append the figure to the docstring of a plot."""
     if name.startswith("scpertbias.pl."):
         image = FOLDER / f"{name.rpartition('.')[2]}.png"
+        lines[:] = [line for line in lines if not (line.startswith(":rtype:") and "Any" in line)]  # "Returns" says more
         lines += ["", f".. image:: /{image.as_posix()}", f"   :alt: What the example of {name} draws", ""]
 
 

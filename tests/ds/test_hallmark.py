@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 import scpertbias.ds._hallmark as module
-from scpertbias.ds._hallmark import hallmark, read_gmt
+from scpertbias.ds._hallmark import hallmark, plain_name, read_gmt
 
 
 def test_hallmark_is_whole():
@@ -14,6 +14,12 @@ def test_hallmark_is_whole():
     assert sets["source"].str.startswith("HALLMARK_").all()
     assert not sets.duplicated().any()
     assert {"STAT1", "JAK2"} <= set(sets.loc[sets["source"] == "HALLMARK_INTERFERON_GAMMA_RESPONSE", "target"])
+
+
+def test_names_in_plain_words_keep_acronyms():
+    assert plain_name("HALLMARK_TNFA_SIGNALING_VIA_NFKB") == "Hallmark TNFA signaling via NFKB"
+    assert plain_name("HALLMARK_KRAS_SIGNALING_DN") == "Hallmark KRAS signaling down"
+    assert plain_name("HALLMARK_G2M_CHECKPOINT") == "Hallmark G2M checkpoint"
 
 
 def test_each_caller_has_a_copy():

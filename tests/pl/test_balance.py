@@ -46,7 +46,9 @@ def test_every_column_is_drawn_with_its_interval(profiles):
     share = table.loc[table["status"] == "confounded", "share"].iloc[0]
     assert any(text.startswith(f"confounded, {100 * share:.1f}%, 4 levels, p = 0.0099") for text in texts)
     assert any(text == "cannot be separated, 145 levels" for text in texts)
-    assert "confounded if above 10%, with p ≤ 0.01" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "column of obs: confounded if above 10%, with p ≤ 0.01" in [
+        text.get_text() for text in ax.get_legend().get_texts()
+    ]
     assert "40 perturbations" in ax.get_title()
     assert 0.1 in [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"]
 

@@ -24,10 +24,10 @@ def test_points_are_those_of_the_table(profiles):
     points = {line.get_ydata()[0]: (line.get_xdata()[0], line.get_color()) for line in ax.lines}
     assert points == {0: (0.01, WITHIN), 1: (0.9, ABOVE)}
     assert [label.get_text() for label in ax.get_yticklabels()] == [
-        "shared yes",
-        "better than mean ridge mae",
+        "one response is shared: yes",
+        "better than mean: ridge, mae",
     ]
-    assert "100 screens" in ax.get_xlabel()
+    assert "100 screens" in ax.get_title()
 
 
 def test_chosen_rows(profiles):

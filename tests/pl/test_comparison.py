@@ -24,7 +24,7 @@ def test_differences_are_those_of_the_table_whichever_is_the_reference(small_aud
     values = [drawn[y].get_xdata()[0] for y in sorted(drawn)]
     assert values == sorted(values, reverse=True), "the best comes first"
     assert all("n = 12" in text.get_text() for text in ax.texts)
-    assert f"to {reference}" in ax.get_xlabel()
+    assert f"with {reference}" in ax.get_xlabel()
 
 
 def test_regime_and_metric(small_audit):

@@ -36,7 +36,7 @@ def test_shares_are_those_of_the_table_and_add_up_to_one(profiles):
         assert sum(width for (name, _), width in drawn.items() if name == row) == pytest.approx(1)
     assert (
         ax.get_title()
-        == f"{len(rows)} of 25 perturbations; {len(rows)} have an effect that is strong enough for shares"
+        == f"gene sets in the {len(rows)} largest effects ({len(rows)} of 25 effects are strong enough for shares)"
     )
 
 
@@ -66,4 +66,4 @@ def test_palette_and_nothing_to_draw(profiles):
     assert mt[0].get_facecolor()[:3] == (1, 0, 0)
     weak = profiles.copy()
     _store.put(weak, composition=spb.get.composition(profiles).assign(share=float("nan")))
-    assert spb.pl.composition(weak, show=False).get_title().startswith("0 of 25")
+    assert spb.pl.composition(weak, show=False).get_title().startswith("gene sets in the 0 largest effects (0 of 25")

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 import scpertbias as spb
 from scpertbias import _store
+from scpertbias.pl._colors import set_names
 from scpertbias.pl._confounding import confounding
 from scpertbias.tl._confounding import confounding as ask
 from scpertbias.tl._gene_sets import notable
@@ -23,8 +24,9 @@ def test_every_axis_is_drawn_where_it_is(profiles):
     table = _store.table(profiles, "confounding", made_by="")
     table = notable(table[(table["level"] == "screen") & (table["n_genes"] > 0)]).set_index("axis")
     labels = [label.get_text() for label in ax.get_yticklabels()]
-    assert labels == [axis.removeprefix("HALLMARK_") for axis in table.index]
-    places = dict(zip(labels, ax.get_yticks(), strict=True))
+    assert labels == list(set_names(table.index).values())
+    assert {"mitochondrial", "shared axis", "leading direction 1"} <= set(labels)
+    places = dict(zip(table.index, ax.get_yticks(), strict=True))
     drawn = {(round(line.get_ydata()[0], 6), line.get_marker()): line.get_xdata()[0] for line in ax.lines}
     for axis, row in table.iterrows():
         marker = "o" if row["kind"] == "genes" else "D"

@@ -28,7 +28,7 @@ def test_profiles_alone_and_too_few():
     cells = spb.ds.simulate(600, 30, 4, rng=0)
     ax = spb.pl.embedding(spb.pp.profiles(cells), show=False)
     assert ax.get_legend() is None
-    assert ax.get_title() == "4 perturbations"
+    assert ax.get_title() == "4 perturbations, by observed effect"
     with pytest.raises(ValueError, match="Pass profiles made by"):
         spb.pl.embedding(cells)
     with pytest.raises(ValueError, match="The data have 2 perturbations"):

@@ -45,19 +45,21 @@ def test_dots_numbers_and_what_is_open(profiles):
     assert labels[:2] == ["HYPOXIA (33)", "P53 PATHWAY (33)"]
     assert labels[2].endswith("… (33)")
     assert len(labels[2]) < 50
-    assert ax.get_title() == "attributions, all perturbations"
+    assert ax.get_title() == "gene sets enriched in the top genes by attribution; all perturbations"
 
 
 def test_one_perturbation_and_fewer_sets(profiles):
     ax = enrich(profiles, "STAT1", models="bilinear", show=False)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["APOPTOSIS (33)"]
-    assert ax.get_title() == "attributions, STAT1"
+    assert ax.get_title() == "gene sets enriched in the top genes by attribution; STAT1"
     assert len(enrich(profiles, n_sets=1, show=False).get_yticklabels()) == 1
 
 
 def test_recurrent_genes_are_named_so(profiles):
     _store.put(profiles, enrich=table(of="z"))
-    assert enrich(profiles, show=False).get_title() == "recurrent genes (z), all perturbations"
+    assert (
+        enrich(profiles, show=False).get_title() == "gene sets enriched in the recurrent genes (z); all perturbations"
+    )
 
 
 def test_errors(profiles):

@@ -24,18 +24,18 @@ def profiles():
 def test_points_are_those_of_the_table(profiles):
     ax = metric(profiles, "error", show=False)
     table = spb.get.metric(profiles, metric="error").set_index("model")
-    points = {round(line.get_xdata()[0]): line.get_ydata()[0] for line in ax.lines if len(line.get_xdata()) == 1}
+    points = {round(line.get_ydata()[0]): line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1}
     assert points == {0: table.loc["mean", "scaled"], 1: table.loc["no_change", "scaled"]}
-    ticks = [label.get_text() for label in ax.get_xticklabels()]
-    assert ticks[1].startswith(
-        f"no change\nscore {table.loc['no_change', 'score']:.3g}, n = {table.loc['no_change', 'n']}"
-    )
-    assert {"mean baseline (0)", "noise ceiling (1)"} <= {text.get_text() for text in ax.texts}
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["mean", "no change"]
+    texts = {text.get_text() for text in ax.texts}
+    row = table.loc["no_change"]
+    assert any(t.startswith(f"score {row['score']:.3g}, gain") and t.endswith(f"n = {row['n']}") for t in texts)
+    assert {"mean baseline", "noise ceiling"} <= texts
 
 
 def test_the_last_function_is_drawn_and_says_where_there_is_no_scale(profiles):
     ax = metric(profiles, models=["mean"], show=False)
-    assert ax.get_ylabel().startswith("nothing")
+    assert ax.get_xlabel().startswith("nothing")
     assert "not scaled" in {text.get_text() for text in ax.texts}
     with pytest.raises(KeyError, match="'ridge'"):
         metric(profiles, models=["ridge"], show=False)

@@ -23,7 +23,8 @@ def test_genes_errors_and_predictions(small_audit):
     np.testing.assert_allclose(line.get_xdata(), predicted, atol=1e-6)
     row = spb.get.perturbations(small_audit, perturbation=name).iloc[0]
     assert (
-        ax.get_title() == f"{name}, {row['n_cells']} cells, reproducibility {row['reproducibility']:.2f}, {row['kind']}"
+        ax.get_title()
+        == f"strongest genes of {name}, {row['n_cells']} cells, reproducibility {row['reproducibility']:.2f}, {row['kind']}"
     )
 
 

@@ -28,7 +28,7 @@ def test_points_are_those_of_the_table(mdata):
     for kind, rows in table.groupby("kind"):
         expected = rows[["reproducibility", "effect"]].to_numpy()
         np.testing.assert_allclose(np.asarray(drawn[f"{kind} ({len(rows)})"]), expected)
-    assert ax.get_title() == "25 perturbations"
+    assert ax.get_title() == "effects of 25 perturbations"
 
 
 def test_the_strongest_are_named_and_no_name_is_over_another(mdata):
@@ -61,7 +61,7 @@ def test_what_has_no_effect_is_said(mdata):
     _store.put(copy, perturbations=table)
     assert (
         perturbations(copy, show=False).get_title()
-        == "24 perturbations (1 not shown: effect or reproducibility unknown)"
+        == "effects of 24 perturbations (1 not shown: effect or reproducibility unknown)"
     )
     _store.put(copy, perturbations=table.iloc[:1])
     assert "0 perturbations" in perturbations(copy, show=False).get_title()

@@ -25,7 +25,11 @@ def test_curves_are_those_of_the_table(profiles):
     np.testing.assert_allclose(curves[-1].get_ydata(), table[table["level"] == "screen"]["reproducibility"])
     (own,) = [line for line in curves if line.get_label() == name]
     np.testing.assert_allclose(own.get_ydata(), table[table["perturbation"] == name]["reproducibility"])
-    assert [text.get_text() for text in ax.get_legend().get_texts()][-1] == "screen"
+    assert [text.get_text() for text in ax.get_legend().get_texts()][-3:] == [
+        "screen",
+        "actual number of cells",
+        "target",
+    ]
 
 
 def test_the_cells_that_there_are_and_the_targets_are_marked(profiles):

@@ -24,8 +24,8 @@ def test_curves_are_those_of_the_table(audited):
     mine = table[(table["model"] == "observed") & (table["block"] == "all")]
     np.testing.assert_allclose(ax.lines[0].get_ydata(), mine["percentile"])
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), np.arange(-3, 4))
-    assert ax.get_title() == "all genes"
-    assert target_response(audited, "2", show=False).get_title().startswith("block 2, ")
+    assert ax.get_title() == "response of the perturbed genes; all genes"
+    assert target_response(audited, "2", show=False).get_title().startswith("response of the perturbed genes; block 2")
 
 
 def test_unknown_block(audited):

@@ -88,3 +88,10 @@ def test_names_of_whom_the_same_is_said_stand_together():
 
 def test_upper():
     assert [f.upper(t) for t in ("mitochondrial genes", "p53", "")] == ["Mitochondrial genes", "P53", ""]
+
+
+def test_an_interval_of_no_width_is_left_out():
+    assert f.with_interval(0.5, 0.4, 0.6, f.number, f.interval) == "0.500 (0.400–0.600)"
+    assert f.with_interval(1e-9, -1e-9, 2e-9, f.number, f.interval) == "0"
+    assert f.with_interval(0.001, 0, 0.001, f.percent, f.percent_interval) == "0.1% (0–0.1)"
+    assert f.with_interval(0.5, math.nan, math.nan, f.percent, f.percent_interval) == "50%"

@@ -11,7 +11,7 @@ import pandas as pd
 from .._tables import Column
 from ..tl._gene_sets import notable
 from . import columns as columns_of
-from .numbers import GAP, count, interval, known, number, p_value, percent, percent_interval
+from .numbers import GAP, count, interval, known, number, p_value, percent, percent_interval, with_interval
 from .verdicts.base import SYSTEMATIC
 from .verdicts.recurrence import beyond_the_data, tested_genes
 from .wording.terms import axis_name, without
@@ -82,11 +82,7 @@ def _cell(row: dict[str, Any], column: Column) -> dict[str, Any]:
         return cell if word == str(value) else {**cell, "code": str(value)}
     if column.form in ("interval", "percent_interval"):
         write, between = (number, interval) if column.form == "interval" else (percent, percent_interval)
-        text = (
-            f"{write(value)} ({between(row['ci_low'], row['ci_high'])})"
-            if known(row["ci_low"], row["ci_high"])
-            else write(value)
-        )
+        text = with_interval(value, row["ci_low"], row["ci_high"], write, between)
     else:
         write = p_value if column.name in P_VALUES else number
         text = {"count": count, "percent": percent}.get(column.form, write)(value)

@@ -92,6 +92,14 @@ def between(low: Any, high: Any, write: Callable[[Any], str]) -> str:
     return (" to " if "−" in "".join(ends) else "–").join(ends)
 
 
+def with_interval(value: Any, low: Any, high: Any, write: Callable[[Any], str], ends: Callable[[Any, Any], str]) -> str:
+    """Return a value with its interval; without it if the interval is unknown or has no width as written: 0, not 0 (0–0)."""
+    text = write(value)
+    if not known(low, high) or {write(low), write(high)} == {text}:
+        return text
+    return f"{text} ({ends(low, high)})"
+
+
 def listed(words: Sequence[str]) -> str:
     """Return words as prose: a, b and c."""
     words = list(words)

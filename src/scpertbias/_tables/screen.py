@@ -122,7 +122,8 @@ PERTURBATIONS = Table(
             "float64",
             "Mean log-normalized value of the target gene minus its mean in control.",
             label="target change",
-            tip="mean log-normalized value of the target gene minus its mean in control",
+            tip="mean of the target gene minus its mean in control",
+            unit="log-normalized units",
         ),
         Column(
             "target_z",

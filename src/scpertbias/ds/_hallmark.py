@@ -12,6 +12,9 @@ import pandas as pd
 from .._files import reading
 from ._sets import of_species
 
+PREFIX = "HALLMARK_"
+ACRONYMS = frozenset({"AKT", "DNA", "JAK", "KRAS", "MTOR", "MYC", "NFKB", "TGF", "TNFA", "UV", "WNT"})
+
 
 def hallmark(species: str = "human") -> pd.DataFrame:
     """Return the Hallmark gene sets of MSigDB, which are part of the package.
@@ -43,6 +46,12 @@ def hallmark(species: str = "human") -> pd.DataFrame:
     50
     """
     return of_species(_bundled(), species)
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a Hallmark set in plain words, such as "Hallmark TNFA signaling via NFKB"."""
+    words = name.removeprefix(PREFIX).replace("_DN", "_down").split("_")
+    return " ".join(["Hallmark", *(w if w in ACRONYMS or any(map(str.isdigit, w)) else w.lower() for w in words)])
 
 
 @cache

@@ -16,6 +16,7 @@ from mudata import MuData
 from .. import _store
 from .._docs import docs
 from ._base import axes, chosen_models, finish, one_regime
+from ._layout import SMALLEST
 
 SIGNIFICANT = 0.05
 CMAP = "Blues"
@@ -85,7 +86,10 @@ def attribution_agreement(
     chance = float(table["chance"].iloc[0]) if len(table) else np.nan
     n = sorted({int(v) for v in table["n"]})
     n_text = f"{n[0]}" if len(n) == 1 else f"{n[0]}–{n[-1]}" if n else "0"
-    ax.set_title(f"agreement of attributions, {n_text} perturbations" + (f", regime {regime}" if regime else ""))
+    ax.set_title(
+        f"agreement of attributions, {n_text} perturbations" + (f", regime {regime}" if regime else ""),
+        fontsize="medium",
+    )
     ax.set_xlabel(f"above the diagonal: Spearman correlation\nbelow: shared top genes (chance: {chance:.2f})")
     figure = ax.get_figure()
     if figure is not None:
@@ -122,7 +126,7 @@ def _cell(ax: Axes, i: int, j: int, value: float, word: str, share: float) -> No
     number = f"{round(value, 2) + 0.0:.2f}"  # no −0.00
     ax.text(j, i - (0.14 if word else 0), number, ha="center", va="center", color=color, bbox=box)
     if word:
-        ax.text(j, i + 0.2, word, ha="center", va="center", color=color, fontsize="x-small", style="italic", bbox=box)
+        ax.text(j, i + 0.2, word, ha="center", va="center", color=color, fontsize=SMALLEST, style="italic", bbox=box)
 
 
 def _flags(data: AnnData | MuData, regime: str | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ from mudata import MuData
 
 from ..tl._balance import P_COLUMN, PART
 from ._base import axes, finish, one_regime
+from ._layout import legend_below
 
 SHADES = {
     "confounded": "#D55E00",
@@ -23,8 +24,15 @@ SHADES = {
     "outcome": "#BBBBBB",
     "balanced": "#0072B2",
 }
+MEANINGS = {
+    "confounded": "confounded with the labels",
+    "cannot be separated": "cannot be separated from the labels",
+    "adopted": "adopted: cells are compared within its levels",
+    "noted": "noted: unbalanced, but not confounded",
+    "outcome": "outcome: probably a result of the experiment",
+    "balanced": "balanced",
+}
 NAMES = {"depth": "counts per cell", "mt_percent": "% mitochondrial"}
-LEGEND_INCHES = 0.65  # below the axes
 
 
 def balance(
@@ -76,7 +84,7 @@ def balance(
     table = one_regime(data, "balance", None)
     table = table[table["status"] != "determined by the labels"].reset_index(drop=True)
     shades = {**SHADES, **(palette or {})}
-    new, ax = ax is None, axes(ax, figsize, (8.4, 2.0 + 0.42 * len(table)))
+    new, ax = ax is None, axes(ax, figsize, (8.4, 2.4 + 0.42 * len(table)))
     for row in table.itertuples():
         _draw(ax, float(row.Index), row, shades[row.status])
     ax.set_yticks(range(len(table)), [NAMES.get(column, column) for column in table["column"]])
@@ -90,8 +98,7 @@ def balance(
     ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     n = int(table["n"].max()) if len(table) else 0
     ax.set_title(f"{n} perturbations: share of the response for which columns of obs account", fontsize="medium")
-    below = LEGEND_INCHES / (0.42 * max(len(table), 1) + 0.4)
-    _legend(ax, {status: shades[status] for status in dict.fromkeys(table["status"])}, below)
+    _legend(ax, {status: shades[status] for status in dict.fromkeys(table["status"])})
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
@@ -120,14 +127,16 @@ def _p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 
-def _legend(ax: Axes, shades: Mapping[str, str], below: float) -> None:
-    handles: list[Any] = [Patch(color=shade, label=status) for status, shade in shades.items()]
+def _legend(ax: Axes, shades: Mapping[str, str]) -> None:
+    handles: list[Any] = [Patch(color=shade, label=MEANINGS[status]) for status, shade in shades.items()]
     handles += [
-        Line2D([], [], color="black", linewidth=2.2, label="by chance, 95%"),
+        Line2D([], [], color="black", linewidth=2.2, label="share by chance (95% interval)"),
         Line2D(
-            [], [], color="black", linestyle="--", label=f"confounded if above {100 * PART:.0f}%, with p ≤ {P_COLUMN:g}"
+            [],
+            [],
+            color="black",
+            linestyle="--",
+            label=f"column of obs: confounded if above {100 * PART:.0f}%, with p ≤ {P_COLUMN:g}",
         ),
     ]
-    ax.legend(
-        handles=handles, frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -below), ncols=3
-    )
+    legend_below(ax, handles)

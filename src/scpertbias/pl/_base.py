@@ -13,8 +13,6 @@ import pandas as pd
 import scanpy as sc
 from anndata import AnnData
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 from mudata import MuData
 
 from .. import get
@@ -22,6 +20,7 @@ from .._keys import MODEL_COLUMNS, OBSERVED
 from .._log import some
 from ..get._select import modality, select
 from ..tl._effects import Effects, effects
+from ._layout import make_readable, whole_figure
 
 FloatArray = npt.NDArray[np.float64]
 BASELINE = "mean"
@@ -37,19 +36,12 @@ def axes(ax: Axes | None, figsize: tuple[float, float] | None, default: tuple[fl
 def finish(ax: Axes, *, new: bool, show: bool | None, return_fig: bool) -> Any:
     """Show and return as scanpy does: Axes if ``show=False``, Figure if ``return_fig``, else None."""
     show = (sc.settings.autoshow and new and not return_fig) if show is None else show
-    for text in ax.findobj(Text):
-        text.set_parse_math(False)  # names are not formulas, even if they contain $
+    make_readable(ax)
     if show and new:
         plt.show()
     if return_fig:
         return whole_figure(ax)
     return None if show else ax
-
-
-def whole_figure(ax: Axes) -> Figure:
-    """Return the figure of axes, also if they are in a subfigure."""
-    figure = ax.figure
-    return figure if isinstance(figure, Figure) else figure.figure
 
 
 def one_regime(data: AnnData | MuData, name: str, regime: str | None) -> pd.DataFrame:

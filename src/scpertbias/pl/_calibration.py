@@ -15,6 +15,15 @@ from .. import get
 from .._docs import docs
 from ._base import axes, finish
 
+QUESTIONS = {
+    "screen": "perturbations work",
+    "shared": "one response is shared",
+    "technical": "response is technical",
+    "models": "a model predicts unseen perturbations",
+    "recurrence": "models predict a gene too often",
+    "detected": "perturbation detected",
+    "de_calls": "gene called differentially expressed",
+}
 WITHIN, ABOVE = "#0072B2", "#D55E00"
 
 
@@ -85,15 +94,17 @@ def calibration(
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(-0.02, 1.02)
     n = int(np.max([row.n for row in rows], initial=0))
-    ax.set_xlabel(f"rate of the answer yes in {n} screens without effects")
+    ax.set_xlabel("rate of the answer (95% interval)")
     marks = (("within the expected range", within, "o"), ("above", above, "o"), ("largest expected rate", "black", "|"))
     handles = [Line2D([], [], color=c, marker=m, linestyle="none", label=text) for text, c, m in marks]
     ax.legend(handles=handles, frameon=False, fontsize="small", ncols=3, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+    ax.set_title(f"rate of yes in {n} screens without effects", fontsize="medium", pad=24)
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
 def _label(row: Any, *, several: bool) -> str:
     """Return the label of a question with its model and score, and with the kind of null perturbations if there are two."""
-    parts = (row.question, row.model, row.metric, f"({row.by})" if several else "")
-    return " ".join(part for part in parts if part).replace("_", " ")
+    question = QUESTIONS.get(row.question, row.question.replace("_", " "))
+    of = ", ".join(part.replace("_", " ") for part in (row.model, row.metric) if part)
+    return (f"{question}: {of}" if of else question) + (f" ({row.by})" if several else "")

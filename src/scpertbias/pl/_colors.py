@@ -10,6 +10,7 @@ from mudata import MuData
 
 from .. import _results, _store
 from .._log import some
+from ..ds._hallmark import PREFIX, plain_name
 
 KNOWN = {
     "no_change": "#A8A8A8",
@@ -41,6 +42,16 @@ SETS = {
     "hemoglobin": ("hemoglobin", "#770000"),
     "other": ("other genes", "#D0D0D0"),
 }
+DIRECTIONS = {
+    "systematic": "shared axis",
+    "depth": "sequencing depth",
+    **{f"leading_{k}": f"leading direction {k}" for k in range(1, 6)},
+}
+REGIMES = {
+    "no_mt": "without mitochondrial genes",
+    "no_mt_ribo": "without mitochondrial and ribosomal genes",
+    "regressed": "with covariates regressed out",
+}
 PROGRAMS = ("#332288", "#56B4E9", "#44AA99", "#117733", "#999933")
 
 
@@ -69,8 +80,17 @@ def colors(data: AnnData | MuData, palette: Mapping[str, str] | None) -> dict[st
 
 
 def set_names(sets: Iterable[str]) -> dict[str, str]:
-    """Return a readable name for each gene set."""
-    return {s: SETS[s][0] if s in SETS else s.replace("_", " ").capitalize() for s in sets}
+    """Return a readable name for each gene set and direction."""
+    return {s: SETS[s][0] if s in SETS else DIRECTIONS.get(s, _program(s)) for s in sets}
+
+
+def _program(name: str) -> str:
+    return plain_name(name) if name.startswith(PREFIX) else name.replace("_", " ")
+
+
+def regime_name(regime: str) -> str:
+    """Return what a regime leaves out."""
+    return REGIMES.get(regime, regime.replace("_", " "))
 
 
 def set_colors(sets: Iterable[str], palette: Mapping[str, str] | None) -> dict[str, str]:

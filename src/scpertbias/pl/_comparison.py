@@ -87,7 +87,7 @@ def comparison(
     names = [name for name in chosen_models(table, models) if name != against]
     rows = _against(table, against).reindex(names)
     rows = rows.sort_values("difference", ascending=False, kind="stable", na_position="last")
-    new, ax = ax is None, axes(ax, figsize, (8.0, 1.6 + 0.34 * max(len(rows), 1)))
+    new, ax = ax is None, axes(ax, figsize, (8.0, 1.8 + 0.34 * max(len(rows), 1)))
     shade = colors(data, palette)
     for y, row in enumerate(rows.itertuples()):
         _draw(ax, y, row, shade[str(row.Index)])
@@ -96,8 +96,10 @@ def comparison(
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     ax.xaxis.set_major_locator(MaxNLocator(6))
     other = against.replace("_", " ")
-    ax.set_xlabel(f"difference in {LABELS[metric]} to {other} (positive is better; 95% interval)")
-    ax.set_title(f"0: as good as {other}" + (f"; regime {regime}" if regime else ""), fontsize="medium")
+    ax.set_xlabel(
+        f"improvement in {LABELS[metric]} compared with {other}\n(0: as good as {other}; positive is better; 95% interval)"
+    )
+    ax.set_title(f"each model compared with {other}" + (f"; regime {regime}" if regime else ""), fontsize="medium")
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 

@@ -89,7 +89,7 @@ def composition(
     ax.set_ylim(max(len(shares), 1) - 0.4, -0.6)
     ax.set_xlabel("share of the squared effect, corrected for noise (1: whole effect)")
     ax.set_title(
-        f"{len(shares)} of {n} perturbations; {n_strong} have an effect that is strong enough for shares",
+        f"gene sets in the {len(shares)} largest effects ({n_strong} of {n} effects are strong enough for shares)",
         fontsize="medium",
     )
     if len(shares):

@@ -15,6 +15,8 @@ from mudata import MuData
 from .._docs import docs
 from ..tl._gene_sets import notable
 from ._base import axes, finish, one_regime
+from ._colors import set_names
+from ._layout import SMALLEST, legend_below
 
 KINDS = {"genes": "gene sets", "direction": "directions"}
 SHADES = {"genes": "#0072B2", "direction": "#D55E00"}
@@ -77,16 +79,19 @@ def confounding(
     n = table.loc[table["level"] == "perturbation", "perturbation"].nunique()
     table = notable(table[(table["level"] == "screen") & (table["n_genes"] > 0)])
     shades = {**SHADES, **(palette or {})}
-    new, ax = ax is None, axes(ax, figsize, (8.4, 1.8 + 0.32 * len(table)))
-    y, ticks, labels, top_genes = 0.0, [], [], []
+    new, ax = ax is None, axes(ax, figsize, (8.8, 2.0 + 0.32 * len(table)))
+    names = set_names(table["axis"].astype(str))
+    y, ticks, labels, top_genes = 0.0, list[float](), list[str](), list[str]()
     for kind, title in KINDS.items():
         style: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": "small"}
         ax.text(-0.02, y, title, ha="right", fontweight="bold", **style)
+        if not ticks:
+            ax.text(1.02, y, f"{N_NAMED} strongest genes", fontweight="bold", **style)
         for row in table[table["kind"] == kind].itertuples():
             y += 1
             _draw(ax, y, row, shades[kind])
             ticks.append(y)
-            labels.append(str(row.axis).removeprefix("HALLMARK_"))
+            labels.append(names[str(row.axis)])
             top_genes.append(" ".join(str(row.top_genes).split()[:N_NAMED]))
         y += 1.4
     ax.set_yticks(ticks, labels)
@@ -99,7 +104,7 @@ def confounding(
             (1.02, place),
             xycoords=("axes fraction", "data"),
             va="center",
-            fontsize="x-small",
+            fontsize=SMALLEST,
             annotation_clip=False,
         )
     ax.set_title(_title(table, n, regime), fontsize="medium")
@@ -110,9 +115,9 @@ def confounding(
 
 def _title(table: pd.DataFrame, n: int, regime: str | None) -> str:
     effective = table["n_effective"].max()
-    title = f"{n} perturbations"
+    title = f"share of the response in gene sets and directions; {n} perturbations"
     if np.isfinite(effective):
-        title += f" ({effective:.0f} effective)"
+        title += f" (effective number: {effective:.0f})"
     return title + (f", regime {regime}" if regime else "")
 
 
@@ -122,7 +127,7 @@ def _draw(ax: Axes, y: float, row: Any, shade: str) -> None:
         style: dict[str, Any] = {
             "transform": ax.get_yaxis_transform(),
             "va": "center",
-            "fontsize": "x-small",
+            "fontsize": SMALLEST,
             "style": "italic",
         }
         ax.text(0.02, y, row.note, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}, **style)
@@ -153,11 +158,10 @@ def _legend(ax: Axes, shades: Mapping[str, str]) -> None:
     handles = [
         Line2D([], [], markerfacecolor=shades["genes"], label="gene set, above random sets", **genes),
         Line2D([], [], markerfacecolor="white", label="gene set, not above random sets (or not tested)", **genes),
-        Line2D([], [], color="black", marker="|", markersize=12, linestyle="none", label="random sets (mean)"),
-        Line2D([], [], color="0.35", marker="x", markersize=6, label="gene set, typical perturbation", **style),
+        Line2D([], [], color="black", marker="|", markersize=12, linestyle="none", label="mean of random gene sets"),
+        Line2D(
+            [], [], color="0.35", marker="x", markersize=6, label="gene set, share in a typical perturbation", **style
+        ),
         Line2D([], [], marker="D", color=shades["direction"], linestyle="none", label="direction"),
     ]
-    ax.legend(
-        handles=handles, frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3,
-        columnspacing=1.2, handletextpad=0.3,
-    )  # fmt: skip
+    legend_below(ax, handles)

@@ -87,7 +87,8 @@ def effect_size(
     ax.set_xlabel("size of the observed effect, corrected for noise (log-normalized units)")
     ax.set_ylabel("size of the predicted effect\n(log-normalized units)")
     n = max(int(np.isfinite(values).sum()) for values in sizes.values())
-    ax.set_title(f"{n} held-out perturbations" + (f", regime {regime}" if regime else ""), fontsize="medium")
+    title = f"{n} held-out perturbations (small marks) and medians of bins (large marks)"
+    ax.set_title(title + (f", regime {regime}" if regime else ""), fontsize="medium")
     ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)

@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from anndata import AnnData
 from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
 from mudata import MuData
 
 from .. import _store, get
 from .._docs import docs
-from ._base import FloatArray, axes, finish, stored_effects
+from ._base import axes, finish, stored_effects
+from ._layout import lay_out, place_names, whole_figure
 from ._perturbations import LINE, STYLES
 
 OTHERS = ("o", "0.5")
-ROOM = (0.13, 0.035)
-"""Width and height of a name, relative to the axes."""
+MARK_POINTS = 4
+"""Radius of a mark."""
 
 
 @docs.dedent
@@ -91,24 +92,17 @@ def embedding(
         edge: dict[str, Any] = {} if marker in LINE else {"edgecolors": "black", "linewidths": 0.5}
         color, label = (palette or {}).get(kind, color), f"{kind} ({rows.sum()})" if kind else ""
         ax.scatter(places[rows, 0], places[rows, 1], marker=marker, color=color, s=32, label=label, zorder=3, **edge)
-    for row in _named(places, np.argsort(-effects.squared_effect, kind="stable"), n_names):
-        ax.annotate(effects.names[row], places[row], (4, 4), textcoords="offset points", fontsize=8, zorder=4)
     for line in (ax.axhline, ax.axvline):
         line(0, color="0.85", linewidth=0.8, zorder=0)
     for label_axis, i in ((ax.set_xlabel, 0), (ax.set_ylabel, 1)):
         label_axis(f"component {i + 1} ({100 * explained[i]:.0f}% of the variance; log-normalized units)")
-    ax.set_title(f"{n} perturbations" + (f", regime {regime}" if regime else ""), fontsize="medium")
+    ax.set_title(f"{n} perturbations, by observed effect" + (f", regime {regime}" if regime else ""), fontsize="medium")
     if any(kinds.values()):
         ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.spines[["top", "right"]].set_visible(False)
+    order = np.argsort(-effects.squared_effect, kind="stable")[:n_names]
+    lay_out(ax)
+    radius = MARK_POINTS * whole_figure(ax).dpi / 72
+    marks = [Bbox([place - radius, place + radius]) for place in ax.transData.transform(places)]
+    place_names(ax, places[order], [effects.names[row] for row in order], avoid=marks)
     return finish(ax, new=new, show=show, return_fig=return_fig)
-
-
-def _named(places: FloatArray, order: npt.NDArray[np.int64], n: int) -> list[int]:
-    """Return the first perturbations of an order whose names do not overlap with earlier names."""
-    at = (places - places.min(axis=0)) / np.maximum(np.ptp(places, axis=0), 1e-12)
-    named: list[int] = []
-    for row in order:
-        if len(named) < n and all((np.abs(at[row] - at[other]) > ROOM).any() for other in named):
-            named.append(int(row))
-    return named

@@ -13,6 +13,7 @@ from mudata import MuData
 
 from .._docs import docs
 from ._base import axes, chosen_models, finish, one_regime
+from ._layout import SMALLEST
 
 CMAP = "viridis_r"
 MOST = 10.0  # -log10 q from which the color no longer changes
@@ -110,7 +111,7 @@ def _dots(ax: Axes, x: Any, y: Any, rows: pd.DataFrame) -> Any:
     )
     ax.scatter(x[~solid], y[~solid], s=area[~solid], facecolors="none", edgecolors="0.45", linewidths=0.8)
     for at, line, row in zip(x, y, rows.itertuples(), strict=True):
-        ax.text(at + 0.22, line, f"{row.overlap}/{row.k}", ha="left", va="center", fontsize="x-small")
+        ax.text(at + 0.22, line, f"{row.overlap}/{row.k}", ha="left", va="center", fontsize=SMALLEST)
     return dots
 
 
@@ -132,10 +133,17 @@ def _decorate(
     for tick, name in zip(ax.get_xticklabels(), names, strict=True):
         if palette and name in palette:
             tick.set_color(palette[name])
-    source = "attributions" if rows["of"].iloc[0] == "attributions" else f"recurrent genes ({rows['of'].iloc[0]})"
-    ax.set_title(f"{source}, {perturbation or 'all perturbations'}", fontsize="medium")
-    ax.set_ylabel("set (measured genes)")
-    ax.set_xlabel("genes in the set / top genes; open: under 3 genes, or q ≥ 0.05", fontsize="small")
+    source = (
+        "top genes by attribution"
+        if rows["of"].iloc[0] == "attributions"
+        else f"recurrent genes ({rows['of'].iloc[0]})"
+    )
+    ax.set_title(f"gene sets enriched in the {source}; {perturbation or 'all perturbations'}", fontsize="medium")
+    ax.set_ylabel("gene set (number of measured genes)")
+    ax.set_xlabel(
+        "numbers: top genes in the set / top genes of the model\nopen circle: under 3 genes in the set, or q ≥ 0.05",
+        fontsize="small",
+    )
     ax.grid(axis="y", color="0.9", linewidth=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)

@@ -21,6 +21,7 @@ from ..tl._effects import Effects
 from ..tl._gene_sets import OTHER, measured_sets
 from ._base import FloatArray, axes, effects_of_models, finish
 from ._colors import set_colors, set_names
+from ._layout import legend_below
 from ._perturbations import STYLES
 
 VALUES = ("observed", "predicted", "residual")
@@ -107,7 +108,7 @@ def heatmap(
     if model is not None and values != "observed":
         of_model = predicted[model][np.ix_(rows, genes)]
         matrix = of_model if values == "predicted" else observed - of_model
-    size = (3.2 + CELL_INCHES * len(genes), 2.4 + CELL_INCHES * len(rows))
+    size = (3.8 + CELL_INCHES * len(genes), 2.4 + CELL_INCHES * len(rows))
     new, ax = ax is None, axes(ax, figsize, size)
     most = float(np.percentile(np.abs(observed), CLIPPED)) if observed.size else 1.0
     ax.set_facecolor("0.8")
@@ -115,7 +116,7 @@ def heatmap(
     ax.set_xticks(range(len(genes)), effects.symbols[genes], rotation=90, fontsize=8)
     ax.set_yticks(range(len(rows)), [effects.names[row] for row in rows], fontsize=8)
     _categories(ax, kinds, len(genes))
-    _strip(ax, groups[genes], palette)
+    handles = _strip(ax, groups[genes], palette)
     label = {
         "observed": "observed effect",
         "predicted": f"effect predicted by {model}",
@@ -123,8 +124,9 @@ def heatmap(
     }
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.6, extend="both", pad=0.12 if any(kinds) else 0.02)
     bar.set_label(f"{label[values]}\n(log-normalized units)".replace("_", " "))
-    title = f"{len(rows)} of {len(effects.names)} perturbations, {len(genes)} of {len(groups)} genes"
+    title = f"strongest {len(rows)} of {len(effects.names)} perturbations, and {len(genes)} of {len(groups)} genes"
     ax.set_title(title + (f", regime {regime}" if regime else ""), fontsize="medium", pad=14)
+    legend_below(ax, handles)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
@@ -173,13 +175,10 @@ def _genes(
     return np.array(sorted(largest, key=lambda gene: (order[groups[gene]], mean[gene])), dtype=np.int64)
 
 
-def _strip(ax: Axes, groups: npt.NDArray[np.str_], palette: Mapping[str, str] | None) -> None:
-    """Mark the gene sets above the columns."""
+def _strip(ax: Axes, groups: npt.NDArray[np.str_], palette: Mapping[str, str] | None) -> list[Patch]:
+    """Mark the gene sets above the columns; return the handles of their legend."""
     present = list(dict.fromkeys(groups.tolist()))
     names, shade = set_names(present), set_colors(present, palette)
     for x, group in enumerate(groups):
         ax.add_patch(Rectangle((x - 0.5, -1.25), 1, 0.6, color=shade[group], clip_on=False, linewidth=0))
-    handles = [Patch(color=shade[group], label=names[group]) for group in present]
-    ax.legend(
-        handles=handles, frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4
-    )
+    return [Patch(color=shade[group], label=names[group]) for group in present]

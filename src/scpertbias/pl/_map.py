@@ -10,14 +10,18 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from mudata import MuData
 
 from .. import _results, _store
 from .._docs import docs
 from .._keys import NEGLIGIBLE
 from ..get._select import modality
-from ._base import axes, chosen_models, finish, one_regime, whole_figure
+from ._base import axes, chosen_models, finish, one_regime
 from ._colors import colors
+from ._layout import lay_out, place_names, whole_figure
 
 SKILL, SPECIFIC = "l2_skill", "specific_skill"
 QUADRANTS = (
@@ -28,11 +32,12 @@ QUADRANTS = (
 )
 """Name of the quadrant, whether it is to the right of 0, and whether it is above 0."""
 BASELINES = ("mean", "no_change")
-LOWEST, SMALLEST = -1.0, -0.35
+LOWEST, LEFT = -1.0, -0.35
 CLOSE = 0.02
 """Two models are drawn as one mark if they differ by less than this value in each of the two skills."""
-LINE_POINTS, LETTER_POINTS = 13, 5.2
-TITLE_LETTERS = 46
+MARK_POINTS = 8
+"""Radius of a mark."""
+TITLE_LETTERS = 84
 
 
 @docs.dedent
@@ -94,9 +99,9 @@ def map(
     groups = _groups(visible)
     for rows in groups:
         _mark(ax, rows, shade)
-    _names(ax, groups)
     missing = table.loc[~table["model"].isin(visible["model"]), "model"]
     _decorate(ax, visible, missing.tolist(), regime)
+    _names(ax, groups)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
@@ -139,10 +144,11 @@ def _groups(table: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def _limits(ax: Axes, table: pd.DataFrame) -> None:
-    for set_limits, key in ((ax.set_xlim, "skill"), (ax.set_ylim, "specific")):
+    # Below the marks there is space for the names of quadrants.
+    for set_limits, key, margin in ((ax.set_xlim, "skill", 0.05), (ax.set_ylim, "specific", 0.16)):
         ends = table[[f"{key}_low", f"{key}_high", key]].to_numpy(float)
         low, high = (np.nanmin(ends), np.nanmax(ends)) if np.isfinite(ends).any() else (0.0, 0.0)
-        set_limits(max(min(low - 0.05, SMALLEST), LOWEST), max(high + 0.05, 1.08))
+        set_limits(max(min(low - margin, LEFT), LOWEST), max(high + 0.05, 1.08))
 
 
 def _quadrants(ax: Axes) -> None:
@@ -211,35 +217,21 @@ def _mark(ax: Axes, rows: pd.DataFrame, shade: Mapping[str, str]) -> None:
 
 
 def _names(ax: Axes, groups: Sequence[pd.DataFrame]) -> None:
-    """Write the names to the right of each mark, or to the left if there is more space, without overlap."""
+    """Write the names of the models next to their marks, clear of marks, intervals and names of quadrants."""
     figure = whole_figure(ax)
-    figure.draw_without_rendering()
-    points = 72 / figure.dpi
-    right = ax.transAxes.transform((1, 1))[0] * points
-    taken: list[tuple[float, float, float, float]] = []
+    lay_out(ax)
+    avoid = [Text.get_window_extent(text) for text in ax.texts]
+    radius = MARK_POINTS * figure.dpi / 72
+    points = []
     for rows in groups:
-        names = ", ".join(name.replace("_", " ") for name in rows["model"])
-        text = textwrap.fill(f"same prediction for all perturbations: {names}" if rows["generic"].all() else names, 34)
-        lines = text.split("\n")
         at = (max(rows["skill"].iloc[0], ax.get_xlim()[0]), max(rows["specific"].iloc[0], ax.get_ylim()[0]))
-        x, y = ax.transData.transform(at) * points
-        width, height = LETTER_POINTS * max(len(line) for line in lines), LINE_POINTS * len(lines)
-        to_left = x + 12 + width > right
-        start = x - 12 - width if to_left else x + 12
-        down = y - 10 - height
-        while any(start < b and start + width > a and down < d and down + height > c for a, b, c, d in taken):
-            down -= 2
-        taken.append((start, start + width, down, down + height))
-        ax.annotate(
-            text,
-            at,
-            (-12 if to_left else 12, down + height - y),
-            textcoords="offset points",
-            ha="right" if to_left else "left",
-            va="top",
-            fontsize=9,
-            zorder=5,
-        )
+        points.append(at)
+        avoid.append(Bbox([ax.transData.transform(at) - radius, ax.transData.transform(at) + radius]))
+    for lines in ax.collections:
+        if isinstance(lines, LineCollection):
+            avoid += [Bbox(ax.transData.transform(ends)).padded(1) for ends in lines.get_segments()]
+    names = [textwrap.fill(", ".join(rows["model"]).replace("_", " "), 34) for rows in groups]
+    place_names(ax, points, names, avoid=avoid, gap=MARK_POINTS + 3, n_steps=40, fontsize=9)
 
 
 def _decorate(ax: Axes, visible: pd.DataFrame, missing: Sequence[str], regime: str | None) -> None:
@@ -250,10 +242,10 @@ def _decorate(ax: Axes, visible: pd.DataFrame, missing: Sequence[str], regime: s
     n = visible["n"]
     counts = f"{n.min()} to {n.max()}" if len(n) and n.min() < n.max() else f"{n.max() if len(n) else 0}"
     lines = "; lines: 95% intervals" if visible[["skill_low", "specific_low"]].notna().any(axis=None) else ""
-    title = f"{counts} held-out perturbations per model{lines}; ★: perfect prediction" + (
-        f"; regime {regime}" if regime else ""
-    )
-    if missing:
-        title += "\n" + textwrap.fill(f"without a skill score: {', '.join(missing)}".replace("_", " "), TITLE_LETTERS)
+    parts = [f"{counts} held-out perturbations per model{lines}", "★:\N{NO-BREAK SPACE}perfect prediction"]
+    parts += ["◆:\N{NO-BREAK SPACE}same prediction for all perturbations"] if visible["generic"].any() else []
+    parts += [f"regime {regime}"] if regime else []
+    parts += [f"without a skill score: {', '.join(missing)}".replace("_", " ")] if missing else []
+    title = textwrap.fill("; ".join(parts), TITLE_LETTERS)
     ax.set_title(title, fontsize=9.5, loc="left")
     ax.spines[["top", "right"]].set_visible(False)

@@ -32,8 +32,8 @@ def metric(
 ) -> Any:
     """Plot the scaled score of each model with a function of your own, and its 95% interval.
 
-    0 is the mean baseline, 1 the noise ceiling. The labels contain the unscaled score of each model and its specific
-    gain. The specific gain is the difference between the scores of predictions on their own and on other perturbations;
+    0 is the mean baseline, 1 the noise ceiling. The text on the right contains the unscaled score of each model and its
+    specific gain. The specific gain is the difference between the scores of predictions on their own and on other perturbations;
     positive values mean that the own score is better.
 
     Parameters
@@ -71,29 +71,32 @@ def metric(
     name = str(table["metric"].iloc[-1]) if metric is None else metric
     table = get.metric(data, metric=name)
     names = chosen_models(table, models)
-    new, ax = ax is None, axes(ax, figsize, (3.2 + 0.95 * len(names), 4.2))
+    new, ax = ax is None, axes(ax, figsize, (8.6, 1.8 + 0.42 * len(names)))
     shades = colors(data, palette)
     rows = {str(row.model): row for row in table.itertuples()}
-    ticks = [_draw(ax, x, rows[model], shades[model]) for x, model in enumerate(names)]
-    for y, style, text in ((0, "dashed", "mean baseline (0)"), (1, "dotted", "noise ceiling (1)")):
-        ax.axhline(y, color="black", linewidth=1.3, linestyle=style, zorder=0)
-        ax.annotate(text, (1, y), (5, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center")
-    low, high = ax.get_ylim()
-    ax.set_ylim(max(min(low, -0.25), LOWEST), min(max(high, 1.15), HIGHEST))
-    ax.set_xticks(range(len(names)), ticks, rotation=35, ha="right", rotation_mode="anchor", fontsize="small")
-    ax.set_xlim(-0.6, len(names) - 0.4)
-    ax.set_ylabel(f"{name}, scaled\n(higher is better)")
+    for y, model in enumerate(names):
+        _draw(ax, y, rows[model], shades[model])
+    left, right = ax.get_xlim()
+    ax.set_xlim(max(min(left, -0.25), LOWEST), min(max(right, 1.15), HIGHEST))
+    for x, style, text in ((0, "dashed", "mean baseline"), (1, "dotted", "noise ceiling")):
+        ax.axvline(x, color="black", linewidth=1.3, linestyle=style, zorder=0)
+        ax.text(x, 1.01, text, transform=ax.get_xaxis_transform(), ha="center", va="bottom", fontsize=8.5)
+    ax.set_yticks(range(len(names)), [model.replace("_", " ") for model in names])
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_xlabel(f"{name}, scaled (0: mean baseline, 1: noise ceiling; 95% interval)")
+    ax.set_title(f"scaled score of each model: {name}", fontsize="medium", pad=20)
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
-def _draw(ax: Axes, x: int, row: Any, shade: str) -> str:
-    """Draw one model; return the label of its tick."""
+def _draw(ax: Axes, y: int, row: Any, shade: str) -> None:
+    """Draw one model, with its numbers on the right."""
     if np.isfinite(row.scaled):
         low, high = np.clip([row.ci_low, row.ci_high], LOWEST, HIGHEST)
-        ax.vlines(x, low, high, colors=shade, linewidth=2.5)
-        ax.plot(x, np.clip(row.scaled, LOWEST, HIGHEST), "o", markersize=8, color=shade, markeredgecolor="black")
+        ax.hlines(y, low, high, colors=shade, linewidth=2.5)
+        ax.plot(np.clip(row.scaled, LOWEST, HIGHEST), y, "o", markersize=8, color=shade, markeredgecolor="black")
     else:
-        ax.text(x, 0.5, "not scaled", ha="center", va="center", fontsize="small", color="0.4")
-    gain = f"\ngain {row.specific_gain:+.2g}, p = {row.p:.2g}" if np.isfinite(row.specific_gain) else ""
-    return f"{row.model.replace('_', ' ')}\nscore {row.score:.3g}, n = {row.n}{gain}"
+        ax.text(0.5, y, "not scaled", ha="center", va="center", fontsize="small", color="0.4")
+    gain = f", gain {row.specific_gain:+.2g} (p = {row.p:.2g})" if np.isfinite(row.specific_gain) else ""
+    text = f"score {row.score:.3g}{gain}, n = {row.n}".replace("-", "−")
+    ax.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, annotation_clip=False)

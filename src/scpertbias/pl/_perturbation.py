@@ -130,7 +130,7 @@ def _scores(data: AnnData | MuData, perturbation: str, regime: str | None) -> di
 def _title(data: AnnData | MuData, effects: Effects, row: int, regime: str | None, *, unseen: bool) -> str:
     """Return the category of the perturbation, if stored, and a note if no model is drawn."""
     name = effects.names[row]
-    parts = [name]
+    parts = [f"strongest genes of {name}"]
     if _store.has_table(data, "perturbations"):
         table = select(get.perturbations(data), perturbation=name).iloc[0]
         parts += [f"{table['n_cells']:,} cells", f"reproducibility {table['reproducibility']:.2f}", str(table["kind"])]

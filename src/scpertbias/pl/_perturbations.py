@@ -14,6 +14,7 @@ from mudata import MuData
 from .. import get
 from .._docs import docs
 from ._base import axes, finish
+from ._layout import legend_below
 
 STYLES = {
     "specific": ("o", "#0072B2"),
@@ -101,14 +102,14 @@ def perturbations(
     ax.set_xlabel("reproducibility (expected cosine with a repeat of the experiment)")
     ax.set_ylabel("size of the effect, corrected for noise\n(log-normalized units)")
     missing = len(table) - len(visible)
-    ax.set_title(f"{len(visible)} perturbations" + ((
+    ax.set_title(f"effects of {len(visible)} perturbations" + ((
         f" ({missing} not shown: effect or reproducibility unknown)"
     ) if missing else ""),
                  fontsize="medium")  # fmt: skip
-    if len(visible):
-        ax.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
     _name(ax, visible.nlargest(min(n_names, FULL), "effect"))
     ax.spines[["top", "right"]].set_visible(False)
+    if len(visible):
+        legend_below(ax, ax.get_legend_handles_labels()[0])
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 from mudata import MuData
 
@@ -73,7 +74,7 @@ def power(
     get.power(data, perturbation=names or None)  # raises an error for unknown names
     table, now = get.power(data), get.cells_needed(data).drop_duplicates(["level", "perturbation"])
     shade = DEFAULT | {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)} | dict(palette or {})
-    new, ax = ax is None, axes(ax, figsize, (6.2, 4.0))
+    new, ax = ax is None, axes(ax, figsize, (6.8, 4.0))
     for target in sorted(get.cells_needed(data)["target"].unique()):
         ax.axhline(target, color="0.6", linewidth=0.8, linestyle="dashed", zorder=1)
     of_screen, labeled = table["level"] == "screen", set()
@@ -102,6 +103,15 @@ def power(
     ax.set_ylim(-0.03, 1.03)
     ax.set_xlabel("cells per perturbation")
     ax.set_ylabel("expected reproducibility\n(cosine with a repeat)")
-    ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.set_title("reproducibility that is expected with other numbers of cells", fontsize="medium")
+    dashes = Line2D([], [], color="0.6", linewidth=0.8, linestyle="dashed", label="target")
+    dot = Line2D([], [], color="black", marker="o", linestyle="none", markersize=5, label="actual number of cells")
+    ax.legend(
+        handles=[*ax.get_legend_handles_labels()[0], dot, dashes],
+        frameon=False,
+        fontsize="small",
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+    )
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)

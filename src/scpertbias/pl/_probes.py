@@ -15,6 +15,7 @@ from mudata import MuData
 from .. import get
 from .._docs import docs
 from ._base import axes, finish
+from ._layout import SMALLEST
 
 LABELS = {
     "mse": "squared error",
@@ -61,7 +62,7 @@ def probes(
     ax
         Axes to plot in; by default a new figure.
     palette
-        Name of a diverging color map; by default ``"RdBu"``.
+        Name of a diverging color map; by default ``"RdBu_r"``, as in the report.
     figsize
         Width and height in inches.
     show
@@ -89,16 +90,17 @@ def probes(
     values = by_metric(table)
     new = ax is None
     ax = axes(ax, figsize, (2.9 + 0.72 * values.shape[1], 1.5 + 0.27 * len(values)))
-    shades = colormaps[palette if isinstance(palette, str) else "RdBu"].with_extremes(bad=NO_ROOM)
+    shades = colormaps[palette if isinstance(palette, str) else "RdBu_r"].with_extremes(bad=NO_ROOM)
     image = ax.imshow(values, cmap=shades, vmin=-1, vmax=1, aspect="auto")
     for (y, x), value in np.ndenumerate(values.to_numpy()):
         if np.isfinite(value):
             color = "white" if abs(value) > DARK else "black"
             text = f"{value:.2f}".replace("-", "−") if abs(value) < 10 else f"{value:.0f}".replace("-", "−")
-            ax.text(x, y, text.replace("−0.00", "0.00"), ha="center", va="center", fontsize="x-small", color=color)
+            ax.text(x, y, text.replace("−0.00", "0.00"), ha="center", va="center", fontsize=SMALLEST, color=color)
     ax.set_xticks(range(values.shape[1]), [LABELS.get(name, name) for name in values.columns], rotation=45, ha="left")
     ax.set_yticks(range(len(values)), [name.replace("_", " ") for name in values.index])
     ax.xaxis.tick_top()
+    ax.set_ylabel("probe (a prediction with a known fault)")
     ax.tick_params(length=0, labelsize="small")
     ax.spines[:].set_visible(False)
     bar = ax.figure.colorbar(image, ax=ax, extend="both", shrink=0.6, pad=0.02)

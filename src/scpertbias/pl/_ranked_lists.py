@@ -12,9 +12,12 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from ._layout import SMALLEST
+
 NAMES, BARS = 0.46, 0.48  # parts of a column
 LONGEST = 13  # letters of a name that fit
-ROW_INCHES, COLUMN_INCHES, MARGIN_INCHES = 0.215, 1.75, 1.5
+ROW_INCHES, COLUMN_INCHES, MARGIN_INCHES = 0.215, 1.9, 1.5
+N_COLUMNS = 3  # the least, for which the label fits
 SUBTITLE_POINTS = 11  # its height
 
 
@@ -36,7 +39,7 @@ class RankedList:
 
 def size(n_columns: int, n_rows: int) -> tuple[float, float]:
     """Return the width and height at which names fit into rows and columns."""
-    return 0.3 + COLUMN_INCHES * max(n_columns, 2), MARGIN_INCHES + ROW_INCHES * n_rows
+    return 0.3 + COLUMN_INCHES * max(n_columns, N_COLUMNS), MARGIN_INCHES + ROW_INCHES * n_rows
 
 
 def draw(ax: Axes, columns: Sequence[RankedList], *, label: str, n_rows: int) -> None:
@@ -47,7 +50,7 @@ def draw(ax: Axes, columns: Sequence[RankedList], *, label: str, n_rows: int) ->
     ax.set_xticks(
         [j + NAMES + t * scale for j in range(len(columns)) for t in ticks],
         [f"{t:g}" for _ in columns for t in ticks],
-        fontsize=7,
+        fontsize=SMALLEST,
     )
     for j, column in enumerate(columns):
         _draw_column(ax, j, column, scale)
@@ -70,7 +73,7 @@ def _draw_column(ax: Axes, j: int, column: RankedList, scale: float) -> None:
     ax.plot([start, start], [-0.5, max(len(y), 1) - 0.5], color="black", linewidth=0.8)
     for i, name in enumerate(column.names):
         weight = "bold" if len(column.bold) and column.bold[i] else "normal"
-        ax.text(start - 0.035, i, name, va="center", ha="right", fontsize=7.5, fontweight=weight)
+        ax.text(start - 0.035, i, name, va="center", ha="right", fontsize=SMALLEST, fontweight=weight)
     if column.ticks is not None:
         ax.vlines(start + column.ticks * scale, y - 0.4, y + 0.4, colors="black", linestyles="dotted", linewidth=1.6)
     if column.diamonds is not None:
@@ -83,9 +86,9 @@ def _draw_column(ax: Axes, j: int, column: RankedList, scale: float) -> None:
     lift = SUBTITLE_POINTS if column.subtitle else 0
     ax.annotate(title, (start, -0.75), (0, lift), fontsize=8.5, fontweight="bold", **head)
     if column.subtitle:
-        ax.annotate(column.subtitle, (start, -0.75), (0, 0), fontsize=7.5, **head)
+        ax.annotate(column.subtitle, (start, -0.75), (0, 0), fontsize=SMALLEST, **head)
     if not len(column.names):
-        ax.text(start + 0.02, 0, column.note, va="center", ha="left", fontsize=7.5, style="italic")
+        ax.text(start + 0.02, 0, column.note, va="center", ha="left", fontsize=SMALLEST, style="italic")
 
 
 def short(name: str) -> str:

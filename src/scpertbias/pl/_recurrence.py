@@ -23,7 +23,7 @@ SCALES = {
     "centered": "by z of the difference from the mean of the perturbed",
 }
 SIGNIFICANT = 0.05
-KEY = "◆: observed in the same n perturbations;  dotted: expected by chance\n* and bold: q < 0.05"
+KEY = "◆: observed in the same n perturbations;  dotted: expected by chance;  * and bold: q < 0.05"
 
 
 @docs.dedent

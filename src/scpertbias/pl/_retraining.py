@@ -16,6 +16,8 @@ from .. import _store, get
 from .._docs import docs
 from .._keys import NEGLIGIBLE
 from ._base import axes, chosen_models, finish
+from ._colors import regime_name
+from ._layout import SMALLEST, legend_below
 
 MARKERS = ("o", "s", "D", "^")
 ARM_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
@@ -79,7 +81,7 @@ def retraining(
     arms = list(dict.fromkeys(table["regime"]))
     shade = {**{arm: ARM_COLORS[i % len(ARM_COLORS)] for i, arm in enumerate(arms)}, **(palette or {})}
     random = _random(data)
-    new, ax = ax is None, axes(ax, figsize, (7.4, 2.2 + (0.22 + 0.2 * len(arms)) * len(names)))
+    new, ax = ax is None, axes(ax, figsize, (8.0, 2.4 + (0.22 + 0.2 * len(arms)) * len(names)))
     ax.use_sticky_edges = False
     ax.axvline(0, color="black", linewidth=0.8, zorder=1)
     for y, name in enumerate(names):
@@ -99,7 +101,8 @@ def retraining(
     for border in range(1, len(names)):
         ax.axhline(border - 0.5, color="0.9", linewidth=0.8, zorder=0)
     ax.set_xlabel(
-        "reduction of the relative error by retraining\n(trained on all genes − retrained; 95% interval)", fontsize=9
+        "reduction of the relative error by retraining\n(positive: better than trained on all genes; 95% interval)",
+        fontsize=9,
     )
     _legend(ax, arms, shade, random)
     ax.spines[["top", "right"]].set_visible(False)
@@ -137,7 +140,7 @@ def _number(ax: Axes, y: float, row: pd.Series, p: float) -> None:
     tiny = abs(row["gain"]) < NEGLIGIBLE  # the p of a negligible gain is irrelevant
     text = "0" if row["note"] else f"under {NEGLIGIBLE:g}" if tiny else f"{row['gain']:+.2g}"
     text += f" (random: p = {p:.2g})" if np.isfinite(p) and not tiny else ""
-    ax.text(1.02, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=7.5)
+    ax.text(1.02, y, text.replace("-", "−"), transform=ax.get_yaxis_transform(), va="center", fontsize=SMALLEST)
 
 
 def _tick(name: str, n: pd.Series) -> str:
@@ -147,7 +150,7 @@ def _tick(name: str, n: pd.Series) -> str:
 
 def _legend(ax: Axes, arms: Sequence[str], shade: Mapping[str, str], random: pd.DataFrame) -> None:
     handles: list[Any] = [
-        Line2D([], [], marker=MARKERS[i % len(MARKERS)], color=shade[arm], label=arm.replace("_", " "))
+        Line2D([], [], marker=MARKERS[i % len(MARKERS)], color=shade[arm], label=regime_name(arm))
         for i, arm in enumerate(arms)
     ]
     handles.append(
@@ -158,14 +161,12 @@ def _legend(ax: Axes, arms: Sequence[str], shade: Mapping[str, str], random: pd.
             linestyle="none",
             color="black",
             markerfacecolor="white",
-            label="no change by retraining",
+            label="predictions unchanged by retraining",
         )
     )
     if len(random):
-        n, arm = int(random["n_random"].max()), random.index[0][1].replace("_", " ")
+        n, arm = int(random["n_random"].max()), regime_name(random.index[0][1])
         handles.append(
-            Patch(facecolor="0.8", edgecolor="0.45", label=f"{n} removals of random genes (for comparison with {arm})")
+            Patch(facecolor="0.8", edgecolor="0.45", label=f"{n} removals of random genes, to compare with: {arm}")
         )
-    figure = ax.get_figure(root=True)
-    anchor = (0.5, -0.06 - (0.5 / figure.get_figheight() if figure else 0))
-    ax.legend(handles=handles, frameon=False, fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=anchor)
+    legend_below(ax, handles)

@@ -15,6 +15,7 @@ from .._docs import docs
 from .._keys import OBSERVED
 from ._base import axes, chosen_models, finish, one_regime
 from ._colors import colors
+from ._layout import legend_below
 
 LABELS = {
     "l2": ("L2 error (log-normalized units)", "lower is better"),
@@ -89,7 +90,7 @@ def specificity(
     table = whole[whole["metric"] == metric]
     names = chosen_models(table, models)
     rows = {str(row.model): row for row in table.itertuples()}
-    new, ax = ax is None, axes(ax, figsize, (8.6, 1.7 + 0.42 * max(len(names), 1)))
+    new, ax = ax is None, axes(ax, figsize, (8.6, 2.0 + 0.42 * max(len(names), 1)))
     shade = colors(data, palette)
     numbers = []
     if metric == SKILL:
@@ -103,16 +104,17 @@ def specificity(
         numbers = [_draw(ax, y, rows[name], shade[name]) for y, name in enumerate(names)]
         label, direction = LABELS[metric]
         ax.set_xlabel(f"{label}\n({direction})")
-        _legend(ax, half=metric != "off_axis")
     ax.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
     ax.set_ylim(max(len(names), 1) - 0.4, -0.6)
     for y, text in enumerate(numbers):
         ax.annotate(
             text, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, annotation_clip=False
         )
-    if regime:
-        ax.set_title(f"regime {regime}", fontsize="medium")
+    what = "specific skill of each model" if metric == SKILL else "scores on own and on other perturbations"
+    ax.set_title(what + (f"; regime {regime}" if regime else ""), fontsize="medium")
     ax.spines[["top", "right"]].set_visible(False)
+    if metric != SKILL:
+        _legend(ax, half=metric != "off_axis")
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
@@ -179,4 +181,4 @@ def _legend(ax: Axes, *, half: bool) -> None:
             Line2D([], [], markerfacecolor="grey", markersize=6, label="own, on half of the cells", **square),
             Line2D([], [], color="black", linestyle="dashed", label="shared axis only, on half of the cells"),
         ]
-    ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(0.0, -0.22), ncols=3)
+    legend_below(ax, handles)

@@ -74,16 +74,18 @@ def target_response(
         raise KeyError(msg)
     scan = scan[scan["block"] == block]
     shade = {OBSERVED: "#000000", **colors(data, palette)}
-    new, ax = ax is None, axes(ax, figsize, (5.6, 3.6))
+    new, ax = ax is None, axes(ax, figsize, (7.2, 4.0))
     for i, name in enumerate((OBSERVED, *names)):
         rows = scan[scan["model"] == name]
         if len(rows) and rows["percentile"].notna().any():
             _line(ax, rows, name, shade[name], MARKERS[i % len(MARKERS)])
     first = scan[scan["model"] == OBSERVED].iloc[0]
-    genes = "all genes" if block == "all" else f"block {block}, {first['first']} to {first['last']}"
-    ax.set_title(genes + (f", regime {regime}" if regime else ""), fontsize="medium")
+    genes = "all genes" if block == "all" else f"block {block} of the genes, {first['first']} to {first['last']}"
+    ax.set_title(
+        f"response of the perturbed genes; {genes}" + (f", regime {regime}" if regime else ""), fontsize="medium"
+    )
     ax.set_xlabel(
-        "shift from the column of the target, in columns\n(dashed: random perturbations; ring: significant best shift)"
+        "shift from the column of the perturbed gene, in columns\n(dashed: random perturbations; ring: significant best shift)"
     )
     ax.set_ylabel("mean percentile of the effect\namong all genes")
     ax.axvline(0, color="0.8", linewidth=1, zorder=0)

@@ -83,7 +83,7 @@ def top_genes(
     columns = [_column(name, effects, tops, screen.symbols, shade[name]) for name in effects]
     n_rows = max(3, *(len(column.names) for column in columns))
     new, ax = ax is None, axes(ax, figsize, size(len(columns), n_rows))
-    key = "◆ observed effect   ◇ observed effect, opposite direction   bold: also among the strongest observed"
+    key = "◆ observed effect   ◇ observed effect, opposite direction\nbold: also among the strongest observed genes"
     label = f"effect of {perturbation} ({int(screen.moments.n[row])} cells): absolute difference from control"
     draw(ax, columns, label=f"{label}\n(log-normalized units)\n{key}", n_rows=n_rows)
     return finish(ax, new=new, show=show, return_fig=return_fig)

@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 from mudata import MuData
 
 from .._docs import docs
 from .._keys import OBSERVED
 from ._base import axes, chosen_models, finish, one_regime
 from ._colors import colors
+from ._layout import SMALLEST
 
+TITLE_POINTS = 40  # above the axes
 LEAST = 1e-3  # of the observed median: below it a model does not vary
 
 
@@ -72,7 +75,7 @@ def variance_ratio(
     genes = table[(table["level"] == "gene") & table["ratio"].notna()]
     whole = table[table["level"] == "screen"].set_index("model")
     observed = genes.drop_duplicates("gene")["sd_observed"].to_numpy(np.float64)
-    new, ax = ax is None, axes(ax, figsize, (2.4 + 0.95 * (1 + len(names)), 4.4))
+    new, ax = ax is None, axes(ax, figsize, (2.4 + 0.95 * (1 + max(len(names), 2)), 4.6))
     floor = LEAST * float(np.median(observed)) if len(observed) else 1.0
     ticks = [f"observed ({len(observed)} genes)"]
     if len(observed):
@@ -80,7 +83,7 @@ def variance_ratio(
         ax.axhspan(low, high, color="0.85", zorder=0)
         ax.axhline(middle, color="0.45", linewidth=1.0, zorder=0)
         _box(ax, 0, observed, "#FFFFFF")
-    lowest = observed.min(initial=np.inf)
+    lowest = float(np.percentile(observed, 5)) if len(observed) else np.inf
     for x, name in enumerate(names, start=1):
         values = genes[genes["model"] == name]["sd_predicted"].to_numpy(np.float64)
         if (values > floor).any():
@@ -88,11 +91,11 @@ def variance_ratio(
             lowest = min(lowest, np.percentile(np.maximum(values, floor), 5))
         ticks.append(name.replace("_", " "))
         text = _text(whole.loc[name])
-        ax.text(x, 1.02, text, ha="center", va="bottom", fontsize=7.5, transform=ax.get_xaxis_transform())
+        ax.text(x, 1.02, text, ha="center", va="bottom", fontsize=SMALLEST, transform=ax.get_xaxis_transform())
     _decorate(ax, ticks, names, genes, floor, lowest)
     n = int(whole["n_perturbations"].max()) if len(whole) else 0
-    title = f"{n} held-out perturbations" + (f", regime {regime}" if regime else "") + "; ratio to the observed:"
-    ax.set_title(title, fontsize="medium", pad=44)
+    title = f"{n} held-out perturbations" + (f", regime {regime}" if regime else "")
+    ax.set_title(f"{title}\nabove each box: ratio to the observed", fontsize="medium", pad=TITLE_POINTS)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 
 
@@ -123,6 +126,7 @@ def _decorate(
     ax: Axes, ticks: Sequence[str], names: Sequence[str], genes: pd.DataFrame, floor: float, lowest: float
 ) -> None:
     ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     if np.isfinite(lowest):
         ax.set_ylim(bottom=lowest / 2)
     for x, name in enumerate(names, start=1):

@@ -206,7 +206,7 @@ def boxes(d: Drawing) -> list[Chart]:
             "L2 error of every held-out perturbation",
             f"Each dot is a held-out perturbation, and a lower error is better. Compare each box with the {d.baseline_line} and the "
             f"noise ceiling. The error of the noise ceiling is above 0, because the data contain noise.{d.baseline_note}",
-            "L2 error",
+            "L2 error (log-normalized units)",
             "spb.pl.l2(mdata)",
         ),
         "pearson_delta_perturbed_unshared": (

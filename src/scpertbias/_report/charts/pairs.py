@@ -143,10 +143,15 @@ def effect_size(d: Drawing) -> list[Chart]:
         "height": 380,
         "x": {
             "field": "observed",
-            "title": "length of the observed effect, corrected for noise",
+            "title": "length of the observed effect, corrected for noise (log-normalized units)",
+            "short": "length of the observed effect (log-normalized units)",
             "domain": [0, most * 1.05],
         },
-        "y": {"field": "predicted", "title": "length of the predicted effect", "domain": [0, most * 1.05]},
+        "y": {
+            "field": "predicted",
+            "title": "length of the predicted effect (log-normalized units)",
+            "domain": [0, most * 1.05],
+        },
     }
     return [
         Chart(

@@ -11,7 +11,7 @@ from ...ds import hallmark
 from ...pl._colors import set_colors
 from ...tl._effects import Effects
 from ...tl._gene_sets import OTHER, notable
-from ..numbers import percent, percent_interval
+from ..numbers import percent, percent_interval, with_interval
 from ..wording.terms import HALLMARK, axis_name, set_name
 from .drawing import REST, Drawing
 from .spec import Chart, line, tip
@@ -93,10 +93,7 @@ def _share_rows(table: pd.DataFrame) -> pd.DataFrame:
         }
     )
     rows["text"] = [
-        f"{percent(r['share'])} ({percent_interval(r['ci_low'], r['ci_high'])})"
-        if np.isfinite(r["ci_low"])
-        else percent(r["share"])
-        for r in rows.to_dict("records")
+        with_interval(r["share"], r["ci_low"], r["ci_high"], percent, percent_interval) for r in rows.to_dict("records")
     ]
     rows["genes"] = [" ".join(text.split()[:3]) for text in rows["top_genes"]]
     return rows
@@ -186,6 +183,7 @@ def heatmap(d: Drawing) -> list[Chart]:
         "value": "effect",
         "positive": "increase",
         "negative": "decrease",
+        "unit": "(log-normalized units)",
         "choices": choices if models else [],
     }
     return [

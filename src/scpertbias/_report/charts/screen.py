@@ -29,7 +29,12 @@ def perturbations(d: Drawing) -> list[Chart]:
     rows = _strongest_first(rows)
     rows["named"] = _named(rows)
     options = {
-        "x": {"field": "effect", "title": "length of the effect, corrected for noise", "domain": [0, None]},
+        "x": {
+            "field": "effect",
+            "title": "length of the effect, corrected for noise (log-normalized units)",
+            "short": "length of the effect (log-normalized units)",
+            "domain": [0, None],
+        },
         "y": {
             "field": "reproducibility",
             "title": "reproducibility (expected cosine with a repeated experiment)",
@@ -91,9 +96,17 @@ def embedding(d: Drawing) -> list[Chart]:
     rows["named"] = _named(rows)
     inner = {name: _inner(rows[name]) for name in ("first", "second")}
     cut = " Triangles at the edge are perturbations outside of the drawn range." if any(inner.values()) else ""
-    titles = [f"component {i + 1} ({percent(share)} of the variance)" for i, share in enumerate(explained)]
+    titles = [
+        f"component {i + 1} ({percent(share)} of the variance; log-normalized units)"
+        for i, share in enumerate(explained)
+    ]
     options = {
-        "x": {"field": "first", "title": titles[0], "domain": inner["first"]},
+        "x": {
+            "field": "first",
+            "title": titles[0],
+            "short": titles[0].replace("; log-normalized units", ""),
+            "domain": inner["first"],
+        },
         "y": {"field": "second", "title": titles[1], "domain": inner["second"]},
         "color": "kind",
         "colors": KIND_COLORS,

@@ -34,12 +34,14 @@ CHARTS.scatter = (spec, width, chosen = {}) => {
   const names = spec.legend || listed ? [...new Set(use.map((i) => c[spec.color][i]))].map((name) => ({ name, color: shadeOf(spec, name) })) : [];
   const key = legend(spec, names, width);
   const height = spec.equal ? width - (spec.left ?? 46) + 56 + key.height : spec.height && width >= NARROW ? spec.height : Math.min(width * 0.85, spec.small ?? 400) + (listed ? key.height : 0);
-  const [left, right, bottom, top] = [spec.left ?? 46, 14, 44, 26 + key.height];
+  const [left, right, bottom] = [spec.left ?? 46, 14, 44];
+  const top = 11 + key.height + 15 * folded(y.title, width - right - 8).length;
   const svg = canvas(width, height, spec.label);
   key.group.setAttribute("transform", "translate(0 0)");
   const pull = (axis) => use.flatMap((i) => [c[axis.field][i], c[axis.low]?.[i], c[axis.high]?.[i]]);
   const sx = scaleOf(extent(pull(x), x.domain, x.include), [left, width - right]);
-  const sy = scaleOf(extent(pull(y), y.domain, y.include), [height - bottom, top]);
+  const [low, high] = extent(pull(y), y.domain, y.include);
+  const sy = scaleOf([low - (spec.quadrants ? 0.1 * (high - low) : 0), high], [height - bottom, top]);
   svg.append(key.group);
   if (spec.quadrants) quadrants(svg, spec, sx, sy);
   axisBelow(svg, sx, height - bottom, x, top);
@@ -82,16 +84,10 @@ function quadrants(svg, spec, sx, sy) {
     // Left of the line of the ceiling.
     const end = last && sx(1) > x1 + 60 && sx(1) < x2 ? sx(1) : x2;
     const room = end - x1 - 16;
-    const size = SMALL + 1;
-    const words = spec.quadrants[k].split(" ");
-    const lines = [words.shift()];
-    for (const word of words) {
-      if (wide(`${lines.at(-1)} ${word}`, size) <= room) lines[lines.length - 1] += ` ${word}`;
-      else lines.push(word);
-    }
-    if (lines.some((line) => wide(line, size) > room) || lines.length * 15 > y2 - y1) return;
+    const lines = folded(spec.quadrants[k], room);
+    if (lines.some((line) => wide(line) > room) || lines.length * 15 > y2 - y1) return;
     lines.forEach((line, n) => svg.append(letters(last ? end - 8 : x1 + 8, k < 2 ? Math.max(y1, sy(1)) + 17 + 15 * n : y2 - 9 - 15 * (lines.length - 1 - n), line,
-      { size, anchor: last ? "end" : "start", kind: k === 1 ? "corner-name best" : "corner-name" })));
+      { anchor: last ? "end" : "start", kind: k === 1 ? "corner-name best" : "corner-name" })));
   });
 }
 
@@ -297,10 +293,11 @@ CHARTS.heat = (spec, width, chosen = {}) => {
   }
   const ruled = starts.length * 15 + 5;
   const top = (grouped ? ruled + 4 : 4) + names;
-  const height = top + rows.length * step + 30;
-  const svg = canvas(width, height, spec.label);
   const finite = Array.from(values).filter(known).map(Math.abs).sort((a, b) => a - b);
   const most = spec.most ?? (finite[Math.floor(finite.length * 0.98)] || 1);
+  const below = folded(`red: ${spec.positive}, blue: ${spec.negative}; full color at ±${number(most)} ${spec.unit ?? ""}`, width - 8, SMALL);
+  const height = top + rows.length * step + 16 + 14 * below.length;
+  const svg = canvas(width, height, spec.label);
   for (const { x, line, name, at } of labels) {
     if (line) svg.append(draw("line", { x1: at, x2: at, y1: ruled - 15 * line - 4, y2: ruled, class: "leader" }));
     svg.append(letters(x, ruled - 5 - 15 * line, name, { size: SMALL, kind: "strong" }));
@@ -328,7 +325,7 @@ CHARTS.heat = (spec, width, chosen = {}) => {
       if (spec.square && cell > 30) svg.append(letters(x + cell / 2, y + step / 2 + 4, number(v), { size: SMALL, anchor: "middle", kind: Math.abs(v) / most > 0.6 ? "in-cell full" : "in-cell" }));
     });
   });
-  svg.append(letters(left, height - 8, `red: ${spec.positive}, blue: ${spec.negative}; full color at ±${number(most)}`, { size: SMALL, kind: "soft", room: width - left }));
+  below.forEach((line, n) => svg.append(letters(4, height + 6 - 14 * (below.length - n), line, { size: SMALL, kind: "soft" })));
   return svg;
 };
 function heatValues(spec, layers, chosen) {

@@ -14,6 +14,15 @@ function shortened(text, room, size = LETTER) {
   while (n > 1 && wide(`${text.slice(0, n)}…`, size) > room) n -= 1;
   return `${text.slice(0, n)}…`;
 }
+function folded(text, room, size = LETTER) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length && wide(longer, size) <= room) lines.splice(-1, 1, longer);
+    else lines.push(word);
+  }
+  return lines;
+}
 function letters(x, y, text, { size = LETTER, anchor = "start", kind = "", turn = 0, room = Infinity } = {}) {
   const node = draw("text", { x, y, "font-size": size, "text-anchor": anchor, class: kind || null });
   if (turn) node.setAttribute("transform", `rotate(${turn} ${x} ${y})`);
@@ -51,7 +60,7 @@ function extent(values, limits = [null, null], include = []) {
   const room = (high - low) * 0.04;
   return [limits?.[0] ?? low - room, limits?.[1] ?? high + room];
 }
-// Ticks have as many decimals as their step.
+// Ticks have the decimals of their step.
 function written(axis, ticks) {
   if (axis.percent) return percent;
   const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
@@ -81,7 +90,8 @@ function axisBeside(svg, scale, x, axis, right) {
     group.append(letters(x - 7, scale(tick) + 4, write(tick), { size: SMALL, anchor: "end", kind: "soft" }));
   }
   group.append(draw("line", { x1: x, x2: x, y1: scale.to, y2: scale.from, class: "rule" }));
-  group.append(letters(4, scale.to - 10, axis.title, { room: right - 8 }));
+  const lines = folded(axis.title, right - 8);
+  lines.forEach((line, n) => group.append(letters(4, scale.to + 5 - 15 * (lines.length - n), line)));
   svg.append(group);
 }
 function references(svg, scale, refs, top, bottom) {
@@ -97,7 +107,7 @@ function references(svg, scale, refs, top, bottom) {
 function canvas(width, height, label) {
   return draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": label, class: "chart" });
 }
-// Whatever can be pointed at: `keys` are the model, perturbation or gene that it is about.
+// Marks can be pointed at: `keys` are their model, perturbation or gene.
 function mark(node, i, keys = {}) {
   node.classList.add("mark");
   node.dataset.i = i;
@@ -107,7 +117,7 @@ function mark(node, i, keys = {}) {
 function keysOf(spec, columns, i) {
   return Object.fromEntries((spec.keys ?? []).filter((k) => columns[k]).map((k) => [k, columns[k][i]]));
 }
-// Places names beside their dots where there is room; `always` draws a leader to those that need to move.
+// Names beside their dots where there is room; with `always`, names that moved have a leader.
 function nameDots(svg, dots, bounds, { always = false, obstacles = [] } = {}) {
   const boxes = [...obstacles];
   const free = (box) => box.x > bounds.x && box.x + box.w < bounds.x + bounds.w && box.y > bounds.y && box.y + box.h < bounds.y + bounds.h

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
+from ...ds._hallmark import plain_name
 from ...tl._summary import is_approximate
 from ..numbers import between, known, listed, percent, percent_interval, short
 from ..verdicts.leakage import COPIED, CORRELATION
@@ -128,7 +129,7 @@ def said_of(f: Facts, text: str, do: str, does: str) -> str:
 def set_name(axis: str) -> str:
     """Return what a gene set is called."""
     if axis.startswith(HALLMARK):
-        return f"Hallmark {axis.removeprefix(HALLMARK).replace('_', ' ').lower()}"
+        return plain_name(axis)
     return GENES.get(axis, axis)
 
 
