@@ -14,7 +14,7 @@ from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 PARTS = 64
 """Parts of the values that run in parallel."""
 FEW = 1 << 16
-"""So many values are not worth several threads."""
+"""With fewer values, several threads save no time."""
 
 
 def row_sums(x: Any) -> FloatArray:
