@@ -31,20 +31,26 @@ def set_sums(x: Any, members: BoolArray) -> FloatArray:
     """Sum each cell's values over some sets of genes (sets × genes) in float64 without densifying (sets × cells)."""
     if not (sparse.issparse(x) and x.format == "csr"):
         return np.stack([row_sums(x[:, np.flatnonzero(genes)]) for genes in members])
-    out = np.empty((len(members), x.shape[0]))
-    _set_sums(native(x.data), x.indices, x.indptr, np.ascontiguousarray(members.T, dtype=np.float64), out)
-    return out
+    # Genes that are in the same sets are summed together; most are in the same.
+    kinds, kind, sizes = np.unique(members, axis=1, return_inverse=True, return_counts=True)
+    order = np.argsort(-sizes, kind="stable")
+    sums = np.empty((x.shape[0], len(order)))
+    _sums_of_kinds(native(x.data), x.indices, x.indptr, np.argsort(order)[kind.ravel()], sums)
+    return kinds[:, order].astype(np.float64) @ sums.T
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
-def _set_sums(data: Any, indices: Any, indptr: Any, members: Any, out: Any) -> None:  # pragma: no cover - compiled
-    for i in nb.prange(out.shape[1]):
-        sums = np.zeros(out.shape[0])
+def _sums_of_kinds(data: Any, indices: Any, indptr: Any, kind: Any, sums: Any) -> None:  # pragma: no cover - compiled
+    for i in nb.prange(sums.shape[0]):
+        of_first, others = 0.0, np.zeros(sums.shape[1])
         for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
-            v, gene = np.float64(data[j]), np.uint64(indices[j])
-            for k in range(sums.size):
-                sums[k] += v * members[gene, k]
-        out[:, i] = sums
+            v, k = np.float64(data[j]), kind[np.uint64(indices[j])]
+            if k == 0:
+                of_first += v
+            else:
+                others[k] += v
+        others[0] = of_first
+        sums[i] = others
 
 
 def _sums(x: Any, axis: int) -> FloatArray:
