@@ -1,4 +1,4 @@
-"""Share of the response for which the composition of the cells accounts: levels of a column, depth, MT %.
+"""Share of the response accounted for by the composition of the cells: levels of a column, depth, MT %.
 
 Perturbations that are unbalanced over the levels of a column (batch, lot, cell line) differ from the control even without
 an effect. This difference is computed from the control cells of each level.
@@ -21,7 +21,7 @@ NULL_INTERVAL = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class BalanceShare:
-    """Share of the response for which composition accounts, and the share expected by chance.
+    """Share of the response accounted for by composition, and the share expected by chance.
 
     ``null`` is the mean share by chance, which is already subtracted from ``share``; ``null_low`` and ``null_high`` are the 95%
     interval of the shares by chance, minus their mean. NaN without any response.

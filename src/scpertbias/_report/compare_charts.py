@@ -47,7 +47,7 @@ def _forest(audits: Sequence[ComparedAudit], colors: dict[str, str]) -> list[Cha
         tip("estimate", "estimate", interval=("ci_low", "ci_high")),
         tip("size"),
     ]
-    reading = "Each row is one audit, and lines are 95% intervals. A share is the part of the response for which a gene set or the shared axis accounts."
+    reading = "Each row is one audit, and lines are 95% intervals. A share is the part of the response accounted for by a gene set or by the shared axis."
     return [
         Chart(
             "forest",

@@ -172,9 +172,9 @@ def _history(table: pd.DataFrame) -> list[Column]:
 
 LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFrame]], ...] = (
     ("findings", columns_of.FINDINGS, "Findings of the input check", _findings),
-    ("labels", columns_of.LABELS, "Meaning of the labels (except labels that are measured genes)", _labels),
+    ("labels", columns_of.LABELS, "How each label was understood (labels that are gene names are not listed)", _labels),
     ("perturbations", columns_of.PERTURBATIONS, "All perturbations", _perturbations),
-    ("confounding", columns_of.RESPONSE, "Share of the response that each gene set or axis accounts for", _response),
+    ("confounding", columns_of.RESPONSE, "Share of the response accounted for by each gene set or axis", _response),
     (
         "balance",
         columns_of.BALANCE,
@@ -229,7 +229,7 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     (
         "coupling",
         columns_of.COUPLING,
-        "Change of predictions for the remaining genes",
+        "Change of predictions by retraining, for the genes that were not removed",
         lambda tables: tables["coupling"],
     ),
 )

@@ -69,7 +69,7 @@ def _gene_sets(card: Mapping[str, Any]) -> list[str]:
     axes = [_share(row) for row in card["shared_axis"] if known(row["share"])]
     return [
         "The response is the sum of the squared effects of all perturbations, corrected for noise. The table lists the share of "
-        "the response for which each gene set accounts (95% CI), and the share of random genes of similar expression. Hallmark sets are listed "
+        "the response accounted for by each gene set (95% CI), and the share of random genes of similar expression. Hallmark sets are listed "
         "only if their share is significantly larger than that of random genes; datacard.json lists all sets.",
         "",
         *_table(
@@ -110,7 +110,7 @@ def _balance(card: Mapping[str, Any]) -> list[str]:
         for row in card["balance"]
     ]
     about = (
-        "The table lists the share of the response for which a column accounts, because the proportions of its levels differ "
+        "The table lists the share of the response accounted for by a column, because the proportions of its levels differ "
         "between perturbed and control cells."
     )
     return [about, "", *_table(("column", "levels", "share of the response", "p", "status"), rows)]

@@ -9,7 +9,7 @@ from .table import NOTE, Column, N, P, Table
 BALANCE = Table(
     "balance",
     "spb.tl.balance",
-    "Share of the response for which differences in cell composition between perturbations and control account.",
+    "Share of the response accounted for by differences in cell composition between perturbations and control.",
     "One row per tested column of ``obs``, one for sequencing depth and one for the percentage of mitochondrial "
     "counts.",
     (
@@ -34,11 +34,11 @@ BALANCE = Table(
         Column(
             "share",
             "float64",
-            "Share of the response (summed squared effects) for which composition accounts. The share expected by chance is "
+            "Share of the response (summed squared effects) accounted for by composition. The share expected by chance is "
             "already subtracted, so that values can be negative or above 1. Missing if not tested, or without a "
             "response.",
             form="percent",
-            tip="share of the response for which composition accounts; the share expected by chance is already subtracted",
+            tip="share of the response accounted for by composition; the share expected by chance is already subtracted",
         ),
         Column(
             "null",

@@ -35,7 +35,7 @@ DE = Table(
         replace(P, sentence="Two-sided p of ``z`` from the normal distribution."),
         replace(
             Q,
-            sentence="p adjusted over the genes of the perturbation (Benjamini–Hochberg); a gene with q < 0.05 is "
+            sentence="p adjusted for all genes of this perturbation (Benjamini–Hochberg); a gene with q < 0.05 is "
             "called differentially expressed.",
             tip="Benjamini–Hochberg, within a perturbation",
         ),

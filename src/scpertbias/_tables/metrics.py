@@ -116,7 +116,7 @@ CALIBRATION = Table(
             "The question; ``screen``, ``shared``, ``technical``, ``models`` and ``recurrence`` are verdicts of the "
             "report.",
         ),
-        replace(MODEL, sentence="Name of the model; empty in questions about the data."),
+        replace(MODEL, sentence="Name of the model; empty in rows about the data."),
         replace(
             METRIC,
             sentence="Name of the score. For a verdict: the answers that are counted, ``yes`` or ``partly or yes``.",

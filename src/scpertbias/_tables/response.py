@@ -13,7 +13,7 @@ CARRY = shared_axis.CARRY
 CONFOUNDING = Table(
     "confounding",
     "spb.tl.confounding",
-    "Shares of the response in gene sets and along directions.",
+    "Shares of the response accounted for by gene sets and by axes such as the shared axis.",
     "One row per axis, and one per axis and perturbation.",
     (
         Column(
@@ -142,7 +142,7 @@ CONFOUNDING = Table(
         Column(
             "n_axis",
             "float64",
-            "Effective number of perturbations that contribute to the shared axis.",
+            "Effective number of perturbations that contribute to the shared axis: if all contribute equally, their number.",
         ),
         Column(
             "carriers",
@@ -167,7 +167,7 @@ CONFOUNDING = Table(
         Column(
             "n_effective",
             "float64",
-            "Effective number of perturbations that contribute to the response.",
+            "Effective number of perturbations that contribute to the response: if all contribute equally, their number.",
         ),
         Column("n_genes", "int64", "Number of measured genes of the axis.", label="genes"),
         TOP_GENES,

@@ -17,7 +17,7 @@ SPECIFIC_ABOVE = specific_skill.SPECIFIC
 SPECIFICITY = Table(
     "specificity",
     "spb.tl.specificity",
-    "Scores of predictions on their own perturbation, compared with scores on other perturbations.",
+    "Scores of predictions for the predicted perturbation, compared with scores for other perturbations.",
     "One row per model (``observed`` is the data) and metric.",
     (
         MODEL,

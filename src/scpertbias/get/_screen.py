@@ -100,7 +100,7 @@ def balance(
     kind: str | Sequence[str] | None = None,
     status: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the share of the response for which cell composition accounts, for each tested column.
+    """Return the share of the response accounted for by cell composition, for each tested column.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Share of the response for which cell composition accounts, by column, with the shares expected by chance."""
+"""Share of the response accounted for by cell composition, by column, with the shares expected by chance."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def balance(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the share of the response for which cell composition accounts, one bar per column of ``obs``.
+    """Plot the share of the response accounted for by cell composition, one bar per column of ``obs``.
 
     The black line on each bar is the 95% interval of the shares if levels are randomly assigned to cells. A column is
     confounded with the perturbation labels if its bar is beyond the dashed line (10%) and p is at most 0.01. Pass such a
@@ -93,11 +93,11 @@ def balance(
     ax.axvline(PART, color="black", linewidth=1.0, linestyle="--")
     ax.margins(x=0.05)
     ax.set_xlabel(
-        "share of the response for which composition accounts\n(the share expected by chance is already subtracted)"
+        "share of the response accounted for by composition\n(the share expected by chance is already subtracted)"
     )
     ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     n = int(table["n"].max()) if len(table) else 0
-    ax.set_title(f"{n} perturbations: share of the response for which columns of obs account", fontsize="medium")
+    ax.set_title(f"{n} perturbations: share of the response accounted for by columns of obs", fontsize="medium")
     _legend(ax, {status: shades[status] for status in dict.fromkeys(table["status"])})
     ax.spines[["top", "right"]].set_visible(False)
     return finish(ax, new=new, show=show, return_fig=return_fig)

@@ -108,9 +108,9 @@ def at(shift=0, *, proposed=False, p=0.001, model="observed", block="all"):
     [
         (
             [at(-1), at(0, proposed=True)],
-            "Gene names seem to match the expression values. In its own perturbation, a target gene changes",
+            "The gene names seem to fit the columns of the matrix. In its own perturbation, a target gene changes",
         ),
-        ([at(-1), at(0)], "Gene names seem"),
+        ([at(-1), at(0)], "The gene names seem"),
         ([at(-1, proposed=True), at(0)], None),
         (
             [at(0, p=NAN, proposed=None)],

@@ -58,7 +58,7 @@ def shares(d: Drawing) -> list[Chart]:
             "confounding",
             "response",
             "rows",
-            "Share of the response that each gene set or axis accounts for",
+            "Share of the response accounted for by each gene set or axis",
             "Filled dots are gene sets that account for significantly more of the response than random genes of similar "
             "expression do; rings are gene sets that do not. Grey dots are not compared with random genes: axes, and sets of too few "
             "genes. Sets and axes overlap, so their shares need not add up to 100%.",

@@ -91,7 +91,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
         "The match between gene names and expression values was not tested. This test needs at least "
         f"{f['min_targets']} perturbations with a measured target gene"
     ),
-    "alignment_in_place": lambda f: _alignment("Gene names seem to match the expression values", f),
+    "alignment_in_place": lambda f: _alignment("The gene names seem to fit the columns of the matrix", f),
     "alignment_inconclusive": lambda f: _alignment(
         "The match between gene names and expression values could not be checked, because target genes do not respond more than other "
         "genes do",
