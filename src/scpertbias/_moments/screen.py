@@ -38,7 +38,7 @@ class Screen:
     record: dict[str, Any]
     labels: pd.DataFrame | None = None
     facts: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    """What is small and takes long: a screen that is made anew can be given that of an earlier one."""
+    """Results that are small but take long to compute: a screen that is made again can be given those of the earlier one."""
 
     @property
     def reference(self) -> str:

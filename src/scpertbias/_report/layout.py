@@ -223,7 +223,7 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     (
         "random_removals",
         columns_of.RANDOM,
-        "Gain by retraining, compared with gains without random genes",
+        "Gain by retraining, compared with the gain when random genes are removed instead",
         lambda tables: tables["random_removals"],
     ),
     (

@@ -86,7 +86,7 @@ def recurrence(
     columns = [_column(table[table["model"] == name], name, by, shade[name], n_genes) for name in (OBSERVED, *names)]
     n_rows = max(3, *(len(column.names) for column in columns))
     new, ax = ax is None, axes(ax, figsize, size(len(columns), n_rows))
-    label = f"% of the n perturbations in which the gene is among the strongest\n({SCALES[by]})\n{KEY}"
+    label = f"% of the n perturbations: gene is among the most strongly changed\n({SCALES[by]})\n{KEY}"
     draw(ax, columns, label=label, n_rows=n_rows)
     return finish(ax, new=new, show=show, return_fig=return_fig)
 

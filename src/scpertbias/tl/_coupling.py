@@ -78,7 +78,7 @@ def coupling(mdata: MuData, net: pd.DataFrame | None = None, *, copy: bool = Fal
     table = coupling_table(mdata, net)
     mdata = copy_mudata(mdata) if copy else mdata
     _store.put(mdata, coupling=table)
-    added("'coupling', one row per model, regime and kind of rows (mdata.uns['scpertbias'])")
+    added("'coupling', one row per model, regime and group of perturbations (mdata.uns['scpertbias'])")
     return mdata if copy else None
 
 

@@ -212,7 +212,7 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "wrong_size": _wrong_size,
     "not_specific": lambda f: _category("not specific", "not significantly above", f),
     "pearson_skill": lambda f: (
-        "The skill by correlation beyond the mean is computed from correlations instead of squared errors. Its values are: "
+        "A second skill score uses correlations (“skill by correlation beyond the mean”), and the first uses squared errors. The values of the second are: "
         f"{estimates(f, 'estimate')}"
     ),
     "equal_weights": lambda f: (
