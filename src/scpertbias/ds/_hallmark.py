@@ -50,7 +50,7 @@ def hallmark(species: str = "human") -> pd.DataFrame:
 
 def plain_name(name: str) -> str:
     """Return the name of a Hallmark set in plain words, such as "Hallmark TNFA signaling via NFKB"."""
-    words = name.removeprefix(PREFIX).replace("_DN", "_down").split("_")
+    words = name.removeprefix(PREFIX).replace("_DN", "_down").replace("P53", "p53").split("_")
     return " ".join(["Hallmark", *(w if w in ACRONYMS or any(map(str.isdigit, w)) else w.lower() for w in words)])
 
 
