@@ -55,6 +55,11 @@ def test_profiles_gives_the_means_of_scanpy(benchmarks, cells):
     assert row.size == "500 × 60 × 6"
 
 
+def test_profiles_of_counts_give_the_control_mean_of_scanpy(benchmarks):
+    (row,) = benchmarks.profiles.run_counts(benchmarks.profiles.counts_of(600, 40, 4), pairs=1)
+    assert row.difference < 1e-6
+
+
 def test_profiles_notices_a_wrong_mean(benchmarks, cells):
     profiles = benchmarks.profiles.ours(cells)
     profiles.X[3, 7] += 0.5
