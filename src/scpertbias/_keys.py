@@ -33,6 +33,18 @@ REGRESSED = "regressed"
 REGIMES = (FULL, *WITHOUT_GENES, REGRESSED)
 """Feature regimes: all genes; without mitochondrial genes; without mitochondrial and ribosomal genes; all genes with covariates regressed out."""
 
+REGIME_NAMES = {
+    "no_mt": "without mitochondrial genes",
+    "no_mt_ribo": "without mitochondrial and ribosomal genes",
+    REGRESSED: "with the covariates regressed out",
+}
+DIRECTION_NAMES = {
+    "systematic": "shared axis",
+    "depth": "sequencing depth",
+    **{f"leading_{k}": f"leading direction {k}" for k in range(1, 6)},
+}
+"""What regimes and directions are called in figures and sentences."""
+
 RANDOM = "random"
 """Regimes ``random_1``, ``random_2``, … leave out random genes: as many as the smallest feature regime leaves out."""
 

@@ -13,6 +13,9 @@ def test_counts_are_scaled_by_their_totals_or_by_sizes_given():
     assert size.tolist() == [4, 0, 4]
     factor, size = Normalization(8.0, np.array([2.0, 1.0, 8.0]), "obs['n']").of(COUNTS)
     assert factor.tolist() == [4, 8, 1]
+    factor, size = Normalization(8.0, np.array([4.0, 0.0, 2.0]), "totals", are_totals=True).of(None)  # not summed again
+    assert factor.tolist() == [2, 0, 4]
+    assert size.tolist() == [4, 0, 2]
     with pytest.raises(ValueError, match=r"obs\['n'\] is not positive in 1 cells"):
         Normalization(8.0, np.array([2.0, 0.0, -1.0]), "obs['n']").of(COUNTS)
 

@@ -32,6 +32,15 @@ def test_a_file_that_cannot_be_read_is_an_error_of_the_caller(tmp_path, monkeypa
         Checksum(tmp_path / "x").value()
 
 
+def test_a_priority_that_cannot_be_set_is_no_error(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(1, "not here")
+
+    monkeypatch.setattr("os.setpriority", refuse)
+    (tmp_path / "x").write_bytes(b"abc")
+    assert Checksum(tmp_path / "x").value() == hashlib.sha256(b"abc").hexdigest()
+
+
 def test_audit_made_in_python(audit):
     found = provenance(audit)
     assert found["versions_of"] == "this page"

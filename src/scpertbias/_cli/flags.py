@@ -77,7 +77,7 @@ def _flag(match: re.Match[str]) -> str:
 
 def _with_value(flag: str, text: str) -> list[str]:
     """Return a flag with its value, repeated for each value of a list."""
-    if text in ("…", "[…]") or text.endswith(")"):  # a call of Python is no value of a flag
+    if text in ("…", "[…]") or text.endswith(")"):  # a call of Python is not a value of a flag
         return [flag]
     try:
         value = ast.literal_eval(text)

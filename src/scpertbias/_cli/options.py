@@ -276,7 +276,7 @@ def _audit(command: argparse.ArgumentParser) -> None:
     )
     add("--cache", type=Path, metavar="DIR", help="folder for finished parts, to continue after an interruption")
     _memory(add)
-    add("--tables-only", action="store_true", help="do not store predictions and attributions in audit.h5mu")
+    add("--tables-only", action="store_true", help="store only tables and the profiles of the regime full")
     add("--title", metavar="TEXT", help="title of the report")
     add(
         "--out",

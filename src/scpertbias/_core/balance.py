@@ -124,7 +124,7 @@ def quality_shares(
     slopes: FloatArray,
     response: float,
 ) -> list[BalanceShare]:
-    """Share of the response for which differences in depth (or MT %) between perturbations account.
+    """Share of the response accounted for by differences in depth (or MT %) between perturbations.
 
     Parameters
     ----------

@@ -144,9 +144,9 @@ def nearest_genes(control: FloatArray, genes: BoolArray, pool: BoolArray) -> Int
     # In the order of expression the k nearest are among the k on either side (n, 2k)
     at = np.searchsorted(logs[places], logs[genes])[:, None] + np.arange(-k, k)
     inside = (at >= 0) & (at < len(places))
-    beside = places[np.clip(at, 0, len(places) - 1)]
-    apart = np.where(inside, np.abs(logs[beside] - logs[genes][:, None]), np.inf)
-    return np.take_along_axis(beside, np.lexsort((beside, apart), axis=-1)[:, :k], axis=1)
+    nearby = places[np.clip(at, 0, len(places) - 1)]
+    apart = np.where(inside, np.abs(logs[nearby] - logs[genes][:, None]), np.inf)
+    return np.take_along_axis(nearby, np.lexsort((nearby, apart), axis=-1)[:, :k], axis=1)
 
 
 def log_expression(control: FloatArray) -> FloatArray:
@@ -156,7 +156,7 @@ def log_expression(control: FloatArray) -> FloatArray:
 
 
 def enough_draws(n_sets: int) -> int:
-    """Number of draws with which one set among many can be beyond chance, with one draw to spare."""
+    """Number of draws with which one of many sets can have a significantly large share, plus one draw."""
     return max(MIN_DRAWS, int(np.ceil(2 * n_sets / FDR)))
 
 

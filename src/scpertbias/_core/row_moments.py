@@ -163,7 +163,7 @@ class MomentAccumulator:
         return by_half.reshape(2, n_batches, -1), by_row, by_row[self.reference]
 
     def _covariates(self, counts: FloatArray, cross: FloatArray, control_cross: FloatArray) -> Covariates | None:
-        """Moments of the covariates themselves, centered as the genes are, beside those with the genes."""
+        """Moments of the covariates themselves, centered as the genes are, and those with the genes."""
         if self.covariates is None or self.deviations is None:
             return None
         group = np.maximum(self.assignment.group, 0)

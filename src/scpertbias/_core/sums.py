@@ -30,7 +30,7 @@ def column_sums(x: Any) -> FloatArray:
 def set_sums(x: Any, members: BoolArray) -> FloatArray:
     """Sum each cell's values over some sets of genes (sets × genes) in float64 without densifying (sets × cells)."""
     if not (sparse.issparse(x) and x.format == "csr"):
-        return np.stack([row_sums(x[:, np.flatnonzero(genes)]) for genes in members])
+        return np.stack([row_sums(x if genes.all() else x[:, np.flatnonzero(genes)]) for genes in members])
     # Genes that are in the same sets are summed together; most are in the same.
     kinds, kind, sizes = np.unique(members, axis=1, return_inverse=True, return_counts=True)
     order = np.argsort(-sizes, kind="stable")

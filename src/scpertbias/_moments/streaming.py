@@ -29,7 +29,7 @@ CHUNK_MEMORY = 0.5
 
 @dataclass(frozen=True)
 class ReadSettings:
-    """How the cells are read, beside what is known of each.
+    """How the cells are read, in addition to what is known about each.
 
     ``control`` takes the sums that are of control cells alone; ``normalization`` is for raw counts; ``check`` looks at all
     values; ``chunk_memory`` gigabytes of cells are held at a time where they are not in memory (None: ``CHUNK_MEMORY``);

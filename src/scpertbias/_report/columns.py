@@ -108,7 +108,7 @@ RANDOM = (
 COUPLING = _of("coupling", "model", "regime", "rows", "n", "shift", "shift_seed", "note")
 RANKING = _of("ranking", "model_a", "model_b", "regime", "n", "full", "retrained", "order")
 TRAINING = _of("training", "model", "regime", "epoch", "best")
-"""Beside these come the columns of the model's own history: losses, learning rate, seconds, memory."""
+"""In addition, there are the columns of the model's own history: losses, learning rate, seconds, memory."""
 
 EXTRA = {
     "perturbations": ("target_q", "mt", "ribo", "detail"),

@@ -53,7 +53,7 @@ def report(data: MuData, path: str | Path, *, title: str | None = None, truth: p
     title
         Title of the page.
     truth
-        What was planted in a simulated screen, to be shown beside what was found: a frame with ``quantity``,
+        What was planted in a simulated screen, to be shown with what the audit found: a frame with ``quantity``,
         ``planted`` and ``found``.
 
     Returns

@@ -1,4 +1,4 @@
-"""What was planted in a simulated screen, beside what the stored tables found."""
+"""What was planted in a simulated screen, compared with the stored tables."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from threading import Thread, get_native_id
@@ -61,20 +62,21 @@ class Checksum:
         return self._value.result()
 
     def _compute(self, path: Path) -> None:
-        if sys.platform == "linux":  # where a thread can have a priority: other work goes first
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), LOWEST)
-        digest, buffer = hashlib.sha256(), bytearray(AT_ONCE)
         try:
-            if not path.is_file():
-                self._value.set_result(None)
-                return
-            with path.open("rb", buffering=0) as file:
-                while n := file.readinto(buffer):
-                    digest.update(memoryview(buffer)[:n])
-        except OSError as err:
+            if sys.platform == "linux":  # where a thread can have a priority: other work goes first
+                with suppress(OSError):
+                    os.setpriority(os.PRIO_PROCESS, get_native_id(), LOWEST)
+            self._value.set_result(_sha256(path) if path.is_file() else None)
+        except (OSError, MemoryError) as err:  # whoever asks for the value gets it, and does not wait forever
             self._value.set_exception(err)
-        else:
-            self._value.set_result(digest.hexdigest())
+
+
+def _sha256(path: Path) -> str:
+    digest, buffer = hashlib.sha256(), bytearray(AT_ONCE)
+    with path.open("rb", buffering=0) as file:
+        while n := file.readinto(buffer):
+            digest.update(memoryview(buffer)[:n])
+    return digest.hexdigest()
 
 
 def provenance(data: MuData) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from matplotlib.colors import is_color_like, to_hex
 from mudata import MuData
 
 from .. import _results, _store
+from .._keys import DIRECTION_NAMES, REGIME_NAMES
 from .._log import some
 from ..ds._hallmark import PREFIX, plain_name
 
@@ -42,16 +43,6 @@ SETS = {
     "hemoglobin": ("hemoglobin", "#770000"),
     "other": ("other genes", "#D0D0D0"),
 }
-DIRECTIONS = {
-    "systematic": "shared axis",
-    "depth": "sequencing depth",
-    **{f"leading_{k}": f"leading direction {k}" for k in range(1, 6)},
-}
-REGIMES = {
-    "no_mt": "without mitochondrial genes",
-    "no_mt_ribo": "without mitochondrial and ribosomal genes",
-    "regressed": "with covariates regressed out",
-}
 PROGRAMS = ("#332288", "#56B4E9", "#44AA99", "#117733", "#999933")
 
 
@@ -81,7 +72,7 @@ def colors(data: AnnData | MuData, palette: Mapping[str, str] | None) -> dict[st
 
 def set_names(sets: Iterable[str]) -> dict[str, str]:
     """Return a readable name for each gene set and direction."""
-    return {s: SETS[s][0] if s in SETS else DIRECTIONS.get(s, _program(s)) for s in sets}
+    return {s: SETS[s][0] if s in SETS else DIRECTION_NAMES.get(s, _program(s)) for s in sets}
 
 
 def _program(name: str) -> str:
@@ -90,7 +81,7 @@ def _program(name: str) -> str:
 
 def regime_name(regime: str) -> str:
     """Return what a regime leaves out."""
-    return REGIMES.get(regime, regime.replace("_", " "))
+    return REGIME_NAMES.get(regime, regime.replace("_", " "))
 
 
 def set_colors(sets: Iterable[str], palette: Mapping[str, str] | None) -> dict[str, str]:

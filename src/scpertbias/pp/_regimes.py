@@ -108,20 +108,19 @@ def make_regimes(
     profiles: AnnData, plan: RegimePlan, *, covariates: Sequence[str] | None = None, fit_on: str
 ) -> MuData:
     """Make the profiles of every regime; those of ``full`` are the given ones, not a copy."""
-    # The regression needs most memory: first, while nothing else is made
-    regressed = _regressed(profiles, covariates, fit_on) if REGRESSED in plan.genes else None
     modalities: dict[str, AnnData] = {}
-    for name, keep in plan.genes.items():
-        if name == REGRESSED and regressed is not None:
-            modalities[name] = regressed
+    # The regression needs most memory, so it comes first
+    for name in sorted(plan.genes, key=lambda name: name != REGRESSED):
+        if name == REGRESSED:
+            modalities[name] = _regressed(profiles, covariates, fit_on)
         elif name == "full":
             modalities[name] = profiles
         else:
-            modalities[name] = profiles[:, keep].copy()
+            modalities[name] = profiles[:, plan.genes[name]].copy()
             _store.put_obs(modalities[name], *target_measured(modalities[name]))
             for model in _store.models(modalities[name]):  # predictions of the full model, on the genes that are left
                 _store.add_to_model(modalities[name], model, regime="full")
-    mdata = _compat.mudata(modalities)
+    mdata = _compat.mudata({name: modalities[name] for name in plan.genes})
     _store.put(mdata, regimes_left_out=left_out_table(plan))
     return mdata
 

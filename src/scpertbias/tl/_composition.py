@@ -66,7 +66,7 @@ def gene_groups(sets: Sequence[GeneSet], confounding: pd.DataFrame | None) -> np
 
 
 def in_order(sets: Sequence[GeneSet], confounding: pd.DataFrame | None) -> list[GeneSet]:
-    """Return technical sets, then those beyond chance, the largest share first, the other confounder gene sets, and the rest."""
+    """Return technical sets, then those with a significantly large share, the largest share first, the other confounder gene sets, and the rest."""
     table = _tables.empty("confounding") if confounding is None else confounding
     screen = table[table["level"] == "screen"].set_index("axis")
     leading = screen["beyond"].eq(True).fillna(False).astype(bool) & (screen["part_of"] == "")

@@ -160,8 +160,8 @@ def score_table(
         noise = None
         if trained_on == with_noise:
             noise = reference.control_noise(values, of_model, truth.of_means if shares is None else shares)
-        beside = references | {f"{name}_ceiling": values for name, values in ceilings.items()}
-        columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, beside)}
+        to_compare = references | {f"{name}_ceiling": values for name, values in ceilings.items()}
+        columns = {"model": model, **common, "trained_on": trained_on, **_side_by_side(scores, to_compare)}
         about = {"inflation": inflation, "control_noise": control_noise, "reproducibility": reference.reproducibility}
         of_row = {"n_de": changes.n_called, "detected": pd.array(reference.detected, dtype="boolean")}
         return pd.DataFrame({**columns, **about, **of_row}), noise

@@ -35,7 +35,7 @@ MANY, FEW = 50, 20
 """With fewer perturbations, or a lower effective number, intervals are approximate."""
 CONSTANT_PREDICTION = "constant prediction"
 OFFSET = f"{CONSTANT_PREDICTION}: its difference from the mean correlates with effects by construction"
-BESIDE = {
+COLUMN_LIMITS = {
     "control_noise": (
         NOISY,
         "control_noise {:.2f} > {}: the score is too high, because predicted and observed effects share the noise of the control cells",
@@ -240,6 +240,6 @@ def _note(name: str, subset: Subset, mean: Estimate) -> str:
     if mean.high - mean.low > NO_WIDTH and is_approximate(n, mean.n_effective):
         notes.append(APPROXIMATE)
     if name == "pearson_delta":
-        beside = {key: average(np.where(np.isfinite(table[name]), table[key], np.nan)) for key in BESIDE}
-        notes += [text.format(beside[key], limit) for key, (limit, text) in BESIDE.items() if beside[key] > limit]
+        means = {key: average(np.where(np.isfinite(table[name]), table[key], np.nan)) for key in COLUMN_LIMITS}
+        notes += [text.format(means[key], limit) for key, (limit, text) in COLUMN_LIMITS.items() if means[key] > limit]
     return "; ".join(notes)

@@ -1,3 +1,5 @@
+import threading
+import time
 from functools import partial
 
 import joblib
@@ -6,7 +8,7 @@ import pandas as pd
 import pytest
 import scanpy as sc
 
-from scpertbias.tl._audit.jobs import Cache, Job, _order_of_results, digest, number_of_workers, run
+from scpertbias.tl._audit.jobs import Cache, Job, _order_of_results, digest, in_threads, number_of_workers, run
 
 
 def square(number, calls=None):
@@ -142,3 +144,23 @@ def test_a_cache_is_a_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="`cache`.*is a file"):
         Cache(tmp_path / "file")
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_calls_in_threads_keep_their_order_and_are_made_as_threads_get_free(n_jobs):
+    n_made, n_done, threads = [0], [0], set()
+
+    def call(number):
+        threads.add(threading.get_ident())
+        time.sleep(0.01 if number % 2 else 0.0)
+        n_done[0] += 1
+        return number
+
+    def calls():
+        for number in range(12):
+            assert n_made[0] - n_done[0] <= 2 * n_jobs
+            n_made[0] += 1
+            yield partial(call, number)
+
+    assert in_threads(calls(), n_jobs=n_jobs) == list(range(12))
+    assert len(threads) == n_jobs

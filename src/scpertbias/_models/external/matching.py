@@ -108,7 +108,7 @@ def _means(rows: PredictionRows, codes: IntArray, screen: Screen, columns: IntAr
 def match(labels: Sequence[str], screen: Screen) -> IntArray:
     """Return which perturbation of the data each label means; −1: none, 0: control.
 
-    A label of the data means what it means there, any other is read beside those of the data and by the same rules.
+    A label of the data means what it means there, any other label is interpreted together with those of the data, by the same rules.
     """
     position = {name: i for i, name in enumerate(screen.names)}
     of_data = _labels_of_data(screen)

@@ -37,7 +37,7 @@ function steps(low, high, n) {
   if (!(raw > 0)) return [low];
   const power = 10 ** Math.floor(Math.log10(raw));
   const sizes = [0.2, 0.25, 0.5, 1, 2, 2.5, 5, 10].map((m) => m * power);
-  // Two ticks at least beside 0.
+  // Two ticks at least, not counting 0.
   let at = sizes.findIndex((s) => s >= raw * 0.999);
   const count = (step) => Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) + 1;
   while (at > 0 && count(sizes[at]) < 3) at -= 1;
@@ -117,7 +117,7 @@ function mark(node, i, keys = {}) {
 function keysOf(spec, columns, i) {
   return Object.fromEntries((spec.keys ?? []).filter((k) => columns[k]).map((k) => [k, columns[k][i]]));
 }
-// Names beside their dots where there is room; with `always`, names that moved have a leader.
+// Names next to their dots where there is room; with `always`, names that moved have a leader.
 function nameDots(svg, dots, bounds, { always = false, obstacles = [] } = {}) {
   const boxes = [...obstacles];
   const free = (box) => box.x > bounds.x && box.x + box.w < bounds.x + bounds.w && box.y > bounds.y && box.y + box.h < bounds.y + bounds.h

@@ -149,7 +149,7 @@ def _depth(balance: pd.DataFrame) -> list[Statement]:
 
 
 def _sets(sets: pd.DataFrame) -> list[Statement]:
-    """Return the shares of technical sets that are beyond chance, and in any case of mitochondrial and ribosomal genes."""
+    """Return the shares of technical sets that are larger than expected by chance, and in any case of mitochondrial and ribosomal genes."""
     statements = []
     beyond = beyond_random(sets, "technical")
     for _, row in sets[sets["set_class"] == "technical"].iterrows():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
+from ..._keys import DIRECTION_NAMES, REGIME_NAMES
 from ...ds._hallmark import plain_name
 from ...tl._summary import is_approximate
 from ..numbers import between, known, listed, percent, percent_interval, short
@@ -48,7 +49,7 @@ GENES = {
     "p53": "p53 target genes",
     "hemoglobin": "hemoglobin genes",
 }
-DIRECTIONS = {"systematic": "shared axis", "depth": "sequencing depth", "other": "genes in no confounder gene set"}
+DIRECTIONS = {**DIRECTION_NAMES, "other": "genes in no confounder gene set"}
 SHORT_SETS = {
     "mt": "mitochondrial",
     "ribo": "ribosomal",
@@ -63,11 +64,6 @@ SHORT_SETS = {
 }
 HALLMARK = "HALLMARK_"
 LEADING = "leading_"
-WITHOUT = {
-    "no_mt": "without mitochondrial genes",
-    "no_mt_ribo": "without mitochondrial and ribosomal genes",
-    "regressed": "with the covariates regressed out",
-}
 BASELINES = {"mean": "the mean baseline", "no_change": "the control mean"}
 DEGENERATE = {
     "zero": "0 for all genes",
@@ -137,8 +133,6 @@ def axis_name(axis: str, *, short: bool = False) -> str:
     """Return what an axis, a set or a direction, is called in a figure."""
     if short:
         return SHORT_SETS.get(axis, axis)
-    if axis.startswith(LEADING):
-        return f"leading direction {axis.removeprefix(LEADING)}"
     return DIRECTIONS.get(axis) or set_name(axis)
 
 
@@ -151,7 +145,7 @@ def genes_of(axis: str) -> str:
 
 def without(regime: str) -> str:
     """Return what a regime leaves out."""
-    return WITHOUT.get(regime, regime)
+    return REGIME_NAMES.get(regime, regime)
 
 
 def some_names(names: Sequence[str]) -> str:

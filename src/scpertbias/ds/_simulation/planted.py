@@ -73,7 +73,7 @@ def plant_effects(
     position = {gene: column for column, gene in enumerate(genes)}
     for row, target in enumerate(targets["target"]):
         if target in position and not inert[row]:
-            # What is left of the target's own product is set, whatever else moves it.
+            # What is left of the target's own product is set, independent of other effects on it.
             total[row, position[target]] = np.log(knockdown)
     nonzero = lfc != 0
     names = targets["target"].to_numpy(dtype=object)

@@ -46,7 +46,7 @@ def error_by_n_genes_table(
     truth, held_out = reference_rows.truth, reference_rows.split == "test"
     order = np.lexsort((screen.genes.to_numpy(str), -screen.moments.control))
     sizes = gene_numbers(len(order))
-    # Which genes are among so many of highest mean (G × sizes)
+    # Which genes are among the n of highest mean, for each n (G × sizes)
     among = (np.argsort(order)[:, None] < sizes).astype(np.float64)
 
     def cumulated(squares: FloatArray) -> FloatArray:

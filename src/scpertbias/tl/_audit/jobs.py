@@ -85,12 +85,16 @@ def _attempt(key: JobKey, work: list[Callable[[], Arrays]]) -> tuple[JobKey, Arr
 
 def in_threads(calls: Iterable[Callable[[], Result]], *, n_jobs: int | None) -> list[Result]:
     """Return the results of some calls, in their order; calls are taken from the iterable as threads get free."""
-    n_threads = joblib.effective_n_jobs(number_of_workers(n_jobs))
-    if n_threads == 1:
+    if number_of_threads(n_jobs) == 1:
         return [call() for call in calls]
-    pool = joblib.Parallel(n_jobs=n_threads, require="sharedmem", pre_dispatch="n_jobs")
+    pool = joblib.Parallel(n_jobs=number_of_threads(n_jobs), require="sharedmem", pre_dispatch="n_jobs")
     results: list[Result] = pool(joblib.delayed(call)() for call in calls)
     return results
+
+
+def number_of_threads(n_jobs: int | None) -> int:
+    """Return the number of threads for ``n_jobs``."""
+    return int(joblib.effective_n_jobs(number_of_workers(n_jobs)))
 
 
 def number_of_workers(n_jobs: int | None) -> int | None:

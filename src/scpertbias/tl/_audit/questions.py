@@ -31,7 +31,7 @@ from .._variance_ratio import variance_ratio_table
 from .cross_fit import Variant
 from .error_by_n_genes import error_by_n_genes_table
 from .fits import Fits
-from .jobs import in_threads
+from .jobs import in_threads, number_of_threads
 from .settings import AuditSettings
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -173,7 +173,7 @@ def ask_questions(results: AuditResults, settings: AuditSettings) -> dict[str, p
     for regime in results.screens:  # one after another: each may be made when it is read
         has_models = bool(results.unseen[FULL] and results.unseen[regime])
         questions = [q for q in QUESTIONS if regime in q.regimes and (has_models or not q.of_models)]
-        if questions and n_jobs != 1:
+        if questions and number_of_threads(n_jobs) > 1:
             _compute_shared(results.screens[regime])
         answers = in_threads((partial(q.answer, results, regime, settings) for q in questions), n_jobs=n_jobs)
         for question, part in zip(questions, answers, strict=True):
