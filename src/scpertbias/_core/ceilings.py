@@ -260,7 +260,7 @@ def rmse_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
 
 
 def mae_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
-    """Mean absolute error of a perfect prediction with Gaussian noise (about 2% too high): mean of sqrt(2 noise / pi)."""
+    """Mean absolute error of a perfect prediction with Gaussian noise (error of about 2%): mean of sqrt(2 noise / pi)."""
     score: FloatArray = np.sqrt(2.0 / np.pi * np.maximum(truth.noise(predicted), 0.0)).mean(axis=1)
     return score
 
@@ -273,6 +273,6 @@ def l2_ratio_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
 def mse_de20_ceiling(truth: Truth, predicted: FloatArray) -> FloatArray:
     """Mean sampling variance over the genes of strongest observed effect.
 
-    Weak effects are among the strongest by their noise, so that a perfect prediction scores a third worse than this.
+    Weak effects are among the strongest by their noise, so that a perfect prediction scores worse than this.
     """
     return truth.over_strongest(truth.noise(predicted))

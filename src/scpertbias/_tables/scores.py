@@ -92,9 +92,9 @@ SCORES = Table(
         Column(
             "n_de",
             "int64",
-            "Number of scored genes, without the targets, that are differentially expressed (q < 0.05). Scores of "
-            "differential expression require five such genes in each of two comparisons, one for each half of the "
-            "control cells.",
+            "Number of scored genes, without the targets, that are differentially expressed (q < 0.05). There are "
+            "two comparisons, one for each half of the control cells. Scores of differential expression require five "
+            "such genes in at least one of them.",
         ),
         Column("detected", "boolean", "Whether an effect of the perturbation is detected (q at most 0.05)."),
     ),
