@@ -108,10 +108,10 @@ def fit_grn_linear(
     alpha
         Ridge penalty.
     gamma
-        Strength of the smoothing. From a sequence, the value with the smallest error on the validation split is
-        selected; values are scaled by the median number of cells per perturbation.
+        Strength of the smoothing. If ``gamma`` is a sequence, its values are multiplied by the median number of cells
+        per training perturbation. The value with the smallest error on the validation split is then selected.
     laplacian
-        ``"normalized"`` (I − D⁻¹ᐟ²AD⁻¹ᐟ²) or ``"unnormalized"`` (D − A).
+        ``"normalized"`` (I − D⁻¹ᐟ²AD⁻¹ᐟ²) or ``"unnormalized"`` (D − A), with adjacency matrix A and degree matrix D.
     %(cells)s
     %(key_added)s
     %(copy)s
@@ -121,16 +121,18 @@ def fit_grn_linear(
     %(stored)s Sets the following fields:
 
     ``adata.layers['grn_linear' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is the prediction for its perturbation, or NaN.
+        Predicted expression; every row is the prediction for its perturbation, or NaN if there is none.
     ``adata.varm['grn_linear' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Attribution, genes × perturbations: ``|W[:, p]|``; NaN where the model has no parameters.
+        Attribution, genes × perturbations: the absolute coefficients ``|W[:, p]|`` of each perturbation ``p``; NaN for
+        perturbations without coefficients.
     ``adata.uns['scpertbias']['models']['grn_linear' | key_added]`` : :class:`dict`
         Parameters and training data.
 
     Raises
     ------
     ValueError
-        If no edge of the net joins known genes, or ``gamma`` is a sequence and the validation split is empty.
+        If no edge of the net joins two measured or perturbed genes, or ``gamma`` is a sequence and the validation split
+        is empty.
 
     References
     ----------

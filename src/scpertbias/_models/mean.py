@@ -59,7 +59,7 @@ def fit_mean(
     %(stored)s Sets the following fields:
 
     ``adata.layers['mean' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is the prediction for its perturbation, or NaN.
+        Predicted expression; every row is the prediction for its perturbation, or NaN if there is none.
     ``adata.uns['scpertbias']['models']['mean' | key_added]`` : :class:`dict`
         Parameters and training data.
 

@@ -64,9 +64,10 @@ def fit_ridge(
     key_added: str = "ridge",
     copy: bool = False,
 ) -> AnnData | None:
-    """Fit ridge regression of expression on the perturbation, with the same solution as a fit on all cells.
+    """Fit ridge regression of expression on the perturbation.
 
-    The prediction for unseen perturbations is constant.
+    The solution is computed from the mean and the number of cells of each perturbation. It is the same as that of a fit
+    on all cells. The prediction for unseen perturbations is constant.
 
     Parameters
     ----------
@@ -74,9 +75,10 @@ def fit_ridge(
     alpha
         Ridge penalty.
     coding
-        ``"one_hot"``: every training group has a column, including the control, as in the paper; the prediction for unseen
-        perturbations is almost the unweighted mean. ``"reference"``: the control has no column; the prediction for
-        unseen perturbations is almost the control mean.
+        ``"one_hot"``: the control and each training perturbation have a column, as in the paper. The prediction for
+        unseen perturbations is then close to the unweighted mean of the control and the training perturbations.
+        ``"reference"``: the control has no column. The prediction for unseen perturbations is then close to the control
+        mean.
     weights
         ``"cells"``: each cell has the same weight. ``"perturbations"``: each perturbation has the same weight.
     %(cells)s
@@ -88,9 +90,10 @@ def fit_ridge(
     %(stored)s Sets the following fields:
 
     ``adata.layers['ridge' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is the prediction for its perturbation, or NaN.
+        Predicted expression; every row is the prediction for its perturbation, or NaN if there is none.
     ``adata.varm['ridge' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Attribution, genes × perturbations: ``|W[:, p]|``; NaN where the model has no parameters.
+        Attribution, genes × perturbations: the absolute coefficients ``|W[:, p]|`` of each perturbation ``p``; NaN for
+        perturbations without coefficients.
     ``adata.uns['scpertbias']['models']['ridge' | key_added]`` : :class:`dict`
         Parameters and training data.
 

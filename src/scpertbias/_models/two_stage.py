@@ -97,7 +97,7 @@ def fit_two_stage(
     gamma
         Strength of the smoothing.
     laplacian
-        ``"normalized"`` (I − D⁻¹ᐟ²AD⁻¹ᐟ²) or ``"unnormalized"`` (D − A).
+        ``"normalized"`` (I − D⁻¹ᐟ²AD⁻¹ᐟ²) or ``"unnormalized"`` (D − A), with adjacency matrix A and degree matrix D.
     %(cells)s
     %(key_added)s
     %(copy)s
@@ -107,16 +107,18 @@ def fit_two_stage(
     %(stored)s Sets the following fields:
 
     ``adata.layers['two_stage' | key_added]`` : :class:`numpy.ndarray`
-        Predicted expression; every row is the prediction for its perturbation, or NaN.
+        Predicted expression; every row is the prediction for its perturbation, or NaN if there is none.
     ``adata.varm['two_stage' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Attribution, genes × perturbations: ``|(UV + W)[:, p]|``; NaN where the model has no parameters.
+        Attribution, genes × perturbations: the absolute coefficients ``|(UV + W)[:, p]|`` of each perturbation ``p``,
+        where UV is the low-rank approximation and W are the coefficients of the second stage. NaN for perturbations
+        without coefficients.
     ``adata.uns['scpertbias']['models']['two_stage' | key_added]`` : :class:`dict`
         Parameters and training data.
 
     Raises
     ------
     ValueError
-        If no edge of the net joins known genes.
+        If no edge of the net joins two measured or perturbed genes.
 
     References
     ----------

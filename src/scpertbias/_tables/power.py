@@ -17,7 +17,7 @@ ENOUGH, MORE_CELLS, MORE_CONTROLS, UNKNOWN = "enough", "more cells", "more contr
 POWER = Table(
     "power",
     "spb.tl.power",
-    "Expected reproducibility with other numbers of cells.",
+    "Expected reproducibility for given numbers of cells.",
     "One row per number of cells, for the screen and for each perturbation.",
     (
         LEVEL,
@@ -55,7 +55,7 @@ CELLS_NEEDED = Table(
             "n_needed",
             "Int64",
             "Number of cells per perturbation that are needed to reach ``target``; the number of control cells stays "
-            "the same. Missing if no number of cells is sufficient, or the effect is unknown.",
+            "the same. Missing if ``status`` is ``more controls`` or ``unknown``.",
             label="cells needed",
             tip="cells per perturbation to reach this reproducibility, with the same control cells",
         ),

@@ -178,7 +178,8 @@ VARIANCE_RATIO = Table(
     "spb.tl.variance_ratio",
     "Variance of predictions between perturbations, compared with the observed variance.",
     "One row per model, and one per model and gene. Standard deviations are computed around the mean of each fold, "
-    "because the means of folds differ. If a fold has fewer than 5 perturbations, the overall mean is used instead.",
+    "because the means of folds differ. If any fold has fewer than 5 perturbations, the mean of all perturbations is "
+    "used instead.",
     (
         MODEL,
         Column("level", "str", "What the row is about.", values={"screen": "all genes", "gene": "one gene"}),
@@ -224,10 +225,10 @@ VARIANCE_RATIO = Table(
         Column(
             "collapsed_to",
             "str",
-            "Baseline to which the model is equivalent (cosine above 0.999): ``mean`` or ``no_change``; otherwise "
-            "empty.",
+            "``mean`` or ``no_change``, the nearer baseline, if the predicted effects are nearly a multiple of the "
+            "mean effect (a cosine is above 0.999); otherwise empty.",
             label="same as",
-            tip="baseline with nearly the same predictions (cosine above 0.999)",
+            tip="nearer baseline, if predicted effects are a multiple of the mean effect (cosine above 0.999)",
         ),
         NOTE,
         replace(SYMBOL, sentence="Symbol of the gene; empty in rows about all genes."),

@@ -38,9 +38,10 @@ def attribution_agreement(
     """Plot the agreement of attributions between models (Table 3 of the paper).
 
     Above the diagonal: Spearman correlation over genes; below: share of common top genes; both are means over
-    perturbations. Two models agree "by chance" if they do not agree more than expected for genes of similar expression.
-    Their agreement is "unspecific" if they agree equally well on different perturbations. Models with flagged
-    attributions are hatched (after :func:`scpertbias.tl.attribution_check`).
+    perturbations. A pair of models is marked "by chance" if its agreement is not significantly higher than expected for
+    random genes of similar expression. A pair is marked "unspecific" if the models do not agree significantly more on
+    the same perturbation than on two different perturbations. Models with flagged attributions are hatched (after
+    :func:`scpertbias.tl.attribution_check`).
 
     Parameters
     ----------

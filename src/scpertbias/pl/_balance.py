@@ -46,9 +46,10 @@ def balance(
 ) -> Any:
     """Plot the share of the response accounted for by cell composition, one bar per column of ``obs``.
 
-    The black line on each bar is the 95% interval of the shares if levels are randomly assigned to cells. A column is
-    confounded with the perturbation labels if its bar is beyond the dashed line (10%) and p is at most 0.01. Pass such a
-    column as ``batch_key``, to compare cells within its levels. Columns that the labels determine are not drawn.
+    The black line on each bar is the 95% interval of the shares that occur if levels are randomly assigned to cells. A
+    column is confounded with the perturbation labels if its bar is beyond the dashed line (10%) and p is at most 0.01.
+    Pass such a column as ``batch_key``, to compare cells within its levels. Columns with the status ``determined by the
+    labels`` are not drawn.
 
     Parameters
     ----------

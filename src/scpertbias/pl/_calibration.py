@@ -41,21 +41,21 @@ def calibration(
 ) -> Any:
     """Plot how often the audit answers yes on screens without effects, with intervals, next to the expected rate.
 
-    Horizontal lines are 95% intervals. For questions about single perturbations or gene sets, they contain 95% of the
-    null screens. Small vertical lines are the largest rates that are expected without effects.
+    Horizontal lines are 95% intervals of the rate of yes. For questions about single perturbations or gene sets, they
+    contain the rates of 95% of the screens. A small vertical line is the largest rate that is expected without effects.
 
     Parameters
     ----------
     data
-        Data after :func:`scpertbias.tl.calibrate`, or an audit of the command line with ``--calibrate``.
+        Data after :func:`scpertbias.tl.calibrate`, or an audit that the command line computed with ``--calibrate``.
     question
         Name or names of questions; by default all.
     models
-        Name or names of models; by default all, ``""`` for questions about the data.
+        Name or names of models; by default all. ``""`` selects the questions about the data.
     ax
         Axes to draw in; by default a new figure.
     palette
-        Colors of rates within and above the expected range.
+        Two colors: for rates within the expected range, and for rates above it.
     figsize
         Width and height in inches.
     show

@@ -38,9 +38,10 @@ def confounding(
     """Plot the share of the response in each gene set and along each direction, with its interval.
 
     Gene sets and directions overlap, so their shares do not add up to 1. A tick is the mean share of random gene sets
-    of similar expression. A mark is filled if the share of the set is significantly above the shares of random sets. A
-    cross is the share in a typical perturbation. The strongest genes of each set are listed on the right. Hallmark sets
-    are shown only if their share is significantly above random sets.
+    of similar expression. The mark of a gene set is filled if its share is significantly above the shares of random
+    sets, both in the screen and in a typical perturbation. A cross is the share in a typical perturbation (mean over
+    perturbations, weighted by reproducibility). The strongest genes of each set are listed on the right. Hallmark sets
+    are shown only if their mark is filled, and if no other set represents them (column ``part_of``).
 
     Parameters
     ----------

@@ -33,9 +33,10 @@ def effect_size(
 ) -> Any:
     """Plot the size of predicted against observed effects of held-out perturbations.
 
-    Each mark is one perturbation; lines join medians. On the diagonal, predicted and observed sizes are equal. A horizontal
-    row of marks means that the model predicts the same size for all perturbations. Models with the same sizes are drawn
-    once. The size is the Euclidean norm of the effect over all genes; observed sizes are corrected for sampling noise.
+    Each small mark is one perturbation. Lines join the medians of groups of perturbations with similar observed effect
+    sizes. On the diagonal, predicted and observed sizes are equal. A horizontal row of marks means that the model
+    predicts the same size for all perturbations. Models with the same sizes are drawn once. The size is the Euclidean
+    norm of the effect over all genes; observed sizes are corrected for sampling noise.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def enrich(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the most enriched gene sets of each model, with the number of its top genes in each set.
+    """Plot the most enriched gene sets of each model, with the number of top genes of the model in each set.
 
     The area of a dot is the share of the top genes that are in the set. The color of a dot is q. A dot is open if fewer
     than 3 top genes are in the set, or if q is at least 0.05.
@@ -46,7 +46,8 @@ def enrich(
     data
         Data after :func:`scpertbias.tl.enrich`.
     perturbation
-        The perturbation to draw; by default the mean over all (or the recurrent genes).
+        The perturbation to draw. By default, the genes with the largest mean attribution over all perturbations are
+        used (after ``tl.enrich`` with ``of="recurrence"``, the recurrent genes).
     models
         Names of the models to draw; by default all tested models.
     regime

@@ -38,8 +38,8 @@ def error_by_n_genes(
 ) -> Any:
     """Plot the median error as a function of the number of genes (ED Fig 8 of the paper).
 
-    The dashed line is the mean baseline, the dotted line the noise ceiling (the error of a perfect prediction). Both are
-    computed on the perturbations of the model that predicts the most perturbations.
+    The dashed line is the mean baseline, the dotted line the noise ceiling (the error of a perfect prediction). Both
+    lines are computed on the held-out perturbations of one model, the model that predicts the most perturbations.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def error_by_n_genes(
     metric
         ``"l2_ratio"`` (relative to the mean baseline) or ``"l2"``.
     subset
-        ``"all"``: each model on the held-out perturbations that it predicts; ``"common"``: all models on those that all
-        models predict.
+        ``"all"``: each model is evaluated on the held-out perturbations that it predicts. ``"common"``: all models are
+        evaluated on the held-out perturbations that every model predicts.
     %(models)s
     regime
         For an audit: the regime to plot; by default ``"full"``.

@@ -39,9 +39,10 @@ def metric(
     rng: int | np.random.Generator | None = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Score models with a function of your own; return baseline, noise ceiling, specific gain and interval.
+    """Score models with a function of your own, and compute baseline, noise ceiling, specific gain and interval.
 
-    Held-out perturbations are scored over the 1,000 genes with the highest mean in control.
+    Held-out perturbations are scored over the 1,000 genes with the highest mean in control. The specific gain shows
+    whether predictions score better on their own perturbation than on other perturbations.
 
     Parameters
     ----------
@@ -49,21 +50,21 @@ def metric(
     function
         Called as ``function(predicted, observed, control)``. Either it accepts two arrays (perturbations × genes) and
         the control (genes), and returns one value per perturbation. Or it accepts three vectors over genes, and returns
-        one number. ``"de_direction"``,
-        ``"de_auprc"``, ``"de_spearman"`` and ``"de_nmae"`` are the scores of differential expression of
-        :func:`scpertbias.tl.score`; ``best``, ``uses_control`` and ``per`` are set automatically.
+        one number. The argument can also be the name of a score of differential expression of
+        :func:`scpertbias.tl.score`: ``"de_direction"``, ``"de_auprc"``, ``"de_spearman"`` or ``"de_nmae"``. For these
+        scores, ``best``, ``uses_control`` and ``per`` are set automatically.
     name
         Name of the metric; earlier rows with this name are replaced.
     best
         Whether ``"higher"`` or ``"lower"`` values are better.
     uses_control
-        Whether the function uses the control. If so, predicted and observed effects refer to different halves of the control
-        cells, because noise of the same control would count as agreement.
+        Whether the function uses the control. If so, predicted effects are relative to one half of the control cells,
+        and observed effects to the other half. Otherwise, noise of the same control would count as agreement.
     per
         ``"perturbation"``, or ``"screen"`` for a function that returns one number for all perturbations together.
     %(models)s
     n_perm
-        Number of permutations of predictions among perturbations, for ``p``.
+        Number of permutations of predictions among perturbations, from which ``p`` is computed.
     n_boot
         Number of resamples for the interval; 0: no interval.
     %(rng)s
@@ -84,11 +85,15 @@ def metric(
 
     Notes
     -----
-    The ceiling is the score of a *matched truth*. The observed effects are shrunk to their noise-free size and used as
-    predictions; the observations are these effects plus errors of the estimated size. Each resample of perturbations also
-    uses one of 100 draws of the control.
+    To compute the ceiling, the function scores a constructed perfect prediction (*matched truth*). As predictions, it
+    gets the observed effects, shrunk to their estimated size without noise. As observations, it gets the same shrunk
+    effects plus errors as large as the sampling noise of the data.
 
-    For a function that compares perturbations with each other, such as a rank, the baseline is one common mean for all perturbations.
+    The interval accounts for the sampling of perturbations and of control cells. For this purpose, each resample of the
+    perturbations also uses one of 100 simulated samples of the control cells.
+
+    For a function that compares perturbations with each other, such as a rank, the baseline is one common mean for all
+    perturbations.
 
     Examples
     --------

@@ -39,11 +39,12 @@ def power(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Compute the expected reproducibility for other numbers of cells, and the number of cells for a given reproducibility.
+    """Compute the expected reproducibility by number of cells, and the number of cells for a given reproducibility.
 
-    The reproducibility of an effect is its expected cosine with the effect in a repeated experiment. It increases with the
-    size of the effect, the number of perturbed cells and the number of control cells. The number of control cells stays
-    the same, so some targets cannot be reached with any number of perturbed cells.
+    The reproducibility of an effect is its expected cosine with the effect in a repeated experiment. It increases with
+    the size of the effect, the number of perturbed cells and the number of control cells. The number of control cells
+    is not changed. Some targets cannot be reached with any number of perturbed cells, because the noise of the control
+    remains.
 
     Parameters
     ----------

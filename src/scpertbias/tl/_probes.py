@@ -35,18 +35,19 @@ def probes(
 ) -> AnnData | None:
     """Score probes: predictions that contain a single piece of information about each perturbation.
 
-    A high score of a probe means that the metric rewards this information. Probes are computed from half of the cells of
-    each perturbation and scored on the other half. Large screens are sampled: 150 perturbations, and the 1,000 genes with
-    the highest mean in control.
+    A high score of a probe means that the metric rewards this information. Probes are computed from half of the cells
+    of each perturbation and scored on the other half. Of a large screen, only 150 random perturbations and the 1,000
+    genes with the highest mean in control are used.
 
     Parameters
     ----------
     adata
         Profiles made by :func:`scpertbias.pp.profiles`, or cells.
     metrics
-        Names of metrics; by default one of each kind.
+        Names of metrics. By default ``mse``, ``mae``, ``pearson_delta``, ``pearson_delta_perturbed``,
+        ``discrimination``, ``pds_cosine`` (discrimination by cosine) and the four ``de_*`` scores.
     functions
-        Functions of your own by name, as for :func:`scpertbias.tl.metric`.
+        Functions of your own, as a mapping from name to function. They are called as in :func:`scpertbias.tl.metric`.
     n_boot
         Number of resamples of perturbations for the interval; 0: no interval.
     %(rng)s

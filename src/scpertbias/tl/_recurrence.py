@@ -49,17 +49,19 @@ def recurrence(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Count the perturbations in which each gene is among the strongest genes: in predictions, in the data, by chance.
+    """Count the perturbations in which each gene is a top gene, that is, among the genes with the strongest effects.
 
-    Use ``centered``, the effects relative to their mean over perturbations. Effects relative to control (``delta``, ``z``)
-    all contain the noise of the same control, so that the same genes become top genes of many perturbations. For the data,
-    ``q`` tests whether a gene is a top gene more often than expected by chance. For ``z``, this test requires at least five
-    times as many control cells as cells per perturbation.
+    The count is computed for the data and for the predictions of each model, and compared with the count expected by
+    chance. Use the rows of the scale ``centered`` (effects relative to their mean over perturbations). On the scales
+    ``delta`` and ``z``, effects are relative to control. These effects all contain the noise of the same control, so
+    that the same genes become top genes of many perturbations. For the data, ``q`` tests whether a gene is a top gene
+    more often than expected by chance. On the scale ``z``, this test requires at least five times as many control cells
+    as cells per perturbation.
 
-    Models have no ``q``, because a common part of all predictions is a property of the model. ``excess`` is the count in
-    the predictions minus the count in the data, with its interval. It can be above 0 even in a screen without a response,
-    so it is informative only if the response exceeds noise. Models are counted on the held-out perturbations that all of them
-    predict.
+    Models have no ``q``, because a common part of all predictions is a property of the model. ``excess`` is the count
+    in the predictions minus the count in the data, with its interval. ``excess`` can be above 0 even in a screen
+    without a response, so it is informative only if the response exceeds noise. Models are counted on the held-out
+    perturbations that all of them predict.
 
     If models are stored, ``groupby`` and similar settings are read from them.
 
@@ -67,9 +69,9 @@ def recurrence(
     ----------
     %(adata)s
     models
-        Names of the stored models; by default all. ``()``, or without stored models: the data only.
+        Names of the stored models; by default all. With ``()``, or if no model is stored, only the data are counted.
     k
-        Number of top genes per perturbation, by absolute value.
+        Number of top genes per perturbation, ranked by absolute effect.
     %(cells)s
     %(copy)s
 

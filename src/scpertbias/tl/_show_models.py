@@ -10,12 +10,12 @@ from .._models._base import specs
 
 
 def show_models() -> pd.DataFrame:
-    """List the models: their prediction for an unseen perturbation, requirements, and attributions.
+    """List the models, with their predictions for unseen perturbations, their requirements and their attributions.
 
     Returns
     -------
-    One row per model: ``model``, ``function``, ``unseen``, ``needs``, ``attribution``, ``closed_form`` (cross-fitted by
-    an audit), ``citation``.
+    One row per model: ``model``, ``function``, ``unseen``, ``needs``, ``attribution``, ``closed_form`` (whether the
+    model has a closed form, so that an audit cross-fits it), ``citation``.
 
     Examples
     --------

@@ -32,11 +32,12 @@ def specificity(
     """Score the part of predictions that is specific to each perturbation.
 
     ``specific_skill`` is the skill score after the shared axes are removed from all effects. It is 0 for a model that
-    predicts only shared axes, and 1 for a perfect prediction. It is negative if the rest of the predictions is wrong.
-    ``category`` summarizes it. In other rows, ``specific_gain`` is the difference between the scores of predictions on
-    their own and on other perturbations; positive values mean that the own score is better. ``axis_only`` is the score
-    of a prediction that contains only the shared axis; compare it with ``score_half``. Each model is evaluated on the
-    held-out perturbations that it predicts.
+    predicts only shared axes, and 1 for a perfect prediction. It is negative if predictions of the shared axes alone
+    have a smaller error. ``category`` summarizes ``specific_skill``. In the rows of other scores, ``specific_gain``
+    compares two scores: of predictions on their own perturbation, and of the same predictions on other perturbations.
+    Positive values mean that predictions are better on their own perturbation. ``axis_only`` is the score of a
+    prediction that contains only the shared axis; compare it with ``score_half``, the score of the model on one half of
+    the cells. Each model is evaluated on the held-out perturbations that it predicts.
 
     Settings are read from the stored models.
 
@@ -47,7 +48,7 @@ def specificity(
     n_top_genes
         Number of genes to score, ranked by mean expression in control.
     n_perm
-        Number of permutations of predictions among perturbations for ``p``.
+        Number of permutations of predictions among perturbations, from which ``p`` is computed.
     %(rng)s
     %(copy)s
 
@@ -67,14 +68,14 @@ def specificity(
     Notes
     -----
     The shared axes are the mean effect of the training perturbations, and the direction in which the predictions differ
-    most. Both are removed from predicted and observed effects, so that predicting the position along these axes gives no
-    skill. A model that is not cross-fitted is compared with the mean of the perturbations that it was
-    trained on: those outside ``test`` of :func:`add_predictions`, or in the training split.
+    most. Both are removed from predicted and observed effects, so that predicting the position along these axes gives
+    no skill. For a model that is not cross-fitted, the training perturbations are those outside the argument ``test``
+    of :func:`scpertbias.tl.add_predictions`, or those in the training split.
 
-    Predictions are exchanged within a fold; for a model that is not cross-fitted, among all perturbations. If folds
-    have fewer than five perturbations, predictions are exchanged between folds, and the training mean of one fold is
-    replaced by that of the other. A model that differs between perturbations only by this mean is constant, and has no
-    gain by definition.
+    Predictions are exchanged within a fold. Predictions of a model that is not cross-fitted are exchanged among all
+    perturbations. If any fold has fewer than five perturbations, predictions are exchanged between folds, and the
+    training mean of one fold is replaced by that of the other. If the predictions of a model differ only because these
+    training means differ, the model counts as constant, and its gain is 0.
 
     References
     ----------

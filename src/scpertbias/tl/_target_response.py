@@ -50,9 +50,9 @@ def target_response(
     """Test whether each perturbed gene changes in its own column, in the data and in predictions.
 
     If perturbed genes change most in a neighboring column, values and gene names are misaligned. The column
-    ``proposed`` marks the shift, of all genes or of a block of genes. For example, a gene that is missing only in the
-    values shifts all later genes. Without an effect at shift 0, the perturbation did not work, or the model does not
-    predict the effect on the target.
+    ``proposed`` marks the most likely shift of all genes, and that of each block of genes. For example, a gene that is
+    missing only in the values shifts all later genes. If a perturbed gene changes in none of the tested columns, the
+    perturbation did not work, or the model does not predict its effect on the target.
 
     If models are stored, ``groupby`` and similar settings are read from them.
 
@@ -60,11 +60,11 @@ def target_response(
     ----------
     %(adata)s
     models
-        Names of the stored models; by default all. ``()``, or without stored models: the data only.
+        Names of the stored models; by default all. With ``()``, or if no model is stored, only the data are tested.
     direction
         ``"down"`` for knock-down and knock-out, ``"up"`` for activation; by default ``"either"``.
     max_shift
-        Largest shift to either side.
+        Largest tested shift to either side, in columns.
     n_perm
         Number of permutations of targets among perturbations.
     %(cells)s

@@ -26,10 +26,11 @@ def variance_ratio(
     *,
     copy: bool = False,
 ) -> AnnData | None:
-    """Compare the variation of predictions between held-out perturbations with the variation of the data.
+    """Compare how much predictions and data vary between held-out perturbations.
 
     A ratio of 1 means the same standard deviation as in the data (corrected for noise); 0 means the same prediction for
-    all perturbations. A model with ``collapsed_to`` ``mean`` or ``no_change`` is equivalent to that baseline in any score.
+    all perturbations. If the column ``collapsed_to`` contains ``mean`` or ``no_change``, the predicted effects of the
+    model are nearly a multiple of the mean effect. The column names the baseline that is nearer to these predictions.
 
     Parameters
     ----------

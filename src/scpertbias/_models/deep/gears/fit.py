@@ -84,11 +84,11 @@ def fit_gears(
     key_added: str = "gears",
     copy: bool = False,
 ) -> AnnData | None:
-    """Train GEARS on cells, with the model and training of cell-gears.
+    """Train GEARS on cells, with the network and the training procedure of the package cell-gears.
 
-    GEARS predicts the change due to a perturbation from embeddings of the perturbed genes that are smoothed over a
-    graph, and adds it to a control cell. It needs the packages of the extra ``gears``
-    (see the page Installation).
+    GEARS predicts the change of expression due to a perturbation, and adds this change to a control cell. The change is
+    computed from the embeddings of the perturbed genes. A graph neural network smooths these embeddings over a graph of
+    the perturbed genes. The function needs the packages of the extra ``gears`` (see the page Installation).
 
     Parameters
     ----------
@@ -96,24 +96,25 @@ def fit_gears(
         Cells (log-normalized). Profiles are refused.
     net
         Graph over the perturbed genes: a table with ``source``, ``target`` and ``weight``. Edges point to the gene that
-        receives messages. If each pair occurs once, both directions are used. The graph of the authors is
-        :func:`scpertbias.pp.jaccard_net` of gene ontology terms, with the perturbed genes as ``genes=``. By default the
-        co-expression of training cells, which covers measured genes only.
+        receives messages. If each pair of genes occurs only once, its edge is used in both directions. The graph of the
+        authors is :func:`scpertbias.pp.jaccard_net` of gene ontology terms, with the perturbed genes as ``genes=``. By
+        default, the graph is the co-expression of training cells. This graph covers measured genes only.
     epochs
-        Number of passes over the training cells. The best epoch is kept: smallest squared error over the 20 most
-        changed genes of the validation perturbations. Without validation perturbations, the last epoch is kept.
+        Number of passes over the training cells. The epoch with the smallest squared error on the validation
+        perturbations is kept. For each perturbation, this error is computed over the 20 genes that change most. Without
+        validation perturbations, the last epoch is kept.
     hidden_size
         Size of the embeddings.
     batch_size
-        Cells per training step.
+        Number of cells per training step (minibatch).
     attribution
-        ``"gene_embedding"``: norm of the gradient of the most variable output gene with respect to the embedding of
-        each gene. ``"input_gradient"``: gradient with respect to the expression of each gene in control, as in the
-        paper. Because the input is only added to the output, this gradient is 1 for the output gene and 0 for all other
-        genes.
+        Gradient of the prediction for one gene, the output gene, whose prediction varies most between perturbations.
+        ``"gene_embedding"``: norm of the gradient with respect to the embedding of each gene. ``"input_gradient"``:
+        absolute gradient with respect to the expression of each gene in the control, as in the paper. It is always 1
+        for the output gene and 0 for all other genes, because GEARS only adds the input to the predicted change.
     fix_batching
-        cell-gears passes messages over the gene graph in the first cell of a batch only. ``True`` passes them in every
-        cell, in training and prediction.
+        The package cell-gears passes messages over the gene graph only in the first cell of each minibatch. By default,
+        ``fit_gears`` does the same. With ``True``, messages are passed in every cell, in training and in prediction.
     device
         ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; by default the GPU if available.
     checkpoint_dir
@@ -122,7 +123,7 @@ def fit_gears(
         Whether to continue from ``checkpoint_dir``. The folder must belong to a training with the same data and
         parameters.
     %(cells)s
-    %(rng)s With ``checkpoint_dir`` it must be a seed.
+    %(rng)s With ``checkpoint_dir``, ``rng`` must be a seed.
     %(key_added)s
     %(copy)s
 
@@ -132,12 +133,12 @@ def fit_gears(
 
     ``adata.layers['gears' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
         Predicted expression: the mean of the control cells plus the predicted change. Every row is the prediction for
-        its perturbation, or NaN.
+        its perturbation, or NaN if there is none.
     ``adata.varm['gears' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Attribution, genes × perturbations; NaN for the control and without a prediction.
+        Attribution, genes × perturbations; NaN for the control, and for perturbations without a prediction.
     ``adata.uns['scpertbias']['models']['gears' | key_added]`` : :class:`dict`
-        Parameters, ``history`` (see :func:`scpertbias.get.history`), ``not_in_graph`` (perturbed genes without an edge),
-        ``output_gene`` (the gene whose gradient is attributed) and ``output_gene_ties``.
+        Parameters, ``history`` (see :func:`scpertbias.get.history`), ``not_in_graph`` (perturbed genes without an
+        edge), ``output_gene`` (see ``attribution``), and ``output_gene_ties`` (number of genes that vary as much).
 
     Raises
     ------
@@ -151,11 +152,18 @@ def fit_gears(
 
     Notes
     -----
-    As in cell-gears: Adam with learning rate 1e-3, halved after each epoch, and weight decay 5e-4; gradients clipped at
-    1; the loss of cell-gears with ``direction_lambda`` 0.1; an incomplete last batch is dropped; one control cell is
-    drawn for each perturbed cell, here from the same batch. Unlike in cell-gears, perturbations of genes outside the
-    graph are trained on their own embedding instead of being dropped, and the predicted change is added to the mean of
-    all control cells instead of 300 random ones.
+    These settings are as in cell-gears:
+
+    - The optimizer is Adam with learning rate 1e-3, halved after each epoch, and weight decay 5e-4.
+    - The loss is that of cell-gears, with ``direction_lambda`` 0.1. Gradients are clipped at 1.
+    - An incomplete last minibatch is dropped.
+    - One control cell is drawn for each perturbed cell; here, from the same level of ``batch_key``.
+
+    Two points differ from cell-gears (the page :doc:`/gears` compares all settings):
+
+    - cell-gears drops perturbations of genes outside the graph. Here, the embedding of such a gene is trained on the
+      cells in which the gene is perturbed.
+    - cell-gears adds the change to 300 random control cells, this function to the mean of all control cells.
 
     References
     ----------

@@ -98,9 +98,9 @@ def fit_scgpt(
     """Fine-tune scGPT on cells, from a published checkpoint or from scratch.
 
     Every gene is a token with a value, and the token of the perturbed gene has a flag. The model predicts a perturbed
-    cell from a control cell. Without a checkpoint, it learns from this screen alone. This is not the foundation model,
-    and its name contains ``(no pretraining)``. It needs the packages of the extra ``scgpt``, and scgpt
-    without its dependencies (see the page Installation).
+    cell from a control cell. Without a checkpoint, the model learns from this screen alone. Such a model is not the
+    foundation model, so ``(no pretraining)`` is appended to its name. The function needs the packages of the extra
+    ``scgpt``, and scgpt without its dependencies (see the page Installation).
 
     Parameters
     ----------
@@ -113,12 +113,13 @@ def fit_scgpt(
         Number of passes over the training cells. The epoch with the smallest validation loss is kept, and training
         stops after 5 epochs without improvement. Without validation perturbations, the last epoch is kept.
     batch_size
-        Cells per training step. Gradients are accumulated in parts that fit in memory.
+        Number of cells per training step. If a step does not fit in memory, it is computed in parts, and the gradients
+        of the parts are added.
     lr
         Learning rate, multiplied by 0.9 after each epoch.
     max_genes
-        With more genes, each training cell contains a random subset that includes the perturbed genes. Predictions use
-        all genes at once.
+        Maximum number of measured genes per training cell. If the data contain more genes, each training cell contains
+        a random subset of the genes that includes the perturbed genes. Predictions use all genes at once.
     d_model
         Width of the model, and of its feed-forward layers.
     n_layers
@@ -126,19 +127,21 @@ def fit_scgpt(
     n_heads
         Number of attention heads.
     missing_target
-        Treatment of a perturbed gene that is not measured. ``"token"``: one more flagged token of value 0 (unlike
-        scGPT). ``"skip"``: its perturbation is left out, as in scGPT. Perturbations of a gene outside the vocabulary
-        are always left out. From scratch, a held-out target that is not measured has an untrained token and is not
-        predicted.
+        Treatment of a perturbed gene that is not measured. ``"token"``: the gene gets an additional token with a flag
+        and the value 0. scGPT has no such token. ``"skip"``: perturbations of the gene are left out, as in scGPT.
+        Perturbations of a gene outside the vocabulary are always left out. Without a checkpoint, the token of a gene
+        that is neither measured nor perturbed in training is untrained. Perturbations of such a gene are not predicted.
     n_control_cells
-        Number of control cells from which each prediction is averaged. All predictions use the same cells, drawn from
-        each batch in proportion to its size. Each gene is regressed on its input to reduce the effect of the draw.
+        Number of control cells over which each prediction is averaged. All predictions use the same control cells,
+        selected from each batch in proportion to its size. The mean of the selected cells can differ from the mean of
+        all control cells. A linear regression of the output on the input of each gene corrects for this difference.
     attribution
-        ``"gradient_x_embedding"``: for each gene the sum over dimensions of embedding times gradient (its size).
-        ``"gradient_norm"``: the norm of the gradient. Both use the gradient of the output gene that varies most over
-        perturbations.
+        Both attributions use the gradient of the prediction for one gene, the output gene, whose prediction varies most
+        between perturbations. ``"gradient_x_embedding"``: for each gene, embedding × gradient is summed over the
+        dimensions of the embedding, and the absolute value of this sum is used. ``"gradient_norm"``: norm of the
+        gradient with respect to the embedding of each gene.
     n_attribution_cells
-        Number of control cells from which each attribution is averaged.
+        Number of control cells over which each attribution is averaged.
     device
         ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; by default the GPU if available.
     checkpoint_dir
@@ -147,23 +150,31 @@ def fit_scgpt(
         Whether to continue from ``checkpoint_dir``. The folder must belong to a training with the same data and
         parameters.
     %(cells)s
-    %(rng)s With ``checkpoint_dir`` it must be a seed.
+    %(rng)s With ``checkpoint_dir``, ``rng`` must be a seed.
     %(key_added)s Without ``checkpoint``, ``" (no pretraining)"`` is appended to the name.
     %(copy)s
 
     Returns
     -------
-    %(stored)s Sets the following fields (``key`` is ``key_added``, and without a checkpoint ``' (no pretraining)'`` after it):
+    %(stored)s Sets the following fields. Here, ``key`` is ``key_added``; without a checkpoint, ``' (no pretraining)'``
+    is appended:
 
     ``adata.layers[key]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Predicted expression; every row is the prediction for its perturbation, or NaN.
+        Predicted expression; every row is the prediction for its perturbation, or NaN if there is none.
     ``adata.varm[key]`` : :class:`numpy.ndarray` (dtype ``float32``)
-        Attribution, genes × perturbations; NaN for the control and without a prediction.
+        Attribution, genes × perturbations; NaN for the control, and for perturbations without a prediction.
     ``adata.uns['scpertbias']['models'][key]`` : :class:`dict`
-        All parameters; ``history`` (see :func:`scpertbias.get.history`); ``unpredicted`` and
-        ``cannot_predict_reason``; ``monte_carlo`` (for each perturbation, the standard error over genes due to
-        averaging over some control cells only); ``tensors`` (of the checkpoint: loaded, untrained, unused);
-        ``genes_outside_vocabulary``; ``output_gene`` (the gene whose gradient is attributed) and ``output_gene_ties``.
+        All parameters, and:
+
+        - ``history``: see :func:`scpertbias.get.history`.
+        - ``unpredicted``: perturbations without a prediction. ``cannot_predict_reason``: the reasons.
+        - ``monte_carlo``: standard error of the prediction for each perturbation. The error arises because a prediction
+          uses only some control cells. ``error_rms`` is its root mean square over genes, ``error_max`` its maximum.
+        - ``tensors`` (only with a checkpoint): names of the tensors that were loaded, that started with random weights
+          (``untrained``), and that were not used.
+        - ``genes_outside_vocabulary``: measured genes that the vocabulary does not contain.
+        - ``output_gene``: see ``attribution``. ``output_gene_ties``: number of genes whose prediction varies as much as
+          that of the output gene, including this gene.
 
     Raises
     ------
@@ -177,9 +188,16 @@ def fit_scgpt(
 
     Notes
     -----
-    As in the perturbation tutorial of scGPT of 2024: mean squared error over genes, no dropout, Adam, gradients clipped
-    at norm 1, an incomplete last batch dropped, one control cell for each perturbed cell (here from the same batch),
-    control cells trained to remain unchanged, half precision on a GPU. :doc:`/scgpt` compares the sources.
+    These settings are as in the perturbation tutorial of scGPT of 2024:
+
+    - The loss is the mean squared error over genes.
+    - The optimizer is Adam, without dropout. Gradients are clipped at norm 1.
+    - An incomplete last minibatch is dropped.
+    - One control cell is drawn for each perturbed cell; here, from the same level of ``batch_key``.
+    - Control cells are also training cells: the model learns to predict them unchanged.
+    - On a GPU, the training uses mixed precision.
+
+    The page :doc:`/scgpt` compares all settings with the tutorials and the paper.
 
     References
     ----------
