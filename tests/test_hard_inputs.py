@@ -98,7 +98,7 @@ GROUPS = {
     "all": list(CALLS),
     "all that read labels": READ_LABELS,
     "all that read values": READ_VALUES,
-    "all that read values or select by them": [*READ_VALUES, "pp.select_genes"],
+    "all that read or rank values": [*READ_VALUES, "pp.select_genes"],
 }
 
 
