@@ -13,23 +13,25 @@ groupby
     Column of ``obs`` with the perturbation of each cell.""",
     reference="""\
 reference
-    Label of the control cells: a name, a list of names, or a pattern such as ``"non-targeting*"``. By default inferred from common
-    names (control, ctrl, non-targeting, NT, DMSO, …).
+    Label of the control cells: a name, a list of names, or a pattern such as ``"non-targeting*"``. By default, the
+    label is inferred from common names (control, ctrl, non-targeting, NT, DMSO, …).
 combination_sep
     Separator in labels of combinations (``"+"``). By default, a label is split if every part is a measured gene,
     another label or the control. With ``""``, no label is split.
 label_map
-    Targets of labels, instead of the automatic interpretation: a mapping from label to targets, or a CSV or TSV file
-    with two columns, label and targets. The targets of a combination are ``"A+B"``, those of a control label the
-    name of the control; with ``""``, the cells are left out. ``"targets"`` pools guides, clones, doses and classes of
-    the same target. ``"single"`` leaves out cells with several targets (high multiplicity of infection).""",
+    Targets of the labels, which replace the automatic interpretation. Pass a mapping from label to targets, or a CSV or
+    TSV file with two columns, label and targets. The targets of a combination are written ``"A+B"``. For a control
+    label, pass the name of the control. If the targets of a label are ``""``, its cells are left out. Instead of a
+    mapping, you can pass one of two words. With ``"targets"``, guides, clones, doses and classes of the same target are
+    pooled. With ``"single"``, cells with several targets are left out (high multiplicity of infection).""",
     batch_key="""\
 batch_key
     Column or columns of ``obs`` with batches, donors or cell lines. Each cell is compared with the control mean of its
     own batch.""",
     min_cells="""\
 min_cells
-    Minimum number of cells; perturbations with fewer cells are left out, and reported.""",
+    Minimum number of cells per perturbation. Perturbations with fewer cells are left out;
+    :func:`scpertbias.pp.check` lists these.""",
     layer="""\
 layer
     Layer to read instead of ``X``.""",
@@ -38,7 +40,7 @@ split_key
     Column of ``obs`` with ``train``, ``val`` and ``test``; if it is missing, all rows are ``train``.""",
     gene_symbols="""\
 gene_symbols
-    Column of ``var`` with gene symbols; inferred if ``var_names`` are Ensembl ids.""",
+    Column of ``var`` with gene symbols. By default ``var_names``, or an inferred column if these are Ensembl ids.""",
     key_added="""\
 key_added
     Name under which the result is stored.""",

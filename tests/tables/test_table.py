@@ -22,7 +22,7 @@ def test_a_column_fills_in_what_is_not_given():
     assert (NUMBER.label, NUMBER.form, NUMBER.help) == ("ratio", "number", "ratio of the two, seconds")
     assert (KIND.form, KIND.help) == ("text", "")
     assert KIND.described() == "Kind. Values: ``a`` (first), ``b``."
-    assert NUMBER.described() == "Ratio of the two. In seconds."
+    assert NUMBER.described() == "Ratio of the two. Unit: seconds."
 
 
 def test_an_audit_has_the_regime_beside_it():

@@ -95,15 +95,17 @@ def fit_bilinear(
 ) -> AnnData | None:
     """Fit the bilinear model of Ahlmann-Eltze et al.: gene embedding × W × perturbation embedding.
 
-    Combinations, and perturbations without a measured target (or an embedding), are not predicted.
+    Combinations are not predicted. A single perturbation is not predicted if its target is not measured, or has no
+    embedding.
 
     Parameters
     ----------
     %(adata)s
     n_components
-        Number of principal components of the training means (at most the number of training perturbations).
+        Number of principal components of the training means. At most the number of training perturbations, and less
+        than the number of genes.
     alpha
-        Ridge penalty on both sides.
+        Ridge penalty, both for the gene embedding and for the perturbation embedding.
     gene_embedding
         Embedding of the output genes (index: gene symbols; columns: dimensions); by default principal components.
     perturbation_embedding

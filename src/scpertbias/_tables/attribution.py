@@ -175,8 +175,8 @@ ENRICH = Table(
         Column(
             "of",
             "str",
-            "Origin of the gene list: ``attributions``, or recurrent genes on the scale ``delta``, ``z`` or "
-            "``centered``.",
+            "Origin of the gene list: ``attributions``, or the value of ``by`` in the table ``recurrence`` (``delta``, "
+            "``z`` or ``centered``).",
         ),
         PERTURBATION,
         Column("source", "str", "Name of the gene set."),

@@ -34,9 +34,9 @@ BALANCE = Table(
         Column(
             "share",
             "float64",
-            "Share of the response (summed squared effects) accounted for by composition. The share expected by chance is "
-            "already subtracted, so that values can be negative or above 1. Missing if not tested, or without a "
-            "response.",
+            "Share of the response (summed squared effects) that is due to differences in composition between "
+            "perturbations and control. The share expected by chance is already subtracted, so that values can be "
+            "negative or above 1. Missing if the column was not tested, or if the screen has no response.",
             form="percent",
             tip="share of the response accounted for by composition; the share expected by chance is already subtracted",
         ),
@@ -80,8 +80,8 @@ BALANCE = Table(
             form="line",
             values={
                 "confounded": "composition accounts for at least 10% of the response, with p at most 0.01",
-                "cannot be separated": "more than 20% of the perturbed cells are in levels without enough control "
-                "cells",
+                "cannot be separated": "from the labels, because more than 20% of the perturbed cells are in levels "
+                "without enough control cells",
                 "adopted": "cells are already compared with the control of their own level",
                 "outcome": "the name suggests a result of the experiment, such as a cluster; cells should not be "
                 "compared within such a column",
@@ -95,8 +95,8 @@ BALANCE = Table(
         Column(
             "within",
             "str",
-            "Column that was already adopted when this column was tested. The test then compares cells within the "
-            "levels of the adopted column. Empty if no column was adopted before.",
+            "Column that the audit had already adopted as a batch when this column was tested. The test then compares "
+            "cells within the levels of the adopted column. Empty if no column was adopted before.",
         ),
         NOTE,
     ),

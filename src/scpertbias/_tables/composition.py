@@ -14,8 +14,8 @@ COMPOSITION = Table(
     "spb.tl.confounding",
     "Contribution of each gene set to the response of each perturbation.",
     "One row per perturbation and group of genes. Each gene is in one group, so the shares of a perturbation add up "
-    "to 1. A gene of several sets is assigned to a technical set first, then to a program ``beyond`` random genes, "
-    "then to any other set.",
+    "to 1. A gene of several sets is assigned to a technical set first, then to a program whose column ``beyond`` is "
+    "true in the table ``confounding``, then to any other set.",
     (
         PERTURBATION,
         Column("group", "str", "Name of the gene set; ``other`` for genes that are in no set.", form="name"),
@@ -24,7 +24,7 @@ COMPOSITION = Table(
             "share",
             "float64",
             "Share of the squared effect of the perturbation, corrected for noise; can be negative. Missing if the "
-            "effect is too weak.",
+            "effect is too weak to estimate shares.",
             form="percent",
             tip="share of the squared effect of the perturbation, corrected for noise",
         ),

@@ -22,7 +22,7 @@ LABELS = Table(
                 "target": "",
                 "combination": "several targets",
                 "guide": "one of several guides of the same target",
-                "clone": "one clone of a target",
+                "clone": "a clone of perturbed cells",
                 "dose": "one dose of a drug or target",
                 "time": "a time point",
                 "class": "a class of cells, such as KO and NP of mixscape",

@@ -20,17 +20,17 @@ CONFOUNDING = Table(
             "axis",
             "str",
             "Name of the gene set or direction. ``other``: genes in no confounder gene set. ``systematic``: the shared "
-            "axis, estimated for each perturbation from all other perturbations. ``depth``: expression changes with "
-            "sequencing depth. ``leading_1`` to ``leading_5``: directions in which perturbations differ most, "
-            "estimated from other perturbations.",
+            "axis, estimated for each perturbation from all other perturbations. ``depth``: direction in which "
+            "expression changes with sequencing depth. ``leading_1`` to ``leading_5``: directions in which "
+            "perturbations differ most, also estimated from other perturbations.",
             form="name",
         ),
         Column(
             "kind",
             "str",
-            "Kind of the axis; kinds overlap, so shares do not add up.",
+            "Kind of the axis; kinds overlap, so shares do not add up to 1.",
             form="line",
-            tip="kinds overlap, so shares do not add up",
+            tip="kinds overlap, so shares do not add up to 1",
             values={"genes": "a gene set", "direction": "a direction in expression"},
         ),
         Column(
@@ -49,7 +49,7 @@ CONFOUNDING = Table(
         Column(
             "level",
             "str",
-            "What the row is about. Hallmark sets have rows per perturbation only if they are ``beyond`` random sets.",
+            "What the row is about. Hallmark sets have rows per perturbation only if ``beyond`` is true.",
             values={"screen": "the response of the whole screen", "perturbation": "the response of one perturbation"},
         ),
         PERTURBATION,
@@ -57,8 +57,8 @@ CONFOUNDING = Table(
             "share",
             "float64",
             "Share of the response (summed squared effects of this screen) in this gene set or along this direction, "
-            "regardless of other axes. Corrected for sampling noise; limited to 0–1 if there is an interval. For the "
-            "shared axis: missing if no shared axis is measurable.",
+            "regardless of other axes. Corrected for sampling noise; limited to 0–1 if ``ci_low`` is not missing. For "
+            "the shared axis: missing if no shared axis is measurable.",
             label="share (95% CI)",
             form="percent_interval",
             tip="share of the response of this screen, corrected for noise; regardless of other axes",
@@ -118,9 +118,9 @@ CONFOUNDING = Table(
         Column(
             "part_of",
             "str",
-            "Name of the set that the report names instead of this set, or empty. The named set is also ``beyond``, "
-            "and the two sets have in common at least half of the genes of the smaller one. The report prefers "
-            "technical sets, then sets with a larger share.",
+            "Name of the set that the report names instead of this set, or empty. For the named set, ``beyond`` is "
+            "also true, and the two sets have in common at least half of the genes of the smaller set. The report "
+            "prefers technical sets, then sets with a larger share.",
         ),
         Column(
             "shapley",
@@ -142,7 +142,8 @@ CONFOUNDING = Table(
         Column(
             "n_axis",
             "float64",
-            "Effective number of perturbations that contribute to the shared axis: if all contribute equally, their number.",
+            "Effective number of perturbations that contribute to the shared axis. If all contribute equally, it is "
+            "the number of perturbations; otherwise it is smaller.",
         ),
         Column(
             "carriers",
@@ -167,7 +168,8 @@ CONFOUNDING = Table(
         Column(
             "n_effective",
             "float64",
-            "Effective number of perturbations that contribute to the response: if all contribute equally, their number.",
+            "Effective number of perturbations that contribute to the response. If all contribute equally, it is the "
+            "number of perturbations; otherwise it is smaller.",
         ),
         Column("n_genes", "int64", "Number of measured genes of the axis.", label="genes"),
         TOP_GENES,

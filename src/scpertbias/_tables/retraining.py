@@ -179,8 +179,8 @@ COUPLING = Table(
             label="perturbations",
             tip="seen or not seen in training",
             values={
-                "training": "perturbations that the model has seen; cross-fitted models are fitted once more on all "
-                "perturbations for this purpose",
+                "training": "perturbations that the model has seen; for this, cross-fitted models are fitted once more, "
+                "on all perturbations",
                 "unseen": "held-out perturbations",
             },
         ),

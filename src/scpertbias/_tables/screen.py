@@ -61,8 +61,8 @@ CHECK = Table(
         RESPONSE_SHARE,
         replace(
             P,
-            sentence="p of an effect on any gene other than the target. It is twice the smaller one of two p-values: "
-            "that of the squared effect, and that of the strongest gene.",
+            sentence="p-value for an effect on any gene other than the target: twice the smaller of two p-values, one "
+            "of the squared effect and one of the strongest gene.",
         ),
         EFFECT_Q,
         TOP_GENES,
@@ -106,7 +106,7 @@ PERTURBATIONS = Table(
         RESPONSE_SHARE,
         replace(
             EFFECT_Q,
-            sentence="p of an effect on any gene other than the target, adjusted over perturbations "
+            sentence="p-value for an effect on any gene other than the target, adjusted over perturbations "
             "(Benjamini–Hochberg). An effect with q of at most 0.05 is detected.",
         ),
         Column(

@@ -74,7 +74,7 @@ class Column:
         """Return the sentence, with the unit and the values (or the ``only`` one)."""
         parts = [self.sentence]
         if self.unit:
-            parts.append(f"In {self.unit}.")
+            parts.append(f"Unit: {self.unit}.")
         if self.values and only is not None:
             parts.append(f"Always ``{only}`` here.")
         elif self.values:

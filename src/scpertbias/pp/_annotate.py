@@ -40,15 +40,15 @@ def annotate_confounders(
         Cells or profiles.
     sets
         Further sets: a frame with ``source`` (the set) and ``target`` (the gene), such as
-        :func:`scpertbias.ds.confounder_sets`. Sets named ``mt`` or ``ribo`` there are ignored. A column of ``var`` that
-        is not boolean is not overwritten.
+        :func:`scpertbias.ds.confounder_sets`. Sets of this frame with the name ``mt`` or ``ribo`` are ignored. If the
+        name of a set is a column of ``var`` that is not boolean, an error is raised.
     species
         ``"human"`` (``MT-``, ``RPS``/``RPL``), ``"mouse"`` (``mt-``, ``Rps``/``Rpl``), or None for both. Names with a
         genome prefix (``GRCh38_MT-CO1``), other spellings (``MT.CO1``), and Ensembl ids of human confounder genes are
         recognized, too.
     ribo
         ``"strict"``: names of cytosolic ribosomal proteins. ``"prefix"``: every name that begins with RPS or RPL, as in
-        the paper; this includes kinases such as RPS6KA1.
+        Kavirayuni & Venturelli (2025). This prefix includes kinases such as RPS6KA1.
     %(gene_symbols)s
     %(copy)s
 
@@ -56,7 +56,7 @@ def annotate_confounders(
     -------
     %(stored)s Sets the following fields:
 
-    ``adata.var['mt']``, ``adata.var['ribo']``, and one for each further set : :class:`pandas.Series` (dtype ``bool``)
+    ``adata.var['mt']``, ``adata.var['ribo']``, and a column per further set : :class:`pandas.Series` (dtype ``bool``)
         Whether the gene is in the set, so that ``sc.pp.calculate_qc_metrics(adata, qc_vars=["mt", "ribo"])`` works.
 
     Raises

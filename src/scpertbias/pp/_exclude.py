@@ -29,7 +29,8 @@ def exclude_confounders(
     adata
         Cells or profiles.
     sets
-        Boolean columns of ``var``; ``mt`` and ``ribo`` are added if missing (human, strict).
+        Boolean columns of ``var``. If the column ``mt`` or ``ribo`` is missing, these genes are recognized by their
+        names, as with the default arguments of :func:`scpertbias.pp.annotate_confounders`.
     %(gene_symbols)s
     %(copy)s
 
@@ -40,9 +41,9 @@ def exclude_confounders(
     Raises
     ------
     KeyError
-        If ``var`` lacks the column.
+        If ``var`` lacks one of the columns in ``sets``.
     TypeError
-        If the column is not boolean.
+        If one of these columns is not boolean.
     ValueError
         If none of the sets has a measured gene, or no gene would be left.
 

@@ -27,7 +27,8 @@ def inspect(
 ) -> pd.DataFrame:
     """Inspect a screen before an audit: scale of values, columns of ``obs``, labels, and cells that would be left out.
 
-    Only tables and a sample of rows are read. ``scpertbias inspect FILE`` prints the same on the command line.
+    Of the matrices, only a sample of rows is read. On the command line, ``scpertbias inspect FILE`` prints the same
+    table.
 
     Parameters
     ----------
@@ -37,19 +38,21 @@ def inspect(
         Column of ``obs`` with the perturbation of each cell; by default the most likely one.
     %(reference)s
     modality
-        Modality of an ``.h5mu`` file; by default ``rna`` or ``gex``, otherwise the one with the most features.
+        Modality of an ``.h5mu`` file. By default ``rna`` or ``gex``; if both are missing, the modality with the most
+        features.
 
     Returns
     -------
-    One row per item: ``about`` (``data``, ``values``, ``genes``, ``obs``, ``labels``, ``left out``, ``note``,
-    ``problem`` or ``command``), its ``name``, its interpretation (``guess``), and ``detail``.
+    One row per inspected item, with four columns. ``about``: kind of the item (``data``, ``values``, ``genes``,
+    ``obs``, ``labels``, ``left out``, ``note``, ``problem`` or ``command``). ``name``: name of the item, such as a
+    column of ``obs``. ``guess``: interpretation of the item. ``detail``: further description.
 
     Raises
     ------
     KeyError
-        If the column or modality does not exist.
+        If the column ``groupby`` does not exist.
     ValueError
-        If the file cannot be read.
+        If the file cannot be read, or lacks the modality.
 
     Examples
     --------

@@ -39,20 +39,21 @@ def coexpression_net(
 ) -> pd.DataFrame:
     """Build a co-expression network from training cells: for each gene, the ``n_top`` strongest absolute correlations.
 
-    The thresholds are those of GEARS. Validation and test cells are not used.
+    The default values of ``threshold`` and ``n_top`` are those of GEARS. Validation and test cells are not used.
 
     Parameters
     ----------
     adata
         Cells (log-normalized).
     cells
-        ``"control"``, or ``"train"``: control and training cells of single perturbations, as in GEARS.
+        ``"control"``: only control cells. ``"train"``: control cells, and training cells of single perturbations, as in
+        GEARS.
     threshold
         Edges have an absolute Pearson correlation above this value.
     n_top
         Maximum number of edges per gene.
     max_cells
-        Maximum number of cells; more cells are sampled.
+        Maximum number of cells. If there are more cells, this number is drawn at random.
     %(groupby)s
     %(reference)s
     %(min_cells)s
@@ -154,7 +155,7 @@ def jaccard_net(
     n_top
         Maximum number of edges per gene.
     genes
-        Genes to keep, for example the perturbed ones; by default all.
+        Genes to keep, for example the perturbed genes; by default all genes.
 
     Returns
     -------

@@ -42,49 +42,53 @@ def profiles(
     Parameters
     ----------
     adata
-        Cells: log-normalized, or raw counts with ``normalize=True``. CSR, CSC or dense, in memory, backed by a file
-        (``read_h5ad(…, backed="r")``, or an on-disk matrix as ``X``), or lazy (:func:`anndata.experimental.read_lazy`,
-        any dask array). Data that are not in memory are read once, in parts. With a ``dask.distributed`` client, the
-        cluster reads a dask array.
+        Cells: log-normalized, or raw counts with ``normalize=True``. The matrix can be CSR, CSC or dense. It can be in
+        memory, backed by a file (``read_h5ad(…, backed="r")``, or an on-disk matrix as ``X``), or lazy
+        (:func:`anndata.experimental.read_lazy`, any dask array). Data that are not in memory are read once, in parts.
+        If there is a ``dask.distributed`` client, its workers read the dask array.
     %(cells)s
     normalize
-        Whether the values are raw counts; they are transformed to ``log1p(target_sum * count / size_factor)``.
+        Whether the values are raw counts. If True, they are transformed to
+        ``log1p(target_sum * count / size_factor)``.
     size_factors
-        Column of ``obs`` with the size of each cell; by default its total over the measured genes.
+        Column of ``obs`` with the size factor of each cell. By default, the size factor is the total count of the cell
+        over the measured genes.
     target_sum
         Total counts per cell after scaling.
     covariates
-        Numeric columns of ``obs`` whose moments are stored, for :func:`scpertbias.pp.regress_mt_ribo` on the profiles.
+        Numeric columns of ``obs``. Their moments are stored in the profiles, so that
+        :func:`scpertbias.pp.regress_mt_ribo` can regress them out.
     guide_key
         Column of ``obs`` with guides: :func:`scpertbias.pp.check` then also compares two halves of the guides of each
         perturbation (``reproducibility_guides``).
     chunk_memory
-        Memory in gigabytes for cells that are read in parts. The moments need additional memory: about 50 bytes for
-        each perturbation and gene, and 40 more for each covariate.
+        Limit in gigabytes for the cells that are in memory at the same time, if cells are read in parts. The moments
+        need additional memory: about 50 bytes per perturbation and gene, plus 40 bytes per perturbation, gene and
+        covariate.
     %(rng)s
 
     Returns
     -------
-    Profiles (one row for each perturbation and split × genes, float64, in the units of the input):
+    Profiles: one row per perturbation and split, and one column per gene (float64, log-normalized units).
 
     ``X``
-        Mean, with each cell centered by the control mean of its batch.
+        Mean expression without differences between batches: the control mean of all cells plus the effect.
     ``layers['half_1']``, ``layers['half_2']``
-        Means of two disjoint halves of the cells (NaN if a half is empty).
+        The same for two disjoint halves of the cells (NaN if a half is empty).
     ``layers['var']``
-        Unbiased variance over cells.
+        Unbiased variance over cells, within batches.
     ``varm['control_blocks']``
-        Means of 20 blocks of control cells (genes × blocks).
+        Means of 20 blocks of control cells, minus the control mean of their half and batch (genes × blocks).
     ``obsm['levels']``, ``varm['control_by_level']``, ``varm['control_var_by_level']``
-        For :func:`scpertbias.tl.balance`: number of cells per level of every testable column of ``obs``, and mean and
-        variance of the control cells in each level.
+        Data for :func:`scpertbias.tl.balance`. For each level of the columns of ``obs`` that can be tested: number of
+        cells per row, and mean and variance of the control cells.
     ``obsm['quality']``, ``obsm['quality_var']``
-        Mean and variance of log depth and of the percentage of mitochondrial counts, if known.
+        Mean and variance of two quantities, if they are known: log depth, and percentage of mitochondrial counts.
     ``obs``
         ``perturbation``, ``split``, ``n_cells``, ``is_reference``, ``n_targets``, ``target_measured``, ``used``,
         ``reason`` (if a row is not used).
     ``uns['scpertbias']['profiles']``
-        Settings of the profiles, and the cells left out by reason.
+        Settings of the profiles, and the number of cells that were left out, per reason.
 
     Raises
     ------

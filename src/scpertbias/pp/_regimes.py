@@ -35,11 +35,13 @@ def regimes(
         Profiles made by :func:`scpertbias.pp.profiles`; ``regressed`` requires profiles made with ``covariates=``.
     regimes
         ``"full"``, ``"no_mt"`` (without mitochondrial genes), ``"no_mt_ribo"`` (also without ribosomal genes) and
-        ``"regressed"`` (covariates regressed out); ``full`` is the reference and is always included. Genes are taken from
-        ``var["mt"]`` and ``var["ribo"]`` (see :func:`scpertbias.pp.annotate_confounders`), otherwise from human names.
-        By default all four; a regime without such genes, without a covariate, or equal to an earlier one is left out.
+        ``"regressed"`` (covariates regressed out). The regime ``full`` is always included, because the others are
+        compared with it. Confounder genes are taken from ``var["mt"]`` and ``var["ribo"]``, see
+        :func:`scpertbias.pp.annotate_confounders`. If these columns are missing, the genes are recognized by their
+        names. By default, all four regimes are created, if possible. For example, ``no_mt`` is left out if no
+        mitochondrial gene is measured, and ``regressed`` if the profiles have no covariates.
     covariates
-        Covariates to regress out; by default all in the profiles.
+        Covariates to regress out; by default all covariates of the profiles.
     fit_on
         Cells for fitting the slopes: ``"control"`` or ``"train"``.
 

@@ -56,13 +56,13 @@ def regress_mt_ribo(
     ----------
     %(adata)s Profiles must be made with ``covariates=``.
     covariates
-        Numeric columns of ``obs``, regressed jointly. A column that is constant in the cells of the fit, or a linear
-        combination of others, is left out with a warning.
+        Numeric columns of ``obs``, which are regressed out jointly. A column is left out, with a warning, if it is
+        constant in the cells of the fit, or is a linear combination of the other columns.
     fit_on
         Cells for fitting the slopes. ``"control"``: the control cells. ``"train"``: the training cells including the
-        control; slopes are fitted within perturbations and batches, so that effects are not attributed to a covariate.
-        ``"all"``: all cells with one intercept, like :func:`scanpy.pp.regress_out`. Without batches, this includes cells
-        without a label.
+        control. Slopes are then fitted within perturbations and batches, so that effects of perturbations are not
+        attributed to a covariate. ``"all"``: all cells with one intercept, like :func:`scanpy.pp.regress_out`. If
+        ``batch_key`` is not passed, ``"all"`` includes cells without a label.
     add_intercept
         Whether to keep the mean of each gene, so that values stay on the log-normalized scale.
     %(cells)s
@@ -74,16 +74,16 @@ def regress_mt_ribo(
     %(stored)s Sets the following fields:
 
     ``adata.layers['regressed' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32`` on cells)
-        Residuals, cells × genes (or profiles × genes with their halves, variances and control blocks).
+        Residuals, cells × genes. For profiles, their halves, variances and control blocks are also stored.
 
     Raises
     ------
     KeyError
-        If a covariate is missing; for ``pct_counts_*`` the message contains the scanpy call that adds it.
+        If a covariate is missing. For ``pct_counts_*``, the message contains the scanpy call that adds this column.
     TypeError
         If a covariate is not numeric.
     ValueError
-        If no covariate varies, one has missing values, or the profiles lack it.
+        If no covariate varies, or if a covariate has missing values or is not in the profiles.
 
     Examples
     --------

@@ -33,16 +33,18 @@ def select_genes(
     gene_symbols: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Select the genes with the highest expression in control cells, all measured targets and all confounder genes.
+    """Keep all measured targets, all confounder genes, and the genes with the highest mean expression in control cells.
 
     Parameters
     ----------
     %(adata)s
     n_top_genes
-        Number of genes with the highest mean in control (ties by name); targets and confounder genes are added.
+        Number of genes with the highest mean expression in control cells; ties are broken by gene name. Targets and
+        confounder genes are kept in addition to this number.
     sets
-        Further confounder gene sets (``source``, ``target``). Mitochondrial and ribosomal genes are taken from ``var["mt"]``
-        and ``var["ribo"]`` (see :func:`scpertbias.pp.annotate_confounders`), otherwise from human names.
+        Further confounder gene sets (``source``, ``target``). Mitochondrial and ribosomal genes are taken from
+        ``var["mt"]`` and ``var["ribo"]``, see :func:`scpertbias.pp.annotate_confounders`. If these columns are missing,
+        the genes are recognized by their names.
     %(groupby)s
     %(reference)s
     %(layer)s

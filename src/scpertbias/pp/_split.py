@@ -53,8 +53,8 @@ def split(
     n_folds
         If given, perturbations are also divided into this number of folds.
     test, val
-        Perturbations of a split that already exists, named as in ``obs`` or as ``A+B``. All other perturbations are
-        ``train``.
+        Lists of the test and the validation perturbations, if a split already exists. Write their labels as in ``obs``,
+        or combinations as ``A+B``. All other perturbations are ``train``.
     %(groupby)s
     %(reference)s
     min_cells
@@ -71,13 +71,14 @@ def split(
     ``adata.obs['split' | key_added]`` : :class:`pandas.Series` (dtype ``category``)
         ``train``, ``val`` or ``test``; control cells are ``train``, and cells without a label have no split.
     ``adata.obs['split_fold' | key_added + '_fold']`` : :class:`pandas.Series` (dtype ``int``)
-        If ``n_folds`` is given: the fold of each cell's perturbation (−1 for control and for cells without one).
+        If ``n_folds`` is given: fold of the perturbation of each cell. The value is −1 for control cells, cells without
+        a label, and perturbations with fewer than ``min_cells`` cells.
 
     Raises
     ------
     ValueError
-        If there are too few perturbations, a listed one does not exist, fractions do not add up to 1, or ``key_added``
-        names another column of ``obs``.
+        If there are too few perturbations, a perturbation in ``test`` or ``val`` does not exist, fractions do not add
+        up to 1, or ``key_added`` is a column of ``obs`` that is not a split.
 
     Examples
     --------

@@ -38,7 +38,7 @@ def standardize(
     key_added: str = "standardized",
     copy: bool = False,
 ) -> AnnData | None:
-    """Compute z-scores with the mean and standard deviation of the training cells, as in the paper.
+    """Compute z-scores with the mean and standard deviation of each gene in the training cells.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ def standardize(
     %(stored)s Sets the following fields:
 
     ``adata.layers['standardized' | key_added]`` : :class:`numpy.ndarray` (dtype ``float32`` on cells)
-        z-scores (no unit). A gene that does not vary in training cells is only centered. For profiles, halves,
-        variances and control blocks are transformed, too. Scores on this layer are not comparable with scores on
+        z-scores (no unit). A gene that does not vary in training cells is only centered. The halves, variances and
+        control blocks of profiles are transformed, too. Scores on this layer are not comparable with scores on
         log-normalized values.
 
     Raises

@@ -68,53 +68,58 @@ def write_regimes(
 ) -> pd.DataFrame:
     """Write the cells of each feature regime to a file, so that any model can be retrained without the confounders.
 
-    All files contain the same cells in the same order, with the same split. Cells in a file (``backed="r"``) are read in
-    parts, twice: first for their moments, then for writing.
+    All files contain the same cells in the same order, with the same split. If cells are in a file (``backed="r"``),
+    they are read in parts, and twice: first to compute moments, then to write the files.
 
     Parameters
     ----------
     adata
         Cells: log-normalized, or raw counts with ``normalize=True``; in memory or backed by a file.
     folder
-        Folder to write; it must not exist, or be empty.
+        New or empty folder in which the files are written.
     regimes
         Regimes to write: ``"full"``, ``"no_mt"``, ``"no_mt_ribo"``, ``"regressed"`` (see :func:`scpertbias.pp.regimes`).
-        By default the first three, if the data have such genes. ``"regressed"`` is dense: 4 bytes for each cell and gene.
+        By default the first three, if mitochondrial or ribosomal genes are measured. The values of ``"regressed"`` are
+        dense, so the file needs 4 bytes per value (cells × genes).
     n_random
-        Number of additional regimes ``random_1``, ``random_2``, …. Each leaves out as many genes as the smallest gene
-        regime, drawn at random from genes of similar expression. :func:`scpertbias.tl.audit` draws the same genes with
-        the same ``rng``.
+        Number of additional regimes ``random_1``, ``random_2``, …, which leave out random genes. The number of these
+        genes is the number of confounder genes that ``no_mt_ribo`` leaves out, or ``no_mt`` if there is no
+        ``no_mt_ribo``. Their mean expression is similar to that of the confounder genes. With the same ``rng``,
+        :func:`scpertbias.tl.audit` draws the same genes.
     train_only
         Whether to leave out the cells of the held-out perturbations.
     covariates
-        Columns of ``obs`` for the regime ``regressed``; ``pct_counts_mt`` and ``pct_counts_ribo`` are computed from raw counts.
+        Columns of ``obs`` for the regime ``regressed``. With ``normalize=True``, missing columns ``pct_counts_mt`` and
+        ``pct_counts_ribo`` are computed from the raw counts.
     fit_on
         Cells for fitting the regression: ``"control"`` or ``"train"``.
     %(cells)s
     normalize
-        Whether the values are raw counts, which are normalized.
+        Whether the values are raw counts. If True, they are normalized as in :func:`scpertbias.pp.profiles`.
     size_factors
-        Column of ``obs`` with the size of each cell, for ``normalize``.
+        Column of ``obs`` with the size factor of each cell, for ``normalize``.
     target_sum
         Total counts per cell after scaling, for ``normalize``.
     chunk_memory
-        Memory in gigabytes for cells that are read in parts.
+        Limit in gigabytes for the cells that are in memory at the same time, if cells are read in parts.
     %(rng)s
 
     Returns
     -------
-    One row per file: ``regime``, ``file``, ``n_cells``, ``n_genes``, ``bytes`` and ``sha256``. In ``folder``:
+    One row per file of cells: ``regime``, ``file``, ``n_cells``, ``n_genes``, ``bytes`` and ``sha256``. The folder
+    contains:
 
     ``REGIME.h5ad``
-        ``X`` is log-normalized; ``layers["counts"]`` contains the counts, if there are any. ``obs``: ``perturbation``,
-        ``split``, ``batch``, ``condition`` (format of GEARS and scGPT), ``target_gene`` (format of cell-eval). ``var``:
-        ``gene_name``, and a column for each set of confounders.
+        ``X`` is log-normalized; ``layers["counts"]`` contains the raw counts, if ``adata`` has them. ``obs``:
+        ``perturbation``, ``split``, ``batch``, ``condition`` (format of GEARS and scGPT), ``target_gene`` (format of
+        cell-eval). ``var``: ``gene_name``, and a boolean column for each confounder gene set.
     ``splits.csv``
-        The split of every cell; by default 80, 10 and 10% of the perturbations.
+        The split of every cell. If ``obs`` has no split, one is made by :func:`scpertbias.pp.split`.
     ``perturbations_to_predict.csv``
-        Every perturbation with its names and its split. Models are evaluated on the ``test`` perturbations.
+        Every perturbation with its split and its name in each format. Models are evaluated on the ``test``
+        perturbations.
     ``gene_sets.csv``, ``SHA256SUMS``
-        The sets of genes (``source``, ``target``), and the checksum of every file.
+        The confounder gene sets and the random genes (``source``, ``target``), and the checksum of every file.
 
     Raises
     ------

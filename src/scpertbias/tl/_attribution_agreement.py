@@ -33,8 +33,8 @@ def attribution_agreement(
     """Compare the attributions of models for each perturbation: rank correlation and shared top genes.
 
     A small ``p`` means that models agree more than expected for random genes of similar expression. A small
-    ``p_specific`` means that models agree more on the same perturbation than on different perturbations. First run :func:`scpertbias.tl.attribution_check`, and ignore
-    flagged attributions.
+    ``p_specific`` means that models agree more on the same perturbation than on different perturbations. First run
+    :func:`scpertbias.tl.attribution_check`, and ignore flagged attributions.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def attribution_agreement(
     models
         Names of two or more stored models; by default all that have attributions.
     k
-        Number of top genes compared for ``overlap``.
+        Number of top genes per model and perturbation, for the column ``overlap``.
     n_perm
-        Number of permutations for the p-values of the mean.
+        Number of permutations for the p-values.
     %(rng)s
     %(copy)s
 

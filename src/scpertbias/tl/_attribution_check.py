@@ -23,10 +23,10 @@ def attribution_check(
 ) -> AnnData | None:
     """Flag attributions that do not distinguish genes or perturbations.
 
-    Read this table before you compare attributions with :func:`scpertbias.tl.attribution_agreement`. Attributions
-    flagged ``zero``, ``constant`` or ``one_hot`` do not rank genes. For example, with n genes, the correlation of a
-    one-hot attribution with any other attribution is at most √(3/(n + 1)). Attributions flagged ``shared`` rank genes
-    in the same way for every perturbation.
+    Read this table before you compare attributions with :func:`scpertbias.tl.attribution_agreement`. Attributions with
+    the flag ``zero``, ``constant`` or ``one_hot`` do not rank genes. For example, with n genes, the rank correlation
+    of a one-hot attribution with any ranking without ties is at most √(3/(n + 1)). Attributions with the flag
+    ``shared`` rank genes in the same way for every perturbation.
 
     Parameters
     ----------

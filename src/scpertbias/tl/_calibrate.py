@@ -42,25 +42,27 @@ def calibrate(
     copy: bool = False,
     **audit: Any,
 ) -> AnnData | None:
-    """Audit screens without effects, made of the control cells of this screen, and count how often each answer is yes.
+    """Audit screens without effects (null screens), and count how often each question of an audit is answered with yes.
 
-    In each batch, control cells get the labels of random cells of the same batch (perturbed or control). Therefore null
-    screens are like the screen in three respects: the ratio of perturbed to control cells, the sizes of perturbations,
-    and the composition of batches. Each null screen is audited completely.
+    A null screen consists of control cells of this screen. In each batch, control cells get the labels of random cells
+    of the same batch (perturbed or control). Therefore, null screens are like the screen in three respects: the ratio
+    of perturbed to control cells, the sizes of perturbations, and the composition of batches. Each null screen is
+    audited completely.
 
     Parameters
     ----------
     adata
         Cells, as for :func:`scpertbias.tl.audit`.
     by
-        Null perturbations consist of random ``"cells"`` of the control, or of random ``"guides"`` of the control.
-        Guides with fewer than 20 cells are not used, at least 6 guides are required, and half of them get labels of
-        perturbations. Rows of an earlier run with the other value of ``by`` are kept.
+        ``"cells"``: a null perturbation consists of random control cells. ``"guides"``: a null perturbation consists of
+        all cells of random control guides. Half of the guides get labels of perturbations. Guides with fewer than 20
+        cells are not used, and at least 6 guides are required. Rows of an earlier run with the other value of ``by``
+        are kept.
     guide_key
         Column of ``obs`` with guides, for ``by="guides"``.
     n_screens
-        Number of null screens. With 0 positive answers in 100 screens, the rate is below 3.7%% (95%% CI); in 20 screens, it is
-        below 16%%.
+        Number of null screens. If the answer is yes in 0 of 100 screens, the 95%% interval of the rate ends at 3.7%%.
+        With 0 of 20 screens, the interval ends at 16%%.
     max_cells
         Maximum number of control cells that get labels, drawn at random.
     n_jobs
@@ -69,8 +71,8 @@ def calibrate(
     %(rng)s
     %(copy)s
     **audit
-        Arguments of :func:`scpertbias.tl.audit`, as for the screen itself. By default the models ``no_change``, ``mean`` and
-        ``ridge``.
+        Arguments of :func:`scpertbias.tl.audit`, as for the screen itself. The default of ``models`` is ``no_change``,
+        ``mean`` and ``ridge``.
 
     Returns
     -------
@@ -85,12 +87,13 @@ def calibrate(
 
     Notes
     -----
-    A later audit of these cells includes the table, and its report states the rate with each verdict.
+    A later audit of these cells includes the table, and the report of that audit states the rate with each verdict.
 
     All null screens use the same control cells, so the rates are valid for this control, not for the method in general.
 
-    In a null screen, the true mean is the control mean, so a model with predictions close to the control has small errors.
-    Therefore, a score better than that of the mean baseline is evidence only together with a specific gain.
+    In a null screen, all true effects are 0, so predictions close to the control have small errors. Therefore, a score
+    that is better than the score of the mean baseline does not show that a model predicts effects. Also look at
+    ``specific_gain`` of :func:`scpertbias.tl.specificity`.
 
     Examples
     --------

@@ -55,16 +55,16 @@ def confounding(
     Each share is computed for one axis regardless of the others, and corrected for sampling noise, so it can be negative.
 
     Two shares are computed. The share of *this screen* is the share of the summed squared effects, which strong
-    perturbations dominate; its interval accounts for the sampling of cells. The share in a *typical* perturbation is a mean
-    weighted by reproducibility; its interval accounts for the sampling of perturbations. A gene set is ``beyond`` random
-    genes of similar expression if both shares are significantly above the shares of such genes.
+    perturbations dominate; its interval accounts for the sampling of cells. The share in a *typical* perturbation is a
+    mean weighted by reproducibility; its interval accounts for the sampling of perturbations. The column ``beyond`` is
+    true if both shares of a gene set are significantly above the shares of random genes of similar expression.
 
     The shared axis (``systematic``) of a perturbation is the summed effect of all other perturbations, so that a
     perturbation does not contribute to its own axis. The share is missing if no axis is measurable. This is the case if
     the summed effect does not exceed noise, or if perturbations with a measurable axis make up less than half of the
     response.
 
-    If models are stored, ``groupby`` and similar settings are read from them.
+    If models are stored in ``adata``, ``groupby`` and the other arguments about cells are read from these models.
 
     Parameters
     ----------
@@ -74,8 +74,9 @@ def confounding(
         ``source`` (name) and ``target`` (gene symbol). A set of the same name replaces a bundled one. The genes of
         ``mt`` and ``ribo`` are taken from ``var`` if it has these columns.
     n_random
-        Number of random sets for comparison. Each gene is replaced by one of similar mean expression in control that is
-        in no confounder gene set. By default 1,000, or more if many sets are tested.
+        Number of random sets for comparison. In a random set, each gene is replaced by a gene of similar mean
+        expression in control cells. Genes of confounder gene sets are not used as replacements. By default 1,000, or
+        more if many sets are tested.
     %(cells)s
     %(rng)s
     %(copy)s

@@ -37,10 +37,11 @@ def enrich(
 ) -> AnnData | None:
     """Test which gene sets are over-represented among the top genes of a model.
 
-    Look at the columns ``overlap`` and ``k`` first, because a small ``q`` from few genes means little; ``note`` marks rows
-    with fewer than 3 genes in common. The background consists of the measured genes, and sets are restricted to these. A
-    panel is not a random sample of the genome, so almost any list of its genes would be enriched against the genome. The test is Fisher's exact test, by
-    ``decoupler.mt.query_set``.
+    Look at the columns ``overlap`` and ``k`` first, because a small ``q`` from few genes means little. The column
+    ``note`` marks rows in which the list and the set have fewer than 3 genes in common. The background consists of the
+    measured genes, and sets are restricted to these genes. The genome is not used as background, because a gene panel
+    is not a random sample of the genome: almost any list of genes of the panel would be enriched. The test is Fisher's
+    exact test (``decoupler.mt.query_set``).
 
     Parameters
     ----------
@@ -51,12 +52,14 @@ def enrich(
     models
         Names of the stored models; by default all (for ``"recurrence"``, also ``"observed"``).
     of
-        ``"attributions"``: for each perturbation, the ``k`` genes with the largest attributions; also, as perturbation
-        ``""``, those with the largest mean over perturbations (each scaled to sum 1). Genes with attribution 0 are excluded.
-        ``"recurrence"``: the ``k`` genes with the highest counts in :func:`scpertbias.tl.recurrence`; for the data, only
-        genes with q < 0.05; for a model, only genes with a higher count than in the data (``excess_ci_low`` above 0).
+        Origin of the gene lists. ``"attributions"``: for each perturbation, the ``k`` genes with the largest
+        attributions. A further list, with the perturbation ``""``, contains the genes with the largest mean
+        attribution over perturbations. For this mean, the attributions of each perturbation are scaled to sum 1. Genes
+        with attribution 0 are excluded. ``"recurrence"``: the ``k`` genes with the highest counts in
+        :func:`scpertbias.tl.recurrence`. The list of the data contains only genes with q < 0.05. The list of a model
+        contains only genes whose count is higher than in the data (``excess_ci_low`` above 0).
     k
-        Maximum number of genes.
+        Maximum number of genes per list.
     tmin
         Sets with fewer measured genes are left out.
     %(copy)s

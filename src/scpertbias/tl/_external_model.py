@@ -57,19 +57,27 @@ def external_model(
         Name of the model in all tables.
     command
         A command that trains and predicts, such as
-        ``"python train.py --cells {cells} --predict {perturbations} --out {predictions} --seed {seed}"``. It runs in the
-        current folder and environment. ``{cells}`` is replaced by an ``.h5ad`` file, ``{perturbations}`` by a ``.csv`` with
-        the column ``perturbation`` and the names in other packages, and ``{predictions}`` by the ``.csv`` to write,
-        perturbations × genes (``{predictions_h5ad}``: an ``.h5ad``). ``{regime}``, ``{fold}`` and ``{seed}`` identify the
-        training. ``{folder}`` exists until the training is finished, for checkpoints.
+        ``"python train.py --cells {cells} --predict {perturbations} --out {predictions} --seed {seed}"``. The command
+        runs in the current folder and environment. The audit replaces the following placeholders:
+
+        - ``{cells}``: path of the ``.h5ad`` file with the training cells.
+        - ``{perturbations}``: path of a ``.csv`` file with the perturbations to predict, in the column
+          ``perturbation``. Further columns contain their names in the formats of other packages.
+        - ``{predictions}``: path of the ``.csv`` file that the command must write, perturbations × genes. For an
+          ``.h5ad`` file, use ``{predictions_h5ad}`` instead.
+        - ``{regime}``, ``{fold}``, ``{seed}``: regime, fold and seed of this training.
+        - ``{folder}``: path of a folder, for example for checkpoints. It is deleted when the training is finished.
+
     model
-        Instead of a command, an object with ``fit(adata)`` and ``predict(perturbations)``, which returns a table
-        perturbations × genes. Each training uses a copy. ``fit`` can have the argument ``seed``, too.
+        An object to pass instead of a command. Its method ``fit(adata)`` trains, and its method
+        ``predict(perturbations)`` returns a table perturbations × genes. Each training uses a copy of the object. The
+        method ``fit`` can also have the argument ``seed``.
     folds
-        Whether to cross-fit the model over the folds of the audit, as closed-form models are: one training for each fold
-        and regime. By default there is one split, in ``obs`` or made by the audit.
+        Whether to cross-fit the model over the folds of the audit, like closed-form models: one training per fold and
+        regime. By default, the model is trained on one split per regime. This is the split in ``obs``; if ``obs`` has
+        none, the audit makes one.
     n_random
-        Number of trainings that each leave out a random set of genes, for ``random_removals``.
+        Number of additional trainings that each leave out a random set of genes, for the table ``random_removals``.
     second_seed
         Whether to train on all genes once more with another seed, to measure the effect of the seed. This requires
         ``{seed}`` in the command, or the argument ``seed`` of ``fit``.
@@ -78,7 +86,8 @@ def external_model(
     kind
         Type of the predictions: ``"expression"``, ``"delta"`` or ``"log2fc"`` (see :func:`scpertbias.tl.add_predictions`).
     control
-        Control to which predicted changes refer: ``"observed"`` or ``"predicted"``.
+        Control from which predicted changes are computed: ``"observed"`` or ``"predicted"`` (see
+        :func:`scpertbias.tl.add_predictions`).
     time_limit
         Seconds after which a training is stopped.
     shell

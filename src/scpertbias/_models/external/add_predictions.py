@@ -50,39 +50,42 @@ def add_predictions(
     """Add the predictions of any other model, so that they are audited like the models of this package.
 
     Genes and perturbations are matched by name, never by position. Labels are interpreted like those of the cells, with
-    the same ``combination_sep`` and ``label_map``: ``A_B``, ``B+A`` and ``A+ctrl`` are recognized. Genes in the wrong order
-    and values on the wrong scale raise an error if a comparison with the control of the data shows it (not for a layer
-    with negative values).
+    the same ``combination_sep`` and ``label_map``: ``A_B``, ``B+A`` and ``A+ctrl`` are recognized. If the data have no
+    negative values, an error is raised if predicted genes seem shuffled, or values seem to be on another scale.
 
     Parameters
     ----------
     %(adata)s
     predictions
-        A table perturbations × genes, as :func:`scpertbias.get.predictions` gives. An AnnData of predicted cells (STATE,
-        cell-eval; averaged by label) or of profiles; its labels are in the ``obs`` column ``groupby``, or in
-        ``perturbation``, ``condition``, ``target_gene``, ``gene``, …, or are its ``obs_names``. Cells with the ``obs``
-        columns of ``batch_key`` are compared with the control of their own batches, as the observed cells are. A path to
-        such a table (``.csv``, ``.tsv``) or AnnData (``.h5ad``); pickles are not read. A dict from label to an array over
-        genes or over cells × genes (GEARS, scGPT). The name of a layer or of an ``obsm`` of ``adata`` with a prediction for
-        each row (CPA), which is averaged by label.
+        One of the following:
+
+        - A table perturbations × genes, in the format of :func:`scpertbias.get.predictions`.
+        - An AnnData of profiles or of predicted cells (STATE, cell-eval), which are averaged by label. Labels are read
+          from the ``obs`` column ``groupby``, ``perturbation``, ``condition``, …, or from ``obs_names``. If ``obs`` has
+          the columns of ``batch_key``, predicted cells are compared with the control of their own batches.
+        - A path to such a table (``.csv``, ``.tsv``) or AnnData (``.h5ad``). Pickles are not read.
+        - A dict from label to an array, over genes or over cells × genes (GEARS, scGPT).
+        - The name of a layer or ``obsm`` of ``adata`` with a prediction for each row (CPA); rows are averaged by label.
+
     %(key_added)s
     kind
-        ``"expression"``: log-normalized values, on the scale of the data. ``"delta"``: change from control, which is added to
-        the control mean of the data. ``"log2fc"``: log2 fold change l, converted to ``log1p(expm1(c) * 2**l)``, where c is
-        the control mean of the data in natural log1p units (data in log2 are converted). This is an approximation: c is a
-        mean of logarithms, but a fold change refers to the logarithm of a mean.
+        ``"expression"``: log-normalized values, on the scale of the data. ``"delta"``: change from control, which is
+        added to the control mean of the data. ``"log2fc"``: log2 fold change l, which is converted to
+        ``log1p(expm1(c) * 2**l)``. Here c is the control mean of the data, in natural log1p units. This is an
+        approximation, because c is a mean of logarithms, but a fold change is a ratio of means.
     control
-        Control to which predicted changes refer. ``"observed"``: the control of the data. ``"predicted"``: the predictions
-        contain a control, and the difference of each prediction from it is added to the control mean of the data. This
-        removes an offset that is common to all predictions, but corrects neither another base of the logarithm nor another
-        total of the normalization. This argument does not name the control cells of the data; these are the ones of the
-        profiles or stored models, otherwise inferred from common names.
+        Control from which predicted changes are computed. ``"observed"``: the control of the data. ``"predicted"``: the
+        control in the predictions. With ``"predicted"``, the predicted control is subtracted from each prediction, and
+        the control mean of the data is added. This removes an offset that is common to all predictions. It does not
+        correct a different base of the logarithm, or a different total count of the normalization. This argument does
+        not select the control cells of the data: these are read from the profiles or stored models. If there are none,
+        the control is inferred from common names.
     fitted_on
-        ``"this"``: the model was trained on cells of this screen. ``"other"``: it was trained on other data only, so that its
-        predictions contain no noise of this screen. Scores such as ``pearson_delta_unshared`` depend on it, because they
-        are corrected for noise that predictions and data have in common; see :func:`scpertbias.tl.score`.
+        ``"this"``: the model was trained on cells of this screen. ``"other"``: the model was trained on other data
+        only, so that its predictions contain no noise of this screen. This argument changes scores that are corrected
+        for the noise that predictions and data have in common, such as ``pearson_delta_unshared``.
     gene_names
-        Names of the predicted genes in their order; required if the columns have no names, or only numbers.
+        Names of the predicted genes in their order. Required if the columns have no names, or names that are numbers.
     obsm
         Slot of a predicted AnnData to read instead of its ``X``, such as ``"CPA_pred"``.
     test
@@ -91,9 +94,9 @@ def add_predictions(
         Table genes × perturbations with the importance of each gene for the prediction of each perturbation.
     %(groupby)s
     combination_sep
-        Separator in labels of combinations; by default that of the profiles or stored models.
+        Separator in labels of combinations; by default the separator of the profiles or stored models.
     label_map
-        Meaning of the labels of cells and predictions; by default that of the profiles or stored models.
+        Targets of the labels of cells and predictions; by default those of the profiles or stored models.
     %(batch_key)s
     %(min_cells)s
     %(layer)s
@@ -111,13 +114,13 @@ def add_predictions(
     ``adata.varm[key_added]`` : :class:`numpy.ndarray` (dtype ``float32``)
         Attributions, genes × perturbations, if given.
     ``adata.uns['scpertbias']['models'][key_added]`` : :class:`dict`
-        Source of the predictions, perturbations without a prediction, and ``test``.
+        Source of the predictions, perturbations without a prediction, and the held-out perturbations (``test``).
 
     Raises
     ------
     ValueError
-        If genes are missing, unnamed or shuffled, no perturbation is in the data, values are on another scale, or a file
-        has an unknown type or is incomplete.
+        If genes are missing, unnamed or shuffled, none of the predicted perturbations is in the data, values are on
+        another scale than the data, or a file has an unknown type or is incomplete.
     KeyError
         If a column of ``obs`` or the slot ``obsm`` is missing.
     TypeError

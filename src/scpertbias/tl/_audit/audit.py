@@ -81,72 +81,81 @@ def audit(
         Gene network of the graph models (``source``, ``target``, optional ``weight``); by default co-expression in
         control cells. If ``adata`` contains profiles and ``net`` is missing, graph models are left out.
     sets
-        Gene sets (``source``, ``target``) in addition to :func:`scpertbias.ds.confounder_sets` and
-        :func:`scpertbias.ds.hallmark`, for shares of the response.
+        Gene sets (``source``, ``target``) for the table ``confounding``, in addition to
+        :func:`scpertbias.ds.confounder_sets` and :func:`scpertbias.ds.hallmark`.
     models
-        Names of models (see :func:`scpertbias.tl.show_models`). The graph models are also fitted on the perturbations
-        axis, as ``grn_linear_perturbations`` and ``two_stage_perturbations``. GEARS and scGPT are trained on the cells
-        of every regime, with the split in ``obs`` (by default 80, 10 and 10% of the perturbations), and compared on its
-        held-out perturbations. Names of models stored in ``adata`` are accepted, too; these are not fitted again. Models
-        stored in profiles are always compared. To train a model of your own in every regime, pass the result of
-        :func:`scpertbias.tl.external_model`. ``()``: the screen only.
+        Names of models (see :func:`scpertbias.tl.show_models`). The graph models are fitted twice. The second fits
+        smooth over perturbed genes (``axis="perturbations"``), and are named ``grn_linear_perturbations`` and
+        ``two_stage_perturbations``. GEARS and scGPT are trained on the cells of every regime, and evaluated on the
+        held-out perturbations of the split in ``obs``. Without a split, one is made by :func:`scpertbias.pp.split`.
+        You can also name models that are stored in ``adata``; these are not fitted again. Models stored in profiles
+        are always evaluated. To train a model of your own in every regime, pass the result of
+        :func:`scpertbias.tl.external_model`. With ``()``, only the screen is audited.
     predictions
-        Predictions of other models by name, in any format of :func:`scpertbias.tl.add_predictions`, or a dict of its
-        arguments: ``{"predictions": table, "kind": "delta"}``. They are evaluated on perturbations that are ``test`` in
-        the split column. For a model that was retrained, pass a dict by regime: ``{"full": …, "no_mt_ribo": …}``.
-        ``"full#2"`` is a training with another seed, and ``"random_1"``, … are trainings without random genes
-        (:func:`scpertbias.pp.write_regimes` writes the cells of each).
+        Predictions of other models: a dict from name to predictions, in any format of
+        :func:`scpertbias.tl.add_predictions`. To pass further arguments of this function, use a dict:
+        ``{"predictions": table, "kind": "delta"}``. Predictions are evaluated on perturbations that are ``test`` in the
+        split column. For a model that was retrained, pass a dict by regime: ``{"full": …, "no_mt_ribo": …}``. The key
+        ``"full#2"`` is for a second training with another seed. The keys ``"random_1"``, … are for trainings that leave
+        out random genes. :func:`scpertbias.pp.write_regimes` writes the cells for each of these trainings.
     regimes
-        See :func:`scpertbias.pp.regimes`. By default all four; regimes that cannot be created are left out, with the
-        reason. A requested regime that cannot be created raises an error.
+        See :func:`scpertbias.pp.regimes`. By default all four; regimes that cannot be created are left out, and the
+        table ``regimes_left_out`` contains the reason. A requested regime that cannot be created raises an error.
     model_params
-        Arguments of the fits, by model; those of ``grn_linear`` also apply to ``grn_linear_perturbations``. A
-        ``checkpoint_dir`` contains one folder per regime.
+        Arguments of the fits, by model. Arguments of ``grn_linear`` also apply to ``grn_linear_perturbations``. In a
+        ``checkpoint_dir``, the audit makes one folder per regime.
     covariates
         Columns of ``obs`` for the regime ``regressed``.
     fit_on
-        Cells for fitting the regression: ``"control"``, or ``"train"``, which includes perturbations that are held out
-        in a fold.
+        Cells for fitting the regression: ``"control"`` or ``"train"``. With ``"train"``, the regression also uses
+        perturbations that are held out in a fold, so that these are not completely unseen.
     %(cells_of_audit)s
     guide_key
         Column of ``obs`` with guides; see :func:`scpertbias.pp.profiles`.
     normalize
-        Whether the values are raw counts, which are normalized automatically.
+        Whether the values are raw counts. If True, they are normalized as in :func:`scpertbias.pp.profiles`.
     size_factors
-        Column of ``obs`` with the size of each cell, for ``normalize``.
+        Column of ``obs`` with the size factor of each cell, for ``normalize``.
     target_sum
         Total counts per cell after scaling, for ``normalize``.
     n_folds
-        Number of folds; by default 5, and with 25 perturbations or fewer one per perturbation.
+        Number of folds. By default 5; with at most 25 targets, one fold per target.
     n_top_genes
-        Number of genes to score, ranked by mean expression in control.
+        Number of genes to score: the genes with the highest mean expression in control cells.
     n_random
-        Number of random removals, for comparison with the smallest feature regime. Each removes the same number of random
-        genes of similar expression. 0: none.
+        Number of random removals, for comparison with the removal of confounder genes. In a random removal, models are
+        retrained without a random set of genes. This set has the same size as the confounder genes of the smallest
+        regime, and a similar mean expression. With 0, there are no random removals.
     keep_predictions
-        Whether to store predictions, attributions and the profiles of all regimes, or tables and the profiles of ``full``
-        only. Models that are trained in regimes, here or elsewhere, need all profiles in any case.
+        Whether to store predictions, attributions and the profiles of all regimes. If False, only tables and the
+        profiles of ``full`` are stored. However, the profiles of all regimes are also stored if there are GEARS, scGPT
+        or external models that were retrained.
     n_jobs
-        Number of parallel fits and random removals, with threads or the backend of ``joblib.parallel_config``, and of threads
-        for scores and tests. By default the number in this configuration, otherwise ``scanpy.settings.n_jobs``. Results do
-        not depend on it.
+        Number of fits and random removals that run in parallel, in threads or in the backend of
+        ``joblib.parallel_config``. Scores and tests use the same number of threads. By default, the number of
+        ``joblib.parallel_config``, otherwise ``scanpy.settings.n_jobs``. Results do not depend on ``n_jobs``.
     cache
-        Folder for finished fits, removals and training epochs. After an interruption, or with other models, the next audit
-        does not repeat these.
+        Folder for finished fits, random removals and training epochs. The next audit reads these instead of repeating
+        them, for example after an interruption.
     chunk_memory
-        Memory in gigabytes for cells that are read in parts; see :func:`scpertbias.pp.profiles`.
+        Limit in gigabytes for cells that are read in parts; see :func:`scpertbias.pp.profiles`.
     %(rng)s
 
     Returns
     -------
     A :class:`mudata.MuData`, one modality of profiles for each regime, with predictions in ``layers`` and attributions
-    in ``varm``. Tables in ``uns['scpertbias']``, read with :mod:`scpertbias.get`: ``check``, ``labels``,
-    ``perturbations``,
-    ``power``, ``cells_needed``, ``balance``, ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
-    ``error_by_n_genes``; ``recurrence`` and
-    ``variance_ratio`` of every regime; ``confounding`` of ``full`` and ``regressed``; ``specificity``, ``target_response``,
-    ``probes``, ``attribution_check`` and ``attribution_agreement`` of ``full``; ``coupling`` between regimes; ``regimes_left_out``,
-    ``models_left_out`` and ``audit`` (parameters, ``adopted_columns`` and notes).
+    in ``varm``. The tables are in ``uns['scpertbias']``; read them with :mod:`scpertbias.get`:
+
+    - About the screen: ``check``, ``labels``, ``perturbations``, ``power``, ``cells_needed`` and ``balance``.
+    - About models: ``models``, ``scores``, ``summary``, ``retraining``, ``ranking``, ``random_removals`` and
+      ``error_by_n_genes``.
+    - For every regime: ``recurrence`` and ``variance_ratio``.
+    - For the regimes ``full`` and ``regressed``: ``confounding``.
+    - For the regime ``full``: ``specificity``, ``target_response``, ``probes``, ``attribution_check`` and
+      ``attribution_agreement``.
+    - Comparison of regimes: ``coupling``.
+    - About the audit: ``regimes_left_out``, ``models_left_out`` and ``audit`` (parameters, ``adopted_columns`` and
+      notes).
 
     Raises
     ------
