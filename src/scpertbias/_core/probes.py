@@ -38,7 +38,7 @@ PROBES = {
     "target_only": "the effect on the target gene",
     "top20_only": "the effect on the 20 strongest genes",
     "all_but_top20": "the effect on all but the 20 strongest genes",
-    "replicate_noisier": "the effect with additional noise of the same size",
+    "replicate_noisier": "the effect with additional noise, as large as the sampling noise of its cells",
     "replicate": "the effect in the other half of the cells",
 }
 """The information in each probe."""

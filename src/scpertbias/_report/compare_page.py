@@ -35,32 +35,32 @@ def compare(
     names: Sequence[str] | None = None,
     title: str | None = None,
 ) -> None:
-    """Write one self-contained HTML page with several audits side by side: of several screens, or of one with other models.
+    """Write one self-contained HTML page that compares audits of several screens, or of one screen with several models.
 
-    Verdicts are shown side by side. Shares of the response and skills are one forest plot, because they have the same
-    scale in every screen. Models of audits of the same screen are also compared in pairs. What cannot be compared is
-    listed with the reason.
+    Verdicts are shown side by side. One forest plot contains the shares of the response and the skills, because they
+    have the same scale in every screen. If audits are of the same screen, their models are also compared in pairs. The
+    page lists everything that cannot be compared, with the reason.
 
     Parameters
     ----------
     audits
-        Two or more of: what :func:`scpertbias.tl.audit` returned, a folder that ``scpertbias audit`` wrote, its
-        ``audit.json`` or ``audit.h5mu``.
+        Two or more audits. Each is the result of :func:`scpertbias.tl.audit`, a folder that ``scpertbias audit`` wrote,
+        or the file ``audit.json`` or ``audit.h5mu`` in this folder.
     path
-        File to write; one that exists is replaced.
+        File to write; an existing file is replaced.
     names
-        A short name for each audit; by default the names of folders or files, or titles.
+        A short name for each audit; by default the name of its folder or file, or its title.
     title
         Title of the page.
 
     Returns
     -------
-    Nothing; the page lies at ``path``.
+    Nothing; the page is written to ``path``.
 
     Raises
     ------
     ValueError
-        If there are fewer than two audits, one is there twice, names repeat, or a file holds no audit.
+        If there are fewer than two audits, an audit is passed twice, names repeat, or a file contains no audit.
     FileNotFoundError
         If a file does not exist.
 

@@ -42,23 +42,23 @@ SCRIPTS = ("core", "draw", "charts", "figure", "tables", "explore", "main")
 
 
 def report(data: MuData, path: str | Path, *, title: str | None = None, truth: pd.DataFrame | None = None) -> None:
-    """Write the report of an audit: one self-contained HTML page that loads nothing.
+    """Write the report of an audit: one self-contained HTML page that loads no other files.
 
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned.
+        Result of :func:`scpertbias.tl.audit`.
     path
-        File to write; one that exists is replaced.
+        File to write; an existing file is replaced.
     title
         Title of the page.
     truth
-        What was planted in a simulated screen, to be shown with what the audit found: a frame with ``quantity``,
-        ``planted`` and ``found``.
+        True values of a simulated screen, shown with the estimates of the audit: a frame with ``quantity``, ``planted``
+        (the true value) and ``found`` (the estimate).
 
     Returns
     -------
-    Nothing; the page lies at ``path``.
+    Nothing; the page is written to ``path``.
 
     Raises
     ------

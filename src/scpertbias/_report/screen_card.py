@@ -42,18 +42,18 @@ def data_card(data: MuData, folder: str | Path, *, title: str | None = None, fil
     Parameters
     ----------
     data
-        What :func:`scpertbias.tl.audit` returned; ``models=()`` is enough.
+        Result of :func:`scpertbias.tl.audit`; an audit without models (``models=()``) is sufficient.
     folder
-        Folder for ``DATACARD.md`` (to be read) and ``datacard.json`` (the same numbers, with the terms of Croissant and
-        schema.org for the files). Cards that are there are replaced.
+        Folder for ``DATACARD.md`` (for readers) and ``datacard.json`` (the same numbers for programs). The JSON file
+        describes the data files with the vocabularies Croissant and schema.org. Existing cards are replaced.
     title
         Name of the screen; by default the title of the audit.
     files
-        Files that belong to the screen, as :func:`scpertbias.pp.write_regimes` returns them.
+        Table of the files that belong to the screen, such as the result of :func:`scpertbias.pp.write_regimes`.
 
     Returns
     -------
-    Nothing; the two files lie in ``folder``.
+    Nothing; the two files are written to ``folder``.
 
     Raises
     ------

@@ -12,8 +12,7 @@ MODEL_B = Column("model_b", "str", "Name of the second model.", label="other mod
 TARGET_RESPONSE = Table(
     "target_response",
     "spb.tl.target_response",
-    "Position of the strongest change of each perturbed gene: its own column, or a neighboring column if values and "
-    "gene names are misaligned.",
+    "Effect of each perturbation in the column of its target gene, and in neighboring columns.",
     "One row per model (including ``observed``), block of genes and shift, and one per model and target.",
     (
         MODEL,
@@ -36,26 +35,26 @@ TARGET_RESPONSE = Table(
         Column(
             "percentile",
             "float64",
-            "Percentile of the effect in this column among the effects on all genes, 0 to 1. In rows of the level "
-            "``scan``: mean over the targets.",
+            "Percentile of the effect in this column among the effects of the same perturbation on all genes, 0 to 1. "
+            "In rows of the level ``scan``: mean over the targets.",
         ),
         Column("expected", "float64", "Mean of ``percentile`` if targets are assigned to random perturbations."),
         replace(
             P,
-            sentence="p from permutations of the targets among perturbations. It is adjusted for the number of "
-            "shifts: each permutation counts with its highest mean percentile. Missing in rows of the level "
-            "``perturbation``.",
+            sentence="p from permutations of the targets among perturbations, adjusted for the number of shifts. The "
+            "excess of ``percentile`` over ``expected``, in standard deviations, is compared with the largest excess "
+            "of each permutation at any shift. Missing in rows of the level ``perturbation``.",
         ),
         replace(
             Q,
-            sentence="``p`` of the shift with the highest mean percentile, adjusted over the blocks "
-            "(Benjamini–Hochberg). Missing for all other shifts.",
+            sentence="``p`` of the shift with the largest excess, adjusted over the blocks (Benjamini–Hochberg). "
+            "Missing for all other shifts.",
         ),
         Column(
             "proposed",
             "boolean",
-            "Whether this shift has the highest mean percentile, and ``q`` below 0.05. If the shift is not 0, values "
-            "and gene names are probably misaligned.",
+            "Whether this shift has the largest excess of its block, and ``q`` is below 0.05. If the shift is not 0, "
+            "values and gene names are probably misaligned.",
         ),
         PERTURBATION,
         replace(GENE, sentence="Name of the target gene in the data; empty in rows of the level ``scan``."),
@@ -151,8 +150,8 @@ AGREEMENT = Table(
         Column(
             "p_specific",
             "float64",
-            "One-sided p of ``spearman``, compared with the correlations of ``model_a`` with ``model_b`` on "
-            "different perturbations.",
+            "One-sided p of ``spearman``. The null distribution consists of the correlations of ``model_a`` on one "
+            "perturbation with ``model_b`` on another perturbation.",
             label="specific p",
             tip="small: more agreement on the same perturbation than on different perturbations",
         ),

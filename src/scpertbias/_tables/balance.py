@@ -34,9 +34,9 @@ BALANCE = Table(
         Column(
             "share",
             "float64",
-            "Share of the response (summed squared effects) that is due to differences in composition between "
-            "perturbations and control. The share expected by chance is already subtracted, so that values can be "
-            "negative or above 1. Missing if the column was not tested, or if the screen has no response.",
+            "Share of the response (summed squared effects) accounted for by differences in cell composition between "
+            "perturbations and control. The share expected by chance is already subtracted; the result can be "
+            "negative or above 1. Missing if not tested, or if the response does not exceed noise.",
             form="percent",
             tip="share of the response accounted for by composition; the share expected by chance is already subtracted",
         ),
@@ -57,7 +57,8 @@ BALANCE = Table(
         replace(
             P,
             sentence="Proportion of random assignments whose share is at least ``share``. For depth and "
-            "mitochondrial counts: p of a chi-square test of equal means. Missing if not tested.",
+            "mitochondrial counts: p of a chi-square test. Its null hypothesis is that all perturbations have the mean "
+            "of the control. Missing if not tested.",
             tip="proportion of random assignments with at least this share",
         ),
         Column(
@@ -66,12 +67,12 @@ BALANCE = Table(
             "Share of the perturbed cells that the test leaves out, because fewer than 10 control cells have the "
             "same value of the column.",
             form="percent",
-            tip="share of the perturbed cells whose value of the column too few control cells have",
+            tip="share of the perturbed cells that are left out, because too few control cells have the same value",
         ),
         Column(
             "outcome",
             "boolean",
-            "Whether the name of the column suggests a result of the experiment, such as a cluster.",
+            "Whether the column is possibly a result of the perturbations, such as a cluster, according to its name.",
         ),
         Column(
             "status",
@@ -80,12 +81,12 @@ BALANCE = Table(
             form="line",
             values={
                 "confounded": "composition accounts for at least 10% of the response, with p at most 0.01",
-                "cannot be separated": "from the labels, because more than 20% of the perturbed cells are in levels "
-                "without enough control cells",
-                "adopted": "cells are already compared with the control of their own level",
-                "outcome": "the name suggests a result of the experiment, such as a cluster; cells should not be "
-                "compared within such a column",
-                "noted": "unbalanced (p at most 0.01), but not confounded; depth and mitochondrial counts are never "
+                "cannot be separated": "more than 20% of the perturbed cells are in levels without enough control "
+                "cells",
+                "adopted": "each cell is already compared with the control cells of the same level",
+                "outcome": "according to its name, the column is possibly a result of the perturbations, such as a "
+                "cluster; do not pass it as ``batch_key``",
+                "noted": "unbalanced with p at most 0.01, but not confounded; depth and mitochondrial counts are never "
                 "called confounded",
                 "balanced": "",
                 "determined by the labels": "not tested, because the label of a cell determines its level, or the "

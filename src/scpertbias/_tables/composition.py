@@ -14,11 +14,11 @@ COMPOSITION = Table(
     "spb.tl.confounding",
     "Contribution of each gene set to the response of each perturbation.",
     "One row per perturbation and group of genes. Each gene is in one group, so the shares of a perturbation add up "
-    "to 1. A gene of several sets is assigned to a technical set first, then to a program whose column ``beyond`` is "
-    "true in the table ``confounding``, then to any other set.",
+    "to 1. A gene in several sets is counted in the first of these: technical sets, programs that are ``beyond`` "
+    "random sets (see :func:`scpertbias.get.confounding`), and the other confounder gene sets.",
     (
         PERTURBATION,
-        Column("group", "str", "Name of the gene set; ``other`` for genes that are in no set.", form="name"),
+        Column("group", "str", "Name of the gene set; ``other``: genes in none of these sets.", form="name"),
         _CLASS,
         Column(
             "share",

@@ -10,7 +10,7 @@ DE = Table(
     "de",
     "spb.pp.profiles",
     "Differential expression of each perturbation.",
-    "One row per perturbation and gene, the smallest ``p`` first.",
+    "One row per perturbation and gene; within a perturbation, the smallest ``p`` is first.",
     (
         replace(PERTURBATION, sentence="Name of the perturbation."),
         GENE,
@@ -29,8 +29,8 @@ DE = Table(
         Column(
             "z",
             "float64",
-            "``log_change`` divided by ``standard_error``; missing if fewer than ten cells of perturbation and "
-            "control express the gene.",
+            "``log_change`` divided by ``standard_error``; missing if fewer than ten cells express the gene "
+            "(perturbed and control cells together).",
         ),
         replace(P, sentence="Two-sided p of ``z`` from the normal distribution."),
         replace(

@@ -25,7 +25,7 @@ LABELS = Table(
                 "clone": "a clone of perturbed cells",
                 "dose": "one dose of a drug or target",
                 "time": "a time point",
-                "class": "a class of cells, such as KO and NP of mixscape",
+                "class": "a class of cells, such as ``KO`` or ``NP`` in the output of mixscape",
                 "unassigned": "left out",
             },
         ),

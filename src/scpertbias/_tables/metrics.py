@@ -39,7 +39,7 @@ METRIC_TABLE = Table(
         Column(
             "replicate",
             "float64",
-            "Mean score of the effects in one half of the cells as a prediction of the effects in the other half. "
+            "Mean score if the effects in one half of the cells are the prediction of the effects in the other half. "
             "Each half is noisier than all cells together.",
         ),
         SCALED,
@@ -52,8 +52,8 @@ METRIC_TABLE = Table(
         Column(
             "specific_gain",
             "float64",
-            "Difference between the mean scores of predictions on their own and on other perturbations. Positive "
-            "values mean that predictions are better on their own perturbations.",
+            "Difference between two mean scores: of predictions on their own perturbation, and on other perturbations. "
+            "Positive values mean that predictions are better on their own perturbation.",
             label="specific gain",
         ),
         replace(P, sentence="p of ``specific_gain``, from permutations of the predictions among perturbations."),
@@ -107,7 +107,7 @@ PROBES_TABLE = Table(
 CALIBRATION = Table(
     "calibration",
     "spb.tl.calibrate",
-    "How often the audit answers yes on screens without effects, made of the control cells.",
+    "How often the audit answers yes on null screens, which consist of control cells and have no effects.",
     "One row per question, and for some questions one per model and score.",
     (
         Column(
@@ -119,7 +119,7 @@ CALIBRATION = Table(
         replace(MODEL, sentence="Name of the model; empty in rows about the data."),
         replace(
             METRIC,
-            sentence="Name of the score. For a verdict: the answers that are counted, ``yes`` or ``partly or yes``.",
+            sentence="Name of the score. For a verdict: the answers that count as yes (``yes``, or ``partly or yes``).",
         ),
         Column(
             "by",

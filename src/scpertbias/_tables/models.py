@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .table import MODEL, NOTE, REGIME, Column, Table
 
 KIND = Column("kind", "str", "Kind of model; ``external`` for external predictions.")
@@ -77,7 +79,7 @@ REGIMES_LEFT_OUT = Table(
     "spb.pp.regimes or spb.tl.audit",
     "Regimes that were left out.",
     "One row per regime that could not be created; empty if all were created.",
-    (REGIME, REASON),
+    (REGIME, replace(REASON, sentence="Reason why the regime was left out.")),
 )
 
 PLANTED = Table(

@@ -40,17 +40,17 @@ CELLS_NEEDED = Table(
     "cells_needed",
     "spb.tl.power",
     "Number of cells that are needed for a given reproducibility.",
-    "One row per target, for the screen and for each perturbation.",
+    "One row per required reproducibility, for the screen and for each perturbation.",
     (
         LEVEL,
         PERTURBATION,
         replace(
             N_CELLS,
-            sentence="Number of cells of the perturbation. For the screen: number of cells that gives the same total "
-            "noise as the actual numbers, if all perturbations have this number.",
+            sentence="Number of cells of the perturbation. For the screen: if all perturbations had this number of "
+            "cells, the total noise would be the same as with the actual numbers.",
         ),
         REPRODUCIBILITY,
-        Column("target", "float64", "Reproducibility to reach."),
+        Column("target", "float64", "Required reproducibility."),
         Column(
             "n_needed",
             "Int64",

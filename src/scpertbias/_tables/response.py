@@ -20,17 +20,17 @@ CONFOUNDING = Table(
             "axis",
             "str",
             "Name of the gene set or direction. ``other``: genes in no confounder gene set. ``systematic``: the shared "
-            "axis, estimated for each perturbation from all other perturbations. ``depth``: direction in which "
-            "expression changes with sequencing depth. ``leading_1`` to ``leading_5``: directions in which "
-            "perturbations differ most, also estimated from other perturbations.",
+            "axis, estimated for each perturbation from all other perturbations. ``depth``: the direction "
+            "in which expression depends on sequencing depth. ``leading_1`` to ``leading_5``: the directions in which "
+            "perturbations differ most; those of each perturbation are estimated from other perturbations.",
             form="name",
         ),
         Column(
             "kind",
             "str",
-            "Kind of the axis; kinds overlap, so shares do not add up to 1.",
+            "Kind of the axis. Gene sets and directions overlap, so the shares do not add up to 1.",
             form="line",
-            tip="kinds overlap, so shares do not add up to 1",
+            tip="axes overlap, so shares do not add up to 1",
             values={"genes": "a gene set", "direction": "a direction in expression"},
         ),
         Column(
@@ -49,7 +49,7 @@ CONFOUNDING = Table(
         Column(
             "level",
             "str",
-            "What the row is about. Hallmark sets have rows per perturbation only if ``beyond`` is true.",
+            "What the row is about. A Hallmark set has rows of the level ``perturbation`` only if ``beyond`` is true.",
             values={"screen": "the response of the whole screen", "perturbation": "the response of one perturbation"},
         ),
         PERTURBATION,
@@ -57,16 +57,17 @@ CONFOUNDING = Table(
             "share",
             "float64",
             "Share of the response (summed squared effects of this screen) in this gene set or along this direction, "
-            "regardless of other axes. Corrected for sampling noise; limited to 0–1 if ``ci_low`` is not missing. For "
-            "the shared axis: missing if no shared axis is measurable.",
+            "regardless of other axes. Sampling noise is already subtracted. If the row has an interval, the share is "
+            "limited to values from 0 to 1; otherwise it can be negative. For the shared axis: missing if no shared "
+            "axis is measurable.",
             label="share (95% CI)",
             form="percent_interval",
             tip="share of the response of this screen, corrected for noise; regardless of other axes",
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95% interval of ``share``, between 0 and 1. The interval accounts for the sampling "
-            "of cells, not of perturbations. Missing for ``depth`` and the leading directions (see "
+            sentence="Lower end of the 95% interval of ``share``, between 0 and 1. The interval accounts for the "
+            "sampling of cells, not of perturbations. Missing for ``depth`` and the leading directions (see "
             "``note``).",
         ),
         CI_HIGH,
@@ -89,9 +90,9 @@ CONFOUNDING = Table(
         Column(
             "null",
             "float64",
-            "Mean share of random gene sets. In these, each gene of the set is replaced by another gene of similar "
-            "expression. Genes of confounder gene sets are not used as replacements. Missing with fewer than five "
-            "measured genes.",
+            "Mean share of random gene sets. In a random set, each gene of the set is replaced by another gene of "
+            "similar expression, which is in no confounder gene set. Missing if fewer than five "
+            "genes of the set are measured.",
             label="random genes",
             form="percent",
             tip="mean share of random sets of genes of similar expression",
@@ -99,7 +100,7 @@ CONFOUNDING = Table(
         Column("typical_null", "float64", "Mean of ``typical`` over the same random sets."),
         replace(
             P,
-            sentence="Proportion of these random sets whose share is at least ``share``; missing for directions.",
+            sentence="Proportion of the random sets whose share is at least ``share``; missing for directions.",
             tip="proportion of random sets with at least this share",
         ),
         Column(
@@ -125,13 +126,13 @@ CONFOUNDING = Table(
         Column(
             "shapley",
             "float64",
-            "Share after the overlap between axes of the same kind is divided among them (Shapley value). Missing for "
-            "sets that are not confounder gene sets.",
+            "``share``, but what several axes of the same kind have in common is divided among these axes (Shapley "
+            "value). Missing for sets that are not confounder gene sets.",
         ),
         Column(
             "on_systematic",
             "float64",
-            "Share of the shared axis in this gene set.",
+            "Share of the squared shared axis in the genes of this set.",
             label="part of shared axis",
             form="percent",
             tip="share of the shared axis that lies in this set",
@@ -142,8 +143,8 @@ CONFOUNDING = Table(
         Column(
             "n_axis",
             "float64",
-            "Effective number of perturbations that contribute to the shared axis. If all contribute equally, it is "
-            "the number of perturbations; otherwise it is smaller.",
+            "Effective number of perturbations that contribute to the shared axis; lower than their number if a few "
+            "perturbations dominate.",
         ),
         Column(
             "carriers",
@@ -159,8 +160,8 @@ CONFOUNDING = Table(
         Column(
             "common_ci_low",
             "float64",
-            "Lower end of the 95% interval of ``common``. The interval accounts for the sampling of perturbations. Missing "
-            "with fewer than ten perturbations.",
+            "Lower end of the 95% interval of ``common``. The interval accounts for the sampling of perturbations. "
+            "Missing with fewer than ten perturbations.",
         ),
         Column("common_ci_high", "float64", "Upper end of the 95% interval of ``common``."),
         Column("common_exists", "boolean", "Whether ``common`` is at least two standard errors above 0."),
@@ -168,8 +169,8 @@ CONFOUNDING = Table(
         Column(
             "n_effective",
             "float64",
-            "Effective number of perturbations that contribute to the response. If all contribute equally, it is the "
-            "number of perturbations; otherwise it is smaller.",
+            "Effective number of perturbations that contribute to the response; lower than their number if a few "
+            "perturbations dominate.",
         ),
         Column("n_genes", "int64", "Number of measured genes of the axis.", label="genes"),
         TOP_GENES,

@@ -23,7 +23,11 @@ RETRAINING = Table(
         MODEL,
         REGIME,
         METRIC,
-        OF_BOTH,
+        replace(
+            N,
+            sentence="Number of held-out perturbations with a prediction both before and after retraining.",
+            tip="held-out perturbations with predictions before and after retraining",
+        ),
         N_EFFECTIVE,
         Column(
             "full",
@@ -48,7 +52,7 @@ RETRAINING = Table(
         ),
         CI_LOW,
         CI_HIGH,
-        P,
+        replace(P, sentence="p of ``gain``; missing if not tested."),
         Q,
         NOTE,
     ),
@@ -58,7 +62,7 @@ RANKING = Table(
     "ranking",
     "spb.tl.audit with models",
     "Whether retraining reverses the order of two models.",
-    "One row per regime and pair of models, including the mean baseline.",
+    "One row per regime and pair of models; the mean baseline counts as a model.",
     (
         REGIME,
         MODEL_A,
@@ -93,7 +97,7 @@ RANKING = Table(
             values={
                 "kept": "both intervals exclude 0, on the same side",
                 "reversed": "both intervals exclude 0, on opposite sides",
-                "same": "both differences are below 0.0005",
+                "same": "both intervals are between −0.0005 and 0.0005",
                 "undetermined": "all other cases",
             },
         ),
@@ -103,7 +107,7 @@ RANKING = Table(
 RANDOM_REMOVALS = Table(
     "random_removals",
     "spb.tl.audit with n_random above 0 and the regime no_mt or no_mt_ribo",
-    "Comparison of two retrainings: without confounder genes, and without the same number of random genes.",
+    "Comparison of two retrainings: without confounder genes, and without equally many random genes.",
     "One row per model.",
     (
         MODEL,
@@ -121,20 +125,20 @@ RANDOM_REMOVALS = Table(
         Column(
             "random_mean",
             "float64",
-            "Mean gain from retraining without the same number of random genes.",
+            "Mean gain if random genes of the same number and of similar expression are removed instead.",
             label="mean random gain",
-            tip="mean gain from retraining without the same number of random genes",
+            tip="mean gain if the same number of random genes is removed instead",
         ),
         Column(
             "random_min",
             "float64",
-            "Smallest gain among the trainings from which random genes were removed.",
+            "Smallest gain from a random removal.",
             label="smallest random gain",
         ),
         Column(
             "random_max",
             "float64",
-            "Largest gain among the trainings from which random genes were removed.",
+            "Largest gain from a random removal.",
             label="largest random gain",
         ),
         replace(
@@ -167,8 +171,8 @@ COUPLING = Table(
     "coupling",
     "spb.tl.coupling",
     "Change of the predictions for the kept genes after retraining without the other genes.",
-    "One row per model, regime and group of perturbations. Values stay normalized to the total of all genes, because "
-    "normalization to the kept genes would require counts.",
+    "One row per model, regime and group of perturbations. Expression values stay normalized to the total of all "
+    "genes, because a new normalization without the removed genes would require counts.",
     (
         MODEL,
         REGIME,
@@ -179,25 +183,25 @@ COUPLING = Table(
             label="perturbations",
             tip="seen or not seen in training",
             values={
-                "training": "perturbations that the model has seen; for this, cross-fitted models are fitted once more, "
-                "on all perturbations",
+                "training": "perturbations that the model has seen in training; for these rows, cross-fitted models "
+                "are fitted once more on all perturbations",
                 "unseen": "held-out perturbations",
             },
         ),
         Column(
             "shift",
             "float64",
-            "Distance between the predictions of the retrained model and of the full model, relative to the size of "
-            "the predicted effect.",
+            "Distance between the predictions of the retrained model and of the model trained on all genes, relative "
+            "to the size of the predicted effect.",
             label="coupling",
             tip="change of the predictions of the kept genes, relative to the predicted effect; 0: no change",
         ),
         Column(
             "shift_seed",
             "float64",
-            "The same distance between two trainings of the full model with different seeds.",
+            "The same distance between two trainings on all genes with different seeds.",
             label="coupling of seeds",
-            tip="change of the predictions between two trainings of the full model with different seeds",
+            tip="change of the predictions between two trainings on all genes with different seeds",
         ),
         N,
         replace(

@@ -22,9 +22,31 @@ from .table import (
     Table,
 )
 
+SENTENCES = {
+    "mse_de20": "Mean squared error over the 20 genes with the strongest observed effects (squared log-normalized "
+    "units).",
+    "pearson_delta": "Pearson correlation between predicted and observed effects (differences from control).",
+    "pearson_delta_perturbed": "Pearson correlation between predicted and observed differences from the mean of the "
+    "training perturbations.",
+    "pearson_delta_unshared": "``pearson_delta`` without the noise that predicted and observed effects have in common.",
+    "pearson_delta_perturbed_unshared": "``pearson_delta_perturbed`` without the noise that predictions and observed "
+    "data have in common.",
+    "cosine_delta_unshared": "Cosine between predicted and observed effects, without the noise that both have in "
+    "common.",
+    "l2_ratio": "L2 error divided by the L2 error of the mean baseline.",
+    "discrimination": "Share of the other perturbations whose observed mean is farther from the prediction than that "
+    "of the predicted perturbation.",
+    "de_direction": "Share of the differentially expressed genes whose direction of change is predicted correctly.",
+    "de_auprc": "Average precision if genes are ranked by predicted change; hits are the differentially expressed "
+    "genes with the right direction.",
+    "de_spearman": "Rank correlation between predicted and observed changes of the differentially expressed genes.",
+    "de_nmae": "Absolute error over the differentially expressed genes, relative to the error of predicting no change.",
+}
+"""What a score is, if its label on an axis is too short for a description."""
 
-def _sentence(label: str) -> str:
-    return label[0].upper() + label[1:]
+
+def _sentence(name: str, metric: Metric | DeMetric) -> str:
+    return SENTENCES.get(name, f"{metric.label[0].upper()}{metric.label[1:]}.")
 
 
 def _beside(name: str, metric: Metric | DeMetric) -> list[Column]:
@@ -58,13 +80,16 @@ SCORES = Table(
         MODEL,
         PERTURBATION,
         Column(
-            "split", "str", "``test`` if the model has not seen the perturbation, otherwise the split of the cells."
+            "split",
+            "str",
+            "``test`` if the model has not seen the perturbation; otherwise ``train`` or ``val``, according to the "
+            "split of the cells.",
         ),
         Column(
             "seen_targets",
             "Int64",
-            "For a held-out combination: number of its genes that are perturbed in the training data. Missing for "
-            "all other perturbations.",
+            "For a held-out combination: number of its target genes that other perturbations of the training data "
+            "target, too. Missing for all other perturbations.",
         ),
         Column("fold", "int64", "Fold in which the perturbation is held out; −1 if there is none."),
         N_CELLS,
@@ -74,7 +99,7 @@ SCORES = Table(
             "Regime in which the model was trained. In an audit, the model trained on all genes is also scored on "
             "the genes of the other regimes.",
         ),
-        *(Column(name, "float64", f"{_sentence(metric.label)}.") for name, metric in ALL_METRICS.items()),
+        *(Column(name, "float64", _sentence(name, metric)) for name, metric in ALL_METRICS.items()),
         *(column for name, metric in ALL_METRICS.items() for column in _beside(name, metric)),
         Column(
             "inflation",
@@ -86,15 +111,16 @@ SCORES = Table(
             "control_noise",
             "float64",
             "Squared sampling error of the control mean, relative to the squared predicted effect. If it is above 0.1, "
-            "``pearson_delta`` rewards the noise of the control.",
+            "``pearson_delta`` is too high, because predicted and observed effects contain the same noise of the "
+            "control.",
         ),
         REPRODUCIBILITY,
         Column(
             "n_de",
             "int64",
-            "Number of scored genes, without the targets, that are differentially expressed (q < 0.05). There are "
-            "two comparisons, one for each half of the control cells. Scores of differential expression require five "
-            "such genes in at least one of them.",
+            "Number of scored genes that are differentially expressed (q < 0.05), without the targets. For scores of "
+            "differential expression, the perturbation is compared with each half of the control cells; at least one "
+            "of these comparisons must have five such genes.",
         ),
         Column("detected", "boolean", "Whether an effect of the perturbation is detected (q at most 0.05)."),
     ),
@@ -113,7 +139,7 @@ SUMMARY = Table(
             "str",
             "Subset of the held-out perturbations.",
             values={
-                "all": "all that the model predicts",
+                "all": "those that the model predicts",
                 "common": "those that all models predict",
                 "detected": "those in ``all`` whose effect is detected",
             },
@@ -166,7 +192,7 @@ ERROR_BY_N_GENES = Table(
         Column(
             "subset",
             "str",
-            "Subset of the held-out perturbations: ``all`` that the model predicts, or the ``common`` ones that "
+            "Subset of the held-out perturbations. ``all``: those that the model predicts. ``common``: those that "
             "every model predicts.",
         ),
         Column("ranked_by", "str", "Quantity by which genes are ranked: ``control expression``, the mean in control."),
@@ -175,9 +201,9 @@ ERROR_BY_N_GENES = Table(
         Column("l2", "float64", "L2 error.", unit="log-normalized units"),
         Column("l2_baseline", "float64", "L2 error of the mean baseline.", unit="log-normalized units"),
         Column("l2_ceiling", "float64", "Noise ceiling of the L2 error.", unit="log-normalized units"),
-        Column("l2_ratio", "float64", "L2 error, relative to the error of the mean baseline."),
+        Column("l2_ratio", "float64", "L2 error divided by the error of the mean baseline."),
         Column(
-            "l2_ratio_ceiling", "float64", "Noise ceiling of the L2 error, relative to the error of the mean baseline."
+            "l2_ratio_ceiling", "float64", "Noise ceiling of the L2 error divided by the error of the mean baseline."
         ),
     ),
     regime_at=1,

@@ -61,8 +61,8 @@ CHECK = Table(
         RESPONSE_SHARE,
         replace(
             P,
-            sentence="p-value for an effect on any gene other than the target: twice the smaller of two p-values, one "
-            "of the squared effect and one of the strongest gene.",
+            sentence="p-value for the null hypothesis that the perturbation changes no gene other than its target. It "
+            "is twice the smaller of two p-values: that of the squared effect, and that of the strongest gene.",
         ),
         EFFECT_Q,
         TOP_GENES,
@@ -85,7 +85,7 @@ PERTURBATIONS = Table(
             tip="the first category that applies; evaluate models on specific perturbations",
             values={
                 "too few cells": "",
-                "not detected": "no significant effect, not even on the target gene (q above 0.05)",
+                "not detected": "no significant effect with q at most 0.05, not even on the target gene",
                 "target gene only": "a significant effect on the target gene only",
                 "targets a confounder gene": "a target is in a confounder gene set, even if the effect on this set "
                 "is small",
@@ -106,14 +106,14 @@ PERTURBATIONS = Table(
         RESPONSE_SHARE,
         replace(
             EFFECT_Q,
-            sentence="p-value for an effect on any gene other than the target, adjusted over perturbations "
-            "(Benjamini–Hochberg). An effect with q of at most 0.05 is detected.",
+            sentence="p-value for the null hypothesis that the perturbation changes no gene other than its target, "
+            "adjusted over perturbations (Benjamini–Hochberg). An effect with q of at most 0.05 is detected.",
         ),
         Column(
             "target_gene",
             "str",
-            "The measured target gene. Of several measured targets, this is the one that changes least. Empty if "
-            "none is measured.",
+            "The target gene; empty if it is not measured. If several targets are measured: the one with the smallest "
+            "change.",
             label="target gene",
             tip="the measured target gene",
         ),

@@ -23,14 +23,16 @@ SPECIFICITY = Table(
         MODEL,
         replace(
             METRIC,
-            sentence="Name of the score. ``specific_skill``: skill score after the shared axes are removed from all "
-            "effects (0: only shared axes, 1: noise ceiling). ``specific_slope``: factor that brings the "
+            sentence="Name of the score. ``specific_skill``: skill score after two shared axes are removed from "
+            "predicted and observed effects. These axes are the mean effect of the training perturbations, and the "
+            "direction in which predictions differ most. The score is 0 if only these axes are predicted, and 1 at the "
+            "noise ceiling. ``specific_slope``: factor that brings the "
             "remaining predicted effects closest to the remaining observed effects. ``specific_fitted``: "
             "specific skill of the predicted effects after multiplication by this factor. ``l2`` "
             "(log-normalized units; lower is better), ``pearson_delta`` and ``pearson_delta_perturbed``: "
             "see :func:`scpertbias.tl.score`. ``off_axis``: correlation between predicted and observed "
             "effects after the mean effect of the training perturbations is removed. ``off_share``: share "
-            "of the squared predicted effects that remains after this removal.",
+            "of the squared predicted effects that remains after the mean effect is removed.",
         ),
         HELD_OUT,
         Column(
@@ -40,45 +42,48 @@ SPECIFICITY = Table(
             "in all other rows, and if there is no interval.",
             values={
                 PERTURBATION_SPECIFIC: "the interval of ``specific_skill`` is above 0.05",
-                "right direction, wrong size": "only the interval of ``specific_fitted`` is above 0.05",
-                "not specific": "neither",
+                "right direction, wrong size": "that of ``specific_fitted`` is above 0.05, and that of "
+                "``specific_slope`` above 0",
+                "not specific": "all other models",
                 "": "",
             },
         ),
         Column(
             "score",
             "float64",
-            "Mean score of the predictions on their own perturbation.",
+            "Mean score if each prediction is compared with its own perturbation.",
             label="own perturbation",
             tip="predictions scored on their own perturbations",
         ),
         Column(
             "mismatched",
             "float64",
-            "Mean score of the predictions if they are assigned to other held-out perturbations.",
+            "Mean score if each prediction is compared with other held-out perturbations.",
             label="other perturbations",
             tip="mean score of predictions on other perturbations",
         ),
         Column(
             "specific_gain",
             "float64",
-            "Difference between ``score`` and ``mismatched``; positive if predictions are better on their own "
-            "perturbation.",
+            "Difference between ``score`` and ``mismatched``; positive if predictions fit their own perturbation "
+            "better than other perturbations.",
             label="gain (95% CI)",
             form="interval",
             tip="positive: predictions are better on their own perturbation than on others",
         ),
         replace(
             CI_LOW,
-            sentence="Lower end of the 95% interval of the gain (in ``specific_*`` rows: of the score); missing for "
-            "``off_share`` and with fewer than ten perturbations.",
+            sentence="Lower end of the 95% interval of ``specific_gain``; in rows of ``specific_*``, of ``score``. "
+            "Missing for ``off_share``, and with fewer than ten perturbations.",
         ),
         CI_HIGH,
         replace(P, sentence="p of ``specific_gain``, from permutations of the predictions among perturbations."),
         Q,
         Column("ceiling", "float64", "Noise ceiling of ``score``: the score of a perfect prediction."),
         Column(
-            "ceiling_mismatched", "float64", "Score of perfect predictions that are assigned to other perturbations."
+            "ceiling_mismatched",
+            "float64",
+            "Mean score of perfect predictions if each is compared with other perturbations.",
         ),
         Column(
             "ceiling_gain",
@@ -120,9 +125,9 @@ RECURRENCE = Table(
             "Scale on which effects are ranked.",
             values={
                 "delta": "difference from control",
-                "z": "difference from control, divided by its standard error",
-                "centered": "difference from the mean over perturbations, divided by its standard error "
-                "(recommended); for a model, the mean over its predictions",
+                "z": "difference from control, divided by the standard error of the observed effect",
+                "centered": "recommended: difference from the mean over perturbations (for a model, over its "
+                "predictions), divided by the standard error of the observed effect",
             },
         ),
         GENE,
@@ -159,8 +164,8 @@ RECURRENCE = Table(
         replace(P, sentence="p of ``count``, for ``observed`` only; missing on the scale ``delta``."),
         replace(
             Q,
-            sentence="p adjusted over the genes (Benjamini–Hochberg). On the scale ``z``, it is computed only with "
-            "at least five times as many control cells as cells per perturbation.",
+            sentence="p adjusted over the genes (Benjamini–Hochberg). On the scale ``z``, ``q`` is computed only if "
+            "there are at least five times as many control cells as cells per perturbation (median).",
         ),
         Column(
             "n_effective_genes",

@@ -219,7 +219,8 @@ REPRODUCIBILITY = Column(
 RESPONSE_SHARE = Column(
     "response_share",
     "float64",
-    "Share of the summed squared effects of the screen, corrected for noise; can be negative.",
+    "Part of the response of the screen (summed squared effects of all perturbations) that this row accounts for. "
+    "Corrected for noise; can be negative.",
     label="share of response",
     form="percent",
     tip="share of the summed squared effects of the screen, corrected for noise",

@@ -22,7 +22,7 @@ def hallmark(species: str = "human") -> pd.DataFrame:
     Parameters
     ----------
     species
-        ``"human"`` or ``"mouse"``; mouse symbols are derived from the human ones by their spelling, as in
+        ``"human"`` or ``"mouse"``; mouse symbols are the human symbols in mouse spelling, as in
         :func:`scpertbias.ds.confounder_sets`.
 
     Returns

@@ -25,8 +25,9 @@ CONTROL = "control"
 def norman_2019() -> AnnData:
     """Load the screen of CRISPR activation of single genes and pairs in K562 cells :cite:p:`norman2019`.
 
-    The file is the one of pertpy's data sets (111,255 cells × 19,018 genes). It is downloaded once to
-    ``scanpy.settings.datasetdir``. No checksum is published, so the computed one is logged.
+    The file is the version in the data sets of pertpy (111,255 cells × 19,018 genes). It is downloaded once to
+    ``scanpy.settings.datasetdir``. No checksum is published for verification, so the checksum of the download is only
+    logged.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def norman_2019() -> AnnData:
     OSError
         If the file does not exist and cannot be downloaded; the message contains the path for a manual download.
     ValueError
-        If the file lacks these labels.
+        If the file has no column with the label `control`.
 
     Examples
     --------

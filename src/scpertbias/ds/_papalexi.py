@@ -33,9 +33,10 @@ def papalexi_2021() -> AnnData:
 
     Notes
     -----
-    `bio_rep` is an important batch: the control means of the replicates differ by about three median effects. The panel
-    has five mitochondrial genes and no ribosomal-protein gene; use `p_mito` as the covariate instead of the
-    mitochondrial share of the panel. Nine of the 25 targets are measured.
+    Use `bio_rep` as the batch: on average, the distance between the control means of two replicates is about three
+    times the size of the median effect. The panel has five mitochondrial genes and no ribosomal-protein gene; use
+    `p_mito` as the covariate instead of the mitochondrial share of the panel. Nine of the 25 targets are among the 303
+    genes.
 
     The counts are those of GEO GSE153056 as released in the data packages of sceptre (MIT license; its text is
     bundled).

@@ -37,14 +37,14 @@ def replogle_2022_k562_essential(*, filtered: bool = False) -> AnnData:
     Parameters
     ----------
     filtered
-        Keep the control, and the 681 targets and 1,186 genes of Lopez et al. :cite:p:`lopez2023`, which Kavirayuni &
-        Venturelli used; these are read into memory. The lists are bundled (Apache-2.0).
+        Whether to keep only the control cells, and the 681 targets and 1,186 genes of Lopez et al. :cite:p:`lopez2023`.
+        Kavirayuni & Venturelli used this selection. It is read into memory. The lists are bundled (Apache-2.0).
 
     Returns
     -------
-    Raw counts, cells × genes: 310,385 × 8,563, left in the file (backed), or with ``filtered`` a float32 CSR matrix in
-    memory. Pass ``normalize=True`` and ``batch_key="gem_group"`` to :func:`scpertbias.pp.profiles` or
-    :func:`scpertbias.tl.audit`.
+    Raw counts of 310,385 cells × 8,563 genes, which stay in the file (backed mode). With ``filtered``, the counts are a
+    float32 CSR matrix in memory. Pass ``normalize=True`` and ``batch_key="gem_group"`` to
+    :func:`scpertbias.pp.profiles` or :func:`scpertbias.tl.audit`.
 
     - `obs`: `perturbation` (the target gene; control: `non-targeting`), `guide`, `gem_group` (the batch), `total_counts`,
       `pct_counts_mt`, and all other columns of the file.

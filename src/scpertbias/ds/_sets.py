@@ -37,8 +37,8 @@ def confounder_sets(species: str = "human") -> pd.DataFrame:
     Parameters
     ----------
     species
-        `"human"` or `"mouse"`. Mouse symbols are derived from the human ones by their spelling (`mt-Nd1`, `Rps3`), with
-        known exceptions.
+        `"human"` or `"mouse"`. Mouse symbols are the human symbols in mouse spelling (`mt-Nd1`, `Rps3`), with
+        corrections for genes whose names differ.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def confounder_sets(species: str = "human") -> pd.DataFrame:
 
     - `mt`: the 13 protein genes and two rRNA genes of mitochondrial DNA,
     - `oxphos_nuclear`: nuclear genes of the respiratory chain, its assembly, and the mitochondrial ribosome,
-    - `ribo`: cytosolic ribosomal proteins, including `FAU`, `UBA52` and `RACK1`, without `RPS6KB2` or `RPS19BP1`,
+    - `ribo`: cytosolic ribosomal proteins, including `FAU`, `UBA52` and `RACK1`, but not `RPS6KB2` and `RPS19BP1`,
     - `cell_cycle`: S and G2/M phase,
     - `histone`: replication-dependent histones,
     - `heat_shock`: targets of HSF1,
@@ -55,7 +55,8 @@ def confounder_sets(species: str = "human") -> pd.DataFrame:
     - `p53`: direct targets of p53,
     - `hemoglobin`: globin chains.
 
-    Earlier names of renamed genes are included (`ATP5A1` and `ATP5F1A`), because public screens use both.
+    For renamed genes, the sets contain the earlier and the present name (`ATP5A1` and `ATP5F1A`), because public
+    screens use both.
 
     Raises
     ------

@@ -28,11 +28,12 @@ def attribution_agreement(
     data
         Data after :func:`scpertbias.tl.attribution_agreement`, or the result of :func:`scpertbias.tl.audit`.
     models
-        Names of models: pairs among them, or all pairs with a single name; by default all.
+        Names of models. Two or more names select the pairs among them; one name selects all pairs that contain it. By
+        default all pairs.
     regime
         For an audit: the regime or regimes; by default all.
     perturbation
-        Names of perturbations, ``""`` for the mean over all; by default all.
+        Names of perturbations; ``""`` selects the mean over perturbations. By default all.
 
     Returns
     -------
@@ -110,7 +111,8 @@ def enrich(
         Data after :func:`scpertbias.tl.enrich`.
     %(models_and_regime)s
     perturbation
-        Names of perturbations, ``""`` for the mean over all (or the recurrent genes); by default all.
+        Names of perturbations; ``""`` selects lists about all perturbations (mean attribution, or recurrent genes). By
+        default all.
 
     Returns
     -------

@@ -28,7 +28,8 @@ def comparison(
     data
         Data after :func:`scpertbias.tl.score`, or the result of :func:`scpertbias.tl.audit`.
     models
-        Names of models: pairs among them, or all pairs with a single name; by default all.
+        Names of models. Two or more names select the pairs among them; one name selects all pairs that contain it. By
+        default all pairs.
     regime
         For an audit: the regime or regimes; by default all.
     metric

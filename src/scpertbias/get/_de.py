@@ -31,11 +31,12 @@ def de(
     q_below: float | None = FDR,
     regime: str | None = None,
 ) -> pd.DataFrame:
-    """Return the differential expression of each perturbation against the control, from means and variances alone.
+    """Return the differential expression of each perturbation against the control.
 
     The test is Welch's test with one change: a variance below the pooled variance of the gene is replaced by the pooled
-    variance. Without this change, genes without counts in a small group would be significant. Cells are compared with
-    control cells of their own batch. Cells are not read again.
+    variance. Without this change, genes without counts in a small group would be significant. Perturbed cells are
+    compared with the control cells of their own batch. The test needs only the stored means and variances, so the cells
+    are not read again.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def de(
     perturbation
         Names of perturbations; by default all.
     q_below
-        Return only genes with a smaller ``q``. ``None`` returns all genes of all perturbations, one row each.
+        Only rows with ``q`` below this value are returned; ``None``: all rows.
     regime
         For an audit: the regime; by default ``"full"``.
 

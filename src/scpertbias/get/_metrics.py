@@ -20,7 +20,7 @@ def metric(
     models: str | Sequence[str] | None = None,
     metric: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the scores of models with functions of your own.
+    """Return the scores of models by user-defined functions.
 
     Parameters
     ----------
@@ -102,12 +102,12 @@ def calibration(
     question: str | Sequence[str] | None = None,
     models: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return how often the audit answers yes on screens without effects, made of the control cells.
+    """Return how often the audit answers yes on null screens, which consist of control cells and have no effects.
 
     Parameters
     ----------
     data
-        Data after :func:`scpertbias.tl.calibrate`, or an audit of the command line with ``--calibrate``.
+        Data after :func:`scpertbias.tl.calibrate`, or the result of ``scpertbias audit --calibrate N``.
     question
         Name or names of questions; by default all.
     models

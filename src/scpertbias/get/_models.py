@@ -28,7 +28,7 @@ def predictions(data: AnnData | MuData, key: str, *, regime: str | None = None) 
 
     Returns
     -------
-    Perturbations × genes, including the control, in the units of the data; NaN for perturbations without a prediction.
+    Perturbations (and the control) × genes, in the units of the data; NaN for perturbations without a prediction.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def attributions(data: AnnData | MuData, key: str, *, regime: str | None = None)
 
     Returns
     -------
-    Genes × perturbations; NaN if the model has no parameters for a perturbation.
+    Genes × perturbations; the column of a perturbation is NaN if the model has no attributions for it.
 
     Raises
     ------
@@ -99,9 +99,10 @@ def history(data: AnnData | MuData, key: str, *, regime: str | None = None) -> p
 
     Returns
     -------
-    One row per epoch: ``epoch``, ``train_loss``, validation losses (``val_…``), ``learning_rate``, ``seconds``,
-    ``seconds_validation``, ``peak_memory`` (MB; without a GPU, of the whole process until then) and ``best`` (whether the
-    epoch was the best so far; the model keeps the weights of the last such epoch).
+    One row per epoch. The columns are ``epoch``, ``train_loss``, validation losses (``val_…``), ``learning_rate``,
+    ``seconds``, ``seconds_validation``, ``peak_memory`` and ``best``. ``peak_memory`` is in MB: the peak of the GPU in
+    this epoch or, without a GPU, the peak of the process up to this epoch. ``best`` is true if the epoch was better
+    than all earlier epochs. The model keeps the weights of the last epoch for which ``best`` is true.
 
     Raises
     ------
@@ -169,8 +170,9 @@ def models(
 def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) -> tuple[AnnData, AnnData]:
     """Return observed and predicted profiles of the held-out perturbations in the format of cell-eval.
 
-    The metrics of cell-eval for means (``skip_de=True``) then score the same values as :func:`scpertbias.tl.score`.
-    Metrics of differential expression do not apply, because they require predicted cells, not predicted means.
+    With ``skip_de=True``, cell-eval computes metrics of means. These metrics then score the same values as
+    :func:`scpertbias.tl.score`. Metrics of differential expression do not apply, because they require predicted cells,
+    not predicted means.
 
     Parameters
     ----------
@@ -183,8 +185,9 @@ def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) ->
 
     Returns
     -------
-    Two :class:`anndata.AnnData`, observed and predicted: the control (observed in both) and every held-out perturbation
-    that the model predicts × genes, in the units of the data; ``obs["perturbation"]`` names each row.
+    Two :class:`anndata.AnnData`: observed and predicted values, in the units of the data. The rows are the control and
+    every held-out perturbation that the model predicts, with names in ``obs["perturbation"]``; the columns are genes.
+    The row of the control contains observed values in both.
 
     Raises
     ------
@@ -199,7 +202,8 @@ def cell_eval(data: AnnData | MuData, key: str, *, regime: str | None = None) ->
 
     Examples
     --------
-    ``MetricsEvaluator(predicted, real, pert_col="perturbation", control_pert="non-targeting", skip_de=True)`` takes:
+    Input for ``MetricsEvaluator(predicted, real, pert_col="perturbation", control_pert="non-targeting",
+    skip_de=True)``:
 
     >>> import scpertbias as spb
     >>> adata = spb.ds.papalexi_2021()

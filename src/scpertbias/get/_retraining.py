@@ -153,10 +153,10 @@ def random_removals(
     models: str | Sequence[str] | None = None,
     regime: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the gains from retraining without random genes, for comparison with the smallest feature regime.
+    """Return the gains from retraining if random genes are removed, for comparison with the smallest feature regime.
 
-    Compare the ``gain`` of the regime with the gains from random removals. If it exceeds all of them, removing other
-    genes of similar expression does not have this effect.
+    Compare the ``gain`` of the regime with the gains from random removals. If the regime has a larger gain than all
+    random removals, the gain depends on which genes are left out.
 
     Parameters
     ----------
@@ -171,8 +171,9 @@ def random_removals(
     Raises
     ------
     KeyError
-        If ``data`` is not an audit, or an audit without random removals (no mitochondrial or ribosomal gene is
-        measured, the regime was not requested, or ``n_random=0``), or a value is not in the table.
+        If ``data`` is not an audit, if a value is not in the table, or if the audit has no random removals. The latter
+        is the case with ``n_random=0``, without a requested regime of fewer genes, or if no mitochondrial or ribosomal
+        gene is measured.
 
     Examples
     --------
@@ -200,7 +201,8 @@ def ranking(
     data
         Result of :func:`scpertbias.tl.audit`.
     models
-        Names of models: pairs among them, or all pairs with a single name; by default all.
+        Names of models. Two or more names select the pairs among them; one name selects all pairs that contain it. By
+        default all pairs.
     regime
         The regime or regimes; by default all.
     metric
@@ -213,7 +215,7 @@ def ranking(
     Raises
     ------
     KeyError
-        If ``data`` is not an audit, or an audit without models, or a value is not in the table.
+        If ``data`` is not an audit, if the audit has no models, or if a value is not in the table.
 
     Examples
     --------

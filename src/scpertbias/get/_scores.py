@@ -76,7 +76,7 @@ def summary(
         Data after :func:`scpertbias.tl.score`, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     subset
-        ``"all"``, ``"common"`` or ``"detected"`` held-out perturbations; by default each.
+        Subsets of the held-out perturbations: ``"all"``, ``"common"`` or ``"detected"``; by default each of them.
     metric
         Names of metrics; by default all.
 
@@ -110,10 +110,10 @@ def error_by_n_genes(
     regime: str | Sequence[str] | None = None,
     subset: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the errors as a function of the number of genes.
+    """Return the errors of predictions as a function of the number of scored genes.
 
-    If a model is better than another one only for some numbers of genes, the comparison depends on the selection of
-    genes.
+    Genes are ranked by their mean expression in control. If a model is better than another one only for some numbers of
+    genes, the comparison depends on the selection of genes.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def error_by_n_genes(
         Result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     subset
-        ``"all"`` or ``"common"`` held-out perturbations; by default both.
+        Subsets of the held-out perturbations: ``"all"`` or ``"common"``; by default both.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def error_by_n_genes(
     Raises
     ------
     KeyError
-        If ``data`` is not an audit, or an audit without models, or a value is not in the table.
+        If ``data`` is not an audit, if the audit has no models, or if a value is not in the table.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def recurrence(
         Data after :func:`scpertbias.tl.recurrence`, or the result of :func:`scpertbias.tl.audit`.
     %(models_and_regime)s
     by
-        ``"delta"``, ``"z"`` or ``"centered"``; by default all.
+        Scales on which effects are ranked: ``"delta"``, ``"z"`` or ``"centered"``; by default all.
 
     Returns
     -------

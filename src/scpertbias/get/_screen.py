@@ -32,7 +32,7 @@ def check(
     status
         ``"ok"``, ``"note"`` or ``"warning"``; by default all.
     perturbation
-        Names of perturbations, ``""`` for the findings on the screen; by default all.
+        Names of perturbations; ``""`` selects the findings on the whole screen. By default all.
 
     Returns
     -------
@@ -69,9 +69,9 @@ def labels(
     data
         Profiles, data after :func:`scpertbias.pp.check`, or the result of :func:`scpertbias.tl.audit`.
     label
-        Labels; by default all.
+        Labels as in ``obs``; by default all.
     meaning
-        Meanings; by default all.
+        Interpretations of labels, such as ``"combination"``; by default all.
 
     Returns
     -------
@@ -100,14 +100,17 @@ def balance(
     kind: str | Sequence[str] | None = None,
     status: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the share of the response accounted for by cell composition, for each tested column.
+    """Return the share of the response that is accounted for by differences in cell composition.
+
+    Perturbed and control cells can differ in their proportions over batches or cell types, and in their sequencing
+    depth.
 
     Parameters
     ----------
     data
         Data after :func:`scpertbias.tl.balance`, or the result of :func:`scpertbias.tl.audit`.
     column
-        Names of columns of ``obs``; by default all rows.
+        Names of columns of ``obs``; by default all columns, depth and mitochondrial counts.
     kind
         ``"column"``, ``"depth"`` or ``"mt_percent"``; by default all.
     status
@@ -187,7 +190,7 @@ def target_response(
     level: str | Sequence[str] | None = None,
     perturbation: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the change of each perturbed gene, in its own column and in neighboring columns of the data.
+    """Return the effect of each perturbation in the column of its target gene, and in neighboring columns.
 
     Parameters
     ----------
@@ -236,7 +239,7 @@ def perturbations(
     data
         Result of :func:`scpertbias.tl.audit`.
     kind
-        Kinds, such as ``"specific"``; by default all.
+        Categories, such as ``"specific"``; by default all.
     perturbation
         Names of perturbations; by default all.
 

@@ -54,10 +54,10 @@ def map(
 ) -> Any:
     """Plot the skill of each model against its specific skill.
 
-    Both are 0 for the baseline (the mean; for combinations, the additive prediction) and 1 at the noise ceiling. Lines are
-    95%% intervals. A model in the upper right predicts the specific effect of each perturbation. A model in the lower right
-    is accurate, but predicts only the effects that all perturbations have in common. Constant predictions have a
-    specific skill of 0. Models with the same skills are drawn as one mark.
+    Both are 0 for the mean baseline and 1 at the noise ceiling. For combinations, the baseline is the additive
+    prediction. Lines are 95%% intervals. A model in the upper right predicts the specific effect of each perturbation.
+    A model in the lower right is accurate, but predicts only the effects that all perturbations have in common.
+    Constant predictions have a specific skill of 0. Models with the same skills are drawn as one mark.
 
     Parameters
     ----------

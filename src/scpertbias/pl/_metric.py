@@ -30,18 +30,19 @@ def metric(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the scaled score of each model with a function of your own, and its 95% interval.
+    """Plot the scaled score of each model by a user-defined function, with a 95% interval.
 
     0 is the mean baseline, 1 the noise ceiling. The text on the right contains the unscaled score of each model and its
-    specific gain. The specific gain is the difference between the scores of predictions on their own and on other perturbations;
-    positive values mean that the own score is better.
+    specific gain. The specific gain is the difference between two mean scores: of predictions on their own
+    perturbation, and on other perturbations. Positive values mean that predictions are better on their own
+    perturbation.
 
     Parameters
     ----------
     data
         Data after :func:`scpertbias.tl.metric`.
     metric
-        Name of the function; by default the last one.
+        Name of the function; by default the last function in the table.
     %(models)s
     %(plot)s
 

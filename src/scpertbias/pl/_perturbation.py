@@ -37,11 +37,12 @@ def perturbation(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the effects on the strongest genes of one perturbation: observed with 95%% intervals, and predicted.
+    """Plot observed effects (with 95%% intervals) and predicted effects of one perturbation on its strongest genes.
 
-    The genes have the largest ``|z|``. Only models that have not seen the perturbation are drawn; models with the same
-    predictions are drawn once. The legend contains the correlation r of predicted and observed effects
-    (``pearson_delta_unshared``), and the error relative to the mean baseline. Both are computed over all scored genes.
+    The genes are those with the largest ``|z|`` of the observed effect. Only models that have not seen the perturbation
+    are drawn; models with the same predictions are drawn once. The legend contains the correlation r of predicted and
+    observed effects (``pearson_delta_unshared``), and the error relative to the mean baseline. Both are computed over
+    all scored genes.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ def power(
     """Plot the expected reproducibility of effects by number of cells.
 
     The bold line is the screen, with its 95%% interval; every other line is a perturbation. Dots mark the actual
-    numbers of cells. Dashed lines are the targets of :func:`scpertbias.tl.power`.
+    numbers of cells. Dashed lines are the required reproducibilities (``targets`` of :func:`scpertbias.tl.power`).
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def power(
     ax
         Axes to plot in; by default a new figure.
     palette
-        Colors of ``"screen"``, of ``"other perturbations"`` and of perturbations by their names.
+        Colors: a mapping from ``"screen"``, ``"other perturbations"`` or the name of a perturbation to a color.
     figsize
         Width and height in inches.
     show

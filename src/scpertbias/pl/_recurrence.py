@@ -40,19 +40,20 @@ def recurrence(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the genes that are among the strongest in most perturbations, for each model (Tables 1 and 2 of the paper).
+    """Plot the genes that recur most often among the strongest genes, for each model (Tables 1 and 2 of the paper).
 
-    The length of a bar is the percentage of the n held-out perturbations of the model in which the gene is among the
-    strongest. The diamond is the same percentage in the observed data, on the same perturbations; the dotted line is the
-    percentage expected by chance. A star marks q < 0.05 in the data; "not tested" means that no q was computed. A bar
-    far beyond its diamond means that the model predicts this gene for too many perturbations.
+    For each gene, a bar shows in which percentage of the n held-out perturbations it is among the strongest genes. The
+    diamond is the same percentage in the observed data, on the same perturbations; the dotted line is the percentage
+    expected by chance. In the column of the observed data, a star marks genes with q < 0.05; "not tested" means that no
+    q was computed. A bar far beyond its diamond means that the model predicts this gene for too many perturbations.
 
     Parameters
     ----------
     data
         Data after :func:`scpertbias.tl.recurrence`, or the result of :func:`scpertbias.tl.audit`.
     by
-        ``"centered"`` (recommended), ``"delta"`` or ``"z"``.
+        Scale on which effects are ranked: ``"centered"`` (recommended), ``"delta"`` or ``"z"``. See
+        :func:`scpertbias.get.recurrence`.
     %(models)s
     regime
         For an audit: the regime to plot; by default ``"full"``.

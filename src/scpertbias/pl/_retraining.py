@@ -37,9 +37,9 @@ def retraining(
 ) -> Any:
     """Plot the gain of each model from retraining in each regime, with its interval.
 
-    A positive gain means that the retrained model is better on the same genes than the model trained on all genes. The
-    gray box is the range of gains from retraining without random genes of similar expression. A gain inside the box is
-    not due to the particular genes of the regime. Markers are open if retraining does not change the predictions.
+    A positive gain means that retraining reduces the error on the genes of the regime. The gray box is the range of
+    gains if random genes of similar expression are removed instead. If a gain is inside the box, it is not specific to
+    the genes that the regime leaves out. Markers are open if retraining does not change the predictions.
 
     Parameters
     ----------

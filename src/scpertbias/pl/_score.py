@@ -57,7 +57,7 @@ def score(
     Each box shows quartiles and 5–95%% whiskers over held-out perturbations. The dashed line is the median of the mean
     baseline. The dotted line is the median of the noise ceiling (the score of a perfect prediction). Both lines refer
     to the perturbations of the box. ``metric="l2_ratio"`` is Fig 2c of the paper. Correlations are drawn twice. Filled
-    markers are corrected for noise that predicted and observed effects have in common; open markers are not corrected.
+    markers are corrected for the noise that predicted and observed effects have in common; open markers are not.
 
     Parameters
     ----------

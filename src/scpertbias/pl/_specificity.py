@@ -43,14 +43,15 @@ def specificity(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the specific skill of each model, or the scores of its predictions on their own and on other perturbations.
+    """Plot the specific skill of each model, or its scores on the predicted perturbation and on other perturbations.
 
-    The specific skill is 0 for a model that predicts only the shared axes, and 1 at the noise ceiling; lines are 95%
-    intervals. The ring is the specific skill after the predicted effects are multiplied by the factor that fits best.
-    For other metrics, the filled point is the score of predictions on their own perturbations, and the open point their
-    score on other perturbations. The line between the points is the specific gain. The square below is the score of the
-    model on half of the cells. The dashed line is the score, on half of the cells, of a prediction that contains only
-    the shared axis.
+    The specific skill is the skill score after shared axes are removed from all effects. These axes are the mean effect
+    of the training perturbations, and the direction in which predictions differ most. The specific skill is 0 for a
+    model that predicts only these axes, and 1 at the noise ceiling; lines are 95% intervals. The ring is the specific
+    skill after the predicted effects are multiplied by the factor that fits best. For other metrics, the filled point
+    is the score of predictions on their own perturbations, and the open point their score on other perturbations. The
+    line between the points is the specific gain. The square below is the score of the model on half of the cells. The
+    dashed line is the score of a prediction that contains only the shared axis, on the same half of the cells.
 
     Parameters
     ----------

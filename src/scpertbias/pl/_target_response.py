@@ -33,11 +33,11 @@ def target_response(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the change of perturbed genes, in their own column and in neighboring columns of the data.
+    """Plot the effect of perturbations in the column of their target gene, and in neighboring columns.
 
-    A peak is expected at 0; a peak at another shift means that values and gene names are misaligned. Dashed lines are
-    the percentiles if targets are assigned to random perturbations. A ring marks the shift with the highest percentile,
-    if it is significant. Models that predict one constant are not drawn.
+    A peak is expected at shift 0, the column of the target gene. A peak at another shift means that values and gene
+    names are misaligned. Dashed lines are the percentiles if targets are assigned to random perturbations. A ring marks
+    the shift with the largest excess over the dashed line, if it is significant. Constant predictions are not drawn.
 
     Parameters
     ----------

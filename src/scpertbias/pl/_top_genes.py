@@ -35,9 +35,9 @@ def top_genes(
 ) -> Any:
     """Plot the strongest genes of one perturbation, observed and predicted (Fig 2 of the paper).
 
-    The length of a bar is the absolute difference from control, and the arrow its direction. The diamond is the
-    observed effect on the same gene. It is open if predicted and observed effects have opposite directions. Genes in
-    bold are also among the strongest observed genes.
+    The length of a bar is the absolute difference from control; an arrow shows the direction of the difference. The
+    diamond is the observed effect on the same gene. The diamond is open if predicted and observed effects have opposite
+    directions. Genes in bold are also among the strongest observed genes.
 
     Parameters
     ----------

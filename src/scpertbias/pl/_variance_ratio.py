@@ -34,12 +34,13 @@ def variance_ratio(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Any:
-    """Plot the standard deviation of each gene across held-out perturbations, observed and predicted (ED Fig 7).
+    """Plot the standard deviation of each gene across held-out perturbations, observed and predicted.
 
-    Each box shows quartiles and 5–95%% whiskers over genes with a reproducible variance. The gray band and line are the
-    quartiles and the median of the observed standard deviations, corrected for noise. The label above each box contains
-    the ratio of predicted to observed standard deviation over all genes. If the model is equivalent to a baseline, the
-    label contains the name of the baseline.
+    This is Extended Data Fig 7 of the paper. Each box shows quartiles and 5–95%% whiskers over the genes whose observed
+    variance is above twice its standard error. The gray band and line are the quartiles and the median of the observed
+    standard deviations, corrected for noise. The label above each box contains the ratio of predicted to observed
+    standard deviation over all genes. If the model is equivalent to a baseline, the label contains the name of the
+    baseline.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def simulate_net(
     adata: AnnData, *, degree: int = 10, noise: float = 0.3, rng: int | np.random.Generator | None = 0
 ) -> pd.DataFrame:
-    """Simulate a graph of targets in the same module, with some wrong edges.
+    """Simulate a graph that connects targets of the same module, with some wrong edges.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ def simulate_net(
     degree
         Average number of edges per target, if its module has enough members.
     noise
-        Proportion of edges between random targets.
+        Proportion of wrong edges, which connect targets of different modules.
     rng
         Seed or generator.
 
     Returns
     -------
-    A net: `source` and `target` (names of targets) and `weight` (0.5–1 within modules, 0–0.5 for random edges), each
-    pair once.
+    A net with one row per edge: `source` and `target` (names of targets) and `weight` (0.5–1 within modules, 0–0.5 for
+    wrong edges). Each pair of targets occurs at most once.
 
     Raises
     ------

@@ -40,17 +40,19 @@ def simulate(
     n_jobs: int | None = None,
     rng: int | np.random.Generator | None = 0,
 ) -> AnnData:
-    """Simulate a Perturb-seq screen, calibrated to K562 cells, with a confounding axis and known truth.
+    """Simulate a Perturb-seq screen with a confounding axis and known effects, calibrated to K562 cells.
 
-    Counts are negative binomial, with gene means and sizes of K562 cells and log-normal depth. Genes and targets have
-    the names of a published genome-scale screen :cite:p:`replogle2022,lopez2023`. Effects on the logarithm of the mean
-    have two parts. The *global axis* has a loading for every perturbation (mitochondrial and stress genes up, ribosomal
-    proteins down). The *program* of each perturbation has 20–40 other genes, some of them shared within its module.
+    Counts are negative binomial. The means and the dispersion of the genes are those of K562 cells; the depth of the
+    cells is log-normal. Genes and targets have the names of a published genome-scale screen
+    :cite:p:`replogle2022,lopez2023`. Effects on the logarithm of the mean have two parts. The *global axis* is the same
+    for all perturbations: mitochondrial and stress genes go up, ribosomal proteins go down. Each perturbation has a
+    loading, the size of its effect along this axis. The *program* of each perturbation changes 20–40 other genes; part
+    of the program is common to all perturbations of a module.
 
     Parameters
     ----------
     n_cells
-        Number of cells, controls included.
+        Number of cells, including control cells.
     n_genes
         Number of genes. The default, 1,187, is the published panel of 1,186 genes and one more gene. Smaller panels
         keep the proportion of mitochondrial and ribosomal genes; larger ones add the next most expressed genes.
@@ -68,20 +70,20 @@ def simulate(
     module_share
         Proportion of the program that a perturbation shares with its module.
     knockdown
-        Remaining expression of a measured target; 1: no knock-down.
+        Expression of a measured target that remains, as a proportion; 1: no knock-down.
     measured_targets
         Whether every target is a measured gene (not mitochondrial, ribosomal or stress). In the published panel most
         targets are not measured.
     control_fraction
         Proportion of cells with a non-targeting guide.
     depth
-        Mean number of UMIs per cell in these genes. By default 3,000 for 1,187 genes; for other numbers of genes, the depth
-        that the same cells would have.
+        Mean number of UMIs per cell in these genes. By default 3,000 for 1,187 genes. For other numbers of genes, the
+        default is scaled by the total expression of the genes.
     depth_sd
         Standard deviation of the log depth.
     cell_axis_sd
-        Standard deviation of the positions of cells on the axis, also of control cells. With a value above 0, genes
-        correlate among control cells.
+        Standard deviation of the positions of single cells on the axis; control cells vary, too. With a value above 0,
+        genes correlate among control cells.
     n_batches
         Number of batches.
     batch_strength
@@ -101,11 +103,11 @@ def simulate(
     - `layers["counts"]`: counts, float32 CSR.
     - `obs`: `perturbation` (control: `non-targeting`), `guide` (two per target), `gem_group` (the batch),
       `total_counts`, `pct_counts_mt`, `pct_counts_ribo`.
-    - `uns["scpertbias_truth"]`: the simulated truth (`parameters`, `genes`, `axis`, `perturbations`, `loading`,
-      `module`, `inert`, and the programs as `program_perturbation`, `program_gene`, `program_lfc`), the expected
-      log-normalized profile of the control (`expected_control`) and effects (`expected_delta`, perturbations ×
-      genes; at the average batch), and the `share` of the squared effects in each set of
-      :func:`~scpertbias.ds.confounder_sets` and along their mean direction (`systematic`).
+    - `uns["scpertbias_truth"]`: the simulated truth. `parameters`, `genes`, `axis`, `perturbations`, `loading`,
+      `module` and `inert` describe the simulation. `program_perturbation`, `program_gene` and `program_lfc` are the
+      programs. `expected_control` is the expected log-normalized profile of the control, and `expected_delta`
+      (perturbations × genes) are the expected effects, without batch effects. `share` is the share of the squared
+      effects in each set of :func:`~scpertbias.ds.confounder_sets`, and along the shared axis (`systematic`).
 
     Raises
     ------
