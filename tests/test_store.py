@@ -329,7 +329,7 @@ def test_obsm(adata):
 def test_rows_with_halves_and_no_record_are_an_error(adata):
     assert _store.profiles_record(adata) is None
     adata.layers["half_1"] = adata.X.copy()
-    with pytest.raises(ValueError, match=r"layer 'half_1' but no record.*ad.concat.*spb.pp.profiles"):
+    with pytest.raises(ValueError, match=r"layer 'half_1', as profiles do, .*ad.concat.*spb.pp.profiles"):
         _store.profiles_record(adata)
 
 

@@ -181,7 +181,7 @@ def test_split_codes(adata):
 def test_unknown_splits(adata):
     adata.obs["split"] = "validation"
     with pytest.raises(
-        ValueError, match=r"obs\['split'\] contains \['validation'\]; splits are \['train', 'val', 'test'\]"
+        ValueError, match=r"obs\['split'\] contains \['validation'\]; allowed are \['train', 'val', 'test'\]"
     ):
         _validate.split_codes(adata, "split")
 

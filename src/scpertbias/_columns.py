@@ -12,7 +12,7 @@ from ._core.arrays import IntArray
 
 MIN_CONTROLS = 10
 UNTESTED = 0.2
-"""A column can be used as a batch only if at most this share of perturbed cells is in levels with too few control cells."""
+"""A column cannot be used as a batch if more than this share of perturbed cells is in levels with too few controls."""
 
 SYMBOL_COLUMNS = (
     *("gene_symbols", "gene_symbol", "gene_name", "gene_names", "feature_name", "symbol", "symbols", "Symbol"),
@@ -42,7 +42,7 @@ WORDS = {
     DOSE: "a dose",
     LABEL: "a treatment or condition",
 }
-"""Descriptions of columns whose levels can differ in the control cells."""
+"""Descriptions of columns that can have several levels among the control cells."""
 
 
 @dataclass(frozen=True)

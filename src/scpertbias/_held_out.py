@@ -43,7 +43,7 @@ def why_all_seen(screen: _moments.Screen, split_key: str) -> str:
     """Return the reason why no perturbation is held out: none is test, or all also have training cells."""
     if (screen.split[screen.perturbation > 0] == "test").any():
         return (
-            f"every perturbation with 'test' cells in obs[{split_key!r}] has training cells, too, because the split "
-            "is over cells"
+            f"every perturbation with 'test' cells in obs[{split_key!r}] has training cells, too, because single cells "
+            "were split, not perturbations"
         )
     return f"no perturbation is 'test' in the split column ({split_key!r})"

@@ -25,7 +25,7 @@ CONTROL_CROSS = "control_cross"
 CROSS = "cross"
 
 OWN_TOTAL = "_scpertbias_size"
-"""Column of ``obs`` with the total counts per cell, computed by an audit; it is treated as if no size factors were passed."""
+"""Column of ``obs`` with the total counts per cell, which an audit computes if no size factors were passed."""
 
 FULL = "full"
 WITHOUT_GENES = ("no_mt", "no_mt_ribo")
@@ -57,7 +57,7 @@ MISSING, LABEL, SMALL_BATCH = "missing", "label", "small_batch"
 """Kinds of reasons for which cells are left out."""
 
 OBSERVED = "observed"
-"""Name of the data in columns of models."""
+"""Name of the observed data in columns that name models."""
 
 MODEL_COLUMNS = ("model", "model_a", "model_b")
 """Columns of tables that name models."""

@@ -18,9 +18,9 @@ from ._core.scales import LARGEST_LOG, RowScales
 from ._core.sums import extremes
 
 MIN_COUNTS = 10
-"""Cells with fewer counts are reported, because they contain little information and are scaled to the same total as all other cells."""
+"""Cells with fewer counts than this are reported: they contain little information, but are scaled like other cells."""
 EARLY = 1000
-"""Number of values after which the scale is first checked; a few whole numbers are not sufficient."""
+"""The scale is first checked after this number of values, because a few whole numbers do not show raw counts."""
 
 FIXES = {
     "normalize": "pass normalize=True to spb.pp.profiles or spb.tl.audit",
@@ -90,7 +90,7 @@ GUESSES = {
     "too_large": "too large for logarithms",
     "logged_twice": WORDS[scales.TWICE],
 }
-"""Names of values with a problem, for the inspection of a file."""
+"""Descriptions of values on an unsuitable scale, which the inspection of a file prints."""
 NORMALIZED = tuple(GUESSES[name] for name in ("counts", "linear", "proportions", "too_large"))
 """Kinds of values that ``normalize=True`` log-normalizes, the best first."""
 

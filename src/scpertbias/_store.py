@@ -106,8 +106,8 @@ def profiles_record(adata: AnnData) -> dict[str, Any] | None:
     record = root(adata).get(_keys.PROFILES)
     if record is None and _keys.HALVES[0] in adata.layers:
         msg = (
-            "These rows have a layer 'half_1' but no record of their settings (ad.concat drops it). Concatenate "
-            "the cells and call spb.pp.profiles on them."
+            "The rows have a layer 'half_1', as profiles do, but `uns` does not contain the settings of the profiles "
+            "(ad.concat drops `uns`). Concatenate the cells and call spb.pp.profiles on them."
         )
         raise ValueError(msg)
     return None if record is None else dict(record)

@@ -164,7 +164,7 @@ def split_codes(adata: AnnData, split_key: str) -> IntArray:
     levels = [str(level) for level in column.categories]
     unknown = sorted(set(levels) - {*_keys.SPLITS, ""})
     if unknown:
-        msg = f"obs[{split_key!r}] contains {unknown[:5]}; splits are {list(_keys.SPLITS)}. See spb.pp.split."
+        msg = f"obs[{split_key!r}] contains {unknown[:5]}; allowed are {list(_keys.SPLITS)}. See spb.pp.split."
         raise ValueError(msg)
     of_level = [_keys.SPLITS.index(level) if level else -1 for level in levels]
     return np.array([*of_level, -1], dtype=np.int64)[column.codes]

@@ -136,7 +136,7 @@ def test_meaningless_input_is_an_error():
     assert np.isfinite(bilinear(means, trained, 0, column, n_components=10).predictions[1]).all()
     with pytest.raises(ValueError, match=r"n_components=6 is not possible .* from 1 to 5"):
         bilinear(means[:, :6], trained, 0, np.minimum(column, 5), n_components=6)
-    with pytest.raises(ValueError, match="trained leaves out the control"):
+    with pytest.raises(ValueError, match="`trained` leaves out the control"):
         bilinear(means, trained, 3, column, n_components=2)
     with pytest.raises(ValueError, match="`alpha` is -1.*; it must be 0 or more"):
         bilinear(means, trained, 0, column, n_components=2, alpha=-1)

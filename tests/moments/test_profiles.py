@@ -116,7 +116,7 @@ def test_the_control_must_stay(profiles):
 
 def test_concatenated_profiles_are_refused(profiles):
     joined = ad.concat([profiles, profiles], index_unique="-")
-    with pytest.raises(ValueError, match=r"layer 'half_1' but no record.*ad.concat"):
+    with pytest.raises(ValueError, match=r"layer 'half_1', as profiles do, .*ad.concat"):
         _moments.of(joined)
     joined = ad.concat([profiles, profiles], index_unique="-", uns_merge="same", merge="same")
     with pytest.raises(
@@ -203,7 +203,7 @@ def test_layers_of_profiles(profiles, screen, tmp_path, form):
     # How many cells carry a gene is that of the values that the profiles were made of.
     np.testing.assert_allclose(found.moments.value_sums, value_sums(screen.moments))
     check(_moments.of(back).moments, screen.moments)
-    with pytest.raises(ValueError, match=r"made from layer None, and have no layer 'other' that spb.pp"):
+    with pytest.raises(ValueError, match=r"made from layer None. They have no layer 'other' made by spb.pp"):
         _moments.of(back, layer="other")
 
 

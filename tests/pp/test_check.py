@@ -244,7 +244,7 @@ def test_leakage(cells):
     (finding,) = said(cells, "split", split_key="cellwise")
     assert finding[0] == "warning"
     assert finding[1].startswith(
-        "6 of 6 held-out perturbations also have training cells, so they are not unseen (JAK2, MYC"
+        "6 of 6 held-out perturbations also have training cells, so models have seen them (JAK2, MYC"
     )
     half = np.arange(cells.n_obs) % 2 == 0
     cells.obs["both"] = np.where(cells.obs["perturbation"] == "MYC", np.where(half, "val", "test"), "train")

@@ -98,5 +98,5 @@ def test_wrong_objects_are_refused(cells, name):
 def test_rows_that_lost_how_they_were_made_are_refused(cells, name):
     profiles = spb.pp.profiles(cells, covariates=["stress"])
     del profiles.uns["scpertbias"]
-    with pytest.raises(ValueError, match="no record of their settings"):
+    with pytest.raises(ValueError, match="does not contain the settings of the profiles"):
         getattr(spb.pp, name)(profiles, **arguments(name, "profiles"))

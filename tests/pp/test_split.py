@@ -153,7 +153,7 @@ def test_cells_without_a_label_have_no_split(cells):
         ({"val": ["control"]}, r"`val`: \['control'\] are not perturbations"),
         ({"test": ["MYC"], "val": ["MYC", "STAT1"]}, r"\['MYC'\] are in both"),
         ({"test": ["MYC"], "unit": "cell"}, "not 'cell'"),
-        ({"unit": "combination"}, "combinations with min_cells cells is 0, too small for 3 parts"),
+        ({"unit": "combination"}, "combinations with min_cells cells is 0, but 3 are needed"),
         ({"min_cells": 41}, "perturbations with min_cells cells is 0"),
         ({"key_added": "perturbation"}, "not a split"),
         ({"key_added": "run"}, "not a split"),

@@ -16,7 +16,7 @@ class Nothing:
         ({"model": Nothing()}, TypeError, r"a Nothing; it must have the methods fit\(adata\) and predict"),
         ({"command": "train --cells {cells}"}, ValueError, r"has no \{predictions\}: train"),
         ({"command": ["train", "{seed}"]}, ValueError, r"has no \{cells\} and no \{predictions\}"),
-        ({"command": ["{cells}", "{predictions}"], "shell": True}, ValueError, "needs one text"),
+        ({"command": ["{cells}", "{predictions}"], "shell": True}, ValueError, "needs a single string"),
         ({"command": "{cells} {predictions}", "kind": "x"}, ValueError, "kind"),
         ({"command": "{cells} {predictions}", "time_limit": 0}, ValueError, "`time_limit` is 0"),
     ],

@@ -104,7 +104,7 @@ def test_by_z_few_controls_are_not_tested():
     assert table["q"].apply(lambda q: q.notna().all()).to_dict() == {"delta": False, "z": False, "centered": True}
     note = table["note"].first()
     assert (
-        note["z"] == "not tested, because there are fewer controls than five times the cells of a typical perturbation"
+        note["z"] == "not tested, because the control has fewer than five times as many cells as a typical perturbation"
     )
     assert note["centered"] == ""
 

@@ -68,7 +68,7 @@ def test_wrong_direction_finds_nothing():
 
 def test_shift_behind_a_dropped_gene_is_proposed_in_its_blocks():
     adata = planted(shift_from=203)
-    with pytest.warns(UserWarning, match=r"values and var_names seem to be misaligned"):
+    with pytest.warns(UserWarning, match=r"Values and var_names seem to be misaligned"):
         target_response(adata)
     table = _store.table(adata, "target_response", made_by="")
     found = proposals(table)

@@ -37,7 +37,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
 
 def as_toml(args: argparse.Namespace) -> str:
     """Return the options of an audit as TOML for ``--config``, without options that are not set."""
-    lines = ["# `scpertbias audit FILE --config` with this file repeats the audit."]
+    lines = ["# Pass this file to --config of `scpertbias audit FILE` to repeat the audit."]
     for key in _defaults():
         name = key.replace("-", "_")
         if name not in NOT_STORED and (value := getattr(args, name)) is not None:

@@ -52,8 +52,8 @@ def model_options(command: argparse.ArgumentParser, names: Mapping[str, Any]) ->
     add(
         "--n-random",
         **number,
-        help="number of retrainings, each without a random set of genes, for comparison with "
-        "the smallest feature regime (default: 20)",
+        help="number of retrainings that each leave out random genes, as many as the smallest feature regime leaves out "
+        "(default: 20)",
     )
 
 
@@ -63,8 +63,9 @@ def _external(add: Any) -> None:
         type=prediction,
         action="append",
         metavar="NAME[@REGIME]=FILE",
-        help="external predictions: .h5ad, .csv or .tsv (one row per perturbation, its name in the first column; one "
-        "column per gene); NAME@no_mt=FILE if the model was retrained in the regime no_mt; repeatable",
+        help="external predictions: an .h5ad, .csv or .tsv file with one row per perturbation and one column per gene "
+        "(in tables, the first column contains the names of the perturbations). If the model was retrained in the "
+        "regime no_mt, pass NAME@no_mt=FILE; repeatable",
     )
     add(
         "--kind",
@@ -77,8 +78,8 @@ def _external(add: Any) -> None:
         "--control",
         choices=("observed", "predicted"),
         default="observed",
-        help="control from which changes are computed: observed in the data, or contained in the predictions "
-        "(default: %(default)s)",
+        help="control to which predicted changes refer: the control of the data (observed), or a control in the "
+        "predictions (predicted); default: %(default)s",
     )
     add(
         "--fitted-on",
@@ -101,8 +102,9 @@ def _trained(add: Any) -> None:
         type=train_command,
         action="append",
         metavar="NAME=COMMAND",
-        help="a model of your own, which COMMAND trains in every regime; in COMMAND, {cells}, {perturbations}, "
-        "{predictions}, {seed}, {regime}, {fold} and {folder} are replaced by paths and values; repeatable",
+        help="a model of your own, which COMMAND trains in every regime; repeatable. COMMAND can contain the "
+        "placeholders {cells}, {perturbations}, {predictions}, {seed}, {regime}, {fold} and {folder}, which are "
+        "replaced by paths and values",
     )
     add("--train-folds", action="store_true", help="cross-fit the models of --train: one training per fold and regime")
     add(
@@ -110,7 +112,8 @@ def _trained(add: Any) -> None:
         type=int,
         metavar="N",
         default=0,
-        help="number of additional trainings of --train, each without a random set of genes (default: %(default)s)",
+        help="number of additional trainings of --train that each leave out random genes, as many as the smallest "
+        "feature regime leaves out (default: %(default)s)",
     )
     add("--train-shell", action="store_true", help="run the commands of --train in a shell")
     add("--train-time-limit", type=float, metavar="SECONDS", help="stop a training of --train after this time")

@@ -140,8 +140,8 @@ def _labels(add: Any, *, groupby: str | None) -> None:
     add(
         "--label-map",
         metavar="FILE",
-        help="targets of the labels: a .csv or .tsv file with the columns label and target; or 'targets', to pool "
-        "the guides of each target; or 'single', to leave out cells with several targets",
+        help="how labels become targets: a .csv or .tsv file with the columns label and target; 'targets' pools the "
+        "guides of each target; 'single' leaves out cells with several targets",
     )
     add(
         "--modality",
@@ -162,8 +162,8 @@ def _screen(command: argparse.ArgumentParser, add: Any) -> None:
     add(
         "--batch",
         **NAMES,
-        help="columns of obs with batches, or 'none' (default: 'auto', up to two columns that are confounded with "
-        "the labels); repeatable or comma-separated",
+        help="columns of obs with batches, or 'none'; repeatable or comma-separated (default: 'auto', which selects "
+        "up to two columns that are confounded with the labels)",
     )
     add(
         "--split-key",
@@ -232,8 +232,8 @@ def _export(command: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         default=0,
-        help="number of additional regimes; each leaves out random genes, as many as the smallest feature regime leaves "
-        "out (default: %(default)s)",
+        help="number of additional regimes that each leave out random genes, as many as the smallest feature regime "
+        "leaves out (default: %(default)s)",
     )
     add("--train-only", action="store_true", help="leave out the cells of the held-out perturbations")
     _memory(add)
@@ -266,8 +266,8 @@ def _audit(command: argparse.ArgumentParser) -> None:
         help="TOML file with options, such as the config.toml of an earlier audit; flags have precedence",
     )
     add("--calibrate", type=int, metavar="N",
-        help="also audit N screens without effects, made of control cells, and report how often each verdict is yes "
-             "for them")  # fmt: skip
+        help="also audit N screens without effects, made of control cells, and report how often each verdict is Yes "
+             "in these screens")  # fmt: skip
     add(
         "--n-jobs",
         type=int,

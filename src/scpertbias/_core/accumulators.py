@@ -18,7 +18,7 @@ from scpertbias._core.arrays import FloatArray, IntArray
 from scpertbias._core.sums import native
 
 PARTS = 64
-"""Parts of as many cells that run in parallel."""
+"""Number of parts into which the cells are divided; the parts run in parallel."""
 
 
 @dataclass(frozen=True)

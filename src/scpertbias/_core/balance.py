@@ -15,7 +15,7 @@ from scpertbias._core.arrays import FloatArray, IntArray
 
 N_RANDOM = 1_000
 AT_ONCE = 1 << 22
-"""Number of counts of random tables in memory at once."""
+"""Largest number of table entries that are in memory at once when random tables are drawn."""
 NULL_INTERVAL = (0.025, 0.975)
 
 

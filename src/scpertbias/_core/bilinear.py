@@ -20,7 +20,7 @@ class Bilinear:
     """Predicted expression (P, G)."""
 
     coef: FloatArray
-    """The part that is specific to a perturbation, (G W P)_p in rows (P, G)."""
+    """Part of each prediction that is specific to its perturbation, G W P_p (P, G)."""
 
 
 def bilinear(
@@ -71,7 +71,7 @@ def bilinear(
     """
     trained = np.asarray(trained, dtype=np.bool_)
     if not trained[reference]:
-        msg = f"trained leaves out the control (row {reference}): its mean is the reference for changes"
+        msg = f"`trained` leaves out the control (row {reference}), but changes are computed from its mean"
         raise ValueError(msg)
     if not alpha >= 0:
         msg = f"`alpha` is {alpha}; it must be 0 or more"

@@ -13,7 +13,7 @@ from scpertbias._core.pooling import pool
 from scpertbias._core.row_moments import group_means, sum_by
 
 MOST_GROUPS = 256
-"""Columns are summed together as long as their combinations of levels are no more."""
+"""Columns are summed together if they have fewer than this number of combinations of levels."""
 
 
 class ControlSums:

@@ -19,7 +19,7 @@ from scpertbias._core.z_scores import scaled
 
 LEAST_CALLS = 5
 SMALLEST = 1.95
-"""A smaller z has a p above 0.05, rounding included."""
+"""If ``|z|`` is at most this value, p is above 0.05, also with rounding errors."""
 NO_CHANGE = 1e-12
 
 
@@ -108,7 +108,9 @@ DE_METRICS: Mapping[str, DeMetric] = {
     "de_direction": DeMetric("share of differentially expressed genes with the right predicted direction", 1.0, True),
     "de_auprc": DeMetric("average precision of differentially expressed genes in the right direction", 1.0, True),
     "de_spearman": DeMetric("rank correlation over differentially expressed genes", 1.0, True),
-    "de_nmae": DeMetric("absolute error over differentially expressed genes relative to no change", 0.0, False),
+    "de_nmae": DeMetric(
+        "absolute error over differentially expressed genes, divided by the error of predicting no effect", 0.0, False
+    ),
 }
 
 

@@ -18,7 +18,7 @@ from scpertbias._core.de_truth import ORDERS, DeTruth
 
 N_DRAWS = 25
 MOST_ROWS = 40
-"""Number of perturbations that are scored again."""
+"""Largest number of perturbations that are scored again with other control means."""
 SEED = 0
 
 

@@ -15,9 +15,9 @@ from scpertbias._core.ranking import N_BINS, expression_bins
 from scpertbias._core.z_scores import z_errors
 
 MIN_GENES = 30
-"""Genes of equal noise, at least."""
+"""Smallest number of genes of equal noise."""
 ORDERS = ((0, 1), (1, 0))
-"""Halves of the control that predicted and observed changes are against."""
+"""Halves of the control: predicted changes are relative to the first one, observed changes to the second one."""
 
 
 @dataclass(frozen=True)

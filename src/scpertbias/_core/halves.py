@@ -31,7 +31,7 @@ class HalfAssignment:
     counts: FloatArray
     """Groups × batches: number of cells."""
     guide: IntArray
-    """Guide half of each group; −1 without guides, and of the control."""
+    """Guide half of each group; −1 for the control, and for all groups if there are no guides."""
 
 
 def assign_halves(

@@ -20,9 +20,9 @@ from numba.extending import intrinsic
 LINE = 16  # values of four bytes in a cache line
 MANY = 16  # cells of a group from which on zero is tried as the shift
 LOST = 1e-3
-"""Share of Σx² that Σ(x−mean)² is at least where few digits are lost."""
+"""Smallest ratio of Σ(x−mean)² to Σx² at which the one-pass sums lose few digits."""
 SMALL = 32
-"""Counts below are looked up: a cell has many values, but few different ones, and a logarithm takes longer than the rest."""
+"""Logarithms of smaller counts are read from a table, because they are frequent and computing them is slow."""
 
 
 def _emit_prefetch(typing: Any, array: Any, position: Any) -> Any:  # pragma: no cover - compiled

@@ -19,7 +19,7 @@ from scpertbias._core.pearson_ceilings import pearson_ceiling
 
 Score = Callable[[FloatArray, Truth], FloatArray] | Callable[[FloatArray, Truth, NoiseWeights], FloatArray]
 TruthScore = Callable[[Truth, FloatArray], FloatArray]
-"""Function that returns the score of a perfect prediction with given weights on the batches of the control."""
+"""Function that returns the score of a perfect prediction, given its weights of the control batches."""
 
 TIE_TOLERANCE = 1e-10
 DISTANCE_BLOCK = 512
@@ -209,11 +209,11 @@ METRICS: dict[str, Metric] = {
             "mean squared error of the 20 strongest genes (squared log-normalized units)",
             ceilings.mse_de20_ceiling,
         ),
-        _correlation(pearson_delta, "Pearson correlation of effects against control"),
-        _correlation(pearson_delta_perturbed, "Pearson correlation of effects against the perturbed mean"),
-        _unshared("pearson_delta_unshared", "Pearson correlation of effects against control"),
-        _unshared("pearson_delta_perturbed_unshared", "Pearson correlation of effects against the perturbed mean"),
-        _unshared("cosine_delta_unshared", "cosine of effects against control"),
+        _correlation(pearson_delta, "Pearson correlation of effects (differences from control)"),
+        _correlation(pearson_delta_perturbed, "Pearson correlation of effects minus the mean effect"),
+        _unshared("pearson_delta_unshared", "Pearson correlation of effects (differences from control)"),
+        _unshared("pearson_delta_perturbed_unshared", "Pearson correlation of effects minus the mean effect"),
+        _unshared("cosine_delta_unshared", "cosine of effects (differences from control)"),
         _error(l2_ratio, "L2 error relative to the mean baseline", ceilings.l2_ratio_ceiling, scale_free=True),
         Metric(
             name="discrimination",

@@ -47,7 +47,7 @@ class Moments:
     guide_half: FloatArray | None = None
     n_guide_half: FloatArray | None = None
     known: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """Facts about all values that were looked for once."""
+    """Facts about all values, such as whether any is negative, which are computed only once."""
 
     @cached_property
     def n(self) -> FloatArray:

@@ -15,7 +15,7 @@ from scpertbias._core.ceilings import Truth, row_norm
 from scpertbias._core.correlations import CorrelationKind
 
 LEAST_EFFECT = 1.5
-"""Standard errors of a squared effect up to which it is corrected as if it were as large: closer to 0 the series diverges."""
+"""Smaller squared effects are corrected as if they had this many standard errors, because the series diverges near 0."""
 STEP = 1e-6
 
 

@@ -21,7 +21,7 @@ from scpertbias._core.z_scores import scaled
 
 MSE, COSINE = "mse", "pds_cosine"
 DEFAULT = (MSE, "mae", "pearson_delta", "pearson_delta_perturbed", "discrimination", COSINE, *DE_SCORES)
-"""Metrics that probes are scored by; errors that differ in a power or a factor alone are there once."""
+"""Metrics with which probes are scored. Of errors that differ only by a power or a factor, one is used."""
 # A probe and what it is judged by share no noise, so scores without shared noise are the plain ones.
 METRICS = {name: metric for name, metric in registry.METRICS.items() if not metric.unshared}
 KNOWN = (*DEFAULT, *(name for name in METRICS if name not in DEFAULT))

@@ -25,7 +25,7 @@ PROBES = {
     "mean_x2": "twice the mean effect of the training perturbations",
     "axis_only": "the part of the effect along the mean effect of the training perturbations",
     "off_axis_only": "the effect without its part along the mean effect of the training perturbations",
-    "depth_only": "the part of the effect along sequencing depth",
+    "depth_only": "the part of the effect along the direction of sequencing depth",
     "right_size_wrong_genes": "the values of the effect, assigned to random genes of similar expression",
     "sign_only": "the direction of change of each gene",
     "replicate_flipped": "the effect with the opposite sign",

@@ -13,7 +13,7 @@ from scpertbias._core.arrays import Float32Array, FloatArray, IntArray
 from .sums import native
 
 PARTS = 64
-"""Parts of the cells that run in parallel; their sums are added up in their order."""
+"""Number of parts of the cells. The parts run in parallel, but their sums are added in a fixed order."""
 
 
 def products(x: Any, weights: FloatArray, cells: IntArray | None = None) -> FloatArray:

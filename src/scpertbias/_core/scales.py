@@ -27,9 +27,9 @@ INVERSES: dict[str, Callable[[FloatArray], FloatArray]] = {
 }
 BASES = {LN: np.e, LOG2: 2.0, LOG10: 10.0}
 LARGEST_LOG = 14.0
-"""No log1p value of cells scaled to a million counts is above this."""
+"""After cells are scaled to a million counts, no log1p value is above this limit."""
 N_SAMPLED, FEWEST, MOST_ROWS = 2_000_000, 64, 256
-"""Values of the rows of one part that are looked at closely, and the number of rows at least and at most."""
+"""Approximate number of values that are examined in each part, and the smallest and largest number of rows for this."""
 MIN_DISTINCT = 5
 MIN_FACTOR, MIN_VALUES = 5, 8
 MIN_ROWS = 10

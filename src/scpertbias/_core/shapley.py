@@ -12,9 +12,9 @@ import numpy as np
 from scpertbias._core.arrays import FloatArray
 
 NO_AXIS = 0.1
-"""If the cosine of two half estimates is smaller, there is no measurable direction."""
+"""A direction is measurable only if the estimates from the two halves of the cells have at least this cosine."""
 ROUNDING = 1e-7
-"""A remainder of a direction below this share of its length is due to rounding."""
+"""If less than this share of the length of a direction remains after others are removed, the rest is rounding error."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ PERTURBATION_SPECIFIC = "perturbation-specific"
 WRONG_SIZE = "right direction, wrong size"
 NOT_SPECIFIC = "not specific"
 CATEGORIES = (PERTURBATION_SPECIFIC, WRONG_SIZE, NOT_SPECIFIC)
-NOTHING_LEFT = "no predicted effect off the shared axes"
+NOTHING_LEFT = "no predicted effect is left after the shared axes are removed"
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from scipy import sparse
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
 PARTS = 64
-"""Parts of the values that run in parallel."""
+"""Number of parts into which the values are divided; the parts run in parallel."""
 FEW = 1 << 16
-"""With fewer values, several threads save no time."""
+"""With fewer values than this, several threads save no time."""
 
 
 def row_sums(x: Any) -> FloatArray:

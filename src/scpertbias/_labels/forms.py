@@ -54,7 +54,7 @@ _NEIGHBOR = re.compile(r"^-(?:AS|IT|OT|DT)\d*$")
 _ANOTHER_GENE = re.compile(r"^-[A-Z][A-Z0-9]{2,}$")
 _MOST_COUNTERS = 20
 Ending = tuple[str, str, bool]
-"""What stands before a known ending, its kind, and whether the form is sufficient."""
+"""Text before a known ending, kind of the ending, and whether the form alone shows the meaning of a label."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ NO_LABEL = "no label"
 SEVERAL = "several targets"
 CONTROL, TARGET, COMBINATION, UNASSIGNED_LABEL = "control", "target", "combination", "unassigned"
 PARTS = (GUIDE, CLONE, DOSE, TIME, CLASS)
-"""Meanings of labels that contain only some of the cells of a target."""
+"""Meanings of labels that stand for a part of the cells of a target, such as the cells of one guide."""
 MEANINGS = (CONTROL, TARGET, COMBINATION, *PARTS, UNASSIGNED_LABEL)
 FEW_CELLS, ENOUGH_CELLS = 5, 20
 _PLURAL = {
@@ -159,8 +159,8 @@ def _parts_of_targets(table: pd.DataFrame, groupby: str) -> list[str]:
         f"{len(shared)} target{'s' if len(shared) > 1 else ''} (for example, {some(map(repr, examples), 3)} to "
         f"{target!r}). Every label is used as a perturbation of its own. spb.pp.split and the audit hold out all "
         "labels of a target together; with any other split, training cells can have the same target as test cells. "
-        "To pool the labels of a target, pass label_map='targets', or pass this column with guide_key= and a column "
-        "of targets with groupby=."
+        "To pool the labels of a target, pass label_map='targets'. If obs also has a column of targets, pass "
+        f"groupby= with that column, and guide_key={groupby!r}."
     ]
 
 

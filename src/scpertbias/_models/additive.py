@@ -30,8 +30,8 @@ def solve(problem: Problem) -> Solution:
 
 @model(
     "additive",
-    unseen="for a combination: control plus the sum of its single effects; no prediction if one of its genes was not "
-    "perturbed alone in training",
+    unseen="for a combination: control plus the sum of the effects of its single genes; no prediction if one of its "
+    "genes was not perturbed alone in training",
     citation="Ahlmann-Eltze et al. 2025",
     solve=solve,
     fits_genes_separately=always,

@@ -37,8 +37,8 @@ def solve(problem: Problem, *, alpha: float, coding: Coding, weights: Weights) -
 
 @model(
     "ridge",
-    unseen="one constant: almost the mean of the training perturbations (coding one_hot), or almost the control "
-    "(coding reference)",
+    unseen="a constant prediction, which is close to the mean of the training perturbations (with coding one_hot) or "
+    "close to the control (with coding reference)",
     attribution="|W[:, p]|",
     citation="Kavirayuni & Venturelli 2025",
     solve=solve,

@@ -14,7 +14,7 @@ from .._core.sums import row_sums
 from .._scale import Scale
 
 TOTAL = 0.5
-"""Sizes below this share of the counts of the cells are not totals."""
+"""If the median size is below this share of the median total count of the cells, the sizes are not totals."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,15 @@ def _check_totals(size: FloatArray, totals: FloatArray, target_sum: float, named
     typical, total = float(np.median(size[cells])), float(np.median(totals[cells]))
     if typical >= TOTAL * total:
         return
-    factors = " Pass target_sum=1 for factors with a mean of 1, as in scran; or convert" if typical < 20 else " Convert"
+    factors = (
+        " For size factors with a mean of 1, as in scran, pass target_sum=1; otherwise convert"
+        if typical < 20
+        else " Convert"
+    )
     msg = (
-        f"`size_factors`: {named} (median {typical:.3g}) is far below the counts of the cells (median {total:.4g}), "
-        f"so it is not a total. Cells would be scaled to {target_sum * total / typical:.2g} counts.{factors} them to "
-        f"totals: multiply by {total / typical:.4g}."
+        f"`size_factors`: {named} (median {typical:.3g}) is far below the total counts per cell (median {total:.4g}), "
+        f"so these are not totals. Cells would be scaled to {target_sum * total / typical:.2g} counts."
+        f"{factors} the size factors to totals: multiply them by {total / typical:.4g}."
     )
     raise ValueError(msg)
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 CELLS_PER_GROUP = 20
-"""With this number of cells, moments need less memory than cells."""
+"""With at least this number of cells per group, moments need less memory than the cells."""
 SLAB = 2**26
-"""Bytes of moments that are joined at once."""
+"""Largest size in bytes of the moments that are joined at once."""
 AT_A_TIME = 16
-"""Blocks of genes whose moments are on the cluster before they are fetched."""
+"""Number of blocks of genes whose moments are computed on the cluster, and then fetched, together."""
 ONE = threading.Lock()
 """Only one task per worker: kernels use all cores, and some threading layers of numba are not reentrant."""
 

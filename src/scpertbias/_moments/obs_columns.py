@@ -16,7 +16,7 @@ MIN_CONTROLS = 10
 UNTESTED = 0.2
 CELLS_PER_LEVEL = 20
 MOST_NUMBERS = 50
-"""Columns of whole numbers with more levels are measurements, unless their name is that of a batch."""
+"""A column of whole numbers with more than 50 levels is treated as a measurement, unless its name suggests a batch."""
 NEARLY_ALL = 0.99
 BATCHES = (BATCH, CONTEXT)
 TESTED, LABELS, INSEPARABLE = "tested", "labels", "inseparable"

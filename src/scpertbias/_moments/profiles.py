@@ -209,8 +209,8 @@ def _prefix(adata: AnnData, record: Mapping[str, Any], layer: str | None) -> str
         return ""
     if _store.layer_record(adata, layer) is None:
         msg = (
-            f"These profiles were made from layer {record.get('layer')!r}, and have no layer {layer!r} that "
-            "spb.pp.standardize or spb.pp.regress_mt_ribo made."
+            f"These profiles were made from layer {record.get('layer')!r}. They have no layer {layer!r} made by "
+            "spb.pp.standardize or spb.pp.regress_mt_ribo."
         )
         raise ValueError(msg)
     return f"{layer}_"

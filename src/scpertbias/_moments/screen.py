@@ -38,7 +38,7 @@ class Screen:
     record: dict[str, Any]
     labels: pd.DataFrame | None = None
     facts: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    """Results that are small but take long to compute: a screen that is made again can be given those of the earlier one."""
+    """Small results that take long to compute. A screen that is created again can reuse those of the earlier screen."""
 
     @property
     def reference(self) -> str:

@@ -28,8 +28,8 @@ TARGET_RESPONSE = Table(
         Column(
             "shift",
             "Int64",
-            "Tested position relative to the column of the target, in columns; −1: the column before that of the "
-            "target.",
+            "Number of columns between the tested column and the column of the target; −1: the column directly before "
+            "that of the target.",
         ),
         Column("n_targets", "Int64", "Number of measured targets."),
         Column(
@@ -86,7 +86,7 @@ CHECKED = Table(
         Column(
             "flag",
             "str",
-            "Result of the check: the first value that applies. Signs of attributions are ignored.",
+            "Result of the check: the first of the values below that applies. Signs of attributions are ignored.",
             form="flag",
             tip="ok, or the reason why the attributions are not informative",
             values={
@@ -106,8 +106,8 @@ AGREEMENT = Table(
     "attribution_agreement",
     "spb.tl.attribution_agreement",
     "Similarity of the attributions of two models.",
-    "One row per pair of models and perturbation, and one per pair of models with the mean over perturbations. Signs "
-    "of attributions are ignored.",
+    "For each pair of models, one row per perturbation, and one row with the mean over perturbations. Signs of "
+    "attributions are ignored.",
     (
         MODEL_A,
         MODEL_B,
@@ -145,7 +145,7 @@ AGREEMENT = Table(
         replace(
             P,
             sentence="One-sided p of ``spearman``, from permutations of genes within 20 bins of mean expression.",
-            tip="small: more agreement than expected for genes of similar expression",
+            tip="a small p means more agreement than expected for genes of similar expression",
         ),
         Column(
             "p_specific",
@@ -153,7 +153,7 @@ AGREEMENT = Table(
             "One-sided p of ``spearman``. The null distribution consists of the correlations of ``model_a`` on one "
             "perturbation with ``model_b`` on another perturbation.",
             label="specific p",
-            tip="small: more agreement on the same perturbation than on different perturbations",
+            tip="a small p means more agreement on the same perturbation than on different perturbations",
         ),
         replace(
             N,

@@ -51,7 +51,8 @@ BALANCE = Table(
         Column(
             "null_ci_low",
             "float64",
-            "Lower end of the interval with 95% of the shares from random assignments, after subtraction of ``null``.",
+            "Lower end of the interval that contains 95% of the shares from random assignments. ``null`` is subtracted "
+            "from this value, as from ``share``.",
         ),
         Column("null_ci_high", "float64", "Upper end of that interval."),
         replace(

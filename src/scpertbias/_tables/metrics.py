@@ -76,7 +76,9 @@ PROBES_TABLE = Table(
             values=PROBES,
         ),
         replace(METRIC, sentence="Name of the score or of the function."),
-        replace(N, sentence="Number of perturbations with a score of both the probe and the true effect.", tip=True),
+        replace(
+            N, sentence="Number of perturbations for which both the probe and the true effect have a score.", tip=True
+        ),
         Column("score", "float64", "Mean score of the probe."),
         replace(
             BASELINE, sentence="Mean score of the mean baseline; 0.5 for scores that are ranks among perturbations."

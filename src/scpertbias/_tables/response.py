@@ -8,13 +8,13 @@ from .._core import shared_axis
 from .table import CI_HIGH, CI_LOW, NOTE, PERTURBATION, TOP_GENES, Column, P, Table
 
 CARRY = shared_axis.CARRY
-"""The perturbations that are named with the shared axis make up this share of it."""
+"""The column ``carriers`` names perturbations until together they make up this share of the shared axis."""
 
 CONFOUNDING = Table(
     "confounding",
     "spb.tl.confounding",
     "Shares of the response accounted for by gene sets and by axes such as the shared axis.",
-    "One row per axis, and one per axis and perturbation.",
+    "One row per axis (a gene set or a direction), and one per axis and perturbation.",
     (
         Column(
             "axis",

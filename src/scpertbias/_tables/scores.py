@@ -55,7 +55,10 @@ def _beside(name: str, metric: Metric | DeMetric) -> list[Column]:
     if name != "l2_ratio":  # that of the baseline is 1
         columns.append(Column(f"{name}_baseline", "float64", f"``{name}`` of the baseline prediction."))
     if name == "l2":
-        text = "Noise ceiling of ``l2`` for the baseline; differs from ``l2_ceiling`` only for predictions with ``kind='delta'``."
+        text = (
+            "Noise ceiling of ``l2`` for the baseline. It differs from ``l2_ceiling`` only for external predictions of "
+            "changes, or of single cells with batches, because these contain other amounts of control noise."
+        )
         columns.append(Column("l2_baseline_ceiling", "float64", text))
     return columns
 

@@ -82,7 +82,7 @@ PERTURBATIONS = Table(
             "str",
             "Category of the perturbation: the first value that applies.",
             form="line",
-            tip="the first category that applies; evaluate models on specific perturbations",
+            tip="the first category that applies; to evaluate models, use perturbations of the category 'specific'",
             values={
                 "too few cells": "",
                 "not detected": "no significant effect with q at most 0.05, not even on the target gene",

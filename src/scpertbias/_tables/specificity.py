@@ -17,7 +17,7 @@ SPECIFIC_ABOVE = specific_skill.SPECIFIC
 SPECIFICITY = Table(
     "specificity",
     "spb.tl.specificity",
-    "Scores of predictions for the predicted perturbation, compared with scores for other perturbations.",
+    "Scores of predictions on their own perturbations, compared with their scores on other perturbations.",
     "One row per model (``observed`` is the data) and metric.",
     (
         MODEL,
@@ -170,7 +170,8 @@ RECURRENCE = Table(
         Column(
             "n_effective_genes",
             "float64",
-            "Effective number of different genes among the strongest genes of all perturbations.",
+            "Effective number of different genes among the strongest genes of all perturbations. It equals the actual "
+            "number if all these genes are equally frequent.",
         ),
         NOTE,
         SYMBOL,
@@ -205,8 +206,9 @@ VARIANCE_RATIO = Table(
         Column(
             "ratio",
             "float64",
-            "Predicted divided by observed standard deviation; for all genes, computed from variances summed over "
-            "genes. For one gene: missing unless the observed variance is above twice its standard error.",
+            "Predicted divided by observed standard deviation. In rows about all genes, it is computed from variances "
+            "that are summed over genes. In rows about one gene, it is missing unless the observed variance is above "
+            "twice its standard error.",
             label="spread ratio (95% CI)",
             form="interval",
             tip="predicted divided by observed standard deviation between perturbations",
@@ -218,14 +220,14 @@ VARIANCE_RATIO = Table(
             "float64",
             "Cosine between the predictions and the mean baseline, after the control mean is subtracted from both.",
             label="cosine with mean",
-            tip="cosine between predictions and the mean baseline, both minus the control mean",
+            tip="cosine between predictions and the mean baseline, after the control mean is subtracted from both",
         ),
         Column(
             "cosine_control",
             "float64",
             "Cosine between the predictions and the control mean, after the mean baseline is subtracted from both.",
             label="cosine with control",
-            tip="cosine between predictions and the control mean, both minus the mean baseline",
+            tip="cosine between predictions and the control mean, after the mean baseline is subtracted from both",
         ),
         Column(
             "collapsed_to",

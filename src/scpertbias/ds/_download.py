@@ -47,7 +47,7 @@ def fetch(remote: Remote) -> Path:
     except (OSError, urllib.error.URLError) as err:
         msg = (
             f"{remote.name} cannot be downloaded ({err}). Download {remote} manually, and save it as {path} "
-            "(scanpy.settings.datasetdir / its name)."
+            "(in the folder scanpy.settings.datasetdir)."
         )
         raise OSError(msg) from err
     except ValueError as err:  # pooch's word for another checksum

@@ -55,7 +55,7 @@ def name_columns(obs: pd.DataFrame) -> pd.DataFrame:
     """Rename the columns to the names of this package."""
     key = next((name for name in LABELS if name in obs and CONTROL in set(obs[name])), None)
     if key is None:
-        msg = f"{FILE.name} has none of the columns obs{list(LABELS)} with the label {CONTROL!r}; it is not the published file."
+        msg = f"{FILE.name} is not the published file: none of the columns {list(LABELS)} of obs contains the label {CONTROL!r}."
         raise ValueError(msg)
     obs = obs.rename(columns={"gemgroup": "gem_group"})
     obs["perturbation"] = pd.Categorical(obs[key].astype(str))

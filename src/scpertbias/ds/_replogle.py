@@ -81,7 +81,7 @@ def replogle_2022_k562_essential(*, filtered: bool = False) -> AnnData:
 def name_columns(obs: pd.DataFrame) -> pd.DataFrame:
     """Rename the columns of the authors to the names of this package; their mitochondrial share is a fraction."""
     if "gene" not in obs or CONTROL not in set(obs["gene"]):
-        msg = f"{FILE.name} has no column obs['gene'] with the label {CONTROL!r}; it is not the published file."
+        msg = f"{FILE.name} is not the published file: no column obs['gene'] contains the label {CONTROL!r}."
         raise ValueError(msg)
     obs = obs.rename(columns=COLUMNS)
     obs["perturbation"] = pd.Categorical(obs["perturbation"].astype(str))

@@ -47,7 +47,10 @@ def modality(data: AnnData | MuData, regime: str | None) -> AnnData:
         if name not in data.mod:
             msg = f"`regime`: {name!r} not available; choose from {list(data.mod)}."
             if name in _store.root(data).get("audit", {}).get("n_genes", {}):
-                msg += " This audit contains only tables of the others; spb.pp.regimes(mdata['full']) makes their profiles."
+                msg += (
+                    " Of the other regimes, this audit contains only tables. "
+                    "To make their profiles, call spb.pp.regimes(mdata['full'])."
+                )
             raise KeyError(msg)
         return data.mod[name]
     if regime is not None:

@@ -18,7 +18,7 @@ from ._colors import colors
 
 LABELS = {
     "l2_ratio": "relative error",
-    "pearson_delta_perturbed_unshared": "correlation beyond the mean of the perturbed",
+    "pearson_delta_perturbed_unshared": "correlation of effects minus the mean effect",
     "discrimination": "discrimination",
 }
 

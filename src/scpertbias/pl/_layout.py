@@ -13,10 +13,10 @@ from matplotlib.ticker import LogFormatterMathtext, NullFormatter, StrMethodForm
 from matplotlib.transforms import Bbox, ScaledTranslation
 
 SMALLEST = 8
-"""Points of the smallest text in any figure."""
+"""Size of the smallest text in any figure, in points."""
 GAP_INCHES = 0.08
 FAR = 2.5
-"""A name is joined to its point by a line if it is farther away than this number of gaps."""
+"""A name is connected to its point by a line if the distance is more than this number of steps."""
 
 
 def whole_figure(ax: Axes) -> Figure:

@@ -20,7 +20,7 @@ from ._ranked_lists import RankedList, draw, short, size
 SCALES = {
     "delta": "by difference from control",
     "z": "by z of the difference from control",
-    "centered": "by z of the difference from the mean of the perturbed",
+    "centered": "by z of the effect minus the mean effect",
 }
 SIGNIFICANT = 0.05
 KEY = "◆: observed in the same n perturbations;  dotted: expected by chance;  * and bold: q < 0.05"

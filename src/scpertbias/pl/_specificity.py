@@ -19,8 +19,8 @@ from ._layout import legend_below
 
 LABELS = {
     "l2": ("L2 error (log-normalized units)", "lower is better"),
-    "pearson_delta": ("Pearson correlation of effects\n(against control)", "higher is better"),
-    "pearson_delta_perturbed": ("Pearson correlation of effects\n(against the perturbed mean)", "higher is better"),
+    "pearson_delta": ("Pearson correlation of effects\n(differences from control)", "higher is better"),
+    "pearson_delta_perturbed": ("Pearson correlation of effects\n(minus the mean effect)", "higher is better"),
     "off_axis": ("Pearson correlation of effects\nwithout the shared axis", "higher is better"),
 }
 SKILL, SLOPE, FITTED = "specific_skill", "specific_slope", "specific_fitted"

@@ -80,7 +80,7 @@ def check(
     table = findings(screen, adata)
     adata = adata.copy() if copy else adata
     _store.put(adata, check=table, labels=screen.labels)
-    added("'check', one row per perturbation and finding (adata.uns['scpertbias'])")
+    added("'check', one row per check, and one per perturbation (adata.uns['scpertbias'])")
     return adata if copy else None
 
 
@@ -199,9 +199,7 @@ def _split_findings(screen: _moments.Screen) -> list[Finding]:
         return [("split", "note", "no perturbation is held out")]
     leaked = [screen.names[p] for p in sorted(held_out & parts["train"])]
     if leaked:
-        detail = (
-            f"{len(leaked)} of {len(held_out)} held-out perturbations also have training cells, so they are not unseen"
-        )
+        detail = f"{len(leaked)} of {len(held_out)} held-out perturbations also have training cells, so models have seen them"
         return [("split", "warning", f"{detail} ({some(leaked, N_NAMED)})")]
     trained = {screen.targets[p] for p in parts["train"]}
     siblings = [screen.names[p] for p in sorted(held_out) if screen.targets[p] in trained]

@@ -23,7 +23,10 @@ from ._split import split
 
 FRACTIONS = (0.8, 0.1, 0.1)
 CONTROL = "non-targeting"
-"""Name of the control in ``target_gene``, and in other columns if its own name is not a common word for a control."""
+"""Name of the control in the column ``target_gene``.
+
+Other columns also use it if the label in the data is not a common word for a control.
+"""
 PERTURBATION, SPLIT, BATCH = "perturbation", "split", "batch"
 
 

@@ -142,7 +142,7 @@ def regress_profiles(
     missing = [c for c in requested if c not in available]
     if missing or not requested:
         msg = (
-            f"`covariates`: these profiles have the covariates {available}, but not {missing or 'any others'}. "
+            f"`covariates`: these profiles have the covariates {available}{f', but not {missing}' if missing else ''}. "
             f"Pass covariates={missing or ['...']} to spb.pp.profiles."
         )
         raise ValueError(msg)

@@ -214,8 +214,8 @@ def _listed_parts(
         unknown = [n for n, f in zip(names, canonical, strict=True) if f not in position]
         if unknown:
             msg = (
-                f"`{part}`: {unknown[:5]} are not perturbations of obs. It contains, for example, "
-                f"{list(labels.names[1:6])}."
+                f"`{part}`: {unknown[:5]} are not perturbations of obs. Perturbations of obs are, for "
+                f"example, {list(labels.names[1:6])}."
             )
             raise ValueError(msg)
         chosen[part] = canonical
@@ -243,8 +243,8 @@ def _random_parts(
     nonempty = shares > 0
     if len(can) < nonempty.sum():
         msg = (
-            f"The number of {'combinations' if unit == 'combination' else 'perturbations'} with min_cells cells is {len(can)}, too small for "
-            f"{int(nonempty.sum())} parts. Lower min_cells, or set a fraction to 0."
+            f"The number of {'combinations' if unit == 'combination' else 'perturbations'} with min_cells cells is {len(can)}, "
+            f"but {int(nonempty.sum())} are needed, one for each fraction above 0. Lower min_cells, or set a fraction to 0."
         )
         raise ValueError(msg)
     sizes = np.where(nonempty, np.maximum(np.round(shares * len(can)), 1), 0).astype(np.int64)

@@ -89,7 +89,9 @@ def attribution_agreement(
     table = attribution_agreement_table(screen, tables, k=k, n_perm=n_perm, rng=rng)
     adata = adata.copy() if copy else adata
     _store.put(adata, attribution_agreement=table)
-    added("'attribution_agreement', one row per pair of models and perturbation (adata.uns['scpertbias'])")
+    added(
+        "'attribution_agreement', one row per pair of models, and one per pair and perturbation (adata.uns['scpertbias'])"
+    )
     return adata if copy else None
 
 

@@ -100,12 +100,12 @@ def balance(
         tested=True,
     )
     if TESTED in screen.record["obs_columns_status"] and screen.moments.levels is None:
-        msg = f"`layer` is {layer!r}, but profiles contain the control of each level only for X. Omit layer, or pass cells."
+        msg = f"`layer` is {layer!r}, but for this layer, profiles contain no means of the control by level. Omit layer, or pass cells."
         raise ValueError(msg)
     table = balance_table(screen, n_random=n_random, rng=rng)
     adata = adata.copy() if copy else adata
     _store.put(adata, balance=table)
-    added("'balance', one row per column of obs, and for depth and MT percentage (adata.uns['scpertbias'])")
+    added("'balance', one row per column of obs, one for depth and one for the MT percentage (adata.uns['scpertbias'])")
     return adata if copy else None
 
 

@@ -105,7 +105,9 @@ def calibrate(
     """
     _validate.choice(by, BY, argument="by")
     if (by == "guides") != (guide_key is not None):
-        msg = f"`guide_key` is {guide_key!r}. Pass it with by='guides', and omit it otherwise."
+        msg = (
+            f"`guide_key` is {guide_key!r}. Pass a column of guides if by='guides', and omit `guide_key` if by='cells'."
+        )
         raise ValueError(msg)
     if n_screens < 1:
         msg = f"`n_screens` is {n_screens}; it must be 1 or more."

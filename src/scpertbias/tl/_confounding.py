@@ -116,7 +116,7 @@ def confounding(
     adata = adata.copy() if copy else adata
     _store.put(adata, confounding=table, composition=composition_table(screen, gene_sets, table))
     added(
-        "'confounding', one row per axis, and per axis and perturbation (adata.uns['scpertbias'])",
+        "'confounding', one row per axis, and one per axis and perturbation (adata.uns['scpertbias'])",
         "'composition', one row per perturbation and group of genes (adata.uns['scpertbias'])",
     )
     return adata if copy else None

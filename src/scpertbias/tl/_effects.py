@@ -19,7 +19,7 @@ from ._gene_sets import OTHER, measured_sets
 from ._lazy import Tables
 
 NULL_QUANTILE = 1.645
-"""Number of standard errors that the squared effect exceeds in 5% of the perturbations without an effect."""
+"""Limit for a squared effect, in standard errors: 5% of the perturbations without an effect are above it."""
 LEAST_OFF = 0.05
 
 

@@ -151,7 +151,7 @@ def external_model(
 def _check_command(command: str | tuple[str, ...], *, shell: bool) -> None:
     """Raise an error for a command without the placeholders of its input and output files."""
     if shell and not isinstance(command, str):
-        msg = "`command` is a sequence, but a shell needs one text."
+        msg = "`command` is a sequence, but a shell needs a single string."
         raise ValueError(msg)
     words = command if isinstance(command, tuple) else shlex.split(command)
     held = {match for word in words for match in PLACEHOLDER.findall(word)}

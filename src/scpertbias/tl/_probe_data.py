@@ -20,7 +20,7 @@ from ._reference import score_genes
 N_TOP_GENES = 1000
 LEAST = 3
 MAX_PERTURBATIONS = 150
-"""Largest number of perturbations for probes; with more, a random sample is used, because the cost of ranks is quadratic."""
+"""With more perturbations than this, probes use a random sample, because the time for ranks grows quadratically."""
 
 
 def can_probe(screen: Screen, folds: Mapping[str, int]) -> bool:

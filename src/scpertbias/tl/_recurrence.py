@@ -29,7 +29,7 @@ from .._models._base import CONSTANT
 from .._moments import Screen
 from ._compared import common, read_inputs
 
-FEW_CONTROLS = "not tested, because there are fewer controls than five times the cells of a typical perturbation"
+FEW_CONTROLS = "not tested, because the control has fewer than five times as many cells as a typical perturbation"
 
 
 @docs.dedent

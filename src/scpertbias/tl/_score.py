@@ -111,7 +111,7 @@ class Scored(NamedTuple):
 
 
 InOrder = Callable[[Iterable[Callable[[], Any]]], list[Any]]
-"""Returns the results of some calls, in their order."""
+"""Function that runs calls and returns their results in the same order."""
 
 
 def one_by_one(calls: Iterable[Callable[[], Any]]) -> list[Any]:

@@ -30,9 +30,9 @@ from ._skills import NoiseByPerturbation, Subset, l2_skill, linear_skill, sign_o
 SUBSETS = ("all", "common", "detected")
 NOISY, INFLATED = 0.1, 0.05
 NO_WIDTH = 1e-5
-"""Narrower intervals are due to rounding, because layers are stored in float32."""
+"""An interval narrower than this is due to rounding, because layers are stored in float32."""
 MANY, FEW = 50, 20
-"""With fewer perturbations, or a lower effective number, intervals are approximate."""
+"""Intervals are approximate with fewer perturbations than ``MANY``, or an effective number of them below ``FEW``."""
 CONSTANT_PREDICTION = "constant prediction"
 OFFSET = f"{CONSTANT_PREDICTION}: its difference from the mean correlates with effects by construction"
 COLUMN_LIMITS = {

@@ -121,7 +121,9 @@ def target_response(
     )
     adata = adata.copy() if copy else adata
     _store.put(adata, target_response=table)
-    added("'target_response', one row per model and shift, and per model and target (adata.uns['scpertbias'])")
+    added(
+        "'target_response', one row per model, block of genes and shift, and one per model and target (adata.uns['scpertbias'])"
+    )
     _warn_shift(table)
     return adata if copy else None
 
@@ -251,6 +253,6 @@ def _warn_shift(table: pd.DataFrame) -> None:
             for block, first, last, shift in zip(off["block"], off["first"], off["last"], off["shift"], strict=True)
         )
         warn(
-            f"Perturbed genes change most in a neighboring column ({where}): values and var_names seem to be "
-            f"misaligned. See spb.get.target_response."
+            f"The strongest changes are not in the columns of the perturbed genes, but in columns near them (shift by "
+            f"{where}). Values and var_names seem to be misaligned. See spb.get.target_response."
         )

@@ -77,7 +77,7 @@ def variance_ratio(
     )
     adata = adata.copy() if copy else adata
     _store.put(adata, variance_ratio=table)
-    added("'variance_ratio', one row per model, and per model and gene (adata.uns['scpertbias'])")
+    added("'variance_ratio', one row per model, and one per model and gene (adata.uns['scpertbias'])")
     return adata if copy else None
 
 

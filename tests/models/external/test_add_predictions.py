@@ -137,7 +137,7 @@ def test_predicted_control_is_kept(profiles, table, control):
 def test_a_predicted_control_that_is_off_is_a_warning_once_and_for_expression_only(profiles, table, control):
     off = table + np.random.default_rng(5).normal(0, 0.3, len(GENES)).clip(-control)
     off.loc[CONTROL] = control + (off - table).iloc[0]
-    with pytest.warns(UserWarning, match="the predicted control differs .*Pass control='predicted'") as warned:
+    with pytest.warns(UserWarning, match="the predicted control differs .*pass control='predicted'") as warned:
         spb.tl.add_predictions(profiles, off, key_added="mine")
     assert len(warned) == 1
     spb.tl.add_predictions(profiles, off, key_added="mine", control="predicted")  # as it says

@@ -80,7 +80,7 @@ def test_any_shuffling_is_caught(seed):
     order = np.random.default_rng(seed).permutation(N_GENES)
     for values in (EXPRESSION[:, order], only(EXPRESSION, EXPRESSION[:, order])):
         with pytest.raises(
-            ValueError, match="genes seem to be shuffled or on another scale|another scale than the data"
+            ValueError, match="genes seem to be shuffled, or values are on another scale|another scale than the data"
         ):
             check(values)
 
@@ -191,7 +191,7 @@ NOISE = np.full(N_GENES, 0.02**2)
 
 def test_a_control_that_is_off_is_told_of_the_argument():
     off = CONTROL + np.random.default_rng(0).normal(0, 0.3, N_GENES)
-    with pytest.warns(UserWarning, match=r"control of the data by 0\.[23]\d? per gene .*control='predicted'"):
+    with pytest.warns(UserWarning, match=r"control of the data, .* over genes is 0\.[23]\d?; .*control='predicted'"):
         check_control(off, NOISE, DATA)
 
 

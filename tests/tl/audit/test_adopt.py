@@ -35,7 +35,8 @@ def test_a_confounded_column_is_adopted(nested):
     record = mdata.uns["scpertbias"]["audit"]
     assert record["adopted_columns"].tolist() == record["batch_key"].tolist() == ["batch"]
     assert any(
-        note.startswith("batch was adopted as batch_key: its composition accounts for") for note in record["notes"]
+        note.startswith("batch was adopted as batch_key: unequal proportions of its levels account for")
+        for note in record["notes"]
     )
     row = balance_of(mdata, column="batch").iloc[0]
     assert (row["status"], row["within"]) == ("adopted", "")

@@ -435,7 +435,9 @@ def test_tables_alone_are_the_same_tables(mdata, cells, net):
     again = spb.pp.regimes(lean["full"])
     for regime in mdata.mod:
         np.testing.assert_array_equal(again[regime].X, mdata[regime].X)
-    with pytest.raises(KeyError, match=r"only tables of the others; spb.pp.regimes\(mdata\['full'\]\) makes"):
+    with pytest.raises(
+        KeyError, match=r"contains only tables. To make their profiles, call spb.pp.regimes\(mdata\['full'\]\)"
+    ):
         spb.get.predictions(lean, "ridge", regime="no_mt")
 
 

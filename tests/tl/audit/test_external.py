@@ -28,7 +28,7 @@ def test_a_split_of_cells_is_refused_for_what_it_is(cells):
     cells = cells.copy()
     cells.obs["split"] = np.random.default_rng(0).choice(["train", "test"], cells.n_obs)
     external = {"x": {"predictions": table(cells)}}
-    message = r"every perturbation with 'test' cells in obs\['split'\] has training cells, too, because the split is over cells"
+    message = r"every perturbation with 'test' cells in obs\['split'\] has training cells, too, because single cells were split"
     with pytest.raises(ValueError, match=message) as error:
         add_external(spb.pp.profiles(cells), external, [], "split")
     assert "no perturbation is 'test'" not in str(error.value)

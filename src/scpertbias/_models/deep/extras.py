@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NEEDED = {"gears": ("torch", "torch_geometric", "gears"), "scgpt": ("torch", "scgpt")}
 WITHOUT_DEPENDENCIES = {"scgpt": "scgpt==0.2.4"}
-"""Packages that an extra needs and cannot declare, because pip cannot install what they require."""
+"""Packages that an extra needs but cannot declare, because pip cannot install their dependencies."""
 
 
 def install_command(extra: str) -> str:

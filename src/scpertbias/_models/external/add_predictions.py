@@ -192,8 +192,8 @@ def _checked(
 def _check_control(control: str) -> None:
     if control not in ("observed", "predicted"):
         msg = (
-            f"`control` is {control!r}; it must be 'observed' or 'predicted': the control profile from which changes "
-            "are computed. To name the control cells of the data, first call spb.pp.profiles(adata, reference=…)."
+            f"`control` is {control!r}; it must be 'observed' or 'predicted', the control to which predicted changes "
+            "refer. To name the control cells of the data, first call spb.pp.profiles(adata, reference=…)."
         )
         raise ValueError(msg)
 

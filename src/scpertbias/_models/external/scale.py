@@ -128,10 +128,10 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
     shuffled = (r < expected) | (np.median(r) < SHUFFLED)
     if shuffled.any():
         msg = (
-            "`predictions`: genes seem to be shuffled or on another scale, because the correlation over genes with "
-            f"the control of the data is {np.median(r[shuffled]):.2f} ({_rows(shuffled, reference)}; typical values "
-            "are close to 1). Check the order of the gene names. If the values are changes from control, pass "
-            "kind='delta'."
+            "`predictions`: genes seem to be shuffled, or values are on another scale. The correlation (over genes) of "
+            f"predictions with the control of the data is {np.median(r[shuffled]):.2f} "
+            f"({_rows(shuffled, reference)}); typical values are close to 1. Check the order of the gene names. If the "
+            "values are changes from control, pass kind='delta'."
         )
         raise ValueError(msg)
     statistics: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -244,11 +244,11 @@ def check_control(predicted: FloatArray, noise: FloatArray, reference: ScreenMea
     spread = float(reference.control.var())
     slope = float(np.cov(predicted, reference.control, ddof=0)[0, 1]) / spread if spread > 0 else 1.0
     warn(
-        "`predictions`: the predicted control differs from the control of the data by "
-        f"{np.sqrt(away / len(noise)):.2g} per gene (root mean square), and every prediction contains this "
-        f"difference. For comparison: observed effects are {np.sqrt(effects / len(noise)):.2g} per gene, and the "
-        f"slope of the predicted on the observed control is {slope:.2f}. Pass control='predicted' to "
-        "spb.tl.add_predictions to add predicted changes to the control of the data."
+        "`predictions`: the predicted control differs from the control of the data, and every prediction contains "
+        f"this difference. Its root mean square over genes is {np.sqrt(away / len(noise)):.2g}; that of observed "
+        f"effects is {np.sqrt(effects / len(noise)):.2g}. The slope of the predicted on the observed control is "
+        f"{slope:.2f}. To compute effects from the predicted control, pass control='predicted' to "
+        "spb.tl.add_predictions."
     )
 
 

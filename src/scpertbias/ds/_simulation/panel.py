@@ -19,7 +19,7 @@ FULL_PANEL = 1187
 """Number of genes of the default screen."""
 
 DEFAULT_DEPTH = 3000.0
-"""Mean UMI per cell of the default panel; other panels have their share of the same transcriptome."""
+"""Mean UMIs per cell of the default panel; other panels have more or fewer UMIs, in proportion to their genes' expression."""
 
 CONTROL = "non-targeting"
 
@@ -81,8 +81,9 @@ def draw_measured_targets(
     """Target names among measured genes, in the format of `draw_targets`."""
     if n_perturbations > len(candidates):
         msg = (
-            f"n_perturbations={n_perturbations} is more than the {len(candidates)} measured genes off the axis; "
-            f"increase n_genes, use fewer perturbations, or omit measured_targets."
+            f"n_perturbations={n_perturbations} is more than the {len(candidates)} measured genes that can be "
+            "targets (not mitochondrial, ribosomal or stress genes). Increase n_genes, use fewer perturbations, or omit "
+            "measured_targets."
         )
         raise ValueError(msg)
     targets = pd.DataFrame({"target": np.sort(rng.choice(candidates, n_perturbations, replace=False).astype(str))})

@@ -31,7 +31,7 @@ class PlantedEffects:
     program_gene: IntArray
     program_lfc: FloatArray
     lfc: FloatArray
-    """Natural-log fold change of the mean, axis and programs and knock-down together."""
+    """Natural logarithm of the fold change of the mean, due to the axis, the programs and the knock-down together."""
 
 
 def plant_effects(

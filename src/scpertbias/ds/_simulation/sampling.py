@@ -46,7 +46,7 @@ class SimulatedCells:
     counts: npt.NDArray[np.float32]
     totals: FloatArray
     set_totals: FloatArray
-    """Counts in each of the gene sets asked for, cells × sets."""
+    """Counts in each of the requested gene sets, cells × sets."""
 
 
 @numba.njit(nogil=True, cache=True)

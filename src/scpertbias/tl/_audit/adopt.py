@@ -76,4 +76,6 @@ def warn_of_profiles(profiles: AnnData, *, rng: int | np.random.Generator | None
 
 def _because(table: pd.DataFrame, column: str) -> str:
     row = table[table["column"] == column].iloc[0]
-    return f"its composition accounts for {100 * row['share']:.0f}% of the response (p = {row['p']:.2g})"
+    return (
+        f"unequal proportions of its levels account for {100 * row['share']:.0f}% of the response (p = {row['p']:.2g})"
+    )

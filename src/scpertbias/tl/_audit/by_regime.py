@@ -84,8 +84,8 @@ def _check_trainings(name: str, parts: Mapping[str, Any]) -> None:
             raise ValueError(msg)
     if FULL not in parts:
         msg = (
-            f"`predictions`: {name!r} has {list(parts)}, but not 'full'. Add the predictions of the full model: the "
-            "other predictions are compared with them."
+            f"`predictions`: {name!r} has {list(parts)}, but not 'full'. Add the predictions of the model trained on "
+            "all genes, because the other predictions are compared with these."
         )
         raise ValueError(msg)
 
@@ -189,7 +189,7 @@ def _without_random(full: AnnData, name: str, number: int, arguments: Arguments,
     if (~present & confounders).any():
         msg = (
             f"`predictions`: {name}@{training} lacks mitochondrial or ribosomal genes "
-            f"({some(full.var_names[~present & confounders])}); a random removal must leave out other genes."
+            f"({some(full.var_names[~present & confounders])}); a random removal must keep these genes, and leave out others."
         )
         raise ValueError(msg)
     n_genes = int((~plan.genes[regimes[-1]]).sum())

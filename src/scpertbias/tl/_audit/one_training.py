@@ -26,7 +26,7 @@ from .run_command import LOG, run_command
 
 CELLS = "cells.h5ad"
 LARGEST_SCRIPT = 10e6
-"""Largest size in bytes of a file in a command that is treated as a part of the model."""
+"""A file named in a command is treated as a part of the model if its size in bytes is at most this."""
 
 
 @dataclass(frozen=True)

@@ -153,8 +153,8 @@ def _copy_of_profiles(adata: AnnData, settings: AuditSettings) -> AnnData:
     if settings.layer not in (None, record.get("layer")):
         msg = (
             f"`layer` is {settings.layer!r}, but these profiles were made from {record.get('layer')!r}. An audit of "
-            "profiles uses the layer from which they were made. Omit layer; the regime 'regressed' contains the "
-            "regression."
+            "profiles uses the layer from which they were made. Omit layer. If you want regressed values, use "
+            "the regime 'regressed'."
         )
         raise ValueError(msg)
     if settings.normalize:

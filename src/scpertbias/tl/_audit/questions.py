@@ -37,7 +37,7 @@ from .settings import AuditSettings
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By regime and model: the record of a model that is not cross-fitted."""
 K = 5
-"""Number of strongest genes of each perturbation that recurrence counts, or all if there are fewer genes."""
+"""Number of strongest genes per perturbation in which recurrence is counted (all genes, if there are fewer)."""
 FULL = "full"
 WITH_ALL_GENES = (FULL, REGRESSED)
 """Regimes in which the shares of the response are computed: those with all genes."""

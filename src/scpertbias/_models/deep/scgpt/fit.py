@@ -58,7 +58,7 @@ def check(*, lr: float, missing_target: str, attribution: str, d_model: int, n_h
     "scgpt",
     unseen="from the token of its target; no prediction if the token is missing or untrained",
     needs=("cells",),
-    attribution="gradient × embedding of the most variable output gene, |Σ_d E_gd ∂ŷ/∂E_gd|",
+    attribution="gradient of the most variable output gene × gene embedding, |Σ_d E_gd ∂ŷ/∂E_gd|",
     citation="Cui et al. 2024",
     check=check,
     stored_as=stored_as,

@@ -104,7 +104,7 @@ def _is_size(value: Any) -> bool:
 def _vocabulary(path: Path) -> dict[str, int]:
     vocab = _json(path)
     if PAD not in vocab:
-        msg = f"`checkpoint`: {path.name} has no token {PAD!r} among its {len(vocab)}."
+        msg = f"`checkpoint`: {path.name} contains {len(vocab)} tokens, but not {PAD!r}."
         raise ValueError(msg)
     numbers = [n for n in vocab.values() if isinstance(n, int) and not isinstance(n, bool)]
     if sorted(numbers) != list(range(len(vocab))):
