@@ -48,7 +48,9 @@ def test_a_plain_screen_has_none():
 def test_the_scale_is_named():
     ((status, detail),) = findings(logged(screen()), "scale")
     assert status == "ok"
-    assert detail.startswith("natural logarithms of counts; every cell sums to 10000; control means range from 0")
+    assert detail.startswith(
+        "natural logarithms of counts; every cell sums to 10000; gene means in control cells range from 0"
+    )
 
 
 def test_logs_of_counts_as_they_are():

@@ -162,9 +162,9 @@ def test_a_model_left_out_is_named_once_in_its_section(audit):
     regimes = ["full", "no_mt", "no_mt_ribo"]
     _store.put(audit, models_left_out=pd.DataFrame({"model": "bilinear", "regime": regimes, "reason": "no embedding"}))
     section = render(audit).split("<h3>Models left out</h3>")[1].split("</section>")[0]
-    trained = "on all genes, without mitochondrial genes and without mitochondrial and ribosomal genes"
+    named = "all genes; without mitochondrial genes; without mitochondrial and ribosomal genes"
     assert section.count("bilinear") == 1
-    assert f"bilinear was left out (trained {trained}). Reason: no embedding." in section
+    assert f"bilinear was left out in these feature regimes: {named}. Reason: no embedding." in section
 
 
 def test_truth_and_warnings_have_their_places(audit, page, tmp_path):

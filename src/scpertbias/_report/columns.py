@@ -13,7 +13,7 @@ ON_PAGE = {
     ),
     ("confounding", "carriers"): (
         "main perturbations",
-        "the fewest perturbations from which at least 80% of the shared axis comes",
+        "the fewest perturbations that together contribute at least 80% of the shared axis",
     ),
     ("balance", "within"): ("tested within", "the adopted column within whose levels this column was tested"),
     ("recurrence", "excess"): ("difference to data", "count in the predictions minus count in the data"),

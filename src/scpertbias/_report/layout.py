@@ -178,7 +178,7 @@ LAID_OUT: tuple[tuple[str, Sequence[Column], str, Callable[[Tables], pd.DataFram
     (
         "balance",
         columns_of.BALANCE,
-        "Balance of perturbed and control cells in columns of obs, sequencing depth and mitochondrial counts",
+        "Balance of perturbed and control cells: columns of obs, sequencing depth and mitochondrial counts",
         _balance,
     ),
     ("summary", columns_of.SUMMARY, "Scores of models on held-out perturbations, trained on all genes", _summary),

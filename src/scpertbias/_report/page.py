@@ -25,7 +25,7 @@ from .charts.drawing import Drawing
 from .content import constant_models, content
 from .explore import explore
 from .layout import views
-from .numbers import count, with_full_stop
+from .numbers import count, listed, with_full_stop
 from .packed import as_script
 from .provenance import screen_size
 from .tables import read
@@ -199,6 +199,7 @@ def environment(names: Collection[str]) -> Any:
         count=count,
         readable=_readable,
         sentence=with_full_stop,
+        listed=listed,
         regime=lambda name: "all genes" if name == "full" else without(name),
         quoted=lambda text: quote(text, safe=""),
         breakable=lambda text: Markup(str(escape(text)).replace("_", "_<wbr>")),

@@ -95,7 +95,7 @@ SPECIFICITY = Table(
             "score_half",
             "float64",
             "Score of the model on one half of the cells, for comparison with ``axis_only``.",
-            label="model on half of cells",
+            label="score on half of the cells",
             tip="score of the model on one half of the cells, for comparison with a prediction of the shared axis only",
         ),
         Column(

@@ -34,7 +34,7 @@ def scale_findings(screen: Screen) -> list[Finding]:
         total = float(record.get("scale_sum", np.nan))
         every = f"; every cell sums to {total:g}" if np.isfinite(total) else ""
         words = f"{WORDS[scale]} of counts{every}; " if scale else ""
-        origin = f"{words}control means range from {low:.2g} to {high:.3g}"
+        origin = f"{words}gene means in control cells range from {low:.2g} to {high:.3g}"
     if low < 0:
         detail = f"{origin}; some are negative, so scores are not comparable with scores on log-normalized values"
         return [("scale", "note", detail)]

@@ -37,7 +37,7 @@ def test_models_without_an_interval_are_named(drawing):
     first, second = drawing.card["model"]
     card = drawing.card.assign(skill=0.1, ci_low=0.0, ci_high=0.2, specific_skill=[0.0, np.nan])
     (chart,) = skill_map(type(drawing)(**{**drawing.__dict__, "card": card}))
-    assert chart.reading.endswith(f"{second} is not drawn, because an estimate is missing.")
+    assert chart.reading.endswith(f"{second} is not drawn, because the skill or the specific skill is missing.")
     assert first not in chart.reading
     assert skill_map(type(drawing)(**{**drawing.__dict__, "card": card.assign(specific_skill=np.nan)})) == []
 

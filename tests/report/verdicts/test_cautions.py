@@ -177,8 +177,8 @@ def test_what_was_left_out_and_why(tables):
     tables["models_left_out"].loc[2] = ("z", "no_mt", "no gene is left")
     assert texts(tables) == [
         "No model was retrained without mitochondrial and ribosomal genes. Reason: no ribosomal gene is measured.",
-        "y was left out (trained on all genes and without mitochondrial genes). Reason: no net.",
-        "z was left out (trained without mitochondrial genes). Reason: no gene is left.",
+        "y was left out in these feature regimes: all genes; without mitochondrial genes. Reason: no net.",
+        "z was left out in this feature regime: without mitochondrial genes. Reason: no gene is left.",
     ]
 
 
@@ -197,13 +197,13 @@ def test_what_was_left_out_and_why(tables):
         (
             [("x", 150, 19.4), ("y", 150, 20.0)],
             "The intervals of x are approximate, because strong effects dominate the scores. The effective number of held-out "
-            "perturbations is 19 (at least 20 are recommended).",
+            "perturbations is only 19 (at least 20 are recommended).",
         ),
         (
             [("x", 150, 12.0), ("y", 30, 25.0)],
             "The intervals of all models are approximate, because as few as 30 held-out perturbations are predicted (at least 50 are "
-            "recommended). Strong effects also dominate the scores: the effective number of perturbations is 12 (at least 20 are "
-            "recommended).",
+            "recommended). Strong effects also dominate the scores, so the effective number of perturbations is only 12 (at least 20 "
+            "are recommended).",
         ),
     ],
 )
@@ -224,8 +224,8 @@ def test_noise_on_both_sides_of_a_correlation_is_a_caution(tables):
     seen = {**rows[2], "split": "train", "inflation": 9.0}
     tables["scores"] = pd.DataFrame([*rows, seen, {**rows[2], "trained_on": "no_mt", "inflation": 9.0}])
     assert texts(tables) == [
-        "Predicted and observed effects contain noise from the same control and training cells. This shared noise raises correlations by up to 0.15 "
-        "(limit: 0.05). Use the correlations “without shared noise” for these models: mean and ridge."
+        "Predicted and observed effects contain noise from the same control and training cells. This shared noise raises the mean "
+        "correlation of these models by more than 0.05 (up to 0.15): mean and ridge. Use their correlations “without shared noise”."
     ]
     tables["scores"] = pd.DataFrame([row for row in rows if row["model"] == "x"])
     assert texts(tables) == []

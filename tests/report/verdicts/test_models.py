@@ -74,7 +74,7 @@ def test_sentences_have_numbers_and_say_what_to_do(tables):
         "Yes. x predicts perturbation-specific effects better than the mean baseline does. The specific skill of x is 0.25 "
         "(95% CI 0.20–0.30, n = 30, approximate interval). Use x, and validate the predictions that you need."
     )
-    assert "of x fit best when they are multiplied by 2.10." in ask(tables, skill(), category=SIZE)[0]["text"]
+    assert "by x fit the data best when they are multiplied by 2.10." in ask(tables, skill(), category=SIZE)[0]["text"]
     assert ask(tables, skill(low=-0.1), category=NOT)[0]["text"] == (
         "None. No model predicts unseen perturbations significantly better than the mean of the training perturbations (n = 100). "
         "Use the mean baseline."
@@ -154,7 +154,7 @@ def test_every_category_has_its_sentence(tables, category, kind):
 
 def test_skill_by_correlation_stands_beside(tables):
     row = skill(metric="pearson_delta_perturbed_unshared_skill", estimate=0.4, low=0.3, high=0.5)
-    assert "x (0.40, 95% CI 0.30–0.50, n = 100)" in ask(tables, skill(), row)[1]["pearson_skill"]
+    assert "0.40 for x (95% CI 0.30–0.50, n = 100)" in ask(tables, skill(), row)[1]["pearson_skill"]
     assert "pearson_skill" not in ask(tables, skill(), {**row, "n": 9})[1]
 
 
@@ -249,7 +249,7 @@ def test_the_correlation_of_the_mean_is_that_without_shared_noise():
     (said,) = statement_records(baseline_correlation(pd.DataFrame([skill(), plain, row]), pd.DataFrame()))
     assert said["kind"] == "correlation_of_mean"
     assert (
-        "a correlation of 0.31 (95% CI 0.20–0.43, n = 100, noise ceiling 0.74) with the observed effects. Shared noise is"
+        "the mean baseline already reaches 0.31 (95% CI 0.20–0.43, n = 100, noise ceiling 0.74). By this"
         in said["text"]
     )
 

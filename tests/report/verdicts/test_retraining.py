@@ -156,13 +156,13 @@ def test_what_retraining_changes(tables, row, expected):
 
 
 def test_models_without_a_verdict_are_named_once_with_their_regimes(tables):
-    why = "Fewer than 10 held-out perturbations are predicted, or no interval could be computed."
+    why = "Either fewer than 10 held-out perturbations are predicted, or no interval could be computed."
     rows = [retrained(model, low=NAN, high=NAN, n=0, regime=r) for r in ("no_mt", "no_mt_ribo") for model in ("x", "y")]
     _, said = ask(tables, *rows, retrained("z", low=NAN, high=NAN, n=20, regime="no_mt"))
     assert said == [
-        "After retraining without mitochondrial genes and without mitochondrial and ribosomal genes, no verdict is possible for "
-        f"x and y. {why}",
-        f"After retraining without mitochondrial genes, no verdict is possible for z. {why}",
+        "For x and y, no verdict is possible in these feature regimes: without mitochondrial genes; without mitochondrial and "
+        f"ribosomal genes. {why}",
+        f"For z, no verdict is possible after retraining without mitochondrial genes. {why}",
     ]
     assert ask(tables, retrained(gain=0.02, low=0.01, high=0.03, n=9))[1][0].endswith(why)
 
@@ -201,9 +201,9 @@ def test_retraining_against_random_genes(tables, row, verdict):
     assert len(said) == (verdict is not None)
     if verdict:
         assert said[0].startswith(
-            f"For x, removing mitochondrial and ribosomal genes helps {verdict} the same number of random genes (gain"
+            f"For x, removing mitochondrial and ribosomal genes helps {verdict} the same number of random genes. The gain is"
         )
-        assert "; mean gain of 20 random removals" in said[0]
+        assert " (20 random removals: mean " in said[0]
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_retraining_against_random_genes(tables, row, verdict):
         ([pair("reversed", full=0.1)], "b is better than a when both are trained on all genes"),
         (
             [pair("kept"), pair("undetermined"), pair("kept", regime="no_mt")],
-            "Retraining does not reverse the order of any two models. The order is significant before and after retraining "
-            "without mitochondrial and ribosomal genes (1 of 2 pairs) and without mitochondrial genes (1 of 1 "
-            "pair). In the other pairs, the two models do not differ significantly before or after retraining.",
+            "Retraining does not reverse the order of any two models. In these pairs, the two models differ significantly "
+            "both before and after retraining: without mitochondrial and ribosomal genes, 1 of 2 pairs; without mitochondrial "
+            "genes, 1 of 1 pair. In all other pairs, at least one of the two differences is not significant.",
         ),
         ([pair("undetermined"), pair("same")], "The effect of retraining on the ranking of models is inconclusive"),
         ([pair("reversed", n=9)], None),

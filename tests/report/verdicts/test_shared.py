@@ -66,8 +66,8 @@ def test_without_a_response_nothing_is_shared(tables):
 def test_the_sentence_names_share_and_contributors(tables):
     made, said = ask(tables, axis(n_axis=3.4), n=25)
     assert made["text"] == (
-        "Yes, by a few. One axis accounts for 57% (95% CI 49–64) of the response. At least 80% of this axis comes from these "
-        "perturbations (3 of 25): P, Q and R. Judge models by specific skill, which ignores this axis."
+        "Yes, by a few. One axis accounts for 57% (95% CI 49–64) of the response. These perturbations (3 of 25) "
+        "together contribute at least 80% of this axis: P, Q and R. Judge models by specific skill, which ignores this axis."
     )
     assert said["axis_genes"] == "The genes that change most along the shared axis are A↑, B↓, C↑, D↑ and E↑."
     assert "approximate" in said["common_shift"]

@@ -81,13 +81,13 @@ def test_without_a_response_nothing_is_technical(tables):
 
 def test_sentences_have_numbers_and_say_what_to_do(tables):
     assert ask(tables, MT, balance=[BATCH])[0]["text"] == (
-        "Yes, batch. Unequal proportions of the levels of lot account for 90% of the response (the share expected by chance is "
-        "already subtracted; p = 0.003). Repeat the audit with lot as the batch column."
+        "Yes, batch. Different proportions of the levels of lot in perturbed and control cells account for 90% of the response "
+        "(the share expected by chance is already subtracted; p = 0.003). Repeat the audit with lot as the batch column."
     )
     sets = [row("mt", 0.4, 0.3, 0.5, beyond=True), row("ribo", 0.2, 0.1, 0.3, beyond=True)]
     assert ask(tables, *sets)[0]["text"] == (
         "Yes. Mitochondrial genes account for 40% (95% CI 30–50) of the response; random genes of similar expression account for "
-        "4.0%. Ribosomal genes also account for more than random genes do. Retrain models without mitochondrial and ribosomal "
+        "4.0%. Ribosomal genes also account for significantly more of the response than random genes do. Retrain models without mitochondrial and ribosomal "
         "genes, and compare the scores."
     )
     assert ask(tables, row("mt", n_genes=0), balance=[column("outcome")])[0]["text"] == (
@@ -141,11 +141,11 @@ def test_mitochondrial_and_ribosomal_genes_are_always_spoken_of(tables):
     [
         (
             column("adopted", 0.9, p=0.003),
-            "Each perturbed cell is compared with control cells of the same level of lot. Without this correction, unequal proportions of",
+            "Each perturbed cell is compared with control cells of the same level of lot. Without this correction, different proportions of",
         ),
         (
             column("outcome", 0.3, p=0.003),
-            "Unequal proportions of the levels of lot account for 30% of the response (p = 0.003). The audit does not correct",
+            "Different proportions of the levels of lot in perturbed and control cells account for 30% of the response (p = 0.003). The audit does not correct",
         ),
         (depth(), "Sequencing depth differs between perturbations and accounts for 15%"),
         (depth(kind="mt_percent"), "The percentage of mitochondrial counts differs"),

@@ -44,7 +44,7 @@ def skill_map(d: Drawing) -> list[Chart]:
     rows = pd.concat([varying[PLACES], _constants(d, drawn)], ignore_index=True)
     missing = card.loc[~card["model"].isin(drawn["model"]), "model"].tolist()
     do = "is" if len(missing) == 1 else "are"
-    note = f"{listed(missing)} {do} not drawn, because an estimate is missing." if missing else ""
+    note = f"{listed(missing)} {do} not drawn, because the skill or the specific skill is missing." if missing else ""
     lined = rows[["ci_low", "specific_ci_low"]].notna().any(axis=None)
     reading = [
         "Lines are 95% intervals." if lined else "",
@@ -168,7 +168,7 @@ def skill_forest(d: Drawing) -> list[Chart]:
             "rows",
             "Skill of every model",
             f"A model to the right of 0 has a lower squared error than the {d.baseline_line}; 1 is the noise ceiling. Lines are "
-            f"95% intervals. For constant predictions, the skill by correlation is not drawn.{d.baseline_note}",
+            f"95% intervals. Rings are skills by correlation beyond the mean; constant predictions have no ring.{d.baseline_note}",
             'spb.pl.score(mdata, "l2_skill")',
             rows,
             ["model"],
@@ -210,9 +210,9 @@ def boxes(d: Drawing) -> list[Chart]:
             "spb.pl.l2(mdata)",
         ),
         "pearson_delta_perturbed_unshared": (
-            "Correlation of predicted and observed effects beyond the mean",
+            "Correlation beyond the mean, between predicted and observed effects",
             "Each dot is a held-out perturbation. The mean of the training perturbations is subtracted from predictions and "
-            "data, so the correlation measures how well a model distinguishes between perturbations. Constant predictions are "
+            "data. The correlation therefore measures how well a model distinguishes between perturbations. Constant predictions are "
             "not drawn.",
             "correlation beyond the mean",
             'spb.pl.score(mdata, "pearson_delta_perturbed_unshared")',

@@ -193,7 +193,7 @@ def retraining(d: Drawing) -> list[Chart]:
             "rows",
             "Gain by retraining in each regime",
             "To the right of 0, the retrained model has a lower error than the model trained on all genes. The grey box is the "
-            "range of gains after removal of random genes. If a gain lies inside the box, removing random genes can help as much.",
+            "range of gains after removal of the same number of random genes. If a gain lies inside the box, this removal can help as much.",
             "spb.pl.retraining(mdata)",
             rows[shown_columns],
             ["model"],

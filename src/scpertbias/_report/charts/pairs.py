@@ -8,7 +8,7 @@ import pandas as pd
 from .drawing import Drawing, estimate
 from .spec import Chart, line, tip
 
-RING = "A ring is the specific skill after the predicted effects are multiplied by the factor that fits best."
+RING = "A ring is the specific skill after the predictions are multiplied by the factor that brings them closest to the data."
 
 
 def comparison(d: Drawing) -> list[Chart]:
@@ -80,7 +80,7 @@ def specificity(d: Drawing) -> list[Chart]:
         "colors": d.of_names(rows["model"].tolist()),
         "joined": ["score", "fitted"],
         "series": [
-            {"field": "fitted", "shape": "ring", "title": "specific skill with the factor that fits best"},
+            {"field": "fitted", "shape": "ring", "title": "specific skill with the best factor"},
             {"field": "score", "low": "ci_low", "high": "ci_high", "title": "specific skill"},
         ],
         "texts": [

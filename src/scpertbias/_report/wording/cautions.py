@@ -24,10 +24,14 @@ def _few_perturbations(f: Facts) -> str:
     held_out = f"{only} {plural(fewest, 'held-out perturbation')} {verb(range(fewest), 'are', 'is')} predicted"
     number_of = f"{number(effective, digits=2)} (at least {f['few']} are recommended)"
     if fewest < f["many"]:
-        weights = f". Strong effects also dominate the scores: the effective number of perturbations is {number_of}"
+        weights = (
+            f". Strong effects also dominate the scores, so the effective number of perturbations is only {number_of}"
+        )
         because = f"{held_out} (at least {f['many']} are recommended){weights if effective < f['few'] else ''}"
     else:
-        because = f"strong effects dominate the scores. The effective number of held-out perturbations is {number_of}"
+        because = (
+            f"strong effects dominate the scores. The effective number of held-out perturbations is only {number_of}"
+        )
     return f"The intervals of {those} are approximate, because {because}"
 
 
@@ -52,15 +56,17 @@ def _no_pretraining(f: Facts) -> str:
 
 
 def _model_left_out(f: Facts) -> str:
-    trained = listed(["on all genes" if regime == "full" else without(regime) for regime in f["regime"]])
-    return f"{f['model']} was left out (trained {trained}). Reason: {f['reason']}"
+    regimes = ["all genes" if regime == "full" else without(regime) for regime in f["regime"]]
+    these = verb(regimes, "these feature regimes", "this feature regime")
+    return f"{f['model']} was left out in {these}: {'; '.join(regimes)}. Reason: {f['reason']}"
 
 
 def _shared_noise(f: Facts) -> str:
+    those, their = verb(f["model"], "these models", "this model"), verb(f["model"], "their", "its")
     return (
-        "Predicted and observed effects contain noise from the same control and training cells. This shared noise raises "
-        f"correlations by up to {short(max(f['inflation']))} (limit: {f['max_inflation']}). Use the correlations “without shared noise” for these "
-        f"models: {some_names(f['model'])}"
+        "Predicted and observed effects contain noise from the same control and training cells. This shared noise raises the "
+        f"mean correlation of {those} by more than {f['max_inflation']} (up to {short(max(f['inflation']))}): "
+        f"{some_names(f['model'])}. Use {their} correlations “without shared noise”"
     )
 
 

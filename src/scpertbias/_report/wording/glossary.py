@@ -32,13 +32,18 @@ GLOSSARY = {
     ),
     "95% interval": (
         "Intervals of scores are jackknife intervals over held-out perturbations. Intervals of shares of the response show how "
-        "much a share would vary in other cells of the same perturbations. Intervals of scores are approximate if fewer than 50 "
-        "held-out perturbations are predicted. Intervals are also approximate if strong effects dominate (effective number "
+        "much a share would vary if other cells of the same perturbations were measured. Intervals of scores are approximate if "
+        "fewer than 50 held-out perturbations are predicted. Intervals are also approximate if strong effects dominate (effective number "
         "of perturbations below 20)."
     ),
+    "effective number of perturbations": (
+        "A number that is smaller than the number of perturbations if a few of them dominate an estimate. If all perturbations "
+        "contribute equally, the two numbers are equal."
+    ),
     "significant": (
-        "A result is significant if its 95% interval excludes the value that means no difference (0, or 1 for a ratio). Only "
-        "the detection of effects uses q instead (Benjamini–Hochberg), because many perturbations are tested at once."
+        "A score or gain is significant if its 95% interval excludes the value that means no difference (0, or 1 for a ratio). "
+        "The specific skill is compared with 0.05 instead of 0. The share of a gene set is compared with random gene sets by a "
+        "p-value (Bonferroni). Effects are detected by q (Benjamini–Hochberg), because many perturbations are tested at once."
     ),
     "confounder gene set": (
         "A gene set that many perturbations change for reasons unrelated to their target, such as the mitochondrial genes."

@@ -29,7 +29,7 @@ def methods(provenance: Mapping[str, Any], n_perturbations: int, models: list[st
         "The effect of a perturbation is its mean log-normalized expression minus that of the control cells "
         f"({control}){within}.",
         "Shares of the response are shares of the summed squared effects, corrected for sampling noise. Their 95% confidence "
-        "intervals show how much a share would vary in other cells of the same perturbations.",
+        "intervals show how much a share would vary if other cells of the same perturbations were measured.",
     ]
     if models:
         folds = f" in {parameters['n_folds']} folds" if parameters["n_folds"] else ""

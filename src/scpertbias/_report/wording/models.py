@@ -18,6 +18,7 @@ from .terms import (
     said_of,
     sample_size,
     some_names,
+    values,
     verb,
 )
 
@@ -83,8 +84,8 @@ def _right_direction(f: Facts) -> str:
     i, models = _best(f, "specific_skill"), f["model"]
     do = verb(models, "predict", "predicts")
     return (
-        f"Partly. {some_names(models)} {do} the direction of perturbation-specific effects, but not their size. The predictions "
-        f"of {models[i]} fit best when they are multiplied by {short(f['specific_slope'][i])}.{_others_too_good(f)} Use directions "
+        f"Partly. {some_names(models)} {do} the direction of perturbation-specific effects, but not their size. The specific "
+        f"effects predicted by {models[i]} fit the data best when they are multiplied by {short(f['specific_slope'][i])}.{_others_too_good(f)} Use directions "
         "and ranks, not sizes"
     )
 
@@ -129,7 +130,7 @@ def _wrong_size(f: Facts) -> str:
     factors = [f"{short(r['specific_slope'])} for {r['model']}" for r in rows_of(f, "model", "specific_slope")]
     return (
         f"{listed(f['model'])} {verb(f['model'], 'predict', 'predicts')} the direction of perturbation-specific effects, but "
-        f"not their size. The predictions fit best when they are multiplied by a factor ({listed(factors)})"
+        f"not their size. The predicted specific effects fit the data best when they are multiplied by a factor ({listed(factors)})"
     )
 
 
@@ -151,7 +152,7 @@ def _constant(f: Facts) -> str:
     return (
         f"{listed(models)} {verb(models, 'predict', 'predicts')} the same profile for every unseen perturbation. "
         f"The scores of {_these(f)} therefore contain no information about single perturbations. "
-        f"The skill is: {estimates(f, 'skill')}"
+        f"The skill is {values(f, 'skill')}"
     )
 
 
@@ -172,9 +173,9 @@ def _correlation_of_mean(f: Facts) -> str:
     ceiling = f", noise ceiling {short(f['ceiling'])}" if known(f["ceiling"]) else ""
     ends, size = between(f["ci_low"], f["ci_high"], short), sample_size(f["n"], f["n_effective"])
     return (
-        f"The mean baseline already has a correlation of {short(f['estimate'])} (95% CI {ends}, {size}{ceiling}) with the "
-        "observed effects. Shared noise is already removed from this value. A model is better than the mean baseline only if "
-        "the correlation of the model is higher"
+        "The metric “correlation of effects, without shared noise” does not subtract the mean effect, so the mean baseline already "
+        f"reaches {short(f['estimate'])} (95% CI {ends}, {size}{ceiling}). By this metric, a model is better than the mean "
+        "baseline only if its value is higher than that of the mean baseline"
     )
 
 
@@ -212,13 +213,13 @@ TEMPLATES: dict[str, Callable[[Facts], str]] = {
     "wrong_size": _wrong_size,
     "not_specific": lambda f: _category("not specific", "not significantly above", f),
     "pearson_skill": lambda f: (
-        "A second skill score uses correlations (“skill by correlation beyond the mean”), and the first uses squared errors. The values of the second are: "
-        f"{estimates(f, 'estimate')}"
+        "A second skill score, the “skill by correlation beyond the mean”, uses correlations instead of squared errors. "
+        f"This skill is {values(f, 'estimate')}"
     ),
     "equal_weights": lambda f: (
         "In the skill, perturbations with strong effects have the most weight. In the relative error, all perturbations have "
-        "equal weight. By relative error (below 1 is better than the mean baseline), the conclusion is different for "
-        f"{estimates(f, 'estimate')}"
+        "equal weight, and a value below 1 is better than the mean baseline. Skill and relative error lead to different "
+        f"conclusions about {estimates(f, 'estimate', name='relative error')}"
     ),
     "external_better": lambda f: _external("has a lower relative error than", "lower by", 1, f),
     "external_worse": lambda f: _external("has a higher relative error than", "higher by", -1, f),

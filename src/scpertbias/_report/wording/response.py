@@ -29,9 +29,11 @@ def _missing(what: str, quality: Sequence[str]) -> str:
 
 def _axis(lead: str, f: Facts) -> str:
     names = f["carriers"]
+    of = f"({len(names)} of {f['n']})"
+    contribute = verb(names, f"These perturbations {of} together contribute", f"One perturbation {of} contributes")
     return (
-        f"{lead}. One axis accounts for {share(f)} of the response. At least {percent(CARRY)} of this axis comes from "
-        f"{verb(names, 'these perturbations', 'one perturbation')} ({len(names)} of {f['n']}): {some_names(names)}. {ACTION_ON_AXIS}"
+        f"{lead}. One axis accounts for {share(f)} of the response. {contribute} at least {percent(CARRY)} of this axis: "
+        f"{some_names(names)}. {ACTION_ON_AXIS}"
     )
 
 
@@ -56,7 +58,7 @@ def _axis_of_sets(f: Facts) -> str:
 
 
 def _imbalance(column: str) -> str:
-    return f"unequal proportions of the levels of {column}"
+    return f"different proportions of the levels of {column} in perturbed and control cells"
 
 
 def _batch(f: Facts) -> str:
@@ -74,7 +76,11 @@ def _action_on_sets(f: Facts) -> str:
 
 def _sets(lead: str, action: str, f: Facts) -> str:
     others = [genes_of(axis) for axis in f.get("others") or []]
-    more = f" {upper(listed(others))} also account for more than random genes do." if others else ""
+    more = (
+        f" {upper(listed(others))} also account for significantly more of the response than random genes do."
+        if others
+        else ""
+    )
     return f"{lead}. {_set_share(f, with_p=False)}.{more} {action}"
 
 

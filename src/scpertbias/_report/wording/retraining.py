@@ -93,9 +93,11 @@ def _of_change(change: str, f: Facts) -> str:
 
 
 def _not_assessed(f: Facts) -> str:
+    regimes = [without(regime) for regime in f["regime"]]
+    where = f"after retraining {regimes[0]}" if len(regimes) == 1 else f"in these feature regimes: {'; '.join(regimes)}"
     return (
-        f"After retraining {listed([without(regime) for regime in f['regime']])}, no verdict is possible for "
-        f"{listed(f['model'])}. Fewer than {f['min_n']} held-out perturbations are predicted, or no interval could be computed"
+        f"For {listed(f['model'])}, no verdict is possible {where}. Either fewer than {f['min_n']} held-out perturbations are "
+        "predicted, or no interval could be computed"
     )
 
 
@@ -110,29 +112,26 @@ def _ranking_reversed(f: Facts) -> str:
 
 def _ranking_kept(f: Facts) -> str:
     rows = rows_of(f, "n_kept", "n_pairs", "regime")
-    parts = [f"{without(r['regime'])} ({r['n_kept']} of {plural(r['n_pairs'], 'pair')})" for r in rows]
-    rest = (
-        " In the other pairs, the two models do not differ significantly before or after retraining."
-        if f["n_kept"] != f["n_pairs"]
-        else ""
-    )
+    parts = [f"{without(r['regime'])}, {r['n_kept']} of {plural(r['n_pairs'], 'pair')}" for r in rows]
+    rest = " In all other pairs, at least one of the two differences is not significant."
     return (
-        "Retraining does not reverse the order of any two models. The order is significant before and after retraining "
-        f"{listed(parts)}.{rest}"
+        "Retraining does not reverse the order of any two models. In these pairs, the two models differ significantly both "
+        f"before and after retraining: {'; '.join(parts)}.{rest if f['n_kept'] != f['n_pairs'] else ''}"
     )
 
 
 def _against_random(words: str, f: Facts) -> str:
     numbers = [
-        f"(gain {fixed(r['gain'])}; mean gain of {r['n_random']} random removals {fixed(r['random_mean'])}, range "
+        f"{fixed(r['gain'])} ({r['n_random']} random removals: mean {fixed(r['random_mean'])}, range "
         f"{between(r['random_min'], r['random_max'], fixed)}; n = {r['n']})"
         for r in rows_of(f, "model", "gain", "random_mean", "random_min", "random_max", "n", "n_random")
     ]
     helps = f"removing {_genes(f)} helps {words} the same number of random genes"
     models = f["model"]
     if len(models) == 1:
-        return f"For {models[0]}, {helps} {numbers[0]}"
-    return f"For {len(models)} models, {helps}: {by_words(models, numbers)}"
+        return f"For {models[0]}, {helps}. The gain is {numbers[0]}"
+    gains = "; ".join(f"for {model}, {gain}" for model, gain in zip(models, numbers, strict=True))
+    return f"For {len(models)} models, {helps}. These are the gains: {gains}"
 
 
 # -- recurrence ----------------------------------------------------------------------------------------------------

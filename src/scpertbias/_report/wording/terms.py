@@ -116,6 +116,17 @@ def estimates(
     return "; ".join(f"{listed(models)} ({verb(models, 'each: ', '')}{words})" for words, models in groups.items())
 
 
+def values(f: Facts, value: str) -> str:
+    """Return estimates with their models, intervals and n, to follow "The skill is"; models with the same ones stand together."""
+    effective = f.get("n_effective", [float("nan")] * len(f["n"]))
+    groups: dict[tuple[str, str], list[str]] = {}
+    for i, model in enumerate(f["model"]):
+        ends = between(f["ci_low"][i], f["ci_high"][i], short)
+        words = short(f[value][i]), f"95% CI {ends}, {sample_size(f['n'][i], effective[i])}"
+        groups.setdefault(words, []).append(model)
+    return "; ".join(f"{number} for {listed(models)} ({words})" for (number, words), models in groups.items())
+
+
 def said_of(f: Facts, text: str, do: str, does: str) -> str:
     """Return a sentence on models: ``text`` names them with their numbers, first where they are one group, else last."""
     models = f["model"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..numbers import between, known, listed, percent, percent_interval, short, upper
 from . import word
 from .response import ADDED
-from .terms import Facts, genes_of, set_name, without
+from .terms import Facts, genes_of, set_name, verb, without
 
 TILES = {
     "screen": "Did the perturbations work?",
@@ -63,12 +63,9 @@ def _some_detected(f: Facts) -> tuple[str, str, str]:
 
 
 def _axis(f: Facts) -> tuple[str, str, str]:
-    of = (
-        f"({len(f['carriers'])} of {f['n']} perturbations)"
-        if len(f["carriers"]) <= MOST_NAMED
-        else f"of {f['n']} perturbations"
-    )
-    text = f"One axis, mainly from {_some(f['carriers'])} {of}, accounts for {_share(f)} of the response."
+    names = f["carriers"]
+    main = f"{verb(names, 'Main perturbations', 'Main perturbation')}: {_some(names)} ({len(names)} of {f['n']})."
+    text = f"One axis accounts for {_share(f)} of the response. {main}"
     return "", text, "Judge models by specific skill."
 
 
@@ -87,7 +84,7 @@ def _program(f: Facts) -> tuple[str, str, str]:
 
 
 def _with_random(accounts: str, f: Facts) -> str:
-    return f"{accounts} for {_share(f)} of the response, random genes for {percent(f['null'])}."
+    return f"{accounts} for {_share(f)} of the response; random genes account for {percent(f['null'])}."
 
 
 def _best(f: Facts, value: str) -> int:
@@ -147,7 +144,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ("shared", "no_axis"): lambda f: ("", "No shared axis is measurable.", NOTHING),
     ("shared", "axis_not_measurable"): lambda f: (
         "",
-        "A shared axis is measurable in too little of the response.",
+        "A shared axis is measurable for too small a part of the response.",
         ADD,
     ),
     ("shared", "wide_interval"): lambda f: (
@@ -163,7 +160,7 @@ WORDS: dict[tuple[str, str], Words] = {
     ),
     ("technical", "batch"): lambda f: (
         "",
-        f"Unequal proportions of the levels of {f['column']} account for {percent(f['share'])} of the response.",
+        f"Different proportions of the levels of {f['column']} in perturbed and control cells account for {percent(f['share'])} of the response.",
         f"Repeat the audit with {f['column']} as the batch column.",
     ),
     ("technical", "technical_sets"): _sets,
@@ -204,17 +201,17 @@ WORDS: dict[tuple[str, str], Words] = {
     ("models", "too_few_held_out"): lambda f: ("", "Too few held-out perturbations for an interval.", HOLD_OUT),
     ("models", "no_response"): lambda f: ("", "The sum of squared effects does not exceed noise.", ADD),
     ("models", "perturbation_specific"): lambda f: _specific(
-        "It predicts specific effects better than the mean baseline",
+        "This model predicts specific effects better than the mean baseline",
         "Validate the predictions that you need.",
         f,
     ),
     ("models", "specific_not_better"): lambda f: _specific(
-        "It predicts specific effects, but whole effects not better than the mean baseline",
+        "This model predicts specific effects, but is not better than the mean baseline",
         "Check the shared part of its predictions.",
         f,
     ),
     ("models", "right_direction"): lambda f: _specific(
-        "It predicts the direction of specific effects, but not their size", "Use ranks, not sizes.", f
+        "This model predicts the direction of specific effects, but not their size", "Use ranks, not sizes.", f
     ),
     ("models", "better_along_axis"): lambda f: _better(
         "but only along the shared axis", "Use it for the shared effect only.", f
