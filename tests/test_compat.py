@@ -1,4 +1,6 @@
+import ctypes
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import mudata as md
 import numpy as np
@@ -57,3 +59,15 @@ def test_the_users_option_is_as_before(modalities, monkeypatch, version):
     with _compat._no_pull():
         pass
     assert entered == ([{"pull_on_update": False}] if version == "0.3.3" else [])
+
+
+@pytest.mark.parametrize(("system", "calls"), [("linux", [0]), ("darwin", []), ("win32", [])])
+def test_memory_is_released_where_the_library_keeps_it(monkeypatch, system, calls):
+    released = []
+    monkeypatch.setattr(_compat.sys, "platform", system)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace(malloc_trim=released.append))
+    _compat.release_memory()
+    assert released == calls
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())  # as with musl
+    _compat.release_memory()
+    assert released == calls

@@ -33,3 +33,10 @@ def test_too_few_blocks_give_no_variance(screen):
     gradient = np.ones((2, moments.counts.shape[2], moments.mean.shape[1]))
     for few in (one, none):
         assert np.isnan(ControlBlocks.of(few).variance(gradient))
+
+
+def test_blocks_of_some_genes_are_those_of_their_moments(screen):
+    genes = np.arange(screen.moments.mean.shape[1])[::3]
+    some, same = ControlBlocks.of(screen.moments, genes), ControlBlocks.of(screen.moments.genes(genes))
+    np.testing.assert_array_equal(some.means, same.means)
+    np.testing.assert_array_equal(some.scale, same.scale)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from scpertbias._core.ranking import expression_bins, percentiles, top_mask
+from scpertbias._core.ranking import expression_bins, percentiles, strongest_mask, top_mask
 
 
 def naive_top(row: np.ndarray, k: int) -> set[int]:
@@ -26,6 +26,12 @@ def test_top_is_that_of_a_sort_with_ties_by_column(k):
     assert marked[6].sum() == min(k, 2)
 
 
+def test_the_strongest_are_the_largest_in_size():
+    effects = np.random.default_rng(4).normal(size=(300, 12))
+    effects[7, 2] = np.nan
+    np.testing.assert_array_equal(strongest_mask(effects, 3), top_mask(np.abs(effects), 3))
+
+
 @pytest.mark.parametrize("k", [0, 41])
 def test_top_of_none_or_more_than_there_are(k):
     with pytest.raises(ValueError, match=f"`k` is {k}; it must be between 1 and the number of genes, 40"):
@@ -33,7 +39,7 @@ def test_top_of_none_or_more_than_there_are(k):
 
 
 def test_percentiles_are_mid_ranks_with_mean_one_half():
-    values = np.random.default_rng(1).integers(0, 9, size=(50, 30)).astype(float)
+    values = np.random.default_rng(1).integers(0, 9, size=(300, 30)).astype(float)
     found = percentiles(values)
     below = (values[:, None, :] < values[:, :, None]).sum(axis=2)
     ties = (values[:, None, :] == values[:, :, None]).sum(axis=2)

@@ -10,7 +10,6 @@ from scpertbias._core.variance import (
     NO_VARIANCE,
     ObservedMeans,
     collapse,
-    cosine,
     deviations,
     groups_of_folds,
     is_constant,
@@ -179,9 +178,12 @@ def test_mean_is_collapsed_and_a_noisy_oracle_is_not():
     assert collapse(means + 0.2 * rng.normal(size=500), means, control).to == ""
 
 
-def test_cosine():
+@pytest.mark.parametrize("n_rows", [3, 300])
+def test_cosines_are_those_of_the_differences_as_wholes(n_rows):
     rng = np.random.default_rng(6)
-    a, b = rng.normal(size=(2, 5, 4))
-    assert cosine(a, b) == pytest.approx(a.ravel() @ b.ravel() / np.sqrt((a**2).sum() * (b**2).sum()))
-    assert cosine(np.zeros(3), np.zeros(3)) == 0.0
-    assert cosine(1e-14 * a, b) == 0.0
+    predictions, mean, control = rng.normal(size=(n_rows, 4)), rng.normal(size=(n_rows, 4)), rng.normal(size=4)
+    axis, from_control, from_mean = (v.ravel() for v in (mean - control, predictions - control, predictions - mean))
+    result = collapse(predictions, mean, control)
+    assert result.cosine_mean == pytest.approx(from_control @ axis / np.sqrt((from_control**2).sum() * (axis**2).sum()))
+    assert result.cosine_control == pytest.approx(-from_mean @ axis / np.sqrt((from_mean**2).sum() * (axis**2).sum()))
+    assert collapse(mean, mean + 1e-14, control).cosine_control == 0.0

@@ -171,7 +171,7 @@ def test_which_genes_recur(confounded, clean, null):
 
 
 def test_noise_of_the_same_cells_is_a_caution(confounded, clean):
-    shared = "Use the correlations “without shared noise”"
+    shared = "correlations “without shared noise”"
     for story in (confounded, clean):
         assert ("shared_noise" in story.cautions) == any(shared in text for text in story.texts)
     assert "shared_noise" in clean.cautions

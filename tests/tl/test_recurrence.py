@@ -103,9 +103,7 @@ def test_by_z_few_controls_are_not_tested():
     table = _store.table(profiles, "recurrence", made_by="").groupby("by")
     assert table["q"].apply(lambda q: q.notna().all()).to_dict() == {"delta": False, "z": False, "centered": True}
     note = table["note"].first()
-    assert (
-        note["z"] == "not tested, because the control has fewer than five times as many cells as a typical perturbation"
-    )
+    assert note["z"] == "not tested, because there are fewer than five controls for each cell of a typical perturbation"
     assert note["centered"] == ""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scpertbias._core.arrays import FloatArray
+from scpertbias._core.arrays import FloatArray, IntArray
 from scpertbias._core.moments import Moments
 from scpertbias._core.noise import block_freedom
 
@@ -23,17 +23,16 @@ class ControlBlocks:
     scale: FloatArray
 
     @classmethod
-    def of(cls, moments: Moments) -> ControlBlocks:
-        """Return the control blocks of the moments."""
+    def of(cls, moments: Moments, genes: IntArray | None = None) -> ControlBlocks:
+        """Return the control blocks of the moments, on some genes or all."""
         half_of_blocks = len(moments.n_blocks) // 2
         cells = moments.n_blocks.sum(axis=1).reshape(2, half_of_blocks)
         in_half = moments.counts[:, moments.reference]
         per_cell = np.divide(1.0, in_half, out=np.zeros_like(in_half), where=in_half > 0)
         freedom = block_freedom(moments)
         per_cell = per_cell / np.where(freedom > 1e-9, freedom, np.nan)[:, None]
-        return cls(
-            moments.blocks.reshape(2, half_of_blocks, moments.mean.shape[1]), cells[:, :, None] * per_cell[:, None]
-        )
+        blocks = moments.blocks if genes is None else np.take(moments.blocks, genes, axis=1)
+        return cls(blocks.reshape(2, half_of_blocks, blocks.shape[1]), cells[:, :, None] * per_cell[:, None])
 
     def draw(self, rng: np.random.Generator) -> FloatArray:
         """Draw differences between control means of two samples, for each half and batch (2, S, G)."""

@@ -60,7 +60,7 @@ class DeTruth:
         control_half = np.nan_to_num(moments.control_half)
         shift, weights = control_half - moments.control_batch, moments.weights[rows]
         change = moments.mean[rows] - moments.control
-        truth = _noise_free(change, moments.noise[rows])
+        truth = _noise_free(change, moments.noise_of(rows))
         # Half a difference of halves varies as a mean of all cells does; half of the control as √2 of all of it.
         apart = half_differences(moments, rows) - np.sqrt(2.0) * weights @ (control_half[0] - control_half[1])
         errors = np.stack([z_errors(moments, rows, control_half=half) for half in (0, 1)])

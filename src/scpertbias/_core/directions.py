@@ -49,7 +49,7 @@ def direction_shares(
             shares[f"leading_{k + 1}"] = Share(note=TOO_FEW)
             continue
         axis = leading[fold, k]
-        share = _share(response, energy_along(response.half, np.stack([axis, axis])))
+        share = _share(response, energy_along(response.half, np.broadcast_to(axis, response.half.shape)))
         shares[f"leading_{k + 1}"] = replace(share, weights=directions[k])
     pairs = {"systematic": response.half.mean(axis=1)} | ({} if depth is None else {"depth": depth})
     return _with_shapley(response, shares, pairs, leading, fold)

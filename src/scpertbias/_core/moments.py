@@ -99,8 +99,13 @@ class Moments:
     @property
     def noise(self) -> FloatArray:
         """Sampling variance of each effect, the control's included (R, G)."""
-        of_control = self.weights**2 @ _per_cell(self.control_var, self.n_control)
-        noise: FloatArray = self.var / np.where(self.n > 0, self.n, np.nan)[:, None] + of_control
+        return self.noise_of(np.arange(len(self.n)))
+
+    def noise_of(self, rows: IntArray) -> FloatArray:
+        """Sampling variance of the effects of some rows, the control's included (P, G)."""
+        noise: FloatArray = self.var[rows]
+        noise /= np.where(self.n > 0, self.n, np.nan)[rows, None]
+        noise += self.weights[rows] ** 2 @ _per_cell(self.control_var, self.n_control)
         return noise
 
     @property

@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
 N_BINS = 20
+ROWS_AT_ONCE = 256
 
 
 def top_mask(values: FloatArray, k: int) -> BoolArray:
@@ -24,6 +25,15 @@ def top_mask(values: FloatArray, k: int) -> BoolArray:
         raise ValueError(msg)
     marked = np.zeros(values.shape, dtype=np.bool_)
     _mark_largest(values, k, marked)
+    return marked
+
+
+def strongest_mask(effects: FloatArray, k: int) -> BoolArray:
+    """Mark the k effects of largest size in each row (rows x columns), as :func:`top_mask` does."""
+    marked = np.zeros(effects.shape, dtype=np.bool_)
+    for start in range(0, len(effects), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        marked[rows] = top_mask(np.abs(effects[rows]), k)
     return marked
 
 
@@ -77,11 +87,14 @@ def _sift(heap: Any, at: Any) -> None:  # pragma: no cover - compiled
 
 def percentiles(values: FloatArray) -> FloatArray:
     """Percentile of each value within its row by mid-ranks: 0.5 on average, also where all are equal; NaN stay NaN."""
-    known = ~np.isnan(values)
-    # NaN rank behind all others, so that they do not count among them.
-    ranks = rankdata(np.where(known, values, np.inf), axis=1)
-    n = np.where(known.any(axis=1), known.sum(axis=1), np.nan)
-    share: FloatArray = np.where(known, (ranks - 0.5) / n[:, None], np.nan)
+    share = np.empty(values.shape)
+    for start in range(0, len(values), ROWS_AT_ONCE):  # ranks need several times the memory of the values
+        some = values[start : start + ROWS_AT_ONCE]
+        known = ~np.isnan(some)
+        # NaN rank behind all others, so that they do not count among them.
+        ranks = rankdata(np.where(known, some, np.inf), axis=1)
+        n = np.where(known.any(axis=1), known.sum(axis=1), np.nan)
+        share[start : start + ROWS_AT_ONCE] = np.where(known, (ranks - 0.5) / n[:, None], np.nan)
     return share
 
 

@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 from scpertbias._core.moments import Moments
-from scpertbias._core.ranking import top_mask
+from scpertbias._core.ranking import strongest_mask
 from scpertbias._core.resampling import CONFIDENCE
 from scpertbias._core.z_scores import undetectable, z_errors
 
@@ -47,8 +47,12 @@ class EffectScale:
         return self, *(replace(self, errors=errors) for errors in halves)
 
     def apply(self, by: str, effects: FloatArray) -> FloatArray:
-        """Effects on the scale ``by``, NaN in genes that cannot be on top."""
-        return np.where(self.too_rare, np.nan, effects) if by == "delta" else effects / self.errors
+        """Turn effects, in place, into those on the scale ``by``, NaN in genes that cannot be on top; return them."""
+        if by == "delta":
+            effects[self.too_rare] = np.nan
+        else:
+            effects /= self.errors
+        return effects
 
 
 def _usable(errors: FloatArray, too_rare: BoolArray) -> FloatArray:
@@ -122,11 +126,11 @@ def recurrence(values: FloatArray, repeats: Iterable[FloatArray], bins: IntArray
     k
         How many genes of each perturbation.
     """
-    top = top_mask(np.abs(values), k)
+    top = strongest_mask(values, k)
     count = _count(top)
     p = np.full(len(count), np.nan)
     for repeat in repeats:
-        p = np.fmax(p, upper_tail(top_mask(np.abs(repeat), k), bins))
+        p = np.fmax(p, upper_tail(strongest_mask(repeat, k), bins))
     return Recurrence(count, _probabilities(top, bins).sum(axis=0)[bins], p, effective_number(count))
 
 

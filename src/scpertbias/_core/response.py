@@ -18,15 +18,15 @@ from scpertbias._core.resampling import effective_number
 class Response:
     """Effects of P perturbations on G genes, and their noise.
 
-    ``effect`` (P, G) and ``half`` (2, P, G) are the effects in all cells and in the halves, ``gene_noise`` (P, G) is the
-    sampling variance of the effects and ``parts`` its sum over genes. ``n_half`` (2, P) are the cells of the halves and
+    ``effect`` (P, G) and ``half`` (2, P, G) are the effects in all cells and in the halves, ``gene_energy`` (P, G) are the
+    squared effects without noise, which may be negative, and ``parts`` is the noise summed over genes. ``n_half`` (2, P) are the cells of the halves and
     ``half_weights`` (2, P, S) the shares of the batches in them. ``vector`` (P,) is the noise vector in ``shape`` that is
     of the same cells as an effect, −1 for none. ``blocks`` are those of the control.
     """
 
     effect: FloatArray
     half: FloatArray
-    gene_noise: FloatArray
+    gene_energy: FloatArray
     parts: NoiseParts
     n_half: FloatArray
     half_weights: FloatArray
@@ -39,10 +39,15 @@ class Response:
         """Return the effects of some rows of the moments, which need cells in both halves."""
         place = np.full(len(moments.n), -1)
         place[shape.row[shape.row >= 0]] = np.flatnonzero(shape.row >= 0)
+        effect, half = moments.mean[rows], moments.half[:, rows]
+        effect -= moments.control
+        half -= moments.half[:, [moments.reference]]
+        gene_energy = effect**2
+        gene_energy -= moments.noise_of(rows)
         return cls(
-            effect=moments.mean[rows] - moments.control,
-            half=moments.half[:, rows] - moments.half[:, [moments.reference]],
-            gene_noise=moments.noise[rows],
+            effect=effect,
+            half=half,
+            gene_energy=gene_energy,
             parts=noise_parts(moments, rows),
             n_half=moments.n_half[:, rows],
             half_weights=moments.half_weights[:, rows],
@@ -50,11 +55,6 @@ class Response:
             shape=shape,
             blocks=ControlBlocks.of(moments),
         )
-
-    @cached_property
-    def gene_energy(self) -> FloatArray:
-        """Squared effect on each gene without noise (P, G); may be negative."""
-        return self.effect**2 - self.gene_noise
 
     @cached_property
     def energy(self) -> FloatArray:

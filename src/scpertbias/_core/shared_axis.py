@@ -45,9 +45,12 @@ class Gradient:
         d1, d2 = half
         u1, u2 = d1.sum(axis=0), d2.sum(axis=0)
         # G D² and Gᵀ D¹ (P, G)
-        by_1 = np.outer(self.first, u2) + (self.second @ d2 - self.all * u2) + self.own[:, None] * d2
-        by_2 = np.outer(self.second, u1) + (self.first @ d1 - self.all * u1) + self.own[:, None] * d1
-        return np.stack([by_1, by_2])
+        derivatives = self.own[:, None] * half[::-1]
+        derivatives[0] += np.outer(self.first, u2)
+        derivatives[0] += self.second @ d2 - self.all * u2
+        derivatives[1] += np.outer(self.second, u1)
+        derivatives[1] += self.first @ d1 - self.all * u1
+        return derivatives
 
     def times(self, columns: FloatArray) -> FloatArray:
         """Product with some columns (P, k)."""

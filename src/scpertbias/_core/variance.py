@@ -14,6 +14,7 @@ from scpertbias._core.resampling import Estimate, effective_number, jackknifed, 
 
 MIN_FOLD = 5
 ROUNDING = 1e-9
+ROWS_AT_ONCE = 128
 COLLAPSED = 0.999
 NO_VARIANCE = "no reproducible variance between perturbations"
 
@@ -118,9 +119,16 @@ def deviations(values: FloatArray, groups: IntArray) -> FloatArray:
     member = (code[:, None] == np.arange(len(names))).astype(np.float64)
     # Mean of each group (groups, G)
     means = (member.T @ values) / member.sum(axis=0)[:, None]
-    away = values - means[code]
-    size = np.abs(values).max(axis=1, initial=0.0)[:, None]
-    return np.where(np.abs(away).max(axis=1, keepdims=True, initial=0.0) > ROUNDING * size, away, 0.0)
+    away: FloatArray = means[code]
+    np.subtract(values, away, out=away)
+    away[~(_largest(away) > ROUNDING * _largest(values))] = 0.0
+    return away
+
+
+def _largest(values: FloatArray) -> FloatArray:
+    """Largest absolute value of each row, 0 without any."""
+    largest: FloatArray = np.maximum(values.max(axis=1, initial=0.0), -values.min(axis=1, initial=0.0))
+    return largest
 
 
 def is_constant(values: FloatArray, groups: IntArray) -> bool:
@@ -159,7 +167,8 @@ def spread(predictions: FloatArray, observed: ObservedMeans, groups: IntArray) -
         nothing = np.full(predictions.shape[1], np.nan)
         none = Estimate(len(groups), np.nan, np.nan, reason="fewer than 3 perturbations")
         return Spread(nothing, nothing, np.zeros(len(nothing), dtype=bool), none)
-    squares, data = deviations(predictions, groups) ** 2, observed.about_groups(groups)
+    data, squares = observed.about_groups(groups), deviations(predictions, groups)
+    squares *= squares
     ratio = _ratio(squares.sum(axis=1), data.terms, data.fixed, observed.own_sums, data.code, room=data.room)
     return Spread(squares.sum(axis=0) / freedom, data.variance, data.variance > 2 * data.error, ratio)
 
@@ -223,18 +232,23 @@ def collapse(predictions: FloatArray, mean: FloatArray, control: FloatArray) -> 
     control
         Mean of the control.
     """
-    axis = mean - control
-    from_control, from_mean = predictions - control, predictions - mean
-    cosines = cosine(from_control, axis), cosine(from_mean, -axis)
+    # Products of the axis, the differences from control, and those from the mean, with each other (3, 3)
+    products = np.zeros((3, 3))
+    for start in range(0, len(predictions), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        some = predictions[rows] - control, predictions[rows] - mean[rows]
+        vectors = np.stack([(mean[rows] - control).ravel(), *(part.ravel() for part in some)])
+        products += vectors @ vectors.T
+    cosines = _cosine(products[:2, :2]), 0.0 - _cosine(products[::2, ::2])
     to = ""
     if max(cosines) > COLLAPSED:
-        to = "mean" if np.sum(from_mean**2) <= np.sum(from_control**2) else "no_change"
+        to = "mean" if products[2, 2] <= products[1, 1] else "no_change"
     return Collapse(*cosines, to)
 
 
-def cosine(a: FloatArray, b: FloatArray) -> float:
-    """Cosine of two arrays as wholes; 0 where one is zero up to rounding."""
-    size = np.linalg.norm(a), np.linalg.norm(b)
-    if min(size) <= ROUNDING * max(size):
+def _cosine(products: FloatArray) -> float:
+    """Cosine of two vectors from their products with each other (2, 2); 0 where one is zero up to rounding."""
+    size = np.sqrt(np.diag(products))
+    if size.min() <= ROUNDING * size.max():
         return 0.0
-    return float(np.sum(a * b) / (size[0] * size[1]))
+    return float(products[0, 1] / (size[0] * size[1]))

@@ -48,10 +48,12 @@ def z_errors(
         n, weights, control_half = moments.n_half[half], moments.half_weights[half], half
     if control_half is not None:
         n_control = moments.counts[control_half, control]
-    own = np.maximum(np.nan_to_num(moments.var[rows]), pooled) / np.where(n > 0, n, np.nan)[rows, None]
     of_control = np.maximum(np.nan_to_num(moments.control_var), pooled) / np.maximum(n_control, 1)[:, None]
-    errors: FloatArray = np.sqrt(own + weights[rows] ** 2 @ of_control)
-    return errors
+    errors: FloatArray = np.nan_to_num(moments.var[rows], copy=False)
+    np.maximum(errors, pooled, out=errors)
+    errors /= np.where(n > 0, n, np.nan)[rows, None]
+    errors += weights[rows] ** 2 @ of_control
+    return np.sqrt(errors, out=errors)
 
 
 def undetectable(moments: Moments, rows: IntArray) -> BoolArray:

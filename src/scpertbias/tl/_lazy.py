@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from .. import _compat
 from .._core.arrays import BoolArray, FloatArray
 
 Value = TypeVar("Value")
@@ -31,6 +32,7 @@ class OnDemand(Mapping[str, Value], Generic[Value]):
             if name not in self._last:
                 maker = self._makers[name]
                 self._last = {}  # first, so that there are never two
+                _compat.release_memory()
                 self._last = {name: maker()}
             return self._last[name]
 

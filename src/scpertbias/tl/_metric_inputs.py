@@ -98,7 +98,7 @@ def inputs_of(screen: Screen, held_out: HeldOut) -> MetricInputs:
         control_half=m.control_half[:, :, genes],
         n_control_half=m.counts[:, m.reference],
         mean=mean,
-        blocks=ControlBlocks.of(m.genes(genes)),
+        blocks=ControlBlocks.of(m, genes),
     )
     return MetricInputs(
         rows=rows,

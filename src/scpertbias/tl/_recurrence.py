@@ -29,7 +29,7 @@ from .._models._base import CONSTANT
 from .._moments import Screen
 from ._compared import common, read_inputs
 
-FEW_CONTROLS = "not tested, because the control has fewer than five times as many cells as a typical perturbation"
+FEW_CONTROLS = "not tested, because there are fewer than five controls for each cell of a typical perturbation"
 
 
 @docs.dedent
@@ -163,6 +163,8 @@ def recurrence_table(
         values, repeats = observed_effects(by, m, held_out.rows, perturbed, scales)
         tested = by != "z" or z_is_tested(m, held_out.rows)
         counts[by] = {OBSERVED: count_top(values, repeats if tested else [], bins, k)}
+        del values
+    del scales, repeats
     for name, table in held_out.predictions.items():
         for by in BY:
             effects = held_out.centered(name) if by == "centered" else table - m.control

@@ -134,7 +134,7 @@ def reference(
         truth=truth,
         baseline=means.baseline,
         held_by_baseline=NoiseWeights(means.baseline_weights, means.baseline_training),
-        blocks=ControlBlocks.of(m.genes(genes)),
+        blocks=ControlBlocks.of(m, genes),
         shape=screen.noise_size,
         vectors=screen.noise_shape.some(genes),
         rows=rows.astype(np.int64),

@@ -166,15 +166,20 @@ def target_response_table(
             continue
         if name != OBSERVED and name not in held_out.predictions:
             continue
+        rows, columns = _targets(screen, held_out.rows)
         delta = (m.mean[held_out.rows] if name == OBSERVED else held_out.predictions[name]) - m.control
         z = scaled(delta, z_errors(m, held_out.rows))
         z[undetectable(m, held_out.rows)] = np.nan
-        ranks = percentiles({"either": np.abs(z), "down": -z, "up": z}[direction])
-        rows, columns = _targets(screen, held_out.rows)
+        at_targets = z[rows, columns], delta[rows, columns]
+        del delta
+        ranks = percentiles(
+            np.abs(z, out=z) if direction == "either" else np.negative(z, out=z) if direction == "down" else z
+        )
+        del z
         # The same permutations for every model.
         response = scan(ranks, rows, columns, max_shift=max_shift, n_perm=n_perm, rng=np.random.default_rng(seed))
         frames.append(_scan_rows(name, response, screen))
-        frames.append(_target_rows(name, screen, held_out.rows, rows, columns, (ranks, z, delta)))
+        frames.append(_target_rows(name, screen, held_out.rows, rows, columns, (ranks[rows, columns], *at_targets)))
     dtypes = _tables.empty("target_response").dtypes
     table = pd.concat([frame.reindex(columns=dtypes.index).astype(dtypes) for frame in frames], ignore_index=True)
     text = [name for name, dtype in dtypes.items() if dtype == dtypes["model"]]
@@ -230,7 +235,7 @@ def _target_rows(
     columns: IntArray,
     values: tuple[FloatArray, FloatArray, FloatArray],
 ) -> pd.DataFrame:
-    percentile, z, delta = (v[rows, columns] for v in values)
+    percentile, z, delta = values
     return pd.DataFrame(
         {
             "model": name,

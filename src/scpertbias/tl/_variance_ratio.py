@@ -118,7 +118,10 @@ def variance_ratio_table(
     )
     screens, genes = [], []
     for name, table in held_out.predictions.items():
-        spreads = spread(held_out.centered(name)[counted], observed, held_out.groups[counted])
+        centered = held_out.centered(name)
+        centered = centered if counted.all() else centered[counted]
+        spreads = spread(centered, observed, held_out.groups[counted])
+        del centered
         nearest = collapse(table, held_out.own_mean.get(name, held_out.mean), m.control)
         note = CONSTANT if name in held_out.constant else ""
         screens.append(_screen_row(name, spreads, nearest, len(rows), note))

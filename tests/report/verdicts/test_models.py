@@ -238,7 +238,7 @@ def test_collapsed_models_are_named_with_their_baseline():
     rows = [spread("mean", "mean"), spread("ridge", "mean"), spread("y", "", ratio=0.5), spread("z", "mean", n=9)]
     (said,) = statement_records(collapsed_models(pd.DataFrame([*rows, spread("w", "mean", regime="no_mt")])))
     assert said["text"] == (
-        "ridge (spread ratio 0, 95% CI 0–0) makes nearly the same predictions as the mean baseline."
+        "ridge (spread ratio 0, 95% CI 0–0) predicts nearly the mean effect for every perturbation."
     )
     assert collapsed_models(pd.DataFrame([spread("mean", "mean"), spread("y", "", ratio=0.5)])) == []
 

@@ -165,8 +165,11 @@ def _collapsed(f: Facts) -> str:
         f"(spread ratio {short(r['ratio'])}, 95% CI {between(r['ci_low'], r['ci_high'], short)})"
         for r in rows_of(f, "ratio", "ci_low", "ci_high")
     ]
-    same = f"nearly the same predictions as {BASELINES.get(f['baseline'], f['baseline'])}"
-    return said_of(f, by_words(f["model"], ways), f"make {same}", f"makes {same}")
+    nearly = (
+        "nearly the mean effect" if f["baseline"] == "mean" else "nearly no effect, or a small part of the mean effect,"
+    )
+    for_all = f"{nearly} for every perturbation"
+    return said_of(f, by_words(f["model"], ways), f"predict {for_all}", f"predicts {for_all}")
 
 
 def _correlation_of_mean(f: Facts) -> str:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import scanpy as sc
 
+from ..._compat import release_memory
 from ..._files import reading
 from ..._log import info
 
@@ -85,10 +86,13 @@ def _attempt(key: JobKey, work: list[Callable[[], Arrays]]) -> tuple[JobKey, Arr
 
 def in_threads(calls: Iterable[Callable[[], Result]], *, n_jobs: int | None) -> list[Result]:
     """Return the results of some calls, in their order; calls are taken from the iterable as threads get free."""
-    if number_of_threads(n_jobs) == 1:
-        return [call() for call in calls]
-    pool = joblib.Parallel(n_jobs=number_of_threads(n_jobs), require="sharedmem", pre_dispatch="n_jobs")
-    results: list[Result] = pool(joblib.delayed(call)() for call in calls)
+    n_threads = number_of_threads(n_jobs)
+    if n_threads == 1:
+        results = [call() for call in calls]
+    else:
+        pool = joblib.Parallel(n_jobs=n_threads, require="sharedmem", pre_dispatch="n_jobs")
+        results = pool(joblib.delayed(call)() for call in calls)
+    release_memory()
     return results
 
 

@@ -135,7 +135,7 @@ def test_what_is_no_state_dict_is_refused(folder, published):
 @pytest.mark.parametrize(
     ("vocab", "match"),
     [
-        ({name: i for name, i in VOCAB.items() if name != PAD}, "no token '<pad>'"),
+        ({name: i for name, i in VOCAB.items() if name != PAD}, "but not '<pad>'"),
         ({**VOCAB, "G0": 5}, "not numbered from 0 to 13"),
         (["G0", PAD], "contains a list"),
     ],
