@@ -51,8 +51,8 @@ def test_z(both):
 @pytest.mark.parametrize("by", ["delta", "z", "centered"])
 def test_recurrence(both, by):
     perturbed = np.arange(len(both.ours.n)) > 0
-    scales = EffectScale.of(both.ours, both.rows).in_halves(both.ours, both.rows)
-    values, repeats = observed_effects(by, both.ours, both.rows, perturbed, scales)
+    scale = EffectScale.of(both.ours, both.rows)
+    values, repeats = observed_effects(by, both.ours, both.rows, perturbed, scale)
     repeats = list(repeats)
     close(values, oracle.recurrence_values(both.theirs, by))
     for a, repeat in enumerate(repeats):

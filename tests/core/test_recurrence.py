@@ -147,9 +147,9 @@ def test_null_screens_call_nothing(n_control, tested):
     for _ in range(100):
         moments, bins = null_screen(rng, n_control=n_control)
         assert z_is_tested(moments, rows) == tested
-        scales = EffectScale.of(moments, rows).in_halves(moments, rows)
+        scale = EffectScale.of(moments, rows)
         for by in calls:
-            effects = observed_effects(by, moments, rows, perturbed, scales)
+            effects = observed_effects(by, moments, rows, perturbed, scale)
             calls[by] += bool((benjamini_hochberg(recurrence(*effects, bins, 5).p) < 0.05).any())
     assert calls["centered"] <= 2, calls
     assert calls["z"] <= 8 if tested else calls["z"] > 10, calls
@@ -166,9 +166,9 @@ def test_effects_are_those_of_single_cells(shape):
     with np.errstate(invalid="ignore"):
         centered = np.where(np.isnan(z), np.nan, (effect - effect.mean(axis=0)) / error)
     expected = {"delta": np.where(undetectable(moments, ROWS), np.nan, effect), "z": z, "centered": centered}
-    scales = EffectScale.of(moments, rows).in_halves(moments, rows)
+    scale = EffectScale.of(moments, rows)
     for by, values in expected.items():
-        found, repeats = observed_effects(by, moments, rows, perturbed, scales)
+        found, repeats = observed_effects(by, moments, rows, perturbed, scale)
         repeats = list(repeats)
         np.testing.assert_allclose(found, values[2:], rtol=1e-8, atol=1e-10)
         assert len(repeats) == (0 if by == "delta" else 2)

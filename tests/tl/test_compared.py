@@ -140,7 +140,7 @@ def test_what_keeps_one_split_has_its_own_training_mean(cells):
     seen = [screen.names.index(name) for name in names[12:]]
     shared = common(screen, inputs.predictions, inputs.folds, one_split=inputs.one_split)
     assert shared.several_fits
-    np.testing.assert_allclose(shared.own_mean["other"], np.tile(m.mean[seen].mean(axis=0), (12, 1)))
+    np.testing.assert_allclose(shared.mean_of("other"), np.tile(m.mean[seen].mean(axis=0), (12, 1)))
     values = shared.predictions["other"]
     np.testing.assert_allclose(shared.centered("other"), values - values.mean(axis=0))
     assert not common(screen, inputs.predictions, inputs.folds).own_mean

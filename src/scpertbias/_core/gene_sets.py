@@ -102,13 +102,14 @@ def _control_variances(response: Response, members: BoolArray, shares: FloatArra
 
 def _cell_variances(response: Response, members: BoolArray, shares: FloatArray) -> FloatArray:
     """Variance of the energy on each set less its share of all (J,), from the cells of the perturbations."""
-    parts = response.parts
-    vectors = response.shape.vectors * np.sqrt(np.median(parts.own * parts.n))
+    parts, vectors = response.parts, response.shape.vectors
+    typical = float(np.median(parts.own * parts.n))  # squared length of the noise of one cell, 1 in the vectors
     inverse = np.divide(1.0, parts.n_control, out=np.zeros_like(parts.n_control), where=parts.n_control > 0)
     # 1 / n_p + Σ_b w_pb² / n_0b (P,)
     per_cell = 1 / parts.n + parts.weights**2 @ inverse
-    linear = _signed_squares(vectors, response.effect, response.vector, members, shares)
+    linear = typical * _signed_squares(vectors, response.effect, response.vector, members, shares)
     quadratic = _signed_squares(vectors, vectors, np.arange(len(vectors)), members, shares).mean(axis=1)
+    quadratic *= typical**2
     known = np.maximum(linear - quadratic[:, None] * per_cell, 0.0)
     variances: FloatArray = 4 * known @ (1 / parts.n) + 2 * quadratic * np.sum(per_cell**2)
     return variances

@@ -128,7 +128,8 @@ class Moments:
         total = freedom.sum() + of_control.sum()
         if total == 0:
             return np.full(self.mean.shape[1], np.nan)
-        pooled: FloatArray = freedom @ np.where(freedom[:, None] > 0, self.var, 0.0)
+        known = bool(np.isfinite(self.var[freedom == 0]).all())  # nearly always: no copy then
+        pooled: FloatArray = freedom @ (self.var if known else np.where(freedom[:, None] > 0, self.var, 0.0))
         pooled += of_control @ np.where(of_control[:, None] > 0, self.control_var, 0.0)
         pooled /= total
         return pooled

@@ -71,7 +71,7 @@ class NoiseShape:
         if not len(vectors):
             return 1 - 1 / len(genes)  # of independent genes
         # Σ|ν − mean|² / Σ|ν|²
-        return 1 - len(genes) * float(np.sum(vectors.mean(axis=1) ** 2)) / float(np.sum(vectors**2))
+        return 1 - len(genes) * float(np.sum(vectors.mean(axis=1) ** 2)) / float(np.einsum("vg,vg->", vectors, vectors))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ distribution (Poisson-binomial) is computed exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,10 +41,9 @@ class EffectScale:
         too_rare = undetectable(moments, rows)
         return cls(_usable(z_errors(moments, rows), too_rare), too_rare)
 
-    def in_halves(self, moments: Moments, rows: IntArray) -> tuple[EffectScale, ...]:
-        """Return this scale and those of the same rows in the two halves of their cells."""
-        halves = (_usable(z_errors(moments, rows, half), self.too_rare) for half in (0, 1))
-        return self, *(replace(self, errors=errors) for errors in halves)
+    def in_half(self, moments: Moments, rows: IntArray, half: int) -> EffectScale:
+        """Return the scale of the same rows in one half of their cells."""
+        return replace(self, errors=_usable(z_errors(moments, rows, half), self.too_rare))
 
     def apply(self, by: str, effects: FloatArray) -> FloatArray:
         """Turn effects, in place, into those on the scale ``by``, NaN in genes that cannot be on top; return them."""
@@ -61,12 +60,12 @@ def _usable(errors: FloatArray, too_rare: BoolArray) -> FloatArray:
 
 
 def observed_effects(
-    by: str, moments: Moments, rows: IntArray, perturbed: BoolArray, scales: Sequence[EffectScale]
+    by: str, moments: Moments, rows: IntArray, perturbed: BoolArray, scale: EffectScale
 ) -> tuple[FloatArray, Iterator[FloatArray]]:
     """Effects of some rows (P, G), and in each half of the cells, with its own half of the control, one after the other.
 
-    ``centered`` is about the mean of the ``perturbed`` rows (R,). ``scales`` are those of all cells and of the two halves.
-    ``delta`` has no halves.
+    ``centered`` is about the mean of the ``perturbed`` rows (R,). ``scale`` is that of all cells; those of the halves are
+    computed when they are needed. ``delta`` has no halves.
     """
 
     def effects_in(mean: FloatArray, scale: EffectScale, centers: BoolArray) -> FloatArray:
@@ -75,8 +74,10 @@ def observed_effects(
         return scale.apply(by, effects)
 
     halved = perturbed & (moments.n_half > 0).all(axis=0)
-    halves = zip(moments.half, scales[1:], strict=True) if by != "delta" else ()
-    return effects_in(moments.mean, scales[0], perturbed), (effects_in(*half, halved) for half in halves)
+    halves = () if by == "delta" else (0, 1)
+    return effects_in(moments.mean, scale, perturbed), (
+        effects_in(moments.half[half], scale.in_half(moments, rows, half), halved) for half in halves
+    )
 
 
 def z_is_tested(moments: Moments, rows: IntArray) -> bool:

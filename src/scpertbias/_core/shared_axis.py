@@ -40,16 +40,14 @@ class Gradient:
         by_x, by_y, by_z = (np.nan_to_num(part) for part in (y / z, x / z, x * y / z**2))
         return cls(by_x + by_z, by_y + by_z, float(by_z.sum()), -share - by_x - by_y - by_z)
 
-    def of_halves(self, half: FloatArray) -> FloatArray:
-        """Derivatives by the effects in the two halves (2, P, G)."""
-        d1, d2 = half
-        u1, u2 = d1.sum(axis=0), d2.sum(axis=0)
-        # G D² and Gᵀ D¹ (P, G)
-        derivatives = self.own[:, None] * half[::-1]
-        derivatives[0] += np.outer(self.first, u2)
-        derivatives[0] += self.second @ d2 - self.all * u2
-        derivatives[1] += np.outer(self.second, u1)
-        derivatives[1] += self.first @ d1 - self.all * u1
+    def by_half(self, half: FloatArray, a: int) -> FloatArray:
+        """Derivatives by the effects in one of the two halves (P, G)."""
+        other = half[1 - a]
+        summed, (of_row, of_column) = other.sum(axis=0), (self.first, self.second)[:: 1 - 2 * a]
+        # G D² or Gᵀ D¹ (P, G)
+        derivatives: FloatArray = self.own[:, None] * other
+        derivatives += np.outer(of_row, summed)
+        derivatives += of_column @ other - self.all * summed
         return derivatives
 
     def times(self, columns: FloatArray) -> FloatArray:
@@ -133,14 +131,15 @@ def _is_measurable(response: Response, z: FloatArray) -> tuple[BoolArray, bool]:
 
 def axis_variance(response: Response, gradient: Gradient) -> float:
     """Variance of the energy on the axis less the share of all energy, where cells are drawn anew."""
-    by_half = gradient.of_halves(response.half)
     cell_noise = response.parts.own * response.parts.n / response.n_half
-    variance = 0.0
-    for noise, derivative in zip(cell_noise, by_half, strict=True):
-        variance += float(noise @ mean_squares(response.shape.vectors, derivative, response.vector))
+    variance, by_batch = 0.0, []
+    for a, noise in enumerate(cell_noise):
+        derivatives = gradient.by_half(response.half, a)
+        variance += float(noise @ mean_squares(response.shape.vectors, derivatives, response.vector))
+        # V^a_b = Σ_p w^a_pb A^a_p (S, G)
+        by_batch.append(response.half_weights[a].T @ derivatives)
     variance -= response.shape.a2 * gradient.noise_products(*cell_noise)
-    # V^a_b = Σ_p w^a_pb A^a_p (2, S, G)
-    return variance + response.blocks.variance(np.einsum("aps,apg->asg", response.half_weights, by_half))
+    return variance + response.blocks.variance(np.stack(by_batch))
 
 
 def total_variance(response: Response, gradient: Gradient, share: float) -> float:

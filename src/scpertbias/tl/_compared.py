@@ -95,19 +95,31 @@ def _as_list(value: Any) -> list[str]:
 class HeldOut:
     """Held-out perturbations that all models predict.
 
-    ``rows`` index ``screen.names``; rows of the same group in ``groups`` are centered together (one fold, or all). ``mean``
-    (rows × genes) is the mean of the training perturbations of the fits of each row; models in ``own_mean`` are not
-    cross-fitted, and have a separate mean. ``predictions`` (rows × genes) are computed at each access, to save memory.
+    ``rows`` index ``screen.names``; rows of the same group in ``groups`` are centered together (one fold, or all).
+    ``means`` (fits × genes) are the means of the training perturbations of the fits in ``training``; models in ``own_mean``
+    (genes) are not cross-fitted, and have a separate mean. ``predictions`` (rows × genes) are computed at each access, to
+    save memory.
     """
 
     rows: IntArray
     groups: IntArray
     training: Training
-    mean: FloatArray
+    means: FloatArray
     own_mean: Mapping[str, FloatArray]
     predictions: Mapping[str, FloatArray]
     constant: tuple[str, ...]
     several_fits: bool
+
+    @property
+    def mean(self) -> FloatArray:
+        """Mean of the training perturbations of the fit that predicts each row (rows × genes)."""
+        mean: FloatArray = self.means[self.training.fit]
+        return mean
+
+    def mean_of(self, model: str) -> FloatArray:
+        """Mean of the training perturbations of a model for each row (rows × genes)."""
+        own = self.own_mean.get(model)
+        return self.mean if own is None else np.broadcast_to(own, (len(self.rows), len(own)))
 
     def centered(self, model: str) -> FloatArray:
         """Predictions as differences from the mean of the model; 0 for constant models.
@@ -153,9 +165,9 @@ def common(
         rows=rows,
         groups=groups,
         training=trained,
-        mean=_mean_of(trained),
+        means=_means_of(trained),
         own_mean={
-            name: _mean_of(training(screen, rows, None, unseen))
+            name: _means_of(training(screen, rows, None, unseen))[0]
             for name, unseen in (one_split or {}).items()
             if folds is not None and name in known
         },
@@ -165,8 +177,8 @@ def common(
     )
 
 
-def _mean_of(trained: Training) -> FloatArray:
-    return trained.mean(trained.screen.moments.mean)
+def _means_of(trained: Training) -> FloatArray:
+    return trained.means(trained.screen.moments.mean)
 
 
 def _rows_of(predictions: Mapping[str, FloatArray], name: str, rows: IntArray) -> FloatArray:
@@ -194,10 +206,15 @@ class Training:
     fit: IntArray
     rows: tuple[IntArray, ...]
 
+    def means(self, values: FloatArray) -> FloatArray:
+        """Unweighted mean of values by row of the screen over the training perturbations of each fit."""
+        means = [values[rows].mean(axis=0) for rows in self.rows]
+        return np.stack(means) if means else np.zeros((0, *values.shape[1:]))
+
     def mean(self, values: FloatArray) -> FloatArray:
         """Unweighted mean of values by row of the screen over the training perturbations, for each held-out one."""
-        means = [values[rows].mean(axis=0) for rows in self.rows]
-        return np.stack(means)[self.fit] if means else np.zeros((0, *values.shape[1:]))
+        mean: FloatArray = self.means(values)[self.fit]
+        return mean
 
 
 def training(

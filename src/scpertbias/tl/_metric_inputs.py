@@ -87,7 +87,8 @@ def inputs_of(screen: Screen, held_out: HeldOut) -> MetricInputs:
     rows, trained = held_out.rows[has_halves], held_out.training
     control = m.control[genes]
     mean = Prediction(
-        held_out.mean[has_halves][:, genes] - control, trained.mean(trained.screen.moments.weights)[has_halves]
+        held_out.means[:, genes][trained.fit[has_halves]] - control,
+        trained.mean(trained.screen.moments.weights)[has_halves],
     )
     data = Observations(
         effect=m.mean[rows][:, genes] - control,

@@ -158,13 +158,11 @@ def recurrence_table(
     bins = expression_bins(m.control)
     counts = {}
     scale = EffectScale.of(m, held_out.rows)
-    scales = scale.in_halves(m, held_out.rows)
     for by in BY:
-        values, repeats = observed_effects(by, m, held_out.rows, perturbed, scales)
+        values, repeats = observed_effects(by, m, held_out.rows, perturbed, scale)
         tested = by != "z" or z_is_tested(m, held_out.rows)
         counts[by] = {OBSERVED: count_top(values, repeats if tested else [], bins, k)}
         del values
-    del scales, repeats
     for name, table in held_out.predictions.items():
         for by in BY:
             effects = held_out.centered(name) if by == "centered" else table - m.control

@@ -176,9 +176,11 @@ def _baselines(
     n, fold = len(perturbation), np.array([-1 if folds is None else folds.get(name, -1) for name in screen.names])
     by_row = np.full(n, -1) if unseen is not None else fold[perturbation]
     shape, of_batches = (n, len(genes)), (n, len(screen.moments.n_control))
+    centroid = np.empty(shape)
+    has_combinations = any(len(screen.targets[p]) > 1 for p in perturbation)
     means = _TrainingMeans(
-        centroid=np.empty(shape),
-        baseline=np.empty(shape),
+        centroid=centroid,
+        baseline=np.empty(shape) if has_combinations else centroid,  # then they are the same
         weights=np.empty(of_batches),
         baseline_weights=np.empty(of_batches),
         baseline_training=np.empty(n),

@@ -175,7 +175,7 @@ def make_scorer(
         rows,
         genes,
         screen.noise_shape,
-        centroid=held_out.mean[has_halves][:, genes],
+        centroid=held_out.means[:, genes][fit],
         centroid_weights=trained.mean(trained.screen.moments.weights)[has_halves],
         centroid_noise=_noise_of_means(trained, genes)[fit],
         groups=held_out.groups[has_halves],

@@ -122,7 +122,7 @@ def variance_ratio_table(
         centered = centered if counted.all() else centered[counted]
         spreads = spread(centered, observed, held_out.groups[counted])
         del centered
-        nearest = collapse(table, held_out.own_mean.get(name, held_out.mean), m.control)
+        nearest = collapse(table, held_out.mean_of(name), m.control)
         note = CONSTANT if name in held_out.constant else ""
         screens.append(_screen_row(name, spreads, nearest, len(rows), note))
         genes.append(_gene_rows(name, spreads, len(rows), screen))

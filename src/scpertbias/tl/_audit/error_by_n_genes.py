@@ -43,7 +43,8 @@ def error_by_n_genes_table(
     """
     all_genes = np.arange(len(screen.genes), dtype=np.int64)
     reference_rows = reference(screen, n_top_genes=len(all_genes), folds=folds, genes=all_genes, with_z=False)
-    truth, held_out = reference_rows.truth, reference_rows.split == "test"
+    truth, held_out, rows_of = reference_rows.truth, reference_rows.split == "test", reference_rows.perturbation
+    observed = truth.observed
     order = np.lexsort((screen.genes.to_numpy(str), -screen.moments.control))
     sizes = gene_numbers(len(order))
     # Which genes are among the n of highest mean, for each n (G × sizes)
@@ -54,23 +55,25 @@ def error_by_n_genes_table(
         return sums
 
     def errors_of(values: FloatArray) -> FloatArray:
-        away = values - truth.observed
+        away = values - observed
         away *= away
         return np.sqrt(cumulated(away))
 
-    def ceiling_of(shares: FloatArray) -> FloatArray:
-        return np.sqrt(np.maximum(cumulated(truth.noise(shares)), 0.0))
+    def ceiling_of(noise: FloatArray) -> FloatArray:
+        return np.sqrt(np.maximum(cumulated(noise), 0.0))
 
-    of_means = ceiling_of(truth.of_means)
+    of_means = ceiling_of(truth.noise(truth.of_means))
+    shares = {name: of_model[rows_of] for name, of_model in (weights or {}).items() if name in predictions}
+    ceilings = {name: ceiling_of(truth.noise(of_model)) for name, of_model in shares.items()}
     baseline, center = errors_of(reference_rows.baseline), errors_of(truth.centroid)
     center = np.where(center > 0, center, np.nan)
-    errors = {name: errors_of(t[reference_rows.perturbation]) for name, t in predictions.items()}
+    del reference_rows, truth  # they are large
+    errors = {name: errors_of(table[rows_of]) for name, table in predictions.items()}
     predicted = {name: held_out & np.isfinite(error[:, -1]) for name, error in errors.items()}
     common = np.logical_and.reduce([rows for rows in predicted.values() if rows.any()] or [held_out])
     frames = []
     for name, error in errors.items():
-        shares = None if weights is None else weights.get(name)
-        ceiling = of_means if shares is None else ceiling_of(shares[reference_rows.perturbation])
+        ceiling = ceilings.get(name, of_means)
         columns = {
             "l2": error,
             "l2_baseline": baseline,

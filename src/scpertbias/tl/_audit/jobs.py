@@ -87,13 +87,18 @@ def _attempt(key: JobKey, work: list[Callable[[], Arrays]]) -> tuple[JobKey, Arr
 def in_threads(calls: Iterable[Callable[[], Result]], *, n_jobs: int | None) -> list[Result]:
     """Return the results of some calls, in their order; calls are taken from the iterable as threads get free."""
     n_threads = number_of_threads(n_jobs)
-    if n_threads == 1:
-        results = [call() for call in calls]
-    else:
-        pool = joblib.Parallel(n_jobs=n_threads, require="sharedmem", pre_dispatch="n_jobs")
-        results = pool(joblib.delayed(call)() for call in calls)
     release_memory()
+    if n_threads == 1:
+        return [_and_release(call) for call in calls]
+    pool = joblib.Parallel(n_jobs=n_threads, require="sharedmem", pre_dispatch="n_jobs")
+    results: list[Result] = pool(joblib.delayed(_and_release)(call) for call in calls)
     return results
+
+
+def _and_release(call: Callable[[], Result]) -> Result:
+    result = call()
+    release_memory()
+    return result
 
 
 def number_of_threads(n_jobs: int | None) -> int:

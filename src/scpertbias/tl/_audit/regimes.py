@@ -69,7 +69,8 @@ def regimes_on_demand(profiles: AnnData, plan: RegimePlan, *, fit_on: str) -> tu
 
 def _without(full: Screen, keep: BoolArray, facts: dict[str, Any]) -> Screen:
     genes, symbols = full.genes[keep], full.symbols[keep]
-    return replace(full, moments=full.moments.genes(keep), genes=genes, symbols=symbols, facts=facts)
+    moments = replace(full.moments, covariates=None).genes(keep)  # only `regressed` needs them
+    return replace(full, moments=moments, genes=genes, symbols=symbols, facts=facts)
 
 
 def _regressed(full: Screen, fit_on: str, facts: dict[str, Any]) -> Screen:

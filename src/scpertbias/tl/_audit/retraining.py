@@ -89,9 +89,10 @@ def _score_regime(
     columns = full.genes.get_indexer(screen.genes)
     if regime not in ("full", "regressed"):
         on_genes = chain(on_genes, ((name, "full", table[:, columns]) for name, table in predictions["full"].items()))
-    tables = on_regime.scores(on_genes)
+    tables, genes = on_regime.scores(on_genes), columns[on_regime.genes]
+    del on_regime  # references are large
     if regime == "regressed":
-        on_full = references(full, regime=regime, genes=columns[on_regime.genes])
+        on_full = references(full, regime=regime, genes=genes)
         tables += on_full.scores((name, "full", table) for name, table in predictions["full"].items())
     return tables
 
