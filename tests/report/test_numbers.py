@@ -83,7 +83,7 @@ def test_sentence_keeps_names_and_ends_once():
 
 
 def test_names_of_whom_the_same_is_said_stand_together():
-    assert f.by_words(["a", "b", "c"], ["1", "2", "1"]) == "a and c 1; b 2"
+    assert f.by_words(["a", "b", "c"], ["1", "2", "1"]) == "a and c 1; and b 2"
 
 
 def test_upper():

@@ -15,9 +15,17 @@ from .values import parameter, prediction
 def model_options(command: argparse.ArgumentParser, names: Mapping[str, Any]) -> None:
     """Add the options; ``names`` are the settings of an option with a list of names."""
     add = command.add_argument_group("the models").add_argument
-    add("--models", **names, help="models to fit, or 'none' to audit the screen only; repeatable or comma-separated")
     add(
-        "--params", type=parameter, action="append", metavar="MODEL.NAME=VALUE", help="parameter of a model; repeatable"
+        "--models",
+        **names,
+        help="models to fit, or 'none' to audit the screen only; several are separated by commas, or the option is repeated",
+    )
+    add(
+        "--params",
+        type=parameter,
+        action="append",
+        metavar="MODEL.NAME=VALUE",
+        help="parameter of a model; the option can be repeated",
     )
     _external(add)
     _trained(add)
@@ -42,7 +50,7 @@ def model_options(command: argparse.ArgumentParser, names: Mapping[str, Any]) ->
     add(
         "--regimes",
         **names,
-        help=f"feature regimes: {', '.join(REGIMES)}; repeatable or comma-separated (default: all)",
+        help=f"feature regimes: {', '.join(REGIMES)}; several are separated by commas, or the option is repeated (default: all)",
     )
     add(
         "--n-folds",
@@ -52,8 +60,8 @@ def model_options(command: argparse.ArgumentParser, names: Mapping[str, Any]) ->
     add(
         "--n-random",
         **number,
-        help="number of retrainings that each leave out random genes, as many as the smallest feature regime leaves out "
-        "(default: 20)",
+        help="number of retrainings without random genes; each leaves out the same number of genes as the smallest feature "
+        "regime does (default: 20)",
     )
 
 
@@ -65,7 +73,7 @@ def _external(add: Any) -> None:
         metavar="NAME[@REGIME]=FILE",
         help="external predictions: an .h5ad, .csv or .tsv file with one row per perturbation and one column per gene "
         "(in tables, the first column contains the names of the perturbations). If the model was retrained in the "
-        "regime no_mt, pass NAME@no_mt=FILE; repeatable",
+        "regime no_mt, pass NAME@no_mt=FILE; the option can be repeated",
     )
     add(
         "--kind",
@@ -92,7 +100,7 @@ def _external(add: Any) -> None:
         "--test",
         action="append",
         metavar="NAME",
-        help="held-out perturbation of --predictions; repeatable (default: the held-out perturbations of --split-key)",
+        help="held-out perturbation of --predictions; the option can be repeated (default: the held-out perturbations of --split-key)",
     )
 
 
@@ -102,7 +110,7 @@ def _trained(add: Any) -> None:
         type=train_command,
         action="append",
         metavar="NAME=COMMAND",
-        help="a model of your own, which COMMAND trains in every regime; repeatable. COMMAND can contain the "
+        help="a model of your own, which COMMAND trains in every regime; the option can be repeated. COMMAND can contain the "
         "placeholders {cells}, {perturbations}, {predictions}, {seed}, {regime}, {fold} and {folder}, which are "
         "replaced by paths and values",
     )
@@ -112,8 +120,8 @@ def _trained(add: Any) -> None:
         type=int,
         metavar="N",
         default=0,
-        help="number of additional trainings of --train that each leave out random genes, as many as the smallest "
-        "feature regime leaves out (default: %(default)s)",
+        help="number of additional trainings of --train without random genes; each leaves out the same number of genes "
+        "as the smallest feature regime does (default: %(default)s)",
     )
     add("--train-shell", action="store_true", help="run the commands of --train in a shell")
     add("--train-time-limit", type=float, metavar="SECONDS", help="stop a training of --train after this time")

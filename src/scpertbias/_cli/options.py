@@ -132,7 +132,7 @@ def _labels(add: Any, *, groupby: str | None) -> None:
         "--reference",
         action="append",
         metavar="NAME",
-        help="label of the control cells, or a pattern such as 'non-targeting*'; repeatable (default: inferred)",
+        help="label of the control cells, or a pattern such as 'non-targeting*'; the option can be repeated (default: inferred)",
     )
     add(
         "--combination-sep", metavar="TEXT", help="separator in labels of combinations, such as '+' (default: inferred)"
@@ -162,7 +162,7 @@ def _screen(command: argparse.ArgumentParser, add: Any) -> None:
     add(
         "--batch",
         **NAMES,
-        help="columns of obs with batches, or 'none'; repeatable or comma-separated (default: 'auto', which selects "
+        help="columns of obs with batches, or 'none'; several are separated by commas, or the option is repeated (default: 'auto', which selects "
         "up to two columns that are confounded with the labels)",
     )
     add(
@@ -176,7 +176,7 @@ def _screen(command: argparse.ArgumentParser, add: Any) -> None:
         "--covariates",
         **NAMES,
         help="columns of obs to regress out in the regime regressed (default: pct_counts_mt, pct_counts_ribo); "
-        "repeatable or comma-separated",
+        "several are separated by commas, or the option is repeated",
     )
     add("--layer", metavar="NAME", help="layer to read instead of X")
     add(
@@ -224,7 +224,7 @@ def _export(command: argparse.ArgumentParser) -> None:
     add(
         "--regimes",
         **NAMES,
-        help=f"regimes to write: {', '.join(REGIMES)}; repeatable or comma-separated (default: all except regressed, whose file is "
+        help=f"regimes to write: {', '.join(REGIMES)}; several are separated by commas, or the option is repeated (default: all except regressed, whose file is "
         "dense)",
     )
     add(
@@ -232,8 +232,8 @@ def _export(command: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         default=0,
-        help="number of additional regimes that each leave out random genes, as many as the smallest feature regime "
-        "leaves out (default: %(default)s)",
+        help="number of additional regimes without random genes; each leaves out the same number of genes as the smallest "
+        "feature regime does (default: %(default)s)",
     )
     add("--train-only", action="store_true", help="leave out the cells of the held-out perturbations")
     _memory(add)

@@ -217,7 +217,7 @@ METRICS: dict[str, Metric] = {
         _error(l2_ratio, "L2 error relative to the mean baseline", ceilings.l2_ratio_ceiling, scale_free=True),
         Metric(
             name="discrimination",
-            label="discrimination (share of other perturbations farther away)",
+            label="discrimination (share of other perturbations that are less similar to the prediction)",
             best=1.0,
             higher_is_better=True,
             function=discrimination,

@@ -92,7 +92,7 @@ def _by_reference(
         if genes and len(genes) < len(matched):
             msg = (
                 f"`reference` {pattern!r} also matches measured genes ({some_labels({g: counts[g] for g in genes})}), "
-                "which would become control. Pass a narrower pattern, or a list of the control labels: "
+                "whose cells would become control cells. Pass a narrower pattern, or a list of the control labels: "
                 f"{sorted(matched - set(genes))[:5]}."
             )
             raise ValueError(msg)

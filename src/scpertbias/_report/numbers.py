@@ -122,12 +122,17 @@ def _minus(text: str) -> str:
     return text.replace("-", "−", 1) if text.startswith("-") else text
 
 
+def groups_of(parts: Sequence[str]) -> str:
+    """Return groups of names in one list; as a group is a list itself, semicolons separate them."""
+    return "; and ".join(filter(None, ("; ".join(parts[:-1]), *parts[-1:])))
+
+
 def by_words(names: Sequence[str], words: Sequence[str]) -> str:
     """Join names to the words about each; names with the same words stand together."""
     groups: dict[str, list[str]] = {}
     for name, word in zip(names, words, strict=True):
         groups.setdefault(word, []).append(name)
-    return "; ".join(f"{listed(group)} {word}" for word, group in groups.items())
+    return groups_of([f"{listed(group)} {word}" for word, group in groups.items()])
 
 
 def upper(text: str) -> str:

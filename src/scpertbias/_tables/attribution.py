@@ -91,7 +91,7 @@ CHECKED = Table(
             tip="ok, or the reason why the attributions are not informative",
             values={
                 "zero": "all attributions are 0 in more than half of the perturbations",
-                "constant": "all genes have the same attribution in more than half of the perturbations",
+                "constant": "in more than half of the perturbations, the attribution is the same for all genes",
                 "one_hot": "one gene has 99.9% of the total attribution in more than half of the perturbations",
                 "shared": "the mean cosine between the attributions of two perturbations is above 0.999",
                 "ok": "",

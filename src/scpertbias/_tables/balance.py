@@ -30,7 +30,12 @@ BALANCE = Table(
             },
         ),
         N,
-        Column("n_levels", "int64", "Number of levels; 0 for depth and mitochondrial counts.", label="levels"),
+        Column(
+            "n_levels",
+            "int64",
+            "Number of different values in the column; 0 for depth and mitochondrial counts, which are numeric.",
+            label="levels",
+        ),
         Column(
             "share",
             "float64",

@@ -52,7 +52,7 @@ METRIC_TABLE = Table(
         Column(
             "specific_gain",
             "float64",
-            "Difference between two mean scores: of predictions on their own perturbation, and on other perturbations. "
+            "Mean score of predictions on their own perturbation, minus their mean score on other perturbations. "
             "Positive values mean that predictions are better on their own perturbation.",
             label="specific gain",
         ),

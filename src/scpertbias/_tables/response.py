@@ -119,9 +119,9 @@ CONFOUNDING = Table(
         Column(
             "part_of",
             "str",
-            "Name of the set that the report names instead of this set, or empty. For the named set, ``beyond`` is "
-            "also true, and the two sets have in common at least half of the genes of the smaller set. The report "
-            "prefers technical sets, then sets with a larger share.",
+            "Name of another set that overlaps with this set, and that the report names instead; empty if the report "
+            "names this set. Two sets overlap if they share at least half of the genes of the smaller one. Of two "
+            "overlapping sets with ``beyond``, the report names a technical set, or the set with the larger share.",
         ),
         Column(
             "shapley",

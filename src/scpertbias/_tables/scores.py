@@ -37,8 +37,8 @@ SENTENCES = {
     "discrimination": "Share of the other perturbations whose observed mean is farther from the prediction than that "
     "of the predicted perturbation.",
     "de_direction": "Share of the differentially expressed genes whose direction of change is predicted correctly.",
-    "de_auprc": "Average precision if genes are ranked by predicted change; hits are the differentially expressed "
-    "genes with the right direction.",
+    "de_auprc": "Average precision of genes ranked by predicted change. A hit is a differentially expressed gene that "
+    "changes in the predicted direction.",
     "de_spearman": "Rank correlation between predicted and observed changes of the differentially expressed genes.",
     "de_nmae": "Absolute error over the differentially expressed genes, relative to the error of predicting no change.",
 }

@@ -33,7 +33,10 @@ LABELS = {
         "higher is better",
     ),
     "l2_ratio": ("L2 error relative to the mean baseline", "lower is better"),
-    "discrimination": ("discrimination (share of other\nperturbations farther away)", "higher is better"),
+    "discrimination": (
+        "discrimination (share of other perturbations\nthat are less similar to the prediction)",
+        "higher is better",
+    ),
 }
 CHANCE = {"discrimination": 0.5}
 UNSHARED = {name: f"{name}_unshared" for name in ("pearson_delta", "pearson_delta_perturbed")}

@@ -80,7 +80,7 @@ def check(
     table = findings(screen, adata)
     adata = adata.copy() if copy else adata
     _store.put(adata, check=table, labels=screen.labels)
-    added("'check', one row per check, and one per perturbation (adata.uns['scpertbias'])")
+    added("'check', with one row per check and then one row per perturbation (adata.uns['scpertbias'])")
     return adata if copy else None
 
 

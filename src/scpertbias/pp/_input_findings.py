@@ -96,7 +96,7 @@ def _name_findings(screen: Screen, adata: AnnData, targets: set[str]) -> list[Fi
     other = (names != symbols) & ~adata.var_names.isin(symbols) & (not _genes.are_ids(names))
     if other.any():
         first = f"{names[other][0]} is interpreted as {symbols[other][0]}"
-        detail = f"{int(other.sum())} gene names have another spelling or the prefix of a genome; for example, {first}"
+        detail = f"{int(other.sum())} gene names are not spelled as in the gene sets, or start with the name of a genome; for example, {first}"
         rows.append(("genes", "note", detail))
     repeated = sorted(set(symbols[pd.Series(symbols).duplicated().to_numpy()].tolist()))
     if repeated:

@@ -126,7 +126,7 @@ def test_one_sentence_of_the_interval_alone(tables, low, high, kind):
 def test_models_with_the_same_numbers_stand_together(tables):
     _, said = ask(tables, skill("a"), skill("b"), skill("c", estimate=0.27, low=0.213, high=0.334, n=64))
     assert said["better_than_mean"] == (
-        "3 models are significantly better than the mean baseline: c (skill 0.27, 95% CI 0.21–0.33, n = 64); a and b (each: "
+        "3 models are significantly better than the mean baseline: c (skill 0.27, 95% CI 0.21–0.33, n = 64); and a and b (each: "
         "skill 0.20, 95% CI 0.10–0.30, n = 100)."
     )
     assert ask(tables, skill("a"), skill("b"))[1]["better_than_mean"] == (

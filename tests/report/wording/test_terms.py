@@ -39,7 +39,7 @@ def test_an_interval_of_few_is_approximate():
 def test_estimates_have_interval_and_n():
     facts = {"model": ["x", "y"], "n": [12, 60], "gain": [-0.1, 0.2], "ci_low": [-0.2, 0.1], "ci_high": [0.0, 0.3]}
     assert estimates(facts, "gain") == (
-        "x (−0.10, 95% CI −0.20 to 0, n = 12, approximate interval); y (0.20, 95% CI 0.10–0.30, n = 60)"
+        "x (−0.10, 95% CI −0.20 to 0, n = 12, approximate interval); and y (0.20, 95% CI 0.10–0.30, n = 60)"
     )
     assert estimates(facts, "gain", name="gain").startswith("x (gain −0.10, 95% CI")
     assert "n = 60, approximate" in estimates({**facts, "n_effective": [30.0, 12.0]}, "gain")

@@ -146,7 +146,7 @@ def _check_expression(values: FloatArray, reference: ScreenMeans, *, are_integer
         if off.any():
             value = float(np.median(at[off]))
             advice = (
-                "Apply the normalization of the data, including log1p."
+                "Normalize the predictions in the same way as the data, including log1p."
                 if value > usual
                 else "If the values are changes from control, pass kind='delta'."
             )

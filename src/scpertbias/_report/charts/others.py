@@ -42,9 +42,9 @@ def probes(d: Drawing) -> list[Chart]:
             "probes",
             "probes",
             "heat",
-            "Scores of predictions that contain only one fact about a perturbation",
-            "Each row is a prediction that contains one fact about a perturbation, measured in half of the cells. Each column is "
-            "a metric. The score is 0 for the mean baseline and 1 for the true effect. A metric is misleading if it gives scores "
+            "Scores of predictions that contain only one property of a perturbation",
+            "Each row is an artificial prediction. It contains one property of a perturbation, such as the direction of change, "
+            "estimated from half of the cells. Each column is a metric. The score is 0 for the mean baseline and 1 for the true effect. A metric is misleading if it gives scores "
             "above 0 to predictions without information about the perturbation.",
             "spb.pl.probes(mdata)",
             keys=["probe", "metric"],

@@ -8,7 +8,7 @@ from typing import Any
 from ..._keys import DIRECTION_NAMES, REGIME_NAMES
 from ...ds._hallmark import plain_name
 from ...tl._summary import is_approximate
-from ..numbers import between, known, listed, percent, percent_interval, short
+from ..numbers import between, groups_of, known, listed, percent, percent_interval, short
 from ..verdicts.leakage import COPIED, CORRELATION
 from ..verdicts.scorecard import Standing
 
@@ -113,7 +113,7 @@ def estimates(
         ends = between(f[low][i], f[high][i], short)
         words = f"{name} {short(f[value][i])}, 95% CI {ends}, {sample_size(f['n'][i], effective[i])}".strip()
         groups.setdefault(words, []).append(model)
-    return "; ".join(f"{listed(models)} ({verb(models, 'each: ', '')}{words})" for words, models in groups.items())
+    return groups_of([f"{listed(models)} ({verb(models, 'each: ', '')}{words})" for words, models in groups.items()])
 
 
 def values(f: Facts, value: str) -> str:
@@ -124,7 +124,7 @@ def values(f: Facts, value: str) -> str:
         ends = between(f["ci_low"][i], f["ci_high"][i], short)
         words = short(f[value][i]), f"95% CI {ends}, {sample_size(f['n'][i], effective[i])}"
         groups.setdefault(words, []).append(model)
-    return "; ".join(f"{number} for {listed(models)} ({words})" for (number, words), models in groups.items())
+    return groups_of([f"{number} for {listed(models)} ({words})" for (number, words), models in groups.items()])
 
 
 def said_of(f: Facts, text: str, do: str, does: str) -> str:

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from ... import _held_out, _tables
 from ..._core.arrays import BoolArray, FloatArray, IntArray
 from ..._core.matched_genes import Removals, mismatch
+from ..._keys import NEGLIGIBLE
 from ..._log import progress
 from ..._models._base import closed_form, problem
 from ..._models._net import Graphs, graphs_of
@@ -28,6 +29,7 @@ from .retraining import NO_GAIN, UNCHANGED
 from .settings import AuditSettings
 
 TOO_FEW_GENES = "too few other genes for a random removal of the same size"
+NO_DIFFERENCE = f"not tested, because all gains are below {NEGLIGIBLE}"
 
 
 def random_table(results: AuditResults, settings: AuditSettings, *, confounders: BoolArray) -> pd.DataFrame | None:
@@ -236,6 +238,9 @@ def _row(
     if len(gains) < n_removals and not separately:
         notes.append(f"{n_removals - len(gains)} of {n_removals} removals leave too few genes for fits or comparisons")
     tested = not unchanged and len(gains) > 0 and np.isfinite(estimate)
+    if tested and max(abs(estimate), float(np.abs(gains).max())) < NEGLIGIBLE:
+        tested = False  # which of such gains is larger is a matter of rounding
+        notes.append(NO_DIFFERENCE)
     return {
         "model": model,
         "regime": removals.regime,
