@@ -193,6 +193,7 @@ def test_table_and_json_hold_every_row(benchmarks, cells, monkeypatch, tmp_path,
     assert last == "audit 500 × 60 × 6 1.250 s – – – 0.50 GB < 60 s, < 4 GB yes"
 
 
+@pytest.mark.nightly
 def test_questions_are_all_asked(benchmarks, cells, monkeypatch):
     (row,) = benchmarks.questions.run(cells)
     assert row.ours_s > 0
@@ -312,13 +313,14 @@ def test_more_than_the_slower_half_or_more_memory_is_not_met(benchmarks):
     assert not met(1.4, difference=1e-3)
 
 
+@pytest.mark.nightly
 def test_growth_is_in_one_direction_at_a_time(benchmarks):
     rows = benchmarks.growth.run(pairs=1, base={"n_cells": 300, "n_genes": 40, "n_perturbations": 4})
     assert [row.size for row in rows[:3]] == ["300 × 40 × 4", "600 × 40 × 4", "1,200 × 40 × 4"]
     assert [row.size for row in rows[5:]] == ["300 × 160 × 4", "300 × 40 × 4", "300 × 40 × 8", "300 × 40 × 16"]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_hundred_thousand_cells_that_stay_on_disk(benchmarks, tmp_path):
     """As the million does, with 200 genes instead of 8,000 and 40 perturbations instead of 2,000."""
     path = tmp_path / "screen.h5ad"

@@ -25,6 +25,7 @@ def test_welch_of_the_benchmark_is_that_of_scanpy():
     assert welch.tolist() == theirs.tolist()
 
 
+@pytest.mark.nightly
 def test_every_row_is_printed(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["de", "--groups", "2", "--every", "30", "--screens", "1"])
     monkeypatch.setattr(de, "SIZES", (20,))

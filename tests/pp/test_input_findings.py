@@ -128,7 +128,7 @@ def test_names_in_another_spelling():
     adata = screen()
     adata.var_names = [f"GRCh38_{name}".replace("MT-", "MT.") for name in adata.var_names]
     (detail,) = warnings_of(logged(adata), "genes")
-    assert detail.endswith("the prefix of a genome; for example, GRCh38_MT.CO1 is interpreted as MT-CO1")
+    assert detail.endswith("start with the name of a genome; for example, GRCh38_MT.CO1 is interpreted as MT-CO1")
     assert ("ok", "3 of 3 perturbed genes are measured") in findings(logged(adata), "genes")
 
 

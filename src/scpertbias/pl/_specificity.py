@@ -166,7 +166,7 @@ def _draw(ax: Axes, y: int, row: Any, shade: str) -> str:
     if np.isfinite(row.axis_only):
         ax.vlines(row.axis_only, y + 0.06, y + 0.38, colors="black", linestyles="dashed", linewidth=1.4)
     gain = f", gain {row.specific_gain:+.2f} (p = {row.p:.2g})" if np.isfinite(row.specific_gain) else ""
-    return f"own perturbation {row.score:.2f}, others {row.mismatched:.2f}{gain}, n = {row.n}".replace("-", "−")
+    return f"own {row.score:.2f}, other {row.mismatched:.2f}{gain}, n = {row.n}".replace("-", "−")
 
 
 def _legend(ax: Axes, *, half: bool) -> None:
