@@ -27,7 +27,7 @@ def unseen(record: Mapping[str, Any], screen: _moments.Screen, folds: Mapping[st
         is_test = screen.split == "test"
         codes = set(screen.perturbation[is_test].tolist()) - set(screen.perturbation[~is_test].tolist())
         names = {screen.names[code] for code in codes}
-    return [name for name in screen.names[1:] if name in names]  # the control is no perturbation
+    return [name for name in screen.names[1:] if name in names]  # the control is not a perturbation
 
 
 def unseen_predictions(

@@ -50,7 +50,7 @@ def l2_ratio(predictions: FloatArray, truth: Truth) -> FloatArray:
 
 def mse_de20(predictions: FloatArray, truth: Truth) -> FloatArray:
     """Mean squared error over the 20 genes with the strongest observed effects."""
-    # A prediction with any gap is no prediction, whichever genes are looked at.
+    # A prediction with any gap is not a prediction, whichever genes are looked at.
     gaps = np.isnan(predictions).any(axis=1)
     return np.where(gaps, np.nan, truth.over_strongest((predictions - truth.observed) ** 2))
 

@@ -74,7 +74,7 @@ class RowScales:
         if not len(rows):
             return
         self.n += len(rows)
-        # Counts are no multiples of a whole number, as they are once divided by a total such as 100.
+        # Counts are not multiples of a whole number, as they are once divided by a total such as 100.
         factor = np.zeros(len(rows), dtype=np.int64)
         factor[whole] = np.gcd.reduce(rows[whole].astype(np.int64), axis=1)
         # Of few values any number may be a factor, and of few cells.

@@ -144,7 +144,7 @@ RANDOM_REMOVALS = Table(
         replace(
             P,
             sentence="One-sided p of ``gain``, compared with the gains from random removals; not adjusted for the "
-            "number of models.",
+            "number of models. Missing if all gains are below 0.0005.",
             tip="one-sided, not adjusted",
         ),
         replace(Q, sentence="Always missing: p is not adjusted."),

@@ -180,7 +180,7 @@ def _baselines(
     has_combinations = any(len(screen.targets[p]) > 1 for p in perturbation)
     means = _TrainingMeans(
         centroid=centroid,
-        baseline=np.empty(shape) if has_combinations else centroid,  # then they are the same
+        baseline=np.empty(shape) if has_combinations else centroid,  # without combinations, the mean is the baseline
         weights=np.empty(of_batches),
         baseline_weights=np.empty(of_batches),
         baseline_training=np.empty(n),

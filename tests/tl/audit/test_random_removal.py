@@ -11,7 +11,7 @@ from scpertbias._core.matched_genes import Removals
 from scpertbias.pp._regimes import removed
 from scpertbias.tl._audit.cross_fit import Variant, cross_fit_all, make_folds, variants
 from scpertbias.tl._audit.questions import AuditResults
-from scpertbias.tl._audit.random_removal import TOO_FEW_GENES, random_table
+from scpertbias.tl._audit.random_removal import NO_DIFFERENCE, TOO_FEW_GENES, RemovalResult, _row, random_table
 from scpertbias.tl._audit.retraining import UNCHANGED, retraining_table, score_regimes
 from scpertbias.tl._audit.settings import AuditSettings
 
@@ -85,6 +85,17 @@ def test_p_is_one_sided_and_ranges_are_of_all_removals(setting):
     assert rows[3]["random_max"] == pytest.approx(gains.max())
     assert rows[3]["p"] == (1 + (gains >= rows[3]["gain"]).sum()) / 4
     assert np.isnan(rows[3]["q"])
+
+
+@pytest.mark.parametrize(
+    ("gain", "random_gains", "tested"), [(7e-8, (-2e-8, 2e-8), False), (4e-4, (6e-4, 0), True), (6e-4, (0, 0), True)]
+)
+def test_gains_that_differ_by_rounding_alone_are_not_tested(gain, random_gains, tested):
+    few = np.arange(40) < 5
+    results = [RemovalResult({"a": value}, 0.0) for value in random_gains]
+    row = _row("a", Removals("no_mt", few, ~few, np.arange(40.0)), np.full(12, gain), results)
+    assert np.isfinite(row["p"]) == tested
+    assert (NO_DIFFERENCE in row["note"]) != tested
 
 
 def test_models_that_solve_every_gene_apart_are_not_tested(setting):
