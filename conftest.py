@@ -23,6 +23,12 @@ SKIPPED_FOR_WANT = re.compile(f"{MISSING}|could not import")
 SETTINGS = ("verbosity", "n_jobs", "autoshow", "datasetdir", "max_memory")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", default=None):
+        # The workers, which start after this, share the processors: more threads only wait for each other.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 def missing_of(extra: str) -> list[str]:
     """The distributions of an extra that are not installed."""
     names = list(UNDECLARED.get(extra, []))

@@ -186,10 +186,10 @@ def private(part: str) -> bool:
 
 
 def core_imports_arrays_only(module: Module) -> Iterator[str]:
-    """`_core` imports numpy, scipy, numba, the standard library and itself only"""
+    """`_core` imports numpy, scipy, numba, joblib (how many processors there are), the standard library and itself only"""
     if module.room != "_core":
         return
-    allowed = {"numpy", "scipy", "numba", *sys.stdlib_module_names}
+    allowed = {"joblib", "numba", "numpy", "scipy", *sys.stdlib_module_names}
     for item in imports(module):
         if item.parts[0] not in allowed and not item.within("scpertbias._core"):
             yield f"{module.rel}:{item.line} imports {item.name}"
@@ -339,6 +339,15 @@ def einsums_are_explained(module: Module) -> Iterator[str]:
             yield f"{module.rel}:{call.lineno} einsum has no comment above it: say what the product is, and its shape"
 
 
+def loops_run_on_our_threads(module: Module) -> Iterator[str]:
+    """no loop is compiled for numba's threads, which abort the process where OpenMP is missing: see _core/threads.py"""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.keyword) and node.arg == "parallel":
+            yield f"{module.rel}:{node.value.lineno} compiles with parallel=: hand the loop to threads.run"
+        elif isinstance(node, ast.Attribute | ast.Name | ast.alias) and ast.unparse(node).split(".")[-1] == "prange":
+            yield f"{module.rel}:{node.lineno} uses prange: hand the loop to threads.run"
+
+
 def _managers(node: ast.AST) -> list[ast.expr]:
     """What a with statement enters, or a class (which may be a context manager) inherits from."""
     if isinstance(node, ast.With):
@@ -370,6 +379,7 @@ RULES: list[Callable[[Module], Iterator[str]]] = [
     inputs_are_validated_by_errors,
     nothing_global_is_set,
     einsums_are_explained,
+    loops_run_on_our_threads,
     modules_have_their_tests,
 ]
 
@@ -436,6 +446,8 @@ BROKEN = [
     ),
     (einsums_are_explained, "_core/x.py", "def f(x):\n    return np.einsum('ij->i', x)", 1),
     (einsums_are_explained, "_core/x.py", "# row sums (i,)\ny = (\n    np.einsum('ij->i', x)\n)", 0),
+    (loops_run_on_our_threads, "_core/x.py", "@nb.njit(parallel=True)\ndef f(n):\n    for i in nb.prange(n): ...", 2),
+    (loops_run_on_our_threads, "_core/x.py", "from numba import prange\n@nb.njit(nogil=True)\ndef f(): ...", 1),
     (modules_have_their_tests, "_core/no_such_module.py", "", 1),
     (modules_have_their_tests, "pp/__init__.py", "", 0),
 ]

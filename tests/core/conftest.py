@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from scpertbias._core import threads
 from scpertbias._core.halves import assign_halves
 from scpertbias._core.noise import counted_rows, noise_shape
 from scpertbias._core.response import Response
@@ -127,3 +128,14 @@ def screen(request):
         cells=cells,
         control_variance=lambda v_half: control_variance(cells, v_half),
     )
+
+
+@pytest.fixture
+def several_threads(monkeypatch):
+    """Run loops on a number of threads, however few values there are and however few processors."""
+
+    def use(n_threads):
+        monkeypatch.setattr(threads, "FEW", 0)
+        monkeypatch.setattr(threads, "number_of_threads", lambda: n_threads)
+
+    return use

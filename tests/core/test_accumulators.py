@@ -1,6 +1,5 @@
 """The pass over the cells against plain numpy."""
 
-import numba
 import numpy as np
 import pytest
 from scipy import sparse
@@ -145,16 +144,12 @@ def test_unsorted_columns(counts, group, rng):
 
 
 @pytest.mark.parametrize("form", ["c", "csr_array", "csc_array"])
-def test_same_bits_with_any_number_of_threads(counts, group, rng, form):
+def test_same_bits_with_any_number_of_threads(counts, group, rng, form, several_threads):
     scale, deviations = np.ones(N), rng.normal(size=(N, 1))
-    before = numba.get_num_threads()
     found = []
-    try:
-        for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
-            numba.set_num_threads(threads)
-            found.append(group_moments(FORMS[form](counts), group, L, scale=scale, deviations=deviations))
-    finally:
-        numba.set_num_threads(before)
+    for n_threads in (1, 3):
+        several_threads(n_threads)
+        found.append(group_moments(FORMS[form](counts), group, L, scale=scale, deviations=deviations))
     for name in ("mean", "m2", "cross"):
         np.testing.assert_array_equal(getattr(found[0], name), getattr(found[1], name))
 

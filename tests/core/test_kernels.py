@@ -1,6 +1,5 @@
 """Cells that come in parts, and genes that go elsewhere or nowhere, give the moments of all at once."""
 
-import numba
 import numpy as np
 import pytest
 from scipy import sparse
@@ -66,18 +65,15 @@ def test_parts_in_any_order(cells):
 
 
 @pytest.mark.parametrize("form", ["dense", "csr"])
-def test_same_bits_with_any_number_of_threads(cells, form):
+def test_same_bits_with_any_number_of_threads(cells, form, several_threads):
     x, group, scale, _ = cells
-    before, found = numba.get_num_threads(), []
-    try:
-        for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
-            numba.set_num_threads(threads)
-            sums = GroupSums.empty(L, G)
-            for part in (slice(0, 100), slice(100, N)):
-                sums.add(FORMS[form](x[part]), group[part], scale=scale[part])
-            found.append(sums)
-    finally:
-        numba.set_num_threads(before)
+    found = []
+    for n_threads in (1, 3):
+        several_threads(n_threads)
+        sums = GroupSums.empty(L, G)
+        for part in (slice(0, 100), slice(100, N)):
+            sums.add(FORMS[form](x[part]), group[part], scale=scale[part])
+        found.append(sums)
     np.testing.assert_array_equal(found[0].mean, found[1].mean)
     np.testing.assert_array_equal(found[0].m2, found[1].m2)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scpertbias._core import sums as module
+from scpertbias._core import threads
 from scpertbias._core.sums import column_sums, extremes, row_sums, set_sums, spread
 
 FORMS = {
@@ -49,7 +49,7 @@ def test_sums_do_not_overflow(form):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.dtype(">f4")])
 @pytest.mark.parametrize("form", [np.ravel, np.array, np.asfortranarray, lambda x: x[::2]])
 def test_extremes_of_many_parts(rng, monkeypatch, few, dtype, form):
-    monkeypatch.setattr(module, "FEW", few)
+    monkeypatch.setattr(threads, "FEW", few)
     x = form((20 * rng.normal(size=(100, 10))).astype(dtype))
     assert extremes(x) == (float(x.min()), float(x.max()))
     assert extremes(np.abs(x)) == (float(np.abs(x).min()), float(np.abs(x).max()))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from scpertbias._core import kernels
+from scpertbias._core import kernels, threads
 from scpertbias._core.arrays import FloatArray, IntArray
 from scpertbias._core.sums import native
 
@@ -87,16 +87,18 @@ class GroupSums:
             to = (columns, scale, deviations, self.mean, self.m2, self.cross)
             which = (order, here, starts, edges, self.n[here], *to)
             if isinstance(x, np.ndarray):
-                kernels.dense(native(x), *which)
+                threads.run(kernels.dense, PARTS, native(x), *which, n_values=x.size)
             else:
                 x = x if x.format == "csr" else x.tocsr()
-                kernels.csr(native(x.data), x.indices, x.indptr, *which)
+                stored = (native(x.data), x.indices, x.indptr)
+                threads.run(kernels.csr, PARTS, *stored, *which, n_values=x.nnz)
             self.n[:] += n
         else:
             x = x if columns is None else x[:, np.argsort(columns, kind="stable")[(columns < 0).sum() :]]
             n = np.bincount(group[group >= 0], minlength=len(self.n)).astype(np.float64)
             into = (self.mean, self.m2, self.cross)
-            kernels.csc(native(x.data), x.indices, x.indptr, group, n, scale, deviations, *into)
+            stored = (native(x.data), x.indices, x.indptr)
+            threads.run(kernels.csc, x.shape[1], *stored, group, n, scale, deviations, *into, n_values=x.nnz)
             self.n[:] = n
 
     def add_genes(

@@ -9,6 +9,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from scpertbias._core import threads
 from scpertbias._core.accumulators import stable_order
 from scpertbias._core.arrays import FloatArray, IntArray
 
@@ -54,7 +55,8 @@ def assign_halves(
     assigned_cells = np.flatnonzero(row >= 0)
     codes = row[assigned_cells] * n_batches + batch[assigned_cells]
     order = assigned_cells[stable_order(codes, n_rows * n_batches)]
-    _sort_within(hashes, order, np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=n_rows * n_batches))]))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=n_rows * n_batches))])
+    threads.run(_sort_within, n_rows * n_batches, hashes, order, starts, n_values=len(order))
     place = _place_within(row[order])
     half[order] = place % 2
 
@@ -87,9 +89,9 @@ def assign_halves(
     )
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
-def _sort_within(hashes: Any, order: Any, starts: Any) -> None:  # pragma: no cover - compiled
-    for k in nb.prange(starts.size - 1):
+@nb.njit(cache=True, nogil=True)
+def _sort_within(start: Any, stop: Any, hashes: Any, order: Any, starts: Any) -> None:  # pragma: no cover - compiled
+    for k in range(start, stop):
         part = order[starts[k] : starts[k + 1]]
         # Stable: cells of one name stay as they come.
         order[starts[k] : starts[k + 1]] = part[np.argsort(hashes[part], kind="mergesort")]

@@ -110,9 +110,7 @@ def _add_row(
             if at < 0:
                 continue
         g = np.uint64(at)
-        v = np.float64(data[j])
-        if scale is not None:
-            v = _log(v, scale[i], logs)
+        v = np.float64(data[j]) if scale is None else _log(np.float64(data[j]), scale[i], logs)
         sums[g, 0] += v
         sums[g, 1] += v * v
         if deviations is not None:
@@ -142,9 +140,7 @@ def _add_row_about(
             if at < 0:
                 continue
         g = np.uint64(at)
-        v = np.float64(data[j])
-        if scale is not None:
-            v = _log(v, scale[i], logs)
+        v = np.float64(data[j]) if scale is None else _log(np.float64(data[j]), scale[i], logs)
         d = v - about[g, 0]
         about[g, 1] += d
         about[g, 2] += d * d
@@ -154,8 +150,10 @@ def _add_row_about(
                 products[g, c] += v * deviations[i, c]
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True)
 def csr(
+    start: Any,
+    stop: Any,
     data: Any,
     indices: Any,
     indptr: Any,
@@ -172,7 +170,7 @@ def csr(
     cross: Any,
 ) -> None:  # pragma: no cover - compiled
     n_genes, n_deviations = mean.shape[1], cross.shape[1]
-    for part in nb.prange(edges.size - 1):
+    for part in range(start, stop):
         # What belongs to a gene is together in memory: Σx, Σx²; the shift, Σ(x−K), Σ(x−K)² and the number of values.
         sums, about = np.zeros((n_genes, 2)), np.zeros((n_genes, 4))
         products, logs = np.zeros((n_genes, n_deviations)), np.empty(SMALL)
@@ -211,8 +209,10 @@ def csr(
                     cross[groups[k], c, gene] += products[gene, c]
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True)
 def csc(
+    start: Any,
+    stop: Any,
     data: Any,
     indices: Any,
     indptr: Any,
@@ -225,16 +225,14 @@ def csc(
     cross: Any,
 ) -> None:  # pragma: no cover - compiled
     n_groups = mean.shape[0]
-    for g in nb.prange(mean.shape[1]):
+    for g in range(start, stop):
         sums = np.zeros((n_groups, 4))
         for j in range(np.uint64(indptr[g]), np.uint64(indptr[g + 1])):
             i = indices[j]
             k = group[i]
             if k < 0:
                 continue
-            v = np.float64(data[j])
-            if scale is not None:
-                v = np.log1p(v * scale[i])
+            v = np.float64(data[j]) if scale is None else np.log1p(np.float64(data[j]) * scale[i])
             if sums[k, 3] == 0.0:
                 sums[k, 0] = v
             d = v - sums[k, 0]
@@ -253,8 +251,10 @@ def csc(
             m2[k, g] = max(sums[k, 2] + absent * shift * shift - away * away / n[k], 0.0)
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True)
 def dense(
+    start: Any,
+    stop: Any,
     x: Any,
     order: Any,
     groups: Any,
@@ -268,7 +268,7 @@ def dense(
     m2: Any,
     cross: Any,
 ) -> None:  # pragma: no cover - compiled
-    for part in nb.prange(edges.size - 1):
+    for part in range(start, stop):
         sums = np.empty((3, mean.shape[1]))  # the shift, Σ(x−K), Σ(x−K)²
         for k in range(edges[part], edges[part + 1]):
             sums[:] = 0.0

@@ -9,6 +9,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from scpertbias._core import threads
 from scpertbias._core.accumulators import GroupSums, stable_order
 from scpertbias._core.arrays import FloatArray, IntArray
 
@@ -45,17 +46,28 @@ def pool(sums: GroupSums, rows: Sequence[tuple[IntArray, int]], half: IntArray |
     half = np.zeros(len(sums.n), dtype=np.int64) if half is None else half
     n_all, n_genes = len(starts) - 1, sums.mean.shape[1]
     of_half, mean, var = np.zeros((2, n_all, n_genes)), np.empty((n_all, n_genes)), np.zeros((n_all, n_genes))
-    _pool(sums.n, sums.mean, sums.m2, np.concatenate(orders), starts, half, of_half, mean, var)
+    groups = (sums.n, sums.mean, sums.m2, np.concatenate(orders), starts, half)
+    threads.run(_pool, n_all, *groups, of_half, mean, var, n_values=len(orders) * sums.mean.size)
     ends = np.cumsum([n_rows for _, n_rows in rows]).tolist()
     parts = [slice(end - n_rows, end) for end, (_, n_rows) in zip(ends, rows, strict=True)]
     return [Pooled(of_half[:, part], mean[part], var[part]) for part in parts]
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True)
 def _pool(
-    n: Any, mean: Any, m2: Any, order: Any, starts: Any, half: Any, of_half: Any, of_row: Any, var: Any
+    start: Any,
+    stop: Any,
+    n: Any,
+    mean: Any,
+    m2: Any,
+    order: Any,
+    starts: Any,
+    half: Any,
+    of_half: Any,
+    of_row: Any,
+    var: Any,
 ) -> None:  # pragma: no cover - compiled
-    for r in nb.prange(of_row.shape[0]):
+    for r in range(start, stop):
         cells = np.zeros(2)
         for k in range(starts[r], starts[r + 1]):
             group, a = order[k], half[order[k]]

@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 from scipy.stats import rankdata
 
+from scpertbias._core import threads
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
 N_BINS = 20
@@ -24,7 +25,7 @@ def top_mask(values: FloatArray, k: int) -> BoolArray:
         msg = f"`k` is {k}; it must be between 1 and the number of genes, {n_columns}."
         raise ValueError(msg)
     marked = np.zeros(values.shape, dtype=np.bool_)
-    _mark_largest(values, k, marked)
+    threads.run(_mark_largest, len(values), values, k, marked, n_values=values.size)
     return marked
 
 
@@ -37,9 +38,9 @@ def strongest_mask(effects: FloatArray, k: int) -> BoolArray:
     return marked
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
-def _mark_largest(values: Any, k: Any, marked: Any) -> None:  # pragma: no cover - compiled
-    for i in nb.prange(values.shape[0]):
+@nb.njit(cache=True, nogil=True)
+def _mark_largest(start: Any, stop: Any, values: Any, k: Any, marked: Any) -> None:  # pragma: no cover - compiled
+    for i in range(start, stop):
         row, mark, largest, n_known = values[i], marked[i], np.empty(k), 0
         least, most = np.inf, -np.inf
         for v in row:

@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 from scipy import sparse
 
+from scpertbias._core import threads
 from scpertbias._core.arrays import Float32Array, FloatArray, IntArray
 
 from .sums import native
@@ -51,11 +52,12 @@ def _weighted_sums(x: Any, weights: Any, cells: IntArray | None) -> Any:
         if cells is not None:
             of_all[cells] = weights
         by_gene = np.zeros(x.shape[1], dtype=np.complex128)
-        _sums_by_gene(native(x.data), x.indices, x.indptr, of_all, by_gene)
+        threads.run(_sums_by_gene, x.shape[1], native(x.data), x.indices, x.indptr, of_all, by_gene, n_values=x.nnz)
         return by_gene
     cells = np.arange(x.shape[0]) if cells is None else cells
     sums = np.zeros((PARTS, x.shape[1]), dtype=np.complex128)
-    _sums_by_part(native(x.data), x.indices, x.indptr, cells, weights, edges, sums)
+    arrays = (native(x.data), x.indices, x.indptr, cells, weights, edges, sums)
+    threads.run(_sums_by_part, PARTS, *arrays, n_values=x.nnz)
     return sums.sum(axis=0)
 
 
@@ -72,19 +74,21 @@ def residuals(x: Any, covariates: FloatArray, slopes: FloatArray) -> Float32Arra
         Covariates × genes.
     """
     out = np.empty(x.shape, dtype=np.float32)
+    n_pairs = (len(out) + 1) // 2
     if sparse.issparse(x):
         rows = x.tocsr()
-        _sparse(native(rows.data), rows.indices, rows.indptr, covariates, slopes, out)
+        stored = (native(rows.data), rows.indices, rows.indptr)
+        threads.run(_sparse, n_pairs, *stored, covariates, slopes, out, n_values=out.size)
     else:
-        _dense(native(np.asarray(x)), covariates, slopes, out)
+        threads.run(_dense, n_pairs, native(np.asarray(x)), covariates, slopes, out, n_values=out.size)
     return out
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True)
 def _sums_by_part(
-    data: Any, indices: Any, indptr: Any, cells: Any, weights: Any, edges: Any, sums: Any
+    start: Any, stop: Any, data: Any, indices: Any, indptr: Any, cells: Any, weights: Any, edges: Any, sums: Any
 ) -> None:  # pragma: no cover - compiled
-    for part in nb.prange(edges.size - 1):
+    for part in range(start, stop):
         own = sums[part]
         for c in range(edges[part], edges[part + 1]):
             i, a, b = cells[c], weights[c].real, weights[c].imag
@@ -93,19 +97,21 @@ def _sums_by_part(
                 own[np.uint64(indices[j])] += complex(v * a, v * b)
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
-def _sums_by_gene(data: Any, indices: Any, indptr: Any, weights: Any, sums: Any) -> None:  # pragma: no cover - compiled
-    for g in nb.prange(sums.size):
+@nb.njit(cache=True, nogil=True)
+def _sums_by_gene(
+    start: Any, stop: Any, data: Any, indices: Any, indptr: Any, weights: Any, sums: Any
+) -> None:  # pragma: no cover - compiled
+    for g in range(start, stop):
         for j in range(np.uint64(indptr[g]), np.uint64(indptr[g + 1])):
             w, v = weights[np.uint64(indices[j])], np.float64(data[j])
             sums[g] += complex(v * w.real, v * w.imag)
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True)
 def _sparse(
-    data: Any, indices: Any, indptr: Any, covariates: Any, slopes: Any, out: Any
+    start: Any, stop: Any, data: Any, indices: Any, indptr: Any, covariates: Any, slopes: Any, out: Any
 ) -> None:  # pragma: no cover - compiled
-    for pair in nb.prange((out.shape[0] + 1) // 2):
+    for pair in range(start, stop):
         first, last = 2 * pair, min(2 * pair + 1, out.shape[0] - 1)
         _begin_two(out[first], out[last], covariates[first], covariates[last], slopes)
         for i in range(first, last + 1):
@@ -115,9 +121,11 @@ def _sparse(
                 line[np.uint64(indices[j])] += data[j]
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
-def _dense(x: Any, covariates: Any, slopes: Any, out: Any) -> None:  # pragma: no cover - compiled
-    for pair in nb.prange((out.shape[0] + 1) // 2):
+@nb.njit(cache=True, nogil=True)
+def _dense(
+    start: Any, stop: Any, x: Any, covariates: Any, slopes: Any, out: Any
+) -> None:  # pragma: no cover - compiled
+    for pair in range(start, stop):
         first, last = 2 * pair, min(2 * pair + 1, out.shape[0] - 1)
         _begin_two(out[first], out[last], covariates[first], covariates[last], slopes)
         for i in range(first, last + 1):

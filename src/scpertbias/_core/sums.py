@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from scpertbias._core import threads
 from scpertbias._core.arrays import BoolArray, FloatArray, IntArray
 
 PARTS = 64
 """Number of parts into which the values are divided; the parts run in parallel."""
-FEW = 1 << 16
-"""With fewer values than this, several threads save no time."""
 
 
 def row_sums(x: Any) -> FloatArray:
@@ -35,13 +34,16 @@ def set_sums(x: Any, members: BoolArray) -> FloatArray:
     kinds, kind, sizes = np.unique(members, axis=1, return_inverse=True, return_counts=True)
     order = np.argsort(-sizes, kind="stable")
     sums = np.empty((x.shape[0], len(order)))
-    _sums_of_kinds(native(x.data), x.indices, x.indptr, np.argsort(order)[kind.ravel()], sums)
+    kind = np.argsort(order)[kind.ravel()]
+    threads.run(_sums_of_kinds, len(sums), native(x.data), x.indices, x.indptr, kind, sums, n_values=x.nnz)
     return kinds[:, order].astype(np.float64) @ sums.T
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
-def _sums_of_kinds(data: Any, indices: Any, indptr: Any, kind: Any, sums: Any) -> None:  # pragma: no cover - compiled
-    for i in nb.prange(sums.shape[0]):
+@nb.njit(cache=True, nogil=True)
+def _sums_of_kinds(
+    start: Any, stop: Any, data: Any, indices: Any, indptr: Any, kind: Any, sums: Any
+) -> None:  # pragma: no cover - compiled
+    for i in range(start, stop):
         of_first, others = 0.0, np.zeros(sums.shape[1])
         for j in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
             v, k = np.float64(data[j]), kind[np.uint64(indices[j])]
@@ -61,14 +63,14 @@ def _sums(x: Any, axis: int) -> FloatArray:
     if (x.format == "csr") != (axis == 1):
         return np.bincount(x.indices, weights=data, minlength=n).astype(np.float64, copy=False)
     out = np.empty(n)
-    _sums_of_slices(data, x.indptr, out)
+    threads.run(_sums_of_slices, n, data, x.indptr, out, n_values=data.size)
     return out
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
-def _sums_of_slices(data: Any, indptr: Any, out: Any) -> None:  # pragma: no cover - compiled
+@nb.njit(cache=True, nogil=True)
+def _sums_of_slices(start: Any, stop: Any, data: Any, indptr: Any, out: Any) -> None:  # pragma: no cover - compiled
     # Four sums at a time: one alone waits for each addition before the next.
-    for i in nb.prange(out.size):
+    for i in range(start, stop):
         at, end = np.uint64(indptr[i]), np.uint64(indptr[i + 1])
         a = b = c = d = 0.0
         while at + np.uint64(4) <= end:
@@ -87,22 +89,24 @@ def extremes(values: npt.NDArray[Any]) -> tuple[float, float]:
     """Return the smallest and the largest of some values, both NaN where one is NaN; several threads look at parts."""
     flat = values.ravel(order="K")
     kind, size = flat.dtype.kind, flat.dtype.itemsize
-    if flat.size < FEW or kind not in "iuf" or size > 8 or not flat.dtype.isnative:
+    if flat.size < threads.FEW or kind not in "iuf" or size > 8 or not flat.dtype.isnative:
         return float(flat.min()), float(flat.max())
     bits: npt.NDArray[Any] = flat.view(f"i{size}") if kind == "f" else flat
     whole = bits.dtype.type
     rest = whole(np.iinfo(whole).max if kind == "f" else 0)
     keys = np.empty((PARTS, 2), dtype=whole)
     ends = np.linspace(0, flat.size, PARTS + 1).astype(np.int64)
-    _extreme_keys(bits, whole(8 * size - 1), rest, ends, keys)
+    threads.run(_extreme_keys, PARTS, bits, whole(8 * size - 1), rest, ends, keys, n_values=flat.size)
     both = [key ^ rest if key < 0 else key for key in (keys.min(), keys.max())]
     low, high = np.array(both, dtype=whole).view(flat.dtype).tolist()
     return (float(low), float(high)) if low <= high else (np.nan, np.nan)
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
-def _extreme_keys(bits: Any, shift: Any, rest: Any, ends: Any, keys: Any) -> None:  # pragma: no cover - compiled
-    for part in nb.prange(ends.size - 1):
+@nb.njit(cache=True, nogil=True)
+def _extreme_keys(
+    start: Any, stop: Any, bits: Any, shift: Any, rest: Any, ends: Any, keys: Any
+) -> None:  # pragma: no cover - compiled
+    for part in range(start, stop):
         keys[part, 0], keys[part, 1] = _extreme_key(bits[ends[part] : ends[part + 1]], shift, rest)
 
 
@@ -120,13 +124,13 @@ def _extreme_key(bits: Any, shift: Any, rest: Any) -> Any:  # pragma: no cover -
 def spread(values: npt.NDArray[np.floating], rows: IntArray) -> npt.NDArray[np.floating]:
     """Return a row of some values for each cell; −1 is the last. Several threads write: a layer on cells is large."""
     out = np.empty((len(rows), values.shape[1]), dtype=values.dtype)
-    _spread(values, rows, out)
+    threads.run(_spread, len(rows), values, rows, out, n_values=out.size)
     return out
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
-def _spread(values: Any, rows: Any, out: Any) -> None:  # pragma: no cover - compiled
-    for i in nb.prange(out.shape[0]):
+@nb.njit(cache=True, nogil=True)
+def _spread(start: Any, stop: Any, values: Any, rows: Any, out: Any) -> None:  # pragma: no cover - compiled
+    for i in range(start, stop):
         out[i] = values[rows[i]]
 
 

@@ -29,7 +29,7 @@ SLAB = 2**26
 AT_A_TIME = 16
 """Number of blocks of genes whose moments are computed on the cluster, and then fetched, together."""
 ONE = threading.Lock()
-"""Only one task per worker: kernels use all cores, and some threading layers of numba are not reentrant."""
+"""Only one task per worker at a time: each uses all cores, and memory for its moments."""
 
 
 @dataclass

@@ -17,6 +17,7 @@ import pandas as pd
 import scanpy as sc
 
 from ..._compat import release_memory
+from ..._core import threads
 from ..._files import reading
 from ..._log import info
 
@@ -62,12 +63,13 @@ def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iter
             job.prepare()
             key, work = job.key, [job.work]
             del job  # what it works on is freed when it is done, not when the next one is made
-            yield joblib.delayed(_attempt)(key, work)
+            yield joblib.delayed(_attempt)(key, work, share=share)
 
     def pop_cached() -> Iterator[tuple[JobKey, Arrays | str]]:
         while cached:
             yield cached.pop()
 
+    share = threads.number_of_threads() // number_of_threads(n_jobs)
     pool = joblib.Parallel(n_jobs=number_of_workers(n_jobs), prefer="threads", return_as=_order_of_results())
     for key, result in pool(tasks()):
         yield from pop_cached()
@@ -77,9 +79,10 @@ def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iter
     yield from pop_cached()
 
 
-def _attempt(key: JobKey, work: list[Callable[[], Arrays]]) -> tuple[JobKey, Arrays | str]:
+def _attempt(key: JobKey, work: list[Callable[[], Arrays]], *, share: int) -> tuple[JobKey, Arrays | str]:
     try:
-        return key, work.pop()()
+        with threads.at_most(share):
+            return key, work.pop()()
     except ValueError as err:
         return key, str(err)
 
@@ -88,15 +91,17 @@ def in_threads(calls: Iterable[Callable[[], Result]], *, n_jobs: int | None) -> 
     """Return the results of some calls, in their order; calls are taken from the iterable as threads get free."""
     n_threads = number_of_threads(n_jobs)
     release_memory()
+    share = threads.number_of_threads() // n_threads
     if n_threads == 1:
-        return [_and_release(call) for call in calls]
+        return [_and_release(call, share=share) for call in calls]
     pool = joblib.Parallel(n_jobs=n_threads, require="sharedmem", pre_dispatch="n_jobs")
-    results: list[Result] = pool(joblib.delayed(_and_release)(call) for call in calls)
+    results: list[Result] = pool(joblib.delayed(_and_release)(call, share=share) for call in calls)
     return results
 
 
-def _and_release(call: Callable[[], Result]) -> Result:
-    result = call()
+def _and_release(call: Callable[[], Result], *, share: int) -> Result:
+    with threads.at_most(share):
+        result = call()
     release_memory()
     return result
 

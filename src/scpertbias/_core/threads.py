@@ -1,0 +1,94 @@
+"""Compiled loops on several threads.
+
+The loops are compiled for one thread and run here on parts of what they go through, rather than by numba's own threads:
+these cannot be used from several threads at once where OpenMP is not installed (the process is aborted), nor after a
+fork, and compiling for them takes twice as long.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import joblib
+import numpy as np
+
+VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
+"""Environment variables that limit the number of threads."""
+FEW = 1 << 17
+"""With fewer values than this, several threads save no time."""
+PARTS_PER_THREAD = 4
+"""More than one, because parts take unequal time."""
+
+
+class _Limit(threading.local):
+    n_threads: int | None = None
+
+
+_limit = _Limit()
+
+
+def number_of_threads() -> int:
+    """Return on how many threads loops run: one per available processor, unless :func:`at_most` or a variable says less."""
+    limits = [int(os.environ[name]) for name in VARIABLES if os.environ.get(name, "").isdecimal()]
+    return _limit.n_threads or max(min([joblib.cpu_count(), *limits]), 1)
+
+
+@contextmanager
+def at_most(n_threads: int) -> Iterator[None]:
+    """Run the loops that the current thread starts on no more than some threads, and on one at least."""
+    before = _limit.n_threads
+    _limit.n_threads = max(min(n_threads, number_of_threads()), 1)
+    try:
+        yield
+    finally:
+        _limit.n_threads = before
+
+
+def run(loop: Callable[..., None], n: int, *arguments: Any, n_values: int) -> None:
+    """Run ``loop(start, stop, *arguments)`` over the range of ``n``, in parts on several threads.
+
+    Parameters
+    ----------
+    loop
+        Compiled without the interpreter's lock. What it does at one position does not depend on any other.
+    n
+        Number of positions.
+    arguments
+        Arrays; the loop writes into some of them.
+    n_values
+        Number of values that are read or written: with few of them, the loop runs in the current thread.
+    """
+    n_threads = min(number_of_threads(), n) if n_values >= FEW else 1
+    if n_threads <= 1:
+        loop(0, n, *arguments)
+        return
+    edges = np.linspace(0, n, min(n, PARTS_PER_THREAD * n_threads) + 1).astype(np.int64).tolist()
+    parts = deque(zip(edges[:-1], edges[1:], strict=True))
+    errors: list[BaseException] = []
+
+    def take_parts() -> None:
+        while True:
+            try:
+                start, stop = parts.popleft()
+            except IndexError:
+                return
+            try:
+                loop(start, stop, *arguments)
+            except BaseException as err:  # noqa: BLE001 - raised below, when no thread works any more
+                errors.append(err)
+                parts.clear()
+
+    # Threads of its own: a pool takes three times as long to start.
+    others = [threading.Thread(target=take_parts) for _ in range(n_threads - 1)]
+    for other in others:
+        other.start()
+    take_parts()
+    for other in others:
+        other.join()
+    if errors:
+        raise errors[0]
