@@ -33,7 +33,7 @@ def test_hardly_any_null_screen_has_a_call():
 
 @pytest.mark.parametrize("tails", shares.TAILS)
 def test_intervals_of_shares_hold_the_truth(tails):
-    held = means(partial(shares.measure, size=N), Condition("uneven", tails, 25), 20)
+    held = means(partial(shares.measure, size=N), Condition("uneven", tails, 25), 12)
     assert len(held) == 6
     assert held.min() >= 0.75
     assert held.mean() >= 0.9
@@ -41,7 +41,7 @@ def test_intervals_of_shares_hold_the_truth(tails):
 
 @pytest.mark.parametrize("tails", scores.TAILS)
 def test_intervals_of_scores_hold_the_truth(tails):
-    held = means(partial(scores.measure, size=N), Condition("one_batch", tails, 25), 20)
+    held = means(partial(scores.measure, size=N), Condition("one_batch", tails, 25), 12)
     assert set(held.index) >= {*scores.METRICS, "variance_ratio"}
     assert held.min() >= 0.7
     assert held.mean() >= 0.85

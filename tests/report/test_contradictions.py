@@ -4,7 +4,7 @@ import pytest
 
 from .story import CONTRADICTIONS, Story, contradictions, random_audit
 
-IN_EVERY_RUN = 40
+IN_EVERY_RUN = 24
 
 
 def _verdict(name, verdict, kind, **facts):
