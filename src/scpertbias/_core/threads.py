@@ -17,8 +17,8 @@ from typing import Any
 import joblib
 import numpy as np
 
-VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
-"""Environment variables that limit the number of threads."""
+VARIABLE = "NUMBA_NUM_THREADS"
+"""Environment variable that limits the number of threads. ``OMP_NUM_THREADS`` does not: dask sets it to 1 in its workers."""
 FEW = 1 << 17
 """With fewer values than this, several threads save no time."""
 PARTS_PER_THREAD = 4
@@ -33,9 +33,10 @@ _limit = _Limit()
 
 
 def number_of_threads() -> int:
-    """Return on how many threads loops run: one per available processor, unless :func:`at_most` or a variable says less."""
-    limits = [int(os.environ[name]) for name in VARIABLES if os.environ.get(name, "").isdecimal()]
-    return _limit.n_threads or max(min([joblib.cpu_count(), *limits]), 1)
+    """Return on how many threads loops run: one per available processor, unless :func:`at_most` or the variable says less."""
+    variable = os.environ.get(VARIABLE, "")
+    n_threads = int(joblib.cpu_count())
+    return _limit.n_threads or max(min(n_threads, int(variable) if variable.isdecimal() else n_threads), 1)
 
 
 @contextmanager
