@@ -61,7 +61,7 @@ try-wheel: build  ## install the wheel in an empty environment, and run the demo
 
 nightly: $(VENV)/.test  ## what takes minutes: the long tutorials, and a tenth of the screens behind docs/truth.csv
 	MPLBACKEND=agg $(BIN)/pytest -m nightly
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.truth --part 0.1 --jobs $(WORKERS) --check
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m benchmarks.truth --part 0.1 --jobs $(WORKERS) --check
 
 # The newest release of everything. Only warnings that point at this package are errors: others' deprecations are theirs.
 test-latest:  ## the tests on the newest stack: make test-latest PYTHON=python3.13

@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", default=None):
         # The workers, which start after this, share the processors: more threads only wait for each other.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
 def missing_of(extra: str) -> list[str]:

@@ -166,6 +166,7 @@ def test_budget_is_met_by_the_median_pair_and_equal_results(benchmarks, ours, di
     assert (row.ratio_min, row.ratio_max) == (1.5, 6.0)
 
 
+@pytest.mark.nightly
 def test_runs_are_interleaved_after_one_warm_up_each(benchmarks):
     calls = []
     times = benchmarks._measure.interleave(lambda: calls.append("A"), lambda: calls.append("B"), pairs=3)
@@ -266,6 +267,7 @@ def test_scgpt_prints_its_figures_with_their_date(benchmarks, capsys):
     assert output.count("scGPT (some card)") == 4
 
 
+@pytest.mark.nightly
 def test_a_file_is_read_in_parts_beside_its_reading_alone(benchmarks, cells, monkeypatch):
     monkeypatch.setattr(
         benchmarks.backed, "measure_in_fresh_process", benchmarks.backed.measure
@@ -285,6 +287,7 @@ def test_another_mean_than_scanpy_finds_in_the_file_is_noticed(benchmarks, cells
     assert benchmarks.backed.difference(tmp_path / "cells.h5ad", profiles, counts=False) == pytest.approx(0.5)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_the_workers_of_a_cluster_find_what_is_found_here(benchmarks, cells):
     (row,) = benchmarks.cluster.run(cells)

@@ -7,8 +7,15 @@ import threading
 import joblib
 import numpy as np
 import pytest
+from scipy import sparse
 
 from scpertbias._core import threads
+from scpertbias._core.accumulators import GroupSums
+from scpertbias._core.halves import assign_halves
+from scpertbias._core.pooling import pool
+from scpertbias._core.ranking import top_mask
+from scpertbias._core.residuals import products, residuals
+from scpertbias._core.sums import column_sums, extremes, row_sums, set_sums, spread
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 1000])
@@ -26,6 +33,74 @@ def test_every_position_comes_once(several_threads, n, n_threads):
     assert len(runners) <= n_threads
     if min(n, n_threads) <= 1:
         assert runners == {threading.get_ident()}
+
+
+def test_several_threads_work_at_once(several_threads):
+    several_threads(3)
+    meeting = threading.Barrier(3, timeout=30)  # broken, unless three threads come to it at once
+    threads.run(lambda *_: meeting.wait(), 3, n_values=3)
+
+
+def test_the_current_thread_does_the_rest_where_no_other_can_be_started(several_threads, monkeypatch):
+    several_threads(4)
+
+    def start(self):
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    visits = np.zeros(20)
+
+    def loop(start, stop):
+        visits[start:stop] += 1
+
+    threads.run(loop, 20, n_values=20)
+    assert (visits == 1).all()
+
+
+RNG = np.random.default_rng(0)
+X = RNG.poisson(1.0, (61, 17)).astype(np.float32)
+ROW, BATCH = RNG.integers(-1, 5, 61), RNG.integers(2, size=61)
+WEIGHTS, COVARIATES, SLOPES = RNG.normal(size=(61, 3)), RNG.normal(size=(61, 3)), RNG.normal(size=(3, 17))
+HASHES = RNG.integers(2**60, size=61).astype(np.uint64)
+MEMBERS = RNG.random((4, 17)) < 0.3
+
+
+def sums_of_groups():
+    sums = GroupSums.empty(5, 17)
+    sums.add(X, ROW)
+    return sums
+
+
+LOOPS = {
+    "top genes": lambda: [top_mask(X.astype(float), 4)],
+    "halves": lambda: [assign_halves(ROW, 5, 0, HASHES, batch=BATCH, n_batches=2).group],
+    "pooled rows": lambda: [
+        values
+        for rows in pool(sums_of_groups(), [(np.array([0, 1, 1, -1, 0]), 2)])
+        for values in (rows.half, rows.mean, rows.var)
+    ],
+    "sums of cells": lambda: [row_sums(sparse.csr_array(X)), column_sums(sparse.csc_array(X))],
+    "sums over sets": lambda: [set_sums(sparse.csr_array(X), MEMBERS)],
+    "extremes": lambda: [np.array(extremes(X))],
+    "rows of cells": lambda: [spread(SLOPES, BATCH)],
+    **{
+        f"weighted sums, {form.__name__}": lambda form=form: [products(form(X), WEIGHTS)]
+        for form in (np.asarray, sparse.csr_array, sparse.csc_array)
+    },
+    **{
+        f"residuals, {form.__name__}": lambda form=form: [residuals(form(X), COVARIATES, SLOPES)]
+        for form in (np.asarray, sparse.csr_array)
+    },
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_every_loop_is_the_same_on_several_threads(several_threads, name):
+    one, *others = [(several_threads(n_threads), LOOPS[name]())[1] for n_threads in (1, 2, 5)]
+    for other in others:
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_few_values_need_no_other_thread():
@@ -56,8 +131,10 @@ def test_processors_variable_and_limits(monkeypatch):
         assert threads.number_of_threads() == 3
         with threads.at_most(4):
             assert threads.number_of_threads() == 3
-        with pytest.raises(KeyError), threads.at_most(0):
-            raise {1: KeyError}[threads.number_of_threads()]
+        with pytest.raises(ZeroDivisionError), threads.at_most(0):
+            1 / (threads.number_of_threads() - 1)
+        with threads.at_most(None):
+            assert threads.number_of_threads() == 3
         assert threads.number_of_threads() == 3
         others = []
         other = threading.Thread(target=lambda: others.append(threads.number_of_threads()))

@@ -91,14 +91,15 @@ class GroupSums:
             else:
                 x = x if x.format == "csr" else x.tocsr()
                 stored = (native(x.data), x.indices, x.indptr)
-                threads.run(kernels.csr, PARTS, *stored, *which, n_values=x.nnz)
+                threads.run(kernels.csr, PARTS, *stored, *which, n_values=max(x.nnz, len(here) * x.shape[1]))
             self.n[:] += n
         else:
             x = x if columns is None else x[:, np.argsort(columns, kind="stable")[(columns < 0).sum() :]]
             n = np.bincount(group[group >= 0], minlength=len(self.n)).astype(np.float64)
             into = (self.mean, self.m2, self.cross)
             stored = (native(x.data), x.indices, x.indptr)
-            threads.run(kernels.csc, x.shape[1], *stored, group, n, scale, deviations, *into, n_values=x.nnz)
+            cells, n_values = (group, n, scale, deviations), max(x.nnz, self.mean.size)
+            threads.run(kernels.csc, x.shape[1], *stored, *cells, *into, n_values=n_values)
             self.n[:] = n
 
     def add_genes(

@@ -40,10 +40,11 @@ def number_of_threads() -> int:
 
 
 @contextmanager
-def at_most(n_threads: int) -> Iterator[None]:
-    """Run the loops that the current thread starts on no more than some threads, and on one at least."""
+def at_most(n_threads: int | None) -> Iterator[None]:
+    """Run the loops that the current thread starts on no more than some threads, at least on one; None: no new limit."""
     before = _limit.n_threads
-    _limit.n_threads = max(min(n_threads, number_of_threads()), 1)
+    if n_threads is not None:
+        _limit.n_threads = max(min(n_threads, number_of_threads()), 1)
     try:
         yield
     finally:
@@ -86,10 +87,19 @@ def run(loop: Callable[..., None], n: int, *arguments: Any, n_values: int) -> No
 
     # Threads of its own: a pool takes three times as long to start.
     others = [threading.Thread(target=take_parts) for _ in range(n_threads - 1)]
-    for other in others:
-        other.start()
-    take_parts()
-    for other in others:
-        other.join()
-    if errors:
-        raise errors[0]
+    try:
+        for other in others:
+            other.start()
+        take_parts()
+    except RuntimeError:  # no further thread can be started: those that run do the work
+        take_parts()
+    finally:  # also when the user interrupts: nobody may write into the arrays afterwards
+        parts.clear()
+        for other in others:
+            if other.ident is not None:
+                other.join()
+    try:
+        if errors:
+            raise errors[0]
+    finally:
+        errors.clear()  # an error holds the arrays by its frames

@@ -8,7 +8,17 @@ import pandas as pd
 import pytest
 import scanpy as sc
 
-from scpertbias.tl._audit.jobs import Cache, Job, _order_of_results, digest, in_threads, number_of_workers, run
+from scpertbias._core import threads
+from scpertbias.tl._audit.jobs import (
+    Cache,
+    Job,
+    _order_of_results,
+    _share_of_threads,
+    digest,
+    in_threads,
+    number_of_workers,
+    run,
+)
 
 
 def square(number, calls=None):
@@ -164,3 +174,19 @@ def test_calls_in_threads_keep_their_order_and_are_made_as_threads_get_free(n_jo
 
     assert in_threads(calls(), n_jobs=n_jobs) == list(range(12))
     assert len(threads) == n_jobs
+
+
+@pytest.mark.parametrize(("n_jobs", "share"), [(1, 8), (2, 4), (3, 2), (20, 1)])
+def test_jobs_on_threads_share_the_processors(monkeypatch, n_jobs, share):
+    monkeypatch.delenv(threads.VARIABLE, raising=False)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 8)
+    assert in_threads([threads.number_of_threads] * 4, n_jobs=n_jobs) == [share] * 4
+    jobs = [Job((str(i),), lambda: {"n": np.array(threads.number_of_threads())}) for i in range(4)]
+    assert [int(arrays["n"]) for _, arrays in run(jobs, n_jobs=n_jobs, cache=None)] == [share] * 4
+    assert threads.number_of_threads() == 8
+
+
+def test_other_processes_decide_on_their_threads_themselves():
+    assert _share_of_threads(2) == threads.number_of_threads() // 2
+    with joblib.parallel_config("loky"):
+        assert _share_of_threads(2) is None

@@ -309,7 +309,12 @@ spb.get.predictions(adata, name).to_csv(out)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["ridge", "bilinear", pytest.param("gears", marks=[pytest.mark.gears, pytest.mark.nightly])]
+    "name",
+    [
+        "ridge",
+        pytest.param("bilinear", marks=pytest.mark.nightly),
+        pytest.param("gears", marks=[pytest.mark.gears, pytest.mark.nightly]),
+    ],
 )
 def test_our_own_models_as_commands_predict_the_same(name, cells, setting, folder, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(spb.__file__).parents[1]))

@@ -69,7 +69,7 @@ def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iter
         while cached:
             yield cached.pop()
 
-    share = threads.number_of_threads() // number_of_threads(n_jobs)
+    share = _share_of_threads(n_jobs)
     pool = joblib.Parallel(n_jobs=number_of_workers(n_jobs), prefer="threads", return_as=_order_of_results())
     for key, result in pool(tasks()):
         yield from pop_cached()
@@ -79,7 +79,7 @@ def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iter
     yield from pop_cached()
 
 
-def _attempt(key: JobKey, work: list[Callable[[], Arrays]], *, share: int) -> tuple[JobKey, Arrays | str]:
+def _attempt(key: JobKey, work: list[Callable[[], Arrays]], *, share: int | None) -> tuple[JobKey, Arrays | str]:
     try:
         with threads.at_most(share):
             return key, work.pop()()
@@ -116,6 +116,15 @@ def number_of_workers(n_jobs: int | None) -> int | None:
     if n_jobs is not None or joblib.effective_n_jobs(None) > 1:
         return n_jobs
     return int(sc.settings.n_jobs)
+
+
+def _share_of_threads(n_jobs: int | None) -> int | None:
+    """Return on how many threads each of the jobs runs its loops; other processes than this one decide it themselves."""
+    backend, default = joblib.parallel.get_active_backend(prefer="threads")
+    if not getattr(backend, "uses_threads", False):
+        return None
+    n_workers = number_of_workers(n_jobs)
+    return threads.number_of_threads() // max(backend.effective_n_jobs(default if n_workers is None else n_workers), 1)
 
 
 def _order_of_results() -> str:
