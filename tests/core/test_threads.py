@@ -146,7 +146,7 @@ def test_processors_variable_and_limits(monkeypatch):
 
 @pytest.mark.slow
 def test_several_threads_and_a_fork_where_numba_has_no_openmp():
-    """As on a Mac: loops that numba itself runs in parallel abort the process there."""
+    """As on a Mac, where loops that numba itself runs in parallel abort the process if two run at once."""
     code = """
         import os
         from concurrent.futures import ThreadPoolExecutor

@@ -1,8 +1,8 @@
 """Compiled loops on several threads.
 
 The loops are compiled for one thread and run here on parts of what they go through, rather than by numba's own threads:
-these cannot be used from several threads at once where OpenMP is not installed (the process is aborted), nor after a
-fork, and compiling for them takes twice as long.
+these abort the process if they are used from several threads at once where OpenMP is not installed, and with OpenMP
+after a fork; and compiling for them takes twice as long.
 """
 
 from __future__ import annotations
