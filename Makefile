@@ -13,7 +13,7 @@ SCGPT := scgpt==0.2.4
 # Any one of them will do; no Python package brings a browser.
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 # Tests in one file share what takes long to make, so each worker takes files that follow each other.
-PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
+PARALLEL := -n $(WORKERS) --dist worksteal
 COVERING := tests/core tests/pp tests/tl tests/models tests/test_hard_inputs.py tests/test_pass.py
 PIP_OPTIONS := -qq --disable-pip-version-check
 
@@ -30,7 +30,7 @@ demo: $(VENV)/.demo  ## audit the bundled screen and say what was found
 test: lint  ## lint, type check, tests and docstring examples; a skip for want of an extra is a failure
 	@command -v $(BROWSERS) >/dev/null || echo "No Chromium here: the report is not tested in a browser." \
 		"Debian and Ubuntu have it: apt-get install chromium" >&2
-	SCPERTBIAS_NO_SKIP=1 MPLBACKEND=agg $(PYTEST)
+	SCPERTBIAS_NO_SKIP=1 MPLBACKEND=agg $(BIN)/pytest $(PARALLEL)
 
 lint: $(VENV)/.test  ## ruff and mypy alone
 	$(BIN)/ruff check .
@@ -38,7 +38,7 @@ lint: $(VENV)/.test  ## ruff and mypy alone
 	$(BIN)/mypy
 
 coverage: $(VENV)/.test  ## coverage of lines and branches of _core, pp and tl by their tests; under 95 % is a failure
-	MPLBACKEND=agg $(PYTEST) --cov --cov-report= $(COVERING)
+	MPLBACKEND=agg $(BIN)/pytest $(PARALLEL) --cov --cov-report= $(COVERING)
 	$(BIN)/coverage report --include='*/_core/*,*/pp/*,*/tl/*' --fail-under=95
 
 docs: $(VENV)/.doc  ## the documentation, in docs/_build/html; a warning is a failure
@@ -68,7 +68,7 @@ test-latest:  ## the tests on the newest stack: make test-latest PYTHON=python3.
 	$(call require_python)
 	$(PYTHON) -m venv $(LATEST)
 	$(LATEST)/bin/python -m pip install $(PIP_OPTIONS) --upgrade --upgrade-strategy eager -e ".[test,dask]"
-	MPLBACKEND=agg $(LATEST)/bin/pytest -n $(WORKERS) --dist worksteal -o "filterwarnings=$$(printf 'default\nerror:::scpertbias')"
+	MPLBACKEND=agg $(LATEST)/bin/pytest $(PARALLEL) -o "filterwarnings=$$(printf 'default\nerror:::scpertbias')"
 
 clean:  ## remove everything that make made
 	rm -rf .coverage* $(VENV) $(LATEST) $(WHEEL) build dist docs/_build docs/api/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -136,6 +136,6 @@ def several_threads(monkeypatch):
 
     def use(n_threads):
         monkeypatch.setattr(threads, "FEW", 0)
-        monkeypatch.setattr(threads, "number_of_threads", lambda: n_threads)
+        monkeypatch.setattr(threads, "number_of_processors", lambda: n_threads)
 
     return use

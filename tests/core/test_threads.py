@@ -123,25 +123,25 @@ def test_an_error_is_raised(several_threads):
 def test_processors_variable_and_limits(monkeypatch):
     monkeypatch.delenv(threads.VARIABLE, raising=False)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 8)
-    assert threads.number_of_threads() == 8
+    assert threads.number_of_processors() == 8
     for value, n_threads in (("", 8), ("many", 8), ("0", 1), ("9", 8), ("6", 6)):
         monkeypatch.setenv(threads.VARIABLE, value)
-        assert threads.number_of_threads() == n_threads
+        assert threads.number_of_processors() == n_threads
     with threads.at_most(3):
-        assert threads.number_of_threads() == 3
+        assert threads.number_of_processors() == 3
         with threads.at_most(4):
-            assert threads.number_of_threads() == 3
+            assert threads.number_of_processors() == 3
         with pytest.raises(ZeroDivisionError), threads.at_most(0):
-            1 / (threads.number_of_threads() - 1)
+            1 / (threads.number_of_processors() - 1)
         with threads.at_most(None):
-            assert threads.number_of_threads() == 3
-        assert threads.number_of_threads() == 3
+            assert threads.number_of_processors() == 3
+        assert threads.number_of_processors() == 3
         others = []
-        other = threading.Thread(target=lambda: others.append(threads.number_of_threads()))
+        other = threading.Thread(target=lambda: others.append(threads.number_of_processors()))
         other.start()
         other.join()
         assert others == [6], "a limit is that of one thread"
-    assert threads.number_of_threads() == 6
+    assert threads.number_of_processors() == 6
 
 
 @pytest.mark.slow
@@ -154,7 +154,7 @@ def test_several_threads_and_a_fork_where_numba_has_no_openmp():
         from scpertbias._core import threads
         from scpertbias._core.ranking import top_mask
 
-        threads.FEW, threads.number_of_threads = 0, lambda: 2
+        threads.FEW, threads.number_of_processors = 0, lambda: 2
         x = np.random.default_rng(0).normal(size=(500, 500))
         with ThreadPoolExecutor(4) as pool:
             print({int(marked.sum()) for marked in pool.map(lambda _: top_mask(x, 9), range(40))})

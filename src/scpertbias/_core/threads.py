@@ -26,29 +26,28 @@ PARTS_PER_THREAD = 4
 
 
 class _Limit(threading.local):
-    n_threads: int | None = None
+    n_processors: int | None = None
 
 
 _limit = _Limit()
 
 
-def number_of_threads() -> int:
-    """Return on how many threads loops run: one per available processor, unless :func:`at_most` or the variable says less."""
-    variable = os.environ.get(VARIABLE, "")
-    n_threads = int(joblib.cpu_count())
-    return _limit.n_threads or max(min(n_threads, int(variable) if variable.isdecimal() else n_threads), 1)
+def number_of_processors() -> int:
+    """Return how many processors loops use: all that are available, unless :func:`at_most` or the variable says less."""
+    variable, available = os.environ.get(VARIABLE, ""), int(joblib.cpu_count())
+    return _limit.n_processors or max(min(available, int(variable) if variable.isdecimal() else available), 1)
 
 
 @contextmanager
-def at_most(n_threads: int | None) -> Iterator[None]:
-    """Run the loops that the current thread starts on no more than some threads, at least on one; None: no new limit."""
-    before = _limit.n_threads
-    if n_threads is not None:
-        _limit.n_threads = max(min(n_threads, number_of_threads()), 1)
+def at_most(n_processors: int | None) -> Iterator[None]:
+    """Limit the processors of loops that the current thread starts, at least one is left; None: no new limit."""
+    before = _limit.n_processors
+    if n_processors is not None:
+        _limit.n_processors = max(min(n_processors, number_of_processors()), 1)
     try:
         yield
     finally:
-        _limit.n_threads = before
+        _limit.n_processors = before
 
 
 def run(loop: Callable[..., None], n: int, *arguments: Any, n_values: int) -> None:
@@ -65,7 +64,7 @@ def run(loop: Callable[..., None], n: int, *arguments: Any, n_values: int) -> No
     n_values
         Number of values that are read or written: with few of them, the loop runs in the current thread.
     """
-    n_threads = min(number_of_threads(), n) if n_values >= FEW else 1
+    n_threads = min(number_of_processors(), n) if n_values >= FEW else 1
     if n_threads <= 1:
         loop(0, n, *arguments)
         return

@@ -13,7 +13,7 @@ from scpertbias.tl._audit.jobs import (
     Cache,
     Job,
     _order_of_results,
-    _share_of_threads,
+    _share_of_processors,
     digest,
     in_threads,
     number_of_workers,
@@ -180,13 +180,12 @@ def test_calls_in_threads_keep_their_order_and_are_made_as_threads_get_free(n_jo
 def test_jobs_on_threads_share_the_processors(monkeypatch, n_jobs, share):
     monkeypatch.delenv(threads.VARIABLE, raising=False)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 8)
-    assert in_threads([threads.number_of_threads] * 4, n_jobs=n_jobs) == [share] * 4
-    jobs = [Job((str(i),), lambda: {"n": np.array(threads.number_of_threads())}) for i in range(4)]
+    assert in_threads([threads.number_of_processors] * 4, n_jobs=n_jobs) == [share] * 4
+    jobs = [Job((str(i),), lambda: {"n": np.array(threads.number_of_processors())}) for i in range(4)]
     assert [int(arrays["n"]) for _, arrays in run(jobs, n_jobs=n_jobs, cache=None)] == [share] * 4
-    assert threads.number_of_threads() == 8
+    assert threads.number_of_processors() == 8
 
 
-def test_other_processes_decide_on_their_threads_themselves():
-    assert _share_of_threads(2) == threads.number_of_threads() // 2
+def test_jobs_in_other_processes_have_no_share_here():
     with joblib.parallel_config("loky"):
-        assert _share_of_threads(2) is None
+        assert _share_of_processors(2) is None

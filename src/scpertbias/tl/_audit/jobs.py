@@ -69,7 +69,7 @@ def run(jobs: Iterable[Job], *, n_jobs: int | None, cache: Cache | None) -> Iter
         while cached:
             yield cached.pop()
 
-    share = _share_of_threads(n_jobs)
+    share = _share_of_processors(n_jobs)
     pool = joblib.Parallel(n_jobs=number_of_workers(n_jobs), prefer="threads", return_as=_order_of_results())
     for key, result in pool(tasks()):
         yield from pop_cached()
@@ -91,7 +91,7 @@ def in_threads(calls: Iterable[Callable[[], Result]], *, n_jobs: int | None) -> 
     """Return the results of some calls, in their order; calls are taken from the iterable as threads get free."""
     n_threads = number_of_threads(n_jobs)
     release_memory()
-    share = threads.number_of_threads() // n_threads
+    share = threads.number_of_processors() // n_threads
     if n_threads == 1:
         return [_and_release(call, share=share) for call in calls]
     pool = joblib.Parallel(n_jobs=n_threads, require="sharedmem", pre_dispatch="n_jobs")
@@ -118,13 +118,11 @@ def number_of_workers(n_jobs: int | None) -> int | None:
     return int(sc.settings.n_jobs)
 
 
-def _share_of_threads(n_jobs: int | None) -> int | None:
-    """Return on how many threads each of the jobs runs its loops; other processes than this one decide it themselves."""
-    backend, default = joblib.parallel.get_active_backend(prefer="threads")
-    if not getattr(backend, "uses_threads", False):
-        return None
-    n_workers = number_of_workers(n_jobs)
-    return threads.number_of_threads() // max(backend.effective_n_jobs(default if n_workers is None else n_workers), 1)
+def _share_of_processors(n_jobs: int | None) -> int | None:
+    """Return how many processors each of several jobs on threads uses; None where jobs run in other processes."""
+    backend, _ = joblib.parallel.get_active_backend(prefer="threads")
+    in_this_process = getattr(backend, "uses_threads", False)
+    return threads.number_of_processors() // number_of_threads(n_jobs) if in_this_process else None
 
 
 def _order_of_results() -> str:
